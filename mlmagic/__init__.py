@@ -1,0 +1,45 @@
+"""mlmagic: from a notebook cell to a live, typed, monitored web service.
+
+``%load_ext mlmagic`` adds the magics. Importing the package imports none of its rooms; each public
+name is brought in the first time it is used, so that the scoring server and a fresh kernel stay light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_PUBLIC = {
+    "Workspace": "mlmagic.sdk.workspace",
+    "Model": "mlmagic.sdk.model",
+    "Webservice": "mlmagic.sdk.webservice",
+    "Engine": "mlmagic.engine.engine",
+    "MLMagicError": "mlmagic.errors",
+}
+
+__all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'mlmagic' has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """``%load_ext mlmagic``."""
+    from mlmagic.magics.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """``%unload_ext mlmagic``."""
+    from mlmagic.magics.extension import unload
+
+    unload(shell)

@@ -1,0 +1,90 @@
+"""What a deployment asks for: resources, the entry script, the place."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from mlmagic.errors import InvalidConfig
+
+DEFAULT_CPU = 0.1
+DEFAULT_MEMORY_GB = 0.5
+DEFAULT_TARGET = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceConfiguration:
+    """What a model asks of the place that serves it: cores, gigabytes, GPUs."""
+
+    cpu: float | None = None
+    memory_in_gb: float | None = None
+    gpu: int | None = None
+
+    def __post_init__(self) -> None:
+        check_positive("cpu", self.cpu)
+        check_positive("memory_in_gb", self.memory_in_gb)
+        if self.gpu is not None and self.gpu < 0:
+            raise InvalidConfig("gpu", self.gpu, "must be 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceConfig:
+    """The entry script and where it comes from: text from a cell, or a file in a source directory."""
+
+    entry_script: str
+    """File name of the script, relative to the source directory."""
+    script_text: str | None = None
+    """The script itself when it was captured from a cell; else it is read from the source directory."""
+    source_directory: str | None = None
+    """Folder that is served along with the script; a file script alone is served alone."""
+    assets: Mapping[str, str] = field(default_factory=dict)
+    """Path in the service -> file here, for files a captured script brings along."""
+    requirements: tuple[str, ...] = ()
+    """What the script imports, pinned, as pip writes it."""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.entry_script)
+        if path.suffix != ".py":
+            raise InvalidConfig("entry script", self.entry_script, "must be a .py file")
+        if not path.stem.isidentifier() or keyword.iskeyword(path.stem):
+            raise InvalidConfig(
+                "entry script",
+                self.entry_script,
+                "must have a name that Python can import",
+                hint=f"For example {path.with_stem('score')}.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentConfig:
+    """Where a service runs, and with how much.
+
+    Raises `InvalidConfig` for numbers out of range. Defaults for cores and memory are the documents'
+    (0.1 cores, 0.5 GB); the local target notes them and does not limit the process.
+    """
+
+    target: str = DEFAULT_TARGET
+    cpu: float = DEFAULT_CPU
+    memory_gb: float = DEFAULT_MEMORY_GB
+    port: int | None = None
+    """The port to listen on; None lets the server pick a free one and keep it."""
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        check_positive("cpu", self.cpu)
+        check_positive("memory", self.memory_gb)
+        if self.port is not None and not 1 <= self.port <= 65535:
+            raise InvalidConfig("port", self.port, "must be between 1 and 65535")
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """A number of cores or gigabytes is above zero (or not given)."""
+    # `not value > 0` and not `value <= 0`: it refuses NaN too.
+    if value is not None and not value > 0:
+        raise InvalidConfig(name, value, "must be above 0")

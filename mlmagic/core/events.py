@@ -1,0 +1,46 @@
+"""What happened, in order: every change of a model or service is one event, written with the change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class EventKind(StrEnum):
+    """The verbs of the log."""
+
+    MODEL_REGISTERED = "ModelRegistered"
+    MODEL_UPDATED = "ModelUpdated"
+    MODEL_DELETED = "ModelDeleted"
+    DEPLOY_REQUESTED = "DeployRequested"
+    UPDATE_REQUESTED = "UpdateRequested"
+    STOP_REQUESTED = "StopRequested"
+    START_REQUESTED = "StartRequested"
+    DELETE_REQUESTED = "DeleteRequested"
+    LAUNCHED = "Launched"
+    STATE_CHANGED = "StateChanged"
+    ENDED = "Ended"
+    ROLLED_BACK = "RolledBack"
+    DELETED = "Deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log. ``id`` grows; ``subject`` is ``models/NAME:V`` or ``services/NAME``."""
+
+    id: int
+    time: float
+    kind: EventKind
+    subject: str
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def service_subject(name: str) -> str:
+    return f"services/{name}"
+
+
+def model_subject(model_id: str) -> str:
+    return f"models/{model_id}"

@@ -1,0 +1,136 @@
+"""A registered model: a name, a version, files by content, and what people say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mlmagic.core.configuration import ResourceConfiguration
+from mlmagic.core.names import check_model_name
+from mlmagic.errors import InvalidConfig
+
+FRAMEWORKS = ("Custom", "TensorFlow", "ScikitLearn", "Onnx", "TfKeras", "PyTorch", "Multi")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of a model or of a script's source: where it lies in its folder, and its content."""
+
+    path: str
+    """Relative, with forward slashes."""
+    digest: str
+    """SHA-256 of the content, in hexadecimal."""
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What a caller says of a model when registering it; checked when made.
+
+    Raises `InvalidConfig` for a bad name, a tag or property that is not text, a framework version
+    without a framework, or an unknown framework.
+    """
+
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    framework: str | None = None
+    framework_version: str | None = None
+    sample_input: Any = None
+    sample_output: Any = None
+    resource_configuration: ResourceConfiguration | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """Distribution -> version that the stored object needs again to be loaded as it was."""
+    python_version: str = ""
+
+    def __post_init__(self) -> None:
+        check_model_name(self.name)
+        check_labels("tags", self.tags)
+        check_labels("properties", self.properties)
+        if self.framework is not None and self.framework not in FRAMEWORKS:
+            raise InvalidConfig("framework", self.framework, f"must be one of {', '.join(FRAMEWORKS)}")
+        if self.framework_version is not None and self.framework is None:
+            raise InvalidConfig(
+                "framework_version",
+                self.framework_version,
+                "needs a framework",
+                hint="Name the framework too.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One registered version. Its files are immutable; tags and the description may change."""
+
+    details: ModelDescription
+    version: int
+    files: tuple[StoredFile, ...]
+    created_time: float
+    """Seconds since the epoch, UTC."""
+
+    @property
+    def name(self) -> str:
+        return self.details.name
+
+    @property
+    def id(self) -> str:
+        """``name:version``, as the documents write it."""
+        return f"{self.name}:{self.version}"
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        return self.details.tags
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        return self.details.properties
+
+    @property
+    def framework(self) -> str | None:
+        return self.details.framework
+
+    @property
+    def size(self) -> int:
+        """Bytes, all files together."""
+        return sum(file.size for file in self.files)
+
+    def with_tags(self, tags: Mapping[str, str]) -> Model:
+        """The same version with other tags."""
+        return replace(self, details=replace(self.details, tags=dict(tags)))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFilter:
+    """Which models to list. A tag or property is ``key`` (is there) or ``key=value``."""
+
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
+    framework: str | None = None
+    latest: bool = False
+
+    def accepts(self, model: Model) -> bool:
+        """Whether ``model`` passes (``latest`` is the caller's business: it looks at all versions)."""
+        return (
+            (self.name is None or model.name == self.name)
+            and (self.framework is None or model.framework == self.framework)
+            and all(_label_matches(model.tags, wanted) for wanted in self.tags)
+            and all(_label_matches(model.properties, wanted) for wanted in self.properties)
+        )
+
+
+def check_labels(field_name: str, labels: Mapping[str, str]) -> None:
+    """Tags and properties are text to text, and a key is not empty."""
+    for key, value in labels.items():
+        if not isinstance(key, str) or not key:
+            raise InvalidConfig(f"{field_name} key", key, "must be text that is not empty")
+        if not isinstance(value, str):
+            raise InvalidConfig(f"{field_name}[{key!r}]", value, "must be text", hint=f"Use {str(value)!r}.")
+
+
+def _label_matches(labels: Mapping[str, str], wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    return key in labels and (not equals or labels[key] == value)

@@ -1,0 +1,175 @@
+"""A web service: its record, what a target sees of it, and the table of its states.
+
+    Transitioning --answers--> Healthy <--answers / does not--> Unhealthy
+         |  \\--no room--> Unschedulable --room--> Transitioning
+         \\--ended--> Failed                 Stopped: by request, until started again
+
+The states are the documents' own (Transitioning, Healthy, Unhealthy, Unschedulable, Failed); Stopped is
+ours. `next_state` is the whole table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.model import StoredFile
+
+
+class State(StrEnum):
+    """What a service is, as people read it."""
+
+    TRANSITIONING = "Transitioning"
+    HEALTHY = "Healthy"
+    UNHEALTHY = "Unhealthy"
+    UNSCHEDULABLE = "Unschedulable"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+    @property
+    def settled(self) -> bool:
+        """Whether a wait for a deployment ends here."""
+        return self in (State.HEALTHY, State.FAILED, State.STOPPED)
+
+
+class Desired(StrEnum):
+    """What its owner wants of a service."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+class Phase(StrEnum):
+    """What a target sees when it looks at what it launched."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    UNSCHEDULABLE = "unschedulable"
+    EXITED = "exited"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look at a launched service. ``words`` are for the user; ``error`` is the script's own."""
+
+    phase: Phase
+    url: str | None = None
+    ready: int = 0
+    words: str = ""
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in (Phase.EXITED, Phase.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """What a target needs to run one revision of a service; all paths are absolute."""
+
+    name: str
+    revision: int
+    run_dir: str
+    """Folder of this revision: app/, azureml-models/, and what the target writes."""
+    entry_script: str
+    """Relative to ``app_dir``."""
+    app_dir: str
+    model_dir: str | None
+    """What AZUREML_MODEL_DIR shall be; None without models."""
+    python: str
+    config: DeploymentConfig
+    preferred_port: int | None = None
+    """The port the service had before, to be kept if it can be."""
+    shares_port: bool = False
+    """The revision before this one still listens on that port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What one deploy or update asked for: immutable, numbered from 1 per service."""
+
+    number: int
+    models: tuple[str, ...]
+    """Model ids, ``name:version``."""
+    inference: InferenceConfig
+    files: tuple[StoredFile, ...]
+    """The source directory and script, by content."""
+    config: DeploymentConfig
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Webservice:
+    """The record of a service, as the workspace keeps it."""
+
+    id: str
+    name: str
+    target: str
+    desired: Desired
+    state: State
+    revision: int
+    """The revision its owner wants."""
+    created_time: float
+    updated_time: float
+    serving: int | None = None
+    """The revision that answers; None while none does."""
+    handle: Mapping[str, Any] | None = None
+    """The target's handle of the serving revision."""
+    candidate: int | None = None
+    """A revision that is being brought up."""
+    candidate_handle: Mapping[str, Any] | None = None
+    url: str | None = None
+    """Where the serving revision answers, such as http://127.0.0.1:5001; kept when it stops."""
+    words: str = ""
+    """What the target or the engine last said of it."""
+    error: Mapping[str, Any] | None = None
+    """Why it failed: phase, type, message, traceback; or message alone."""
+    restarts: int = 0
+    """Times it was brought back since its last deploy."""
+    models: tuple[str, ...] = ()
+    """Model ids of the wanted revision."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    stats: Mapping[str, float] = field(default_factory=dict)
+    """What the server last told of itself: requests, errors, p50_ms, p99_ms."""
+
+    @property
+    def scoring_uri(self) -> str | None:
+        return f"{self.url}/score" if self.url else None
+
+    @property
+    def swagger_uri(self) -> str | None:
+        return f"{self.url}/swagger.json" if self.url else None
+
+
+def next_state(state: State, observation: Observation, answering: bool | None) -> State:
+    """The state after one look at a service.
+
+    ``answering`` is the engine's own probe of ``GET /``: True, False, or None when it did not ask
+    (there was no URL to ask). Failed and Stopped are final: a new deploy or start leaves them.
+    """
+    if state in (State.FAILED, State.STOPPED):
+        return state
+    match observation.phase:
+        case Phase.UNKNOWN:
+            return state
+        case Phase.UNSCHEDULABLE:
+            return State.UNSCHEDULABLE
+        case Phase.EXITED | Phase.GONE:
+            # What has been Healthy once is brought back; what never was, is told at once.
+            return State.FAILED if state in (State.TRANSITIONING, State.UNSCHEDULABLE) else State.UNHEALTHY
+        case Phase.STARTING:
+            return State.TRANSITIONING if state is State.UNSCHEDULABLE else state
+        case Phase.RUNNING:
+            if answering:
+                return State.HEALTHY
+            if answering is False and state is State.HEALTHY:
+                return State.UNHEALTHY
+            return State.TRANSITIONING if state is State.UNSCHEDULABLE else state

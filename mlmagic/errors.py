@@ -95,8 +95,7 @@ class ScriptError(MLMagicError):
         super().__init__(message, hint=hint)
 
     def __str__(self) -> str:
-        text = super().__str__()
-        return f"{text}\n\n{self.traceback.rstrip()}" if self.traceback else text
+        return _with_details(super().__str__(), self.traceback)
 
     @classmethod
     def from_record(cls, record: dict[str, Any], *, context: str = "") -> ScriptError:
@@ -138,8 +137,7 @@ class LaunchFailed(TargetError):
         super().__init__(target, message, hint=hint)
 
     def __str__(self) -> str:
-        text = super().__str__()
-        return f"{text}\n\n{self.log.rstrip()}" if self.log else text
+        return _with_details(super().__str__(), self.log)
 
 
 class Unschedulable(TargetError):
@@ -151,14 +149,26 @@ class Unschedulable(TargetError):
 
 
 class InvokeError(MLMagicError):
-    """A service answered with HTTP ``status``; ``body`` is what it said."""
+    """A service answered with HTTP ``status``; ``body`` is all it said, ``traceback`` the script's own."""
 
     def __init__(
-        self, service: str, status: int, body: str, *, headers: dict[str, str] | None = None, hint: str = ""
+        self,
+        service: str,
+        status: int,
+        body: str,
+        *,
+        headers: dict[str, str] | None = None,
+        message: str = "",
+        traceback: str = "",
+        hint: str = "",
     ) -> None:
-        self.service, self.status, self.body = service, status, body
+        self.service, self.status, self.body, self.traceback = service, status, body, traceback
         self.headers = headers or {}
-        super().__init__(f"{service!r} answered {status}: {body}", hint=hint)
+        answered = f"{service!r} answered {status}: " if status else f"{service!r}: "
+        super().__init__(answered + (message or body), hint=hint)
+
+    def __str__(self) -> str:
+        return _with_details(super().__str__(), self.traceback)
 
 
 class WaitTimeout(MLMagicError):
@@ -179,6 +189,10 @@ class Interrupted(MLMagicError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """The name in ``known`` most like ``name``, or ``""``."""
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), "")
+
+
+def _with_details(text: str, details: str) -> str:
+    return f"{text}\n\n{details.rstrip()}" if details else text
 
 
 def _nearest_or_all(kind: str, name: str, known: tuple[str, ...]) -> str:

@@ -83,6 +83,9 @@ class ServiceSpec:
     model_dir: str | None
     """What AZUREML_MODEL_DIR shall be; None without models."""
     python: str
+    """The interpreter that runs it."""
+    bells_dir: str
+    """Where the server tells of its own changes."""
     config: DeploymentConfig
     preferred_port: int | None = None
     """The port the service had before, to be kept if it can be."""
@@ -105,6 +108,14 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Retiring:
+    """A revision that no longer serves, and the target's handle of it."""
+
+    revision: int
+    handle: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Webservice:
     """The record of a service, as the workspace keeps it."""
 
@@ -124,6 +135,8 @@ class Webservice:
     candidate: int | None = None
     """A revision that is being brought up."""
     candidate_handle: Mapping[str, Any] | None = None
+    retiring: tuple[Retiring, ...] = ()
+    """Revisions that are to be ended and forgotten."""
     url: str | None = None
     """Where the serving revision answers, such as http://127.0.0.1:5001; kept when it stops."""
     words: str = ""

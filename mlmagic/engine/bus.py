@@ -1,0 +1,111 @@
+"""News of the workspace, in this process: one thread hears the bell, reads the events, tells who asked.
+
+Subscribers are called in the bus's own thread, so they must be short, and in a kernel they may set widget
+traits only (what a thread prints lands in whichever cell ran last).
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from mlmagic.core.events import Event
+from mlmagic.workspace import events
+from mlmagic.workspace.bells import Bell
+from mlmagic.workspace.memory import Memory
+
+Subscriber = Callable[[Sequence[Event]], None]
+# A ring can be lost (another machine has none to hear), so the rows are looked at every second as well.
+CLOCK_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Bus:
+    """Hands on events, and wakes those who wait for a condition."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._subscribers: list[Subscriber] = []
+        self._changed = threading.Condition()
+        self._turn = 0
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber`` at each change, with the events since the last; returns how to stop it."""
+        self._start()
+        with self._changed:
+            self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            with self._changed:
+                if subscriber in self._subscribers:
+                    self._subscribers.remove(subscriber)
+
+        return unsubscribe
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Wait until ``condition()`` holds, looking after each change; False when time is up."""
+        self._start()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._changed:
+                seen = self._turn
+            if condition():
+                return True
+            left = CLOCK_SECONDS if deadline is None else min(CLOCK_SECONDS, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            with self._changed:
+                if self._turn == seen:
+                    self._changed.wait(left)
+
+    def close(self) -> None:
+        self._closing.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._memory.ring()
+            thread.join(timeout=CLOCK_SECONDS * 2)
+
+    def _start(self) -> None:
+        with self._changed:
+            if self._thread is None and not self._closing.is_set():
+                bell = self._memory.bell()  # hung up before the first look, so no ring is missed
+                with self._memory.reading() as tx:
+                    newest = events.newest_id(tx)
+                self._thread = threading.Thread(
+                    target=self._run, args=(bell, newest), name="mlmagic-bus", daemon=True
+                )
+                self._thread.start()
+
+    def _run(self, bell: Bell, last: int) -> None:
+        with bell, selectors.DefaultSelector() as selector:
+            selector.register(bell, selectors.EVENT_READ)
+            while not self._closing.is_set():
+                selector.select(CLOCK_SECONDS)
+                bell.hush()
+                try:
+                    with self._memory.reading() as tx:
+                        news = events.after(tx, last)
+                except Exception:
+                    if not self._memory.folder.exists():
+                        return  # the workspace was removed under us: there will be no more news
+                    log.exception("the workspace's events cannot be read")
+                    continue
+                last = news[-1].id if news else last
+                self._tell(news)
+
+    def _tell(self, news: Sequence[Event]) -> None:
+        with self._changed:
+            self._turn += 1
+            self._changed.notify_all()
+            subscribers = list(self._subscribers)
+        for subscriber in subscribers:
+            try:
+                subscriber(news)
+            except Exception:  # one card's fault is not another's
+                log.exception("a subscriber of the event bus failed")

@@ -1,0 +1,99 @@
+"""The process that looks after services when no kernel does: `python -m mlmagic.engine.keeper FOLDER URL`.
+
+One per workspace, started by whoever deploys, holding nothing a kernel holds: leases are free for it only
+when their holder has ended. It ends when no services are left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlmagic.engine.supervisor import Supervisor
+from mlmagic.targets import registry
+from mlmagic.workspace import services
+from mlmagic.workspace.location import Location
+from mlmagic.workspace.memory import Memory
+
+_LOCK_FILE = "keeper.lock"
+_LOG_FILE = "keeper.log"
+_LOOK_SECONDS = 2.0
+
+
+def ensure_keeper(location: Location) -> None:
+    """Start the workspace's keeper unless it runs; returns at once."""
+    with _keeper_lock(location.folder) as free:
+        if not free:
+            return
+    with (location.folder / _LOG_FILE).open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "mlmagic.engine.keeper", str(location.folder), location.database_url],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": _python_path()},
+        )
+
+
+def keep(location: Location) -> None:
+    """Look after the workspace's services until there are none."""
+    while True:
+        with _keeper_lock(location.folder) as free:
+            if not free:
+                return
+            memory = Memory(location)
+            supervisor = Supervisor(memory, registry.load)
+            supervisor.start()
+            try:
+                _until_no_services(memory, supervisor)
+            finally:
+                supervisor.close()
+        # Somebody may have deployed while we still held the lock, and so not have started another keeper.
+        if not location.folder.exists() or not _service_names(memory):
+            return
+
+
+def _until_no_services(memory: Memory, supervisor: Supervisor) -> None:
+    import select
+
+    with memory.bell() as bell:
+        while supervisor.running and memory.folder.exists() and _service_names(memory):
+            select.select([bell], [], [], _LOOK_SECONDS)
+            bell.hush()
+
+
+def _service_names(memory: Memory) -> list[str]:
+    with memory.reading() as tx:
+        return services.names(tx)
+
+
+@contextlib.contextmanager
+def _keeper_lock(folder: Path) -> Iterator[bool]:
+    """Hold the keeper's lock; False if somebody else does. A lock ends with its process, however it ends."""
+    try:
+        file = (folder / _LOCK_FILE).open("a")
+    except FileNotFoundError:
+        yield False
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def _python_path() -> str:
+    return os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]))
+
+
+if __name__ == "__main__":
+    keep(Location(Path(sys.argv[1]).name, Path(sys.argv[1]), sys.argv[2]))

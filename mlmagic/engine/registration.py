@@ -1,0 +1,167 @@
+"""Models on their way into the registry: from a file, a folder, or a live object in the kernel."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.model import ModelDescription, StoredFile
+from mlmagic.errors import UsageError
+from mlmagic.workspace.files import Intake
+
+PICKLE_FILE = "model.pkl"
+ONNX_FILE = "model.onnx"
+PICKLES = (".pkl", ".pickle", ".joblib")
+PICKLE_WARNING = (
+    "A pickle is code: whoever loads it runs what it holds. Register and deploy only pickles that you made "
+    "yourself or got from somebody you trust."
+)
+_FRAMEWORK_OF_PACKAGE = {
+    "sklearn": "ScikitLearn",
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "keras": "TfKeras",
+    "onnx": "Onnx",
+}
+_FRAMEWORK_OF_SUFFIX = {".onnx": "Onnx", ".pt": "PyTorch", ".pth": "PyTorch"}
+
+
+def take_path(
+    intake: Intake, details: ModelDescription, path: Path, child_paths: Iterable[str] | None
+) -> tuple[ModelDescription, tuple[StoredFile, ...]]:
+    """Take a model's file or folder; the framework is read off its suffix if nobody named one."""
+    files = intake.take(path, child_paths)
+    guess = _FRAMEWORK_OF_SUFFIX.get(path.suffix)
+    if details.framework is None and guess is not None:
+        details = replace(details, framework=guess)
+    return details, files
+
+
+def take_object(
+    intake: Intake, details: ModelDescription, model: object
+) -> tuple[ModelDescription, tuple[StoredFile, ...]]:
+    """Take a live object: ONNX as it is, anything else by joblib, with the exact library versions.
+
+    Raises `UsageError` with the reason if the object cannot be stored.
+    """
+    package = type(model).__module__.partition(".")[0]
+    if package == "onnx" and hasattr(model, "SerializeToString"):
+        files = (intake.take_bytes(model.SerializeToString(), ONNX_FILE),)
+        return _described(details, "Onnx", _versions({"onnx"})), files
+    import joblib
+
+    buffer = io.BytesIO()
+    try:
+        joblib.dump(model, buffer)
+        packages = _packages_in(model)
+    except Exception as error:
+        raise UsageError(
+            f"the {type(model).__name__} object cannot be stored: {error}",
+            hint="Save it with its own library, and register that file.",
+        ) from error
+    versions = _versions(packages | {"joblib"})
+    files = (intake.take_bytes(buffer.getvalue(), PICKLE_FILE),)
+    return _described(details, _FRAMEWORK_OF_PACKAGE.get(package), versions), files
+
+
+def holds_pickles(files: Iterable[StoredFile]) -> bool:
+    """Whether loading these files may run code."""
+    return any(file.path.endswith(PICKLES) for file in files)
+
+
+def library_mismatches(details: ModelDescription, installed: Mapping[str, str | None]) -> list[str]:
+    """How the libraries here differ from those the model was stored with; empty when they do not.
+
+    ``installed`` maps the distributions in question to their versions here, None for a missing one.
+    """
+    return [
+        f"{name} is {here or 'not installed'} here, and the model was stored with {version}"
+        for name, version in sorted(details.libraries.items())
+        if (here := installed.get(name)) != version
+    ]
+
+
+def installed_versions(names: Iterable[str]) -> dict[str, str | None]:
+    """The versions of these distributions in this interpreter."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def to_plain(value: Any) -> Any:
+    """A sample as JSON has it: arrays and tables become lists."""
+    import orjson
+
+    for method in ("to_dict", "tolist"):
+        convert = getattr(value, method, None)
+        if convert is not None:
+            with suppress(TypeError):
+                return convert(orient="records") if method == "to_dict" else convert()
+    try:
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+    except TypeError as error:
+        raise UsageError(f"the sample cannot be written as JSON: {error}") from error
+
+
+def _described(
+    details: ModelDescription, framework: str | None, versions: dict[str, str]
+) -> ModelDescription:
+    main = {
+        "ScikitLearn": "scikit-learn",
+        "PyTorch": "torch",
+        "TensorFlow": "tensorflow",
+        "TfKeras": "keras",
+        "Onnx": "onnx",
+    }.get(details.framework or framework or "", "")
+    return replace(
+        details,
+        framework=details.framework or framework or "Custom",
+        framework_version=details.framework_version or versions.get(main),
+        libraries=versions,
+        python_version=platform.python_version(),
+    )
+
+
+def _packages_in(model: object) -> set[str]:
+    """The top-level packages whose classes and functions the pickle of ``model`` names."""
+    import pickle
+
+    packages: set[str] = set()
+
+    class Noting(pickle.Pickler):
+        def persistent_id(self, thing: Any) -> None:
+            owner = thing if isinstance(thing, type) or callable(thing) else type(thing)
+            module = getattr(owner, "__module__", None)
+            if isinstance(module, str):
+                packages.add(module.partition(".")[0])
+
+    with open(os.devnull, "wb") as nowhere:
+        # Out-of-band buffers: arrays are noted, not copied.
+        Noting(nowhere, protocol=5, buffer_callback=lambda buffer: None).dump(model)
+    return packages
+
+
+def _versions(packages: set[str]) -> dict[str, str]:
+    distributions = _distributions()
+    names = {name for package in packages for name in distributions.get(package, ())}
+    return {name: version for name, version in installed_versions(sorted(names)).items() if version}
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    from importlib.metadata import packages_distributions
+
+    return packages_distributions()

@@ -1,0 +1,79 @@
+"""A script on its way into a deploy: from a cell's text, a file, or a file in a source directory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mlmagic.capture.entry import validate
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import StoredFile
+from mlmagic.errors import NotFound, UsageError
+from mlmagic.workspace.files import Intake
+
+# What lies in a notebook's folder and no service needs.
+_LEFT_OUT = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "node_modules", ".mypy_cache"})
+LARGEST_SOURCE_BYTES = 512 << 20
+
+
+def take(intake: Intake, inference: InferenceConfig) -> tuple[tuple[StoredFile, ...], InferenceConfig]:
+    """Check the script and take it with all that comes along.
+
+    Raises `NotFound`, `CaptureError` (no init or run, syntax) or `UsageError`; the files are taken whole
+    or not at all. Returns them with the configuration as it is to be recorded.
+    """
+    files: dict[str, StoredFile] = {}
+    if inference.source_directory is not None:
+        folder = Path(inference.source_directory).expanduser()
+        if not folder.is_dir():
+            raise NotFound("source directory", str(folder), hint=f"The working folder is {Path.cwd()}.")
+        for path in _source_files(folder):
+            name = path.relative_to(folder).as_posix()
+            files[name] = intake.take_file(path, name)
+    text = inference.script_text
+    if text is None:
+        text = _read_script(inference)
+    name = inference.entry_script if inference.source_directory else Path(inference.entry_script).name
+    validate(text, name)
+    files[name] = intake.take_bytes(text.encode(), name)
+    for place, source in inference.assets.items():
+        _take_asset(intake, files, place, Path(source))
+    taken = tuple(files[name] for name in sorted(files))
+    return taken, replace(inference, entry_script=name, script_text=None, source_directory=None, assets={})
+
+
+def _read_script(inference: InferenceConfig) -> str:
+    base = Path(inference.source_directory).expanduser() if inference.source_directory else Path()
+    path = base / Path(inference.entry_script).expanduser()
+    if not path.is_file():
+        there = [found.name for found in base.glob("*.py")] if base.is_dir() else []
+        raise NotFound("entry script", str(path), there)
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"entry script {str(path)!r} is not UTF-8 text: {error}") from error
+
+
+def _source_files(folder: Path) -> list[Path]:
+    found, total = [], 0
+    for path in sorted(folder.rglob("*")):
+        if _LEFT_OUT.isdisjoint(path.relative_to(folder).parts) and path.is_file():
+            found.append(path)
+            total += path.stat().st_size
+            if total > LARGEST_SOURCE_BYTES:
+                raise UsageError(
+                    f"source directory {str(folder)!r} holds more than {LARGEST_SOURCE_BYTES >> 20} MB",
+                    hint="Put only what the script needs there, and register large files as a model.",
+                )
+    return found
+
+
+def _take_asset(intake: Intake, files: dict[str, StoredFile], place: str, source: Path) -> None:
+    if not source.exists():
+        raise NotFound("asset", str(source))
+    if source.is_file():
+        files[place] = intake.take_file(source, place)
+        return
+    for path in _source_files(source):
+        name = f"{place}/{path.relative_to(source).as_posix()}"
+        files[name] = intake.take_file(path, name)

@@ -1,0 +1,80 @@
+"""A revision laid out on disk, as the documents say a script finds it.
+
+    services/ID/rN/
+      app/                       the source directory and the entry script; the working folder
+      azureml-models/NAME/V/...  the models' files under their original names
+      lock, report.json, log.txt what the target and the server write
+
+AZUREML_MODEL_DIR is the folder of the one model, or ``azureml-models`` for several; a script without models
+has none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mlmagic.core.model import Model
+from mlmagic.core.names import ModelReference
+from mlmagic.core.webservice import ServiceSpec, Webservice
+from mlmagic.workspace import models, services
+from mlmagic.workspace.memory import Memory
+
+
+def stage(memory: Memory, service: Webservice) -> ServiceSpec:
+    """Lay out the wanted revision, unless it lies there already, and say how to run it."""
+    with memory.reading() as tx:
+        revision = services.get_revision(tx, service.id, service.revision)
+        used = [models.get(tx, ModelReference.parse(model)) for model in revision.models]
+    run_dir = run_folder(memory, service, revision.number)
+    if not run_dir.is_dir():
+        building = run_dir.with_name(f".{uuid.uuid4().hex}")
+        memory.files.copy_out(revision.files, building / "app")
+        lay_out_models(memory, used, building)
+        building.replace(run_dir)
+    return ServiceSpec(
+        name=service.name,
+        revision=revision.number,
+        run_dir=str(run_dir),
+        entry_script=revision.inference.entry_script,
+        app_dir=str(run_dir / "app"),
+        model_dir=_model_dir(run_dir, revision.models),
+        python=revision.python,
+        bells_dir=str(memory.bells_folder),
+        config=revision.config,
+        preferred_port=port_of(service.url),
+        shares_port=service.serving is not None and service.serving != revision.number,
+    )
+
+
+def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str | None:
+    """Make ``folder`` hold azureml-models/; returns what AZUREML_MODEL_DIR is to be."""
+    for model in used:
+        memory.files.lay_out(model.files, folder / "azureml-models" / model.name / str(model.version))
+    return _model_dir(folder, [model.id for model in used])
+
+
+def unstage(memory: Memory, service: Webservice, number: int) -> None:
+    """Take one revision's folder away."""
+    shutil.rmtree(run_folder(memory, service, number), ignore_errors=True)
+
+
+def run_folder(memory: Memory, service: Webservice, number: int) -> Path:
+    return memory.services_folder / service.id / f"r{number}"
+
+
+def port_of(url: str | None) -> int | None:
+    return urlsplit(url).port if url else None
+
+
+def _model_dir(folder: Path, model_ids: Sequence[str]) -> str | None:
+    if not model_ids:
+        return None
+    root = folder / "azureml-models"
+    if len(model_ids) > 1:
+        return str(root)
+    return os.path.join(root, *model_ids[0].split(":"))

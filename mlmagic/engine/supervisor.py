@@ -1,0 +1,192 @@
+"""Looks after services: a thread in whichever process holds their leases.
+
+It is woken, not clocked: by the bell (somebody wrote a row, or a server came up or failed), by a service's
+end where the target can be watched, and else when a turn said it wants to look again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from mlmagic.core.webservice import State, Webservice
+from mlmagic.engine.turn import WHILE_SERVING, Health, Targets, Turn
+from mlmagic.targets.base import Watchable
+from mlmagic.workspace import services
+from mlmagic.workspace.bells import Bell
+from mlmagic.workspace.identity import ProcessIdentity
+from mlmagic.workspace.memory import Memory
+
+CLOCK_SECONDS = 1.0
+RENEW_WITHIN_SECONDS = services.LEASE_SECONDS / 2
+TURNS_AT_ONCE = 8
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Charge:
+    """A service in this supervisor's care."""
+
+    health: Health = field(default_factory=Health)
+    due: float = 0.0
+    busy: bool = False
+    rung: bool = False
+    watched: int | None = None
+    watched_handle: str = ""
+
+
+class Supervisor:
+    """Takes the leases that are free, and turns at each service it holds."""
+
+    def __init__(self, memory: Memory, targets: Targets) -> None:
+        self._memory = memory
+        self._targets = targets
+        self._me = ProcessIdentity.current()
+        self._charges: dict[str, _Charge] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(TURNS_AT_ONCE, thread_name_prefix="mlmagic-turn")
+        self._selector = selectors.DefaultSelector()
+        self._bell: Bell | None = None
+        self._turned, self._turn_done = socket.socketpair()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self._thread = threading.Thread(target=self.run, name="mlmagic-supervisor", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def close(self) -> None:
+        """End, giving the leases back, so that another process may take over at once."""
+        self._closing.set()
+        self._memory.ring()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+
+    def run(self) -> None:
+        """Look after services until closed, or until the workspace is removed."""
+        with self._memory.bell() as bell:
+            self._bell = bell
+            self._turned.setblocking(False)
+            self._selector.register(bell, selectors.EVENT_READ)
+            self._selector.register(self._turned, selectors.EVENT_READ)
+            try:
+                while not self._closing.is_set():
+                    try:
+                        self._round()
+                    except Exception:
+                        if not self._memory.folder.exists():
+                            return
+                        log.exception("a supervisor's round failed; trying again")
+                        self._closing.wait(CLOCK_SECONDS)
+            finally:
+                self._leave()
+
+    def _round(self) -> None:
+        held = {service.name: service for service in self._look()}
+        with self._lock:
+            for name in self._charges.keys() - held.keys():
+                self._unwatch(self._charges.pop(name))
+            now = time.monotonic()
+            for name, service in held.items():
+                charge = self._charges.setdefault(name, _Charge())
+                if not charge.busy and (charge.due <= now or (charge.rung and _in_motion(service))):
+                    charge.busy, charge.rung = True, False
+                    self._pool.submit(self._turn, service, charge)
+                self._watch(service, charge)
+            dues = [charge.due for charge in self._charges.values() if not charge.busy]
+        wake = min([now + CLOCK_SECONDS, *dues])
+        self._sleep(max(0.0, wake - time.monotonic()))
+
+    def _look(self) -> list[Webservice]:
+        """The services in this process's care, after taking what is free."""
+        with self._memory.reading() as tx:
+            wanting = services.needs_lease(tx, self._me, RENEW_WITHIN_SECONDS)
+            if not wanting:
+                return services.held(tx, self._me)
+        with self._memory.writing() as tx:
+            return services.lease(tx, self._me)
+
+    def _turn(self, service: Webservice, charge: _Charge) -> None:
+        delay = WHILE_SERVING
+        try:
+            delay = Turn(self._memory, self._targets, service, charge.health).take()
+        except Exception:
+            if self._memory.folder.exists():
+                log.exception("a turn at service %r failed; trying again", service.name)
+        finally:
+            with self._lock:
+                charge.busy = False
+                charge.due = time.monotonic() + delay
+            with contextlib.suppress(OSError):  # not the bell: that is for news, and would be heard as such
+                self._turn_done.send(b"1")
+
+    def _sleep(self, seconds: float) -> None:
+        for key, _ in self._selector.select(seconds):
+            if key.fileobj is self._bell:
+                assert self._bell is not None
+                self._bell.hush()
+                with self._lock:
+                    for charge in self._charges.values():
+                        charge.rung = True
+            elif key.fileobj is self._turned:
+                with contextlib.suppress(BlockingIOError):
+                    while self._turned.recv(64):
+                        pass
+            else:  # a watched service has ended
+                with self._lock:
+                    charge = key.data
+                    charge.due = 0.0
+                    self._unwatch(charge)
+
+    def _watch(self, service: Webservice, charge: _Charge) -> None:
+        """Keep an eye on the process that serves, where its target can offer one."""
+        handle = repr(service.handle) if service.serving is not None else ""
+        if handle == charge.watched_handle:
+            return
+        self._unwatch(charge)
+        charge.watched_handle = handle  # once per handle: what has ended stays readable for ever
+        if not handle or service.handle is None:
+            return
+        target = self._targets(service.target)
+        if not isinstance(target, Watchable):
+            return
+        descriptor = target.watch(target.unpack(service.handle))
+        if descriptor is not None:
+            charge.watched = descriptor
+            self._selector.register(descriptor, selectors.EVENT_READ, charge)
+
+    def _unwatch(self, charge: _Charge) -> None:
+        if charge.watched is not None:
+            self._selector.unregister(charge.watched)
+            os.close(charge.watched)
+        charge.watched = None
+
+    def _leave(self) -> None:
+        self._pool.shutdown(wait=True)
+        with self._lock:
+            for charge in self._charges.values():
+                self._unwatch(charge)
+        self._selector.close()
+        self._turned.close()
+        self._turn_done.close()
+        if self._memory.folder.exists():
+            with contextlib.suppress(Exception), self._memory.writing() as tx:
+                services.release_leases(tx, self._me)
+
+
+def _in_motion(service: Webservice) -> bool:
+    """Whether a ring may be about it: a healthy service is looked at in its own time."""
+    return service.state not in (State.HEALTHY, State.FAILED, State.STOPPED) or bool(service.retiring)

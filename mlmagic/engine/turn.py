@@ -1,0 +1,348 @@
+"""One turn at one service: do the next step, write down what is true now.
+
+Each step is "is it there? else make it", so a turn that was cut short by a kill is simply done again by
+whoever takes the lease. No transaction is open while a target or a service is asked.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mlmagic.core.events import EventKind
+from mlmagic.core.webservice import Observation, Phase, Retiring, State, Webservice, next_state
+from mlmagic.engine import probe, staging
+from mlmagic.engine.step import (
+    RESTARTS_BEFORE_FAILED,
+    STEADY_SECONDS,
+    Step,
+    next_step,
+    restart_delay,
+)
+from mlmagic.errors import MLMagicError
+from mlmagic.targets.base import ComputeTarget
+from mlmagic.workspace import services
+from mlmagic.workspace.memory import Memory
+
+AT_ONCE = 0.0
+# The server rings when it is up or has failed; this is for targets whose servers cannot.
+WHILE_STARTING = 0.25
+WHILE_SERVING = 2.0
+PROBES_BEFORE_UNHEALTHY = 3
+
+Targets = Callable[[str], ComputeTarget[Any]]
+
+
+@dataclass(slots=True)
+class Health:
+    """What a supervisor remembers of a service between turns; nothing is lost with it but patience."""
+
+    failed_probes: int = 0
+    healthy_since: float | None = None
+    restart_at: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Turn:
+    """One service, one turn. `take` does it and returns the seconds until the next."""
+
+    memory: Memory
+    targets: Targets
+    service: Webservice
+    health: Health
+
+    def take(self) -> float:
+        steps: Mapping[Step, Callable[[], float]] = {
+            Step.DELETE: self._delete,
+            Step.STOP: self._stop,
+            Step.DISCARD: self._discard,
+            Step.RETIRE: self._retire,
+            Step.LAUNCH: self._launch,
+            Step.WATCH_CANDIDATE: self._watch_candidate,
+            Step.WATCH_SERVING: self._watch_serving,
+            Step.REST: lambda: WHILE_SERVING,
+        }
+        return steps[next_step(self.service)]()
+
+    # -- bringing up ----------------------------------------------------------------------------------
+
+    def _launch(self) -> float:
+        service = self.service
+        try:
+            handle = self._start(staging.stage(self.memory, service))
+        except Exception as error:
+            return self._candidate_failed(_record_of(error), None)
+        self._write(
+            {"candidate": service.revision, "candidate_handle": handle, "words": "starting"},
+            EventKind.LAUNCHED,
+            f"launched revision {service.revision}",
+            {"notes": self.health.notes},
+        )
+        return AT_ONCE
+
+    def _watch_candidate(self) -> float:
+        service = self.service
+        assert service.candidate_handle is not None
+        seen = self._target.observe(self._target.unpack(service.candidate_handle))
+        answering = probe.answers(seen.url) if seen.phase is Phase.RUNNING and seen.url else None
+        state = next_state(State.TRANSITIONING, seen, answering)
+        if state is State.HEALTHY:
+            return self._promote(seen)
+        if state is State.FAILED:
+            return self._candidate_failed(_error_of(seen), service.candidate_handle)
+        if state is not service.state or seen.words != service.words:
+            kind = EventKind.STATE_CHANGED if state is not service.state else None
+            self._write({"state": state.value, "words": seen.words}, kind, f"{state}: {seen.words}")
+        return WHILE_STARTING
+
+    def _promote(self, seen: Observation) -> float:
+        """The candidate answers: it serves from now on, and what served before is retired."""
+        service = self.service
+        with self.memory.reading() as tx:
+            numbers = services.revision_numbers(tx, service.id)
+        known = {old.revision for old in service.retiring} | {service.candidate}
+        retiring = [*service.retiring]
+        for number in numbers:
+            if number not in known:
+                retiring.append(Retiring(number, service.handle if number == service.serving else None))
+        self.health.healthy_since = time.monotonic()
+        self._write(
+            {
+                "state": State.HEALTHY.value,
+                "serving": service.candidate,
+                "handle": service.candidate_handle,
+                "candidate": None,
+                "candidate_handle": None,
+                "retiring": [asdict(old) for old in retiring],
+                "url": seen.url,
+                "words": seen.words,
+                "error": None,
+                "stats": {},
+            },
+            EventKind.STATE_CHANGED,
+            f"Healthy: revision {service.candidate} answers at {seen.url}",
+        )
+        return AT_ONCE
+
+    def _candidate_failed(self, error: Mapping[str, Any], handle: Mapping[str, Any] | None) -> float:
+        """A new service is Failed, with its log kept; an update goes back to what served before."""
+        service = self.service
+        message = str(error.get("message", ""))
+        if service.serving is None:
+            self._write(
+                {
+                    "state": State.FAILED.value,
+                    "handle": handle,
+                    "candidate": None,
+                    "candidate_handle": None,
+                    "words": message,
+                    "error": dict(error),
+                },
+                EventKind.STATE_CHANGED,
+                f"Failed: {message}",
+                {"error": dict(error)},
+            )
+            return WHILE_SERVING
+        with self.memory.reading() as tx:
+            previous = services.get_revision(tx, service.id, service.serving)
+        retiring = [*service.retiring, Retiring(service.revision, handle)]
+        self._write(
+            {
+                "state": State.HEALTHY.value,
+                "revision": service.serving,
+                "models": list(previous.models),
+                "candidate": None,
+                "candidate_handle": None,
+                "retiring": [asdict(old) for old in retiring],
+                "words": f"revision {service.revision} failed; {service.serving} keeps serving",
+                "error": {**error, "revision": service.revision},
+            },
+            EventKind.ROLLED_BACK,
+            f"revision {service.revision} failed ({message}); revision {service.serving} keeps serving",
+            {"error": dict(error)},
+        )
+        return AT_ONCE
+
+    # -- keeping up -----------------------------------------------------------------------------------
+
+    def _watch_serving(self) -> float:
+        service, health = self.service, self.health
+        if health.restart_at is not None:
+            return self._restart_when_due(health.restart_at)
+        assert service.handle is not None
+        seen = self._target.observe(self._target.unpack(service.handle))
+        if seen.ended:
+            return self._ended(seen)
+        state = next_state(service.state, seen, self._answering(seen))
+        if state is State.HEALTHY and health.healthy_since is None:
+            health.healthy_since = time.monotonic()
+        if state is not service.state or (seen.url and seen.url != service.url):
+            self._write(
+                {"state": state.value, "url": seen.url or service.url, "words": seen.words, "error": None},
+                EventKind.STATE_CHANGED,
+                f"{state}: {_why(state, seen)}",
+            )
+        elif state is State.HEALTHY and seen.url:
+            self._note_stats(seen.url)
+        return WHILE_SERVING if state is State.HEALTHY else WHILE_STARTING
+
+    def _answering(self, seen: Observation) -> bool | None:
+        """Patient with what was healthy: one slow answer is not yet an illness."""
+        if seen.phase is not Phase.RUNNING or not seen.url:
+            return None
+        if probe.answers(seen.url):
+            self.health.failed_probes = 0
+            return True
+        self.health.failed_probes += 1
+        return False if self.health.failed_probes >= PROBES_BEFORE_UNHEALTHY else None
+
+    def _ended(self, seen: Observation) -> float:
+        """What served has ended by itself: say so, and bring it back unless that was tried too often."""
+        service, health = self.service, self.health
+        steady = health.healthy_since is not None and time.monotonic() - health.healthy_since > STEADY_SECONDS
+        restarts = 1 if steady else service.restarts + 1
+        health.healthy_since = None
+        error = dict(seen.error) if seen.error else None
+        if restarts > RESTARTS_BEFORE_FAILED:
+            message = f"it ended {restarts} times in a row; last: {seen.words}"
+            self._write(
+                {"state": State.FAILED.value, "words": message, "error": error or {"message": message}},
+                EventKind.STATE_CHANGED,
+                f"Failed: {message}",
+            )
+            return WHILE_SERVING
+        health.restart_at = time.monotonic() + restart_delay(restarts)
+        self._write(
+            {"state": State.UNHEALTHY.value, "words": seen.words, "error": error, "restarts": restarts},
+            EventKind.ENDED,
+            f"revision {service.serving} ended: {seen.words}; bringing it back (restart {restarts})",
+        )
+        return AT_ONCE
+
+    def _restart_when_due(self, due: float) -> float:
+        left = due - time.monotonic()
+        if left > 0:
+            return left
+        self.health.restart_at = None
+        service = self.service
+        try:
+            handle = self._start(staging.stage(self.memory, service))
+        except Exception as error:
+            return self._ended(Observation(Phase.EXITED, words=str(error), error=_record_of(error)))
+        self._write({"handle": handle}, EventKind.LAUNCHED, f"launched revision {service.serving} again")
+        return AT_ONCE
+
+    def _note_stats(self, url: str) -> None:
+        stats = probe.read_stats(url)
+        if stats and stats != self.service.stats:
+            self._write({"stats": stats})
+
+    # -- taking down ----------------------------------------------------------------------------------
+
+    def _retire(self) -> float:
+        service = self.service
+        for old in service.retiring:
+            self._end(old.handle)
+            staging.unstage(self.memory, service, old.revision)
+        with self.memory.writing() as tx:
+            if services.observe(tx, service, {"retiring": []}):
+                for old in service.retiring:
+                    for digest in services.forget_revision(tx, service.id, old.revision):
+                        self.memory.files.remove(digest)
+        return AT_ONCE
+
+    def _discard(self) -> float:
+        service = self.service
+        assert service.candidate is not None
+        retiring = [*service.retiring, Retiring(service.candidate, service.candidate_handle)]
+        self._write(
+            {"candidate": None, "candidate_handle": None, "retiring": [asdict(old) for old in retiring]}
+        )
+        return AT_ONCE
+
+    def _stop(self) -> float:
+        self._end_all()
+        self._write(
+            {
+                "state": State.STOPPED.value,
+                "serving": None,
+                "candidate": None,
+                "candidate_handle": None,
+                "words": "stopped",
+                "error": None,
+                "stats": {},
+            },
+            EventKind.STATE_CHANGED,
+            "Stopped",
+        )
+        return AT_ONCE
+
+    def _delete(self) -> float:
+        service = self.service
+        self._end_all()
+        with self.memory.writing() as tx:
+            for digest in services.remove(tx, service, f"deleted {service.name}"):
+                self.memory.files.remove(digest)
+        shutil.rmtree(self.memory.services_folder / service.id, ignore_errors=True)
+        return AT_ONCE
+
+    def _end_all(self) -> None:
+        service = self.service
+        for handle in (service.candidate_handle, service.handle, *(old.handle for old in service.retiring)):
+            self._end(handle)
+        if service.candidate is None and service.serving != service.revision:
+            # Perhaps launched, by somebody who was killed before the handle could be saved.
+            self._end_unsaved()
+
+    def _end_unsaved(self) -> None:
+        service = self.service
+        if staging.run_folder(self.memory, service, service.revision).is_dir():
+            handle = self._target.find(staging.stage(self.memory, service))
+            if handle is not None:
+                self._target.stop(handle)
+
+    # -- shared ---------------------------------------------------------------------------------------
+
+    @property
+    def _target(self) -> ComputeTarget[Any]:
+        return self.targets(self.service.target)
+
+    def _start(self, spec: Any) -> Mapping[str, Any]:
+        self.health.notes.clear()
+        return self._target.pack(self._target.launch(spec, self.health.notes.append))
+
+    def _end(self, handle: Mapping[str, Any] | None) -> None:
+        if handle is not None:
+            self._target.stop(self._target.unpack(handle))
+
+    def _write(
+        self,
+        changes: Mapping[str, Any],
+        kind: EventKind | None = None,
+        message: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        with self.memory.writing() as tx:
+            services.observe(tx, self.service, changes, kind=kind, message=message, data=data)
+
+
+def _error_of(seen: Observation) -> dict[str, Any]:
+    return dict(seen.error) if seen.error else {"message": seen.words or "it ended"}
+
+
+def _record_of(error: Exception) -> dict[str, Any]:
+    if isinstance(error, MLMagicError):
+        return {"message": str(error)}
+    return {"message": f"{type(error).__name__}: {error}"}
+
+
+def _why(state: State, seen: Observation) -> str:
+    if state is State.HEALTHY:
+        return f"answers at {seen.url}"
+    if state is State.UNHEALTHY:
+        return f"does not answer ({seen.words})"
+    return seen.words

@@ -1,0 +1,132 @@
+"""`Webservice`: a handle of a deployed service; every value is the workspace's, not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.core import webservice as core
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.engine.engine import DEPLOY_TIMEOUT_SECONDS
+from mlmagic.sdk.model import Model
+
+if TYPE_CHECKING:
+    from mlmagic.engine.engine import Engine
+
+
+class Webservice:
+    """A service. Reading an attribute reads the service's record as it is at that moment."""
+
+    def __init__(self, engine: Engine, record: core.Webservice) -> None:
+        self._engine = engine
+        self._record = record
+
+    @property
+    def record(self) -> core.Webservice:
+        """The whole record, read now; raises `NotFound` when the service was deleted."""
+        self._record = self._engine.service(self._record.name)
+        return self._record
+
+    @property
+    def name(self) -> str:
+        return self._record.name
+
+    @property
+    def state(self) -> str:
+        """Transitioning, Healthy, Unhealthy, Unschedulable, Failed or Stopped."""
+        return str(self.record.state)
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        """Why it failed, or why its last update did: phase, type, message, traceback."""
+        error = self.record.error
+        return dict(error) if error else None
+
+    @property
+    def scoring_uri(self) -> str | None:
+        return self.record.scoring_uri
+
+    @property
+    def swagger_uri(self) -> str | None:
+        return self.record.swagger_uri
+
+    @property
+    def compute_type(self) -> str:
+        return self._record.target
+
+    @property
+    def models(self) -> list[str]:
+        """Ids, ``name:version``."""
+        return list(self.record.models)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return dict(self.record.tags)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return dict(self.record.properties)
+
+    @property
+    def description(self) -> str:
+        return self.record.description
+
+    @property
+    def created_time(self) -> datetime:
+        """UTC."""
+        return datetime.fromtimestamp(self._record.created_time, UTC)
+
+    @property
+    def updated_time(self) -> datetime:
+        """UTC."""
+        return datetime.fromtimestamp(self.record.updated_time, UTC)
+
+    def run(self, input_data: Any) -> Any:
+        """Score: text and bytes are sent as they are, anything else as JSON; returns the parsed answer.
+
+        Raises `InvokeError` with the status, the whole body and the script's traceback.
+        """
+        return self._engine.invoke(self.name, input_data)
+
+    def get_logs(self, num_lines: int = 5000) -> str:
+        """What the service wrote, its last ``num_lines`` lines."""
+        return "\n".join(self._engine.logs(self.name, tail=num_lines))
+
+    def wait_for_deployment(self, show_output: bool = False, timeout_sec: float | None = None) -> None:
+        """Wait until the deploy or update has ended; raises with the script's own error if it failed."""
+        self._record = self._engine.wait(self._record, timeout_sec or DEPLOY_TIMEOUT_SECONDS)
+        if show_output:
+            print(f"{self._record.state}: {self._record.scoring_uri}")
+
+    def update(
+        self,
+        *,
+        models: Iterable[str | Model] | None = None,
+        inference_config: InferenceConfig | None = None,
+        **settings: Any,
+    ) -> None:
+        """Change models, script or settings; returns at once, see `wait_for_deployment`."""
+        names = None if models is None else [m.id if isinstance(m, Model) else m for m in models]
+        self._record = self._engine.update(
+            self.name, model_names=names, inference=inference_config, config_changes=settings or None
+        )
+
+    def stop(self) -> None:
+        """End its process and keep its record."""
+        self._record = self._engine.stop(self.name)
+
+    def start(self) -> None:
+        """Bring it up again; returns at once, see `wait_for_deployment`."""
+        self._record = self._engine.start(self.name)
+
+    def delete(self) -> None:
+        """End it and forget it; returns when it is gone."""
+        self._engine.delete(self.name)
+
+    def __repr__(self) -> str:
+        record = self._record
+        return (
+            f"Webservice(name={record.name!r}, compute_type={record.target!r}, state={str(record.state)!r}, "
+            f"scoring_uri={record.scoring_uri!r}, models={list(record.models)})"
+        )

@@ -1,0 +1,104 @@
+"""The contract of a compute target: a place that runs scoring servers.
+
+What you provide: a name, a handle class, and six methods. What you get for it: `%deploy --target NAME`,
+health, restarts, updates, logs, cards and the command line, all from the engine.
+
+Register yours under the entry point group ``mlmagic.targets``; `tests/targets/contract.py` is the suite that
+every target passes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import Observation, ServiceSpec
+
+Report = Callable[[str], None]
+"""Takes one line of progress, for people."""
+
+H = TypeVar("H")
+
+
+class ComputeTarget(ABC, Generic[H]):
+    """A place that runs scoring servers; ``H`` is its own frozen dataclass of plain values.
+
+    All that a target must remember of a service is in its handle, so any process that holds the handle
+    may call any method. Methods may block, may be called from any thread, and may be called again.
+    """
+
+    name: ClassVar[str]
+    handle_type: type[H]
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `TargetUnavailable` with the fix if services cannot be run here now.
+
+        Called before anything of a deploy is recorded, and by completion and `%deploy --help`.
+        """
+
+    @abstractmethod
+    def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
+        """Raise a `UsageError` for what can be known to be wrong with ``config`` before it is recorded.
+
+        Called in the front's process, after `check`. ``current_port`` is the one this service has already,
+        when it is an update.
+        """
+
+    @abstractmethod
+    def launch(self, spec: ServiceSpec, report: Report) -> H:
+        """Ask for the service to run; returns when it is asked for, not when it is up.
+
+        Called by the supervisor for a new revision, and again after it ended. What `find` finds is taken
+        over, not started twice. Raises `LaunchFailed` or `Unschedulable`.
+        """
+
+    @abstractmethod
+    def find(self, spec: ServiceSpec) -> H | None:
+        """The handle of what a launch of ``spec`` has started and that still runs; None if there is none.
+
+        Called when a launcher may have been killed between the start and the saving of the handle.
+        """
+
+    @abstractmethod
+    def observe(self, handle: H) -> Observation:
+        """Look at it, without waiting. Never raises for what is gone; UNKNOWN when it cannot look.
+
+        Called by the supervisor at each turn, before, during and after the service's life.
+        """
+
+    @abstractmethod
+    def stop(self, handle: H, *, grace: float = 10.0) -> None:
+        """End it, letting requests in flight finish for ``grace`` seconds; returns when it is gone.
+
+        Silent for what is gone already.
+        """
+
+    @abstractmethod
+    def logs(self, handle: H, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        """The last ``tail`` lines of what it wrote, without line ends; then, with ``follow``, those to come.
+
+        Nothing for what is gone.
+        """
+
+    def pack(self, handle: H) -> Mapping[str, Any]:
+        """The handle as JSON has it, to be kept in a row."""
+        return asdict(handle)  # type: ignore[call-overload, no-any-return]
+
+    def unpack(self, record: Mapping[str, Any]) -> H:
+        """The inverse of `pack`."""
+        return self.handle_type(**record)
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A target whose services can be waited for, rather than asked again and again."""
+
+    def watch(self, handle: Any) -> int | None:
+        """A file descriptor that becomes readable when the service ends; the caller closes it.
+
+        None where there is none to give.
+        """

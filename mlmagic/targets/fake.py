@@ -1,0 +1,105 @@
+"""A target that runs nothing and does as it is told: for tests of everything above targets.
+
+Its services are entries of a dict, so the engines of a test share one instance. It is made to misbehave by
+its attributes: `available`, `refuses`, `next_observations`, and `crash`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import Observation, Phase, ServiceSpec
+from mlmagic.errors import LaunchFailed, TargetUnavailable, Unschedulable
+from mlmagic.targets.base import ComputeTarget, Report
+
+
+@dataclass(frozen=True, slots=True)
+class FakeHandle:
+    """Which fake service."""
+
+    key: int
+
+
+@dataclass(slots=True)
+class FakeService:
+    """What the fake knows of one launch; tests change it."""
+
+    spec: ServiceSpec
+    observation: Observation
+    log: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+
+class FakeTarget(ComputeTarget[FakeHandle]):
+    """Launches are Running at once at ``url``, unless `next_observations` says otherwise."""
+
+    name: ClassVar[str] = "fake"
+    handle_type = FakeHandle
+
+    def __init__(self) -> None:
+        self.services: dict[int, FakeService] = {}
+        self.available = True
+        self.refuses: str = ""
+        self.next_observations: list[Observation] = []
+        self.url = "http://127.0.0.1:1"
+        self._keys = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        if not self.available:
+            raise TargetUnavailable(self.name, "the fake target is off", fix="Set available = True.")
+
+    def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
+        if config.memory_gb > 1000:
+            raise Unschedulable(self.name, f"{config.memory_gb:g} GB", "it has 1000 GB")
+
+    def launch(self, spec: ServiceSpec, report: Report) -> FakeHandle:
+        if self.refuses:
+            raise LaunchFailed(self.name, self.refuses)
+        running = self.find(spec)
+        if running is not None:
+            return running
+        with self._lock:
+            key = next(self._keys)
+            seen = self.next_observations.pop(0) if self.next_observations else self._running()
+            self.services[key] = FakeService(spec, seen, [f"launched {spec.name} r{spec.revision}"])
+        report(f"faking {spec.name}")
+        return FakeHandle(key)
+
+    def find(self, spec: ServiceSpec) -> FakeHandle | None:
+        with self._lock:
+            for key, service in self.services.items():
+                if service.spec.run_dir == spec.run_dir and not service.observation.ended:
+                    return FakeHandle(key)
+        return None
+
+    def observe(self, handle: FakeHandle) -> Observation:
+        service = self.services.get(handle.key)
+        return service.observation if service else Observation(Phase.GONE, words="no such fake service")
+
+    def stop(self, handle: FakeHandle, *, grace: float = 10.0) -> None:
+        service = self.services.get(handle.key)
+        if service:
+            service.stopped = True
+            service.observation = Observation(Phase.GONE, words="stopped")
+
+    def logs(self, handle: FakeHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        service = self.services.get(handle.key)
+        yield from service.log[-tail:] if service and tail > 0 else []
+
+    def only(self) -> FakeService:
+        """The one service launched and not stopped."""
+        (service,) = [service for service in self.services.values() if not service.stopped]
+        return service
+
+    def _running(self) -> Observation:
+        return Observation(Phase.RUNNING, url=self.url, ready=1)
+
+    def crash(self, error: dict[str, Any] | None = None) -> None:
+        """End the one running service as a crash would."""
+        self.only().observation = Observation(Phase.EXITED, words="crashed", error=error)

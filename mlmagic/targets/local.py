@@ -1,0 +1,280 @@
+"""The target on this machine: a detached process in the notebook's own interpreter.
+
+Each revision has its folder (``run_dir``); what the server writes there is all there is to know, so nothing
+depends on who started it. A lock that the server holds for life says whether it lives: a pid may be used
+again, a zombie looks alive, a lock does neither. See `mlmagic.scoring.report`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import Observation, Phase, ServiceSpec
+from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
+from mlmagic.scoring import report as run_report
+from mlmagic.targets.base import ComputeTarget, Report
+
+LOG_FILE = "log.txt"
+HOST = "127.0.0.1"
+# Of the kernel's own environment, what would mislead a server: its inline plots and its connection.
+_NOT_INHERITED = frozenset(
+    "MPLBACKEND IPY_INTERRUPT_EVENT JPY_INTERRUPT_EVENT JPY_PARENT_PID JPY_SESSION_NAME PYDEVD_USE_FRAME_EVAL "
+    "CLICOLOR CLICOLOR_FORCE FORCE_COLOR PAGER GIT_PAGER AZUREML_MODEL_DIR".split()
+)
+_KILL_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHandle:
+    """The folder of one revision, and the process that was started for it."""
+
+    run_dir: str
+    pid: int
+
+
+# Servers started by this process, so that their exit codes can be read and no zombie is kept.
+_children: dict[str, subprocess.Popen[bytes]] = {}
+
+
+class LocalTarget(ComputeTarget[LocalHandle]):
+    """Runs each service as a process of its own, which outlives whoever started it."""
+
+    name: ClassVar[str] = "local"
+    handle_type = LocalHandle
+
+    def check(self) -> None:
+        if os.name != "posix":
+            raise TargetUnavailable(
+                self.name, "the local target needs Linux or macOS", fix="Use WSL, or another target."
+            )
+
+    def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
+        port = config.port
+        if port is not None and port != current_port and not _port_is_free(port):
+            raise InvalidConfig(
+                "port",
+                port,
+                "is in use on this machine",
+                hint="Name another, or leave it out to get a free one.",
+            )
+
+    def launch(self, spec: ServiceSpec, report: Report) -> LocalHandle:
+        running = self.find(spec)
+        if running is not None:
+            return running
+        run_dir = Path(spec.run_dir)
+        run_report.prepare(run_dir)
+        try:
+            with (run_dir / LOG_FILE).open("ab") as log:
+                child = subprocess.Popen(
+                    _command(spec),
+                    cwd=spec.app_dir,
+                    env=_environment(spec),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C in the kernel's terminal is not for it
+                )
+        except OSError as error:
+            raise LaunchFailed(self.name, f"cannot start {spec.python}: {error}") from error
+        _children[spec.run_dir] = child
+        report(f"started process {child.pid}")
+        return LocalHandle(spec.run_dir, child.pid)
+
+    def find(self, spec: ServiceSpec) -> LocalHandle | None:
+        run_dir = Path(spec.run_dir)
+        if not run_report.holder_alive(run_dir):
+            return None
+        seen = run_report.read_report(run_dir)
+        return LocalHandle(spec.run_dir, seen.pid if seen else 0)
+
+    def observe(self, handle: LocalHandle) -> Observation:
+        run_dir = Path(handle.run_dir)
+        exit_code = _reap(handle.run_dir)
+        alive = run_report.holder_alive(run_dir)
+        seen = run_report.read_report(run_dir)
+        if alive:
+            if seen is not None and seen.phase == "serving":
+                return Observation(Phase.RUNNING, url=seen.url, ready=1, words=f"process {seen.pid}")
+            return Observation(Phase.STARTING, words="running init()")
+        if not run_dir.is_dir():
+            return Observation(Phase.GONE, words="its folder is gone")
+        if seen is None and exit_code is None and _pid_alive(handle.pid):
+            return Observation(Phase.STARTING, words="starting")
+        if seen is not None and seen.error:
+            return Observation(Phase.EXITED, words=str(seen.error.get("message", "")), error=seen.error)
+        return Observation(Phase.EXITED, words=_how_it_ended(exit_code))
+
+    def stop(self, handle: LocalHandle, *, grace: float = 10.0) -> None:
+        run_dir = Path(handle.run_dir)
+        was_alive = run_report.holder_alive(run_dir)
+        deadline = time.monotonic() + grace
+        last_resort = deadline + _KILL_WAIT_SECONDS
+        # Between a server's start and its lock lies an instant: `retire` fails while somebody holds the
+        # lock, and afterwards nobody can take it any more.
+        while run_dir.is_dir() and not run_report.retire(run_dir):
+            seen = run_report.read_report(run_dir)
+            if seen is not None and seen.phase != "stopped":
+                _signal(seen.pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+                _wait_for_end(seen.pid, until=min(deadline, last_resort))
+            if time.monotonic() > last_resort:
+                raise LaunchFailed(self.name, f"process {seen.pid if seen else '?'} cannot be ended")
+            time.sleep(0.005)
+        seen = run_report.read_report(run_dir)
+        if seen is not None and was_alive:  # else its pid may be somebody else's by now
+            _end_group(seen.pid)
+        _reap(handle.run_dir, wait=True)
+
+    def logs(self, handle: LocalHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        path = Path(handle.run_dir) / LOG_FILE
+        try:
+            with path.open(encoding="utf-8", errors="replace") as log:
+                yield from (line.rstrip("\n") for line in deque(log, maxlen=max(tail, 0)))
+                while follow and path.exists():
+                    line = log.readline()
+                    if line:
+                        yield line.rstrip("\n")
+                    elif self.observe(handle).ended:
+                        return
+                    else:
+                        time.sleep(0.1)
+        except FileNotFoundError:
+            return
+
+    def watch(self, handle: LocalHandle) -> int | None:
+        """A pidfd of the server: readable when it ends. See `mlmagic.targets.base.Watchable`."""
+        seen = run_report.read_report(Path(handle.run_dir))
+        pid = seen.pid if seen else handle.pid
+        if pid <= 0 or not hasattr(os, "pidfd_open"):
+            return None
+        try:
+            return os.pidfd_open(pid)
+        except OSError:
+            return None
+
+
+def _command(spec: ServiceSpec) -> list[str]:
+    command = [
+        spec.python,
+        "-m",
+        "mlmagic.scoring",
+        "--entry-script",
+        spec.entry_script,
+        "--source-directory",
+        spec.app_dir,
+        "--host",
+        HOST,
+        "--run-dir",
+        spec.run_dir,
+    ]
+    if spec.model_dir is not None:
+        command += ["--model-dir", spec.model_dir]
+    command += ["--port", str(spec.config.port or 0)]
+    if spec.config.port is None and spec.preferred_port is not None:
+        command += ["--prefer-port", str(spec.preferred_port)]
+    if spec.shares_port:
+        command += ["--share-port"]
+    return command
+
+
+def _environment(spec: ServiceSpec) -> Mapping[str, str]:
+    environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+    environment |= {
+        "SERVICE_NAME": spec.name,
+        "SERVICE_VERSION": str(spec.revision),
+        "MLMAGIC_DEVELOPMENT": "1",
+        "MLMAGIC_BELLS": spec.bells_dir,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    home = Path(__file__).parents[2]
+    if home.name not in ("site-packages", "dist-packages"):  # a checkout: its scoring room must be found
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")]))
+    return {**environment, **spec.config.environment_variables}
+
+
+def _port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            return True  # not ours to bind here; the server will say so in its own words
+        except OSError:
+            return False
+    return True
+
+
+def _reap(run_dir: str, *, wait: bool = False) -> int | None:
+    """The exit code of our own child, if it has one; 0 or more for an exit, below for a signal."""
+    child = _children.get(run_dir)
+    if child is None:
+        return None
+    if wait:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=_KILL_WAIT_SECONDS)
+    code = child.poll()
+    if code is not None and wait:
+        _children.pop(run_dir, None)
+    return code
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "it was killed (it left no word of its end)"
+    if exit_code < 0:
+        name = signal.Signals(-exit_code).name
+        lacks_memory = "; the system may have run out of memory" if name == "SIGKILL" else ""
+        return f"it was ended by signal {name}{lacks_memory}"
+    return f"it exited with code {exit_code}"
+
+
+def _pid_alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return False
+    return True
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _end_group(pid: int) -> None:
+    """End what the server itself had started: it led a process group of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _wait_for_end(pid: int, *, until: float) -> None:
+    left = max(0.0, until - time.monotonic())
+    if not hasattr(os, "pidfd_open"):
+        time.sleep(min(left, 0.05))
+        return
+    import select
+
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        select.select([descriptor], [], [], min(left, 30.0))
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,234 @@
+"""Files by content: each is kept once under its SHA-256, however many models or scripts hold it.
+
+Files come in through an `Intake`: a folder of its own under ``incoming/``, named after the process that
+owns it. Publishing moves them to their place by rename, inside the transaction that records them; so a
+process killed on the way leaves an intake without a living owner, and `FileStore.sweep` takes it away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlmagic.core.model import StoredFile
+from mlmagic.errors import NotFound, UsageError
+from mlmagic.workspace.identity import ProcessIdentity
+
+_CHUNK = 4 << 20
+_BUFFERS = 4
+
+
+class FileStore:
+    """The files of one workspace folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._blobs = folder / "files"
+        self._incoming = folder / "incoming"
+        for path in (self._blobs, self._incoming):
+            path.mkdir(parents=True, exist_ok=True)
+
+    def path(self, digest: str) -> Path:
+        """Where the content with this hash lies (whether it is there or not)."""
+        return self._blobs / digest[:2] / digest
+
+    @contextmanager
+    def intake(self) -> Iterator[Intake]:
+        """A way in; what was not published when it closes is gone."""
+        folder = self._incoming / f"{ProcessIdentity.current()}.{uuid.uuid4().hex[:12]}"
+        folder.mkdir()
+        try:
+            yield Intake(self, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def lay_out(self, files: Iterable[StoredFile], folder: Path) -> None:
+        """Make ``folder`` hold ``files``, by hard link where the file system can, else by copy."""
+        for file in files:
+            place = folder / file.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _link_or_copy(self.path(file.digest), place)
+
+    def copy_out(self, files: Iterable[StoredFile], folder: Path) -> None:
+        """Make ``folder`` hold copies of ``files`` that their receiver may change."""
+        _copy_all(files, self.path, folder)
+
+    def sweep(self, is_referenced: Callable[[str], bool]) -> int:
+        """Remove intakes of dead owners, and what those had published without recording it.
+
+        Called inside a writing transaction, so nobody publishes meanwhile. Returns how many there were.
+        """
+        swept = 0
+        for folder in self._incoming.iterdir():
+            owner = ProcessIdentity.parse(folder.name.rpartition(".")[0])
+            if owner is not None and not owner.dead:
+                continue
+            for name in _lines(folder / "manifest"):
+                if not is_referenced(name):
+                    self.remove(name)
+            shutil.rmtree(folder, ignore_errors=True)
+            swept += 1
+        return swept
+
+    @property
+    def has_intakes(self) -> bool:
+        return any(self._incoming.iterdir())
+
+    def remove(self, digest: str) -> None:
+        """Forget a content; what is not there is silent."""
+        self.path(digest).unlink(missing_ok=True)
+
+
+class Intake:
+    """Files on their way into the store."""
+
+    def __init__(self, store: FileStore, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._taken: list[StoredFile] = []
+
+    def take(self, source: Path, child_paths: Iterable[str] | None = None) -> tuple[StoredFile, ...]:
+        """Copy a file, or a folder under its own base name; returns what was taken, in path order.
+
+        ``child_paths`` restricts a folder to some of its files, relative to it. Raises `NotFound` for a
+        missing path and `UsageError` for a folder without files.
+        """
+        if not source.exists():
+            raise NotFound("file or folder", str(source), hint=f"The working folder is {Path.cwd()}.")
+        if source.is_file():
+            if child_paths:
+                raise UsageError(
+                    f"child_paths {list(child_paths)!r} need a folder, and {str(source)!r} is a file"
+                )
+            return (self.take_file(source, source.name),)
+        chosen = _children(source, child_paths) if child_paths else _all_files(source)
+        if not chosen:
+            raise UsageError(
+                f"folder {str(source)!r} holds no files", hint="Put the model's files there first."
+            )
+        top = source.resolve().name
+        return tuple(self.take_file(path, f"{top}/{path.relative_to(source).as_posix()}") for path in chosen)
+
+    def take_file(self, source: Path, path: str) -> StoredFile:
+        """Copy one file, hashing it on the way, to be found at ``path`` later."""
+        temporary = self._folder / uuid.uuid4().hex
+        digest, size = copy_and_hash(source, temporary)
+        return self._keep(temporary, StoredFile(path, digest, size))
+
+    def take_bytes(self, content: bytes, path: str) -> StoredFile:
+        """Take content that is in memory."""
+        temporary = self._folder / uuid.uuid4().hex
+        temporary.write_bytes(content)
+        return self._keep(temporary, StoredFile(path, hashlib.sha256(content).hexdigest(), len(content)))
+
+    def copy_out(self, files: Iterable[StoredFile], folder: Path) -> None:
+        """Make ``folder`` hold copies of some of the files taken."""
+        _copy_all(files, self._folder.joinpath, folder)
+
+    def _keep(self, temporary: Path, file: StoredFile) -> StoredFile:
+        temporary.chmod(0o444)
+        temporary.replace(self._folder / file.digest)
+        self._taken.append(file)
+        return file
+
+    def publish(self) -> None:
+        """Move what was taken to its place. To be called inside the transaction that records it."""
+        digests = {file.digest for file in self._taken}
+        # First the list of what may become an orphan, then the moves: see FileStore.sweep.
+        (self._folder / "manifest").write_text("\n".join(digests))
+        for digest in digests:
+            place = self._store.path(digest)
+            if not place.exists():
+                place.parent.mkdir(exist_ok=True)
+                (self._folder / digest).replace(place)
+
+
+def copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
+    """Copy ``source`` to ``target``; returns the SHA-256 of what was written, and its size in bytes.
+
+    The file is read once; hashing and writing run side by side (both release the GIL), which makes this
+    about as fast as the slower of the two.
+    """
+    hasher = hashlib.sha256()
+    full: queue.Queue[memoryview | None] = queue.Queue()
+    empty: queue.Queue[bytearray] = queue.Queue()
+
+    def hash_all() -> None:
+        while (view := full.get()) is not None:
+            hasher.update(view)
+            buffer = view.obj
+            view.release()
+            empty.put(buffer)  # type: ignore[arg-type]
+
+    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+        total = os.fstat(reader.fileno()).st_size
+        if total <= _CHUNK:
+            content = reader.readall()
+            writer.write(content)
+            return hashlib.sha256(content).hexdigest(), len(content)
+        for _ in range(_BUFFERS):
+            empty.put(bytearray(_CHUNK))
+        worker = threading.Thread(target=hash_all, name="mlmagic-hash", daemon=True)
+        worker.start()
+        size = 0
+        try:
+            while count := reader.readinto(buffer := empty.get()):
+                view = memoryview(buffer)[:count]
+                full.put(memoryview(buffer)[:count])
+                _write_all(writer.fileno(), view)
+                size += count
+        finally:
+            full.put(None)
+            worker.join()
+    return hasher.hexdigest(), size
+
+
+def _copy_all(files: Iterable[StoredFile], where: Callable[[str], Path], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        place = folder / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(where(file.digest), place)
+
+
+def _write_all(descriptor: int, view: memoryview) -> None:
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _link_or_copy(source: Path, place: Path) -> None:
+    try:
+        os.link(source, place)
+    except FileExistsError:
+        return
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, place)
+
+
+def _all_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _children(folder: Path, child_paths: Iterable[str]) -> list[Path]:
+    chosen: list[Path] = []
+    for child in child_paths:
+        path = folder / child
+        if not path.exists():
+            raise NotFound("child path", child, [p.name for p in folder.iterdir()])
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(f"child path {child!r} leads out of {str(folder)!r}")
+        chosen += _all_files(path) if path.is_dir() else [path]
+    return sorted(set(chosen))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []

@@ -1,0 +1,67 @@
+"""Which process is which. A pid alone is none: pids are used again, so the start time goes with it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import cache
+
+# The kernel's idea of when it was booted, which start times are counted from, moves with the clock.
+_TOLERANCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """One process on one machine, told apart from any later one with its pid."""
+
+    host: str
+    pid: int
+    started: float
+    """Seconds since the epoch."""
+
+    @classmethod
+    def current(cls) -> ProcessIdentity:
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessIdentity:
+        return cls(_host(), pid, _start_time(pid) or 0.0)
+
+    @classmethod
+    def parse(cls, text: str) -> ProcessIdentity | None:
+        """The inverse of ``str``; None for anything else."""
+        host, _, rest = text.rpartition("@")
+        pid, _, started = rest.partition("-")
+        try:
+            return cls(host, int(pid), float(started))
+        except ValueError:
+            return None
+
+    def __str__(self) -> str:
+        return f"{self.host}@{self.pid}-{self.started:.2f}"
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is certain that this process has ended. Of another machine's, nothing is certain."""
+        if self.host != _host():
+            return False
+        started = _start_time(self.pid)
+        return started is None or abs(started - self.started) > _TOLERANCE_SECONDS
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname().replace("/", "_") or "localhost"
+
+
+def _start_time(pid: int) -> float | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.AccessDenied:
+        return float(process.create_time())

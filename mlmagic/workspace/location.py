@@ -1,0 +1,140 @@
+"""Where a workspace lies: a folder with the files, and a database with the rows.
+
+    FOLDER/
+      workspace.db        the rows (SQLite), unless a database URL is given
+      files/ab/abcd...    model and script files by content hash, read-only
+      incoming/OWNER/     files on their way in; swept when their owner is gone
+      services/ID/rN/     one revision of a service as it runs: app/, azureml-models/, log, report
+      bells/PORT          who wants to be told of changes
+
+Found in this order: MLMAGIC_WORKSPACE (a folder or a database URL), a ``config.json`` here or in a
+parent folder, the user's own default workspace.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.names import check_workspace_name
+from mlmagic.errors import InvalidConfig, NotFound
+
+ENVIRONMENT_VARIABLE = "MLMAGIC_WORKSPACE"
+DEFAULT_NAME = "default"
+# The v1 SDK looks for these, in this order, in each folder on the way up.
+_CONFIG_FILES = ("config.json", ".azureml/config.json", "aml_config/config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a workspace keeps what it knows. ``found_by`` says which rule found it."""
+
+    name: str
+    folder: Path
+    database_url: str
+    found_by: str = ""
+    subscription_id: str = ""
+    resource_group: str = ""
+
+    @classmethod
+    def of_folder(cls, folder: Path, *, name: str | None = None, found_by: str = "") -> Location:
+        """A workspace that is one folder, with SQLite in it."""
+        folder = folder.expanduser().absolute()
+        return cls(name or folder.name or DEFAULT_NAME, folder, _sqlite_url(folder), found_by)
+
+    @classmethod
+    def of_url(cls, url: str, *, found_by: str = "") -> Location:
+        """A workspace whose rows are in the database at ``url``; its files in the user's own folder."""
+        scheme, _, rest = url.partition("://")
+        if scheme.startswith("sqlite"):
+            return cls.of_folder(Path(rest.removeprefix("/")).parent, found_by=found_by)
+        name = rest.rpartition("/")[2].partition("?")[0] or DEFAULT_NAME
+        folder = user_folder() / "databases" / f"{name}-{sha256(url.encode()).hexdigest()[:12]}"
+        return cls(name, folder, url, found_by)
+
+    @classmethod
+    def named(cls, name: str, *, found_by: str = "") -> Location:
+        """The user's own workspace called ``name``."""
+        return cls.of_folder(user_folder() / check_workspace_name(name), name=name, found_by=found_by)
+
+
+def locate(environ: Mapping[str, str] = os.environ, start: Path | None = None) -> Location:
+    """The workspace to use when nobody names one."""
+    setting = environ.get(ENVIRONMENT_VARIABLE, "").strip()
+    if setting:
+        found_by = f"environment variable {ENVIRONMENT_VARIABLE}"
+        if "://" in setting:
+            return Location.of_url(setting, found_by=found_by)
+        return Location.of_folder(Path(setting), found_by=found_by)
+    config = find_config(start or Path.cwd())
+    if config is not None:
+        return read_config(config)
+    return Location.named(DEFAULT_NAME, found_by="the user's default workspace")
+
+
+def find_config(start: Path) -> Path | None:
+    """The nearest configuration file that names a workspace, from ``start`` upwards."""
+    for folder in (start, *start.parents):
+        for relative in _CONFIG_FILES:
+            path = folder / relative
+            # Many tools have a config.json: only one that names a workspace is ours.
+            if path.is_file() and "workspace_name" in _read_object(path):
+                return path
+    return None
+
+
+def read_config(path: Path) -> Location:
+    """Open the location that a configuration file names.
+
+    Keys: ``workspace_name`` (the documents' form, beside ``subscription_id`` and ``resource_group``);
+    ours are ``folder`` (relative to the file) and ``database_url``.
+    """
+    if not path.is_file():
+        raise NotFound(
+            "workspace configuration file", str(path), hint="Write one with Workspace.write_config()."
+        )
+    values = _read_object(path)
+    name = values.get("workspace_name")
+    if not isinstance(name, str):
+        raise InvalidConfig(
+            "workspace_name", name, f"must be text, in {path}", hint='For example {"workspace_name": "team"}.'
+        )
+    found_by = str(path)
+    if isinstance(values.get("database_url"), str):
+        base = Location.of_url(values["database_url"], found_by=found_by)
+    elif isinstance(values.get("folder"), str):
+        base = Location.of_folder(path.parent / values["folder"], name=name, found_by=found_by)
+    else:
+        base = Location.named(name, found_by=found_by)
+    return Location(
+        name,
+        base.folder,
+        base.database_url,
+        found_by,
+        str(values.get("subscription_id", "")),
+        str(values.get("resource_group", "")),
+    )
+
+
+def user_folder() -> Path:
+    """Where this user's workspaces lie."""
+    from platformdirs import user_data_path
+
+    return user_data_path("mlmagic", appauthor=False) / "workspaces"
+
+
+def _sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'workspace.db'}"
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

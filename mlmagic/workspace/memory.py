@@ -1,0 +1,84 @@
+"""A workspace, opened: its rows, its files, and the bell that tells of changes.
+
+The tables are modules of plain functions over a transaction (`models`, `services`, `events`), so that one
+transaction can change a row and write its event together:
+
+    with memory.writing() as tx:
+        services.create(tx, ...)
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mlmagic.scoring.bell import ring
+from mlmagic.workspace.bells import Bell, sweep_bells
+from mlmagic.workspace.files import FileStore
+from mlmagic.workspace.location import Location
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+class Memory:
+    """One open workspace. Any number of threads and processes may have it open."""
+
+    def __init__(self, location: Location) -> None:
+        from mlmagic.workspace.database import Database
+
+        self.location = location
+        self.folder = location.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.files = FileStore(self.folder)
+        self.services_folder = self.folder / "services"
+        self.services_folder.mkdir(exist_ok=True)
+        self.bells_folder = self.folder / "bells"
+        self._database = Database(location.database_url)
+        self.sweep()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and changes nothing."""
+        with self._database.reading() as tx:
+            yield tx
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes all or nothing, and rings when it is done."""
+        with self._database.writing() as tx:
+            yield tx
+        self.ring()
+
+    def ring(self) -> None:
+        """Tell every process that has this workspace open to look."""
+        ring(str(self.bells_folder))
+
+    def bell(self) -> Bell:
+        """A bell that rings at each change, in whichever process it was made."""
+        return Bell(self.bells_folder)
+
+    def sweep(self) -> None:
+        """Take away what processes that were killed have left half-done."""
+        sweep_bells(self.bells_folder)
+        if self.files.has_intakes:
+            from mlmagic.workspace import models
+
+            with self._database.writing() as tx:
+                self.files.sweep(lambda digest: models.is_referenced(tx, digest))
+        # Folders first, rows second: a service's row is written before its folder is made, so a folder
+        # whose row is missing now belongs to nobody.
+        folders = list(self.services_folder.iterdir())
+        if folders:
+            from mlmagic.workspace import services
+
+            with self._database.reading() as tx:
+                known = {service.id for service in services.list_services(tx)}
+            for folder in folders:
+                if folder.name not in known:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        self._database.close()

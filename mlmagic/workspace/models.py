@@ -1,0 +1,189 @@
+"""The model registry's rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from mlmagic.core.configuration import ResourceConfiguration
+from mlmagic.core.events import EventKind, model_subject
+from mlmagic.core.model import Model, ModelDescription, ModelFilter, StoredFile, check_labels
+from mlmagic.core.names import ModelReference
+from mlmagic.errors import NotFound, UsageError
+from mlmagic.workspace import events
+from mlmagic.workspace.database import model_names, models, references, revisions, services
+
+
+def add(tx: Connection, details: ModelDescription, files: Iterable[StoredFile]) -> Model:
+    """Record the next version of a model."""
+    model = Model(details, _next_version(tx, details.name), tuple(files), time.time())
+    tx.execute(
+        insert(models).values(
+            name=model.name,
+            version=model.version,
+            created_time=model.created_time,
+            details=asdict(details),
+            files=[asdict(file) for file in model.files],
+        )
+    )
+    refer(tx, f"models/{model.id}", model.files)
+    events.append(
+        tx,
+        EventKind.MODEL_REGISTERED,
+        model_subject(model.id),
+        f"registered {model.id}",
+        {"tags": dict(model.tags), "properties": dict(model.properties)},
+    )
+    return model
+
+
+def get(tx: Connection, reference: ModelReference) -> Model:
+    """The version asked for, or the newest; raises `NotFound` with what there is."""
+    query = select(models).where(models.c.name == reference.name)
+    if reference.version is not None:
+        query = query.where(models.c.version == reference.version)
+    row = tx.execute(query.order_by(models.c.version.desc()).limit(1)).first()
+    if row is not None:
+        return _model(row)
+    versions = tx.scalars(
+        select(models.c.version).where(models.c.name == reference.name).order_by(models.c.version)
+    ).all()
+    if versions:
+        raise NotFound("model", str(reference), hint=f"{reference.name} has versions {_spans(versions)}.")
+    raise NotFound("model", str(reference), names(tx))
+
+
+def list_models(tx: Connection, wanted: ModelFilter) -> list[Model]:
+    """Models that pass the filter, by name, newest version first."""
+    query = select(models).order_by(models.c.name, models.c.version.desc())
+    if wanted.name is not None:
+        query = query.where(models.c.name == wanted.name)
+    found = [model for model in map(_model, tx.execute(query)) if wanted.accepts(model)]
+    if not wanted.latest:
+        return found
+    newest: dict[str, Model] = {}
+    for model in found:
+        newest.setdefault(model.name, model)
+    return list(newest.values())
+
+
+def names(tx: Connection) -> list[str]:
+    """The names under which models are registered."""
+    return list(tx.scalars(select(models.c.name).distinct().order_by(models.c.name)))
+
+
+def change(
+    tx: Connection,
+    reference: ModelReference,
+    *,
+    tags: Mapping[str, str] | None = None,
+    add_properties: Mapping[str, str] | None = None,
+    description: str | None = None,
+) -> Model:
+    """Replace the tags, add properties (which never change afterwards), set the description."""
+    model = get(tx, reference)
+    details = model.details
+    if tags is not None:
+        check_labels("tags", tags)
+        details = replace(details, tags=dict(tags))
+    if add_properties:
+        check_labels("properties", add_properties)
+        fixed = sorted(set(add_properties) & set(model.properties))
+        if fixed:
+            raise UsageError(
+                f"properties {fixed} of {model.id} are set already, and properties never change",
+                hint="Use a tag for what may change.",
+            )
+        details = replace(details, properties={**model.properties, **add_properties})
+    if description is not None:
+        details = replace(details, description=description)
+    tx.execute(_row(update(models), model).values(details=asdict(details)))
+    events.append(tx, EventKind.MODEL_UPDATED, model_subject(model.id), f"updated {model.id}")
+    return replace(model, details=details)
+
+
+def remove(tx: Connection, reference: ModelReference) -> tuple[Model, list[str]]:
+    """Forget one version; returns it with the contents nothing refers to any more.
+
+    Refused with the services' names while a service uses it.
+    """
+    model = get(tx, reference)
+    users = used_by(tx, model.id)
+    if users:
+        raise UsageError(
+            f"model {model.id} is used by {', '.join(users)}",
+            hint=f"Delete or update {'them' if len(users) > 1 else 'it'} first.",
+        )
+    tx.execute(_row(delete(models), model))
+    orphans = release(tx, f"models/{model.id}")
+    events.append(tx, EventKind.MODEL_DELETED, model_subject(model.id), f"deleted {model.id}")
+    return model, orphans
+
+
+def used_by(tx: Connection, model_id: str) -> list[str]:
+    """Names of the services with a revision that serves this version."""
+    query = (
+        select(services.c.name, revisions.c.models)
+        .join(revisions, revisions.c.service_id == services.c.id)
+        .order_by(services.c.name)
+    )
+    return list(dict.fromkeys(row.name for row in tx.execute(query) if model_id in row.models))
+
+
+def refer(tx: Connection, holder: str, files: Iterable[StoredFile]) -> None:
+    """Note that ``holder`` needs these contents."""
+    digests = sorted({file.digest for file in files})
+    if digests:
+        tx.execute(insert(references), [{"digest": digest, "holder": holder} for digest in digests])
+
+
+def release(tx: Connection, holder: str) -> list[str]:
+    """Note that ``holder`` needs nothing more; returns the contents that nobody needs now."""
+    held = set(tx.scalars(select(references.c.digest).where(references.c.holder == holder)))
+    tx.execute(delete(references).where(references.c.holder == holder))
+    return sorted(digest for digest in held if not is_referenced(tx, digest))
+
+
+def is_referenced(tx: Connection, digest: str) -> bool:
+    return tx.scalar(select(references.c.digest).where(references.c.digest == digest).limit(1)) is not None
+
+
+def _next_version(tx: Connection, name: str) -> int:
+    version = tx.scalar(
+        update(model_names)
+        .where(model_names.c.name == name)
+        .values(last_version=model_names.c.last_version + 1)
+        .returning(model_names.c.last_version)
+    )
+    if version is None:
+        tx.execute(insert(model_names).values(name=name, last_version=1))
+        return 1
+    return int(version)
+
+
+def _row(statement: Any, model: Model) -> Any:
+    return statement.where(models.c.name == model.name, models.c.version == model.version)
+
+
+def _model(row: Any) -> Model:
+    values = dict(row.details)
+    resources = values.pop("resource_configuration", None)
+    details = ModelDescription(
+        **values, resource_configuration=ResourceConfiguration(**resources) if resources else None
+    )
+    return Model(details, row.version, tuple(StoredFile(**file) for file in row.files), row.created_time)
+
+
+def _spans(versions: Iterable[int]) -> str:
+    """``[1, 2, 3, 5]`` as ``1-3, 5``."""
+    spans: list[list[int]] = []
+    for version in versions:
+        if spans and version == spans[-1][1] + 1:
+            spans[-1][1] = version
+        else:
+            spans.append([version, version])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)

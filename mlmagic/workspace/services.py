@@ -1,0 +1,281 @@
+"""The services' rows, their revisions, and the leases that say who looks after which.
+
+Who may write what: a front (deploy, update, stop, delete) writes what is *wanted*: ``desired``,
+``revision``. The supervisor that holds the lease writes what *is*: ``state``, ``handle``, ``candidate``
+and the rest; its writes count only while what is wanted is still what it saw.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.events import EventKind, service_subject
+from mlmagic.core.model import StoredFile
+from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
+from mlmagic.errors import AlreadyExists, NotFound
+from mlmagic.workspace import events
+from mlmagic.workspace.database import revisions, services
+from mlmagic.workspace.identity import ProcessIdentity
+from mlmagic.workspace.models import refer, release
+
+LEASE_SECONDS = 15.0
+
+
+def create(tx: Connection, name: str, revision: Revision, holder: ProcessIdentity | None) -> Webservice:
+    """Record a new service that is wanted to run; its lease is ``holder``'s, if one is given."""
+    if tx.scalar(select(services.c.name).where(services.c.name == name)) is not None:
+        raise AlreadyExists(
+            "service", name, hint=f"Change it with %update {name}, or remove it with %delete {name}."
+        )
+    now = time.time()
+    service_id = uuid.uuid4().hex
+    config = revision.config
+    tx.execute(
+        insert(services).values(
+            name=name,
+            id=service_id,
+            target=config.target,
+            desired=Desired.RUNNING.value,
+            state=State.TRANSITIONING.value,
+            revision=revision.number,
+            created_time=now,
+            updated_time=now,
+            words="requested",
+            models=list(revision.models),
+            tags=dict(config.tags),
+            properties=dict(config.properties),
+            description=config.description,
+            stats={},
+            retiring=[],
+            lease_holder=str(holder) if holder else None,
+            lease_until=now + LEASE_SECONDS if holder else 0.0,
+        )
+    )
+    _add_revision(tx, service_id, revision)
+    events.append(
+        tx, EventKind.DEPLOY_REQUESTED, service_subject(name), f"deploy of {_models(revision)} requested"
+    )
+    return get(tx, name)
+
+
+def revise(tx: Connection, service: Webservice, revision: Revision) -> Webservice:
+    """Record a new revision of a service, to be brought up in place of the one that serves."""
+    _add_revision(tx, service.id, revision)
+    _request(
+        tx,
+        service,
+        EventKind.UPDATE_REQUESTED,
+        f"update to revision {revision.number} with {_models(revision)} requested",
+        revision=revision.number,
+        desired=Desired.RUNNING.value,
+        state=State.TRANSITIONING.value,
+        models=list(revision.models),
+        tags=dict(revision.config.tags),
+        description=revision.config.description,
+        error=None,
+        restarts=0,
+        words="update requested",
+    )
+    return get(tx, service.name)
+
+
+def want(tx: Connection, service: Webservice, desired: Desired) -> Webservice:
+    """Record that a service is to run, be stopped, or be deleted."""
+    kind, words = {
+        Desired.RUNNING: (EventKind.START_REQUESTED, "start requested"),
+        Desired.STOPPED: (EventKind.STOP_REQUESTED, "stop requested"),
+        Desired.DELETED: (EventKind.DELETE_REQUESTED, "delete requested"),
+    }[desired]
+    state = State.TRANSITIONING.value
+    _request(tx, service, kind, words, desired=desired.value, words=words, state=state, restarts=0)
+    return get(tx, service.name)
+
+
+def take_back(tx: Connection, service: Webservice) -> None:
+    """Record that an update is not wanted after all: what serves goes on serving."""
+    assert service.serving is not None
+    previous = get_revision(tx, service.id, service.serving)
+    _request(
+        tx,
+        service,
+        EventKind.ROLLED_BACK,
+        f"the update to revision {service.revision} was taken back",
+        revision=service.serving,
+        models=list(previous.models),
+        state=State.HEALTHY.value,
+        words=f"revision {service.serving} keeps serving",
+    )
+
+
+def get(tx: Connection, name: str) -> Webservice:
+    """The service; raises `NotFound` with those there are."""
+    row = tx.execute(select(services).where(services.c.name == name)).first()
+    if row is None:
+        raise NotFound("service", name, names(tx))
+    return _service(row)
+
+
+def list_services(tx: Connection) -> list[Webservice]:
+    return [_service(row) for row in tx.execute(select(services).order_by(services.c.name))]
+
+
+def names(tx: Connection) -> list[str]:
+    return list(tx.scalars(select(services.c.name).order_by(services.c.name)))
+
+
+def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
+    row = tx.execute(
+        select(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number)
+    ).one()
+    inference = {**row.inference, "requirements": tuple(row.inference["requirements"])}
+    return Revision(
+        row.number,
+        tuple(row.models),
+        InferenceConfig(**inference),
+        tuple(StoredFile(**file) for file in row.files),
+        DeploymentConfig(**row.config),
+        row.python,
+    )
+
+
+def revision_numbers(tx: Connection, service_id: str) -> list[int]:
+    """The revisions of a service that are kept, oldest first."""
+    query = (
+        select(revisions.c.number).where(revisions.c.service_id == service_id).order_by(revisions.c.number)
+    )
+    return list(tx.scalars(query))
+
+
+def observe(
+    tx: Connection,
+    seen: Webservice,
+    changes: Mapping[str, Any],
+    *,
+    kind: EventKind | None = None,
+    message: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> bool:
+    """Write what is true now of a service, with its event; False if what is wanted has changed since."""
+    result = tx.execute(
+        update(services)
+        .where(
+            services.c.id == seen.id,
+            services.c.revision == seen.revision,
+            services.c.desired == seen.desired.value,
+        )
+        .values(**changes, updated_time=time.time())
+    )
+    if result.rowcount and kind is not None:
+        events.append(tx, kind, service_subject(seen.name), message, data)
+    return bool(result.rowcount)
+
+
+def forget_revision(tx: Connection, service_id: str, number: int) -> list[str]:
+    """Remove one revision; returns the contents nobody needs now."""
+    tx.execute(delete(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number))
+    return release(tx, _holder(service_id, number))
+
+
+def remove(tx: Connection, service: Webservice, message: str) -> list[str]:
+    """Remove a service and its revisions; returns the contents nobody needs now."""
+    numbers = revision_numbers(tx, service.id)
+    orphans = [digest for number in numbers for digest in forget_revision(tx, service.id, number)]
+    tx.execute(delete(services).where(services.c.id == service.id))
+    events.append(tx, EventKind.DELETED, service_subject(service.name), message)
+    return orphans
+
+
+def lease(tx: Connection, me: ProcessIdentity) -> list[Webservice]:
+    """Renew this process's leases, take those whose holder is gone; returns the services it now holds."""
+    now = time.time()
+    held = []
+    for row in tx.execute(select(services).order_by(services.c.name)).all():
+        if _free(row, me, now):
+            tx.execute(
+                update(services)
+                .where(services.c.id == row.id)
+                .values(lease_holder=str(me), lease_until=now + LEASE_SECONDS)
+            )
+            held.append(_service(row))
+    return held
+
+
+def needs_lease(tx: Connection, me: ProcessIdentity, renew_within: float) -> bool:
+    """Whether `lease` has something to do: a lease to renew soon, or one that is free to take."""
+    soon = time.time() + renew_within
+    for row in tx.execute(select(services.c.lease_holder, services.c.lease_until)):
+        mine = row.lease_holder == str(me)
+        if row.lease_until < soon if mine else _free(row, me, time.time()):
+            return True
+    return False
+
+
+def held(tx: Connection, me: ProcessIdentity) -> list[Webservice]:
+    """The services whose lease this process holds."""
+    query = select(services).where(services.c.lease_holder == str(me)).order_by(services.c.name)
+    return [_service(row) for row in tx.execute(query)]
+
+
+def release_leases(tx: Connection, me: ProcessIdentity) -> None:
+    """Let somebody else look after this process's services at once."""
+    tx.execute(
+        update(services).where(services.c.lease_holder == str(me)).values(lease_holder=None, lease_until=0.0)
+    )
+
+
+def _free(row: Any, me: ProcessIdentity, now: float) -> bool:
+    if row.lease_holder is None or row.lease_holder == str(me) or row.lease_until < now:
+        return True
+    holder = ProcessIdentity.parse(row.lease_holder)
+    return holder is None or holder.dead
+
+
+def _request(tx: Connection, service: Webservice, kind: EventKind, message: str, **values: Any) -> None:
+    tx.execute(update(services).where(services.c.id == service.id).values(**values, updated_time=time.time()))
+    events.append(tx, kind, service_subject(service.name), message)
+
+
+def _add_revision(tx: Connection, service_id: str, revision: Revision) -> None:
+    tx.execute(
+        insert(revisions).values(
+            service_id=service_id,
+            number=revision.number,
+            models=list(revision.models),
+            inference=asdict(revision.inference),
+            files=[asdict(file) for file in revision.files],
+            config=asdict(revision.config),
+            python=revision.python,
+        )
+    )
+    refer(tx, _holder(service_id, revision.number), revision.files)
+
+
+def _holder(service_id: str, number: int) -> str:
+    return f"services/{service_id}/r{number}"
+
+
+def _models(revision: Revision) -> str:
+    return ", ".join(revision.models) or "a script without models"
+
+
+_COLUMNS = [column for column in services.c if column.name not in ("lease_holder", "lease_until")]
+
+
+def _service(row: Any) -> Webservice:
+    values = {column.name: getattr(row, column.name) for column in _COLUMNS}
+    return Webservice(
+        **{
+            **values,
+            "desired": Desired(values["desired"]),
+            "state": State(values["state"]),
+            "models": tuple(values["models"]),
+            "retiring": tuple(Retiring(**record) for record in values["retiring"]),
+        }
+    )

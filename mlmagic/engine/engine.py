@@ -56,7 +56,11 @@ Notify = Callable[[str], None]
 _open: dict[tuple[int, str], Engine] = {}
 
 
-def _silent(line: str) -> None:
+def _silent(_line: str) -> None:
+    return None
+
+
+def _ignore(_service: Webservice) -> None:
     return None
 
 
@@ -254,12 +258,18 @@ class Engine:
             raise WrongState(name, service.state, "start")
         return self._want(name, Desired.RUNNING)
 
-    def wait(self, service: Webservice, timeout: float = DEPLOY_TIMEOUT_SECONDS) -> Webservice:
+    def wait(
+        self,
+        service: Webservice,
+        timeout: float = DEPLOY_TIMEOUT_SECONDS,
+        *,
+        watching: Callable[[Webservice], None] = _ignore,
+    ) -> Webservice:
         """Wait until a deploy, update or start has come to its end; returns the Healthy service.
 
-        Raises `ScriptError` with the script's own traceback, `LaunchFailed`, or `WaitTimeout`.
+        ``watching`` is called in this thread with the record at each change. Raises `ScriptError` with the script's own traceback, `LaunchFailed`, or `WaitTimeout`.
         """
-        if not self.bus.wait_until(lambda: self._has_ended(service), timeout):
+        if not self.bus.wait_until(lambda: self._has_ended(service, watching), timeout):
             seen = self.service(service.name)
             raise WaitTimeout(
                 service.name,
@@ -275,10 +285,16 @@ class Engine:
             raise self._failure(now)
         return now
 
-    def wait_or_withdraw(self, service: Webservice, timeout: float = DEPLOY_TIMEOUT_SECONDS) -> Webservice:
+    def wait_or_withdraw(
+        self,
+        service: Webservice,
+        timeout: float = DEPLOY_TIMEOUT_SECONDS,
+        *,
+        watching: Callable[[Webservice], None] = _ignore,
+    ) -> Webservice:
         """`wait`; on Ctrl-C take the deploy or update back, and raise `Interrupted` saying so."""
         try:
-            return self.wait(service, timeout)
+            return self.wait(service, timeout, watching=watching)
         except KeyboardInterrupt:
             raise Interrupted(self._withdraw(service)) from None
 
@@ -394,11 +410,12 @@ class Engine:
             return self.service(service.name).id == service.id
         return False
 
-    def _has_ended(self, service: Webservice) -> bool:
+    def _has_ended(self, service: Webservice, watching: Callable[[Webservice], None]) -> bool:
         try:
             now = self.service(service.name)
         except NotFound as error:
             raise NotFound("service", service.name, hint="It was deleted meanwhile.") from error
+        watching(now)
         if now.id != service.id or now.revision != service.revision or now.state is State.FAILED:
             return True
         return now.state is State.HEALTHY and now.serving == service.revision

@@ -104,7 +104,7 @@ class Model:
         self._change(tags=tags, description=description)
 
     def download(self, target_dir: str | Path = ".", exist_ok: bool = False) -> str:
-        """Copy the files into ``target_dir``; raises `AlreadyExists` for what is there unless ``exist_ok``."""
+        """Copy the files into ``target_dir``; refuses to overwrite unless ``exist_ok``."""
         return str(self._engine.download_model(self.id, Path(target_dir).expanduser(), exist_ok=exist_ok))
 
     def delete(self) -> None:

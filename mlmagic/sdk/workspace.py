@@ -40,7 +40,7 @@ class Workspace:
             raise NotFound(
                 "workspace configuration file",
                 str(path or "config.json"),
-                hint=f"None names a workspace in {start.absolute()} or above it; write one with write_config().",
+                hint=f"None names a workspace in {start.absolute()} or above it.",
             )
         return cls(read_config(found))
 

@@ -29,8 +29,20 @@ LOG_FILE = "log.txt"
 HOST = "127.0.0.1"
 # Of the kernel's own environment, what would mislead a server: its inline plots and its connection.
 _NOT_INHERITED = frozenset(
-    "MPLBACKEND IPY_INTERRUPT_EVENT JPY_INTERRUPT_EVENT JPY_PARENT_PID JPY_SESSION_NAME PYDEVD_USE_FRAME_EVAL "
-    "CLICOLOR CLICOLOR_FORCE FORCE_COLOR PAGER GIT_PAGER AZUREML_MODEL_DIR".split()
+    [
+        "MPLBACKEND",
+        "IPY_INTERRUPT_EVENT",
+        "JPY_INTERRUPT_EVENT",
+        "JPY_PARENT_PID",
+        "JPY_SESSION_NAME",
+        "PYDEVD_USE_FRAME_EVAL",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "FORCE_COLOR",
+        "PAGER",
+        "GIT_PAGER",
+        "AZUREML_MODEL_DIR",
+    ]
 )
 _KILL_WAIT_SECONDS = 5.0
 

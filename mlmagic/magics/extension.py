@@ -1,0 +1,53 @@
+"""`%load_ext mlmagic` and `%unload_ext mlmagic`."""
+
+from __future__ import annotations
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from mlmagic.magics.completion import Completion
+from mlmagic.magics.models import ModelMagics
+from mlmagic.magics.scripts import ScriptMagics
+from mlmagic.magics.services import ServiceMagics
+from mlmagic.magics.session import MLMagic
+
+_GROUPS = (ModelMagics, ScriptMagics, ServiceMagics)
+_ATTRIBUTE = "_mlmagic_extension"
+
+
+class Extension:
+    """What loading added to a shell, so that unloading takes out just that."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.session = MLMagic(shell)
+        self._shell = shell
+        self._groups = [group(self.session) for group in _GROUPS]
+        self._completion = Completion(self.session, self._groups)
+
+    def add(self) -> None:
+        self._shell.configurables.append(self.session)  # for %config MLMagic
+        self._shell.register_magics(*self._groups)
+        self._shell.Completer.custom_matchers.append(self._completion.match)
+
+    def take_out(self) -> None:
+        self._shell.Completer.custom_matchers.remove(self._completion.match)
+        for group in self._groups:
+            for kind, magics in group.magics.items():
+                for name in magics:
+                    self._shell.magics_manager.magics[kind].pop(name, None)
+        self._shell.configurables.remove(self.session)
+
+
+def load(shell: InteractiveShell) -> None:
+    """Add the magics; loading twice adds them once."""
+    if getattr(shell, _ATTRIBUTE, None) is None:
+        extension = Extension(shell)
+        extension.add()
+        setattr(shell, _ATTRIBUTE, extension)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magics out; services go on."""
+    extension = getattr(shell, _ATTRIBUTE, None)
+    if extension is not None:
+        extension.take_out()
+        setattr(shell, _ATTRIBUTE, None)

@@ -1,0 +1,143 @@
+"""`%register`, `%models`, `%workspace`: what is kept, and where."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from IPython.core.magic import line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments
+
+from mlmagic.core.configuration import ResourceConfiguration
+from mlmagic.core.model import ModelDescription, ModelFilter
+from mlmagic.errors import NotFound, nearest
+from mlmagic.magics.arguments import Arguments, evaluate, number, pairs
+from mlmagic.magics.notes import show_note
+from mlmagic.magics.running import SessionMagics, parsed
+
+
+@magics_class
+class ModelMagics(SessionMagics):
+    """The registry's magics."""
+
+    @line_magic
+    @parsed
+    @magic_arguments()
+    @argument("model", help="A variable that holds a model, or the path of a file or folder.")
+    @argument("--name", help="Name to register under (default: the variable's or file's own).")
+    @argument("--tag", action="append", metavar="KEY=VALUE", help="A tag, or {dict}; may change later.")
+    @argument(
+        "--property", action="append", metavar="KEY=VALUE", help="A property, or {dict}; never changes."
+    )
+    @argument("--description", default="", help="What it is.")
+    @argument("--framework", help="ScikitLearn, Onnx, TensorFlow, PyTorch, Custom, ...")
+    @argument("--framework-version", help="The framework's version.")
+    @argument("--child-path", action="append", metavar="PATH", help="Only this file or folder of the folder.")
+    @argument("--sample", metavar="{EXPRESSION}", help="A sample input, such as {X[:3].tolist()}.")
+    @argument("--sample-output", metavar="{EXPRESSION}", help="What the sample gives.")
+    @argument("--cpu", type=number("cpu"), help="Cores it asks for where it is served.")
+    @argument("--memory", type=number("memory"), help="Gigabytes it asks for where it is served.")
+    @argument("--gpu", type=number("gpu", int), help="GPUs it asks for where it is served.")
+    @argument("-o", "--out", metavar="NAME", help="Variable to keep the model in.")
+    def register(self, args: Arguments) -> Any:
+        """Register a model: a live object, a file or a folder becomes the next version of its name."""
+        from mlmagic.engine.registration import to_plain
+        from mlmagic.sdk.model import Model
+
+        model, default_name = self._find_model(args.model)
+        resources = None
+        if args.cpu is not None or args.memory is not None or args.gpu is not None:
+            resources = ResourceConfiguration(args.cpu, args.memory, args.gpu)
+        details = ModelDescription(
+            name=args.name or default_name,
+            tags=pairs("--tag", args.tag),
+            properties=pairs("--property", args.property),
+            description=args.description,
+            framework=args.framework,
+            framework_version=args.framework_version,
+            sample_input=None if args.sample is None else to_plain(self._value(args.sample)),
+            sample_output=None if args.sample_output is None else to_plain(self._value(args.sample_output)),
+            resource_configuration=resources,
+        )
+        engine = self.session.engine
+        record = engine.register(model, details, child_paths=args.child_path, notify=show_note)
+        return self.keep_as(args.out, Model(engine, record))
+
+    @line_magic
+    @parsed
+    @magic_arguments()
+    @argument("name", nargs="?", help="Only this name.")
+    @argument("--tag", action="append", default=[], metavar="KEY[=VALUE]", help="Only with this tag.")
+    @argument(
+        "--property", action="append", default=[], metavar="KEY[=VALUE]", help="Only with this property."
+    )
+    @argument("--framework", help="Only of this framework.")
+    @argument("--latest", action="store_true", help="Only the newest version of each name.")
+    @argument("-o", "--out", metavar="NAME", help="Variable to keep the list in.")
+    def models(self, args: Arguments) -> Any:
+        """List the registered models."""
+        from mlmagic.sdk.model import Model
+        from mlmagic.widgets.cards import models_listing
+
+        engine = self.session.engine
+        found = engine.models(
+            ModelFilter(args.name, tuple(args.tag), tuple(args.property), args.framework, args.latest)
+        )
+        listing = models_listing(
+            found, lambda model: Model(engine, model), lambda model: engine.model_users(model.id)
+        )
+        return self.keep_as(args.out, listing)
+
+    @line_magic
+    @parsed
+    @magic_arguments()
+    @argument("which", nargs="?", help="A workspace's name, folder or configuration file to use from now on.")
+    @argument("-o", "--out", metavar="NAME", help="Variable to keep the workspace in.")
+    def workspace(self, args: Arguments) -> Any:
+        """Show which workspace is in use and where it lies, or use another."""
+        from mlmagic.sdk.workspace import Workspace
+
+        if args.which is None:
+            return self.keep_as(args.out, Workspace(self.session.engine.location))
+        chosen = args.which if isinstance(args.which, Workspace) else _workspace_called(str(args.which))
+        self.session.use(chosen.engine)
+        return self.keep_as(args.out, chosen)
+
+    def _find_model(self, given: Any) -> tuple[object, str]:
+        """The object or path that the first argument means, and the name it suggests."""
+        namespace = self.session.namespace
+        if not isinstance(given, str):
+            return given, "model"
+        if given.isidentifier() and given in namespace:
+            value = namespace[given]
+            return value, _name_of(value) if isinstance(value, str | os.PathLike) else given
+        if Path(given).expanduser().exists():
+            return given, _name_of(given)
+        variables = [name for name in namespace if not name.startswith("_")]
+        match = nearest(given, variables)
+        raise NotFound(
+            "variable, file or folder",
+            given,
+            hint=f"Did you mean {match!r}?" if match else f"The working folder is {Path.cwd()}.",
+        )
+
+    def _value(self, given: Any) -> Any:
+        return evaluate(given, self.session.namespace) if isinstance(given, str) else given
+
+
+def _name_of(path: str | os.PathLike[str]) -> str:
+    # The documents' rule for models that come from a path: the base name, 30 characters at most.
+    return Path(path).name[:30]
+
+
+def _workspace_called(text: str) -> Any:
+    from mlmagic.sdk.workspace import Workspace
+    from mlmagic.workspace.location import Location, read_config
+
+    path = Path(text).expanduser()
+    if path.is_file():
+        return Workspace(read_config(path))
+    if path.is_dir() or os.sep in text:
+        return Workspace(Location.of_folder(path, found_by="%workspace"))
+    return Workspace.get(text)

@@ -1,0 +1,84 @@
+"""Small pieces of HTML that look right in light and dark notebooks, with everything escaped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from mlmagic.core.webservice import State
+
+# Colours told apart by the colour-blind, and never the only sign: the state is also a word and a mark.
+_MARKS = {
+    State.TRANSITIONING: ("◌", "#0072b2"),
+    State.HEALTHY: ("●", "#00795c"),
+    State.UNHEALTHY: ("▲", "#b35900"),
+    State.UNSCHEDULABLE: ("■", "#b35900"),
+    State.FAILED: ("✖", "#c4314b"),
+    State.STOPPED: ("○", "#6b6b6b"),
+}
+FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
+BORDER = "1px solid var(--jp-border-color2,#c8c8c8)"
+MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
+
+
+def state_badge(state: State | str) -> str:
+    """The state as a mark, a colour and a word."""
+    mark, colour = _MARKS.get(State(state), ("?", "#6b6b6b"))
+    return (
+        f'<span style="display:inline-block;padding:0 8px;border-radius:9px;background:{colour};color:#fff;'
+        f'font-weight:600"><span aria-hidden="true">{mark} </span>{escape(str(state))}</span>'
+    )
+
+
+def link(url: str | None) -> str:
+    if not url:
+        return "–"
+    return f'<a href="{escape(url, quote=True)}" target="_blank" rel="noopener">{escape(url)}</a>'
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+    """An HTML table; cells are HTML already, headings and the caption are text."""
+    cell = f'style="text-align:left;padding:3px 12px 3px 0;border-bottom:{BORDER};vertical-align:top"'
+    head = "".join(f'<th scope="col" {cell}>{escape(heading)}</th>' for heading in headings)
+    body = "".join(f"<tr>{''.join(f'<td {cell}>{value}</td>' for value in row)}</tr>" for row in rows)
+    return (
+        f'<table style="{FONT};border-collapse:collapse;margin:0"><caption style="text-align:left;'
+        f'padding-bottom:4px">{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same as text, in columns."""
+    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+    lines = [headings, *rows]
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def pre(text: str) -> str:
+    """Text of a log or traceback, as it is."""
+    return (
+        f'<pre style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;white-space:pre-wrap;'
+        f'background:var(--jp-layout-color2,#f5f5f5);color:var(--jp-content-font-color1,#1a1a1a)">{escape(text)}</pre>'
+    )
+
+
+def ago(then: float, now: float | None = None) -> str:
+    """How long since ``then`` (seconds since the epoch), in the largest unit."""
+    seconds = max(0, int((time.time() if now is None else now) - then))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return "just now" if seconds < 5 else f"{seconds} s ago"
+
+
+def size_text(size: int) -> str:
+    """Bytes as people read them."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
+        value /= 1000
+    raise AssertionError

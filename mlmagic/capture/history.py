@@ -13,6 +13,7 @@ from functools import cached_property
 from mlmagic.capture.names import parse
 
 _NOT_PYTHON = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$", re.MULTILINE)
+_ABSENT = object()
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
@@ -40,7 +41,7 @@ class Import:
         module = sys.modules.get(self.module)
         if self.attribute is None or module is None:
             return module is not None and module is value
-        submodule = sys.modules.get(f"{self.module}.{self.attribute}")
+        submodule = sys.modules.get(f"{self.module}.{self.attribute}", _ABSENT)
         return getattr(module, self.attribute, submodule) is value
 
 
@@ -109,8 +110,10 @@ def read_cell_text(text: str) -> Cell | None:
 
 def _remembered() -> Iterator[str]:
     # IPython keeps the text of each cell in linecache for tracebacks, with no time of modification.
-    for entry in tuple(linecache.cache.values()):
-        if len(entry) == 4 and entry[1] is None:
+    # Other libraries leave generated code there as well, under names like <attrs generated init>.
+    for name, entry in tuple(linecache.cache.items()):
+        is_cell = not name.startswith("<") or name.startswith("<ipython")
+        if is_cell and len(entry) == 4 and entry[1] is None:
             yield "".join(entry[2])
 
 

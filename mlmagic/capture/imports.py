@@ -8,6 +8,8 @@ from types import ModuleType
 
 from mlmagic.capture.history import History, Import
 
+_ABSENT = object()
+
 
 def import_for(name: str, value: object, history: History) -> Import | None:
     """The import that binds ``name`` to ``value``, or None when nothing importable is that object."""
@@ -74,7 +76,7 @@ def _object_imports(name: str, value: object) -> Iterator[Import]:
     )
     for module in _public_first(home):
         for attribute in attributes:
-            if vars(module).get(attribute) is value:
+            if vars(module).get(attribute, _ABSENT) is value:
                 yield Import(module.__name__, attribute, name)
 
 

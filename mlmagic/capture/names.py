@@ -65,11 +65,11 @@ def read_names(source: str, *, postponed: bool = False) -> Names:
     # A global that is defined here and read before is needed as well: `limit = limit * 2`.
     needed = (set().union(*uses.values()) - defined) | (read_first & _defined(top)) | augmented
     needed -= {"__annotations__"}
-    lines = _first_lines(tree, uses)
+    places = _first_places(tree, uses)
+    in_order = sorted(needed, key=lambda name: (places.get(name, (1, 0)), name))
     offset = 1 if postponed else 0
-    free = {name: max(1, lines.get(name, 1) - offset) for name in needed}
     return Names(
-        free=dict(sorted(free.items(), key=lambda item: (item[1], item[0]))),
+        free={name: max(1, places.get(name, (1, 0))[0] - offset) for name in in_order},
         defined=frozenset(defined),
         early=frozenset(early & needed),
         modules=_plain_imports(tree),
@@ -172,15 +172,12 @@ def _loads_now(nodes: Iterable[ast.AST], *, annotations: bool) -> set[str]:
         if isinstance(node, ast.Name):
             found |= {node.id} if isinstance(node.ctx, ast.Load) else set()
         elif isinstance(node, _COMPREHENSIONS):
-            targets = {name for part in node.generators for name in _target_names(part.target)}
-            found |= _loads_now(ast.iter_child_nodes(node), annotations=annotations) - targets
+            # Its own variables, and what a walrus in it binds.
+            bound = {name for inner in ast.walk(node) for name in _bound(inner)}
+            found |= _loads_now(ast.iter_child_nodes(node), annotations=annotations) - bound
         else:
             found |= _loads_now(_executed(node, annotations), annotations=annotations)
     return found
-
-
-def _target_names(target: ast.expr) -> set[str]:
-    return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
 
 
 def _executed(node: ast.AST, annotations: bool) -> Iterator[ast.AST]:
@@ -203,17 +200,18 @@ def _executed(node: ast.AST, annotations: bool) -> Iterator[ast.AST]:
             yield child
 
 
-def _first_lines(tree: ast.Module, uses: Mapping[int, set[str]]) -> dict[str, int]:
-    """Global name -> the first line that reads it, scope by scope, so that a local of the same name
+def _first_places(tree: ast.Module, uses: Mapping[int, set[str]]) -> dict[str, tuple[int, int]]:
+    """Global name -> line and column where it is first read, scope by scope, so that a local of the same name
     in another function does not count."""
-    exact: dict[str, int] = {}
-    anywhere: dict[str, int] = {}
+    exact: dict[str, tuple[int, int]] = {}
+    anywhere: dict[str, tuple[int, int]] = {}
 
     def visit(node: ast.AST, scope: int) -> None:
         if isinstance(node, ast.Name):
-            anywhere[node.id] = min(node.lineno, anywhere.get(node.id, node.lineno))
+            place = (node.lineno, node.col_offset)
+            anywhere[node.id] = min(place, anywhere.get(node.id, place))
             if node.id in uses.get(scope, ()):
-                exact[node.id] = min(node.lineno, exact.get(node.id, node.lineno))
+                exact[node.id] = min(place, exact.get(node.id, place))
         inside = _inner_nodes(node)
         start = getattr(node, "lineno", scope)
         for child in ast.iter_child_nodes(node):

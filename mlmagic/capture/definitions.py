@@ -66,9 +66,15 @@ def class_definition(kind: type, history: History) -> Definition | None:
             if _spans(node, line):
                 return Definition(node.name, _source_of(text, node), _postponed(function))
     # No method of its own, as with a dataclass or an Enum: nothing points to its cell.
-    for cell, found in history.definitions(kind.__name__):
-        if isinstance(found, ast.ClassDef) and _looks_like(found, kind):
-            return Definition(found.name, _source_of(cell.text, found))
+    written = [
+        (cell.text, found)
+        for cell, found in history.definitions(kind.__name__)
+        if isinstance(found, ast.ClassDef) and _says_of(found) <= _has(kind)
+    ]
+    # Best where nothing of the live class is missing; a decorator may have added to it, though.
+    whole = [(text, found) for text, found in written if _own_names(kind) <= _says_of(found)]
+    for text, found in whole or written:
+        return Definition(found.name, _source_of(text, found))
     return None
 
 
@@ -185,11 +191,23 @@ def _own_functions(kind: type) -> Iterator[FunctionType]:
             yield inner
 
 
-def _looks_like(node: ast.ClassDef, kind: type) -> bool:
-    """Whether everything the source says of the class is so of the live one."""
+def _says_of(node: ast.ClassDef) -> set[str]:
+    """The names that the source of a class gives it, those that Python mangles aside."""
     named = {name for statement in node.body for name in _names_in(statement)}
-    annotations = vars(kind).get("__annotations__", {})
-    return all(hasattr(kind, name) or name in annotations for name in named if not name.startswith("__"))
+    return {name for name in named if not name.startswith("__")}
+
+
+def _has(kind: type) -> set[str]:
+    return {
+        *dir(kind),
+        *_own_names(kind),
+        *vars(kind).get("__annotations__", {}),
+        *getattr(kind, "__members__", ()),
+    }
+
+
+def _own_names(kind: type) -> set[str]:
+    return {name for name in vars(kind) if not name.startswith("_")}
 
 
 def _names_in(statement: ast.stmt) -> Iterator[str]:

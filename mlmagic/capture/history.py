@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from mlmagic.capture.names import parse
 
@@ -93,6 +93,7 @@ class History:
                     yield cell, node
 
 
+@lru_cache(maxsize=1024)
 def read_cell_text(text: str) -> Cell | None:
     """The cell with its magics blanked out, or None when what is left is not Python."""
     try:

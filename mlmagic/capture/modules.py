@@ -18,7 +18,7 @@ from mlmagic.errors import CaptureError
 
 DATA_LIMIT = 10_000_000
 """Bytes of a data file in a local package, above which it is left behind."""
-_INSTALLED = ("site-packages", "dist-packages")
+INSTALLED = ("site-packages", "dist-packages")
 
 
 def imported_modules(source: str) -> set[str]:
@@ -107,7 +107,7 @@ def _locations(name: str) -> list[Path]:
 
 def _is_installed(path: Path) -> bool:
     path = path.absolute()
-    if any(part in _INSTALLED for part in path.parts):
+    if any(part in INSTALLED for part in path.parts):
         return True
     return any(place in path.parents or place in path.resolve().parents for place in _installed_folders())
 

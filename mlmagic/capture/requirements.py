@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib import metadata
 
-from mlmagic.capture.modules import is_local
+from mlmagic.capture.modules import INSTALLED, is_local
 
 
 def pinned_requirements(modules: Iterable[str]) -> tuple[str, ...]:
@@ -52,12 +52,13 @@ def _pin(distribution: str) -> str:
 
 def _path_state() -> tuple[tuple[str, float], ...]:
     """Changes when something is installed."""
-    return tuple((place, _changed(place)) for place in sys.path)
+    # Only where packages are installed: a notebook's own folder changes with every save.
+    return tuple((place, _changed(place)) for place in sys.path if place.endswith(INSTALLED))
 
 
 def _changed(place: str) -> float:
     try:
-        return os.stat(place or ".").st_mtime
+        return os.stat(place).st_mtime
     except OSError:
         return 0.0
 

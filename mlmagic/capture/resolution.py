@@ -89,6 +89,10 @@ class Resolution:
         """Resolve the free names of a cell, and of all that they bring in."""
         for name, line in names.free.items():
             self._waiting.append(Need(name, line + line_offset, "", self.namespace))
+        # What was asked for by name is brought in although the cell may set the name itself:
+        # `global vocab; vocab = json.load(open(vocab))`.
+        for name in (*self.paths, *sorted(self.carry)):
+            self._waiting.append(Need(name, 1 + line_offset, "", self.namespace))
         self._add_submodules(names, self.namespace)
         while self._waiting:
             need = self._waiting.popleft()
@@ -100,12 +104,11 @@ class Resolution:
 
     def _settle(self, need: Need) -> None:
         name = need.name
-        if name in self.defined or name in _MODULE_NAMES:
-            return
         if name in self.paths:
-            self._values.setdefault(name, None)
             self.modules.add("pathlib")
             self._add(Piece(name, f"{name} = {self.paths[name]}\n"))
+        elif name in _MODULE_NAMES or (name in self.defined and name not in self.carry):
+            return
         elif name in need.namespace and not _is_shells_own(name, need.namespace[name]):
             value = need.namespace[name]
             if name not in self._values:

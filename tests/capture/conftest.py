@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import runpy
 import sys
@@ -80,7 +81,11 @@ def notebook(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
-    shell.reset(new_session=True)
+    for name in [name for name in shell.user_ns if not name.startswith("__")]:
+        del shell.user_ns[name]
+    shell.init_user_ns()
+    shell.compile.reset_compiler_flags()
+    linecache.clearcache()
     yield Notebook(shell, tmp_path)
     for name in set(sys.modules) - before:
         file = getattr(sys.modules[name], "__file__", None) or ""

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case, one line
 from __future__ import annotations
 
 import io
@@ -56,8 +57,6 @@ def prepare(x, limit=LIMIT):
         ("from pathlib import Path\nhere = Path('a') / 'b'", "here.as_posix()", 0, "a/b"),
         ("import re\nnumber = re.compile(r'\\d+')", "number.findall(data)", "a1b22", ["1", "22"]),
         ("import logging\nlog = logging.getLogger('svc')", "log.name", 0, "svc"),
-        ("%%time\ndef timed(x):\n    return x + 1", "timed(data)", 1, 2),
-        ("%%time\nclass Timed:\n    def m(self): return 7", "Timed().m()", 1, 7),
         ("if True:\n    def f():\n        '''one\n        two'''\n        return f.__doc__", "f()", 0, "one\n        two"),
         ("if True:\n    def f(): return '''\nleft'''", "f()", 0, "\nleft"),
         ("def f(x):\n    def g(y): return x + y\n    return [g(i) for i in range(2)]", "f(data)", 1, [1, 2]),
@@ -70,6 +69,19 @@ def test_a_captured_script_answers_without_the_notebook(
 ) -> None:
     notebook.remember = remember
     assert notebook.run(setup).answer(expression, data) == expected
+
+
+@pytest.mark.parametrize(
+    ("setup", "expression", "expected"),
+    [
+        ("%%time\ndef f(x):\n    return x + 1", "f(data)", 2),
+        ("%%time\nclass A:\n    def m(self): return 7", "A().m()", 7),
+        ("%%time\nfrom math import floor", "floor(data)", 1),
+        ("%time import math as m", "m.floor(data)", 1),
+    ],
+)
+def test_what_ran_under_a_magic(notebook: Notebook, setup: str, expression: str, expected: int) -> None:
+    assert notebook.run(setup).answer(expression, 1) == expected
 
 
 def test_only_the_import_that_is_needed_is_brought_in(notebook: Notebook) -> None:

@@ -57,9 +57,12 @@ def test_future_imports_move_up_and_no_line_of_the_cell_moves(notebook: Notebook
 def test_a_script_runs_in_an_interpreter_of_its_own(notebook: Notebook) -> None:
     Path("vocab.json").write_text('{"a": 1}')
     Path("helpers.py").write_text("def shout(x): return f'{x}!'\n")
-    notebook.run("import json, helpers\nfrom collections import Counter as C\ndef prep(x): return C(x)")
+    notebook.run(
+        "import json, helpers\nfrom pathlib import Path",
+        "from collections import Counter as C\ndef prep(x): return C(x)",
+    )
     cell = (
-        "def init():\n    global vocab\n    vocab = json.load(open(vocab))\n"
+        "def init():\n    global vocab\n    vocab = json.loads(Path(vocab).read_text())\n"
         "def run(data):\n    return [vocab, prep(data), helpers.shout(data)]\n"
     )
     script = notebook.capture(cell, assets={"vocab": "vocab.json"})
@@ -82,8 +85,8 @@ def test_an_asset_is_a_path_in_the_service(notebook: Notebook) -> None:
     Path("other/deep").mkdir()
     Path("other/deep/c.txt").write_text("C")
     assets = {"first": "a.txt", "second": "other/a.txt", "whole": "other"}
-    expression = "[open(first).read(), open(second).read(), open(whole + '/deep/c.txt').read()]"
-    script = notebook.capture(expression, assets=assets)
+    expression = "[Path(p).read_text() for p in (first, second, whole + '/deep/c.txt')]"
+    script = notebook.run("from pathlib import Path").capture(expression, assets=assets)
     assert list(script.assets) == [
         "assets/a.txt",
         "assets/second/a.txt",
@@ -96,14 +99,16 @@ def test_an_asset_is_a_path_in_the_service(notebook: Notebook) -> None:
 
 def test_an_asset_wins_over_a_live_object(notebook: Notebook) -> None:
     Path("m.bin").write_text("M")
-    notebook.run("import io\nmodel = io.StringIO()\ndef load(): return open(model).read()")
+    notebook.run(
+        "import io, pathlib\nmodel = io.StringIO()\ndef load(): return pathlib.Path(model).read_text()"
+    )
     assert notebook.answer("load()", assets={"model": "m.bin"}) == "M"
 
 
 def test_a_bad_asset_or_carried_name(notebook: Notebook) -> None:
     Path("empty").mkdir()
     Path("x").write_text("")
-    with pytest.raises(NotFound, match="no file 'gone.json'"):
+    with pytest.raises(NotFound, match="no file 'gone"):
         notebook.capture("data", assets={"x": "gone.json"})
     with pytest.raises(InvalidConfig, match="asset 'empty' is a folder without files"):
         notebook.capture("data", assets={"x": "empty"})

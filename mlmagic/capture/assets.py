@@ -1,0 +1,64 @@
+"""Files shipped beside a script, and the paths by which the script finds them again."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlmagic.errors import InvalidConfig, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """One file or folder: its place in the service, relative to the script, and here."""
+
+    name: str
+    place: str
+    path: Path
+
+    @property
+    def expression(self) -> str:
+        """Source of the path inside the service, whatever folder the service runs in."""
+        parts = " / ".join(
+            repr(part).replace("'", '"') if '"' not in part else repr(part) for part in self.place.split("/")
+        )
+        return f"str(pathlib.Path(__file__).resolve().parent / {parts})"
+
+    @property
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Path in the service -> path here, of each file."""
+        if self.path.is_file():
+            yield self.place, str(self.path)
+            return
+        for file in sorted(self.path.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                yield f"{self.place}/{file.relative_to(self.path).as_posix()}", str(file)
+
+
+def read_assets(assets: Mapping[str, str]) -> tuple[Shipped, ...]:
+    """Check what ``--asset name=path`` asks for; two of the same file name get folders of their own.
+
+    Raises `InvalidConfig` for a name that cannot be a variable or a folder without files, `NotFound`
+    for a path that is not there.
+    """
+    shipped: list[Shipped] = []
+    taken: set[str] = set()
+    for name, given in assets.items():
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise InvalidConfig("asset name", name, "must be a name the script can use for the path")
+        path = Path(given).expanduser()
+        if not path.exists():
+            raise NotFound("file", given, hint=f"--asset {name}=PATH ships a file or a folder.")
+        path = path.resolve()
+        place = f"assets/{path.name}"
+        # Lower case: the image may be built where names differ by case only in show.
+        if place.lower() in taken:
+            place = f"assets/{name}/{path.name}"
+        taken.add(place.lower())
+        asset = Shipped(name, place, path)
+        if not any(True for _ in asset.files):
+            raise InvalidConfig("asset", given, "is a folder without files")
+        shipped.append(asset)
+    return tuple(shipped)

@@ -1,0 +1,218 @@
+"""A captured script: the cell as it was written, below all that it needs from the notebook."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mlmagic.capture.assets import Shipped, read_assets
+from mlmagic.capture.entry import compile_quietly, read_cell
+from mlmagic.capture.history import History
+from mlmagic.capture.modules import imported_modules, local_files
+from mlmagic.capture.names import Names, parse
+from mlmagic.capture.pieces import Piece, in_order
+from mlmagic.capture.requirements import pinned_requirements
+from mlmagic.capture.resolution import Resolution
+from mlmagic.errors import CaptureError, NotFound
+
+FILE_NAME = "score.py"
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedScript:
+    """What a service needs of a cell: one script, the files beside it, and what must be installed."""
+
+    name: str
+    source: str
+    """The whole of score.py: imports, values and definitions of the notebook, then the cell."""
+    cell: str
+    """The cell as the user wrote it."""
+    cell_line: int
+    """Line of ``source`` where the cell's first line is, from 1."""
+    assets: Mapping[str, str]
+    """Path in the service -> absolute path here."""
+    requirements: tuple[str, ...]
+    """Pinned, as pip writes them."""
+    carried: tuple[str, ...]
+    """Names brought in from the notebook, in the order they were met."""
+
+    @property
+    def file_name(self) -> str:
+        """File name of the entry script."""
+        return FILE_NAME
+
+
+def capture(
+    name: str,
+    cell: str,
+    namespace: Mapping[str, object],
+    *,
+    assets: Mapping[str, str] | None = None,
+    carry: Iterable[str] = (),
+    history: Iterable[str] = (),
+    first_line: int = 1,
+) -> CapturedScript:
+    """Make a script of a cell that defines ``init()`` and ``run(data)``.
+
+    ``namespace`` is the notebook's; ``history`` the sources of its executed cells, oldest first, which
+    tell how a name was imported. ``assets`` are names that become paths of shipped files; ``carry``
+    are names whose values are written out although they are long, or arrays and tables.
+    ``first_line`` is the number that messages give to the cell's first line.
+
+    Raises `CaptureError` with everything in the cell that cannot be captured, one line each, and
+    `NotFound` for an asset or a carried name that is not there. Nothing of the cell is executed.
+    """
+    names = read_cell(cell, first_line=first_line)
+    shipped = read_assets(assets or {})
+    carried = frozenset(carry)
+    _check_carried(carried, namespace)
+    exported, all_known = _star_names(names.stars)
+    resolution = Resolution(
+        namespace,
+        History(history),
+        defined=names.defined | exported,
+        paths={asset.name: asset.expression for asset in shipped},
+        carry=carried,
+        lenient=not all_known,
+    )
+    resolution.resolve(names, line_offset=first_line - 1)
+    if resolution.problems:
+        raise _together(resolution.problems)
+    return _assemble(name, cell, names, resolution, shipped)
+
+
+def _check_carried(carry: Iterable[str], namespace: Mapping[str, object]) -> None:
+    for name in sorted(carry):
+        if name not in namespace:
+            raise NotFound("variable", name, [known for known in namespace if not known.startswith("_")])
+
+
+def _star_names(modules: Iterable[str]) -> tuple[frozenset[str], bool]:
+    """The names that ``from module import *`` brings in, and whether that is all known."""
+    names: set[str] = set()
+    all_known = True
+    for path in modules:
+        try:
+            module = importlib.import_module(path)
+        except Exception:  # whatever the user's module does when it is imported
+            all_known = False
+            continue
+        public = [known for known in vars(module) if not known.startswith("_")]
+        names |= set(getattr(module, "__all__", public))
+    return frozenset(names), all_known
+
+
+def _together(problems: list[CaptureError]) -> CaptureError:
+    first = problems[0]
+    if len(problems) == 1:
+        return first
+    lines = "\n".join(f"  {problem}" for problem in problems)
+    return CaptureError(
+        f"{len(problems)} names cannot be captured:\n{lines}", name=first.name, line=first.line
+    )
+
+
+def _assemble(
+    name: str, cell: str, names: Names, resolution: Resolution, shipped: tuple[Shipped, ...]
+) -> CapturedScript:
+    futures, body = _lift_futures(cell)
+    if resolution.postponed and not names.postponed:
+        futures.add("annotations")
+    prologue = "".join(_prologue(name, futures, resolution))
+    source = f"{prologue}{body}" if body.endswith("\n") else f"{prologue}{body}\n"
+    try:
+        compile_quietly(source)
+    except SyntaxError as error:
+        raise CaptureError(
+            f"the captured script does not compile: {error.msg}: {(error.text or '').strip()[:200]}"
+        ) from None
+    modules = imported_modules(source)
+    beside = {place: path for asset in shipped for place, path in asset.files}
+    local = local_files(modules)
+    for path in local.values():
+        modules |= _modules_of_file(path)
+    return CapturedScript(
+        name=name,
+        source=source,
+        cell=cell,
+        cell_line=prologue.count("\n") + 1,
+        assets=local | beside,
+        requirements=pinned_requirements(modules),
+        carried=tuple(dict.fromkeys(resolution.carried)),
+    )
+
+
+def _modules_of_file(path: str) -> set[str]:
+    if not path.endswith(".py"):
+        return set()
+    try:
+        with open(path, encoding="utf-8") as file:
+            return imported_modules(file.read())
+    except (OSError, SyntaxError, ValueError):
+        return set()
+
+
+def _prologue(name: str, futures: set[str], resolution: Resolution) -> Iterator[str]:
+    yield f"# Captured by mlmagic from the cell of %%score_script {name}.\n"
+    if futures:
+        yield f"from __future__ import {', '.join(sorted(futures))}\n\n"
+    yield from (f"{line}\n" for line in _import_lines(resolution))
+    last: Piece | None = None
+    for piece in in_order(resolution.pieces):
+        yield "\n\n" if piece.is_block or (last and last.is_block) else "" if last else "\n"
+        yield piece.source
+        last = piece
+    yield "\n\n"
+
+
+def _import_lines(resolution: Resolution) -> list[str]:
+    """Sorted: the standard library first, then the others."""
+    lines = {found.line: found.module for found in resolution.imports.values()}
+    deeper = {module.rpartition(".")[0] for module in resolution.modules}
+    for module in resolution.modules - _parents(deeper):
+        lines[f"import {module}"] = module
+    for module in _parents(deeper):
+        lines.pop(f"import {module}", None)
+    return sorted(
+        lines,
+        key=lambda line: (
+            lines[line].partition(".")[0] not in sys.stdlib_module_names,
+            line.startswith("from "),
+            line.casefold(),
+        ),
+    )
+
+
+def _parents(modules: set[str]) -> set[str]:
+    """The modules and all packages around them: `import a.b` imports and binds `a` too."""
+    found: set[str] = set()
+    for module in modules:
+        while module:
+            found.add(module)
+            module = module.rpartition(".")[0]
+    return found
+
+
+def _lift_futures(cell: str) -> tuple[set[str], str]:
+    """The cell's future imports, and the cell without them but with every line where it was."""
+    nodes = [
+        node for node in parse(cell).body if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    ]
+    rows = cell.split("\n")
+    for node in nodes:
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        head = rows[first].encode()[: node.col_offset].decode()
+        tail = rows[last].encode()[node.end_col_offset :].decode()
+        if not head.strip() and not tail.strip().lstrip("#"):
+            rows[first : last + 1] = [f"# {row}" for row in rows[first : last + 1]]
+        else:
+            # Other statements share its lines: a continued `pass` keeps them where they are.
+            rows[first : last + 1] = (
+                [f"{head}pass \\", *["\\"] * (last - first - 1), tail]
+                if last > first
+                else [f"{head}pass{tail}"]
+            )
+    return {alias.name for node in nodes for alias in node.names}, "\n".join(rows)

@@ -1,0 +1,198 @@
+"""Values that can be written as source: literals, and small standard objects made of literals."""
+
+from __future__ import annotations
+
+import ast
+import collections
+import datetime
+import decimal
+import fractions
+import logging
+import math
+import pathlib
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+INLINE_LIMIT = 10_000
+"""Characters of source that are written without being asked to."""
+CARRY_LIMIT = 10_000_000
+"""Characters of source that ``--carry`` allows."""
+_DEPTH = 60  # Python's parser gives up near 100 brackets
+
+
+class NotSource(Exception):
+    """A value cannot be written as source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Source of a value, and the modules it needs to be imported by name."""
+
+    text: str
+    modules: frozenset[str] = frozenset()
+
+
+def express(value: object) -> Expression:
+    """Source that makes ``value`` again; raises `NotSource`."""
+    modules: set[str] = set()
+    text = _write(value, modules, depth=0)
+    if not modules and "float(" not in text and "complex(" not in text:
+        _check_round_trip(text, value)
+    return Expression(text, frozenset(modules))
+
+
+def _check_round_trip(text: str, value: object) -> None:
+    try:
+        if ast.literal_eval(text) != value:
+            raise NotSource
+    except (SyntaxError, MemoryError, RecursionError) as error:
+        raise NotSource from error
+    except ValueError:
+        pass  # frozenset(...), range(...), slice(...): calls, which literal_eval does not make
+
+
+def _write(value: object, modules: set[str], depth: int) -> str:
+    writer = _WRITERS.get(type(value))
+    if writer is not None:
+        return writer(value)
+    if depth > _DEPTH:
+        raise NotSource
+
+    def inner(item: object) -> str:
+        return _write(item, modules, depth + 1)
+
+    container = _CONTAINERS.get(type(value))
+    if container is not None:
+        return container(value, inner)
+    for kind, (module, write) in _OBJECTS.items():
+        if type(value) is kind or (kind in _FAMILIES and isinstance(value, kind)):
+            modules.add(module)
+            return write(value, inner)
+    raise NotSource
+
+
+def _integer(value: Any) -> str:
+    # Beyond 4300 digits the decimal form is refused by Python itself.
+    return repr(value) if value.bit_length() < 10_000 else hex(value)
+
+
+def _float(value: Any) -> str:
+    return repr(value) if math.isfinite(value) else f"float({str(value)!r})"
+
+
+def _complex(value: Any) -> str:
+    return f"complex({_float(value.real)}, {_float(value.imag)})"
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    type(None): repr,
+    type(...): repr,
+    bool: repr,
+    int: _integer,
+    float: _float,
+    complex: _complex,
+    str: repr,
+    bytes: repr,
+    bytearray: repr,
+    range: repr,
+}
+
+_Inner = Callable[[object], str]
+
+
+def _joined(items: Iterable[object], inner: _Inner) -> str:
+    return ", ".join([inner(item) for item in items])
+
+
+def _tuple(value: Any, inner: _Inner) -> str:
+    return f"({inner(value[0])},)" if len(value) == 1 else f"({_joined(value, inner)})"
+
+
+def _dict(value: Any, inner: _Inner) -> str:
+    return "{" + ", ".join([f"{inner(key)}: {inner(item)}" for key, item in value.items()]) + "}"
+
+
+def _set(value: Any, inner: _Inner) -> str:
+    # Sorted by their source: the same set is always the same script.
+    return "{" + ", ".join(sorted(inner(item) for item in value)) + "}" if value else "set()"
+
+
+def _frozenset(value: Any, inner: _Inner) -> str:
+    return f"frozenset({_set(value, inner)})" if value else "frozenset()"
+
+
+def _slice(value: Any, inner: _Inner) -> str:
+    return f"slice({_joined((value.start, value.stop, value.step), inner)})"
+
+
+_CONTAINERS: dict[type, Callable[[Any, _Inner], str]] = {
+    list: lambda value, inner: f"[{_joined(value, inner)}]",
+    tuple: _tuple,
+    dict: _dict,
+    set: _set,
+    frozenset: _frozenset,
+    slice: _slice,
+}
+
+
+def _path(value: Any, inner: _Inner) -> str:
+    name = next(kind.__name__ for kind in type(value).__mro__ if kind.__name__ in _PATHS)
+    return f"pathlib.{_PATHS[name]}({str(value)!r})"
+
+
+_PATHS = {"PosixPath": "Path", "WindowsPath": "Path", "Path": "Path"} | {
+    name: name for name in ("PurePosixPath", "PureWindowsPath")
+}
+
+
+def _pattern(value: Any, inner: _Inner) -> str:
+    flags = value.flags & ~(re.UNICODE if isinstance(value.pattern, str) else 0)
+    return f"re.compile({value.pattern!r}" + (f", {int(flags)})" if flags else ")")
+
+
+def _logger(value: Any, inner: _Inner) -> str:
+    return "logging.getLogger()" if value is logging.root else f"logging.getLogger({value.name!r})"
+
+
+def _defaultdict(value: Any, inner: _Inner) -> str:
+    factory = value.default_factory
+    if factory is not None and factory not in (int, float, str, bool, list, dict, set, tuple):
+        raise NotSource
+    made = factory.__name__ if factory else "None"
+    return f"collections.defaultdict({made}, {_dict(value, inner)})"
+
+
+def _plain(value: Any, inner: _Inner | None = None) -> str:
+    return repr(value)
+
+
+def _moment(value: Any, inner: _Inner) -> str:
+    if value.tzinfo is not None and type(value.tzinfo) is not datetime.timezone:
+        raise NotSource
+    return repr(value)
+
+
+_OBJECTS: dict[type, tuple[str, Callable[[Any, _Inner], str]]] = {
+    pathlib.PurePath: ("pathlib", _path),
+    datetime.datetime: ("datetime", _moment),
+    datetime.time: ("datetime", _moment),
+    datetime.date: ("datetime", _plain),
+    datetime.timedelta: ("datetime", _plain),
+    datetime.timezone: ("datetime", _plain),
+    decimal.Decimal: ("decimal", lambda value, inner: f"decimal.{value!r}"),
+    fractions.Fraction: ("fractions", lambda value, inner: f"fractions.{value!r}"),
+    uuid.UUID: ("uuid", lambda value, inner: f"uuid.{value!r}"),
+    re.Pattern: ("re", _pattern),
+    logging.Logger: ("logging", _logger),
+    logging.RootLogger: ("logging", _logger),
+    collections.OrderedDict: (
+        "collections",
+        lambda value, inner: f"collections.OrderedDict({inner(list(value.items()))})",
+    ),
+    collections.Counter: ("collections", lambda value, inner: f"collections.Counter({_dict(value, inner)})"),
+    collections.defaultdict: ("collections", _defaultdict),
+}
+_FAMILIES = (pathlib.PurePath,)

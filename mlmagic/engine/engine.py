@@ -267,7 +267,8 @@ class Engine:
     ) -> Webservice:
         """Wait until a deploy, update or start has come to its end; returns the Healthy service.
 
-        ``watching`` is called in this thread with the record at each change. Raises `ScriptError` with the script's own traceback, `LaunchFailed`, or `WaitTimeout`.
+        ``watching`` is called in this thread with the record at each change. Raises `ScriptError`
+        with the script's own traceback, `LaunchFailed`, or `WaitTimeout`.
         """
         if not self.bus.wait_until(lambda: self._has_ended(service, watching), timeout):
             seen = self.service(service.name)

@@ -28,7 +28,8 @@ def split_line(line: str) -> list[str]:
 
 
 def _words(line: str) -> Iterator[str]:
-    word, closers, quote = "", [], ""
+    word, quote = "", ""
+    closers: list[str] = []
     for index, char in enumerate(line):
         if quote:
             word += char

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from mlmagic.core.model import FRAMEWORKS
 from mlmagic.errors import MLMagicError
 from mlmagic.magics.session import MLMagic
+
+if TYPE_CHECKING:
+    from mlmagic.engine.engine import Engine
+
+Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
 # What each option or position is filled with; the rest are the user's own words.
 _KINDS = {
@@ -51,19 +56,19 @@ class Completion:
         # A bound method is made anew at each look-up; the shell's list needs one object.
         self.match = self._matcher()
 
-    def _matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
+    def _matcher(self) -> Matcher:
         @context_matcher(identifier="mlmagic")
         def match(context: CompletionContext) -> SimpleMatcherResult:
             line = context.line_with_cursor[: context.cursor_position] if context.cursor_line == 0 else ""
             found = self.complete(line)
-            word = line[len(line.rstrip()) :] and "" or (line.split() or [""])[-1]
+            word = "" if line[-1:].isspace() else (line.split() or [""])[-1]
             return {
                 "completions": [SimpleCompletion(text, type="mlmagic") for text in found],
                 "matched_fragment": word,
                 "suppress": bool(found),
             }
 
-        return match
+        return cast("Matcher", match)
 
     def complete(self, line: str) -> list[str]:
         """Completions of the last word of ``line``, which ends at the cursor; empty if it is not ours."""
@@ -78,7 +83,6 @@ class Completion:
         return [text for text in self._candidates(kind) if text.startswith(current)] if kind else []
 
     def _candidates(self, kind: str) -> list[str]:
-        # Names come from the workspace only when it is open already: a Tab makes no files.
         sources: Mapping[str, Callable[[], Iterable[str]]] = {
             "models": self._model_ids,
             "model_names": lambda: dict.fromkeys(name.partition(":")[0] for name in self._model_ids()),
@@ -96,15 +100,19 @@ class Completion:
             return []
 
     def _model_ids(self) -> list[str]:
-        engine = self._session.engine if self._session.opened is None and _exists() else self._session.opened
+        engine = self._opened()
         if engine is None:
             return []
         found = [model.id for model in engine.models()]
         return [*dict.fromkeys(name.partition(":")[0] for name in found), *found]
 
     def _service_names(self) -> list[str]:
-        engine = self._session.engine if self._session.opened is None and _exists() else self._session.opened
+        engine = self._opened()
         return [] if engine is None else [service.name for service in engine.services()]
+
+    def _opened(self) -> Engine | None:
+        """The engine, opened only where that makes nothing new."""
+        return self._session.engine if self._session.opened is None and _exists() else self._session.opened
 
     def _targets(self) -> list[str]:
         from mlmagic.targets.registry import names

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from IPython.core.magic import Magics, no_var_expand
 
 from mlmagic.magics.arguments import Arguments, Help, parse_line
 from mlmagic.magics.session import MLMagic
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SessionMagics(Magics):
@@ -28,7 +26,7 @@ class SessionMagics(Magics):
         return value
 
 
-def parsed(method: F) -> F:
+def parsed(method: Callable[..., Any]) -> Callable[..., Any]:
     """Give a magic its line parsed; ``--help`` prints the help and does nothing else.
 
     Stands above ``@magic_arguments()``, whose parser it uses.
@@ -45,4 +43,4 @@ def parsed(method: F) -> F:
             return None
         return method(self, arguments) if cell is None else method(self, arguments, cell)
 
-    return magic  # type: ignore[return-value]
+    return cast("Callable[..., Any]", magic)

@@ -213,7 +213,8 @@ class ServiceMagics(SessionMagics):
         engine = self.session.engine
         if args.events:
             engine.service(args.name)
-            lines = (event_line(event) for event in engine.events(service=args.name)[-args.lines :])
+            happened = engine.events(service=args.name)[-args.lines :]
+            lines = iter([event_line(event) for event in happened])
         else:
             lines = engine.logs(args.name, tail=args.lines, follow=args.follow)
         if args.out:

@@ -44,10 +44,12 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
         f"<td>{value}</td></tr>"
         for name, value in rows
     )
+    head = f"<strong>{escape(service.name)}</strong> &nbsp;{html.state_badge(service.state)}"
     markup = (
         f'<div role="status" style="{html.FONT};border:{html.BORDER};border-radius:6px;padding:8px 12px;'
-        f'max-width:760px"><div><strong>{escape(service.name)}</strong> &nbsp;{html.state_badge(service.state)}</div>'
-        f'<table style="border-collapse:collapse;margin:4px 0 0">{cells}</table>{_error_markup(service)}</div>'
+        f'max-width:760px"><div>{head}</div>'
+        f'<table style="border-collapse:collapse;margin:4px 0 0">{cells}</table>'
+        f"{_error_markup(service)}</div>"
     )
     return Card(markup, service_text(service, notes))
 
@@ -98,7 +100,7 @@ class Listing(Sequence[Any]):
 
 
 def _cell(value: str) -> str:
-    if value in State:
+    if value in set(State):
         return html.state_badge(value)
     return html.link(value) if value.startswith(("http://", "https://")) else escape(value)
 

@@ -43,8 +43,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str) 
     head = "".join(f'<th scope="col" {cell}>{escape(heading)}</th>' for heading in headings)
     body = "".join(f"<tr>{''.join(f'<td {cell}>{value}</td>' for value in row)}</tr>" for row in rows)
     return (
-        f'<table style="{FONT};border-collapse:collapse;margin:0"><caption style="text-align:left;'
-        f'padding-bottom:4px">{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f'<table style="{FONT};border-collapse:collapse;margin:0">'
+        f'<caption style="text-align:left;padding-bottom:4px">{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 
@@ -60,8 +61,10 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def pre(text: str) -> str:
     """Text of a log or traceback, as it is."""
     return (
-        f'<pre style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;white-space:pre-wrap;'
-        f'background:var(--jp-layout-color2,#f5f5f5);color:var(--jp-content-font-color1,#1a1a1a)">{escape(text)}</pre>'
+        f'<pre style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;'
+        "white-space:pre-wrap;"
+        "background:var(--jp-layout-color2,#f5f5f5);color:var(--jp-content-font-color1,#1a1a1a)"
+        f'">{escape(text)}</pre>'
     )
 
 

@@ -24,7 +24,7 @@ POINTS = 60
 LOG_LINES = 12
 
 
-class ServiceState(HasTraits):  # type: ignore[misc]
+class ServiceState(HasTraits):
     """What the panel shows, without how."""
 
     state = Unicode("Transitioning")
@@ -35,7 +35,7 @@ class ServiceState(HasTraits):  # type: ignore[misc]
     log = Unicode("")
 
 
-class ServicePanel(widgets.VBox):  # type: ignore[misc]
+class ServicePanel(widgets.VBox):
     """Live view of one service; `close_panel` ends it, and so does the service's deletion."""
 
     def __init__(self, engine: Engine, service: Webservice) -> None:
@@ -88,7 +88,8 @@ class ServicePanel(widgets.VBox):  # type: ignore[misc]
         model = self.model
         words = "" if model.state == State.HEALTHY else f" {escape(model.words)}"
         self._state_pane.value = (
-            f'<div role="status" aria-live="polite" style="{html.FONT}"><strong>{escape(self._name)}</strong> '
+            f'<div role="status" aria-live="polite" style="{html.FONT}">'
+            f"<strong>{escape(self._name)}</strong> "
             f"{html.state_badge(model.state)}{words} {html.link(model.url) if model.url else ''}</div>"
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -129,6 +129,20 @@ def check_labels(field_name: str, labels: Mapping[str, str]) -> None:
             raise InvalidConfig(f"{field_name} key", key, "must be text that is not empty")
         if not isinstance(value, str):
             raise InvalidConfig(f"{field_name}[{key!r}]", value, "must be text", hint=f"Use {str(value)!r}.")
+
+
+def parse_labels(option: str, given: Iterable[Any]) -> dict[str, str]:
+    """``['a=1', {'b': '2'}]``, as ``option`` was given, as a dict; raises `InvalidConfig` for what is neither."""
+    found: dict[str, str] = {}
+    for item in given:
+        if isinstance(item, Mapping):
+            found.update({str(key): str(value) for key, value in item.items()})
+            continue
+        key, equals, value = str(item).partition("=")
+        if not (key and equals):
+            raise InvalidConfig(option, item, "must be KEY=VALUE")
+        found[key] = value
+    return found
 
 
 def _label_matches(labels: Mapping[str, str], wanted: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from IPython.core.magic_arguments import MagicArgumentParser
 
+from mlmagic.core.model import parse_labels
 from mlmagic.errors import InvalidConfig, UsageError, nearest
 
 _CLOSING = {"{": "}", "[": "]", "(": ")"}
@@ -154,17 +155,8 @@ def evaluate(expression: str, namespace: Mapping[str, Any]) -> Any:
 
 
 def pairs(option: str, given: Iterable[Any] | None) -> dict[str, str]:
-    """``['a=1', {'b': '2'}]`` as a dict; raises `InvalidConfig` for what is neither."""
-    found: dict[str, str] = {}
-    for item in given or ():
-        if isinstance(item, Mapping):
-            found.update({str(key): str(value) for key, value in item.items()})
-            continue
-        key, equals, value = str(item).partition("=")
-        if not (key and equals):
-            raise InvalidConfig(option, item, "must be KEY=VALUE")
-        found[key] = value
-    return found
+    """The KEY=VALUE words or dicts given for an option; none if it was not given."""
+    return parse_labels(option, given or ())
 
 
 def number(option: str, convert: Callable[[str], float] = float) -> Callable[[str], Any]:

@@ -40,7 +40,11 @@ def underlying_function(value: object, names: Collection[str]) -> FunctionType |
     except (ValueError, AttributeError):
         return None
     if not isinstance(inner, FunctionType):
-        return None
+        # A decorator that is a class, such as numpy.vectorize, keeps the function in an attribute.
+        kept = getattr(inner, "__dict__", {}).values() if not isinstance(inner, type) else ()
+        return next(
+            (item for item in kept if isinstance(item, FunctionType) and item.__name__ in names), None
+        )
     return _hidden_by_decorator(inner, names) or inner
 
 

@@ -191,7 +191,9 @@ def _own_functions(kind: type) -> Iterator[FunctionType]:
     for member in vars(kind).values():
         inner = getattr(member, "fget", None) or getattr(member, "__func__", member)
         inner = inspect.unwrap(inner) if callable(inner) and not isinstance(inner, type) else inner
-        if isinstance(inner, FunctionType) and inner.__qualname__.startswith(f"{kind.__qualname__}."):
+        if not isinstance(inner, FunctionType) or inner.__module__ != kind.__module__:
+            continue  # made by a library, such as the methods of a named tuple
+        if inner.__qualname__.startswith(f"{kind.__qualname__}."):
             yield inner
 
 

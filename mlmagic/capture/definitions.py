@@ -40,7 +40,11 @@ def underlying_function(value: object, names: Collection[str]) -> FunctionType |
     except (ValueError, AttributeError):
         return None
     if not isinstance(inner, FunctionType):
-        return None
+        # A decorator that is a class, such as numpy.vectorize, keeps the function in an attribute.
+        kept = getattr(inner, "__dict__", {}).values() if not isinstance(inner, type) else ()
+        return next(
+            (item for item in kept if isinstance(item, FunctionType) and item.__name__ in names), None
+        )
     return _hidden_by_decorator(inner, names) or inner
 
 
@@ -187,7 +191,9 @@ def _own_functions(kind: type) -> Iterator[FunctionType]:
     for member in vars(kind).values():
         inner = getattr(member, "fget", None) or getattr(member, "__func__", member)
         inner = inspect.unwrap(inner) if callable(inner) and not isinstance(inner, type) else inner
-        if isinstance(inner, FunctionType) and inner.__qualname__.startswith(f"{kind.__qualname__}."):
+        if not isinstance(inner, FunctionType) or inner.__module__ != kind.__module__:
+            continue  # made by a library, such as the methods of a named tuple
+        if inner.__qualname__.startswith(f"{kind.__qualname__}."):
             yield inner
 
 

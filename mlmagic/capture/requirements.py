@@ -17,13 +17,16 @@ def pinned_requirements(modules: Iterable[str]) -> tuple[str, ...]:
     The standard library, the user's own files, and what is not installed (an optional import) are
     left out.
     """
-    known = _packages(_path_state())
+    installed = {module for module in modules if _may_be_installed(module.partition(".")[0])}
+    known = _packages(_path_state()) if installed else {}
     found: set[str] = set()
-    for module in set(modules):
-        top = module.partition(".")[0]
-        if top not in sys.stdlib_module_names and not is_local(top):
-            found |= _owners(module, known.get(top, ()))
+    for module in installed:
+        found |= _owners(module, known.get(module.partition(".")[0], ()))
     return tuple(sorted((_pin(name) for name in found), key=str.casefold))
+
+
+def _may_be_installed(top: str) -> bool:
+    return top not in sys.stdlib_module_names and not is_local(top)
 
 
 def _owners(module: str, candidates: tuple[str, ...]) -> set[str]:

@@ -10,19 +10,19 @@ from __future__ import annotations
 import builtins
 import enum
 import functools
-import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from mlmagic.capture import definitions
 from mlmagic.capture.history import History, Import
 from mlmagic.capture.imports import describe_type, import_for, is_main, submodule_imports
 from mlmagic.capture.names import Names, read_names
 from mlmagic.capture.pieces import Piece
+from mlmagic.capture.refusals import Refused, is_shells_own, live, too_long
 from mlmagic.capture.tables import express_table, is_table
-from mlmagic.capture.values import CARRY_LIMIT, INLINE_LIMIT, Expression, NotSource, express
+from mlmagic.capture.values import CARRY_LIMIT, INLINE_LIMIT, NotSource, express
 from mlmagic.errors import CaptureError, nearest
 
 _MODULE_NAMES = frozenset(
@@ -30,7 +30,6 @@ _MODULE_NAMES = frozenset(
 )
 # What IPython puts among the builtins is no builtin of Python's.
 _PYTHON = frozenset(vars(builtins)) - {"display", "get_ipython", "dreload", "__IPYTHON__"}
-_SHELL = re.compile(r"In|Out|get_ipython|_i{0,3}h?|_{2,3}|_i?\d+|_[od]h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +40,12 @@ class Need:
     line: int
     user: str
     namespace: Mapping[str, object]
+    early: bool = False
+    """Needed above the cell, so that the cell's own definition of it comes too late."""
 
     @property
     def where(self) -> str:
         return f"(used by {self.user})" if self.user else f"(line {self.line})"
-
-
-class _Refused(Exception):
-    """Why a value cannot be carried, and the way out."""
-
-    def __init__(self, reason: str, hint: str) -> None:
-        super().__init__(reason)
-        self.reason, self.hint = reason, hint
 
 
 class Resolution:
@@ -98,7 +91,7 @@ class Resolution:
             need = self._waiting.popleft()
             try:
                 self._settle(need)
-            except _Refused as refusal:
+            except Refused as refusal:
                 message = f"{need.name} {need.where} {refusal.reason}"
                 self.problems.append(CaptureError(message, name=need.name, line=need.line, hint=refusal.hint))
 
@@ -107,15 +100,15 @@ class Resolution:
         if name in self.paths:
             self.modules.add("pathlib")
             self._add(Piece(name, f"{name} = {self.paths[name]}\n"))
-        elif name in _MODULE_NAMES or (name in self.defined and name not in self.carry):
+        elif name in _MODULE_NAMES or (name in self.defined and name not in self.carry and not need.early):
             return
-        elif name in need.namespace and not _is_shells_own(name, need.namespace[name]):
+        elif name in need.namespace and not is_shells_own(name, need.namespace[name]):
             value = need.namespace[name]
             if name not in self._values:
                 self._values[name] = value
                 self._contribute(need, value)
             elif self._values[name] is not value:
-                raise _Refused("means two different things in two modules", "Rename one of them.")
+                raise Refused("means two different things in two modules", "Rename one of them.")
         elif name not in _PYTHON:
             self._settle_unknown(need)
 
@@ -123,7 +116,7 @@ class Resolution:
         if need.name == "display":
             self._add_import(Import("IPython.display", "display", "display"), need)
         elif need.name in need.namespace or need.name == "get_ipython":
-            raise _Refused(
+            raise Refused(
                 "belongs to the notebook's own shell, which a service does not have",
                 "Give what it holds a name of your own."
                 if need.name != "get_ipython"
@@ -147,7 +140,7 @@ class Resolution:
         if found is not None:
             self._add_import(found, need)
         elif isinstance(value, ModuleType):
-            raise _Refused("is a module made while the notebook ran", "Put it into a .py file.")
+            raise Refused("is a module made while the notebook ran", "Put it into a .py file.")
         elif isinstance(value, enum.Enum):
             self._add_member(need, value)
         elif isinstance(value, functools.partial):
@@ -186,12 +179,12 @@ class Resolution:
         if function is None or isinstance(value, MethodType) or not _is_notebooks(function, self.namespace):
             return False
         if hasattr(value, "registry") and hasattr(value, "dispatch"):
-            raise _Refused("has other functions registered to it", "Define it in the cell or in a .py file.")
+            raise Refused("has other functions registered to it", "Define it in the cell or in a .py file.")
         found = definitions.function_definition(function, need.name, self.history)
         if function.__closure__:
             inside = ", ".join(sorted(set(function.__code__.co_freevars) - {"__class__"}))
             if inside:
-                raise _Refused(
+                raise Refused(
                     f"is a function that keeps {inside} from the function it was made in",
                     f"Make {inside} a parameter, or write it as a function of its own at the top of a cell.",
                 )
@@ -201,9 +194,9 @@ class Resolution:
                 if function.__name__ != "<lambda>"
                 else "Write it with def"
             )
-            raise _Refused("is a function whose source is gone", f"{way}.")
+            raise Refused("is a function whose source is gone", f"{way}.")
         if function is not value and not definitions.has_decorators(found):
-            raise _Refused(
+            raise Refused(
                 f"is a function wrapped by a {describe_type(type(value))} outside of its definition",
                 "Use the wrapper as a decorator, or wrap it in the cell.",
             )
@@ -212,14 +205,27 @@ class Resolution:
 
     def _add_class(self, need: Need, value: type) -> None:
         if not is_main(value, self.namespace.get("__name__")):
-            raise _Refused(
+            raise Refused(
                 f"is the class {value.__module__}.{value.__qualname__}, which cannot be imported from there",
                 "Import it in the cell.",
             )
         found = definitions.class_definition(value, self.history)
+        if found is None and value.__bases__ == (tuple,) and hasattr(value, "_field_defaults"):
+            self._add_named_tuple(need, value)
+            return
         if found is None:
-            raise _Refused("is a class whose source is gone", "Run the cell that defines it again.")
+            raise Refused("is a class whose source is gone", "Run the cell that defines it again.")
         self._add_definition(need, value, found, self.namespace, found.name)
+
+    def _add_named_tuple(self, need: Need, value: type) -> None:
+        """What ``collections.namedtuple`` made: its fields are all of its source."""
+        fields = ", ".join(map(repr, vars(value)["_fields"]))
+        defaults = tuple(vars(value)["_field_defaults"].values())
+        early: set[str] = set()
+        text = f"collections.namedtuple({value.__name__!r}, [{fields}]"
+        text += f", defaults={self._express(defaults, need, early)})" if defaults else ")"
+        self.modules.add("collections")
+        self._add(Piece(need.name, f"{need.name} = {text}\n", early=frozenset(early)))
 
     def _add_definition(
         self,
@@ -236,12 +242,26 @@ class Resolution:
             return
         names = read_names(found.source, postponed=found.postponed)
         for name in names.free:
-            self._waiting.append(Need(name, need.line, user, namespace))
+            early = need.early or name in names.early
+            self._waiting.append(Need(name, need.line, user, namespace, early))
         self._add_submodules(names, namespace)
         alias = "" if found.name == need.name else f"{need.name} = {found.name}\n"
+        alias += self._attributes(need, value)
         self._add(
             Piece(need.name, found.source + alias, frozenset(names.free), names.early, rebinds=found.name)
         )
+
+    def _attributes(self, need: Need, value: object) -> str:
+        """What was set on a plain function afterwards: ``prepare.seen = 0``."""
+        if not isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
+            return ""
+        try:
+            return "".join(
+                f"{need.name}.{key} = {self._express(item, need, set())}\n"
+                for key, item in vars(value).items()
+            )
+        except NotSource:
+            return ""  # most likely a decorator's, which will set it again
 
     def _binds(self, name: str, value: object, need: Need) -> bool:
         """Whether ``name`` is ``value`` in the notebook: then it is brought in under that name."""
@@ -253,82 +273,71 @@ class Resolution:
     # Values.
 
     def _add_member(self, need: Need, value: enum.Enum) -> None:
-        kind = type(value)
-        name = kind.__name__
-        if need.namespace.get(name) is not kind:
-            raise _Refused(
-                f"is a member of {name}, which the notebook no longer has", "Import it in the cell."
+        early: set[str] = set()
+        text = self._refer(value, need, early)
+        if not text:
+            kind = type(value).__name__
+            raise Refused(
+                f"is a member of {kind}, which the notebook no longer has", "Import it in the cell."
             )
-        self._waiting.append(Need(name, need.line, need.user, need.namespace))
-        self._add(Piece(need.name, f"{need.name} = {name}[{value.name!r}]\n", early=frozenset({name})))
+        self._add(Piece(need.name, f"{need.name} = {text}\n", early=frozenset(early)))
 
     def _add_partial(self, need: Need, value: functools.partial[object]) -> None:
-        function = value.func
-        inner = str(getattr(function, "__name__", ""))
-        early = frozenset({inner})
-        if self.namespace.get(inner) is function:
-            self._waiting.append(Need(inner, need.line, need.user, self.namespace))
-        elif inner in vars(builtins):
-            early = frozenset()
-        elif inner and (found := import_for(f"_{need.name}_function", function, self.history)):
+        early: set[str] = set()
+        inner = self._refer(value.func, need, early)
+        if not inner:
+            found = import_for(f"_{need.name}_function", value.func, self.history)
+            if found is None:
+                raise Refused("is a partial of something that is not in the notebook", "Write it with def.")
             self.imports[found.name], inner = found, found.name
-        else:
-            raise _Refused("is a partial of something that is not in the notebook", "Write it with def.")
         try:
-            given = [express(item) for item in value.args]
-            named = {key: express(item) for key, item in value.keywords.items()}
+            given = [self._express(item, need, early) for item in value.args]
+            named = [f"{key}={self._express(item, need, early)}" for key, item in value.keywords.items()]
         except NotSource:
-            raise _Refused(
-                "is a partial whose arguments are not all literals", "Write it with def."
-            ) from None
-        self.modules |= {"functools"}.union(*(part.modules for part in (*given, *named.values())))
-        parts = [
-            inner,
-            *(part.text for part in given),
-            *(f"{key}={part.text}" for key, part in named.items()),
-        ]
-        self._add(Piece(need.name, f"{need.name} = functools.partial({', '.join(parts)})\n", early=early))
+            raise Refused("is a partial whose arguments are not all literals", "Write it with def.") from None
+        self.modules.add("functools")
+        text = f"functools.partial({', '.join([inner, *given, *named])})"
+        self._add(Piece(need.name, f"{need.name} = {text}\n", early=frozenset(early)))
 
     def _add_value(self, need: Need, value: object) -> None:
         name = need.name
+        early: set[str] = set()
         try:
-            found = express_table(value) if name in self.carry and is_table(value) else express(value)
+            text = self._express(value, need, early)
         except NotSource:
-            raise _live(name, value) from None
-        if len(found.text) > CARRY_LIMIT or (name in self.carry and len(found.text) > CARRY_LIMIT):
-            raise _too_long(found, f"Ship it as a file with --asset {name}=PATH.")
-        if len(found.text) > INLINE_LIMIT and name not in self.carry:
-            raise _too_long(found, f"Bring it along all the same with --carry {name}, or load it in init().")
+            raise live(name, value) from None
+        if len(text) > CARRY_LIMIT:
+            raise too_long(text, f"Ship it as a file with --asset {name}=PATH.")
+        if len(text) > INLINE_LIMIT and name not in self.carry:
+            raise too_long(text, f"Bring it along all the same with --carry {name}, or load it in init().")
+        self._add(Piece(name, f"{name} = {text}\n", early=frozenset(early)))
+
+    def _express(self, value: object, need: Need, early: set[str]) -> str:
+        if need.name in self.carry and is_table(value):
+            found = express_table(value)
+        else:
+            found = express(value, lambda inner: self._refer(inner, need, early))
         self.modules |= found.modules
-        self._add(Piece(name, f"{name} = {found.text}\n"))
+        return found.text
 
+    def _refer(self, value: object, need: Need, early: set[str]) -> str:
+        """Source that means ``value`` by its name, as in ``{"mean": mean}``; "" when it has none.
 
-def _too_long(found: Expression, hint: str) -> _Refused:
-    return _Refused(f"is {len(found.text):,} characters long when written out", hint)
-
-
-def _live(name: str, value: object) -> _Refused:
-    ways = (
-        f"Load it in init(), register it with %register {name} --name NAME, "
-        f"or ship a file with --asset {name}=PATH."
-    )
-    if is_table(value):
-        ways = f"Bring its values along with --carry {name}. Or l{ways[1:]}"
-    if isinstance(value, MethodType | BuiltinMethodType) and not isinstance(value.__self__, ModuleType):
-        kind = f"a method of a live {describe_type(type(value.__self__))}"
-    else:
-        kind = f"a live {describe_type(type(value))}"
-    return _Refused(f"is {kind}, which a script cannot carry as source", ways)
+        The name goes to ``early`` and will be resolved.
+        """
+        if isinstance(value, enum.Enum):
+            kind = self._refer(type(value), need, early)
+            known = value.name in type(value).__members__
+            return kind and (f"{kind}[{value.name!r}]" if known else f"{kind}({value.value!r})")
+        if not isinstance(value, FunctionType | BuiltinFunctionType | type):
+            return ""
+        name = value.__name__
+        if need.namespace.get(name) is value:
+            self._waiting.append(Need(name, need.line, need.user, need.namespace, early=True))
+            early.add(name)
+            return name
+        return name if name not in need.namespace and vars(builtins).get(name) is value else ""
 
 
 def _is_notebooks(function: FunctionType, namespace: Mapping[str, object]) -> bool:
     return is_main(function, namespace.get("__name__")) or function.__globals__ is namespace
-
-
-def _is_shells_own(name: str, value: object) -> bool:
-    """Whether IPython, not the user, put ``name`` there."""
-    if _SHELL.fullmatch(name):
-        return True
-    home = getattr(value, "__module__", None) or type(value).__module__
-    ours = name in ("open", "exit", "quit", "display", "get_ipython")
-    return ours and str(home).startswith(("IPython", "ipykernel", "_sitebuiltins", "builtins", "io", "_io"))

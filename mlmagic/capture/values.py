@@ -11,6 +11,8 @@ import logging
 import math
 import pathlib
 import re
+import types
+import typing
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -35,26 +37,33 @@ class Expression:
     modules: frozenset[str] = frozenset()
 
 
-def express(value: object) -> Expression:
-    """Source that makes ``value`` again; raises `NotSource`."""
+Refer = Callable[[object], str]
+"""Source that means an object by its name, or ``""``."""
+
+
+def express(value: object, refer: Refer = lambda value: "") -> Expression:
+    """Source that makes ``value`` again; raises `NotSource`.
+
+    ``refer`` is asked for what is no literal, such as the functions in a table of functions.
+    """
     modules: set[str] = set()
-    text = _write(value, modules, depth=0)
-    if not modules and "float(" not in text and "complex(" not in text:
-        _check_round_trip(text, value)
+    text = _write(value, modules, refer, depth=0)
+    _check_round_trip(text, value)
     return Expression(text, frozenset(modules))
 
 
 def _check_round_trip(text: str, value: object) -> None:
     try:
-        if ast.literal_eval(text) != value:
+        again = ast.literal_eval(text)
+        if type(again) is not type(value) or again != value:
             raise NotSource
     except (SyntaxError, MemoryError, RecursionError) as error:
         raise NotSource from error
     except ValueError:
-        pass  # frozenset(...), range(...), slice(...): calls, which literal_eval does not make
+        pass  # names and calls, such as frozenset(...) or float('nan'), which literal_eval does not make
 
 
-def _write(value: object, modules: set[str], depth: int) -> str:
+def _write(value: object, modules: set[str], refer: Refer, depth: int) -> str:
     writer = _WRITERS.get(type(value))
     if writer is not None:
         return writer(value)
@@ -62,7 +71,7 @@ def _write(value: object, modules: set[str], depth: int) -> str:
         raise NotSource
 
     def inner(item: object) -> str:
-        return _write(item, modules, depth + 1)
+        return _write(item, modules, refer, depth + 1)
 
     container = _CONTAINERS.get(type(value))
     if container is not None:
@@ -71,6 +80,12 @@ def _write(value: object, modules: set[str], depth: int) -> str:
         if type(value) is kind or (kind in _FAMILIES and isinstance(value, kind)):
             modules.add(module)
             return write(value, inner)
+    # Optional[int], Callable[..., int]: their own types are private to typing.
+    if type(value).__module__ == "typing" and type(value).__name__.endswith("GenericAlias"):
+        modules.add("typing")
+        return _alias(value, inner)
+    if text := refer(value):
+        return text
     raise NotSource
 
 
@@ -175,6 +190,22 @@ def _moment(value: Any, inner: _Inner) -> str:
     return repr(value)
 
 
+def _alias(value: Any, inner: _Inner) -> str:
+    try:
+        same = eval(repr(value), {"typing": typing}) == value
+    except Exception as error:  # a class of the notebook in it, say
+        raise NotSource from error
+    if not same:
+        raise NotSource
+    return repr(value)
+
+
+def _type_variable(value: Any, inner: _Inner) -> str:
+    if value.__bound__ or value.__constraints__ or value.__covariant__ or value.__contravariant__:
+        raise NotSource
+    return f"typing.TypeVar({value.__name__!r})"
+
+
 _OBJECTS: dict[type, tuple[str, Callable[[Any, _Inner], str]]] = {
     pathlib.PurePath: ("pathlib", _path),
     datetime.datetime: ("datetime", _moment),
@@ -188,6 +219,9 @@ _OBJECTS: dict[type, tuple[str, Callable[[Any, _Inner], str]]] = {
     re.Pattern: ("re", _pattern),
     logging.Logger: ("logging", _logger),
     logging.RootLogger: ("logging", _logger),
+    types.GenericAlias: ("typing", _alias),
+    types.UnionType: ("typing", _alias),
+    typing.TypeVar: ("typing", _type_variable),
     collections.OrderedDict: (
         "collections",
         lambda value, inner: f"collections.OrderedDict({inner(list(value.items()))})",

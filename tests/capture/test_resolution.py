@@ -60,6 +60,13 @@ def prepare(x, limit=LIMIT):
         ("if True:\n    def f():\n        '''one\n        two'''\n        return f.__doc__", "f()", 0, "one\n        two"),
         ("if True:\n    def f(): return '''\nleft'''", "f()", 0, "\nleft"),
         ("def f(x):\n    def g(y): return x + y\n    return [g(i) for i in range(2)]", "f(data)", 1, [1, 2]),
+        ("import numpy as np\n@np.vectorize\ndef up(x): return x + 1", "int(up(data))", 1, 2),
+        ("class Deco:\n    def __init__(self, f): self.f = f\n    def __call__(self): return self.f() + 1\n@Deco\ndef one(): return 1", "one()", 0, 2),
+        ("def low(x): return min(x)\ntable = {'low': low, 'high': max, 'n': [int]}", "table['low'](data), table['high'](data)", [1, 2], (1, 2)),
+        ("import enum\nclass P(enum.IntFlag):\n    A = 1\n    B = 2\nboth = {'x': P.A | P.B}", "both['x'].value", 0, 3),
+        ("from collections import namedtuple\nP = namedtuple('P', 'a b', defaults=[2])", "tuple(P(data))", 1, (1, 2)),
+        ("from typing import TypeVar, Optional\nT = TypeVar('T')\nV = list[float]\nW = Optional[int]\nX = int | None\ndef f(x: T, v: V, w: W, y: X) -> T: return x", "f(data, 1, 2, 3)", 1, 1),
+        ("def f(): return f.calls\nf.calls = 3", "f()", 0, 3),
         ("def walk(n): return [n] if not n else [n, *walk(n - 1)]", "walk(data)", 2, [2, 1, 0]),
     ],
 )  # fmt: skip
@@ -137,6 +144,14 @@ def test_names_the_cell_sets_itself_are_left_alone(notebook: Notebook) -> None:
     notebook.run("model = open", "import io\nmodel = io.StringIO()", "def use(): return model.upper()")
     cell = "def init():\n    global model\n    model = 'm'\ndef run(data):\n    return use()\n"
     assert notebook.answer(cell) == "M"
+
+
+def test_what_the_cell_imports_is_there_for_helpers_above_it(notebook: Notebook) -> None:
+    notebook.run(
+        "import fractions as fr\ndef half(x: fr.Fraction = fr.Fraction(1, 2)): return fr.Fraction(x)"
+    )
+    cell = "import fractions as fr\ndef init(): ...\ndef run(data): return float(half())\n"
+    assert notebook.answer(cell) == 0.5
 
 
 def test_a_counter_changed_in_place_brings_its_start(notebook: Notebook) -> None:

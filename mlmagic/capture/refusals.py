@@ -1,0 +1,46 @@
+"""What a script cannot carry, in words: why, and the ways out."""
+
+from __future__ import annotations
+
+import re
+from types import BuiltinMethodType, MethodType, ModuleType
+
+from mlmagic.capture.imports import describe_type
+from mlmagic.capture.tables import is_table
+
+_SHELL = re.compile(r"In|Out|get_ipython|_i{0,3}h?|_{2,3}|_i?\d+|_[od]h")
+
+
+class Refused(Exception):
+    """Why a value cannot be carried, and the way out."""
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.reason, self.hint = reason, hint
+
+
+def too_long(text: str, hint: str) -> Refused:
+    return Refused(f"is {len(text):,} characters long when written out", hint)
+
+
+def live(name: str, value: object) -> Refused:
+    ways = (
+        f"Load it in init(), register it with %register {name} --name NAME, "
+        f"or ship a file with --asset {name}=PATH."
+    )
+    if is_table(value):
+        ways = f"Bring its values along with --carry {name}. Or l{ways[1:]}"
+    if isinstance(value, MethodType | BuiltinMethodType) and not isinstance(value.__self__, ModuleType):
+        kind = f"a method of a live {describe_type(type(value.__self__))}"
+    else:
+        kind = f"a live {describe_type(type(value))}"
+    return Refused(f"is {kind}, which a script cannot carry as source", ways)
+
+
+def is_shells_own(name: str, value: object) -> bool:
+    """Whether IPython, not the user, put ``name`` there."""
+    if _SHELL.fullmatch(name):
+        return True
+    home = getattr(value, "__module__", None) or type(value).__module__
+    ours = name in ("open", "exit", "quit", "display", "get_ipython")
+    return ours and str(home).startswith(("IPython", "ipykernel", "_sitebuiltins", "builtins", "io", "_io"))

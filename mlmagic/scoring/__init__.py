@@ -1,0 +1,12 @@
+"""The scoring server: it runs in the user's environment and is all that a serving image contains.
+
+    __main__      the command line; takes the run directory's lock before anything heavy is imported
+    server        the life cycle: load, init, bind, serve, drain
+    protocol      bytes to requests and back, in order, within bounds
+    service       what each route answers
+    runner        run() in turn: a short one on the event loop, a long one in a worker thread
+    script        the user's script: load, init, run; whose traceback is whose
+    answers       what run() returned, as JSON
+
+Nothing here imports another room; `report` and `bell` are for the launcher to import.
+"""

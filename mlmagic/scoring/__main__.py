@@ -1,0 +1,68 @@
+"""``python -m mlmagic.scoring``: the command line of the scoring server.
+
+Exit codes: 0 drained; 3 the script failed; 75 another process serves this run directory; 98 the port
+is taken. A rehearsal ends with 0 or 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from typing import NoReturn
+
+from mlmagic.scoring.report import STARTING, Occupied, RunDirectory
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    made = argparse.ArgumentParser("python -m mlmagic.scoring", description="Serve an entry script.")
+    made.add_argument("--entry-script", required=True, help="relative to the source directory")
+    made.add_argument("--source-directory", help="default: the folder of the entry script")
+    made.add_argument("--model-dir", help="what AZUREML_MODEL_DIR is to be")
+    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--port", type=int, default=5001, help="0: any free port")
+    made.add_argument("--prefer-port", type=int, default=0, help="with --port 0: this one if it is free")
+    made.add_argument("--share-port", action="store_true", help="a predecessor may still listen there")
+    made.add_argument("--run-dir", help="where to report; its lock must be there")
+    made.add_argument("--grace", type=float, default=10.0, help="seconds to finish requests in when told to stop")
+    made.add_argument("--rehearse", action="store_true", help="no server: run() once with what stdin holds")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve or rehearse; the exit code."""
+    options = parser().parse_args(arguments)
+    directory = None
+    if options.run_dir:
+        # First of all: whoever comes second leaves before it has imported anything heavy.
+        try:
+            directory = RunDirectory.claim(options.run_dir)
+        except Occupied:
+            return 75
+        directory.say(STARTING)
+    from mlmagic.scoring.surroundings import Surroundings
+
+    place = Surroundings.of(options.entry_script, options.source_directory, options.model_dir)
+    if options.rehearse:
+        from mlmagic.scoring.rehearsal import rehearse
+
+        return rehearse(place)
+    from mlmagic.scoring.server import Address, serve
+
+    address = Address(options.host, options.port, options.prefer_port, options.share_port, options.grace)
+    return serve(place, address, directory)
+
+
+def _leave(code: int, patience: float = 2.0) -> NoReturn:
+    """Exit with ``code``, even if the script has left threads behind that do not end."""
+    watch = threading.Timer(patience, os._exit, [code])
+    watch.daemon = True
+    watch.start()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    _leave(main())

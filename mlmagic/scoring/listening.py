@@ -1,0 +1,72 @@
+"""The listening socket: a given port or any, never one that somebody else listens on."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+BACKLOG = 2048
+
+
+class PortTaken(Exception):
+    """``port`` is in use."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        super().__init__(f"port {port} is in use")
+
+    def record(self) -> dict[str, str]:
+        """For the report."""
+        return {
+            "phase": "bind",
+            "type": "PortTaken",
+            "message": str(self),
+            "traceback": "",
+            "hint": f"Stop what listens on {self.port}, or choose another port (0 takes any free one).",
+        }
+
+
+def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socket.socket:
+    """A bound socket, not listening yet. Raises `PortTaken`.
+
+    With ``port`` 0 any free port is taken, ``prefer`` first. With ``share`` the port may be in use by
+    a server that is about to leave.
+    """
+    if port == 0 and prefer:
+        try:
+            return bind(host, prefer)
+        except PortTaken:
+            return bind(host, 0)
+    try:
+        # A port that was bound with SO_REUSEPORT would let us in as well: ask without it first.
+        if port and not share:
+            _bound(host, port, reuse=False).close()
+        return _bound(host, port, reuse=port != 0)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port) from error
+        raise
+
+
+def url_of(sock: socket.socket) -> str:
+    """Where a client on this machine reaches ``sock``."""
+    host, port = sock.getsockname()[:2]
+    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host) or (f"[{host}]" if ":" in host else host)
+    return f"http://{here}:{port}"
+
+
+def _bound(host: str, port: int, *, reuse: bool) -> socket.socket:
+    family, kind, proto, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse and hasattr(socket, "SO_REUSEPORT"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock

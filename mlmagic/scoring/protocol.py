@@ -1,0 +1,378 @@
+"""HTTP/1.1 on one connection: bytes to requests and back, in order, within bounds.
+
+    data_received -> parser callbacks -> a queue of requests and at most one final refusal
+    _advance      -> one at a time to the service -> reply -> bytes
+
+What cannot be read safely is refused in its turn, after the requests before it, and ends the
+connection. Reading pauses while the queue is full, answering while the client does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import httptools
+
+from mlmagic.scoring.request import Request
+from mlmagic.scoring.response import Response
+from mlmagic.scoring.service import Service
+
+BODY_LIMIT = 100 * 1024 * 1024
+HEAD_LIMIT = 64 * 1024
+FIELD_LIMIT = 200
+QUEUE_LIMIT = 64
+SLICE = 32 * 1024
+"""A read is parsed in pieces, so that a flood of pipelined requests cannot fill the queue at once."""
+
+TIMEOUT_S = 60.0
+"""For the head of a request; for its body, this and a second for each `SLOWEST` bytes of it."""
+SLOWEST = 16 * 1024
+IDLE_S = 300.0
+INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
+
+LINGER_S = 2.0
+"""After a refusal, what the client still sends is thrown away for this long, so that it can read why."""
+
+
+class _Refused(Exception):
+    """Raised in a parser callback to stop the parser; the refusal is in the queue already."""
+
+
+class HttpConnection(asyncio.Protocol):
+    """One client. ``connections`` is the server's set of those that are open."""
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        service: Service,
+        connections: set[HttpConnection],
+        loop: asyncio.AbstractEventLoop,
+        lost: Callable[[], object] = bool,
+    ) -> None:
+        self._service = service
+        self._connections = connections
+        self._loop = loop
+        self._lost = lost
+        """Called when the connection has gone."""
+        self._pieces: list[bytes] = []
+        self._unaccounted = 0
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._queue: deque[Request | Response] = deque()
+        self._current: Request | None = None
+        """The request that the service is answering."""
+        self._unparsed = b""
+        self._deaf = False
+        """No further byte is parsed: a refusal or a last request is in the queue, or was answered."""
+        self._last = False
+        """Close when the queue is empty."""
+        self._ended = False
+        """The client has sent its last byte."""
+        self._reading_paused = False
+        self._writing_paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle_since = 0.0
+        self.served = 0
+        self._reading = False
+        """A request has begun to arrive and is not complete."""
+        self._milestone = 0
+        """Grows with all that a client may send without end; what does not move it is bounded."""
+        self._forget_message()
+
+    # ---- the connection -------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._connections.add(self)
+        self._idle_since = self._loop.time()
+        self._timer = self._loop.call_later(TIMEOUT_S, self._check_time)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._connections.discard(self)
+        self._deaf = True
+        self._queue.clear()
+        self._unparsed = b""
+        self._pieces = []
+        if self._current is not None:
+            self._current.abandoned = True
+        if self._timer:
+            self._timer.cancel()
+        self._lost()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still be reading."""
+        self._ended = self._last = True
+        if not self._unparsed:
+            self._hear_no_more()
+        return self.busy
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        self._loop.call_soon(self._advance)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a complete request waits for its answer."""
+        return self._current is not None or bool(self._queue) or bool(self._unparsed)
+
+    def drain(self, *, patient: bool) -> None:
+        """Close as soon as nothing is owed. With ``patient`` a request may still be on its way."""
+        self._last = True
+        if not self.busy and not self._reading and not (patient and not self.served):
+            self.transport.close()
+
+    def _check_time(self) -> None:
+        now = self._loop.time()
+        if self._reading:
+            deadline = self._started + TIMEOUT_S + self._body_size / SLOWEST
+            if now >= deadline and not self._deaf:
+                self._refuse(408, "The request took too long to arrive.")
+                self._advance()
+                return
+        else:
+            deadline = self._idle_since + IDLE_S
+            if now >= deadline and not self.busy:
+                self.transport.close()
+                return
+        self._timer = self._loop.call_later(min(max(deadline - now, 1.0), TIMEOUT_S), self._check_time)
+
+    # ---- reading --------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        if self._unparsed:
+            self._unparsed += data
+        else:
+            self._parse(data)
+        if not self._reading_paused and (self._unparsed or len(self._queue) >= QUEUE_LIMIT):
+            self._reading_paused = True
+            self.transport.pause_reading()
+        self._advance()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser until the data ends, the queue is full or nothing more may be read."""
+        if len(data) <= SLICE:
+            self._feed(data)
+            return
+        view = memoryview(data)
+        for start in range(0, len(data), SLICE):
+            if self._deaf:
+                return
+            if len(self._queue) >= QUEUE_LIMIT:
+                self._unparsed = data[start:]
+                break
+            self._feed(view[start : start + SLICE])
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        milestone = self._milestone
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stop:
+            # The request is complete and answered like any other; what follows is a new one.
+            self._parser = httptools.HttpRequestParser(self)
+            rest = data[stop.args[0] :]
+            if rest and not self._deaf:
+                self._feed(rest)
+            return
+        except httptools.HttpParserError as error:
+            if not self._deaf:
+                self._refuse(400, f"The request is not valid HTTP/1.1: {error}.")
+            return
+        if self._reading and milestone == self._milestone:
+            self._unaccounted += len(data)
+            if self._unaccounted > HEAD_LIMIT:
+                self._refuse(431, f"The headers exceed {HEAD_LIMIT} bytes.")
+        else:
+            self._unaccounted = 0
+
+    def _resume(self) -> None:
+        """Read on, once the queue has room again."""
+        if len(self._queue) > QUEUE_LIMIT // 2:
+            return
+        if self._unparsed:
+            data, self._unparsed = self._unparsed, b""
+            self._parse(data)
+            if self._ended and not self._unparsed:
+                self._hear_no_more()
+        if self._reading_paused and not self._unparsed and len(self._queue) <= QUEUE_LIMIT // 2:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def _hear_no_more(self) -> None:
+        self._deaf = True
+        self._reading = self._expects = False
+        self._pieces = []
+
+    # ---- parser callbacks -----------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self._deaf:
+            raise _Refused
+        self._forget_message()
+        self._reading = True
+        self._milestone += 1
+        self._started = self._loop.time()
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+        self._account(len(part))
+
+    def on_header(self, name: bytes, value: bytes | None) -> None:
+        value = value or b""
+        self._account(len(name) + len(value) + 4)
+        self._count += 1
+        if self._count > FIELD_LIMIT:
+            self._stop(431, f"There are more than {FIELD_LIMIT} headers.")
+        if self._head_done:
+            return  # a trailer
+        name = name.lower()
+        fields = self._fields
+        if name in fields:
+            if name in (b"host", b"transfer-encoding", b"content-length"):
+                self._stop(400, f"The header {name.decode('latin-1')} is repeated.")
+            value = fields[name] + b", " + value
+        fields[name] = value
+
+    def on_headers_complete(self) -> None:
+        self._head_done = True
+        fields = self._fields
+        version = self._version = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._stop(400, f"HTTP/{version} is not spoken here.")
+        if version == "1.1" and b"host" not in fields:
+            self._stop(400, "The header host is missing.")
+        if b"transfer-encoding" in fields:
+            self._check_transfer(fields[b"transfer-encoding"])
+        if int(fields.get(b"content-length", 0)) > BODY_LIMIT:
+            self._stop(413, f"The body exceeds {BODY_LIMIT} bytes.")
+        if b"expect" in fields and version == "1.1":
+            self._check_expectation(fields[b"expect"])
+
+    def on_body(self, piece: bytes) -> None:
+        self._milestone += 1
+        self._body_size += len(piece)
+        if self._body_size > BODY_LIMIT:
+            self._stop(413, f"The body exceeds {BODY_LIMIT} bytes.")
+        self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        self._milestone += 1
+        pieces = self._pieces
+        request = Request(
+            self._parser.get_method(),
+            self._target,
+            self._fields,
+            pieces[0] if len(pieces) == 1 else b"".join(pieces),
+            version=self._version,
+            keep_alive=self._parser.should_keep_alive(),
+        )
+        request.arrived = perf_counter()
+        self._reading = self._expects = False
+        self._pieces = []
+        self._queue.append(request)
+        if not request.keep_alive:
+            self._deaf = self._last = True
+
+    def _forget_message(self) -> None:
+        self._target = b""
+        self._version = "1.1"
+        self._fields: dict[bytes, bytes] = {}
+        self._pieces = []
+        self._head_size = self._count = self._body_size = self._unaccounted = 0
+        self._head_done = self._expects = False
+        self._started = 0.0
+
+    def _account(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > HEAD_LIMIT:
+            self._stop(431, f"The headers exceed {HEAD_LIMIT} bytes.")
+
+    def _check_transfer(self, coding: bytes) -> None:
+        if self._version == "1.0":
+            self._stop(400, "HTTP/1.0 has no Transfer-Encoding.")
+        if coding.strip().lower() != b"chunked":
+            self._stop(501, "The only Transfer-Encoding taken is chunked.")
+
+    def _check_expectation(self, expectation: bytes) -> None:
+        if expectation.lower() != b"100-continue":
+            self._stop(417, "The only expectation that can be met is 100-continue.")
+        self._expects = True
+
+    def _stop(self, status: int, message: str) -> None:
+        self._refuse(status, message)
+        raise _Refused
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer this after all requests before it, and hear no more."""
+        self._last = True
+        self._hear_no_more()
+        self._queue.append(Response.message(status, message, close=True))
+
+    # ---- answering ------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Hand the next request to the service, if it is its turn."""
+        if self._current is not None or self._writing_paused:
+            return
+        if not self._queue:
+            self._nothing_owed()
+            return
+        item = self._queue.popleft()
+        if isinstance(item, Response):
+            self._end_with(item)
+            return
+        self._current = item
+        try:
+            self._service.answer(item, self._reply)
+        except Exception:
+            traceback.print_exc()
+            self._reply(Response.message(500, INTERNAL))
+
+    def _reply(self, response: Response) -> None:
+        request = self._current
+        if request is None or request.abandoned:
+            return
+        self._current = None
+        self.served += 1
+        response.close = not request.keep_alive or (self._last and not self.busy and not self._reading)
+        self.transport.write(self._service.renderer.render(response, request))
+        if response.close:
+            self._deaf = True
+            self.transport.close()
+            return
+        if self._queue or self._unparsed:
+            # Not at once: other connections have their turn first.
+            self._loop.call_soon(self._continue)
+        else:
+            self._idle_since = self._loop.time()
+            self._nothing_owed()
+
+    def _continue(self) -> None:
+        if self._unparsed or self._reading_paused:
+            self._resume()
+        self._advance()
+
+    def _nothing_owed(self) -> None:
+        if self._expects and not self._pieces:
+            self._expects = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._last and self._deaf and not self._reading:
+            self.transport.close()
+
+    def _end_with(self, refusal: Response) -> None:
+        self.transport.write(self._service.renderer.render(refusal, None))
+        # Closing while the client still sends would reset the connection and lose the answer.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_S, self.transport.abort)

@@ -1,0 +1,62 @@
+"""A rehearsal: the script's whole life once, without a server. One JSON line on stdout says how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import sys
+from time import perf_counter
+from typing import Any
+
+import orjson
+
+from mlmagic.scoring.answers import encode
+from mlmagic.scoring.request import Headers, Request
+from mlmagic.scoring.script import RunFailed, ScriptFailed
+from mlmagic.scoring.server import complain, load
+from mlmagic.scoring.surroundings import Surroundings
+
+EXIT_OK, EXIT_FAILED = 0, 1
+
+
+def rehearse(place: Surroundings) -> int:
+    """Load, init(), run() what stdin holds; the exit code."""
+    # Whatever the script prints, and its libraries in C, goes to stderr: stdout carries one line.
+    sys.stdout.flush()
+    stage = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        line, code = _perform(place), EXIT_OK
+    except ScriptFailed as error:
+        complain(error)
+        line, code = json.dumps({"ok": False, "error": error.record()}), EXIT_FAILED
+    sys.stdout.flush()
+    with stage:
+        stage.write(line.encode() + b"\n")
+    return code
+
+
+def _perform(place: Surroundings) -> str:
+    body = sys.stdin.buffer.read()
+    loop = asyncio.new_event_loop()
+    try:
+        start = perf_counter()
+        script = load(place, loop)
+        ready = perf_counter()
+        try:
+            text = Request(b"POST", b"/score", {}, body).text()
+            result: Any = script.run(text, Headers() if script.parameters.takes_headers else None)
+            if inspect.iscoroutine(result):
+                result = loop.run_until_complete(result)
+            done = perf_counter()
+            answer = encode(result)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise RunFailed(error) from error
+    finally:
+        loop.close()
+    times = {"init_ms": round((ready - start) * 1000, 3), "run_ms": round((done - ready) * 1000, 3)}
+    return orjson.dumps({"ok": True, "answer": orjson.Fragment(answer), **times}).decode()

@@ -1,0 +1,157 @@
+"""The run directory: what a server and whoever launched it know of each other.
+
+    lock          made by the launcher, held (a POSIX record lock) by the server for life; removed to
+                  say that no server may start here any more
+    report.json   the server's last word: its pid, phase, URL, and why it failed
+
+The server uses `RunDirectory`; everyone else uses the functions. A process that serves must not call
+them on its own directory: a record lock is dropped when any descriptor of its file is closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlmagic.scoring import bell
+
+LOCK = "lock"
+REPORT = "report.json"
+
+STARTING, SERVING, FAILED, STOPPED = "starting", "serving", "failed", "stopped"
+
+_PATIENCE_S = 1.0
+_PAUSE_S = 0.01
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a server last said of itself."""
+
+    pid: int
+    phase: str
+    """``starting``, ``serving``, ``failed`` or ``stopped``."""
+    url: str | None
+    port: int | None
+    error: dict[str, Any] | None
+    """Keys phase, type, message, traceback, hint; the last two may be missing."""
+    time: float
+
+
+class Occupied(Exception):
+    """Another server holds this run directory, or none may start in it any more."""
+
+
+class RunDirectory:
+    """A server's own view of its run directory; made by `claim`."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def claim(cls, path: str | os.PathLike[str]) -> RunDirectory:
+        """Take the lock for life. Raises `Occupied`."""
+        folder = Path(path)
+        try:
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise Occupied from error
+        if not _take_soon(lock) or os.fstat(lock).st_nlink == 0:
+            os.close(lock)
+            raise Occupied
+        return cls(folder, lock)
+
+    def say(
+        self,
+        phase: str,
+        *,
+        url: str | None = None,
+        port: int | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> None:
+        """Replace the report, then ring the bells."""
+        body = {
+            "pid": os.getpid(),
+            "phase": phase,
+            "url": url,
+            "port": port,
+            "error": error,
+            "time": time.time(),
+        }
+        draft = self.path / f".{REPORT}.{os.getpid()}"
+        draft.write_text(json.dumps(body), encoding="utf-8")
+        os.replace(draft, self.path / REPORT)
+        bell.ring(os.environ.get(bell.VARIABLE))
+
+
+def prepare(path: str | os.PathLike[str]) -> None:
+    """Make ``path`` ready for a server: the lock is there, an old report is not."""
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / LOCK).touch()
+    (folder / REPORT).unlink(missing_ok=True)
+
+
+def read_report(path: str | os.PathLike[str]) -> Report | None:
+    """The server's last word, or ``None`` if it has not said any."""
+    try:
+        body = json.loads((Path(path) / REPORT).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Report(**{name: body.get(name) for name in Report.__dataclass_fields__})
+
+
+def holder_alive(path: str | os.PathLike[str]) -> bool:
+    """Whether a server holds the lock now."""
+    with _opened_lock(path) as lock:
+        return lock is not None and not _try(lock, fcntl.LOCK_SH)
+
+
+def retire(path: str | os.PathLike[str]) -> bool:
+    """Let no server start here any more. ``False``, and nothing changed, while one holds the lock."""
+    with _opened_lock(path) as lock:
+        if lock is None:
+            return True
+        if not _try(lock, fcntl.LOCK_EX):
+            return False
+        (Path(path) / LOCK).unlink(missing_ok=True)
+        return True
+
+
+@contextlib.contextmanager
+def _opened_lock(path: str | os.PathLike[str]) -> Iterator[int | None]:
+    try:
+        lock = os.open(Path(path) / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _take_soon(lock: int) -> bool:
+    # Observers take a shared lock for an instant: a refusal counts only when it lasts.
+    deadline = time.monotonic() + _PATIENCE_S
+    while not _try(lock, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
+
+
+def _try(lock: int, kind: int) -> bool:
+    try:
+        fcntl.lockf(lock, kind | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

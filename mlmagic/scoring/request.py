@@ -1,0 +1,113 @@
+"""One HTTP request as the service sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+
+class BadInput(Exception):
+    """The request cannot be handed to run(); the message says why."""
+
+
+class Headers(dict[str, str]):
+    """Header fields; names are written Like-This and found in any case."""
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.title())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.title())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.title(), default)
+
+
+class Request:
+    """A complete request. ``fields`` has lower-case names; repeated fields are joined with commas."""
+
+    __slots__ = (
+        "abandoned", "arrived", "body", "fields", "identity", "keep_alive", "method", "target", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        fields: dict[bytes, bytes],
+        body: bytes = b"",
+        *,
+        version: str = "1.1",
+        keep_alive: bool = True,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.body = body
+        self.version = version
+        self.keep_alive = keep_alive
+        self.arrived = 0.0
+        self.identity = b""
+        """The request id; empty until somebody needs one."""
+        self.abandoned = False
+        """The client has gone: nobody will read the answer."""
+
+    @property
+    def path(self) -> bytes:
+        return _split(self.target)[0]
+
+    @property
+    def query(self) -> str:
+        return _split(self.target)[1].decode("latin-1")
+
+    def text(self) -> str:
+        """What run() gets: the body, or for GET the query as a JSON object. Raises `BadInput`."""
+        if self.method == b"GET":
+            return query_as_json(self.query)
+        try:
+            return self.body.decode()
+        except UnicodeDecodeError as error:
+            raise BadInput(f"Input cannot be decoded as UTF-8: {error}") from None
+
+    def headers(self) -> Headers:
+        """The fields as text."""
+        return Headers(
+            (name.decode("latin-1").title(), value.decode("latin-1")) for name, value in self.fields.items()
+        )
+
+    def parameter(self, name: str) -> str | None:
+        """The first value of ``name`` in the query."""
+        return next((value for key, value in _pairs(self.query) if key == name), None)
+
+
+def query_as_json(query: str) -> str:
+    """``a=1&b=x&b=2`` as ``{"a": 1, "b": ["x", 2]}``: values that are JSON are taken as JSON."""
+    values: dict[str, list[Any]] = {}
+    for name, value in _pairs(query):
+        values.setdefault(name, []).append(_value(value))
+    return json.dumps({name: several if len(several) > 1 else several[0] for name, several in values.items()})
+
+
+def _pairs(query: str) -> Iterator[tuple[str, str]]:
+    if query:
+        from urllib.parse import parse_qsl
+
+        yield from parse_qsl(query, keep_blank_values=True)
+
+
+def _value(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
+
+
+def _split(target: bytes) -> tuple[bytes, bytes]:
+    # The absolute form, which clients send to a proxy, counts as well.
+    if not target.startswith(b"/") and b"://" in target:
+        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+    path, _, query = target.partition(b"?")
+    return path, query

@@ -1,0 +1,163 @@
+"""One HTTP answer, and the bytes it becomes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+
+import orjson
+
+from mlmagic import __version__
+from mlmagic.scoring.answers import JSON
+from mlmagic.scoring.request import Request
+
+TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+
+ID_LIMIT = 100
+
+# http.HTTPStatus has them too, and costs two milliseconds of every start.
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+}
+_RUN_FAILED = b"x-ms-run-function-failed: True\r\n"
+_RUN_FINE = b"x-ms-run-function-failed: False\r\n"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Response:
+    """What a route answers; ``fields`` are finished header lines."""
+
+    __slots__ = ("body", "close", "content_type", "exec_ms", "fields", "run_failed", "status")
+
+    def __init__(
+        self,
+        status: int,
+        body: bytes = b"",
+        content_type: str = JSON,
+        *,
+        fields: bytes = b"",
+        run_failed: bool = False,
+        exec_ms: float | None = None,
+        close: bool = False,
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        self.fields = fields
+        self.run_failed = run_failed
+        self.exec_ms = exec_ms
+        self.close = close
+
+    @classmethod
+    def message(cls, status: int, message: str, *, close: bool = False, fields: bytes = b"") -> Response:
+        """``{"message": ...}``, as every error of the contract looks."""
+        return cls(status, orjson.dumps({"message": message}), close=close, fields=fields)
+
+
+class Identities:
+    """Makes request ids that look like a UUID at the price of a counter."""
+
+    def __init__(self) -> None:
+        seed = os.urandom(9).hex()
+        self._prefix = f"{seed[:8]}-{seed[8:12]}-4{seed[12:15]}-8{seed[15:18]}-".encode()
+        self._count = itertools.count(int.from_bytes(os.urandom(5)))
+
+    def new(self) -> bytes:
+        return b"%s%012x" % (self._prefix, next(self._count))
+
+
+class Renderer:
+    """Turns answers into bytes; one per server."""
+
+    def __init__(self) -> None:
+        self.identities = Identities()
+        self._second = 0
+        self._date = b""
+        self._heads: dict[tuple[int, str], bytes] = {}
+
+    def render(self, response: Response, request: Request | None) -> bytes:
+        """Head and body. Without a request (it could not be read) no request is quoted."""
+        parts = [
+            self._head(response),
+            b"Content-Length: %d\r\nDate: %s\r\n" % (len(response.body), self._now()),
+            _RUN_FAILED if response.run_failed else _RUN_FINE,
+        ]
+        if response.exec_ms is not None:
+            parts.append(b"x-ms-run-fn-exec-ms: %.3f\r\n" % response.exec_ms)
+        parts.append(self._echoes(request))
+        if response.fields:
+            parts.append(response.fields)
+        if response.close:
+            parts.append(b"Connection: close\r\n")
+        elif request is not None and request.version == "1.0":
+            parts.append(b"Connection: keep-alive\r\n")
+        parts.append(b"\r\n")
+        if request is None or request.method != b"HEAD":
+            parts.append(response.body)
+        return b"".join(parts)
+
+    def identify(self, request: Request) -> bytes:
+        """The id of ``request``: its own, else a new one."""
+        if not request.identity:
+            request.identity = request.fields.get(b"x-request-id") or self.identities.new()
+        return request.identity
+
+    def _head(self, response: Response) -> bytes:
+        key = (response.status, response.content_type)
+        head = self._heads.get(key)
+        if head is None:
+            reason = _REASONS.get(response.status, "Unknown")
+            head = self._heads[key] = (
+                f"HTTP/1.1 {response.status} {reason}\r\nContent-Type: {response.content_type}\r\n"
+                f"x-ms-server-version: mlmagic/{__version__}\r\n"
+            ).encode("latin-1")
+        return head
+
+    def _echoes(self, request: Request | None) -> bytes:
+        if request is None:
+            identity = self.identities.new()
+            return b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, identity)
+        fields = request.fields
+        identity = self.identify(request)
+        client = fields.get(b"x-ms-client-request-id") or fields.get(b"x-ms-request-id")
+        lines = b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, client or identity)
+        if client:
+            lines += b"x-ms-client-request-id: %s\r\n" % client
+        if trace := fields.get(b"traceid"):
+            lines += b"TraceId: %s\r\n" % trace
+        return lines
+
+    def _now(self) -> bytes:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            t = time.gmtime(second)
+            self._date = (
+                f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year} "
+                f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+            ).encode()
+        return self._date
+
+
+def too_long_identity(request: Request) -> Response | None:
+    """The refusal of an id header over the limit; such an id is not echoed."""
+    for name in (b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id"):
+        value = request.fields.get(name)
+        if value is not None and len(value) > ID_LIMIT:
+            for each in (b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id"):
+                if len(request.fields.get(each, b"")) > ID_LIMIT:
+                    del request.fields[each]
+            return Response.message(431, f"{name.decode()} must not exceed {ID_LIMIT} characters")
+    return None

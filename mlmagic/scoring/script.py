@@ -1,0 +1,190 @@
+"""The user's script: found by its path, asked for `init` and `run`, called, and quoted when it fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Literal
+
+from mlmagic.scoring.surroundings import hint_for
+
+HEADERS_PARAMETER = "request_headers"
+
+Phase = Literal["import", "init", "run"]
+
+_OURS = str(Path(__file__).parent)
+
+
+class ScriptFailed(Exception):
+    """The user's script failed; ``cause`` is what it raised."""
+
+    phase: Phase
+
+    def __init__(self, cause: BaseException, *, hint: str = "") -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.cause = cause
+        self.hint = hint or hint_for(cause)
+
+    def record(self) -> dict[str, str]:
+        """For the report: what a reader needs to show it as the user's own error."""
+        record = {
+            "phase": self.phase,
+            "type": type(self.cause).__name__,
+            "message": str(self.cause),
+            "traceback": user_traceback(self.cause),
+        }
+        return {**record, "hint": self.hint} if self.hint else record
+
+
+class ImportFailed(ScriptFailed):
+    """The script could not be imported, or is not an entry script."""
+
+    phase = "import"
+
+
+class InitFailed(ScriptFailed):
+    """init() raised."""
+
+    phase = "init"
+
+
+class RunFailed(ScriptFailed):
+    """run() raised."""
+
+    phase = "run"
+
+
+class NotAnEntryScript(Exception):
+    """The script breaks a rule of entry scripts; the message names it."""
+
+
+class Parameters:
+    """How run() is to be called; read from its signature once."""
+
+    __slots__ = ("data", "takes_headers")
+
+    def __init__(self, data: str, takes_headers: bool) -> None:
+        self.data = data
+        self.takes_headers = takes_headers
+
+    @classmethod
+    def of(cls, run: Callable[..., object]) -> Parameters:
+        """Raises `NotAnEntryScript` for a signature that no request could be passed to."""
+        try:
+            parameters = inspect.signature(run).parameters
+        except (TypeError, ValueError) as error:
+            raise NotAnEntryScript(f"the signature of run() cannot be read: {error}") from None
+        for parameter in parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise NotAnEntryScript(f"run() takes {parameter}: each of its parameters must have a name")
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                raise NotAnEntryScript(
+                    f"{parameter.name!r} of run() is positional-only: its parameters are passed by name"
+                )
+        named = [name for name in parameters if name != HEADERS_PARAMETER]
+        if not named:
+            raise NotAnEntryScript("run() takes no data: it needs a parameter, as in run(data)")
+        for name in named[1:]:
+            if parameters[name].default is inspect.Parameter.empty:
+                raise NotAnEntryScript(
+                    f"{name!r} of run() has no default: only the first parameter, {named[0]!r}, "
+                    "receives the request"
+                )
+        return cls(named[0], HEADERS_PARAMETER in parameters)
+
+
+class UserScript:
+    """A loaded entry script."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+        name = Path(module.__file__ or module.__name__).name
+        for function, needs in (("init", "init()"), ("run", "run(data)")):
+            if not callable(getattr(module, function, None)):
+                raise NotAnEntryScript(f"{name} does not define {needs}, which an entry script must")
+        self._run: Callable[..., object] = module.run
+        self.parameters = Parameters.of(self._run)
+        self.is_async = _is_async(self._run)
+
+    @classmethod
+    def load(cls, path: Path, *, as_main: bool = False) -> UserScript:
+        """Import the file at ``path`` under its stem. Raises `ImportFailed`.
+
+        With ``as_main`` it is also what `__main__` means, so that an object that was pickled in a
+        notebook finds its class here.
+        """
+        try:
+            if not path.is_file():
+                raise FileNotFoundError(f"there is no entry script {str(path)!r}")
+            return cls(_import(path, as_main))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise ImportFailed(error, hint=_nearby(path)) from error
+
+    def init(self) -> Any:
+        """Call init(); what it returns is an awaitable if it is async. Raises `InitFailed`."""
+        try:
+            return self.module.init()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise InitFailed(error) from error
+
+    def run(self, data: object, headers: Mapping[str, str] | None) -> Any:
+        """Call run() and let what it raises through; what it returns is an awaitable if `is_async`."""
+        if self.parameters.takes_headers:
+            return self._run(**{self.parameters.data: data, HEADERS_PARAMETER: headers})
+        return self._run(**{self.parameters.data: data})
+
+
+def user_traceback(error: BaseException) -> str:
+    """The traceback as the user would see it had they called their script themselves."""
+    text = traceback.format_exception(type(error), error, _user_frames(error.__traceback__))
+    return "".join(text)
+
+
+def _user_frames(frames: TracebackType | None) -> TracebackType | None:
+    while frames is not None and _is_ours(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return frames
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith((_OURS, "<frozen importlib", "<frozen runpy"))
+
+
+def _import(path: Path, as_main: bool) -> ModuleType:
+    # A script called like a module that is in use (types.py) must not take its place.
+    name = path.stem if path.stem not in sys.modules else f"mlmagic_entry_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NotAnEntryScript(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    if as_main:
+        module.__dict__["__mlmagic_main__"] = sys.modules.get("__main__")
+        sys.modules["__main__"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_async(run: Callable[..., object]) -> bool:
+    return any(
+        inspect.iscoroutinefunction(candidate)
+        for candidate in (run, inspect.unwrap(run), getattr(run, "__call__", None))  # noqa: B004
+    )
+
+
+
+
+def _nearby(path: Path) -> str:
+    if path.is_file() or not path.parent.is_dir():
+        return ""
+    scripts = sorted(file.name for file in path.parent.glob("*.py"))[:8]
+    return f"{path.parent.name} holds: {', '.join(scripts) or 'no Python file'}."

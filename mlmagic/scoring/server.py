@@ -1,0 +1,177 @@
+"""The life of a server: load the script, init(), bind, serve, drain.
+
+It listens only after init() has returned: a port that answers is a service that works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import gc
+import inspect
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+
+import uvloop
+
+from mlmagic.scoring import report
+from mlmagic.scoring.listening import BACKLOG, PortTaken, bind, url_of
+from mlmagic.scoring.protocol import HttpConnection
+from mlmagic.scoring.report import RunDirectory
+from mlmagic.scoring.runner import Runner
+from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript
+from mlmagic.scoring.service import Service
+from mlmagic.scoring.surroundings import MODEL_DIR, Surroundings, model_files
+from mlmagic.scoring.swagger import Swagger
+
+EXIT_DRAINED = 0
+EXIT_SCRIPT_FAILED = 3
+EXIT_PORT_TAKEN = 98
+
+FIRST_REQUEST_S = 0.25
+"""How long a drain waits for a connection that was accepted and has not sent its first request."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen, and how long to stay for those who are being served."""
+
+    host: str = "127.0.0.1"
+    port: int = 5001
+    prefer: int = 0
+    share: bool = False
+    grace: float = 10.0
+
+
+def serve(place: Surroundings, address: Address, directory: RunDirectory | None) -> int:
+    """Serve the script at ``place`` until a signal says stop; the exit code."""
+    faulthandler.enable()
+    _flush_lines()
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        script = load(place, loop)
+        sock = bind(address.host, address.port, prefer=address.prefer, share=address.share)
+    except ScriptFailed as error:
+        complain(error)
+        _say(directory, report.FAILED, error=error.record())
+        return EXIT_SCRIPT_FAILED
+    except PortTaken as error:
+        print(f"mlmagic: {error}", file=sys.stderr, flush=True)
+        _say(directory, report.FAILED, error=dict(error.record()))
+        return EXIT_PORT_TAKEN
+    # What the libraries have made stays: the collector need not look at it again.
+    gc.freeze()
+    loop.run_until_complete(Server(script, place, sock, address.grace).live(directory))
+    _say(directory, report.STOPPED)
+    return EXIT_DRAINED
+
+
+def load(place: Surroundings, loop: asyncio.AbstractEventLoop) -> UserScript:
+    """Import the script and call its init(). Raises `ScriptFailed`."""
+    place.enter()
+    script = UserScript.load(place.script, as_main=True)
+    started = script.init()
+    if inspect.isawaitable(started):
+        try:
+            loop.run_until_complete(_finish(started))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise InitFailed(error) from error
+    return script
+
+
+def complain(error: ScriptFailed) -> None:
+    """Tell the log why the script failed."""
+    record = error.record()
+    where = {"import": "while it was imported", "init": "in init()"}.get(record["phase"], "in run()")
+    lines = [f"mlmagic: the script failed {where}", record["traceback"].rstrip()]
+    if isinstance(error.cause, FileNotFoundError) and record["phase"] == "init" and MODEL_DIR in os.environ:
+        lines += [f"{MODEL_DIR} ({os.environ[MODEL_DIR]}) holds:", *(f"  {file}" for file in model_files())]
+    elif error.hint:
+        lines.append(error.hint)
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+class Server:
+    """A script that is ready, on a socket that is bound."""
+
+    def __init__(self, script: UserScript, place: Surroundings, sock: socket.socket, grace: float) -> None:
+        self._loop = asyncio.get_event_loop_policy().get_event_loop()
+        self._runner = Runner(self._loop)
+        self._service = Service(script, self._runner, Swagger(place.source))
+        self._sock = sock
+        self._grace = grace
+        self._connections: set[HttpConnection] = set()
+        self._signalled = 0
+        self._changed = asyncio.Event()
+
+    async def live(self, directory: RunDirectory | None) -> None:
+        """Serve until told to stop, then finish what has begun."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_signal)
+        listener = await self._loop.create_server(self._connect, sock=self._sock, backlog=BACKLOG)
+        url, port = url_of(self._sock), self._sock.getsockname()[1]
+        _say(directory, report.SERVING, url=url, port=port)
+        print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
+        while not self._signalled:
+            await self._changed.wait()
+        self._changed.clear()
+        listener.close()
+        await self._drain()
+        self._runner.close()
+
+    def _connect(self) -> HttpConnection:
+        return HttpConnection(self._service, self._connections, self._loop, self._changed.set)
+
+    def _on_signal(self) -> None:
+        self._signalled += 1
+        self._changed.set()
+
+    async def _drain(self) -> None:
+        """Until nobody is left, the grace is over or a second signal comes."""
+        start = self._loop.time()
+        patient = True
+        while self._connections and self._signalled < 2:
+            elapsed = self._loop.time() - start
+            if elapsed >= self._grace:
+                break
+            patient = patient and elapsed < FIRST_REQUEST_S
+            for connection in list(self._connections):
+                connection.drain(patient=patient)
+            await self._something_changes(FIRST_REQUEST_S if patient else self._grace - elapsed)
+        for connection in list(self._connections):
+            connection.transport.abort()
+
+    async def _something_changes(self, seconds: float) -> None:
+        self._changed.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+
+
+async def _finish(awaitable: object) -> None:
+    await awaitable  # type: ignore[misc]
+
+
+def _say(
+    directory: RunDirectory | None,
+    phase: str,
+    *,
+    url: str | None = None,
+    port: int | None = None,
+    error: dict[str, str] | None = None,
+) -> None:
+    if directory:
+        directory.say(phase, url=url, port=port, error=error)
+
+
+def _flush_lines() -> None:
+    # What the script prints must reach a log that is a file when it is printed.
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure:
+        reconfigure(line_buffering=True)

@@ -1,0 +1,157 @@
+"""The service described in OpenAPI terms: GET /swagger.json?version=2|3|3.1.
+
+A script without declared schemas takes and returns any object. A file `swagger2.json` (or
+`swagger.json`), `swagger3.json` or `swagger3.1.json` beside the script replaces ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
+DEFAULT = "2"
+
+_OVERRIDES = {"2": ("swagger2.json", "swagger.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json",)}
+_ANY = {"type": "object", "example": {}}
+_ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
+
+
+class UnknownVersion(Exception):
+    """Nobody describes services in this version."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"Swagger version [{version}] is not valid. Supported versions: [2, 3, 3.1].")
+
+
+class Swagger:
+    """The documents, each made when it is first asked for."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._made: dict[str, bytes] = {}
+
+    def document(self, version: str | None = None) -> bytes:
+        """The document as JSON. Raises `UnknownVersion`."""
+        known = VERSIONS.get(version or DEFAULT)
+        if known is None:
+            raise UnknownVersion(version or "")
+        if known not in self._made:
+            self._made[known] = self._override(known) or json.dumps(self._make(known)).encode()
+        return self._made[known]
+
+    def _override(self, version: str) -> bytes:
+        for name in _OVERRIDES[version]:
+            file = self._folder / name
+            if file.is_file():
+                return file.read_bytes()
+        return b""
+
+    def _make(self, version: str) -> dict[str, Any]:
+        info = {
+            "title": self._environment.get("SERVICE_NAME") or "ML service",
+            "description": f"API specification for the Azure ML compatible service "
+            f"{self._environment.get('SERVICE_NAME') or 'ML service'}",
+            "version": self._environment.get("SERVICE_VERSION") or "1.0",
+        }
+        prefix = self._environment.get("SERVICE_PATH_PREFIX", "").strip("/")
+        return _swagger2(info, f"/{prefix}" if prefix else "") if version == "2" else _openapi(
+            info, f"/{prefix}" if prefix else "", "3.0.3" if version == "3" else "3.1.0"
+        )
+
+
+def _swagger2(info: dict[str, str], prefix: str) -> dict[str, Any]:
+    def answers(schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "200": {"description": "The service answered.", "schema": schema},
+            "default": {
+                "description": "The service failed to answer.",
+                "schema": {"$ref": "#/definitions/ErrorResponse"},
+            },
+        }
+
+    payload = {
+        "name": "serviceInputPayload",
+        "in": "body",
+        "description": "The input of the service.",
+        "schema": {"$ref": "#/definitions/ServiceInput"},
+    }
+    return {
+        "swagger": "2.0",
+        "info": info,
+        "schemes": ["https"],
+        "consumes": ["application/json"],
+        "produces": ["application/json"],
+        "securityDefinitions": {
+            "Bearer": {
+                "type": "apiKey",
+                "name": "Authorization",
+                "in": "header",
+                "description": "For example: Bearer abc123",
+            }
+        },
+        "paths": _paths(prefix, answers, "#/definitions/ServiceOutput", {"parameters": [payload]}),
+        "definitions": {"ServiceInput": _ANY, "ServiceOutput": _ANY, "ErrorResponse": _ERROR},
+    }
+
+
+def _openapi(info: dict[str, str], prefix: str, version: str) -> dict[str, Any]:
+    def answers(schema: dict[str, Any]) -> dict[str, Any]:
+        failure = {"$ref": "#/components/schemas/ErrorResponse"}
+        return {
+            "200": {"description": "The service answered.", "content": _json(schema)},
+            "default": {"description": "The service failed to answer.", "content": _json(failure)},
+        }
+
+    body = {
+        "requestBody": {
+            "description": "The input of the service.",
+            "required": True,
+            "content": _json({"$ref": "#/components/schemas/ServiceInput"}),
+        }
+    }
+    return {
+        "openapi": version,
+        "info": info,
+        "paths": _paths(prefix, answers, "#/components/schemas/ServiceOutput", body),
+        "components": {
+            "schemas": {"ServiceInput": _ANY, "ServiceOutput": _ANY, "ErrorResponse": _ERROR},
+            "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _paths(prefix: str, answers: Any, output: str, payload: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"{prefix}/": {
+            "get": {
+                "operationId": "ServiceHealthCheck",
+                "description": "Whether the service is up.",
+                "responses": answers({"type": "string", "example": "Healthy"}),
+            }
+        },
+        f"{prefix}/score": {
+            "post": {
+                "operationId": "RunMLService",
+                "description": "Run the model on the input.",
+                "security": [{"Bearer": []}],
+                **payload,
+                "responses": answers({"$ref": output}),
+            }
+        },
+        f"{prefix}/swagger.json": {
+            "get": {
+                "operationId": "GetSwaggerSpec",
+                "description": "This document.",
+                "responses": answers({"type": "object"}),
+            }
+        },
+    }
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}

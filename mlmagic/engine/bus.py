@@ -92,7 +92,7 @@ class Bus:
                     with self._memory.reading() as tx:
                         news = events.after(tx, last)
                 except Exception:
-                    if not self._memory.folder.exists():
+                    if not self._memory.is_there:
                         return  # the workspace was removed under us: there will be no more news
                     log.exception("the workspace's events cannot be read")
                     continue

@@ -362,7 +362,7 @@ class Engine:
     def of(cls, location: Location) -> Engine:
         """This process's one engine of a workspace, for fronts that live as long as the process."""
         key = (os.getpid(), location.database_url)
-        if key not in _open or not _open[key].location.folder.exists():
+        if key not in _open or not _open[key].memory.is_there:
             _open[key] = cls(location)
             atexit.register(_open[key].close)
         return _open[key]

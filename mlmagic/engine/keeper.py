@@ -56,7 +56,7 @@ def keep(location: Location) -> None:
             finally:
                 supervisor.close()
         # Somebody may have deployed while we still held the lock, and so not have started another keeper.
-        if not location.folder.exists() or not _service_names(memory):
+        if not memory.is_there or not _service_names(memory):
             return
 
 
@@ -64,7 +64,7 @@ def _until_no_services(memory: Memory, supervisor: Supervisor) -> None:
     import select
 
     with memory.bell() as bell:
-        while supervisor.running and memory.folder.exists() and _service_names(memory):
+        while supervisor.running and memory.is_there and _service_names(memory):
             select.select([bell], [], [], _LOOK_SECONDS)
             bell.hush()
 

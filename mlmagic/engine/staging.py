@@ -32,6 +32,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         used = [models.get(tx, ModelReference.parse(model)) for model in revision.models]
     run_dir = run_folder(memory, service, revision.number)
     if not run_dir.is_dir():
+        run_dir.parent.mkdir(exist_ok=True)  # without parents: a workspace that was removed stays removed
         building = run_dir.with_name(f".{uuid.uuid4().hex}")
         memory.files.copy_out(revision.files, building / "app")
         lay_out_models(memory, used, building)

@@ -87,7 +87,7 @@ class Supervisor:
                     try:
                         self._round()
                     except Exception:
-                        if not self._memory.folder.exists():
+                        if not self._memory.is_there:
                             return
                         log.exception("a supervisor's round failed; trying again")
                         self._closing.wait(CLOCK_SECONDS)
@@ -124,7 +124,7 @@ class Supervisor:
         try:
             delay = Turn(self._memory, self._targets, service, charge.health).take()
         except Exception:
-            if self._memory.folder.exists():
+            if self._memory.is_there:
                 log.exception("a turn at service %r failed; trying again", service.name)
         finally:
             with self._lock:
@@ -182,7 +182,7 @@ class Supervisor:
         self._selector.close()
         self._turned.close()
         self._turn_done.close()
-        if self._memory.folder.exists():
+        if self._memory.is_there:
             with contextlib.suppress(Exception), self._memory.writing() as tx:
                 services.release_leases(tx, self._me)
 

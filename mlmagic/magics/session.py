@@ -30,7 +30,7 @@ class MLMagic(Configurable):
     @property
     def engine(self) -> Engine:
         """The engine of the workspace in use, opened the first time it is needed."""
-        if self._engine is None or not self._engine.location.folder.exists():
+        if self._engine is None or not self._engine.memory.is_there:
             from mlmagic.engine.engine import Engine
             from mlmagic.workspace.location import locate
 

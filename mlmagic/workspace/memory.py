@@ -32,6 +32,7 @@ class Memory:
         self.location = location
         self.folder = location.folder
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._inode = self.folder.stat().st_ino
         self.files = FileStore(self.folder)
         self.services_folder = self.folder / "services"
         self.services_folder.mkdir(exist_ok=True)
@@ -79,6 +80,14 @@ class Memory:
             for folder in folders:
                 if folder.name not in known:
                     shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder is still the one that was opened: somebody may remove a workspace."""
+        try:
+            return self.folder.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def close(self) -> None:
         self._database.close()

@@ -132,7 +132,7 @@ def check_labels(field_name: str, labels: Mapping[str, str]) -> None:
 
 
 def parse_labels(option: str, given: Iterable[Any]) -> dict[str, str]:
-    """``['a=1', {'b': '2'}]``, as given for ``option``, as one dict; raises `InvalidConfig` for what is neither."""
+    """``['a=1', {'b': '2'}]``, as given for ``option``, as one dict; `InvalidConfig` for what is neither."""
     found: dict[str, str] = {}
     for item in given:
         if isinstance(item, Mapping):

@@ -47,6 +47,7 @@ class ScriptMagics(SessionMagics):
             assets=pairs("--asset", args.asset),
             carry=args.carry,
             history=self.session.history(),
+            first_line=2,  # the magic's own line is the first that the user sees
         )
         if args.write:
             self._write(Path(args.write).expanduser(), script.source, force=args.force)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
-from mlmagic.scoring import report as run_report
 from mlmagic.targets.base import ComputeTarget, Report
 
 LOG_FILE = "log.txt"

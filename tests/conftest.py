@@ -1,0 +1,68 @@
+"""What all tests share: a workspace of their own, and nothing of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlmagic.engine.engine import Engine
+from mlmagic.targets.fake import FakeTarget
+from mlmagic.workspace.location import Location
+from mlmagic.workspace.memory import Memory
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's workspaces, and none leaves anything there."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.delenv("MLMAGIC_WORKSPACE", raising=False)
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Location:
+    """A folder with a blank and letters beyond ASCII: such folders are nothing special."""
+    return Location.of_folder(tmp_path / "Übungen und Proben")
+
+
+@pytest.fixture
+def memory(location: Location) -> Iterator[Memory]:
+    memory = Memory(location)
+    yield memory
+    memory.close()
+
+
+@pytest.fixture
+def fake() -> FakeTarget:
+    return FakeTarget()
+
+
+MakeEngine = Callable[..., Engine]
+
+
+@pytest.fixture
+def make_engine(location: Location) -> Iterator[MakeEngine]:
+    """Engines over the test's one workspace; its services and engines are ended afterwards."""
+    made: list[Engine] = []
+
+    def make(**options: Any) -> Engine:
+        made.append(Engine(location, **{"use_keeper": False, **options}))
+        return made[-1]
+
+    yield make
+    if made and made[0].memory.is_there:
+        sweeper = Engine(location, use_keeper=False, targets=made[-1]._targets)
+        for service in sweeper.services():
+            sweeper.delete(service.name)
+        sweeper.close()
+    for engine in made:
+        engine.close()
+
+
+@pytest.fixture
+def engine(make_engine: MakeEngine) -> Engine:
+    """An engine with the real targets."""
+    return make_engine()

@@ -27,7 +27,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--prefer-port", type=int, default=0, help="with --port 0: this one if it is free")
     made.add_argument("--share-port", action="store_true", help="a predecessor may still listen there")
     made.add_argument("--run-dir", help="where to report; its lock must be there")
-    made.add_argument("--grace", type=float, default=10.0, help="seconds to finish requests in when told to stop")
+    made.add_argument(
+        "--grace", type=float, default=10.0, help="seconds to finish requests in when told to stop"
+    )
     made.add_argument("--rehearse", action="store_true", help="no server: run() once with what stdin holds")
     return made
 

@@ -181,8 +181,6 @@ def _is_async(run: Callable[..., object]) -> bool:
     )
 
 
-
-
 def _nearby(path: Path) -> str:
     if path.is_file() or not path.parent.is_dir():
         return ""

@@ -59,8 +59,10 @@ class Swagger:
             "version": self._environment.get("SERVICE_VERSION") or "1.0",
         }
         prefix = self._environment.get("SERVICE_PATH_PREFIX", "").strip("/")
-        return _swagger2(info, f"/{prefix}" if prefix else "") if version == "2" else _openapi(
-            info, f"/{prefix}" if prefix else "", "3.0.3" if version == "3" else "3.1.0"
+        return (
+            _swagger2(info, f"/{prefix}" if prefix else "")
+            if version == "2"
+            else _openapi(info, f"/{prefix}" if prefix else "", "3.0.3" if version == "3" else "3.1.0")
         )
 
 

@@ -41,7 +41,7 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
         # A port that was bound with SO_REUSEPORT would let us in as well: ask without it first.
         if port and not share:
             _bound(host, port, reuse=False).close()
-        return _bound(host, port, reuse=port != 0)
+        return _bound(host, port, reuse=True)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port) from error

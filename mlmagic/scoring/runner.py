@@ -122,8 +122,8 @@ class Runner:
     def _back(self, call: Call, seconds: float) -> None:
         self._away = False
         self.pace.record(seconds)
-        self._next()
         call.finish()
+        self._next()
 
     def _next(self) -> None:
         while self._waiting and self._waiting[0].abandoned:

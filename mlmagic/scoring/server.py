@@ -108,7 +108,8 @@ class Server:
         self._sock = sock
         self._grace = grace
         self._connections: set[HttpConnection] = set()
-        self._signalled = 0
+        self._told_to_stop = asyncio.Event()
+        self._hurry = False
         self._changed = asyncio.Event()
 
     async def live(self, directory: RunDirectory | None) -> None:
@@ -119,9 +120,7 @@ class Server:
         url, port = url_of(self._sock), self._sock.getsockname()[1]
         _say(directory, report.SERVING, url=url, port=port)
         print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
-        while not self._signalled:
-            await self._changed.wait()
-        self._changed.clear()
+        await self._told_to_stop.wait()
         listener.close()
         await self._drain()
         self._runner.close()
@@ -130,14 +129,15 @@ class Server:
         return HttpConnection(self._service, self._connections, self._loop, self._changed.set)
 
     def _on_signal(self) -> None:
-        self._signalled += 1
+        self._hurry = self._told_to_stop.is_set()
+        self._told_to_stop.set()
         self._changed.set()
 
     async def _drain(self) -> None:
         """Until nobody is left, the grace is over or a second signal comes."""
         start = self._loop.time()
         patient = True
-        while self._connections and self._signalled < 2:
+        while self._connections and not self._hurry:
             elapsed = self._loop.time() - start
             if elapsed >= self._grace:
                 break

@@ -1,0 +1,64 @@
+"""Scripts to serve, and a service in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mlmagic.scoring.runner import Runner
+from mlmagic.scoring.script import UserScript
+from mlmagic.scoring.service import Service
+from mlmagic.scoring.swagger import Swagger
+
+from .wire import Wire
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+@pytest.fixture(autouse=True)
+def modules() -> Iterator[None]:
+    """Scripts that a test loads are forgotten afterwards."""
+    before = dict(sys.modules)
+    yield
+    for name in set(sys.modules) - set(before):
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SCRIPTS)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def make_script(tmp_path: Path) -> Callable[[str], UserScript]:
+    """A script from the body of a module; init() is added if it is not there."""
+
+    def make(text: str) -> UserScript:
+        path = tmp_path / "score.py"
+        path.write_text(text if "def init" in text else f"def init(): pass\n{text}")
+        sys.modules.pop("score", None)
+        return UserScript.load(path)
+
+    return make
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def service(loop: asyncio.AbstractEventLoop, make_script: Callable[[str], UserScript]) -> Service:
+    """Echoes the body; run() is called on the loop."""
+    runner = Runner(loop)
+    runner.pace.record(0.0)
+    return Service(make_script("def run(data): return data"), runner, Swagger(Path("/nowhere"), {}))
+
+
+@pytest.fixture
+def wire(service: Service, loop: asyncio.AbstractEventLoop) -> Iterator[Wire]:
+    wire = Wire(service, loop)
+    yield wire
+    wire.connection.connection_lost(None)

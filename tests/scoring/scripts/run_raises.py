@@ -1,0 +1,10 @@
+def init():
+    pass
+
+
+def run(data):
+    return check(data)
+
+
+def check(data):
+    raise ValueError("the data is bad: " + data)

@@ -1,0 +1,6 @@
+def init():
+    pass
+
+
+def run(data):
+    return {"a": [1, 2j]}

@@ -1,0 +1,221 @@
+"""The server as a process of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.client import HTTPConnection
+
+import pytest
+
+from mlmagic.scoring.report import holder_alive, prepare, read_report, retire
+
+from .conftest import SCRIPTS
+
+pytestmark = pytest.mark.processes
+
+
+class Running:
+    def __init__(self, folder, process, bell):
+        self.folder, self.process, self.bell = folder, process, bell
+
+    def report(self, *phases):
+        """The report, once it says one of these."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            said = read_report(self.folder)
+            if said and said.phase in phases:
+                return said
+            # A bell, or the end of a process that rang none.
+            with contextlib.suppress(TimeoutError):
+                self.bell.recv(8)
+            if self.process.poll() is not None and (read_report(self.folder) or said) == said:
+                break
+        raise AssertionError((read_report(self.folder), self.process.poll()))
+
+    def client(self):
+        return HTTPConnection("127.0.0.1", self.report("serving").port, timeout=10)
+
+    def ask(self, method="POST", path="/score", body="1"):
+        client = self.client()
+        client.request(method, path, body)
+        response = client.getresponse()
+        text = response.read().decode()
+        client.close()
+        return response.status, text, dict(response.getheaders())
+
+    def ends(self):
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts servers, and ends those that are left."""
+    bells = tmp_path / "bells"
+    bells.mkdir()
+    started = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
+        bell.bind(("127.0.0.1", 0))
+        bell.settimeout(0.5)
+        (bells / str(bell.getsockname()[1])).touch()
+
+        def start(script, *options, folder=tmp_path / "run", port=0):
+            if not folder.exists():
+                prepare(folder)
+            command = [
+                sys.executable,
+                "-m",
+                "mlmagic.scoring",
+                "--entry-script",
+                str(SCRIPTS / f"{script}.py"),
+            ]
+            command += ["--port", str(port), "--run-dir", str(folder), *options]
+            with open(tmp_path / "log", "ab") as log:
+                process = subprocess.Popen(
+                    command, stdout=log, stderr=log, env={**os.environ, "MLMAGIC_BELLS": str(bells)}
+                )
+            started.append(process)
+            return Running(folder, process, bell)
+
+        yield start
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def test_it_serves(start, tmp_path):
+    running = start("prints")
+    status, body, headers = running.ask(body="x")
+    assert (status, json.loads(body)) == (200, {"data": "x"})
+    assert headers["x-ms-server-version"].startswith("mlmagic/")
+    assert running.ask("GET", "/")[1] == "Healthy"
+    assert "mlmagic_requests_total 1" in running.ask("GET", "/metrics")[1]
+    log = (tmp_path / "log").read_text()
+    assert {"imported", "init", "run x", "from below"} <= set(log.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("script", "phase"), [("bad_import", "import"), ("init_raises", "init"), ("no_run", "import")]
+)
+def test_a_script_that_fails_is_reported(start, tmp_path, script, phase):
+    running = start(script, "--model-dir", str(tmp_path))
+    error = running.report("failed").error
+    assert running.ends() == 3
+    assert error["phase"] == phase
+    assert error["type"] in (tmp_path / "log").read_text()
+
+
+def test_a_taken_port_is_reported(start, tmp_path):
+    first = start("echo")
+    port = first.report("serving").port
+    second = start("echo", folder=tmp_path / "second", port=port)
+    error = second.report("failed").error
+    assert second.ends() == 98
+    assert (error["phase"], error["type"], error["message"]) == (
+        "bind",
+        "PortTaken",
+        f"port {port} is in use",
+    )
+    third = start("echo", "--prefer-port", str(port), folder=tmp_path / "third")
+    assert third.report("serving").port != port
+
+
+def test_a_successor_may_share_the_port(start, tmp_path):
+    first = start("echo")
+    port = first.report("serving").port
+    second = start("echo", "--share-port", folder=tmp_path / "second", port=port)
+    assert second.report("serving").port == port
+
+
+def test_a_preferred_port_is_taken_when_it_is_free(start):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert start("echo", "--prefer-port", str(port)).report("serving").port == port
+
+
+def test_it_drains(start):
+    running = start("slow")
+    answers = []
+    client = running.client()
+    client.request("POST", "/score", "0.5")
+    waiting = threading.Thread(target=lambda: answers.append(client.getresponse()))
+    waiting.start()
+    while "mlmagic_requests_in_flight 1" not in running.ask("GET", "/metrics")[1]:
+        pass
+    running.process.send_signal(signal.SIGTERM)
+    waiting.join(10)
+    assert answers[0].status == 200
+    assert answers[0].getheader("Connection") == "close"
+    assert running.ends() == 0
+    assert read_report(running.folder).phase == "stopped"
+    client.close()
+
+
+def test_health_is_live_during_a_long_run(start):
+    running = start("slow")
+    client = running.client()
+    client.request("POST", "/score", "3")
+    while "mlmagic_requests_in_flight 1" not in running.ask("GET", "/metrics")[1]:
+        pass
+    begun = time.monotonic()
+    assert running.ask("GET", "/")[0] == 200
+    assert time.monotonic() - begun < 1.5
+    assert "mlmagic_requests_in_flight 1" in running.ask("GET", "/metrics")[1]
+    running.process.kill()
+    client.close()
+
+
+def test_a_killed_server_frees_its_directory(start):
+    running = start("echo")
+    running.report("serving")
+    assert holder_alive(running.folder)
+    assert not retire(running.folder)
+    running.process.kill()
+    running.process.wait()
+    assert not holder_alive(running.folder)
+
+
+def test_a_second_server_leaves_without_a_word(start, tmp_path):
+    first = start("echo")
+    said = first.report("serving")
+    assert start("echo").ends() == 75
+    assert read_report(first.folder) == said
+    assert first.ask()[0] == 200
+
+
+def test_a_retired_directory_is_not_served(start, tmp_path):
+    prepare(tmp_path / "run")
+    assert retire(tmp_path / "run")
+    assert start("echo").ends() == 75
+
+
+@pytest.mark.parametrize(
+    ("script", "body", "code", "expected"),
+    [
+        ("prints", "x", 0, {"ok": True, "answer": {"data": "x"}}),
+        ("awaits", "x", 0, {"ok": True, "answer": {"ready": [True], "data": "x"}}),
+        ("run_raises", "x", 1, {"ok": False, "phase": "run", "type": "ValueError"}),
+        ("bad_import", "x", 1, {"ok": False, "phase": "import", "type": "ModuleNotFoundError"}),
+        ("unserialisable", "x", 1, {"ok": False, "phase": "run", "type": "Unserialisable"}),
+    ],
+)
+def test_a_rehearsal(script, body, code, expected):
+    command = [
+        sys.executable,
+        "-m",
+        "mlmagic.scoring",
+        "--rehearse",
+        "--entry-script",
+        str(SCRIPTS / f"{script}.py"),
+    ]
+    done = subprocess.run(command, input=body, capture_output=True, text=True, timeout=30)
+    assert done.returncode == code
+    (line,) = done.stdout.splitlines()
+    answer = json.loads(line)
+    assert {**answer, **answer.get("error", {})}.items() >= expected.items()

@@ -1,0 +1,186 @@
+import asyncio
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mlmagic.scoring.request import Request
+from mlmagic.scoring.response import Renderer
+from mlmagic.scoring.runner import Runner
+from mlmagic.scoring.script import UserScript
+from mlmagic.scoring.service import NOT_ALLOWED, RUN_RAISED, Service
+from mlmagic.scoring.swagger import Swagger
+
+from .conftest import SCRIPTS
+
+
+@pytest.fixture
+def ask(loop):
+    """Asks a script in this process: ``ask(script, target, body) -> Response``."""
+
+    def ask(script, target=b"/score", body=b"", method=b"POST", development=False, **fields):
+        if isinstance(script, str):
+            script = UserScript.load(SCRIPTS / f"{script}.py")
+        runner = Runner(loop)
+        runner.pace.record(0.0)
+        service = Service(script, runner, Swagger(Path("/nowhere"), {}), development=development)
+        named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
+        request = Request(method, target, named, body)
+
+        async def answer():
+            reply = loop.create_future()
+            service.answer(request, reply.set_result)
+            return await asyncio.wait_for(reply, 5)
+
+        response = loop.run_until_complete(answer())
+        head = Renderer().render(response, request).partition(b"\r\n\r\n")[0].decode()
+        return SimpleNamespace(
+            status=response.status, body=response.body, run_failed=response.run_failed, head=head + "\r\n"
+        )
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("script", "body", "answer"),
+    [
+        ("echo", b'{"a": 1}', {"a": 1}),
+        ("raw", '{"ä": 1}'.encode(), '{"ä": 1}'),
+        ("nothing", b"", {}),
+        ("answers_numpy", b"", {"array": [0, 1, 2], "scalar": 7, "nan": [None, 1.5]}),
+    ],
+)
+def test_run_answers(ask, script, body, answer):
+    response = ask(script, body=body)
+    assert response.status == 200
+    assert json.loads(response.body) == answer
+    assert "x-ms-run-function-failed: False" in response.head
+    assert "x-ms-run-fn-exec-ms: 0." in response.head
+
+
+def test_an_async_script_is_awaited(ask, loop):
+    script = UserScript.load(SCRIPTS / "awaits.py")
+    loop.run_until_complete(script.init())
+    assert json.loads(ask(script, body=b"x").body) == {"ready": [True], "data": "x"}
+
+
+def test_headers_are_passed_and_found_in_any_case(ask):
+    answer = json.loads(ask("with_headers", user_agent=b"me").body)
+    assert answer == {"agent": "me", "lower": "me"}
+
+
+@pytest.mark.parametrize(
+    "kind", [b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain"]
+)
+def test_the_body_arrives_whatever_its_type(ask, kind):
+    assert json.loads(ask("raw", body=b"a=1", content_type=kind).body) == "a=1"
+
+
+@pytest.mark.parametrize(
+    ("query", "data"),
+    [
+        (b"", {}),
+        (b"?a=1&b=x&b=2&c=", {"a": 1, "b": ["x", 2], "c": ""}),
+        (b"?data=[[1,2]]&n=NaN&t=a%20b+c", {"data": [[1, 2]], "n": "NaN", "t": "a b c"}),
+    ],
+)
+def test_a_query_is_data(ask, query, data):
+    assert json.loads(json.loads(ask("raw", b"/score" + query, method=b"GET").body)) == data
+
+
+def test_a_body_that_is_not_text_is_refused(ask):
+    response = ask("raw", body=b"\xff")
+    assert response.status == 400
+    assert response.body.startswith(b"Input cannot be decoded as UTF-8: ")
+    assert not response.run_failed
+
+
+def test_run_that_raises(ask, capsys):
+    response = ask("run_raises", body=b"x")
+    assert response.status == 500
+    assert json.loads(response.body) == {"message": RUN_RAISED}
+    assert "x-ms-run-function-failed: True" in response.head
+    assert "exec-ms" not in response.head
+    log = capsys.readouterr().err
+    assert "ValueError: the data is bad: x" in log
+    assert "scoring/service.py" not in log
+
+
+def test_run_that_raises_in_development_says_why(ask):
+    error = json.loads(ask("run_raises", body=b"x", development=True).body)["error"]
+    assert (error["type"], error["message"]) == ("ValueError", "the data is bad: x")
+    assert "in check" in error["traceback"]
+    assert "scoring/service.py" not in error["traceback"]
+
+
+def test_an_exit_in_run_is_an_error(ask):
+    assert ask("sys_exit").status == 500
+
+
+def test_an_answer_that_json_cannot_hold_is_named(ask):
+    response = ask("unserialisable")
+    assert response.status == 500
+    assert "complex" in json.loads(response.body)["message"]
+    assert response.run_failed
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "body"),
+    [
+        (b"GET", b"/", 200, "Healthy"),
+        (b"GET", b"http://a/", 200, "Healthy"),
+        (b"OPTIONS", b"/score", 200, ""),
+        (b"GET", b"/nowhere", 404, "not found"),
+        (b"PUT", b"/score", 405, NOT_ALLOWED),
+        (b"POST", b"/", 405, NOT_ALLOWED),
+        (b"GET", b"/swagger.json?version=9", 404, "Swagger version [9] is not valid"),
+        (b"GET", b"/metrics", 200, "mlmagic_requests_total 0"),
+    ],
+)
+def test_routes(ask, method, target, status, body):
+    response = ask("echo", target, method=method)
+    assert response.status == status
+    assert body in response.body.decode()
+    assert ("Allow: " in response.head) == (status == 405 or method == b"OPTIONS")
+
+
+@pytest.mark.parametrize("name", ["x_request_id", "x_ms_client_request_id"])
+def test_a_long_id_is_refused(ask, name):
+    response = ask("echo", **{name: b"x" * 101})
+    assert response.status == 431
+    assert json.loads(response.body) == {
+        "message": f"{name.replace('_', '-')} must not exceed 100 characters"
+    }
+    assert "xxx" not in response.head
+
+
+def test_ids_are_echoed(ask):
+    head = ask("nothing", x_request_id=b"r1", x_ms_client_request_id=b"c1", traceid=b"t1").head
+    assert "x-request-id: r1\r\n" in head
+    assert "x-ms-request-id: c1\r\n" in head
+    assert "x-ms-client-request-id: c1\r\n" in head
+    assert "TraceId: t1" in head
+
+
+@pytest.mark.parametrize(
+    ("version", "key", "value"),
+    [
+        ("2", "swagger", "2.0"),
+        ("2.0", "swagger", "2.0"),
+        ("3", "openapi", "3.0.3"),
+        ("3.0", "openapi", "3.0.3"),
+        ("3.1", "openapi", "3.1.0"),
+    ],
+)
+def test_swagger(version, key, value):
+    environment = {"SERVICE_NAME": "wine", "SERVICE_PATH_PREFIX": "api"}
+    document = json.loads(Swagger(Path("/nowhere"), environment).document(version))
+    assert document[key] == value
+    assert document["info"]["title"] == "wine"
+    assert document["paths"]["/api/score"]["post"]["operationId"] == "RunMLService"
+
+
+def test_a_swagger_file_of_the_users_wins(tmp_path):
+    (tmp_path / "swagger3.json").write_text("{}")
+    assert Swagger(tmp_path, {}).document("3") == b"{}"

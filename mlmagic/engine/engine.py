@@ -467,8 +467,7 @@ def _revise(tx: Connection, name: str, revision: Revision) -> Webservice:
     now = services.get(tx, name)
     if now.state in (State.TRANSITIONING, State.UNSCHEDULABLE) or now.desired is Desired.DELETED:
         raise WrongState(name, now.state, "update", hint="Wait for it, or delete it.")
-    number = max(services.revision_numbers(tx, now.id)) + 1
-    return services.revise(tx, now, replace(revision, number=number))
+    return services.revise(tx, now, revision)
 
 
 def _reference(reference: str | ModelReference) -> ModelReference:

@@ -34,7 +34,7 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
     """
     if port == 0 and prefer:
         try:
-            return bind(host, prefer)
+            return bind(host, prefer, share=share)
         except PortTaken:
             return bind(host, 0)
     try:

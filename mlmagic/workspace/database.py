@@ -75,6 +75,8 @@ services = Table(
     Column("desired", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
+    # Counts up for ever, as model versions do.
+    Column("last_revision", Integer, nullable=False),
     Column("created_time", Float, nullable=False),
     Column("updated_time", Float, nullable=False),
     Column("serving", Integer),

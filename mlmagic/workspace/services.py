@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -45,6 +45,7 @@ def create(tx: Connection, name: str, revision: Revision, holder: ProcessIdentit
             desired=Desired.RUNNING.value,
             state=State.TRANSITIONING.value,
             revision=revision.number,
+            last_revision=revision.number,
             created_time=now,
             updated_time=now,
             words="requested",
@@ -66,7 +67,14 @@ def create(tx: Connection, name: str, revision: Revision, holder: ProcessIdentit
 
 
 def revise(tx: Connection, service: Webservice, revision: Revision) -> Webservice:
-    """Record a new revision of a service, to be brought up in place of the one that serves."""
+    """Record the next revision of a service, to be brought up in place of the one that serves."""
+    counted = (
+        update(services)
+        .where(services.c.id == service.id)
+        .values(last_revision=services.c.last_revision + 1)
+        .returning(services.c.last_revision)
+    )
+    revision = replace(revision, number=tx.execute(counted).scalar_one())
     _add_revision(tx, service.id, revision)
     _request(
         tx,
@@ -265,7 +273,8 @@ def _models(revision: Revision) -> str:
     return ", ".join(revision.models) or "a script without models"
 
 
-_COLUMNS = [column for column in services.c if column.name not in ("lease_holder", "lease_until")]
+_NOT_IN_RECORD = ("lease_holder", "lease_until", "last_revision")
+_COLUMNS = [column for column in services.c if column.name not in _NOT_IN_RECORD]
 
 
 def _service(row: Any) -> Webservice:

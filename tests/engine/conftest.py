@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.engine.engine import Engine
+from mlmagic.targets.fake import FakeTarget
+from tests.conftest import MakeEngine
+
+SCRIPTS = Path(__file__).parent / "scripts"
+ON_FAKE = DeploymentConfig("fake")
+
+
+def script(name: str = "echo") -> InferenceConfig:
+    """One of tests/engine/scripts, as a deploy takes it."""
+    return InferenceConfig(str(SCRIPTS / f"{name}.py"))
+
+
+class Answering:
+    """An HTTP server that answers as a healthy service does, or does not."""
+
+    def __init__(self) -> None:
+        self.healthy = True
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = b"mlmagic_requests_total 3\n" if self.path == "/metrics" else b"Healthy"
+                self.send_response(200 if outer.healthy else 500)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def answering() -> Iterator[Answering]:
+    server = Answering()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def fake(answering: Answering) -> FakeTarget:
+    target = FakeTarget()
+    target.url = answering.url
+    return target
+
+
+@pytest.fixture
+def fake_engine(make_engine: MakeEngine, fake: FakeTarget) -> Engine:
+    return make_engine(targets=lambda name: fake)

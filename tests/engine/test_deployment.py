@@ -1,0 +1,261 @@
+"""Deploying on the fake target: every path of record-then-supervise, without a process."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.events import EventKind
+from mlmagic.core.model import ModelDescription
+from mlmagic.core.webservice import Observation, Phase, State
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import (
+    AlreadyExists,
+    CaptureError,
+    Interrupted,
+    InvalidConfig,
+    LaunchFailed,
+    NotFound,
+    ScriptError,
+    TargetUnavailable,
+    UsageError,
+    WaitTimeout,
+    WrongState,
+)
+from mlmagic.targets.fake import FakeTarget
+from tests.conftest import MakeEngine
+from tests.engine.conftest import ON_FAKE, Answering, script
+from tests.targets.contract import wait_for
+
+STARTING = Observation(Phase.STARTING)
+
+
+def kinds(engine: Engine) -> list[EventKind]:
+    return [event.kind for event in engine.events(service="svc")]
+
+
+def test_a_deploy_is_recorded_at_once_and_becomes_healthy(fake_engine: Engine, answering: Answering) -> None:
+    service = fake_engine.deploy("svc", [], script(), ON_FAKE)
+    assert service.state is State.TRANSITIONING
+    healthy = fake_engine.wait(service, 20)
+    assert (healthy.state, healthy.serving, healthy.url) == (State.HEALTHY, 1, answering.url)
+    assert kinds(fake_engine) == [EventKind.DEPLOY_REQUESTED, EventKind.LAUNCHED, EventKind.STATE_CHANGED]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        ({"name": "Bad Name"}, InvalidConfig, "service name 'Bad Name' must be 3 to 32"),
+        ({"models": ["nothing"]}, NotFound, "no model 'nothing'"),
+        ({"models": ["m:9"]}, NotFound, "m has versions 1"),
+        ({"inference": InferenceConfig("nowhere.py")}, NotFound, "no entry script 'nowhere.py'"),
+        ({"inference": InferenceConfig("score.py", script_text="def run(x): 1")}, CaptureError, "init"),
+        ({"inference": InferenceConfig("score.py", script_text="def init(): 1")}, CaptureError, "run"),
+        ({"inference": InferenceConfig("score.py", script_text="def run(:")}, CaptureError, "line 1"),
+        ({"inference": InferenceConfig("score.py", source_directory="/no/where")}, NotFound, "/no/where"),
+        ({"config": DeploymentConfig("nowhere")}, NotFound, "no target 'nowhere'"),
+    ],
+)
+def test_bad_input_is_refused_and_changes_nothing(
+    make_engine: MakeEngine, fake: FakeTarget, call: dict[str, object], error: type[Exception], words: str
+) -> None:
+    from mlmagic.targets import registry
+
+    engine = make_engine(targets=lambda name: fake if name == "fake" else registry.load(name))
+    model = engine.location.folder / "model.bin"
+    model.write_bytes(b"x")
+    engine.register(model, ModelDescription("m"))
+    before = engine.events()
+    values = {"name": "svc", "models": ["m"], "inference": script(), "config": ON_FAKE, **call}
+    with pytest.raises(error, match=words):
+        engine.deploy(values["name"], values["models"], values["inference"], values["config"])  # type: ignore[arg-type]
+    assert engine.services() == []
+    assert engine.events() == before
+    assert not engine.memory.files.has_intakes
+    assert fake.services == {}
+
+
+def test_a_target_that_is_not_there_is_told_before_anything_is_recorded(
+    fake_engine: Engine, fake: FakeTarget
+) -> None:
+    fake.available = False
+    with pytest.raises(TargetUnavailable, match="is off"):
+        fake_engine.deploy("svc", [], script(), ON_FAKE)
+    assert fake_engine.services() == []
+
+
+def test_a_name_in_use_is_refused_and_overwritten_when_told(fake_engine: Engine) -> None:
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    with pytest.raises(AlreadyExists, match="It is Healthy"):
+        fake_engine.deploy("svc", [], script(), ON_FAKE)
+    second = fake_engine.wait(fake_engine.deploy("svc", [], script("other"), ON_FAKE, overwrite=True))
+    assert (second.revision, second.serving) == (2, 2)
+
+
+def test_the_scripts_error_is_the_deploys_error(fake_engine: Engine, fake: FakeTarget) -> None:
+    record = {
+        "phase": "init",
+        "type": "KeyError",
+        "message": "'w1'",
+        "traceback": "score.py, line 5, in init",
+    }
+    fake.next_observations = [Observation(Phase.EXITED, words="'w1'", error=record)]
+    with pytest.raises(ScriptError, match="KeyError: 'w1'") as caught:
+        fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    assert "score.py, line 5, in init" in str(caught.value)
+    assert fake_engine.service("svc").state is State.FAILED
+
+
+def test_a_service_that_never_came_up_is_replaced_without_asking(
+    fake_engine: Engine, fake: FakeTarget
+) -> None:
+    fake.next_observations = [Observation(Phase.EXITED, words="no")]
+    with pytest.raises(LaunchFailed):
+        fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    again = fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    assert again.state is State.HEALTHY
+
+
+def test_a_refused_launch_fails_the_deploy_with_the_targets_words(
+    fake_engine: Engine, fake: FakeTarget
+) -> None:
+    fake.refuses = "the floor is wet"
+    with pytest.raises(LaunchFailed, match="the floor is wet"):
+        fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+
+
+def test_an_update_serves_the_new_and_retires_the_old(fake_engine: Engine, fake: FakeTarget) -> None:
+    service = fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    updated = fake_engine.wait(fake_engine.update("svc", inference=script("other")))
+    assert (updated.revision, updated.serving) == (2, 2)
+    wait_for(lambda: [s.stopped for s in fake.services.values()] == [True, False], "the old one's end")
+    wait_for(lambda: not fake_engine.service("svc").retiring, "the old one's retirement")
+    folder = fake_engine.memory.services_folder / service.id
+    assert [path.name for path in folder.iterdir()] == ["r2"]
+
+
+def test_an_update_that_fails_goes_back(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    record = {"phase": "import", "type": "ImportError", "message": "no x", "traceback": "t"}
+    fake.next_observations = [Observation(Phase.EXITED, error=record)]
+    with pytest.raises(
+        ScriptError, match="revision 1 keeps serving: the script failed while it was imported"
+    ):
+        fake_engine.wait(fake_engine.update("svc", inference=script("other")))
+    now = fake_engine.service("svc")
+    assert (now.state, now.revision, now.serving) == (State.HEALTHY, 1, 1)
+    assert EventKind.ROLLED_BACK in kinds(fake_engine)
+    # and the next update is none the worse for it
+    assert fake_engine.wait(fake_engine.update("svc", inference=script("other"))).serving == 3
+
+
+def test_one_operation_at_a_time(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake.next_observations = [STARTING]
+    fake_engine.deploy("svc", [], script(), ON_FAKE)
+    with pytest.raises(WrongState, match="cannot update 'svc' while it is Transitioning"):
+        fake_engine.update("svc", inference=script("other"))
+    with pytest.raises(UsageError, match="nothing to update"):
+        fake_engine.update("svc")
+
+
+def test_a_wait_that_is_too_short_says_what_was_seen(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake.next_observations = [Observation(Phase.STARTING, words="pulling the image")]
+    service = fake_engine.deploy("svc", [], script(), ON_FAKE)
+    wait_for(lambda: fake_engine.service("svc").words == "pulling the image", "the target's words")
+    with pytest.raises(
+        WaitTimeout, match=r"still Transitioning after 0\.01 s \(last seen: pulling the image"
+    ):
+        fake_engine.wait(service, 0.01)
+
+
+def test_what_ends_by_itself_is_brought_back(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    for service in fake.services.values():
+        service.stopped = True
+        service.observation = Observation(Phase.EXITED, words="it was ended by signal SIGKILL")
+    wait_for(lambda: fake_engine.service("svc").restarts == 1, "the restart")
+    wait_for(lambda: fake_engine.service("svc").state is State.HEALTHY, "health")
+    ended = [event.message for event in fake_engine.events(service="svc") if event.kind is EventKind.ENDED]
+    assert ended == ["revision 1 ended: it was ended by signal SIGKILL; bringing it back (restart 1)"]
+
+
+def test_what_does_not_answer_is_unhealthy_and_recovers(fake_engine: Engine, answering: Answering) -> None:
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    answering.healthy = False
+    wait_for(lambda: fake_engine.service("svc").state is State.UNHEALTHY, "illness")
+    answering.healthy = True
+    wait_for(lambda: fake_engine.service("svc").state is State.HEALTHY, "recovery")
+
+
+def test_stop_and_start(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    assert fake_engine.stop("svc").state is State.STOPPED
+    with pytest.raises(WrongState, match="while it is Stopped"):
+        fake_engine.invoke("svc", "x")
+    assert fake_engine.wait(fake_engine.start("svc")).state is State.HEALTHY
+    with pytest.raises(WrongState, match="cannot start"):
+        fake_engine.start("svc")
+
+
+def test_delete_leaves_nothing(fake_engine: Engine, fake: FakeTarget) -> None:
+    service = fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    fake_engine.delete("svc")
+    assert fake_engine.services() == []
+    assert fake.services[1].stopped
+    assert not (fake_engine.memory.services_folder / service.id).exists()
+    assert [p for p in (fake_engine.memory.folder / "files").rglob("*") if p.is_file()] == []
+    with pytest.raises(NotFound, match="no service 'svc'"):
+        fake_engine.delete("svc")
+
+
+def test_a_model_in_use_is_not_deleted(fake_engine: Engine) -> None:
+    path = fake_engine.location.folder / "model.bin"
+    path.write_bytes(b"x")
+    fake_engine.register(path, ModelDescription("m"))
+    fake_engine.wait(fake_engine.deploy("svc", ["m"], script(), ON_FAKE))
+    assert fake_engine.model_users("m:1") == ["svc"]
+    with pytest.raises(UsageError, match="model m:1 is used by svc"):
+        fake_engine.delete_model("m:1")
+    fake_engine.delete("svc")
+    fake_engine.delete_model("m:1")
+
+
+def _press_ctrl_c(_service: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_deploy_leaves_nothing(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake.next_observations = [STARTING]
+    service = fake_engine.deploy("svc", [], script(), ON_FAKE)
+    with pytest.raises(Interrupted, match="nothing of it is left"):
+        fake_engine.wait_or_withdraw(service, watching=_press_ctrl_c)
+    assert fake_engine.services() == []
+    assert list(fake_engine.memory.services_folder.iterdir()) == []
+
+
+def test_an_interrupted_update_leaves_the_old(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    fake.next_observations = [STARTING]
+    updating = fake_engine.update("svc", inference=script("other"))
+    with pytest.raises(Interrupted, match="revision 1 keeps serving"):
+        fake_engine.wait_or_withdraw(updating, watching=_press_ctrl_c)
+    wait_for(
+        lambda: not fake_engine.service("svc").retiring and not fake_engine.service("svc").candidate, "rest"
+    )
+    now = fake_engine.service("svc")
+    assert (now.state, now.revision, now.serving) == (State.HEALTHY, 1, 1)
+
+
+def test_another_process_sees_and_stops_it(make_engine: MakeEngine, fake: FakeTarget) -> None:
+    # Two engines stand for two processes: the second has neither bus nor supervisor of the first.
+    first = make_engine(targets=lambda name: fake)
+    second = make_engine(targets=lambda name: fake, supervise=False)
+    first.wait(first.deploy("svc", [], script(), ON_FAKE))
+    assert second.service("svc").state is State.HEALTHY
+    second.delete("svc")
+    assert first.services() == []
+
+
+def test_stats_of_the_server_are_kept(fake_engine: Engine) -> None:
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    wait_for(lambda: fake_engine.service("svc").stats.get("requests") == 3.0, "the stats")

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlmagic.core.webservice import Desired, Retiring, State, Webservice
+from mlmagic.engine.step import Step, next_step, restart_delay
+
+BASE: dict[str, Any] = {
+    "id": "1",
+    "name": "svc",
+    "target": "fake",
+    "desired": Desired.RUNNING,
+    "state": State.TRANSITIONING,
+    "revision": 1,
+    "created_time": 0.0,
+    "updated_time": 0.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ({}, Step.LAUNCH),
+        ({"candidate": 1}, Step.WATCH_CANDIDATE),
+        ({"serving": 1, "state": State.HEALTHY}, Step.WATCH_SERVING),
+        ({"serving": 1, "state": State.UNHEALTHY}, Step.WATCH_SERVING),
+        ({"serving": 1, "revision": 2}, Step.LAUNCH),
+        ({"serving": 1, "revision": 2, "candidate": 2}, Step.WATCH_CANDIDATE),
+        ({"serving": 1, "revision": 3, "candidate": 2}, Step.DISCARD),
+        ({"serving": 2, "revision": 2, "retiring": (Retiring(1, None),)}, Step.RETIRE),
+        ({"state": State.FAILED}, Step.REST),
+        ({"serving": 1, "state": State.FAILED}, Step.REST),
+        ({"desired": Desired.STOPPED, "serving": 1}, Step.STOP),
+        ({"desired": Desired.STOPPED, "state": State.STOPPED}, Step.REST),
+        ({"desired": Desired.DELETED, "state": State.STOPPED}, Step.DELETE),
+        ({"desired": Desired.DELETED, "candidate": 2, "revision": 3}, Step.DELETE),
+    ],
+)
+def test_the_most_urgent_comes_first(values: dict[str, Any], step: Step) -> None:
+    assert next_step(Webservice(**{**BASE, **values})) is step
+
+
+@pytest.mark.parametrize(
+    ("restarts", "delay"), [(0, 0.0), (1, 0.0), (2, 0.5), (3, 1.0), (4, 2.0), (20, 30.0)]
+)
+def test_restarts_come_ever_later(restarts: int, delay: float) -> None:
+    assert restart_delay(restarts) == delay

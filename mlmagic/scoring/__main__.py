@@ -18,7 +18,12 @@ from mlmagic.scoring.report import STARTING, Occupied, RunDirectory
 
 def parser() -> argparse.ArgumentParser:
     """The arguments."""
-    made = argparse.ArgumentParser("python -m mlmagic.scoring", description="Serve an entry script.")
+    made = argparse.ArgumentParser(
+        "python -m mlmagic.scoring",
+        description="Serve an entry script.",
+        # Asking the terminal for its width would import shutil and all its compressors.
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),
+    )
     made.add_argument("--entry-script", required=True, help="relative to the source directory")
     made.add_argument("--source-directory", help="default: the folder of the entry script")
     made.add_argument("--model-dir", help="what AZUREML_MODEL_DIR is to be")

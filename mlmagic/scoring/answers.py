@@ -14,10 +14,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set, ValuesView
 from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
-from decimal import Decimal
 from enum import Enum
 from math import isfinite
-from numbers import Rational
 from typing import Any
 
 import orjson
@@ -69,7 +67,7 @@ def simpler(value: Any) -> Any:
         # Nobody can return a value of a library that is not there yet.
         if library in sys.modules and (step := _LIBRARIES[library](value, sys.modules[library])) is not value:
             return step
-    if isinstance(value, float | Decimal | Rational):
+    if callable(getattr(value, "as_integer_ratio", None)):  # Decimal, Fraction, subclasses of float
         return float(value)
     if isinstance(value, date | time):
         return value.isoformat()

@@ -8,26 +8,32 @@ import socket
 BACKLOG = 2048
 
 
-class PortTaken(Exception):
-    """``port`` is in use."""
+class CannotListen(Exception):
+    """The address cannot be listened on."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
-        super().__init__(f"port {port} is in use")
+    hint = ""
 
     def record(self) -> dict[str, str]:
         """For the report."""
         return {
             "phase": "bind",
-            "type": "PortTaken",
+            "type": type(self).__name__,
             "message": str(self),
             "traceback": "",
-            "hint": f"Stop what listens on {self.port}, or choose another port (0 takes any free one).",
+            "hint": self.hint,
         }
 
 
+class PortTaken(CannotListen):
+    """``port`` is in use."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"port {port} is in use")
+        self.hint = f"Stop what listens on {port}, or choose another port (0 takes any free one)."
+
+
 def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socket.socket:
-    """A bound socket, not listening yet. Raises `PortTaken`.
+    """A bound socket, not listening yet. Raises `PortTaken`, or `CannotListen` for any other reason.
 
     With ``port`` 0 any free port is taken, ``prefer`` first. With ``share`` the port may be in use by
     a server that is about to leave.
@@ -45,7 +51,7 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port) from error
-        raise
+        raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
 
 
 def url_of(sock: socket.socket) -> str:

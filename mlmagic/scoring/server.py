@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import uvloop
 
 from mlmagic.scoring import report
-from mlmagic.scoring.listening import BACKLOG, PortTaken, bind, url_of
+from mlmagic.scoring.listening import BACKLOG, CannotListen, bind, url_of
 from mlmagic.scoring.protocol import HttpConnection
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.runner import Runner
@@ -30,7 +30,7 @@ from mlmagic.scoring.swagger import Swagger
 
 EXIT_DRAINED = 0
 EXIT_SCRIPT_FAILED = 3
-EXIT_PORT_TAKEN = 98
+EXIT_CANNOT_LISTEN = 98
 
 FIRST_REQUEST_S = 0.25
 """How long a drain waits for a connection that was accepted and has not sent its first request."""
@@ -60,13 +60,13 @@ def serve(place: Surroundings, address: Address, directory: RunDirectory | None)
         complain(error)
         _say(directory, report.FAILED, error=error.record())
         return EXIT_SCRIPT_FAILED
-    except PortTaken as error:
+    except CannotListen as error:
         print(f"mlmagic: {error}", file=sys.stderr, flush=True)
-        _say(directory, report.FAILED, error=dict(error.record()))
-        return EXIT_PORT_TAKEN
+        _say(directory, report.FAILED, error=error.record())
+        return EXIT_CANNOT_LISTEN
     # What the libraries have made stays: the collector need not look at it again.
     gc.freeze()
-    loop.run_until_complete(Server(script, place, sock, address.grace).live(directory))
+    loop.run_until_complete(Server(loop, script, place, sock, address.grace).live(directory))
     _say(directory, report.STOPPED)
     return EXIT_DRAINED
 
@@ -101,8 +101,15 @@ def complain(error: ScriptFailed) -> None:
 class Server:
     """A script that is ready, on a socket that is bound."""
 
-    def __init__(self, script: UserScript, place: Surroundings, sock: socket.socket, grace: float) -> None:
-        self._loop = asyncio.get_event_loop_policy().get_event_loop()
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        script: UserScript,
+        place: Surroundings,
+        sock: socket.socket,
+        grace: float,
+    ) -> None:
+        self._loop = loop
         self._runner = Runner(self._loop)
         self._service = Service(script, self._runner, Swagger(place.source))
         self._sock = sock

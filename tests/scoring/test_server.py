@@ -157,6 +157,24 @@ def test_it_drains(start):
     client.close()
 
 
+@pytest.mark.parametrize("signals", [1, 2])
+def test_it_does_not_wait_for_ever(start, signals):
+    running = start("slow", "--grace", "0.3" if signals == 1 else "60")
+    client, port = running.client(), running.report("serving").port
+    client.request("POST", "/score", "30")
+    while "mlmagic_requests_in_flight 1" not in running.ask("GET", "/metrics")[1]:
+        pass
+    running.process.send_signal(signal.SIGTERM)
+    # The second must not merge with the first: it is sent once nobody is let in any more.
+    with contextlib.suppress(OSError):
+        while signals == 2:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+    if signals == 2:
+        running.process.send_signal(signal.SIGINT)
+    assert running.ends() == 0
+    client.close()
+
+
 def test_health_is_live_during_a_long_run(start):
     running = start("slow")
     client = running.client()

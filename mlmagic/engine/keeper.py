@@ -23,6 +23,8 @@ from mlmagic.workspace.memory import Memory
 _LOCK_FILE = "keeper.lock"
 _LOG_FILE = "keeper.log"
 _LOOK_SECONDS = 2.0
+_children: list[subprocess.Popen[bytes]] = []
+"""Keepers this process started, so that those that have ended are reaped."""
 
 
 def ensure_keeper(location: Location) -> None:
@@ -31,7 +33,7 @@ def ensure_keeper(location: Location) -> None:
         if not free:
             return
     with (location.folder / _LOG_FILE).open("ab") as log:
-        subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", "mlmagic.engine.keeper", str(location.folder), location.database_url],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -40,6 +42,7 @@ def ensure_keeper(location: Location) -> None:
             cwd="/",
             env={**os.environ, "PYTHONPATH": _python_path()},
         )
+    _children[:] = [*(one for one in _children if one.poll() is None), child]
 
 
 def keep(location: Location) -> None:

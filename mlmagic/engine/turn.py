@@ -100,7 +100,11 @@ class Turn:
         return WHILE_STARTING
 
     def _promote(self, seen: Observation) -> float:
-        """The candidate answers: it serves from now on, and what served before is retired."""
+        """The candidate answers: it serves from now on, and what served before is retired.
+
+        Healthy is said only when the old revision has ended: until then a caller may still be answered by
+        it, as both listen at the same address.
+        """
         service = self.service
         with self.memory.reading() as tx:
             numbers = services.revision_numbers(tx, service.id)
@@ -109,22 +113,23 @@ class Turn:
         for number in numbers:
             if number not in known:
                 retiring.append(Retiring(number, service.handle if number == service.serving else None))
-        self.health.healthy_since = time.monotonic()
+        state = State.TRANSITIONING if retiring else State.HEALTHY
+        done = f"revision {service.candidate} answers at {seen.url}"
         self._write(
             {
-                "state": State.HEALTHY.value,
+                "state": state.value,
                 "serving": service.candidate,
                 "handle": service.candidate_handle,
                 "candidate": None,
                 "candidate_handle": None,
                 "retiring": [asdict(old) for old in retiring],
                 "url": seen.url,
-                "words": seen.words,
+                "words": "the revision before finishes its requests" if retiring else seen.words,
                 "error": None,
                 "stats": {},
             },
             EventKind.STATE_CHANGED,
-            f"Healthy: revision {service.candidate} answers at {seen.url}",
+            f"{state}: {done}",
         )
         return AT_ONCE
 
@@ -284,10 +289,11 @@ class Turn:
     def _delete(self) -> float:
         service = self.service
         self._end_all()
+        # The row goes last: whoever waits for its end finds nothing left.
+        shutil.rmtree(self.memory.services_folder / service.id, ignore_errors=True)
         with self.memory.writing() as tx:
             for digest in services.remove(tx, service, f"deleted {service.name}"):
                 self.memory.files.remove(digest)
-        shutil.rmtree(self.memory.services_folder / service.id, ignore_errors=True)
         return AT_ONCE
 
     def _end_all(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.engine import turn
 from mlmagic.engine.engine import Engine
 from mlmagic.targets.fake import FakeTarget
 from tests.conftest import MakeEngine
@@ -62,6 +63,13 @@ def fake(answering: Answering) -> FakeTarget:
     target = FakeTarget()
     target.url = answering.url
     return target
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A healthy service is looked at often, so that the tests need not wait for it."""
+    monkeypatch.setattr(turn, "WHILE_SERVING", 0.02)
+    monkeypatch.setattr(turn, "WHILE_STARTING", 0.02)
 
 
 @pytest.fixture

@@ -1,0 +1,200 @@
+"""What must hold when processes are killed: on the local target, with real processes and kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+import mlmagic.scoring.report as run_report
+from mlmagic.core.events import EventKind
+from mlmagic.core.model import ModelFilter
+from mlmagic.core.webservice import State
+from mlmagic.engine import keeper
+from mlmagic.engine.engine import Engine
+from tests.conftest import MakeEngine
+from tests.engine.conftest import SCRIPTS, script
+from tests.targets.contract import wait_for
+
+pytestmark = pytest.mark.processes
+
+# Runs in a process of its own: an engine over the folder argv[1], then the code in argv[2].
+PRELUDE = """
+import os, signal, sys
+from pathlib import Path
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import ModelDescription
+from mlmagic.engine.engine import Engine
+from mlmagic.targets.local import LocalTarget
+from mlmagic.workspace.location import Location
+
+def die(*_args, **_kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_keeper=False)
+scripts = Path(sys.argv[2])
+"""
+
+
+def run_and_die(engine: Engine, code: str) -> None:
+    """Run ``code`` in another process, which must end by kill -9."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + code, str(engine.location.folder), str(SCRIPTS)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def processes_of(engine: Engine) -> list[int]:
+    """The servers that run for this workspace, whoever started them."""
+    mark = str(engine.memory.services_folder)
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(
+            mark in part for part in process.info["cmdline"] or ()
+        ):
+            found.append(process.info["pid"])
+    return found
+
+
+def server_pid(engine: Engine, name: str) -> int:
+    service = engine.service(name)
+    assert service.handle is not None
+    seen = run_report.read_report(Path(service.handle["run_dir"]))
+    assert seen is not None
+    return seen.pid
+
+
+def _came_back(engine: Engine, restarts: int) -> bool:
+    service = engine.service("svc")
+    return service.restarts == restarts and service.state is State.HEALTHY
+
+
+def test_a_killed_kernel_leaves_the_service_serving(engine: Engine) -> None:
+    run_and_die(
+        engine,
+        "engine.wait(engine.deploy('svc', [], InferenceConfig(str(scripts / 'echo.py'))))\ndie()\n",
+    )
+    service = engine.services()[0]
+    assert service.state is State.HEALTHY
+    answer = engine.invoke("svc", {"hello": 1})
+    assert answer["said"] == {"hello": 1}
+    assert answer["pid"] == server_pid(engine, "svc")
+    engine.delete("svc")
+    assert processes_of(engine) == []
+
+
+def test_a_killed_service_is_back_without_being_asked(engine: Engine) -> None:
+    service = engine.wait(engine.deploy("svc", [], script()))
+    first = server_pid(engine, "svc")
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: _came_back(engine, 1), "the restart")
+    assert server_pid(engine, "svc") != first
+    assert engine.service("svc").url == service.url
+    assert engine.invoke("svc", {})["said"] == {}
+    messages = [event.message for event in engine.events(service="svc") if event.kind is EventKind.ENDED]
+    assert len(messages) == 1
+    assert "SIGKILL" in messages[0]
+
+
+def test_the_keeper_looks_after_services_when_no_kernel_does(make_engine: MakeEngine) -> None:
+    brief = make_engine(supervise=False, use_keeper=True)
+    brief.wait(brief.deploy("svc", [], script()))
+    first = server_pid(brief, "svc")
+    os.kill(first, signal.SIGKILL)
+    wait_for(
+        lambda: (s := brief.service("svc")).restarts == 1 and s.state is State.HEALTHY, "the keeper's work"
+    )
+    assert server_pid(brief, "svc") != first
+    brief.delete("svc")
+
+    def keeper_has_left() -> bool:
+        with keeper._keeper_lock(brief.location.folder) as free:
+            return free
+
+    wait_for(keeper_has_left, "the keeper's end, as there is nothing to keep")
+    assert processes_of(brief) == []
+
+
+KILLED = {
+    "before the launch": "LocalTarget.launch = die\n",
+    "between the launch and the saving of its handle": (
+        "launch = LocalTarget.launch\nLocalTarget.launch = lambda *args: die(launch(*args))\n"
+    ),
+    "while init() runs": "LocalTarget.observe = die\n",
+}
+
+
+@pytest.mark.parametrize("where", list(KILLED))
+@pytest.mark.parametrize("then", ["deleted", "healthy"])
+def test_a_kill_in_the_middle_of_a_deploy_is_made_good(engine: Engine, where: str, then: str) -> None:
+    run_and_die(
+        engine,
+        f"{KILLED[where]}engine.wait(engine.deploy('svc', [], InferenceConfig(str(scripts / 'echo.py'))))\n",
+    )
+    if then == "healthy":
+        engine.wait(engine.services()[0])
+        assert engine.invoke("svc", 1)["said"] == 1
+        wait_for(lambda: len(processes_of(engine)) == 1, f"one process alone, killed {where}")
+    engine.delete("svc")
+    # One that was started but not yet at work finds that it is not wanted, and ends by itself.
+    wait_for(lambda: processes_of(engine) == [], f"no stray process, killed {where}")
+    assert list(engine.memory.services_folder.iterdir()) == []
+
+
+def test_a_kill_before_the_record_leaves_nothing(engine: Engine) -> None:
+    run_and_die(
+        engine,
+        "from mlmagic.workspace import services\nservices.create = die\n"
+        "engine.deploy('svc', [], InferenceConfig(str(scripts / 'echo.py')))\n",
+    )
+    engine.memory.sweep()
+    assert engine.services() == []
+    assert not engine.memory.files.has_intakes
+    assert [p for p in (engine.memory.folder / "files").rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from mlmagic.workspace import files\nfiles.Intake.publish = die\n",
+        "from mlmagic.workspace import models\nmodels.add = die\n",
+        "from mlmagic.workspace import models\nmodels.refer = die\n",
+        "import os\nos.write = die\n",
+    ],
+    ids=["copied", "published", "half written to the database", "half copied"],
+)
+def test_a_kill_in_the_middle_of_registering_leaves_nothing(
+    engine: Engine, code: str, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.bin"
+    model.write_bytes(os.urandom(9_000_000))
+    run_and_die(engine, f"{code}engine.register({str(model)!r}, ModelDescription('m'))\n")
+    engine.memory.sweep()
+    assert engine.models(ModelFilter()) == []
+    assert not engine.memory.files.has_intakes
+    assert [p for p in (engine.memory.folder / "files").rglob("*") if p.is_file()] == []
+
+
+def test_a_crash_loop_ends_as_failed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlmagic.engine import turn
+
+    monkeypatch.setattr(turn, "restart_delay", lambda restarts: 0.0)
+    engine.wait(engine.deploy("svc", [], script()))
+    for restart in range(1, turn.RESTARTS_BEFORE_FAILED + 1):
+        os.kill(server_pid(engine, "svc"), signal.SIGKILL)
+        wait_for(
+            lambda n=restart: (s := engine.service("svc")).restarts == n and s.state is State.HEALTHY,
+            f"{restart}",
+        )
+    os.kill(server_pid(engine, "svc"), signal.SIGKILL)
+    wait_for(lambda: engine.service("svc").state is State.FAILED, "the end of patience")
+    assert "6 times in a row" in engine.service("svc").words

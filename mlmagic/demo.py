@@ -69,7 +69,7 @@ def run_demo(echo: Echo, *, keep: bool = False) -> None:
     echo(f"Workspace {engine.location.name} in {engine.location.folder}")
     try:
         with _step(echo, "train Ridge on the diabetes data, and a classifier on iris as ONNX"):
-            ridge, diabetes, onnx_model, iris = _train()
+            ridge, diabetes, onnx_model, iris = train()
         ridge_model = _register(echo, engine, ridge, f"demo-diabetes-{mark}")
         onnx_id = _register(echo, engine, onnx_model, f"demo-iris-{mark}")
         made.append(f"demo-ridge-{mark}")
@@ -106,7 +106,7 @@ def _check_installed() -> None:
         )
 
 
-def _train() -> tuple[Any, Any, Any, Any]:
+def train() -> tuple[Any, Any, Any, Any]:
     import numpy as np
     from skl2onnx import to_onnx
     from sklearn.datasets import load_diabetes, load_iris

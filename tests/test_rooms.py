@@ -30,17 +30,7 @@ MAY_IMPORT = {
 }
 # Of the scoring room, other rooms know the run folder's protocol and the bell.
 OPEN_OF_SCORING = {"mlmagic.scoring.bell", "mlmagic.scoring.report", "mlmagic.scoring.__main__"}
-HEAVY = (
-    "docker",
-    "kubernetes",
-    "matplotlib",
-    "onnxruntime",
-    "sklearn",
-    "sqlalchemy",
-    "sqlite3",
-    "numpy",
-    "pandas",
-)
+HEAVY = {"docker", "kubernetes", "matplotlib", "onnxruntime", "sklearn", "sqlalchemy", "numpy", "pandas"}
 
 
 def _imports(path: Path) -> set[str]:

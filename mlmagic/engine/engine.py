@@ -1,74 +1,29 @@
-"""The common deployment engine: every verb, used by every front (magics, SDK, widgets, command line).
-
-A verb checks everything first, then records what is wanted in one transaction and returns; a supervisor
-brings it about. `wait` waits for that, and tells a failure in the script's own words.
-"""
+"""The common deployment engine: every verb, used by every front (magics, SDK, widgets, command line)."""
 
 from __future__ import annotations
 
 import atexit
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
-from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.events import Event, service_subject
-from mlmagic.core.model import Model, ModelDescription, ModelFilter
-from mlmagic.core.names import ModelReference, check_service_name
-from mlmagic.core.webservice import Desired, Revision, State, Webservice
-from mlmagic.engine import keeper, registration, sources
+from mlmagic.engine import keeper
 from mlmagic.engine.bus import Bus
-from mlmagic.engine.client import Client, to_body
-from mlmagic.engine.rehearsal import Rehearsal, rehearse
-from mlmagic.engine.staging import port_of
+from mlmagic.engine.client import Client
+from mlmagic.engine.service_verbs import ServiceVerbs
 from mlmagic.engine.supervisor import Supervisor
-from mlmagic.errors import (
-    AlreadyExists,
-    Interrupted,
-    LaunchFailed,
-    NotFound,
-    ScriptError,
-    UsageError,
-    WaitTimeout,
-    WrongState,
-)
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget
-from mlmagic.workspace import events, models, services
-from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.location import Location, locate
 from mlmagic.workspace.memory import Memory
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
-DEPLOY_TIMEOUT_SECONDS = 600.0
-DELETE_TIMEOUT_SECONDS = 60.0
+class Engine(ServiceVerbs):
+    """The verbs over one workspace, and whoever looks after its services.
 
-Notify = Callable[[str], None]
-"""Takes one line that the user should read."""
-
-
-_open: dict[tuple[int, str], Engine] = {}
-
-
-def _silent(_line: str) -> None:
-    return None
-
-
-def _ignore(_service: Webservice) -> None:
-    return None
-
-
-class Engine:
-    """The verbs over one workspace.
-
-    ``supervise`` says who looks after the services: True, a thread of this process (and the keeper after
-    it); False, only the keeper: for processes that end soon.
+    ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only
+    the keeper: for processes that end soon.
     """
 
     def __init__(
@@ -83,270 +38,21 @@ class Engine:
         self.memory = Memory(self.location)
         self.bus = Bus(self.memory)
         self.client = Client()
-        self._targets = targets or _remember(registry.load)
+        self._targets = targets or cache(registry.load)
         self._supervise, self._use_keeper = supervise, use_keeper
         self._supervisor: Supervisor | None = None
-        self._told_pickles = False
 
-    # -- models ---------------------------------------------------------------------------------------
-
-    def register(
-        self,
-        model: object,
-        details: ModelDescription,
-        *,
-        child_paths: Iterable[str] | None = None,
-        notify: Notify = _silent,
-    ) -> Model:
-        """Register a file, a folder (``str`` or path) or a live object as the next version of its name."""
-        with self.memory.files.intake() as intake:
-            if isinstance(model, str | os.PathLike):
-                details, files = registration.take_path(
-                    intake, details, Path(model).expanduser(), child_paths
-                )
-            elif child_paths:
-                raise UsageError("child_paths need a folder, and the model is a live object")
-            else:
-                details, files = registration.take_object(intake, details, model)
-            with self.memory.writing() as tx:
-                intake.publish()
-                registered = models.add(tx, details, files)
-        if registration.holds_pickles(files):
-            self._tell_pickles(notify)
-        return registered
-
-    def model(self, reference: str | ModelReference) -> Model:
-        """The model called ``name`` (newest version) or ``name:version``."""
-        with self.memory.reading() as tx:
-            return models.get(tx, _reference(reference))
-
-    def models(self, wanted: ModelFilter | None = None) -> list[Model]:
-        with self.memory.reading() as tx:
-            return models.list_models(tx, wanted or ModelFilter())
-
-    def model_users(self, reference: str | ModelReference) -> list[str]:
-        """Names of the services that use this version."""
-        with self.memory.reading() as tx:
-            return models.used_by(tx, models.get(tx, _reference(reference)).id)
-
-    def change_model(self, reference: str, **changes: Any) -> Model:
-        """Replace ``tags``, ``add_properties`` (immutable once set), set the ``description``."""
-        with self.memory.writing() as tx:
-            return models.change(tx, _reference(reference), **changes)
-
-    def delete_model(self, reference: str) -> Model:
-        """Forget one version (named with its number); refused while a service uses it."""
-        parsed = _reference(reference)
-        with self.memory.writing() as tx:
-            removed, orphans = models.remove(tx, parsed)
-            for digest in orphans:
-                self.memory.files.remove(digest)
-        return removed
-
-    def download_model(self, reference: str, folder: Path, *, exist_ok: bool = False) -> Path:
-        """Copy a model's files into ``folder``; refuses to overwrite unless told. Returns the common path."""
-        model = self.model(reference)
-        tops = sorted({folder / file.path.partition("/")[0] for file in model.files})
-        taken = [str(path) for path in tops if path.exists()]
-        if taken and not exist_ok:
-            raise AlreadyExists("file", taken[0], hint="Name another folder, or allow it with exist_ok=True.")
-        self.memory.files.copy_out(model.files, folder)
-        return tops[0] if len(tops) == 1 else folder
-
-    # -- services -------------------------------------------------------------------------------------
-
-    def deploy(
-        self,
-        name: str,
-        model_names: Sequence[str | ModelReference],
-        inference: InferenceConfig,
-        config: DeploymentConfig | None = None,
-        *,
-        overwrite: bool = False,
-        notify: Notify = _silent,
-    ) -> Webservice:
-        """Record a new service; returns while it is Transitioning.
-
-        A service that never came up is replaced. One that did is replaced only with ``overwrite``, by an
-        update: it answers all the while. All checks come first: when this raises, nothing was recorded.
-        """
-        config = config or DeploymentConfig()
-        check_service_name(name)
-        target = self._usable_target(config)
-        used = self._models(model_names)
-        self._tell_mismatches(used, notify)
-        existing = self._existing(name, overwrite)
-        target.validate(config, current_port=port_of(existing.url) if existing else None)
-        with self.memory.files.intake() as intake:
-            files, inference = sources.take(intake, inference)
-            revision = Revision(
-                1, tuple(model.id for model in used), inference, files, config, sys.executable
-            )
-            replacing = (
-                existing is not None and existing.serving is not None and existing.target == config.target
-            )
-            if existing is not None and not replacing:
-                self.delete(name)
-            with self.memory.writing() as tx:
-                intake.publish()
-                if replacing:
-                    service = _revise(tx, name, revision)
-                else:
-                    holder = ProcessIdentity.current() if self._supervise else None
-                    service = services.create(tx, name, revision, holder)
-        self._see_to_it()
-        return service
-
-    def update(
-        self,
-        name: str,
-        *,
-        model_names: Sequence[str | ModelReference] | None = None,
-        inference: InferenceConfig | None = None,
-        config_changes: Mapping[str, Any] | None = None,
-        notify: Notify = _silent,
-    ) -> Webservice:
-        """Record a new revision of a service; what is not named stays as it is.
-
-        The old revision serves until the new one answers, and goes on serving if it never does.
-        """
-        if model_names is None and inference is None and not config_changes:
-            raise UsageError(
-                f"nothing to update in {name!r}", hint="Name models, a script or settings to change."
-            )
-        service = self.service(name)
-        with self.memory.reading() as tx:
-            current = services.get_revision(tx, service.id, service.revision)
-        config = replace(current.config, **(config_changes or {}))
-        if config.target != service.target:
-            raise UsageError(
-                f"{name!r} runs on {service.target!r} and cannot move to {config.target!r}",
-                hint="Deploy it there under another name.",
-            )
-        self._usable_target(config).validate(config, current_port=port_of(service.url))
-        used = self._models(current.models if model_names is None else model_names)
-        self._tell_mismatches(used, notify)
-        with self.memory.files.intake() as intake:
-            if inference is None:
-                files, inference = current.files, current.inference
-            else:
-                files, inference = sources.take(intake, inference)
-            with self.memory.writing() as tx:
-                intake.publish()
-                ids = tuple(model.id for model in used)
-                revised = _revise(tx, name, Revision(0, ids, inference, files, config, sys.executable))
-        self._see_to_it()
-        return revised
-
-    def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> None:
-        """End a service and forget it; returns when it is gone."""
-        service = self._want(name, Desired.DELETED)
-        if not self.bus.wait_until(lambda: not self._is_there(service), timeout):
-            raise WaitTimeout(name, "being deleted", timeout, last_seen=self.service(name).words)
-
-    def stop(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> Webservice:
-        """End a service's process and keep its record; returns when it is Stopped."""
-        self._want(name, Desired.STOPPED)
-        if not self.bus.wait_until(lambda: self.service(name).state is State.STOPPED, timeout):
-            raise WaitTimeout(name, "being stopped", timeout, last_seen=self.service(name).words)
-        return self.service(name)
-
-    def start(self, name: str) -> Webservice:
-        """Bring a stopped or failed service up again; returns while it is Transitioning."""
-        service = self.service(name)
-        if service.state not in (State.STOPPED, State.FAILED):
-            raise WrongState(name, service.state, "start")
-        return self._want(name, Desired.RUNNING)
-
-    def wait(
-        self,
-        service: Webservice,
-        timeout: float = DEPLOY_TIMEOUT_SECONDS,
-        *,
-        watching: Callable[[Webservice], None] = _ignore,
-    ) -> Webservice:
-        """Wait until a deploy, update or start has come to its end; returns the Healthy service.
-
-        ``watching`` is called in this thread with the record at each change. Raises `ScriptError`
-        with the script's own traceback, `LaunchFailed`, or `WaitTimeout`.
-        """
-        if not self.bus.wait_until(lambda: self._has_ended(service, watching), timeout):
-            seen = self.service(service.name)
-            raise WaitTimeout(
-                service.name,
-                seen.state,
-                timeout,
-                last_seen=seen.words,
-                hint=f"It goes on; see %services and %logs {service.name}.",
-            )
-        now = self.service(service.name)
-        if now.id != service.id:
-            raise NotFound("service", service.name, hint="It was replaced meanwhile.")
-        if now.state is State.FAILED or (now.revision < service.revision and now.error):
-            raise self._failure(now)
-        return now
-
-    def wait_or_withdraw(
-        self,
-        service: Webservice,
-        timeout: float = DEPLOY_TIMEOUT_SECONDS,
-        *,
-        watching: Callable[[Webservice], None] = _ignore,
-    ) -> Webservice:
-        """`wait`; on Ctrl-C take the deploy or update back, and raise `Interrupted` saying so."""
-        try:
-            return self.wait(service, timeout, watching=watching)
-        except KeyboardInterrupt:
-            raise Interrupted(self._withdraw(service)) from None
-
-    def service(self, name: str) -> Webservice:
-        """The record of a service; raises `NotFound` with those there are."""
-        with self.memory.reading() as tx:
-            return services.get(tx, name)
-
-    def services(self) -> list[Webservice]:
-        with self.memory.reading() as tx:
-            found = services.list_services(tx)
-        if found:
-            self._see_to_it()  # a killed kernel may have left them without anybody
-        return found
-
-    def revision(self, service: Webservice) -> Revision:
-        """What the wanted revision of a service asks for."""
-        with self.memory.reading() as tx:
-            return services.get_revision(tx, service.id, service.revision)
-
-    def invoke(self, name: str, data: Any) -> Any:
-        """Send ``data`` to a service and return its parsed answer."""
-        service = self.service(name)
-        if service.scoring_uri is None or service.serving is None:
-            raise WrongState(name, service.state, "score", hint=_reason(service))
-        return self.client.score(name, service.scoring_uri, data)
-
-    def logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
-        """The last lines of what the service wrote (of what failed last, if it never came up)."""
-        service = self.service(name)
-        handle = service.handle or service.candidate_handle
-        if handle is None:
-            return iter(())
-        target = self._targets(service.target)
-        return target.logs(target.unpack(handle), tail=tail, follow=follow)
-
-    def events(self, *, after: int = 0, service: str | None = None) -> list[Event]:
-        """What happened, oldest first; to one service if named."""
-        with self.memory.reading() as tx:
-            return events.after(tx, after, subject=service_subject(service) if service else None)
-
-    def rehearse(
-        self, inference: InferenceConfig, model_names: Sequence[str | ModelReference], data: Any
-    ) -> Rehearsal:
-        """Run a script once, in a clean process, on ``data``; nothing is recorded."""
-        used = self._models(model_names)
-        with self.memory.files.intake() as intake:
-            files, inference = sources.take(intake, inference)
-            return rehearse(self.memory, intake, inference.entry_script, files, used, to_body(data))
+    @classmethod
+    def of(cls, location: Location) -> Engine:
+        """This process's one engine of a workspace, for fronts that live as long as the process."""
+        key = (os.getpid(), location.database_url)
+        if key not in _open or not _open[key].memory.is_there:
+            _open[key] = cls(location)
+            atexit.register(_open[key].close)
+        return _open[key]
 
     def targets(self) -> list[str]:
+        """The targets that are installed."""
         return registry.names()
 
     def close(self) -> None:
@@ -358,17 +64,6 @@ class Engine:
         self.client.close()
         self.memory.close()
 
-    @classmethod
-    def of(cls, location: Location) -> Engine:
-        """This process's one engine of a workspace, for fronts that live as long as the process."""
-        key = (os.getpid(), location.database_url)
-        if key not in _open or not _open[key].memory.is_there:
-            _open[key] = cls(location)
-            atexit.register(_open[key].close)
-        return _open[key]
-
-    # -- shared ---------------------------------------------------------------------------------------
-
     def _see_to_it(self) -> None:
         """Make sure that somebody looks after the services."""
         if self._supervise and (self._supervisor is None or not self._supervisor.running):
@@ -377,108 +72,5 @@ class Engine:
         if self._use_keeper:
             keeper.ensure_keeper(self.location)
 
-    def _want(self, name: str, desired: Desired) -> Webservice:
-        with self.memory.writing() as tx:
-            service = services.want(tx, services.get(tx, name), desired)
-        self._see_to_it()
-        return service
 
-    def _usable_target(self, config: DeploymentConfig) -> ComputeTarget[Any]:
-        target = self._targets(config.target)
-        target.check()
-        return target
-
-    def _models(self, names: Sequence[str | ModelReference]) -> list[Model]:
-        with self.memory.reading() as tx:
-            return [models.get(tx, _reference(name)) for name in dict.fromkeys(names)]
-
-    def _existing(self, name: str, overwrite: bool) -> Webservice | None:
-        try:
-            existing = self.service(name)
-        except NotFound:
-            return None
-        if overwrite or (existing.state is State.FAILED and existing.serving is None):
-            return existing
-        raise AlreadyExists(
-            "service",
-            name,
-            hint=f"It is {existing.state}. Change it with %update {name}, replace it with --overwrite, "
-            f"or remove it with %delete {name}.",
-        )
-
-    def _is_there(self, service: Webservice) -> bool:
-        with suppress(NotFound):
-            return self.service(service.name).id == service.id
-        return False
-
-    def _has_ended(self, service: Webservice, watching: Callable[[Webservice], None]) -> bool:
-        try:
-            now = self.service(service.name)
-        except NotFound as error:
-            raise NotFound("service", service.name, hint="It was deleted meanwhile.") from error
-        watching(now)
-        if now.id != service.id or now.revision != service.revision or now.state is State.FAILED:
-            return True
-        return now.state is State.HEALTHY and now.serving == service.revision
-
-    def _failure(self, service: Webservice) -> Exception:
-        record = dict(service.error or {})
-        context = ""
-        if service.serving is not None:
-            context = (
-                f"revision {record.get('revision')} of {service.name!r} did not come up, and revision "
-                f"{service.serving} keeps serving: "
-            )
-        if record.get("phase") in ("import", "init"):
-            return ScriptError.from_record(record, context=context)
-        log = "\n".join(self.logs(service.name, tail=20)) if not context else ""
-        message = f"{context or repr(service.name) + ' failed: '}{record.get('message', service.words)}"
-        return LaunchFailed(service.target, message, log=log, hint=str(record.get("hint") or ""))
-
-    def _withdraw(self, service: Webservice) -> str:
-        """Undo a deploy or an update that the user interrupted; returns what to tell them."""
-        with self.memory.writing() as tx:
-            try:
-                now = services.get(tx, service.name)
-            except NotFound:
-                return f"{service.name!r} is gone already"
-            if now.revision == service.revision and now.serving not in (None, service.revision):
-                services.take_back(tx, now)
-                return f"the update of {service.name!r} was interrupted: revision {now.serving} keeps serving"
-        self.delete(service.name)
-        return f"the deploy of {service.name!r} was interrupted: nothing of it is left"
-
-    def _tell_mismatches(self, used: Sequence[Model], notify: Notify) -> None:
-        for model in used:
-            installed = registration.installed_versions(model.details.libraries)
-            for line in registration.library_mismatches(model.details, installed):
-                notify(f"{model.id}: {line}")
-            if registration.holds_pickles(model.files):
-                self._tell_pickles(notify)
-
-    def _tell_pickles(self, notify: Notify) -> None:
-        if not self._told_pickles:
-            self._told_pickles = True
-            notify(registration.PICKLE_WARNING)
-
-
-def _revise(tx: Connection, name: str, revision: Revision) -> Webservice:
-    """Record ``revision`` as the next of a service; refused while another is under way."""
-    now = services.get(tx, name)
-    if now.state in (State.TRANSITIONING, State.UNSCHEDULABLE) or now.desired is Desired.DELETED:
-        raise WrongState(name, now.state, "update", hint="Wait for it, or delete it.")
-    return services.revise(tx, now, revision)
-
-
-def _reference(reference: str | ModelReference) -> ModelReference:
-    return ModelReference.parse(reference) if isinstance(reference, str) else reference
-
-
-def _remember(load: Callable[[str], ComputeTarget[Any]]) -> Callable[[str], ComputeTarget[Any]]:
-    from functools import cache
-
-    return cache(load)
-
-
-def _reason(service: Webservice) -> str:
-    return f"Last seen: {service.words}." if service.words else ""
+_open: dict[tuple[int, str], Engine] = {}

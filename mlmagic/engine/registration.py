@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -57,17 +56,15 @@ def take_object(
         return _described(details, "Onnx", _versions({"onnx"})), files
     import joblib
 
-    buffer = io.BytesIO()
     try:
-        joblib.dump(model, buffer)
         packages = _packages_in(model)
+        files = (intake.make(PICKLE_FILE, lambda path: joblib.dump(model, path)),)
     except Exception as error:
         raise UsageError(
             f"the {type(model).__name__} object cannot be stored: {error}",
             hint="Save it with its own library, and register that file.",
         ) from error
     versions = _versions(packages | {"joblib"})
-    files = (intake.take_bytes(buffer.getvalue(), PICKLE_FILE),)
     return _described(details, _FRAMEWORK_OF_PACKAGE.get(package), versions), files
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import webservice as core
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.engine.engine import DEPLOY_TIMEOUT_SECONDS
+from mlmagic.engine.service_verbs import DEPLOY_TIMEOUT_SECONDS
 from mlmagic.sdk.model import Model
 
 if TYPE_CHECKING:

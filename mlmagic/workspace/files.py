@@ -131,6 +131,14 @@ class Intake:
         """Make ``folder`` hold copies of some of the files taken."""
         _copy_all(files, self._folder.joinpath, folder)
 
+    def make(self, path: str, write: Callable[[Path], object]) -> StoredFile:
+        """Take what ``write`` writes to the place it is given, without a second copy of it."""
+        temporary = self._folder / uuid.uuid4().hex
+        write(temporary)
+        with temporary.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
+        return self._keep(temporary, StoredFile(path, digest, temporary.stat().st_size))
+
     def _keep(self, temporary: Path, file: StoredFile) -> StoredFile:
         temporary.chmod(0o444)
         temporary.replace(self._folder / file.digest)

@@ -128,9 +128,20 @@ class Server:
         _say(directory, report.SERVING, url=url, port=port)
         print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
         await self._told_to_stop.wait()
+        waiting = self._accept_waiting()
         listener.close()
+        for connection in waiting:
+            await self._loop.connect_accepted_socket(self._connect, connection)
         await self._drain()
         self._runner.close()
+
+    def _accept_waiting(self) -> list[socket.socket]:
+        """Those who are connected and not yet accepted: closing the listener would cut them off."""
+        waiting = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                waiting.append(self._sock.accept()[0])
+        return waiting
 
     def _connect(self) -> HttpConnection:
         return HttpConnection(self._service, self._connections, self._loop, self._changed.set)

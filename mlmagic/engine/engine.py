@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -17,6 +18,8 @@ from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace.location import Location, locate
 from mlmagic.workspace.memory import Memory
+
+KEEPER_DELAY_SECONDS = 3.0
 
 
 class Engine(ServiceVerbs):
@@ -41,6 +44,7 @@ class Engine(ServiceVerbs):
         self._targets = targets or cache(registry.load)
         self._supervise, self._use_keeper = supervise, use_keeper
         self._supervisor: Supervisor | None = None
+        self._keeper_timer: threading.Timer | None = None
 
     @classmethod
     def of(cls, location: Location) -> Engine:
@@ -58,6 +62,9 @@ class Engine(ServiceVerbs):
     def close(self) -> None:
         """Leave: the services stay, in the keeper's care."""
         self.bus.close()
+        if self._keeper_timer is not None:
+            self._keeper_timer.cancel()
+            self._start_keeper()
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is not None:
             supervisor.close()
@@ -69,7 +76,20 @@ class Engine(ServiceVerbs):
         if self._supervise and (self._supervisor is None or not self._supervisor.running):
             self._supervisor = Supervisor(self.memory, self._targets)
             self._supervisor.start()
-        if self._use_keeper:
+        if not self._use_keeper:
+            return
+        if not self._supervise:
+            keeper.ensure_keeper(self.location)
+        elif self._keeper_timer is None:
+            # Later: the services that are being started need the cores more.
+            self._keeper_timer = threading.Timer(KEEPER_DELAY_SECONDS, self._start_keeper)
+            self._keeper_timer.daemon = True
+            self._keeper_timer.start()
+
+    def _start_keeper(self) -> None:
+        """Start the keeper if there is anything to keep."""
+        self._keeper_timer = None
+        if self.memory.is_there and self.service_names():
             keeper.ensure_keeper(self.location)
 
 

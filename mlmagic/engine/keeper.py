@@ -29,6 +29,8 @@ _children: list[subprocess.Popen[bytes]] = []
 
 def ensure_keeper(location: Location) -> None:
     """Start the workspace's keeper unless it runs; returns at once."""
+    if any(child.poll() is None for child in _children):
+        return
     with _keeper_lock(location.folder) as free:
         if not free:
             return
@@ -42,7 +44,7 @@ def ensure_keeper(location: Location) -> None:
             cwd="/",
             env={**os.environ, "PYTHONPATH": _python_path()},
         )
-    _children[:] = [*(one for one in _children if one.poll() is None), child]
+    _children[:] = [child]
 
 
 def keep(location: Location) -> None:

@@ -14,16 +14,53 @@ _METRICS = {
 }
 
 
+class Probe:
+    """Asks one service, again and again, over a connection that is kept."""
+
+    def __init__(self, url: str, timeout: float = PROBE_TIMEOUT_SECONDS) -> None:
+        self.url = url
+        parts = urlsplit(url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+
+    def answers(self) -> bool:
+        """Whether ``GET /`` gives 200 in time."""
+        return self._get("/")[0] == 200
+
+    def stats(self) -> dict[str, float]:
+        """What the service counts of itself; empty when it does not tell."""
+        status, body = self._get("/metrics")
+        return parse_stats(body) if status == 200 else {}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _get(self, path: str) -> tuple[int, str]:
+        kept = self._connection.sock is not None
+        try:
+            return self._ask(path)
+        except (OSError, http.client.HTTPException):
+            self.close()
+            if not kept:
+                return 0, ""
+        try:  # a connection that was kept may have been closed by the other side: that is no illness
+            return self._ask(path)
+        except (OSError, http.client.HTTPException):
+            self.close()
+            return 0, ""
+
+    def _ask(self, path: str) -> tuple[int, str]:
+        self._connection.request("GET", path)
+        response = self._connection.getresponse()
+        return response.status, response.read().decode("utf-8", "replace")
+
+
 def answers(url: str, timeout: float = PROBE_TIMEOUT_SECONDS) -> bool:
-    """Whether ``GET /`` gives 200 in time."""
-    status, _ = _get(url, "/", timeout)
-    return status == 200
-
-
-def read_stats(url: str, timeout: float = PROBE_TIMEOUT_SECONDS) -> dict[str, float]:
-    """What the service counts of itself; empty when it does not tell."""
-    status, body = _get(url, "/metrics", timeout)
-    return parse_stats(body) if status == 200 else {}
+    """Ask once, over a new connection."""
+    probe = Probe(url, timeout)
+    try:
+        return probe.answers()
+    finally:
+        probe.close()
 
 
 def parse_stats(text: str) -> dict[str, float]:
@@ -41,16 +78,3 @@ def parse_stats(text: str) -> dict[str, float]:
         if number == number:  # not NaN: a quantile of nothing
             stats[name] = round(number * 1000, 4) if name.endswith("_ms") else number
     return stats
-
-
-def _get(url: str, path: str, timeout: float) -> tuple[int, str]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
-    try:
-        connection.request("GET", path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        return response.status, response.read().decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        return 0, ""
-    finally:
-        connection.close()

@@ -39,6 +39,7 @@ class _Charge:
     due: float = 0.0
     busy: bool = False
     rung: bool = False
+    given_up: bool = False
     watched: int | None = None
     watched_handle: str = ""
 
@@ -98,7 +99,7 @@ class Supervisor:
         held = {service.name: service for service in self._look()}
         with self._lock:
             for name in self._charges.keys() - held.keys():
-                self._unwatch(self._charges.pop(name))
+                self._give_up(self._charges.pop(name))
             now = time.monotonic()
             for name, service in held.items():
                 charge = self._charges.setdefault(name, _Charge())
@@ -130,8 +131,11 @@ class Supervisor:
             with self._lock:
                 charge.busy = False
                 charge.due = time.monotonic() + delay
-            with contextlib.suppress(OSError):  # not the bell: that is for news, and would be heard as such
-                self._turn_done.send(b"1")
+                if charge.given_up:
+                    charge.health.forget()
+            if delay < CLOCK_SECONDS:
+                with contextlib.suppress(OSError):  # not the bell: that is for news, and would be heard so
+                    self._turn_done.send(b"1")
 
     def _sleep(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
@@ -174,11 +178,17 @@ class Supervisor:
             os.close(charge.watched)
         charge.watched = None
 
+    def _give_up(self, charge: _Charge) -> None:
+        self._unwatch(charge)
+        charge.given_up = True
+        if not charge.busy:
+            charge.health.forget()
+
     def _leave(self) -> None:
         self._pool.shutdown(wait=True)
         with self._lock:
             for charge in self._charges.values():
-                self._unwatch(charge)
+                self._give_up(charge)
         self._selector.close()
         self._turned.close()
         self._turn_done.close()

@@ -15,6 +15,7 @@ from typing import Any
 from mlmagic.core.events import EventKind
 from mlmagic.core.webservice import Observation, Phase, Retiring, State, Webservice, next_state
 from mlmagic.engine import probe, staging
+from mlmagic.engine.probe import Probe
 from mlmagic.engine.step import (
     RESTARTS_BEFORE_FAILED,
     STEADY_SECONDS,
@@ -40,10 +41,24 @@ Targets = Callable[[str], ComputeTarget[Any]]
 class Health:
     """What a supervisor remembers of a service between turns; nothing is lost with it but patience."""
 
+    probe: Probe | None = None
     failed_probes: int = 0
     healthy_since: float | None = None
     restart_at: float | None = None
     notes: list[str] = field(default_factory=list)
+
+    def probe_of(self, url: str) -> Probe:
+        """The probe of this URL; its connection is kept between turns."""
+        if self.probe is None or self.probe.url != url:
+            self.forget()
+            self.probe = Probe(url)
+        return self.probe
+
+    def forget(self) -> None:
+        """Close what is open."""
+        if self.probe is not None:
+            self.probe.close()
+            self.probe = None
 
 
 @dataclass(slots=True)
@@ -199,7 +214,7 @@ class Turn:
         """Patient with what was healthy: one slow answer is not yet an illness."""
         if seen.phase is not Phase.RUNNING or not seen.url:
             return None
-        if probe.answers(seen.url):
+        if self.health.probe_of(seen.url).answers():
             self.health.failed_probes = 0
             return True
         self.health.failed_probes += 1
@@ -242,7 +257,7 @@ class Turn:
         return AT_ONCE
 
     def _note_stats(self, url: str) -> None:
-        stats = probe.read_stats(url)
+        stats = self.health.probe_of(url).stats()
         if stats and stats != self.service.stats:
             self._write({"stats": stats})
 

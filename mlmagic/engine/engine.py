@@ -73,9 +73,7 @@ class Engine(ServiceVerbs):
 
     def _see_to_it(self) -> None:
         """Make sure that somebody looks after the services."""
-        if self._supervise and (self._supervisor is None or not self._supervisor.running):
-            self._supervisor = Supervisor(self.memory, self._targets)
-            self._supervisor.start()
+        self._lease_holder()
         if not self._use_keeper:
             return
         if not self._supervise:
@@ -85,6 +83,14 @@ class Engine(ServiceVerbs):
             self._keeper_timer = threading.Timer(KEEPER_DELAY_SECONDS, self._start_keeper)
             self._keeper_timer.daemon = True
             self._keeper_timer.start()
+
+    def _lease_holder(self) -> str | None:
+        if not self._supervise:
+            return None
+        if self._supervisor is None or not self._supervisor.running:
+            self._supervisor = Supervisor(self.memory, self._targets)
+            self._supervisor.start()
+        return self._supervisor.mark
 
     def _start_keeper(self) -> None:
         """Start the keeper if there is anything to keep."""

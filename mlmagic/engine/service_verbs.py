@@ -34,7 +34,6 @@ from mlmagic.errors import (
 )
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import events, services
-from mlmagic.workspace.identity import ProcessIdentity
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -53,10 +52,13 @@ class ServiceVerbs(ModelVerbs):
     bus: Bus
     client: Client
     _targets: Callable[[str], ComputeTarget[Any]]
-    _supervise: bool
 
     def _see_to_it(self) -> None:
         """Make sure that somebody looks after the services."""
+        raise NotImplementedError
+
+    def _lease_holder(self) -> str | None:
+        """Who is to look after a new service; None for whoever comes first."""
         raise NotImplementedError
 
     def deploy(
@@ -96,8 +98,7 @@ class ServiceVerbs(ModelVerbs):
                 if replacing:
                     service = _revise(tx, name, revision)
                 else:
-                    holder = ProcessIdentity.current() if self._supervise else None
-                    service = services.create(tx, name, revision, holder)
+                    service = services.create(tx, name, revision, self._lease_holder())
         self._see_to_it()
         return service
 

@@ -48,9 +48,9 @@ class Supervisor:
     """Takes the leases that are free, and turns at each service it holds."""
 
     def __init__(self, memory: Memory, targets: Targets) -> None:
-        self._memory = memory
+        self.markmory = memory
         self._targets = targets
-        self._me = ProcessIdentity.current()
+        self.mark = ProcessIdentity.current().mark()
         self._charges: dict[str, _Charge] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(TURNS_AT_ONCE, thread_name_prefix="mlmagic-turn")
@@ -72,13 +72,13 @@ class Supervisor:
     def close(self) -> None:
         """End, giving the leases back, so that another process may take over at once."""
         self._closing.set()
-        self._memory.ring()
+        self.markmory.ring()
         if self._thread is not None:
             self._thread.join(timeout=15)
 
     def run(self) -> None:
         """Look after services until closed, or until the workspace is removed."""
-        with self._memory.bell() as bell:
+        with self.markmory.bell() as bell:
             self._bell = bell
             self._turned.setblocking(False)
             self._selector.register(bell, selectors.EVENT_READ)
@@ -88,7 +88,7 @@ class Supervisor:
                     try:
                         self._round()
                     except Exception:
-                        if not self._memory.is_there:
+                        if not self.markmory.is_there:
                             return
                         log.exception("a supervisor's round failed; trying again")
                         self._closing.wait(CLOCK_SECONDS)
@@ -113,19 +113,19 @@ class Supervisor:
 
     def _look(self) -> list[Webservice]:
         """The services in this process's care, after taking what is free."""
-        with self._memory.reading() as tx:
-            wanting = services.needs_lease(tx, self._me, RENEW_WITHIN_SECONDS)
+        with self.markmory.reading() as tx:
+            wanting = services.needs_lease(tx, self.mark, RENEW_WITHIN_SECONDS)
             if not wanting:
-                return services.held(tx, self._me)
-        with self._memory.writing() as tx:
-            return services.lease(tx, self._me)
+                return services.held(tx, self.mark)
+        with self.markmory.writing() as tx:
+            return services.lease(tx, self.mark)
 
     def _turn(self, service: Webservice, charge: _Charge) -> None:
         delay = WHILE_SERVING
         try:
-            delay = Turn(self._memory, self._targets, service, charge.health).take()
+            delay = Turn(self.markmory, self._targets, service, charge.health).take()
         except Exception:
-            if self._memory.is_there:
+            if self.markmory.is_there:
                 log.exception("a turn at service %r failed; trying again", service.name)
         finally:
             with self._lock:
@@ -192,9 +192,9 @@ class Supervisor:
         self._selector.close()
         self._turned.close()
         self._turn_done.close()
-        if self._memory.is_there:
-            with contextlib.suppress(Exception), self._memory.writing() as tx:
-                services.release_leases(tx, self._me)
+        if self.markmory.is_there:
+            with contextlib.suppress(Exception), self.markmory.writing() as tx:
+                services.release_leases(tx, self.mark)
 
 
 def _in_motion(service: Webservice) -> bool:

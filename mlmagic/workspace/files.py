@@ -41,7 +41,7 @@ class FileStore:
     @contextmanager
     def intake(self) -> Iterator[Intake]:
         """A way in; what was not published when it closes is gone."""
-        folder = self._incoming / f"{ProcessIdentity.current()}.{uuid.uuid4().hex[:12]}"
+        folder = self._incoming / ProcessIdentity.current().mark()
         folder.mkdir()
         try:
             yield Intake(self, folder)
@@ -66,7 +66,7 @@ class FileStore:
         """
         swept = 0
         for folder in self._incoming.iterdir():
-            owner = ProcessIdentity.parse(folder.name.rpartition(".")[0])
+            owner = ProcessIdentity.owner_of(folder.name)
             if owner is not None and not owner.dead:
                 continue
             for name in _lines(folder / "manifest"):

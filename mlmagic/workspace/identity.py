@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import uuid
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,11 +23,17 @@ class ProcessIdentity:
 
     @classmethod
     def current(cls) -> ProcessIdentity:
-        return cls.of(os.getpid())
+        """This process: the same value however often it is asked for."""
+        return _identity(os.getpid())
 
     @classmethod
-    def of(cls, pid: int) -> ProcessIdentity:
-        return cls(_host(), pid, _start_time(pid) or 0.0)
+    def owner_of(cls, mark: str) -> ProcessIdentity | None:
+        """The process that made a `mark`; None for anything else."""
+        return cls.parse(mark.rpartition(".")[0])
+
+    def mark(self) -> str:
+        """A name for something this process owns, like no other: a file's, or a lease's holder."""
+        return f"{self}.{uuid.uuid4().hex[:12]}"
 
     @classmethod
     def parse(cls, text: str) -> ProcessIdentity | None:
@@ -48,6 +55,11 @@ class ProcessIdentity:
             return False
         started = _start_time(self.pid)
         return started is None or abs(started - self.started) > _TOLERANCE_SECONDS
+
+
+@cache
+def _identity(pid: int) -> ProcessIdentity:
+    return ProcessIdentity(_host(), pid, _start_time(pid) or 0.0)
 
 
 @cache

@@ -28,7 +28,7 @@ from mlmagic.workspace.models import refer, release
 LEASE_SECONDS = 15.0
 
 
-def create(tx: Connection, name: str, revision: Revision, holder: ProcessIdentity | None) -> Webservice:
+def create(tx: Connection, name: str, revision: Revision, holder: str | None) -> Webservice:
     """Record a new service that is wanted to run; its lease is ``holder``'s, if one is given."""
     if tx.scalar(select(services.c.name).where(services.c.name == name)) is not None:
         raise AlreadyExists(
@@ -55,7 +55,7 @@ def create(tx: Connection, name: str, revision: Revision, holder: ProcessIdentit
             description=config.description,
             stats={},
             retiring=[],
-            lease_holder=str(holder) if holder else None,
+            lease_holder=holder,
             lease_until=now + LEASE_SECONDS if holder else 0.0,
         )
     )
@@ -200,8 +200,11 @@ def remove(tx: Connection, service: Webservice, message: str) -> list[str]:
     return orphans
 
 
-def lease(tx: Connection, me: ProcessIdentity) -> list[Webservice]:
-    """Renew this process's leases, take those whose holder is gone; returns the services it now holds."""
+def lease(tx: Connection, me: str) -> list[Webservice]:
+    """Renew the leases of ``me``, take those whose holder is gone; returns the services it now holds.
+
+    ``me`` is a `ProcessIdentity.mark`.
+    """
     now = time.time()
     held = []
     for row in tx.execute(select(services).order_by(services.c.name)).all():
@@ -209,39 +212,39 @@ def lease(tx: Connection, me: ProcessIdentity) -> list[Webservice]:
             tx.execute(
                 update(services)
                 .where(services.c.id == row.id)
-                .values(lease_holder=str(me), lease_until=now + LEASE_SECONDS)
+                .values(lease_holder=me, lease_until=now + LEASE_SECONDS)
             )
             held.append(_service(row))
     return held
 
 
-def needs_lease(tx: Connection, me: ProcessIdentity, renew_within: float) -> bool:
+def needs_lease(tx: Connection, me: str, renew_within: float) -> bool:
     """Whether `lease` has something to do: a lease to renew soon, or one that is free to take."""
     soon = time.time() + renew_within
     for row in tx.execute(select(services.c.lease_holder, services.c.lease_until)):
-        mine = row.lease_holder == str(me)
+        mine = row.lease_holder == me
         if row.lease_until < soon if mine else _free(row, me, time.time()):
             return True
     return False
 
 
-def held(tx: Connection, me: ProcessIdentity) -> list[Webservice]:
-    """The services whose lease this process holds."""
-    query = select(services).where(services.c.lease_holder == str(me)).order_by(services.c.name)
+def held(tx: Connection, me: str) -> list[Webservice]:
+    """The services whose lease ``me`` holds."""
+    query = select(services).where(services.c.lease_holder == me).order_by(services.c.name)
     return [_service(row) for row in tx.execute(query)]
 
 
-def release_leases(tx: Connection, me: ProcessIdentity) -> None:
-    """Let somebody else look after this process's services at once."""
+def release_leases(tx: Connection, me: str) -> None:
+    """Let somebody else look after the services of ``me`` at once."""
     tx.execute(
-        update(services).where(services.c.lease_holder == str(me)).values(lease_holder=None, lease_until=0.0)
+        update(services).where(services.c.lease_holder == me).values(lease_holder=None, lease_until=0.0)
     )
 
 
-def _free(row: Any, me: ProcessIdentity, now: float) -> bool:
-    if row.lease_holder is None or row.lease_holder == str(me) or row.lease_until < now:
+def _free(row: Any, me: str, now: float) -> bool:
+    if row.lease_holder is None or row.lease_holder == me or row.lease_until < now:
         return True
-    holder = ProcessIdentity.parse(row.lease_holder)
+    holder = ProcessIdentity.owner_of(row.lease_holder)
     return holder is None or holder.dead
 
 

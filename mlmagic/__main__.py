@@ -1,0 +1,5 @@
+"""`python -m mlmagic` is the `mlmagic` command."""
+
+from mlmagic.cli import main
+
+main()

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.turn import WHILE_SERVING, Health, Targets, Turn
+from mlmagic.errors import NotFound
 from mlmagic.targets.base import Watchable
 from mlmagic.workspace import services
 from mlmagic.workspace.bells import Bell
@@ -39,16 +40,22 @@ class _Charge:
     due: float = 0.0
     busy: bool = False
     rung: bool = False
+    ended: bool = False
     given_up: bool = False
     watched: int | None = None
     watched_handle: str = ""
+
+    def wants_turn(self, service: Webservice, now: float) -> bool:
+        """A ring may be about a service in motion; a healthy one is looked at in its own time."""
+        in_motion = service.state not in (State.HEALTHY, State.FAILED, State.STOPPED) or service.retiring
+        return self.due <= now or self.ended or (self.rung and bool(in_motion))
 
 
 class Supervisor:
     """Takes the leases that are free, and turns at each service it holds."""
 
     def __init__(self, memory: Memory, targets: Targets) -> None:
-        self.markmory = memory
+        self._memory = memory
         self._targets = targets
         self.mark = ProcessIdentity.current().mark()
         self._charges: dict[str, _Charge] = {}
@@ -72,13 +79,13 @@ class Supervisor:
     def close(self) -> None:
         """End, giving the leases back, so that another process may take over at once."""
         self._closing.set()
-        self.markmory.ring()
+        self._memory.ring()
         if self._thread is not None:
             self._thread.join(timeout=15)
 
     def run(self) -> None:
         """Look after services until closed, or until the workspace is removed."""
-        with self.markmory.bell() as bell:
+        with self._memory.bell() as bell:
             self._bell = bell
             self._turned.setblocking(False)
             self._selector.register(bell, selectors.EVENT_READ)
@@ -88,7 +95,7 @@ class Supervisor:
                     try:
                         self._round()
                     except Exception:
-                        if not self.markmory.is_there:
+                        if not self._memory.is_there:
                             return
                         log.exception("a supervisor's round failed; trying again")
                         self._closing.wait(CLOCK_SECONDS)
@@ -103,9 +110,9 @@ class Supervisor:
             now = time.monotonic()
             for name, service in held.items():
                 charge = self._charges.setdefault(name, _Charge())
-                if not charge.busy and (charge.due <= now or (charge.rung and _in_motion(service))):
-                    charge.busy, charge.rung = True, False
-                    self._pool.submit(self._turn, service, charge)
+                if not charge.busy and charge.wants_turn(service, now):
+                    charge.busy, charge.rung, charge.ended = True, False, False
+                    self._pool.submit(self._turn, name, charge)
                 self._watch(service, charge)
             dues = [charge.due for charge in self._charges.values() if not charge.busy]
         wake = min([now + CLOCK_SECONDS, *dues])
@@ -113,27 +120,32 @@ class Supervisor:
 
     def _look(self) -> list[Webservice]:
         """The services in this process's care, after taking what is free."""
-        with self.markmory.reading() as tx:
+        with self._memory.reading() as tx:
             wanting = services.needs_lease(tx, self.mark, RENEW_WITHIN_SECONDS)
             if not wanting:
                 return services.held(tx, self.mark)
-        with self.markmory.writing() as tx:
+        with self._memory.writing() as tx:
             return services.lease(tx, self.mark)
 
-    def _turn(self, service: Webservice, charge: _Charge) -> None:
+    def _turn(self, name: str, charge: _Charge) -> None:
         delay = WHILE_SERVING
         try:
-            delay = Turn(self.markmory, self._targets, service, charge.health).take()
+            # Read anew: the round may have read its record before the last turn wrote it.
+            with self._memory.reading() as tx:
+                service = services.get(tx, name)
+            delay = Turn(self._memory, self._targets, service, charge.health).take()
+        except NotFound:
+            pass
         except Exception:
-            if self.markmory.is_there:
-                log.exception("a turn at service %r failed; trying again", service.name)
+            if self._memory.is_there:
+                log.exception("a turn at service %r failed; trying again", name)
         finally:
             with self._lock:
                 charge.busy = False
                 charge.due = time.monotonic() + delay
                 if charge.given_up:
                     charge.health.forget()
-            if delay < CLOCK_SECONDS:
+            if delay < CLOCK_SECONDS or charge.ended:
                 with contextlib.suppress(OSError):  # not the bell: that is for news, and would be heard so
                     self._turn_done.send(b"1")
 
@@ -152,7 +164,7 @@ class Supervisor:
             else:  # a watched service has ended
                 with self._lock:
                     charge = key.data
-                    charge.due = 0.0
+                    charge.ended = True
                     self._unwatch(charge)
 
     def _watch(self, service: Webservice, charge: _Charge) -> None:
@@ -192,11 +204,6 @@ class Supervisor:
         self._selector.close()
         self._turned.close()
         self._turn_done.close()
-        if self.markmory.is_there:
-            with contextlib.suppress(Exception), self.markmory.writing() as tx:
+        if self._memory.is_there:
+            with contextlib.suppress(Exception), self._memory.writing() as tx:
                 services.release_leases(tx, self.mark)
-
-
-def _in_motion(service: Webservice) -> bool:
-    """Whether a ring may be about it: a healthy service is looked at in its own time."""
-    return service.state not in (State.HEALTHY, State.FAILED, State.STOPPED) or bool(service.retiring)

@@ -47,7 +47,8 @@ def _read_script(inference: InferenceConfig) -> str:
     path = base / Path(inference.entry_script).expanduser()
     if not path.is_file():
         there = [found.name for found in base.glob("*.py")] if base.is_dir() else []
-        raise NotFound("entry script", str(path), there)
+        hint = "" if there else f"The folder looked in is {base.absolute()}."
+        raise NotFound("entry script", str(path), there, hint=hint)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -70,7 +71,7 @@ def _source_files(folder: Path) -> list[Path]:
 
 def _take_asset(intake: Intake, files: dict[str, StoredFile], place: str, source: Path) -> None:
     if not source.exists():
-        raise NotFound("asset", str(source))
+        raise NotFound("asset", str(source), hint="It was there when the cell was captured.")
     if source.is_file():
         files[place] = intake.take_file(source, place)
         return

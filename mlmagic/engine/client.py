@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import requests
 
-from mlmagic.errors import InvokeError
+from mlmagic.errors import InvokeError, UsageError
 
 CALL_TIMEOUT_SECONDS = 300.0
 
@@ -51,12 +51,20 @@ class Client:
 
 
 def to_body(data: Any) -> bytes:
-    """A request's body: text and bytes verbatim, tables as records, all else as JSON (NaN as null)."""
+    """A request's body: text and bytes verbatim, tables as records, all else as JSON (NaN as null).
+
+    Raises `UsageError` for what JSON cannot say.
+    """
     if isinstance(data, bytes):
         return data
     if isinstance(data, str):
         return data.encode()
-    return orjson.dumps(data, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(data, default=_plain, option=options)
+    except TypeError as error:
+        reason = error.__cause__ or error
+        raise UsageError(f"the data cannot be sent as JSON: {reason}", hint="Send text or bytes.") from None
 
 
 def _plain(value: Any) -> Any:
@@ -69,7 +77,7 @@ def _plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, set | frozenset):
         return sorted(value)
-    raise TypeError(f"a {type(value).__name__} cannot be sent as JSON")
+    raise TypeError(f"it holds an object of type {type(value).__name__}")
 
 
 def _failure(service: str, response: requests.Response) -> InvokeError:

@@ -48,7 +48,7 @@ def _read_script(inference: InferenceConfig) -> str:
     if not path.is_file():
         there = [found.name for found in base.glob("*.py")] if base.is_dir() else []
         hint = "" if there else f"The folder looked in is {base.absolute()}."
-        raise NotFound("entry script", str(path), there, hint=hint)
+        raise NotFound("entry script", inference.entry_script, there, hint=hint)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

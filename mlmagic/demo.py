@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,11 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import UsageError
 from mlmagic.workspace.location import locate
 
-Echo = Callable[[str], None]
+Echo = Callable[..., None]
+"""`click.echo`, or what is called like it: text, and ``nl=False`` to stay on the line."""
+
+WIDTH = 78
+"""Columns before the time of a step."""
 
 RIDGE_SCRIPT = """\
 import json
@@ -62,39 +68,110 @@ def run(raw_data):
 def run_demo(echo: Echo, *, keep: bool = False) -> None:
     """Register, deploy, score, update and delete two services; raises what goes wrong."""
     _check_installed()
-    # Services of the user's own may bear any name: these bear one that nobody's does.
-    mark = uuid.uuid4().hex[:6]
-    engine = Engine(locate())
-    made: list[str] = []
-    echo(f"Workspace {engine.location.name} in {engine.location.folder}")
-    try:
-        with _step(echo, "train Ridge on the diabetes data, and a classifier on iris as ONNX"):
-            ridge, diabetes, onnx_model, iris = train()
-        ridge_model = _register(echo, engine, ridge, f"demo-diabetes-{mark}")
-        onnx_id = _register(echo, engine, onnx_model, f"demo-iris-{mark}")
-        made.append(f"demo-ridge-{mark}")
-        _deploy(echo, engine, made[-1], ridge_model, RIDGE_SCRIPT)
-        _score(echo, engine, made[-1], {"data": diabetes[:2].tolist()})
-        made.append(f"demo-onnx-{mark}")
-        _deploy(echo, engine, made[-1], onnx_id, ONNX_SCRIPT)
-        _score(echo, engine, made[-1], {"data": iris[[0, 75, 149]].tolist()})
-        second = _register(echo, engine, ridge, f"demo-diabetes-{mark}")
-        with _step(echo, f"update {made[0]} to {second}, without a pause"):
-            engine.wait(engine.update(made[0], model_names=[second]))
-        _score(echo, engine, made[0], {"data": diabetes[:1].tolist()})
+    started = time.perf_counter()
+    with closing(Engine(locate())) as engine:
+        echo("Two real models become live services on this machine.")
+        echo(f"Workspace {engine.location.name}, in {engine.location.folder}\n")
+        demo = Demo(echo, engine)
+        try:
+            demo.journey()
+        except BaseException:
+            echo("\nThe demo did not get through. What it made is removed.")
+            demo.take_down()
+            raise
         if keep:
-            echo("Kept: " + ", ".join(str(engine.service(name).scoring_uri) for name in made))
+            _tell_kept(echo, engine, demo.services)
             return
-    except BaseException:
-        echo("The demo did not get through; taking down what it made.")
-        _take_down(echo, engine, made, mark)
-        raise
-    finally:
-        if keep:
-            engine.close()
-    _take_down(echo, engine, made, mark)
-    engine.close()
-    echo("Done.")
+        demo.take_down()
+        echo(f"\nDone in {time.perf_counter() - started:.1f} s; nothing is left of it.")
+        echo("The same in a notebook: %load_ext mlmagic, then %%score_script and %deploy (see the README).")
+
+
+class Demo:
+    """One run: what it does, step by step, and what it has made so far."""
+
+    def __init__(self, echo: Echo, engine: Engine) -> None:
+        self._echo, self._engine = echo, engine
+        # Services of the user's own may bear any name: these bear one that nobody's does.
+        mark = uuid.uuid4().hex[:6]
+        self._diabetes, self._iris = f"demo-diabetes-{mark}", f"demo-iris-{mark}"
+        self._ridge, self._onnx = f"demo-ridge-{mark}", f"demo-onnx-{mark}"
+        self.services: list[str] = []
+
+    def journey(self) -> None:
+        with self._step("load scikit-learn; train Ridge (diabetes) and an ONNX classifier (iris)"):
+            ridge, patients, onnx_model, flowers = train()
+        first = self._register(ridge, self._diabetes)
+        self._deploy(self._ridge, first, RIDGE_SCRIPT)
+        self._score(self._ridge, {"data": patients[:3].tolist()})
+        classifier = self._register(onnx_model, self._iris)
+        self._deploy(self._onnx, classifier, ONNX_SCRIPT)
+        self._score(self._onnx, {"data": flowers[[0, 75, 149]].tolist()})
+        second = self._register(ridge, self._diabetes)
+        self._update(second, {"data": patients[:1].tolist()})
+
+    def take_down(self) -> None:
+        """Remove what there is of it."""
+        there = self._engine.service_names()
+        with self._step("delete the services and models"):
+            for name in self.services:
+                if name in there:
+                    self._engine.delete(name)
+            for model in self._engine.models():
+                if model.name in (self._diabetes, self._iris):
+                    self._engine.delete_model(model.id)
+
+    def _register(self, model: object, name: str) -> str:
+        with self._step(f"register {name}") as note:
+            made = self._engine.register(model, ModelDescription(name, tags={"demo": "yes"}))
+            note(f"version {made.version}, {made.framework} {made.details.framework_version}")
+        return made.id
+
+    def _deploy(self, name: str, model: str, script: str) -> None:
+        with self._step(f"deploy {name} with {model}") as note, tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "score.py"
+            path.write_text(script, encoding="utf-8")
+            self.services.append(name)
+            service = self._engine.wait(self._engine.deploy(name, [model], InferenceConfig(str(path))))
+            note(f"{service.state} at {service.scoring_uri}")
+
+    def _score(self, name: str, data: Any) -> None:
+        with self._step(f"score {name}") as note:
+            note(_short(self._engine.invoke(name, data)))
+
+    def _update(self, model: str, data: Any) -> None:
+        """Put another version in place while a client goes on asking."""
+        with self._step(f"update {self._ridge} to {model}, under requests") as note:
+            updated = threading.Event()
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                answered = pool.submit(self._score_until, updated, data)
+                try:
+                    self._engine.wait(self._engine.update(self._ridge, model_names=[model]))
+                finally:
+                    updated.set()
+            note(f"{answered.result()} requests answered meanwhile, none failed")
+
+    def _score_until(self, done: threading.Event, data: Any) -> int:
+        count = 0
+        while not done.is_set():
+            self._engine.invoke(self._ridge, data)
+            count += 1
+        return count
+
+    @contextmanager
+    def _step(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Say what is done, time it, and print what it gave."""
+        notes: list[str] = []
+        self._echo(f"  {what} ".ljust(WIDTH, "."), nl=False)
+        started = time.perf_counter()
+        try:
+            yield notes.append
+        except BaseException:
+            self._echo(" failed")
+            raise
+        self._echo(_duration(time.perf_counter() - started))
+        for note in notes:
+            self._echo(f"      {note}")
 
 
 def _check_installed() -> None:
@@ -107,6 +184,7 @@ def _check_installed() -> None:
 
 
 def train() -> tuple[Any, Any, Any, Any]:
+    """Ridge, its data, a classifier in ONNX, and its data."""
     import numpy as np
     from skl2onnx import to_onnx
     from sklearn.datasets import load_diabetes, load_iris
@@ -120,42 +198,28 @@ def train() -> tuple[Any, Any, Any, Any]:
     return Ridge().fit(features, target), features, onnx_model, flowers
 
 
-def _register(echo: Echo, engine: Engine, model: object, name: str) -> str:
-    with _step(echo, f"register {name}") as note:
-        registered = engine.register(model, ModelDescription(name, tags={"demo": "yes"}))
-        note(f"version {registered.version}, {registered.framework} {registered.details.framework_version}")
-    return registered.id
+def _tell_kept(echo: Echo, engine: Engine, names: Sequence[str]) -> None:
+    echo("\nThe services go on:")
+    for name in names:
+        echo(f"  {name}  {engine.service(name).scoring_uri}")
+    echo("\nTry:    mlmagic service list")
+    echo(f"Remove: {'; '.join(f'mlmagic service delete -n {name}' for name in names)}")
 
 
-def _deploy(echo: Echo, engine: Engine, name: str, model: str, script: str) -> None:
-    with _step(echo, f"deploy {name} with {model}") as note, tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "score.py"
-        path.write_text(script, encoding="utf-8")
-        service = engine.wait(engine.deploy(name, [model], InferenceConfig(str(path))))
-        note(f"{service.state} at {service.scoring_uri}")
+def _duration(seconds: float) -> str:
+    return f"{seconds:9.2f} s" if seconds >= 1 else f"{seconds * 1000:8.1f} ms"
 
 
-def _score(echo: Echo, engine: Engine, name: str, data: Any) -> None:
-    with _step(echo, f"score {name}") as note:
-        note(json.dumps(engine.invoke(name, data), default=str)[:160])
+def _short(answer: Any) -> str:
+    """An answer with its numbers rounded, for reading."""
 
+    def rounded(value: Any) -> Any:
+        if isinstance(value, float):
+            return float(f"{value:.4g}")
+        if isinstance(value, list):
+            return [rounded(item) for item in value]
+        if isinstance(value, dict):
+            return {key: rounded(item) for key, item in value.items()}
+        return value
 
-def _take_down(echo: Echo, engine: Engine, services: list[str], mark: str) -> None:
-    there = {service.name for service in engine.services()}
-    with _step(echo, "delete the services and models"):
-        for name in services:
-            if name in there:
-                engine.delete(name)
-        for model in engine.models():
-            if model.name in (f"demo-diabetes-{mark}", f"demo-iris-{mark}"):
-                engine.delete_model(model.id)
-
-
-@contextmanager
-def _step(echo: Echo, what: str) -> Iterator[Callable[[str], None]]:
-    """Time one step and print it with what it gave."""
-    notes: list[str] = []
-    started = time.perf_counter()
-    yield notes.append
-    took = (time.perf_counter() - started) * 1000
-    echo(f"{took:8.1f} ms  {what}" + "".join(f"\n{'':13}{note}" for note in notes))
+    return json.dumps(rounded(answer))

@@ -7,10 +7,10 @@ import platform
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.model import ModelDescription, StoredFile
 from mlmagic.errors import UsageError
 from mlmagic.workspace.files import Intake
@@ -92,7 +92,7 @@ def installed_versions(names: Iterable[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for name in names:
         try:
-            found[name] = version(name)
+            found[name] = version(name).partition("+")[0]  # as a pin has it: without the local part
         except PackageNotFoundError:
             found[name] = None
     return found
@@ -152,13 +152,4 @@ def _packages_in(model: object) -> set[str]:
 
 
 def _versions(packages: set[str]) -> dict[str, str]:
-    distributions = _distributions()
-    names = {name for package in packages for name in distributions.get(package, ())}
-    return {name: version for name, version in installed_versions(sorted(names)).items() if version}
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    from importlib.metadata import packages_distributions
-
-    return packages_distributions()
+    return dict(pin.split("==") for pin in pinned_requirements(packages))

@@ -33,6 +33,8 @@ ORDINARY_ID = 1000
 # Programs that the steps may use, beside those of the environment; Docker is not among them.
 PROGRAMS = ("bash", "cat", "env", "mkdir", "rm", "sh", "uname")
 STEP_SECONDS = 400.0
+UNUSED_SECONDS = 7 * 86400.0
+"""After that an environment of other contents is removed."""
 
 
 @dataclass(frozen=True)
@@ -201,8 +203,11 @@ def _make_environment(account: Account, python: str, venv: Path) -> None:
     """The base image's packages and binder's requirements; made once."""
     complete = venv / "complete"
     if complete.exists():
+        os.utime(venv)
         return
-    shutil.rmtree(venv, ignore_errors=True)
+    for old in venv.parent.glob("binder-*/"):
+        if old == venv or time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
     account.run(python, "-m", "venv", str(venv))
     account.run("python", "-m", "pip", "install", "--quiet", *BASE)
     account.run(

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +33,8 @@ BASE = ("jupyterlab==4.4.9", "notebook==7.4.7", "jupyter_server==2.17.0", "ipywi
 ORDINARY_ID = 1000
 # Programs that the steps may use, beside those of the environment; Docker is not among them.
 PROGRAMS = ("bash", "cat", "env", "mkdir", "rm", "sh", "uname")
+TOKEN = "secret"
+AUTHORIZED = {"Authorization": f"token {TOKEN}"}
 STEP_SECONDS = 400.0
 UNUSED_SECONDS = 7 * 86400.0
 """After that an environment of other contents is removed."""
@@ -118,27 +121,27 @@ def test_quickstart_runs_as_an_ordinary_user_without_docker(binder: Account) -> 
     assert (binder.home / ".mlmagic" / "workspace.db").is_file()
 
 
-def test_it_opens_the_quickstart_and_reaches_services_through_the_proxy(binder: Account) -> None:
-    base = "/user/somebody/"
-    command = ["binder/start", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={_free_port()}"]
-    options = [f"--ServerApp.base_url={base}", "--IdentityProvider.token=secret"]
+@pytest.mark.parametrize("front", ["lab", "notebook"])
+def test_it_opens_the_quickstart(binder: Account, front: str) -> None:
+    with _jupyter(binder, front) as root:
+        opened = requests.get(root, headers=AUTHORIZED, timeout=60)
+    assert opened.url == f"{root}lab/tree/notebooks/quickstart.ipynb"
+    assert opened.status_code == 200
+
+
+def test_services_are_reached_through_the_proxy(binder: Account) -> None:
     script = binder.home / "echo.py"
     script.write_text("def init():\n    pass\n\n\ndef run(data):\n    return data\n", encoding="utf-8")
-    binder.run("binder/start", "mlmagic", "model", "deploy", "--name=echo", "--entry-script=echo.py")
-    server = binder.start([*command, *options])
+    deployed = binder.run(
+        "binder/start", "mlmagic", "model", "deploy", "--name=echo", "--entry-script=echo.py"
+    )
     try:
-        root = _url_of(server, binder.home)
-        headers = {"Authorization": "token secret"}
-        opened = requests.get(root, headers=headers, timeout=60)
-        assert opened.url.endswith(f"{base}lab/tree/notebooks/quickstart.ipynb")
-        assert opened.status_code == 200
-        shown = json.loads(binder.run("binder/start", "mlmagic", "service", "show", "--name=echo"))
-        port = shown["scoring_uri"].rpartition(":")[2].partition("/")[0]
-        scored = requests.post(f"{root}proxy/{port}/score", json={"a": 1}, headers=headers, timeout=60)
+        (uri,) = [line for line in deployed.splitlines() if line.startswith("http")]
+        port = uri.rpartition(":")[2].partition("/")[0]
+        with _jupyter(binder, "lab") as root:
+            scored = requests.post(f"{root}proxy/{port}/score", json={"a": 1}, headers=AUTHORIZED, timeout=60)
         assert (scored.status_code, scored.json()) == (200, '{"a": 1}')
     finally:
-        server.terminate()
-        server.communicate(timeout=30)
         binder.run("binder/start", "mlmagic", "service", "delete", "--name=echo")
 
 
@@ -245,6 +248,19 @@ def _answers(path: Path) -> list[object]:
         for output in cell["outputs"]
         if output["output_type"] == "execute_result"
     ]
+
+
+@contextmanager
+def _jupyter(account: Account, front: str) -> Iterator[str]:
+    """A Jupyter server as a hub starts it, under a path of its own; gives its address."""
+    command = ["binder/start", "jupyter", front, "--no-browser", "--ip=127.0.0.1", f"--port={_free_port()}"]
+    options = ["--ServerApp.base_url=/user/somebody/", f"--IdentityProvider.token={TOKEN}"]
+    server = account.start([*command, *options])
+    try:
+        yield _url_of(server, account.home)
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
 
 
 def _free_port() -> int:

@@ -9,6 +9,7 @@ from mlmagic.magics.models import ModelMagics
 from mlmagic.magics.scripts import ScriptMagics
 from mlmagic.magics.services import ServiceMagics
 from mlmagic.magics.session import MLMagic
+from mlmagic.targets import zygote
 
 _GROUPS = (ModelMagics, ScriptMagics, ServiceMagics)
 _ATTRIBUTE = "_mlmagic_extension"
@@ -27,8 +28,10 @@ class Extension:
         self._shell.configurables.append(self.session)  # for %config MLMagic
         self._shell.register_magics(*self._groups)
         self._shell.Completer.custom_matchers.append(self._completion.match)
+        zygote.start()
 
     def take_out(self) -> None:
+        zygote.stop()
         self._shell.Completer.custom_matchers.remove(self._completion.match)
         for group in self._groups:
             for kind, magics in group.magics.items():

@@ -60,22 +60,27 @@ class ServicePanel(widgets.VBox):
         """Stop listening; the last picture stays."""
         self._unsubscribe()
 
+    def __repr__(self) -> str:
+        # What is left of the panel in a saved notebook: the card above it tells the rest.
+        return f"{self._name}: live panel (it needs a running kernel)"
+
     def _hear(self, news: Sequence[Event]) -> None:
         """In the bus's thread: set traits, nothing else."""
         try:
             service = self._engine.service(self._name)
+            if service.id == self._id:
+                mine = any(event.subject == service_subject(self._name) for event in news)
+                self._refresh(service, read_log=mine or bool(service.stats))
+                return
         except NotFound:
-            service = None
-        if service is None or service.id != self._id:
-            self.model.state, self.model.words, self.model.url = str(State.STOPPED), "deleted", ""
-            self._unsubscribe()
-            return
-        mine = any(event.subject == service_subject(self._name) for event in news)
-        self._refresh(service, read_log=mine or bool(service.stats))
+            pass  # deleted, perhaps while we looked
+        self.model.state, self.model.words, self.model.url = str(State.STOPPED), "deleted", ""
+        self._unsubscribe()
 
     def _refresh(self, service: Webservice, *, read_log: bool = True) -> None:
         model = self.model
-        model.state, model.words, model.url = str(service.state), service.words, service.scoring_uri or ""
+        model.state, model.words = str(service.state), cards.status(service)
+        model.url = service.scoring_uri or ""
         traffic = cards.traffic(service.stats)
         if traffic != model.traffic and "p50_ms" in service.stats:
             self._points.append(float(service.stats["p50_ms"]))
@@ -86,11 +91,10 @@ class ServicePanel(widgets.VBox):
 
     def _draw_state(self, _change: Any = None) -> None:
         model = self.model
-        words = "" if model.state == State.HEALTHY else f" {escape(model.words)}"
+        url = html.link(model.url) if model.url else ""
         self._state_pane.value = (
             f'<div role="status" aria-live="polite" style="{html.FONT}">'
-            f"<strong>{escape(self._name)}</strong> "
-            f"{html.state_badge(model.state)}{words} {html.link(model.url) if model.url else ''}</div>"
+            f"{html.headline(self._name, model.state)} {escape(model.words)} {url}</div>"
         )
 
     def _draw_latency(self, _change: Any = None) -> None:

@@ -224,7 +224,7 @@ def variable(word: str) -> str:
     """A name that can be a variable of the notebook."""
     name = text(word)
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise ArgumentTypeError(f"{name!r} cannot be the name of a variable")
+        raise InvalidConfig("--out", name, "cannot be the name of a variable")
     return name
 
 

@@ -40,7 +40,8 @@ class Extension:
             for kind, magics in group.magics.items():
                 for name in magics:
                     self._shell.magics_manager.magics[kind].pop(name, None)
-        self._shell.configurables.remove(self.session)
+        for one in (self.session, *self._groups):
+            self._shell.configurables.remove(one)
 
 
 def help_of_cell_magics(names: Iterable[str]) -> Callable[[list[str]], list[str]]:

@@ -111,19 +111,20 @@ class ModelMagics(SessionMagics):
     def _find_model(self, given: Any) -> tuple[object, str]:
         """The object or path that the first argument means, and the name it suggests."""
         namespace = self.session.namespace
-        if not isinstance(given, str):
-            return given, "model"
-        if given.isidentifier() and given in namespace:
-            value = namespace[given]
-            return value, _name_of(value) if isinstance(value, str | os.PathLike) else given
-        if Path(given).expanduser().exists():
-            return given, _name_of(given)
-        variables = [name for name in namespace if not name.startswith("_")]
+        if isinstance(given, str) and given not in namespace and not Path(given).expanduser().exists():
+            raise self._no_such_thing(given)
+        value = namespace.get(given, given) if isinstance(given, str) else given
+        if isinstance(value, str | os.PathLike):
+            return value, _name_of(value)
+        return value, given if isinstance(given, str) else "model"
+
+    def _no_such_thing(self, given: str) -> NotFound:
+        variables = [name for name in self.session.namespace if not name.startswith("_")]
         match = nearest(given, variables)
         hint = f"Did you mean {match!r}?" if match else f"The working folder is {Path.cwd()}."
         if re.split(r"\W", given, maxsplit=1)[0] in variables:
             hint = f"For an expression, write {{{given}}}."
-        raise NotFound("variable, file or folder", given, hint=hint)
+        return NotFound("variable, file or folder", given, hint=hint)
 
     def _sample(self, given: str | None) -> Any:
         from mlmagic.engine.registration import to_plain

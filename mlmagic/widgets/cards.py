@@ -5,6 +5,7 @@ These survive a kernel restart, nbconvert and GitHub; the live panel beside them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -46,15 +47,16 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
         f'<td style="{html.CELL};overflow-wrap:anywhere">{value}</td></tr>'
         for name, value in rows
     )
-    traceback = str((service.error or {}).get("traceback") or "")
+    traceback = _traceback(service)
+    head = f"<strong>{escape(service.name)}</strong> &nbsp;{html.state_badge(service.state)}"
     markup = (
         f'<div style="{html.FONT};border:{html.BORDER};border-radius:6px;padding:8px 12px;max-width:760px">'
-        f'<div role="status">{html.headline(service.name, service.state)}</div>'
+        f'<div role="status">{head}</div>'
         f'<table style="border-collapse:collapse;margin:4px 0 0;font-size:inherit">{cells}</table>'
         f"{html.pre(traceback) if traceback else ''}</div>"
     )
     text = "\n".join([service_text(service), *(f"  {note}" for note in notes)])
-    return Card(markup, f"{text}\n{traceback.rstrip()}" if traceback else text)
+    return Card(markup, f"{text}\n{traceback}" if traceback else text)
 
 
 def gone_card(service: Webservice) -> Card:
@@ -73,7 +75,16 @@ def service_text(service: Webservice) -> str:
 
 def status(service: Webservice) -> str:
     """What there is to say of the state: nothing of one that is well."""
-    return service.words if service.state is not State.HEALTHY or service.error else ""
+    error = service.error or {}
+    if service.state is State.FAILED and error.get("type"):
+        return f"{error['type']}: {error.get('message', '')}"
+    return service.words if service.state is not State.HEALTHY or error else ""
+
+
+def _traceback(service: Webservice) -> str:
+    """The script's own, its files named as the script's folder knows them."""
+    text = str((service.error or {}).get("traceback") or "").rstrip()
+    return re.sub(rf'"[^"\n]*/{re.escape(service.id)}/r\d+/app/', '"', text)
 
 
 class Listing(Sequence[Any]):

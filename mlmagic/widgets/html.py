@@ -34,11 +34,6 @@ def state_badge(state: State | str) -> str:
     )
 
 
-def headline(name: str, state: State | str) -> str:
-    """A service's name and state, as cards and panels begin."""
-    return f"<strong>{escape(name)}</strong> &nbsp;{state_badge(state)}"
-
-
 def link(url: str | None) -> str:
     """The URL as the notebook uses it, and behind it the way there from the reader's browser."""
     if not url:

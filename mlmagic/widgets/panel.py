@@ -29,7 +29,6 @@ class ServiceState(HasTraits):
 
     state = Unicode("Transitioning")
     words = Unicode("")
-    url = Unicode("")
     traffic = Unicode("no requests yet")
     latencies = List(Float())
     log = Unicode("")
@@ -46,8 +45,12 @@ class ServicePanel(widgets.VBox):
         self._state_pane = widgets.HTML()
         self._latency_pane = widgets.HTML()
         self._log_pane = widgets.HTML()
-        super().__init__([self._state_pane, self._latency_pane, self._log_pane])
-        self.model.observe(self._draw_state, ["state", "words", "url"])
+        figures = widgets.HBox(
+            [self._state_pane, self._latency_pane],
+            layout=widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="0 14px"),
+        )
+        super().__init__([figures, self._log_pane])
+        self.model.observe(self._draw_state, ["state", "words"])
         self.model.observe(self._draw_latency, ["traffic", "latencies"])
         self.model.observe(self._draw_log, ["log"])
         self._refresh(service)
@@ -74,13 +77,12 @@ class ServicePanel(widgets.VBox):
                 return
         except NotFound:
             pass  # deleted, perhaps while we looked
-        self.model.state, self.model.words, self.model.url = str(State.STOPPED), "deleted", ""
+        self.model.state, self.model.words = str(State.STOPPED), "deleted"
         self._unsubscribe()
 
     def _refresh(self, service: Webservice, *, read_log: bool = True) -> None:
         model = self.model
         model.state, model.words = str(service.state), cards.status(service)
-        model.url = service.scoring_uri or ""
         traffic = cards.traffic(service.stats)
         if traffic != model.traffic and "p50_ms" in service.stats:
             self._points.append(float(service.stats["p50_ms"]))
@@ -91,10 +93,10 @@ class ServicePanel(widgets.VBox):
 
     def _draw_state(self, _change: Any = None) -> None:
         model = self.model
-        url = html.link(model.url) if model.url else ""
+        # The card above says where it is; this says how it is now.
         self._state_pane.value = (
-            f'<div role="status" aria-live="polite" style="{html.FONT}">'
-            f"{html.headline(self._name, model.state)} {escape(model.words)} {url}</div>"
+            f'<div role="status" aria-live="polite" aria-label="{escape(self._name)}" style="{html.FONT}">'
+            f"Live: {html.state_badge(model.state)} {escape(model.words)}</div>"
         )
 
     def _draw_latency(self, _change: Any = None) -> None:

@@ -118,8 +118,10 @@ def sparkline(values: Sequence[float], width: int = 160, height: int = 24) -> st
         f"{i * step:.1f},{height - 2 - (height - 4) * v / top:.1f}" for i, v in enumerate(values)
     )
     label = f"median latency, last {len(values)} readings, now {values[-1]:.3g} ms, highest {top:.3g} ms"
+    colour = "var(--jp-info-color0,#0072b2)"
     return (
         f'<svg role="img" aria-label="{label}" width="{width}" height="{height}" '
-        f'style="vertical-align:middle"><polyline points="{points}" fill="none" stroke="#0072b2" '
-        f'stroke-width="1.5"/></svg>'
+        f'style="vertical-align:middle;stroke:{colour};fill:{colour}">'
+        f'<polygon points="0,{height} {points} {width},{height}" stroke="none" fill-opacity="0.2"/>'
+        f'<polyline points="{points}" fill="none" stroke-width="1.5"/></svg>'
     )

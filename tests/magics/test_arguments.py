@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.magic_arguments import MagicArgumentParser
 
@@ -70,17 +70,20 @@ def test_what_is_never_closed_is_told(line: str) -> None:
         split_line(line)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(st.characters(blacklist_characters="\0", codec="utf-8"))))
 def test_quoted_words_come_back_as_they_were(words: list[str]) -> None:
     quoted = ['"' + word.replace('"', '\\"') + '"' for word in words if "\\" not in word]
     assert split_line(" ".join(quoted)) == [word for word in words if "\\" not in word]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.from_regex(r"[A-Za-z0-9_./:=-]+", fullmatch=True)))
 def test_plain_words_are_split_as_a_shell_splits_them(words: list[str]) -> None:
     assert split_line(" ".join(words)) == shlex.split(" ".join(words))
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=60))
 def test_any_line_is_split_or_refused(line: str) -> None:
     try:

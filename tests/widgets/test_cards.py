@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlmagic.core.events import Event, EventKind
@@ -62,6 +62,7 @@ class Tags(HTMLParser):
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]))
 
 
+@settings(max_examples=40)
 @given(WORDS, WORDS, WORDS, WORDS)
 def test_whatever_is_said_is_text(name: str, words: str, traceback: str, note: str) -> None:
     said = replace(FAILED, name=name, words=words, error={"traceback": traceback, "message": words})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlmagic.core.webservice import State
@@ -34,6 +34,7 @@ def test_a_link_shows_the_notebooks_own_url(monkeypatch: pytest.MonkeyPatch) -> 
     assert html.link(None) == "–"
 
 
+@settings(max_examples=40)
 @given(st.text())
 def test_text_is_text(text: str) -> None:
     for shown in (html.pre(text), html.table([text], [], text), html.link(f"http://h/{text}")):

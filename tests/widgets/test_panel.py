@@ -85,7 +85,7 @@ def test_the_sparkline_has_a_label_and_stays_in_its_box() -> None:
     assert sparkline([]) == sparkline([1.0]) == ""
     drawn = sparkline([0.0, 5.0, 2.5], width=100, height=20)
     assert 'role="img" aria-label="median latency, last 3 readings, now 2.5 ms, highest 5 ms"' in drawn
-    points = re.search(r'points="([^"]*)"', drawn)
+    points = re.search(r'polyline points="([^"]*)"', drawn)
     assert points is not None
     for point in points[1].split():
         x, y = map(float, point.split(","))

@@ -14,7 +14,7 @@ import click
 
 from mlmagic import __version__
 from mlmagic.core.configuration import DEFAULT_CPU, DEFAULT_MEMORY_GB, DEFAULT_TARGET
-from mlmagic.errors import InvalidConfig, MLMagicError
+from mlmagic.errors import InvalidConfig, MLMagicError, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.core.model import Model
@@ -67,10 +67,13 @@ def serve(arguments: Sequence[str]) -> None:
 @cli.command()
 def workspace() -> None:
     """Show which workspace is in use, and where it lies."""
+    from sqlalchemy import make_url
+
     from mlmagic.workspace.location import locate
 
     location = locate()
-    click.echo(f"{location.name}\n  folder    {location.folder}\n  database  {location.database_url}")
+    database = make_url(location.database_url).render_as_string(hide_password=True)
+    click.echo(f"{location.name}\n  folder    {location.folder}\n  database  {database}")
     click.echo(f"  found by  {location.found_by}")
 
 
@@ -281,6 +284,11 @@ def update_service(
     """Change a service's models or script; it answers all the while."""
     from mlmagic.core.configuration import InferenceConfig
 
+    if source_directory and not entry_script:
+        raise UsageError(
+            f"--source-directory {source_directory!r} needs --entry-script",
+            hint="Name the script in that folder, such as --entry-script score.py.",
+        )
     inference = InferenceConfig(entry_script, source_directory=source_directory) if entry_script else None
     _follow(
         lambda engine: engine.update(

@@ -20,6 +20,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.delenv("MLMAGIC_WORKSPACE", raising=False)
+    monkeypatch.setenv("MLMAGIC_ZYGOTE", "0")  # tests of the zygote switch it on
 
 
 @pytest.fixture

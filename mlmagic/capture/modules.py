@@ -26,6 +26,18 @@ def imported_modules(source: str) -> set[str]:
     return set(_imported(parse(source)))
 
 
+def installed_modules(source: str) -> tuple[str, ...]:
+    """The modules that ``source`` imports and that are installed: not the user's own files."""
+    return only_installed(imported_modules(source))
+
+
+def only_installed(modules: Iterable[str]) -> tuple[str, ...]:
+    """Of these dotted names, those that are not the user's own files."""
+    names = sorted(set(modules))
+    local = {top: is_local(top) for top in {name.partition(".")[0] for name in names}}
+    return tuple(name for name in names if not local[name.partition(".")[0]])
+
+
 def local_files(modules: Iterable[str]) -> dict[str, str]:
     """Path in the service -> file here, of each local module among ``modules`` and what those import."""
     files: dict[str, str] = {}

@@ -43,6 +43,8 @@ class InferenceConfig:
     """Path in the service -> file here, for files a captured script brings along."""
     requirements: tuple[str, ...] = ()
     """What the script imports, pinned, as pip writes it."""
+    modules: tuple[str, ...] = ()
+    """Installed modules the script imports; read off it when it is taken."""
     description: str = ""
 
     def __post_init__(self) -> None:

@@ -44,6 +44,8 @@ class ModelDescription:
     resource_configuration: ResourceConfiguration | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
     """Distribution -> version that the stored object needs again to be loaded as it was."""
+    modules: tuple[str, ...] = ()
+    """What loading the stored object imports."""
     python_version: str = ""
 
     def __post_init__(self) -> None:

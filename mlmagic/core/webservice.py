@@ -87,6 +87,8 @@ class ServiceSpec:
     bells_dir: str
     """Where the server tells of its own changes."""
     config: DeploymentConfig
+    modules: tuple[str, ...] = ()
+    """What the script and its models will import, as far as is known."""
     preferred_port: int | None = None
     """The port the service had before, to be kept if it can be."""
     shares_port: bool = False

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlmagic.capture.modules import only_installed
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.model import ModelDescription, StoredFile
 from mlmagic.errors import UsageError
@@ -57,14 +58,15 @@ def take_object(
     import joblib
 
     try:
-        packages = _packages_in(model)
+        modules = _modules_in(model)
         files = (intake.make(PICKLE_FILE, lambda path: joblib.dump(model, path)),)
     except Exception as error:
         raise UsageError(
             f"the {type(model).__name__} object cannot be stored: {error}",
             hint="Save it with its own library, and register that file.",
         ) from error
-    versions = _versions(packages | {"joblib"})
+    details = replace(details, modules=only_installed(modules | {"joblib"}))
+    versions = _versions(modules | {"joblib"})
     return _described(details, _FRAMEWORK_OF_PACKAGE.get(package), versions), files
 
 
@@ -132,24 +134,24 @@ def _described(
     )
 
 
-def _packages_in(model: object) -> set[str]:
-    """The top-level packages whose classes and functions the pickle of ``model`` names."""
+def _modules_in(model: object) -> set[str]:
+    """The modules whose classes and functions the pickle of ``model`` names."""
     import pickle
 
-    packages: set[str] = set()
+    modules: set[str] = set()
 
     class Noting(pickle.Pickler):
         def persistent_id(self, thing: Any) -> None:
             owner = thing if isinstance(thing, type) or callable(thing) else type(thing)
             module = getattr(owner, "__module__", None)
             if isinstance(module, str):
-                packages.add(module.partition(".")[0])
+                modules.add(module)
 
     with open(os.devnull, "wb") as nowhere:
         # Out-of-band buffers: arrays are noted, not copied.
         Noting(nowhere, protocol=5, buffer_callback=lambda buffer: None).dump(model)
-    return packages
+    return modules - {"__main__"}
 
 
-def _versions(packages: set[str]) -> dict[str, str]:
-    return dict(pin.split("==") for pin in pinned_requirements(packages))
+def _versions(modules: set[str]) -> dict[str, str]:
+    return dict(pin.split("==") for pin in pinned_requirements(modules))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlmagic.capture.entry import validate
+from mlmagic.capture.modules import installed_modules
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
@@ -39,7 +40,15 @@ def take(intake: Intake, inference: InferenceConfig) -> tuple[tuple[StoredFile, 
     for place, source in inference.assets.items():
         _take_asset(intake, files, place, Path(source))
     taken = tuple(files[name] for name in sorted(files))
-    return taken, replace(inference, entry_script=name, script_text=None, source_directory=None, assets={})
+    recorded = replace(
+        inference,
+        entry_script=name,
+        script_text=None,
+        source_directory=None,
+        assets={},
+        modules=installed_modules(text),
+    )
+    return taken, recorded
 
 
 def _read_script(inference: InferenceConfig) -> str:

@@ -47,6 +47,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         python=revision.python,
         bells_dir=str(memory.bells_folder),
         config=revision.config,
+        modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
         preferred_port=port_of(service.url),
         shares_port=service.serving is not None and service.serving != revision.number,
     )

@@ -1,22 +1,27 @@
 """A magic's line: split, with Python values from the notebook put in, and parsed.
 
-``{expression}`` and ``$name`` are the notebook's own values; nothing else in a line is touched, and never
-anything in a cell. A value that is a number or text stands in the line as such; any other object is handed
-through whole, for options that take objects (a model, a table, a dict of tags).
+``{expression}`` and ``$name`` are the notebook's own values, and ``svc-{name}`` puts one into a word; nothing
+else in a line is touched, and never anything in a cell. Any object may stand there, for options that take
+objects (a model, a table, a dict of tags).
 """
 
 from __future__ import annotations
 
 import ast
+import json
+import keyword
+import re
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from IPython.core.magic_arguments import MagicArgumentParser
+from IPython.core.magic_arguments import MagicArgumentParser, argument
 
 from mlmagic.core.model import parse_labels
 from mlmagic.errors import InvalidConfig, UsageError, nearest
 
 _CLOSING = {"{": "}", "[": "]", "(": ")"}
+_NAME_IN_WORD = re.compile(r"\{([A-Za-z_][\w.]*)\}")
 
 
 def split_line(line: str) -> list[str]:
@@ -29,20 +34,21 @@ def split_line(line: str) -> list[str]:
 
 
 def _words(line: str) -> Iterator[str]:
-    word, quote = "", ""
+    word, quote, escaped = "", "", False
     closers: list[str] = []
-    for index, char in enumerate(line):
+    for char in line:
         if quote:
             word += char
-            if char == quote and line[index - 1] != "\\":
+            if char == quote and not escaped:
                 quote = ""
+            escaped = char == "\\" and not escaped
         elif char.isspace() and not closers:
             if word:
                 yield word
             word = ""
         else:
             word += char
-            if char in "\"'" and not _inside_word(word):
+            if char in "\"'" and (closers or not _is_apostrophe(word)):
                 quote = char
             elif char in _CLOSING:
                 closers.append(_CLOSING[char])
@@ -56,20 +62,33 @@ def _words(line: str) -> Iterator[str]:
         yield word
 
 
-def _inside_word(word: str) -> bool:
-    """Whether a quote is an apostrophe: ``it's`` is one word without a quotation."""
+def _is_apostrophe(word: str) -> bool:
+    """Whether the quote that ends ``word`` is one: ``it's`` is one word without a quotation."""
     return len(word) > 1 and word[-2].isalpha()
 
 
 def _unquote(word: str) -> str:
     key, equals, value = word.partition("=")
     if equals and _is_quoted(value) and not _is_quoted(word):
-        return f"{key}={value[1:-1]}"
-    return word[1:-1] if _is_quoted(word) else word
+        return f"{key}={_unquote(value)}"
+    return word[1:-1].replace(f"\\{word[0]}", word[0]) if _is_quoted(word) else word
 
 
 def _is_quoted(word: str) -> bool:
     return len(word) >= 2 and word[0] == word[-1] and word[0] in "\"'"
+
+
+class Value(str):
+    """A Python object where the parser wants a word."""
+
+    __slots__ = ("held",)
+    held: Any
+
+    @classmethod
+    def of(cls, held: Any) -> Value:
+        word = cls("\0")  # no option looks like this
+        word.held = held
+        return word
 
 
 class Arguments:
@@ -91,10 +110,14 @@ def parse_line(parser: MagicArgumentParser, line: str, namespace: Mapping[str, A
     words = split_line(line)
     if "-h" in words or "--help" in words:
         raise Help(help_text(parser))
-    objects: dict[str, Any] = {}
-    words = [_put_in(word, namespace, objects) for word in words]
-    values = vars(_parse(parser, words))
-    return Arguments({key: _take_out(value, objects) for key, value in values.items()})
+
+    def refuse(message: str) -> NoReturn:
+        usage = " ".join(parser.format_usage().replace("::", "").split())
+        raise UsageError(f"{parser.prog}: {message}", hint=f"Usage: {usage}")
+
+    parser.error = refuse
+    parser.register("type", None, text)
+    return Arguments(vars(parser.parse_args([part for word in words for part in _put_in(word, namespace)])))
 
 
 def help_text(parser: MagicArgumentParser) -> str:
@@ -102,56 +125,73 @@ def help_text(parser: MagicArgumentParser) -> str:
     return str(parser.format_help()).replace("::\n\n", "usage:\n", 1)
 
 
-def _parse(parser: MagicArgumentParser, words: list[str]) -> Any:
-    def refuse(message: str) -> NoReturn:
-        usage = " ".join(parser.format_usage().replace("::", "").split())
-        raise UsageError(f"{parser.prog}: {message}", hint=usage + f"; see {parser.prog} --help")
-
-    parser.error = refuse
-    return parser.parse_args(words)
-
-
-def _put_in(word: str, namespace: Mapping[str, Any], objects: dict[str, Any]) -> str:
+def _put_in(word: str, namespace: Mapping[str, Any]) -> Iterator[str]:
+    """The word, or two for ``--option={value}``, with the notebook's values in it."""
     head, equals, tail = word.partition("=")
-    if equals and head.startswith("--") and _is_expression(tail):
-        return f"{head}={_put_in(tail, namespace, objects)}"
-    if _is_expression(word):
-        value = evaluate(word[1:] if word[0] == "$" else word[1:-1], namespace)
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return str(value)
-        key = f"\0{len(objects)}"
-        objects[key] = value
-        return key
-    if equals and _is_expression(tail):
-        return f"{head}={evaluate(tail[1:] if tail[0] == '$' else tail[1:-1], namespace)}"
-    return word
+    if _is_value(word):
+        yield Value.of(_value(word, namespace))
+    elif equals and _is_value(tail):
+        value = _value(tail, namespace)
+        if head.startswith("--"):
+            yield head
+            yield Value.of(value)
+        else:
+            yield f"{head}={value}"
+    elif word[0:1] in _CLOSING:
+        yield word  # a list or a tuple: whoever reads it reads it as Python or JSON
+    else:
+        yield _NAME_IN_WORD.sub(lambda found: str(evaluate(found[1], namespace)), word)
 
 
-def _is_expression(word: str) -> bool:
+def _is_value(word: str) -> bool:
     if word[:1] == "$":
         return word[1:].isidentifier()
-    return len(word) > 2 and word[0] == "{" and word[-1] == "}"
+    return word[:1] == "{" and word[-1] == "}"
 
 
-def _take_out(value: Any, objects: Mapping[str, Any]) -> Any:
-    if isinstance(value, list):
-        return [_take_out(item, objects) for item in value]
-    return objects.get(value, value) if isinstance(value, str) else value
+def _value(word: str, namespace: Mapping[str, Any]) -> Any:
+    """What ``$name`` or ``{...}`` means: a dict if it reads as one, else the expression inside."""
+    if word[0] == "$":
+        return evaluate(word[1:], namespace)
+    try:
+        return json.loads(word)
+    except ValueError:
+        pass
+    try:
+        whole = isinstance(ast.parse(word, mode="eval").body, ast.Dict | ast.DictComp | ast.SetComp)
+    except (SyntaxError, ValueError):
+        whole = False
+    return evaluate(word if whole else word[1:-1], namespace)
+
+
+def read_data(given: str, namespace: Mapping[str, Any]) -> Any:
+    """Data for a script: JSON stays the text it is; all else is the notebook's value or an expression."""
+    if isinstance(given, Value):
+        return given.held
+    try:
+        json.loads(given)
+    except ValueError:
+        return _value(given.strip(), namespace) if _is_value(given.strip()) else evaluate(given, namespace)
+    return given
 
 
 def evaluate(expression: str, namespace: Mapping[str, Any]) -> Any:
-    """A Python expression over the notebook's names; an undefined name is told with the nearest one."""
+    """A Python expression over the notebook's names; raises `UsageError` with what is wrong in it."""
+    shown = expression.strip()
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
-    except SyntaxError as error:
-        raise UsageError(f"{expression.strip()!r} is not a Python expression: {error.msg}") from None
+        code = compile(shown, "<magic>", "eval")
+    except (SyntaxError, ValueError) as error:
+        reason = getattr(error, "msg", error)
+        raise UsageError(f"{shown!r} is not a Python expression: {reason}") from None
     try:
-        return eval(compile(tree, "<magic>", "eval"), dict(namespace))
+        return eval(code, dict(namespace))
     except NameError as error:
         name = error.name or ""
         match = nearest(name, [known for known in namespace if not known.startswith("_")])
         hint = f"Did you mean {match!r}?" if match else ""
         raise UsageError(f"{name!r} is not defined in the notebook", hint=hint) from None
+    except Exception as error:
+        raise UsageError(f"{shown!r} raised {type(error).__name__}: {error}") from error
 
 
 def pairs(option: str, given: Iterable[Any] | None) -> dict[str, str]:
@@ -159,14 +199,64 @@ def pairs(option: str, given: Iterable[Any] | None) -> dict[str, str]:
     return parse_labels(option, given or ())
 
 
-def number(option: str, convert: Callable[[str], float] = float) -> Callable[[str], Any]:
-    """An argparse type whose error names the option, the value and the rule."""
+# -- the kinds of options ---------------------------------------------------------------------------------
 
-    def read(text: str) -> Any:
+
+def text(word: str) -> str:
+    """Text, also from the notebook; numbers are written out. What an option takes unless it says else."""
+    held = getattr(word, "held", word)
+    if not isinstance(held, str | int | float) or isinstance(held, bool):
+        raise ArgumentTypeError(f"must be text, not a {type(held).__name__}")
+    return str(held)
+
+
+def thing(word: str) -> Any:
+    """Text or an object."""
+    return getattr(word, "held", word)
+
+
+def data(word: str) -> str:
+    """What `read_data` is to read."""
+    return word
+
+
+def variable(word: str) -> str:
+    """A name that can be a variable of the notebook."""
+    name = text(word)
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise InvalidConfig("--out", name, "cannot be the name of a variable")
+    return name
+
+
+def number(
+    option: str, convert: Callable[[str], float] = float, *, above: float | None = None
+) -> Callable[[str], Any]:
+    """A number; the error names the option, the value and the rule."""
+
+    def read(word: str) -> Any:
+        held = getattr(word, "held", word)
         try:
-            return convert(text)
-        except ValueError:
+            value = convert(held)
+        except (TypeError, ValueError):
             kind = "a whole number" if convert is int else "a number"
-            raise InvalidConfig(option, text, f"must be {kind}") from None
+            raise InvalidConfig(option, held, f"must be {kind}") from None
+        if above is not None and not value > above:
+            raise InvalidConfig(option, value, f"must be above {above:g}")
+        return value
 
     return read
+
+
+def kept(what: str) -> Any:
+    """``-o NAME``, the same for every magic."""
+    return argument("-o", "--out", type=variable, metavar="NAME", help=f"Variable to keep {what} in.")
+
+
+def models(help: str) -> Any:
+    """``-m NAME:VERSION``, as often as wanted."""
+    return argument("-m", "--model", action="append", default=[], type=thing, metavar="MODEL", help=help)
+
+
+def labels(option: str, help: str, *, metavar: str = "KEY=VALUE") -> Any:
+    """KEY=VALUE or a dict, as often as wanted; read with `pairs`."""
+    return argument(option, action="append", type=thing, metavar=metavar, help=help)

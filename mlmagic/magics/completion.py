@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from mlmagic.core.model import FRAMEWORKS
-from mlmagic.errors import MLMagicError
 from mlmagic.magics.session import MLMagic
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
-# What each option or position is filled with; the rest are the user's own words.
+# What each option or position is filled with; the rest are the user's own words. The last position repeats.
 _KINDS = {
     "model": "models",
     "script": "scripts",
@@ -28,18 +28,21 @@ _KINDS = {
     "framework": "frameworks",
     "write": "files",
     "carry": "variables",
+    "out": "variables",
 }
 _POSITIONS = {
-    "register": "variables",
-    "models": "model_names",
-    "deploy": "service_ideas",
-    "update": "services",
-    "score": "services",
-    "logs": "services",
-    "delete": "services",
-    "score_script": "model_names",
-    "workspace": "files",
+    "register": ("variables_and_files", ""),
+    "models": ("model_names", ""),
+    "deploy": ("service_ideas", ""),
+    "update": ("services", ""),
+    "score": ("services", "variables"),
+    "logs": ("services", ""),
+    "delete": ("services",),
+    "score_script": ("model_names", ""),
+    "workspace": ("files", ""),
 }
+# A magic at the start of a line, or assigned; not the remainder operator.
+_LINE = re.compile(r"\s*(?:[^\s=%][^=%]*=\s*)?%{1,2}(\w+)(\s.*)")
 
 
 class Completion:
@@ -59,30 +62,32 @@ class Completion:
     def _matcher(self) -> Matcher:
         @context_matcher(identifier="mlmagic")
         def match(context: CompletionContext) -> SimpleMatcherResult:
-            line = context.line_with_cursor[: context.cursor_position] if context.cursor_line == 0 else ""
-            found = self.complete(line)
-            word = "" if line[-1:].isspace() else (line.split() or [""])[-1]
+            fragment, found = self.complete(context.text_until_cursor)
             return {
                 "completions": [SimpleCompletion(text, type="mlmagic") for text in found],
-                "matched_fragment": word,
+                "matched_fragment": fragment,
                 "suppress": bool(found),
             }
 
         return cast("Matcher", match)
 
-    def complete(self, line: str) -> list[str]:
-        """Completions of the last word of ``line``, which ends at the cursor; empty if it is not ours."""
-        magic, words = _magic_of(line)
-        parser = self._parsers.get(magic)
-        if parser is None or not words:
-            return []
-        current, before = words[-1], words[:-1]
-        if current.startswith("-"):
-            return sorted(option for option in _options(parser) if option.startswith(current))
-        kind = _kind(parser, magic, before)
-        return [text for text in self._candidates(kind) if text.startswith(current)] if kind else []
+    def complete(self, line: str) -> tuple[str, list[str]]:
+        """What is being typed at the end of ``line``, and what it may become; empty if it is not ours."""
+        found = _LINE.fullmatch(line)
+        parser = self._parsers.get(found[1]) if found else None
+        if found is None or parser is None:
+            return "", []
+        words = found[2].split()
+        current = "" if line[-1].isspace() else words.pop()
+        option, equals, value = current.partition("=")
+        if equals and option.startswith("--"):
+            words, current = [*words, option], value
+        elif current.startswith("-"):
+            return current, sorted(option for option in _options(parser) if option.startswith(current))
+        fits = (text for text in self._candidates(_kind(parser, found[1], words), current))
+        return current, [text for text in fits if text.startswith(current)]
 
-    def _candidates(self, kind: str) -> list[str]:
+    def _candidates(self, kind: str, current: str) -> list[str]:
         sources: Mapping[str, Callable[[], Iterable[str]]] = {
             "models": self._model_ids,
             "model_names": lambda: dict.fromkeys(name.partition(":")[0] for name in self._model_ids()),
@@ -92,11 +97,12 @@ class Completion:
             "targets": self._targets,
             "frameworks": lambda: FRAMEWORKS,
             "variables": self._variables,
-            "files": _files,
+            "files": lambda: _files(current),
+            "variables_and_files": lambda: [*self._variables(), *_files(current)],
         }
         try:
-            return list(sources[kind]())
-        except MLMagicError:
+            return list(dict.fromkeys(sources[kind]())) if kind else []
+        except Exception:  # a Tab is no place to tell of a database that cannot be read
             return []
 
     def _model_ids(self) -> list[str]:
@@ -124,35 +130,36 @@ class Completion:
         return sorted(n for n in self._session.namespace if not n.startswith("_") and n not in hidden)
 
 
-def _magic_of(line: str) -> tuple[str, list[str]]:
-    """``svc = %deploy a -m `` as ("deploy", ["a", "-m", ""]): the last word is the one being typed."""
-    _, percent, rest = line.partition("%")
-    words = rest.lstrip("%").split()
-    if not percent or not words:
-        return "", []
-    if line[-1].isspace():
-        words.append("")
-    return words[0], words[1:]
-
-
 def _options(parser: argparse.ArgumentParser) -> list[str]:
     return [
         option for action in parser._actions for option in action.option_strings if option.startswith("--")
     ]
 
 
-def _kind(parser: argparse.ArgumentParser, magic: str, before: Sequence[str]) -> str | None:
-    """What stands at this place: the value of the option before it, or a position."""
-    last = before[-1] if before else ""
-    for action in parser._actions:
-        if last in action.option_strings and action.nargs != 0:
-            return _KINDS.get(action.dest)
-    return _POSITIONS.get(magic)
+def _kind(parser: argparse.ArgumentParser, magic: str, before: Sequence[str]) -> str:
+    """What stands after these words: the value of an option, or a position."""
+    takers = {option: a.dest for a in parser._actions if a.nargs != 0 for option in a.option_strings}
+    given, waiting = 0, ""
+    for word in before:
+        if waiting:
+            waiting = ""
+        elif word in takers:
+            waiting = word
+        elif not word.startswith("-"):
+            given += 1
+    if waiting:
+        return _KINDS.get(takers[waiting], "")
+    positions = _POSITIONS.get(magic, ("",))
+    return positions[min(given, len(positions) - 1)]
 
 
-def _files() -> list[str]:
+def _files(current: str) -> list[str]:
+    """Files and folders that the typed path may become; those with blanks would need quotes."""
+    folder = current.rpartition("/")[0] + "/" if "/" in current else ""
     return sorted(
-        f"{p.name}/" if p.is_dir() else p.name for p in Path().iterdir() if not p.name.startswith(".")
+        f"{folder}{path.name}{'/' if path.is_dir() else ''}"
+        for path in Path(folder).expanduser().iterdir()
+        if not path.name.startswith(".") and " " not in path.name
     )
 
 
@@ -160,4 +167,4 @@ def _exists() -> bool:
     """Whether the workspace is there, so that opening it makes nothing."""
     from mlmagic.workspace.location import locate
 
-    return locate().folder.is_dir()
+    return (locate().folder / "files").is_dir()

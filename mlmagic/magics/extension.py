@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
+
 from IPython.core.interactiveshell import InteractiveShell
 
 from mlmagic.magics.completion import Completion
@@ -9,6 +12,7 @@ from mlmagic.magics.models import ModelMagics
 from mlmagic.magics.scripts import ScriptMagics
 from mlmagic.magics.services import ServiceMagics
 from mlmagic.magics.session import MLMagic
+from mlmagic.targets import zygote
 
 _GROUPS = (ModelMagics, ScriptMagics, ServiceMagics)
 _ATTRIBUTE = "_mlmagic_extension"
@@ -22,19 +26,35 @@ class Extension:
         self._shell = shell
         self._groups = [group(self.session) for group in _GROUPS]
         self._completion = Completion(self.session, self._groups)
+        self._help = help_of_cell_magics(name for group in self._groups for name in group.magics["cell"])
 
     def add(self) -> None:
         self._shell.configurables.append(self.session)  # for %config MLMagic
         self._shell.register_magics(*self._groups)
         self._shell.Completer.custom_matchers.append(self._completion.match)
+        self._shell.input_transformers_cleanup.append(self._help)
+        zygote.start()
 
     def take_out(self) -> None:
+        zygote.stop()
+        self._shell.input_transformers_cleanup.remove(self._help)
         self._shell.Completer.custom_matchers.remove(self._completion.match)
         for group in self._groups:
             for kind, magics in group.magics.items():
                 for name in magics:
                     self._shell.magics_manager.magics[kind].pop(name, None)
-        self._shell.configurables.remove(self.session)
+        for one in (self.session, *self._groups):
+            self._shell.configurables.remove(one)
+
+
+def help_of_cell_magics(names: Iterable[str]) -> Callable[[list[str]], list[str]]:
+    """A transformer of cells: ``%%score_script --help`` alone, which IPython refuses for its empty body."""
+    asks = re.compile(rf"%%({'|'.join(names)})\s(.*\s)?(-h|--help)\s*")
+
+    def transform(lines: list[str]) -> list[str]:
+        return [f"{lines[0].rstrip()}\n", "\n"] if asks.fullmatch("".join(lines)) else lines
+
+    return transform
 
 
 def load(shell: InteractiveShell) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, ModelFilter
 from mlmagic.errors import NotFound, nearest
-from mlmagic.magics.arguments import Arguments, evaluate, number, pairs
+from mlmagic.magics.arguments import Arguments, data, kept, labels, number, pairs, read_data, thing
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
 
@@ -24,25 +26,22 @@ class ModelMagics(SessionMagics):
     @line_magic
     @parsed
     @magic_arguments()
-    @argument("model", help="A variable that holds a model, or the path of a file or folder.")
+    @argument("model", type=thing, help="A variable that holds a model, or the path of a file or folder.")
     @argument("--name", help="Name to register under (default: the variable's or file's own).")
-    @argument("--tag", action="append", metavar="KEY=VALUE", help="A tag, or {dict}; may change later.")
-    @argument(
-        "--property", action="append", metavar="KEY=VALUE", help="A property, or {dict}; never changes."
-    )
+    @labels("--tag", "A tag, or {dict}; may change later.")
+    @labels("--property", "A property, or {dict}; never changes.")
     @argument("--description", default="", help="What it is.")
     @argument("--framework", help="ScikitLearn, Onnx, TensorFlow, PyTorch, Custom, ...")
     @argument("--framework-version", help="The framework's version.")
     @argument("--child-path", action="append", metavar="PATH", help="Only this file or folder of the folder.")
-    @argument("--sample", metavar="{EXPRESSION}", help="A sample input, such as {X[:3].tolist()}.")
-    @argument("--sample-output", metavar="{EXPRESSION}", help="What the sample gives.")
+    @argument("--sample", type=data, metavar="{EXPRESSION}", help="A sample input, such as {X[:3].tolist()}.")
+    @argument("--sample-output", type=data, metavar="{EXPRESSION}", help="What the sample gives.")
     @argument("--cpu", type=number("cpu"), help="Cores it asks for where it is served.")
     @argument("--memory", type=number("memory"), help="Gigabytes it asks for where it is served.")
     @argument("--gpu", type=number("gpu", int), help="GPUs it asks for where it is served.")
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the model in.")
+    @kept("the model")
     def register(self, args: Arguments) -> Any:
         """Register a model: a live object, a file or a folder becomes the next version of its name."""
-        from mlmagic.engine.registration import to_plain
         from mlmagic.sdk.model import Model
 
         model, default_name = self._find_model(args.model)
@@ -56,8 +55,8 @@ class ModelMagics(SessionMagics):
             description=args.description,
             framework=args.framework,
             framework_version=args.framework_version,
-            sample_input=None if args.sample is None else to_plain(self._value(args.sample)),
-            sample_output=None if args.sample_output is None else to_plain(self._value(args.sample_output)),
+            sample_input=self._sample(args.sample),
+            sample_output=self._sample(args.sample_output),
             resource_configuration=resources,
         )
         engine = self.session.engine
@@ -74,7 +73,7 @@ class ModelMagics(SessionMagics):
     )
     @argument("--framework", help="Only of this framework.")
     @argument("--latest", action="store_true", help="Only the newest version of each name.")
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the list in.")
+    @kept("the list")
     def models(self, args: Arguments) -> Any:
         """List the registered models."""
         from mlmagic.sdk.model import Model
@@ -92,8 +91,13 @@ class ModelMagics(SessionMagics):
     @line_magic
     @parsed
     @magic_arguments()
-    @argument("which", nargs="?", help="A workspace's name, folder or configuration file to use from now on.")
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the workspace in.")
+    @argument(
+        "which",
+        nargs="?",
+        type=thing,
+        help="A workspace's name, folder or configuration file to use from now on.",
+    )
+    @kept("the workspace")
     def workspace(self, args: Arguments) -> Any:
         """Show which workspace is in use and where it lies, or use another."""
         from mlmagic.sdk.workspace import Workspace
@@ -107,23 +111,28 @@ class ModelMagics(SessionMagics):
     def _find_model(self, given: Any) -> tuple[object, str]:
         """The object or path that the first argument means, and the name it suggests."""
         namespace = self.session.namespace
-        if not isinstance(given, str):
-            return given, "model"
-        if given.isidentifier() and given in namespace:
-            value = namespace[given]
-            return value, _name_of(value) if isinstance(value, str | os.PathLike) else given
-        if Path(given).expanduser().exists():
-            return given, _name_of(given)
-        variables = [name for name in namespace if not name.startswith("_")]
-        match = nearest(given, variables)
-        raise NotFound(
-            "variable, file or folder",
-            given,
-            hint=f"Did you mean {match!r}?" if match else f"The working folder is {Path.cwd()}.",
-        )
+        if isinstance(given, str) and given not in namespace and not Path(given).expanduser().exists():
+            raise self._no_such_thing(given)
+        value = namespace.get(given, given) if isinstance(given, str) else given
+        if isinstance(value, str | os.PathLike):
+            return value, _name_of(value)
+        return value, given if isinstance(given, str) else "model"
 
-    def _value(self, given: Any) -> Any:
-        return evaluate(given, self.session.namespace) if isinstance(given, str) else given
+    def _no_such_thing(self, given: str) -> NotFound:
+        variables = [name for name in self.session.namespace if not name.startswith("_")]
+        match = nearest(given, variables)
+        hint = f"Did you mean {match!r}?" if match else f"The working folder is {Path.cwd()}."
+        if re.split(r"\W", given, maxsplit=1)[0] in variables:
+            hint = f"For an expression, write {{{given}}}."
+        return NotFound("variable, file or folder", given, hint=hint)
+
+    def _sample(self, given: str | None) -> Any:
+        from mlmagic.engine.registration import to_plain
+
+        if given is None:
+            return None
+        value = read_data(given, self.session.namespace)
+        return to_plain(json.loads(given) if value is given else value)
 
 
 def _name_of(path: str | os.PathLike[str]) -> str:

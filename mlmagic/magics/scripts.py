@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,12 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from mlmagic.core.names import check_model_name
-from mlmagic.errors import UsageError
-from mlmagic.magics.arguments import Arguments, evaluate, pairs
+from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
+from mlmagic.magics.arguments import Arguments, data, kept, labels, models, pairs, read_data
+from mlmagic.magics.choice import inference_of
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.magics.services import model_references
 
 
 @magics_class
@@ -28,18 +29,24 @@ class ScriptMagics(SessionMagics):
     @argument("--show", action="store_true", help="Print the whole script as it will run.")
     @argument("--write", metavar="FILE", help="Save the whole script to FILE too.")
     @argument("--force", action="store_true", help="With --write: overwrite FILE.")
-    @argument("--test", metavar="DATA", help="Run it once on DATA (JSON or {expression}) in a clean process.")
-    @argument("-m", "--model", action="append", default=[], metavar="MODEL", help="With --test: its models.")
-    @argument("--asset", action="append", metavar="NAME=PATH", help="Ship PATH; NAME is its path there.")
+    @argument(
+        "--test",
+        type=data,
+        metavar="DATA",
+        help="Run it once on DATA (JSON or {expression}) in a clean process.",
+    )
+    @models("With --test: its models.")
+    @labels("--asset", "Ship PATH; the script finds it as NAME.", metavar="NAME=PATH")
     @argument(
         "--carry", action="append", default=[], metavar="NAME", help="Write NAME's value into the script."
     )
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the captured script in.")
+    @kept("the captured script")
     def score_script(self, args: Arguments, cell: str) -> None:
         """Capture this cell's init() and run(data), with what they use of the notebook, as a script."""
         from mlmagic.capture.script import capture
 
-        check_model_name(args.name)
+        _check_name(args.name)
+        path = _writable(args.write, force=args.force) if args.write else None
         script = capture(
             args.name,
             cell,
@@ -49,41 +56,42 @@ class ScriptMagics(SessionMagics):
             history=self.session.history(),
             first_line=2,  # the magic's own line is the first that the user sees
         )
-        if args.write:
-            self._write(Path(args.write).expanduser(), script.source, force=args.force)
         if args.show:
             print(script.source)
         if args.test is not None:
             self._test(script, args)
+        if path is not None:
+            path.write_text(script.source, encoding="utf-8")
+            show_note(f"Wrote {path}.")
         self.session.keep(script)
         self.keep_as(args.out, script)
         brought = f"; brings {', '.join(script.carried)}" if script.carried else ""
         needs = f"; needs {', '.join(script.requirements)}" if script.requirements else ""
         show_note(f"Captured {args.name}{brought}{needs}. Serve it with %deploy.")
 
-    def _write(self, path: Path, source: str, *, force: bool) -> None:
-        if path.exists() and not force:
-            raise UsageError(f"file {str(path)!r} exists", hint="Name another, or add --force.")
-        path.write_text(source, encoding="utf-8")
-        show_note(f"Wrote {path}.")
-
     def _test(self, script: Any, args: Arguments) -> None:
-        from mlmagic.magics.choice import inference_of
-        from mlmagic.magics.services import model_references
-
-        data = args.test
-        if isinstance(data, str):
-            data = data if _is_json(data) else evaluate(data, self.session.namespace)
-        result = self.session.engine.rehearse(inference_of(script), model_references(args.model), data)
+        body = read_data(args.test, self.session.namespace)
+        result = self.session.engine.rehearse(inference_of(script), model_references(args.model), body)
         if result.output.strip():
             print(result.output.rstrip())
         display(result.answer)
         show_note(f"Tested {script.name}: init() took {result.init_ms:.1f} ms, run() {result.run_ms:.1f} ms.")
 
 
-def _is_json(text: str) -> bool:
+def _check_name(name: str) -> None:
+    """A script is found by a model's or service's name, so the rule is the models'."""
     try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+        check_model_name(name)
+    except InvalidConfig as error:
+        raise InvalidConfig("script name", name, error.rule, hint=error.hint) from None
+
+
+def _writable(given: str, *, force: bool) -> Path:
+    path = Path(given).expanduser()
+    if path.is_dir():
+        raise UsageError(f"--write {given!r} is a folder", hint=f"Name a file, such as {path / 'score.py'}.")
+    if not path.parent.is_dir():
+        raise NotFound("folder", str(path.parent), hint="Make it first.")
+    if path.exists() and not force:
+        raise AlreadyExists("file", str(path), hint="Name another, or add --force.")
+    return path

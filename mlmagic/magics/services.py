@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
-from IPython.display import display
 
 from mlmagic.core.configuration import DEFAULT_CPU, DEFAULT_MEMORY_GB, DeploymentConfig
-from mlmagic.core.names import ModelReference
+from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Webservice
 from mlmagic.errors import UsageError
-from mlmagic.magics.arguments import Arguments, evaluate, help_text, number, pairs
+from mlmagic.magics.arguments import (
+    Arguments,
+    help_text,
+    kept,
+    labels,
+    models,
+    number,
+    pairs,
+    read_data,
+    thing,
+    variable,
+)
 from mlmagic.magics.choice import choose_inference
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
 
+_OUT = re.compile(r"(?:-o\s+|--out(?:\s+|=))(\S+)\s*")
+_WORD = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
 _SETTINGS = {"cpu": "cpu", "memory": "memory_gb", "port": "port", "description": "description"}
 
 
@@ -30,14 +42,7 @@ class ServiceMagics(SessionMagics):
     @parsed
     @magic_arguments()
     @argument("name", help="The service: 3 to 32 lower-case letters, digits, dashes.")
-    @argument(
-        "-m",
-        "--model",
-        action="append",
-        default=[],
-        metavar="MODEL",
-        help="NAME or NAME:VERSION; may repeat.",
-    )
+    @models("NAME or NAME:VERSION; may repeat.")
     @argument("--script", metavar="NAME", help="The captured script to serve (default: see below).")
     @argument("--entry-script", metavar="FILE", help="A script file to serve, instead of a captured one.")
     @argument(
@@ -52,22 +57,25 @@ class ServiceMagics(SessionMagics):
         help=f"Gigabytes (default {DEFAULT_MEMORY_GB}).",
     )
     @argument("--port", type=number("port", int), help="Port to listen on (default: a free one).")
-    @argument("--env", action="append", metavar="KEY=VALUE", help="An environment variable, or {dict}.")
-    @argument("--tag", action="append", metavar="KEY=VALUE", help="A tag, or {dict}.")
-    @argument("--property", action="append", metavar="KEY=VALUE", help="A property, or {dict}.")
+    @labels("--env", "An environment variable, or {dict}.")
+    @labels("--tag", "A tag, or {dict}.")
+    @labels("--property", "A property, or {dict}.")
     @argument("--description", default="", help="What it is.")
     @argument("--overwrite", action="store_true", help="Replace a service of that name.")
-    @argument("--no-wait", action="store_true", help="Return at once; the card goes on by itself.")
+    @argument("--no-wait", action="store_true", help="Return at once; the live panel goes on.")
     @argument(
-        "--timeout", type=number("timeout"), help="Seconds to wait (default: %%config MLMagic.timeout)."
+        "--timeout",
+        type=number("timeout", above=0),
+        help="Seconds to wait (default: %%config MLMagic.timeout).",
     )
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the service in.")
+    @kept("the service")
     def deploy(self, args: Arguments) -> Any:
         """Deploy a script as a live web service.
 
         Serves the script named with --script or --entry-script; else the captured one named like the
         service, else like a model, else the one captured last.
         """
+        check_service_name(args.name)
         references = model_references(args.model)
         config = DeploymentConfig(
             target=args.target or self.session.target,
@@ -101,24 +109,19 @@ class ServiceMagics(SessionMagics):
     @parsed
     @magic_arguments()
     @argument("name", help="The service.")
-    @argument("-m", "--model", action="append", default=[], metavar="MODEL", help="Its models from now on.")
+    @models("Its models from now on.")
     @argument("--script", metavar="NAME", help="The captured script to serve from now on.")
     @argument("--entry-script", metavar="FILE", help="A script file to serve from now on.")
     @argument("--source-directory", metavar="DIR", help="The folder that --entry-script lies in.")
     @argument("--cpu", type=number("cpu"), help="Cores.")
     @argument("--memory", type=number("memory"), help="Gigabytes.")
     @argument("--port", type=number("port", int), help="Port to listen on.")
-    @argument(
-        "--env",
-        action="append",
-        metavar="KEY=VALUE",
-        help="Its environment variables, instead of those it has.",
-    )
-    @argument("--tag", action="append", metavar="KEY=VALUE", help="Its tags, instead of those it has.")
+    @labels("--env", "Its environment variables, instead of those it has.")
+    @labels("--tag", "Its tags, instead of those it has.")
     @argument("--description", help="What it is.")
-    @argument("--no-wait", action="store_true", help="Return at once; the card goes on by itself.")
-    @argument("--timeout", type=number("timeout"), help="Seconds to wait.")
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the service in.")
+    @argument("--no-wait", action="store_true", help="Return at once; the live panel goes on.")
+    @argument("--timeout", type=number("timeout", above=0), help="Seconds to wait.")
+    @kept("the service")
     def update(self, args: Arguments) -> Any:
         """Change a service's models, script or settings; it answers all the while."""
         engine = self.session.engine
@@ -156,33 +159,25 @@ class ServiceMagics(SessionMagics):
     @no_var_expand
     @line_cell_magic
     @magic_arguments()
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the answer in; stands before the data.")
     @argument("name", help="The service.")
+    @kept("the answer")
     @argument("data", nargs="...", help="JSON, or a Python expression over the notebook; or the cell's text.")
     def score(self, line: str, cell: str | None = None) -> Any:
         """Send data to a service and return its parsed answer."""
-        out, name, data = split_score(line if cell is None else f"{line.rstrip()} {cell}")
+        name, out, data = split_score(line if cell is None else f"{line.rstrip()} {cell}")
         if name in ("-h", "--help", ""):
             print(help_text(self.score.parser))
             return None
-        answer = self.session.engine.invoke(name, self._body(data))
-        return self.keep_as(out, answer)
-
-    def _body(self, data: str) -> Any:
-        """JSON goes as it stands; a Python value is sent as JSON, and text or bytes as they are."""
         if not data:
-            raise UsageError("no data to score", hint='For example %score NAME {"data": [[1, 2, 3]]}.')
-        try:
-            json.loads(data)
-        except ValueError:
-            return evaluate(data, self.session.namespace)
-        namespace_value = self.session.namespace.get(data) if data.isidentifier() else None
-        return data if namespace_value is None else namespace_value
+            raise UsageError("no data to score", hint=f'For example %score {name} {{"data": [[1, 2, 3]]}}.')
+        engine = self.session.engine
+        engine.service(name)  # before anything is evaluated
+        return self.keep_as(out, engine.invoke(name, read_data(data, self.session.namespace)))
 
     @line_magic
     @parsed
     @magic_arguments()
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the list in.")
+    @kept("the list")
     def services(self, args: Arguments) -> Any:
         """List the services of the workspace, with their state, endpoint and traffic."""
         from mlmagic.sdk.webservice import Webservice as Handle
@@ -199,17 +194,19 @@ class ServiceMagics(SessionMagics):
     @argument(
         "-n",
         "--lines",
-        type=number("lines", int),
+        type=number("lines", int, above=0),
         default=50,
         help="How many of the last lines (default 50).",
     )
     @argument("-f", "--follow", action="store_true", help="Go on with those to come, until interrupted.")
     @argument("--events", action="store_true", help="What happened to it, instead of what it wrote.")
-    @argument("-o", "--out", metavar="NAME", help="Variable to keep the text in, instead of printing it.")
+    @kept("the text, instead of printing it,")
     def logs(self, args: Arguments) -> Any:
         """Print what a service wrote, or what happened to it."""
         from mlmagic.widgets.cards import event_line
 
+        if args.out and args.follow:
+            raise UsageError("--out and --follow exclude each other", hint="What follows never ends.")
         engine = self.session.engine
         if args.events:
             engine.service(args.name)
@@ -231,68 +228,61 @@ class ServiceMagics(SessionMagics):
     @magic_arguments()
     @argument("names", nargs="*", metavar="NAME", help="Services to delete.")
     @argument(
-        "--model", action="append", default=[], metavar="NAME:VERSION", help="A model version to delete."
+        "--model",
+        action="append",
+        default=[],
+        type=thing,
+        metavar="NAME:VERSION",
+        help="A model version to delete.",
     )
     def delete(self, args: Arguments) -> None:
         """Delete services (or model versions that no service uses)."""
         if not args.names and not args.model:
             raise UsageError("nothing to delete", hint="Name a service, or --model NAME:VERSION.")
         engine = self.session.engine
-        for name in args.names:
-            engine.service(str(name))  # all must be there before the first is touched
-        for name in args.names:
-            engine.delete(str(name))
-            show_note(f"Deleted service {name}.")
-        for reference in model_references(args.model):
+        references = model_references(args.model)
+        for name in args.names:  # all must be there before the first is touched
+            engine.service(name)
+        for reference in references:
             if reference.version is None:
                 raise UsageError(
                     f"which version of {reference.name!r}?", hint=f"For example {reference.name}:1."
                 )
+            engine.model(reference)
+        for name in dict.fromkeys(args.names):
+            engine.delete(name)
+            show_note(f"Deleted service {name}.")
+        for reference in dict.fromkeys(references):
             engine.delete_model(str(reference))
             show_note(f"Deleted model {reference}.")
 
     def _follow(self, verb: Callable[[], Webservice], notes: list[str], args: Arguments) -> Any:
         """Do it, show the card, keep it true while waiting; then the live panel."""
+        from mlmagic.magics.waiting import LiveCard
         from mlmagic.sdk.webservice import Webservice as Handle
 
         engine = self.session.engine
         record = verb()
-        card = self._card(record, notes)
+        card = LiveCard(record, notes)
         if not args.no_wait:
             record = card.wait(engine, record, args.timeout or self.session.timeout)
-        self._show_panel(record)
+        self.session.show_panel(record)
         return self.keep_as(args.out, Handle(engine, record))
-
-    def _card(self, record: Webservice, notes: Sequence[str]) -> Any:
-        from mlmagic.magics.waiting import LiveCard
-
-        return LiveCard(record, notes)
-
-    def _show_panel(self, record: Webservice) -> None:
-        if getattr(self.shell, "kernel", None) is None:
-            return  # a terminal draws no widgets
-        from mlmagic.widgets.panel import ServicePanel
-
-        display(ServicePanel(self.session.engine, record))
 
 
 def model_references(given: Sequence[Any]) -> list[ModelReference]:
     """``-m`` values: text, or the objects %register returned."""
-    references = []
-    for item in given:
-        for one in item if isinstance(item, list | tuple) else [item]:
-            references.append(
-                ModelReference.parse(one if isinstance(one, str) else str(getattr(one, "id", one)))
-            )
-    return references
+    flat = [one for item in given for one in (item if isinstance(item, list | tuple) else [item])]
+    return [ModelReference.parse(str(getattr(one, "id", one))) for one in flat]
 
 
-def split_score(line: str) -> tuple[str | None, str, str]:
-    """``-o NAME SERVICE DATA`` apart: the data is the rest of the line, untouched."""
-    rest, out = line.strip(), None
-    for flag in ("--out=", "--out ", "-o "):
-        if rest.startswith(flag):
-            out, _, rest = rest[len(flag) :].lstrip().partition(" ")
-            break
-    name, _, data = rest.strip().partition(" ")
-    return out, name.strip(), data.strip()
+def split_score(line: str) -> tuple[str, str | None, str]:
+    """``SERVICE -o NAME DATA`` (or the other way round) apart: the data is the rest, untouched."""
+    name, out, rest = "", None, line.strip()
+    while rest and (not name or (out is None and _OUT.match(rest))):
+        found = _OUT.match(rest)
+        if found:
+            out, rest = variable(found[1]), rest[found.end() :]
+        else:
+            name, rest = _WORD.match(rest).groups()  # type: ignore[union-attr]
+    return name, out, rest

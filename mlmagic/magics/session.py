@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
 from traitlets import Float, Unicode
 from traitlets.config import Configurable
 
@@ -12,7 +13,9 @@ from mlmagic.errors import NotFound
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
+    from mlmagic.core.webservice import Webservice
     from mlmagic.engine.engine import Engine
+    from mlmagic.widgets.panel import ServicePanel
 
 
 class MLMagic(Configurable):
@@ -26,6 +29,7 @@ class MLMagic(Configurable):
         self.shell = shell
         self._engine: Engine | None = None
         self._scripts: dict[str, CapturedScript] = {}
+        self._panels: dict[str, ServicePanel] = {}
 
     @property
     def engine(self) -> Engine:
@@ -64,6 +68,16 @@ class MLMagic(Configurable):
     def script_names(self) -> list[str]:
         """In the order they were captured, the last one last."""
         return list(self._scripts)
+
+    def show_panel(self, service: Webservice) -> None:
+        """The live panel of a service: one for all the cells that show it. A terminal draws none."""
+        if getattr(self.shell, "kernel", None) is None:
+            return
+        from mlmagic.widgets.panel import ServicePanel
+
+        if service.id not in self._panels:
+            self._panels[service.id] = ServicePanel(self.engine, service)
+        display(self._panels[service.id])
 
     def history(self) -> list[str]:
         """The cells run so far, which is where the notebook's import statements stand."""

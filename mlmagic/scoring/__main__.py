@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return serve(place, address, directory)
 
 
-def _leave(code: int, patience: float = 2.0) -> NoReturn:
+def leave(code: int, patience: float = 2.0) -> NoReturn:
     """Exit with ``code``, even if the script has left threads behind that do not end."""
     watch = threading.Timer(patience, os._exit, [code])
     watch.daemon = True
@@ -72,4 +72,4 @@ def _leave(code: int, patience: float = 2.0) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _leave(main())
+    leave(main())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import webservice as core
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.engine.service_verbs import DEPLOY_TIMEOUT_SECONDS
+from mlmagic.errors import NotFound
 from mlmagic.sdk.model import Model
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class Webservice:
 
     def wait_for_deployment(self, show_output: bool = False, timeout_sec: float | None = None) -> None:
         """Wait until the deploy or update has ended; raises with the script's own error if it failed."""
-        self._record = self._engine.wait(self._record, timeout_sec or DEPLOY_TIMEOUT_SECONDS)
+        timeout = DEPLOY_TIMEOUT_SECONDS if timeout_sec is None else timeout_sec
+        self._record = self._engine.wait(self._record, timeout)
         if show_output:
             print(f"{self._record.state}: {self._record.scoring_uri}")
 
@@ -104,12 +106,31 @@ class Webservice:
         *,
         models: Iterable[str | Model] | None = None,
         inference_config: InferenceConfig | None = None,
-        **settings: Any,
+        cpu_cores: float | None = None,
+        memory_gb: float | None = None,
+        port: int | None = None,
+        environment_variables: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        description: str | None = None,
     ) -> None:
-        """Change models, script or settings; returns at once, see `wait_for_deployment`."""
-        names = None if models is None else [m.id if isinstance(m, Model) else m for m in models]
+        """Change models, script or settings; what is not named stays. Returns at once, see
+        `wait_for_deployment`.
+        """
+        settings = {
+            "cpu": cpu_cores,
+            "memory_gb": memory_gb,
+            "port": port,
+            "environment_variables": environment_variables,
+            "tags": tags,
+            "properties": properties,
+            "description": description,
+        }
         self._record = self._engine.update(
-            self.name, model_names=names, inference=inference_config, config_changes=settings or None
+            self.name,
+            model_names=None if models is None else [m.id if isinstance(m, Model) else m for m in models],
+            inference=inference_config,
+            config_changes={name: value for name, value in settings.items() if value is not None},
         )
 
     def stop(self) -> None:
@@ -125,8 +146,11 @@ class Webservice:
         self._engine.delete(self.name)
 
     def __repr__(self) -> str:
-        record = self._record
+        try:
+            record = self.record
+        except NotFound:
+            return f"Webservice(name={self.name!r}, deleted)"
         return (
-            f"Webservice(name={record.name!r}, compute_type={record.target!r}, state={str(record.state)!r}, "
-            f"scoring_uri={record.scoring_uri!r}, models={list(record.models)})"
+            f"Webservice(name={record.name!r}, state={str(record.state)!r}, "
+            f"scoring_uri={record.scoring_uri!r})"
         )

@@ -65,15 +65,17 @@ class Workspace:
 
     def write_config(self, path: str | Path = ".", file_name: str = "config.json") -> Path:
         """Write a file that `from_config` finds; returns its path."""
-        target = Path(path).expanduser() / file_name
+        target = Path(path).expanduser().absolute() / file_name
         target.parent.mkdir(parents=True, exist_ok=True)
         values = {
             "subscription_id": self._location.subscription_id,
             "resource_group": self._location.resource_group,
             "workspace_name": self.name,
         }
-        if Location.named(self.name).folder != self._location.folder:
-            values["folder"] = str(self._location.folder)
+        if self._location.database_url != Location.of_folder(self.folder).database_url:
+            values["database_url"] = self._location.database_url
+        elif Location.named(self.name).folder != self.folder:
+            values["folder"] = str(self.folder)
         target.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         return target
 

@@ -14,12 +14,13 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import mlmagic.scoring.report as run_report
+import mlmagic.targets.zygote as zygotes
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
@@ -87,10 +88,34 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             return running
         run_dir = Path(spec.run_dir)
         run_report.prepare(run_dir)
+        pid = self._fork(spec, report) or self._start(spec)
+        report(f"started process {pid}")
+        return LocalHandle(spec.run_dir, pid)
+
+    def _fork(self, spec: ServiceSpec, report: Report) -> int | None:
+        """The quick way: a fork of this kernel's zygote; None where that is not to be."""
+        zygote = zygotes.current()
+        if zygote is None:
+            return None
+        log = Path(spec.run_dir) / LOG_FILE
         try:
-            with (run_dir / LOG_FILE).open("ab") as log:
+            return zygote.spawn(
+                spec.python, _arguments(spec), spec.modules, _environment(spec), spec.app_dir, log
+            )
+        except zygotes.Refused as refused:
+            line = f"not forked from the zygote: {refused}"
+            report(line)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"mlmagic: {line}\n")
+            return None
+
+    def _start(self, spec: ServiceSpec) -> int:
+        """The ordinary way: a new process."""
+        _reap(spec.run_dir, wait=True)  # the one before it, if it was ours
+        try:
+            with (Path(spec.run_dir) / LOG_FILE).open("ab") as log:
                 child = subprocess.Popen(
-                    _command(spec),
+                    [spec.python, "-m", "mlmagic.scoring", *_arguments(spec)],
                     cwd=spec.app_dir,
                     env=_environment(spec),
                     stdin=subprocess.DEVNULL,
@@ -101,8 +126,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         except OSError as error:
             raise LaunchFailed(self.name, f"cannot start {spec.python}: {error}") from error
         _children[spec.run_dir] = child
-        report(f"started process {child.pid}")
-        return LocalHandle(spec.run_dir, child.pid)
+        return child.pid
 
     def find(self, spec: ServiceSpec) -> LocalHandle | None:
         run_dir = Path(spec.run_dir)
@@ -113,17 +137,21 @@ class LocalTarget(ComputeTarget[LocalHandle]):
 
     def observe(self, handle: LocalHandle) -> Observation:
         run_dir = Path(handle.run_dir)
-        exit_code = _reap(handle.run_dir)
-        alive = run_report.holder_alive(run_dir)
+        # In this order: what is written is written under the lock, so a report without a holder is the
+        # report of one that has ended. (The other way round, it may be of one that began in between.)
         seen = run_report.read_report(run_dir)
-        if alive:
+        if run_report.holder_alive(run_dir):
             if seen is not None and seen.phase == "serving":
                 return Observation(Phase.RUNNING, url=seen.url, ready=1, words=f"process {seen.pid}")
             return Observation(Phase.STARTING, words="running init()")
         if not run_dir.is_dir():
             return Observation(Phase.GONE, words="its folder is gone")
-        if seen is None and exit_code is None and _pid_alive(handle.pid):
-            return Observation(Phase.STARTING, words="starting")
+        exit_code = _reap(handle.run_dir, wait=seen is not None)
+        if seen is None:
+            may_start = (run_dir / run_report.LOCK).exists()
+            if may_start and exit_code is None and _pid_alive(handle.pid):
+                return Observation(Phase.STARTING, words="starting")
+            seen = run_report.read_report(run_dir)
         if seen is not None and seen.error:
             return Observation(Phase.EXITED, words=str(seen.error.get("message", "")), error=seen.error)
         return Observation(Phase.EXITED, words=_how_it_ended(exit_code))
@@ -146,7 +174,10 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         seen = run_report.read_report(run_dir)
         if seen is not None and was_alive:  # else its pid may be somebody else's by now
             _end_group(seen.pid)
-        _reap(handle.run_dir, wait=True)
+        elif seen is None:  # it had not got as far as the lock, and ends when it does not find it
+            _wait_for_end(handle.pid, until=time.monotonic() + _KILL_WAIT_SECONDS)
+        if _reap(handle.run_dir, wait=True) is not None:
+            _children.pop(handle.run_dir, None)
 
     def logs(self, handle: LocalHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         path = Path(handle.run_dir) / LOG_FILE
@@ -176,31 +207,19 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             return None
 
 
-def _command(spec: ServiceSpec) -> list[str]:
-    command = [
-        spec.python,
-        "-m",
-        "mlmagic.scoring",
-        "--entry-script",
-        spec.entry_script,
-        "--source-directory",
-        spec.app_dir,
-        "--host",
-        HOST,
-        "--run-dir",
-        spec.run_dir,
-    ]
+def _arguments(spec: ServiceSpec) -> list[str]:
+    arguments = ["--entry-script", spec.entry_script, "--source-directory", spec.app_dir]
+    arguments += ["--run-dir", spec.run_dir, "--host", HOST, "--port", str(spec.config.port or 0)]
     if spec.model_dir is not None:
-        command += ["--model-dir", spec.model_dir]
-    command += ["--port", str(spec.config.port or 0)]
+        arguments += ["--model-dir", spec.model_dir]
     if spec.config.port is None and spec.preferred_port is not None:
-        command += ["--prefer-port", str(spec.preferred_port)]
+        arguments += ["--prefer-port", str(spec.preferred_port)]
     if spec.shares_port:
-        command += ["--share-port"]
-    return command
+        arguments += ["--share-port"]
+    return arguments
 
 
-def _environment(spec: ServiceSpec) -> Mapping[str, str]:
+def _environment(spec: ServiceSpec) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
     environment |= {
         "SERVICE_NAME": spec.name,
@@ -209,10 +228,8 @@ def _environment(spec: ServiceSpec) -> Mapping[str, str]:
         "MLMAGIC_BELLS": spec.bells_dir,
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
+        "PYTHONPATH": zygotes.python_path(),
     }
-    home = Path(__file__).parents[2]
-    if home.name not in ("site-packages", "dist-packages"):  # a checkout: its scoring room must be found
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")]))
     return {**environment, **spec.config.environment_variables}
 
 
@@ -229,17 +246,17 @@ def _port_is_free(port: int) -> bool:
 
 
 def _reap(run_dir: str, *, wait: bool = False) -> int | None:
-    """The exit code of our own child, if it has one; 0 or more for an exit, below for a signal."""
+    """The exit code of our own child, if it has one; 0 or more for an exit, below for a signal.
+
+    ``wait`` where it is known to be ending: its lock is free a little before its exit code is there.
+    """
     child = _children.get(run_dir)
     if child is None:
         return None
     if wait:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout=_KILL_WAIT_SECONDS)
-    code = child.poll()
-    if code is not None and wait:
-        _children.pop(run_dir, None)
-    return code
+    return child.poll()
 
 
 def _how_it_ended(exit_code: int | None) -> str:

@@ -5,6 +5,7 @@ These survive a kernel restart, nbconvert and GitHub; the live panel beside them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -33,42 +34,57 @@ class Card:
 
 def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
     """One service: state, endpoint, models, and why it failed if it did."""
-    rows = [("Endpoint", html.link(service.scoring_uri) if service.state is not State.FAILED else "–")]
-    rows.append(("Models", escape(", ".join(service.models) or "none")))
-    rows.append(("Target", escape(f"{service.target}, revision {service.revision}")))
-    if service.words and service.state is not State.HEALTHY:
-        rows.append(("Status", escape(service.words)))
-    rows += [("Note", escape(note)) for note in notes]
+    endpoint = html.link(service.scoring_uri) if service.state is not State.FAILED else "–"
+    rows = [
+        ("Endpoint", endpoint),
+        ("Models", escape(", ".join(service.models) or "none")),
+        ("Target", escape(f"{service.target}, revision {service.revision}")),
+        *([("Status", escape(status(service)))] if status(service) else []),
+        *(("Note", escape(note)) for note in notes),
+    ]
     cells = "".join(
-        f'<tr><th scope="row" style="text-align:left;padding:0 14px 0 0;font-weight:500">{name}</th>'
-        f"<td>{value}</td></tr>"
+        f'<tr style="background:none"><th scope="row" style="{html.CELL};font-weight:500">{name}</th>'
+        f'<td style="{html.CELL};overflow-wrap:anywhere">{value}</td></tr>'
         for name, value in rows
     )
+    traceback = _traceback(service)
     head = f"<strong>{escape(service.name)}</strong> &nbsp;{html.state_badge(service.state)}"
     markup = (
-        f'<div role="status" style="{html.FONT};border:{html.BORDER};border-radius:6px;padding:8px 12px;'
-        f'max-width:760px"><div>{head}</div>'
-        f'<table style="border-collapse:collapse;margin:4px 0 0">{cells}</table>'
-        f"{_error_markup(service)}</div>"
+        f'<div style="{html.FONT};border:{html.BORDER};border-radius:6px;padding:8px 12px;max-width:760px">'
+        f'<div role="status">{head}</div>'
+        f'<table style="border-collapse:collapse;margin:4px 0 0;font-size:inherit">{cells}</table>'
+        f"{html.pre(traceback) if traceback else ''}</div>"
     )
-    return Card(markup, service_text(service, notes))
+    text = "\n".join([service_text(service), *(f"  {note}" for note in notes)])
+    return Card(markup, f"{text}\n{traceback}" if traceback else text)
 
 
-def service_text(service: Webservice, notes: Sequence[str] = ()) -> str:
-    """The card in a line or a few, for terminals."""
+def gone_card(service: Webservice) -> Card:
+    """What is left of a service that is not there any more."""
+    text = f"{service.name}: nothing is left of it."
+    return Card(f'<div style="{html.FONT}">{escape(text)}</div>', text)
+
+
+def service_text(service: Webservice) -> str:
+    """The card in a line, for terminals."""
     where = f" at {service.scoring_uri}" if service.state is State.HEALTHY else ""
     models = f" with {', '.join(service.models)}" if service.models else ""
-    lines = [
-        f"{service.name}: {service.state}{where}{models} ({service.target}, revision {service.revision})"
-    ]
-    if service.words and service.state is not State.HEALTHY:
-        lines[0] += f": {service.words}"
-    return "\n".join([*lines, *(f"  {note}" for note in notes)])
+    text = f"{service.name}: {service.state}{where}{models} ({service.target}, revision {service.revision})"
+    return f"{text}: {status(service)}" if status(service) else text
 
 
-def _error_markup(service: Webservice) -> str:
-    traceback = (service.error or {}).get("traceback")
-    return html.pre(str(traceback)) if traceback else ""
+def status(service: Webservice) -> str:
+    """What there is to say of the state: nothing of one that is well."""
+    error = service.error or {}
+    if service.state is State.FAILED and error.get("type"):
+        return f"{error['type']}: {error.get('message', '')}"
+    return service.words if service.state is not State.HEALTHY or error else ""
+
+
+def _traceback(service: Webservice) -> str:
+    """The script's own, its files named as the script's folder knows them."""
+    text = str((service.error or {}).get("traceback") or "").rstrip()
+    return re.sub(rf'"[^"\n]*/{re.escape(service.id)}/r\d+/app/', '"', text)
 
 
 class Listing(Sequence[Any]):
@@ -121,10 +137,8 @@ def models_listing(
         ]
         for model in models
     ]
-    caption = (
-        f"{len(models)} model version{'' if len(models) == 1 else 's'}"
-        if models
-        else ("No models match. %register OBJECT_OR_PATH --name NAME adds one.")
+    caption = _count(
+        models, "model version", "No models match. %register OBJECT_OR_PATH --name NAME adds one."
     )
     headings = ["Name", "Version", "Framework", "Tags", "Size", "Registered", "Used by"]
     return Listing([handle(model) for model in models], headings, rows, caption)
@@ -146,11 +160,7 @@ def services_listing(
         ]
         for service in services
     ]
-    caption = (
-        f"{len(services)} service{'' if len(services) == 1 else 's'}"
-        if services
-        else ("No services. %deploy NAME -m MODEL makes one.")
-    )
+    caption = _count(services, "service", "No services. %deploy NAME -m MODEL makes one.")
     headings = ["Name", "State", "Endpoint", "Models", "Target", "Traffic", "Changed"]
     return Listing([handle(service) for service in services], headings, rows, caption)
 
@@ -164,12 +174,20 @@ def traffic(stats: Mapping[str, float]) -> str:
     """What the server counts, in words."""
     if not stats.get("requests"):
         return "no requests yet"
-    text = f"{stats['requests']:.0f} requests"
+    text = _plural(round(stats["requests"]), "request")
     if stats.get("errors"):
         text += f", {stats['errors']:.0f} failed"
     if "p50_ms" in stats and "p99_ms" in stats:
         text += f", p50 {stats['p50_ms']:.3g} ms, p99 {stats['p99_ms']:.3g} ms"
     return text
+
+
+def _count(items: Sequence[Any], noun: str, none: str) -> str:
+    return _plural(len(items), noun) if items else none
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from urllib.parse import urlsplit
 
 from mlmagic.core.webservice import State
 
@@ -19,6 +21,7 @@ _MARKS = {
 }
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 BORDER = "1px solid var(--jp-border-color2,#c8c8c8)"
+CELL = "text-align:left;vertical-align:top;padding:2px 14px 2px 0"
 MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
 
 
@@ -32,14 +35,29 @@ def state_badge(state: State | str) -> str:
 
 
 def link(url: str | None) -> str:
+    """The URL as the notebook uses it, and behind it the way there from the reader's browser."""
     if not url:
         return "–"
-    return f'<a href="{escape(url, quote=True)}" target="_blank" rel="noopener">{escape(url)}</a>'
+    way = escape(browser_url(url), quote=True)
+    return f'<a href="{way}" target="_blank" rel="noopener">{escape(url)}</a>'
+
+
+def browser_url(url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Where a browser finds what the kernel finds at ``url``.
+
+    In JupyterHub and Binder this machine's ports are reached through the hub's proxy; elsewhere they are
+    what they are.
+    """
+    prefix = environ.get("JUPYTERHUB_SERVICE_PREFIX")
+    parts = urlsplit(url)
+    if not prefix or parts.port is None or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return url
+    return f"{prefix.rstrip('/')}/proxy/{parts.port}{parts.path}"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     """An HTML table; cells are HTML already, headings and the caption are text."""
-    cell = f'style="text-align:left;padding:3px 12px 3px 0;border-bottom:{BORDER};vertical-align:top"'
+    cell = f'style="{CELL};border-bottom:{BORDER}"'
     head = "".join(f'<th scope="col" {cell}>{escape(heading)}</th>' for heading in headings)
     body = "".join(f"<tr>{''.join(f'<td {cell}>{value}</td>' for value in row)}</tr>" for row in rows)
     return (
@@ -78,10 +96,10 @@ def ago(then: float, now: float | None = None) -> str:
 
 
 def size_text(size: int) -> str:
-    """Bytes as people read them."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
-        value /= 1000
-    raise AssertionError
+    """Bytes as people read them: three figures and a unit."""
+    value, unit = float(size), "B"
+    for bigger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, bigger
+    return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.3g} {unit}"

@@ -29,7 +29,6 @@ class ServiceState(HasTraits):
 
     state = Unicode("Transitioning")
     words = Unicode("")
-    url = Unicode("")
     traffic = Unicode("no requests yet")
     latencies = List(Float())
     log = Unicode("")
@@ -46,8 +45,12 @@ class ServicePanel(widgets.VBox):
         self._state_pane = widgets.HTML()
         self._latency_pane = widgets.HTML()
         self._log_pane = widgets.HTML()
-        super().__init__([self._state_pane, self._latency_pane, self._log_pane])
-        self.model.observe(self._draw_state, ["state", "words", "url"])
+        figures = widgets.HBox(
+            [self._state_pane, self._latency_pane],
+            layout=widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="0 14px"),
+        )
+        super().__init__([figures, self._log_pane])
+        self.model.observe(self._draw_state, ["state", "words"])
         self.model.observe(self._draw_latency, ["traffic", "latencies"])
         self.model.observe(self._draw_log, ["log"])
         self._refresh(service)
@@ -60,22 +63,26 @@ class ServicePanel(widgets.VBox):
         """Stop listening; the last picture stays."""
         self._unsubscribe()
 
+    def __repr__(self) -> str:
+        # What is left of the panel in a saved notebook: the card above it tells the rest.
+        return f"{self._name}: live panel (it needs a running kernel)"
+
     def _hear(self, news: Sequence[Event]) -> None:
         """In the bus's thread: set traits, nothing else."""
         try:
             service = self._engine.service(self._name)
+            if service.id == self._id:
+                mine = any(event.subject == service_subject(self._name) for event in news)
+                self._refresh(service, read_log=mine or bool(service.stats))
+                return
         except NotFound:
-            service = None
-        if service is None or service.id != self._id:
-            self.model.state, self.model.words, self.model.url = str(State.STOPPED), "deleted", ""
-            self._unsubscribe()
-            return
-        mine = any(event.subject == service_subject(self._name) for event in news)
-        self._refresh(service, read_log=mine or bool(service.stats))
+            pass  # deleted, perhaps while we looked
+        self.model.state, self.model.words = str(State.STOPPED), "deleted"
+        self._unsubscribe()
 
     def _refresh(self, service: Webservice, *, read_log: bool = True) -> None:
         model = self.model
-        model.state, model.words, model.url = str(service.state), service.words, service.scoring_uri or ""
+        model.state, model.words = str(service.state), cards.status(service)
         traffic = cards.traffic(service.stats)
         if traffic != model.traffic and "p50_ms" in service.stats:
             self._points.append(float(service.stats["p50_ms"]))
@@ -86,11 +93,10 @@ class ServicePanel(widgets.VBox):
 
     def _draw_state(self, _change: Any = None) -> None:
         model = self.model
-        words = "" if model.state == State.HEALTHY else f" {escape(model.words)}"
+        # The card above says where it is; this says how it is now.
         self._state_pane.value = (
-            f'<div role="status" aria-live="polite" style="{html.FONT}">'
-            f"<strong>{escape(self._name)}</strong> "
-            f"{html.state_badge(model.state)}{words} {html.link(model.url) if model.url else ''}</div>"
+            f'<div role="status" aria-live="polite" aria-label="{escape(self._name)}" style="{html.FONT}">'
+            f"Live: {html.state_badge(model.state)} {escape(model.words)}</div>"
         )
 
     def _draw_latency(self, _change: Any = None) -> None:
@@ -112,8 +118,10 @@ def sparkline(values: Sequence[float], width: int = 160, height: int = 24) -> st
         f"{i * step:.1f},{height - 2 - (height - 4) * v / top:.1f}" for i, v in enumerate(values)
     )
     label = f"median latency, last {len(values)} readings, now {values[-1]:.3g} ms, highest {top:.3g} ms"
+    colour = "var(--jp-info-color0,#0072b2)"
     return (
         f'<svg role="img" aria-label="{label}" width="{width}" height="{height}" '
-        f'style="vertical-align:middle"><polyline points="{points}" fill="none" stroke="#0072b2" '
-        f'stroke-width="1.5"/></svg>'
+        f'style="vertical-align:middle;stroke:{colour};fill:{colour}">'
+        f'<polygon points="0,{height} {points} {width},{height}" stroke="none" fill-opacity="0.2"/>'
+        f'<polyline points="{points}" fill="none" stroke-width="1.5"/></svg>'
     )

@@ -172,6 +172,7 @@ def _row(statement: Any, model: Model) -> Any:
 def _model(row: Any) -> Model:
     values = dict(row.details)
     resources = values.pop("resource_configuration", None)
+    values["modules"] = tuple(values["modules"])
     details = ModelDescription(
         **values, resource_configuration=ResourceConfiguration(**resources) if resources else None
     )

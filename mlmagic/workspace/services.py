@@ -142,7 +142,8 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     row = tx.execute(
         select(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number)
     ).one()
-    inference = {**row.inference, "requirements": tuple(row.inference["requirements"])}
+    lists = {key: tuple(row.inference[key]) for key in ("requirements", "modules")}
+    inference = {**row.inference, **lists}
     return Revision(
         row.number,
         tuple(row.models),

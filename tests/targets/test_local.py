@@ -101,14 +101,6 @@ class TestLocal(TargetContract):
             launch(python="/no/such/python")
 
 
-@pytest.fixture
-def free_port() -> int:
-    """A port nobody has now; the server binds it exclusively, so a race would show itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _pid(spec: Any) -> int:
     seen = run_report.read_report(Path(spec.run_dir))
     assert seen is not None

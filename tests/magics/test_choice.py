@@ -1,0 +1,51 @@
+"""Which script a deploy serves when the line does not say."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmagic.core.names import ModelReference
+from mlmagic.errors import NotFound, UsageError
+from mlmagic.magics.choice import choose_inference, choose_script
+from mlmagic.magics.session import MLMagic
+
+
+@pytest.mark.parametrize(
+    ("asked", "captured", "chosen"),
+    [
+        ("b", ["a", "b", "svc"], ("b", "as asked")),
+        (None, ["svc", "m", "z"], ("svc", "named like the service")),
+        (None, ["n", "m", "z"], ("m", "named like the model")),
+        (None, ["y", "z"], ("z", "captured last")),
+    ],
+)
+def test_the_order_of_choice(asked: str | None, captured: list[str], chosen: tuple[str, str]) -> None:
+    assert choose_script(asked, "svc", ["m", "n"], captured) == chosen
+
+
+def test_none_captured_or_the_wrong_one_asked() -> None:
+    with pytest.raises(UsageError, match=r"no script for 'svc'\. Capture one with %%score_script"):
+        choose_script(None, "svc", [], [])
+    with pytest.raises(NotFound, match=r"no captured script 'scroe'\. Did you mean 'score'"):
+        choose_script("scroe", "svc", [], ["score"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"script": "a", "entry_script": "b.py"}, "exclude each other"),
+        ({"source_directory": "src"}, "'src' needs --entry-script"),
+    ],
+)
+def test_contradictions_are_told(session: MLMagic, asked: dict[str, str], words: str) -> None:
+    options = {"script": None, "entry_script": None, "source_directory": None, **asked}
+    with pytest.raises(UsageError, match=words):
+        choose_inference(session, "svc", [ModelReference("m")], **options)
+
+
+def test_a_file_is_said_to_be_served(session: MLMagic) -> None:
+    inference, line = choose_inference(
+        session, "svc", [], script=None, entry_script="score.py", source_directory="src"
+    )
+    assert (inference.entry_script, inference.source_directory) == ("score.py", "src")
+    assert line == "Serving score.py in src."

@@ -1,0 +1,229 @@
+"""From a cell to a live service and back, on this machine, in a shell and in real kernels."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import AlreadyExists, InvokeError, ScriptError
+from mlmagic.magics.session import MLMagic
+from tests.magics.conftest import TestingShell
+from tests.targets.contract import wait_for
+
+pytestmark = pytest.mark.processes
+
+HELPERS = "import json, os\nimport joblib\nimport numpy as np\n\nSCALE = 10\n\ndef prepare(rows):\n" + (
+    "    return np.asarray(rows) / SCALE"
+)
+CELL = """%%score_script diabetes
+def init():
+    global model
+    model = joblib.load(os.path.join(os.getenv("AZUREML_MODEL_DIR"), "model.pkl"))
+
+def run(raw):
+    return model.predict(prepare(json.loads(raw)["data"])).tolist()
+"""
+ECHO = "import json\ndef init():\n    print('up')\ndef run(raw):\n    return {'said': json.loads(raw)}\n"
+SLOW = "import time\ndef init():\n    time.sleep(600)\ndef run(raw):\n    return raw\n"
+
+
+@pytest.fixture
+def local(shell: TestingShell, engine: Engine) -> MLMagic:
+    """The magics' session, over the real targets."""
+    session = next(one for one in shell.configurables if isinstance(one, MLMagic))
+    session.use(engine)
+    return session
+
+
+def test_from_a_cell_to_a_live_service(local: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell("from sklearn.linear_model import Ridge\nmodel = Ridge().fit([[0.0], [1.0]], [0.0, 1.0])")
+    shell.run_cell("%register model --name diabetes --tag area=health")
+    assert "area=health" in repr(shell.run_cell("%models"))
+    shell.run_cell(HELPERS)
+    shell.run_cell(CELL)
+    shell.run_cell("svc = %deploy diabetes-svc -m diabetes:1")
+    assert "Serving script diabetes (named like the model)." in shell.shown()
+    (answer,) = shell.run_cell('%score diabetes-svc {"data": [[5]]}')
+    expected = shell.run_cell("model.predict([[0.5]])[0]")
+    assert answer == pytest.approx(expected)
+    assert (
+        shell.run_cell("%score -o kept diabetes-svc {'data': [[k] for k in range(3)]}")
+        == shell.user_ns["kept"]
+    )
+    assert shell.run_cell("svc.run('{\"data\": [[5]]}')") == [answer]
+    assert "diabetes-svc" in repr(shell.run_cell("%services"))
+    shell.run_cell("model = Ridge().fit([[0.0], [1.0]], [1.0, 3.0])\n%register model --name diabetes")
+    shell.run_cell("%update diabetes-svc -m diabetes:2")
+    assert shell.run_cell('%score diabetes-svc {"data": [[5]]}') != [answer]
+    assert shell.run_cell("svc.models") == ["diabetes:2"]
+    with pytest.raises(AlreadyExists, match="diabetes-svc"):
+        shell.run_cell("%deploy diabetes-svc -m diabetes")
+    shell.run_cell("%logs diabetes-svc")
+    assert "serving at" in shell.stdout
+    shell.run_cell("%delete diabetes-svc")
+    assert local.engine.services() == []
+
+
+def test_the_errors_of_a_script_are_the_users_own(local: MLMagic, shell: TestingShell) -> None:
+    for body, phase, line in [
+        ("def init():\n    {}['key']\ndef run(raw):\n    return raw", "in init()", "{}['key']"),
+        (
+            "import this_is_not_there\ndef init(): pass\ndef run(raw): return raw",
+            "imported",
+            "this_is_not_there",
+        ),
+    ]:
+        Path("score.py").write_text(body)
+        with pytest.raises(ScriptError, match="the script failed") as failed:
+            shell.run_cell("%deploy svc-a --entry-script score.py")
+        assert phase in str(failed.value)
+        card = shell.outputs[-1].data["text/plain"]
+        for text in (card, failed.value.traceback):
+            assert line in text
+            assert "mlmagic/" not in text.replace("from mlmagic", "")
+            assert text.count("Traceback (most recent call last)") == 1
+        assert 'File "score.py", line' in card
+        assert shell.stdout.rstrip().splitlines()[-1].startswith("ScriptError: the script failed")
+        assert "Traceback" not in shell.stdout.rpartition("ScriptError")[2]
+
+
+def test_an_error_in_run_is_the_users_own(local: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell(f"%%writefile score.py\n{ECHO.replace('json.loads(raw)', '1 / 0')}")
+    shell.run_cell("%deploy svc-a --entry-script score.py")
+    with pytest.raises(InvokeError, match="answered 500"):
+        shell.run_cell("%score svc-a 1")
+    assert "ZeroDivisionError: division by zero" in shell.stdout
+    assert "return {'said': 1 / 0}" in shell.stdout
+    assert "engine.py" not in shell.stdout
+
+
+def test_a_written_file_with_its_folder(local: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell("import os\nos.mkdir('my source')")
+    shell.run_cell("%%writefile 'my source/helper.py'\nWORD = 'hello'")
+    shell.run_cell(
+        "%%writefile 'my source/score.py'\nimport helper\ndef init(): pass\ndef run(raw): return helper.WORD"
+    )
+    shell.run_cell("%deploy svc-a --entry-script score.py --source-directory 'my source' --no-wait -o svc")
+    shell.run_cell("svc.wait_for_deployment(timeout_sec=60)")
+    assert shell.run_cell("%score svc-a 1") == "hello"
+
+
+def test_a_script_is_tried_before_it_ships(local: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell(f'%%score_script echo --test {{"a": [1, true]}}\n{ECHO}')
+    assert "{'said': {'a': [1, True]}}" in shell.shown()
+    assert "Tested echo: init() took" in shell.shown()
+    assert shell.stdout == "up\n"
+    with pytest.raises(ScriptError, match=r"in run\(\): ZeroDivisionError"):
+        shell.run_cell(f"%%score_script other --test 1\n{ECHO.replace('json.loads(raw)', '1 / 0')}")
+    assert local.script_names == ["echo"]
+    assert local.engine.services() == []
+
+
+class Kernel:
+    """A real ipykernel over the test's workspace."""
+
+    def __init__(self, manager: KernelManager) -> None:
+        self.manager = manager
+        self.client: BlockingKernelClient = manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def run(self, code: str) -> str:
+        """Run a cell; what it printed, showed and raised, as text."""
+        texts: list[str] = []
+        self.client.execute_interactive(
+            code, timeout=60, output_hook=lambda message: texts.append(_text_of(message["content"]))
+        )
+        return "\n".join(texts)
+
+    @property
+    def process(self) -> psutil.Process:
+        return psutil.Process(self.manager.provisioner.pid)
+
+
+def _text_of(content: dict[str, Any]) -> str:
+    shown = content.get("data", {}).get("text/plain", "")
+    return str(content.get("text") or shown or "\n".join(content.get("traceback", [])))
+
+
+@pytest.fixture
+def start_kernel(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], Kernel]]:
+    managers: list[KernelManager] = []
+    clients: list[BlockingKernelClient] = []
+    environment = {**os.environ, "MLMAGIC_WORKSPACE": str(engine.location.folder)}
+
+    def start() -> Kernel:
+        manager = KernelManager(kernel_name="python3")
+        manager.kernel_spec.argv[0] = sys.executable
+        manager.start_kernel(cwd=str(tmp_path), env=environment)
+        managers.append(manager)
+        kernel = Kernel(manager)
+        clients.append(kernel.client)
+        kernel.run("%load_ext mlmagic")
+        return kernel
+
+    yield start
+    for service in engine.services():
+        engine.delete(service.name)
+    for client in clients:
+        client.stop_channels()
+    for manager in managers:
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+        manager.context.destroy()
+
+
+def servers_of(engine: Engine) -> list[int]:
+    """Scoring servers that run for this workspace."""
+    mark = str(engine.memory.services_folder)
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if any(mark in part for part in process.info["cmdline"] or ())
+    ]
+
+
+def test_ctrl_c_during_a_deploy_leaves_nothing(start_kernel: Callable[[], Kernel], engine: Engine) -> None:
+    kernel = start_kernel()
+    kernel.run(f"%%score_script slow\n{SLOW}")
+    request = kernel.client.execute("%deploy slow-svc")
+    wait_for(lambda: servers_of(engine), "the server to start")
+    kernel.manager.interrupt_kernel()
+    reply = kernel.client.get_shell_msg(timeout=60)
+    while reply["parent_header"].get("msg_id") != request:
+        reply = kernel.client.get_shell_msg(timeout=60)
+    assert reply["content"]["ename"] == "Interrupted"
+    assert "the deploy of 'slow-svc' was interrupted: nothing of it is left" in reply["content"]["evalue"]
+    assert engine.services() == []
+    wait_for(lambda: not servers_of(engine), "the server to end")
+    assert list(engine.memory.services_folder.iterdir()) == []
+    assert "No services" in kernel.run("%services")
+
+
+def test_a_killed_kernel_leaves_its_service_to_the_next(
+    start_kernel: Callable[[], Kernel], engine: Engine
+) -> None:
+    first = start_kernel()
+    first.run(f"%%score_script echo\n{ECHO}")
+    assert "echo-svc: Healthy" in first.run("%deploy echo-svc")
+    (server,) = servers_of(engine)
+    first.process.send_signal(signal.SIGKILL)
+    wait_for(lambda: not first.manager.is_alive(), "the kernel to end")
+    assert engine.invoke("echo-svc", [1]) == {"said": [1]}
+
+    second = start_kernel()
+    assert "Healthy" in second.run("%services")
+    assert "{'said': 7}" in second.run("%score echo-svc 7")
+    assert servers_of(engine) == [server]
+    assert "Deleted service echo-svc." in second.run("%delete echo-svc")
+    assert servers_of(engine) == []

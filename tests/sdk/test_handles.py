@@ -1,0 +1,106 @@
+"""`Model` and `Webservice`: the documents' names over the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlmagic.core.model import ModelDescription
+from mlmagic.core.webservice import Observation, Phase
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import AlreadyExists, NotFound, ScriptError, UsageError
+from mlmagic.sdk.model import Model
+from mlmagic.sdk.webservice import Webservice
+from mlmagic.targets.fake import FakeTarget
+from tests.engine.conftest import (  # noqa: F401
+    ON_FAKE,
+    _impatient,
+    answering,
+    fake,
+    fake_engine,
+    script,
+)
+
+
+@pytest.fixture
+def model(fake_engine: Engine, tmp_path: Path) -> Model:  # noqa: F811
+    path = tmp_path / "net.onnx"
+    path.write_text("weights")
+    details = ModelDescription("net", tags={"a": "1"}, description="d", sample_input=[1])
+    return Model(fake_engine, fake_engine.register(path, details))
+
+
+def test_a_model_tells_what_is_known_of_it(model: Model) -> None:
+    assert (model.name, model.version, model.id) == ("net", 1, "net:1")
+    assert (model.model_framework, model.model_framework_version) == ("Onnx", None)
+    assert (model.files, model.size) == (["net.onnx"], 7)
+    assert (model.sample_input, model.sample_output) == ([1], None)
+    assert model.created_time.utcoffset() is not None
+    assert repr(model) == "Model(name='net', id='net:1', version=1, tags={'a': '1'}, properties={})"
+
+
+def test_a_models_tags_change_and_its_properties_do_not(model: Model) -> None:
+    model.add_tags({"b": "2"})
+    model.remove_tags(["a", "never"])
+    assert model.tags == {"b": "2"}
+    model.update(tags={"c": "3"}, description="new")
+    assert (model.tags, model.description) == ({"c": "3"}, "new")
+    model.add_properties({"p": "1"})
+    with pytest.raises(UsageError, match="p"):
+        model.add_properties({"p": "2"})
+    assert model.properties == {"p": "1"}
+
+
+def test_a_model_is_downloaded_and_deleted(model: Model, tmp_path: Path) -> None:
+    assert model.download(tmp_path / "here") == str(tmp_path / "here" / "net.onnx")
+    with pytest.raises(AlreadyExists):
+        model.download(tmp_path / "here")
+    model.download(tmp_path / "here", exist_ok=True)
+    model.delete()
+    with pytest.raises(NotFound):
+        model.delete()
+
+
+def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model) -> None:  # noqa: F811
+    service = Webservice(fake_engine, fake_engine.deploy("svc", ["net"], script(), ON_FAKE))
+    service.wait_for_deployment(timeout_sec=20)
+    assert (service.state, service.models, service.compute_type) == ("Healthy", ["net:1"], "fake")
+    assert service.scoring_uri is not None
+    assert service.scoring_uri.endswith("/score")
+    assert (service.swagger_uri or "").endswith("/swagger.json")
+    assert service.get_logs() == "launched svc r1"
+    service.update(models=[model], tags={"t": "1"}, cpu_cores=2.0)
+    service.wait_for_deployment(timeout_sec=20)
+    assert service.tags == {"t": "1"}
+    assert fake_engine.revision(service.record).config.cpu == 2.0
+    service.stop()
+    assert service.state == "Stopped"
+    service.start()
+    service.wait_for_deployment(timeout_sec=20)
+    service.delete()
+    assert repr(service) == "Webservice(name='svc', deleted)"
+    with pytest.raises(NotFound):
+        service.state  # noqa: B018
+
+
+def test_a_failed_service_has_its_error(
+    fake_engine: Engine,  # noqa: F811
+    fake: FakeTarget,  # noqa: F811
+) -> None:
+    error = {"phase": "init", "type": "KeyError", "message": "x", "traceback": "t"}
+    fake.next_observations = [Observation(Phase.EXITED, error=error)]
+    service = Webservice(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+    with pytest.raises(ScriptError, match="KeyError"):
+        service.wait_for_deployment(timeout_sec=20)
+    assert service.error == error
+
+
+def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    service = Webservice(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+    service.wait_for_deployment(timeout_sec=20)
+    sent: list[Any] = []
+    monkeypatch.setattr(fake_engine.client, "score", lambda name, uri, data: sent.append(data))
+    service.run('{"data": 1}')
+    assert sent == ['{"data": 1}']

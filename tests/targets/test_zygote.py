@@ -1,0 +1,123 @@
+"""The zygote: the local target's contract holds for forked services too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import Phase
+from mlmagic.engine.client import Client
+from mlmagic.targets import zygote
+from mlmagic.targets.base import ComputeTarget
+from tests.targets import test_local
+from tests.targets.contract import wait_for
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no zygote"),
+]
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[zygote.Zygote]:
+    monkeypatch.delenv(zygote.SWITCH, raising=False)
+    zygote.start()
+    started = zygote.current()
+    assert started is not None
+    yield started
+    zygote.stop()
+
+
+@pytest.fixture
+def _running(running: zygote.Zygote) -> None:
+    return
+
+
+@pytest.mark.usefixtures("_running")
+class TestForked(test_local.TestLocal):
+    """All of it again, with every service a fork."""
+
+    def test_it_is_a_fork(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        _, handle = launch("echo.py")
+        self.until(target, handle, Phase.RUNNING)
+        assert "mlmagic.scoring.zygote" in psutil.Process(handle.pid).cmdline()
+        assert next(target.logs(handle)) == "echo is ready"
+
+    def test_a_kill_is_told_as_such(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        _, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        os.kill(handle.pid, 9)
+        assert "killed" in self.until(target, handle, Phase.EXITED).words
+
+    def test_each_has_an_environment_and_chance_of_its_own(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        answers = []
+        for number in range(2):
+            config = DeploymentConfig("local", environment_variables={"NUMBER": str(number)})
+            _, handle = launch("chance.py", config=config, modules=("numpy",))
+            seen = self.until(target, handle, Phase.RUNNING)
+            answers.append(Client().score("contract", f"{seen.url}/score", "x"))
+        assert [answer["number"] for answer in answers] == ["0", "1"]
+        assert answers[0]["python"] != answers[1]["python"]
+        assert answers[0]["numpy"] != answers[1]["numpy"]
+
+    def test_where_it_may_not_be_used_the_log_says_why(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        config = DeploymentConfig("local", environment_variables={"OMP_NUM_THREADS": "1"})
+        _, handle = launch("echo.py", config=config)
+        self.until(target, handle, Phase.RUNNING)
+        assert "mlmagic.scoring" in psutil.Process(handle.pid).cmdline()
+        assert "variables that libraries read when they are imported" in next(target.logs(handle))
+
+    def test_a_library_that_starts_threads_is_not_forked(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        _, handle = launch("echo.py", modules=("tests.targets.scripts.threaded",))
+        self.until(target, handle, Phase.RUNNING)
+        assert "mlmagic.scoring" in psutil.Process(handle.pid).cmdline()
+        assert "a library has started threads (meddler)" in next(target.logs(handle))
+
+    def test_services_outlive_it(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        _, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        zygote.stop()
+        assert target.observe(handle).phase is Phase.RUNNING
+        _, second = launch()
+        self.until(target, second, Phase.RUNNING)
+
+
+def test_it_ends_with_its_launcher(tmp_path: Path) -> None:
+    code = (
+        "import os\nfrom mlmagic.targets import zygote\nzygote.start()\n"
+        "print(zygote.current()._process.pid, flush=True)\nos.kill(os.getpid(), 9)\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != zygote.SWITCH}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    pid = int(done.stdout)
+    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", "its end")
+
+
+def test_it_is_replaced_when_packages_change(running: zygote.Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zygote, "_package_state", lambda: (1.0,))
+    replaced = zygote.current()
+    assert replaced is not None
+    assert replaced is not running
+    assert replaced is zygote.current()
+
+
+def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(zygote.SWITCH, "0")
+    zygote.start()
+    assert zygote.current() is None

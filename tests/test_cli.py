@@ -1,0 +1,131 @@
+"""The command line: data on standard output, words on standard error, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mlmagic import __version__
+from mlmagic import cli as command_line
+
+SCRIPT = "import json\ndef init():\n    print('up')\ndef run(raw):\n    return json.loads(raw)\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MLMAGIC_WORKSPACE", str(tmp_path / "Übung 1"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.onnx").write_text("weights")
+    (tmp_path / "score.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(command_line.cli, list(words))
+
+
+def test_a_model_is_registered_listed_downloaded_and_deleted(folder: Path) -> None:
+    done = run("model", "register", "-n", "net", "-p", "net.onnx", "--tag", "a=1", "--description", "d")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "net:1\n", "")
+    run("model", "register", "-n", "net", "-p", "net.onnx")
+    listed = json.loads(run("model", "list", "-l", "-o", "json").stdout)
+    assert [(one["id"], one["framework"], one["files"]) for one in listed] == [
+        ("net:2", "Onnx", ["net.onnx"])
+    ]
+    assert json.loads(run("model", "list", "--tag", "a=1", "-o", "json").stdout)[0]["tags"] == {"a": "1"}
+    assert "net   2" in run("model", "list").stdout
+    assert run("model", "download", "-i", "net:1", "-t", "here").stdout.strip().endswith("net.onnx")
+    assert (folder / "here" / "net.onnx").read_text() == "weights"
+    done = run("model", "delete", "-i", "net:1")
+    assert (done.stdout, done.stderr) == ("", "deleted net:1\n")
+    assert run("service", "list").stdout.startswith("No services")
+    assert run("service", "list", "-o", "json").stdout == "[]\n"
+
+
+BAD = {
+    ("model", "register", "-n", "a b", "-p", "net.onnx"): "InvalidConfig: model name 'a b'",
+    ("model", "register", "-n", "net", "-p", "nowhere"): "NotFound: ",
+    ("model", "register", "-n", "net", "-p", "net.onnx", "--tag", "a"): "--tag 'a' must be KEY=VALUE",
+    ("model", "delete", "-i", "net:1"): "NotFound: no model 'net:1'",
+    ("model", "download", "-i", "net"): "NotFound: no model 'net'",
+    ("model", "deploy", "-n", "svc", "--entry-script", "no.py"): "NotFound: no entry script 'no.py'",
+    ("model", "deploy", "-n", "svc", "--entry-script", "score.py", "--cpu", "-1"): "cpu -1.0 must be above 0",
+    ("model", "deploy", "-n", "x", "--entry-script", "score.py"): "service name 'x' must be",
+    ("service", "show", "-n", "svc"): "NotFound: no service 'svc'",
+    ("service", "run", "-n", "svc", "-d", "1"): "NotFound: no service 'svc'",
+    ("service", "run", "-n", "svc", "-d", "@no.json"): "--input-data '@no.json' names a file",
+    ("service", "logs", "-n", "svc"): "NotFound: no service 'svc'",
+    ("service", "logs", "-n", "svc", "--events"): "NotFound: no service 'svc'",
+    ("service", "update", "-n", "svc", "-m", "net"): "NotFound: no service 'svc'",
+    ("service", "update", "-n", "svc", "--source-directory", "x"): "needs --entry-script",
+    ("service", "delete", "-n", "svc"): "NotFound: no service 'svc'",
+}
+
+
+def test_bad_input_is_one_line_on_standard_error(folder: Path) -> None:
+    for words, told in BAD.items():
+        done = run(*words)
+        assert (done.exit_code, done.stdout) == (1, ""), words
+        assert told in done.stderr, words
+        assert done.stderr.count("\n") == 1, words
+
+
+def test_help_and_version(folder: Path) -> None:
+    assert __version__ in run("--version").stdout
+    for words in (["--help"], ["model", "deploy", "--help"], ["service", "--help"]):
+        assert run(*words).stdout.startswith("Usage:")
+    assert run("model", "register").exit_code == 2
+    assert not (folder / "Übung 1").exists()
+
+
+def test_the_workspace_is_shown_without_its_password(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = run("workspace").stdout
+    assert str(folder / "Übung 1") in shown
+    assert "environment variable MLMAGIC_WORKSPACE" in shown
+    monkeypatch.setenv("MLMAGIC_WORKSPACE", "postgresql://me:secret@host/team")
+    assert "secret" not in run("workspace").stdout
+    assert "host/team" in run("workspace").stdout
+
+
+@pytest.mark.processes
+def test_the_whole_journey_in_real_processes(folder: Path) -> None:
+    def mlmagic(*words: str) -> Any:
+        return subprocess.run(
+            [sys.executable, "-c", "from mlmagic.cli import main; main()", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        )
+
+    assert mlmagic("model", "register", "-n", "net", "-p", "net.onnx").stdout == "net:1\n"
+    done = mlmagic("model", "deploy", "-n", "svc", "-m", "net", "--entry-script", "score.py")
+    try:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip().endswith("/score")
+        assert "svc: Healthy at" in done.stderr
+        assert json.loads(mlmagic("service", "show", "-n", "svc").stdout)["state"] == "Healthy"
+        assert mlmagic("service", "run", "-n", "svc", "-d", '{"a": 1}').stdout == '{\n  "a": 1\n}\n'
+        (folder / "body.json").write_text("[1]")
+        assert json.loads(mlmagic("service", "run", "-n", "svc", "-d", "@body.json").stdout) == [1]
+        assert "up" in mlmagic("service", "logs", "-n", "svc").stdout.splitlines()
+        (folder / "score.py").write_text(SCRIPT.replace("json.loads(raw)", "'new'"))
+        assert mlmagic("service", "update", "-n", "svc", "--entry-script", "score.py").returncode == 0
+        assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == '"new"\n'
+        (folder / "score.py").write_text(SCRIPT.replace("print('up')", "1 / 0"))
+        failed = mlmagic("model", "deploy", "-n", "bad", "--entry-script", "score.py")
+        assert (failed.returncode, failed.stdout) == (1, "")
+        assert failed.stderr.count("Traceback (most recent call last)") == 1
+        assert "1 / 0" in failed.stderr
+        assert mlmagic("service", "delete", "-n", "bad").returncode == 0
+    finally:
+        deleted = mlmagic("service", "delete", "-n", "svc")
+    assert (deleted.returncode, deleted.stdout, deleted.stderr) == (0, "", "deleted svc\n")
+    assert json.loads(mlmagic("service", "list", "-o", "json").stdout) == []

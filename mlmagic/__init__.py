@@ -6,10 +6,15 @@ name is brought in the first time it is used, so that the scoring server and a f
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Threads of ours that have something to say would say it in whichever cell ran last. Who wants to hear it
+# adds a handler to the logger "mlmagic".
+logging.getLogger("mlmagic").addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import subprocess
 import sys
@@ -101,4 +102,5 @@ def _python_path() -> str:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     keep(Location(Path(sys.argv[1]).name, Path(sys.argv[1]), sys.argv[2]))

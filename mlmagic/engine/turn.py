@@ -151,7 +151,7 @@ class Turn:
     def _candidate_failed(self, error: Mapping[str, Any], handle: Mapping[str, Any] | None) -> float:
         """A new service is Failed, with its log kept; an update goes back to what served before."""
         service = self.service
-        message = str(error.get("message", ""))
+        message = ": ".join(filter(None, [error.get("type"), str(error.get("message", ""))]))
         if service.serving is None:
             self._write(
                 {

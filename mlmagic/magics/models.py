@@ -17,6 +17,7 @@ from mlmagic.errors import NotFound, nearest
 from mlmagic.magics.arguments import Arguments, data, kept, labels, number, pairs, read_data, thing
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.targets import zygote
 
 
 @magics_class
@@ -61,6 +62,7 @@ class ModelMagics(SessionMagics):
         )
         engine = self.session.engine
         record = engine.register(model, details, child_paths=args.child_path, notify=show_note)
+        zygote.warm(record.details.modules)
         return self.keep_as(args.out, Model(engine, record))
 
     @line_magic

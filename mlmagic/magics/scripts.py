@@ -16,6 +16,7 @@ from mlmagic.magics.choice import inference_of
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.services import model_references
+from mlmagic.targets import zygote
 
 
 @magics_class
@@ -43,6 +44,7 @@ class ScriptMagics(SessionMagics):
     @kept("the captured script")
     def score_script(self, args: Arguments, cell: str) -> None:
         """Capture this cell's init() and run(data), with what they use of the notebook, as a script."""
+        from mlmagic.capture.modules import installed_modules
         from mlmagic.capture.script import capture
 
         _check_name(args.name)
@@ -64,6 +66,7 @@ class ScriptMagics(SessionMagics):
             path.write_text(script.source, encoding="utf-8")
             show_note(f"Wrote {path}.")
         self.session.keep(script)
+        zygote.warm(installed_modules(script.source))
         self.keep_as(args.out, script)
         brought = f"; brings {', '.join(script.carried)}" if script.carried else ""
         needs = f"; needs {', '.join(script.requirements)}" if script.requirements else ""

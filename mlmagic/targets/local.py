@@ -27,6 +27,8 @@ from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
 
 LOG_FILE = "log.txt"
+LOG_LINE_BYTES = 4096
+"""Of a long log no more than this much for each line asked for is read."""
 HOST = "127.0.0.1"
 # Of the kernel's own environment, what would mislead a server: its inline plots and its connection.
 _NOT_INHERITED = frozenset(
@@ -183,6 +185,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         path = Path(handle.run_dir) / LOG_FILE
         try:
             with path.open(encoding="utf-8", errors="replace") as log:
+                log.seek(max(0, path.stat().st_size - tail * LOG_LINE_BYTES))
                 yield from (line.rstrip("\n") for line in deque(log, maxlen=max(tail, 0)))
                 while follow and path.exists():
                     line = log.readline()

@@ -21,8 +21,18 @@ SPAWN_TIMEOUT_SECONDS = 30.0
 SWITCH = "MLMAGIC_ZYGOTE"
 # Read by libraries and the interpreter while they are loaded: a zygote that has loaded them has read them.
 _READ_EARLY = ("OMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "GOTO_", "KMP_", "LD_", "CUDA_", "PYTHON")
-# The server's, and the same for each.
-_OURS = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING")
+# Of these, what is the server's own and the same for each, and what libraries set when they are imported
+# in the kernel (scikit-learn, torch): that is not the user's doing.
+_NO_MATTER = frozenset(
+    [
+        "PYTHONPATH",
+        "PYTHONUNBUFFERED",
+        "PYTHONIOENCODING",
+        "KMP_DUPLICATE_LIB_OK",
+        "KMP_INIT_AT_FORK",
+        "CUDA_MODULE_LOADING",
+    ]
+)
 
 
 class Refused(Exception):
@@ -169,4 +179,6 @@ def _package_state() -> tuple[float, ...]:
 
 
 def _early(environment: Mapping[str, str]) -> dict[str, str]:
-    return {key: environment[key] for key in environment if key.startswith(_READ_EARLY) and key not in _OURS}
+    return {
+        key: environment[key] for key in environment if key.startswith(_READ_EARLY) and key not in _NO_MATTER
+    }

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -123,9 +124,17 @@ def input_of(run: Callable[..., object], parameters: Parameters) -> Input:
 
 
 def schema_of(run: Callable[..., object]) -> Described | None:
-    """What `input_schema` and `output_schema` have left on ``run``, if they have."""
+    """What `input_schema` and `output_schema` have left on ``run``, ours or the real ones."""
     found: Described | None = _mark(run, SCHEMA)
-    return found
+    return found or _installed_schema(run)
+
+
+def _installed_schema(run: Callable[..., object]) -> Described | None:
+    if "inference_schema" not in sys.modules:
+        return None
+    from mlmagic.scoring.shims.installed import InstalledSchema
+
+    return InstalledSchema.of(run)
 
 
 def _mark(function: Any, name: str) -> Any:

@@ -15,6 +15,7 @@ from mlmagic.scoring.modes import input_of, schema_of
 from mlmagic.scoring.parameters import NotAnEntryScript, Parameters
 from mlmagic.scoring.request import Request
 from mlmagic.scoring.shims.finder import install
+from mlmagic.scoring.shims.installed import InstalledSchema, guarded
 from mlmagic.scoring.surroundings import hint_for
 
 Phase = Literal["import", "init", "run"]
@@ -74,6 +75,8 @@ class UserScript:
         self.parameters = Parameters.of(self._run)
         self.input = input_of(self._run, self.parameters)
         self.schema = schema_of(self._run)
+        if isinstance(self.schema, InstalledSchema):
+            self._run = guarded(self._run)
         self.is_async = _is_async(self._run)
 
     @classmethod

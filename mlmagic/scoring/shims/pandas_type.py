@@ -62,12 +62,11 @@ class PandasParameterType(AbstractParameterType):
             )
         try:
             if self.orient in ("records", "values"):
+                _check_rows(given)
                 return pd.DataFrame(given)
             if self.orient == "split" and given.keys() <= {"columns", "index", "data"}:
                 return pd.DataFrame(**given)
-            return pd.read_json(
-                StringIO(orjson.dumps(given).decode()), orient=self.orient, dtype=False, convert_dates=False
-            )
+            return pd.read_json(StringIO(orjson.dumps(given).decode()), orient=self.orient, dtype=False)
         except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
             raise Mismatch(self._shape(), f"{described(given)} ({error})") from None
 
@@ -92,6 +91,17 @@ class PandasParameterType(AbstractParameterType):
             "format": f"pandas.DataFrame:{self.orient}",
             "example": json.loads(self.sample_input.to_json(orient=self.orient, date_format="iso")),
         }
+
+
+def _check_rows(rows: list[Any]) -> None:
+    """Objects, or arrays of one length: pandas makes something of other things too."""
+    if all(isinstance(row, dict) for row in rows):
+        return
+    strange = next((row for row in rows if not isinstance(row, list)), None)
+    if strange is not None or None in rows:
+        raise ValueError(f"one of its rows is {described(strange)}")
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError("its rows have different lengths")
 
 
 def _as(column: Any, dtype: Any) -> Any:

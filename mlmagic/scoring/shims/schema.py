@@ -12,6 +12,9 @@ from mlmagic.scoring.shims.types import VERSIONS, AbstractParameterType, Mismatc
 
 Function = Callable[..., Any]
 
+DECORATED: list[Schema] = []
+"""All there are in this process, in the order of their making."""
+
 
 class Parameter:
     """One decorated parameter."""
@@ -47,6 +50,7 @@ class Schema:
         self.earlier = earlier
         self.signature = inspect.signature(function)
         self.wrapper = self._wrapper()
+        DECORATED.append(self)
 
     def _wrapper(self) -> Function:
         function, parameters, names = self.function, self.parameters, list(self.signature.parameters)

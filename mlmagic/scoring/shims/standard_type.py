@@ -87,10 +87,8 @@ def schema_of_value(value: Any) -> dict[str, Any]:
     if isinstance(value, AbstractParameterType):
         return {key: item for key, item in value.input_to_swagger().items() if key != "example"}
     if isinstance(value, dict):
-        return {
-            "type": "object",
-            "properties": {str(key): schema_of_value(item) for key, item in value.items()},
-        }
+        properties = {str(key): schema_of_value(item) for key, item in value.items()}
+        return {"type": "object", "required": list(properties), "properties": properties}
     if isinstance(value, list | tuple | range):
         return {"type": "array", "items": _items_schema(list(value))}
     return dict(_SCHEMAS.get(type(value), {"type": "object"}))
@@ -187,7 +185,7 @@ _READERS: dict[type, tuple[str, Callable[[Any], Any]]] = {
 }
 
 _SCHEMAS: dict[type, dict[str, Any]] = {
-    int: {"type": "integer", "format": "int32"},
+    int: {"type": "integer", "format": "int64"},
     float: {"type": "number", "format": "double"},
     str: {"type": "string"},
     bool: {"type": "boolean"},

@@ -6,6 +6,7 @@ complete and bounded already; here the number of parts and the size of their hea
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -15,10 +16,12 @@ from mlmagic.scoring.request import BadInput
 
 PARTS_LIMIT = 1000
 PART_HEAD_LIMIT = 8 * 1024
+OPTIONS_LIMIT = 20
 
 Pairs = list[tuple[str, Any]]
 
 _SPACE = " \t"
+_QUOTED = re.compile(r'"((?:\\"|[^"])*)')
 
 
 class UploadedFile(BytesIO):
@@ -63,7 +66,7 @@ def split_options(value: str) -> tuple[str, dict[str, str]]:
     """``form-data; name="a"`` as ``("form-data", {"name": "a"})``; names in lower case."""
     kind, _, rest = value.partition(";")
     options: dict[str, str] = {}
-    while rest:
+    for _ in range(OPTIONS_LIMIT):
         name, _, rest = rest.partition("=")
         rest = rest.lstrip(_SPACE)
         if rest.startswith('"'):
@@ -72,20 +75,16 @@ def split_options(value: str) -> tuple[str, dict[str, str]]:
         else:
             text, _, rest = rest.partition(";")
             text = text.rstrip(_SPACE)
-        options.setdefault(name.strip(" \t;").lower(), text)
+        if name := name.strip(" \t;").lower():
+            options.setdefault(name, text)
     return kind.strip().lower(), options
 
 
 def _quoted(text: str) -> tuple[str, str]:
     """What is between the quotes, and what follows. Only a quote is escaped: some send C:\\paths."""
-    found: list[str] = []
-    at = 1
-    while at < len(text) and text[at] != '"':
-        if text.startswith('\\"', at):
-            at += 1
-        found.append(text[at])
-        at += 1
-    return "".join(found), text[at + 1 :]
+    found = _QUOTED.match(text)
+    inside = found[1] if found else ""
+    return inside.replace('\\"', '"'), text[len(inside) + 2 :]
 
 
 def _multipart(boundary: str, body: bytes) -> tuple[Pairs, Pairs]:

@@ -99,6 +99,17 @@ def test_it_serves(start, tmp_path):
     assert {"imported", "init", "run x", "from below"} <= set(log.splitlines())
 
 
+def test_stand_ins_cost_nothing_when_unused():
+    code = "import sys, mlmagic.scoring.server; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if ".shims." in name} == {
+        "mlmagic.scoring.shims.finder",
+        "mlmagic.scoring.shims.installed",
+    }
+    assert not loaded & {"numpy", "pandas", "mlmagic.scoring.multipart"}
+
+
 def test_it_serves_scripts_by_schema_and_raw_http(start, tmp_path):
     schema = start("numpy_example").client()
     for body, status in (('{"data": [[0,1,2,3,4,5,6,7,8,9]]}', 200), ('{"data": [[0]]}', 400)):

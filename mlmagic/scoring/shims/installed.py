@@ -44,11 +44,14 @@ class InstalledSchema:
 def guarded(run: Callable[..., Any]) -> Callable[..., Any]:
     """``run``, whose decorators refuse with `BadInput`: what they raise is no error of the script's."""
     code = inspect.unwrap(run).__code__
+    parameters = inspect.signature(run).parameters.values()
+    # They cannot do without an argument that has a default.
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
 
     @functools.wraps(run)
     def call(**arguments: Any) -> Any:
         try:
-            return run(**arguments)
+            return run(**{**defaults, **arguments})
         except Exception as error:
             if _entered(error.__traceback__, code):
                 raise

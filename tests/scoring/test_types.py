@@ -39,7 +39,7 @@ RECORD = np.dtype([("name", "U10"), ("age", "i4")])
         (np.array([True]), [True, False], np.array([True, False])),
         (np.array(["ab"]), ["longer"], np.array(["longer"])),
         (np.array(["2020"], "M8[s]"), ["2021-02-03T04:05Z"], np.array(["2021-02-03T04:05"], "M8[s]")),
-        (np.array([1], dtype="m8[s]"), [90], np.array([90], dtype="m8[s]")),
+        (np.array([1], dtype="m8[s]"), [90, "2 minutes", None], np.array([90, 120, "NaT"], dtype="m8[s]")),
         (np.array([("a", 1)], RECORD), [{"age": 2, "name": "b"}], np.array([("b", 2)], RECORD)),
         (np.array([("a", 1)], RECORD), [["b", 2]], np.array([("b", 2)], RECORD)),
         (np.zeros((1, 2, 2)), [[[1, 2], [3, 4]]] * 3, np.array([[[1.0, 2], [3, 4]]] * 3)),
@@ -66,6 +66,7 @@ def test_arrays(sample, given, made):
         (np.zeros(1), [[1]], r"shape \(1, 1\)"),
         (np.array([("a", 1)], RECORD), [{"age": 2}], "the keys 'age'"),
         (np.array(["2020-01-01"], dtype="M8[D]"), ["soon"], "values that are not"),
+        (np.array([1], dtype="m8[s]"), ["5 moons"], "a number and a unit"),
     ],
 )
 def test_arrays_that_do_not_fit(sample, given, came):
@@ -92,7 +93,7 @@ def test_samples_of_arrays_are_arrays(sample):
         (np.array([1], dtype="float16"), {"type": "number", "format": "float"}, [1.0]),
         (np.array(["a"]), {"type": "string"}, ["a"]),
         (np.array(["2020-01-01"], dtype="M8[D]"), {"type": "string", "format": "date-time"}, ["2020-01-01"]),
-        (np.array([5], dtype="m8[s]"), {"type": "integer", "format": "timedelta"}, [5]),
+        (np.array([5], dtype="m8[s]"), {"type": "string", "format": "timedelta"}, ["5 seconds"]),
         (np.array([b"a"]), {"type": "string", "format": "binary"}, ["a"]),
         (
             np.array([("a", 1)], RECORD),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,8 @@ class NumpyParameterType(AbstractParameterType):
         dtype = self.sample_input.dtype
         if dtype.names:
             values = _records(values, dtype.names, self.sample_input.ndim)
-        elif dtype.kind == "M":
-            values = _without_zone(values)
+        elif dtype.kind in _LEAVES:
+            values = _each(values, _LEAVES[dtype.kind])
         # The sample's texts must not cut longer ones off.
         return np.array(values, dtype=dtype.kind if dtype.kind in "US" else dtype)
 
@@ -77,7 +78,7 @@ def dtype_schema(dtype: Any) -> dict[str, Any]:
     if kind == "M":
         return {"type": "string", "format": "date-time"}
     if kind == "m":
-        return {"type": "integer", "format": "timedelta"}
+        return {"type": "string", "format": "timedelta"}
     if kind == "S":
         return {"type": "string", "format": "binary"}
     return {"type": "string"} if kind in "UT" else {"type": "object"}
@@ -106,7 +107,7 @@ def _example(array: Any) -> Any:
     if array.dtype.kind == "M":
         return np.datetime_as_string(array).tolist()
     if array.dtype.kind == "m":
-        return array.astype("int64").tolist()
+        return _each(list(array), str)
     if array.dtype.kind == "S":
         return np.char.decode(array, "latin-1").tolist()
     return array.tolist()
@@ -124,11 +125,41 @@ def _records(values: Any, names: tuple[str, ...], depth: int) -> Any:
     return tuple(values) if isinstance(values, list) else values
 
 
-def _without_zone(values: Any) -> Any:
-    """Times in UTC without the Z that numpy does not know."""
-    if isinstance(values, list):
-        return [_without_zone(value) for value in values]
-    return values[:-1] if isinstance(values, str) and values.endswith("Z") else values
+def _each(values: Any, read: Callable[[Any], Any]) -> Any:
+    """Lists of any depth, arrays too, with ``read`` done to what they hold."""
+    if isinstance(values, list | np.ndarray):
+        return [_each(value, read) for value in values]
+    return read(values)
+
+
+def _time(value: Any) -> Any:
+    """A time in UTC without the Z that numpy does not know."""
+    return value[:-1] if isinstance(value, str) and value.endswith("Z") else value
+
+
+def _span(value: Any) -> Any:
+    """``5 seconds``, as numpy writes it; a number counts the sample's unit."""
+    if not isinstance(value, str) or value == "NaT":
+        return value
+    count, _, unit = value.partition(" ")
+    if unit.rstrip("s") not in _UNITS:
+        raise ValueError(f"{value!r} is not a number and a unit as in '5 seconds'")
+    return np.timedelta64(int(count), _UNITS[unit.rstrip("s")])
+
+
+_LEAVES: dict[str, Callable[[Any], Any]] = {"M": _time, "m": _span}
+_UNITS: dict[str, Any] = {
+    "year": "Y",
+    "month": "M",
+    "week": "W",
+    "day": "D",
+    "hour": "h",
+    "minute": "m",
+    "second": "s",
+    "millisecond": "ms",
+    "microsecond": "us",
+    "nanosecond": "ns",
+}
 
 
 def _reason(error: Exception) -> str:

@@ -146,7 +146,7 @@ def _table_row(properties: Properties) -> dict[str, Any]:
 
 
 def _values(properties: Properties) -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "array", "items": {"type": "object"}}}
+    return {"type": "array", "items": {"type": "array", "items": {}}}
 
 
 def _index(properties: Properties) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _by_column(properties: Properties) -> dict[str, Any]:
 
 def _split(properties: Properties) -> dict[str, Any]:
     names = {"type": "array", "items": {"type": "string"}}
-    index = {"type": "array", "items": {"type": "object"}}
+    index = {"type": "array", "items": {}}
     return {"type": "object", "properties": {"columns": names, "index": index, "data": _values({})}}
 
 

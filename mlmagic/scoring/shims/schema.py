@@ -35,7 +35,7 @@ class Parameter:
             return self.type.deserialize_input(given)
         except Mismatch as error:
             raise error.inside(self.name) from None
-        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
             expected = f"a value that {type(self.type).__name__} can read ({error})"
             raise Mismatch(expected, described(given), self.name) from error
 

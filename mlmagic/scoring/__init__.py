@@ -6,6 +6,10 @@
     service       what each route answers
     runner        run() in turn: a short one on the event loop, a long one in a worker thread
     script        the user's script: load, init, run; whose traceback is whose
+    parameters    what run() takes
+    modes         from a request to the arguments of run(): plain, by schema, raw
+    multipart     the bodies of HTML forms
+    shims/        stand-ins for the packages that scripts for Azure ML import
     answers       what run() returned, as JSON
 
 Nothing here imports another room; `report` and `bell` are for the launcher to import.

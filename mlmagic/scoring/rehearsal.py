@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
-from mlmagic.scoring.answers import encode
-from mlmagic.scoring.request import Headers, Request
+from mlmagic.scoring.answers import JSON, encode
+from mlmagic.scoring.request import Request
+from mlmagic.scoring.response import Response
 from mlmagic.scoring.script import RunFailed, ScriptFailed
 from mlmagic.scoring.server import complain, load
 from mlmagic.scoring.surroundings import Surroundings
@@ -46,12 +47,13 @@ def _perform(place: Surroundings) -> str:
         script = load(place, loop)
         ready = perf_counter()
         try:
-            text = Request(b"POST", b"/score", {}, body).text()
-            result: Any = script.run(text, Headers() if script.parameters.takes_headers else None)
+            result: Any = script.call(
+                Request(b"POST", b"/score", {b"content-type": b"application/json"}, body)
+            )
             if inspect.iscoroutine(result):
                 result = loop.run_until_complete(result)
             done = perf_counter()
-            answer = encode(result)
+            answer = _encoded(result)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -60,3 +62,10 @@ def _perform(place: Surroundings) -> str:
         loop.close()
     times = {"init_ms": round((ready - start) * 1000, 3), "run_ms": round((done - ready) * 1000, 3)}
     return orjson.dumps({"ok": True, "answer": orjson.Fragment(answer), **times}).decode()
+
+
+def _encoded(result: object) -> bytes:
+    """As JSON; of an answer that the script has made itself, what it says."""
+    if not isinstance(result, Response):
+        return encode(result)
+    return result.body if result.content_type == JSON else encode(result.body.decode("utf-8", "replace"))

@@ -10,7 +10,16 @@ import orjson
 
 
 class BadInput(Exception):
-    """The request cannot be handed to run(); the message says why."""
+    """The request cannot be handed to run(); the message says why.
+
+    Raised in a script by what we handed to it, it is the client's mistake all the same.
+    """
+
+    def __init__(self, message: str, *, status: int = 400, as_json: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.as_json = as_json
+        """Answered as ``{"message": ...}``, not as text: the contract has both."""
 
 
 class Headers(dict[str, str]):
@@ -84,11 +93,16 @@ class Request:
 
 
 def query_as_json(query: str) -> str:
+    """`query_values` as JSON text."""
+    return json.dumps(query_values(query))
+
+
+def query_values(query: str) -> dict[str, Any]:
     """``a=1&b=x&b=2`` as ``{"a": 1, "b": ["x", 2]}``: values that are JSON are taken as JSON."""
     values: dict[str, list[Any]] = {}
     for name, value in _pairs(query):
         values.setdefault(name, []).append(_value(value))
-    return json.dumps({name: several if len(several) > 1 else several[0] for name, several in values.items()})
+    return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
 
 
 def _pairs(query: str) -> Iterator[tuple[str, str]]:

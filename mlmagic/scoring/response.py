@@ -16,19 +16,40 @@ TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 
 ID_LIMIT = 100
+HEADS_LIMIT = 64
 
 # http.HTTPStatus has them too, and costs two milliseconds of every start.
 _REASONS = {
     200: "OK",
+    201: "Created",
+    202: "Accepted",
+    204: "No Content",
+    301: "Moved Permanently",
+    302: "Found",
+    303: "See Other",
+    304: "Not Modified",
+    307: "Temporary Redirect",
+    308: "Permanent Redirect",
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    406: "Not Acceptable",
     408: "Request Timeout",
+    409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
+    415: "Unsupported Media Type",
     417: "Expectation Failed",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
 }
 _RUN_FAILED = b"x-ms-run-function-failed: True\r\n"
 _RUN_FINE = b"x-ms-run-function-failed: False\r\n"
@@ -59,6 +80,10 @@ class Response:
         self.run_failed = run_failed
         self.exec_ms = exec_ms
         self.close = close
+
+    def sealed(self, exec_ms: float) -> Response:
+        """As it is sent when run() itself has returned it."""
+        return self
 
     @classmethod
     def message(cls, status: int, message: str, *, close: bool = False, fields: bytes = b"") -> Response:
@@ -119,10 +144,13 @@ class Renderer:
         head = self._heads.get(key)
         if head is None:
             reason = _REASONS.get(response.status, "Unknown")
-            head = self._heads[key] = (
+            head = (
                 f"HTTP/1.1 {response.status} {reason}\r\nContent-Type: {response.content_type}\r\n"
                 f"x-ms-server-version: mlmagic/{__version__}\r\n"
             ).encode("latin-1")
+            # A script may answer with a new type each time.
+            if len(self._heads) < HEADS_LIMIT:
+                self._heads[key] = head
         return head
 
     def _echoes(self, request: Request | None) -> bytes:

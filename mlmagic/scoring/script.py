@@ -6,14 +6,17 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
 
+from mlmagic.scoring.modes import input_of, schema_of
+from mlmagic.scoring.parameters import NotAnEntryScript, Parameters
+from mlmagic.scoring.request import Request
+from mlmagic.scoring.shims.finder import install
+from mlmagic.scoring.shims.installed import InstalledSchema, guarded
 from mlmagic.scoring.surroundings import hint_for
-
-HEADERS_PARAMETER = "request_headers"
 
 Phase = Literal["import", "init", "run"]
 
@@ -59,45 +62,6 @@ class RunFailed(ScriptFailed):
     phase = "run"
 
 
-class NotAnEntryScript(Exception):
-    """The script breaks a rule of entry scripts; the message names it."""
-
-
-class Parameters:
-    """How run() is to be called; read from its signature once."""
-
-    __slots__ = ("data", "takes_headers")
-
-    def __init__(self, data: str, takes_headers: bool) -> None:
-        self.data = data
-        self.takes_headers = takes_headers
-
-    @classmethod
-    def of(cls, run: Callable[..., object]) -> Parameters:
-        """Raises `NotAnEntryScript` for a signature that no request could be passed to."""
-        try:
-            parameters = inspect.signature(run).parameters
-        except (TypeError, ValueError) as error:
-            raise NotAnEntryScript(f"the signature of run() cannot be read: {error}") from None
-        for parameter in parameters.values():
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise NotAnEntryScript(f"run() takes {parameter}: each of its parameters must have a name")
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                raise NotAnEntryScript(
-                    f"{parameter.name!r} of run() is positional-only: its parameters are passed by name"
-                )
-        named = [name for name in parameters if name != HEADERS_PARAMETER]
-        if not named:
-            raise NotAnEntryScript("run() takes no data: it needs a parameter, as in run(data)")
-        for name in named[1:]:
-            if parameters[name].default is inspect.Parameter.empty:
-                raise NotAnEntryScript(
-                    f"{name!r} of run() has no default: only the first parameter, {named[0]!r}, "
-                    "receives the request"
-                )
-        return cls(named[0], HEADERS_PARAMETER in parameters)
-
-
 class UserScript:
     """A loaded entry script."""
 
@@ -109,6 +73,10 @@ class UserScript:
                 raise NotAnEntryScript(f"{name} does not define {needs}, which an entry script must")
         self._run: Callable[..., object] = module.run
         self.parameters = Parameters.of(self._run)
+        self.input = input_of(self._run, self.parameters)
+        self.schema = schema_of(self._run)
+        if isinstance(self.schema, InstalledSchema):
+            self._run = guarded(self._run)
         self.is_async = _is_async(self._run)
 
     @classmethod
@@ -121,6 +89,7 @@ class UserScript:
         try:
             if not path.is_file():
                 raise FileNotFoundError(f"there is no entry script {str(path)!r}")
+            install()
             return cls(_import(path, as_main))
         except KeyboardInterrupt:
             raise
@@ -136,11 +105,12 @@ class UserScript:
         except BaseException as error:
             raise InitFailed(error) from error
 
-    def run(self, data: object, headers: Mapping[str, str] | None) -> Any:
-        """Call run() and let what it raises through; what it returns is an awaitable if `is_async`."""
-        if self.parameters.takes_headers:
-            return self._run(**{self.parameters.data: data, HEADERS_PARAMETER: headers})
-        return self._run(**{self.parameters.data: data})
+    def call(self, request: Request) -> Any:
+        """Call run() with what its input mode makes of ``request``; an awaitable if it `is_async`.
+
+        Raises `BadInput` for a request that does not fit, and lets through what run() raises.
+        """
+        return self._run(**self.input.arguments(request))
 
 
 def user_traceback(error: BaseException) -> str:

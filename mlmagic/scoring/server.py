@@ -111,7 +111,7 @@ class Server:
     ) -> None:
         self._loop = loop
         self._runner = Runner(self._loop)
-        self._service = Service(script, self._runner, Swagger(place.source))
+        self._service = Service(script, self._runner, Swagger(place.source, schema=script.schema))
         self._sock = sock
         self._grace = grace
         self._connections: set[HttpConnection] = set()

@@ -45,7 +45,11 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health),
-            b"/score": _route(GET=self._score, POST=self._score, OPTIONS=self._options),
+            b"/score": _route(
+                GET=self._score,
+                POST=self._score,
+                OPTIONS=self._score if script.input.takes_options else self._options,
+            ),
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger),
             b"/metrics": _route(GET=self._metrics, HEAD=self._metrics),
         }
@@ -84,12 +88,6 @@ class Service:
     def _score(self, request: Request, reply: Reply) -> None:
         self.counters.in_flight += 1
         call = ScoringCall(self, request, reply)
-        try:
-            call.data = request.text()
-        except BadInput as error:
-            call.response = Response(400, str(error).encode(), TEXT)
-            call.finish()
-            return
         if self.script.is_async:
             task = asyncio.get_running_loop().create_task(call.perform_async())
             self._tasks.add(task)
@@ -98,7 +96,9 @@ class Service:
             self.runner.submit(call)
 
     def failure(self, error: BaseException, request: Request) -> Response:
-        """run() raised: the log gets it all, the client only in development."""
+        """The request did not fit, or run() raised: the log gets it all, the client only in development."""
+        if isinstance(error, BadInput):
+            return _refused(error)
         record = RunFailed(error).record()
         identity = self.renderer.identify(request).decode("latin-1")
         sys.stderr.write(f"run() failed for request {identity}:\n{record['traceback']}")
@@ -114,13 +114,12 @@ class Service:
 class ScoringCall:
     """One request on its way through run(), and the answer it gets."""
 
-    __slots__ = ("_reply", "_request", "_service", "data", "response")
+    __slots__ = ("_reply", "_request", "_service", "response")
 
     def __init__(self, service: Service, request: Request, reply: Reply) -> None:
         self._service = service
         self._request = request
         self._reply = reply
-        self.data = ""
         self.response: Response | None = None
 
     @property
@@ -128,24 +127,20 @@ class ScoringCall:
         return self._request.abandoned
 
     def perform(self) -> None:
-        script = self._service.script
-        headers = self._request.headers() if script.parameters.takes_headers else None
         start = perf_counter()
         try:
-            result = script.run(self.data, headers)
+            result = self._service.script.call(self._request)
             took = perf_counter() - start
-            self.response = Response(200, encode(result), exec_ms=took * 1000)
+            self.response = _answered(result, took * 1000)
         except BaseException as error:  # SystemExit too: a script must not stop the service
             self.response = self._service.failure(error, self._request)
 
     async def perform_async(self) -> None:
-        script = self._service.script
-        headers = self._request.headers() if script.parameters.takes_headers else None
         start = perf_counter()
         try:
-            result = await script.run(self.data, headers)
+            result = await self._service.script.call(self._request)
             took = perf_counter() - start
-            self.response = Response(200, encode(result), exec_ms=took * 1000)
+            self.response = _answered(result, took * 1000)
         except BaseException as error:
             self.response = self._service.failure(error, self._request)
         self.finish()
@@ -156,6 +151,18 @@ class ScoringCall:
         counters.in_flight -= 1
         counters.record(perf_counter() - self._request.arrived, response.status >= 400)
         self._reply(response)
+
+
+def _answered(result: object, exec_ms: float) -> Response:
+    if isinstance(result, Response):
+        return result.sealed(exec_ms)
+    return Response(200, encode(result), exec_ms=exec_ms)
+
+
+def _refused(error: BadInput) -> Response:
+    if error.as_json:
+        return Response.message(error.status, str(error))
+    return Response(error.status, str(error).encode(), TEXT)
 
 
 def _route(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from mlmagic.scoring.modes import Described
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 DEFAULT = "2"
@@ -27,16 +29,30 @@ class UnknownVersion(Exception):
         super().__init__(f"Swagger version [{version}] is not valid. Supported versions: [2, 3, 3.1].")
 
 
-class Swagger:
-    """The documents, each made when it is first asked for."""
+class UnsupportedVersion(UnknownVersion):
+    """This script's schemas cannot be written in this version."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, version: str, supported: Iterable[str]) -> None:
+        Exception.__init__(
+            self,
+            f"Swagger version [{version}] is not supported for the scoring script. "
+            f"Supported swagger versions: [{', '.join(supported)}].",
+        )
+
+
+class Swagger:
+    """The documents, each made when it is first asked for; ``schema`` is what run() says of itself."""
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] = os.environ, schema: Described | None = None
+    ) -> None:
         self._folder = folder
         self._environment = environment
+        self._schema = schema
         self._made: dict[str, bytes] = {}
 
     def document(self, version: str | None = None) -> bytes:
-        """The document as JSON. Raises `UnknownVersion`."""
+        """The document as JSON. Raises `UnknownVersion`, or `UnsupportedVersion`."""
         known = VERSIONS.get(version or DEFAULT)
         if known is None:
             raise UnknownVersion(version or "")
@@ -52,6 +68,15 @@ class Swagger:
         return b""
 
     def _make(self, version: str) -> dict[str, Any]:
+        told = self._schema.describe() if self._schema else {}
+        supported = [VERSIONS[each] for each in told.get("versions", VERSIONS)]
+        if version not in supported:
+            raise UnsupportedVersion(version, supported)
+        schemas = {
+            "ServiceInput": told.get("input", _ANY),
+            "ServiceOutput": told.get("output", _ANY),
+            "ErrorResponse": _ERROR,
+        }
         info = {
             "title": self._environment.get("SERVICE_NAME") or "ML service",
             "description": f"API specification for the Azure ML compatible service "
@@ -59,14 +84,13 @@ class Swagger:
             "version": self._environment.get("SERVICE_VERSION") or "1.0",
         }
         prefix = self._environment.get("SERVICE_PATH_PREFIX", "").strip("/")
-        return (
-            _swagger2(info, f"/{prefix}" if prefix else "")
-            if version == "2"
-            else _openapi(info, f"/{prefix}" if prefix else "", "3.0.3" if version == "3" else "3.1.0")
-        )
+        prefix = f"/{prefix}" if prefix else ""
+        if version == "2":
+            return _swagger2(info, prefix, schemas)
+        return _openapi(info, prefix, "3.0.3" if version == "3" else "3.1.0", schemas)
 
 
-def _swagger2(info: dict[str, str], prefix: str) -> dict[str, Any]:
+def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dict[str, Any]:
     def answers(schema: dict[str, Any]) -> dict[str, Any]:
         return {
             "200": {"description": "The service answered.", "schema": schema},
@@ -97,11 +121,11 @@ def _swagger2(info: dict[str, str], prefix: str) -> dict[str, Any]:
             }
         },
         "paths": _paths(prefix, answers, "#/definitions/ServiceOutput", {"parameters": [payload]}),
-        "definitions": {"ServiceInput": _ANY, "ServiceOutput": _ANY, "ErrorResponse": _ERROR},
+        "definitions": schemas,
     }
 
 
-def _openapi(info: dict[str, str], prefix: str, version: str) -> dict[str, Any]:
+def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str, Any]) -> dict[str, Any]:
     def answers(schema: dict[str, Any]) -> dict[str, Any]:
         failure = {"$ref": "#/components/schemas/ErrorResponse"}
         return {
@@ -121,7 +145,7 @@ def _openapi(info: dict[str, str], prefix: str, version: str) -> dict[str, Any]:
         "info": info,
         "paths": _paths(prefix, answers, "#/components/schemas/ServiceOutput", body),
         "components": {
-            "schemas": {"ServiceInput": _ANY, "ServiceOutput": _ANY, "ErrorResponse": _ERROR},
+            "schemas": schemas,
             "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}},
         },
     }

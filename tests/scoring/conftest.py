@@ -6,10 +6,13 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from mlmagic.scoring.runner import Runner
+from mlmagic.scoring.request import Request
+from mlmagic.scoring.response import Renderer
+from mlmagic.scoring.runner import Pace, Runner
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.swagger import Swagger
@@ -17,6 +20,17 @@ from mlmagic.scoring.swagger import Swagger
 from .wire import Wire
 
 SCRIPTS = Path(__file__).parent / "scripts"
+
+
+class Inline(Pace):
+    """Calls stay on the loop, however busy the machine that runs the tests is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inline = True
+
+    def record(self, seconds: float) -> None:
+        pass
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +66,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 @pytest.fixture
 def service(loop: asyncio.AbstractEventLoop, make_script: Callable[[str], UserScript]) -> Service:
     """Echoes the body; run() is called on the loop."""
-    runner = Runner(loop)
-    runner.pace.record(0.0)
+    runner = Runner(loop, Inline())
     return Service(make_script("def run(data): return data"), runner, Swagger(Path("/nowhere"), {}))
 
 
@@ -62,3 +75,31 @@ def wire(service: Service, loop: asyncio.AbstractEventLoop) -> Iterator[Wire]:
     wire = Wire(service, loop)
     yield wire
     wire.connection.connection_lost(None)
+
+
+@pytest.fixture
+def ask(loop: asyncio.AbstractEventLoop) -> Callable[..., SimpleNamespace]:
+    """Asks a script in this process: ``ask(script, target, body) -> Response``."""
+
+    def ask(script, target=b"/score", body=b"", method=b"POST", development=False, **fields):
+        if isinstance(script, str):
+            script = UserScript.load(SCRIPTS / f"{script}.py")
+        runner = Runner(loop, Inline())
+        service = Service(
+            script, runner, Swagger(Path("/nowhere"), {}, script.schema), development=development
+        )
+        named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
+        request = Request(method, target, named, body)
+
+        async def answer():
+            reply = loop.create_future()
+            service.answer(request, reply.set_result)
+            return await asyncio.wait_for(reply, 5)
+
+        response = loop.run_until_complete(answer())
+        head = Renderer().render(response, request).partition(b"\r\n\r\n")[0].decode()
+        return SimpleNamespace(
+            status=response.status, body=response.body, run_failed=response.run_failed, head=head + "\r\n"
+        )
+
+    return ask

@@ -3,16 +3,21 @@ import sys
 
 import pytest
 
+from mlmagic.scoring.request import Request
 from mlmagic.scoring.script import ImportFailed, InitFailed, UserScript, user_traceback
 
 from .conftest import SCRIPTS
+
+
+def post(body):
+    return Request(b"POST", b"/score", {}, body.encode())
 
 
 def test_a_script_is_imported_under_its_own_name():
     script = UserScript.load(SCRIPTS / "echo.py")
     assert sys.modules["echo"] is script.module
     script.init()
-    assert script.run("[1]", None) == [1]
+    assert script.call(post("[1]")) == [1]
 
 
 def test_a_script_called_like_a_module_in_use_does_not_replace_it(tmp_path):
@@ -30,7 +35,7 @@ def test_what_was_pickled_in_main_is_found_in_the_script(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
     script = UserScript.load(SCRIPTS / "pickled.py", as_main=True)
     script.init()
-    assert script.run("", None) == {"same": True, "by_name": True}
+    assert script.call(post("")) == {"same": True, "by_name": True}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_init_that_misses_a_file_is_told_which_there_are(tmp_path, monkeypatch):
 def test_the_traceback_of_run_is_the_users():
     script = UserScript.load(SCRIPTS / "run_raises.py")
     with pytest.raises(ValueError, match="bad: x") as caught:
-        script.run("x", None)
+        script.call(post("x"))
     text = user_traceback(caught.value.with_traceback(caught.tb.tb_next))
     assert re.findall(r", in (\w+)", text) == ["run", "check"]
 

@@ -99,6 +99,39 @@ def test_it_serves(start, tmp_path):
     assert {"imported", "init", "run x", "from below"} <= set(log.splitlines())
 
 
+def test_stand_ins_cost_nothing_when_unused():
+    code = "import sys, mlmagic.scoring.server; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {name for name in loaded if ".shims." in name} == {
+        "mlmagic.scoring.shims.finder",
+        "mlmagic.scoring.shims.installed",
+    }
+    assert not loaded & {"numpy", "pandas", "mlmagic.scoring.multipart"}
+
+
+def test_it_serves_scripts_by_schema_and_raw_http(start, tmp_path):
+    schema = start("numpy_example").client()
+    for body, status in (('{"data": [[0,1,2,3,4,5,6,7,8,9]]}', 200), ('{"data": [[0]]}', 400)):
+        schema.request("POST", "/score", body, {"Content-Type": "application/json"})
+        response = schema.getresponse()
+        assert (response.status, response.getheader("x-ms-run-function-failed")) == (status, "False")
+        assert (json.loads(response.read()) == [285]) == (status == 200)
+    schema.request("GET", "/swagger.json")
+    assert "numpy.ndarray" in schema.getresponse().read().decode()
+    raw = start("raw_http", folder=tmp_path / "raw").client()
+    raw.request("OPTIONS", "/score")
+    response = raw.getresponse()
+    assert (response.status, response.read()) == (200, b"")
+    assert response.getheader("Access-Control-Allow-Origin") == "http://www.example.com"
+    raw.request("POST", "/score?fail=500", "x")
+    response = raw.getresponse()
+    assert (response.status, response.read()) == (500, b"no luck")
+    assert response.getheader("x-ms-run-function-failed") == "True"
+    schema.close()
+    raw.close()
+
+
 @pytest.mark.parametrize(
     ("script", "phase"), [("bad_import", "import"), ("init_raises", "init"), ("no_run", "import")]
 )
@@ -219,6 +252,9 @@ def test_a_retired_directory_is_not_served(start, tmp_path):
         ("prints", "x", 0, {"ok": True, "answer": {"data": "x"}}),
         ("awaits", "x", 0, {"ok": True, "answer": {"ready": [True], "data": "x"}}),
         ("run_raises", "x", 1, {"ok": False, "phase": "run", "type": "ValueError"}),
+        ("numpy_example", '{"data": [[0,1,2,3,4,5,6,7,8,9]]}', 0, {"ok": True, "answer": [285]}),
+        ("numpy_example", '{"data": 1}', 1, {"ok": False, "phase": "run", "type": "Mismatch"}),
+        ("raw_http", "1", 0, {"ok": True, "answer": {"json": 1, "text": "1"}}),
         ("bad_import", "x", 1, {"ok": False, "phase": "import", "type": "ModuleNotFoundError"}),
         ("unserialisable", "x", 1, {"ok": False, "phase": "run", "type": "Unserialisable"}),
     ],

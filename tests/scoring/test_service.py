@@ -1,45 +1,13 @@
-import asyncio
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from mlmagic.scoring.request import Request
-from mlmagic.scoring.response import Renderer
-from mlmagic.scoring.runner import Runner
 from mlmagic.scoring.script import UserScript
-from mlmagic.scoring.service import NOT_ALLOWED, RUN_RAISED, Service
+from mlmagic.scoring.service import NOT_ALLOWED, RUN_RAISED
 from mlmagic.scoring.swagger import Swagger
 
 from .conftest import SCRIPTS
-
-
-@pytest.fixture
-def ask(loop):
-    """Asks a script in this process: ``ask(script, target, body) -> Response``."""
-
-    def ask(script, target=b"/score", body=b"", method=b"POST", development=False, **fields):
-        if isinstance(script, str):
-            script = UserScript.load(SCRIPTS / f"{script}.py")
-        runner = Runner(loop)
-        runner.pace.record(0.0)
-        service = Service(script, runner, Swagger(Path("/nowhere"), {}), development=development)
-        named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
-        request = Request(method, target, named, body)
-
-        async def answer():
-            reply = loop.create_future()
-            service.answer(request, reply.set_result)
-            return await asyncio.wait_for(reply, 5)
-
-        response = loop.run_until_complete(answer())
-        head = Renderer().render(response, request).partition(b"\r\n\r\n")[0].decode()
-        return SimpleNamespace(
-            status=response.status, body=response.body, run_failed=response.run_failed, head=head + "\r\n"
-        )
-
-    return ask
 
 
 @pytest.mark.parametrize(

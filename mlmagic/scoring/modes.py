@@ -1,0 +1,170 @@
+"""How a request becomes the arguments of run(); decided once, when the script is loaded.
+
+    PlainInput     run(raw_data): the body as text, the query of a GET as JSON text
+    SchemaInput    @input_schema: a JSON object holds the parameters by name
+    RawInput       @rawhttp: the request itself, and OPTIONS comes to the script too
+
+`WithHeaders` around any of them adds ``request_headers``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import orjson
+
+from mlmagic.scoring.parameters import HEADERS_PARAMETER, NotAnEntryScript, Parameters
+from mlmagic.scoring.request import BadInput, Request, query_values
+
+RAW = "__mlmagic_raw__"
+SCHEMA = "__mlmagic_schema__"
+"""What the decorators leave on run(): a flag, and an object that is `Described`."""
+
+
+class Described(Protocol):
+    """What is known of run()'s parameters and its answer."""
+
+    def optional(self) -> set[str]:
+        """Parameters that a request may leave out though they have no default."""
+
+    def describe(self) -> dict[str, Any]:
+        """``{"input": schema, "output": schema, "versions": ["2.0", ...]}``; each may be missing."""
+
+
+class Input(Protocol):
+    """A mode."""
+
+    @property
+    def takes_options(self) -> bool:
+        """Whether OPTIONS is for the script to answer."""
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        """For run(), by name. Raises `BadInput`."""
+
+
+class PlainInput:
+    """The body, whatever its type, is the text that the first parameter gets."""
+
+    takes_options = False
+
+    def __init__(self, parameters: Parameters) -> None:
+        parameters.check_single()
+        self._name = parameters.data
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        return {self._name: request.text()}
+
+
+class RawInput:
+    """The first parameter gets an `AMLRequest`."""
+
+    takes_options = True
+
+    def __init__(self, parameters: Parameters) -> None:
+        from mlmagic.scoring.shims.aml_request import AMLRequest
+
+        parameters.check_single()
+        self._name = parameters.data
+        self._make = AMLRequest
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        return {self._name: self._make(request)}
+
+
+class SchemaInput:
+    """Each parameter is a key of the body; other keys are ignored. The decorator converts."""
+
+    takes_options = False
+
+    def __init__(self, parameters: Parameters, schema: Described) -> None:
+        self._names = parameters.names
+        self._required = frozenset(parameters.required) - schema.optional()
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        values = query_values(request.query) if request.method == b"GET" else _json_object(request)
+        arguments = {}
+        for name in self._names:
+            if name in values:
+                arguments[name] = values[name]
+            elif name in self._required:
+                raise BadInput(f"A value is not provided for the {name!r} parameter.", as_json=True)
+        return arguments
+
+
+class WithHeaders:
+    """Another mode, and the headers."""
+
+    def __init__(self, inner: Input) -> None:
+        self._inner = inner
+        self.takes_options = inner.takes_options
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        arguments = self._inner.arguments(request)
+        arguments[HEADERS_PARAMETER] = request.headers()
+        return arguments
+
+
+def input_of(run: Callable[..., object], parameters: Parameters) -> Input:
+    """The mode of ``run``. Raises `NotAnEntryScript`."""
+    schema = schema_of(run)
+    raw = bool(_mark(run, RAW))
+    if raw and schema:
+        raise NotAnEntryScript("run() has both @rawhttp and a schema: it can take a request in one way only")
+    mode: Input
+    if raw:
+        mode = RawInput(parameters)
+    elif schema:
+        mode = SchemaInput(parameters, schema)
+    else:
+        mode = PlainInput(parameters)
+    return WithHeaders(mode) if parameters.takes_headers else mode
+
+
+def schema_of(run: Callable[..., object]) -> Described | None:
+    """What `input_schema` and `output_schema` have left on ``run``, ours or the real ones."""
+    found: Described | None = _mark(run, SCHEMA)
+    return found or _installed_schema(run)
+
+
+def _installed_schema(run: Callable[..., object]) -> Described | None:
+    if "inference_schema" not in sys.modules:
+        return None
+    from mlmagic.scoring.shims.installed import InstalledSchema
+
+    return InstalledSchema.of(run)
+
+
+def _mark(function: Any, name: str) -> Any:
+    """The attribute ``name`` of ``function``, or of what it wraps."""
+    while function is not None:
+        if (found := getattr(function, name, None)) is not None:
+            return found
+        function = getattr(function, "__wrapped__", None)
+    return None
+
+
+def _json_object(request: Request) -> dict[str, Any]:
+    kind = request.fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind != b"application/json" and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
+        raise BadInput("Expects Content-Type to be application/json", status=415)
+    if not request.body:
+        raise BadInput("POST body is empty. Expecting a JSON dictionary.")
+    values = _loads(request.body)
+    if not isinstance(values, dict):
+        raise BadInput("POST body should be a JSON dictionary.")
+    return values
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        pass
+    # Python's own clients send NaN and Infinity, which orjson refuses.
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"POST body could not be decoded as JSON: {error}") from None

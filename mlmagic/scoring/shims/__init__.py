@@ -1,0 +1,16 @@
+"""Stand-ins for packages that entry scripts import and that need not be installed.
+
+    finder          which import name is answered by which of these modules; the real package wins
+    models          azureml.core.model: Model.get_model_path
+    aml_request     rawhttp and the request it hands to run()
+    aml_response    the answer of a raw run()
+    fields          values by name: arguments, form fields, files, headers
+    collector       ModelDataCollector and Collector, and the files they write
+    schema          input_schema, output_schema and what they leave on run()
+    schema_util     questions about a decorated function
+    installed       the real inference_schema, where there is one
+    types           what a parameter type is; a value that does not fit it
+    numpy_type, pandas_type, standard_type, spark_type
+
+Nothing is imported before a script asks for it.
+"""

@@ -1,0 +1,77 @@
+"""What a parameter type is, and the error of a value that does not fit one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from mlmagic.scoring.request import BadInput
+
+VERSIONS = ("2.0", "3.0", "3.1")
+WITH_ALTERNATIVES = ("3.0", "3.1")
+"""The versions of OpenAPI in which a value may be one of several types."""
+
+
+class Mismatch(BadInput):
+    """A value is not what the sample says: what was ``expected``, what ``came``, and where."""
+
+    def __init__(self, expected: str, came: str, path: str = "") -> None:
+        self.expected, self.came, self.path = expected, came, path
+        super().__init__("", as_json=True)
+
+    def __str__(self) -> str:
+        where = f"The {self.path!r} parameter" if self.path else "The input"
+        return f"{where} does not match its schema: expected {self.expected}, got {self.came}."
+
+    def inside(self, outer: str) -> Mismatch:
+        """The same, seen from the value that holds it as ``outer``."""
+        inner = self.path and (self.path if self.path.startswith("[") else f".{self.path}")
+        return Mismatch(self.expected, self.came, f"{outer}{inner}")
+
+
+class AbstractParameterType(ABC):
+    """Converts values as its ``sample_input`` says, and describes them. Users may write their own."""
+
+    format: ClassVar[str] = ""
+
+    def __init__(self, sample_input: Any) -> None:
+        self.sample_input = sample_input
+        self.sample_data_type = type(sample_input)
+
+    @abstractmethod
+    def deserialize_input(self, input_data: Any) -> Any:
+        """What run() gets for a value of the body. Raises `Mismatch`, or ValueError or TypeError."""
+
+    @abstractmethod
+    def input_to_swagger(self) -> dict[str, Any]:
+        """An OpenAPI schema with an ``example``."""
+
+    def supported_versions(self) -> list[str]:
+        """The versions that can say what `input_to_swagger` says."""
+        return list(VERSIONS)
+
+
+def described(value: Any) -> str:
+    """A value of JSON in a few words."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"the number {_short(value)}"
+    if isinstance(value, str):
+        return f"the text {_short(value)}"
+    if isinstance(value, dict):
+        return (
+            f"an object with the keys {', '.join(map(_short, list(value)[:8]))}"
+            if value
+            else "an empty object"
+        )
+    if isinstance(value, list | tuple):
+        return f"an array of {len(value)}"
+    return f"a {type(value).__name__}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:36]}...{text[-1]}"

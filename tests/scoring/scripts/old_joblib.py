@@ -1,0 +1,11 @@
+import os
+from sklearn.externals import joblib
+
+
+def init():
+    global model
+    model = joblib.load(os.path.join(os.getenv("AZUREML_MODEL_DIR"), "model.pkl"))
+
+
+def run(raw_data):
+    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ def bare_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Test
     yield shell
     shell.restore_sys_module_state()
     shell.history_manager.end_session()
+    # Each would tidy up once more when Python ends, which takes longer than all the tests.
+    atexit.unregister(shell.atexit_operations)
     TestingShell.clear_instance()
 
 

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 import requests
 
@@ -68,6 +67,8 @@ def location(tmp_path: Path) -> Location:
 @pytest.fixture
 def lab(tmp_path: Path, location: Location, engine: Engine) -> Iterator[str]:
     """A JupyterLab with the notebook in its folder; the URL that opens it. Its kernels end with it."""
+    import nbformat  # here: it takes seconds, which the unit tests' collection need not
+
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     (tmp_path / "root").mkdir()

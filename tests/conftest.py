@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from mlmagic.engine.engine import Engine
@@ -13,12 +16,24 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 
+# Fewer examples at each run, and others each time; a failure is remembered and tried again.
+hypothesis.settings.register_profile("quick", max_examples=30)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    homes = tmp_path_factory.mktemp("homes")
+    (homes / "ipython").mkdir()
+    return homes
+
 
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's workspaces, and none leaves anything there."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    home = _homes / uuid.uuid4().hex  # made by whoever needs it: most tests do not
+    monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    monkeypatch.setenv("IPYTHONDIR", str(_homes / "ipython"))
     monkeypatch.delenv("MLMAGIC_WORKSPACE", raising=False)
     monkeypatch.setenv("MLMAGIC_ZYGOTE", "0")  # tests of the zygote switch it on
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.targets.fake import FakeTarget
+from mlmagic.workspace import services
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 
@@ -38,10 +40,20 @@ def _own_home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLMAGIC_ZYGOTE", "0")  # tests of the zygote switch it on
 
 
+@pytest.fixture(scope="session")
+def _empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("empty")
+    Memory(Location.of_folder(folder)).close()
+    return folder / "workspace.db"
+
+
 @pytest.fixture
-def location(tmp_path: Path) -> Location:
+def location(tmp_path: Path, _empty_database: Path) -> Location:
     """A folder with a blank and letters beyond ASCII: such folders are nothing special."""
-    return Location.of_folder(tmp_path / "Übungen und Proben")
+    location = Location.of_folder(tmp_path / "Übungen und Proben")
+    location.folder.mkdir()
+    shutil.copy(_empty_database, location.folder)  # making the tables takes longer than most tests
+    return location
 
 
 @pytest.fixture
@@ -69,13 +81,19 @@ def make_engine(location: Location) -> Iterator[MakeEngine]:
         return made[-1]
 
     yield make
-    if made and made[0].memory.is_there:
-        sweeper = Engine(location, use_keeper=False, targets=made[-1]._targets)
-        for service in sweeper.services():
-            sweeper.delete(service.name)
+    if made and made[0].memory.is_there and _has_real_services(made[0].memory):
+        sweeper = Engine(location, use_keeper=False)
+        for name in sweeper.service_names():
+            sweeper.delete(name)
         sweeper.close()
     for engine in made:
         engine.close()
+
+
+def _has_real_services(memory: Memory) -> bool:
+    """Those of the fake are entries of a dict: nothing has to be ended."""
+    with memory.reading() as tx:
+        return any(service.target != "fake" for service in services.list_services(tx))
 
 
 @pytest.fixture

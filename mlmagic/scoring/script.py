@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from mlmagic.scoring.parameters import NotAnEntryScript, Parameters
 from mlmagic.scoring.request import Request
 from mlmagic.scoring.shims.finder import install
 from mlmagic.scoring.shims.installed import InstalledSchema, guarded
-from mlmagic.scoring.surroundings import hint_for
+from mlmagic.scoring.surroundings import SOURCE_DIRECTORY, hint_for
 
 Phase = Literal["import", "init", "run"]
 
@@ -114,9 +115,10 @@ class UserScript:
 
 
 def user_traceback(error: BaseException) -> str:
-    """The traceback as the user would see it had they called their script themselves."""
-    text = traceback.format_exception(type(error), error, _user_frames(error.__traceback__))
-    return "".join(text)
+    """The traceback as the user would see it had they called their script in its own folder."""
+    text = "".join(traceback.format_exception(type(error), error, _user_frames(error.__traceback__)))
+    folder = os.environ.get(SOURCE_DIRECTORY)
+    return text.replace(f'File "{folder}{os.sep}', 'File "') if folder else text
 
 
 def _user_frames(frames: TracebackType | None) -> TracebackType | None:

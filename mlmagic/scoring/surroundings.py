@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODEL_DIR = "AZUREML_MODEL_DIR"
+SOURCE_DIRECTORY = "AZUREML_SOURCE_DIRECTORY"
 TREE_LINES = 50
 
 
@@ -32,7 +33,7 @@ class Surroundings:
 
     def enter(self) -> None:
         """Change this process to be there."""
-        os.environ["AML_APP_ROOT"] = os.environ["AZUREML_SOURCE_DIRECTORY"] = str(self.source)
+        os.environ["AML_APP_ROOT"] = os.environ[SOURCE_DIRECTORY] = str(self.source)
         os.environ["AZUREML_ENTRY_SCRIPT"] = str(self.script)
         if self.models:
             os.environ[MODEL_DIR] = str(self.models)

@@ -5,7 +5,6 @@ These survive a kernel restart, nbconvert and GitHub; the live panel beside them
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -82,9 +81,7 @@ def status(service: Webservice) -> str:
 
 
 def _traceback(service: Webservice) -> str:
-    """The script's own, its files named as the script's folder knows them."""
-    text = str((service.error or {}).get("traceback") or "").rstrip()
-    return re.sub(rf'"[^"\n]*/{re.escape(service.id)}/r\d+/app/', '"', text)
+    return str((service.error or {}).get("traceback") or "").rstrip()
 
 
 class Listing(Sequence[Any]):

@@ -134,3 +134,13 @@ def test_the_first_parameter_is_the_data(make_script, signature, data, headers):
 def test_an_exit_at_import_is_a_failure(make_script):
     with pytest.raises(ImportFailed, match="SystemExit"):
         make_script("import sys; sys.exit(1)")
+
+
+def test_files_of_the_script_are_named_from_its_folder(tmp_path, monkeypatch):
+    script = "def init():\n    raise KeyError('w')\n\ndef run(data):\n    return data\n"
+    (tmp_path / "score.py").write_text(script)
+    monkeypatch.setenv("AZUREML_SOURCE_DIRECTORY", str(tmp_path))
+    with pytest.raises(InitFailed) as caught:
+        UserScript.load(tmp_path / "score.py").init()
+    assert 'File "score.py", line 2, in init' in caught.value.record()["traceback"]
+    assert str(tmp_path) not in caught.value.record()["traceback"]

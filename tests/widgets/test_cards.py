@@ -36,7 +36,7 @@ FAILED = replace(
         "phase": "init",
         "type": "ZeroDivisionError",
         "message": "by zero",
-        "traceback": 'Traceback\n  File "/a b/services/abc/r2/app/sub/score.py", line 3, in init\n'
+        "traceback": 'Traceback\n  File "sub/score.py", line 3, in init\n'
         '  File "/usr/lib/x.py", line 1, in f\n',
     },
 )

@@ -16,12 +16,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from mlmagic.scoring.parameters import HEADERS_PARAMETER, NotAnEntryScript, Parameters
+from mlmagic.scoring.parameters import HEADERS_PARAMETER, RAW, SCHEMA, NotAnEntryScript, Parameters
 from mlmagic.scoring.request import BadInput, Request, query_values
-
-RAW = "__mlmagic_raw__"
-SCHEMA = "__mlmagic_schema__"
-"""What the decorators leave on run(): a flag, and an object that is `Described`."""
 
 
 class Described(Protocol):

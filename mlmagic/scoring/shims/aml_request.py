@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from mlmagic.scoring.modes import RAW
 from mlmagic.scoring.multipart import parse_form, split_options
+from mlmagic.scoring.parameters import RAW
 from mlmagic.scoring.request import BadInput, Headers, Request
 from mlmagic.scoring.shims.fields import Fields
 

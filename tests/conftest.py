@@ -23,6 +23,16 @@ hypothesis.settings.register_profile("quick", max_examples=30)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+_TOGETHER = {"make_engine", "bare_shell", "shell"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever has an engine with its threads, or a shell, tests several rooms together: no unit test."""
+    for item in items:
+        if _TOGETHER & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.together)
+
+
 @pytest.fixture(scope="session")
 def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     homes = tmp_path_factory.mktemp("homes")

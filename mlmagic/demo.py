@@ -18,6 +18,7 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import UsageError
+from mlmagic.targets import zygote
 from mlmagic.workspace.location import locate
 
 Echo = Callable[..., None]
@@ -69,6 +70,9 @@ def run_demo(echo: Echo, *, keep: bool = False) -> None:
     """Register, deploy, score, update and delete two services; raises what goes wrong."""
     _check_installed()
     started = time.perf_counter()
+    # As %load_ext and %%score_script do it in a kernel: the libraries are imported while we train.
+    zygote.start()
+    zygote.warm(["joblib", "numpy", "onnxruntime", "sklearn.linear_model"])
     with closing(Engine(locate())) as engine:
         echo("Two real models become live services on this machine.")
         echo(f"Workspace {engine.location.name}, in {engine.location.folder}\n")

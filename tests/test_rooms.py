@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "widgets": {"core", "engine", "sdk"},
     "magics": {"core", "capture", "workspace", "targets", "engine", "sdk", "widgets"},
     "cli": {"core", "scoring", "workspace", "engine", "sdk", "widgets", "demo"},
-    "demo": {"core", "workspace", "engine"},
+    "demo": {"core", "workspace", "targets", "engine"},
     "errors": set(),
     "__init__": {"magics"},
     "__main__": {"cli"},

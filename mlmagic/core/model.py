@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlmagic.core.configuration import ResourceConfiguration
@@ -98,10 +98,6 @@ class Model:
     def size(self) -> int:
         """Bytes, all files together."""
         return sum(file.size for file in self.files)
-
-    def with_tags(self, tags: Mapping[str, str]) -> Model:
-        """The same version with other tags."""
-        return replace(self, details=replace(self.details, tags=dict(tags)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,6 @@ class State(StrEnum):
     FAILED = "Failed"
     STOPPED = "Stopped"
 
-    @property
-    def settled(self) -> bool:
-        """Whether a wait for a deployment ends here."""
-        return self in (State.HEALTHY, State.FAILED, State.STOPPED)
-
 
 class Desired(StrEnum):
     """What its owner wants of a service."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import orjson
@@ -85,7 +84,7 @@ def _failure(service: str, response: requests.Response) -> InvokeError:
     message, traceback = response.text, ""
     try:
         body = response.json()
-    except (ValueError, json.JSONDecodeError):
+    except ValueError:
         body = None
     if isinstance(body, dict):
         error = body.get("error")

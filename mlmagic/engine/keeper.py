@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mlmagic.engine.supervisor import Supervisor
 from mlmagic.targets import registry
+from mlmagic.targets.checkout import python_path
 from mlmagic.workspace import services
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
@@ -24,28 +25,28 @@ from mlmagic.workspace.memory import Memory
 _LOCK_FILE = "keeper.lock"
 _LOG_FILE = "keeper.log"
 _LOOK_SECONDS = 2.0
-_children: list[subprocess.Popen[bytes]] = []
-"""Keepers this process started, so that those that have ended are reaped."""
+_children: dict[Path, subprocess.Popen[bytes]] = {}
+"""Keepers this process started, by workspace folder: one that is starting has not got its lock yet."""
 
 
 def ensure_keeper(location: Location) -> None:
     """Start the workspace's keeper unless it runs; returns at once."""
-    if any(child.poll() is None for child in _children):
+    started = _children.get(location.folder)
+    if started is not None and started.poll() is None:
         return
     with _keeper_lock(location.folder) as free:
         if not free:
             return
     with (location.folder / _LOG_FILE).open("ab") as log:
-        child = subprocess.Popen(
+        _children[location.folder] = subprocess.Popen(
             [sys.executable, "-m", "mlmagic.engine.keeper", str(location.folder), location.database_url],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
             cwd="/",
-            env={**os.environ, "PYTHONPATH": _python_path()},
+            env={**os.environ, "PYTHONPATH": python_path()},
         )
-    _children[:] = [child]
 
 
 def keep(location: Location) -> None:
@@ -95,10 +96,6 @@ def _keeper_lock(folder: Path) -> Iterator[bool]:
             yield False
             return
         yield True
-
-
-def _python_path() -> str:
-    return os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]))
 
 
 if __name__ == "__main__":

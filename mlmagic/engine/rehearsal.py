@@ -15,6 +15,7 @@ from typing import Any
 from mlmagic.core.model import Model, StoredFile
 from mlmagic.engine import staging
 from mlmagic.errors import LaunchFailed, ScriptError
+from mlmagic.targets.checkout import python_path
 from mlmagic.workspace.files import Intake
 from mlmagic.workspace.memory import Memory
 
@@ -62,11 +63,7 @@ def rehearse(
         ]
         if model_dir is not None:
             command += ["--model-dir", model_dir]
-        home = str(Path(__file__).parents[2])
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), home])),
-        }
+        environment = {**os.environ, "PYTHONPATH": python_path()}
         try:
             done = subprocess.run(
                 command, input=body, capture_output=True, env=environment, timeout=timeout, check=False

@@ -25,6 +25,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.checkout import python_path
 
 LOG_FILE = "log.txt"
 LOG_LINE_BYTES = 4096
@@ -231,7 +232,7 @@ def _environment(spec: ServiceSpec) -> dict[str, str]:
         "MLMAGIC_BELLS": spec.bells_dir,
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
-        "PYTHONPATH": zygotes.python_path(),
+        "PYTHONPATH": python_path(),
     }
     return {**environment, **spec.config.environment_variables}
 

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmagic.targets.checkout import python_path
+
 SPAWN_TIMEOUT_SECONDS = 30.0
 SWITCH = "MLMAGIC_ZYGOTE"
 # Read by libraries and the interpreter while they are loaded: a zygote that has loaded them has read them.
@@ -160,13 +162,6 @@ def warm(modules: Iterable[str]) -> None:
     zygote = current()
     if zygote is not None:
         zygote.warm(modules)
-
-
-def python_path() -> str:
-    """PYTHONPATH with the scoring room of this very installation, where it is a checkout."""
-    home = Path(__file__).parents[2]
-    parts = [] if home.name in ("site-packages", "dist-packages") else [str(home)]
-    return os.pathsep.join(filter(None, [*parts, os.environ.get("PYTHONPATH")]))
 
 
 def _package_state() -> tuple[float, ...]:

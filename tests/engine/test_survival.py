@@ -17,6 +17,7 @@ from mlmagic.core.model import ModelFilter
 from mlmagic.core.webservice import State
 from mlmagic.engine import keeper
 from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
 from tests.conftest import MakeEngine
 from tests.engine.conftest import SCRIPTS, script
 from tests.targets.contract import wait_for
@@ -30,6 +31,7 @@ from pathlib import Path
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
 from mlmagic.targets.local import LocalTarget
 from mlmagic.workspace.location import Location
 
@@ -198,3 +200,14 @@ def test_a_crash_loop_ends_as_failed(engine: Engine, monkeypatch: pytest.MonkeyP
     os.kill(server_pid(engine, "svc"), signal.SIGKILL)
     wait_for(lambda: engine.service("svc").state is State.FAILED, "the end of patience")
     assert "6 times in a row" in engine.service("svc").words
+
+
+def test_each_workspace_has_a_keeper_of_its_own(tmp_path: Path) -> None:
+    engines = [Engine(Location.of_folder(tmp_path / name), supervise=False) for name in ("one", "two")]
+    for engine in engines:
+        engine.wait(engine.deploy("svc", [], script()))
+    for engine in engines:
+        with keeper._keeper_lock(engine.location.folder) as free:
+            assert not free
+        engine.delete("svc")
+        engine.close()

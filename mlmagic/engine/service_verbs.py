@@ -313,17 +313,25 @@ class ServiceVerbs(ModelVerbs):
         return LaunchFailed(service.target, message, log=log, hint=str(record.get("hint") or ""))
 
     def _withdraw(self, service: Webservice) -> str:
-        """Undo a deploy or an update that the user interrupted; returns what to tell them."""
+        """Undo a deploy or an update that the user interrupted; returns what to tell them.
+
+        Only what a deploy has made is deleted; an update leaves what was there before it.
+        """
+        name = service.name
+        if service.revision == 1:
+            with suppress(NotFound):
+                self.delete(name)
+            return f"the deploy of {name!r} was interrupted: nothing of it is left"
         with self.memory.writing() as tx:
-            try:
-                now = services.get(tx, service.name)
-            except NotFound:
-                return f"{service.name!r} is gone already"
-            if now.revision == service.revision and now.serving not in (None, service.revision):
+            now = services.get(tx, name)
+            if now.revision != service.revision or now.serving == service.revision:
+                return f"the update of {name!r} had come to its end before: revision {now.serving} serves"
+            if now.serving is not None:
                 services.take_back(tx, now)
-                return f"the update of {service.name!r} was interrupted: revision {now.serving} keeps serving"
-        self.delete(service.name)
-        return f"the deploy of {service.name!r} was interrupted: nothing of it is left"
+                return f"the update of {name!r} was interrupted: revision {now.serving} keeps serving"
+            services.want(tx, now, Desired.STOPPED)
+        self._see_to_it()
+        return f"the update of {name!r} was interrupted: it is stopped, as nothing served before"
 
 
 def _revise(tx: Connection, name: str, revision: Revision) -> Webservice:

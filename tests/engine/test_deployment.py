@@ -246,6 +246,24 @@ def test_an_interrupted_update_leaves_the_old(fake_engine: Engine, fake: FakeTar
     assert (now.state, now.revision, now.serving) == (State.HEALTHY, 1, 1)
 
 
+def test_an_interrupt_after_the_update_takes_nothing_away(fake_engine: Engine) -> None:
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    updated = fake_engine.wait(fake_engine.update("svc", inference=script("other")))
+    with pytest.raises(Interrupted, match="had come to its end before: revision 2 serves"):
+        fake_engine.wait_or_withdraw(updated, watching=_press_ctrl_c)
+    assert fake_engine.service("svc").state is State.HEALTHY
+
+
+def test_an_interrupted_update_of_what_never_served_keeps_it(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake.next_observations = [Observation(Phase.EXITED, words="no"), STARTING]
+    with pytest.raises(LaunchFailed):
+        fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    updating = fake_engine.update("svc", inference=script("other"))
+    with pytest.raises(Interrupted, match="it is stopped"):
+        fake_engine.wait_or_withdraw(updating, watching=_press_ctrl_c)
+    wait_for(lambda: fake_engine.service("svc").state is State.STOPPED, "the stop")
+
+
 def test_another_process_sees_and_stops_it(make_engine: MakeEngine, fake: FakeTarget) -> None:
     # Two engines stand for two processes: the second has neither bus nor supervisor of the first.
     first = make_engine(targets=lambda name: fake)

@@ -2,15 +2,13 @@
 
     __main__      the command line; takes the run directory's lock before anything heavy is imported
     server        the life cycle: load, init, bind, serve, drain
-    protocol      bytes to requests and back, in order, within bounds
+    http/         bytes to requests and back, in order, within bounds
     service       what each route answers
     runner        run() in turn: a short one on the event loop, a long one in a worker thread
     script        the user's script: load, init, run; whose traceback is whose
-    parameters    what run() takes
-    modes         from a request to the arguments of run(): plain, by schema, raw
-    multipart     the bodies of HTML forms
-    shims/        stand-ins for the packages that scripts for Azure ML import
+    inputs/       from a request to the arguments of run(): plain, by schema, raw
     answers       what run() returned, as JSON
+    shims/        stand-ins for the packages that scripts for Azure ML import
 
 Nothing here imports another room; `report` and `bell` are for the launcher to import.
 """

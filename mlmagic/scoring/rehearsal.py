@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 
 from mlmagic.scoring.answers import JSON, encode
-from mlmagic.scoring.request import Request
-from mlmagic.scoring.response import Response
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.script import RunFailed, ScriptFailed
 from mlmagic.scoring.server import complain, load
 from mlmagic.scoring.surroundings import Surroundings

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
 
-from mlmagic.scoring.modes import input_of, schema_of
-from mlmagic.scoring.parameters import NotAnEntryScript, Parameters
-from mlmagic.scoring.request import Request
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.inputs.modes import input_of, schema_of
+from mlmagic.scoring.inputs.parameters import NotAnEntryScript, Parameters
 from mlmagic.scoring.shims.finder import install
 from mlmagic.scoring.shims.installed import InstalledSchema, guarded
 from mlmagic.scoring.surroundings import SOURCE_DIRECTORY, hint_for

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import uvloop
 
 from mlmagic.scoring import report
-from mlmagic.scoring.listening import BACKLOG, CannotListen, bind, url_of
-from mlmagic.scoring.protocol import HttpConnection
+from mlmagic.scoring.http.listening import BACKLOG, CannotListen, bind, url_of
+from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.runner import Runner
 from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript

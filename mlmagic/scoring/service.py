@@ -12,8 +12,8 @@ import orjson
 
 from mlmagic.scoring.answers import Unserialisable, encode
 from mlmagic.scoring.counters import Counters
-from mlmagic.scoring.request import BadInput, Request
-from mlmagic.scoring.response import HTML, TEXT, Renderer, Response, too_long_identity
+from mlmagic.scoring.http.request import BadInput, Request
+from mlmagic.scoring.http.response import HTML, TEXT, Renderer, Response, too_long_identity
 from mlmagic.scoring.runner import Runner
 from mlmagic.scoring.script import RunFailed, UserScript
 from mlmagic.scoring.swagger import Swagger, UnknownVersion

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlmagic.scoring.request import Request
-from mlmagic.scoring.response import Renderer
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.http.response import Renderer
 from mlmagic.scoring.runner import Pace, Runner
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import Service

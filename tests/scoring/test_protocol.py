@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlmagic.scoring import protocol
-from mlmagic.scoring.protocol import BODY_LIMIT, HEAD_LIMIT
+from mlmagic.scoring.http import protocol
+from mlmagic.scoring.http.protocol import BODY_LIMIT, HEAD_LIMIT
 
 from .wire import Wire
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmagic.scoring.multipart import PARTS_LIMIT, parse_form, split_options
-from mlmagic.scoring.request import BadInput, Request
+from mlmagic.scoring.http.multipart import PARTS_LIMIT, parse_form, split_options
+from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.shims.aml_request import AMLRequest
 from mlmagic.scoring.shims.aml_response import AMLResponse
 

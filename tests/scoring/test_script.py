@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mlmagic.scoring.request import Request
+from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.script import ImportFailed, InitFailed, UserScript, user_traceback
 
 from .conftest import SCRIPTS

@@ -107,7 +107,7 @@ def test_stand_ins_cost_nothing_when_unused():
         "mlmagic.scoring.shims.finder",
         "mlmagic.scoring.shims.installed",
     }
-    assert not loaded & {"numpy", "pandas", "mlmagic.scoring.multipart"}
+    assert not loaded & {"numpy", "pandas", "mlmagic.scoring.http.multipart"}
 
 
 def test_it_serves_scripts_by_schema_and_raw_http(start, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmagic.scoring.modes import schema_of
+from mlmagic.scoring.inputs.modes import schema_of
 from mlmagic.scoring.shims.numpy_type import NumpyParameterType
 from mlmagic.scoring.shims.pandas_type import ORIENTS, PandasParameterType
 from mlmagic.scoring.shims.schema import input_schema, output_schema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from mlmagic.scoring.protocol import HttpConnection
+from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.service import Service
 
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from mlmagic.scoring.multipart import parse_form, split_options
-from mlmagic.scoring.parameters import RAW
-from mlmagic.scoring.request import BadInput, Headers, Request
+from mlmagic.scoring.http.multipart import parse_form, split_options
+from mlmagic.scoring.http.request import BadInput, Headers, Request
+from mlmagic.scoring.inputs.parameters import RAW
 from mlmagic.scoring.shims.fields import Fields
 
 Run = TypeVar("Run", bound=Callable[..., Any])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlmagic.scoring.answers import JSON, encode
-from mlmagic.scoring.response import HTML, Response
+from mlmagic.scoring.http.response import HTML, Response
 from mlmagic.scoring.shims.fields import HeaderLines
 
 # How a message is framed is the server's to say.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from mlmagic.scoring.request import BadInput
+from mlmagic.scoring.http.request import BadInput
 
 
 class MissingField(BadInput, KeyError):

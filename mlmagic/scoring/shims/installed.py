@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
-from mlmagic.scoring.request import BadInput
+from mlmagic.scoring.http.request import BadInput
 
 _UTIL = "inference_schema.schema_util"
 

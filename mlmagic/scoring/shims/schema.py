@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from mlmagic.scoring.parameters import SCHEMA
+from mlmagic.scoring.inputs.parameters import SCHEMA
 from mlmagic.scoring.shims.types import VERSIONS, AbstractParameterType, Mismatch, described
 
 Function = Callable[..., Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mlmagic.scoring.modes import schema_of
+from mlmagic.scoring.inputs.modes import schema_of
 from mlmagic.scoring.shims.schema import DECORATED
 from mlmagic.scoring.shims.types import VERSIONS
 

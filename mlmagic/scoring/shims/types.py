@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from mlmagic.scoring.request import BadInput
+from mlmagic.scoring.http.request import BadInput
 
 VERSIONS = ("2.0", "3.0", "3.1")
 WITH_ALTERNATIVES = ("3.0", "3.1")

@@ -10,7 +10,7 @@ import orjson
 
 from mlmagic import __version__
 from mlmagic.scoring.answers import JSON
-from mlmagic.scoring.request import Request
+from mlmagic.scoring.http.request import Request
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from mlmagic.scoring.parameters import HEADERS_PARAMETER, RAW, SCHEMA, NotAnEntryScript, Parameters
-from mlmagic.scoring.request import BadInput, Request, query_values
+from mlmagic.scoring.http.request import BadInput, Request, query_values
+from mlmagic.scoring.inputs.parameters import HEADERS_PARAMETER, RAW, SCHEMA, NotAnEntryScript, Parameters
 
 
 class Described(Protocol):

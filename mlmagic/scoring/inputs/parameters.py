@@ -8,7 +8,7 @@ from collections.abc import Callable
 HEADERS_PARAMETER = "request_headers"
 RAW = "__mlmagic_raw__"
 SCHEMA = "__mlmagic_schema__"
-"""What the decorators leave on run(): a flag, and an object that is `mlmagic.scoring.modes.Described`."""
+"""What the decorators leave on run(): a flag, and a `mlmagic.scoring.inputs.modes.Described`."""
 
 
 class NotAnEntryScript(Exception):

@@ -18,8 +18,8 @@ from typing import Any
 
 import httptools
 
-from mlmagic.scoring.request import Request
-from mlmagic.scoring.response import Response
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.service import Service
 
 BODY_LIMIT = 100 * 1024 * 1024

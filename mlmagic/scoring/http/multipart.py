@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import parse_qsl, unquote
 
-from mlmagic.scoring.request import BadInput
+from mlmagic.scoring.http.request import BadInput
 
 PARTS_LIMIT = 1000
 PART_HEAD_LIMIT = 8 * 1024

@@ -87,8 +87,16 @@ class CaptureError(MLMagicError):
         super().__init__(message, hint=hint)
 
 
+_PHASES = {
+    "import": "while it was imported",
+    "init": "in init()",
+    "warmup": "in run(), called with its own warmup sample",
+    "run": "in run()",
+}
+
+
 class ScriptError(MLMagicError):
-    """The user's script failed while in ``phase`` (``import``, ``init`` or ``run``)."""
+    """The user's script failed while in ``phase`` (``import``, ``init``, ``warmup`` or ``run``)."""
 
     def __init__(self, phase: str, message: str, traceback: str = "", *, hint: str = "") -> None:
         self.phase, self.traceback = phase, traceback
@@ -102,9 +110,7 @@ class ScriptError(MLMagicError):
         """Rebuild from what a scoring server wrote: keys phase, type, message, traceback."""
         phase = str(record.get("phase") or "init")
         what = f"{record.get('type', 'Error')}: {record.get('message', '')}"
-        where = {"import": "while it was imported", "init": "in init()", "run": "in run()"}.get(
-            phase, f"in {phase}"
-        )
+        where = _PHASES.get(phase, f"in {phase}")
         return cls(
             phase,
             f"{context}the script failed {where}: {what}",

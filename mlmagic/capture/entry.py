@@ -1,4 +1,4 @@
-"""What makes source an entry script: it compiles, and it defines ``init`` and ``run``."""
+"""What makes source an entry script: it compiles, and it has `init` and `run`, or a class with both."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _check_both_defined(tree: ast.Module, names: Names, where: str) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in ("init", "run")
     ]
     missing = [name for name in ("init", "run") if name not in names.defined]
-    if not missing:
+    if not missing or (len(missing) == 2 and any(_is_entry_class(node) for node in tree.body)):
         return
     parts = []
     for name in missing:
@@ -102,3 +102,11 @@ def _check_both_defined(tree: ast.Module, names: Names, where: str) -> None:
         name=missing[0],
         hint="An entry script has init(), called once, and run(data), called for each request.",
     )
+
+
+def _is_entry_class(node: ast.stmt) -> bool:
+    """A class may be the entry script: the server makes one instance of it."""
+    if not isinstance(node, ast.ClassDef):
+        return False
+    methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {"init", "run"} <= methods

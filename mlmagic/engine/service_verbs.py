@@ -306,7 +306,7 @@ class ServiceVerbs(ModelVerbs):
                 f"revision {record.get('revision')} of {service.name!r} did not come up, and revision "
                 f"{service.serving} keeps serving: "
             )
-        if record.get("phase") in ("import", "init"):
+        if record.get("phase") in ("import", "init", "warmup"):
             return ScriptError.from_record(record, context=context)
         log = "\n".join(self.logs(service.name, tail=20)) if not context else ""
         message = f"{context or repr(service.name) + ' failed: '}{record.get('message', service.words)}"

@@ -12,14 +12,17 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
 
+import orjson
+
+from mlmagic.scoring.answers import encode
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.inputs.modes import input_of, schema_of
+from mlmagic.scoring.inputs.modes import input_of, schema_of, typed_of
 from mlmagic.scoring.inputs.parameters import NotAnEntryScript, Parameters
 from mlmagic.scoring.shims.finder import install
 from mlmagic.scoring.shims.installed import InstalledSchema, guarded
 from mlmagic.scoring.surroundings import SOURCE_DIRECTORY, hint_for
 
-Phase = Literal["import", "init", "run"]
+Phase = Literal["import", "init", "warmup", "run"]
 
 _OURS = str(Path(__file__).parent)
 
@@ -57,6 +60,12 @@ class InitFailed(ScriptFailed):
     phase = "init"
 
 
+class WarmupFailed(ScriptFailed):
+    """run() raised, or refused, the script's own sample."""
+
+    phase = "warmup"
+
+
 class RunFailed(ScriptFailed):
     """run() raised."""
 
@@ -68,14 +77,11 @@ class UserScript:
 
     def __init__(self, module: ModuleType) -> None:
         self.module = module
-        name = Path(module.__file__ or module.__name__).name
-        for function, needs in (("init", "init()"), ("run", "run(data)")):
-            if not callable(getattr(module, function, None)):
-                raise NotAnEntryScript(f"{name} does not define {needs}, which an entry script must")
-        self._run: Callable[..., object] = module.run
+        self._home = _home(module)
+        self._run: Callable[..., object] = self._home.run
         self.parameters = Parameters.of(self._run)
         self.input = input_of(self._run, self.parameters)
-        self.schema = schema_of(self._run)
+        self.schema = schema_of(self._run) or typed_of(self.input)
         if isinstance(self.schema, InstalledSchema):
             self._run = guarded(self._run)
         self.is_async = _is_async(self._run)
@@ -100,11 +106,38 @@ class UserScript:
     def init(self) -> Any:
         """Call init(); what it returns is an awaitable if it is async. Raises `InitFailed`."""
         try:
-            return self.module.init()
+            return self._home.init()
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             raise InitFailed(error) from error
+
+    def warm_up(self) -> Any:
+        """run() once with the script's own ``warmup`` sample; None if it has none. Raises `WarmupFailed`.
+
+        ``warmup`` is a body (a dict, a list, text or bytes) or a function that makes one. What run()
+        returns is returned; it is an awaitable if it `is_async`.
+        """
+        try:
+            sample = _sample(self._home)
+            if sample is None:
+                return None
+            body = (
+                sample if isinstance(sample, bytes) else sample.encode() if isinstance(sample, str) else None
+            )
+            request = Request(
+                b"POST",
+                b"/score",
+                {b"content-type": b"application/json"},
+                encode(sample) if body is None else body,
+            )
+            if (typed := typed_of(self.input)) is not None:
+                typed.learn(orjson.loads(request.body), typed.arguments(request))
+            return self.call(request)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise WarmupFailed(error) from error
 
     def call(self, request: Request) -> Any:
         """Call run() with what its input mode makes of ``request``; an awaitable if it `is_async`.
@@ -112,6 +145,39 @@ class UserScript:
         Raises `BadInput` for a request that does not fit, and lets through what run() raises.
         """
         return self._run(**self.input.arguments(request))
+
+
+def _home(module: ModuleType) -> Any:
+    """Where init() and run() are: the module, or an instance of its one class that has both."""
+    if not any(callable(getattr(module, name, None)) for name in ("init", "run")):
+        classes = [each for each in vars(module).values() if _is_entry_class(each, module)]
+        if len(classes) == 1:
+            return classes[0]()
+        if classes:
+            names = " and ".join(each.__name__ for each in classes)
+            raise NotAnEntryScript(f"{names} both have init() and run(): an entry script has one such class")
+    file = Path(module.__file__ or module.__name__).name
+    for name, needs in (("init", "init()"), ("run", "run(data)")):
+        if not callable(getattr(module, name, None)):
+            raise NotAnEntryScript(f"{file} does not define {needs}, which an entry script must")
+    return module
+
+
+def _is_entry_class(value: object, module: ModuleType) -> bool:
+    return (
+        isinstance(value, type)
+        and value.__module__ == module.__name__
+        and all(callable(getattr(value, name, None)) for name in ("init", "run"))
+    )
+
+
+def _sample(home: Any) -> Any:
+    """What a script shows as ``warmup``; scripts may use the name for something of their own."""
+    found = getattr(home, "warmup", None)
+    if callable(found):
+        needed = [each for each in inspect.signature(found).parameters.values() if each.default is each.empty]
+        found = None if needed else found()
+    return found if isinstance(found, dict | list | str | bytes) else None
 
 
 def user_traceback(error: BaseException) -> str:

@@ -23,7 +23,7 @@ from mlmagic.scoring.http.listening import BACKLOG, CannotListen, bind, url_of
 from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.runner import Runner
-from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript
+from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript, WarmupFailed
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.surroundings import MODEL_DIR, Surroundings, model_files
 from mlmagic.scoring.swagger import Swagger
@@ -31,6 +31,12 @@ from mlmagic.scoring.swagger import Swagger
 EXIT_DRAINED = 0
 EXIT_SCRIPT_FAILED = 3
 EXIT_CANNOT_LISTEN = 98
+
+_WHERE = {
+    "import": "while it was imported",
+    "init": "in init()",
+    "warmup": "in run(), called with its own warmup sample",
+}
 
 FIRST_REQUEST_S = 0.25
 """How long a drain waits for a connection that was accepted and has not sent its first request."""
@@ -72,24 +78,28 @@ def serve(place: Surroundings, address: Address, directory: RunDirectory | None)
 
 
 def load(place: Surroundings, loop: asyncio.AbstractEventLoop) -> UserScript:
-    """Import the script and call its init(). Raises `ScriptFailed`."""
+    """Import the script, call its init(), try its own sample. Raises `ScriptFailed`."""
     place.enter()
     script = UserScript.load(place.script, as_main=True)
-    started = script.init()
+    _wait_for(script.init(), loop, InitFailed)
+    _wait_for(script.warm_up(), loop, WarmupFailed)
+    return script
+
+
+def _wait_for(started: object, loop: asyncio.AbstractEventLoop, failure: type[ScriptFailed]) -> None:
     if inspect.isawaitable(started):
         try:
             loop.run_until_complete(_finish(started))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise InitFailed(error) from error
-    return script
+            raise failure(error) from error
 
 
 def complain(error: ScriptFailed) -> None:
     """Tell the log why the script failed."""
     record = error.record()
-    where = {"import": "while it was imported", "init": "in init()"}.get(record["phase"], "in run()")
+    where = _WHERE.get(record["phase"], "in run()")
     lines = [f"mlmagic: the script failed {where}", record["traceback"].rstrip()]
     if isinstance(error.cause, FileNotFoundError) and record["phase"] == "init" and MODEL_DIR in os.environ:
         lines += [f"{MODEL_DIR} ({os.environ[MODEL_DIR]}) holds:", *(f"  {file}" for file in model_files())]

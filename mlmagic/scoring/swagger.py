@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlmagic.scoring.dialects import in_dialect
 from mlmagic.scoring.inputs.modes import Described
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
@@ -73,9 +74,13 @@ class Swagger:
         if version not in supported:
             raise UnsupportedVersion(version, supported)
         schemas = {
-            "ServiceInput": told.get("input", _ANY),
-            "ServiceOutput": told.get("output", _ANY),
-            "ErrorResponse": _ERROR,
+            name: in_dialect(schema, version)
+            for name, schema in {
+                **told.get("definitions", {}),
+                "ServiceInput": told.get("input", _ANY),
+                "ServiceOutput": told.get("output", _ANY),
+                "ErrorResponse": _ERROR,
+            }.items()
         }
         info = {
             "title": self._environment.get("SERVICE_NAME") or "ML service",

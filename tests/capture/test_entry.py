@@ -12,6 +12,7 @@ GOOD = "def init(): ...\ndef run(data): ...\n"
 @pytest.mark.parametrize(
     "source",
     [
+        "class Model:\n    def init(self): pass\n    def run(self, data): pass",
         GOOD,
         "async def init(): ...\nasync def run(data): ...",
         "init = run = lambda *a: None",

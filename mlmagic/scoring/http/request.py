@@ -97,12 +97,20 @@ def query_as_json(query: str) -> str:
     return json.dumps(query_values(query))
 
 
+def query_texts(query: str) -> dict[str, Any]:
+    """``a=1&b=x&b=2`` as ``{"a": "1", "b": ["x", "2"]}``."""
+    values: dict[str, list[str]] = {}
+    for name, value in _pairs(query):
+        values.setdefault(name, []).append(value)
+    return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
+
+
 def query_values(query: str) -> dict[str, Any]:
     """``a=1&b=x&b=2`` as ``{"a": 1, "b": ["x", 2]}``: values that are JSON are taken as JSON."""
-    values: dict[str, list[Any]] = {}
-    for name, value in _pairs(query):
-        values.setdefault(name, []).append(_value(value))
-    return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
+    return {
+        name: [_value(each) for each in found] if isinstance(found, list) else _value(found)
+        for name, found in query_texts(query).items()
+    }
 
 
 def _pairs(query: str) -> Iterator[tuple[str, str]]:

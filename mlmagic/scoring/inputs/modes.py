@@ -1,6 +1,7 @@
 """How a request becomes the arguments of run(); decided once, when the script is loaded.
 
     PlainInput     run(raw_data): the body as text, the query of a GET as JSON text
+    TypedInput     run(data: ndarray, top: int = 3): a JSON object holds the parameters by name
     SchemaInput    @input_schema: a JSON object holds the parameters by name
     RawInput       @rawhttp: the request itself, and OPTIONS comes to the script too
 
@@ -9,15 +10,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import orjson
-
 from mlmagic.scoring.http.request import BadInput, Request, query_values
+from mlmagic.scoring.inputs.bodies import Whole, is_json, is_readable, kind_of, parse_json, read_body
 from mlmagic.scoring.inputs.parameters import HEADERS_PARAMETER, RAW, SCHEMA, NotAnEntryScript, Parameters
+from mlmagic.scoring.inputs.typed import TypedInput
 
 
 class Described(Protocol):
@@ -27,7 +27,8 @@ class Described(Protocol):
         """Parameters that a request may leave out though they have no default."""
 
     def describe(self) -> dict[str, Any]:
-        """``{"input": schema, "output": schema, "versions": ["2.0", ...]}``; each may be missing."""
+        """``input`` and ``output``: schemas; ``definitions``, by name; ``versions`` of OpenAPI that have
+        all of it. Each may be missing."""
 
 
 class Input(Protocol):
@@ -80,7 +81,9 @@ class SchemaInput:
         self._required = frozenset(parameters.required) - schema.optional()
 
     def arguments(self, request: Request) -> dict[str, Any]:
-        values = query_values(request.query) if request.method == b"GET" else _json_object(request)
+        values = (
+            query_values(request.query) if request.method == b"GET" else _named_values(request, self._names)
+        )
         arguments = {}
         for name in self._names:
             if name in values:
@@ -94,11 +97,11 @@ class WithHeaders:
     """Another mode, and the headers."""
 
     def __init__(self, inner: Input) -> None:
-        self._inner = inner
+        self.inner = inner
         self.takes_options = inner.takes_options
 
     def arguments(self, request: Request) -> dict[str, Any]:
-        arguments = self._inner.arguments(request)
+        arguments = self.inner.arguments(request)
         arguments[HEADERS_PARAMETER] = request.headers()
         return arguments
 
@@ -115,7 +118,7 @@ def input_of(run: Callable[..., object], parameters: Parameters) -> Input:
     elif schema:
         mode = SchemaInput(parameters, schema)
     else:
-        mode = PlainInput(parameters)
+        mode = TypedInput.of(run, parameters) or PlainInput(parameters)
     return WithHeaders(mode) if parameters.takes_headers else mode
 
 
@@ -123,6 +126,12 @@ def schema_of(run: Callable[..., object]) -> Described | None:
     """What `input_schema` and `output_schema` have left on ``run``, ours or the real ones."""
     found: Described | None = _mark(run, SCHEMA)
     return found or _installed_schema(run)
+
+
+def typed_of(mode: Input) -> TypedInput | None:
+    """``mode`` if it is the typed one, with or without headers."""
+    inner = mode.inner if isinstance(mode, WithHeaders) else mode
+    return inner if isinstance(inner, TypedInput) else None
 
 
 def _installed_schema(run: Callable[..., object]) -> Described | None:
@@ -142,25 +151,16 @@ def _mark(function: Any, name: str) -> Any:
     return None
 
 
-def _json_object(request: Request) -> dict[str, Any]:
-    kind = request.fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind != b"application/json" and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
+def _named_values(request: Request, names: list[str]) -> dict[str, Any]:
+    kind = kind_of(request)
+    if is_readable(kind):
+        values = read_body(request)
+        return {names[0]: values.value} if isinstance(values, Whole) else values
+    if not is_json(kind):
         raise BadInput("Expects Content-Type to be application/json", status=415)
     if not request.body:
         raise BadInput("POST body is empty. Expecting a JSON dictionary.")
-    values = _loads(request.body)
-    if not isinstance(values, dict):
+    found = parse_json(request.body)
+    if not isinstance(found, dict):
         raise BadInput("POST body should be a JSON dictionary.")
-    return values
-
-
-def _loads(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        pass
-    # Python's own clients send NaN and Infinity, which orjson refuses.
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"POST body could not be decoded as JSON: {error}") from None
+    return found

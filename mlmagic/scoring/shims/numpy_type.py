@@ -30,6 +30,8 @@ class NumpyParameterType(AbstractParameterType):
 
     def deserialize_input(self, input_data: Any) -> Any:
         """Lists of lists (for records: of objects) as an array. Raises `Mismatch`."""
+        if hasattr(input_data, "to_numpy"):  # a body of CSV or Arrow was read as a table
+            input_data = input_data.to_numpy()
         if not isinstance(input_data, list | np.ndarray):
             raise Mismatch(f"an array of {self._expected()}", described(input_data))
         try:

@@ -6,6 +6,7 @@ import json
 from io import StringIO
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 
@@ -53,8 +54,13 @@ class PandasParameterType(AbstractParameterType):
         return frame
 
     def _frame(self, given: Any) -> Any:
-        if isinstance(given, pd.DataFrame):
-            return given.copy()
+        if isinstance(given, pd.DataFrame) or (isinstance(given, np.ndarray) and given.ndim == 2):
+            frame = pd.DataFrame(given).copy()
+            # An array, or a table that came without a header, has no names.
+            unnamed = frame.columns.inferred_type == "integer"
+            if unnamed and frame.shape[1] == len(self.sample_input.columns):
+                frame.columns = self.sample_input.columns
+            return frame
         wanted: Any = list if self.orient in ("records", "values") else dict
         if not isinstance(given, wanted):
             raise Mismatch(

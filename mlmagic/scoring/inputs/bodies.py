@@ -1,0 +1,161 @@
+"""Bodies: what a request brings, by its content type, as values for the parameters of run().
+
+    JSON object, multipart     values by name
+    other JSON                 one value
+    .npy, Arrow IPC, CSV       one value: an array or a table
+    anything else              one value: the bytes
+
+The libraries are imported when the first body of their kind arrives; where one is missing the client is
+told (415).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import orjson
+
+from mlmagic.scoring.http.multipart import UploadedFile, parse_form, split_options
+from mlmagic.scoring.http.request import BadInput, Request
+
+JSON = "application/json"
+NPY = "application/x-npy"
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
+ARROW_FILE = "application/vnd.apache.arrow.file"
+CSV = "text/csv"
+MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A body without names: the value of the one parameter there is."""
+
+    value: Any
+
+
+def read_body(request: Request) -> dict[str, Any] | Whole:
+    """The values of a POST. Raises `BadInput`."""
+    kind = kind_of(request)
+    if is_json(kind):
+        return named(parse_json(request.body))
+    content_type = request.fields.get(b"content-type", b"").decode("latin-1")
+    if kind == MULTIPART:
+        return _read_form(content_type, request.body)
+    return Whole(read_value(kind, split_options(content_type)[1], request.body))
+
+
+def named(value: Any) -> dict[str, Any] | Whole:
+    """An object has names; anything else of JSON is a value."""
+    return value if isinstance(value, dict) else Whole(value)
+
+
+def kind_of(request: Request) -> str:
+    """The content type, in lower case and without parameters."""
+    given = request.fields.get(b"content-type", b"")
+    if given == b"application/json":
+        return JSON
+    return given.partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def is_readable(kind: str) -> bool:
+    """Whether `read_body` can take apart a body of this kind that is not JSON."""
+    return kind in _READERS or kind == MULTIPART
+
+
+def read_value(kind: str, options: dict[str, str], body: bytes) -> Any:
+    """One value in the encoding ``kind``; bytes where it is none that is known here."""
+    if body.startswith(b"\x93NUMPY"):
+        kind = NPY
+    reader = _READERS.get(kind)
+    if reader is None:
+        return body
+    try:
+        return reader(body, options)
+    except ImportError as error:
+        raise BadInput(f"This service cannot read {kind}: it has no {error.name}.", status=415) from None
+    except BadInput:
+        raise
+    except Exception as error:  # whatever the libraries raise for what they cannot read
+        raise BadInput(f"The body is not valid {kind}: {error}") from None
+
+
+def is_json(kind: str) -> bool:
+    """Whether ``kind``, in lower case and without parameters, is JSON."""
+    return kind == JSON or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def parse_json(body: bytes) -> Any:
+    """Raises `BadInput`. Takes NaN and Infinity, which Python's own clients send."""
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        pass
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"POST body could not be decoded as JSON: {error}") from None
+
+
+def _read_form(content_type: str, body: bytes) -> dict[str, Any]:
+    fields, files = parse_form(content_type, body)
+    values = {name: _field(text) for name, text in fields}
+    return {**values, **{name: _file(file) for name, file in files}}
+
+
+def _field(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
+
+
+def _file(file: UploadedFile) -> Any:
+    kind, options = split_options(file.content_type)
+    if kind in ("", "application/octet-stream"):
+        kind = _BY_ENDING.get((file.filename or "").rpartition(".")[2].lower(), kind)
+    body = file.read()
+    return parse_json(body) if is_json(kind) else read_value(kind, options, body)
+
+
+def _read_npy(body: bytes, options: dict[str, str]) -> Any:
+    import numpy
+
+    # Pickles are code: an array of objects is refused.
+    return numpy.load(BytesIO(body), allow_pickle=False)
+
+
+def _read_arrow(body: bytes, options: dict[str, str]) -> Any:
+    import pyarrow
+
+    reader = pyarrow.ipc.open_file if body.startswith(b"ARROW1") else pyarrow.ipc.open_stream
+    with reader(pyarrow.BufferReader(body)) as batches:
+        return batches.read_pandas()
+
+
+def _read_csv(body: bytes, options: dict[str, str]) -> Any:
+    import pandas
+
+    head = body.partition(b"\n")[0].decode("utf-8", "replace")
+    # RFC 4180 has a parameter for it; without, a first line of numbers is no header.
+    named = options.get("header", "absent" if _numbers(head) else "present") != "absent"
+    return pandas.read_csv(BytesIO(body), header=0 if named else None)
+
+
+def _numbers(line: str) -> bool:
+    try:
+        return [float(field) for field in line.split(",") if field.strip()] != []
+    except ValueError:
+        return False
+
+
+_READERS: dict[str, Callable[[bytes, dict[str, str]], Any]] = {
+    NPY: _read_npy,
+    ARROW_STREAM: _read_arrow,
+    ARROW_FILE: _read_arrow,
+    CSV: _read_csv,
+}
+_BY_ENDING = {"npy": NPY, "arrow": ARROW_FILE, "feather": ARROW_FILE, "csv": CSV, "json": JSON}

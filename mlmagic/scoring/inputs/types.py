@@ -1,0 +1,169 @@
+"""Types: an annotation of run() as a rule for values of JSON, and as a schema of OpenAPI.
+
+msgspec knows Python's own types, dataclasses, TypedDicts, enums and their unions; to it are added here
+`numpy.ndarray` (and `numpy.typing.NDArray`), `pandas.DataFrame` and `Series`, and pydantic's models.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, get_args, get_origin
+
+import msgspec
+import orjson
+
+from mlmagic.scoring.http.request import BadInput
+from mlmagic.scoring.inputs.arrays import plain, read_array, read_frame, read_series
+from mlmagic.scoring.inputs.references import REFERENCES
+
+
+class Unknown(Exception):
+    """No value of JSON becomes one of this type."""
+
+
+class Type:
+    """The type of one parameter, or of the answer. Raises `Unknown`."""
+
+    def __init__(self, annotation: Any) -> None:
+        self.annotation = annotation
+        self.definitions: dict[str, Any] = {}
+        try:
+            (self.schema,), found = msgspec.json.schema_components(
+                (annotation,), schema_hook=self._schema_of, ref_template=f"{REFERENCES}{{name}}"
+            )
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Unknown(str(error)) from None
+        self.definitions |= found
+        self.is_array = _library_type(annotation) == "ndarray"
+        self.is_bytes = annotation is bytes
+        self.dtype = _dtype(annotation) if self.is_array else None
+        self.shape: tuple[int, ...] | None = None
+        shape = self.schema.get("type")
+        self.takes_objects = shape != "array" and shape not in ("integer", "number", "string", "boolean")
+        self.is_any_object = shape == "object" and "properties" not in self.schema
+        # Lists of numbers and the like need none of the care that arrays need.
+        self._takes_arrays = _reader(annotation) is not None
+
+    def read(self, value: Any, name: str, *, is_text: bool = False) -> Any:
+        """``value`` as this type; text of a query may also be what it spells. Raises `BadInput`."""
+        if not self._takes_arrays:
+            value = plain(value)
+        try:
+            found = msgspec.convert(value, self.annotation, strict=not is_text, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            if is_text and isinstance(value, str) and (spelt := _spelt(value)) is not None:
+                return self.read(spelt, name)
+            raise BadInput(_explained(str(error), name), as_json=True) from None
+        if self.is_array:
+            self.check_shape(found, name)
+        return found
+
+    def check_shape(self, array: Any, name: str) -> None:
+        """But for the first dimension, that of the sample, if there is one. Raises `BadInput`."""
+        if self.shape is not None and array.shape[1:] != self.shape[1:]:
+            wanted = ", ".join(["any", *map(str, self.shape[1:])])
+            message = f"Expected an array of shape ({wanted}), got {array.shape}"
+            raise BadInput(_explained(message, name), as_json=True)
+
+    def learn(self, array: Any) -> None:
+        """``array`` is a sample: its shape and kind of number are those of all."""
+        self.shape = array.shape
+        items: dict[str, Any] = {"f": {"type": "number"}, "i": {"type": "integer"}}.get(array.dtype.kind, {})
+        for _ in array.shape:
+            items = {"type": "array", "items": items}
+        self.schema = {**self.schema, **items}
+
+    def _schema_of(self, kind: Any) -> dict[str, Any]:
+        library = _library_type(kind)
+        if library == "model":
+            schema: dict[str, Any] = kind.model_json_schema(ref_template=f"{REFERENCES}{{model}}")
+            self.definitions |= schema.pop("$defs", {})
+            return schema
+        if library is None:
+            raise TypeError(f"{getattr(kind, '__name__', kind)} is nothing that JSON has")
+        return _SCHEMAS[library](kind)
+
+
+def _spelt(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    """msgspec's question: ``value`` as a type it does not know. ValueErrors are told with their place."""
+    reader = _reader(kind)
+    if reader is None:
+        raise TypeError(f"{kind} cannot be read")
+    return reader(value)
+
+
+def _reader(kind: Any) -> Callable[[Any], Any] | None:
+    library = _library_type(kind)
+    if library == "ndarray":
+        dtype = _dtype(kind)
+        return lambda value: read_array(value, dtype)
+    if library == "model":
+        return lambda value: _validated(kind, value)
+    return {"DataFrame": read_frame, "Series": read_series}.get(library or "")
+
+
+def _library_type(kind: Any) -> str | None:
+    """Which of the types that msgspec does not know; asked of modules that are there already."""
+    kind = get_origin(kind) or kind
+    if not isinstance(kind, type):
+        return None
+    for module, name in (("numpy", "ndarray"), ("pandas", "DataFrame"), ("pandas", "Series")):
+        if kind is getattr(sys.modules.get(module), name, None):
+            return name
+    base = getattr(sys.modules.get("pydantic"), "BaseModel", None)
+    return "model" if base is not None and issubclass(kind, base) else None
+
+
+def _dtype(kind: Any) -> Any:
+    """That of ``NDArray[float32]``; None for any."""
+    for argument in get_args(kind):
+        if getattr(get_origin(argument), "__name__", "") == "dtype":
+            scalar = get_args(argument)[0]
+            # NDArray[np.floating] and NDArray[Any] leave it open.
+            return scalar if isinstance(scalar, type) and not scalar.__subclasses__() else None
+    return None
+
+
+def _validated(model: Any, value: Any) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        raise ValueError(f"{first['msg']} - at `${where}`") from None
+
+
+def _array_schema(kind: Any) -> dict[str, Any]:
+    return {"type": "array", "items": {}, "format": "numpy.ndarray"}
+
+
+def _frame_schema(kind: Any) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "object"}, "format": "pandas.DataFrame:records"}
+
+
+def _series_schema(kind: Any) -> dict[str, Any]:
+    return {"type": "array", "items": {}, "format": "pandas.Series"}
+
+
+_SCHEMAS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "ndarray": _array_schema,
+    "DataFrame": _frame_schema,
+    "Series": _series_schema,
+}
+
+
+def _explained(message: str, name: str) -> str:
+    """msgspec's ``Expected `int`, got `str` - at `$.age``` with the parameter's name."""
+    what, *places = message.split(" - at `")
+    path = "".join(place.rstrip("`").removeprefix("$") for place in reversed(places))
+    return f"The {name + path!r} parameter does not match its type: {what.replace('`', '')}."

@@ -25,6 +25,7 @@ _PUBLIC = {
     "Webservice": "mlmagic.sdk.webservice",
     "Engine": "mlmagic.engine.engine",
     "MLMagicError": "mlmagic.errors",
+    "batched": "mlmagic.scoring",
 }
 
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension", *_PUBLIC]

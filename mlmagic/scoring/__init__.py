@@ -12,3 +12,28 @@
 
 Nothing here imports another room; `report` and `bell` are for the launcher to import.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+Run = TypeVar("Run", bound=Callable[..., Any])
+
+
+@overload
+def batched(run: Run) -> Run: ...
+@overload
+def batched(*, max_rows: int = ...) -> Callable[[Run], Run]: ...
+def batched(run: Any = None, *, max_rows: int | None = None) -> Any:
+    """Declare that run() may be called once for several requests.
+
+    Its arrays, tables or (if it has none) its first list are then stacked along the first axis, ``max_rows``
+    at most, and what it returns must have a row for each. The same as ``run.batch = True`` (or a number).
+    """
+
+    def declare(run: Any) -> Any:
+        run.batch = max_rows or True
+        return run
+
+    return declare if run is None else declare(run)

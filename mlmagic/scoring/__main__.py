@@ -1,7 +1,7 @@
 """``python -m mlmagic.scoring``: the command line of the scoring server.
 
-Exit codes: 0 drained; 3 the script failed; 75 another process serves this run directory; 98 the port
-is taken. A rehearsal ends with 0 or 1.
+Exit codes: 0 drained; 2 a setting is wrong; 3 the script failed; 75 another process serves this run
+directory; 98 the port is taken. A rehearsal ends with 0 or 1.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--grace", type=float, default=10.0, help="seconds to finish requests in when told to stop"
     )
+    made.add_argument("--batch", action="store_true", help="call run() once for all that has arrived")
     made.add_argument("--rehearse", action="store_true", help="no server: run() once with what stdin holds")
     return made
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from mlmagic.scoring.server import Address, serve
 
     address = Address(options.host, options.port, options.prefer_port, options.share_port, options.grace)
-    return serve(place, address, directory)
+    return serve(place, address, directory, batch=options.batch)
 
 
 def leave(code: int, patience: float = 2.0) -> NoReturn:

@@ -1,31 +1,33 @@
-"""run() in turn: one call at a time, in the order of arrival, where it does the least harm.
+"""run() in turn, where it does the least harm.
 
 A hop to another thread costs more than a small model; a long call on the event loop makes the service
-look dead. `Pace` decides from what the last calls took; `Runner` carries it out.
+look dead. `Pace` decides from what the last calls took; `Runner` carries it out, and interrupts what takes
+longer than it may.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import queue
+import signal
+import sys
 import threading
-from collections import deque
 from time import perf_counter
+from types import FrameType
 from typing import Protocol
 
+from mlmagic.scoring.turns import Call, Overdue, Turns
 
-class Call(Protocol):
-    """One call of the user's run()."""
+INTERRUPT_S = 1.0
+"""How long an interrupted call has to end before another thread takes its turn."""
 
-    @property
-    def abandoned(self) -> bool:
-        """Nobody waits for it any more."""
+
+class SyncCall(Call, Protocol):
+    """A call of a plain run()."""
 
     def perform(self) -> None:
         """Do it, in whichever thread; must not raise."""
-
-    def finish(self) -> None:
-        """Hand over what came of it, on the event loop."""
 
 
 class Pace:
@@ -72,64 +74,170 @@ class Pace:
         self._in_a_row = 0
 
 
-class Runner:
-    """Performs calls one at a time, on the loop or in its one worker thread."""
+class Runner(Turns[SyncCall]):
+    """Performs calls in turn, on the loop or in worker threads, ``concurrent`` of them at a time."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        pace: Pace | None = None,
+        *,
+        concurrent: int = 1,
+        wait_s: float | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        super().__init__(loop, concurrent=concurrent, wait_s=wait_s)
         self.pace = pace or Pace()
-        self._loop = loop
-        self._waiting: deque[Call] = deque()
-        self._away = False
-        self._jobs: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
-        self._worker: threading.Thread | None = None
-
-    def submit(self, call: Call) -> None:
-        """Perform ``call`` when its turn comes; it may be finished before this returns."""
-        if self._away or self._waiting:
-            self._waiting.append(call)
-        else:
-            self._start(call)
+        self._timeout_s = timeout_s
+        self._alarm = Alarm(timeout_s) if timeout_s and Alarm.works() else None
+        self._idle: list[_Worker] = []
 
     def close(self) -> None:
-        """Let the worker thread end after the call it is in."""
-        if self._worker:
-            self._jobs.put(None)
-            self._worker = None
+        """Let the worker threads end after the calls they are in."""
+        for worker in self._idle:
+            worker.end()
+        self._idle.clear()
 
-    def _start(self, call: Call) -> None:
+    def _begin(self, call: SyncCall) -> bool:
         if self.pace.inline:
-            start = perf_counter()
+            self._perform_here(call)
+            return True
+        worker = self._idle.pop() if self._idle else _Worker(self)
+        worker.take(call)
+        if self._timeout_s is not None:
+            worker.timer = self._loop.call_later(self._timeout_s, self._overdue, worker, call)
+        return False
+
+    def _perform_here(self, call: SyncCall) -> None:
+        start = perf_counter()
+        if self._alarm is None:
             call.perform()
-            self.pace.record(perf_counter() - start)
-            call.finish()
+        elif not self._alarm.guard(call):
+            call.give_up(self._alarm.seconds)
+        self.pace.record(perf_counter() - start)
+
+    def _overdue(self, worker: _Worker, call: SyncCall) -> None:
+        assert self._timeout_s is not None
+        call.give_up(self._timeout_s)
+        worker.interrupt(call)
+        worker.timer = self._loop.call_later(INTERRUPT_S, self._replace, worker, call)
+
+    def _replace(self, worker: _Worker, call: SyncCall) -> None:
+        """It is in code that cannot be interrupted: let it be, and give its turn to another."""
+        sys.stderr.write(
+            f"mlmagic: a run() that passed its time limit of {self._timeout_s:g} s cannot be interrupted; "
+            "another thread goes on in its place\n"
+        )
+        worker.timer = None
+        worker.replaced = True
+        worker.end()
+        self._done(call)
+
+    def back(self, worker: _Worker, call: SyncCall, seconds: float) -> None:
+        """A worker has ended a call; on the loop."""
+        if worker.replaced or worker.busy_with is not call:
             return
-        self._away = True
-        if self._worker is None:
-            self._worker = threading.Thread(target=self._work, name="mlmagic-run", daemon=True)
-            self._worker.start()
+        worker.busy_with = None
+        if worker.timer:
+            worker.timer.cancel()
+            worker.timer = None
+        self._idle.append(worker)
+        self.pace.record(seconds)
+        self._done(call)
+
+    def call_back(self, worker: _Worker, call: SyncCall, seconds: float) -> None:
+        """The same, from the worker's thread. RuntimeError: the loop is closed, the server has left."""
+        self._loop.call_soon_threadsafe(self.back, worker, call, seconds)
+
+
+class _Worker:
+    """A thread that performs what it is given, one call at a time."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.timer: asyncio.TimerHandle | None = None
+        self.replaced = False
+        self.busy_with: SyncCall | None = None
+        self._runner = runner
+        self._jobs: queue.SimpleQueue[SyncCall | None] = queue.SimpleQueue()
+        self._inside: SyncCall | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="mlmagic-run", daemon=True)
+        self._thread.start()
+
+    def take(self, call: SyncCall) -> None:
+        self.busy_with = call
         self._jobs.put(call)
 
+    def end(self) -> None:
+        self._jobs.put(None)
+
+    def interrupt(self, call: SyncCall) -> None:
+        """Raise `Overdue` in the thread if it is still inside ``call``."""
+        with self._lock:
+            if self._inside is call and self._thread.ident:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread.ident), ctypes.py_object(Overdue)
+                )
+
     def _work(self) -> None:
-        while (call := self._jobs.get()) is not None:
-            start = perf_counter()
-            call.perform()
-            took = perf_counter() - start
+        call: SyncCall | None = None
+        start = 0.0
+        while True:
+            # The interruption of a call may arrive a moment after its end. Whatever it hits is done again;
+            # `back` does not mind to be called twice.
             try:
-                self._loop.call_soon_threadsafe(self._back, call, took)
+                if call is not None:
+                    self._runner.call_back(self, call, perf_counter() - start)
+                call = self._jobs.get()
+                if call is None:
+                    return
+                start = perf_counter()
+                self._perform(call)
+            except Overdue:
+                continue
             except RuntimeError:  # the loop is closed: the server has left
                 return
 
-    def _back(self, call: Call, seconds: float) -> None:
-        self._away = False
-        self.pace.record(seconds)
-        call.finish()
-        self._next()
+    def _perform(self, call: SyncCall) -> None:
+        self._inside = call
+        try:
+            call.perform()
+        finally:
+            with self._lock:
+                self._inside = None
 
-    def _next(self) -> None:
-        while self._waiting and self._waiting[0].abandoned:
-            self._waiting.popleft().finish()
-        if not self._waiting or self._away:
-            return
-        self._start(self._waiting.popleft())
-        if self._waiting and not self._away:
-            self._loop.call_soon(self._next)
+
+class Alarm:
+    """Interrupts what runs on the event loop's own thread, by SIGALRM as the reference server does.
+
+    The handler looks whether a call is going on: an alarm that comes late hits nothing.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._on = False
+        signal.signal(signal.SIGALRM, self._ring)
+
+    @staticmethod
+    def works() -> bool:
+        """Only the main thread has signals, and only POSIX has this one."""
+        return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+    def guard(self, call: SyncCall) -> bool:
+        """Perform ``call``; False if it was interrupted."""
+        try:
+            self._on = True
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+            call.perform()
+            self._on = False
+        except Overdue:
+            return False
+        finally:
+            self._on = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        return True
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        if self._on:
+            self._on = False
+            raise Overdue

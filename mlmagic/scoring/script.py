@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
@@ -16,6 +16,7 @@ import orjson
 
 from mlmagic.scoring.answers import encode
 from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.inputs.batches import MAX_ROWS, batch_of, check_stackable, separated
 from mlmagic.scoring.inputs.modes import input_of, schema_of, typed_of
 from mlmagic.scoring.inputs.parameters import NotAnEntryScript, Parameters
 from mlmagic.scoring.shims.finder import install
@@ -84,11 +85,16 @@ class UserScript:
         self.schema = schema_of(self._run) or typed_of(self.input)
         if isinstance(self.schema, InstalledSchema):
             self._run = guarded(self._run)
+        self._prepare, self._perform = separated(self._run, self.input, self.schema)
         self.is_async = _is_async(self._run)
+        self.batch = 0
+        """The most rows that one call may take; 0 if each request is a call of its own."""
+        if declared := batch_of(self._run):
+            self.batch_up(declared)
 
     @classmethod
-    def load(cls, path: Path, *, as_main: bool = False) -> UserScript:
-        """Import the file at ``path`` under its stem. Raises `ImportFailed`.
+    def load(cls, path: Path, *, as_main: bool = False, batch: bool = False) -> UserScript:
+        """Import the file at ``path`` under its stem; with ``batch``, batched. Raises `ImportFailed`.
 
         With ``as_main`` it is also what `__main__` means, so that an object that was pickled in a
         notebook finds its class here.
@@ -97,7 +103,10 @@ class UserScript:
             if not path.is_file():
                 raise FileNotFoundError(f"there is no entry script {str(path)!r}")
             install()
-            return cls(_import(path, as_main))
+            script = cls(_import(path, as_main))
+            if batch and not script.batch:
+                script.batch_up(MAX_ROWS)
+            return script
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -138,6 +147,19 @@ class UserScript:
             raise
         except BaseException as error:
             raise WarmupFailed(error) from error
+
+    def batch_up(self, max_rows: int) -> None:
+        """Let several requests be one call. Raises `NotAnEntryScript` where that cannot be."""
+        check_stackable(self.input, is_async=self.is_async)
+        self.batch = max_rows
+
+    def prepare(self, request: Request) -> dict[str, Any]:
+        """The arguments of `perform`. Raises `BadInput`."""
+        return self._prepare(request)
+
+    def perform(self, arguments: Mapping[str, Any]) -> Any:
+        """Call run() with what `prepare` has made, of one request or of several."""
+        return self._perform(**arguments)
 
     def call(self, request: Request) -> Any:
         """Call run() with what its input mode makes of ``request``; an awaitable if it `is_async`.
@@ -214,7 +236,7 @@ def _import(path: Path, as_main: bool) -> ModuleType:
 
 def _is_async(run: Callable[..., object]) -> bool:
     return any(
-        inspect.iscoroutinefunction(candidate)
+        inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
         for candidate in (run, inspect.unwrap(run), getattr(run, "__call__", None))  # noqa: B004
     )
 

@@ -21,14 +21,16 @@ import uvloop
 from mlmagic.scoring import report
 from mlmagic.scoring.http.listening import BACKLOG, CannotListen, bind, url_of
 from mlmagic.scoring.http.protocol import HttpConnection
+from mlmagic.scoring.limits import Limits, NotALimit
 from mlmagic.scoring.report import RunDirectory
-from mlmagic.scoring.runner import Runner
+from mlmagic.scoring.scorer import Scorer
 from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript, WarmupFailed
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.surroundings import MODEL_DIR, Surroundings, model_files
 from mlmagic.scoring.swagger import Swagger
 
 EXIT_DRAINED = 0
+EXIT_BAD_SETTING = 2
 EXIT_SCRIPT_FAILED = 3
 EXIT_CANNOT_LISTEN = 98
 
@@ -53,34 +55,42 @@ class Address:
     grace: float = 10.0
 
 
-def serve(place: Surroundings, address: Address, directory: RunDirectory | None) -> int:
-    """Serve the script at ``place`` until a signal says stop; the exit code."""
+def serve(
+    place: Surroundings, address: Address, directory: RunDirectory | None, *, batch: bool = False
+) -> int:
+    """Serve the script at ``place`` until a signal says stop; the exit code. ``batch``: batched."""
     faulthandler.enable()
     _flush_lines()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        script = load(place, loop)
+        limits = Limits.of()
+        script = load(place, loop, batch=batch)
         sock = bind(address.host, address.port, prefer=address.prefer, share=address.share)
     except ScriptFailed as error:
         complain(error)
         _say(directory, report.FAILED, error=error.record())
         return EXIT_SCRIPT_FAILED
+    except NotALimit as error:
+        print(f"mlmagic: {error}", file=sys.stderr, flush=True)
+        record = {"phase": "limits", "type": "NotALimit", "message": str(error), "traceback": ""}
+        _say(directory, report.FAILED, error=record)
+        return EXIT_BAD_SETTING
     except CannotListen as error:
         print(f"mlmagic: {error}", file=sys.stderr, flush=True)
         _say(directory, report.FAILED, error=error.record())
         return EXIT_CANNOT_LISTEN
     # What the libraries have made stays: the collector need not look at it again.
     gc.freeze()
-    loop.run_until_complete(Server(loop, script, place, sock, address.grace).live(directory))
+    loop.run_until_complete(Server(loop, script, place, sock, address.grace, limits).live(directory))
     _say(directory, report.STOPPED)
     return EXIT_DRAINED
 
 
-def load(place: Surroundings, loop: asyncio.AbstractEventLoop) -> UserScript:
+def load(place: Surroundings, loop: asyncio.AbstractEventLoop, *, batch: bool = False) -> UserScript:
     """Import the script, call its init(), try its own sample. Raises `ScriptFailed`."""
     place.enter()
-    script = UserScript.load(place.script, as_main=True)
+    script = UserScript.load(place.script, as_main=True, batch=batch)
     _wait_for(script.init(), loop, InitFailed)
     _wait_for(script.warm_up(), loop, WarmupFailed)
     return script
@@ -118,10 +128,11 @@ class Server:
         place: Surroundings,
         sock: socket.socket,
         grace: float,
+        limits: Limits,
     ) -> None:
         self._loop = loop
-        self._runner = Runner(self._loop)
-        self._service = Service(script, self._runner, Swagger(place.source, schema=script.schema))
+        self._scorer = Scorer(script, loop, limits=limits)
+        self._service = Service(self._scorer, Swagger(place.source, schema=script.schema))
         self._sock = sock
         self._grace = grace
         self._connections: set[HttpConnection] = set()
@@ -143,7 +154,7 @@ class Server:
         for connection in waiting:
             await self._loop.connect_accepted_socket(self._connect, connection)
         await self._drain()
-        self._runner.close()
+        self._scorer.close()
 
     def _accept_waiting(self) -> list[socket.socket]:
         """Those who are connected and not yet accepted: closing the listener would cut them off."""

@@ -12,7 +12,8 @@ import pytest
 
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer
-from mlmagic.scoring.runner import Pace, Runner
+from mlmagic.scoring.runner import Pace
+from mlmagic.scoring.scorer import Scorer
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.swagger import Swagger
@@ -66,8 +67,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 @pytest.fixture
 def service(loop: asyncio.AbstractEventLoop, make_script: Callable[[str], UserScript]) -> Service:
     """Echoes the body; run() is called on the loop."""
-    runner = Runner(loop, Inline())
-    return Service(make_script("def run(data): return data"), runner, Swagger(Path("/nowhere"), {}))
+    scorer = Scorer(make_script("def run(data): return data"), loop, pace=Inline())
+    return Service(scorer, Swagger(Path("/nowhere"), {}))
 
 
 @pytest.fixture
@@ -78,16 +79,28 @@ def wire(service: Service, loop: asyncio.AbstractEventLoop) -> Iterator[Wire]:
 
 
 @pytest.fixture
+def wire_to(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[UserScript], Wire]]:
+    """Connections to scripts."""
+    made = []
+
+    def connect(script: UserScript) -> Wire:
+        made.append(Wire(Service(Scorer(script, loop, pace=Inline()), Swagger(Path("/nowhere"), {})), loop))
+        return made[-1]
+
+    yield connect
+    for wire in made:
+        wire.connection.connection_lost(None)
+
+
+@pytest.fixture
 def ask(loop: asyncio.AbstractEventLoop) -> Callable[..., SimpleNamespace]:
     """Asks a script in this process: ``ask(script, target, body) -> Response``."""
 
     def ask(script, target=b"/score", body=b"", method=b"POST", development=False, **fields):
         if isinstance(script, str):
             script = UserScript.load(SCRIPTS / f"{script}.py")
-        runner = Runner(loop, Inline())
-        service = Service(
-            script, runner, Swagger(Path("/nowhere"), {}, script.schema), development=development
-        )
+        scorer = Scorer(script, loop, pace=Inline(), development=development)
+        service = Service(scorer, Swagger(Path("/nowhere"), {}, script.schema))
         named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
         request = Request(method, target, named, body)
 

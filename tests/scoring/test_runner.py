@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from time import perf_counter
 
 import pytest
 
@@ -37,6 +38,7 @@ class Recorded:
     def __init__(self, name, log, wait=None, abandoned=False):
         self.name, self.log, self.wait, self.abandoned = name, log, wait, abandoned
         self.thread = None
+        self.arrived = perf_counter()
 
     def perform(self):
         self.thread = threading.current_thread()

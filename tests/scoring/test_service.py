@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from mlmagic.scoring.scorer import RUN_RAISED
 from mlmagic.scoring.script import UserScript
-from mlmagic.scoring.service import NOT_ALLOWED, RUN_RAISED
+from mlmagic.scoring.service import NOT_ALLOWED
 from mlmagic.scoring.swagger import Swagger
 
 from .conftest import SCRIPTS

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from types import ModuleType
 
+from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.service import Service
 
@@ -13,6 +16,7 @@ class Wire:
 
     def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.service = service
         self.written = bytearray()
         self.closed = self.paused = self.ended = False
         self.connection = HttpConnection(service, set(), loop)
@@ -34,6 +38,9 @@ class Wire:
             self.loop.call_soon(self.connection.connection_lost, None)
 
     abort = close
+
+    def is_closing(self) -> bool:
+        return self.closed
 
     def pause_reading(self) -> None:
         assert not self.paused
@@ -60,6 +67,25 @@ class Wire:
                 await asyncio.sleep(0)
 
         self.loop.run_until_complete(asyncio.wait_for(turns(), 5))
+
+    def turns(self, condition: Callable[[], object]) -> None:
+        """Let the loop go round a few times, and on until ``condition``."""
+
+        async def turns() -> None:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            while not condition():
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(asyncio.wait_for(turns(), 5))
+
+    @property
+    def counters(self) -> Counters:
+        return self.service.scorer.counters
+
+    @property
+    def module(self) -> ModuleType:
+        return self.service.scorer.script.module
 
     def take(self) -> bytes:
         taken = bytes(self.written)

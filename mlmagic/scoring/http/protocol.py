@@ -20,7 +20,9 @@ import httptools
 
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.streaming import Streaming
 from mlmagic.scoring.service import Service
+from mlmagic.scoring.streams import Stream
 
 BODY_LIMIT = 100 * 1024 * 1024
 HEAD_LIMIT = 64 * 1024
@@ -66,6 +68,8 @@ class HttpConnection(asyncio.Protocol):
         self._queue: deque[Request | Response] = deque()
         self._current: Request | None = None
         """The request that the service is answering."""
+        self._streaming: Streaming | None = None
+        """Its answer, while that is being sent piece by piece."""
         self._unparsed = b""
         self._deaf = False
         """No further byte is parsed: a refusal or a last request is in the queue, or was answered."""
@@ -100,6 +104,8 @@ class HttpConnection(asyncio.Protocol):
         self._pieces = []
         if self._current is not None:
             self._current.abandoned = True
+        if self._streaming is not None:
+            self._streaming.abandon()
         if self._timer:
             self._timer.cancel()
         self._lost()
@@ -113,9 +119,13 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writing_paused = True
+        if self._streaming is not None:
+            self._streaming.pause()
 
     def resume_writing(self) -> None:
         self._writing_paused = False
+        if self._streaming is not None:
+            self._streaming.resume()
         self._loop.call_soon(self._advance)
 
     @property
@@ -341,11 +351,30 @@ class HttpConnection(asyncio.Protocol):
         request = self._current
         if request is None or request.abandoned:
             return
-        self._current = None
-        self.served += 1
-        response.close = not request.keep_alive or (self._last and not self.busy and not self._reading)
+        response.close = (
+            not request.keep_alive
+            or (self._last and not self._queue and not self._unparsed and not self._reading)
+            or (response.is_stream and request.version == "1.0")
+        )
         self.transport.write(self._service.renderer.render(response, request))
-        if response.close:
+        if isinstance(response, Stream):
+            self._streaming = Streaming(
+                response,
+                self.transport,
+                self._loop,
+                lambda complete: self._answered(response.close or not complete),
+                chunked=request.version != "1.0",
+            )
+            self._streaming.start(paused=self._writing_paused)
+        else:
+            self._answered(response.close)
+
+    def _answered(self, close: bool) -> None:
+        """All of an answer has been written."""
+        self._current = None
+        self._streaming = None
+        self.served += 1
+        if close:
             self._deaf = True
             self.transport.close()
             return

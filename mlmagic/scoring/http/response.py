@@ -62,6 +62,8 @@ class Response:
 
     __slots__ = ("body", "close", "content_type", "exec_ms", "fields", "run_failed", "status")
 
+    is_stream = False
+
     def __init__(
         self,
         status: int,
@@ -116,7 +118,8 @@ class Renderer:
         """Head and body. Without a request (it could not be read) no request is quoted."""
         parts = [
             self._head(response),
-            b"Content-Length: %d\r\nDate: %s\r\n" % (len(response.body), self._now()),
+            b"Date: %s\r\n" % self._now(),
+            _framing(response, request),
             _RUN_FAILED if response.run_failed else _RUN_FINE,
         ]
         if response.exec_ms is not None:
@@ -177,6 +180,13 @@ class Renderer:
                 f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
             ).encode()
         return self._date
+
+
+def _framing(response: Response, request: Request | None) -> bytes:
+    if not response.is_stream:
+        return b"Content-Length: %d\r\n" % len(response.body)
+    # HTTP/1.0 has no chunks: the end of the connection is the end of the answer.
+    return b"" if request is not None and request.version == "1.0" else b"Transfer-Encoding: chunked\r\n"
 
 
 def too_long_identity(request: Request) -> Response | None:

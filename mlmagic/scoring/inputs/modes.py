@@ -109,7 +109,7 @@ class WithHeaders:
 def input_of(run: Callable[..., object], parameters: Parameters) -> Input:
     """The mode of ``run``. Raises `NotAnEntryScript`."""
     schema = schema_of(run)
-    raw = bool(_mark(run, RAW))
+    raw = bool(mark(run, RAW))
     if raw and schema:
         raise NotAnEntryScript("run() has both @rawhttp and a schema: it can take a request in one way only")
     mode: Input
@@ -124,7 +124,7 @@ def input_of(run: Callable[..., object], parameters: Parameters) -> Input:
 
 def schema_of(run: Callable[..., object]) -> Described | None:
     """What `input_schema` and `output_schema` have left on ``run``, ours or the real ones."""
-    found: Described | None = _mark(run, SCHEMA)
+    found: Described | None = mark(run, SCHEMA)
     return found or _installed_schema(run)
 
 
@@ -142,8 +142,8 @@ def _installed_schema(run: Callable[..., object]) -> Described | None:
     return InstalledSchema.of(run)
 
 
-def _mark(function: Any, name: str) -> Any:
-    """The attribute ``name`` of ``function``, or of what it wraps."""
+def mark(function: Any, name: str) -> Any:
+    """What a decorator has left: the attribute ``name`` of ``function``, or of what it wraps."""
     while function is not None:
         if (found := getattr(function, name, None)) is not None:
             return found

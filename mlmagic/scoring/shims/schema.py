@@ -53,22 +53,26 @@ class Schema:
         DECORATED.append(self)
 
     def _wrapper(self) -> Function:
-        function, parameters, names = self.function, self.parameters, list(self.signature.parameters)
+        function, names = self.function, list(self.signature.parameters)
 
         @functools.wraps(function)
         def convert_and_call(*args: Any, **kwargs: Any) -> Any:
             if args and len(args) <= len(names):
                 kwargs = {**dict(zip(names, args, strict=False)), **kwargs}
                 args = ()
-            for name, parameter in parameters.items():
-                if name in kwargs:
-                    kwargs[name] = parameter.value(kwargs[name])
-                elif parameter.optional and self.needs(name):
-                    kwargs[name] = None
-            return function(*args, **kwargs)
+            return function(*args, **self.converted(kwargs))
 
         setattr(convert_and_call, SCHEMA, self)
         return convert_and_call
+
+    def converted(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of the function. Raises `Mismatch`."""
+        for name, parameter in self.parameters.items():
+            if name in values:
+                values[name] = parameter.value(values[name])
+            elif parameter.optional and self.needs(name):
+                values[name] = None
+        return values
 
     def needs(self, name: str) -> bool:
         """Whether the function has no default for ``name``."""

@@ -1,0 +1,249 @@
+"""Natural micro-batching: what has arrived by the time run() is called is predicted in one call.
+
+Nothing waits for a timer. On a quiet service each request is a call of its own; under load, those that
+came in the same turn of the event loop, or while the last call was busy, are stacked. It is declared, by the
+script (`batched`, ``run.batch = True``) or the deployment, since stacked rows may differ in the last bit.
+
+Each request is read and checked by itself. One that does not fit, or cannot be stacked with the others, is
+called by itself, and so is each of a batch that failed. Where calling together does not pay, or the answer
+has another number of rows, it is switched off, and the log says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable, Hashable
+from statistics import median
+from time import perf_counter
+from typing import Any, Protocol
+
+from mlmagic.scoring.runner import Runner
+from mlmagic.scoring.stacking import Arguments, WrongRows, key_of, stacked, taken_apart
+from mlmagic.scoring.turns import Overdue
+
+MAX_REQUESTS = 256
+
+
+class Stackable(Protocol):
+    """One request that may be predicted with others."""
+
+    @property
+    def arrived(self) -> float: ...
+
+    @property
+    def abandoned(self) -> bool: ...
+
+    def prepare(self) -> Arguments | None:
+        """Its arguments, read and checked; None if it has been answered with a refusal."""
+
+    def call(self, arguments: Arguments) -> None:
+        """run() for this one alone; must not raise but `Overdue`."""
+
+    def take(self, answer: Any, seconds: float) -> None:
+        """Its part of an answer."""
+
+    def finish(self) -> None: ...
+    def turn_away(self, limit_s: float) -> None: ...
+    def give_up(self, limit_s: float) -> None: ...
+
+
+class Benefit:
+    """Measures whether stacking pays: seconds per request, together and one by one.
+
+    Every `PROBE`-th batch is called one by one to be compared, until there are `ENOUGH` of each kind. Where
+    the median of a request then costs more than `WORTH` of what it costs alone, it is switched off for good.
+    """
+
+    PROBE = 8
+    ENOUGH = 7
+    WORTH = 0.95
+
+    def __init__(self) -> None:
+        self.on = True
+        self.decided = False
+        self._seconds: dict[bool, list[float]] = {False: [], True: []}
+        self._batches = 0
+
+    def stack_next(self) -> bool:
+        """Whether the next batch is to be stacked."""
+        if self.decided or not self.on:
+            return self.on
+        self._batches += 1
+        return self._batches % self.PROBE != 0
+
+    def record(self, requests: int, seconds: float, *, together: bool) -> None:
+        """A batch of ``requests`` took this long. Only of two and more, so that like meets like."""
+        if self.decided:
+            return
+        self._seconds[together].append(seconds / requests)
+        if min(map(len, self._seconds.values())) >= self.ENOUGH:
+            self.decided = True
+            self.on = self.cost(together=True) <= self.WORTH * self.cost(together=False)
+
+    def cost(self, *, together: bool) -> float:
+        """Seconds per request, the median."""
+        return median(self._seconds[together])
+
+
+class Batcher:
+    """Gathers requests, and has them called together; ``call`` is run() of stacked arguments."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        runner: Runner,
+        call: Callable[[Arguments], Any],
+        *,
+        max_rows: int,
+        benefit: Benefit | None = None,
+    ) -> None:
+        self._loop = loop
+        self._runner = runner
+        self.call = call
+        self.max_rows = max_rows
+        self.benefit = benefit or Benefit()
+        self.waiting: deque[Stackable] = deque()
+        self._asked = False
+
+    def add(self, request: Stackable) -> None:
+        """Answer ``request`` with the next batch."""
+        self.waiting.append(request)
+        if not self._asked:
+            self._asked = True
+            # After the other connections that have something to read in this turn of the loop.
+            self._loop.call_soon(self._submit)
+
+    def ended(self) -> None:
+        """A batch has been answered; others may have come."""
+        if self.waiting:
+            self._loop.call_soon(self._submit)
+        else:
+            self._asked = False
+
+    def switch_off(self, why: str) -> None:
+        if self.benefit.on:
+            self.benefit.on = False
+            _tell(why)
+
+    def _submit(self) -> None:
+        if self.waiting:
+            self._runner.submit(Batch(self))
+        else:
+            self._asked = False
+
+
+class Batch:
+    """One call of the runner's: it takes what waits when its turn has come."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self._batcher = batcher
+        self._taken: list[Stackable] = []
+
+    @property
+    def arrived(self) -> float:
+        waiting = self._batcher.waiting
+        return waiting[0].arrived if waiting else perf_counter()
+
+    @property
+    def abandoned(self) -> bool:
+        return all(request.abandoned for request in self._batcher.waiting)
+
+    def perform(self) -> None:
+        waiting = self._batcher.waiting
+        while waiting and len(self._taken) < MAX_REQUESTS:
+            self._taken.append(waiting.popleft())
+        groups: dict[Hashable, list[tuple[Stackable, Arguments, int]]] = {}
+        for request in self._taken:
+            if request.abandoned or (arguments := request.prepare()) is None:
+                continue
+            found = key_of(arguments)
+            if found is None:
+                request.call(arguments)
+            else:
+                groups.setdefault(found[0], []).append((request, arguments, found[1]))
+        for group in groups.values():
+            for part in _within(group, self._batcher.max_rows):
+                self._perform_group(part)
+
+    def _perform_group(self, group: list[tuple[Stackable, Arguments, int]]) -> None:
+        batcher = self._batcher
+        if len(group) == 1:
+            group[0][0].call(group[0][1])
+        elif not batcher.benefit.stack_next() or not self._perform_together(group):
+            start = perf_counter()
+            for request, arguments, _ in group:
+                request.call(arguments)
+            self._measured(len(group), perf_counter() - start, together=False)
+
+    def _perform_together(self, group: list[tuple[Stackable, Arguments, int]]) -> bool:
+        """False if each is to be called by itself."""
+        batcher = self._batcher
+        start = perf_counter()
+        try:
+            answer = batcher.call(stacked([arguments for _, arguments, _ in group]))
+            parts = taken_apart(answer, [rows for _, _, rows in group])
+        except Overdue:
+            raise
+        except WrongRows as error:
+            batcher.switch_off(str(error))
+            return False
+        except BaseException:  # whoever is to blame will raise it again, alone
+            return False
+        seconds = perf_counter() - start
+        for (request, _, _), part in zip(group, parts, strict=True):
+            request.take(part, seconds)
+        self._measured(len(group), perf_counter() - start, together=True)
+        return True
+
+    def _measured(self, requests: int, seconds: float, *, together: bool) -> None:
+        benefit = self._batcher.benefit
+        was_on = benefit.on
+        benefit.record(requests, seconds, together=together)
+        if was_on and not benefit.on:
+            alone, with_others = (benefit.cost(together=each) * 1e6 for each in (False, True))
+            _tell(f"a request takes {with_others:.0f} us with others and {alone:.0f} us alone")
+
+    def finish(self) -> None:
+        if self.abandoned and not self._taken:
+            self._take_all()
+        for request in self._taken:
+            request.finish()
+        self._batcher.ended()
+
+    def turn_away(self, limit_s: float) -> None:
+        """Those who have waited that long go; the others wait on."""
+        waiting, now = self._batcher.waiting, perf_counter()
+        while waiting and now - waiting[0].arrived >= limit_s:
+            waiting.popleft().turn_away(limit_s)
+        self._batcher.ended()
+
+    def give_up(self, limit_s: float) -> None:
+        self._batcher.switch_off(f"together, requests passed the time limit of {limit_s:g} s")
+        for request in self._taken:
+            request.give_up(limit_s)
+
+    def _take_all(self) -> None:
+        self._taken.extend(self._batcher.waiting)
+        self._batcher.waiting.clear()
+
+
+def _within(
+    group: list[tuple[Stackable, Arguments, int]], limit: int
+) -> list[list[tuple[Stackable, Arguments, int]]]:
+    """The group in parts of at most ``limit`` rows, one request at least."""
+    parts: list[list[tuple[Stackable, Arguments, int]]] = []
+    rows = 0
+    for each in group:
+        if not parts or rows + each[2] > limit:
+            parts.append([])
+            rows = 0
+        parts[-1].append(each)
+        rows += each[2]
+    return parts
+
+
+def _tell(why: str) -> None:
+    sys.stderr.write(f"mlmagic: batching is off: {why}\n")
+    sys.stderr.flush()

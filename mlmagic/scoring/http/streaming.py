@@ -1,0 +1,70 @@
+"""A streamed answer on its way to a client, no faster than the client reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from mlmagic.scoring.streams import Stream
+
+
+class Streaming:
+    """Sends what ``stream`` makes, piece by piece; then calls ``done`` with whether it is complete."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        done: Callable[[bool], None],
+        *,
+        chunked: bool,
+    ) -> None:
+        self._stream = stream
+        self._transport = transport
+        self._loop = loop
+        self._done = done
+        self._chunked = chunked
+        self._paused = self._owing = False
+
+    def start(self, *, paused: bool) -> None:
+        """The head has been sent."""
+        self._paused = paused
+        self._write(self._stream.first)
+        self._go_on()
+
+    def pause(self) -> None:
+        """The client does not read as fast as it is written to."""
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        if self._owing:
+            self._owing = False
+            self._go_on()
+
+    def abandon(self) -> None:
+        """The client has gone."""
+        self._stream.abandon()
+
+    def _go_on(self) -> None:
+        if self._paused:
+            self._owing = True
+        else:
+            # Never at once: a generator that is quick must not keep the loop to itself.
+            self._loop.call_soon(self._stream.pull, self._take)
+
+    def _take(self, piece: bytes | None) -> None:
+        if self._transport.is_closing():
+            self._stream.abandon()
+        elif piece:
+            self._write(piece)
+            self._go_on()
+        else:
+            if piece is not None and self._chunked:
+                self._transport.write(b"0\r\n\r\n")
+            self._done(piece is not None)
+
+    def _write(self, piece: bytes) -> None:
+        if piece:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)

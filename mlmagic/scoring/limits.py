@@ -1,0 +1,53 @@
+"""Limits: how long run() may take, how many at once, how long a request may wait for its turn.
+
+A deployment has the names and defaults of the Azure ML documents (AksWebservice): 60,000 ms, 1, 500 ms. A
+server that is started by hand has the reference server's: an hour, and no limit to the wait.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+TIMEOUT = "SCORING_TIMEOUT_MS"
+CONCURRENT = "MLMAGIC_MAX_CONCURRENT_REQUESTS"
+WAIT = "MLMAGIC_MAX_REQUEST_WAIT_MS"
+
+
+class NotALimit(Exception):
+    """A variable of the environment that should hold a limit holds something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``None`` is no limit; ``concurrent`` None is one call of a plain run() and any number of async ones."""
+
+    timeout_s: float | None = 3600.0
+    concurrent: int | None = None
+    wait_s: float | None = None
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
+        """As the environment says. Raises `NotALimit`."""
+        concurrent = _positive(environment, CONCURRENT)
+        timeout, wait = _positive(environment, TIMEOUT), _positive(environment, WAIT)
+        return cls(
+            cls().timeout_s if timeout is None else timeout / 1000,
+            None if concurrent is None else int(concurrent),
+            None if wait is None else wait / 1000,
+        )
+
+
+def _positive(environment: Mapping[str, str], name: str) -> float | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not number > 0 or (name == CONCURRENT and not number.is_integer()):
+        kind = "a whole number" if name == CONCURRENT else "a number of milliseconds"
+        raise NotALimit(f"{name} is {text!r}: it must be {kind} above 0")
+    return number

@@ -1,0 +1,241 @@
+"""Scoring: a request through run() to its answer, in whichever way the script runs.
+
+a plain run()      `Runner`: on the event loop while it is short, else in a worker thread
+an async run()     `Tasks`
+a batched run()    `Batcher`, over the runner
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from time import perf_counter
+from typing import Any
+
+import orjson
+
+from mlmagic.scoring.answers import Unserialisable, encode
+from mlmagic.scoring.batching import Batcher
+from mlmagic.scoring.counters import Counters
+from mlmagic.scoring.http.request import BadInput, Request
+from mlmagic.scoring.http.response import TEXT, Renderer, Response
+from mlmagic.scoring.limits import Limits
+from mlmagic.scoring.runner import Pace, Runner
+from mlmagic.scoring.script import RunFailed, UserScript
+from mlmagic.scoring.stacking import Arguments
+from mlmagic.scoring.streams import AsyncStream, Stream, SyncStream, first_of, first_of_async
+from mlmagic.scoring.turns import Overdue, Tasks
+
+RUN_RAISED = "An unexpected error occurred in scoring script. Check the logs for more info."
+BUSY = (
+    "The service is busy: the request waited {:.0f} ms for its turn (max_request_wait_time). Try again, "
+    "or give the service more replicas or concurrent requests (replica_max_concurrent_requests)."
+)
+
+DEVELOPMENT = "MLMAGIC_DEVELOPMENT"
+
+Reply = Callable[[Response], None]
+
+
+class Scorer:
+    """Answers scoring requests with a script; `submit` has ``reply`` called exactly once, now or later."""
+
+    def __init__(
+        self,
+        script: UserScript,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        limits: Limits | None = None,
+        pace: Pace | None = None,
+        development: bool | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        self.script = script
+        self.counters = Counters()
+        self.renderer = Renderer()
+        self.development = os.environ.get(DEVELOPMENT) == "1" if development is None else development
+        self._runner = Runner(
+            loop,
+            pace,
+            concurrent=limits.concurrent or 1,
+            wait_s=limits.wait_s,
+            timeout_s=limits.timeout_s,
+        )
+        self._tasks = Tasks(
+            loop, concurrent=limits.concurrent, wait_s=limits.wait_s, timeout_s=limits.timeout_s
+        )
+        self._batcher = Batcher(loop, self._runner, script.perform, max_rows=script.batch or 1)
+        self._start = self._way()
+
+    def submit(self, request: Request, reply: Reply) -> None:
+        """Have ``request`` answered."""
+        self.counters.in_flight += 1
+        self._start(request, reply)
+
+    def close(self) -> None:
+        """No more requests will come."""
+        self._runner.close()
+
+    def _way(self) -> Callable[[Request, Reply], None]:
+        if self.script.is_async:
+            return lambda request, reply: self._tasks.submit(AsyncScoringCall(self, request, reply))
+        if self.script.batch:
+            return lambda request, reply: self._batcher.add(StackableCall(self, request, reply))
+        return lambda request, reply: self._runner.submit(SyncScoringCall(self, request, reply))
+
+    def stream(self, items: Any, first: Any, request: Request, exec_ms: float) -> Stream:
+        """The answer of a generator that has made its first item."""
+
+        def failed(error: BaseException) -> bytes:
+            return self.failure(error, request).body
+
+        if isinstance(items, AsyncGenerator):
+            return AsyncStream(items, request, first, failed, exec_ms=exec_ms)
+        return SyncStream(items, self._runner, request, first, failed, exec_ms=exec_ms)
+
+    def failure(self, error: BaseException, request: Request) -> Response:
+        """The request did not fit, or run() raised: the log gets it all, the client only in development."""
+        if isinstance(error, BadInput):
+            return _refused(error)
+        record = RunFailed(error).record()
+        identity = self.renderer.identify(request).decode("latin-1")
+        sys.stderr.write(f"run() failed for request {identity}:\n{record['traceback']}")
+        sys.stderr.flush()
+        body: dict[str, object] = {"message": RUN_RAISED}
+        if isinstance(error, Unserialisable):
+            body["message"] = str(error)
+        elif self.development:
+            body["error"] = {key: record[key] for key in ("type", "message", "traceback")}
+        return Response(500, orjson.dumps(body), run_failed=True)
+
+
+class ScoringCall:
+    """One request on its way through run(), and the answer it gets."""
+
+    __slots__ = ("_replied", "_reply", "_request", "_scorer", "response")
+
+    def __init__(self, scorer: Scorer, request: Request, reply: Reply) -> None:
+        self._scorer = scorer
+        self._request = request
+        self._reply = reply
+        self._replied = False
+        self.response: Response | None = None
+
+    @property
+    def arrived(self) -> float:
+        return self._request.arrived
+
+    @property
+    def abandoned(self) -> bool:
+        return self._request.abandoned
+
+    def finish(self) -> None:
+        if self._replied:
+            return
+        self._replied = True
+        response = self.response or Response.message(500, "The request was given up.")
+        if isinstance(response, Stream):
+            response.on_end = self._count
+        else:
+            self._count(response.status >= 400)
+        self._reply(response)
+
+    def turn_away(self, limit_s: float) -> None:
+        self.response = Response.message(503, BUSY.format(limit_s * 1000), fields=b"Retry-After: 1\r\n")
+        self.finish()
+
+    def give_up(self, limit_s: float) -> None:
+        if self.response is None or not self._replied:
+            message = f"Scoring timeout after {limit_s * 1000:.0f} ms"
+            self.response = Response(504, orjson.dumps({"message": message}), run_failed=True)
+        self.finish()
+
+    def _answer(self, result: Any, start: float) -> Response:
+        if isinstance(result, Generator):
+            first = first_of(result)
+            return self._scorer.stream(result, first, self._request, (perf_counter() - start) * 1000)
+        exec_ms = (perf_counter() - start) * 1000
+        if isinstance(result, Response):
+            return result.sealed(exec_ms)
+        return Response(200, encode(result), exec_ms=exec_ms)
+
+    def _count(self, failed: bool) -> None:
+        counters = self._scorer.counters
+        counters.in_flight -= 1
+        counters.record(perf_counter() - self._request.arrived, failed)
+
+
+class SyncScoringCall(ScoringCall):
+    """Of a plain run()."""
+
+    __slots__ = ()
+
+    def perform(self) -> None:
+        """All of it: read the request, call run(), write the answer."""
+        start = perf_counter()
+        try:
+            result = self._scorer.script.call(self._request)
+            self.response = self._answer(result, start)
+        except Overdue:
+            raise
+        except BaseException as error:  # SystemExit too: a script must not stop the service
+            self.response = self._scorer.failure(error, self._request)
+
+
+class StackableCall(ScoringCall):
+    """Of a run() that takes several requests at a time: see `mlmagic.scoring.batching`."""
+
+    __slots__ = ()
+
+    def prepare(self) -> Arguments | None:
+        try:
+            return self._scorer.script.prepare(self._request)
+        except Overdue:
+            raise
+        except BaseException as error:
+            self.response = self._scorer.failure(error, self._request)
+        return None
+
+    def call(self, arguments: Arguments) -> None:
+        start = perf_counter()
+        try:
+            self.response = self._answer(self._scorer.script.perform(arguments), start)
+        except Overdue:
+            raise
+        except BaseException as error:
+            self.response = self._scorer.failure(error, self._request)
+
+    def take(self, answer: Any, seconds: float) -> None:
+        try:
+            self.response = Response(200, encode(answer), exec_ms=seconds * 1000)
+        except Exception as error:
+            self.response = self._scorer.failure(error, self._request)
+
+
+class AsyncScoringCall(ScoringCall):
+    """Of an async run()."""
+
+    __slots__ = ()
+
+    async def perform(self) -> None:
+        start = perf_counter()
+        try:
+            result = self._scorer.script.call(self._request)
+            if isinstance(result, AsyncGenerator):
+                first = await first_of_async(result)
+                exec_ms = (perf_counter() - start) * 1000
+                self.response = self._scorer.stream(result, first, self._request, exec_ms)
+            else:
+                self.response = self._answer(await result, start)
+        except asyncio.CancelledError:
+            return  # its time was over, and the client has been told
+        except BaseException as error:
+            self.response = self._scorer.failure(error, self._request)
+
+
+def _refused(error: BadInput) -> Response:
+    if error.as_json:
+        return Response.message(error.status, str(error))
+    return Response(error.status, str(error).encode(), TEXT)

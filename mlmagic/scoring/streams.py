@@ -1,0 +1,288 @@
+"""Streams: the answer of a run() that is a generator, item by item.
+
+    Accept: text/event-stream       server-sent events, one per item, JSON in each
+    Accept: application/x-ndjson    a line of JSON per item
+    items of bytes                  the bytes themselves
+    otherwise                       a JSON array that grows
+
+The first item is made before the head of the answer is sent: what fails by then is an ordinary 500. What
+fails later breaks the connection off (in server-sent events it is an event ``error`` first).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Callable, Generator
+from time import perf_counter
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, Protocol
+
+from mlmagic.scoring.answers import JSON, encode
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.runner import Runner
+from mlmagic.scoring.turns import Overdue
+
+EVENTS = "text/event-stream"
+LINES = "application/x-ndjson"
+BYTES = "application/octet-stream"
+
+_END: Any = object()
+
+Then = Callable[[bytes | None], None]
+
+
+class Format(Protocol):
+    """How items become bytes."""
+
+    content_type: str
+
+    def item(self, value: Any, first: bool) -> bytes: ...
+    def end(self, empty: bool) -> bytes: ...
+    def failure(self, message: bytes) -> bytes: ...
+
+
+class Array:
+    """A JSON array."""
+
+    content_type = JSON
+
+    def item(self, value: Any, first: bool) -> bytes:
+        return (b"[" if first else b",") + encode(value)
+
+    def end(self, empty: bool) -> bytes:
+        return b"[]" if empty else b"]"
+
+    def failure(self, message: bytes) -> bytes:
+        return b""
+
+
+class Lines(Array):
+    """JSON, an item a line."""
+
+    content_type = LINES
+
+    def item(self, value: Any, first: bool) -> bytes:
+        return encode(value) + b"\n"
+
+    def end(self, empty: bool) -> bytes:
+        return b""
+
+
+class Events(Lines):
+    """Server-sent events."""
+
+    content_type = f"{EVENTS}; charset=utf-8"
+
+    def item(self, value: Any, first: bool) -> bytes:
+        return b"data: %s\n\n" % encode(value)
+
+    def failure(self, message: bytes) -> bytes:
+        return b"event: error\ndata: %s\n\n" % message
+
+
+class Raw(Lines):
+    """Bytes as they are."""
+
+    content_type = BYTES
+
+    def item(self, value: Any, first: bool) -> bytes:
+        return bytes(value)
+
+
+def format_of(request: Request, first: Any) -> Format:
+    """What the client asks for; of bytes, bytes."""
+    wanted = request.fields.get(b"accept", b"")
+    if EVENTS.encode() in wanted:
+        return Events()
+    if LINES.encode() in wanted or b"application/jsonl" in wanted:
+        return Lines()
+    return Raw() if isinstance(first, bytes | bytearray | memoryview) else Array()
+
+
+def is_stream(result: object) -> bool:
+    """Whether an answer is to be sent item by item."""
+    return isinstance(result, GeneratorType | AsyncGeneratorType)
+
+
+class Stream(Response):
+    """An answer that is sent while it is made.
+
+    ``failed`` tells the log of an error and makes the last words to the client. `on_end` is called once,
+    with whether the stream has failed.
+    """
+
+    __slots__ = ("_ended", "_failed", "_format", "_over", "first", "on_end")
+
+    is_stream = True
+
+    def __init__(
+        self,
+        request: Request,
+        first: Any,
+        failed: Callable[[BaseException], bytes],
+        *,
+        exec_ms: float | None = None,
+    ) -> None:
+        self._format = format_of(request, first)
+        self._failed = failed
+        self._ended = first is _END
+        self._over = False
+        self.on_end: Callable[[bool], None] = _nothing
+        super().__init__(200, content_type=self._format.content_type, exec_ms=exec_ms)
+        self.first = self._format.end(True) if first is _END else self._format.item(first, True)
+
+    def pull(self, then: Then) -> None:
+        """Have the next piece made; ``then`` gets it on the loop, ``b""`` at the end, None if it broke."""
+        if self._ended:
+            self._finish(failed=False)
+            then(b"")
+        else:
+            self._make(then)
+
+    def abandon(self) -> None:
+        """Nobody reads any more."""
+        if not self._ended:
+            self._ended = True
+            self._end_items()
+            self._finish(failed=True)
+
+    @abstractmethod
+    def _make(self, then: Then) -> None:
+        """Have the next item made, and hand its bytes to ``then``."""
+
+    @abstractmethod
+    def _end_items(self) -> None:
+        """End the generator."""
+
+    def piece(self, item: Any) -> bytes:
+        """The bytes of ``item``, or of the end. Raises `Unserialisable`."""
+        if item is _END:
+            self._ended = True
+            return self._format.end(False)
+        return self._format.item(item, False)
+
+    def broken(self, error: BaseException, then: Then) -> None:
+        """The generator raised: say so, as far as the format has words for it."""
+        self._ended = True
+        last_words = self._format.failure(self._failed(error))
+        self._finish(failed=True)
+        then(last_words or None)
+
+    def _finish(self, *, failed: bool) -> None:
+        if not self._over:
+            self._over = True
+            self.on_end(failed)
+
+
+class SyncStream(Stream):
+    """Of a generator; each step is a call of its own, so that other requests have their turn between."""
+
+    __slots__ = ("_items", "_runner")
+
+    def __init__(self, items: Generator[Any, None, None], runner: Runner, *args: Any, **options: Any) -> None:
+        self._items = items
+        self._runner = runner
+        super().__init__(*args, **options)
+
+    def _make(self, then: Then) -> None:
+        self._runner.submit(_Step(self, lambda: next(self._items, _END), then))
+
+    def _end_items(self) -> None:
+        self._runner.submit(_Step(self, self._items.close, _nothing))
+
+    def again(self, step: _Step) -> None:
+        self._runner.submit(step)
+
+
+class AsyncStream(Stream):
+    """Of an async generator."""
+
+    __slots__ = ("_items", "_task")
+
+    def __init__(self, items: AsyncGenerator[Any, None], *args: Any, **options: Any) -> None:
+        self._items = items
+        self._task: asyncio.Task[None] | None = None
+        super().__init__(*args, **options)
+
+    def _make(self, then: Then) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._next(then))
+
+    async def _next(self, then: Then) -> None:
+        try:
+            piece = self.piece(await anext(self._items, _END))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self.broken(error, then)
+        else:
+            then(piece)
+
+    def _end_items(self) -> None:
+        running = self._task
+        if running:
+            running.cancel()
+        self._task = asyncio.get_running_loop().create_task(_close(self._items, running))
+
+
+class _Step:
+    """One step of a generator, as a call."""
+
+    def __init__(self, stream: SyncStream, step: Callable[[], Any], then: Then) -> None:
+        self._stream = stream
+        self._step = step
+        self._then: Then | None = then
+        self._piece = b""
+        self._error: BaseException | None = None
+        self.arrived = perf_counter()
+        self.abandoned = False
+
+    def perform(self) -> None:
+        try:
+            self._piece = self._stream.piece(self._step())
+        except Overdue:
+            raise
+        except BaseException as error:
+            self._error = error
+
+    def finish(self) -> None:
+        then, self._then = self._then, None
+        if then is None:
+            return
+        if self._error is not None:
+            self._stream.broken(self._error, then)
+        else:
+            then(self._piece)
+
+    def turn_away(self, limit_s: float) -> None:
+        # What has begun is not turned away: it waits again.
+        self.arrived = perf_counter()
+        self._stream.again(self)
+
+    def give_up(self, limit_s: float) -> None:
+        self._error = TimeoutError(f"no item came in {limit_s:g} s")
+        self.finish()
+
+
+async def _close(items: AsyncGenerator[Any, None], running: asyncio.Task[None] | None) -> None:
+    if running:
+        with contextlib.suppress(BaseException):
+            await running
+    with contextlib.suppress(BaseException):
+        await items.aclose()
+
+
+def _nothing(_: object) -> None:
+    return
+
+
+def first_of(items: Generator[Any, None, None]) -> Any:
+    """The first item, or the mark of there being none."""
+    return next(items, _END)
+
+
+async def first_of_async(items: AsyncGenerator[Any, None]) -> Any:
+    """The same of an async generator."""
+    return await anext(items, _END)

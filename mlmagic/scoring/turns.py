@@ -1,0 +1,140 @@
+"""Turns: who may start now, who waits, and for how long; in the order of arrival."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from abc import ABC, abstractmethod
+from collections import deque
+from time import perf_counter
+from typing import Any, Generic, Protocol, TypeVar
+
+
+class Overdue(BaseException):
+    """Raised inside run() when its time is over; no ``except Exception`` of a script's keeps it."""
+
+
+class Call(Protocol):
+    """One call of the user's run()."""
+
+    @property
+    def arrived(self) -> float:
+        """When it was asked for, by `time.perf_counter`."""
+
+    @property
+    def abandoned(self) -> bool:
+        """Nobody waits for it any more."""
+
+    def finish(self) -> None:
+        """Hand over what came of it, on the event loop."""
+
+    def turn_away(self, limit_s: float) -> None:
+        """It has waited ``limit_s`` for its turn, and will not get it."""
+
+    def give_up(self, limit_s: float) -> None:
+        """It has had ``limit_s`` and has not ended: what still comes of it is too late."""
+
+
+C = TypeVar("C", bound=Call)
+
+
+class Turns(ABC, Generic[C]):
+    """At most ``concurrent`` calls at a time; None is any number."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, concurrent: int | None, wait_s: float | None = None
+    ) -> None:
+        self._loop = loop
+        self._free: float = concurrent or math.inf
+        self._wait_s = wait_s
+        self._waiting: deque[C] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def submit(self, call: C) -> None:
+        """Start ``call`` when its turn comes; it may be finished before this returns."""
+        if self._free and not self._waiting:
+            self._start(call)
+        else:
+            self._waiting.append(call)
+            self._watch()
+
+    @abstractmethod
+    def _begin(self, call: C) -> bool:
+        """Start it; True if it has been done by now. Else `_done` will be called."""
+
+    def _done(self, call: C) -> None:
+        self._free += 1
+        call.finish()
+        self._next()
+
+    def _start(self, call: C) -> None:
+        self._free -= 1
+        if self._begin(call):
+            self._free += 1
+            call.finish()
+
+    def _next(self) -> None:
+        while self._waiting and self._waiting[0].abandoned:
+            self._waiting.popleft().finish()
+        if self._waiting and self._free:
+            self._start(self._waiting.popleft())
+            if self._waiting and self._free:
+                # Not at once: what has arrived meanwhile, health probes among it, comes between.
+                self._loop.call_soon(self._next)
+
+    def _watch(self) -> None:
+        """Be woken when the first of those who wait has waited long enough."""
+        if self._timer is None and self._wait_s is not None and self._waiting:
+            left = self._waiting[0].arrived + self._wait_s - perf_counter()
+            self._timer = self._loop.call_later(max(left, 0), self._turn_away)
+
+    def _turn_away(self) -> None:
+        self._timer = None
+        assert self._wait_s is not None
+        now = perf_counter()
+        while self._waiting and now - self._waiting[0].arrived >= self._wait_s:
+            self._waiting.popleft().turn_away(self._wait_s)
+        self._watch()
+
+
+class AsyncCall(Call, Protocol):
+    """A call of an async run()."""
+
+    async def perform(self) -> None:
+        """Do it; must not raise."""
+
+
+class Tasks(Turns[AsyncCall]):
+    """Calls of an async run(): tasks of the event loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        concurrent: int | None = None,
+        wait_s: float | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        super().__init__(loop, concurrent=concurrent, wait_s=wait_s)
+        self._timeout_s = timeout_s
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def _begin(self, call: AsyncCall) -> bool:
+        task = self._loop.create_task(call.perform())
+        self._tasks.add(task)
+        timer = None
+        if self._timeout_s is not None:
+            timer = self._loop.call_later(self._timeout_s, self._overdue, task, call)
+        task.add_done_callback(lambda task: self._ended(task, call, timer))
+        return False
+
+    def _overdue(self, task: asyncio.Task[Any], call: AsyncCall) -> None:
+        assert self._timeout_s is not None
+        call.give_up(self._timeout_s)
+        task.cancel()
+
+    def _ended(self, task: asyncio.Task[Any], call: AsyncCall, timer: asyncio.TimerHandle | None) -> None:
+        self._tasks.discard(task)
+        if timer:
+            timer.cancel()
+        self._done(call)

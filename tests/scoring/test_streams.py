@@ -1,0 +1,120 @@
+"""Generators as answers: formats, ends, failures, clients that leave."""
+
+import json
+
+import pytest
+
+POST = b"POST /score HTTP/1.%d\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1\r\n%b\r\n3"
+
+SYNC = "def run(data: int):\n  for i in range(data):\n    yield {'i': i}"
+ASYNC = "async " + SYNC
+
+
+@pytest.fixture
+def connect(make_script, loop, wire_to):
+    """A connection to a script."""
+    return lambda text: wire_to(make_script(text))
+
+
+def unchunked(raw):
+    head, _, rest = raw.partition(b"\r\n\r\n")
+    body = b""
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        body += rest[: int(size, 16)]
+        rest = rest[int(size, 16) + 2 :]
+        if int(size, 16) == 0:
+            assert not rest
+            return head, body
+    return head, None  # broken off
+
+
+@pytest.mark.parametrize("script", [SYNC, ASYNC])
+@pytest.mark.parametrize(
+    ("accept", "kind", "body"),
+    [
+        (b"*/*", b"application/json", b'[{"i":0},{"i":1},{"i":2}]'),
+        (b"application/x-ndjson", b"application/x-ndjson", b'{"i":0}\n{"i":1}\n{"i":2}\n'),
+        (
+            b"text/event-stream",
+            b"text/event-stream; charset=utf-8",
+            b'data: {"i":0}\n\ndata: {"i":1}\n\ndata: {"i":2}\n\n',
+        ),
+    ],
+)
+def test_formats(connect, script, accept, kind, body):
+    wire = connect(script)
+    head, sent = unchunked(wire.send(POST % (1, b"Accept: %b\r\n" % accept)))
+    assert sent == body
+    assert b"Content-Type: %b\r\n" % kind in head
+    assert b"Transfer-Encoding: chunked" in head
+    assert not wire.closed
+    assert wire.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").endswith(b"Healthy")
+
+
+def test_bytes_are_sent_as_they_are(connect):
+    head, sent = unchunked(connect("def run(data):\n  yield b'\\xff'\n  yield b'ab'").send(POST % (1, b"")))
+    assert sent == b"\xffab"
+    assert b"application/octet-stream" in head
+
+
+def test_http_1_0_has_no_chunks(connect):
+    wire = connect(SYNC)
+    head, _, body = wire.send(POST % (0, b"")).partition(b"\r\n\r\n")
+    assert json.loads(body) == [{"i": 0}, {"i": 1}, {"i": 2}]
+    assert b"Transfer-Encoding" not in head
+    assert wire.closed
+
+
+@pytest.mark.parametrize(
+    "script", ["def run(data):\n  return\n  yield", "async def run(data):\n  return\n  yield"]
+)
+def test_nothing_at_all(connect, script):
+    assert unchunked(connect(script).send(POST % (1, b"")))[1] == b"[]"
+
+
+@pytest.mark.parametrize("prefix", ["", "async "])
+def test_what_fails_before_the_first_item_is_a_500(connect, prefix, capfd):
+    raw = connect(f"{prefix}def run(data):\n  raise ValueError('early')\n  yield").send(POST % (1, b""))
+    assert raw.startswith(b"HTTP/1.1 500")
+    assert "early" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("prefix", ["", "async "])
+@pytest.mark.parametrize(
+    ("accept", "sent"), [(b"*/*", None), (b"text/event-stream", b'data: 1\n\nevent: error\ndata: {"message"')]
+)
+def test_what_fails_later_breaks_off(connect, prefix, accept, sent, capfd):
+    wire = connect(f"{prefix}def run(data):\n  yield 1\n  raise ValueError('late')")
+    body = unchunked(wire.send(POST % (1, b"Accept: %b\r\n" % accept)))[1]
+    assert body is None if sent is None else body.startswith(sent)
+    assert wire.closed is (sent is None)
+    assert "late" in capfd.readouterr().err
+    assert wire.counters.errors == 1
+    assert wire.counters.in_flight == 0
+
+
+@pytest.mark.parametrize("prefix", ["", "async "])
+def test_when_the_client_leaves_the_generator_is_closed(connect, prefix, loop):
+    wire = connect(
+        f"closed = []\n{prefix}def run(data):\n  try:\n    while True: yield 'x' * 100\n"
+        "  finally: closed.append(True)"
+    )
+    wire.connection.data_received(POST % (1, b""))
+    wire.turns(lambda: len(wire.written) > 1000)
+    wire.close()
+    wire.turns(lambda: wire.module.closed)
+    assert wire.counters.in_flight == 0
+
+
+def test_a_client_that_does_not_read_is_waited_for(connect):
+    wire = connect("def run(data):\n  while True: yield 1")
+    wire.connection.data_received(POST % (1, b""))
+    wire.turns(lambda: len(wire.written) > 1000)
+    wire.connection.pause_writing()
+    wire.turns(lambda: True)
+    before = len(wire.written)
+    wire.turns(lambda: True)
+    assert len(wire.written) == before
+    wire.connection.resume_writing()
+    wire.turns(lambda: len(wire.written) > before)

@@ -13,13 +13,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlmagic import __version__
-from mlmagic.core.configuration import DEFAULT_CPU, DEFAULT_MEMORY_GB, DEFAULT_TARGET
+from mlmagic.core.configuration import DEFAULT_TARGET
+from mlmagic.core.settings import BATCH_HELP, LABELS, NUMBERS
 from mlmagic.errors import InvalidConfig, MLMagicError, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.core.model import Model
     from mlmagic.core.webservice import Webservice
     from mlmagic.engine.engine import Engine
+
+
+def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give ``command`` the settings of a service; read them with `_given`."""
+    options = [
+        click.option(each.option, *each.aliases, each.field, type=each.convert, help=each.help)
+        for each in NUMBERS
+    ]
+    options.append(click.option("--batch/--no-batch", default=None, help=BATCH_HELP))
+    options += [
+        click.option(each.option, each.field, multiple=True, metavar="KEY=VALUE", help=each.help)
+        for each in LABELS
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 class Commands(click.Group):
@@ -170,11 +187,7 @@ def delete_model(reference: str) -> None:
 @click.option("--entry-script", required=True)
 @click.option("--source-directory", metavar="DIR")
 @click.option("--ct", "--compute-target", "target", default=DEFAULT_TARGET, show_default=True)
-@click.option("--cc", "--cpu", "cpu", type=float, default=DEFAULT_CPU, show_default=True)
-@click.option("--gb", "--memory-gb", "memory_gb", type=float, default=DEFAULT_MEMORY_GB, show_default=True)
-@click.option("--port", type=int)
-@click.option("--env", "environment", multiple=True, metavar="KEY=VALUE")
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE")
+@_settings
 @click.option("--overwrite", is_flag=True)
 @click.option("--no-wait", is_flag=True)
 def deploy_model(
@@ -183,25 +196,14 @@ def deploy_model(
     entry_script: str,
     source_directory: str | None,
     target: str,
-    cpu: float,
-    memory_gb: float,
-    port: int | None,
-    environment: Sequence[str],
-    tags: Sequence[str],
     overwrite: bool,
     no_wait: bool,
+    **settings: Any,
 ) -> None:
     """Deploy an entry script with its models as a service."""
     from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 
-    config = DeploymentConfig(
-        target,
-        cpu,
-        memory_gb,
-        port,
-        environment_variables=_pairs("--env", environment),
-        tags=_pairs("--tag", tags),
-    )
+    config = DeploymentConfig(target, **_given(settings))
     inference = InferenceConfig(entry_script, source_directory=source_directory)
     _follow(
         lambda engine: engine.deploy(name, list(models), inference, config, overwrite=overwrite, notify=_say),
@@ -277,11 +279,17 @@ def service_logs(name: str, lines: int, follow: bool, events: bool) -> None:
 @click.option("-m", "--model", "models", multiple=True, metavar="NAME[:VERSION]")
 @click.option("--entry-script")
 @click.option("--source-directory", metavar="DIR")
+@_settings
 @click.option("--no-wait", is_flag=True)
 def update_service(
-    name: str, models: Sequence[str], entry_script: str | None, source_directory: str | None, no_wait: bool
+    name: str,
+    models: Sequence[str],
+    entry_script: str | None,
+    source_directory: str | None,
+    no_wait: bool,
+    **settings: Any,
 ) -> None:
-    """Change a service's models or script; it answers all the while."""
+    """Change a service's models, script or settings; it answers all the while."""
     from mlmagic.core.configuration import InferenceConfig
 
     if source_directory and not entry_script:
@@ -292,7 +300,11 @@ def update_service(
     inference = InferenceConfig(entry_script, source_directory=source_directory) if entry_script else None
     _follow(
         lambda engine: engine.update(
-            name, model_names=list(models) or None, inference=inference, notify=_say
+            name,
+            model_names=list(models) or None,
+            inference=inference,
+            config_changes=_given(settings),
+            notify=_say,
         ),
         wait=not no_wait,
     )
@@ -348,6 +360,15 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     from mlmagic.core.model import parse_labels
 
     return parse_labels(option, given)
+
+
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    """What the line sets, by the names of `DeploymentConfig`."""
+    given = {each.field: settings[each.field] for each in NUMBERS} | {"batch": settings["batch"]}
+    for label in LABELS:
+        words = settings[label.field]
+        given[label.field] = _pairs(label.option, words) if words else None
+    return {field: value for field, value in given.items() if value is not None}
 
 
 def _model_record(record: Model) -> dict[str, Any]:

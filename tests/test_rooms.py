@@ -29,8 +29,13 @@ MAY_IMPORT = {
     "__init__": {"magics"},
     "__main__": {"cli"},
 }
-# Of the scoring room, other rooms know the run folder's protocol and the bell.
-OPEN_OF_SCORING = {"mlmagic.scoring.bell", "mlmagic.scoring.report", "mlmagic.scoring.__main__"}
+# Of the scoring room, other rooms know the run folder's protocol, the bell and the names of its limits.
+OPEN_OF_SCORING = {
+    "mlmagic.scoring.bell",
+    "mlmagic.scoring.limits",
+    "mlmagic.scoring.report",
+    "mlmagic.scoring.__main__",
+}
 HEAVY = {"docker", "kubernetes", "matplotlib", "onnxruntime", "sklearn", "sqlalchemy", "numpy", "pandas"}
 
 

@@ -12,6 +12,8 @@ from mlmagic.errors import InvalidConfig
 DEFAULT_CPU = 0.1
 DEFAULT_MEMORY_GB = 0.5
 DEFAULT_TARGET = "local"
+DEFAULT_SCORING_TIMEOUT_MS = 60_000
+DEFAULT_REQUEST_WAIT_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ class InferenceConfig:
 class DeploymentConfig:
     """Where a service runs, and with how much.
 
-    Raises `InvalidConfig` for numbers out of range. Defaults for cores and memory are the documents'
-    (0.1 cores, 0.5 GB); the local target notes them and does not limit the process.
+    Raises `InvalidConfig` for numbers out of range. Defaults are the documents': 0.1 cores and 0.5 GB, and
+    the limits of AksWebservice (60 s, one request at a time, 500 ms). The local target notes cores and memory
+    and does not limit the process.
     """
 
     target: str = DEFAULT_TARGET
@@ -73,6 +76,14 @@ class DeploymentConfig:
     memory_gb: float = DEFAULT_MEMORY_GB
     port: int | None = None
     """The port to listen on; None lets the server pick a free one and keep it."""
+    scoring_timeout_ms: int = DEFAULT_SCORING_TIMEOUT_MS
+    """How long run() may take; then the client is told 504, and run() is interrupted."""
+    replica_max_concurrent_requests: int | None = None
+    """Calls of run() at a time. None: one (the documents' default), or any number for an async run()."""
+    max_request_wait_time: int = DEFAULT_REQUEST_WAIT_MS
+    """Milliseconds a request may wait for its turn; then the client is told 503."""
+    batch: bool = False
+    """run() is called once for several requests, as if the script had declared it."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +92,9 @@ class DeploymentConfig:
     def __post_init__(self) -> None:
         check_positive("cpu", self.cpu)
         check_positive("memory", self.memory_gb)
+        check_positive("scoring timeout (ms)", self.scoring_timeout_ms)
+        check_positive("concurrent requests", self.replica_max_concurrent_requests)
+        check_positive("request wait time (ms)", self.max_request_wait_time)
         if self.port is not None and not 1 <= self.port <= 65535:
             raise InvalidConfig("port", self.port, "must be between 1 and 65535")
 

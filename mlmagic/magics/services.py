@@ -9,7 +9,7 @@ from typing import Any
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from mlmagic.core.configuration import DEFAULT_CPU, DEFAULT_MEMORY_GB, DeploymentConfig
+from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Webservice
 from mlmagic.errors import UsageError
@@ -17,10 +17,8 @@ from mlmagic.magics.arguments import (
     Arguments,
     help_text,
     kept,
-    labels,
     models,
     number,
-    pairs,
     read_data,
     thing,
     variable,
@@ -28,10 +26,10 @@ from mlmagic.magics.arguments import (
 from mlmagic.magics.choice import choose_inference
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.magics.settings import settings, settings_of
 
 _OUT = re.compile(r"(?:-o\s+|--out(?:\s+|=))(\S+)\s*")
 _WORD = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
-_SETTINGS = {"cpu": "cpu", "memory": "memory_gb", "port": "port", "description": "description"}
 
 
 @magics_class
@@ -49,18 +47,7 @@ class ServiceMagics(SessionMagics):
         "--source-directory", metavar="DIR", help="The folder that --entry-script lies in; all of it ships."
     )
     @argument("--target", metavar="TARGET", help="Where it runs (default: %%config MLMagic.target).")
-    @argument("--cpu", type=number("cpu"), default=DEFAULT_CPU, help=f"Cores (default {DEFAULT_CPU}).")
-    @argument(
-        "--memory",
-        type=number("memory"),
-        default=DEFAULT_MEMORY_GB,
-        help=f"Gigabytes (default {DEFAULT_MEMORY_GB}).",
-    )
-    @argument("--port", type=number("port", int), help="Port to listen on (default: a free one).")
-    @labels("--env", "An environment variable, or {dict}.")
-    @labels("--tag", "A tag, or {dict}.")
-    @labels("--property", "A property, or {dict}.")
-    @argument("--description", default="", help="What it is.")
+    @settings
     @argument("--overwrite", action="store_true", help="Replace a service of that name.")
     @argument("--no-wait", action="store_true", help="Return at once; the live panel goes on.")
     @argument(
@@ -77,16 +64,7 @@ class ServiceMagics(SessionMagics):
         """
         check_service_name(args.name)
         references = model_references(args.model)
-        config = DeploymentConfig(
-            target=args.target or self.session.target,
-            cpu=args.cpu,
-            memory_gb=args.memory,
-            port=args.port,
-            environment_variables=pairs("--env", args.env),
-            tags=pairs("--tag", args.tag),
-            properties=pairs("--property", args.property),
-            description=args.description,
-        )
+        config = DeploymentConfig(target=args.target or self.session.target, **settings_of(args))
         inference, which = choose_inference(
             self.session,
             args.name,
@@ -113,12 +91,7 @@ class ServiceMagics(SessionMagics):
     @argument("--script", metavar="NAME", help="The captured script to serve from now on.")
     @argument("--entry-script", metavar="FILE", help="A script file to serve from now on.")
     @argument("--source-directory", metavar="DIR", help="The folder that --entry-script lies in.")
-    @argument("--cpu", type=number("cpu"), help="Cores.")
-    @argument("--memory", type=number("memory"), help="Gigabytes.")
-    @argument("--port", type=number("port", int), help="Port to listen on.")
-    @labels("--env", "Its environment variables, instead of those it has.")
-    @labels("--tag", "Its tags, instead of those it has.")
-    @argument("--description", help="What it is.")
+    @settings
     @argument("--no-wait", action="store_true", help="Return at once; the live panel goes on.")
     @argument("--timeout", type=number("timeout", above=0), help="Seconds to wait.")
     @kept("the service")
@@ -138,18 +111,12 @@ class ServiceMagics(SessionMagics):
                 source_directory=args.source_directory,
             )
             notes.append(which)
-        changes = {field: getattr(args, option) for option, field in _SETTINGS.items()}
-        changes = {field: value for field, value in changes.items() if value is not None}
-        if args.env:
-            changes["environment_variables"] = pairs("--env", args.env)
-        if args.tag:
-            changes["tags"] = pairs("--tag", args.tag)
         return self._follow(
             lambda: engine.update(
                 args.name,
                 model_names=references,
                 inference=inference,
-                config_changes=changes,
+                config_changes=settings_of(args),
                 notify=notes.append,
             ),
             notes,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import mlmagic.scoring.limits as limits
 import mlmagic.scoring.report as run_report
 import mlmagic.targets.zygote as zygotes
 from mlmagic.core.configuration import DeploymentConfig
@@ -218,6 +219,8 @@ def _arguments(spec: ServiceSpec) -> list[str]:
         arguments += ["--model-dir", spec.model_dir]
     if spec.config.port is None and spec.preferred_port is not None:
         arguments += ["--prefer-port", str(spec.preferred_port)]
+    if spec.config.batch:
+        arguments += ["--batch"]
     if spec.shares_port:
         arguments += ["--share-port"]
     return arguments
@@ -234,7 +237,14 @@ def _environment(spec: ServiceSpec) -> dict[str, str]:
         "PYTHONIOENCODING": "utf-8",
         "PYTHONPATH": python_path(),
     }
-    return {**environment, **spec.config.environment_variables}
+    config = spec.config
+    environment |= {
+        limits.TIMEOUT: str(config.scoring_timeout_ms),
+        limits.WAIT: str(config.max_request_wait_time),
+    }
+    if config.replica_max_concurrent_requests is not None:
+        environment[limits.CONCURRENT] = str(config.replica_max_concurrent_requests)
+    return {**environment, **config.environment_variables}
 
 
 def _port_is_free(port: int) -> bool:

@@ -38,7 +38,7 @@ OFFERED = {
     "%deploy svc -m dia": ["diabetes", "diabetes:2", "diabetes:1"],
     "%deploy svc -m diabetes:": ["diabetes:2", "diabetes:1"],
     "%deploy svc --model=diabetes:": ["diabetes:2", "diabetes:1"],
-    "svc = %deploy svc --m": ["--memory", "--model"],
+    "svc = %deploy svc --m": ["--max-request-wait-time", "--memory", "--model"],
     "svc, other = %deploy svc --script ": ["wine"],
     "%deploy svc --o": ["--out", "--overwrite"],
     "%deploy svc --target ": ["local"],

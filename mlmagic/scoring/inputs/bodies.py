@@ -15,11 +15,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mlmagic.scoring.http.multipart import UploadedFile, parse_form, split_options
+if TYPE_CHECKING:
+    from mlmagic.scoring.http.multipart import UploadedFile
+
 from mlmagic.scoring.http.request import BadInput, Request
 
 JSON = "application/json"
@@ -42,6 +44,8 @@ def read_body(request: Request) -> dict[str, Any] | Whole:
     kind = kind_of(request)
     if is_json(kind):
         return named(parse_json(request.body))
+    from mlmagic.scoring.http.multipart import split_options
+
     content_type = request.fields.get(b"content-type", b"").decode("latin-1")
     if kind == MULTIPART:
         return _read_form(content_type, request.body)
@@ -101,6 +105,8 @@ def parse_json(body: bytes) -> Any:
 
 
 def _read_form(content_type: str, body: bytes) -> dict[str, Any]:
+    from mlmagic.scoring.http.multipart import parse_form
+
     fields, files = parse_form(content_type, body)
     values = {name: _field(text) for name, text in fields}
     return {**values, **{name: _file(file) for name, file in files}}
@@ -114,6 +120,8 @@ def _field(text: str) -> Any:
 
 
 def _file(file: UploadedFile) -> Any:
+    from mlmagic.scoring.http.multipart import split_options
+
     kind, options = split_options(file.content_type)
     if kind in ("", "application/octet-stream"):
         kind = _BY_ENDING.get((file.filename or "").rpartition(".")[2].lower(), kind)

@@ -22,6 +22,7 @@ from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import TEXT, Renderer, Response
 from mlmagic.scoring.limits import Limits
+from mlmagic.scoring.logs import answering
 from mlmagic.scoring.runner import Pace, Runner
 from mlmagic.scoring.script import RunFailed, UserScript
 from mlmagic.scoring.stacking import Arguments
@@ -89,19 +90,25 @@ class Scorer:
         """The answer of a generator that has made its first item."""
 
         def failed(error: BaseException) -> bytes:
-            return self.failure(error, request).body
+            return self.failure(error).body
+
+        def identify() -> str:
+            return self.identify(request)
 
         if isinstance(items, AsyncGenerator):
-            return AsyncStream(items, request, first, failed, exec_ms=exec_ms)
-        return SyncStream(items, self._runner, request, first, failed, exec_ms=exec_ms)
+            return AsyncStream(items, request, first, failed, identify, exec_ms=exec_ms)
+        return SyncStream(items, self._runner, request, first, failed, identify, exec_ms=exec_ms)
 
-    def failure(self, error: BaseException, request: Request) -> Response:
+    def identify(self, request: Request) -> str:
+        """The id of ``request``."""
+        return self.renderer.identify(request).decode("latin-1")
+
+    def failure(self, error: BaseException) -> Response:
         """The request did not fit, or run() raised: the log gets it all, the client only in development."""
         if isinstance(error, BadInput):
             return _refused(error)
         record = RunFailed(error).record()
-        identity = self.renderer.identify(request).decode("latin-1")
-        sys.stderr.write(f"run() failed for request {identity}:\n{record['traceback']}")
+        sys.stderr.write(f"run() failed:\n{record['traceback']}")
         sys.stderr.flush()
         body: dict[str, object] = {"message": RUN_RAISED}
         if isinstance(error, Unserialisable):
@@ -131,15 +138,19 @@ class ScoringCall:
     def abandoned(self) -> bool:
         return self._request.abandoned
 
+    def identify(self) -> str:
+        """The id of the request, for the log."""
+        return self._scorer.identify(self._request)
+
     def finish(self) -> None:
         if self._replied:
             return
         self._replied = True
         response = self.response or Response.message(500, "The request was given up.")
         if isinstance(response, Stream):
-            response.on_end = self._count
+            response.on_end = lambda failed: self._count(500 if failed else response.status)
         else:
-            self._count(response.status >= 400)
+            self._count(response.status)
         self._reply(response)
 
     def turn_away(self, limit_s: float) -> None:
@@ -161,10 +172,10 @@ class ScoringCall:
             return result.sealed(exec_ms)
         return Response(200, encode(result), exec_ms=exec_ms)
 
-    def _count(self, failed: bool) -> None:
+    def _count(self, status: int) -> None:
         counters = self._scorer.counters
         counters.in_flight -= 1
-        counters.record(perf_counter() - self._request.arrived, failed)
+        counters.record(perf_counter() - self._request.arrived, status)
 
 
 class SyncScoringCall(ScoringCall):
@@ -174,6 +185,7 @@ class SyncScoringCall(ScoringCall):
 
     def perform(self) -> None:
         """All of it: read the request, call run(), write the answer."""
+        answering(self.identify)
         start = perf_counter()
         try:
             result = self._scorer.script.call(self._request)
@@ -181,7 +193,9 @@ class SyncScoringCall(ScoringCall):
         except Overdue:
             raise
         except BaseException as error:  # SystemExit too: a script must not stop the service
-            self.response = self._scorer.failure(error, self._request)
+            self.response = self._scorer.failure(error)
+        finally:
+            answering(None)
 
 
 class StackableCall(ScoringCall):
@@ -190,28 +204,36 @@ class StackableCall(ScoringCall):
     __slots__ = ()
 
     def prepare(self) -> Arguments | None:
+        answering(self.identify)
         try:
             return self._scorer.script.prepare(self._request)
         except Overdue:
             raise
         except BaseException as error:
-            self.response = self._scorer.failure(error, self._request)
+            self.response = self._scorer.failure(error)
+        finally:
+            answering(None)
         return None
 
     def call(self, arguments: Arguments) -> None:
+        answering(self.identify)
         start = perf_counter()
         try:
             self.response = self._answer(self._scorer.script.perform(arguments), start)
         except Overdue:
             raise
         except BaseException as error:
-            self.response = self._scorer.failure(error, self._request)
+            self.response = self._scorer.failure(error)
+        finally:
+            answering(None)
 
     def take(self, answer: Any, seconds: float) -> None:
         try:
             self.response = Response(200, encode(answer), exec_ms=seconds * 1000)
         except Exception as error:
-            self.response = self._scorer.failure(error, self._request)
+            answering(self.identify)
+            self.response = self._scorer.failure(error)
+            answering(None)
 
 
 class AsyncScoringCall(ScoringCall):
@@ -220,6 +242,7 @@ class AsyncScoringCall(ScoringCall):
     __slots__ = ()
 
     async def perform(self) -> None:
+        answering(self.identify)  # for this task alone
         start = perf_counter()
         try:
             result = self._scorer.script.call(self._request)
@@ -232,7 +255,7 @@ class AsyncScoringCall(ScoringCall):
         except asyncio.CancelledError:
             return  # its time was over, and the client has been told
         except BaseException as error:
-            self.response = self._scorer.failure(error, self._request)
+            self.response = self._scorer.failure(error)
 
 
 def _refused(error: BadInput) -> Response:

@@ -22,6 +22,7 @@ from mlmagic.scoring import report
 from mlmagic.scoring.http.listening import BACKLOG, CannotListen, bind, url_of
 from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.limits import Limits, NotALimit
+from mlmagic.scoring.logs import log_format, mark_lines
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.scorer import Scorer
 from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript, WarmupFailed
@@ -60,7 +61,7 @@ def serve(
 ) -> int:
     """Serve the script at ``place`` until a signal says stop; the exit code. ``batch``: batched."""
     faulthandler.enable()
-    _flush_lines()
+    mark_lines(log_format())
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -207,10 +208,3 @@ def _say(
 ) -> None:
     if directory:
         directory.say(phase, url=url, port=port, error=error)
-
-
-def _flush_lines() -> None:
-    # What the script prints must reach a log that is a file when it is printed.
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure:
-        reconfigure(line_buffering=True)

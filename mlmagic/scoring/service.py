@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
+import orjson
+
+from mlmagic.scoring.answers import JSON
+from mlmagic.scoring.counters import Exposition
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import HTML, TEXT, Response, too_long_identity
 from mlmagic.scoring.scorer import Reply, Scorer
@@ -23,6 +28,7 @@ class Service:
         self.scorer = scorer
         self.swagger = swagger
         self.renderer = scorer.renderer
+        self._exposition: Exposition | None = None
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health),
             b"/score": _route(
@@ -57,11 +63,29 @@ class Service:
         reply(Response(200, b"", HTML, fields=b"Allow: GET, POST, OPTIONS\r\n"))
 
     def _metrics(self, request: Request, reply: Reply) -> None:
-        reply(
-            Response(
-                200, self.scorer.counters.exposition().encode(), "text/plain; version=0.0.4; charset=utf-8"
-            )
+        accept = request.fields.get(b"accept", b"").decode("latin-1")
+        if accept == JSON:  # the engine's question, every few seconds: it must cost nothing
+            reply(Response(200, orjson.dumps(self.scorer.counters.summary())))
+            return
+        if self._exposition is not None:
+            reply(self._page(accept))
+            return
+
+        def made(exposition: asyncio.Future[Exposition]) -> None:
+            try:
+                self._exposition = exposition.result()
+            except ImportError as error:
+                reply(Response.message(501, f"This service has no metrics: {error}."))
+            else:
+                reply(self._page(accept))
+
+        asyncio.get_running_loop().run_in_executor(None, Exposition, self.scorer.counters).add_done_callback(
+            made
         )
+
+    def _page(self, accept: str) -> Response:
+        assert self._exposition is not None
+        return Response(200, *self._exposition.page(accept))
 
     def _swagger(self, request: Request, reply: Reply) -> None:
         try:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from mlmagic.scoring.answers import JSON, encode
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.logs import Identify, answering
 from mlmagic.scoring.runner import Runner
 from mlmagic.scoring.turns import Overdue
 
@@ -114,7 +115,7 @@ class Stream(Response):
     with whether the stream has failed.
     """
 
-    __slots__ = ("_ended", "_failed", "_format", "_over", "first", "on_end")
+    __slots__ = ("_ended", "_failed", "_format", "_over", "first", "identify", "on_end")
 
     is_stream = True
 
@@ -123,11 +124,13 @@ class Stream(Response):
         request: Request,
         first: Any,
         failed: Callable[[BaseException], bytes],
+        identify: Identify,
         *,
         exec_ms: float | None = None,
     ) -> None:
         self._format = format_of(request, first)
         self._failed = failed
+        self.identify = identify
         self._ended = first is _END
         self._over = False
         self.on_end: Callable[[bool], None] = _nothing
@@ -167,7 +170,9 @@ class Stream(Response):
     def broken(self, error: BaseException, then: Then) -> None:
         """The generator raised: say so, as far as the format has words for it."""
         self._ended = True
+        answering(self.identify)
         last_words = self._format.failure(self._failed(error))
+        answering(None)
         self._finish(failed=True)
         then(last_words or None)
 
@@ -211,6 +216,7 @@ class AsyncStream(Stream):
         self._task = asyncio.get_running_loop().create_task(self._next(then))
 
     async def _next(self, then: Then) -> None:
+        answering(self.identify)
         try:
             piece = self.piece(await anext(self._items, _END))
         except asyncio.CancelledError:
@@ -240,12 +246,15 @@ class _Step:
         self.abandoned = False
 
     def perform(self) -> None:
+        answering(self._stream.identify)
         try:
             self._piece = self._stream.piece(self._step())
         except Overdue:
             raise
         except BaseException as error:
             self._error = error
+        finally:
+            answering(None)
 
     def finish(self) -> None:
         then, self._then = self._then, None

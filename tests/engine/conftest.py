@@ -31,7 +31,7 @@ class Answering:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = b"mlmagic_requests_total 3\n" if self.path == "/metrics" else b"Healthy"
+                body = b'{"requests": 3}' if self.path == "/metrics" else b"Healthy"
                 self.send_response(200 if outer.healthy else 500)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -94,7 +94,7 @@ def test_it_serves(start, tmp_path):
     assert (status, json.loads(body)) == (200, {"data": "x"})
     assert headers["x-ms-server-version"].startswith("mlmagic/")
     assert running.ask("GET", "/")[1] == "Healthy"
-    assert "mlmagic_requests_total 1" in running.ask("GET", "/metrics")[1]
+    assert 'mlmagic_requests_total{code="200"} 1' in running.ask("GET", "/metrics")[1]
     log = (tmp_path / "log").read_text()
     assert {"imported", "init", "run x", "from below"} <= set(log.splitlines())
 

@@ -104,7 +104,7 @@ def test_an_answer_that_json_cannot_hold_is_named(ask):
         (b"PUT", b"/score", 405, NOT_ALLOWED),
         (b"POST", b"/", 405, NOT_ALLOWED),
         (b"GET", b"/swagger.json?version=9", 404, "Swagger version [9] is not valid"),
-        (b"GET", b"/metrics", 200, "mlmagic_requests_total 0"),
+        (b"GET", b"/metrics", 200, "# TYPE mlmagic_requests_in_flight gauge"),
     ],
 )
 def test_routes(ask, method, target, status, body):

@@ -1,0 +1,113 @@
+"""Logs: each line that is written while a request is answered says which request.
+
+What a script prints, and what it logs, goes through ``sys.stdout`` and ``sys.stderr``; those of a server
+write whole lines, with the id of the request they belong to:
+
+    text    [9f0c...] received 3 rows
+    json    {"time": "2026-01-31T12:00:00.000Z", "stream": "stdout", "request_id": "9f0c...", "message": ...}
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TextIO
+
+FORMAT = "MLMAGIC_LOG_FORMAT"
+FORMATS = ("text", "json")
+
+Identify = Callable[[], str]
+
+_answering: ContextVar[Identify | None] = ContextVar("answering", default=None)
+
+
+def answering(identify: Identify | None) -> None:
+    """From here on this thread, or task, answers the request that ``identify`` names; None: no request."""
+    _answering.set(identify)
+
+
+class RequestLines(io.TextIOBase):
+    """A text stream that marks lines with the request they were written for.
+
+    A line is written when it is complete, in one piece, so that lines of several threads do not mix. One that
+    is not is kept per thread until it is, or until `flush` of a line that has grown over `LONGEST`.
+    """
+
+    LONGEST = 64 * 1024
+
+    def __init__(self, inner: TextIO, name: str, form: str) -> None:
+        self._inner = inner
+        self._name = name
+        self._json = form == "json"
+        self._unfinished = threading.local()
+        self._lock = threading.Lock()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._inner.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self._inner.errors
+
+    @property
+    def buffer(self) -> object:
+        """The bytes below, for those who write bytes: they are not marked."""
+        return self._inner.buffer
+
+    def fileno(self) -> int:
+        return self._inner.fileno()
+
+    def isatty(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        begun = getattr(self._unfinished, "text", "") + text
+        whole, newline, rest = begun.rpartition("\n")
+        if len(rest) > self.LONGEST:
+            whole, newline, rest = begun, "\n", ""
+        self._unfinished.text = rest
+        if newline:
+            identify = _answering.get()
+            mark = identify() if identify else ""
+            lines = "".join(self._line(line, mark) for line in whole.split("\n"))
+            with self._lock:
+                self._inner.write(lines)
+                self._inner.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        self._inner.flush()
+
+    def _line(self, line: str, mark: str) -> str:
+        if not self._json:
+            return f"[{mark}] {line}\n" if mark else f"{line}\n"
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        record = {"time": now, "stream": self._name}
+        if mark:
+            record["request_id"] = mark
+        return json.dumps({**record, "message": line}, ensure_ascii=False) + "\n"
+
+
+def log_format(environment: Mapping[str, str] = os.environ) -> str:
+    """``text`` unless the environment says ``json``."""
+    return "json" if environment.get(FORMAT, "").strip().lower() == "json" else "text"
+
+
+def mark_lines(form: str) -> None:
+    """Replace the standard streams of this process."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, RequestLines(stream, name, form))

@@ -1,0 +1,94 @@
+"""Lines say which request they belong to."""
+
+import asyncio
+import io
+import json
+import logging
+import threading
+
+import pytest
+
+from mlmagic.scoring.logs import RequestLines, answering, log_format
+
+
+@pytest.fixture
+def stream():
+    answering(None)
+    inner = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    made = RequestLines(inner, "stdout", "text")
+    made.text = lambda: inner.buffer.getvalue().decode()
+    yield made
+    answering(None)
+
+
+def test_lines_are_marked_while_a_request_is_answered(stream):
+    print("before", file=stream)
+    answering(lambda: "r-1")
+    print("one", "two", file=stream)
+    print("a\nb", end="", file=stream)
+    assert stream.text() == "before\n[r-1] one two\n[r-1] a\n"
+    answering(None)
+    print("!", file=stream)
+    assert stream.text().endswith("b!\n")
+
+
+def test_json(stream):
+    stream._json = True
+    answering(lambda: "r-1")
+    print('say "é"', file=stream)
+    record = json.loads(stream.text())
+    assert record.pop("time").endswith("Z")
+    assert record == {"stream": "stdout", "request_id": "r-1", "message": 'say "é"'}
+
+
+def test_a_logger_writes_through_it(stream):
+    handler = logging.StreamHandler(stream)
+    answering(lambda: "r-2")
+    handler.emit(logging.makeLogRecord({"msg": "logged"}))
+    assert stream.text() == "[r-2] logged\n"
+
+
+def test_threads_and_tasks_do_not_mix(stream):
+    def thread(name):
+        answering(lambda: name)
+        for _ in range(50):
+            stream.write("x")
+            stream.write(f"{name}\n")
+
+    threads = [threading.Thread(target=thread, args=(f"t{n}",)) for n in range(4)]
+    for each in threads:
+        each.start()
+
+    async def task(name):
+        answering(lambda: name)
+        await asyncio.sleep(0)
+        print(name, file=stream)
+
+    async def tasks():
+        await asyncio.gather(*(asyncio.create_task(task(f"a{n}")) for n in range(3)))
+
+    asyncio.run(tasks())
+    for each in threads:
+        each.join()
+    lines = stream.text().splitlines()
+    assert len(lines) == 203
+    assert {line for line in lines} == {f"[t{n}] xt{n}" for n in range(4)} | {
+        f"[a{n}] a{n}" for n in range(3)
+    }
+
+
+def test_a_line_without_end_is_written_in_pieces(stream):
+    stream.write("x" * (RequestLines.LONGEST + 1))
+    assert len(stream.text()) == RequestLines.LONGEST + 2
+
+
+def test_only_text(stream):
+    with pytest.raises(TypeError, match="must be str"):
+        stream.write(b"x")
+
+
+@pytest.mark.parametrize(
+    ("said", "form"), [(None, "text"), ("json", "json"), (" JSON ", "json"), ("x", "text")]
+)
+def test_format(said, form):
+    assert log_format({} if said is None else {"MLMAGIC_LOG_FORMAT": said}) == form

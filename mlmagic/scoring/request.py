@@ -15,11 +15,9 @@ class BadInput(Exception):
     Raised in a script by what we handed to it, it is the client's mistake all the same.
     """
 
-    def __init__(self, message: str, *, status: int = 400, as_json: bool = False) -> None:
+    def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
-        self.as_json = as_json
-        """Answered as ``{"message": ...}``, not as text: the contract has both."""
 
 
 class Headers(dict[str, str]):

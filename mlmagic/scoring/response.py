@@ -12,7 +12,6 @@ from mlmagic import __version__
 from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.request import Request
 
-TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 
 ID_LIMIT = 100

@@ -13,7 +13,7 @@ import orjson
 from mlmagic.scoring.answers import Unserialisable, encode
 from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.request import BadInput, Request
-from mlmagic.scoring.response import HTML, TEXT, Renderer, Response, too_long_identity
+from mlmagic.scoring.response import HTML, Renderer, Response, too_long_identity
 from mlmagic.scoring.runner import Runner
 from mlmagic.scoring.script import RunFailed, UserScript
 from mlmagic.scoring.swagger import Swagger, UnknownVersion
@@ -83,7 +83,7 @@ class Service:
         try:
             reply(Response(200, self.swagger.document(request.parameter("version"))))
         except UnknownVersion as error:
-            reply(Response(404, str(error).encode(), TEXT))
+            reply(Response.message(404, str(error)))
 
     def _score(self, request: Request, reply: Reply) -> None:
         self.counters.in_flight += 1
@@ -98,7 +98,7 @@ class Service:
     def failure(self, error: BaseException, request: Request) -> Response:
         """The request did not fit, or run() raised: the log gets it all, the client only in development."""
         if isinstance(error, BadInput):
-            return _refused(error)
+            return Response.message(error.status, str(error))
         record = RunFailed(error).record()
         identity = self.renderer.identify(request).decode("latin-1")
         sys.stderr.write(f"run() failed for request {identity}:\n{record['traceback']}")
@@ -157,12 +157,6 @@ def _answered(result: object, exec_ms: float) -> Response:
     if isinstance(result, Response):
         return result.sealed(exec_ms)
     return Response(200, encode(result), exec_ms=exec_ms)
-
-
-def _refused(error: BadInput) -> Response:
-    if error.as_json:
-        return Response.message(error.status, str(error))
-    return Response(error.status, str(error).encode(), TEXT)
 
 
 def _route(

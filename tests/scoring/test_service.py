@@ -60,7 +60,7 @@ def test_a_query_is_data(ask, query, data):
 def test_a_body_that_is_not_text_is_refused(ask):
     response = ask("raw", body=b"\xff")
     assert response.status == 400
-    assert response.body.startswith(b"Input cannot be decoded as UTF-8: ")
+    assert json.loads(response.body)["message"].startswith("Input cannot be decoded as UTF-8: ")
     assert not response.run_failed
 
 
@@ -102,7 +102,7 @@ def test_an_answer_that_json_cannot_hold_is_named(ask):
         (b"GET", b"/nowhere", 404, "not found"),
         (b"PUT", b"/score", 405, NOT_ALLOWED),
         (b"POST", b"/", 405, NOT_ALLOWED),
-        (b"GET", b"/swagger.json?version=9", 404, "Swagger version [9] is not valid"),
+        (b"GET", b"/swagger.json?version=9", 404, '{"message":"Swagger version [9] is not valid'),
         (b"GET", b"/metrics", 200, "mlmagic_requests_total 0"),
     ],
 )

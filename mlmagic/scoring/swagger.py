@@ -25,8 +25,10 @@ _ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
 class UnknownVersion(Exception):
     """Nobody describes services in this version."""
 
-    def __init__(self, version: str) -> None:
-        super().__init__(f"Swagger version [{version}] is not valid. Supported versions: [2, 3, 3.1].")
+    def __init__(self, version: str, supported: Iterable[str]) -> None:
+        super().__init__(
+            f"Swagger version [{version}] is not valid. Supported versions: [{', '.join(supported)}]."
+        )
 
 
 class UnsupportedVersion(UnknownVersion):
@@ -53,12 +55,24 @@ class Swagger:
 
     def document(self, version: str | None = None) -> bytes:
         """The document as JSON. Raises `UnknownVersion`, or `UnsupportedVersion`."""
-        known = VERSIONS.get(version or DEFAULT)
+        asked = DEFAULT if version is None else version
+        known = VERSIONS.get(asked)
         if known is None:
-            raise UnknownVersion(version or "")
+            raise UnknownVersion(asked, self._supported())
         if known not in self._made:
-            self._made[known] = self._override(known) or json.dumps(self._make(known)).encode()
+            override = self._override(known)
+            if not override and known not in self._described():
+                raise UnsupportedVersion(asked, self._supported())
+            self._made[known] = override or json.dumps(self._make(known)).encode()
         return self._made[known]
+
+    def _supported(self) -> list[str]:
+        return [each for each in _OVERRIDES if each in self._described() or self._override(each)]
+
+    def _described(self) -> list[str]:
+        """The versions in which the script's schemas can be written."""
+        told = self._schema.describe() if self._schema else {}
+        return [VERSIONS[each] for each in told.get("versions", VERSIONS)]
 
     def _override(self, version: str) -> bytes:
         for name in _OVERRIDES[version]:
@@ -69,9 +83,6 @@ class Swagger:
 
     def _make(self, version: str) -> dict[str, Any]:
         told = self._schema.describe() if self._schema else {}
-        supported = [VERSIONS[each] for each in told.get("versions", VERSIONS)]
-        if version not in supported:
-            raise UnsupportedVersion(version, supported)
         schemas = {
             "ServiceInput": told.get("input", _ANY),
             "ServiceOutput": told.get("output", _ANY),

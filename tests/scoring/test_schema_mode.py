@@ -200,6 +200,8 @@ def test_a_version_that_cannot_say_it_is_refused(ask, scripts):
     assert json.loads(response.body)["message"] == (
         "Swagger version [2] is not supported for the scoring script. Supported swagger versions: [3, 3.1]."
     )
+    assert "[2.0] is not supported" in swagger(ask, scripts("nested_schema"), b"2.0").body.decode()
+    assert "Supported versions: [3, 3.1]." in swagger(ask, scripts("nested_schema"), b"9").body.decode()
     assert swagger(ask, scripts("nested_schema"), b"3").status == 200
 
 

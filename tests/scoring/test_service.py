@@ -103,6 +103,7 @@ def test_an_answer_that_json_cannot_hold_is_named(ask):
         (b"PUT", b"/score", 405, NOT_ALLOWED),
         (b"POST", b"/", 405, NOT_ALLOWED),
         (b"GET", b"/swagger.json?version=9", 404, '{"message":"Swagger version [9] is not valid'),
+        (b"GET", b"/swagger.json?version=", 404, '{"message":"Swagger version [] is not valid'),
         (b"GET", b"/metrics", 200, "mlmagic_requests_total 0"),
     ],
 )

@@ -44,14 +44,14 @@ class Service:
         self.development = os.environ.get(DEVELOPMENT) == "1" if development is None else development
         self._tasks: set[asyncio.Task[None]] = set()
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
-            b"/": _route(GET=self._health, HEAD=self._health),
+            b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
             b"/score": _route(
                 GET=self._score,
                 POST=self._score,
                 OPTIONS=self._score if script.input.takes_options else self._options,
             ),
-            b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger),
-            b"/metrics": _route(GET=self._metrics, HEAD=self._metrics),
+            b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
+            b"/metrics": _route(GET=self._metrics, HEAD=self._metrics, OPTIONS=self._options),
         }
 
     def answer(self, request: Request, reply: Reply) -> None:
@@ -74,7 +74,8 @@ class Service:
         reply(Response(200, b"Healthy", HTML))
 
     def _options(self, request: Request, reply: Reply) -> None:
-        reply(Response(200, b"", HTML, fields=b"Allow: GET, POST, OPTIONS\r\n"))
+        allowed = self._routes[request.path][0]
+        reply(Response(200, b"", HTML, fields=b"Allow: %s\r\n" % allowed))
 
     def _metrics(self, request: Request, reply: Reply) -> None:
         reply(Response(200, self.counters.exposition().encode(), "text/plain; version=0.0.4; charset=utf-8"))

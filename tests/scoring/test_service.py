@@ -99,6 +99,8 @@ def test_an_answer_that_json_cannot_hold_is_named(ask):
         (b"GET", b"/", 200, "Healthy"),
         (b"GET", b"http://a/", 200, "Healthy"),
         (b"OPTIONS", b"/score", 200, ""),
+        (b"OPTIONS", b"/", 200, ""),
+        (b"OPTIONS", b"/swagger.json?version=3", 200, ""),
         (b"GET", b"/nowhere", 404, "not found"),
         (b"PUT", b"/score", 405, NOT_ALLOWED),
         (b"POST", b"/", 405, NOT_ALLOWED),

@@ -217,3 +217,15 @@ def test_any_bytes_are_parsed_or_refused(body):
     with contextlib.suppress(BadInput):
         parse_form(FORM.decode(), body)
     assert json.dumps(split_options(body.decode("latin-1")))
+
+
+def test_a_file_that_has_no_type_says_so(ask, make_script):
+    script = make_script(
+        "from azureml.contrib.services.aml_request import rawhttp\n"
+        "@rawhttp\n"
+        "def run(request):\n"
+        "    file = request.files['image']\n"
+        "    return [file.content_type, file.mimetype, request.scheme, request.is_secure]\n"
+    )
+    body = form(b'Content-Disposition: form-data; name="image"; filename="a"\r\n\r\nx')
+    assert ask(script, body=body, content_type=FORM).body == b'[null,"","http",false]'

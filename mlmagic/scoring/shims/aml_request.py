@@ -57,6 +57,10 @@ class AMLRequest:
         """Path and query, with a question mark even where there is no query."""
         return f"{self.path}?{self._request.query}"
 
+    scheme = "http"
+    """As it is spoken here; what a proxy before us speaks is in the headers."""
+    is_secure = False
+
     @property
     def host(self) -> str:
         return str(self.headers.get("Host", ""))

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 
 class BadInput(Exception):
     """The request cannot be handed to run(); the message says why.
@@ -112,8 +110,9 @@ def _pairs(query: str) -> Iterator[tuple[str, str]]:
 
 def _value(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except ValueError:
+        # Not orjson: it makes floats of integers beyond 64 bits, and takes no NaN.
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return text
 
 

@@ -158,8 +158,9 @@ class Renderer:
             return b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, identity)
         fields = request.fields
         identity = self.identify(request)
-        client = fields.get(b"x-ms-client-request-id") or fields.get(b"x-ms-request-id")
-        lines = b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, client or identity)
+        old = fields.get(b"x-ms-request-id")
+        client = fields.get(b"x-ms-client-request-id") or old
+        lines = b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, old or client or identity)
         if client:
             lines += b"x-ms-client-request-id: %s\r\n" % client
         if trace := fields.get(b"traceid"):

@@ -136,6 +136,15 @@ def test_ids_are_echoed(ask):
     assert "TraceId: t1" in head
 
 
+def test_the_old_id_stands_for_the_clients_where_that_is_missing(ask):
+    head = ask("nothing", x_ms_request_id=b"o1").head
+    assert "x-ms-request-id: o1\r\n" in head
+    assert "x-ms-client-request-id: o1\r\n" in head
+    head = ask("nothing", x_ms_request_id=b"o1", x_ms_client_request_id=b"c1").head
+    assert "x-ms-request-id: o1\r\n" in head
+    assert "x-ms-client-request-id: c1\r\n" in head
+
+
 @pytest.mark.parametrize(
     ("version", "key", "value"),
     [

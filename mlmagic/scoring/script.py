@@ -72,7 +72,7 @@ class UserScript:
         for function, needs in (("init", "init()"), ("run", "run(data)")):
             if not callable(getattr(module, function, None)):
                 raise NotAnEntryScript(f"{name} does not define {needs}, which an entry script must")
-        self._run: Callable[..., object] = module.run
+        self._run: Callable[..., object] = _driven(module).run
         self.parameters = Parameters.of(self._run)
         self.input = input_of(self._run, self.parameters)
         self.schema = schema_of(self._run)
@@ -144,6 +144,12 @@ def _import(path: Path, as_main: bool) -> ModuleType:
         sys.modules["__main__"] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _driven(module: ModuleType) -> Any:
+    """The user's module behind a generated one, whose run(*args) would hide the parameters of theirs."""
+    driven = getattr(module, "driver_module", None)
+    return driven if isinstance(driven, ModuleType) and callable(getattr(driven, "run", None)) else module
 
 
 def _is_async(run: Callable[..., object]) -> bool:

@@ -11,6 +11,7 @@ from time import perf_counter
 import orjson
 
 from mlmagic.scoring.answers import Unserialisable, encode
+from mlmagic.scoring.cors import Cors
 from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.request import BadInput, Request
 from mlmagic.scoring.response import HTML, Renderer, Response, too_long_identity
@@ -42,6 +43,7 @@ class Service:
         self.counters = Counters()
         self.renderer = Renderer()
         self.development = os.environ.get(DEVELOPMENT) == "1" if development is None else development
+        self._cors = Cors.of(os.environ)
         self._tasks: set[asyncio.Task[None]] = set()
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
@@ -68,7 +70,14 @@ class Service:
         if handler is None:
             reply(Response.message(405, NOT_ALLOWED, fields=b"Allow: %s\r\n" % allowed))
             return
-        handler(request, reply)
+        handler(request, reply if self._cors is None else self._permitting(self._cors, request, reply))
+
+    def _permitting(self, cors: Cors, request: Request, reply: Reply) -> Reply:
+        def permit(response: Response) -> None:
+            cors.permit(request, response)
+            reply(response)
+
+        return permit
 
     def _health(self, request: Request, reply: Reply) -> None:
         reply(Response(200, b"Healthy", HTML))

@@ -58,10 +58,12 @@ class Service:
 
     def answer(self, request: Request, reply: Reply) -> None:
         """Find the route and let it answer."""
+        route = self._routes.get(request.target) or self._routes.get(request.path)
+        if route is not None and self._cors is not None:
+            reply = self._permitting(self._cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:
             reply(refusal)
             return
-        route = self._routes.get(request.target) or self._routes.get(request.path)
         if route is None:
             reply(Response.message(404, NOT_FOUND))
             return
@@ -70,7 +72,7 @@ class Service:
         if handler is None:
             reply(Response.message(405, NOT_ALLOWED, fields=b"Allow: %s\r\n" % allowed))
             return
-        handler(request, reply if self._cors is None else self._permitting(self._cors, request, reply))
+        handler(request, reply)
 
     def _permitting(self, cors: Cors, request: Request, reply: Reply) -> Reply:
         def permit(response: Response) -> None:

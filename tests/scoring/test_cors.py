@@ -57,6 +57,11 @@ def test_a_preflight_is_told_what_may_be_sent(head):
     assert "Access-Control-Allow-Methods" not in head(method=b"OPTIONS", origin=b"http://a.example", **put)
 
 
+def test_a_page_can_read_why_it_was_refused(head):
+    assert allowed("http://a.example") in head(method=b"PUT", origin=b"http://a.example")
+    assert allowed("http://a.example") in head(x_request_id=b"x" * 101, origin=b"http://a.example")
+
+
 def test_any_origin(ask, monkeypatch):
     monkeypatch.setenv("AML_CORS_ORIGINS", "*")
     assert allowed("http://c.example") in ask("echo", origin=b"http://c.example").head

@@ -53,20 +53,21 @@ NO_REQUEST = Request("the start")
 
 def compare(case: Case, python: Path, *, installed: bool = False) -> Comparison:
     """Start both, ask both; ``installed`` puts ours where the real inference-schema is."""
-    requests = (*EVERYWHERE, *case.requests)
+    requests: tuple[Request, ...] = (*EVERYWHERE, *case.requests)
     with tempfile.TemporaryDirectory() as home:
         place = (case.path, Path(home), case.environment)
         with servers.ours(python if installed else servers.OUR_PYTHON, *place) as ours, \
              servers.reference(python, *place) as theirs:  # fmt: skip
-            logs = lambda: f"--- theirs\n{theirs.log}\n--- ours\n{ours.log}"  # noqa: E731
             if theirs.port is None or ours.port is None:
-                started = _differ(case, installed, NO_REQUEST, {"start": theirs.exit_code}, {"start": ours.exit_code})
-                return Comparison(0, started, logs())
-            differences = []
-            for request in requests:
-                there, here = send(theirs.port, request), send(ours.port, request)
-                differences += _differ(case, installed, request, there.aspects, here.aspects, there, here)
-            return Comparison(len(requests), differences, logs())
+                started = ({"start": theirs.exit_code}, {"start": ours.exit_code})
+                differences = _differ(case, installed, NO_REQUEST, *started)
+                requests = ()
+            else:
+                differences = []
+                for request in requests:
+                    there, here = send(theirs.port, request), send(ours.port, request)
+                    differences += _differ(case, installed, request, there.aspects, here.aspects, there, here)
+        return Comparison(len(requests), differences, f"--- theirs\n{theirs.log}\n--- ours\n{ours.log}")
 
 
 def _differ(

@@ -52,7 +52,7 @@ class Answer:
     @property
     def aspects(self) -> dict[str, Any]:
         """All that is compared, by name."""
-        return {"status": self.status, "body": _canonical(self.body), **self.headers}
+        return {"status": self.status, **_body_aspects(self.body), **self.headers}
 
 
 def send(port: int, request: Request) -> Answer:
@@ -70,14 +70,36 @@ def send(port: int, request: Request) -> Answer:
 
 
 def _comparable(name: str, value: str) -> str:
+    if name == "allow":
+        return ", ".join(sorted(value.split(", ")))
     if name in _MADE_ANEW and _NEW_ID.fullmatch(value):
         return "<new>"
     return "<milliseconds>" if name == "x-ms-run-fn-exec-ms" and re.fullmatch(r"\d+\.\d{3}", value) else value
 
 
-def _canonical(body: bytes) -> str:
-    """JSON without what does not matter in it (1 and 1.0 are not the same); other bytes as they are."""
+def _body_aspects(body: bytes) -> dict[str, Any]:
+    """The body; of the service's description what it says of input and output, and all the rest."""
     try:
-        return json.dumps(json.loads(body), sort_keys=True)
+        value = json.loads(body)
     except ValueError:
-        return repr(body)
+        return {"body": repr(body)}
+    schemas = _schemas(value)
+    if schemas is None:
+        return {"body": _canonical(value)}
+    described = {name: schemas.pop(f"Service{name.title()}", None) for name in ("input", "output")}
+    return {
+        **{f"swagger {name}": _canonical(schema) for name, schema in described.items()},
+        "swagger": _canonical(value),
+    }
+
+
+def _schemas(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, dict) and ("swagger" in value or "openapi" in value):
+        found = value.get("definitions") or value.get("components", {}).get("schemas")
+        return found if isinstance(found, dict) else None
+    return None
+
+
+def _canonical(value: Any) -> str:
+    """JSON without what does not matter in it; 1 and 1.0 are not the same."""
+    return json.dumps(value, sort_keys=True)

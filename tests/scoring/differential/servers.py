@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,10 +128,8 @@ def _ending(process: subprocess.Popen[str]) -> Iterator[Log]:
         yield log
     finally:
         # The master of gunicorn leads the group; its workers are in it.
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
         log.reader.join(10)
         assert process.stdout

@@ -9,7 +9,7 @@ from .exchange import Request
 
 FOLDER = Path(__file__).parent
 JSON = {"Content-Type": "application/json"}
-MODELS = str(FOLDER / "models" / "linear" / "1")
+MODELS = FOLDER / "scripts" / "azureml-models"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ PREFLIGHT = {
     "Access_Control_Request_Method": "POST",
     "Access_Control_Request_Headers": "content-type, x-other",
 }
+PREFLIGHT_GET = {**PREFLIGHT, "Access_Control_Request_Method": "GET"}
+PREFLIGHT_PUT = {**PREFLIGHT, "Access_Control_Request_Method": "PUT"}
 
 EVERYWHERE = (
     get("health", "/"),
@@ -100,7 +102,7 @@ EVERYWHERE = (
     post("unicode", '{"data": "Grüße, 世界 \U0001f600"}'),
     post("byte order mark", '\ufeff{"data": [[1, 2]]}'),
     post("request id", "{}", x_request_id="mine"),
-    post("empty request id", "{}", **{"x_request_id": " "}),
+    post("empty request id", "{}", x_request_id=" "),
     post("client id", "{}", x_ms_client_request_id="client"),
     post("old id", "{}", x_ms_request_id="old"),
     post("all ids", "{}", x_request_id="r", x_ms_request_id="o", x_ms_client_request_id="c", TraceId="t"),
@@ -156,9 +158,11 @@ _ORIENTED = {
     '"data": [["Bonn", 2, 0.5], ["Bern", 4, 1]]}',
     "index": '{"0": {"city": "Bonn", "people": 2, "share": 0.5}, '
     '"1": {"city": "Bern", "people": 4, "share": 1}}',
-    "columns": '{"city": {"0": "Bonn", "1": "Bern"}, "people": {"0": 2, "1": 4}, "share": {"0": 0.5, "1": 1}}',
+    "columns": '{"city": {"0": "Bonn", "1": "Bern"}, '
+    '"people": {"0": 2, "1": 4}, "share": {"0": 0.5, "1": 1}}',
     "values": '[["Bonn", 2, 0.5], ["Bern", 4, 1]]',
-    "table": '{"schema": {"fields": [{"name": "index", "type": "integer"}, {"name": "city", "type": "string"}, '
+    "table": '{"schema": {"fields": [{"name": "index", "type": "integer"}, '
+    '{"name": "city", "type": "string"}, '
     '{"name": "people", "type": "integer"}, {"name": "share", "type": "number"}], '
     '"primaryKey": ["index"], "pandas_version": "1.4.0"}, '
     '"data": [{"index": 0, "city": "Bonn", "people": 2, "share": 0.5}, '
@@ -175,17 +179,33 @@ EVERY_ORIENT = (
 _IMAGE = (
     b'--frontier\r\nContent-Disposition: form-data; name="image"; filename="cat.png"\r\n'
     b"Content-Type: image/png\r\n\r\n\x89PNG\r\n\x1a\n\x00\r\n"
-    b'--frontier\r\nContent-Disposition: form-data; name="note"\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n--frontier--\r\n'
+    b'--frontier\r\nContent-Disposition: form-data; name="note"\r\n\r\n'
+    b"Gr\xc3\xbc\xc3\x9fe\r\n--frontier--\r\n"
 )
 _TWO_IMAGES = (
     b'--f\r\nContent-Disposition: form-data; name="image"; filename="a.txt"\r\n\r\none\r\n'
     b'--f\r\nContent-Disposition: form-data; name="image"; filename="b;\xc3\xbc.txt"\r\n'
     b"Content-Type: text/plain; charset=utf-8\r\n\r\ntwo\r\n--f--\r\n"
 )
-_INSPECTED = (
-    "args method url data text json get_json silent is_json form values headers cookies query stream missing "
-    "remote"
-).split()
+_INSPECTED = [
+    "args",
+    "method",
+    "url",
+    "data",
+    "text",
+    "json",
+    "get_json",
+    "silent",
+    "is_json",
+    "form",
+    "values",
+    "headers",
+    "cookies",
+    "query",
+    "stream",
+    "missing",
+    "remote",
+]
 _MISSING = ("missing form", "missing file", "missing header")
 _HEADERS = {"X_One": "1", "X_Other": "a, b", "Cookie": "a=1; b=two"}
 
@@ -195,17 +215,24 @@ def inspected(what: str, target: str = "", **headers: str) -> Request:
     return Request(f"{what}{target}", "POST", f"/score?what={what}{target}", more.body, more.headers)
 
 
+_STANDARD = '{{"count": {}, "share": {}, "name": {}, "sure": {}, "items": {}, "options": {}}}'
+_FORM = "application/x-www-form-urlencoded"
+_FRONTIER = "multipart/form-data; boundary=frontier"
+_LARGE = f'{{"data": [{", ".join(["1.25"] * 500_000)}]}}'
+
 CASES = (
     Case("doc_numpy", TEN, own_schema=True),
     Case("doc_pandas", PEOPLE, own_schema=True),
     Case(
         "doc_designer",
         posts(
-            '{"Inputs": {"data": [{"vendorID": 2, "distance": 1.5}]}, "GlobalParameters": {"method": "predict"}}',
+            '{"Inputs": {"data": [{"vendorID": 2, "distance": 1.5}]}, '
+            '"GlobalParameters": {"method": "predict"}}',
             '{"Inputs": {"data": [{"vendorID": 2, "distance": 1.5}]}}',
             '{"Inputs": {"data": [{"vendorID": 2, "distance": 0.25}]}, '
             '"GlobalParameters": {"method": "predict_proba"}}',
-            '{"Inputs": {"data": [{"vendorID": 2, "distance": 1.5}]}, "GlobalParameters": {"method": "other"}}',
+            '{"Inputs": {"data": [{"vendorID": 2, "distance": 1.5}]}, '
+            '"GlobalParameters": {"method": "other"}}',
             '{"Inputs": {"data": [{"vendorID": 2, "distance": 1.5}]}, "GlobalParameters": 1.0}',
             '{"Inputs": {"data": "none"}}',
             '{"Inputs": {}}',
@@ -224,7 +251,10 @@ CASES = (
             '{"data": [{"age": "40", "job": "cook", "duration": 12, "subscribed": 1}]}',
         ),
     ),
-    Case("plain_sum", (*ROWS, get("query", "/score?data=[[1,2],[3,4]]"), get("repeated", "/score?data=1&data=2"))),
+    Case(
+        "plain_sum",
+        (*ROWS, get("query", "/score?data=[[1,2],[3,4]]"), get("repeated", "/score?data=1&data=2")),
+    ),
     Case("plain_catches", ROWS),
     Case("echo", posts("{}", "text", " \n ", '"', "\u2028\x00")),
     Case(
@@ -247,10 +277,24 @@ CASES = (
         posts(
             *(
                 f'{{"value": "{name}"}}'
-                for name in (
-                    "int,big,negative,float,tiny,true,none,text,empty,list,dict,tuple,int keys,other keys,"
-                    "nested,surrogate"
-                ).split(",")
+                for name in [
+                    "int",
+                    "big",
+                    "negative",
+                    "float",
+                    "tiny",
+                    "true",
+                    "none",
+                    "text",
+                    "empty",
+                    "list",
+                    "dict",
+                    "tuple",
+                    "int keys",
+                    "other keys",
+                    "nested",
+                    "surrogate",
+                ]
             )
         ),
     ),
@@ -259,10 +303,31 @@ CASES = (
         posts(
             *(
                 f'{{"kind": "{name}"}}'
-                for name in (
-                    "ndarray,int64,float64,float32,bool_,frame,series,timestamp,bytes,set,generator,decimal,date,"
-                    "uuid,enum,path,namedtuple,counter,object,function,tuple keys,nan,numpy nan"
-                ).split(",")
+                for name in [
+                    "ndarray",
+                    "int64",
+                    "float64",
+                    "float32",
+                    "bool_",
+                    "frame",
+                    "series",
+                    "timestamp",
+                    "bytes",
+                    "set",
+                    "generator",
+                    "decimal",
+                    "date",
+                    "uuid",
+                    "enum",
+                    "path",
+                    "namedtuple",
+                    "counter",
+                    "object",
+                    "function",
+                    "tuple keys",
+                    "nan",
+                    "numpy nan",
+                ]
             )
         ),
     ),
@@ -272,18 +337,24 @@ CASES = (
         posts(
             *(
                 f'{{"error": "{name}"}}'
-                for name in (
-                    "ValueError,KeyError,StopIteration,AssertionError,MemoryError,TimeoutError,SystemExit,"
-                    "KeyboardInterrupt"
-                ).split(",")
+                for name in [
+                    "ValueError",
+                    "KeyError",
+                    "StopIteration",
+                    "AssertionError",
+                    "MemoryError",
+                    "TimeoutError",
+                    "SystemExit",
+                    "KeyboardInterrupt",
+                ]
             )
         ),
     ),
     Case("prints", ROWS),
-    Case("global_model", ROWS, {"AZUREML_MODEL_DIR": MODELS}),
-    Case("model_folder", posts("{}"), {"AZUREML_MODEL_DIR": str(FOLDER / "models")}),
-    Case("model_by_name", ROWS, {"AZUREML_MODEL_DIR": MODELS}),
-    Case("two_models", ROWS, {"AZUREML_MODEL_DIR": str(FOLDER / "models")}),
+    Case("global_model", ROWS, {"AZUREML_MODEL_DIR": str(MODELS / "linear" / "1")}),
+    Case("model_folder", posts("{}"), {"AZUREML_MODEL_DIR": str(MODELS)}),
+    Case("model_by_name", ROWS, {"AZUREML_MODEL_DIR": str(MODELS / "linear" / "1")}),
+    Case("two_models", ROWS, {"AZUREML_MODEL_DIR": str(MODELS)}),
     Case(
         "raw_doc",
         (
@@ -296,13 +367,13 @@ CASES = (
     Case(
         "raw_image",
         (
-            post("an image", _IMAGE, Content_Type="multipart/form-data; boundary=frontier"),
+            post("an image", _IMAGE, Content_Type=_FRONTIER),
             post("quoted", _IMAGE, Content_Type='multipart/form-data; boundary="frontier"'),
             post("two images", _TWO_IMAGES, Content_Type="multipart/form-data; boundary=f"),
             post("no boundary", _IMAGE, Content_Type="multipart/form-data"),
             post("other boundary", _IMAGE, Content_Type="multipart/form-data; boundary=other"),
-            post("cut off", _IMAGE[:-40], Content_Type="multipart/form-data; boundary=frontier"),
-            post("wrong name", _IMAGE.replace(b"image", b"photo"), Content_Type="multipart/form-data; boundary=frontier"),
+            post("cut off", _IMAGE[:-40], Content_Type=_FRONTIER),
+            post("wrong name", _IMAGE.replace(b"image", b"photo"), Content_Type=_FRONTIER),
         ),
     ),
     Case(
@@ -323,28 +394,49 @@ CASES = (
                 "POST",
                 "/score?what=form&q=1",
                 b"a=1&b=%C3%BC+x&a=2&c",
-                {"Content-Type": "application/x-www-form-urlencoded"},
+                {"Content-Type": _FORM},
             ),
             Request(
                 "form and query",
                 "POST",
                 "/score?what=values&q=1",
                 b"a=1&b=2",
-                {"Content-Type": "application/x-www-form-urlencoded"},
+                {"Content-Type": _FORM},
             ),
             Request("bad json for json", "POST", "/score?what=json", b"{", JSON),
             Request("bad json in silence", "POST", "/score?what=silent", b"{", JSON),
-            Request("data of a form", "POST", "/score?what=data", b"a=1", {"Content-Type": "application/x-www-form-urlencoded"}),
+            Request("data of a form", "POST", "/score?what=data", b"a=1", {"Content-Type": _FORM}),
         ),
     ),
     Case(
         "raw_responses",
         tuple(
             get(make, f"/score?make={make.replace(' ', '%20')}")
-            for make in (
-                "text,bytes,none,json,json text,json twice,headers,set headers,created,no content,bad request,"
-                "not found,teapot,server error,unavailable,failed,redirect,list,dict,string,nothing,int,raises"
-            ).split(",")
+            for make in [
+                "text",
+                "bytes",
+                "none",
+                "json",
+                "json text",
+                "json twice",
+                "headers",
+                "set headers",
+                "created",
+                "no content",
+                "bad request",
+                "not found",
+                "teapot",
+                "server error",
+                "unavailable",
+                "failed",
+                "redirect",
+                "list",
+                "dict",
+                "string",
+                "nothing",
+                "int",
+                "raises",
+            ]
         ),
     ),
     Case("plain_response", ROWS),
@@ -357,7 +449,10 @@ CASES = (
             get("query", "/score?a=1", X_Who="Bo"),
         ),
     ),
-    Case("headers_first", (post("both", '{"data": [1, 2]}', X_Who="Ann"), *posts('{"data": [1]}', '{"data": [[1]]}'))),
+    Case(
+        "headers_first",
+        (post("both", '{"data": [1, 2]}', X_Who="Ann"), *posts('{"data": [1]}', '{"data": [[1]]}')),
+    ),
     Case(
         "numpy_types",
         posts(
@@ -375,7 +470,9 @@ CASES = (
     ),
     Case(
         "numpy_loose",
-        posts('{"data": [1, 2.5]}', '{"data": [[["a"]]]}', '{"data": [1, [2]]}', '{"data": 1}', '{"data": []}'),
+        posts(
+            '{"data": [1, 2.5]}', '{"data": [[["a"]]]}', '{"data": [1, [2]]}', '{"data": 1}', '{"data": []}'
+        ),
     ),
     Case(
         "numpy_records",
@@ -411,7 +508,7 @@ CASES = (
         "standard_types",
         posts(
             *(
-                '{"count": %s, "share": %s, "name": %s, "sure": %s, "items": %s, "options": %s}' % values
+                _STANDARD.format(*values)
                 for values in (
                     ("1", "0.5", '"a"', "true", "[1]", '{"a": 1}'),
                     ("1", "1", '"a"', "true", '[1, "a", null]', "{}"),
@@ -440,13 +537,13 @@ CASES = (
             '{"at": 5}',
             '{"at": "2021-02-03T04:05:06", "blob": "not base64!"}',
         ),
-        starts=False,
     ),
     Case(
         "nested",
         posts(
             '{"Inputs": {"array": [[3, 4]], "table": [{"a": 1}], "inner": {"text": "t"}}}',
-            '{"Inputs": {"array": [[3, 4]], "table": [{"a": 1}], "inner": {"text": "t", "free": 1}, "free": 2}}',
+            '{"Inputs": {"array": [[3, 4]], "table": [{"a": 1}], '
+            '"inner": {"text": "t", "free": 1}, "free": 2}}',
             '{"Inputs": {"array": [[3, 4, 5]], "table": [{"a": 1}], "inner": {"text": "t"}}}',
             '{"Inputs": {"array": [[3, 4]], "table": [{"a": "x"}], "inner": {"text": "t"}}}',
             '{"Inputs": {"array": [[3, 4]], "table": [{"a": 1}], "inner": {"text": 5}}}',
@@ -456,7 +553,10 @@ CASES = (
         ),
         own_schema=True,
     ),
-    Case("nested_list", posts('{"batches": [[1, 2], [3]]}', '{"batches": []}', '{"batches": [["x"]]}', '{"batches": [5]}')),
+    Case(
+        "nested_list",
+        posts('{"batches": [[1, 2], [3]]}', '{"batches": []}', '{"batches": [["x"]]}', '{"batches": [5]}'),
+    ),
     Case(
         "defaults",
         (
@@ -479,16 +579,21 @@ CASES = (
     Case(
         "optional",
         posts(
-            '{"a": 1}', '{"a": 1, "b": 2}', '{"a": 1, "b": null}', '{"a": 1, "b": 0}', '{"a": 1, "b": "x"}',
-            '{"a": 1, "c": [1]}', '{"b": 1}',
+            '{"a": 1}',
+            '{"a": 1, "b": 2}',
+            '{"a": 1, "b": null}',
+            '{"a": 1, "b": 0}',
+            '{"a": 1, "b": "x"}',
+            '{"a": 1, "c": [1]}',
+            '{"b": 1}',
         ),
         own_schema=True,
-    ),  # fmt: skip
+    ),
     Case("only_output", posts('{"data": [1]}', "1"), own_schema=True),
     Case("schema_raises", posts('{"n": 2}', '{"n": 0}', '{"n": -1}', '{"n": "x"}'), own_schema=True),
     Case("mixed_list", posts('{"data": [1, "b"]}'), own_schema=True),
     Case("several_parameters", posts('{"data": 1, "times": 5}')),
-    Case("two_required", posts('{"data": 1, "other": 5}')),
+    Case("two_required", starts=False),
     Case("helper_module", posts('{"n": 4}')),
     Case("class_based", posts("[1, -2.5]", "[]")),
     Case("callable_run", posts('{"x": 4}')),
@@ -496,23 +601,37 @@ CASES = (
     Case("keyword_only", posts("{}")),
     Case("driver", posts("{}")),
     Case("environment", posts("{}"), {"MY_SETTING": "ü", "AZUREML_MODEL_DIR": "models/"}),
-    Case("large", (*posts("3000000"), post("large body", '{"data": [%s]}' % ", ".join(["1.25"] * 500_000)))),
+    Case("large", (*posts("3000000"), post("large body", _LARGE))),
     Case("health_counts", posts("{}")),
-    Case("cors", (get("preflight elsewhere", "/score", "OPTIONS", **{**PREFLIGHT, "Origin": "http://c.example"}),
-                  get("preflight of get", "/score", "OPTIONS", **{**PREFLIGHT, "Access_Control_Request_Method": "GET"}),
-                  get("preflight of put", "/score", "OPTIONS", **{**PREFLIGHT, "Access_Control_Request_Method": "PUT"}),
-                  get("preflight of health", "/", "OPTIONS", **PREFLIGHT),
-                  get("swagger across", "/swagger.json", Origin="http://b.example"),
-                  get("unknown across", "/nothing", Origin="http://b.example"),
-                  post("other origin", "{}", Origin="http://b.example"),
-                  post("unknown origin", "{}", Origin="http://c.example")),
-         {"AML_CORS_ORIGINS": "http://a.example, http://b.example"}),  # fmt: skip
+    Case(
+        "cors",
+        (
+            get("preflight elsewhere", "/score", "OPTIONS", **{**PREFLIGHT, "Origin": "http://c.example"}),
+            get("preflight of get", "/score", "OPTIONS", **PREFLIGHT_GET),
+            get("preflight of put", "/score", "OPTIONS", **PREFLIGHT_PUT),
+            get("preflight of health", "/", "OPTIONS", **PREFLIGHT),
+            get("swagger across", "/swagger.json", Origin="http://b.example"),
+            get("unknown across", "/nothing", Origin="http://b.example"),
+            post("other origin", "{}", Origin="http://b.example"),
+            post("unknown origin", "{}", Origin="http://c.example"),
+        ),
+        {"AML_CORS_ORIGINS": "http://a.example, http://b.example"},
+    ),
     Case("own_swagger", posts("{}")),
     *(
         Case(name, starts=False)
-        for name in (
-            "no_init no_run star_args no_parameter only_headers syntax_error import_error init_raises init_exits "
-            "raw_and_schema positional_only"
-        ).split()
+        for name in [
+            "no_init",
+            "no_run",
+            "star_args",
+            "no_parameter",
+            "only_headers",
+            "syntax_error",
+            "import_error",
+            "init_raises",
+            "init_exits",
+            "raw_and_schema",
+            "positional_only",
+        ]
     ),
-)  # fmt: skip
+)

@@ -9,7 +9,7 @@ VALUES = {
     "tiny": 5e-324,
     "true": True,
     "none": [None],
-    "text": "Grüße, 世界 \U0001f600 \u2028 \x7f \"quoted\" </script>",
+    "text": 'Grüße, 世界 \U0001f600 \u2028 \x7f "quoted" </script>',
     "empty": "",
     "list": [],
     "dict": {},

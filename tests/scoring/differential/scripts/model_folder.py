@@ -10,4 +10,7 @@ def init():
 
 
 def run(raw_data):
-    return {"files": [name for name in files if name != "."], "isdir": os.path.isdir(os.getenv("AZUREML_MODEL_DIR"))}
+    return {
+        "files": [name for name in files if name != "."],
+        "isdir": os.path.isdir(os.getenv("AZUREML_MODEL_DIR")),
+    }

@@ -9,7 +9,11 @@ numpy_sample = NumpyParameterType(np.array([[1.0, 2.0]]))
 pandas_sample = PandasParameterType(pd.DataFrame({"a": [1]}))
 text_sample = StandardPythonParameterType("text")
 sample = StandardPythonParameterType(
-    {"array": numpy_sample, "table": pandas_sample, "inner": StandardPythonParameterType({"text": text_sample})}
+    {
+        "array": numpy_sample,
+        "table": pandas_sample,
+        "inner": StandardPythonParameterType({"text": text_sample}),
+    }
 )
 
 

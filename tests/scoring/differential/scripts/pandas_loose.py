@@ -13,4 +13,7 @@ def init():
     param_name="data", param_type=PandasParameterType(sample, enforce_column_type=False, enforce_shape=False)
 )
 def run(data):
-    return {"columns": list(data.columns), "rows": data.astype(object).where(data.notna(), None).values.tolist()}
+    return {
+        "columns": list(data.columns),
+        "rows": data.astype(object).where(data.notna(), None).values.tolist(),
+    }

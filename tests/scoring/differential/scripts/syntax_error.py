@@ -1,5 +1,9 @@
 def init():
     pass
 
-def run(data)
-    return data
+
+def run(data):
+    result = data
+
+
+return result

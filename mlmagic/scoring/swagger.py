@@ -18,6 +18,7 @@ VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 DEFAULT = "2"
 
 _OVERRIDES = {"2": ("swagger2.json", "swagger.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json",)}
+_HEALTHY = {"type": "string", "example": "Healthy"}
 _ANY = {"type": "object", "example": {}}
 _ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
 
@@ -117,6 +118,7 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
         "description": "The input of the service.",
         "schema": {"$ref": "#/definitions/ServiceInput"},
     }
+    version = {"name": "version", "in": "query", "type": "string", "enum": list(_OVERRIDES)}
     return {
         "swagger": "2.0",
         "info": info,
@@ -131,7 +133,9 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
                 "description": "For example: Bearer abc123",
             }
         },
-        "paths": _paths(prefix, answers, "#/definitions/ServiceOutput", {"parameters": [payload]}),
+        "paths": _paths(
+            prefix, answers, {"$ref": "#/definitions/ServiceOutput"}, {"parameters": [payload]}, version
+        ),
         "definitions": schemas,
     }
 
@@ -139,11 +143,13 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
 def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str, Any]) -> dict[str, Any]:
     def answers(schema: dict[str, Any]) -> dict[str, Any]:
         failure = {"$ref": "#/components/schemas/ErrorResponse"}
+        content = {"text/plain": {"schema": schema}} if schema is _HEALTHY else _json(schema)
         return {
-            "200": {"description": "The service answered.", "content": _json(schema)},
+            "200": {"description": "The service answered.", "content": content},
             "default": {"description": "The service failed to answer.", "content": _json(failure)},
         }
 
+    asked = {"name": "version", "in": "query", "schema": {"type": "string", "enum": list(_OVERRIDES)}}
     body = {
         "requestBody": {
             "description": "The input of the service.",
@@ -154,7 +160,7 @@ def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str,
     return {
         "openapi": version,
         "info": info,
-        "paths": _paths(prefix, answers, "#/components/schemas/ServiceOutput", body),
+        "paths": _paths(prefix, answers, {"$ref": "#/components/schemas/ServiceOutput"}, body, asked),
         "components": {
             "schemas": schemas,
             "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}},
@@ -162,13 +168,15 @@ def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str,
     }
 
 
-def _paths(prefix: str, answers: Any, output: str, payload: dict[str, Any]) -> dict[str, Any]:
+def _paths(
+    prefix: str, answers: Any, output: dict[str, Any], payload: dict[str, Any], version: dict[str, Any]
+) -> dict[str, Any]:
     return {
         f"{prefix}/": {
             "get": {
                 "operationId": "ServiceHealthCheck",
                 "description": "Whether the service is up.",
-                "responses": answers({"type": "string", "example": "Healthy"}),
+                "responses": answers(_HEALTHY),
             }
         },
         f"{prefix}/score": {
@@ -177,13 +185,14 @@ def _paths(prefix: str, answers: Any, output: str, payload: dict[str, Any]) -> d
                 "description": "Run the model on the input.",
                 "security": [{"Bearer": []}],
                 **payload,
-                "responses": answers({"$ref": output}),
+                "responses": answers(output),
             }
         },
         f"{prefix}/swagger.json": {
             "get": {
                 "operationId": "GetSwaggerSpec",
                 "description": "This document.",
+                "parameters": [version],
                 "responses": answers({"type": "object"}),
             }
         },

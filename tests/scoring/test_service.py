@@ -163,6 +163,14 @@ def test_swagger(version, key, value):
     assert document["paths"]["/api/score"]["post"]["operationId"] == "RunMLService"
 
 
+@pytest.mark.parametrize(("version", "kind"), [("2", None), ("3", "text/plain")])
+def test_the_description_describes_itself(version, kind):
+    paths = json.loads(Swagger(Path("/nowhere"), {}).document(version))["paths"]
+    (parameter,) = paths["/swagger.json"]["get"]["parameters"]
+    assert parameter.get("schema", parameter)["enum"] == ["2", "3", "3.1"]
+    assert kind is None or list(paths["/"]["get"]["responses"]["200"]["content"]) == [kind]
+
+
 def test_a_swagger_file_of_the_users_wins(tmp_path):
     (tmp_path / "swagger3.json").write_text("{}")
     assert Swagger(tmp_path, {}).document("3") == b"{}"

@@ -89,8 +89,21 @@ def _body_aspects(body: bytes) -> dict[str, Any]:
     described = {name: schemas.pop(f"Service{name.title()}", None) for name in ("input", "output")}
     return {
         **{f"swagger {name}": _canonical(schema) for name, schema in described.items()},
+        "swagger outline": _outline(value),
         "swagger": _canonical(value),
     }
+
+
+def _outline(document: dict[str, Any]) -> str:
+    """Name, versions, and what may be asked for where."""
+    asked = {
+        f"{method} {path}": (operation.get("operationId"), operation.get("security"))
+        for path, operations in document.get("paths", {}).items()
+        for method, operation in operations.items()
+    }
+    version = document.get("swagger") or document.get("openapi")
+    info = {name: text for name, text in document.get("info", {}).items() if name != "description"}
+    return _canonical([version, info, asked])
 
 
 def _schemas(value: Any) -> dict[str, Any] | None:

@@ -218,6 +218,13 @@ def inspected(what: str, target: str = "", **headers: str) -> Request:
 _STANDARD = '{{"count": {}, "share": {}, "name": {}, "sure": {}, "items": {}, "options": {}}}'
 _FORM = "application/x-www-form-urlencoded"
 _FRONTIER = "multipart/form-data; boundary=frontier"
+_NAMED = {
+    "MY_SETTING": "ü",
+    "AZUREML_MODEL_DIR": "models/",
+    "SERVICE_NAME": "wine",
+    "SERVICE_VERSION": "3",
+    "SERVICE_PATH_PREFIX": "/api/v1/service/wine/",
+}
 _LARGE = f'{{"data": [{", ".join(["1.25"] * 500_000)}]}}'
 
 CASES = (
@@ -600,7 +607,7 @@ CASES = (
     Case("decorated_run", ROWS),
     Case("keyword_only", posts("{}")),
     Case("driver", posts("{}")),
-    Case("environment", posts("{}"), {"MY_SETTING": "ü", "AZUREML_MODEL_DIR": "models/"}),
+    Case("environment", posts("{}"), _NAMED),
     Case("large", (*posts("3000000"), post("large body", _LARGE))),
     Case("health_counts", posts("{}")),
     Case(

@@ -219,6 +219,13 @@ def test_any_bytes_are_parsed_or_refused(body):
     assert json.dumps(split_options(body.decode("latin-1")))
 
 
+def test_where_a_request_came_to_and_from():
+    request = AMLRequest(Request(b"GET", b"/score", {b"host": b"a:1", b"user-agent": b"curl/8"}))
+    assert request.host_url == request.url_root == request.root_url == "http://a:1/"
+    assert request.user_agent.string == str(request.user_agent) == "curl/8"
+    assert request.script_root == ""
+
+
 def test_a_file_that_has_no_type_says_so(ask, make_script):
     script = make_script(
         "from azureml.contrib.services.aml_request import rawhttp\n"

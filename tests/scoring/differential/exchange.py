@@ -30,7 +30,7 @@ class Request:
 
     def message(self) -> bytes:
         headers = {"Host": "service", "Connection": "close", **self.headers}
-        if self.body or self.method in ("POST", "PUT"):
+        if "Transfer-Encoding" not in headers and (self.body or self.method in ("POST", "PUT")):
             headers["Content-Length"] = str(len(self.body))
         lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + self.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,6 +102,11 @@ EVERYWHERE = (
     post("nan", '{"data": [[NaN, Infinity]]}'),
     post("unicode", '{"data": "Grüße, 世界 \U0001f600"}'),
     post("byte order mark", '\ufeff{"data": [[1, 2]]}'),
+    post("chunked", b'9\r\n{"data": \r\n9\r\n[[1, 2]]}\r\n0\r\n\r\n', Transfer_Encoding="chunked"),
+    post("expecting", '{"data": [[1, 2]]}', Expect="100-continue"),
+    post("compressed", gzip.compress(b'{"data": [[1, 2]]}', mtime=0), Content_Encoding="gzip"),
+    Request("get with a body", "GET", "/score?data=1", b'{"data": 2}', JSON),
+    Request("post with a query", "POST", "/score?data=1", b'{"data": [[1, 2]]}', JSON),
     post("request id", "{}", x_request_id="mine"),
     post("empty request id", "{}", x_request_id=" "),
     post("client id", "{}", x_ms_client_request_id="client"),
@@ -205,6 +211,14 @@ _INSPECTED = [
     "stream",
     "missing",
     "remote",
+    "names",
+    "dict",
+    "agent",
+    "urls",
+    "sizes",
+    "list",
+    "defaults",
+    "authorization",
 ]
 _MISSING = ("missing form", "missing file", "missing header")
 _HEADERS = {"X_One": "1", "X_Other": "a, b", "Cookie": "a=1; b=two"}

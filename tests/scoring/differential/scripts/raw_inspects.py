@@ -37,6 +37,23 @@ def run(request):
         "missing form": lambda: request.form["absent"],
         "missing file": lambda: request.files["absent"],
         "missing header": lambda: request.headers["absent"],
+        "names": lambda: sorted(name for name in request.headers.keys() if name.startswith("X-O")),
+        "dict": lambda: dict(request.headers).get("X-One"),
+        "agent": lambda: [request.user_agent.string, str(request.user_agent)],
+        "urls": lambda: [request.host_url, request.url_root, request.root_url, request.script_root],
+        "sizes": lambda: [
+            len(request.args),
+            bool(request.form),
+            bool(request.files),
+            len(request.headers) > 3,
+        ],
+        "list": lambda: [
+            request.form.getlist("a"),
+            request.headers.getlist("X-One"),
+            request.args.getlist("y"),
+        ],
+        "defaults": lambda: [request.args.get("n", 5, type=int), request.form.get("n", default="none")],
+        "authorization": lambda: request.headers.get("Authorization", "nobody"),
         "remote": lambda: [request.scheme, request.is_secure],
     }[what]()
     return AMLResponse(found, 200, json_str=True)

@@ -91,6 +91,35 @@ def test_header_values_are_split_at_commas():
     assert response.headers.getlist("x-a") == ["1", "2"]
 
 
+def test_an_answer_can_be_changed():
+    response = AMLResponse("x", 200)
+    response.status_code = 202
+    response.set_data("y")
+    response.mimetype = "text/csv"
+    response.headers.add_header("X-A", "1")
+    assert (response.status_code, response.data, response.mimetype) == (202, b"y", "text/csv")
+    response.data = b"z"
+    sealed = response.sealed(1.0)
+    assert (sealed.status, sealed.body, sealed.content_type) == (202, b"z", "text/csv; charset=utf-8")
+    assert sealed.fields == b"X-A: 1\r\n"
+    response.mimetype = "application/json"
+    assert response.is_json
+    with pytest.raises(ValueError, match="99"):
+        response.status_code = 99
+
+
+def test_what_the_server_says_a_script_cannot():
+    response = AMLResponse("x", 200)
+    response.headers["X-Request-Id"] = "mine"
+    response.headers["x-ms-run-function-failed"] = True
+    assert response.sealed(1.0).fields == b""
+    assert response.sealed(1.0).run_failed
+    response.headers["x-ms-run-function-failed"] = False
+    assert not response.sealed(1.0).run_failed
+    response.status_code = 503
+    assert response.sealed(1.0).run_failed
+
+
 @pytest.mark.parametrize("name", ["a b", "", "a\r\nb", "ä", "a:"])
 def test_a_header_cannot_break_the_answer(name):
     with pytest.raises(ValueError, match="not the name of a header"):
@@ -107,7 +136,7 @@ def test_a_status_that_is_no_answer_is_refused(status):
 
 @pytest.mark.parametrize(("failed", "status"), [(True, 200), (False, 500)])
 def test_a_failure_is_marked(failed, status):
-    assert AMLResponse("", status, run_function_failed=failed).run_failed
+    assert AMLResponse("", status, run_function_failed=failed).sealed(1.0).run_failed
 
 
 def request(body=b"", target=b"/score?a=1&a=2&b=x", **fields):

@@ -191,6 +191,12 @@ INTENDED = (
         "Arrays, frames, sets, dates, decimals and the like are written, where they fail.",
     ),
     meant(
+        "richer responses",
+        f"{OUTCOME}, x-n",
+        lambda d: d.script == "raw_responses" and statuses(d, 500, 200) and they_say(d, RAISED),
+        "AMLResponse takes what run() may return, and a number as a header; theirs raises.",
+    ),
+    meant(
         "what cannot be written is named",
         "body, x-ms-run-function-failed",
         lambda d: statuses(d, 500, 500) and they_say(d, INTERNAL) and we_say(d, "cannot be written as JSON"),

@@ -456,8 +456,38 @@ CASES = (
                 "string",
                 "nothing",
                 "int",
+                "set cookie",
+                "int header",
+                "problem",
+                "nan",
+                "a set",
+                "text status",
+                "keywords",
                 "raises",
             ]
+        ),
+    ),
+    Case(
+        "raw_mutates",
+        tuple(
+            get(what, f"/score?what={what.replace(' ', '%20')}")
+            for what in (
+                "status code",
+                "content type",
+                "mimetype",
+                "data",
+                "set data",
+                "header list",
+                "update headers",
+                "set header",
+                "add header",
+                "delete header",
+                "reads",
+                "fails",
+                "says json",
+                "ids",
+                "no store",
+            )
         ),
     ),
     Case("plain_response", ROWS),

@@ -40,6 +40,15 @@ MAKERS = {
     "nothing": lambda: None,
     "int": lambda: 3,
     "raises": lambda: 1 / 0,
+    "set cookie": lambda: AMLResponse("x", 200, {"Set-Cookie": "a=1"}),
+    "int header": lambda: AMLResponse("x", 200, {"X-N": 5}),
+    "problem": lambda: AMLResponse({"a": 1}, 400, {"X-P": "1"}, json_str=True),
+    "nan": lambda: AMLResponse([float("nan")], 200, json_str=True),
+    "a set": lambda: AMLResponse({1, 2}, 200, json_str=True),
+    "text status": lambda: AMLResponse("x", "201"),
+    "keywords": lambda: AMLResponse(
+        message="x", status_code=200, response_headers={"X-K": "1"}, json_str=False
+    ),
 }
 
 

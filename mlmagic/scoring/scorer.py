@@ -20,7 +20,7 @@ from mlmagic.scoring.answers import Unserialisable, encode
 from mlmagic.scoring.batching import Batcher
 from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.request import BadInput, Request
-from mlmagic.scoring.http.response import TEXT, Renderer, Response
+from mlmagic.scoring.http.response import Renderer, Response
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import answering
 from mlmagic.scoring.runner import Pace, Runner
@@ -106,7 +106,7 @@ class Scorer:
     def failure(self, error: BaseException) -> Response:
         """The request did not fit, or run() raised: the log gets it all, the client only in development."""
         if isinstance(error, BadInput):
-            return _refused(error)
+            return Response.message(error.status, str(error))
         record = RunFailed(error).record()
         sys.stderr.write(f"run() failed:\n{record['traceback']}")
         sys.stderr.flush()
@@ -256,9 +256,3 @@ class AsyncScoringCall(ScoringCall):
             return  # its time was over, and the client has been told
         except BaseException as error:
             self.response = self._scorer.failure(error)
-
-
-def _refused(error: BadInput) -> Response:
-    if error.as_json:
-        return Response.message(error.status, str(error))
-    return Response(error.status, str(error).encode(), TEXT)

@@ -79,7 +79,7 @@ class UserScript:
     def __init__(self, module: ModuleType) -> None:
         self.module = module
         self._home = _home(module)
-        self._run: Callable[..., object] = self._home.run
+        self._run: Callable[..., object] = _driven(self._home).run
         self.parameters = Parameters.of(self._run)
         self.input = input_of(self._run, self.parameters)
         self.schema = schema_of(self._run) or typed_of(self.input)
@@ -232,6 +232,12 @@ def _import(path: Path, as_main: bool) -> ModuleType:
         sys.modules["__main__"] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _driven(module: Any) -> Any:
+    """The user's module behind a generated one, whose run(*args) would hide the parameters of theirs."""
+    driven = getattr(module, "driver_module", None)
+    return driven if isinstance(driven, ModuleType) and callable(getattr(driven, "run", None)) else module
 
 
 def _is_async(run: Callable[..., object]) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 
 import orjson
 
 from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.counters import Exposition
+from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.http.response import HTML, TEXT, Response, too_long_identity
+from mlmagic.scoring.http.response import HTML, Response, too_long_identity
 from mlmagic.scoring.scorer import Reply, Scorer
 from mlmagic.scoring.swagger import Swagger, UnknownVersion
 
@@ -28,24 +30,27 @@ class Service:
         self.scorer = scorer
         self.swagger = swagger
         self.renderer = scorer.renderer
+        self._cors = Cors.of(os.environ)
         self._exposition: Exposition | None = None
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
-            b"/": _route(GET=self._health, HEAD=self._health),
+            b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
             b"/score": _route(
                 GET=self._score,
                 POST=self._score,
                 OPTIONS=self._score if scorer.script.input.takes_options else self._options,
             ),
-            b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger),
-            b"/metrics": _route(GET=self._metrics, HEAD=self._metrics),
+            b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
+            b"/metrics": _route(GET=self._metrics, HEAD=self._metrics, OPTIONS=self._options),
         }
 
     def answer(self, request: Request, reply: Reply) -> None:
         """Find the route and let it answer."""
+        route = self._routes.get(request.target) or self._routes.get(request.path)
+        if route is not None and self._cors is not None:
+            reply = self._permitting(self._cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:
             reply(refusal)
             return
-        route = self._routes.get(request.target) or self._routes.get(request.path)
         if route is None:
             reply(Response.message(404, NOT_FOUND))
             return
@@ -56,11 +61,19 @@ class Service:
             return
         handler(request, reply)
 
+    def _permitting(self, cors: Cors, request: Request, reply: Reply) -> Reply:
+        def permit(response: Response) -> None:
+            cors.permit(request, response)
+            reply(response)
+
+        return permit
+
     def _health(self, request: Request, reply: Reply) -> None:
         reply(Response(200, b"Healthy", HTML))
 
     def _options(self, request: Request, reply: Reply) -> None:
-        reply(Response(200, b"", HTML, fields=b"Allow: GET, POST, OPTIONS\r\n"))
+        allowed = self._routes[request.path][0]
+        reply(Response(200, b"", HTML, fields=b"Allow: %s\r\n" % allowed))
 
     def _metrics(self, request: Request, reply: Reply) -> None:
         accept = request.fields.get(b"accept", b"").decode("latin-1")
@@ -91,7 +104,7 @@ class Service:
         try:
             reply(Response(200, self.swagger.document(request.parameter("version"))))
         except UnknownVersion as error:
-            reply(Response(404, str(error).encode(), TEXT))
+            reply(Response.message(404, str(error)))
 
     def _score(self, request: Request, reply: Reply) -> None:
         self.scorer.submit(request, reply)

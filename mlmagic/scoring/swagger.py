@@ -19,6 +19,7 @@ VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 DEFAULT = "2"
 
 _OVERRIDES = {"2": ("swagger2.json", "swagger.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json",)}
+_HEALTHY = {"type": "string", "example": "Healthy"}
 _ANY = {"type": "object", "example": {}}
 _ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
 
@@ -26,8 +27,10 @@ _ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
 class UnknownVersion(Exception):
     """Nobody describes services in this version."""
 
-    def __init__(self, version: str) -> None:
-        super().__init__(f"Swagger version [{version}] is not valid. Supported versions: [2, 3, 3.1].")
+    def __init__(self, version: str, supported: Iterable[str]) -> None:
+        super().__init__(
+            f"Swagger version [{version}] is not valid. Supported versions: [{', '.join(supported)}]."
+        )
 
 
 class UnsupportedVersion(UnknownVersion):
@@ -54,12 +57,24 @@ class Swagger:
 
     def document(self, version: str | None = None) -> bytes:
         """The document as JSON. Raises `UnknownVersion`, or `UnsupportedVersion`."""
-        known = VERSIONS.get(version or DEFAULT)
+        asked = DEFAULT if version is None else version
+        known = VERSIONS.get(asked)
         if known is None:
-            raise UnknownVersion(version or "")
+            raise UnknownVersion(asked, self._supported())
         if known not in self._made:
-            self._made[known] = self._override(known) or json.dumps(self._make(known)).encode()
+            override = self._override(known)
+            if not override and known not in self._described():
+                raise UnsupportedVersion(asked, self._supported())
+            self._made[known] = override or json.dumps(self._make(known)).encode()
         return self._made[known]
+
+    def _supported(self) -> list[str]:
+        return [each for each in _OVERRIDES if each in self._described() or self._override(each)]
+
+    def _described(self) -> list[str]:
+        """The versions in which the script's schemas can be written."""
+        told = self._schema.describe() if self._schema else {}
+        return [VERSIONS[each] for each in told.get("versions", VERSIONS)]
 
     def _override(self, version: str) -> bytes:
         for name in _OVERRIDES[version]:
@@ -70,9 +85,6 @@ class Swagger:
 
     def _make(self, version: str) -> dict[str, Any]:
         told = self._schema.describe() if self._schema else {}
-        supported = [VERSIONS[each] for each in told.get("versions", VERSIONS)]
-        if version not in supported:
-            raise UnsupportedVersion(version, supported)
         schemas = {
             name: in_dialect(schema, version)
             for name, schema in {
@@ -111,6 +123,7 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
         "description": "The input of the service.",
         "schema": {"$ref": "#/definitions/ServiceInput"},
     }
+    version = {"name": "version", "in": "query", "type": "string", "enum": list(_OVERRIDES)}
     return {
         "swagger": "2.0",
         "info": info,
@@ -125,7 +138,9 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
                 "description": "For example: Bearer abc123",
             }
         },
-        "paths": _paths(prefix, answers, "#/definitions/ServiceOutput", {"parameters": [payload]}),
+        "paths": _paths(
+            prefix, answers, {"$ref": "#/definitions/ServiceOutput"}, {"parameters": [payload]}, version
+        ),
         "definitions": schemas,
     }
 
@@ -133,11 +148,13 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
 def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str, Any]) -> dict[str, Any]:
     def answers(schema: dict[str, Any]) -> dict[str, Any]:
         failure = {"$ref": "#/components/schemas/ErrorResponse"}
+        content = {"text/plain": {"schema": schema}} if schema is _HEALTHY else _json(schema)
         return {
-            "200": {"description": "The service answered.", "content": _json(schema)},
+            "200": {"description": "The service answered.", "content": content},
             "default": {"description": "The service failed to answer.", "content": _json(failure)},
         }
 
+    asked = {"name": "version", "in": "query", "schema": {"type": "string", "enum": list(_OVERRIDES)}}
     body = {
         "requestBody": {
             "description": "The input of the service.",
@@ -148,7 +165,7 @@ def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str,
     return {
         "openapi": version,
         "info": info,
-        "paths": _paths(prefix, answers, "#/components/schemas/ServiceOutput", body),
+        "paths": _paths(prefix, answers, {"$ref": "#/components/schemas/ServiceOutput"}, body, asked),
         "components": {
             "schemas": schemas,
             "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}},
@@ -156,13 +173,15 @@ def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str,
     }
 
 
-def _paths(prefix: str, answers: Any, output: str, payload: dict[str, Any]) -> dict[str, Any]:
+def _paths(
+    prefix: str, answers: Any, output: dict[str, Any], payload: dict[str, Any], version: dict[str, Any]
+) -> dict[str, Any]:
     return {
         f"{prefix}/": {
             "get": {
                 "operationId": "ServiceHealthCheck",
                 "description": "Whether the service is up.",
-                "responses": answers({"type": "string", "example": "Healthy"}),
+                "responses": answers(_HEALTHY),
             }
         },
         f"{prefix}/score": {
@@ -171,13 +190,14 @@ def _paths(prefix: str, answers: Any, output: str, payload: dict[str, Any]) -> d
                 "description": "Run the model on the input.",
                 "security": [{"Bearer": []}],
                 **payload,
-                "responses": answers({"$ref": output}),
+                "responses": answers(output),
             }
         },
         f"{prefix}/swagger.json": {
             "get": {
                 "operationId": "GetSwaggerSpec",
                 "description": "This document.",
+                "parameters": [version],
                 "responses": answers({"type": "object"}),
             }
         },

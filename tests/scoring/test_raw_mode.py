@@ -34,8 +34,15 @@ TITLE = b'Content-Disposition: form-data; name="title"\r\n\r\n\xc3\xa4'
         (b"POST", b"/score", b"text/plain", b"\xff\x00", 200, b"\xff\x00"),
         (b"POST", b"/score", FORM, form(IMAGE), 200, b'[11, "a;b \\"c\\".png"]'),
         (b"POST", b"/score", b"application/json", b"[1]", 200, b'{"json":[1],"text":"[1]"}'),
-        (b"POST", b"/score", b"application/json", b"[1", 400, b"The body could not be decoded as JSON"),
-        (b"POST", b"/score", FORM, b"nothing", 400, b"The multipart body does not contain its boundary."),
+        (
+            b"POST",
+            b"/score",
+            b"application/json",
+            b"[1",
+            400,
+            b'{"message":"The body could not be decoded as',
+        ),
+        (b"POST", b"/score", FORM, b"nothing", 400, b'{"message":"The multipart body does not'),
         (b"POST", b"/score?fail=418", b"", b"", 418, b"no luck"),
         (b"POST", b"/score?fail=503", b"", b"", 503, b"no luck"),
         (b"OPTIONS", b"/score", b"", b"", 200, b""),
@@ -84,6 +91,35 @@ def test_header_values_are_split_at_commas():
     assert response.headers.getlist("x-a") == ["1", "2"]
 
 
+def test_an_answer_can_be_changed():
+    response = AMLResponse("x", 200)
+    response.status_code = 202
+    response.set_data("y")
+    response.mimetype = "text/csv"
+    response.headers.add_header("X-A", "1")
+    assert (response.status_code, response.data, response.mimetype) == (202, b"y", "text/csv")
+    response.data = b"z"
+    sealed = response.sealed(1.0)
+    assert (sealed.status, sealed.body, sealed.content_type) == (202, b"z", "text/csv; charset=utf-8")
+    assert sealed.fields == b"X-A: 1\r\n"
+    response.mimetype = "application/json"
+    assert response.is_json
+    with pytest.raises(ValueError, match="99"):
+        response.status_code = 99
+
+
+def test_what_the_server_says_a_script_cannot():
+    response = AMLResponse("x", 200)
+    response.headers["X-Request-Id"] = "mine"
+    response.headers["x-ms-run-function-failed"] = True
+    assert response.sealed(1.0).fields == b""
+    assert response.sealed(1.0).run_failed
+    response.headers["x-ms-run-function-failed"] = False
+    assert not response.sealed(1.0).run_failed
+    response.status_code = 503
+    assert response.sealed(1.0).run_failed
+
+
 @pytest.mark.parametrize("name", ["a b", "", "a\r\nb", "ä", "a:"])
 def test_a_header_cannot_break_the_answer(name):
     with pytest.raises(ValueError, match="not the name of a header"):
@@ -100,7 +136,7 @@ def test_a_status_that_is_no_answer_is_refused(status):
 
 @pytest.mark.parametrize(("failed", "status"), [(True, 200), (False, 500)])
 def test_a_failure_is_marked(failed, status):
-    assert AMLResponse("", status, run_function_failed=failed).run_failed
+    assert AMLResponse("", status, run_function_failed=failed).sealed(1.0).run_failed
 
 
 def request(body=b"", target=b"/score?a=1&a=2&b=x", **fields):
@@ -210,3 +246,22 @@ def test_any_bytes_are_parsed_or_refused(body):
     with contextlib.suppress(BadInput):
         parse_form(FORM.decode(), body)
     assert json.dumps(split_options(body.decode("latin-1")))
+
+
+def test_where_a_request_came_to_and_from():
+    request = AMLRequest(Request(b"GET", b"/score", {b"host": b"a:1", b"user-agent": b"curl/8"}))
+    assert request.host_url == request.url_root == request.root_url == "http://a:1/"
+    assert request.user_agent.string == str(request.user_agent) == "curl/8"
+    assert request.script_root == ""
+
+
+def test_a_file_that_has_no_type_says_so(ask, make_script):
+    script = make_script(
+        "from azureml.contrib.services.aml_request import rawhttp\n"
+        "@rawhttp\n"
+        "def run(request):\n"
+        "    file = request.files['image']\n"
+        "    return [file.content_type, file.mimetype, request.scheme, request.is_secure]\n"
+    )
+    body = form(b'Content-Disposition: form-data; name="image"; filename="a"\r\n\r\nx')
+    assert ask(script, body=body, content_type=FORM).body == b'[null,"","http",false]'

@@ -144,3 +144,14 @@ def test_files_of_the_script_are_named_from_its_folder(tmp_path, monkeypatch):
         UserScript.load(tmp_path / "score.py").init()
     assert 'File "score.py", line 2, in init' in caught.value.record()["traceback"]
     assert str(tmp_path) not in caught.value.record()["traceback"]
+
+
+def test_a_generated_script_hands_on_to_the_users(make_script):
+    script = make_script(
+        "from types import ModuleType\n"
+        "driver_module = ModuleType('theirs')\n"
+        "exec('def run(data): return data', driver_module.__dict__)\n"
+        "def run(*args, **kwargs): raise NotImplementedError\n"
+    )
+    assert script.parameters.names == ["data"]
+    assert script.call(Request(b"POST", b"/score", {}, b"x")) == "x"

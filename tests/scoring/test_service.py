@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,8 @@ def test_the_body_arrives_whatever_its_type(ask, kind):
     [
         (b"", {}),
         (b"?a=1&b=x&b=2&c=", {"a": 1, "b": ["x", 2], "c": ""}),
-        (b"?data=[[1,2]]&n=NaN&t=a%20b+c", {"data": [[1, 2]], "n": "NaN", "t": "a b c"}),
+        (b"?data=[[1,2]]&n=Infinity&t=a%20b+c", {"data": [[1, 2]], "n": math.inf, "t": "a b c"}),
+        (b"?a=123456789012345678901234567890", {"a": 123456789012345678901234567890}),
     ],
 )
 def test_a_query_is_data(ask, query, data):
@@ -61,7 +63,7 @@ def test_a_query_is_data(ask, query, data):
 def test_a_body_that_is_not_text_is_refused(ask):
     response = ask("raw", body=b"\xff")
     assert response.status == 400
-    assert response.body.startswith(b"Input cannot be decoded as UTF-8: ")
+    assert json.loads(response.body)["message"].startswith("Input cannot be decoded as UTF-8: ")
     assert not response.run_failed
 
 
@@ -100,10 +102,13 @@ def test_an_answer_that_json_cannot_hold_is_named(ask):
         (b"GET", b"/", 200, "Healthy"),
         (b"GET", b"http://a/", 200, "Healthy"),
         (b"OPTIONS", b"/score", 200, ""),
+        (b"OPTIONS", b"/", 200, ""),
+        (b"OPTIONS", b"/swagger.json?version=3", 200, ""),
         (b"GET", b"/nowhere", 404, "not found"),
         (b"PUT", b"/score", 405, NOT_ALLOWED),
         (b"POST", b"/", 405, NOT_ALLOWED),
-        (b"GET", b"/swagger.json?version=9", 404, "Swagger version [9] is not valid"),
+        (b"GET", b"/swagger.json?version=9", 404, '{"message":"Swagger version [9] is not valid'),
+        (b"GET", b"/swagger.json?version=", 404, '{"message":"Swagger version [] is not valid'),
         (b"GET", b"/metrics", 200, "# TYPE mlmagic_requests_in_flight gauge"),
     ],
 )
@@ -132,6 +137,15 @@ def test_ids_are_echoed(ask):
     assert "TraceId: t1" in head
 
 
+def test_the_old_id_stands_for_the_clients_where_that_is_missing(ask):
+    head = ask("nothing", x_ms_request_id=b"o1").head
+    assert "x-ms-request-id: o1\r\n" in head
+    assert "x-ms-client-request-id: o1\r\n" in head
+    head = ask("nothing", x_ms_request_id=b"o1", x_ms_client_request_id=b"c1").head
+    assert "x-ms-request-id: o1\r\n" in head
+    assert "x-ms-client-request-id: c1\r\n" in head
+
+
 @pytest.mark.parametrize(
     ("version", "key", "value"),
     [
@@ -148,6 +162,14 @@ def test_swagger(version, key, value):
     assert document[key] == value
     assert document["info"]["title"] == "wine"
     assert document["paths"]["/api/score"]["post"]["operationId"] == "RunMLService"
+
+
+@pytest.mark.parametrize(("version", "kind"), [("2", None), ("3", "text/plain")])
+def test_the_description_describes_itself(version, kind):
+    paths = json.loads(Swagger(Path("/nowhere"), {}).document(version))["paths"]
+    (parameter,) = paths["/swagger.json"]["get"]["parameters"]
+    assert parameter.get("schema", parameter)["enum"] == ["2", "3", "3.1"]
+    assert kind is None or list(paths["/"]["get"]["responses"]["200"]["content"]) == [kind]
 
 
 def test_a_swagger_file_of_the_users_wins(tmp_path):

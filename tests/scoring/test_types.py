@@ -196,6 +196,13 @@ def test_frames_that_do_not_fit(change, words):
         PandasParameterType(FRAME).deserialize_input([row])
 
 
+@pytest.mark.parametrize("orient", ["records", "values", "columns"])
+@pytest.mark.parametrize("frame", [[{"n": 1, "m": 3}, {"n": 2, "m": 4}], {"n": [1, 2], "m": [3, 4]}])
+def test_rows_and_columns_are_told_apart(orient, frame):
+    kind = PandasParameterType(pd.DataFrame({"n": [0], "m": [0]}), orient=orient)
+    assert kind.deserialize_input(frame).to_dict("list") == {"n": [1, 2], "m": [3, 4]}
+
+
 def test_frames_need_a_frame_and_an_orient():
     with pytest.raises(TypeError, match="no DataFrame"):
         PandasParameterType([1])

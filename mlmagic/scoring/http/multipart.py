@@ -27,7 +27,7 @@ _QUOTED = re.compile(r'"((?:\\"|[^"])*)')
 class UploadedFile(BytesIO):
     """A file of a form: reads like a file, knows its name and type."""
 
-    def __init__(self, content: bytes, filename: str, name: str, content_type: str) -> None:
+    def __init__(self, content: bytes, filename: str, name: str, content_type: str | None) -> None:
         super().__init__(content)
         self.filename = filename
         self.name = name
@@ -35,7 +35,7 @@ class UploadedFile(BytesIO):
 
     @property
     def mimetype(self) -> str:
-        return split_options(self.content_type)[0]
+        return split_options(self.content_type or "")[0]
 
     @property
     def stream(self) -> UploadedFile:
@@ -126,8 +126,7 @@ def _part(body: bytes, start: int, end: int) -> tuple[str, Any]:
     filename = _filename(options)
     if filename is None:
         return name, content.decode("utf-8", "replace")
-    content_type = headers.get("content-type", "application/octet-stream")
-    return name, UploadedFile(content, filename, name, content_type)
+    return name, UploadedFile(content, filename, name, headers.get("content-type"))
 
 
 def _filename(options: dict[str, str]) -> str | None:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 
 class BadInput(Exception):
     """The request cannot be handed to run(); the message says why.
@@ -15,11 +13,9 @@ class BadInput(Exception):
     Raised in a script by what we handed to it, it is the client's mistake all the same.
     """
 
-    def __init__(self, message: str, *, status: int = 400, as_json: bool = False) -> None:
+    def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
-        self.as_json = as_json
-        """Answered as ``{"message": ...}``, not as text: the contract has both."""
 
 
 class Headers(dict[str, str]):
@@ -122,8 +118,9 @@ def _pairs(query: str) -> Iterator[tuple[str, str]]:
 
 def _value(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except ValueError:
+        # Not orjson: it makes floats of integers beyond 64 bits, and takes no NaN.
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return text
 
 

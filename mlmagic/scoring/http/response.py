@@ -12,7 +12,6 @@ from mlmagic import __version__
 from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.http.request import Request
 
-TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 
 ID_LIMIT = 100
@@ -162,8 +161,9 @@ class Renderer:
             return b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, identity)
         fields = request.fields
         identity = self.identify(request)
-        client = fields.get(b"x-ms-client-request-id") or fields.get(b"x-ms-request-id")
-        lines = b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, client or identity)
+        old = fields.get(b"x-ms-request-id")
+        client = fields.get(b"x-ms-client-request-id") or old
+        lines = b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, old or client or identity)
         if client:
             lines += b"x-ms-client-request-id: %s\r\n" % client
         if trace := fields.get(b"traceid"):

@@ -122,7 +122,7 @@ def _field(text: str) -> Any:
 def _file(file: UploadedFile) -> Any:
     from mlmagic.scoring.http.multipart import split_options
 
-    kind, options = split_options(file.content_type)
+    kind, options = split_options(file.content_type or "")
     if kind in ("", "application/octet-stream"):
         kind = _BY_ENDING.get((file.filename or "").rpartition(".")[2].lower(), kind)
     body = file.read()

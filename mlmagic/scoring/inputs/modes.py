@@ -89,7 +89,7 @@ class SchemaInput:
             if name in values:
                 arguments[name] = values[name]
             elif name in self._required:
-                raise BadInput(f"A value is not provided for the {name!r} parameter.", as_json=True)
+                raise BadInput(f"A value is not provided for the {name!r} parameter.")
         return arguments
 
 

@@ -87,7 +87,7 @@ class TypedInput:
             if name in values:
                 arguments[name] = kind.read(values[name], name, is_text=is_text)
             elif name in self._required:
-                raise BadInput(f"A value is not provided for the {name!r} parameter.", as_json=True)
+                raise BadInput(f"A value is not provided for the {name!r} parameter.")
         return arguments
 
     def _alone(self, value: Any) -> dict[str, Any]:
@@ -96,7 +96,6 @@ class TypedInput:
             raise BadInput(
                 f"The body is one value, and run() takes {len(self._types)}: {', '.join(self._types)}. "
                 "Send a JSON object, or a form, with these names.",
-                as_json=True,
             )
         if isinstance(value, bytes) and not self._types[name].is_bytes:
             raise BadInput("Expects Content-Type to be application/json", status=415)

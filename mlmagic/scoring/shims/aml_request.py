@@ -34,6 +34,16 @@ class RequestHeaders(Headers):
         return [self[name]] if name in self else []
 
 
+class UserAgent(str):
+    """What the client says it is."""
+
+    __slots__ = ()
+
+    @property
+    def string(self) -> str:
+        return str(self)
+
+
 class AMLRequest:
     """One request; everything is read when it is asked for, as often as it is."""
 
@@ -57,9 +67,24 @@ class AMLRequest:
         """Path and query, with a question mark even where there is no query."""
         return f"{self.path}?{self._request.query}"
 
+    scheme = "http"
+    """As it is spoken here; what a proxy before us speaks is in the headers."""
+    is_secure = False
+    script_root = ""
+
     @property
     def host(self) -> str:
         return str(self.headers.get("Host", ""))
+
+    @property
+    def host_url(self) -> str:
+        return f"http://{self.host}/"
+
+    url_root = root_url = host_url
+
+    @property
+    def user_agent(self) -> UserAgent:
+        return UserAgent(self.headers.get("User-Agent", ""))
 
     @property
     def base_url(self) -> str:

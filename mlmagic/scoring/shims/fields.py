@@ -80,6 +80,8 @@ class HeaderLines:
             raise ValueError(f"the value of the header {name!r} has letters that no header can have")
         self._lines.append((name, value))
 
+    add_header = add
+
     def set(self, name: str, value: Any) -> None:
         """The only value from now on."""
         self.remove(name)

@@ -55,7 +55,7 @@ def guarded(run: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if _entered(error.__traceback__, code):
                 raise
-            raise BadInput(f"The input does not match its schema: {error}", as_json=True) from error
+            raise BadInput(f"The input does not match its schema: {error}") from error
 
     return call
 

@@ -61,13 +61,11 @@ class PandasParameterType(AbstractParameterType):
             if unnamed and frame.shape[1] == len(self.sample_input.columns):
                 frame.columns = self.sample_input.columns
             return frame
-        wanted: Any = list if self.orient in ("records", "values") else dict
-        if not isinstance(given, wanted):
-            raise Mismatch(
-                f"{'an array' if wanted is list else 'an object'} ({self._shape()})", described(given)
-            )
+        if not self._is_frame(given):
+            usual = "an array" if self.orient in ("records", "values") else "an object"
+            raise Mismatch(f"{usual} ({self._shape()})", described(given))
         try:
-            if self.orient in ("records", "values"):
+            if isinstance(given, list):
                 _check_rows(given)
                 return pd.DataFrame(given)
             if self.orient == "split" and given.keys() <= {"columns", "index", "data"}:
@@ -75,6 +73,14 @@ class PandasParameterType(AbstractParameterType):
             return pd.read_json(StringIO(orjson.dumps(given).decode()), orient=self.orient, dtype=False)
         except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
             raise Mismatch(self._shape(), f"{described(given)} ({error})") from None
+
+    def _is_frame(self, given: Any) -> bool:
+        """In some orients pandas tells rows from columns itself, and clients send either."""
+        if self.orient not in ("records", "values", "columns"):
+            return isinstance(given, dict)
+        if isinstance(given, dict):
+            return all(isinstance(column, list | dict) for column in given.values())
+        return isinstance(given, list)
 
     def _shape(self) -> str:
         return f"a frame in the orient {self.orient!r} with {_columns(list(self.sample_input.columns))}"

@@ -17,7 +17,7 @@ class Mismatch(BadInput):
 
     def __init__(self, expected: str, came: str, path: str = "") -> None:
         self.expected, self.came, self.path = expected, came, path
-        super().__init__("", as_json=True)
+        super().__init__("")
 
     def __str__(self) -> str:
         where = f"The {self.path!r} parameter" if self.path else "The input"

@@ -1,0 +1,8 @@
+def init():
+    pass
+
+
+def run(raw):
+    answer = []
+    answer.append(answer)
+    return answer

@@ -1,0 +1,7 @@
+def init():
+    global ready
+    ready = True
+
+
+def run(data):
+    return ["driven", ready, data]

@@ -1,0 +1,6 @@
+def init():
+    pass
+
+
+def score(data):
+    return data

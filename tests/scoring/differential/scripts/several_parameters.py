@@ -1,0 +1,6 @@
+def init():
+    pass
+
+
+def run(data, times=2, label="none"):
+    return [data, times, label]

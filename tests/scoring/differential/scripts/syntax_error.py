@@ -1,0 +1,9 @@
+def init():
+    pass
+
+
+def run(data):
+    result = data
+
+
+return result

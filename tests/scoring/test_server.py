@@ -95,8 +95,8 @@ def test_it_serves(start, tmp_path):
     assert headers["x-ms-server-version"].startswith("mlmagic/")
     assert running.ask("GET", "/")[1] == "Healthy"
     assert 'mlmagic_requests_total{code="200"} 1' in running.ask("GET", "/metrics")[1]
-    log = (tmp_path / "log").read_text()
-    assert {"imported", "init", "run x", "from below"} <= set(log.splitlines())
+    log = (tmp_path / "log").read_text().splitlines()
+    assert {"imported", "init", "from below", f"[{headers['x-request-id']}] run x"} <= set(log)
 
 
 def test_stand_ins_cost_nothing_when_unused():

@@ -86,8 +86,8 @@ class ServiceSpec:
     """What the script and its models will import, as far as is known."""
     preferred_port: int | None = None
     """The port the service had before, to be kept if it can be."""
-    shares_port: bool = False
-    """The revision before this one still listens on that port."""
+    predecessor: str | None = None
+    """``run_dir`` of the revision that still serves there, and hands its port over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         config=revision.config,
         modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
         preferred_port=port_of(service.url),
-        shares_port=service.serving is not None and service.serving != revision.number,
+        predecessor=_predecessor(memory, service, revision.number),
     )
 
 
@@ -67,6 +67,12 @@ def unstage(memory: Memory, service: Webservice, number: int) -> None:
 
 def run_folder(memory: Memory, service: Webservice, number: int) -> Path:
     return memory.services_folder / service.id / f"r{number}"
+
+
+def _predecessor(memory: Memory, service: Webservice, number: int) -> str | None:
+    if service.serving is None or service.serving == number:
+        return None
+    return str(run_folder(memory, service, service.serving))
 
 
 def port_of(url: str | None) -> int | None:

@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--host", default="127.0.0.1")
     made.add_argument("--port", type=int, default=5001, help="0: any free port")
     made.add_argument("--prefer-port", type=int, default=0, help="with --port 0: this one if it is free")
-    made.add_argument("--share-port", action="store_true", help="a predecessor may still listen there")
+    made.add_argument("--take-over", metavar="RUN_DIR", help="of the server whose port is to be taken over")
     made.add_argument("--run-dir", help="where to report; its lock must be there")
     made.add_argument(
         "--grace", type=float, default=10.0, help="seconds to finish requests in when told to stop"
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return rehearse(place)
     from mlmagic.scoring.server import Address, serve
 
-    address = Address(options.host, options.port, options.prefer_port, options.share_port, options.grace)
+    address = Address(options.host, options.port, options.prefer_port, options.take_over, options.grace)
     return serve(place, address, directory, batch=options.batch)
 
 

@@ -15,10 +15,12 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvloop
 
 from mlmagic.scoring import report
+from mlmagic.scoring.http.handover import Offer, take
 from mlmagic.scoring.http.listening import BACKLOG, CannotListen, bind, url_of
 from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.limits import Limits, NotALimit
@@ -52,7 +54,8 @@ class Address:
     host: str = "127.0.0.1"
     port: int = 5001
     prefer: int = 0
-    share: bool = False
+    take_over: str | None = None
+    """Run directory of the server that listens there now."""
     grace: float = 10.0
 
 
@@ -67,7 +70,7 @@ def serve(
     try:
         limits = Limits.of()
         script = load(place, loop, batch=batch)
-        sock = bind(address.host, address.port, prefer=address.prefer, share=address.share)
+        sock = _listen(address)
     except ScriptFailed as error:
         complain(error)
         _say(directory, report.FAILED, error=error.record())
@@ -86,6 +89,13 @@ def serve(
     loop.run_until_complete(Server(loop, script, place, sock, address.grace, limits).live(directory))
     _say(directory, report.STOPPED)
     return EXIT_DRAINED
+
+
+def _listen(address: Address) -> socket.socket:
+    if address.take_over is None:
+        return bind(address.host, address.port, prefer=address.prefer)
+    taken = take(Path(address.take_over), address.port or address.prefer)
+    return taken or bind(address.host, address.port, prefer=address.prefer, share=True)
 
 
 def load(place: Surroundings, loop: asyncio.AbstractEventLoop, *, batch: bool = False) -> UserScript:
@@ -146,10 +156,13 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal)
         listener = await self._loop.create_server(self._connect, sock=self._sock, backlog=BACKLOG)
+        offer = Offer(directory.path, self._sock, self._loop) if directory else None
         url, port = url_of(self._sock), self._sock.getsockname()[1]
         _say(directory, report.SERVING, url=url, port=port)
         print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
         await self._told_to_stop.wait()
+        if offer:
+            offer.close()
         waiting = self._accept_waiting()
         listener.close()
         for connection in waiting:

@@ -221,8 +221,8 @@ def _arguments(spec: ServiceSpec) -> list[str]:
         arguments += ["--prefer-port", str(spec.preferred_port)]
     if spec.config.batch:
         arguments += ["--batch"]
-    if spec.shares_port:
-        arguments += ["--share-port"]
+    if spec.predecessor is not None:
+        arguments += ["--take-over", spec.predecessor]
     return arguments
 
 

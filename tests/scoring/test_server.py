@@ -158,11 +158,38 @@ def test_a_taken_port_is_reported(start, tmp_path):
     assert third.report("serving").port != port
 
 
-def test_a_successor_may_share_the_port(start, tmp_path):
+@pytest.mark.parametrize("by", ["handover", "sharing"])
+def test_a_successor_takes_the_port_over_and_nobody_is_lost(start, tmp_path, by):
     first = start("echo")
     port = first.report("serving").port
-    second = start("echo", "--share-port", folder=tmp_path / "second", port=port)
-    assert second.report("serving").port == port
+    if by == "sharing":  # as where no socket can be handed over
+        (tmp_path / "run" / "handover").unlink()
+    lost, done = [], threading.Event()
+
+    def client():
+        while not done.is_set():
+            try:
+                with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+                    connection.request("POST", "/score", "1")
+                    assert connection.getresponse().status == 200
+            except OSError as error:
+                lost.append(error)
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for each in clients:
+        each.start()
+    folders = [tmp_path / f"successor-{number}" for number in range(4)]
+    for before, folder in zip([tmp_path / "run", *folders], folders, strict=False):
+        later = start("echo", "--take-over", str(before), folder=folder, port=port)
+        assert later.report("serving").port == port
+        first.process.send_signal(signal.SIGTERM)
+        assert first.ends() == 0
+        first = later
+    done.set()
+    for each in clients:
+        each.join()
+    if by == "handover":
+        assert lost == []
 
 
 def test_a_preferred_port_is_taken_when_it_is_free(start):

@@ -80,7 +80,7 @@ class TestLocal(TargetContract):
         assert self.until(target, first, Phase.RUNNING).url == f"http://127.0.0.1:{free_port}"
         _, second = launch(preferred_port=free_port)
         assert self.until(target, second, Phase.RUNNING).url != f"http://127.0.0.1:{free_port}"
-        _, third = launch(preferred_port=free_port, shares_port=True)
+        _, third = launch(preferred_port=free_port, predecessor=first.run_dir)
         assert self.until(target, third, Phase.RUNNING).url == f"http://127.0.0.1:{free_port}"
 
     def test_a_taken_port_is_refused_beforehand_and_told_afterwards(

@@ -35,7 +35,7 @@ class Request:
     """A complete request. ``fields`` has lower-case names; repeated fields are joined with commas."""
 
     __slots__ = (
-        "abandoned", "arrived", "body", "fields", "identity", "keep_alive", "method", "target", "version",
+        "abandoned", "admitted", "arrived", "body", "fields", "identity", "keep_alive", "method", "target", "version",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +55,8 @@ class Request:
         self.version = version
         self.keep_alive = keep_alive
         self.arrived = 0.0
+        self.admitted = True
+        """It may be answered by its route: it has a credential, or needs none."""
         self.identity = b""
         """The request id; empty until somebody needs one."""
         self.abandoned = False
@@ -62,7 +64,7 @@ class Request:
 
     @property
     def path(self) -> bytes:
-        return _split(self.target)[0]
+        return path_of(self.target)
 
     @property
     def query(self) -> str:
@@ -122,6 +124,11 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def path_of(target: bytes) -> bytes:
+    """The path of a request's target."""
+    return _split(target)[0]
 
 
 def _split(target: bytes) -> tuple[bytes, bytes]:

@@ -95,7 +95,7 @@ def test_it_speaks_tls_and_nothing_else(start, options, files, tmp_path):  # noq
     connection = connect(said.port)
     assert connection.sock.getpeercert(binary_form=True) == der(files[0])
     assert connection.sock.version() in ("TLSv1.2", "TLSv1.3")
-    assert score(connection) == (200, b'"1"')
+    assert score(connection) == (200, b"1")
     with socket.create_connection(("127.0.0.1", said.port), 10) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         assert not plain.recv(100).startswith(b"HTTP/")
@@ -110,7 +110,7 @@ def test_old_versions_are_not_spoken(start, options):  # noqa: F811
     port = start("echo", *options).report("serving").port
     old = anyone()
     old.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises(ssl.SSLError), socket.create_connection(("127.0.0.1", port), 10) as plain:
         old.wrap_socket(plain)

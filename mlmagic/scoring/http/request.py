@@ -35,7 +35,8 @@ class Request:
     """A complete request. ``fields`` has lower-case names; repeated fields are joined with commas."""
 
     __slots__ = (
-        "abandoned", "admitted", "arrived", "body", "fields", "identity", "keep_alive", "method", "target", "version",
+        "abandoned", "admitted", "arrived", "body", "fields", "identity", "keep_alive", "method", "target",
+        "version",
     )  # fmt: skip
 
     def __init__(

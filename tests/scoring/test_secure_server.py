@@ -99,7 +99,7 @@ def test_it_speaks_tls_and_nothing_else(start, options, files, tmp_path):  # noq
     with socket.create_connection(("127.0.0.1", said.port), 10) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         assert not plain.recv(100).startswith(b"HTTP/")
-    assert score(connection, body="2" * 1_000_000)[0] == 200  # of many records
+    assert score(connection, body=json.dumps("2" * 1_000_000))[0] == 200  # of many records
     connection.close()
     running.process.send_signal(signal.SIGTERM)
     assert running.ends() == 0

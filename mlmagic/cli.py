@@ -14,7 +14,7 @@ import click
 
 from mlmagic import __version__
 from mlmagic.core.configuration import DEFAULT_TARGET
-from mlmagic.core.settings import BATCH_HELP, LABELS, NUMBERS
+from mlmagic.core.settings import FLAGS, LABELS, NUMBERS, TEXTS
 from mlmagic.errors import InvalidConfig, MLMagicError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(each.option, *each.aliases, each.field, type=each.convert, help=each.help)
         for each in NUMBERS
     ]
-    options.append(click.option("--batch/--no-batch", default=None, help=BATCH_HELP))
+    options += [
+        click.option(f"{each.option}/{each.opposite}", each.field, default=None, help=each.help)
+        for each in FLAGS
+    ]
+    options += [click.option(each.option, each.field, metavar=each.metavar, help=each.help) for each in TEXTS]
     options += [
         click.option(each.option, each.field, multiple=True, metavar="KEY=VALUE", help=each.help)
         for each in LABELS
@@ -310,6 +314,39 @@ def update_service(
     )
 
 
+@service.command("get-keys")
+@click.option("-n", "--name", required=True)
+def service_keys(name: str) -> None:
+    """Print the two keys of a service as JSON."""
+    with _engine() as engine:
+        _print_keys(engine.get_keys(name))
+
+
+@service.command("regen-key")
+@click.option("-n", "--name", required=True)
+@click.option("-k", "--key", "which", required=True, metavar="Primary|Secondary")
+def regenerate_key(name: str, which: str) -> None:
+    """Make one of the two keys anew; callers that use the other notice nothing."""
+    with _engine() as engine:
+        _print_keys(engine.regen_key(name, which))
+
+
+@service.command("get-access-token")
+@click.option("-n", "--name", required=True)
+def service_access_token(name: str) -> None:
+    """Print a token for a service as JSON, with the time to ask for the next."""
+    with _engine() as engine:
+        token = engine.get_access_token(name)
+    _print_json(
+        {
+            "accessToken": token.access_token,
+            "tokenType": token.token_type,
+            "refreshAfter": token.refresh_after.isoformat(),
+            "expiryOn": token.expiry_on.isoformat(),
+        }
+    )
+
+
 @service.command("delete")
 @click.option("-n", "--name", required=True)
 def delete_service(name: str) -> None:
@@ -356,6 +393,10 @@ def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, default=str))
 
 
+def _print_keys(keys: tuple[str, str]) -> None:
+    _print_json({"primaryKey": keys[0], "secondaryKey": keys[1]})
+
+
 def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     from mlmagic.core.model import parse_labels
 
@@ -364,7 +405,7 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
     """What the line sets, by the names of `DeploymentConfig`."""
-    given = {each.field: settings[each.field] for each in NUMBERS} | {"batch": settings["batch"]}
+    given = {each.field: settings[each.field] for each in (*NUMBERS, *FLAGS, *TEXTS)}
     for label in LABELS:
         words = settings[label.field]
         given[label.field] = _pairs(label.option, words) if words else None

@@ -29,9 +29,12 @@ MAY_IMPORT = {
     "__init__": {"magics"},
     "__main__": {"cli"},
 }
-# Of the scoring room, other rooms know the run folder's protocol, the bell and the names of its limits.
+# Of the scoring room, other rooms know the run folder's protocol, the bell, the names of its limits, and which
+# certificates it takes.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.bell",
+    "mlmagic.scoring.http.cors",
+    "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",
     "mlmagic.scoring.report",
     "mlmagic.scoring.__main__",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from mlmagic.core.access import check_key
 from mlmagic.errors import InvalidConfig
 
 DEFAULT_CPU = 0.1
@@ -14,6 +16,8 @@ DEFAULT_MEMORY_GB = 0.5
 DEFAULT_TARGET = "local"
 DEFAULT_SCORING_TIMEOUT_MS = 60_000
 DEFAULT_REQUEST_WAIT_MS = 500
+
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#,]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,18 @@ class DeploymentConfig:
     """Milliseconds a request may wait for its turn; then the client is told 503."""
     batch: bool = False
     """run() is called once for several requests, as if the script had declared it."""
+    auth_enabled: bool = False
+    """Callers need one of the service's two keys."""
+    token_auth_enabled: bool = False
+    """Callers need a token, which lasts an hour. Not both: a service asks for one or the other."""
+    primary_key: str | None = field(default=None, repr=False)
+    """The keys to begin with, in place of new ones; kept with the service, never with its revisions."""
+    secondary_key: str | None = field(default=None, repr=False)
+    ssl_cert_pem_file: str | None = None
+    """The certificate (with its chain) and its key; the service speaks HTTPS. Read again when renewed."""
+    ssl_key_pem_file: str | None = None
+    cors_origins: str = ""
+    """Web pages that may call the service from a browser: origins with commas between, or ``*``."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
@@ -97,6 +113,47 @@ class DeploymentConfig:
         check_positive("request wait time (ms)", self.max_request_wait_time)
         if self.port is not None and not 1 <= self.port <= 65535:
             raise InvalidConfig("port", self.port, "must be between 1 and 65535")
+        self._check_access()
+        check_origins(self.cors_origins)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether callers need a credential."""
+        return self.auth_enabled or self.token_auth_enabled
+
+    def without_keys(self) -> DeploymentConfig:
+        """As it may be recorded and shown."""
+        return replace(self, primary_key=None, secondary_key=None)
+
+    def _check_access(self) -> None:
+        if self.auth_enabled and self.token_auth_enabled:
+            raise InvalidConfig(
+                "token_auth_enabled",
+                True,
+                "excludes auth_enabled",
+                hint="Keys or tokens: switch the other off (auth_enabled=False, --no-auth).",
+            )
+        for which, key in (("primary_key", self.primary_key), ("secondary_key", self.secondary_key)):
+            if key is not None:
+                check_key(which, key)
+                if not self.auth_enabled:
+                    raise InvalidConfig(which, "***", "needs auth_enabled=True")
+        if bool(self.ssl_cert_pem_file) != bool(self.ssl_key_pem_file):
+            raise InvalidConfig(
+                "ssl_cert_pem_file" if self.ssl_cert_pem_file else "ssl_key_pem_file",
+                self.ssl_cert_pem_file or self.ssl_key_pem_file,
+                "needs the other file, too",
+                hint="Give a certificate (--ssl-cert) and its key (--ssl-key).",
+            )
+
+
+def check_origins(origins: str) -> None:
+    """Raises `InvalidConfig` for what is no list of origins."""
+    for origin in filter(None, map(str.strip, origins.split(","))):
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise InvalidConfig(
+                "CORS origin", origin, "must be scheme://host[:port], or *", hint="Without a path or a slash."
+            )
 
 
 def check_positive(name: str, value: float | None) -> None:

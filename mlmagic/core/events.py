@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     STATE_CHANGED = "StateChanged"
     ENDED = "Ended"
     ROLLED_BACK = "RolledBack"
+    KEY_CHANGED = "KeyChanged"
     DELETED = "Deleted"
 
 

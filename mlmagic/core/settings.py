@@ -21,6 +21,29 @@ class NumberSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class TextSetting:
+    """``--option TEXT``; an empty text takes back what was set."""
+
+    option: str
+    field: str
+    metavar: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlagSetting:
+    """``--option``, or ``--no-option``."""
+
+    option: str
+    field: str
+    help: str
+
+    @property
+    def opposite(self) -> str:
+        return f"--no-{self.option[2:]}"
+
+
+@dataclass(frozen=True, slots=True)
 class LabelSetting:
     """``--option KEY=VALUE``, as often as wanted."""
 
@@ -61,7 +84,19 @@ LABELS = (
     LabelSetting("--tag", "tags", "A tag."),
     LabelSetting("--property", "properties", "A property."),
 )
-BATCH_HELP = "Call run() once for all requests that have arrived."
+FLAGS = (
+    FlagSetting("--batch", "batch", "Call run() once for all requests that have arrived."),
+    FlagSetting("--auth", "auth_enabled", "Ask callers for one of the service's two keys."),
+    FlagSetting("--token-auth", "token_auth_enabled", "Ask callers for a token, which lasts an hour."),
+)
+TEXTS = (
+    TextSetting("--ssl-cert", "ssl_cert_pem_file", "FILE", "Certificate (PEM): the service speaks HTTPS."),
+    TextSetting("--ssl-key", "ssl_key_pem_file", "FILE", "The key of that certificate (PEM)."),
+    TextSetting(
+        "--cors-origins", "cors_origins", "ORIGINS", "Web pages that may call it: origins with commas, or *."
+    ),
+    TextSetting("--description", "description", "TEXT", "What it is."),
+)
 
 
 def attribute(option: str) -> str:

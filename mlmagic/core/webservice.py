@@ -88,6 +88,8 @@ class ServiceSpec:
     """The port the service had before, to be kept if it can be."""
     predecessor: str | None = None
     """``run_dir`` of the revision that still serves there, and hands its port over."""
+    keys_file: str | None = None
+    """The file with the keys of callers, which changes as they do; None where anybody may ask."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import requests
 
+from mlmagic.engine.trust import trust_in
 from mlmagic.errors import InvokeError, UsageError
 
 CALL_TIMEOUT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a client must know to ask a service."""
+
+    credential: str | None = field(default=None, repr=False)
+    """A key or a token; None where anybody may ask."""
+    cert_file: str | None = None
+    """The certificate it shows; None for one that an authority has signed for its host, or for no TLS."""
+
+
+ANYBODY = Caller()
 
 
 class Client:
     """Sends requests to services; keeps its connections open between calls."""
 
     def __init__(self) -> None:
-        self._session = requests.Session()
-        # The services are on this machine or named by the user: no proxy of the environment's in between.
-        self._session.trust_env = False
+        self._sessions: dict[str | None, requests.Session] = {}
+        """By the fingerprint of the one certificate that is trusted; None: those of the authorities."""
 
-    def score(self, service: str, scoring_uri: str, data: Any, timeout: float = CALL_TIMEOUT_SECONDS) -> Any:
+    def score(
+        self,
+        service: str,
+        scoring_uri: str,
+        data: Any,
+        caller: Caller = ANYBODY,
+        timeout: float = CALL_TIMEOUT_SECONDS,
+    ) -> Any:
         """POST ``data`` and return the parsed answer.
 
         Text and bytes are sent as they are (the documents' way); anything else as JSON. Raises
         `InvokeError` with the status and the whole body for every answer but 200, and status 0 when there
         was no answer.
         """
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if caller.credential is not None:
+            headers["Authorization"] = f"Bearer {caller.credential}"
         try:
-            response = self._session.post(
-                scoring_uri,
-                data=to_body(data),
-                headers={"Content-Type": "application/json", "Accept": "application/json"},
-                timeout=timeout,
-            )
+            response = self._post(scoring_uri, to_body(data), headers, caller.cert_file, timeout)
+        except requests.exceptions.SSLError as error:
+            raise InvokeError(
+                service,
+                0,
+                f"{scoring_uri} shows a certificate that is not trusted: {_certificate_cause(caller)}",
+                hint="If it was renewed a moment ago, try again.",
+            ) from error
         except requests.RequestException as error:
             raise InvokeError(
                 service, 0, f"no answer from {scoring_uri}: {_cause(error)}", hint=f"See %logs {service}."
@@ -46,7 +72,46 @@ class Client:
             return response.text
 
     def close(self) -> None:
-        self._session.close()
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+
+    def _post(
+        self, uri: str, body: bytes, headers: dict[str, str], cert_file: str | None, timeout: float
+    ) -> requests.Response:
+        trusted: list[str | None] = [None]
+        if cert_file is not None and uri.startswith("https:"):
+            trusted = [*trust_in(cert_file).fingerprints()]
+        refusal: requests.exceptions.SSLError | None = None
+        for fingerprint in trusted:
+            try:
+                return self._session(fingerprint).post(uri, data=body, headers=headers, timeout=timeout)
+            except requests.exceptions.SSLError as error:  # before anything was sent
+                refusal = error
+        raise refusal or requests.exceptions.SSLError(f"{cert_file} holds no certificate")
+
+    def _session(self, fingerprint: str | None) -> requests.Session:
+        session = self._sessions.get(fingerprint)
+        if session is None:
+            session = requests.Session()
+            # The services are on this machine or named by the user: no proxy of the environment's between.
+            session.trust_env = False
+            if fingerprint is not None:
+                session.verify = False  # the authorities: the certificate itself is compared
+                session.mount("https://", _TrustingOne(fingerprint))
+            self._sessions[fingerprint] = session
+        return session
+
+
+class _TrustingOne(requests.adapters.HTTPAdapter):
+    """Connects to whoever shows the certificate with one fingerprint."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self._fingerprint = fingerprint
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, assert_fingerprint=self._fingerprint)  # type: ignore[no-untyped-call]
 
 
 def to_body(data: Any) -> bytes:
@@ -101,6 +166,12 @@ def _failure(service: str, response: requests.Response) -> InvokeError:
         message=message,
         traceback=traceback,
     )
+
+
+def _certificate_cause(caller: Caller) -> str:
+    if caller.cert_file is None:
+        return "no authority has signed it for this host"
+    return f"it is not the one in {caller.cert_file}"
 
 
 def _cause(error: BaseException) -> str:

@@ -6,6 +6,8 @@ import http.client
 import json
 from urllib.parse import urlsplit
 
+from mlmagic.engine.trust import TrustedConnection, trust_in
+
 PROBE_TIMEOUT_SECONDS = 2.0
 _FIGURES = ("requests", "errors", "p50_ms", "p99_ms")
 _JSON = {"Accept": "application/json"}
@@ -14,10 +16,12 @@ _JSON = {"Accept": "application/json"}
 class Probe:
     """Asks one service, again and again, over a connection that is kept."""
 
-    def __init__(self, url: str, timeout: float = PROBE_TIMEOUT_SECONDS) -> None:
-        self.url = url
-        parts = urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    def __init__(
+        self, url: str, cert_file: str | None = None, timeout: float = PROBE_TIMEOUT_SECONDS
+    ) -> None:
+        """``cert_file`` holds the certificate that an https:// service shows; None: as the authorities say."""
+        self.url, self.cert_file = url, cert_file
+        self._connection = _connection(url, cert_file, timeout)
 
     def answers(self) -> bool:
         """Whether ``GET /`` gives 200 in time."""
@@ -51,9 +55,19 @@ class Probe:
         return response.status, response.read().decode("utf-8", "replace")
 
 
-def answers(url: str, timeout: float = PROBE_TIMEOUT_SECONDS) -> bool:
+def _connection(url: str, cert_file: str | None, timeout: float) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(host, port, timeout=timeout)
+    if cert_file is None:
+        return http.client.HTTPSConnection(host, port, timeout=timeout)
+    return TrustedConnection(host, port, trust=trust_in(cert_file), timeout=timeout)
+
+
+def answers(url: str, cert_file: str | None = None, timeout: float = PROBE_TIMEOUT_SECONDS) -> bool:
     """Ask once, over a new connection."""
-    probe = Probe(url, timeout)
+    probe = Probe(url, cert_file, timeout)
     try:
         return probe.answers()
     finally:

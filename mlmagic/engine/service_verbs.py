@@ -6,6 +6,7 @@ brings it about. `wait` waits for that, and tells a failure in the script's own 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,12 +17,12 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import Event, service_subject
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
-from mlmagic.engine import sources
+from mlmagic.engine import sources, staging
+from mlmagic.engine.access_verbs import AccessVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client, to_body
-from mlmagic.engine.model_verbs import ModelVerbs, Notify, silent
+from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.rehearsal import Rehearsal, rehearse
-from mlmagic.engine.staging import port_of
 from mlmagic.errors import (
     AlreadyExists,
     Interrupted,
@@ -46,7 +47,7 @@ def _ignore(_service: Webservice) -> None:
     """Watch nothing."""
 
 
-class ServiceVerbs(ModelVerbs):
+class ServiceVerbs(AccessVerbs):
     """What can be done with services, over the models there are."""
 
     bus: Bus
@@ -76,13 +77,13 @@ class ServiceVerbs(ModelVerbs):
         A service that never came up is replaced. One that did is replaced only with ``overwrite``, by an
         update: it answers all the while. All checks come first: when this raises, nothing was recorded.
         """
-        config = config or DeploymentConfig()
+        config = _settled(config or DeploymentConfig())
         check_service_name(name)
         target = self._usable_target(config)
         used = self._models(model_names)
         self._tell_mismatches(used, notify)
         existing = self._existing(name, overwrite)
-        target.validate(config, current_port=port_of(existing.url) if existing else None)
+        target.validate(config, current_port=staging.port_of(existing.url) if existing else None)
         with self.memory.files.intake() as intake:
             files, inference = sources.take(intake, inference)
             revision = Revision(
@@ -99,6 +100,9 @@ class ServiceVerbs(ModelVerbs):
                     service = _revise(tx, name, revision)
                 else:
                     service = services.create(tx, name, revision, self._lease_holder())
+                self._keep_keys(tx, service, config)
+        if replacing:
+            staging.deliver_keys(self.memory, service)
         self._see_to_it()
         return service
 
@@ -122,13 +126,13 @@ class ServiceVerbs(ModelVerbs):
         service = self.service(name)
         with self.memory.reading() as tx:
             current = services.get_revision(tx, service.id, service.revision)
-        config = replace(current.config, **(config_changes or {}))
+        config = _settled(replace(current.config, **(config_changes or {})))
         if config.target != service.target:
             raise UsageError(
                 f"{name!r} runs on {service.target!r} and cannot move to {config.target!r}",
                 hint="Deploy it there under another name.",
             )
-        self._usable_target(config).validate(config, current_port=port_of(service.url))
+        self._usable_target(config).validate(config, current_port=staging.port_of(service.url))
         used = self._models(current.models if model_names is None else model_names)
         self._tell_mismatches(used, notify)
         with self.memory.files.intake() as intake:
@@ -140,6 +144,8 @@ class ServiceVerbs(ModelVerbs):
                 intake.publish()
                 ids = tuple(model.id for model in used)
                 revised = _revise(tx, name, Revision(0, ids, inference, files, config, sys.executable))
+                self._keep_keys(tx, revised, config)
+        staging.deliver_keys(self.memory, revised)
         self._see_to_it()
         return revised
 
@@ -228,10 +234,12 @@ class ServiceVerbs(ModelVerbs):
 
     def invoke(self, name: str, data: Any) -> Any:
         """Send ``data`` to a service and return its parsed answer."""
-        service = self.service(name)
-        if service.scoring_uri is None or service.serving is None:
-            raise WrongState(name, service.state, "score", hint=_reason(service))
-        return self.client.score(name, service.scoring_uri, data)
+        with self.memory.reading() as tx:
+            service = services.get(tx, name)
+            if service.scoring_uri is None or service.serving is None:
+                raise WrongState(name, service.state, "score", hint=_reason(service))
+            caller = self._caller(tx, service)
+        return self.client.score(name, service.scoring_uri, data, caller)
 
     def logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         """The last lines of what the service wrote (of what failed last, if it never came up)."""
@@ -332,6 +340,16 @@ class ServiceVerbs(ModelVerbs):
             services.want(tx, now, Desired.STOPPED)
         self._see_to_it()
         return f"the update of {name!r} was interrupted: it is stopped, as nothing served before"
+
+
+def _settled(config: DeploymentConfig) -> DeploymentConfig:
+    """With paths that hold in other folders, too: another process may start it again."""
+    cert, key = config.ssl_cert_pem_file, config.ssl_key_pem_file
+    return replace(config, ssl_cert_pem_file=_absolute(cert), ssl_key_pem_file=_absolute(key))
+
+
+def _absolute(path: str | None) -> str | None:
+    return os.path.abspath(os.path.expanduser(path)) if path else None
 
 
 def _revise(tx: Connection, name: str, revision: Revision) -> Webservice:

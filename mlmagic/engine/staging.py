@@ -4,6 +4,7 @@
       app/                       the source directory and the entry script; the working folder
       azureml-models/NAME/V/...  the models' files under their original names
       lock, report.json, log.txt what the target and the server write
+      keys.json                  what callers must know, where the service asks for it
 
 AZUREML_MODEL_DIR is the folder of the one model, or ``azureml-models`` for several; a script without models
 has none.
@@ -11,6 +12,7 @@ has none.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import uuid
@@ -21,8 +23,10 @@ from urllib.parse import urlsplit
 from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference
 from mlmagic.core.webservice import ServiceSpec, Webservice
-from mlmagic.workspace import models, services
+from mlmagic.workspace import keys, models, services
 from mlmagic.workspace.memory import Memory
+
+KEYS_FILE = "keys.json"
 
 
 def stage(memory: Memory, service: Webservice) -> ServiceSpec:
@@ -37,6 +41,8 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         memory.files.copy_out(revision.files, building / "app")
         lay_out_models(memory, used, building)
         building.replace(run_dir)
+    if revision.config.guarded:
+        deliver_keys(memory, service)
     return ServiceSpec(
         name=service.name,
         revision=revision.number,
@@ -50,7 +56,21 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
         preferred_port=port_of(service.url),
         predecessor=_predecessor(memory, service, revision.number),
+        keys_file=str(run_dir / KEYS_FILE) if revision.config.guarded else None,
     )
+
+
+def deliver_keys(memory: Memory, service: Webservice) -> None:
+    """Give each revision of a service that lies on disk the keys as they are now, and what it takes of them."""
+    # Under the write lock: of two who deliver, the second has the newer keys.
+    with memory.writing() as tx:
+        held = keys.get(tx, service.id)
+        for number in services.revision_numbers(tx, service.id):
+            config = services.get_revision(tx, service.id, number).config
+            folder = run_folder(memory, service, number)
+            if held is not None and config.guarded and folder.is_dir():
+                taken = held.accepted(keys=config.auth_enabled, tokens=config.token_auth_enabled)
+                _write_privately(folder / KEYS_FILE, json.dumps(taken))
 
 
 def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str | None:
@@ -67,6 +87,15 @@ def unstage(memory: Memory, service: Webservice, number: int) -> None:
 
 def run_folder(memory: Memory, service: Webservice, number: int) -> Path:
     return memory.services_folder / service.id / f"r{number}"
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Replace ``path``; nobody else may read it, at any moment."""
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
 
 
 def _predecessor(memory: Memory, service: Webservice, number: int) -> str | None:

@@ -47,11 +47,11 @@ class Health:
     restart_at: float | None = None
     notes: list[str] = field(default_factory=list)
 
-    def probe_of(self, url: str) -> Probe:
+    def probe_of(self, url: str, cert_file: str | None) -> Probe:
         """The probe of this URL; its connection is kept between turns."""
-        if self.probe is None or self.probe.url != url:
+        if self.probe is None or (self.probe.url, self.probe.cert_file) != (url, cert_file):
             self.forget()
-            self.probe = Probe(url)
+            self.probe = Probe(url, cert_file)
         return self.probe
 
     def forget(self) -> None:
@@ -103,7 +103,9 @@ class Turn:
         service = self.service
         assert service.candidate_handle is not None
         seen = self._target.observe(self._target.unpack(service.candidate_handle))
-        answering = probe.answers(seen.url) if seen.phase is Phase.RUNNING and seen.url else None
+        answering = None
+        if seen.phase is Phase.RUNNING and seen.url:
+            answering = probe.answers(seen.url, self._cert_file(seen.url))
         state = next_state(State.TRANSITIONING, seen, answering)
         if state is State.HEALTHY:
             return self._promote(seen)
@@ -214,7 +216,7 @@ class Turn:
         """Patient with what was healthy: one slow answer is not yet an illness."""
         if seen.phase is not Phase.RUNNING or not seen.url:
             return None
-        if self.health.probe_of(seen.url).answers():
+        if self.health.probe_of(seen.url, self._cert_file(seen.url)).answers():
             self.health.failed_probes = 0
             return True
         self.health.failed_probes += 1
@@ -257,7 +259,7 @@ class Turn:
         return AT_ONCE
 
     def _note_stats(self, url: str) -> None:
-        stats = self.health.probe_of(url).stats()
+        stats = self.health.probe_of(url, self._cert_file(url)).stats()
         if stats and stats != self.service.stats:
             self._write({"stats": stats})
 
@@ -331,6 +333,14 @@ class Turn:
     @property
     def _target(self) -> ComputeTarget[Any]:
         return self.targets(self.service.target)
+
+    def _cert_file(self, url: str) -> str | None:
+        """Where the certificate lies that the wanted revision shows; None without one."""
+        if not url.startswith("https:"):
+            return None
+        with self.memory.reading() as tx:
+            config = services.get_revision(tx, self.service.id, self.service.revision).config
+        return config.ssl_cert_pem_file
 
     def _start(self, spec: Any) -> Mapping[str, Any]:
         self.health.notes.clear()

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import webservice as core
-from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.access import AccessToken
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.engine.service_verbs import DEPLOY_TIMEOUT_SECONDS
 from mlmagic.errors import NotFound
 from mlmagic.sdk.model import Model
@@ -90,6 +91,37 @@ class Webservice:
         """
         return self._engine.invoke(self.name, input_data)
 
+    @property
+    def auth_enabled(self) -> bool:
+        """Whether callers need a key."""
+        return self._config.auth_enabled
+
+    @property
+    def token_auth_enabled(self) -> bool:
+        """Whether callers need a token."""
+        return self._config.token_auth_enabled
+
+    @property
+    def _config(self) -> DeploymentConfig:
+        return self._engine.revision(self.record).config
+
+    def get_keys(self) -> tuple[str, str]:
+        """The primary and the secondary key; `run` sends one by itself."""
+        return self._engine.get_keys(self.name)
+
+    def regen_key(self, key: str, set_key: str | None = None) -> None:
+        """Make the ``Primary`` or the ``Secondary`` key anew, or set it; callers of the other notice nothing."""
+        self._engine.regen_key(self.name, key, set_key)
+
+    def get_token(self) -> tuple[str, datetime]:
+        """A token, and the time (UTC) at which to ask for the next."""
+        token = self.get_access_token()
+        return token.access_token, token.refresh_after
+
+    def get_access_token(self) -> AccessToken:
+        """A token with access_token, token_type, refresh_after and expiry_on."""
+        return self._engine.get_access_token(self.name)
+
     def get_logs(self, num_lines: int = 5000) -> str:
         """What the service wrote, its last ``num_lines`` lines."""
         return "\n".join(self._engine.logs(self.name, tail=num_lines))
@@ -109,6 +141,11 @@ class Webservice:
         cpu_cores: float | None = None,
         memory_gb: float | None = None,
         port: int | None = None,
+        auth_enabled: bool | None = None,
+        token_auth_enabled: bool | None = None,
+        ssl_cert_pem_file: str | None = None,
+        ssl_key_pem_file: str | None = None,
+        cors_origins: str | None = None,
         environment_variables: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
@@ -121,6 +158,11 @@ class Webservice:
             "cpu": cpu_cores,
             "memory_gb": memory_gb,
             "port": port,
+            "auth_enabled": auth_enabled,
+            "token_auth_enabled": token_auth_enabled,
+            "ssl_cert_pem_file": ssl_cert_pem_file,
+            "ssl_key_pem_file": ssl_key_pem_file,
+            "cors_origins": cors_origins,
             "environment_variables": environment_variables,
             "tags": tags,
             "properties": properties,

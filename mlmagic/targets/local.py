@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import mlmagic.scoring.http.cors as cors
+import mlmagic.scoring.http.tls as tls
 import mlmagic.scoring.limits as limits
 import mlmagic.scoring.report as run_report
 import mlmagic.targets.zygote as zygotes
@@ -85,6 +87,12 @@ class LocalTarget(ComputeTarget[LocalHandle]):
                 "is in use on this machine",
                 hint="Name another, or leave it out to get a free one.",
             )
+        try:
+            tls.Certificate.of(config.ssl_cert_pem_file, config.ssl_key_pem_file)
+        except tls.CannotEncrypt as error:
+            raise InvalidConfig(
+                "ssl_cert_pem_file", config.ssl_cert_pem_file, f"cannot be used: {error}", hint=error.hint
+            ) from None
 
     def launch(self, spec: ServiceSpec, report: Report) -> LocalHandle:
         running = self.find(spec)
@@ -221,6 +229,10 @@ def _arguments(spec: ServiceSpec) -> list[str]:
         arguments += ["--prefer-port", str(spec.preferred_port)]
     if spec.config.batch:
         arguments += ["--batch"]
+    if spec.keys_file is not None:
+        arguments += ["--keys-file", spec.keys_file]
+    if spec.config.ssl_cert_pem_file and spec.config.ssl_key_pem_file:
+        arguments += ["--ssl-cert", spec.config.ssl_cert_pem_file, "--ssl-key", spec.config.ssl_key_pem_file]
     if spec.predecessor is not None:
         arguments += ["--take-over", spec.predecessor]
     return arguments
@@ -244,6 +256,8 @@ def _environment(spec: ServiceSpec) -> dict[str, str]:
     }
     if config.replica_max_concurrent_requests is not None:
         environment[limits.CONCURRENT] = str(config.replica_max_concurrent_requests)
+    if config.cors_origins:
+        environment[cors.VARIABLE] = config.cors_origins
     return {**environment, **config.environment_variables}
 
 

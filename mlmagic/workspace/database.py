@@ -109,6 +109,16 @@ revisions = Table(
     Column("python", Text, nullable=False),
 )
 
+# Apart from the services: whoever reads those does not read keys.
+service_keys = Table(
+    "service_keys",
+    metadata,
+    Column("service_id", String(32), primary_key=True),
+    Column("primary", Text, nullable=False),
+    Column("secondary", Text, nullable=False),
+    Column("token_secret", Text, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,
@@ -134,6 +144,11 @@ def migration(step: Migration) -> Migration:
 @migration
 def m001_first_tables(connection: Connection) -> None:
     metadata.create_all(connection)
+
+
+@migration
+def m002_service_keys(connection: Connection) -> None:
+    service_keys.create(connection, checkfirst=True)
 
 
 class Database:

@@ -20,7 +20,7 @@ from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.model import StoredFile
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import AlreadyExists, NotFound
-from mlmagic.workspace import events
+from mlmagic.workspace import events, keys
 from mlmagic.workspace.database import revisions, services
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.models import refer, release
@@ -196,6 +196,7 @@ def remove(tx: Connection, service: Webservice, message: str) -> list[str]:
     """Remove a service and its revisions; returns the contents nobody needs now."""
     numbers = revision_numbers(tx, service.id)
     orphans = [digest for number in numbers for digest in forget_revision(tx, service.id, number)]
+    keys.forget(tx, service.id)
     tx.execute(delete(services).where(services.c.id == service.id))
     events.append(tx, EventKind.DELETED, service_subject(service.name), message)
     return orphans
@@ -262,7 +263,7 @@ def _add_revision(tx: Connection, service_id: str, revision: Revision) -> None:
             models=list(revision.models),
             inference=asdict(revision.inference),
             files=[asdict(file) for file in revision.files],
-            config=asdict(revision.config),
+            config=asdict(revision.config.without_keys()),
             python=revision.python,
         )
     )

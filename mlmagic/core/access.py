@@ -1,0 +1,77 @@
+"""Who may ask a service: its two keys, the secret its tokens are signed with, and a token."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from mlmagic.errors import InvalidConfig
+
+KEY_LENGTH = 32
+KEY_LENGTHS = range(8, 257)
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class WhichKey(StrEnum):
+    """A service has two keys, so that one can be replaced while callers use the other."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+    @classmethod
+    def named(cls, name: str) -> WhichKey:
+        """``Primary`` or ``secondary``, in any case; raises `InvalidConfig` for another."""
+        try:
+            return cls(name.lower())
+        except (ValueError, AttributeError):
+            raise InvalidConfig("key", name, "must be Primary or Secondary") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKeys:
+    """What a service and its callers know. Its parts are in no representation."""
+
+    primary: str = field(repr=False)
+    secondary: str = field(repr=False)
+    token_secret: str = field(repr=False)
+
+    @classmethod
+    def new(cls) -> ServiceKeys:
+        return cls(new_key(), new_key(), secrets.token_hex(32))
+
+    def with_key(self, which: WhichKey, key: str | None = None) -> ServiceKeys:
+        """With another key in one place: ``key``, or a new one."""
+        if key is not None:
+            check_key(f"{which} key", key)
+        return replace(self, **{which.value: key or new_key()})
+
+    def accepted(self, *, keys: bool, tokens: bool) -> Mapping[str, str]:
+        """What a server is to take, as its keys file has it (`mlmagic.scoring.access`)."""
+        taken = {"primary": self.primary, "secondary": self.secondary} if keys else {}
+        return {**taken, **({"token_secret": self.token_secret} if tokens else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token, and when to ask for the next. The names are the documents'; times are UTC."""
+
+    access_token: str = field(repr=False)
+    refresh_after: datetime
+    expiry_on: datetime
+    token_type: str = "Bearer"
+
+
+def new_key() -> str:
+    """32 letters and digits, as the documents' keys have."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH))
+
+
+def check_key(name: str, key: str) -> None:
+    """Raises `InvalidConfig`, without the key, unless it can be sent in a header and is no mere word."""
+    fits = isinstance(key, str) and key.isascii() and key.isprintable() and " " not in key
+    if not fits or len(key) not in KEY_LENGTHS:
+        raise InvalidConfig(name, "***", "must be 8 to 256 visible ASCII characters without blanks")

@@ -29,8 +29,8 @@ MAY_IMPORT = {
     "__init__": {"magics"},
     "__main__": {"cli"},
 }
-# Of the scoring room, other rooms know the run folder's protocol, the bell, the names of its limits, and which
-# certificates it takes.
+# Of the scoring room, other rooms know the run folder's protocol, the bell, the names of its variables, and
+# which certificates it takes.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.bell",
     "mlmagic.scoring.http.cors",

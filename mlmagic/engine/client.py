@@ -111,7 +111,7 @@ class _TrustingOne(requests.adapters.HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, assert_fingerprint=self._fingerprint)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **kwargs, assert_fingerprint=self._fingerprint)
 
 
 def to_body(data: Any) -> bytes:

@@ -19,7 +19,7 @@ class Probe:
     def __init__(
         self, url: str, cert_file: str | None = None, timeout: float = PROBE_TIMEOUT_SECONDS
     ) -> None:
-        """``cert_file`` holds the certificate that an https:// service shows; None: as the authorities say."""
+        """``cert_file`` holds the certificate of an https:// service; None: one that an authority signed."""
         self.url, self.cert_file = url, cert_file
         self._connection = _connection(url, cert_file, timeout)
 

@@ -101,7 +101,7 @@ class ServiceVerbs(AccessVerbs):
                 else:
                     service = services.create(tx, name, revision, self._lease_holder())
                 self._keep_keys(tx, service, config)
-        if replacing:
+        if replacing and config.guarded:
             staging.deliver_keys(self.memory, service)
         self._see_to_it()
         return service
@@ -145,7 +145,8 @@ class ServiceVerbs(AccessVerbs):
                 ids = tuple(model.id for model in used)
                 revised = _revise(tx, name, Revision(0, ids, inference, files, config, sys.executable))
                 self._keep_keys(tx, revised, config)
-        staging.deliver_keys(self.memory, revised)
+        if config.guarded:
+            staging.deliver_keys(self.memory, revised)
         self._see_to_it()
         return revised
 

@@ -54,7 +54,7 @@ class TrustedConnection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         super().connect()
-        shown = self.sock.getpeercert(binary_form=True)  # type: ignore[union-attr]
+        shown = self.sock.getpeercert(binary_form=True)
         if fingerprint(shown or b"") not in self._trust.fingerprints():
             self.close()
             raise ssl.SSLCertVerificationError(f"its certificate is not the one in {self._trust.cert_file}")

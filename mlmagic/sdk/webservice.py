@@ -110,7 +110,7 @@ class Webservice:
         return self._engine.get_keys(self.name)
 
     def regen_key(self, key: str, set_key: str | None = None) -> None:
-        """Make the ``Primary`` or the ``Secondary`` key anew, or set it; callers of the other notice nothing."""
+        """Make the ``Primary`` or ``Secondary`` key anew, or set it; callers of the other notice nothing."""
         self._engine.regen_key(self.name, key, set_key)
 
     def get_token(self) -> tuple[str, datetime]:

@@ -44,7 +44,7 @@ def sent(session: MLMagic, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was sent to services, instead of sending it."""
     bodies: list[Any] = []
 
-    def score(name: str, uri: str, data: Any) -> Any:
+    def score(name: str, uri: str, data: Any, caller: Any) -> Any:
         bodies.append(data)
         return {"answer": len(bodies)}
 

@@ -101,6 +101,6 @@ def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.Mon
     service = Webservice(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
     sent: list[Any] = []
-    monkeypatch.setattr(fake_engine.client, "score", lambda name, uri, data: sent.append(data))
+    monkeypatch.setattr(fake_engine.client, "score", lambda name, uri, data, caller: sent.append(data))
     service.run('{"data": 1}')
     assert sent == ['{"data": 1}']

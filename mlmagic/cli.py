@@ -14,7 +14,7 @@ import click
 
 from mlmagic import __version__
 from mlmagic.core.configuration import DEFAULT_TARGET
-from mlmagic.core.settings import BATCH_HELP, LABELS, NUMBERS
+from mlmagic.core.settings import FLAGS, LABELS, NUMBERS
 from mlmagic.errors import InvalidConfig, MLMagicError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(each.option, *each.aliases, each.field, type=each.convert, help=each.help)
         for each in NUMBERS
     ]
-    options.append(click.option("--batch/--no-batch", default=None, help=BATCH_HELP))
+    options += [
+        click.option(f"{each.option}/--no-{each.option[2:]}", each.field, default=None, help=each.help)
+        for each in FLAGS
+    ]
     options += [
         click.option(each.option, each.field, multiple=True, metavar="KEY=VALUE", help=each.help)
         for each in LABELS
@@ -364,7 +367,7 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
     """What the line sets, by the names of `DeploymentConfig`."""
-    given = {each.field: settings[each.field] for each in NUMBERS} | {"batch": settings["batch"]}
+    given = {each.field: settings[each.field] for each in (*NUMBERS, *FLAGS)}
     for label in LABELS:
         words = settings[label.field]
         given[label.field] = _pairs(label.option, words) if words else None

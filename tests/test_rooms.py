@@ -29,9 +29,10 @@ MAY_IMPORT = {
     "__init__": {"magics"},
     "__main__": {"cli"},
 }
-# Of the scoring room, other rooms know the run folder's protocol, the bell and the names of its limits.
+# Of the scoring room, other rooms know the run folder's protocol, its bell and door, and the limits' names.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.bell",
+    "mlmagic.scoring.door",
     "mlmagic.scoring.limits",
     "mlmagic.scoring.report",
     "mlmagic.scoring.__main__",

@@ -84,6 +84,8 @@ class DeploymentConfig:
     """Milliseconds a request may wait for its turn; then the client is told 503."""
     batch: bool = False
     """run() is called once for several requests, as if the script had declared it."""
+    live: bool = False
+    """It takes on its `%%score_script` cell each time that is run again."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)

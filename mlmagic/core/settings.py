@@ -21,6 +21,18 @@ class NumberSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class FlagSetting:
+    """``--field`` or ``--no-field``."""
+
+    field: str
+    help: str
+
+    @property
+    def option(self) -> str:
+        return f"--{self.field.replace('_', '-')}"
+
+
+@dataclass(frozen=True, slots=True)
 class LabelSetting:
     """``--option KEY=VALUE``, as often as wanted."""
 
@@ -61,7 +73,10 @@ LABELS = (
     LabelSetting("--tag", "tags", "A tag."),
     LabelSetting("--property", "properties", "A property."),
 )
-BATCH_HELP = "Call run() once for all requests that have arrived."
+FLAGS = (
+    FlagSetting("batch", "Call run() once for all requests that have arrived."),
+    FlagSetting("live", "Take on its %%score_script cell each time that is run again."),
+)
 
 
 def attribute(option: str) -> str:

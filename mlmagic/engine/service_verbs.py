@@ -19,6 +19,7 @@ from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine import sources
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client, to_body
+from mlmagic.engine.live import Reloaded, take_on
 from mlmagic.engine.model_verbs import ModelVerbs, Notify, silent
 from mlmagic.engine.rehearsal import Rehearsal, rehearse
 from mlmagic.engine.staging import port_of
@@ -142,6 +143,22 @@ class ServiceVerbs(ModelVerbs):
                 revised = _revise(tx, name, Revision(0, ids, inference, files, config, sys.executable))
         self._see_to_it()
         return revised
+
+    def live_services(self, entry_script: str) -> list[Webservice]:
+        """Those that serve ``entry_script`` and are to take on each version of it."""
+        with self.memory.reading() as tx:
+            serving = [each for each in services.list_services(tx) if each.serving == each.revision]
+            used = {each.name: services.get_revision(tx, each.id, each.revision) for each in serving}
+        return [
+            each
+            for each in serving
+            if used[each.name].config.live and used[each.name].inference.entry_script == entry_script
+        ]
+
+    def reload(self, name: str, inference: InferenceConfig) -> Reloaded:
+        """Have a service take on a changed script while it serves: see `mlmagic.engine.live.take_on`."""
+        service = self.service(name)
+        return take_on(self.memory, self._targets(service.target), service, inference)
 
     def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> None:
         """End a service and forget it; returns when it is gone."""

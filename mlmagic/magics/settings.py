@@ -8,7 +8,7 @@ from typing import Any
 
 from IPython.core.magic_arguments import argument
 
-from mlmagic.core.settings import BATCH_HELP, LABELS, NUMBERS, attribute
+from mlmagic.core.settings import FLAGS, LABELS, NUMBERS, attribute
 from mlmagic.magics.arguments import Arguments, labels, number, pairs
 
 
@@ -18,7 +18,7 @@ def settings(magic: Callable[..., Any]) -> Callable[..., Any]:
         argument(each.option, type=number(each.option.lstrip("-"), each.convert), help=each.help)
         for each in NUMBERS
     ]
-    options.append(argument("--batch", action=BooleanOptionalAction, help=BATCH_HELP))
+    options += [argument(each.option, action=BooleanOptionalAction, help=each.help) for each in FLAGS]
     options += [labels(each.option, f"{each.help[:-1]}, or {{dict}}.") for each in LABELS]
     options.append(argument("--description", help="What it is."))
     for option in reversed(options):
@@ -29,7 +29,7 @@ def settings(magic: Callable[..., Any]) -> Callable[..., Any]:
 def settings_of(args: Arguments) -> dict[str, Any]:
     """What the line sets, by the names of `DeploymentConfig`; what it leaves out is not in it."""
     given = {each.field: getattr(args, attribute(each.option)) for each in NUMBERS}
-    given |= {"batch": args.batch, "description": args.description}
+    given |= {each.field: getattr(args, each.field) for each in FLAGS} | {"description": args.description}
     for label in LABELS:
         words = getattr(args, attribute(label.option))
         given[label.field] = pairs(label.option, words) if words else None

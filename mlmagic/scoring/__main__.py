@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "--grace", type=float, default=10.0, help="seconds to finish requests in when told to stop"
     )
     made.add_argument("--batch", action="store_true", help="call run() once for all that has arrived")
+    made.add_argument("--live", action="store_true", help="with --run-dir: the script may be reloaded")
     made.add_argument("--rehearse", action="store_true", help="no server: run() once with what stdin holds")
     return made
 
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from mlmagic.scoring.server import Address, serve
 
     address = Address(options.host, options.port, options.prefer_port, options.take_over, options.grace)
-    return serve(place, address, directory, batch=options.batch)
+    return serve(place, address, directory, batch=options.batch, live=options.live)
 
 
 def leave(code: int, patience: float = 2.0) -> NoReturn:

@@ -70,6 +70,12 @@ class Scorer:
         self._batcher = Batcher(loop, self._runner, script.perform, max_rows=script.batch or 1)
         self._start = self._way()
 
+    def use(self, script: UserScript) -> None:
+        """Answer with ``script`` from now on; what is in run() ends on the old one."""
+        self.script = script
+        self._batcher.call, self._batcher.max_rows = script.perform, script.batch or 1
+        self._start = self._way()
+
     def submit(self, request: Request, reply: Reply) -> None:
         """Have ``request`` answered."""
         self.counters.in_flight += 1

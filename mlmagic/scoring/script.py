@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
@@ -147,6 +147,12 @@ class UserScript:
             raise
         except BaseException as error:
             raise WarmupFailed(error) from error
+
+    def carry_over(self, old: UserScript, names: Iterable[str]) -> None:
+        """Take what init() of ``old`` has made: ``names`` of its module, or the state of its instance."""
+        vars(self.module).update({name: vars(old.module)[name] for name in names})
+        if self._home is not self.module and old._home is not old.module:
+            vars(self._home).update(vars(old._home))
 
     def batch_up(self, max_rows: int) -> None:
         """Let several requests be one call. Raises `NotAnEntryScript` where that cannot be."""

@@ -20,7 +20,8 @@ from pathlib import Path
 import uvloop
 
 from mlmagic.scoring import report
-from mlmagic.scoring.http.handover import Offer, take
+from mlmagic.scoring.door import HAND_OVER, RELOAD, Door
+from mlmagic.scoring.http.handover import giver, take
 from mlmagic.scoring.http.listening import BACKLOG, CannotListen, bind, url_of
 from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.limits import Limits, NotALimit
@@ -60,9 +61,17 @@ class Address:
 
 
 def serve(
-    place: Surroundings, address: Address, directory: RunDirectory | None, *, batch: bool = False
+    place: Surroundings,
+    address: Address,
+    directory: RunDirectory | None,
+    *,
+    batch: bool = False,
+    live: bool = False,
 ) -> int:
-    """Serve the script at ``place`` until a signal says stop; the exit code. ``batch``: batched."""
+    """Serve the script at ``place`` until a signal says stop; the exit code.
+
+    ``batch``: requests that have arrived are one call. ``live``: the script can be reloaded.
+    """
     faulthandler.enable()
     mark_lines(log_format())
     loop = uvloop.new_event_loop()
@@ -86,7 +95,9 @@ def serve(
         return EXIT_CANNOT_LISTEN
     # What the libraries have made stays: the collector need not look at it again.
     gc.freeze()
-    loop.run_until_complete(Server(loop, script, place, sock, address.grace, limits).live(directory))
+    loop.run_until_complete(
+        Server(loop, script, place, sock, address.grace, limits, live=live).live(directory)
+    )
     _say(directory, report.STOPPED)
     return EXIT_DRAINED
 
@@ -140,10 +151,14 @@ class Server:
         sock: socket.socket,
         grace: float,
         limits: Limits,
+        *,
+        live: bool = False,
     ) -> None:
         self._loop = loop
         self._scorer = Scorer(script, loop, limits=limits)
         self._service = Service(self._scorer, Swagger(place.source, schema=script.schema))
+        self._place = place
+        self._live = live
         self._sock = sock
         self._grace = grace
         self._connections: set[HttpConnection] = set()
@@ -156,19 +171,32 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal)
         listener = await self._loop.create_server(self._connect, sock=self._sock, backlog=BACKLOG)
-        offer = Offer(directory.path, self._sock, self._loop) if directory else None
+        door = self._open_door(directory.path) if directory else None
         url, port = url_of(self._sock), self._sock.getsockname()[1]
         _say(directory, report.SERVING, url=url, port=port)
         print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
         await self._told_to_stop.wait()
-        if offer:
-            offer.close()
+        if door:
+            door.close()
         waiting = self._accept_waiting()
         listener.close()
         for connection in waiting:
             await self._loop.connect_accepted_socket(self._connect, connection)
         await self._drain()
         self._scorer.close()
+
+    def _open_door(self, folder: Path) -> Door:
+        handlers = {HAND_OVER: giver(self._sock)}
+        if self._live:
+            from mlmagic.scoring.reload import Reloader
+
+            reloader = Reloader(self._scorer.script, self._place.script, self._loop, self._use)
+            handlers[RELOAD] = reloader.handle
+        return Door(folder, handlers, self._loop)
+
+    def _use(self, script: UserScript) -> None:
+        self._scorer.use(script)
+        self._service.swagger = Swagger(self._place.source, schema=script.schema)
 
     def _accept_waiting(self) -> list[socket.socket]:
         """Those who are connected and not yet accepted: closing the listener would cut them off."""

@@ -37,7 +37,7 @@ class Service:
             b"/score": _route(
                 GET=self._score,
                 POST=self._score,
-                OPTIONS=self._score if scorer.script.input.takes_options else self._options,
+                OPTIONS=self._score_options,
             ),
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
             b"/metrics": _route(GET=self._metrics, HEAD=self._metrics, OPTIONS=self._options),
@@ -70,6 +70,10 @@ class Service:
 
     def _health(self, request: Request, reply: Reply) -> None:
         reply(Response(200, b"Healthy", HTML))
+
+    def _score_options(self, request: Request, reply: Reply) -> None:
+        answer = self._score if self.scorer.script.input.takes_options else self._options
+        answer(request, reply)
 
     def _options(self, request: Request, reply: Reply) -> None:
         allowed = self._routes[request.path][0]

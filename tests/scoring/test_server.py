@@ -163,7 +163,7 @@ def test_a_successor_takes_the_port_over_and_nobody_is_lost(start, tmp_path, by)
     first = start("echo")
     port = first.report("serving").port
     if by == "sharing":  # as where no socket can be handed over
-        (tmp_path / "run" / "handover").unlink()
+        (tmp_path / "run" / "door").unlink()
     lost, done = [], threading.Event()
 
     def client():

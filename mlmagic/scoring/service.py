@@ -10,15 +10,17 @@ import orjson
 
 from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.counters import Exposition
+from mlmagic.scoring.encoders import encoder_for
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity
+from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
 from mlmagic.scoring.scorer import Reply, Scorer
 from mlmagic.scoring.swagger import Swagger, UnknownVersion
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
-    "This service answers GET /, POST /score, GET /swagger.json and GET /metrics."
+    "This service answers GET /, POST /score, GET /swagger.json, GET /metrics, and /v2/models."
 )
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
@@ -42,6 +44,9 @@ class Service:
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
             b"/metrics": _route(GET=self._metrics, HEAD=self._metrics, OPTIONS=self._options),
         }
+        self._open_inference = OpenInference(scorer)
+        for path, handlers in self._open_inference.routes().items():
+            self._routes[path] = _route(**handlers, OPTIONS=self._options)
 
     def answer(self, request: Request, reply: Reply) -> None:
         """Find the route and let it answer."""
@@ -52,7 +57,8 @@ class Service:
             reply(refusal)
             return
         if route is None:
-            reply(Response.message(404, NOT_FOUND))
+            is_model = request.path.startswith(PREFIX)
+            reply(self._open_inference.not_found(request) if is_model else Response.message(404, NOT_FOUND))
             return
         allowed, handlers = route
         handler = handlers.get(request.method)
@@ -111,6 +117,9 @@ class Service:
             reply(Response.message(404, str(error)))
 
     def _score(self, request: Request, reply: Reply) -> None:
+        accept = request.fields.get(b"accept")
+        if accept is not None:
+            request.encoder = encoder_for(accept)
         self.scorer.submit(request, reply)
 
 

@@ -41,6 +41,8 @@ class Whole:
 
 def read_body(request: Request) -> dict[str, Any] | Whole:
     """The values of a POST. Raises `BadInput`."""
+    if request.values is not None:
+        return request.values
     kind = kind_of(request)
     if is_json(kind):
         return named(parse_json(request.body))

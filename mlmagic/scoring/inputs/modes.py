@@ -153,7 +153,7 @@ def mark(function: Any, name: str) -> Any:
 
 def _named_values(request: Request, names: list[str]) -> dict[str, Any]:
     kind = kind_of(request)
-    if is_readable(kind):
+    if is_readable(kind) or request.values is not None:
         values = read_body(request)
         return {names[0]: values.value} if isinstance(values, Whole) else values
     if not is_json(kind):

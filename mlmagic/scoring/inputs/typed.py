@@ -74,7 +74,8 @@ class TypedInput:
                 self._types[self._array].check_shape(array, self._array)
                 return {self._array: array}
         # `curl -d` and many a client send JSON with the type of a form, or with none.
-        values = named(parse_json(request.body)) if kind_of(request) in _UNMARKED else read_body(request)
+        unmarked = kind_of(request) in _UNMARKED and request.values is None
+        values = named(parse_json(request.body)) if unmarked else read_body(request)
         if isinstance(values, Whole):
             return self._alone(values.value)
         if self._only is None or not self._is_its_value(values):

@@ -118,7 +118,7 @@ class Service:
 
     def _score(self, request: Request, reply: Reply) -> None:
         accept = request.fields.get(b"accept")
-        if accept is not None:
+        if accept is not None and accept != b"*/*":
             request.encoder = encoder_for(accept)
         self.scorer.submit(request, reply)
 

@@ -234,14 +234,17 @@ class HttpConnection(asyncio.Protocol):
 
     def on_url(self, part: bytes) -> None:
         self._target += part
-        self._account(len(part))
+        self._head_size += len(part)
+        if self._head_size > HEAD_LIMIT:
+            self._stop_long_head()
 
     def on_header(self, name: bytes, value: bytes | None) -> None:
-        value = value or b""
-        self._account(len(name) + len(value) + 4)
+        if value is None:
+            value = b""
+        self._head_size += len(name) + len(value) + 4
         self._count += 1
-        if self._count > FIELD_LIMIT:
-            self._stop(431, f"There are more than {FIELD_LIMIT} headers.")
+        if self._head_size > HEAD_LIMIT or self._count > FIELD_LIMIT:
+            self._stop_long_head()
         if self._head_done:
             return  # a trailer
         name = name.lower()
@@ -301,10 +304,10 @@ class HttpConnection(asyncio.Protocol):
         self._head_done = self._expects = False
         self._started = 0.0
 
-    def _account(self, size: int) -> None:
-        self._head_size += size
+    def _stop_long_head(self) -> None:
         if self._head_size > HEAD_LIMIT:
             self._stop(431, f"The headers exceed {HEAD_LIMIT} bytes.")
+        self._stop(431, f"There are more than {FIELD_LIMIT} headers.")
 
     def _check_transfer(self, coding: bytes) -> None:
         if self._version == "1.0":

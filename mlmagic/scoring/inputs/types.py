@@ -59,9 +59,13 @@ class Type:
             self.check_shape(found, name)
         return found
 
+    def fits(self, array: Any) -> bool:
+        """Whether it has, but for the first dimension, the shape of the sample, if there is one."""
+        return self.shape is None or array.shape[1:] == self.shape[1:]
+
     def check_shape(self, array: Any, name: str) -> None:
-        """But for the first dimension, that of the sample, if there is one. Raises `BadInput`."""
-        if self.shape is not None and array.shape[1:] != self.shape[1:]:
+        """Raises `BadInput` for one that does not fit."""
+        if self.shape is not None and not self.fits(array):
             wanted = ", ".join(["any", *map(str, self.shape[1:])])
             message = f"Expected an array of shape ({wanted}), got {array.shape}"
             raise BadInput(_explained(message, name))

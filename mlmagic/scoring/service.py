@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import orjson
 
@@ -20,8 +21,11 @@ from mlmagic.scoring.swagger import Swagger, UnknownVersion
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
-    "This service answers GET /, POST /score, GET /swagger.json, GET /metrics, and /v2/models."
+    "This service answers GET /, POST /score, GET /swagger.json, GET /docs, GET /metrics, "
+    "and the models under /v2."
 )
+DOCS = Path(__file__).with_name("docs.html")
+"""The page for people; it describes itself from /swagger.json."""
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
 
@@ -43,6 +47,7 @@ class Service:
             ),
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
             b"/metrics": _route(GET=self._metrics, HEAD=self._metrics, OPTIONS=self._options),
+            b"/docs": _route(GET=self._docs, HEAD=self._docs, OPTIONS=self._options),
         }
         self._open_inference = OpenInference(scorer)
         for path, handlers in self._open_inference.routes().items():
@@ -115,6 +120,11 @@ class Service:
             reply(Response(200, self.swagger.document(request.parameter("version"))))
         except UnknownVersion as error:
             reply(Response.message(404, str(error)))
+
+    def _docs(self, request: Request, reply: Reply) -> None:
+        # What the page may load is all its own: it stays so whatever a script's description says.
+        policy = b"Content-Security-Policy: default-src 'self' 'unsafe-inline'; img-src data:\r\n"
+        reply(Response(200, DOCS.read_bytes(), HTML, fields=policy))
 
     def _score(self, request: Request, reply: Reply) -> None:
         accept = request.fields.get(b"accept")

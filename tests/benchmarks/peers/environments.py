@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -15,6 +17,8 @@ REPOSITORY = HERE.parents[2]
 REQUIREMENTS = HERE / "requirements"
 LIMIT_S = 1200.0
 """For one installation."""
+KEPT_S = 14 * 24 * 3600.0
+"""An environment that nobody has used for so long goes."""
 
 
 class NotInstalled(Exception):
@@ -32,23 +36,33 @@ def environment(name: str) -> Path:
     wanted = requirements(name)
     key = hashlib.sha256(f"{sys.version}\n{wanted}".encode()).hexdigest()[:16]
     folder = cache() / f"{name}-{key}"
-    if not (folder / "complete").exists():
-        print(f"installing {folder.name}", file=sys.stderr, flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        (folder / "requirements.txt").write_text(wanted, encoding="utf-8")
-        _call(folder, sys.executable, "-m", "venv", str(folder))
-        pip = [
-            str(folder / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]
-        _call(folder, *pip, "-r", str(folder / "requirements.txt"))
-        (folder / "complete").touch()
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "lock").open("w") as lock:
+        # Two runs may be started at once: one makes the environment, the other waits for it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            _make(folder, wanted)
+        os.utime(folder)
+        _forget_old(name)
     return folder
+
+
+def _make(folder: Path, wanted: str) -> None:
+    print(f"installing {folder.name}", file=sys.stderr, flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    listed = folder / "requirements.txt"
+    listed.write_text(wanted, encoding="utf-8")
+    _call(folder, sys.executable, "-m", "venv", str(folder))
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _call(folder, *pip, "-r", str(listed))
+    (folder / "complete").touch()
+
+
+def _forget_old(name: str) -> None:
+    for other in cache().glob(f"{name}-*"):
+        if time.time() - other.stat().st_mtime > KEPT_S:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def requirements(name: str) -> str:

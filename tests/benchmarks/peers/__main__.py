@@ -1,6 +1,7 @@
 """mlmagic beside its peers, interleaved: `bash tests/benchmarks/peers.sh [--quick] [--model ridge ...]`.
 
-Writes tables, figures and a picture to tests/benchmarks/results/; a run replaces the models that it measured.
+Writes tables, figures and a picture for each model to tests/benchmarks/results/ (a quick run: to
+tests/artifacts/peers/), in place of those of the models that it measured.
 """
 
 from __future__ import annotations
@@ -20,16 +21,21 @@ from tests.benchmarks.peers.rounds import Plan, Stand, measure_all
 from tests.benchmarks.peers.servers import SERVERS
 
 RESULTS = Path(__file__).parents[1] / "results"
+PASSING = Path(__file__).parents[2] / "artifacts" / "peers"
+"""Where a quick run writes: its figures are not worth keeping."""
 
 
 def main() -> None:
     options = _options()
+    results = Results(options.results or (PASSING if options.quick else RESULTS))
+    if options.render:
+        print(write(results))
+        return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended on the way out
     chosen = [server for server in SERVERS if not options.only or server.name in options.only]
     plan = Plan(options.rounds, options.seconds, options.starts)
     if options.quick:
         plan = Plan(rounds=1, seconds=1, starts=1)
-    results = Results(options.results)
     stand = Stand.of(chosen)
     stay_on_client_core()
     with tempfile.TemporaryDirectory(prefix="mlmagic-peers-") as name:
@@ -52,7 +58,8 @@ def _options() -> argparse.Namespace:
         "--quick", action="store_true", help="one round, a second each: to see that it works"
     )
     options.add_argument("--no-body", action="store_true", help="leave out the large body")
-    options.add_argument("--results", type=Path, default=RESULTS, help="where to write")
+    options.add_argument("--render", action="store_true", help="measure nothing, only write and draw again")
+    options.add_argument("--results", type=Path, help="where to write")
     return options.parse_args()
 
 

@@ -35,6 +35,7 @@ def draw(results: Results, model: str, file: Path) -> None:
         axis.margins(x=0.2)
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(axis="x", labelsize=8)
+        axis.locator_params(axis="x", nbins=4)
     figure.suptitle(f"{model}: one worker on one core, one row a request")
     # No date and no version of the program that drew it: the same figures give the same file.
     figure.savefig(file, dpi=110, metadata={"Software": None})

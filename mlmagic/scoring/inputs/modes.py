@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from mlmagic.scoring.http.request import BadInput, Request, query_values
+from mlmagic.scoring.inputs.arrays import LARGE, parse_array
 from mlmagic.scoring.inputs.bodies import Whole, is_json, is_readable, kind_of, parse_json, read_body
 from mlmagic.scoring.inputs.parameters import HEADERS_PARAMETER, RAW, SCHEMA, NotAnEntryScript, Parameters
 from mlmagic.scoring.inputs.typed import TypedInput
@@ -79,11 +80,17 @@ class SchemaInput:
     def __init__(self, parameters: Parameters, schema: Described) -> None:
         self._names = parameters.names
         self._required = frozenset(parameters.required) - schema.optional()
+        arrays: list[str] = getattr(schema, "arrays", list)()
+        self._array = arrays[0] if arrays == self._names else None
+        """The one parameter there is, if it is an array of numbers."""
 
     def arguments(self, request: Request) -> dict[str, Any]:
-        values = (
-            query_values(request.query) if request.method == b"GET" else _named_values(request, self._names)
-        )
+        if request.method == b"GET":
+            values = query_values(request.query)
+        elif self._array and (array := _large_array(request, self._array)) is not None:
+            return {self._array: array}
+        else:
+            values = _named_values(request, self._names)
         arguments = {}
         for name in self._names:
             if name in values:
@@ -149,6 +156,12 @@ def mark(function: Any, name: str) -> Any:
             return found
         function = getattr(function, "__wrapped__", None)
     return None
+
+
+def _large_array(request: Request, name: str) -> Any | None:
+    if len(request.body) < LARGE or not is_json(kind_of(request)):
+        return None
+    return parse_array(request.body, name)
 
 
 def _named_values(request: Request, names: list[str]) -> dict[str, Any]:

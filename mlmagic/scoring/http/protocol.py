@@ -19,7 +19,7 @@ from typing import Any
 import httptools
 
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.response import Response, unauthorized
 from mlmagic.scoring.http.streaming import Streaming
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.streams import Stream
@@ -115,7 +115,8 @@ class HttpConnection(asyncio.Protocol):
         self._ended = self._last = True
         if not self._unparsed:
             self._hear_no_more()
-        return self.busy
+        # TLS has no half-closed connections.
+        return self.busy and self.transport.can_write_eof()
 
     def pause_writing(self) -> None:
         self._writing_paused = True
@@ -269,13 +270,18 @@ class HttpConnection(asyncio.Protocol):
             self._stop(413, f"The body exceeds {BODY_LIMIT} bytes.")
         if b"expect" in fields and version == "1.1":
             self._check_expectation(fields[b"expect"])
+        self._admitted = self._service.admits(self._target, fields)
+        if self._expects and not self._admitted:
+            self._end_after(unauthorized())  # it need not send its body
+            raise _Refused
 
     def on_body(self, piece: bytes) -> None:
         self._milestone += 1
         self._body_size += len(piece)
         if self._body_size > BODY_LIMIT:
             self._stop(413, f"The body exceeds {BODY_LIMIT} bytes.")
-        self._pieces.append(piece)
+        if self._admitted:
+            self._pieces.append(piece)
 
     def on_message_complete(self) -> None:
         self._milestone += 1
@@ -289,6 +295,7 @@ class HttpConnection(asyncio.Protocol):
             keep_alive=self._parser.should_keep_alive(),
         )
         request.arrived = perf_counter()
+        request.admitted = self._admitted
         self._reading = self._expects = False
         self._pieces = []
         self._queue.append(request)
@@ -302,6 +309,7 @@ class HttpConnection(asyncio.Protocol):
         self._pieces = []
         self._head_size = self._count = self._body_size = self._unaccounted = 0
         self._head_done = self._expects = False
+        self._admitted = False
         self._started = 0.0
 
     def _stop_long_head(self) -> None:
@@ -325,10 +333,14 @@ class HttpConnection(asyncio.Protocol):
         raise _Refused
 
     def _refuse(self, status: int, message: str) -> None:
+        self._end_after(Response.message(status, message))
+
+    def _end_after(self, refusal: Response) -> None:
         """Answer this after all requests before it, and hear no more."""
+        refusal.close = True
         self._last = True
         self._hear_no_more()
-        self._queue.append(Response.message(status, message, close=True))
+        self._queue.append(refusal)
 
     # ---- answering ------------------------------------------------------------------------------
 

@@ -123,7 +123,7 @@ def test_head_has_no_body(wire):
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 201 + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * HEAD_LIMIT + b"\r\n\r\n", 431),
         (b"GET /" + b"y" * HEAD_LIMIT + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 3 * HEAD_LIMIT, 431),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 3 * HEAD_LIMIT, 400),
     ],
 )
 def test_what_is_not_safe_is_refused_in_its_turn(wire, request_, status):

@@ -18,20 +18,8 @@ from typing import Any
 
 import httptools
 
-from mlmagic.scoring.http.head import (
-    BODY_LIMIT,
-    FIELD_LIMIT,
-    HEAD_LIMIT,
-    NAMES,
-    TOO_LONG,
-    TOO_MANY,
-    Refusal,
-    check_head,
-    check_size,
-    check_trailer,
-    field_name,
-    joined,
-)
+from mlmagic.scoring.http import head
+from mlmagic.scoring.http.head import BODY_LIMIT, FIELD_LIMIT, HEAD_LIMIT, NAMES, Refusal, check_head
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.http.streaming import Streaming
@@ -90,8 +78,8 @@ class HttpConnection(asyncio.Protocol):
         self.served = 0
         self._reading = False
         """A request has begun to arrive and is not complete."""
-        self._arrived = 0
-        """Bytes of reads since it began."""
+        self._arrived = self._added = 0
+        """Bytes of reads since it began; and fields that are not in `_fields` by themselves."""
         self._forget_message()
 
     # ---- the connection -------------------------------------------------------------------------
@@ -204,15 +192,11 @@ class HttpConnection(asyncio.Protocol):
             break
         if self._reading:
             self._arrived += len(data)
-            if self._arrived > HEAD_LIMIT + SLICE:
-                self._check_arrived()
-
-    def _check_arrived(self) -> None:
-        """The parser shows us no line before its end; and of a body, nothing that is not in it."""
-        if not self._head_done:
-            self._refuse(Refusal(431, TOO_LONG))
-        elif self._arrived > 2 * HEAD_LIMIT + 3 * self._body_size:
-            self._refuse(Refusal(400, "The body comes in chunks that are mostly something else."))
+            # The parser shows no line before its end; and of a body, nothing that is not in it.
+            if not self._head_done and self._arrived > HEAD_LIMIT + SLICE:
+                self._refuse(Refusal(431, head.TOO_LONG))
+            elif self._arrived > 2 * HEAD_LIMIT + 3 * self._body_size:
+                self._refuse(Refusal(400, "The body comes in chunks that are mostly something else."))
 
     def _resume(self) -> None:
         """Read on, once the queue has room again."""
@@ -247,7 +231,7 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes | None) -> None:
         if value is None:
             value = b""
-        name = NAMES.get(name) or field_name(name)
+        name = NAMES.get(name) or head.field_name(name)
         fields = self._fields
         if name in fields or self._head_done:
             self._add(name, value)
@@ -258,19 +242,19 @@ class HttpConnection(asyncio.Protocol):
         """A field that has come already, or that comes after the body."""
         self._added += 1
         if self._added > FIELD_LIMIT:
-            raise Refusal(431, TOO_MANY)
+            raise Refusal(431, head.TOO_MANY)
         if self._head_done:
-            check_trailer(name)
+            head.check_trailer(name)
         else:
-            self._fields[name] = joined(name, self._fields[name], value)
+            self._fields[name] = head.joined(name, self._fields[name], value)
 
     def on_headers_complete(self) -> None:
         self._head_done = True
         parser, target, fields = self._parser, self._target, self._fields
         if len(fields) + self._added > FIELD_LIMIT:
-            raise Refusal(431, TOO_MANY)
+            raise Refusal(431, head.TOO_MANY)
         if self._arrived > HEAD_LIMIT - SLICE:
-            check_size(target, fields)
+            head.check_size(target, fields)
         method = self._method = parser.get_method()
         version = self._version = parser.get_http_version()
         self._expects = check_head(method, target, version, fields)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from mlmagic.scoring.http.request import Request
+
 BODY_LIMIT = 100 * 1024 * 1024
 HEAD_LIMIT = 64 * 1024
 FIELD_LIMIT = 200
@@ -98,6 +100,16 @@ def check_head(method: bytes, target: bytes, version: str, fields: Mapping[bytes
             raise Refusal(417, "The only expectation that can be met is 100-continue.")
         return True
     return False
+
+
+def without_upgrade(request: Request) -> bytes:
+    """The head of a request that has a body, as if it did not ask for another protocol; else nothing."""
+    fields = request.fields
+    if b"transfer-encoding" not in fields and not int(fields.get(b"content-length", 0)):
+        return b""
+    lines = [b"%b: %b\r\n" % field for field in fields.items() if field[0] != b"upgrade"]
+    version = request.version.encode()
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (request.method, request.target, version, b"".join(lines))
 
 
 def _check_host(host: bytes) -> None:

@@ -181,8 +181,7 @@ class HttpConnection(asyncio.Protocol):
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as stop:
-                # The request is complete and answered like any other; what follows is a new one.
-                self._parser = httptools.HttpRequestParser(self)
+                self._ignore_upgrade()
                 data = data[stop.args[0] :]
                 if data and not self._deaf:
                     continue
@@ -197,6 +196,15 @@ class HttpConnection(asyncio.Protocol):
                 self._refuse(Refusal(431, head.TOO_LONG))
             elif self._arrived > 2 * HEAD_LIMIT + 3 * self._body_size:
                 self._refuse(Refusal(400, "The body comes in chunks that are mostly something else."))
+
+    def _ignore_upgrade(self) -> None:
+        """What follows is no other protocol, as the parser thinks, but the body, or a new request."""
+        self._parser = httptools.HttpRequestParser(self)
+        request = self._queue[-1]
+        if isinstance(request, Request) and (plain := head.without_upgrade(request)):
+            self._queue.pop()
+            self._deaf = False
+            self._parser.feed_data(plain)
 
     def _resume(self) -> None:
         """Read on, once the queue has room again."""

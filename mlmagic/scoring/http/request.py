@@ -142,8 +142,8 @@ def path_of(target: bytes) -> bytes:
 
 
 def _split(target: bytes) -> tuple[bytes, bytes]:
-    # The absolute form, which clients send to a proxy, counts as well.
-    if not target.startswith(b"/") and b"://" in target:
-        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
     path, _, query = target.partition(b"?")
+    # The absolute form, which clients send to a proxy, counts as well.
+    if not path.startswith(b"/") and b"://" in path:
+        path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
     return path, query

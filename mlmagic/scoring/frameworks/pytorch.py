@@ -99,7 +99,7 @@ def _is_torchscript(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+        return any("/code/" in name for name in archive.namelist())
 
 
 def _inputs_of_program(program: Any) -> list[Tensor]:

@@ -41,8 +41,8 @@ FRAMEWORKS = {
         Framework("ScikitLearn", "scikit_learn", ("sklearn", "joblib"), _TABLES),
         Framework("TensorFlow", "tensorflow", ("tensorflow",)),
         Framework("PyTorch", "pytorch", ("torch",)),
-        Framework("XGBoost", "xgboost", ("xgboost",), (*_TABLES, "joblib")),
-        Framework("LightGBM", "lightgbm", ("lightgbm",), (*_TABLES, "joblib")),
+        Framework("XGBoost", "xgboost", ("xgboost",), (*_TABLES, "joblib", "sklearn")),
+        Framework("LightGBM", "lightgbm", ("lightgbm",), (*_TABLES, "joblib", "sklearn")),
         Framework("MLflow", "mlflow", ("yaml",), (*_TABLES, "mlflow", "joblib", "sklearn")),
     )
 }

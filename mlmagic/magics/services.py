@@ -258,10 +258,12 @@ class ServiceMagics(SessionMagics):
 
 def _service_of(args: Arguments) -> str:
     """The name of the service to deploy; raises `UsageError` for what does not go together."""
+    from mlmagic.sdk.model import Model
+
     if args.name is not None:
-        if args.model:
+        if isinstance(args.what, Model) or args.model:
             raise UsageError(
-                "-m and --name exclude each other: with --name, the first argument is the model",
+                "with --name, the first argument is a model that is not registered yet",
                 hint=f"For models that are registered: %deploy {args.name} -m MODEL.",
             )
         return check_service_name(args.name)

@@ -18,10 +18,16 @@ MODEL = "model"
 
 
 class MultiModel:
-    """The models by what a request may call them."""
+    """The models, given by NAME:VERSION."""
 
     def __init__(self, models: Mapping[str, ServedModel]) -> None:
-        self._models = dict(models)
+        names = [reference.partition(":")[0] for reference in models]
+        # By what they are called in all that is told: the name, where it says which.
+        self._models = {
+            name if names.count(name) == 1 else reference: model
+            for name, (reference, model) in zip(names, models.items(), strict=True)
+        }
+        self._called = {**self._models, **models}
 
     @property
     def unstackable(self) -> str:
@@ -36,22 +42,22 @@ class MultiModel:
         name = None if isinstance(values, Whole) else values.get(MODEL)
         if isinstance(values, Whole) or name is None:
             raise BadInput(f"A value is not provided for the {MODEL!r} parameter. {self._there()}")
-        if not isinstance(name, str) or name not in self._models:
+        if not isinstance(name, str) or name not in self._called:
             raise BadInput(f"The {MODEL!r} parameter is {name!r}, which is no model here. {self._there()}")
         rest = {key: value for key, value in values.items() if key != MODEL}
-        return {**self._models[name].read(rest), MODEL: name}
+        return {**self._called[name].read(rest), MODEL: name}
 
     def predict(self, arguments: dict[str, Any]) -> Any:
         rest = dict(arguments)
-        return self._models[rest.pop(MODEL)].predict(rest)
+        return self._called[rest.pop(MODEL)].predict(rest)
 
     def learn(self, arguments: dict[str, Any]) -> None:
         rest = dict(arguments)
-        self._models[rest.pop(MODEL)].learn(rest)
+        self._called[rest.pop(MODEL)].learn(rest)
 
     def try_sample(self, name: str, body: dict[str, Any]) -> None:
         """One sample of each model: it is warmed up, and learns what its input looks like."""
-        model = self._models[name]
+        model = self._called[name]
         arguments = model.read(body)
         model.predict(arguments)
         model.learn(arguments)
@@ -89,17 +95,9 @@ def serve(
             name, _, version = reference.partition(":")
             place = folder if len(models) == 1 else folder / name / version
             loaded[reference] = import_module(f"{__package__}.{module}").load(place)
-        found = MultiModel(_with_short_names(loaded))
+        found = MultiModel(loaded)
         for reference, body in (samples or {}).items():
             found.try_sample(reference, body)
         return found
 
     return entry(load)
-
-
-def _with_short_names(loaded: Mapping[str, ServedModel]) -> dict[str, ServedModel]:
-    names = [reference.partition(":")[0] for reference in loaded]
-    short = {
-        name: model for name, model in zip(names, loaded.values(), strict=True) if names.count(name) == 1
-    }
-    return {**short, **loaded}

@@ -39,7 +39,6 @@ class TableModel:
         self.width = len(self.columns) or width or getattr(estimator, "n_features_in_", None)
         self.methods = [name for name in METHODS if callable(getattr(estimator, name, None))]
         self._numeric: set[int] = set()
-        self._objects = False
         if not self.methods:
             raise TypeError(
                 f"the model is a {type(estimator).__module__}.{type(estimator).__qualname__}, which has none "
@@ -146,22 +145,24 @@ class TableModel:
             raise Misfit(f"Expected rows of {self.width} values, got {data.shape[1]}")
 
 
+def _of_objects(rows: list[Any]) -> Any:
+    try:
+        return numpy.asarray(rows, dtype=object)
+    except ValueError:  # of different depths
+        return numpy.fromiter(rows, dtype=object, count=len(rows))
+
+
 def _loose_array(value: Any) -> Any:
-    """An array; null among numbers is NaN, and text stays text."""
+    """An array; null among numbers is NaN, and text stays text. Raises `Misfit`."""
     try:
         array = read_array(value)
     except Misfit:
-        try:
-            return numpy.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            pass
-        try:
-            mixed = numpy.asarray(value, dtype=object)
-        except ValueError:
-            mixed = None
-        # Rows of different lengths are an array of lists.
-        if not isinstance(value, list) or mixed is None or any(isinstance(each, list) for each in mixed.flat):
+        if not isinstance(value, list):
             raise
-        return mixed
-    # numpy makes text of the numbers beside it, and a vectorizer takes objects.
+        mixed = _of_objects(value)
+        kinds = {type(each) for each in mixed.flat}
+        if kinds & {list, dict}:  # rows of different lengths are an array of lists
+            raise
+        return mixed.astype(float) if kinds <= {int, float, bool, type(None)} else mixed
+    # A vectorizer takes objects, and numpy's text has a length.
     return numpy.asarray(value, dtype=object) if array.dtype.kind == "U" else array

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlmagic.scoring.http.request import BadInput, Request
-from mlmagic.scoring.inputs.modes import PlainInput, typed_of
+from mlmagic.scoring.inputs.modes import PlainInput, learner_of
 from mlmagic.scoring.script import ImportFailed, WarmupFailed
 
 HEAD = """
@@ -198,7 +198,7 @@ class TestWarmup:
         body = json.dumps({"data": [[1, 2, 3]]}).encode()
         with pytest.raises(BadInput, match=r"of shape \(any, 2\), got \(1, 3\)"):
             script.call(Request(b"POST", b"/score", {b"content-type": b"application/json"}, body))
-        told = typed_of(script.input).describe()["input"]
+        told = learner_of(script.input).describe()["input"]
         assert told["example"] == {"data": [[1.0, 2.0]]}
         assert told["properties"]["data"]["items"] == {"type": "array", "items": {"type": "number"}}
 

@@ -29,10 +29,11 @@ MAY_IMPORT = {
     "__init__": {"magics"},
     "__main__": {"cli"},
 }
-# Of the scoring room, other rooms know the run folder's protocol, the bell, the names of its variables, and
-# which certificates it takes.
+# Of the scoring room, other rooms know the run folder's protocol, its bell and door, the names of its
+# variables, and which certificates it takes.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.bell",
+    "mlmagic.scoring.door",
     "mlmagic.scoring.http.cors",
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",

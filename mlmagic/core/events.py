@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     START_REQUESTED = "StartRequested"
     DELETE_REQUESTED = "DeleteRequested"
     LAUNCHED = "Launched"
+    RELOADED = "Reloaded"
     STATE_CHANGED = "StateChanged"
     ENDED = "Ended"
     ROLLED_BACK = "RolledBack"

@@ -86,6 +86,7 @@ LABELS = (
 )
 FLAGS = (
     FlagSetting("--batch", "batch", "Call run() once for all requests that have arrived."),
+    FlagSetting("--live", "live", "Take on its %%score_script cell each time that is run again."),
     FlagSetting("--auth", "auth_enabled", "Ask callers for one of the service's two keys."),
     FlagSetting("--token-auth", "token_auth_enabled", "Ask callers for a token, which lasts an hour."),
 )

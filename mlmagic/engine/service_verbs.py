@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import Event, service_subject
+from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
-from mlmagic.engine import sources, staging
+from mlmagic.engine import sources, staging, without_script
 from mlmagic.engine.access_verbs import AccessVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client, to_body
+from mlmagic.engine.live import Reloaded, take_on
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.rehearsal import Rehearsal, rehearse
 from mlmagic.errors import (
@@ -66,13 +68,13 @@ class ServiceVerbs(AccessVerbs):
         self,
         name: str,
         model_names: Sequence[str | ModelReference],
-        inference: InferenceConfig,
+        inference: InferenceConfig | None = None,
         config: DeploymentConfig | None = None,
         *,
         overwrite: bool = False,
         notify: Notify = silent,
     ) -> Webservice:
-        """Record a new service; returns while it is Transitioning.
+        """Record a new service; returns while it is Transitioning. Without ``inference``, serve the models.
 
         A service that never came up is replaced. One that did is replaced only with ``overwrite``, by an
         update: it answers all the while. All checks come first: when this raises, nothing was recorded.
@@ -81,6 +83,7 @@ class ServiceVerbs(AccessVerbs):
         check_service_name(name)
         target = self._usable_target(config)
         used = self._models(model_names)
+        inference = inference or _made_for(used, notify)
         self._tell_mismatches(used, notify)
         existing = self._existing(name, overwrite)
         target.validate(config, current_port=staging.port_of(existing.url) if existing else None)
@@ -134,6 +137,8 @@ class ServiceVerbs(AccessVerbs):
             )
         self._usable_target(config).validate(config, current_port=staging.port_of(service.url))
         used = self._models(current.models if model_names is None else model_names)
+        if inference is None and current.inference.no_code and model_names is not None:
+            inference = _made_for(used, notify)
         self._tell_mismatches(used, notify)
         with self.memory.files.intake() as intake:
             if inference is None:
@@ -149,6 +154,22 @@ class ServiceVerbs(AccessVerbs):
             staging.deliver_keys(self.memory, revised)
         self._see_to_it()
         return revised
+
+    def live_services(self, entry_script: str) -> list[Webservice]:
+        """Those that serve ``entry_script`` and are to take on each version of it."""
+        with self.memory.reading() as tx:
+            serving = [each for each in services.list_services(tx) if each.serving == each.revision]
+            used = {each.name: services.get_revision(tx, each.id, each.revision) for each in serving}
+        return [
+            each
+            for each in serving
+            if used[each.name].config.live and used[each.name].inference.entry_script == entry_script
+        ]
+
+    def reload(self, name: str, inference: InferenceConfig) -> Reloaded:
+        """Have a service take on a changed script while it serves: see `mlmagic.engine.live.take_on`."""
+        service = self.service(name)
+        return take_on(self.memory, self._targets(service.target), service, inference)
 
     def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> None:
         """End a service and forget it; returns when it is gone."""
@@ -351,6 +372,13 @@ def _settled(config: DeploymentConfig) -> DeploymentConfig:
 
 def _absolute(path: str | None) -> str | None:
     return os.path.abspath(os.path.expanduser(path)) if path else None
+
+
+def _made_for(used: Sequence[Model], notify: Notify) -> InferenceConfig:
+    """The script that serves these models as they are."""
+    inference, said = without_script.inference_for(used)
+    notify(said)
+    return inference
 
 
 def _revise(tx: Connection, name: str, revision: Revision) -> Webservice:

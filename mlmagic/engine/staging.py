@@ -61,7 +61,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
 
 
 def deliver_keys(memory: Memory, service: Webservice) -> None:
-    """Give each revision that lies on disk, of those that ask for them, the service's keys as they are now."""
+    """Give each revision on disk, of those that ask for them, the service's keys as they are now."""
     # Under the write lock: of two who deliver, the second has the newer keys.
     with memory.writing() as tx:
         held = keys.get(tx, service.id)

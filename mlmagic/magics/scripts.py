@@ -9,6 +9,7 @@ from IPython.core.magic import cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
+from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.names import check_model_name
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.magics.arguments import Arguments, data, kept, labels, models, pairs, read_data
@@ -71,6 +72,15 @@ class ScriptMagics(SessionMagics):
         brought = f"; brings {', '.join(script.carried)}" if script.carried else ""
         needs = f"; needs {', '.join(script.requirements)}" if script.requirements else ""
         show_note(f"Captured {args.name}{brought}{needs}. Serve it with %deploy.")
+        self._take_on(inference_of(script))
+
+    def _take_on(self, inference: InferenceConfig) -> None:
+        """Services that were deployed --live from this script serve it from now on."""
+        engine = self.session.engine
+        for service in engine.live_services(inference.entry_script):
+            done = engine.reload(service.name, inference)
+            init = "; init() ran again" if done.init else ""
+            show_note(f"{done.service} serves it ({done.milliseconds:.0f} ms{init}).")
 
     def _test(self, script: Any, args: Arguments) -> None:
         body = read_data(args.test, self.session.namespace)

@@ -29,7 +29,9 @@ VARIABLES = {
     "secondary": "MLMAGIC_SECONDARY_KEY",
     "token_secret": "MLMAGIC_TOKEN_SECRET",
 }
-OPEN = frozenset([b"/", b"/swagger.json", b"/docs", b"/metrics"])
+OPEN = frozenset(
+    [b"/", b"/swagger.json", b"/docs", b"/metrics", b"/v2", b"/v2/health/live", b"/v2/health/ready"]
+)
 """What anybody may ask for: whether it is up, what it takes, and how busy it is; everything else scores.
 
 The metrics are numbers of requests and seconds, never what was in a request. Probes and scrapers read them,

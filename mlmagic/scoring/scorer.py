@@ -70,6 +70,12 @@ class Scorer:
         self._batcher = Batcher(loop, self._runner, script.perform, max_rows=script.batch or 1)
         self._start = self._way()
 
+    def use(self, script: UserScript) -> None:
+        """Answer with ``script`` from now on; what is in run() ends on the old one."""
+        self.script = script
+        self._batcher.call, self._batcher.max_rows = script.perform, script.batch or 1
+        self._start = self._way()
+
     def submit(self, request: Request, reply: Reply) -> None:
         """Have ``request`` answered."""
         self.counters.in_flight += 1
@@ -168,6 +174,13 @@ class ScoringCall:
             first = first_of(result)
             return self._scorer.stream(result, first, self._request, (perf_counter() - start) * 1000)
         exec_ms = (perf_counter() - start) * 1000
+        return self._encoded(result, exec_ms)
+
+    def _encoded(self, result: Any, exec_ms: float) -> Response:
+        if self._request.encoder is not None:
+            response: Response = self._request.encoder(result)
+            response.exec_ms = exec_ms
+            return response
         if isinstance(result, Response):
             return result.sealed(exec_ms)
         return Response(200, encode(result), exec_ms=exec_ms)
@@ -229,7 +242,7 @@ class StackableCall(ScoringCall):
 
     def take(self, answer: Any, seconds: float) -> None:
         try:
-            self.response = Response(200, encode(answer), exec_ms=seconds * 1000)
+            self.response = self._encoded(answer, seconds * 1000)
         except Exception as error:
             answering(self.identify)
             self.response = self._scorer.failure(error)

@@ -22,8 +22,9 @@ import uvloop
 
 from mlmagic.scoring import report
 from mlmagic.scoring.access import Access
+from mlmagic.scoring.door import HAND_OVER, RELOAD, Door
 from mlmagic.scoring.failures import StartFailed
-from mlmagic.scoring.http.handover import Offer, take
+from mlmagic.scoring.http.handover import giver, take
 from mlmagic.scoring.http.listening import BACKLOG, bind, url_of
 from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
@@ -77,8 +78,12 @@ def serve(
     guard: Guard | None = None,
     *,
     batch: bool = False,
+    live: bool = False,
 ) -> int:
-    """Serve the script at ``place`` until a signal says stop; the exit code. ``batch``: batched."""
+    """Serve the script at ``place`` until a signal says stop; the exit code.
+
+    ``batch``: requests that have arrived are one call. ``live``: the script can be reloaded.
+    """
     faulthandler.enable()
     mark_lines(log_format())
     loop = uvloop.new_event_loop()
@@ -102,7 +107,8 @@ def serve(
     gc.freeze()
     scorer = Scorer(script, loop, limits=limits)
     service = Service(scorer, Swagger(place.source, schema=script.schema), access)
-    loop.run_until_complete(Server(loop, service, sock, address.grace, certificate).live(directory))
+    server = Server(loop, service, place, sock, address.grace, certificate, live=live)
+    loop.run_until_complete(server.live(directory))
     _say(directory, report.STOPPED)
     return EXIT_DRAINED
 
@@ -152,12 +158,17 @@ class Server:
         self,
         loop: asyncio.AbstractEventLoop,
         service: Service,
+        place: Surroundings,
         sock: socket.socket,
         grace: float,
         certificate: Certificate | None = None,
+        *,
+        live: bool = False,
     ) -> None:
         self._loop = loop
         self._service = service
+        self._place = place
+        self._live = live
         self._sock = sock
         self._grace = grace
         self._certificate = certificate
@@ -178,13 +189,13 @@ class Server:
             self._connect, sock=self._sock, backlog=BACKLOG, **self._tls
         )
         self._watch_certificate()
-        offer = Offer(directory.path, self._sock, self._loop) if directory else None
+        door = self._open_door(directory.path) if directory else None
         url, port = url_of(self._sock, tls=bool(self._tls)), self._sock.getsockname()[1]
         _say(directory, report.SERVING, url=url, port=port)
         print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
         await self._told_to_stop.wait()
-        if offer:
-            offer.close()
+        if door:
+            door.close()
         waiting = self._accept_waiting()
         listener.close()
         handshakes = [self._loop.create_task(self._welcome(connection)) for connection in waiting]
@@ -205,6 +216,19 @@ class Server:
         if self._certificate is not None:
             self._certificate.renew()
             self._loop.call_later(LOOK_S, self._watch_certificate)
+
+    def _open_door(self, folder: Path) -> Door:
+        handlers = {HAND_OVER: giver(self._sock)}
+        if self._live:
+            from mlmagic.scoring.reload import Reloader
+
+            reloader = Reloader(self._service.scorer.script, self._place.script, self._loop, self._use)
+            handlers[RELOAD] = reloader.handle
+        return Door(folder, handlers, self._loop)
+
+    def _use(self, script: UserScript) -> None:
+        self._service.scorer.use(script)
+        self._service.swagger = Swagger(self._place.source, schema=script.schema)
 
     def _accept_waiting(self) -> list[socket.socket]:
         """Those who are connected and not yet accepted: closing the listener would cut them off."""

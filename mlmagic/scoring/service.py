@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import orjson
 
 from mlmagic.scoring.access import Access
 from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.counters import Exposition
+from mlmagic.scoring.encoders import encoder_for
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.request import Request, path_of
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
+from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
 from mlmagic.scoring.scorer import Reply, Scorer
 from mlmagic.scoring.swagger import Swagger, UnknownVersion
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
-    "This service answers GET /, POST /score, GET /swagger.json and GET /metrics."
+    "This service answers GET /, POST /score, GET /swagger.json, GET /docs, GET /metrics, "
+    "and the models under /v2."
 )
+DOCS = Path(__file__).with_name("docs.html")
+"""The page for people; it describes itself from /swagger.json."""
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
 
@@ -39,11 +45,15 @@ class Service:
             b"/score": _route(
                 GET=self._score,
                 POST=self._score,
-                OPTIONS=self._score if scorer.script.input.takes_options else self._options,
+                OPTIONS=self._score_options,
             ),
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
             b"/metrics": _route(GET=self._metrics, HEAD=self._metrics, OPTIONS=self._options),
+            b"/docs": _route(GET=self._docs, HEAD=self._docs, OPTIONS=self._options),
         }
+        self._open_inference = OpenInference(scorer)
+        for path, handlers in self._open_inference.routes().items():
+            self._routes[path] = _route(**handlers, OPTIONS=self._options)
 
     def admits(self, target: bytes, fields: Mapping[bytes, bytes]) -> bool:
         """Whether a request with this head may be answered; asked before its body is there."""
@@ -61,7 +71,8 @@ class Service:
             self._turn_away(request, route is not None, reply)
             return
         if route is None:
-            reply(Response.message(404, NOT_FOUND))
+            is_model = request.path.startswith(PREFIX)
+            reply(self._open_inference.not_found(request) if is_model else Response.message(404, NOT_FOUND))
             return
         allowed, handlers = route
         handler = handlers.get(request.method)
@@ -87,6 +98,10 @@ class Service:
 
     def _health(self, request: Request, reply: Reply) -> None:
         reply(Response(200, b"Healthy", HTML))
+
+    def _score_options(self, request: Request, reply: Reply) -> None:
+        answer = self._score if self.scorer.script.input.takes_options else self._options
+        answer(request, reply)
 
     def _options(self, request: Request, reply: Reply) -> None:
         allowed = self._routes[request.path][0]
@@ -123,7 +138,15 @@ class Service:
         except UnknownVersion as error:
             reply(Response.message(404, str(error)))
 
+    def _docs(self, request: Request, reply: Reply) -> None:
+        # What the page may load is all its own: it stays so whatever a script's description says.
+        policy = b"Content-Security-Policy: default-src 'self' 'unsafe-inline'; img-src data:\r\n"
+        reply(Response(200, DOCS.read_bytes(), HTML, fields=policy))
+
     def _score(self, request: Request, reply: Reply) -> None:
+        accept = request.fields.get(b"accept")
+        if accept is not None and accept != b"*/*":
+            request.encoder = encoder_for(accept)
         self.scorer.submit(request, reply)
 
 

@@ -22,6 +22,10 @@ class WrongRows(Exception):
 
 def key_of(arguments: Arguments) -> tuple[Hashable, int] | None:
     """What two calls must have in common to be stacked, and the rows of this one; None to be left alone."""
+    if len(arguments) == 1:  # the usual case, on the hot path
+        (value,) = arguments.values()
+        if _kind(value) == "ndarray":
+            return ((value.dtype, value.shape[1:]), len(value)) if value.size and value.ndim else None
     key: list[Hashable] = []
     others: list[tuple[str, Any]] = []
     rows = -1

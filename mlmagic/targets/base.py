@@ -94,6 +94,18 @@ class ComputeTarget(ABC, Generic[H]):
 
 
 @runtime_checkable
+class Reloads(Protocol):
+    """A target whose services can take on a changed script while they serve."""
+
+    def reload(self, handle: Any) -> Mapping[str, Any]:
+        """Have the script read anew from the service's folder; returns when it serves, or goes on as it was.
+
+        ``{"init": whether init() ran again, "ms": milliseconds}``, or ``{"error": record}`` of a script that
+        failed, or ``{"refused": why}``. Raises `LaunchFailed` if it cannot be asked.
+        """
+
+
+@runtime_checkable
 class Watchable(Protocol):
     """A target whose services can be waited for, rather than asked again and again."""
 

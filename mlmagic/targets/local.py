@@ -14,10 +14,10 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import mlmagic.scoring.http.cors as cors
 import mlmagic.scoring.http.tls as tls
@@ -27,6 +27,7 @@ import mlmagic.targets.zygote as zygotes
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
+from mlmagic.scoring.door import RELOAD, knock
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.checkout import python_path
 
@@ -52,6 +53,8 @@ _NOT_INHERITED = frozenset(
     ]
 )
 _KILL_WAIT_SECONDS = 5.0
+RELOAD_SECONDS = 600.0
+"""init() may run again, and take as long as it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,14 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         except FileNotFoundError:
             return
 
+    def reload(self, handle: LocalHandle) -> Mapping[str, Any]:
+        """See `mlmagic.targets.base.Reloads`."""
+        try:
+            answer, _ = knock(handle.run_dir, {"do": RELOAD}, timeout=RELOAD_SECONDS)
+        except OSError as error:
+            raise LaunchFailed(self.name, f"the service does not take on its script: {error}") from error
+        return answer
+
     def watch(self, handle: LocalHandle) -> int | None:
         """A pidfd of the server: readable when it ends. See `mlmagic.targets.base.Watchable`."""
         seen = run_report.read_report(Path(handle.run_dir))
@@ -233,6 +244,8 @@ def _arguments(spec: ServiceSpec) -> list[str]:
         arguments += ["--keys-file", spec.keys_file]
     if spec.config.ssl_cert_pem_file and spec.config.ssl_key_pem_file:
         arguments += ["--ssl-cert", spec.config.ssl_cert_pem_file, "--ssl-key", spec.config.ssl_key_pem_file]
+    if spec.config.live:
+        arguments += ["--live"]
     if spec.predecessor is not None:
         arguments += ["--take-over", spec.predecessor]
     return arguments

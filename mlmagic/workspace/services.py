@@ -23,7 +23,7 @@ from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.workspace import events, keys
 from mlmagic.workspace.database import revisions, services
 from mlmagic.workspace.identity import ProcessIdentity
-from mlmagic.workspace.models import refer, release
+from mlmagic.workspace.models import is_referenced, refer, release
 
 LEASE_SECONDS = 15.0
 
@@ -152,6 +152,22 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
         DeploymentConfig(**row.config),
         row.python,
     )
+
+
+def amend_revision(tx: Connection, service: Webservice, revision: Revision, message: str) -> list[str]:
+    """Record that a revision has other files and another script now; returns the contents nobody needs."""
+    assert service.serving == revision.number
+    row = (revisions.c.service_id == service.id) & (revisions.c.number == revision.number)
+    tx.execute(
+        update(revisions)
+        .where(row)
+        .values(inference=asdict(revision.inference), files=[asdict(file) for file in revision.files])
+    )
+    holder = _holder(service.id, revision.number)
+    before = release(tx, holder)
+    refer(tx, holder, revision.files)
+    events.append(tx, EventKind.RELOADED, service_subject(service.name), message)
+    return [digest for digest in before if not is_referenced(tx, digest)]
 
 
 def revision_numbers(tx: Connection, service_id: str) -> list[int]:

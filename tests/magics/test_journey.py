@@ -97,6 +97,42 @@ def test_the_errors_of_a_script_are_the_users_own(local: MLMagic, shell: Testing
         assert "Traceback" not in shell.stdout.rpartition("ScriptError")[2]
 
 
+LIVE = """%%score_script svc-live
+import json
+def init():
+    global made
+    made = {"by": os.getpid(), "when": time.time_ns()}
+
+def run(raw):
+    return ["first", made["when"]]
+"""
+
+
+def test_a_live_service_takes_on_its_cell(local: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell("import os, time")
+    shell.run_cell(LIVE)
+    shell.run_cell("svc = %deploy svc-live --live")
+    _, when = shell.run_cell("%score svc-live 1")
+    shell.run_cell(LIVE.replace("first", "second"))
+    assert "svc-live serves it" in shell.shown()
+    assert "init() ran again" not in shell.shown()
+    assert shell.run_cell("%score svc-live 1") == ["second", when]
+    with pytest.raises(ScriptError, match=r"serves its script as it was before: .*in init") as failed:
+        shell.run_cell(LIVE.replace("os.getpid()", "os.getpids()"))
+    assert "os.getpids()" in failed.value.traceback
+    assert shell.run_cell("%score svc-live 1") == ["second", when]
+    shell.run_cell(LIVE.replace("first", "third").replace('"by"', '"of"'))
+    assert "init() ran again" in shell.shown()
+    assert shell.run_cell("%score svc-live 1")[0] == "third"
+    # It is what the service serves from now on, whatever happens to its process.
+    shell.run_cell("svc.stop()")
+    shell.run_cell("svc.start()\nsvc.wait_for_deployment()")
+    assert shell.run_cell("%score svc-live 1")[0] == "third"
+    shell.run_cell("%update svc-live --no-live")
+    shell.run_cell(LIVE)
+    assert shell.run_cell("%score svc-live 1")[0] == "third"
+
+
 def test_an_error_in_run_is_the_users_own(local: MLMagic, shell: TestingShell) -> None:
     shell.run_cell(f"%%writefile score.py\n{ECHO.replace('json.loads(raw)', '1 / 0')}")
     shell.run_cell("%deploy svc-a --entry-script score.py")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +15,14 @@ import pytest
 
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer
+from mlmagic.scoring.report import prepare
 from mlmagic.scoring.runner import Pace
 from mlmagic.scoring.scorer import Scorer
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.swagger import Swagger
 
+from .running import Running
 from .wire import Wire
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -116,3 +121,50 @@ def ask(loop: asyncio.AbstractEventLoop) -> Callable[..., SimpleNamespace]:
         )
 
     return ask
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts servers, and ends those that are left."""
+    bells = tmp_path / "bells"
+    bells.mkdir()
+    started = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
+        bell.bind(("127.0.0.1", 0))
+        bell.settimeout(0.5)
+        (bells / str(bell.getsockname()[1])).touch()
+
+        def start(script, *options, folder=tmp_path / "run", port=0):
+            if not folder.exists():
+                prepare(folder)
+            command = [
+                sys.executable,
+                "-m",
+                "mlmagic.scoring",
+                "--entry-script",
+                str(script if isinstance(script, Path) else SCRIPTS / f"{script}.py"),
+            ]
+            command += ["--port", str(port), "--run-dir", str(folder), *options]
+            with open(tmp_path / "log", "ab") as log:
+                process = subprocess.Popen(
+                    command, stdout=log, stderr=log, env={**os.environ, "MLMAGIC_BELLS": str(bells)}
+                )
+            started.append(process)
+            return Running(folder, process, bell)
+
+        yield start
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def start_script(start, tmp_path):
+    """Starts a server of a script that is given as text."""
+
+    def start_script(text, *options):
+        path = tmp_path / "score.py"
+        path.write_text(text)
+        return start(path, *options)
+
+    return start_script

@@ -1,4 +1,4 @@
-"""A listening socket goes from one process's hands to another's; here both are this one."""
+"""The door, and the listening socket that is handed out at it; here both sides are this process."""
 
 import asyncio
 import socket
@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from mlmagic.scoring.http.handover import NAME, Offer, take
+from mlmagic.scoring.door import HAND_OVER, NAME, Door, knock
+from mlmagic.scoring.http.handover import giver, take
 
 
 @pytest.fixture
@@ -18,52 +19,77 @@ def listening():
 
 
 @pytest.fixture
-def ask(loop):
-    """`take` in a thread, while the loop of the one that offers goes round."""
+def away(loop):
+    """Call something in a thread, while the loop of the one that opens goes round."""
 
-    def ask(folder, port):
+    def away(function, *arguments):
         async def wait():
-            return await asyncio.wait_for(loop.run_in_executor(None, take, folder, port), 5)
+            return await asyncio.wait_for(loop.run_in_executor(None, function, *arguments), 5)
 
         return loop.run_until_complete(wait())
 
-    return ask
+    return away
+
+
+@pytest.fixture
+def door(loop):
+    """Doors by their folder and handlers; closed afterwards."""
+    doors = []
+
+    def door(folder, handlers):
+        doors.append(Door(folder, handlers, loop))
+        return doors[-1]
+
+    yield door
+    for each in doors:
+        each.close()
+    loop.run_until_complete(asyncio.sleep(0))
 
 
 @pytest.mark.parametrize("depth", [0, 3])
-def test_who_asks_gets_the_socket(tmp_path, loop, listening, ask, depth):
+def test_who_asks_gets_the_socket(tmp_path, door, listening, away, depth):
     folder = tmp_path.joinpath(*["a-folder-with-a-long-name-" * 3] * depth)  # no socket's path may be so long
     folder.mkdir(parents=True, exist_ok=True)
-    offer = Offer(folder, listening, loop)
+    opened = door(folder, {HAND_OVER: giver(listening)})
     port = listening.getsockname()[1]
-    with ask(folder, port) as taken:
-        offer.close()
+    with away(take, folder, port) as taken:
+        opened.close()
         listening.close()
         client = threading.Thread(target=lambda: socket.create_connection(("127.0.0.1", port)).close())
         client.start()
-        taken.setblocking(True)
         taken.settimeout(5)
         taken.accept()[0].close()
         client.join()
     assert not (folder / NAME).exists()
 
 
-def test_a_socket_of_another_port_is_not_taken(tmp_path, loop, listening, ask):
-    offer = Offer(tmp_path, listening, loop)
-    assert ask(tmp_path, 1) is None
-    offer.close()
+def test_a_socket_of_another_port_is_not_taken(tmp_path, door, listening, away):
+    door(tmp_path, {HAND_OVER: giver(listening)})
+    assert away(take, tmp_path, 1) is None
 
 
-def test_nobody_there(tmp_path, loop, listening, ask):
-    assert ask(tmp_path, 1) is None
-    assert ask(tmp_path / "nowhere", 1) is None
+def test_nobody_there(tmp_path, door, listening, away):
+    assert away(take, tmp_path, 1) is None
+    assert away(take, tmp_path / "nowhere", 1) is None
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / NAME))
-    assert ask(tmp_path, 1) is None
-    offer = Offer(tmp_path, listening, loop)  # what a dead one has left is in nobody's way
-    ask(tmp_path, listening.getsockname()[1]).close()
-    offer.close()
+    assert away(take, tmp_path, 1) is None
+    door(tmp_path, {HAND_OVER: giver(listening)})  # what a dead one has left is in nobody's way
+    away(take, tmp_path, listening.getsockname()[1]).close()
 
 
-def test_where_no_offer_can_be_made_there_is_none(tmp_path, loop, listening):
-    Offer(tmp_path / "nowhere", listening, loop).close()
+@pytest.mark.parametrize("order", [{"do": "dance"}, {}, [], {"do": []}])
+def test_what_is_not_done_here_is_refused(tmp_path, door, away, order):
+    door(tmp_path, {})
+    answer, descriptors = away(knock, tmp_path, order)
+    assert "refused" in answer
+    assert descriptors == []
+
+
+def test_where_no_door_can_be_made_there_is_none(tmp_path, door):
+    door(tmp_path / "nowhere", {})
+
+
+def test_a_door_is_for_its_owner(tmp_path, door):
+    door(tmp_path, {})
+    assert (tmp_path / NAME).stat().st_mode & 0o077 == 0

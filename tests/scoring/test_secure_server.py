@@ -14,7 +14,6 @@ from mlmagic.scoring.report import read_report
 from tests.certificates import write_certificate
 
 from .test_access import write as write_keys
-from .test_server import start  # noqa: F401
 
 pytestmark = pytest.mark.processes
 
@@ -88,7 +87,7 @@ class Callers:
             thread.join()
 
 
-def test_it_speaks_tls_and_nothing_else(start, options, files, tmp_path):  # noqa: F811
+def test_it_speaks_tls_and_nothing_else(start, options, files, tmp_path):
     running = start("echo", *options)
     said = running.report("serving")
     assert said.url == f"https://127.0.0.1:{said.port}"
@@ -106,7 +105,7 @@ def test_it_speaks_tls_and_nothing_else(start, options, files, tmp_path):  # noq
     assert (tmp_path / "log").read_text().count("\n") == 1  # where it serves, and no traceback
 
 
-def test_old_versions_are_not_spoken(start, options):  # noqa: F811
+def test_old_versions_are_not_spoken(start, options):
     port = start("echo", *options).report("serving").port
     old = anyone()
     old.set_ciphers("ALL:@SECLEVEL=0")
@@ -116,7 +115,7 @@ def test_old_versions_are_not_spoken(start, options):  # noqa: F811
         old.wrap_socket(plain)
 
 
-def test_a_certificate_is_renewed_while_it_serves(start, options, files, tmp_path):  # noqa: F811
+def test_a_certificate_is_renewed_while_it_serves(start, options, files, tmp_path):
     port = start("echo", *options).report("serving").port
     kept = connect(port)
 
@@ -147,7 +146,7 @@ def test_a_certificate_is_renewed_while_it_serves(start, options, files, tmp_pat
     assert {status for statuses in callers.statuses for status in statuses} == {200}
 
 
-def test_who_is_connected_when_it_is_told_to_stop_is_served(start, options):  # noqa: F811
+def test_who_is_connected_when_it_is_told_to_stop_is_served(start, options):
     running = start("slow", *options)
     port = running.report("serving").port
     clients = [connect(port) for _ in range(3)]
@@ -165,7 +164,7 @@ def test_who_is_connected_when_it_is_told_to_stop_is_served(start, options):  # 
     assert running.ends() == 0
 
 
-def test_keys_are_regenerated_while_it_serves(start, tmp_path):  # noqa: F811
+def test_keys_are_regenerated_while_it_serves(start, tmp_path):
     keys_file = tmp_path / "keys.json"
     write_keys(keys_file, primary="primary-0", secondary="secondary-0")
     running = start("echo", "--keys-file", str(keys_file))
@@ -201,7 +200,7 @@ def test_keys_are_regenerated_while_it_serves(start, tmp_path):  # noqa: F811
     ],
 )
 def test_what_is_wrong_is_reported_before_the_script_is_loaded(
-    start,  # noqa: F811
+    start,
     files,
     tmp_path,
     spoiled,
@@ -215,7 +214,7 @@ def test_what_is_wrong_is_reported_before_the_script_is_loaded(
     assert (error["phase"], words in error["message"], bool(error["hint"])) == (phase, True, True)
 
 
-def test_keys_are_nowhere_to_be_seen(start, tmp_path, monkeypatch):  # noqa: F811
+def test_keys_are_nowhere_to_be_seen(start, tmp_path, monkeypatch):
     monkeypatch.setenv("MLMAGIC_PRIMARY_KEY", "visible-nowhere")
     running = start("prints")
     client = running.client()

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -18,74 +17,6 @@ from mlmagic.scoring.report import holder_alive, prepare, read_report, retire
 from .conftest import SCRIPTS
 
 pytestmark = pytest.mark.processes
-
-
-class Running:
-    def __init__(self, folder, process, bell):
-        self.folder, self.process, self.bell = folder, process, bell
-
-    def report(self, *phases):
-        """The report, once it says one of these."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            said = read_report(self.folder)
-            if said and said.phase in phases:
-                return said
-            # A bell, or the end of a process that rang none.
-            with contextlib.suppress(TimeoutError):
-                self.bell.recv(8)
-            if self.process.poll() is not None and (read_report(self.folder) or said) == said:
-                break
-        raise AssertionError((read_report(self.folder), self.process.poll()))
-
-    def client(self):
-        return HTTPConnection("127.0.0.1", self.report("serving").port, timeout=10)
-
-    def ask(self, method="POST", path="/score", body="1"):
-        client = self.client()
-        client.request(method, path, body)
-        response = client.getresponse()
-        text = response.read().decode()
-        client.close()
-        return response.status, text, dict(response.getheaders())
-
-    def ends(self):
-        return self.process.wait(20)
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts servers, and ends those that are left."""
-    bells = tmp_path / "bells"
-    bells.mkdir()
-    started = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
-        bell.bind(("127.0.0.1", 0))
-        bell.settimeout(0.5)
-        (bells / str(bell.getsockname()[1])).touch()
-
-        def start(script, *options, folder=tmp_path / "run", port=0):
-            if not folder.exists():
-                prepare(folder)
-            command = [
-                sys.executable,
-                "-m",
-                "mlmagic.scoring",
-                "--entry-script",
-                str(SCRIPTS / f"{script}.py"),
-            ]
-            command += ["--port", str(port), "--run-dir", str(folder), *options]
-            with open(tmp_path / "log", "ab") as log:
-                process = subprocess.Popen(
-                    command, stdout=log, stderr=log, env={**os.environ, "MLMAGIC_BELLS": str(bells)}
-                )
-            started.append(process)
-            return Running(folder, process, bell)
-
-        yield start
-        for process in started:
-            process.kill()
-            process.wait()
 
 
 def test_it_serves(start, tmp_path):
@@ -163,7 +94,7 @@ def test_a_successor_takes_the_port_over_and_nobody_is_lost(start, tmp_path, by)
     first = start("echo")
     port = first.report("serving").port
     if by == "sharing":  # as where no socket can be handed over
-        (tmp_path / "run" / "handover").unlink()
+        (tmp_path / "run" / "door").unlink()
     lost, done = [], threading.Event()
 
     def client():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,21 +20,10 @@ import requests
 
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
+from tests.browser import ARTIFACTS, BROWSER, FLAGS, WAIT_SECONDS
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
-ARTIFACTS = Path(__file__).parents[1] / "artifacts"
-WAIT_SECONDS = 60.0
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CELLS = [
     "%load_ext mlmagic\nmodel = {'slope': 2.0}",
     "%register model --name line --tag area=test",

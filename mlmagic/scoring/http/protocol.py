@@ -18,15 +18,14 @@ from typing import Any
 
 import httptools
 
+from mlmagic.scoring.http import head
+from mlmagic.scoring.http.head import BODY_LIMIT, FIELD_LIMIT, HEAD_LIMIT, NAMES, Refusal, check_head
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response, unauthorized
 from mlmagic.scoring.http.streaming import Streaming
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.streams import Stream
 
-BODY_LIMIT = 100 * 1024 * 1024
-HEAD_LIMIT = 64 * 1024
-FIELD_LIMIT = 200
 QUEUE_LIMIT = 64
 SLICE = 32 * 1024
 """A read is parsed in pieces, so that a flood of pipelined requests cannot fill the queue at once."""
@@ -39,10 +38,6 @@ INTERNAL = "An unexpected internal error occurred. Check the logs for more info.
 
 LINGER_S = 2.0
 """After a refusal, what the client still sends is thrown away for this long, so that it can read why."""
-
-
-class _Refused(Exception):
-    """Raised in a parser callback to stop the parser; the refusal is in the queue already."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -63,7 +58,6 @@ class HttpConnection(asyncio.Protocol):
         self._lost = lost
         """Called when the connection has gone."""
         self._pieces: list[bytes] = []
-        self._unaccounted = 0
         self._parser: Any = httptools.HttpRequestParser(self)
         self._queue: deque[Request | Response] = deque()
         self._current: Request | None = None
@@ -84,8 +78,8 @@ class HttpConnection(asyncio.Protocol):
         self.served = 0
         self._reading = False
         """A request has begun to arrive and is not complete."""
-        self._milestone = 0
-        """Grows with all that a client may send without end; what does not move it is bounded."""
+        self._arrived = self._added = 0
+        """Bytes of reads since it began; and fields that are not in `_fields` by themselves."""
         self._forget_message()
 
     # ---- the connection -------------------------------------------------------------------------
@@ -145,7 +139,7 @@ class HttpConnection(asyncio.Protocol):
         if self._reading:
             deadline = self._started + TIMEOUT_S + self._body_size / SLOWEST
             if now >= deadline and not self._deaf:
-                self._refuse(408, "The request took too long to arrive.")
+                self._refuse(Refusal(408, "The request took too long to arrive."))
                 self._advance()
                 return
         else:
@@ -184,26 +178,34 @@ class HttpConnection(asyncio.Protocol):
             self._feed(view[start : start + SLICE])
 
     def _feed(self, data: bytes | memoryview) -> None:
-        milestone = self._milestone
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as stop:
-            # The request is complete and answered like any other; what follows is a new one.
-            self._parser = httptools.HttpRequestParser(self)
-            rest = data[stop.args[0] :]
-            if rest and not self._deaf:
-                self._feed(rest)
-            return
-        except httptools.HttpParserError as error:
-            if not self._deaf:
-                self._refuse(400, f"The request is not valid HTTP/1.1: {error}.")
-            return
-        if self._reading and milestone == self._milestone:
-            self._unaccounted += len(data)
-            if self._unaccounted > HEAD_LIMIT:
-                self._refuse(431, f"The headers exceed {HEAD_LIMIT} bytes.")
-        else:
-            self._unaccounted = 0
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stop:
+                self._ignore_upgrade()
+                data = data[stop.args[0] :]
+                if data and not self._deaf:
+                    continue
+            except httptools.HttpParserError as error:
+                if not self._deaf:
+                    self._refuse(_refusal(error))
+            break
+        if self._reading:
+            self._arrived += len(data)
+            # The parser shows no line before its end; and of a body, nothing that is not in it.
+            if not self._head_done and self._arrived > HEAD_LIMIT + SLICE:
+                self._refuse(Refusal(431, head.TOO_LONG))
+            elif self._arrived > 2 * HEAD_LIMIT + 3 * self._body_size:
+                self._refuse(Refusal(400, "The body comes in chunks that are mostly something else."))
+
+    def _ignore_upgrade(self) -> None:
+        """What follows is no other protocol, as the parser thinks, but the body, or a new request."""
+        self._parser = httptools.HttpRequestParser(self)
+        request = self._queue[-1]
+        if isinstance(request, Request) and (plain := head.without_upgrade(request)):
+            self._queue.pop()
+            self._deaf = False
+            self._parser.feed_data(plain)
 
     def _resume(self) -> None:
         """Read on, once the queue has room again."""
@@ -227,64 +229,60 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._deaf:
-            raise _Refused
+            raise Refusal(400, "This was to be the last request.")
         self._forget_message()
         self._reading = True
-        self._milestone += 1
         self._started = self._loop.time()
 
     def on_url(self, part: bytes) -> None:
         self._target += part
-        self._account(len(part))
 
     def on_header(self, name: bytes, value: bytes | None) -> None:
-        value = value or b""
-        self._account(len(name) + len(value) + 4)
-        self._count += 1
-        if self._count > FIELD_LIMIT:
-            self._stop(431, f"There are more than {FIELD_LIMIT} headers.")
-        if self._head_done:
-            return  # a trailer
-        name = name.lower()
+        if value is None:
+            value = b""
+        name = NAMES.get(name) or head.field_name(name)
         fields = self._fields
-        if name in fields:
-            if name in (b"host", b"transfer-encoding", b"content-length"):
-                self._stop(400, f"The header {name.decode('latin-1')} is repeated.")
-            value = fields[name] + b", " + value
-        fields[name] = value
+        if name in fields or self._head_done:
+            self._add(name, value)
+        else:
+            fields[name] = value
+
+    def _add(self, name: bytes, value: bytes) -> None:
+        """A field that has come already, or that comes after the body."""
+        self._added += 1
+        if self._added > FIELD_LIMIT:
+            raise Refusal(431, head.TOO_MANY)
+        if self._head_done:
+            head.check_trailer(name)
+        else:
+            self._fields[name] = head.joined(name, self._fields[name], value)
 
     def on_headers_complete(self) -> None:
         self._head_done = True
-        fields = self._fields
-        version = self._version = self._parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            self._stop(400, f"HTTP/{version} is not spoken here.")
-        if version == "1.1" and b"host" not in fields:
-            self._stop(400, "The header host is missing.")
-        if b"transfer-encoding" in fields:
-            self._check_transfer(fields[b"transfer-encoding"])
-        if int(fields.get(b"content-length", 0)) > BODY_LIMIT:
-            self._stop(413, f"The body exceeds {BODY_LIMIT} bytes.")
-        if b"expect" in fields and version == "1.1":
-            self._check_expectation(fields[b"expect"])
-        self._admitted = self._service.admits(self._target, fields)
+        parser, target, fields = self._parser, self._target, self._fields
+        if len(fields) + self._added > FIELD_LIMIT:
+            raise Refusal(431, head.TOO_MANY)
+        if self._arrived > HEAD_LIMIT - SLICE:
+            head.check_size(target, fields)
+        method = self._method = parser.get_method()
+        version = self._version = parser.get_http_version()
+        self._expects = check_head(method, target, version, fields)
+        self._admitted = self._service.admits(target, fields)
         if self._expects and not self._admitted:
             self._end_after(unauthorized())  # it need not send its body
-            raise _Refused
+            raise Refusal(401, "")
 
     def on_body(self, piece: bytes) -> None:
-        self._milestone += 1
         self._body_size += len(piece)
         if self._body_size > BODY_LIMIT:
-            self._stop(413, f"The body exceeds {BODY_LIMIT} bytes.")
+            raise Refusal(413, f"The body exceeds {BODY_LIMIT} bytes.")
         if self._admitted:
             self._pieces.append(piece)
 
     def on_message_complete(self) -> None:
-        self._milestone += 1
         pieces = self._pieces
         request = Request(
-            self._parser.get_method(),
+            self._method,
             self._target,
             self._fields,
             pieces[0] if len(pieces) == 1 else b"".join(pieces),
@@ -300,37 +298,17 @@ class HttpConnection(asyncio.Protocol):
             self._deaf = self._last = True
 
     def _forget_message(self) -> None:
-        self._target = b""
+        self._method = self._target = b""
         self._version = "1.1"
         self._fields: dict[bytes, bytes] = {}
         self._pieces = []
-        self._head_size = self._count = self._body_size = self._unaccounted = 0
+        self._added = self._body_size = self._arrived = 0
         self._head_done = self._expects = False
         self._admitted = False
         self._started = 0.0
 
-    def _account(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > HEAD_LIMIT:
-            self._stop(431, f"The headers exceed {HEAD_LIMIT} bytes.")
-
-    def _check_transfer(self, coding: bytes) -> None:
-        if self._version == "1.0":
-            self._stop(400, "HTTP/1.0 has no Transfer-Encoding.")
-        if coding.strip().lower() != b"chunked":
-            self._stop(501, "The only Transfer-Encoding taken is chunked.")
-
-    def _check_expectation(self, expectation: bytes) -> None:
-        if expectation.lower() != b"100-continue":
-            self._stop(417, "The only expectation that can be met is 100-continue.")
-        self._expects = True
-
-    def _stop(self, status: int, message: str) -> None:
-        self._refuse(status, message)
-        raise _Refused
-
-    def _refuse(self, status: int, message: str) -> None:
-        self._end_after(Response.message(status, message))
+    def _refuse(self, refusal: Refusal) -> None:
+        self._end_after(Response.message(refusal.status, str(refusal)))
 
     def _end_after(self, refusal: Response) -> None:
         """Answer this after all requests before it, and hear no more."""
@@ -417,3 +395,11 @@ class HttpConnection(asyncio.Protocol):
         if self._timer:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_S, self.transport.abort)
+
+
+def _refusal(error: httptools.HttpParserError) -> Refusal:
+    """Ours, which the parser has caught, or its own."""
+    cause = error.__context__
+    return (
+        cause if isinstance(cause, Refusal) else Refusal(400, f"The request is not valid HTTP/1.1: {error}.")
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import orjson
 
 
 class BadInput(Exception):
@@ -35,8 +37,8 @@ class Request:
     """A complete request. ``fields`` has lower-case names; repeated fields are joined with commas."""
 
     __slots__ = (
-        "abandoned", "admitted", "arrived", "body", "fields", "identity", "keep_alive", "method", "target",
-        "version",
+        "abandoned", "admitted", "arrived", "body", "encoder", "fields", "identity", "keep_alive", "method",
+        "target", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +62,10 @@ class Request:
         """It may be answered by its route: it has a credential, or needs none."""
         self.identity = b""
         """The request id; empty until somebody needs one."""
+        self.values: dict[str, Any] | None = None
+        """The body, where somebody has read it already."""
+        self.encoder: Callable[[Any], Any] | None = None
+        """Makes the `Response` of what run() returned, where it is not to be JSON."""
         self.abandoned = False
         """The client has gone: nobody will read the answer."""
 
@@ -75,6 +81,9 @@ class Request:
         """What run() gets: the body, or for GET the query as a JSON object. Raises `BadInput`."""
         if self.method == b"GET":
             return query_as_json(self.query)
+        if self.values is not None:
+            text: str = orjson.dumps(self.values, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+            return text
         try:
             return self.body.decode()
         except UnicodeDecodeError as error:
@@ -133,8 +142,8 @@ def path_of(target: bytes) -> bytes:
 
 
 def _split(target: bytes) -> tuple[bytes, bytes]:
-    # The absolute form, which clients send to a proxy, counts as well.
-    if not target.startswith(b"/") and b"://" in target:
-        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
     path, _, query = target.partition(b"?")
+    # The absolute form, which clients send to a proxy, counts as well.
+    if not path.startswith(b"/") and b"://" in path:
+        path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
     return path, query

@@ -15,7 +15,7 @@ from mlmagic.scoring.http.request import Request
 HTML = "text/html; charset=utf-8"
 
 ID_LIMIT = 100
-HEADS_LIMIT = 64
+LEADS_LIMIT = 64
 
 # http.HTTPStatus has them too, and costs two milliseconds of every start.
 _REASONS = {
@@ -50,8 +50,6 @@ _REASONS = {
     503: "Service Unavailable",
     504: "Gateway Timeout",
 }
-_RUN_FAILED = b"x-ms-run-function-failed: True\r\n"
-_RUN_FINE = b"x-ms-run-function-failed: False\r\n"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -116,29 +114,33 @@ class Renderer:
         self.identities = Identities()
         self._second = 0
         self._date = b""
-        self._heads: dict[tuple[int, str], bytes] = {}
+        self._leads: dict[tuple[int, str, bool], bytes] = {}
+        """The first lines of answers that were given this second."""
 
     def render(self, response: Response, request: Request | None) -> bytes:
         """Head and body. Without a request (it could not be read) no request is quoted."""
-        parts = [
-            self._head(response),
-            b"Date: %s\r\n" % self._now(),
-            _framing(response, request),
-            _RUN_FAILED if response.run_failed else _RUN_FINE,
-        ]
+        second = int(time.time())
+        if second != self._second:
+            self._turn(second)
+        key = (response.status, response.content_type, response.run_failed)
+        lead = self._leads.get(key) or self._lead(key)
         if response.exec_ms is not None:
-            parts.append(b"x-ms-run-fn-exec-ms: %.3f\r\n" % response.exec_ms)
-        parts.append(self._echoes(request))
-        if response.fields:
-            parts.append(response.fields)
+            lead += b"x-ms-run-fn-exec-ms: %.3f\r\n" % response.exec_ms
+        more = response.fields
         if response.close:
-            parts.append(b"Connection: close\r\n")
+            more += b"Connection: close\r\n"
         elif request is not None and request.version == "1.0":
-            parts.append(b"Connection: keep-alive\r\n")
-        parts.append(b"\r\n")
-        if request is None or request.method != b"HEAD":
-            parts.append(response.body)
-        return b"".join(parts)
+            more += b"Connection: keep-alive\r\n"
+        if response.is_stream:
+            return b"%b%b%b%b\r\n" % (lead, self._echoes(request), _stream_framing(request), more)
+        body = response.body
+        return b"%b%bContent-Length: %d\r\n%b\r\n%b" % (
+            lead,
+            self._echoes(request),
+            len(body),
+            more,
+            b"" if request is not None and request.method == b"HEAD" else body,
+        )
 
     def identify(self, request: Request) -> bytes:
         """The id of ``request``: its own, else a new one."""
@@ -146,19 +148,18 @@ class Renderer:
             request.identity = request.fields.get(b"x-request-id") or self.identities.new()
         return request.identity
 
-    def _head(self, response: Response) -> bytes:
-        key = (response.status, response.content_type)
-        head = self._heads.get(key)
-        if head is None:
-            reason = _REASONS.get(response.status, "Unknown")
-            head = (
-                f"HTTP/1.1 {response.status} {reason}\r\nContent-Type: {response.content_type}\r\n"
-                f"x-ms-server-version: mlmagic/{__version__}\r\n"
-            ).encode("latin-1")
-            # A script may answer with a new type each time.
-            if len(self._heads) < HEADS_LIMIT:
-                self._heads[key] = head
-        return head
+    def _lead(self, key: tuple[int, str, bool]) -> bytes:
+        status, content_type, run_failed = key
+        lead = (
+            f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\nContent-Type: {content_type}\r\n"
+            f"x-ms-server-version: mlmagic/{__version__}\r\n"
+            f"x-ms-run-function-failed: {run_failed}\r\nDate: "
+        ).encode("latin-1")
+        lead += self._date + b"\r\n"
+        # A script may answer with a new type each time.
+        if len(self._leads) < LEADS_LIMIT:
+            self._leads[key] = lead
+        return lead
 
     def _echoes(self, request: Request | None) -> bytes:
         if request is None:
@@ -175,21 +176,17 @@ class Renderer:
             lines += b"TraceId: %s\r\n" % trace
         return lines
 
-    def _now(self) -> bytes:
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            t = time.gmtime(second)
-            self._date = (
-                f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year} "
-                f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
-            ).encode()
-        return self._date
+    def _turn(self, second: int) -> None:
+        self._second = second
+        self._leads.clear()
+        t = time.gmtime(second)
+        self._date = (
+            f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year} "
+            f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+        ).encode()
 
 
-def _framing(response: Response, request: Request | None) -> bytes:
-    if not response.is_stream:
-        return b"Content-Length: %d\r\n" % len(response.body)
+def _stream_framing(request: Request | None) -> bytes:
     # HTTP/1.0 has no chunks: the end of the connection is the end of the answer.
     return b"" if request is not None and request.version == "1.0" else b"Transfer-Encoding: chunked\r\n"
 

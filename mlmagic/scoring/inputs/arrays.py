@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import orjson
+
 LARGE = 8 * 1024
 """From here on the parser that reads numbers straight into memory is the quicker one."""
 
@@ -41,12 +43,25 @@ def read_array(value: Any, dtype: Any = None) -> Any:
     if array.dtype == target or array.size == 0:
         return array.astype(target, copy=False)
     if array.dtype.kind in "US" and target.kind in _NUMBERS:
-        raise Misfit(f"Expected {wanted}, got one of text")
+        raise Misfit(f"Expected {wanted}, got an array of text")
     cast = array.astype(target)
     # 1.0 is an integer and 1.5 is not; 300 is no uint8.
     if target.kind in "iu" and not (cast == array).all():
         raise Misfit(f"Expected {wanted}, got {array[cast != array].flat[0]}")
     return cast
+
+
+def plain_array(body: bytes, name: str, dtype: Any = None) -> Any | None:
+    """The numbers under ``name`` of a small JSON object, if there is nothing to be said about them."""
+    import numpy
+
+    try:
+        array = numpy.asarray(orjson.loads(body)[name])
+    except (ValueError, TypeError, LookupError, OverflowError):
+        return None
+    if array.dtype.kind not in "if" or not array.ndim or (dtype is not None and array.dtype != dtype):
+        return None
+    return array
 
 
 def parse_array(body: bytes, name: str, dtype: Any = None) -> Any | None:

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from mlmagic.scoring.http.request import BadInput, Request, query_texts
-from mlmagic.scoring.inputs.arrays import LARGE, parse_array
-from mlmagic.scoring.inputs.bodies import Whole, kind_of, named, parse_json, read_body
+from mlmagic.scoring.inputs.arrays import LARGE, parse_array, plain_array
+from mlmagic.scoring.inputs.bodies import Whole, values_of
 from mlmagic.scoring.inputs.parameters import Parameters
 
 if typing.TYPE_CHECKING:
@@ -19,7 +19,6 @@ if typing.TYPE_CHECKING:
 
 # What says nothing: scripts for Azure ML annotate the body as text, which is what it is.
 _OPEN = (str, Any, object)
-_UNMARKED = ("", "application/x-www-form-urlencoded")
 
 
 class TypedInput:
@@ -68,18 +67,25 @@ class TypedInput:
     def arguments(self, request: Request) -> dict[str, Any]:
         if request.method == b"GET":
             return self._by_name(query_texts(request.query), is_text=True)
-        if self._array and len(request.body) >= LARGE:
-            array = parse_array(request.body, self._array, self._types[self._array].dtype)
+        if self._array is not None and request.fields.get(b"content-type") == b"application/json":
+            array = self._quickly(request, self._types[self._array])
             if array is not None:
-                self._types[self._array].check_shape(array, self._array)
                 return {self._array: array}
-        # `curl -d` and many a client send JSON with the type of a form, or with none.
-        values = named(parse_json(request.body)) if kind_of(request) in _UNMARKED else read_body(request)
+        values = values_of(request)
         if isinstance(values, Whole):
             return self._alone(values.value)
         if self._only is None or not self._is_its_value(values):
             return self._by_name(values)
         return self._alone(values)
+
+    def _quickly(self, request: Request, kind: Type) -> Any | None:
+        """An array of numbers that is what it should be; None for all that needs a second look."""
+        name = self._array or ""
+        if len(request.body) >= LARGE:
+            array = parse_array(request.body, name, kind.dtype)
+        else:
+            array = plain_array(request.body, name, kind.dtype)
+        return array if array is not None and kind.fits(array) else None
 
     def _by_name(self, values: dict[str, Any], *, is_text: bool = False) -> dict[str, Any]:
         arguments = {}

@@ -37,6 +37,8 @@ class StandardPythonParameterType(AbstractParameterType):
 
     def deserialize_input(self, input_data: Any) -> Any:
         """Raises `Mismatch`."""
+        if hasattr(input_data, "tolist"):  # a tensor
+            input_data = input_data.tolist()
         if isinstance(self.sample_input, dict):
             return self._dict(input_data)
         if isinstance(self.sample_input, list | tuple):

@@ -1,0 +1,129 @@
+"""What the head of a request must be like to be answered: pure functions, told nothing of a connection.
+
+httptools refuses much by itself: bare CR and LF, control characters, two sorts of length, lines that go on.
+What it lets through and a proxy before us may read otherwise is refused here. Each check that a request
+passes costs every request: names, hosts and targets that were found good are remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from mlmagic.scoring.http.request import Request
+
+BODY_LIMIT = 100 * 1024 * 1024
+HEAD_LIMIT = 64 * 1024
+FIELD_LIMIT = 200
+TOO_LONG = f"The headers exceed {HEAD_LIMIT} bytes."
+TOO_MANY = f"There are more than {FIELD_LIMIT} headers."
+
+NAMES: dict[bytes, bytes] = {}
+"""Names of fields that were found good, and as they are in lower case. Ask `field_name` for others."""
+_HOSTS: set[bytes] = set()
+"""Hosts that were found good."""
+_MEMORY = 256
+_NAME_LENGTH = 64
+_HOST_LENGTH = 260
+"""A name of 253 letters is the longest there is; and a port."""
+
+_SLASH = ord("/")
+_ONCE = frozenset((b"host", b"transfer-encoding", b"content-length"))
+_NOT_IN_TRAILERS = _ONCE | {b"connection", b"expect", b"upgrade", b"authorization", b"content-type"}
+
+_HOST = rb"(?:[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?"
+_is_host = re.compile(_HOST).fullmatch
+_is_address = re.compile(rb"(?i:https?)://" + _HOST + rb"(?:[/?].*)?").fullmatch
+
+
+class Refusal(Exception):
+    """The request is not answered, and none that follows it on this connection."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def field_name(name: bytes) -> bytes:
+    """``name`` in lower case. Raises `Refusal`."""
+    if b"_" in name:
+        # Many programs read X_A as X-A: a field could be smuggled past whoever checks it.
+        raise Refusal(400, f"The header name {name[:100].decode('latin-1')} has an underscore.")
+    lowered = name.lower()
+    if len(name) <= _NAME_LENGTH:
+        if len(NAMES) >= _MEMORY:
+            NAMES.clear()
+        NAMES[name] = lowered
+    return lowered
+
+
+def joined(name: bytes, before: bytes, value: bytes) -> bytes:
+    """The value of a field that comes again. Raises `Refusal`."""
+    if name in _ONCE:
+        raise Refusal(400, f"The header {name.decode('latin-1')} is repeated.")
+    return before + b", " + value
+
+
+def check_trailer(name: bytes) -> None:
+    """Raises `Refusal` of what would have had to be known before the body."""
+    if name in _NOT_IN_TRAILERS:
+        raise Refusal(400, f"The header {name.decode('latin-1')} comes after the body.")
+
+
+def check_size(target: bytes, fields: Mapping[bytes, bytes]) -> None:
+    """Raises `Refusal` of a head that is too long."""
+    if len(target) + sum(len(name) + len(value) + 4 for name, value in fields.items()) > HEAD_LIMIT:
+        raise Refusal(431, TOO_LONG)
+
+
+def check_head(method: bytes, target: bytes, version: str, fields: Mapping[bytes, bytes]) -> bool:
+    """Whether the client waits for a 100 before it sends the body. Raises `Refusal`."""
+    host = fields.get(b"host")
+    if version != "1.1":
+        if version != "1.0":
+            raise Refusal(400, f"HTTP/{version} is not spoken here.")
+        if b"transfer-encoding" in fields:
+            raise Refusal(400, "HTTP/1.0 has no Transfer-Encoding.")
+    elif host is None:
+        raise Refusal(400, "The header host is missing.")
+    if host is not None and host not in _HOSTS:
+        _check_host(host)
+    # Spaces and control characters in it the parser refuses.
+    if target[0] != _SLASH or b"#" in target or method == b"CONNECT":
+        _check_target(method, target)
+    if b"transfer-encoding" in fields and fields[b"transfer-encoding"].strip().lower() != b"chunked":
+        raise Refusal(501, "The only Transfer-Encoding taken is chunked.")
+    if int(fields.get(b"content-length", 0)) > BODY_LIMIT:
+        raise Refusal(413, f"The body exceeds {BODY_LIMIT} bytes.")
+    if version == "1.1" and b"expect" in fields:
+        if fields[b"expect"].lower() != b"100-continue":
+            raise Refusal(417, "The only expectation that can be met is 100-continue.")
+        return True
+    return False
+
+
+def without_upgrade(request: Request) -> bytes:
+    """The head of a request that has a body, as if it did not ask for another protocol; else nothing."""
+    fields = request.fields
+    if b"transfer-encoding" not in fields and not int(fields.get(b"content-length", 0)):
+        return b""
+    lines = [b"%b: %b\r\n" % field for field in fields.items() if field[0] != b"upgrade"]
+    version = request.version.encode()
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (request.method, request.target, version, b"".join(lines))
+
+
+def _check_host(host: bytes) -> None:
+    if len(host) > _HOST_LENGTH or not _is_host(host):
+        raise Refusal(400, "The header host is no host.")
+    if len(_HOSTS) >= _MEMORY:
+        _HOSTS.clear()
+    _HOSTS.add(host)
+
+
+def _check_target(method: bytes, target: bytes) -> None:
+    if method == b"CONNECT":
+        raise Refusal(405, "This is no proxy.")
+    if target == b"*" and method == b"OPTIONS":
+        return
+    if b"#" in target or not _is_address(target):
+        raise Refusal(400, "The target of the request is neither a path nor an address with http.")

@@ -67,6 +67,7 @@ class AccessVerbs(ModelVerbs):
             if key is not None:
                 held = held.with_key(which, key)
         if held != before:
+            self.memory.keep_private()
             keys.keep(tx, service.id, held)
 
     def _caller(self, tx: Connection, service: Webservice) -> Caller:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.bell import ring
@@ -80,6 +80,12 @@ class Memory:
             for folder in folders:
                 if folder.name not in known:
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_private(self) -> None:
+        """Let the machine's other users not read the rows; the group of a shared folder still may."""
+        for file in self.folder.glob("workspace.db*"):
+            with suppress(OSError):
+                file.chmod(file.stat().st_mode & 0o770)
 
     @property
     def is_there(self) -> bool:

@@ -131,7 +131,7 @@ def check(service: Service, data: bytes) -> None:
     """All that is promised to a client, whatever it sends.
 
     Nothing is raised. Each request has one answer that another program can read, and at most one refusal
-    follows them. A strict reader sees no fewer requests than we do. How the bytes are cut makes no difference.
+    follows them. A strict reader sees no fewer requests than we do. However they are cut, it is the same.
     """
     whole = Client(service)
     whole.send(data)

@@ -127,6 +127,7 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
         "name": "serviceInputPayload",
         "in": "body",
         "description": "The input of the service.",
+        "required": True,
         "schema": {"$ref": "#/definitions/ServiceInput"},
     }
     version = {"name": "version", "in": "query", "type": "string", "enum": list(_OVERRIDES)}

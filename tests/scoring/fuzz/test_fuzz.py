@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -44,8 +45,9 @@ def test_nothing_new_is_found_in_a_short_while(tmp_path):
 
 def fuzz(folder, *options):
     """Run the target with the table and the seeds; what it says."""
-    if sys.version_info >= (3, 14):
-        pytest.skip("atheris has no wheels for this Python")
+    if importlib.util.find_spec("atheris") is None:
+        # It is made for Linux, and for a new Python some time after that has come.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("atheris is not installed")
     corpus = folder / "corpus"
     corpus.mkdir()
     done = subprocess.run(

@@ -18,6 +18,7 @@ from mlmagic.core.settings import FLAGS, LABELS, NUMBERS
 from mlmagic.errors import InvalidConfig, MLMagicError, UsageError
 
 if TYPE_CHECKING:
+    from mlmagic.core.configuration import InferenceConfig
     from mlmagic.core.model import Model
     from mlmagic.core.webservice import Webservice
     from mlmagic.engine.engine import Engine
@@ -187,7 +188,7 @@ def delete_model(reference: str) -> None:
 @model.command("deploy")
 @click.option("-n", "--name", required=True, help="The service.")
 @click.option("-m", "--model", "models", multiple=True, metavar="NAME[:VERSION]")
-@click.option("--entry-script", required=True)
+@click.option("--entry-script", help="A script file; without one the models are served as they are.")
 @click.option("--source-directory", metavar="DIR")
 @click.option("--ct", "--compute-target", "target", default=DEFAULT_TARGET, show_default=True)
 @_settings
@@ -196,18 +197,18 @@ def delete_model(reference: str) -> None:
 def deploy_model(
     name: str,
     models: Sequence[str],
-    entry_script: str,
+    entry_script: str | None,
     source_directory: str | None,
     target: str,
     overwrite: bool,
     no_wait: bool,
     **settings: Any,
 ) -> None:
-    """Deploy an entry script with its models as a service."""
-    from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+    """Deploy an entry script with its models, or models without a script, as a service."""
+    from mlmagic.core.configuration import DeploymentConfig
 
     config = DeploymentConfig(target, **_given(settings))
-    inference = InferenceConfig(entry_script, source_directory=source_directory)
+    inference = _inference(entry_script, source_directory)
     _follow(
         lambda engine: engine.deploy(name, list(models), inference, config, overwrite=overwrite, notify=_say),
         wait=not no_wait,
@@ -293,14 +294,7 @@ def update_service(
     **settings: Any,
 ) -> None:
     """Change a service's models, script or settings; it answers all the while."""
-    from mlmagic.core.configuration import InferenceConfig
-
-    if source_directory and not entry_script:
-        raise UsageError(
-            f"--source-directory {source_directory!r} needs --entry-script",
-            hint="Name the script in that folder, such as --entry-script score.py.",
-        )
-    inference = InferenceConfig(entry_script, source_directory=source_directory) if entry_script else None
+    inference = _inference(entry_script, source_directory)
     _follow(
         lambda engine: engine.update(
             name,
@@ -320,6 +314,20 @@ def delete_service(name: str) -> None:
     with _engine() as engine:
         engine.delete(name)
     _say(f"deleted {name}")
+
+
+def _inference(entry_script: str | None, source_directory: str | None) -> InferenceConfig | None:
+    """The script that a line names; None if it names none."""
+    from mlmagic.core.configuration import InferenceConfig
+
+    if entry_script:
+        return InferenceConfig(entry_script, source_directory=source_directory)
+    if source_directory:
+        raise UsageError(
+            f"--source-directory {source_directory!r} needs --entry-script",
+            hint="Name the script in that folder, such as --entry-script score.py.",
+        )
+    return None
 
 
 def _engine() -> closing[Engine]:

@@ -43,10 +43,14 @@ class InferenceConfig:
     """Folder that is served along with the script; a file script alone is served alone."""
     assets: Mapping[str, str] = field(default_factory=dict)
     """Path in the service -> file here, for files a captured script brings along."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Path in the service -> content, for small files that a generated script brings along."""
     requirements: tuple[str, ...] = ()
     """What the script imports, pinned, as pip writes it."""
     modules: tuple[str, ...] = ()
-    """Installed modules the script imports; read off it when it is taken."""
+    """Installed modules that serving imports; those of the script itself are read off it when it is taken."""
+    no_code: bool = False
+    """The script was made for its models: it is made anew when they change."""
     description: str = ""
 
     def __post_init__(self) -> None:

@@ -10,7 +10,10 @@ from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.names import check_model_name
 from mlmagic.errors import InvalidConfig
 
-FRAMEWORKS = ("Custom", "TensorFlow", "ScikitLearn", "Onnx", "TfKeras", "PyTorch", "Multi")
+FRAMEWORKS = (
+    *("Custom", "TensorFlow", "ScikitLearn", "Onnx", "TfKeras", "PyTorch", "Multi"),
+    *("XGBoost", "LightGBM", "MLflow"),  # beyond the documents' own
+)
 
 
 @dataclass(frozen=True, slots=True)

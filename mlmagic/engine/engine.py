@@ -12,7 +12,7 @@ from typing import Any
 from mlmagic.engine import keeper
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client
-from mlmagic.engine.service_verbs import ServiceVerbs
+from mlmagic.engine.object_verbs import ObjectVerbs
 from mlmagic.engine.supervisor import Supervisor
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget
@@ -22,7 +22,7 @@ from mlmagic.workspace.memory import Memory
 KEEPER_DELAY_SECONDS = 3.0
 
 
-class Engine(ServiceVerbs):
+class Engine(ObjectVerbs):
     """The verbs over one workspace, and whoever looks after its services.
 
     ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only

@@ -13,33 +13,30 @@ from typing import Any
 from mlmagic.capture.modules import only_installed
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.model import ModelDescription, StoredFile
+from mlmagic.engine.recognition import (
+    FRAMEWORK_OF_PACKAGE,
+    HEAD_BYTES,
+    PICKLES,
+    framework_of_head,
+    framework_of_names,
+)
 from mlmagic.errors import UsageError
 from mlmagic.workspace.files import Intake
 
 PICKLE_FILE = "model.pkl"
 ONNX_FILE = "model.onnx"
-PICKLES = (".pkl", ".pickle", ".joblib")
 PICKLE_WARNING = (
     "A pickle is code: whoever loads it runs what it holds. Register and deploy only pickles that you made "
     "yourself or got from somebody you trust."
 )
-_FRAMEWORK_OF_PACKAGE = {
-    "sklearn": "ScikitLearn",
-    "torch": "PyTorch",
-    "tensorflow": "TensorFlow",
-    "keras": "TfKeras",
-    "onnx": "Onnx",
-}
-_FRAMEWORK_OF_SUFFIX = {".onnx": "Onnx", ".pt": "PyTorch", ".pth": "PyTorch"}
 
 
 def take_path(
     intake: Intake, details: ModelDescription, path: Path, child_paths: Iterable[str] | None
 ) -> tuple[ModelDescription, tuple[StoredFile, ...]]:
-    """Take a model's file or folder; the framework is read off its suffix if nobody named one."""
+    """Take a model's file or folder; the framework is read off it if nobody named one."""
     files = intake.take(path, child_paths)
-    guess = _FRAMEWORK_OF_SUFFIX.get(path.suffix)
-    if details.framework is None and guess is not None:
+    if details.framework is None and (guess := _recognised(path, files)) is not None:
         details = replace(details, framework=guess)
     return details, files
 
@@ -67,7 +64,7 @@ def take_object(
         ) from error
     details = replace(details, modules=only_installed(modules | {"joblib"}))
     versions = _versions(modules | {"joblib"})
-    return _described(details, _FRAMEWORK_OF_PACKAGE.get(package), versions), files
+    return _described(details, FRAMEWORK_OF_PACKAGE.get(package), versions), files
 
 
 def holds_pickles(files: Iterable[StoredFile]) -> bool:
@@ -115,6 +112,14 @@ def to_plain(value: Any) -> Any:
         raise UsageError(f"the sample cannot be written as JSON: {error}") from error
 
 
+def _recognised(path: Path, files: Iterable[StoredFile]) -> str | None:
+    told = framework_of_names([file.path for file in files])
+    if told is not None or not path.is_file():
+        return told
+    with path.open("rb") as opened:
+        return framework_of_head(opened.read(HEAD_BYTES))
+
+
 def _described(
     details: ModelDescription, framework: str | None, versions: dict[str, str]
 ) -> ModelDescription:
@@ -124,6 +129,8 @@ def _described(
         "TensorFlow": "tensorflow",
         "TfKeras": "keras",
         "Onnx": "onnx",
+        "XGBoost": "xgboost",
+        "LightGBM": "lightgbm",
     }.get(details.framework or framework or "", "")
     return replace(
         details,

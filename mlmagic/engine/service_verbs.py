@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import Event, service_subject
+from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
-from mlmagic.engine import sources
+from mlmagic.engine import sources, without_script
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client, to_body
 from mlmagic.engine.live import Reloaded, take_on
@@ -66,13 +67,13 @@ class ServiceVerbs(ModelVerbs):
         self,
         name: str,
         model_names: Sequence[str | ModelReference],
-        inference: InferenceConfig,
+        inference: InferenceConfig | None = None,
         config: DeploymentConfig | None = None,
         *,
         overwrite: bool = False,
         notify: Notify = silent,
     ) -> Webservice:
-        """Record a new service; returns while it is Transitioning.
+        """Record a new service; returns while it is Transitioning. Without ``inference``, serve the models.
 
         A service that never came up is replaced. One that did is replaced only with ``overwrite``, by an
         update: it answers all the while. All checks come first: when this raises, nothing was recorded.
@@ -81,6 +82,7 @@ class ServiceVerbs(ModelVerbs):
         check_service_name(name)
         target = self._usable_target(config)
         used = self._models(model_names)
+        inference = inference or _made_for(used, notify)
         self._tell_mismatches(used, notify)
         existing = self._existing(name, overwrite)
         target.validate(config, current_port=port_of(existing.url) if existing else None)
@@ -131,6 +133,8 @@ class ServiceVerbs(ModelVerbs):
             )
         self._usable_target(config).validate(config, current_port=port_of(service.url))
         used = self._models(current.models if model_names is None else model_names)
+        if inference is None and current.inference.no_code and model_names is not None:
+            inference = _made_for(used, notify)
         self._tell_mismatches(used, notify)
         with self.memory.files.intake() as intake:
             if inference is None:
@@ -349,6 +353,13 @@ class ServiceVerbs(ModelVerbs):
             services.want(tx, now, Desired.STOPPED)
         self._see_to_it()
         return f"the update of {name!r} was interrupted: it is stopped, as nothing served before"
+
+
+def _made_for(used: Sequence[Model], notify: Notify) -> InferenceConfig:
+    """The script that serves these models as they are."""
+    inference, said = without_script.inference_for(used)
+    notify(said)
+    return inference
 
 
 def _revise(tx: Connection, name: str, revision: Revision) -> Webservice:

@@ -37,6 +37,8 @@ def take(intake: Intake, inference: InferenceConfig) -> tuple[tuple[StoredFile, 
     name = inference.entry_script if inference.source_directory else Path(inference.entry_script).name
     validate(text, name)
     files[name] = intake.take_bytes(text.encode(), name)
+    for place, content in inference.texts.items():
+        files[place] = intake.take_bytes(content.encode(), place)
     for place, source in inference.assets.items():
         _take_asset(intake, files, place, Path(source))
     taken = tuple(files[name] for name in sorted(files))
@@ -46,7 +48,8 @@ def take(intake: Intake, inference: InferenceConfig) -> tuple[tuple[StoredFile, 
         script_text=None,
         source_directory=None,
         assets={},
-        modules=installed_modules(text),
+        texts={},
+        modules=tuple(dict.fromkeys((*inference.modules, *installed_modules(text)))),
     )
     return taken, recorded
 

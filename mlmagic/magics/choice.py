@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def choose_script(
-    asked: str | None, service: str, models: Sequence[str], captured: Sequence[str]
-) -> tuple[str, str]:
-    """The captured script to serve, and why it is that one.
+    asked: str | None, service: str, models: Sequence[str], captured: Sequence[str], *, or_last: bool = True
+) -> tuple[str, str] | None:
+    """The captured script to serve, and why it is that one; None to serve the models without one.
 
-    The one asked for; else the one named like the service; else like a model; else the one captured last.
-    ``captured`` is in the order of capture. Raises `NotFound` or `UsageError`.
+    The one asked for; else the one named like the service; else like a model; else (``or_last``) the one
+    captured last. ``captured`` is in the order of capture. Raises `NotFound` or `UsageError`.
     """
     if asked is not None:
         if asked not in captured:
@@ -32,11 +32,14 @@ def choose_script(
     for model in models:
         if model in captured:
             return model, "named like the model"
-    if captured:
+    if captured and or_last:
         return captured[-1], "captured last"
+    if models:
+        return None
     raise UsageError(
         f"no script for {service!r}",
-        hint="Capture one with %%score_script NAME, or name a file with --entry-script.",
+        hint="Capture one with %%score_script NAME, name a file with --entry-script, or name a model with "
+        "-m to serve it without a script.",
     )
 
 
@@ -48,8 +51,17 @@ def choose_inference(
     script: str | None,
     entry_script: str | None,
     source_directory: str | None,
-) -> tuple[InferenceConfig, str]:
-    """The script to serve as the engine takes it, and a line that says which it is."""
+    no_code: bool = False,
+    or_last: bool = True,
+) -> tuple[InferenceConfig | None, str]:
+    """The script to serve as the engine takes it, and a line that says which it is.
+
+    None for models without a script: the engine says which they are.
+    """
+    if no_code:
+        if given := script or entry_script or source_directory:
+            raise UsageError(f"--no-code and the script {given!r} exclude each other")
+        return None, ""
     if entry_script is not None:
         if script is not None:
             raise UsageError(f"--script {script!r} and --entry-script {entry_script!r} exclude each other")
@@ -62,7 +74,11 @@ def choose_inference(
             f"--source-directory {source_directory!r} needs --entry-script",
             hint="Name the script in that folder, such as --entry-script score.py.",
         )
-    name, why = choose_script(script, service, [model.name for model in models], session.script_names)
+    names = [model.name for model in models]
+    chosen = choose_script(script, service, names, session.script_names, or_last=or_last)
+    if chosen is None:
+        return None, ""
+    name, why = chosen
     return inference_of(session.script(name)), f"Serving script {name} ({why})."
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,9 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, ModelFilter
-from mlmagic.errors import NotFound, nearest
-from mlmagic.magics.arguments import Arguments, data, kept, labels, number, pairs, read_data, thing
+from mlmagic.magics.arguments import Arguments, data, kept, labels, number, pairs, thing
 from mlmagic.magics.notes import show_note
+from mlmagic.magics.objects import find_model, read_sample
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.targets import zygote
 
@@ -32,7 +30,7 @@ class ModelMagics(SessionMagics):
     @labels("--tag", "A tag, or {dict}; may change later.")
     @labels("--property", "A property, or {dict}; never changes.")
     @argument("--description", default="", help="What it is.")
-    @argument("--framework", help="ScikitLearn, Onnx, TensorFlow, PyTorch, Custom, ...")
+    @argument("--framework", help="ScikitLearn, Onnx, TensorFlow, PyTorch, XGBoost, ...")
     @argument("--framework-version", help="The framework's version.")
     @argument("--child-path", action="append", metavar="PATH", help="Only this file or folder of the folder.")
     @argument("--sample", type=data, metavar="{EXPRESSION}", help="A sample input, such as {X[:3].tolist()}.")
@@ -45,7 +43,7 @@ class ModelMagics(SessionMagics):
         """Register a model: a live object, a file or a folder becomes the next version of its name."""
         from mlmagic.sdk.model import Model
 
-        model, default_name = self._find_model(args.model)
+        model, default_name = find_model(args.model, self.session.namespace)
         resources = None
         if args.cpu is not None or args.memory is not None or args.gpu is not None:
             resources = ResourceConfiguration(args.cpu, args.memory, args.gpu)
@@ -56,8 +54,8 @@ class ModelMagics(SessionMagics):
             description=args.description,
             framework=args.framework,
             framework_version=args.framework_version,
-            sample_input=self._sample(args.sample),
-            sample_output=self._sample(args.sample_output),
+            sample_input=read_sample(args.sample, self.session.namespace),
+            sample_output=read_sample(args.sample_output, self.session.namespace),
             resource_configuration=resources,
         )
         engine = self.session.engine
@@ -109,37 +107,6 @@ class ModelMagics(SessionMagics):
         chosen = args.which if isinstance(args.which, Workspace) else _workspace_called(str(args.which))
         self.session.use(chosen.engine)
         return self.keep_as(args.out, chosen)
-
-    def _find_model(self, given: Any) -> tuple[object, str]:
-        """The object or path that the first argument means, and the name it suggests."""
-        namespace = self.session.namespace
-        if isinstance(given, str) and given not in namespace and not Path(given).expanduser().exists():
-            raise self._no_such_thing(given)
-        value = namespace.get(given, given) if isinstance(given, str) else given
-        if isinstance(value, str | os.PathLike):
-            return value, _name_of(value)
-        return value, given if isinstance(given, str) else "model"
-
-    def _no_such_thing(self, given: str) -> NotFound:
-        variables = [name for name in self.session.namespace if not name.startswith("_")]
-        match = nearest(given, variables)
-        hint = f"Did you mean {match!r}?" if match else f"The working folder is {Path.cwd()}."
-        if re.split(r"\W", given, maxsplit=1)[0] in variables:
-            hint = f"For an expression, write {{{given}}}."
-        return NotFound("variable, file or folder", given, hint=hint)
-
-    def _sample(self, given: str | None) -> Any:
-        from mlmagic.engine.registration import to_plain
-
-        if given is None:
-            return None
-        value = read_data(given, self.session.namespace)
-        return to_plain(json.loads(given) if value is given else value)
-
-
-def _name_of(path: str | os.PathLike[str]) -> str:
-    # The documents' rule for models that come from a path: the base name, 30 characters at most.
-    return Path(path).name[:30]
 
 
 def _workspace_called(text: str) -> Any:

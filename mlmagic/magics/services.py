@@ -10,11 +10,13 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.model import ModelDescription
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Webservice
 from mlmagic.errors import UsageError
 from mlmagic.magics.arguments import (
     Arguments,
+    data,
     help_text,
     kept,
     models,
@@ -25,6 +27,7 @@ from mlmagic.magics.arguments import (
 )
 from mlmagic.magics.choice import choose_inference
 from mlmagic.magics.notes import show_note
+from mlmagic.magics.objects import find_model, read_sample
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.settings import settings, settings_of
 
@@ -39,9 +42,18 @@ class ServiceMagics(SessionMagics):
     @line_magic
     @parsed
     @magic_arguments()
-    @argument("name", help="The service: 3 to 32 lower-case letters, digits, dashes.")
+    @argument(
+        "what",
+        type=thing,
+        metavar="NAME",
+        help="The service: 3 to 32 lower-case letters, digits, dashes. With --name: the model, a variable, "
+        "{expression} or path, which is registered under the service's name.",
+    )
+    @argument("--name", metavar="SERVICE", help="The service, where the first argument is a model.")
+    @argument("--sample", type=data, metavar="EXPRESSION", help="With --name: a sample input, such as X[:3].")
     @models("NAME or NAME:VERSION; may repeat.")
     @argument("--script", metavar="NAME", help="The captured script to serve (default: see below).")
+    @argument("--no-code", action="store_true", help="Serve the models without a script.")
     @argument("--entry-script", metavar="FILE", help="A script file to serve, instead of a captured one.")
     @argument(
         "--source-directory", metavar="DIR", help="The folder that --entry-script lies in; all of it ships."
@@ -57,30 +69,37 @@ class ServiceMagics(SessionMagics):
     )
     @kept("the service")
     def deploy(self, args: Arguments) -> Any:
-        """Deploy a script as a live web service.
+        """Deploy a script, or models as they are, as a live web service.
 
         Serves the script named with --script or --entry-script; else the captured one named like the
-        service, else like a model, else the one captured last.
+        service, else like a model, else the one captured last (not for a model given with --name); else,
+        or with --no-code, the models without a script.
         """
-        check_service_name(args.name)
+        name = _service_of(args)
         references = model_references(args.model)
         config = DeploymentConfig(target=args.target or self.session.target, **settings_of(args))
         inference, which = choose_inference(
             self.session,
-            args.name,
-            references,
+            name,
+            references or ([ModelReference(name)] if args.name else []),
             script=args.script,
             entry_script=args.entry_script,
             source_directory=args.source_directory,
+            no_code=args.no_code,
+            or_last=args.name is None,
         )
         engine = self.session.engine
-        notes = [which]
+        notes = [which] if which else []
+        options: dict[str, Any] = {"overwrite": args.overwrite, "notify": notes.append}
+        if args.name is None:
+            return self._follow(
+                lambda: engine.deploy(name, references, inference, config, **options), notes, args
+            )
+        namespace = self.session.namespace
+        model, _ = find_model(args.what, namespace)
+        details = ModelDescription(name, sample_input=read_sample(args.sample, namespace))
         return self._follow(
-            lambda: engine.deploy(
-                args.name, references, inference, config, overwrite=args.overwrite, notify=notes.append
-            ),
-            notes,
-            args,
+            lambda: engine.deploy_object(name, model, details, inference, config, **options)[0], notes, args
         )
 
     @line_magic
@@ -235,6 +254,30 @@ class ServiceMagics(SessionMagics):
             record = card.wait(engine, record, args.timeout or self.session.timeout)
         self.session.show_panel(record)
         return self.keep_as(args.out, Handle(engine, record))
+
+
+def _service_of(args: Arguments) -> str:
+    """The name of the service to deploy; raises `UsageError` for what does not go together."""
+    from mlmagic.sdk.model import Model
+
+    if args.name is not None:
+        if isinstance(args.what, Model) or args.model:
+            raise UsageError(
+                "with --name, the first argument is a model that is not registered yet",
+                hint=f"For models that are registered: %deploy {args.name} -m MODEL.",
+            )
+        return check_service_name(args.name)
+    if args.sample is not None:
+        raise UsageError(
+            "--sample is of a model that is deployed with --name",
+            hint="Of a registered one, say it when registering: %register MODEL --sample EXPRESSION.",
+        )
+    if not isinstance(args.what, str | int):
+        raise UsageError(
+            f"the service's name is a {type(args.what).__name__}",
+            hint="To deploy an object, name the service: %deploy {model} --name NAME.",
+        )
+    return check_service_name(str(args.what))
 
 
 def model_references(given: Sequence[Any]) -> list[ModelReference]:

@@ -35,6 +35,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--grace", type=float, default=10.0, help="seconds to finish requests in when told to stop"
     )
+    made.add_argument("--keys-file", metavar="FILE", help="JSON with primary, secondary and token_secret")
+    made.add_argument("--ssl-cert", metavar="FILE", help="certificate chain (PEM): speak TLS")
+    made.add_argument("--ssl-key", metavar="FILE", help="the key of that certificate (PEM)")
     made.add_argument("--batch", action="store_true", help="call run() once for all that has arrived")
     made.add_argument("--live", action="store_true", help="with --run-dir: the script may be reloaded")
     made.add_argument("--rehearse", action="store_true", help="no server: run() once with what stdin holds")
@@ -59,10 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from mlmagic.scoring.rehearsal import rehearse
 
         return rehearse(place)
-    from mlmagic.scoring.server import Address, serve
+    from mlmagic.scoring.server import Address, Guard, serve
 
     address = Address(options.host, options.port, options.prefer_port, options.take_over, options.grace)
-    return serve(place, address, directory, batch=options.batch, live=options.live)
+    guard = Guard(options.keys_file, options.ssl_cert, options.ssl_key)
+    return serve(place, address, directory, guard, batch=options.batch, live=options.live)
 
 
 def leave(code: int, patience: float = 2.0) -> NoReturn:

@@ -10,13 +10,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlmagic.scoring.failures import StartFailed
+
 TIMEOUT = "SCORING_TIMEOUT_MS"
 CONCURRENT = "MLMAGIC_MAX_CONCURRENT_REQUESTS"
 WAIT = "MLMAGIC_MAX_REQUEST_WAIT_MS"
 
 
-class NotALimit(Exception):
+class NotALimit(StartFailed):
     """A variable of the environment that should hold a limit holds something else."""
+
+    phase = "limits"
 
 
 @dataclass(frozen=True, slots=True)

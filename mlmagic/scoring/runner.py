@@ -210,12 +210,15 @@ class _Worker:
 class Alarm:
     """Interrupts what runs on the event loop's own thread, by SIGALRM as the reference server does.
 
-    The handler looks whether a call is going on: an alarm that comes late hits nothing.
+    The timer is not set for each call, which would cost more than a small model: it is set once, and the
+    handler looks whether a call is going on, and whether its time is over.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._on = False
+        self._deadline = 0.0
+        """Of the call that is going on; 0 between calls: an alarm that comes late hits nothing."""
+        self._set = False
         signal.signal(signal.SIGALRM, self._ring)
 
     @staticmethod
@@ -226,18 +229,28 @@ class Alarm:
     def guard(self, call: SyncCall) -> bool:
         """Perform ``call``; False if it was interrupted."""
         try:
-            self._on = True
-            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+            self._deadline = perf_counter() + self.seconds
+            if not self._set:
+                self._set_timer(self.seconds)
             call.perform()
-            self._on = False
+            self._deadline = 0.0
         except Overdue:
             return False
         finally:
-            self._on = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._deadline = 0.0
         return True
 
+    def _set_timer(self, seconds: float) -> None:
+        self._set = True
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
     def _ring(self, number: int, frame: FrameType | None) -> None:
-        if self._on:
-            self._on = False
-            raise Overdue
+        self._set = False
+        if not self._deadline:
+            return
+        left = self._deadline - perf_counter()
+        if left > 0:
+            self._set_timer(left)
+            return
+        self._deadline = 0.0
+        raise Overdue

@@ -17,7 +17,7 @@ import orjson
 from mlmagic.scoring.answers import encode
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.inputs.batches import MAX_ROWS, batch_of, check_stackable, separated
-from mlmagic.scoring.inputs.modes import input_of, schema_of, typed_of
+from mlmagic.scoring.inputs.modes import input_of, learner_of, schema_of
 from mlmagic.scoring.inputs.parameters import NotAnEntryScript, Parameters
 from mlmagic.scoring.shims.finder import install
 from mlmagic.scoring.shims.installed import InstalledSchema, guarded
@@ -82,7 +82,7 @@ class UserScript:
         self._run: Callable[..., object] = _driven(self._home).run
         self.parameters = Parameters.of(self._run)
         self.input = input_of(self._run, self.parameters)
-        self.schema = schema_of(self._run) or typed_of(self.input)
+        self.schema = schema_of(self._run) or learner_of(self.input)
         if isinstance(self.schema, InstalledSchema):
             self._run = guarded(self._run)
         self._prepare, self._perform = separated(self._run, self.input, self.schema)
@@ -115,7 +115,10 @@ class UserScript:
     def init(self) -> Any:
         """Call init(); what it returns is an awaitable if it is async. Raises `InitFailed`."""
         try:
-            return self._home.init()
+            started = self._home.init()
+            if self.batch:  # of a model it is known only now whether its requests can be stacked
+                check_stackable(self.input, is_async=self.is_async)
+            return started
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -140,8 +143,8 @@ class UserScript:
                 {b"content-type": b"application/json"},
                 encode(sample) if body is None else body,
             )
-            if (typed := typed_of(self.input)) is not None:
-                typed.learn(orjson.loads(request.body), typed.arguments(request))
+            if (learner := learner_of(self.input)) is not None:
+                learner.learn(orjson.loads(request.body), learner.arguments(request))
             return self.call(request)
         except KeyboardInterrupt:
             raise

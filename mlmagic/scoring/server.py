@@ -16,15 +16,19 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from mlmagic.scoring import report
+from mlmagic.scoring.access import Access
 from mlmagic.scoring.door import HAND_OVER, RELOAD, Door
+from mlmagic.scoring.failures import StartFailed
 from mlmagic.scoring.http.handover import giver, take
-from mlmagic.scoring.http.listening import BACKLOG, CannotListen, bind, url_of
+from mlmagic.scoring.http.listening import BACKLOG, bind, url_of
 from mlmagic.scoring.http.protocol import HttpConnection
-from mlmagic.scoring.limits import Limits, NotALimit
+from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
+from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import log_format, mark_lines
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.scorer import Scorer
@@ -34,9 +38,7 @@ from mlmagic.scoring.surroundings import MODEL_DIR, Surroundings, model_files
 from mlmagic.scoring.swagger import Swagger
 
 EXIT_DRAINED = 0
-EXIT_BAD_SETTING = 2
 EXIT_SCRIPT_FAILED = 3
-EXIT_CANNOT_LISTEN = 98
 
 _WHERE = {
     "import": "while it was imported",
@@ -60,10 +62,20 @@ class Address:
     grace: float = 10.0
 
 
+@dataclass(frozen=True)
+class Guard:
+    """Files with what callers must know, and with what connections are encrypted; None is nothing."""
+
+    keys_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
 def serve(
     place: Surroundings,
     address: Address,
     directory: RunDirectory | None,
+    guard: Guard | None = None,
     *,
     batch: bool = False,
     live: bool = False,
@@ -76,28 +88,27 @@ def serve(
     mark_lines(log_format())
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
+    guard = guard or Guard()
     try:
         limits = Limits.of()
+        access = Access.of(guard.keys_file, os.environ)
+        certificate = Certificate.of(guard.cert_file, guard.key_file)
         script = load(place, loop, batch=batch)
         sock = _listen(address)
     except ScriptFailed as error:
         complain(error)
         _say(directory, report.FAILED, error=error.record())
         return EXIT_SCRIPT_FAILED
-    except NotALimit as error:
-        print(f"mlmagic: {error}", file=sys.stderr, flush=True)
-        record = {"phase": "limits", "type": "NotALimit", "message": str(error), "traceback": ""}
-        _say(directory, report.FAILED, error=record)
-        return EXIT_BAD_SETTING
-    except CannotListen as error:
+    except StartFailed as error:
         print(f"mlmagic: {error}", file=sys.stderr, flush=True)
         _say(directory, report.FAILED, error=error.record())
-        return EXIT_CANNOT_LISTEN
+        return error.exit_code
     # What the libraries have made stays: the collector need not look at it again.
     gc.freeze()
-    loop.run_until_complete(
-        Server(loop, script, place, sock, address.grace, limits, live=live).live(directory)
-    )
+    scorer = Scorer(script, loop, limits=limits)
+    service = Service(scorer, Swagger(place.source, schema=script.schema), access)
+    server = Server(loop, service, place, sock, address.grace, certificate, live=live)
+    loop.run_until_complete(server.live(directory))
     _say(directory, report.STOPPED)
     return EXIT_DRAINED
 
@@ -146,21 +157,25 @@ class Server:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        script: UserScript,
+        service: Service,
         place: Surroundings,
         sock: socket.socket,
         grace: float,
-        limits: Limits,
+        certificate: Certificate | None = None,
         *,
         live: bool = False,
     ) -> None:
         self._loop = loop
-        self._scorer = Scorer(script, loop, limits=limits)
-        self._service = Service(self._scorer, Swagger(place.source, schema=script.schema))
+        self._service = service
         self._place = place
         self._live = live
         self._sock = sock
         self._grace = grace
+        self._certificate = certificate
+        self._tls: dict[str, Any] = {}
+        """What the loop is told of TLS."""
+        if certificate is not None:
+            self._tls = {"ssl": certificate.context, "ssl_handshake_timeout": HANDSHAKE_S}
         self._connections: set[HttpConnection] = set()
         self._told_to_stop = asyncio.Event()
         self._hurry = False
@@ -170,9 +185,12 @@ class Server:
         """Serve until told to stop, then finish what has begun."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal)
-        listener = await self._loop.create_server(self._connect, sock=self._sock, backlog=BACKLOG)
+        listener = await self._loop.create_server(
+            self._connect, sock=self._sock, backlog=BACKLOG, **self._tls
+        )
+        self._watch_certificate()
         door = self._open_door(directory.path) if directory else None
-        url, port = url_of(self._sock), self._sock.getsockname()[1]
+        url, port = url_of(self._sock, tls=bool(self._tls)), self._sock.getsockname()[1]
         _say(directory, report.SERVING, url=url, port=port)
         print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
         await self._told_to_stop.wait()
@@ -180,22 +198,36 @@ class Server:
             door.close()
         waiting = self._accept_waiting()
         listener.close()
-        for connection in waiting:
-            await self._loop.connect_accepted_socket(self._connect, connection)
+        handshakes = [self._loop.create_task(self._welcome(connection)) for connection in waiting]
+        if handshakes:
+            await asyncio.wait(handshakes, timeout=FIRST_REQUEST_S)
         await self._drain()
-        self._scorer.close()
+        for handshake in handshakes:
+            handshake.cancel()
+        self._service.scorer.close()
+
+    async def _welcome(self, connection: socket.socket) -> None:
+        # A client that spoils its handshake, or leaves, is no concern of the others.
+        with contextlib.suppress(OSError):
+            await self._loop.connect_accepted_socket(self._connect, connection, **self._tls)
+
+    def _watch_certificate(self) -> None:
+        """Look now and then whether the certificate was renewed."""
+        if self._certificate is not None:
+            self._certificate.renew()
+            self._loop.call_later(LOOK_S, self._watch_certificate)
 
     def _open_door(self, folder: Path) -> Door:
         handlers = {HAND_OVER: giver(self._sock)}
         if self._live:
             from mlmagic.scoring.reload import Reloader
 
-            reloader = Reloader(self._scorer.script, self._place.script, self._loop, self._use)
+            reloader = Reloader(self._service.scorer.script, self._place.script, self._loop, self._use)
             handlers[RELOAD] = reloader.handle
         return Door(folder, handlers, self._loop)
 
     def _use(self, script: UserScript) -> None:
-        self._scorer.use(script)
+        self._service.scorer.use(script)
         self._service.swagger = Swagger(self._place.source, schema=script.schema)
 
     def _accept_waiting(self) -> list[socket.socket]:
@@ -217,12 +249,13 @@ class Server:
     async def _drain(self) -> None:
         """Until nobody is left, the grace is over or a second signal comes."""
         start = self._loop.time()
-        patient = True
-        while self._connections and not self._hurry:
+        while not self._hurry:
             elapsed = self._loop.time() - start
-            if elapsed >= self._grace:
+            patient = elapsed < FIRST_REQUEST_S
+            # Who is still shaking hands is not yet among the connections: TLS is patient in any case.
+            somebody = self._connections or (patient and self._tls)
+            if not somebody or elapsed >= self._grace:
                 break
-            patient = patient and elapsed < FIRST_REQUEST_S
             for connection in list(self._connections):
                 connection.drain(patient=patient)
             await self._something_changes(FIRST_REQUEST_S if patient else self._grace - elapsed)

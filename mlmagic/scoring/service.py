@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import orjson
 
+from mlmagic.scoring.access import Access
 from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.counters import Exposition
 from mlmagic.scoring.encoders import encoder_for
 from mlmagic.scoring.http.cors import Cors
-from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.http.response import HTML, Response, too_long_identity
+from mlmagic.scoring.http.request import Request, path_of
+from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
 from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
 from mlmagic.scoring.scorer import Reply, Scorer
 from mlmagic.scoring.swagger import Swagger, UnknownVersion
@@ -32,10 +33,11 @@ NOT_ALLOWED = "The method is not allowed for the requested URL."
 class Service:
     """Answers requests with a script. `answer` calls ``reply`` exactly once, now or later."""
 
-    def __init__(self, scorer: Scorer, swagger: Swagger) -> None:
+    def __init__(self, scorer: Scorer, swagger: Swagger, access: Access | None = None) -> None:
         self.scorer = scorer
         self.swagger = swagger
         self.renderer = scorer.renderer
+        self._access = access
         self._cors = Cors.of(os.environ)
         self._exposition: Exposition | None = None
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
@@ -53,6 +55,10 @@ class Service:
         for path, handlers in self._open_inference.routes().items():
             self._routes[path] = _route(**handlers, OPTIONS=self._options)
 
+    def admits(self, target: bytes, fields: Mapping[bytes, bytes]) -> bool:
+        """Whether a request with this head may be answered; asked before its body is there."""
+        return self._access is None or self._access.admits(path_of(target), fields.get(b"authorization"))
+
     def answer(self, request: Request, reply: Reply) -> None:
         """Find the route and let it answer."""
         route = self._routes.get(request.target) or self._routes.get(request.path)
@@ -60,6 +66,9 @@ class Service:
             reply = self._permitting(self._cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:
             reply(refusal)
+            return
+        if not request.admitted:
+            self._turn_away(request, route is not None, reply)
             return
         if route is None:
             is_model = request.path.startswith(PREFIX)
@@ -71,6 +80,14 @@ class Service:
             reply(Response.message(405, NOT_ALLOWED, fields=b"Allow: %s\r\n" % allowed))
             return
         handler(request, reply)
+
+    def _turn_away(self, request: Request, known: bool, reply: Reply) -> None:
+        # A browser asks with OPTIONS, and without credentials, whether it may ask. That is answered here,
+        # never by the script: what it does with an OPTIONS might be to score.
+        if known and request.method == b"OPTIONS":
+            self._options(request, reply)
+        else:
+            reply(unauthorized())
 
     def _permitting(self, cors: Cors, request: Request, reply: Reply) -> Reply:
         def permit(response: Response) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import model as core
-from mlmagic.core.configuration import ResourceConfiguration
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig, ResourceConfiguration
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
+    from mlmagic.sdk.webservice import Webservice
+    from mlmagic.sdk.workspace import Workspace
 
 
 class Model:
@@ -110,6 +112,26 @@ class Model:
     def delete(self) -> None:
         """Forget this version; raises `UsageError` with their names while services use it."""
         self._engine.delete_model(self.id)
+
+    @staticmethod
+    def deploy(
+        workspace: Workspace,
+        name: str,
+        models: Iterable[str | Model],
+        inference_config: InferenceConfig | None = None,
+        deployment_config: DeploymentConfig | None = None,
+        overwrite: bool = False,
+    ) -> Webservice:
+        """Deploy a service; without ``inference_config`` the models are served as they are.
+
+        Returns at once, see `Webservice.wait_for_deployment`.
+        """
+        from mlmagic.sdk.webservice import Webservice
+
+        references = [model.id if isinstance(model, Model) else model for model in models]
+        engine = workspace.engine
+        record = engine.deploy(name, references, inference_config, deployment_config, overwrite=overwrite)
+        return Webservice(engine, record)
 
     def _change(self, **changes: Any) -> None:
         self._record = self._engine.change_model(self.id, **changes)

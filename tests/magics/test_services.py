@@ -149,10 +149,10 @@ def test_other_library_versions_are_told(captured: TestingShell, monkeypatch: py
 
 
 BAD_INPUT: list[tuple[str, type[Exception], str]] = [
-    ("", UsageError, "required: name"),
+    ("", UsageError, "required: NAME"),
     ("ab", InvalidConfig, "service name 'ab' must be 3 to 32"),
     ("Wine_SVC", InvalidConfig, "For example 'wine-svc'"),
-    ("{m}", UsageError, "argument name: must be text, not a Model"),
+    ("{m}", UsageError, "the service's name is a Model. To deploy an object, name the service"),
     ("svc-a -m nothing", NotFound, "no model 'nothing'"),
     ("svc-a -m wine:7", NotFound, "7"),
     ("svc-a -m wine:x", InvalidConfig, "model version 'x'"),

@@ -210,3 +210,19 @@ def test_a_version_that_cannot_say_it_is_refused(ask, scripts):
 def test_raw_and_schema_at_once_are_refused():
     with pytest.raises(ImportFailed, match="both @rawhttp and a schema"):
         UserScript.load(SCRIPTS / "raw_and_schema.py")
+
+
+def test_a_large_array_is_read_without_an_object_for_each_number(post, monkeypatch):
+    from mlmagic.scoring.inputs import modes
+
+    rows = [TEN] * 1000
+    monkeypatch.setattr(modes, "read_body", None)
+    monkeypatch.setattr(modes, "parse_json", None)
+    assert json.loads(post("numpy_example", {"data": rows}).body) == [285] * 1000
+
+
+@pytest.mark.parametrize("last", [[0], [*TEN[:9], None], [*TEN[:9], "x"], [[1], *TEN[1:]]])
+def test_a_large_array_that_does_not_fit_is_told_as_a_small_one(post, last):
+    response = post("numpy_example", {"data": [TEN] * 1000 + [last]})
+    assert response.status == 400
+    assert "float64" in response.body.decode() or "int64" in response.body.decode()

@@ -5,31 +5,26 @@ from __future__ import annotations
 import errno
 import socket
 
+from mlmagic.scoring.failures import StartFailed
+
 BACKLOG = 2048
 
 
-class CannotListen(Exception):
+class CannotListen(StartFailed):
     """The address cannot be listened on."""
 
-    hint = ""
-
-    def record(self) -> dict[str, str]:
-        """For the report."""
-        return {
-            "phase": "bind",
-            "type": type(self).__name__,
-            "message": str(self),
-            "traceback": "",
-            "hint": self.hint,
-        }
+    phase = "bind"
+    exit_code = 98
 
 
 class PortTaken(CannotListen):
     """``port`` is in use."""
 
     def __init__(self, port: int) -> None:
-        super().__init__(f"port {port} is in use")
-        self.hint = f"Stop what listens on {port}, or choose another port (0 takes any free one)."
+        super().__init__(
+            f"port {port} is in use",
+            hint=f"Stop what listens on {port}, or choose another port (0 takes any free one).",
+        )
 
 
 def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socket.socket:
@@ -54,11 +49,11 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
         raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
 
 
-def url_of(sock: socket.socket) -> str:
+def url_of(sock: socket.socket, *, tls: bool = False) -> str:
     """Where a client on this machine reaches ``sock``."""
     host, port = sock.getsockname()[:2]
     here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host) or (f"[{host}]" if ":" in host else host)
-    return f"http://{here}:{port}"
+    return f"{'https' if tls else 'http'}://{here}:{port}"
 
 
 def _bound(host: str, port: int, *, reuse: bool) -> socket.socket:

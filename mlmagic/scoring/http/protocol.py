@@ -21,7 +21,7 @@ import httptools
 from mlmagic.scoring.http import head
 from mlmagic.scoring.http.head import BODY_LIMIT, FIELD_LIMIT, HEAD_LIMIT, NAMES, Refusal, check_head
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.response import Response, unauthorized
 from mlmagic.scoring.http.streaming import Streaming
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.streams import Stream
@@ -109,7 +109,8 @@ class HttpConnection(asyncio.Protocol):
         self._ended = self._last = True
         if not self._unparsed:
             self._hear_no_more()
-        return self.busy
+        # TLS has no half-closed connections.
+        return self.busy and self.transport.can_write_eof()
 
     def pause_writing(self) -> None:
         self._writing_paused = True
@@ -266,12 +267,17 @@ class HttpConnection(asyncio.Protocol):
         method = self._method = parser.get_method()
         version = self._version = parser.get_http_version()
         self._expects = check_head(method, target, version, fields)
+        self._admitted = self._service.admits(target, fields)
+        if self._expects and not self._admitted:
+            self._end_after(unauthorized())  # it need not send its body
+            raise Refusal(401, "")
 
     def on_body(self, piece: bytes) -> None:
         self._body_size += len(piece)
         if self._body_size > BODY_LIMIT:
             raise Refusal(413, f"The body exceeds {BODY_LIMIT} bytes.")
-        self._pieces.append(piece)
+        if self._admitted:
+            self._pieces.append(piece)
 
     def on_message_complete(self) -> None:
         pieces = self._pieces
@@ -284,6 +290,7 @@ class HttpConnection(asyncio.Protocol):
             keep_alive=self._parser.should_keep_alive(),
         )
         request.arrived = perf_counter()
+        request.admitted = self._admitted
         self._reading = self._expects = False
         self._pieces = []
         self._queue.append(request)
@@ -297,13 +304,18 @@ class HttpConnection(asyncio.Protocol):
         self._pieces = []
         self._added = self._body_size = self._arrived = 0
         self._head_done = self._expects = False
+        self._admitted = False
         self._started = 0.0
 
     def _refuse(self, refusal: Refusal) -> None:
+        self._end_after(Response.message(refusal.status, str(refusal)))
+
+    def _end_after(self, refusal: Response) -> None:
         """Answer this after all requests before it, and hear no more."""
+        refusal.close = True
         self._last = True
         self._hear_no_more()
-        self._queue.append(Response.message(refusal.status, str(refusal), close=True))
+        self._queue.append(refusal)
 
     # ---- answering ------------------------------------------------------------------------------
 

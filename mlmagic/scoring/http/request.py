@@ -37,8 +37,8 @@ class Request:
     """A complete request. ``fields`` has lower-case names; repeated fields are joined with commas."""
 
     __slots__ = (
-        "abandoned", "arrived", "body", "encoder", "fields", "identity", "keep_alive", "method", "target",
-        "values", "version",
+        "abandoned", "admitted", "arrived", "body", "encoder", "fields", "identity", "keep_alive", "method",
+        "target", "values", "version",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +58,8 @@ class Request:
         self.version = version
         self.keep_alive = keep_alive
         self.arrived = 0.0
+        self.admitted = True
+        """It may be answered by its route: it has a credential, or needs none."""
         self.identity = b""
         """The request id; empty until somebody needs one."""
         self.values: dict[str, Any] | None = None
@@ -69,7 +71,7 @@ class Request:
 
     @property
     def path(self) -> bytes:
-        return _split(self.target)[0]
+        return path_of(self.target)
 
     @property
     def query(self) -> str:
@@ -132,6 +134,11 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def path_of(target: bytes) -> bytes:
+    """The path of a request's target."""
+    return _split(target)[0]
 
 
 def _split(target: bytes) -> tuple[bytes, bytes]:

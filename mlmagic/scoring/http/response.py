@@ -90,6 +90,11 @@ class Response:
         return cls(status, orjson.dumps({"message": message}), close=close, fields=fields)
 
 
+def unauthorized() -> Response:
+    """The one answer to every request without a credential, whatever is wrong with it."""
+    return Response.message(401, "Unauthorized", fields=b"WWW-Authenticate: Bearer\r\n")
+
+
 class Identities:
     """Makes request ids that look like a UUID at the price of a counter."""
 

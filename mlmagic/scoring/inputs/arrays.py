@@ -43,7 +43,7 @@ def read_array(value: Any, dtype: Any = None) -> Any:
     if array.dtype == target or array.size == 0:
         return array.astype(target, copy=False)
     if array.dtype.kind in "US" and target.kind in _NUMBERS:
-        raise Misfit(f"Expected {wanted}, got one of text")
+        raise Misfit(f"Expected {wanted}, got an array of text")
     cast = array.astype(target)
     # 1.0 is an integer and 1.5 is not; 300 is no uint8.
     if target.kind in "iu" and not (cast == array).all():

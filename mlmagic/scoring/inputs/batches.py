@@ -30,6 +30,8 @@ def batch_of(run: Callable[..., object]) -> int:
 
 def check_stackable(mode: Input, *, is_async: bool) -> None:
     """Raises `NotAnEntryScript` where requests cannot be stacked."""
+    if (check := getattr(mode, "check_stackable", None)) is not None:
+        check()
     if is_async:
         raise NotAnEntryScript("run() is async and cannot be batched: its calls overlap as they are")
     if isinstance(mode, WithHeaders):

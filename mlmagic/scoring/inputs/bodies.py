@@ -30,6 +30,8 @@ ARROW_STREAM = "application/vnd.apache.arrow.stream"
 ARROW_FILE = "application/vnd.apache.arrow.file"
 CSV = "text/csv"
 MULTIPART = "multipart/form-data"
+# `curl -d` and many a client send JSON with the type of a form, or with none.
+_UNMARKED = ("", "application/x-www-form-urlencoded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,13 @@ class Whole:
     """A body without names: the value of the one parameter there is."""
 
     value: Any
+
+
+def values_of(request: Request) -> dict[str, Any] | Whole:
+    """The values of a POST; what does not say its type is JSON. Raises `BadInput`."""
+    if request.values is None and kind_of(request) in _UNMARKED:
+        return named(parse_json(request.body))
+    return read_body(request)
 
 
 def read_body(request: Request) -> dict[str, Any] | Whole:

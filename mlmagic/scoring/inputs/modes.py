@@ -4,6 +4,7 @@
     TypedInput     run(data: ndarray, top: int = 3): a JSON object holds the parameters by name
     SchemaInput    @input_schema: a JSON object holds the parameters by name
     RawInput       @rawhttp: the request itself, and OPTIONS comes to the script too
+    a `Learner`    the run() of a model without a script reads its requests: `mlmagic.scoring.frameworks`
 
 `WithHeaders` around any of them adds ``request_headers``.
 """
@@ -15,8 +16,16 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from mlmagic.scoring.http.request import BadInput, Request, query_values
+from mlmagic.scoring.inputs.arrays import LARGE, parse_array
 from mlmagic.scoring.inputs.bodies import Whole, is_json, is_readable, kind_of, parse_json, read_body
-from mlmagic.scoring.inputs.parameters import HEADERS_PARAMETER, RAW, SCHEMA, NotAnEntryScript, Parameters
+from mlmagic.scoring.inputs.parameters import (
+    HEADERS_PARAMETER,
+    RAW,
+    READER,
+    SCHEMA,
+    NotAnEntryScript,
+    Parameters,
+)
 from mlmagic.scoring.inputs.typed import TypedInput
 
 
@@ -40,6 +49,13 @@ class Input(Protocol):
 
     def arguments(self, request: Request) -> dict[str, Any]:
         """For run(), by name. Raises `BadInput`."""
+
+
+class Learner(Input, Described, Protocol):
+    """A mode that describes itself, the better the more it has seen."""
+
+    def learn(self, sample: Any, arguments: dict[str, Any]) -> None:
+        """``sample`` is a body that the script shows, ``arguments`` what it became."""
 
 
 class PlainInput:
@@ -79,11 +95,17 @@ class SchemaInput:
     def __init__(self, parameters: Parameters, schema: Described) -> None:
         self._names = parameters.names
         self._required = frozenset(parameters.required) - schema.optional()
+        arrays: list[str] = getattr(schema, "arrays", list)()
+        self._array = arrays[0] if arrays == self._names else None
+        """The one parameter there is, if it is an array of numbers."""
 
     def arguments(self, request: Request) -> dict[str, Any]:
-        values = (
-            query_values(request.query) if request.method == b"GET" else _named_values(request, self._names)
-        )
+        if request.method == b"GET":
+            values = query_values(request.query)
+        elif self._array and (array := _large_array(request, self._array)) is not None:
+            return {self._array: array}
+        else:
+            values = _named_values(request, self._names)
         arguments = {}
         for name in self._names:
             if name in values:
@@ -113,7 +135,9 @@ def input_of(run: Callable[..., object], parameters: Parameters) -> Input:
     if raw and schema:
         raise NotAnEntryScript("run() has both @rawhttp and a schema: it can take a request in one way only")
     mode: Input
-    if raw:
+    if (reader := mark(run, READER)) is not None:
+        mode = reader
+    elif raw:
         mode = RawInput(parameters)
     elif schema:
         mode = SchemaInput(parameters, schema)
@@ -128,10 +152,10 @@ def schema_of(run: Callable[..., object]) -> Described | None:
     return found or _installed_schema(run)
 
 
-def typed_of(mode: Input) -> TypedInput | None:
-    """``mode`` if it is the typed one, with or without headers."""
-    inner = mode.inner if isinstance(mode, WithHeaders) else mode
-    return inner if isinstance(inner, TypedInput) else None
+def learner_of(mode: Input) -> Learner | None:
+    """``mode`` if it learns from a sample, with or without headers."""
+    inner: Any = mode.inner if isinstance(mode, WithHeaders) else mode
+    return inner if hasattr(inner, "learn") else None
 
 
 def _installed_schema(run: Callable[..., object]) -> Described | None:
@@ -149,6 +173,12 @@ def mark(function: Any, name: str) -> Any:
             return found
         function = getattr(function, "__wrapped__", None)
     return None
+
+
+def _large_array(request: Request, name: str) -> Any | None:
+    if len(request.body) < LARGE or not is_json(kind_of(request)):
+        return None
+    return parse_array(request.body, name)
 
 
 def _named_values(request: Request, names: list[str]) -> dict[str, Any]:

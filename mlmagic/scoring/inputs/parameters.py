@@ -9,6 +9,8 @@ HEADERS_PARAMETER = "request_headers"
 RAW = "__mlmagic_raw__"
 SCHEMA = "__mlmagic_schema__"
 """What the decorators leave on run(): a flag, and a `mlmagic.scoring.inputs.modes.Described`."""
+READER = "__mlmagic_reader__"
+"""A `mlmagic.scoring.inputs.modes.Learner` that a run() of ours brings along: it reads its requests."""
 
 
 class NotAnEntryScript(Exception):

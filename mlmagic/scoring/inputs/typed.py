@@ -11,7 +11,7 @@ import orjson
 
 from mlmagic.scoring.http.request import BadInput, Request, query_texts
 from mlmagic.scoring.inputs.arrays import LARGE, parse_array, plain_array
-from mlmagic.scoring.inputs.bodies import Whole, kind_of, named, parse_json, read_body
+from mlmagic.scoring.inputs.bodies import Whole, values_of
 from mlmagic.scoring.inputs.parameters import Parameters
 
 if typing.TYPE_CHECKING:
@@ -19,7 +19,6 @@ if typing.TYPE_CHECKING:
 
 # What says nothing: scripts for Azure ML annotate the body as text, which is what it is.
 _OPEN = (str, Any, object)
-_UNMARKED = ("", "application/x-www-form-urlencoded")
 
 
 class TypedInput:
@@ -72,9 +71,7 @@ class TypedInput:
             array = self._quickly(request, self._types[self._array])
             if array is not None:
                 return {self._array: array}
-        # `curl -d` and many a client send JSON with the type of a form, or with none.
-        unmarked = kind_of(request) in _UNMARKED and request.values is None
-        values = named(parse_json(request.body)) if unmarked else read_body(request)
+        values = values_of(request)
         if isinstance(values, Whole):
             return self._alone(values.value)
         if self._only is None or not self._is_its_value(values):

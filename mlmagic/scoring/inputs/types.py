@@ -54,7 +54,7 @@ class Type:
         except msgspec.ValidationError as error:
             if is_text and isinstance(value, str) and (spelt := _spelt(value)) is not None:
                 return self.read(spelt, name)
-            raise BadInput(_explained(str(error), name)) from None
+            raise BadInput(explained(str(error), name)) from None
         if self.is_array:
             self.check_shape(found, name)
         return found
@@ -68,7 +68,7 @@ class Type:
         if self.shape is not None and not self.fits(array):
             wanted = ", ".join(["any", *map(str, self.shape[1:])])
             message = f"Expected an array of shape ({wanted}), got {array.shape}"
-            raise BadInput(_explained(message, name))
+            raise BadInput(explained(message, name))
 
     def learn(self, array: Any) -> None:
         """``array`` is a sample: its shape and kind of number are those of all."""
@@ -166,7 +166,7 @@ _SCHEMAS: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
-def _explained(message: str, name: str) -> str:
+def explained(message: str, name: str) -> str:
     """msgspec's ``Expected `int`, got `str` - at `$.age``` with the parameter's name."""
     what, *places = message.split(" - at `")
     path = "".join(place.rstrip("`").removeprefix("$") for place in reversed(places))

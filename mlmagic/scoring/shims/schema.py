@@ -95,6 +95,16 @@ class Schema:
     def all_parameters(self) -> dict[str, Parameter]:
         return {**self.parameters, **(self.earlier.all_parameters() if self.earlier else {})}
 
+    def arrays(self) -> list[str]:
+        """The parameters that are arrays of numbers."""
+        return [
+            name
+            for name, parameter in self.all_parameters().items()
+            if getattr(getattr(parameter.type.sample_input, "dtype", None), "kind", "") in ("i", "u", "f")
+            and hasattr(parameter.type.sample_input, "ndim")
+            and parameter.convert
+        ]
+
     def answer(self) -> AbstractParameterType | None:
         return self.output or (self.earlier.answer() if self.earlier else None)
 

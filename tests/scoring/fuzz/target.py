@@ -78,6 +78,7 @@ class Client:
         self.closed = self.ended = self.paused = False
         self._service = service
         self.renderer = service.renderer
+        self.admits = service.admits
         self.connection = HttpConnection(self, set(), self.loop)  # type: ignore[arg-type]
         self.connection.connection_made(self)
 
@@ -131,7 +132,7 @@ def check(service: Service, data: bytes) -> None:
     """All that is promised to a client, whatever it sends.
 
     Nothing is raised. Each request has one answer that another program can read, and at most one refusal
-    follows them. A strict reader sees no fewer requests than we do. However they are cut, it is the same.
+    follows them. A strict reader sees no fewer requests than we do. How the bytes are cut changes nothing.
     """
     whole = Client(service)
     whole.send(data)

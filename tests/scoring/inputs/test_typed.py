@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlmagic.scoring.http.request import BadInput, Request
-from mlmagic.scoring.inputs.modes import PlainInput, typed_of
+from mlmagic.scoring.inputs.modes import PlainInput, learner_of
 from mlmagic.scoring.script import ImportFailed, WarmupFailed
 
 HEAD = """
@@ -133,7 +133,7 @@ def test_large_bodies_that_do_not_fit(call, rows, words):
         ("x: np.ndarray", {"x": [[1], [1, 2]]}, "rows of different lengths (row 1 has 2 values, row 0 1)"),
         ("x: NDArray[np.int64]", {"x": [1.5]}, "Expected an array of int64, got 1.5"),
         ("x: NDArray[np.int8]", {"x": [300]}, "Expected an array of int8, got 300"),
-        ("x: NDArray[np.float64]", {"x": ["a"]}, "Expected an array of float64, got one of text"),
+        ("x: NDArray[np.float64]", {"x": ["a"]}, "Expected an array of float64, got an array of text"),
         ("x: np.ndarray", {"x": {"a": 1}}, "Expected an array, got an object"),
         ("t: pd.DataFrame", {"t": 3}, "Expected a table"),
         ("words: list[str]", {"words": ["a", 1]}, "The 'words[1]' parameter"),
@@ -198,7 +198,7 @@ class TestWarmup:
         body = json.dumps({"data": [[1, 2, 3]]}).encode()
         with pytest.raises(BadInput, match=r"of shape \(any, 2\), got \(1, 3\)"):
             script.call(Request(b"POST", b"/score", {b"content-type": b"application/json"}, body))
-        told = typed_of(script.input).describe()["input"]
+        told = learner_of(script.input).describe()["input"]
         assert told["example"] == {"data": [[1.0, 2.0]]}
         assert told["properties"]["data"]["items"] == {"type": "array", "items": {"type": "number"}}
 

@@ -1,0 +1,210 @@
+"""Who may ask: keys and tokens in the field ``Authorization: Bearer ...``.
+
+A service has two keys, so that one can be replaced while callers use the other, and a secret with which
+short-lived tokens are signed (JWT, HS256). What it has is what it takes:
+
+    {"primary": "...", "secondary": "...", "token_secret": "..."}     the keys file, any of the three
+    MLMAGIC_PRIMARY_KEY, MLMAGIC_SECONDARY_KEY, MLMAGIC_TOKEN_SECRET  the same, where there is no file
+
+The file is read again when it changes. Nothing here ever says which part of a credential was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from pathlib import Path
+from typing import Any
+
+from mlmagic.scoring.failures import StartFailed
+from mlmagic.scoring.files import WatchedFiles
+
+VARIABLES = {
+    "primary": "MLMAGIC_PRIMARY_KEY",
+    "secondary": "MLMAGIC_SECONDARY_KEY",
+    "token_secret": "MLMAGIC_TOKEN_SECRET",
+}
+OPEN = frozenset(
+    [b"/", b"/swagger.json", b"/docs", b"/metrics", b"/v2", b"/v2/health/live", b"/v2/health/ready"]
+)
+"""What anybody may ask for: whether it is up, what it takes, and how busy it is; everything else scores.
+
+The metrics are numbers of requests and seconds, never what was in a request. Probes and scrapers read them,
+and a key for each of those would be a key in one more place.
+"""
+ALGORITHM = "HS256"
+SECRET_BYTES = 32
+"""A secret that is shorter than the hash can be found by trying."""
+LOOK_S = 0.2
+"""A key that was replaced is refused this much later, at most; a new one is taken at once."""
+VERIFIED_LIMIT = 256
+
+
+class NoAccess(StartFailed):
+    """The keys cannot be read, and a service that should have some does not start without."""
+
+    phase = "access"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What callers have to know: one of the keys, or a token signed with the secret."""
+
+    primary: str | None = field(default=None, repr=False)
+    secondary: str | None = field(default=None, repr=False)
+    token_secret: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Credentials:
+        """From a keys file. Raises `NoAccess` with its name."""
+        try:
+            record = json.loads(path.read_bytes())
+        except OSError as error:
+            raise NoAccess(f"keys file {path}: {error.strerror}", hint=_HINT) from None
+        except ValueError:
+            raise NoAccess(f"keys file {path} is not JSON", hint=_HINT) from None
+        if not isinstance(record, dict):
+            raise NoAccess(f"keys file {path} holds no object", hint=_HINT)
+        return cls._of(record, f"keys file {path}", {name: name for name in VARIABLES})
+
+    @classmethod
+    def taken_from(cls, environment: MutableMapping[str, str]) -> Credentials | None:
+        """From the variables, which are removed: the script's environment holds no keys. None without any."""
+        given = {name: environment.pop(variable, None) for name, variable in VARIABLES.items()}
+        if all(value is None for value in given.values()):
+            return None
+        held = {name: value for name, value in given.items() if value is not None}
+        return cls._of(held, "environment", VARIABLES)
+
+    @classmethod
+    def _of(cls, record: Mapping[str, Any], where: str, called: Mapping[str, str]) -> Credentials:
+        given = {name: record[name] for name in VARIABLES if name in record}
+        for name, value in given.items():
+            if not isinstance(value, str) or not _can_be_sent(value):
+                # What it is, is not said: this goes to the log.
+                raise NoAccess(
+                    f"{where}: {called[name]} must be text of visible ASCII characters", hint=_HINT
+                )
+            if name == "token_secret" and len(value) < SECRET_BYTES:
+                raise NoAccess(
+                    f"{where}: {called[name]} must have at least {SECRET_BYTES} characters", hint=_HINT
+                )
+        if not given:
+            raise NoAccess(f"{where} has none of {', '.join(VARIABLES)}", hint=_HINT)
+        return cls(**given)
+
+
+class Access:
+    """Admits whoever has a credential: one of those given, or of those in a file as it is at that time."""
+
+    def __init__(
+        self,
+        source: Credentials | Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = source if isinstance(source, Path) else None
+        self._watched = WatchedFiles(source) if isinstance(source, Path) else None
+        self._clock = clock
+        self._ticks = ticks
+        self._looked = ticks()
+        self._use(Credentials.read(source) if isinstance(source, Path) else source)
+
+    @classmethod
+    def of(cls, keys_file: str | None, environment: MutableMapping[str, str]) -> Access | None:
+        """As a server is told; None for one that everybody may ask. Raises `NoAccess`."""
+        held = Credentials.taken_from(environment)
+        source = Path(keys_file).absolute() if keys_file else held
+        return cls(source) if source else None
+
+    def admits(self, path: bytes, authorization: bytes | None) -> bool:
+        """Whether a request for ``path`` with this field (None without one) is to be answered."""
+        if path in OPEN:
+            return True
+        presented = bearer(authorization)
+        if presented is None:
+            return False
+        now = self._ticks()
+        if now - self._looked >= LOOK_S:
+            self._renew(now)
+        # What is refused may be a key that has just been made.
+        return self._knows(presented) or (self._renew(now) and self._knows(presented))
+
+    def _knows(self, presented: bytes) -> bool:
+        # Digests, so that not even the length of a key shows in the time; and all of them, always.
+        digest = sha256(presented).digest()
+        found = False
+        for key in self._keys:
+            found |= compare_digest(digest, key)
+        return found or (self._token_secret is not None and self._is_token(presented, digest))
+
+    def _is_token(self, presented: bytes, digest: bytes) -> bool:
+        expires = self._verified.get(digest)
+        if expires is None:
+            expires = expiry(presented, self._token_secret or "")
+            if expires is None:
+                return False
+            if len(self._verified) >= VERIFIED_LIMIT:
+                self._verified.clear()
+            self._verified[digest] = expires
+        return self._clock() < expires
+
+    def _renew(self, now: float) -> bool:
+        """Read the file again if it is another; whether it was."""
+        self._looked = now
+        if self._path is None or self._watched is None or not self._watched.changed():
+            return False
+        try:
+            self._use(Credentials.read(self._path))
+        except NoAccess as error:
+            print(f"mlmagic: {error}; the keys before it stay in use", file=sys.stderr, flush=True)
+            return False
+        return True
+
+    def _use(self, credentials: Credentials) -> None:
+        keys = (credentials.primary, credentials.secondary)
+        self._keys = [sha256(key.encode()).digest() for key in keys if key is not None]
+        self._token_secret = credentials.token_secret
+        self._verified: dict[bytes, float] = {}
+        """Digest of a token that was verified -> when it expires; to verify takes longer than to score."""
+        if self._token_secret is not None:
+            import jwt  # noqa: F401 (now, and not while the first caller waits)
+
+
+def bearer(authorization: bytes | None) -> bytes | None:
+    """The credential in an Authorization field; None where there is none of this kind."""
+    if authorization is None:
+        return None
+    scheme, _, credential = authorization.partition(b" ")
+    credential = credential.strip()
+    return credential if scheme.lower() == b"bearer" and credential else None
+
+
+def expiry(token: bytes, secret: str) -> float | None:
+    """When ``token`` expires, as seconds since 1970; None unless it was signed with ``secret``."""
+    import jwt
+
+    try:
+        # The time is compared by `Access`, each time; here it would be only once.
+        claims = jwt.decode(
+            token, secret, algorithms=[ALGORITHM], options={"require": ["exp"], "verify_exp": False}
+        )
+        return float(claims["exp"])
+    except (jwt.InvalidTokenError, ValueError, TypeError):
+        return None
+
+
+def _can_be_sent(value: str) -> bool:
+    return bool(value) and value.isascii() and value.isprintable() and " " not in value
+
+
+_HINT = (
+    'A keys file looks like {"primary": "...", "secondary": "..."}, or {"token_secret": "..."} for tokens; '
+    f"the variables are {', '.join(VARIABLES.values())}."
+)

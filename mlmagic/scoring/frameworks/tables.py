@@ -1,0 +1,168 @@
+"""Models that take rows: scikit-learn's estimators, and what looks like them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from mlmagic.scoring.frameworks.serving import DATA
+from mlmagic.scoring.http.request import BadInput
+from mlmagic.scoring.inputs.arrays import Misfit, parse_array, read_array, read_frame
+from mlmagic.scoring.inputs.bodies import Whole
+from mlmagic.scoring.inputs.types import explained
+
+METHOD = "method"
+METHODS = ("predict_proba", "predict", "transform", "predict_log_proba", "decision_function", "score_samples")
+"""What a request may ask for; the first that the model has is the default."""
+
+
+class TableModel:
+    """An estimator; the body is ``{"data": rows, "method": "predict"}``.
+
+    Rows are lists, or objects where the model knows the names of its columns: then it gets a `DataFrame`.
+    """
+
+    unstackable = ""
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        width: int | None = None,
+    ) -> None:
+        self._estimator = estimator
+        names = getattr(estimator, "feature_names_in_", None) if columns is None else columns
+        self.columns = [] if names is None else [str(name) for name in names]
+        self.width = len(self.columns) or width or getattr(estimator, "n_features_in_", None)
+        self.methods = [name for name in METHODS if callable(getattr(estimator, name, None))]
+        self._numeric: set[int] = set()
+        if not self.methods:
+            raise TypeError(
+                f"the model is a {type(estimator).__module__}.{type(estimator).__qualname__}, which has none "
+                f"of {', '.join(METHODS)}: it needs a script of its own"
+            )
+
+    def parse(self, body: bytes) -> Any | None:
+        return None if b'"method"' in body else parse_array(body, DATA)
+
+    def read(self, values: dict[str, Any] | Whole) -> dict[str, Any]:
+        method = self.methods[0]
+        if isinstance(values, Whole):
+            values = {DATA: values.value}
+        elif METHOD in values:
+            method = values[METHOD]
+            if method not in self.methods:
+                raise BadInput(
+                    f"The {METHOD!r} parameter is {method!r}; this model has {', '.join(self.methods)}."
+                )
+        if DATA not in values:
+            raise BadInput(f"A value is not provided for the {DATA!r} parameter.")
+        try:
+            data = self._rows(values[DATA])
+            self._check(data)
+        except Misfit as error:
+            raise BadInput(explained(str(error), DATA)) from None
+        return {DATA: data, METHOD: method}
+
+    def predict(self, arguments: dict[str, Any]) -> Any:
+        found = getattr(self._estimator, arguments.get(METHOD) or self.methods[0])(arguments[DATA])
+        # A sparse matrix, as text vectorizers give.
+        return found.toarray() if hasattr(found, "toarray") else found
+
+    def learn(self, arguments: dict[str, Any]) -> None:
+        data = arguments[DATA]
+        kinds = [kind.kind for kind in data.dtypes] if hasattr(data, "dtypes") else [data.dtype.kind]
+        self._numeric = {place for place, kind in enumerate(kinds) if kind in "biuf"}
+        if self.width is None and data.ndim == 2:
+            self.width = data.shape[1]
+
+    def describe(self) -> dict[str, Any]:
+        cells = [{"type": "number"} if place in self._numeric else {} for place in range(len(self.columns))]
+        row: dict[str, Any] = {"type": "array", "items": {"type": "number"} if self._numeric else {}}
+        if self.columns:
+            named = dict(zip(self.columns, cells, strict=True))
+            row = {"type": "object", "properties": named, "required": self.columns}
+        elif self.width:
+            row |= {"minItems": self.width, "maxItems": self.width}
+        rows: dict[str, Any] = {"type": "array", "items": row, "format": "numpy.ndarray"}
+        if self.columns:
+            rows["format"] = "pandas.DataFrame:records"
+            rows["description"] = f"Objects, or lists in the order {', '.join(self.columns)}."
+        method = {"type": "string", "enum": list(self.methods), "default": self.methods[0]}
+        properties = {DATA: rows, METHOD: method}
+        return {"input": {"type": "object", "properties": properties, "required": [DATA]}}
+
+    def _rows(self, value: Any) -> Any:
+        if self.columns:
+            return self._frame(value)
+        if hasattr(value, "columns"):  # a table, of whatever names: what counts is the order
+            value = value.to_numpy()
+        if isinstance(value, dict) or (
+            isinstance(value, list) and any(isinstance(row, dict) for row in value)
+        ):
+            raise Misfit("Expected rows as lists (the model was fitted without column names), got objects")
+        return _loose_array(value)
+
+    def _frame(self, value: Any) -> Any:
+        """A `DataFrame` with the model's columns in its order; others are left out."""
+        import pandas
+
+        if isinstance(value, numpy.ndarray) or (
+            isinstance(value, list) and value and not any(isinstance(row, dict) for row in value)
+        ):
+            array = value if isinstance(value, numpy.ndarray) else _loose_array(value)
+            self._check_width(array)
+            return pandas.DataFrame(value, columns=self.columns)
+        frame = read_frame(value)
+        missing = [name for name in self.columns if name not in frame.columns]
+        if missing and len(missing) == len(self.columns) and isinstance(frame.columns, pandas.RangeIndex):
+            self._check_width(frame)
+            frame.columns = self.columns
+        elif missing:
+            raise Misfit(f"Expected rows with {', '.join(self.columns)}, got none called {missing[0]!r}")
+        return frame[self.columns]
+
+    def _check(self, data: Any) -> None:
+        if not hasattr(data, "columns"):
+            self._check_width(data)
+            kinds = [data.dtype.kind]
+        else:
+            kinds = [kind.kind for kind in data.dtypes]
+        for place in self._numeric:
+            if kinds[place] in "OU" and len(data):
+                name = f" in {self.columns[place]!r}" if self.columns else ""
+                raise Misfit(f"Expected numbers{name}, got text")
+
+    def _check_width(self, data: Any) -> None:
+        if self.width is None:
+            return
+        if data.ndim != 2:
+            raise Misfit(f"Expected rows of {self.width} values, got {data.ndim} dimensions")
+        if data.shape[1] != self.width:
+            raise Misfit(f"Expected rows of {self.width} values, got {data.shape[1]}")
+
+
+def _of_objects(rows: list[Any]) -> Any:
+    try:
+        return numpy.asarray(rows, dtype=object)
+    except ValueError:  # of different depths
+        return numpy.fromiter(rows, dtype=object, count=len(rows))
+
+
+def _loose_array(value: Any) -> Any:
+    """An array; null among numbers is NaN, and text stays text. Raises `Misfit`."""
+    try:
+        array = read_array(value)
+    except Misfit:
+        if not isinstance(value, list):
+            raise
+        mixed = _of_objects(value)
+        kinds = {type(each) for each in mixed.flat}
+        if kinds & {list, dict}:  # rows of different lengths are an array of lists
+            raise
+        return mixed.astype(float) if kinds <= {int, float, bool, type(None)} else mixed
+    # A vectorizer takes objects, and numpy's text has a length.
+    return numpy.asarray(value, dtype=object) if array.dtype.kind == "U" else array

@@ -1,0 +1,44 @@
+"""XGBoost: its own files, by `Booster`; and pickles, of a Booster or of its scikit-learn classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import xgboost
+
+from mlmagic.scoring.frameworks.serving import PICKLES, entry, one_file
+from mlmagic.scoring.frameworks.tables import TableModel
+
+NATIVE = (".json", ".ubj", ".xgb", ".model", ".bst")
+
+
+class Predictor:
+    """A Booster with scikit-learn's predict()."""
+
+    def __init__(self, booster: Any) -> None:
+        self._booster = booster
+        self._names = booster.feature_names
+
+    def predict(self, data: Any) -> Any:
+        return self._booster.predict(xgboost.DMatrix(data, feature_names=self._names))
+
+
+def model_of(found: Any) -> TableModel:
+    """A Booster, or an estimator that has one, to be served."""
+    if not isinstance(found, xgboost.Booster):
+        return TableModel(found)
+    return TableModel(Predictor(found), columns=found.feature_names, width=found.num_features())
+
+
+def load(folder: Path) -> TableModel:
+    """The model in ``folder``."""
+    path = one_file(folder, [*NATIVE, *PICKLES])
+    if not path.name.endswith(PICKLES):
+        return model_of(xgboost.Booster(model_file=str(path)))
+    import joblib
+
+    return model_of(joblib.load(path))
+
+
+init, run = entry(load)

@@ -1,0 +1,70 @@
+"""mlmagic beside its peers, interleaved: `bash tests/benchmarks/peers.sh [--quick] [--model ridge ...]`.
+
+Writes tables, figures and a picture for each model to tests/benchmarks/results/ (a quick run: to
+tests/artifacts/peers/), in place of those of the models that it measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.peers import models
+from tests.benchmarks.peers.body import measure_body
+from tests.benchmarks.peers.figures import Results
+from tests.benchmarks.peers.process import stay_on_client_core
+from tests.benchmarks.peers.report import write
+from tests.benchmarks.peers.rounds import Plan, Stand, measure_all
+from tests.benchmarks.peers.servers import SERVERS
+
+RESULTS = Path(__file__).parents[1] / "results"
+PASSING = Path(__file__).parents[2] / "artifacts" / "peers"
+"""Where a quick run writes: its figures are not worth keeping."""
+
+
+def main() -> None:
+    options = _options()
+    results = Results(options.results or (PASSING if options.quick else RESULTS))
+    if options.render:
+        print(write(results))
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended on the way out
+    chosen = [server for server in SERVERS if not options.only or server.name in options.only]
+    plan = Plan(options.rounds, options.seconds, options.starts)
+    if options.quick:
+        plan = Plan(rounds=1, seconds=1, starts=1)
+    stand = Stand.of(chosen)
+    stay_on_client_core()
+    with tempfile.TemporaryDirectory(prefix="mlmagic-peers-") as name:
+        folder = Path(name)
+        for model in options.model:
+            results.keep(model, plan, measure_all(stand, models.make(model, folder), plan, folder))
+        if not options.no_body:
+            results.keep_body(measure_body(stand.environments.get("mlmagic")))
+    print(write(results))
+
+
+def _options() -> argparse.Namespace:
+    options = argparse.ArgumentParser("peers.sh", description=__doc__)
+    options.add_argument("--model", nargs="+", choices=models.NAMES, default=["ridge"])
+    options.add_argument("--only", nargs="+", choices=[s.name for s in SERVERS], metavar="SERVER")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--seconds", type=int, default=4, help="of each run of wrk")
+    options.add_argument("--starts", type=int, default=5, help="of each server, at least one a round")
+    options.add_argument(
+        "--quick", action="store_true", help="one round, a second each: to see that it works"
+    )
+    options.add_argument("--no-body", action="store_true", help="leave out the large body")
+    options.add_argument("--render", action="store_true", help="measure nothing, only write and draw again")
+    options.add_argument("--results", type=Path, help="where to write")
+    return options.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,121 @@
+"""The tables, as text and as CSV, and a picture for each model."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+
+from tests.benchmarks.peers.figures import Results
+from tests.benchmarks.peers.picture import draw
+from tests.benchmarks.peers.servers import AZUREML, BJOERN
+from tests.benchmarks.peers.targets import TARGETS
+
+PREFACE = """\
+# mlmagic beside its peers
+
+Made by `bash tests/benchmarks/peers.sh`: run it again, rather than edit this. One worker on a core of its
+own, loaded by wrk from another; one row a request; one thread for arithmetic. The servers take turns,
+every figure is a median over rounds, and a ratio the median of the ratios of each round. Every answer was
+compared with the model's own, for 64 different rows and several at once, and no request failed. CPU is
+microseconds a request of the server's whole process tree at 32 connections, memory its PSS after that.
+Cold start is from launch to the first 200 of the scoring route, with a warm page cache.
+
+azureml-inference-server-http and "mlmagic" run the same unmodified entry script (stdlib json). "typed" is
+`run(data: numpy.ndarray)`, "batched" the same with `@batched`. bjoern, uvicorn, granian and FastAPI run
+hand-written apps with orjson and the model hard-coded; the others what their documents show for one worker.
+"""
+HEAD = (
+    *("server", "req/s @1", "req/s @32", "x azureml", "x bjoern", "p50 / p99 @1 ms", "p50 / p99 @32 ms"),
+    *("CPU us", "cold s", "x azureml", "PSS MB"),
+)
+COLUMNS = (
+    "rps_1",
+    "rps_32",
+    "p50_ms_1",
+    "p99_ms_1",
+    "p50_ms_32",
+    "p99_ms_32",
+    "cpu_us_1",
+    "cpu_us_32",
+    "pss_mb",
+)
+
+
+def write(results: Results) -> str:
+    """Everything that is made of the figures; the text of the tables."""
+    parts = [PREFACE]
+    for model in results.models:
+        picture = f"peers-{model}.png"
+        draw(results, model, results.folder / picture)
+        alt = f"Bars of requests per second, latency, cold start and memory of each server, {model}"
+        parts += [
+            f"## {model}\n",
+            results.about(model) + "\n",
+            _model_table(results, model),
+            f"![{alt}]({picture})\n",
+        ]
+    parts += ["## Large body\n", _body(results) + "\n"]
+    parts += ["## Targets\n", "Ratios; deployment.py and registration.py measure those that are not here.\n"]
+    head = ("measure", "must", "stretch", "measured", "verdict")
+    parts.append(_table(head, (target.row(results) for target in TARGETS)))
+    text = "\n".join(parts)
+    (results.folder / "peers.md").write_text(text, encoding="utf-8")
+    _write_csv(results)
+    return text
+
+
+def _model_table(results: Results, model: str) -> str:
+    rows, notes = [], []
+    for name, figures in results.servers(model).items():
+        row = _row(results, model, name)
+        rows.append(row or [name, *["-"] * (len(HEAD) - 1)])
+        for failure in dict.fromkeys(figures["failures"]):
+            lost = "not measured" if row is None else "one round lost"
+            notes.append(f"* {name}: {lost}; {failure}")
+    return _table(HEAD, rows) + "".join(f"{note}\n" for note in ["", *notes] if notes)
+
+
+def _row(results: Results, model: str, name: str) -> list[str] | None:
+    def of(what: str, form: str = "{:.0f}") -> str:
+        value = results.median(model, name, what)
+        return "-" if value is None else form.format(value)
+
+    def times(what: str, peer: str, form: str = "{:.1f}") -> str:
+        value = results.ratio(model, name, peer, what)
+        return "-" if value is None else form.format(value)
+
+    if results.median(model, name, "rps_32") is None:
+        return None
+    return [
+        *(f"**{name}**" if name.startswith("mlmagic") else name, of("rps_1"), of("rps_32")),
+        *(times("rps_32", AZUREML.name), times("rps_32", BJOERN.name, "{:.2f}")),
+        f"{of('p50_ms_1', '{:.2f}')} / {of('p99_ms_1', '{:.2f}')}",
+        f"{of('p50_ms_32', '{:.2f}')} / {of('p99_ms_32', '{:.1f}')}",
+        *(of("cpu_us_32"), of("cold_s", "{:.2f}"), times("cold_s", AZUREML.name, "{:.2f}"), of("pss_mb")),
+    ]
+
+
+def _body(results: Results) -> str:
+    body = results.body
+    if not body or "failed" in body:
+        return f"Not measured: {body.get('failed', 'not asked for')}."
+    return (
+        f"JSON of 10,000 rows by 10, {body['megabytes']:.2f} MB, to an array, in one process: "
+        f"json and np.array {body['json + np.array']:.1f} ms, mlmagic {body['mlmagic']:.1f} ms."
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _write_csv(results: Results) -> None:
+    with (results.folder / "peers.csv").open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(("model", "server", *COLUMNS, "cold_s", "failures"))
+        for model in results.models:
+            for name, figures in results.servers(model).items():
+                medians = [results.median(model, name, what) for what in (*COLUMNS, "cold_s")]
+                cells = ["" if value is None else f"{value:.5g}" for value in medians]
+                lines.writerow((model, name, *cells, "; ".join(dict.fromkeys(figures["failures"]))))

@@ -1,0 +1,16 @@
+import os
+
+import numpy as np
+import onnxruntime
+
+
+def init():
+    global session
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    path = os.path.join(os.getenv("AZUREML_MODEL_DIR"), "model.onnx")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run(data: np.ndarray):
+    return session.run(None, {"x": data.astype(np.float32)})[0]

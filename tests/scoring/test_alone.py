@@ -1,0 +1,48 @@
+"""The scoring room is all that a serving image contains."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mlmagic
+
+SCRIPT = """
+import sys
+from mlmagic import batched
+
+def init():
+    pass
+
+@batched
+def run(data: list):
+    ours = [name for name in sys.modules if name.startswith("mlmagic.")]
+    return [[name for name in ours if not name.startswith("mlmagic.scoring")]] * len(data)
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("part", ["--rehearse", "--help"])
+def test_nothing_of_the_other_rooms_is_needed(tmp_path, part):
+    here = Path(mlmagic.__file__).parent
+    (tmp_path / "room/mlmagic").mkdir(parents=True)
+    shutil.copy(here / "__init__.py", tmp_path / "room/mlmagic")
+    shutil.copytree(here / "scoring", tmp_path / "room/mlmagic/scoring")
+    (tmp_path / "score.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "-m", "mlmagic.scoring", "--entry-script", "score.py", part],
+        input="[1]",
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "room"), "PATH": ""},
+        check=True,
+    )
+    if part == "--rehearse":
+        told = json.loads(done.stdout)
+        assert (told["ok"], told["answer"]) == (True, [[]])
+    else:
+        assert "--entry-script" in done.stdout

@@ -14,6 +14,15 @@ from mlmagic.scoring.answers import encode
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.script import UserScript
 
+
+@pytest.fixture
+def zoo() -> Any:
+    """See zoo.py."""
+    from . import zoo
+
+    return zoo
+
+
 ONE = "from mlmagic.scoring.frameworks.{} import init, run\n"
 
 

@@ -6,23 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from mlmagic.scoring.script import InitFailed
 
 from .conftest import Serve
 
-pytestmark = pytest.mark.processes  # the libraries take a second to import
-
-_OPSET = {"opset_imports": [helper.make_opsetid("", 17)], "ir_version": 9}
+pytestmark = pytest.mark.processes  # not that they start any: the libraries take seconds to import
 
 
 def save(path: Path, nodes: list[Any], inputs: list[Any], outputs: list[Any]) -> Path:
-    """A graph of ``(name, type, shape)``."""
-    made = [[helper.make_tensor_value_info(*each) for each in side] for side in (inputs, outputs)]
-    onnx.save(helper.make_model(helper.make_graph(nodes, "g", *made), **_OPSET), str(path / "model.onnx"))
+    """A graph of ``(operator, inputs, outputs, attributes)`` over ``(name, type, shape)``."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    def told(side: list[Any]) -> list[Any]:
+        return [
+            helper.make_tensor_value_info(name, getattr(TensorProto, kind), shape)
+            for name, kind, shape in side
+        ]
+
+    made = [helper.make_node(kind, taken, given, **more) for kind, taken, given, more in nodes]
+    graph = helper.make_graph(made, "g", told(inputs), told(outputs))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path / "model.onnx"))
     return path
 
 
@@ -31,9 +38,9 @@ def doubler(tmp_path: Path) -> Path:
     shape = ["batch", 3]
     return save(
         tmp_path,
-        [helper.make_node("Add", ["x.in", "x.in"], ["y"])],
-        [("x.in", TensorProto.FLOAT, shape)],
-        [("y", TensorProto.FLOAT, shape)],
+        [("Add", ["x.in", "x.in"], ["y"], {})],
+        [("x.in", "FLOAT", shape)],
+        [("y", "FLOAT", shape)],
     )
 
 
@@ -57,11 +64,11 @@ def test_several_inputs_and_outputs_of_several_types(serve: Serve, tmp_path: Pat
     folder = save(
         tmp_path,
         [
-            helper.make_node("Identity", ["words"], ["same"]),
-            helper.make_node("Cast", ["count"], ["half"], to=TensorProto.FLOAT16),
+            ("Identity", ["words"], ["same"], {}),
+            ("Cast", ["count"], ["half"], {"to": 10}),
         ],
-        [("words", TensorProto.STRING, [None]), ("count", TensorProto.INT64, [1, 2])],
-        [("same", TensorProto.STRING, [None]), ("half", TensorProto.FLOAT16, [1, 2])],
+        [("words", "STRING", [None]), ("count", "INT64", [1, 2])],
+        [("same", "STRING", [None]), ("half", "FLOAT16", [1, 2])],
     )
     served = serve("onnx", folder)
     assert served.ask({"words": ["a", "ü"], "count": [[1, 2]]}) == {"same": ["a", "ü"], "half": [[1, 2]]}
@@ -98,9 +105,9 @@ def test_dimensions_of_one_name_are_of_one_size(serve: Serve, tmp_path: Path) ->
     shape = ["n"]
     folder = save(
         tmp_path,
-        [helper.make_node("Add", ["a", "b"], ["c"])],
-        [("a", TensorProto.FLOAT, shape), ("b", TensorProto.FLOAT, shape)],
-        [("c", TensorProto.FLOAT, shape)],
+        [("Add", ["a", "b"], ["c"], {})],
+        [("a", "FLOAT", shape), ("b", "FLOAT", shape)],
+        [("c", "FLOAT", shape)],
     )
     served = serve("onnx", folder)
     assert served.ask({"a": [1], "b": [2]}) == [3]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.webservice import Observation, Phase, State
-from mlmagic.errors import (
+from mlmagic.errors import InvalidConfig, (
     AlreadyExists,
     CaptureError,
     Interrupted,
@@ -78,6 +78,21 @@ def test_a_file_is_served_with_its_folder(session: MLMagic, shell: TestingShell,
     shell.run_cell("%deploy svc-a --entry-script score.py --source-directory 'my src'")
     assert "Serving score.py in my src." in shell.shown()
     assert session.engine.service("svc-a").state is State.HEALTHY
+
+
+def test_who_may_ask_is_a_setting(captured: TestingShell, session: MLMagic, sent: list[Any]) -> None:
+    captured.run_cell('%deploy svc-a --auth --cors-origins "https://a.example, https://b.example"')
+    engine = session.engine
+    config = engine.revision(engine.service("svc-a")).config
+    assert (config.auth_enabled, config.cors_origins) == (True, "https://a.example, https://b.example")
+    assert captured.run_cell("%score svc-a 1") == {"answer": 1}
+    (key, _) = engine.get_keys("svc-a")
+    assert key not in captured.shown()
+    captured.run_cell('%update svc-a --no-auth --token-auth --cors-origins ""')
+    config = engine.revision(engine.service("svc-a")).config
+    assert (config.auth_enabled, config.token_auth_enabled, config.cors_origins) == (False, True, "")
+    captured.refuses("%update svc-a --auth", InvalidConfig, "excludes auth_enabled")
+    captured.refuses("%deploy svc-b --ssl-cert a.pem", InvalidConfig, "needs the other file")
 
 
 def test_names_count_up_in_a_loop(captured: TestingShell, session: MLMagic) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.webservice import Observation, Phase, State
-from mlmagic.errors import InvalidConfig, (
+from mlmagic.errors import (
     AlreadyExists,
     CaptureError,
     Interrupted,

@@ -69,6 +69,20 @@ BAD = {
     ("service", "update", "-n", "svc", "-m", "net"): "NotFound: no service 'svc'",
     ("service", "update", "-n", "svc", "--source-directory", "x"): "needs --entry-script",
     ("service", "delete", "-n", "svc"): "NotFound: no service 'svc'",
+    ("service", "get-keys", "-n", "svc"): "NotFound: no service 'svc'",
+    ("service", "regen-key", "-n", "svc", "-k", "Primary"): "NotFound: no service 'svc'",
+    ("service", "regen-key", "-n", "svc", "-k", "Third"): "key 'Third' must be Primary or Secondary",
+    ("service", "get-access-token", "-n", "svc"): "NotFound: no service 'svc'",
+    (
+        "model",
+        "deploy",
+        "-n",
+        "svc",
+        "--auth",
+        "--token-auth",
+    ): "token_auth_enabled True excludes auth_enabled",
+    ("model", "deploy", "-n", "svc", "--ssl-cert", "a.pem"): "ssl_cert_pem_file 'a.pem' needs the other file",
+    ("model", "deploy", "-n", "svc", "--cors-origins", "a"): "CORS origin 'a' must be scheme://host",
 }
 
 
@@ -122,6 +136,19 @@ def test_the_whole_journey_in_real_processes(folder: Path) -> None:
         (folder / "score.py").write_text(SCRIPT.replace("json.loads(raw)", "'new'"))
         assert mlmagic("service", "update", "-n", "svc", "--entry-script", "score.py").returncode == 0
         assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == '"new"\n'
+        assert mlmagic("service", "update", "-n", "svc", "--auth").returncode == 0
+        keys = json.loads(mlmagic("service", "get-keys", "-n", "svc").stdout)
+        changed = json.loads(mlmagic("service", "regen-key", "-n", "svc", "-k", "Primary").stdout)
+        assert changed["primaryKey"] != keys["primaryKey"]
+        assert changed["secondaryKey"] == keys["secondaryKey"]
+        assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == '"new"\n'
+        shown = mlmagic("service", "show", "-n", "svc").stdout
+        assert not any(key in shown for key in changed.values())
+        assert "does not ask for tokens" in mlmagic("service", "get-access-token", "-n", "svc").stderr
+        assert mlmagic("service", "update", "-n", "svc", "--no-auth", "--token-auth").returncode == 0
+        token = json.loads(mlmagic("service", "get-access-token", "-n", "svc").stdout)
+        assert (token["tokenType"], token["accessToken"].count(".")) == ("Bearer", 2)
+        assert token["refreshAfter"] < token["expiryOn"]
         (folder / "score.py").write_text(SCRIPT.replace("print('up')", "1 / 0"))
         failed = mlmagic("model", "deploy", "-n", "bad", "--entry-script", "score.py")
         assert (failed.returncode, failed.stdout) == (1, "")

@@ -3,6 +3,7 @@
     __main__      the command line; takes the run directory's lock before anything heavy is imported
     server        the life cycle: load, init, bind, serve, drain
     http/         bytes to requests and back, in order, within bounds
+    access        who may ask: keys and tokens
     service       what each route answers
     runner        run() in turn: a short one on the event loop, a long one in a worker thread
     script        the user's script: load, init, run; whose traceback is whose

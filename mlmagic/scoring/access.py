@@ -34,8 +34,8 @@ OPEN = frozenset(
 )
 """What anybody may ask for: whether it is up, what it takes, and how busy it is; everything else scores.
 
-The metrics are numbers of requests and seconds, never what was in a request. Probes and scrapers read them,
-and a key for each of those would be a key in one more place.
+The metrics are numbers of requests and seconds, and what the script's author registers there, never what was
+in a request. Probes and scrapers read them, and a key for each of those would be a key in one more place.
 """
 ALGORITHM = "HS256"
 SECRET_BYTES = 32

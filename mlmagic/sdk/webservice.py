@@ -129,7 +129,11 @@ class Webservice:
     def wait_for_deployment(self, show_output: bool = False, timeout_sec: float | None = None) -> None:
         """Wait until the deploy or update has ended; raises with the script's own error if it failed."""
         timeout = DEPLOY_TIMEOUT_SECONDS if timeout_sec is None else timeout_sec
-        self._record = self._engine.wait(self._record, timeout)
+        now = self._engine.service(self.name)
+        # Of an update that somebody else has asked for meanwhile; but one of ours that failed and was taken
+        # back has a lower number now, and is to be told of.
+        wanted = now if now.revision > self._record.revision else self._record
+        self._record = self._engine.wait(wanted, timeout)
         if show_output:
             print(f"{self._record.state}: {self._record.scoring_uri}")
 

@@ -80,6 +80,21 @@ def test_a_file_is_served_with_its_folder(session: MLMagic, shell: TestingShell,
     assert session.engine.service("svc-a").state is State.HEALTHY
 
 
+def test_who_may_ask_is_a_setting(captured: TestingShell, session: MLMagic, sent: list[Any]) -> None:
+    captured.run_cell('%deploy svc-a --auth --cors-origins "https://a.example, https://b.example"')
+    engine = session.engine
+    config = engine.revision(engine.service("svc-a")).config
+    assert (config.auth_enabled, config.cors_origins) == (True, "https://a.example, https://b.example")
+    assert captured.run_cell("%score svc-a 1") == {"answer": 1}
+    (key, _) = engine.get_keys("svc-a")
+    assert key not in captured.shown()
+    captured.run_cell('%update svc-a --no-auth --token-auth --cors-origins ""')
+    config = engine.revision(engine.service("svc-a")).config
+    assert (config.auth_enabled, config.token_auth_enabled, config.cors_origins) == (False, True, "")
+    captured.refuses("%update svc-a --auth", InvalidConfig, "excludes auth_enabled")
+    captured.refuses("%deploy svc-b --ssl-cert a.pem", InvalidConfig, "needs the other file")
+
+
 def test_names_count_up_in_a_loop(captured: TestingShell, session: MLMagic) -> None:
     captured.run_cell("for i in range(2):\n    %deploy svc-{i}")
     assert [service.name for service in session.engine.services()] == ["svc-0", "svc-1"]

@@ -164,6 +164,16 @@ def test_who_is_connected_when_it_is_told_to_stop_is_served(start, options):
     assert running.ends() == 0
 
 
+def test_who_keeps_an_idle_connection_holds_nobody_up(start, options):
+    running = start("echo", *options, "--grace", "100")
+    kept = connect(running.report("serving").port)
+    assert score(kept)[0] == 200
+    running.process.send_signal(signal.SIGTERM)
+    assert running.ends() == 0
+    assert kept.sock.recv(1) == b""  # a proper goodbye
+    kept.close()
+
+
 def test_keys_are_regenerated_while_it_serves(start, tmp_path):
     keys_file = tmp_path / "keys.json"
     write_keys(keys_file, primary="primary-0", secondary="secondary-0")

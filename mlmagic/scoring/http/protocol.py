@@ -36,6 +36,8 @@ SLOWEST = 16 * 1024
 IDLE_S = 300.0
 INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 
+GOODBYE_S = 1.0
+"""A client of TLS has this long, after its last answer, to read it before a drain hangs up on it."""
 LINGER_S = 2.0
 """After a refusal, what the client still sends is thrown away for this long, so that it can read why."""
 
@@ -132,7 +134,22 @@ class HttpConnection(asyncio.Protocol):
         """Close as soon as nothing is owed. With ``patient`` a request may still be on its way."""
         self._last = True
         if not self.busy and not self._reading and not (patient and not self.served):
-            self.transport.close()
+            self._part()
+
+    def _part(self) -> None:
+        """Close a connection that is idle."""
+        if self.transport.is_closing():
+            return
+        self.transport.close()
+        if not self.transport.can_write_eof():
+            # TLS: a client that keeps its connection for later does not return our goodbye until then. The
+            # last answer has had time to leave when this hangs up; one that has not, is waited for.
+            idle = self._loop.time() - self._idle_since
+            self._loop.call_later(max(GOODBYE_S - idle, GOODBYE_S / 20), self._hang_up)
+
+    def _hang_up(self) -> None:
+        if self.transport.get_write_buffer_size() == 0:
+            self.transport.abort()
 
     def _check_time(self) -> None:
         now = self._loop.time()

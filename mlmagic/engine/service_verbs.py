@@ -277,6 +277,10 @@ class ServiceVerbs(AccessVerbs):
         with self.memory.reading() as tx:
             return events.after(tx, after, subject=service_subject(service) if service else None)
 
+    def no_code(self, model_names: Sequence[str | ModelReference]) -> InferenceConfig:
+        """The script that would be made to serve these models as they are; nothing is recorded."""
+        return without_script.inference_for(self._models(model_names))[0]
+
     def rehearse(
         self, inference: InferenceConfig, model_names: Sequence[str | ModelReference], data: Any
     ) -> Rehearsal:

@@ -89,7 +89,7 @@ class Swagger:
             name: in_dialect(schema, version)
             for name, schema in {
                 **told.get("definitions", {}),
-                "ServiceInput": told.get("input", _ANY),
+                "ServiceInput": _input(told),
                 "ServiceOutput": told.get("output", _ANY),
                 "ErrorResponse": _ERROR,
             }.items()
@@ -107,6 +107,12 @@ class Swagger:
         return _openapi(info, prefix, "3.0.3" if version == "3" else "3.1.0", schemas)
 
 
+def _input(told: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = told.get("input", _ANY)
+    # What decorators leave is as theirs who invented them: it does not say what a request must have.
+    return {**schema, "required": told["required"]} if told.get("required") else schema
+
+
 def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dict[str, Any]:
     def answers(schema: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -121,9 +127,14 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
         "name": "serviceInputPayload",
         "in": "body",
         "description": "The input of the service.",
+        "required": True,
         "schema": {"$ref": "#/definitions/ServiceInput"},
     }
     version = {"name": "version", "in": "query", "type": "string", "enum": list(_OVERRIDES)}
+    paths = _paths(
+        prefix, answers, {"$ref": "#/definitions/ServiceOutput"}, {"parameters": [payload]}, version
+    )
+    paths[f"{prefix}/"]["get"]["produces"] = ["text/html", "application/json"]
     return {
         "swagger": "2.0",
         "info": info,
@@ -138,9 +149,7 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
                 "description": "For example: Bearer abc123",
             }
         },
-        "paths": _paths(
-            prefix, answers, {"$ref": "#/definitions/ServiceOutput"}, {"parameters": [payload]}, version
-        ),
+        "paths": paths,
         "definitions": schemas,
     }
 
@@ -148,7 +157,7 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
 def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str, Any]) -> dict[str, Any]:
     def answers(schema: dict[str, Any]) -> dict[str, Any]:
         failure = {"$ref": "#/components/schemas/ErrorResponse"}
-        content = {"text/plain": {"schema": schema}} if schema is _HEALTHY else _json(schema)
+        content = {"text/html": {"schema": schema}} if schema is _HEALTHY else _json(schema)
         return {
             "200": {"description": "The service answered.", "content": content},
             "default": {"description": "The service failed to answer.", "content": _json(failure)},

@@ -23,6 +23,20 @@ def test_the_order_of_choice(asked: str | None, captured: list[str], chosen: tup
     assert choose_script(asked, "svc", ["m", "n"], captured) == chosen
 
 
+@pytest.mark.parametrize(
+    ("captured", "or_last", "chosen"),
+    [
+        ([], True, None),
+        (["z"], False, None),
+        (["z"], True, ("z", "captured last")),
+        (["m", "z"], False, ("m", "named like the model")),
+        (["svc"], False, ("svc", "named like the service")),
+    ],
+)
+def test_models_may_need_none(captured: list[str], or_last: bool, chosen: tuple[str, str] | None) -> None:
+    assert choose_script(None, "svc", ["m"], captured, or_last=or_last) == chosen
+
+
 def test_none_captured_or_the_wrong_one_asked() -> None:
     with pytest.raises(UsageError, match=r"no script for 'svc'\. Capture one with %%score_script"):
         choose_script(None, "svc", [], [])

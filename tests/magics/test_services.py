@@ -332,3 +332,41 @@ def test_delete_checks_everything_first(captured: TestingShell, session: MLMagic
     assert session.engine.models() == []
     assert "Deleted service svc-b." in captured.shown()
     assert "Deleted model wine:1." in captured.shown()
+
+
+def test_models_are_served_without_a_script(session: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell("from sklearn.linear_model import Ridge\nridge = Ridge().fit([[1], [2]], [1, 2])")
+    shell.run_cell("m = %register ridge\n%deploy svc-a -m ridge")
+    assert "Serving model ridge:1 without a script (ScikitLearn)." in shell.shown()
+    assert session.engine.revision(session.engine.service("svc-a")).inference.no_code
+    shell.run_cell(f"%%score_script other\n{SCRIPT}")
+    shell.run_cell("%deploy svc-b -m ridge")
+    assert "Serving script other (captured last)." in shell.shown()
+    shell.run_cell("%deploy svc-c -m ridge --no-code")
+    assert "without a script" in shell.shown()
+    shell.refuses("%deploy svc-d -m ridge --no-code --script other", UsageError, "exclude each other")
+
+
+def test_an_object_is_deployed_in_one_line(session: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell("from sklearn.linear_model import Ridge\nX = [[1.0], [2.0], [3.0]]")
+    shell.run_cell(f"%%score_script other\n{SCRIPT}")
+    for version in (1, 2):
+        shell.run_cell("%deploy {Ridge().fit(X, X)} --name quick --sample X[:2] --overwrite")
+        assert f"Serving model quick:{version} without a script (ScikitLearn)." in shell.shown()
+    record = session.engine.model("quick")
+    assert (record.version, record.details.sample_input) == (2, [[1.0], [2.0]])
+    assert session.engine.service("quick").models == ("quick:2",)
+    # What cannot be deployed is not registered either.
+    shell.run_cell("ridge = Ridge()\nthing = {}")
+    shell.refuses("%deploy ridge --name quick", AlreadyExists, "service 'quick' exists already")
+    shell.refuses("%deploy thing --name other-svc", UsageError, "cannot be served without a script")
+    assert [model.id for model in session.engine.models()] == ["quick:2", "quick:1"]
+    shell.refuses("%deploy ridgee --name quick", NotFound, "Did you mean 'ridge'")
+    shell.refuses("%deploy ridge --name quick -m quick", UsageError, "not registered yet")
+    shell.refuses("%deploy quick-b -m quick --sample X", UsageError, "--sample is of a model")
+
+
+def test_a_script_named_like_the_service_serves_an_object(session: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell(f"%%score_script quick\n{SCRIPT}")
+    shell.run_cell("thing = {}\n%deploy thing --name quick")
+    assert "Serving script quick (named like the service)." in shell.shown()

@@ -90,6 +90,15 @@ def test_an_upgrade_is_ignored(wire):
     assert not wire.closed
 
 
+@pytest.mark.parametrize("size", [1, 20, 1000])
+def test_a_body_comes_through_an_upgrade(wire, size):
+    # The HTTP client of Java asks for HTTP/2 with each of its first requests.
+    asks = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAEAAEAA")
+    sent = post(b"hello", *asks) + post(b"again")
+    answer = wire.send(*(sent[at : at + size] for at in range(0, len(sent), size)))
+    assert bodies(answer) == [b'"hello"', b'"again"']
+
+
 def test_head_has_no_body(wire):
     answer = wire.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert b"Content-Length: 7\r\n" in answer

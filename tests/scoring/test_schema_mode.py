@@ -166,6 +166,7 @@ def test_the_numpy_example_is_described(ask, scripts, version, where):
             }
         },
         "example": {"data": [[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]]},
+        "required": ["data"],
     }
     assert document["ServiceOutput"] == {
         "type": "array",
@@ -179,6 +180,7 @@ def test_the_pandas_example_is_described(ask, scripts):
     document = json.loads(swagger(ask, scripts("pandas_example"), b"2").body)
     said = document["definitions"]["ServiceInput"]
     assert list(said["properties"]) == ["Inputs", "GlobalParameters"]
+    assert said["required"] == ["Inputs"]
     assert said["properties"]["Inputs"] == {
         "type": "array",
         "items": {

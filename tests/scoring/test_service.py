@@ -164,7 +164,7 @@ def test_swagger(version, key, value):
     assert document["paths"]["/api/score"]["post"]["operationId"] == "RunMLService"
 
 
-@pytest.mark.parametrize(("version", "kind"), [("2", None), ("3", "text/plain")])
+@pytest.mark.parametrize(("version", "kind"), [("2", None), ("3", "text/html")])
 def test_the_description_describes_itself(version, kind):
     paths = json.loads(Swagger(Path("/nowhere"), {}).document(version))["paths"]
     (parameter,) = paths["/swagger.json"]["get"]["parameters"]

@@ -13,6 +13,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, NotFound, ScriptError, UsageError
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
+from mlmagic.sdk.workspace import Workspace
 from mlmagic.targets.fake import FakeTarget
 from tests.engine.conftest import (  # noqa: F401
     ON_FAKE,
@@ -83,6 +84,20 @@ def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model)
     assert repr(service) == "Webservice(name='svc', deleted)"
     with pytest.raises(NotFound):
         service.state  # noqa: B018
+
+
+def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model) -> None:  # noqa: F811
+    workspace = Workspace(fake_engine.location)
+    workspace.engine = fake_engine
+    service = Model.deploy(workspace, "svc", [model], deployment_config=ON_FAKE)
+    service.wait_for_deployment(timeout_sec=20)
+    assert (service.state, service.models) == ("Healthy", ["net:1"])
+    inference = fake_engine.revision(service.record).inference
+    assert inference.no_code
+    made = fake_engine.no_code(["net"])
+    assert "from mlmagic.scoring.frameworks.onnx import init, run" in (made.script_text or "")
+    service.update(models=["net:1"])
+    assert fake_engine.revision(service.record).inference == inference
 
 
 def test_a_failed_service_has_its_error(

@@ -7,6 +7,7 @@ Takes ``{"data": ...}`` like the others, and the bodies of MLflow's own server: 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from mlmagic.scoring.frameworks.tables import TableModel
 from mlmagic.scoring.http.request import BadInput
 from mlmagic.scoring.inputs.bodies import Whole
 
+# The types of signatures, as numpy has them.
+_NUMBERS = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
 # What MLflow's own server calls it.
 KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -43,26 +46,44 @@ class MlflowModel:
 class PyFunc:
     """`mlflow.pyfunc` with scikit-learn's predict(); a frame that breaks the signature is the client's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, inputs: Sequence[Mapping[str, Any]]) -> None:
         import mlflow
+
+        self._types = {each["name"]: each["type"] for each in inputs if each.get("type") in _NUMBERS}
+        tensor = inputs[0].get("tensor-spec", {}) if len(inputs) == 1 else {}
+        self._dtype = tensor.get("dtype")
 
         self._refusal = mlflow.exceptions.MlflowException
         self._model = mlflow.pyfunc.load_model(str(folder))
 
     def predict(self, data: Any) -> Any:
         try:
-            return self._model.predict(data)
+            return self._model.predict(self._cast(data))
         except self._refusal as error:
             raise BadInput(f"The model does not take this: {error.message}") from error
+
+    def _cast(self, data: Any) -> Any:
+        """JSON has one kind of number, and a signature several: 5 is a double where one is wanted."""
+        if hasattr(data, "dtypes"):
+            kinds = {name: data[name].dtype.kind for name in self._types if name in data}
+            wanted = {name: _NUMBERS[self._types[name]] for name, kind in kinds.items()}
+            return data.astype({name: to for name, to in wanted.items() if _fits(kinds[name], to)})
+        return data.astype(self._dtype) if self._dtype and _fits(data.dtype.kind, self._dtype) else data
+
+
+def _fits(kind: str, wanted: str) -> bool:
+    """Whether numbers of this kind may become ``wanted``: whole ones any, others only floats."""
+    return kind in "iu" or (kind == "f" and wanted.startswith("float"))
 
 
 def load(folder: Path) -> MlflowModel:
     """The model below ``folder``."""
     place = folder_with(folder, "MLmodel")
     described = _described(place)
-    columns = _columns(described)
+    inputs = json.loads((described.get("signature") or {}).get("inputs") or "[]")
+    columns = [each["name"] for each in inputs if each.get("name") and each.get("type") != "tensor"]
     if find_spec("mlflow") is not None:
-        return MlflowModel(TableModel(PyFunc(place), columns=columns))
+        return MlflowModel(TableModel(PyFunc(place, inputs), columns=columns))
     return MlflowModel(_by_flavour(place, described.get("flavors") or {}, columns))
 
 
@@ -93,12 +114,6 @@ def _described(place: Path) -> dict[str, Any]:
 
     found: dict[str, Any] = yaml.safe_load((place / "MLmodel").read_text(encoding="utf-8")) or {}
     return found
-
-
-def _columns(described: dict[str, Any]) -> list[str]:
-    """The names of the signature's columns; none for a signature of tensors, or without one."""
-    inputs = json.loads((described.get("signature") or {}).get("inputs") or "[]")
-    return [each["name"] for each in inputs if each.get("name") and each.get("type") != "tensor"]
 
 
 _NATIVE = (

@@ -133,7 +133,23 @@ class TensorModel:
         missing = [each.name for each in self.inputs if each.name not in values]
         if missing:
             raise BadInput(f"A value is not provided for the {missing[0]!r} parameter. {self._wanted()}")
-        return {each.name: each.read(plain(values[each.name]), each.name) for each in self.inputs}
+        found = {each.name: each.read(plain(values[each.name]), each.name) for each in self.inputs}
+        self._check_together(found)
+        return found
+
+    def _check_together(self, arrays: dict[str, Any]) -> None:
+        """What has the same name in the shapes of two inputs has the same size."""
+        sizes: dict[str, tuple[int, str]] = {}
+        for each in self.inputs:
+            for dim, size in zip(each.dims or (), arrays[each.name].shape, strict=False):
+                if isinstance(dim, int) or dim == FREE:
+                    continue
+                known, where = sizes.setdefault(dim, (size, each.name))
+                if known != size:
+                    raise BadInput(
+                        f"The model's inputs {where!r} and {each.name!r} share the dimension {dim!r}, "
+                        f"which is {known} in one and {size} in the other."
+                    )
 
     def _wanted(self) -> str:
         names = ", ".join(each.name for each in self.inputs)

@@ -37,7 +37,7 @@ class Described(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """``input`` and ``output``: schemas; ``definitions``, by name; ``versions`` of OpenAPI that have
-        all of it. Each may be missing."""
+        all of it; names that are ``required``, where the schema does not say so. Each may be missing."""
 
 
 class Input(Protocol):

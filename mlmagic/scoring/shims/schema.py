@@ -78,6 +78,9 @@ class Schema:
         """Whether the function has no default for ``name``."""
         return self.signature.parameters[name].default is inspect.Parameter.empty
 
+    def _must_have(self, parameter: Parameter) -> bool:
+        return not parameter.optional and self.needs(parameter.name)
+
     def add(self, parameter: Parameter) -> None:
         if parameter.name not in self.signature.parameters:
             known = ", ".join(self.signature.parameters) or "none"
@@ -109,7 +112,7 @@ class Schema:
         return {parameter.name for parameter in self.all_parameters().values() if parameter.optional}
 
     def describe(self) -> dict[str, Any]:
-        """``input`` and ``output`` where there are such decorators, and ``versions``."""
+        """``input`` and ``output`` where there are such decorators, ``versions`` and ``required``."""
         parameters = self.all_parameters()
         answer = self.answer()
         types = [parameter.type for parameter in parameters.values()] + ([answer] if answer else [])
@@ -117,6 +120,7 @@ class Schema:
             "versions": [v for v in VERSIONS if all(v in each.supported_versions() for each in types)]
         }
         if parameters:
+            told["required"] = [name for name, each in parameters.items() if self._must_have(each)]
             told["input"] = _object({name: each.type.input_to_swagger() for name, each in parameters.items()})
         if answer:
             told["output"] = answer.input_to_swagger()

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.environments import python_with
+
 from .comparison import Comparison, compare
-from .reference import reference_python
 from .zoo import CASES, Case
 
 AT_ONCE = 2
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 class Comparisons:
@@ -42,7 +44,7 @@ EVERY = [(case, False) for case in CASES] + [(case, True) for case in CASES if c
 @pytest.fixture(scope="session")
 def comparisons(request: pytest.FixtureRequest) -> Iterator[Comparisons]:
     pool = ThreadPoolExecutor(AT_ONCE)
-    made = Comparisons(reference_python(), pool)
+    made = Comparisons(python_with(REQUIREMENTS, "reference"), pool)
     for item in request.session.items:
         asked = getattr(item, "callspec", None)
         if asked and "case" in asked.params and "installed" in asked.params:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +49,14 @@ def we_say(difference: Difference, words: str) -> bool:
 
 def path(difference: Difference) -> str:
     return difference.request.target.partition("?")[0]
+
+
+def without_required(schema: str | None) -> str | None:
+    """The schema of an input that does not say which parameters there must be."""
+    if schema is None:
+        return None
+    rest = {key: value for key, value in json.loads(schema).items() if key != "required"}
+    return json.dumps(rest, sort_keys=True)
 
 
 def is_request(*names: str) -> Callable[[Difference], bool]:
@@ -257,6 +266,12 @@ INTENDED = (
         "status, body, swagger, swagger outline, swagger input, swagger output",
         lambda d: d.script in ("pandas_split", "pandas_values") and path(d) == "/swagger.json",
         "They are described as rows of anything, which it can say; theirs is the type of the last column.",
+    ),
+    meant(
+        "what must be sent",
+        "swagger input",
+        lambda d: without_required(d.ours) == d.theirs,
+        "The parameters without a default are required, as they are by both servers.",
     ),
     meant(
         "examples can be sent",

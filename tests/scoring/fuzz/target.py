@@ -78,6 +78,7 @@ class Client:
         self.closed = self.ended = self.paused = False
         self._service = service
         self.renderer = service.renderer
+        self.admits = service.admits
         self.connection = HttpConnection(self, set(), self.loop)  # type: ignore[arg-type]
         self.connection.connection_made(self)
 

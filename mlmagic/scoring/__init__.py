@@ -1,17 +1,24 @@
 """The scoring server: it runs in the user's environment and is all that a serving image contains.
 
-    __main__      the command line; takes the run directory's lock before anything heavy is imported
-    server        the life cycle: load, init, bind, serve, drain
-    http/         bytes to requests and back, in order, within bounds
-    access        who may ask: keys and tokens
-    service       what each route answers
-    runner        run() in turn: a short one on the event loop, a long one in a worker thread
-    script        the user's script: load, init, run; whose traceback is whose
-    inputs/       from a request to the arguments of run(): plain, by schema, raw
-    answers       what run() returned, as JSON
-    shims/        stand-ins for the packages that scripts for Azure ML import
+    __main__         the command line; takes the run directory's lock before anything heavy is imported
+    server           the life cycle: load, init, bind, serve, drain
+    report, bell,    what the server and those outside know of each other: the run directory, a wake-up call,
+    door             orders
+    http/            bytes to requests and back, in order, within bounds
+    access           who may ask: keys and tokens
+    service          what each route answers
+    script           the user's script: load, init, run; whose traceback is whose
+    inputs/          from a request to the arguments of run(): plain, typed, by schema, raw
+    calls/           run() in turn, in time, together with others, or piece by piece
+    answers          what run() returned, as JSON; `encoders`: as something else
+    description/     OpenAPI, and the page for people
+    openinference/   the same service in the Open Inference Protocol
+    frameworks/      models without a script: one entry script for each framework
+    live/            taking on a changed script
+    shims/           stand-ins for the packages that scripts for Azure ML import
+    zygote           forks servers from a process that has imported their libraries
 
-Nothing here imports another room; `report` and `bell` are for the launcher to import.
+Nothing here imports another room; `report`, `bell`, `door` and `limits` are for the launcher to import.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ import uvloop
 
 from mlmagic.scoring import report
 from mlmagic.scoring.access import Access
+from mlmagic.scoring.calls.scorer import Scorer
+from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.door import HAND_OVER, RELOAD, Door
 from mlmagic.scoring.failures import StartFailed
 from mlmagic.scoring.http.handover import giver, take
@@ -31,11 +33,9 @@ from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import log_format, mark_lines
 from mlmagic.scoring.report import RunDirectory
-from mlmagic.scoring.scorer import Scorer
 from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript, WarmupFailed
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.surroundings import MODEL_DIR, Surroundings, model_files
-from mlmagic.scoring.swagger import Swagger
 
 EXIT_DRAINED = 0
 EXIT_SCRIPT_FAILED = 3
@@ -220,7 +220,7 @@ class Server:
     def _open_door(self, folder: Path) -> Door:
         handlers = {HAND_OVER: giver(self._sock)}
         if self._live:
-            from mlmagic.scoring.reload import Reloader
+            from mlmagic.scoring.live.reload import Reloader
 
             reloader = Reloader(self._service.scorer.script, self._place.script, self._loop, self._use)
             handlers[RELOAD] = reloader.handle

@@ -11,21 +11,21 @@ import orjson
 
 from mlmagic.scoring.access import Access
 from mlmagic.scoring.answers import JSON
+from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.counters import Exposition
+from mlmagic.scoring.description.swagger import Swagger, UnknownVersion
 from mlmagic.scoring.encoders import encoder_for
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.request import Request, path_of
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
 from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
-from mlmagic.scoring.scorer import Reply, Scorer
-from mlmagic.scoring.swagger import Swagger, UnknownVersion
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
     "This service answers GET /, POST /score, GET /swagger.json, GET /docs, GET /metrics, "
     "and the models under /v2."
 )
-DOCS = Path(__file__).with_name("docs.html")
+DOCS = Path(__file__).parent / "description" / "docs.html"
 """The page for people; it describes itself from /swagger.json."""
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 

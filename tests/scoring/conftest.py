@@ -13,14 +13,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from mlmagic.scoring.calls.runner import Pace
+from mlmagic.scoring.calls.scorer import Scorer
+from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer
 from mlmagic.scoring.report import prepare
-from mlmagic.scoring.runner import Pace
-from mlmagic.scoring.scorer import Scorer
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import Service
-from mlmagic.scoring.swagger import Swagger
 
 from .running import Running
 from .wire import Wire

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmagic.scoring.batching import Benefit
+from mlmagic.scoring.calls.batching import Benefit
+from mlmagic.scoring.calls.scorer import Scorer
+from mlmagic.scoring.calls.stacking import WrongRows, key_of, stacked, taken_apart
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.scorer import Scorer
 from mlmagic.scoring.script import ImportFailed, UserScript
-from mlmagic.scoring.stacking import WrongRows, key_of, stacked, taken_apart
 
 from .conftest import Inline
 

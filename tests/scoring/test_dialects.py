@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlmagic.scoring.dialects import in_dialect
+from mlmagic.scoring.description.dialects import in_dialect
 
 NULLABLE = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mlmagic.scoring.access import Access, Credentials
-from mlmagic.scoring.scorer import Scorer
+from mlmagic.scoring.calls.scorer import Scorer
+from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.service import Service
-from mlmagic.scoring.swagger import Swagger
 
 from .conftest import Inline
 from .wire import Wire

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from mlmagic.scoring.changes import init_uses
+from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.reload import Reloader
-from mlmagic.scoring.scorer import Scorer
+from mlmagic.scoring.live.changes import init_uses
+from mlmagic.scoring.live.reload import Reloader
 
 from .conftest import Inline
 

@@ -4,7 +4,7 @@ from time import perf_counter
 
 import pytest
 
-from mlmagic.scoring.runner import Pace, Runner
+from mlmagic.scoring.calls.runner import Pace, Runner
 
 MS = 0.001
 

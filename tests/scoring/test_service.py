@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.scoring.scorer import RUN_RAISED
+from mlmagic.scoring.calls.scorer import RUN_RAISED
+from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import NOT_ALLOWED
-from mlmagic.scoring.swagger import Swagger
 
 from .conftest import SCRIPTS
 

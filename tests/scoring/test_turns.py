@@ -7,8 +7,8 @@ from time import perf_counter
 
 import pytest
 
-from mlmagic.scoring.runner import Alarm, Runner
-from mlmagic.scoring.turns import Tasks
+from mlmagic.scoring.calls.runner import Alarm, Runner
+from mlmagic.scoring.calls.turns import Tasks
 
 
 class Told:
@@ -76,7 +76,7 @@ def test_one_that_is_overdue_is_interrupted_and_the_next_has_its_turn(loop):
 
 
 def test_one_that_cannot_be_interrupted_is_left_behind(loop, monkeypatch, capfd):
-    monkeypatch.setattr("mlmagic.scoring.runner.INTERRUPT_S", 0.05)
+    monkeypatch.setattr("mlmagic.scoring.calls.runner.INTERRUPT_S", 0.05)
     runner, gate = Runner(loop, timeout_s=0.05), threading.Event()
     first, second = Told(until=gate, swallow=True), Told()
     runner.submit(first)

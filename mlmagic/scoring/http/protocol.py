@@ -18,13 +18,13 @@ from typing import Any
 
 import httptools
 
+from mlmagic.scoring.calls.streams import Stream
 from mlmagic.scoring.http import head
 from mlmagic.scoring.http.head import BODY_LIMIT, FIELD_LIMIT, HEAD_LIMIT, NAMES, Refusal, check_head
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response, unauthorized
 from mlmagic.scoring.http.streaming import Streaming
 from mlmagic.scoring.service import Service
-from mlmagic.scoring.streams import Stream
 
 QUEUE_LIMIT = 64
 SLICE = 32 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mlmagic.scoring.streams import Stream
+from mlmagic.scoring.calls.streams import Stream
 
 
 class Streaming:

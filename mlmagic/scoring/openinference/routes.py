@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mlmagic import __version__
+from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.inputs.modes import PlainInput, RawInput, WithHeaders
 from mlmagic.scoring.openinference.metadata import described
-from mlmagic.scoring.scorer import Reply, Scorer
 
 if TYPE_CHECKING:
     from mlmagic.scoring.openinference.tensors import Tensor

@@ -18,8 +18,8 @@ from time import perf_counter
 from types import FunctionType, ModuleType
 from typing import Any
 
-from mlmagic.scoring.changes import defined, init_uses
 from mlmagic.scoring.door import Order
+from mlmagic.scoring.live.changes import defined, init_uses
 from mlmagic.scoring.script import ImportFailed, InitFailed, ScriptFailed, UserScript, WarmupFailed
 
 

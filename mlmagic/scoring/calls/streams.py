@@ -20,11 +20,11 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Protocol
 
 from mlmagic.scoring.answers import JSON, encode
+from mlmagic.scoring.calls.runner import Runner
+from mlmagic.scoring.calls.turns import Overdue
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.logs import Identify, answering
-from mlmagic.scoring.runner import Runner
-from mlmagic.scoring.turns import Overdue
 
 EVENTS = "text/event-stream"
 LINES = "application/x-ndjson"

@@ -17,7 +17,7 @@ from time import perf_counter
 from types import FrameType
 from typing import Protocol
 
-from mlmagic.scoring.turns import Call, Overdue, Turns
+from mlmagic.scoring.calls.turns import Call, Overdue, Turns
 
 INTERRUPT_S = 1.0
 """How long an interrupted call has to end before another thread takes its turn."""

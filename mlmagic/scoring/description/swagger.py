@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring.dialects import in_dialect
+from mlmagic.scoring.description.dialects import in_dialect
 from mlmagic.scoring.inputs.modes import Described
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}

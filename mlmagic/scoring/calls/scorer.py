@@ -17,17 +17,17 @@ from typing import Any
 import orjson
 
 from mlmagic.scoring.answers import Unserialisable, encode
-from mlmagic.scoring.batching import Batcher
+from mlmagic.scoring.calls.batching import Batcher
+from mlmagic.scoring.calls.runner import Pace, Runner
+from mlmagic.scoring.calls.stacking import Arguments
+from mlmagic.scoring.calls.streams import AsyncStream, Stream, SyncStream, first_of, first_of_async
+from mlmagic.scoring.calls.turns import Overdue, Tasks
 from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Renderer, Response
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import answering
-from mlmagic.scoring.runner import Pace, Runner
 from mlmagic.scoring.script import RunFailed, UserScript
-from mlmagic.scoring.stacking import Arguments
-from mlmagic.scoring.streams import AsyncStream, Stream, SyncStream, first_of, first_of_async
-from mlmagic.scoring.turns import Overdue, Tasks
 
 RUN_RAISED = "An unexpected error occurred in scoring script. Check the logs for more info."
 BUSY = (
@@ -212,7 +212,7 @@ class SyncScoringCall(ScoringCall):
 
 
 class StackableCall(ScoringCall):
-    """Of a run() that takes several requests at a time: see `mlmagic.scoring.batching`."""
+    """Of a run() that takes several requests at a time: see `mlmagic.scoring.calls.batching`."""
 
     __slots__ = ()
 

@@ -18,9 +18,9 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 from typing import Any, Protocol
 
-from mlmagic.scoring.runner import Runner
-from mlmagic.scoring.stacking import Arguments, WrongRows, key_of, stacked, taken_apart
-from mlmagic.scoring.turns import Overdue
+from mlmagic.scoring.calls.runner import Runner
+from mlmagic.scoring.calls.stacking import Arguments, WrongRows, key_of, stacked, taken_apart
+from mlmagic.scoring.calls.turns import Overdue
 
 MAX_REQUESTS = 256
 

@@ -1,0 +1,1 @@
+"""What a service says of itself: OpenAPI for programs, a page for people."""

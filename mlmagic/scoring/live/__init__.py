@@ -1,0 +1,1 @@
+"""Taking on a changed script while serving."""

@@ -190,16 +190,12 @@ STREAM = (
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
-def test_the_answers_do_not_depend_on_how_the_bytes_arrive(service, cuts):
-    loop = asyncio.new_event_loop()
-    try:
-        places = [0, *sorted(set(cuts)), len(STREAM)]
-        pieces = [STREAM[a:b] for a, b in itertools.pairwise(places) if a < b]
-        whole, parts = Wire(service, loop), Wire(service, loop)
-        expected = stable(whole.send(STREAM))
-        assert statuses(expected) == [200, 200, 200, 200, 400, 404, 400]
-        assert stable(parts.send(*pieces)) == expected
-        whole.connection.connection_lost(None)
-        parts.connection.connection_lost(None)
-    finally:
-        loop.close()
+def test_the_answers_do_not_depend_on_how_the_bytes_arrive(service, loop, cuts):
+    places = [0, *sorted(set(cuts)), len(STREAM)]
+    pieces = [STREAM[a:b] for a, b in itertools.pairwise(places) if a < b]
+    whole, parts = Wire(service, loop), Wire(service, loop)
+    expected = stable(whole.send(STREAM))
+    assert statuses(expected) == [200, 200, 200, 200, 400, 404, 400]
+    assert stable(parts.send(*pieces)) == expected
+    whole.connection.connection_lost(None)
+    parts.connection.connection_lost(None)

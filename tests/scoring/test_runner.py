@@ -58,13 +58,27 @@ def until(loop, condition):
     loop.run_until_complete(asyncio.wait_for(turns(), 5))
 
 
-def test_a_short_call_is_finished_at_once(loop):
+def test_short_calls_that_arrive_together_are_performed_and_then_answered(loop):
     runner, log = Runner(loop), []
     runner.pace.record(0.0)
-    call = Recorded("a", log)
-    runner.submit(call)
-    assert log == [("perform", "a"), ("finish", "a")]
-    assert call.thread is threading.current_thread()
+    calls = [Recorded(name, log) for name in "ab"]
+    for call in calls:
+        runner.submit(call)
+    assert log == []
+    until(loop, lambda: len(log) == 4)
+    assert log == [("perform", "a"), ("perform", "b"), ("finish", "a"), ("finish", "b")]
+    assert {call.thread for call in calls} == {threading.current_thread()}
+
+
+def test_others_have_a_turn_of_the_loop_where_calls_together_would_take_long(loop, monkeypatch):
+    monkeypatch.setattr("mlmagic.scoring.calls.runner.TOGETHER_S", 1e-9)
+    runner, log = Runner(loop), []
+    runner.pace.record(0.0)
+    for name in "ab":
+        runner.submit(Recorded(name, log))
+    loop.call_soon(log.append, "others")
+    until(loop, lambda: len(log) == 5)
+    assert log == [("perform", "a"), ("finish", "a"), "others", ("perform", "b"), ("finish", "b")]
 
 
 def test_calls_wait_for_the_one_in_the_thread_and_keep_their_order(loop):

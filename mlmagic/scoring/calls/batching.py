@@ -11,7 +11,6 @@ has another number of rows, it is switched off, and the log says so.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -92,14 +91,12 @@ class Batcher:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
         runner: Runner,
         call: Callable[[Arguments], Any],
         *,
         max_rows: int,
         benefit: Benefit | None = None,
     ) -> None:
-        self._loop = loop
         self._runner = runner
         self.call = call
         self.max_rows = max_rows
@@ -111,16 +108,13 @@ class Batcher:
         """Answer ``request`` with the next batch."""
         self.waiting.append(request)
         if not self._asked:
-            self._asked = True
-            # After the other connections that have something to read in this turn of the loop.
-            self._loop.call_soon(self._submit)
+            self._submit()
 
     def ended(self) -> None:
         """A batch has been answered; others may have come."""
+        self._asked = False
         if self.waiting:
-            self._loop.call_soon(self._submit)
-        else:
-            self._asked = False
+            self._submit()
 
     def switch_off(self, why: str) -> None:
         if self.benefit.on:
@@ -128,10 +122,9 @@ class Batcher:
             _tell(why)
 
     def _submit(self) -> None:
-        if self.waiting:
-            self._runner.submit(Batch(self))
-        else:
-            self._asked = False
+        # The runner begins after the other connections that have something to read in this turn of the loop.
+        self._asked = True
+        self._runner.submit(Batch(self))
 
 
 class Batch:

@@ -67,7 +67,7 @@ class Scorer:
         self._tasks = Tasks(
             loop, concurrent=limits.concurrent, wait_s=limits.wait_s, timeout_s=limits.timeout_s
         )
-        self._batcher = Batcher(loop, self._runner, script.perform, max_rows=script.batch or 1)
+        self._batcher = Batcher(self._runner, script.perform, max_rows=script.batch or 1)
         self._start = self._way()
 
     def use(self, script: UserScript) -> None:

@@ -51,7 +51,7 @@ class Turns(ABC, Generic[C]):
         self._timer: asyncio.TimerHandle | None = None
 
     def submit(self, call: C) -> None:
-        """Start ``call`` when its turn comes; it may be finished before this returns."""
+        """Start ``call`` when its turn comes."""
         if self._free and not self._waiting:
             self._start(call)
         else:
@@ -59,8 +59,8 @@ class Turns(ABC, Generic[C]):
             self._watch()
 
     @abstractmethod
-    def _begin(self, call: C) -> bool:
-        """Start it; True if it has been done by now. Else `_done` will be called."""
+    def _begin(self, call: C) -> None:
+        """Start it; `_done` will be called."""
 
     def _done(self, call: C) -> None:
         self._free += 1
@@ -69,18 +69,15 @@ class Turns(ABC, Generic[C]):
 
     def _start(self, call: C) -> None:
         self._free -= 1
-        if self._begin(call):
-            self._free += 1
-            call.finish()
+        self._begin(call)
 
     def _next(self) -> None:
-        while self._waiting and self._waiting[0].abandoned:
-            self._waiting.popleft().finish()
-        if self._waiting and self._free:
-            self._start(self._waiting.popleft())
-            if self._waiting and self._free:
-                # Not at once: what has arrived meanwhile, health probes among it, comes between.
-                self._loop.call_soon(self._next)
+        while self._waiting and self._free:
+            call = self._waiting.popleft()
+            if call.abandoned:
+                call.finish()
+            else:
+                self._start(call)
 
     def _watch(self) -> None:
         """Be woken when the first of those who wait has waited long enough."""
@@ -119,14 +116,13 @@ class Tasks(Turns[AsyncCall]):
         self._timeout_s = timeout_s
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def _begin(self, call: AsyncCall) -> bool:
+    def _begin(self, call: AsyncCall) -> None:
         task = self._loop.create_task(call.perform())
         self._tasks.add(task)
         timer = None
         if self._timeout_s is not None:
             timer = self._loop.call_later(self._timeout_s, self._overdue, task, call)
         task.add_done_callback(lambda task: self._ended(task, call, timer))
-        return False
 
     def _overdue(self, task: asyncio.Task[Any], call: AsyncCall) -> None:
         assert self._timeout_s is not None

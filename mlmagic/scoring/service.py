@@ -16,6 +16,7 @@ from mlmagic.scoring.counters import Exposition
 from mlmagic.scoring.description.swagger import Swagger, UnknownVersion
 from mlmagic.scoring.encoders import encoder_for
 from mlmagic.scoring.http.cors import Cors
+from mlmagic.scoring.http.head import KnownHeads
 from mlmagic.scoring.http.request import Request, path_of
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
 from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
@@ -37,6 +38,7 @@ class Service:
         self.scorer = scorer
         self.swagger = swagger
         self.renderer = scorer.renderer
+        self.heads = KnownHeads()
         self._access = access
         self._cors = Cors.of(os.environ)
         self._exposition: Exposition | None = None

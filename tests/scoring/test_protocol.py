@@ -1,4 +1,3 @@
-import asyncio
 import itertools
 import re
 
@@ -7,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlmagic.scoring.http import protocol
+from mlmagic.scoring.http.head import KnownHeads
 from mlmagic.scoring.http.protocol import BODY_LIMIT, HEAD_LIMIT
 
 from .wire import Wire
@@ -199,3 +199,70 @@ def test_the_answers_do_not_depend_on_how_the_bytes_arrive(service, loop, cuts):
     assert stable(parts.send(*pieces)) == expected
     whole.connection.connection_lost(None)
     parts.connection.connection_lost(None)
+
+
+KEPT = b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        [KEPT + b"world"],
+        [KEPT + b"wor", b"ld"],
+        [KEPT, b"world"],
+        [KEPT[:-1], b"\nworld"],
+        [b"\r\n" + KEPT + b"world"],
+        [KEPT + b"world" + KEPT + b"world"],
+        [KEPT + b"world" + KEPT[:10], KEPT[10:] + b"world"],
+        [KEPT.replace(b"5", b"4") + b"word"],
+        [KEPT.replace(b"5", b"4") + b"world"],
+        [KEPT.replace(b"Host", b"Ho_t") + b"world"],
+        [b"X" + KEPT + b"world"],
+        [KEPT.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + b"world"],
+        [KEPT.replace(b"\r\n\r\n", b"\r\nx-request-id: 7\r\n\r\n") + b"world"],
+    ],
+)
+def test_a_head_that_is_known_is_answered_as_one_that_is_not(service, loop, again):
+    first, second = Wire(service, loop), Wire(service, loop)
+    unknown = stable(first.send(*again))
+    second.send(KEPT + b"hello")
+    assert service.heads.request(KEPT + b"hello") is not None
+    assert stable(second.send(*again)) == unknown
+    if not (second.closed or second.ended):
+        assert stable(second.send(*again)) == unknown
+
+
+def test_what_is_done_to_the_fields_of_a_request_is_not_remembered(service, loop):
+    wire = Wire(service, loop)
+    for _ in range(2):
+        wire.send(KEPT + b"hello")
+        service.heads.request(KEPT + b"hello").fields.clear()
+    assert service.heads.request(KEPT + b"hello").fields == {b"host": b"a", b"content-length": b"5"}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"Transfer-Encoding: chunked",
+        b"Connection: keep-alive",
+        b"Expect: 100-continue",
+        b"x: " + b"y" * KnownHeads.LONGEST,
+    ],
+)
+def test_heads_that_are_not_remembered(service, loop, field):
+    body = b"0\r\n\r\n" if b"chunked" in field else b"hello"
+    whole = KEPT.replace(b"\r\n\r\n", b"\r\n" + field + b"\r\n\r\n") + body
+    if b"chunked" in field:
+        whole = whole.replace(b"Content-Length: 5\r\n", b"")
+    wire = Wire(service, loop)
+    for _ in range(2):
+        wire.send(whole)
+        assert service.heads.request(whole) is None
+
+
+def test_only_so_many_heads_are_remembered(service, loop):
+    wire = Wire(service, loop)
+    for number in range(KnownHeads.LIMIT + 1):
+        wire.send(b"GET /?%d HTTP/1.1\r\nHost: a\r\n\r\n" % number)
+    assert service.heads.request(b"GET /?0 HTTP/1.1\r\nHost: a\r\n\r\n") is None
+    assert service.heads.request(b"GET /?%d HTTP/1.1\r\nHost: a\r\n\r\n" % KnownHeads.LIMIT) is not None

@@ -173,12 +173,29 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._unparsed:
             self._unparsed += data
-        else:
+        elif not self._recognise(data):
             self._parse(data)
         if not self._reading_paused and (self._unparsed or len(self._queue) >= QUEUE_LIMIT):
             self._reading_paused = True
             self.transport.pause_reading()
         self._advance()
+
+    def _recognise(self, data: bytes) -> bool:
+        """Whether this was one request, whole and alone."""
+        if self._reading or self._queue or len(data) > SLICE:
+            return False
+        heads = self._service.heads
+        request = heads.request(data)
+        if request is not None:
+            request.arrived = perf_counter()
+            request.admitted = self._service.admits(request.target, request.fields)
+            if request.admitted:
+                self._queue.append(request)
+                return True
+        self._parse(data)
+        if len(self._queue) == 1 and isinstance(parsed := self._queue[0], Request) and not self._reading:
+            heads.learn(data, parsed)
+        return True
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser until the data ends, the queue is full or nothing more may be read."""

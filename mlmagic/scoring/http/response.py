@@ -15,6 +15,9 @@ from mlmagic.scoring.http.request import Request
 HTML = "text/html; charset=utf-8"
 
 ID_LIMIT = 100
+_IDENTITIES = (b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id")
+_QUOTED = frozenset((*_IDENTITIES, b"traceid"))
+"""Fields of a request that its answer quotes."""
 LEADS_LIMIT = 64
 
 # http.HTTPStatus has them too, and costs two milliseconds of every start.
@@ -124,9 +127,9 @@ class Renderer:
             self._turn(second)
         key = (response.status, response.content_type, response.run_failed)
         lead = self._leads.get(key) or self._lead(key)
-        if response.exec_ms is not None:
-            lead += b"x-ms-run-fn-exec-ms: %.3f\r\n" % response.exec_ms
         more = response.fields
+        if response.exec_ms is not None:
+            more = b"x-ms-run-fn-exec-ms: %.3f\r\n%b" % (response.exec_ms, more)
         if response.close:
             more += b"Connection: close\r\n"
         elif request is not None and request.version == "1.0":
@@ -167,6 +170,8 @@ class Renderer:
             return b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, identity)
         fields = request.fields
         identity = self.identify(request)
+        if _QUOTED.isdisjoint(fields):
+            return b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, identity)
         old = fields.get(b"x-ms-request-id")
         client = fields.get(b"x-ms-client-request-id") or old
         lines = b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, old or client or identity)
@@ -193,10 +198,12 @@ def _stream_framing(request: Request | None) -> bytes:
 
 def too_long_identity(request: Request) -> Response | None:
     """The refusal of an id header over the limit; such an id is not echoed."""
-    for name in (b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id"):
+    if _QUOTED.isdisjoint(request.fields):
+        return None
+    for name in _IDENTITIES:
         value = request.fields.get(name)
         if value is not None and len(value) > ID_LIMIT:
-            for each in (b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id"):
+            for each in _IDENTITIES:
                 if len(request.fields.get(each, b"")) > ID_LIMIT:
                     del request.fields[each]
             return Response.message(431, f"{name.decode()} must not exceed {ID_LIMIT} characters")

@@ -51,9 +51,9 @@ def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser("peers.sh", description=__doc__)
     options.add_argument("--model", nargs="+", choices=models.NAMES, default=["ridge"])
     options.add_argument("--only", nargs="+", choices=[s.name for s in SERVERS], metavar="SERVER")
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--seconds", type=int, default=4, help="of each run of wrk")
-    options.add_argument("--starts", type=int, default=5, help="of each server, at least one a round")
+    options.add_argument("--rounds", type=int, default=12)
+    options.add_argument("--seconds", type=int, default=1, help="of each run of wrk")
+    options.add_argument("--starts", type=int, default=5, help="of each server")
     options.add_argument(
         "--quick", action="store_true", help="one round, a second each: to see that it works"
     )

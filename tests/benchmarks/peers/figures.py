@@ -14,6 +14,7 @@ from tests.benchmarks.peers.models import NAMES
 from tests.benchmarks.peers.rounds import Figures, Plan
 
 FILE = "peers.json"
+OF_A_START = ("cold_s", "pss_mb")
 
 
 class Results:
@@ -51,8 +52,7 @@ class Results:
         """In place of what was there of this model."""
         about = (
             f"{datetime.date.today()}, {os.cpu_count()} cores, Python {platform.python_version()}: "
-            f"{plan.rounds} rounds of {plan.seconds} s for each number of connections, "
-            f"{max(plan.starts, plan.rounds)} starts."
+            f"{plan.rounds} rounds of {plan.seconds} s for each number of connections, {plan.starts} starts."
         )
         self._kept["models"][model] = {"about": about, "servers": servers}
         self._write()
@@ -81,6 +81,7 @@ class Results:
         figures = self.servers(model).get(server)
         if figures is None:
             return []
-        if what == "cold_s":
-            return list(figures["cold_s"])
-        return [None if seen is None else seen.get(what) for seen in figures["rounds"]]
+        return [
+            None if seen is None else seen[what]
+            for seen in figures["starts" if what in OF_A_START else "rounds"]
+        ]

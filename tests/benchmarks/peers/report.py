@@ -14,11 +14,12 @@ PREFACE = """\
 # mlmagic beside its peers
 
 Made by `bash tests/benchmarks/peers.sh`: run it again, rather than edit this. One worker on a core of its
-own, loaded by wrk from another; one row a request; one thread for arithmetic. The servers take turns,
-every figure is a median over rounds, and a ratio the median of the ratios of each round. Every answer was
-compared with the model's own, for 64 different rows and several at once, and no request failed. CPU is
-microseconds a request of the server's whole process tree at 32 connections, memory its PSS after that.
-Cold start is from launch to the first 200 of the scoring route, with a warm page cache.
+own, loaded by wrk from another; one row a request; one thread for arithmetic. First each is started several
+times, alone and in turn: cold start is from launch to the first 200 of the scoring route, with a warm page
+cache; memory is the PSS of its process tree after some thousands of requests. Then all of them run, and in
+each round each is loaded once. Every figure is a median, and a ratio the median of the ratios of each round.
+Every answer was compared with the model's own, for 64 different rows and several at once, and no request
+failed. CPU is microseconds a request of the server's whole process tree at 32 connections.
 
 azureml-inference-server-http and "mlmagic" run the same unmodified entry script (stdlib json). "typed" is
 `run(data: numpy.ndarray)`, "batched" the same with `@batched`. bjoern, uvicorn, granian and FastAPI run

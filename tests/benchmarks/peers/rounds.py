@@ -1,7 +1,13 @@
-"""The run: rounds over all servers, beginning elsewhere each time; the machine's mood falls on all alike."""
+"""The run: every server in its turn, many times and briefly; the machine's mood falls on all alike.
+
+A shared machine is three times slower in one minute than in the next. So they are started in turn, each
+alone; then all run, and in each round all are loaded, one after the other, for a second.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import random
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.peers.environments import NotInstalled, environment
-from tests.benchmarks.peers.load import Failure, Load, check_answers, measure, wait_for_answer
+from tests.benchmarks.peers.load import Failure, check_answers, measure, wait_for_answer
 from tests.benchmarks.peers.models import Model
 from tests.benchmarks.peers.process import Tree, free_ports, running
 from tests.benchmarks.peers.servers import Place, Server
@@ -20,7 +26,8 @@ PATIENCE = 2
 """A server is left out after so many failures."""
 
 Figures = dict[str, Any]
-"""Of one server: ``rounds``, a list of figures by name; ``cold_s``, a list; and ``failures``, in words."""
+"""Of one server: ``starts`` and ``rounds``, lists of figures by name (None where it failed); and
+``failures``, in words."""
 
 
 @dataclass(frozen=True)
@@ -55,68 +62,103 @@ class Stand:
 def measure_all(stand: Stand, model: Model, plan: Plan, folder: Path) -> dict[str, Figures]:
     """Figures of every server with one model."""
     found: dict[str, Figures] = {
-        server.name: {"rounds": [], "cold_s": [], "failures": []} for server in stand.servers
+        server.name: {"starts": [], "rounds": [], "failures": []} for server in stand.servers
     }
     for server in stand.servers:
         if server.requirements in stand.missing:
             found[server.name]["failures"] = [stand.missing[server.requirements]] * PATIENCE
-    for number in range(max(plan.rounds, plan.starts)):
-        for server in _turned(stand.servers, number):
-            figures = found[server.name]
-            if len(figures["failures"]) >= PATIENCE:
-                continue
-            loads = number < plan.rounds
-            try:
-                seen = _visit(server, stand, model, plan.seconds if loads else 0, folder)
-            except (Failure, OSError) as error:
-                figures["failures"].append(str(error))
-                seen = {"failed": str(error)}
-            figures["cold_s"].append(seen.get("cold_s"))
-            if loads:
-                figures["rounds"].append(None if "failed" in seen else seen)
-            print(f"{model.name} {number + 1}: {server.name:32}{_line(seen)}", flush=True)
+    visits = Visits(stand, model, folder, found)
+    for number in range(plan.starts):
+        visits.start_each(number)
+    visits.load_all(plan)
     return found
 
 
-def _turned(servers: list[Server], number: int) -> Iterator[Server]:
-    """All of them, beginning elsewhere each time."""
-    first = number * 5 % len(servers)
-    yield from servers[first:]
-    yield from servers[:first]
+class Visits:
+    """The servers with one model; what is seen of each is added to ``found``."""
 
+    def __init__(self, stand: Stand, model: Model, folder: Path, found: dict[str, Figures]) -> None:
+        self._stand = stand
+        self._model = model
+        self._folder = folder
+        self._found = found
 
-def _visit(server: Server, stand: Stand, model: Model, seconds: int, folder: Path) -> Figures:
-    """Start it, see that it is right, load it, end it. With no seconds, only start it."""
-    place = _place(server, stand.environments[server.requirements], model, folder)
-    server.prepare(place)
-    started = time.perf_counter()
-    with running(server, place) as tree:
-        figures: Figures = {"cold_s": wait_for_answer(server, tree, place.ports[0], model, started)}
-        if seconds:
-            check_answers(server, place.ports[0], model)
-            for load, connections in _loads(server, tree, place, seconds):
-                figures |= {f"{what}_{connections}": value for what, value in vars(load).items()}
-            figures["pss_mb"] = tree.pss_mb()
-    return figures
+    def start_each(self, number: int) -> None:
+        """One after the other, alone: the time to its first answer, and its memory after some more."""
+        for server in self._willing(number):
+            seen: Figures | None = None
+            with self._noting_failures(server):
+                place = self._place(server)
+                started = time.perf_counter()
+                with running(server, place) as tree:
+                    cold_s = wait_for_answer(server, tree, place.ports[0], self._model, started)
+                    check_answers(server, place.ports[0], self._model)
+                    measure(server, tree, place, max(CONNECTIONS), WARM_UP_S)
+                    seen = {"cold_s": cold_s, "pss_mb": tree.pss_mb()}
+            self._found[server.name]["starts"].append(seen)
+            self._tell("start", number, server, seen)
 
+    def load_all(self, plan: Plan) -> None:
+        """All of them run; each is loaded for a moment in its turn, again and again."""
+        with contextlib.ExitStack() as stack:
+            trees: dict[str, tuple[Tree, Place]] = {}
+            for server in self._willing(0):
+                with self._noting_failures(server):
+                    trees[server.name] = self._warm(server, stack)
+            for number in range(plan.rounds):
+                for server in self._willing(number):
+                    if server.name not in trees:
+                        continue
+                    seen: Figures | None = None
+                    with self._noting_failures(server):
+                        seen = self._load(server, *trees[server.name], plan.seconds)
+                    self._found[server.name]["rounds"].append(seen)
+                    self._tell("load", number, server, seen)
 
-def _loads(server: Server, tree: Tree, place: Place, seconds: int) -> Iterator[tuple[Load, int]]:
-    for connections in CONNECTIONS:
-        for duration in (WARM_UP_S, seconds):
-            load = measure(server, tree, place, connections, duration)
-        yield load, connections
+    def _warm(self, server: Server, stack: contextlib.ExitStack) -> tuple[Tree, Place]:
+        place = self._place(server)
+        started = time.perf_counter()
+        tree = stack.enter_context(running(server, place))
+        wait_for_answer(server, tree, place.ports[0], self._model, started)
+        self._load(server, tree, place, WARM_UP_S)
+        return tree, place
 
+    def _load(self, server: Server, tree: Tree, place: Place, seconds: int) -> Figures:
+        figures: Figures = {}
+        for connections in CONNECTIONS:
+            load = measure(server, tree, place, connections, seconds)
+            figures |= {f"{what}_{connections}": value for what, value in vars(load).items()}
+        return figures
 
-def _place(server: Server, environment: Path, model: Model, folder: Path) -> Place:
-    own = folder / f"{model.name}-{''.join(c if c.isalnum() else '-' for c in server.name)}"
-    own.mkdir(exist_ok=True)
-    return Place(environment, model, own, free_ports(3))
+    def _willing(self, number: int) -> list[Server]:
+        """Those that did not fail too often, in another order each time."""
+        servers = [each for each in self._stand.servers if len(self._failures(each)) < PATIENCE]
+        random.Random(number).shuffle(servers)
+        return servers
 
+    def _failures(self, server: Server) -> list[str]:
+        failures: list[str] = self._found[server.name]["failures"]
+        return failures
 
-def _line(seen: Figures) -> str:
-    if "failed" in seen:
-        return f"failed: {seen['failed'][:100]}"
-    text = f"first 200 in {seen['cold_s']:.2f} s"
-    if "rps_32" in seen:
-        text += f", {seen['rps_1']:.0f} and {seen['rps_32']:.0f} requests/s"
-    return text
+    @contextlib.contextmanager
+    def _noting_failures(self, server: Server) -> Iterator[None]:
+        try:
+            yield
+        except (Failure, OSError) as error:
+            self._failures(server).append(str(error))
+
+    def _place(self, server: Server) -> Place:
+        own = self._folder / f"{self._model.name}-{''.join(c if c.isalnum() else '-' for c in server.name)}"
+        own.mkdir(exist_ok=True)
+        place = Place(self._stand.environments[server.requirements], self._model, own, free_ports(3))
+        server.prepare(place)
+        return place
+
+    def _tell(self, what: str, number: int, server: Server, seen: Figures | None) -> None:
+        if seen is None:
+            text = f"failed: {self._failures(server)[-1][:100]}"
+        elif what == "start":
+            text = f"first 200 in {seen['cold_s']:.2f} s, {seen['pss_mb']:.0f} MB"
+        else:
+            text = f"{seen['rps_1']:.0f} and {seen['rps_32']:.0f} requests/s"
+        print(f"{self._model.name} {what} {number + 1}: {server.name:32}{text}", flush=True)

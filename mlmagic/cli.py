@@ -164,7 +164,7 @@ def list_models(
         if output == "json":
             _print_json([_model_record(one) for one in found])
             return
-        listing = models_listing(found, lambda m: Handle(engine, m), lambda m: engine.model_users(m.id))
+        listing = models_listing(found, lambda m: Handle.of(engine, m), lambda m: engine.model_users(m.id))
     click.echo(repr(listing))
 
 
@@ -233,7 +233,7 @@ def list_services(output: str) -> None:
         if output == "json":
             _print_json([_service_record(one) for one in found])
             return
-        listing = services_listing(found, lambda record: Handle(engine, record))
+        listing = services_listing(found, lambda record: Handle.of(engine, record))
     click.echo(repr(listing))
 
 

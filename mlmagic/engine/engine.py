@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from mlmagic.engine import keeper
+from mlmagic.engine.asset_verbs import AssetVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client
 from mlmagic.engine.object_verbs import ObjectVerbs
@@ -22,7 +23,7 @@ from mlmagic.workspace.memory import Memory
 KEEPER_DELAY_SECONDS = 3.0
 
 
-class Engine(ObjectVerbs):
+class Engine(ObjectVerbs, AssetVerbs):
     """The verbs over one workspace, and whoever looks after its services.
 
     ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only

@@ -119,6 +119,16 @@ service_keys = Table(
     Column("token_secret", Text, nullable=False),
 )
 
+assets = Table(
+    "assets",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("created_time", Float, nullable=False),
+    Column("record", JSON, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,
@@ -149,6 +159,11 @@ def m001_first_tables(connection: Connection) -> None:
 @migration
 def m002_service_keys(connection: Connection) -> None:
     service_keys.create(connection, checkfirst=True)
+
+
+@migration
+def m005_assets(connection: Connection) -> None:
+    assets.create(connection, checkfirst=True)
 
 
 class Database:

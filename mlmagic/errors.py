@@ -39,6 +39,11 @@ class MLMagicError(Exception):
         joint = " " if self.message.endswith((".", "!", "?")) else ". "
         return f"{self.message}{joint}{self.hint}"
 
+    @property
+    def kind_of_error(self) -> str:
+        """Its name in the tree above."""
+        return next(each.__name__ for each in type(self).__mro__ if each.__module__ == __name__)
+
     def _render_traceback_(self) -> list[str]:
         """IPython's hook: a cell shows this instead of a stack of our own frames."""
         return [f"{type(self).__name__}: {self}"]

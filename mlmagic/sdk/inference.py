@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mlmagic.core import configuration as core
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
 from mlmagic.sdk.environment import ContainerRegistry, Environment
 from mlmagic.sdk.exceptions import UserErrorException, WebserviceException, raises
+from mlmagic.sdk.needs import unmet_needs
 
 RUNTIMES = ("python", "spark-py")
 CUDA_VERSIONS = ("9.0", "9.1", "10.0")
@@ -142,6 +144,21 @@ class InferenceConfig:
             requirements=tuple(dependencies.pip_packages) if dependencies else (),
             environment=self.environment._record() if self.environment else None,
             description=self.description or "",
+        )
+
+    def for_engine(
+        self, config: core.DeploymentConfig
+    ) -> tuple[core.InferenceConfig, core.DeploymentConfig, list[str]]:
+        """Both configurations as the engine takes them, and what a process here will not have.
+
+        What the environment sets, the deployment may set otherwise.
+        """
+        variables = {**self.environment_variables, **config.environment_variables}
+        script = self.to_core()
+        return (
+            script,
+            replace(config, environment_variables=variables),
+            [*unmet_needs(script.environment or {})],
         )
 
     @property

@@ -22,7 +22,6 @@ from mlmagic.sdk.exceptions import (
     told_with,
 )
 from mlmagic.sdk.labels import label_filter
-from mlmagic.sdk.needs import unmet_needs
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -372,11 +371,8 @@ class Model:
             )
         inference = inference_config
         if inference is not None and not isinstance(inference, CoreInferenceConfig):
-            variables = {**inference.environment_variables, **config.environment_variables}
-            config = replace(config, environment_variables=variables)
-            inference = inference.to_core()
-            for line in unmet_needs(inference.environment or {}):
-                print(line)
+            inference, config, unmet = inference.for_engine(config)
+            print("".join(f"{line}\n" for line in unmet), end="")
         record = engine.deploy(
             name,
             references(engine, wanted),
@@ -458,7 +454,9 @@ def _find(engine: Engine, reference: ModelReference, wanted: core.ModelFilter) -
         if reference.version is not None:
             return engine.model(reference)
         found = engine.models(replace(wanted, name=reference.name))
-        return max(found, key=lambda model: model.version) if found else engine.model(_none_of(reference))
+        if not found:
+            raise NotFound("model", reference.name, {each.name for each in engine.models()})
+        return max(found, key=lambda model: model.version)
     except NotFound as error:
         asked = (
             reference.name if reference.version is None else f"{reference.name}, version {reference.version}"
@@ -468,11 +466,6 @@ def _find(engine: Engine, reference: ModelReference, wanted: core.ModelFilter) -
             error,
             f"ModelNotFound: Model with name {asked} not found in provided workspace",
         ) from None
-
-
-def _none_of(reference: ModelReference) -> ModelReference:
-    """What is not there either: asking for it raises, and says what there is."""
-    return replace(reference, version=0)
 
 
 def _core_config(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
-from mlmagic.sdk.conda import CondaDependencies, package_name
+from mlmagic.sdk.conda import PYTHON_DEFAULT_VERSION, CondaDependencies, package_name
 from mlmagic.sdk.environment import needs_image
 
 OURS = frozenset(
@@ -46,9 +46,14 @@ def unmet_needs(
         return
     dependencies = CondaDependencies(_underlying_structure=dict(given))
     wanted = dependencies.get_python_version()
-    if wanted and not python.startswith(".".join(wanted.split(".")[:2])):
+    # The version that the first SDK writes where nobody names one is nobody's wish.
+    if wanted not in (None, PYTHON_DEFAULT_VERSION) and not _same_minor(python, wanted):
         yield f"The environment asks for Python {wanted}: the service runs on this process's, {python}."
     for package in (*dependencies.conda_packages, *dependencies.pip_packages):
         name = package_name(package)
         if name not in OURS and installed(name) is None:
             yield f"The environment asks for {package}, which is not installed here: pip install {name}"
+
+
+def _same_minor(one: str, other: str | None) -> bool:
+    return one.split(".")[:2] == (other or "").split(".")[:2]

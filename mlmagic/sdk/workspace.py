@@ -19,7 +19,7 @@ from mlmagic.sdk.exceptions import WorkspaceException, raises
 from mlmagic.sdk.local_webservice import LocalWebservice as _LocalWebservice  # noqa: F401 (known by its target)
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
-from mlmagic.workspace.location import Location, find_config, locate, read_config, user_folder
+from mlmagic.workspace.location import Location, existing, find_config, locate, read_config
 
 
 @raises(WorkspaceException)
@@ -40,7 +40,7 @@ class Workspace:
         if isinstance(subscription_id, Location):
             self._location = subscription_id
         elif workspace_name is not None:
-            self._location = _named(workspace_name)
+            self._location = existing(workspace_name)
         else:
             self._location = locate()
         self.engine = Engine.of(self._location)
@@ -78,7 +78,7 @@ class Workspace:
         **more: Any,
     ) -> Workspace:
         """Open this user's workspace called ``name``; raises if there is none."""
-        return cls(_named(name))
+        return cls(existing(name))
 
     @classmethod
     def create(
@@ -198,11 +198,3 @@ class Workspace:
 
     def __repr__(self) -> str:
         return f"Workspace(name={self.name!r}, folder={str(self.folder)!r}, found_by={self.found_by!r})"
-
-
-def _named(name: str) -> Location:
-    location = Location.named(check_workspace_name(name), found_by="its name")
-    if not location.folder.is_dir():
-        known = [path.name for path in user_folder().glob("*") if path.is_dir()]
-        raise NotFound("workspace", name, known)
-    return location

@@ -366,8 +366,9 @@ def given_of(config: DeploymentConfig) -> tuple[ComputeType, dict[str, Any]]:
                 given[argument.name] = config.compute_settings[argument.name]
         elif argument.name not in ("primary_key", "secondary_key"):
             value = getattr(config, argument.field)
-            # What differs from the documents' default is named, and so is what differs from ours.
-            if value not in (argument.default, None) or value != getattr(untouched, argument.field):
+            # What is neither our default nor the documents' is named.
+            differs = argument.default is not None and value != argument.default
+            if value is not None and (differs or value != getattr(untouched, argument.field)):
                 given[argument.name] = dict(value) if argument.kind is dict else value
     if config.ssl_cert_pem_file:
         given["ssl_enabled"] = True

@@ -151,7 +151,9 @@ def raises(kind: type[AzureMLException]) -> Callable[[type[C]], type[C]]:
 
     def decorate(owner: type[C]) -> type[C]:
         for name, member in list(vars(owner).items()):
-            if (not name.startswith("_") or name == "__init__") and (told := _told(member, kind)) is not None:
+            if (not name.startswith("_") or name in ("__init__", "__new__")) and (
+                told := _told(member, kind)
+            ) is not None:
                 setattr(owner, name, told)
         return owner
 

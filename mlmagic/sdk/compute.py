@@ -35,6 +35,7 @@ VIRTUAL_CPUS: Mapping[str, int] = {
 """Cores of the machines that the documents name; of others nothing is known, and nothing is checked."""
 
 
+@raises(ComputeTargetException)
 class ProvisioningConfiguration:
     """What a new cluster would be like; checked when made, all violations together."""
 
@@ -51,6 +52,7 @@ class ProvisioningConfiguration:
             raise InvalidConfigs("AksCompute", found)
 
 
+@raises(ComputeTargetException)
 class AttachConfiguration:
     """Which cluster is meant."""
 
@@ -149,6 +151,7 @@ class ComputeTarget:
         return f"{type(self).__name__}(name={self.name!r}, state={self.provisioning_state!r})"
 
 
+@raises(ComputeTargetException)
 class AksCompute(ComputeTarget):
     """A Kubernetes cluster."""
 

@@ -25,6 +25,7 @@ KIND = "dataset"
 _READERS = {"delimited": "read_csv", "parquet": "read_parquet", "json lines": "read_json"}
 
 
+@raises(UserErrorException)
 class _Registrable:
     """What tabular and file datasets share."""
 

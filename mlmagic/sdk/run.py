@@ -280,6 +280,7 @@ class Run:
         return f"Run(experiment={self.experiment.name!r}, id={self.id!r}, status={self.status!r})"
 
 
+@raises(RunEnvironmentException)
 class AutoMLRun(Run):
     """A run whose children are attempts at one task; the best of them counts."""
 

@@ -62,7 +62,8 @@ def location() -> Location:
     """Where the workspace lies that this command is about. Raises `NotFound`."""
     from mlmagic.workspace.location import existing, locate
 
-    name = click.get_current_context().meta.get(WORKSPACE)
+    context = click.get_current_context(silent=True)  # the shell that completes a line has none
+    name = context.meta.get(WORKSPACE) if context else None
     return existing(name) if name else locate()
 
 

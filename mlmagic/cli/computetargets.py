@@ -22,7 +22,7 @@ def list_targets(form: str) -> None:
     from mlmagic.sdk.workspace import Workspace
 
     with engine() as opened:
-        found = ComputeTarget.list(Workspace(opened.location))
+        found = ComputeTarget.list(Workspace.over(opened))
         show([one.serialize() for one in found], form)
 
 
@@ -35,7 +35,7 @@ def show_target(name: str, form: str) -> None:
     from mlmagic.sdk.workspace import Workspace
 
     with engine() as opened:
-        show(ComputeTarget(Workspace(opened.location), name).serialize(), form)
+        show(ComputeTarget(Workspace.over(opened), name).serialize(), form)
 
 
 @computetarget.group("attach")
@@ -62,7 +62,7 @@ def attach_aks(
 
     wanted = AksCompute.attach_configuration(group, cluster_name, resource_id, cluster_purpose)
     with engine() as opened:
-        ComputeTarget.attach(Workspace(opened.location), name, wanted)
+        ComputeTarget.attach(Workspace.over(opened), name, wanted)
     click.echo(name)
 
 
@@ -74,7 +74,7 @@ def detach_target(name: str) -> None:
     from mlmagic.sdk.workspace import Workspace
 
     with engine() as opened:
-        ComputeTarget(Workspace(opened.location), name).detach()
+        ComputeTarget(Workspace.over(opened), name).detach()
     say(f"detached {name}")
 
 

@@ -87,7 +87,7 @@ def scaffold_environment(name: str, directory: str) -> None:
 def _workspace(opened: Engine) -> Workspace:
     from mlmagic.sdk.workspace import Workspace
 
-    return Workspace(opened.location)
+    return Workspace.over(opened)
 
 
 def _row(found: Any) -> dict[str, Any]:

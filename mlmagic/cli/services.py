@@ -48,7 +48,7 @@ def list_services(
 
     with engine() as opened:
         handles = Handle.list(
-            Workspace(opened.location),
+            Workspace.over(opened),
             compute_type,
             model_name=model_name,
             model_id=model_id,

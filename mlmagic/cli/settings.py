@@ -85,7 +85,7 @@ def inference(engine: Engine, options: dict[str, Any]) -> InferenceHandle | None
     from mlmagic.sdk.inference import InferenceConfig
     from mlmagic.sdk.workspace import Workspace
 
-    workspace = Workspace(engine.location)
+    workspace = Workspace.over(engine)
     environment = Environment.get(workspace, name, version) if name else None
     if ic:
         return read_inference(ic, workspace, environment)

@@ -250,7 +250,7 @@ class Model:
     def workspace(self) -> Workspace:
         from mlmagic.sdk.workspace import Workspace
 
-        return Workspace(self._engine.location)
+        return Workspace.over(self._engine)
 
     @property
     def run_id(self) -> str | None:

@@ -24,7 +24,7 @@ def files_of(engine: Engine, run_id: str, path: str, experiment: str | None) -> 
     from mlmagic.sdk.run import Experiment, Run
     from mlmagic.sdk.workspace import Workspace
 
-    run = Run(Experiment(Workspace(engine.location), experiment), run_id)
+    run = Run(Experiment(Workspace.over(engine), experiment), run_id)
     place = run.folder / path
     if not place.exists():
         raise NotFound("path of the run", path, run.get_file_names())

@@ -128,7 +128,7 @@ class Webservice:
     def workspace(self) -> Workspace:
         from mlmagic.sdk.workspace import Workspace
 
-        return Workspace(self._engine.location)
+        return Workspace.over(self._engine)
 
     @property
     def models_ids(self) -> tuple[str, ...]:

@@ -46,6 +46,13 @@ class Workspace:
         self.engine = Engine.of(self._location)
 
     @classmethod
+    def over(cls, engine: Engine) -> Workspace:
+        """The workspace of an engine that is open."""
+        made = object.__new__(cls)
+        made._location, made.engine = engine.location, engine
+        return made
+
+    @classmethod
     def from_config(cls, path: str | Path | None = None, auth: object = None, **more: Any) -> Workspace:
         """Open the workspace a configuration file names.
 

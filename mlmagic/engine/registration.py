@@ -13,6 +13,7 @@ from typing import Any
 from mlmagic.capture.modules import only_installed
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.model import ModelDescription, StoredFile
+from mlmagic.engine import mlflow_models
 from mlmagic.engine.recognition import (
     FRAMEWORK_OF_PACKAGE,
     HEAD_BYTES,
@@ -38,6 +39,8 @@ def take_path(
     files = intake.take(path, child_paths)
     if details.framework is None and (guess := _recognised(path, files)) is not None:
         details = replace(details, framework=guess)
+    if details.framework == mlflow_models.FRAMEWORK and path.is_dir():
+        details = mlflow_models.describe(details, path)
     return details, files
 
 

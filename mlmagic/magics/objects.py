@@ -11,10 +11,16 @@ from typing import Any
 
 from mlmagic.errors import NotFound, nearest
 from mlmagic.magics.arguments import read_data
+from mlmagic.sdk.runs import SCHEMES, fetched, name_in
 
 
 def find_model(given: Any, namespace: Mapping[str, Any]) -> tuple[object, str]:
-    """The object or path that a line's first argument means, and the name it suggests."""
+    """The object or path that a line's first argument means, and the name it suggests.
+
+    ``runs:/ID/PATH`` and ``models:/NAME/VERSION`` are MLflow's: the path is where their files are then.
+    """
+    if isinstance(given, str) and given.startswith(SCHEMES):
+        return fetched(given), name_in(given)
     if isinstance(given, str) and given not in namespace and not Path(given).expanduser().exists():
         raise _no_such_thing(given, namespace)
     value = namespace.get(given, given) if isinstance(given, str) else given

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
-from traitlets import Float, Unicode
+from traitlets import Bool, Float, Unicode, observe
 from traitlets.config import Configurable
 
 from mlmagic.errors import NotFound
@@ -22,6 +22,7 @@ class MLMagic(Configurable):
     """Defaults of the magics: `%config MLMagic.target = 'docker'`."""
 
     target = Unicode("local", help="Where %deploy runs services when --target is not given.").tag(config=True)
+    azureml = Bool(False, help="Find the first Azure ML SDK's import names here.").tag(config=True)
     timeout = Float(600.0, help="Seconds that %deploy and %update wait.").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -30,6 +31,13 @@ class MLMagic(Configurable):
         self._engine: Engine | None = None
         self._scripts: dict[str, CapturedScript] = {}
         self._panels: dict[str, ServicePanel] = {}
+
+    @observe("azureml")
+    def _find_names(self, change: dict[str, Any]) -> None:
+        if change["new"]:
+            from mlmagic.sdk.aliases import install
+
+            install()
 
     @property
     def engine(self) -> Engine:

@@ -22,6 +22,7 @@ from mlmagic.sdk.exceptions import (
     told_with,
 )
 from mlmagic.sdk.labels import label_filter
+from mlmagic.sdk.runs import SCHEMES, fetched
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -115,7 +116,10 @@ class Model:
         sample_output_dataset: Any = None,
         resource_configuration: ResourceConfiguration | None = None,
     ) -> Model:
-        """Register a file or folder, wherever it lies, as the next version of ``model_name``."""
+        """Register a file or folder, wherever it lies, as the next version of ``model_name``.
+
+        ``model_path`` may be MLflow's: ``runs:/RUN_ID/PATH`` or ``models:/NAME/VERSION``.
+        """
         print(f"Registering model {model_name}")
         for what, labels in (("tags", tags), ("properties", properties)):
             if labels is not None and not isinstance(labels, Mapping):
@@ -133,9 +137,10 @@ class Model:
             datasets=tuple((scenario, _dataset_id(dataset)) for scenario, dataset in datasets or ()),
         )
         engine = workspace.engine
-        return Model.of(
-            engine, engine.register(str(model_path), details, child_paths=child_paths, notify=print)
-        )
+        path = str(model_path)
+        if path.startswith(SCHEMES):
+            path = str(fetched(path))
+        return Model.of(engine, engine.register(path, details, child_paths=child_paths, notify=print))
 
     @staticmethod
     def list(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlmagic.errors import NotFound, UsageError
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -29,6 +29,14 @@ def files_of(engine: Engine, run_id: str, path: str, experiment: str | None) -> 
     if not place.exists():
         raise NotFound("path of the run", path, run.get_file_names())
     return place
+
+
+def name_in(uri: str) -> str:
+    """The name that an MLflow URI suggests: the registered model's, or the artefact's."""
+    parts = [part for part in uri.partition(":/")[2].split("/") if part]
+    if not uri.startswith(SCHEMES) or len(parts) < 2:
+        raise InvalidConfig("MLflow URI", uri, "must be runs:/RUN_ID/PATH or models:/NAME/VERSION")
+    return parts[0].partition("@")[0] if uri.startswith("models:") else parts[-1]
 
 
 def fetched(uri: str) -> Path:

@@ -411,11 +411,6 @@ def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[s
     after = {**before, **given}
     if "properties" in given:
         after["properties"] = added_properties(config.properties, given["properties"])
-    # One of the two ways to ask who calls replaces the other where the caller says so.
-    if given.get("token_auth_enabled") and not given.get("auth_enabled"):
-        after["auth_enabled"] = False
-    elif given.get("auth_enabled") and not given.get("token_auth_enabled"):
-        after["token_auth_enabled"] = False
     check(COMPUTE_TYPES.get(config.target, config.target), compute, after)
     wanted = deployment(compute, after)
     fields = {known[name].field for name in after if known[name].field}

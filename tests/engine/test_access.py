@@ -18,7 +18,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind
 from mlmagic.engine.access_verbs import new_token
 from mlmagic.engine.engine import Engine
-from mlmagic.errors import InvalidConfig, UsageError
+from mlmagic.errors import InvalidConfig, InvalidConfigs, UsageError
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.cards import event_line, service_card
@@ -30,7 +30,7 @@ WITH_TOKENS = replace(ON_FAKE, token_auth_enabled=True)
 
 
 def deploy(engine: Engine, config: DeploymentConfig = WITH_KEYS) -> Webservice:
-    return Webservice(engine, engine.wait(engine.deploy("svc", [], script(), config)))
+    return Webservice.of(engine, engine.wait(engine.deploy("svc", [], script(), config)))
 
 
 def keys_file(fake: FakeTarget) -> Path:
@@ -106,7 +106,7 @@ def test_without_authentication_there_are_none(fake_engine: Engine, fake: FakeTa
 def test_keys_give_way_to_tokens_and_come_back(fake_engine: Engine, fake: FakeTarget) -> None:
     service = deploy(fake_engine)
     before = service.get_keys()
-    with pytest.raises(InvalidConfig, match="token_auth_enabled True excludes auth_enabled"):
+    with pytest.raises(InvalidConfigs, match="token_auth_enabled True excludes auth_enabled"):
         service.update(token_auth_enabled=True)
     service.update(auth_enabled=False, token_auth_enabled=True)
     service.wait_for_deployment()

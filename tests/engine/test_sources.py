@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> Path:
 def test_a_directory_ships_without_what_no_service_needs(intake: Intake, source: Path) -> None:
     files, recorded = sources.take(intake, InferenceConfig("score.py", source_directory=str(source)))
     assert [file.path for file in files] == ["data/a.csv", "pkg/__init__.py", "score.py"]
-    assert recorded == InferenceConfig("score.py")
+    assert recorded == InferenceConfig("score.py", taken_from=str(source))
 
 
 def test_a_single_file_ships_alone(intake: Intake, source: Path) -> None:

@@ -1,0 +1,129 @@
+"""Models out of runs: MLflow's, by their URIs, and those of an experiment here."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.sdk.model import Model
+from mlmagic.sdk.run import AutoMLRun, Experiment, Run
+from mlmagic.sdk.runs import name_in
+from mlmagic.sdk.workspace import Workspace
+
+
+@pytest.fixture
+def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """MLflow with its runs in a folder of the test's."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
+    yield mlflow
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.mark.processes  # its library takes seconds to import
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_of_an_mlflow_run_keeps_its_signature_and_requirements(
+    workspace: Workspace, mlflow: Any, tmp_path: Path
+) -> None:
+    numpy = pytest.importorskip("numpy")
+    from mlflow.models import infer_signature
+    from sklearn.linear_model import Ridge
+
+    rows = numpy.arange(20.0).reshape(10, 2)
+    fitted = Ridge().fit(rows, rows.sum(1))
+    with mlflow.start_run() as run:
+        mlflow.sklearn.log_model(
+            fitted,
+            name="model",
+            signature=infer_signature(rows, fitted.predict(rows)),
+            input_example=rows[:2],
+            serialization_format="cloudpickle",
+            pip_requirements=["scikit-learn==1.0.1", "numpy", "mlflow==2.1"],
+        )
+    uri = f"runs:/{run.info.run_id}/model"
+    model = Model.register(workspace, uri, "ridge")
+    assert (model.id, model.model_framework) == ("ridge:1", "MLflow")
+    assert model.libraries == {"scikit-learn": "1.0.1"}
+    assert (
+        "double" in json.loads(model.properties["signature"])["inputs"]
+        or "tensor" in model.properties["signature"]
+    )
+    assert model.sample_input == rows[:2].tolist()
+    assert any(path.endswith("MLmodel") for path in model.files)
+    with pytest.raises(NotFound, match="no MLflow artefact"):
+        Model.register(workspace, f"runs:/{run.info.run_id}/nothing", "x")
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("runs:/0a1b/model", "model"),
+        ("runs:/0a1b/artefacts/best.onnx", "best.onnx"),
+        ("models:/diabetes/3", "diabetes"),
+        ("models:/diabetes/Production", "diabetes"),
+    ],
+)
+def test_the_name_that_a_uri_suggests(uri: str, name: str) -> None:
+    assert name_in(uri) == name
+
+
+@pytest.mark.parametrize("uri", ["runs:/", "runs:/x", "models:/", "files:/a/b"])
+def test_what_is_no_uri_of_mlflow(uri: str) -> None:
+    with pytest.raises(InvalidConfig, match="must be runs:/RUN_ID/PATH or models:/NAME/VERSION"):
+        name_in(uri)
+
+
+def test_a_run_ends_as_its_block_does(workspace: Workspace) -> None:
+    experiment = Experiment(workspace, "train")
+    with experiment.start_logging() as run:
+        run.log_list("loss", [3, 2, 1])
+        run.tag("kind", "try")
+        run.add_properties({"primary_metric": "auc"})
+    assert (run.status, run.get_metrics()) == ("Completed", {"loss": [3, 2, 1]})
+    with pytest.raises(ZeroDivisionError), experiment.start_logging() as failed:
+        1 / 0  # noqa: B018
+    assert failed.status == "Failed"
+    assert [each.id for each in experiment.get_runs()] == [failed.id, run.id]
+
+
+def test_the_best_child_is_the_model_of_an_automl_run(workspace: Workspace, tmp_path: Path) -> None:
+    import joblib
+
+    experiment = Experiment(workspace, "automl")
+    parent = experiment.start_logging()
+    parent.add_properties({"primary_metric": "auc"})
+    for name, auc in (("one", 0.5), ("two", 0.9), ("three", 0.7)):
+        child = parent.child_run(name)
+        child.log("auc", auc)
+        joblib.dump({"name": name}, tmp_path / "model.pkl")
+        child.upload_file("outputs/model.pkl", str(tmp_path / "model.pkl"))
+    best, fitted = AutoMLRun(experiment, parent.id).get_output()
+    assert (best.id, fitted) == ("two", {"name": "two"})
+    assert parent.get_best_child("auc", maximize=False).id == "one"
+    assert best.get_file_names() == ["outputs/model.pkl"]
+    model = best.register_model("best", "outputs/model.pkl")
+    assert (model.run_id, model.files) == ("two", ["model.pkl"])
+
+
+def test_what_a_run_does_not_have_is_told(workspace: Workspace, tmp_path: Path) -> None:
+    run = Experiment(workspace, "train").start_logging()
+    with pytest.raises(NotFound, match="no path of the run 'outputs/x'"):
+        run.register_model("x", "outputs/x")
+    for name in ("../outside", "run.json", "/etc/hostname"):
+        with pytest.raises(Exception, match="lies outside of the run"):
+            run.upload_file(name, __file__)
+    with pytest.raises(NotFound, match="no run 'other'"):
+        Run(run.experiment, "other")
+    with pytest.raises(Exception, match="has the metric 'auc'"):
+        run.get_best_child("auc")
+    with pytest.raises(Exception, match="no run is going on"):
+        Run.get_context(allow_offline=False)
+    assert os.listdir(tmp_path / "Übungen und Proben" / "runs" / "train") == [run.id]

@@ -20,7 +20,8 @@ def find_model(given: Any, namespace: Mapping[str, Any]) -> tuple[object, str]:
     ``runs:/ID/PATH`` and ``models:/NAME/VERSION`` are MLflow's: the path is where their files are then.
     """
     if isinstance(given, str) and given.startswith(SCHEMES):
-        return fetched(given), name_in(given)
+        name = name_in(given)
+        return fetched(given), name
     if isinstance(given, str) and given not in namespace and not Path(given).expanduser().exists():
         raise _no_such_thing(given, namespace)
     value = namespace.get(given, given) if isinstance(given, str) else given

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,18 @@ def test_workspace_shows_and_changes(session: MLMagic, shell: TestingShell, tmp_
     assert shell.run_cell("%workspace {here}") is shown
     assert session.engine is shown.engine
     other.engine.close()
+
+
+def test_the_first_sdks_names_are_found_when_that_is_asked_for(shell: TestingShell) -> None:
+    before = [*sys.meta_path]
+    try:
+        shell.run_cell("%config MLMagic.azureml = True\nfrom azureml.core.webservice import LocalWebservice")
+        assert shell.user_ns["LocalWebservice"].__module__ == "mlmagic.sdk.local_webservice"
+    finally:
+        sys.meta_path[:] = before
+        for name in [name for name in sys.modules if name.partition(".")[0] == "azureml"]:
+            del sys.modules[name]
+
+
+def test_what_is_no_uri_of_mlflow_is_told(shell: TestingShell) -> None:
+    shell.refuses("%register runs:/abc", InvalidConfig, "must be runs:/RUN_ID/PATH")

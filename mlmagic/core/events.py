@@ -26,11 +26,20 @@ class EventKind(StrEnum):
     ROLLED_BACK = "RolledBack"
     KEY_CHANGED = "KeyChanged"
     DELETED = "Deleted"
+    FOLLOWED = "Followed"
+    FOLLOW_FAILED = "FollowFailed"
+    MODEL_DEPLOYED = "ModelDeployed"
+    RUN_COMPLETED = "RunCompleted"
+    RUN_STATUS_CHANGED = "RunStatusChanged"
+    DATASET_DRIFT_DETECTED = "DatasetDriftDetected"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the log. ``id`` grows; ``subject`` is ``models/NAME:V`` or ``services/NAME``."""
+    """One line of the log. ``id`` grows; ``subject`` is ``models/NAME:V`` or ``services/NAME``.
+
+    What is told to subscribers has the subject that they are told (`mlmagic.core.notices`).
+    """
 
     id: int
     time: float
@@ -46,3 +55,7 @@ def service_subject(name: str) -> str:
 
 def model_subject(model_id: str) -> str:
     return f"models/{model_id}"
+
+
+def endpoint_subject(service_id: str) -> str:
+    return f"endpoints/{service_id}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic import __version__
+from mlmagic import __version__, cli_events
 from mlmagic.core.configuration import DEFAULT_TARGET
 from mlmagic.core.settings import FLAGS, LABELS, NUMBERS, TEXTS
 from mlmagic.errors import InvalidConfig, MLMagicError, UsageError
@@ -219,6 +219,11 @@ def deploy_model(
 @cli.group(cls=Commands)
 def service() -> None:
     """Live services."""
+
+
+cli.add_command(cli_events.events)
+service.add_command(cli_events.follow)
+service.add_command(cli_events.unfollow)
 
 
 @service.command("list")

@@ -67,8 +67,8 @@ def notice_of(event: Event, workspace: str) -> Notice | None:
     if event.kind not in PUBLISHED:
         return None
     source = source_of(workspace)
-    # The time, too: a workspace that was removed and made again counts from 1 again.
-    name = f"{source}#{event.id}@{event.time!r}"
+    # Not the workspace's name, which a folder may have several of. The time: other workspaces count, too.
+    name = f"{event.subject}#{event.id}@{event.time!r}"
     return Notice(
         str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
         full_type(event.kind),

@@ -1,4 +1,6 @@
-"""The process that looks after services when no kernel does: `python -m mlmagic.engine.keeper FOLDER URL`.
+"""The process that looks after services when no kernel does.
+
+`python -m mlmagic.engine.keeper FOLDER URL NAME`, with the parts of a `Location`.
 
 One per workspace, started by whoever deploys, holding nothing a kernel holds: leases are free for it only
 when their holder has ended. It ends when no services are left and nothing is on its way to a subscriber.
@@ -39,7 +41,14 @@ def ensure_keeper(location: Location) -> None:
             return
     with (location.folder / _LOG_FILE).open("ab") as log:
         _children[location.folder] = subprocess.Popen(
-            [sys.executable, "-m", "mlmagic.engine.keeper", str(location.folder), location.database_url],
+            [
+                sys.executable,
+                "-m",
+                "mlmagic.engine.keeper",
+                str(location.folder),
+                location.database_url,
+                location.name,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -101,4 +110,4 @@ def _keeper_lock(folder: Path) -> Iterator[bool]:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
-    keep(Location(Path(sys.argv[1]).name, Path(sys.argv[1]), sys.argv[2]))
+    keep(Location(sys.argv[3], Path(sys.argv[1]), sys.argv[2]))

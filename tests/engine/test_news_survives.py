@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import State
 from mlmagic.engine import keeper
 from mlmagic.engine.engine import Engine
-from tests.conftest import MakeEngine
+from mlmagic.workspace.location import Location
 from tests.engine.conftest import script
 from tests.engine.test_events import Hook, hook  # noqa: F401
 from tests.engine.test_survival import run_and_die
@@ -44,10 +44,10 @@ def test_a_kill_between_sending_and_marking_sends_it_again(
 
 
 def test_the_keeper_stays_until_all_is_delivered(
-    make_engine: MakeEngine,
+    location: Location,
     hook: Hook,  # noqa: F811
 ) -> None:
-    brief = make_engine(supervise=False, use_keeper=True)
+    brief = Engine(replace(location, name="team"), supervise=False)
     brief.subscribe("hook", hook.url)
     hook.hangs = threading.Event()
     path = brief.location.folder / "model.txt"
@@ -58,7 +58,8 @@ def test_the_keeper_stays_until_all_is_delivered(
     hook.hangs.set()
     wait_for(lambda: hook.requests, "the notice")
     wait_for(lambda: _keeper_has_left(brief), "the keeper's end")
-    assert json.loads(hook.requests[0][1])[0]["subject"] == "models/m:1"
+    ((envelope,),) = hook.bodies()
+    assert (envelope["topic"], envelope["subject"]) == ("/workspaces/team", "models/m:1")
 
 
 def _keeper_has_left(engine: Engine) -> bool:

@@ -5,6 +5,7 @@ MLMagicError                       shown in a cell as one short message; ``hint`
 │   ├─ NotFound                    no such model, service, script, file, target
 │   ├─ AlreadyExists               the name is taken
 │   ├─ InvalidConfig               a value breaks a rule: names the field, the value and the rule
+│   ├─ InvalidConfigs              several of them at once
 │   └─ WrongState                  the thing is there, but not in a state that allows the verb
 ├─ CaptureError                    a cell uses something that cannot be captured
 ├─ ScriptError                     the user's script failed: shows the user's own traceback
@@ -20,7 +21,7 @@ MLMagicError                       shown in a cell as one short message; ``hint`
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -37,6 +38,11 @@ class MLMagicError(Exception):
             return self.message
         joint = " " if self.message.endswith((".", "!", "?")) else ". "
         return f"{self.message}{joint}{self.hint}"
+
+    @property
+    def kind_of_error(self) -> str:
+        """Its name in the tree above."""
+        return next(each.__name__ for each in type(self).__mro__ if each.__module__ == __name__)
 
     def _render_traceback_(self) -> list[str]:
         """IPython's hook: a cell shows this instead of a stack of our own frames."""
@@ -69,6 +75,16 @@ class InvalidConfig(UsageError):
     def __init__(self, field: str, value: object, rule: str, *, hint: str = "") -> None:
         self.field, self.value, self.rule = field, value, rule
         super().__init__(f"{field} {value!r} {rule}", hint=hint)
+
+
+class InvalidConfigs(UsageError):
+    """The configuration of ``what`` has several ``violations``, told together."""
+
+    def __init__(self, what: str, violations: Sequence[InvalidConfig]) -> None:
+        self.what, self.violations = what, tuple(violations)
+        lines = "".join(f"\n  {violation}" for violation in self.violations)
+        count = "a value" if len(self.violations) == 1 else f"{len(self.violations)} values"
+        super().__init__(f"{what} has {count} that cannot be:{lines}")
 
 
 class WrongState(UsageError):

@@ -20,12 +20,12 @@ MAY_IMPORT = {
     "workspace": {"core", "scoring"},
     "targets": {"core", "scoring"},
     "engine": {"core", "capture", "workspace", "targets"},
-    "sdk": {"core", "workspace", "engine"},
+    "sdk": {"core", "workspace", "engine", "scoring"},
     "widgets": {"core", "engine", "sdk"},
     "magics": {"core", "capture", "workspace", "targets", "engine", "sdk", "widgets"},
-    "cli": {"core", "scoring", "workspace", "engine", "sdk", "widgets", "demo", "cli_events"},
-    "cli_events": {"core", "engine", "widgets"},
+    "cli": {"core", "scoring", "workspace", "engine", "sdk", "widgets", "demo"},
     "demo": {"core", "workspace", "targets", "engine"},
+    "azureml": {"sdk"},
     "errors": set(),
     "__init__": {"magics"},
     "__main__": {"cli"},
@@ -39,6 +39,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",
     "mlmagic.scoring.report",
+    "mlmagic.scoring.shims",
     "mlmagic.scoring.__main__",
 }
 HEAVY = {"docker", "kubernetes", "matplotlib", "onnxruntime", "sklearn", "sqlalchemy", "numpy", "pandas"}

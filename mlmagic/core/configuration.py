@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from mlmagic.core.access import check_key
 from mlmagic.errors import InvalidConfig
@@ -53,6 +54,10 @@ class InferenceConfig:
     """What the script imports, pinned, as pip writes it."""
     modules: tuple[str, ...] = ()
     """Installed modules that serving imports; those of the script itself are read off it when it is taken."""
+    environment: Mapping[str, Any] | None = None
+    """What it needs around it, as the documents' JSON of an Environment; None: what this process has."""
+    taken_from: str | None = None
+    """The folder that the script was taken from, when it was; for taking it again."""
     no_code: bool = False
     """The script was made for its models: it is made anew when they change."""
     description: str = ""
@@ -104,6 +109,10 @@ class DeploymentConfig:
     ssl_key_pem_file: str | None = None
     cors_origins: str = ""
     """Web pages that may call the service from a browser: origins with commas between, or ``*``."""
+    compute_type: str = ""
+    """The documents' name for the place (local, aci, aks, aksendpoint), where the configuration used it."""
+    compute_settings: Mapping[str, Any] = field(default_factory=dict)
+    """What only the place itself reads, by the documents' names: see `mlmagic.core.deployments`."""
     live: bool = False
     """It takes on its `%%score_script` cell each time that is run again."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     ENDED = "Ended"
     ROLLED_BACK = "RolledBack"
     KEY_CHANGED = "KeyChanged"
+    LABELLED = "Labelled"
     DELETED = "Deleted"
     FOLLOWED = "Followed"
     FOLLOW_FAILED = "FollowFailed"

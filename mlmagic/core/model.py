@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,11 @@ class ModelDescription:
     modules: tuple[str, ...] = ()
     """What loading the stored object imports."""
     python_version: str = ""
+    run_id: str = ""
+    """The run that made it."""
+    experiment_name: str = ""
+    datasets: tuple[tuple[str, str], ...] = ()
+    """Scenario and id of the datasets it was made of."""
 
     def __post_init__(self) -> None:
         check_model_name(self.name)
@@ -112,14 +118,21 @@ class ModelFilter:
     properties: tuple[str, ...] = ()
     framework: str | None = None
     latest: bool = False
+    run_id: str | None = None
 
     def accepts(self, model: Model) -> bool:
         """Whether ``model`` passes (``latest`` is the caller's business: it looks at all versions)."""
         return (
             (self.name is None or model.name == self.name)
             and (self.framework is None or model.framework == self.framework)
-            and all(_label_matches(model.tags, wanted) for wanted in self.tags)
-            and all(_label_matches(model.properties, wanted) for wanted in self.properties)
+            and (self.run_id is None or model.details.run_id == self.run_id)
+            and self.accepts_labels(model.tags, model.properties)
+        )
+
+    def accepts_labels(self, tags: Mapping[str, str], properties: Mapping[str, str]) -> bool:
+        """Whether these have what is asked for."""
+        return all(_label_matches(tags, wanted) for wanted in self.tags) and all(
+            _label_matches(properties, wanted) for wanted in self.properties
         )
 
 
@@ -130,6 +143,17 @@ def check_labels(field_name: str, labels: Mapping[str, str]) -> None:
             raise InvalidConfig(f"{field_name} key", key, "must be text that is not empty")
         if not isinstance(value, str):
             raise InvalidConfig(f"{field_name}[{key!r}]", value, "must be text", hint=f"Use {str(value)!r}.")
+
+
+def as_labels(given: Mapping[str, Any] | None) -> dict[str, str]:
+    """Tags as code of the first SDK gives them: a value that is no text becomes its JSON."""
+    try:
+        return {
+            str(key): value if isinstance(value, str) else json.dumps(value)
+            for key, value in (given or {}).items()
+        }
+    except TypeError as error:
+        raise InvalidConfig("tags", given, f"must be JSON ({error})") from None
 
 
 def parse_labels(option: str, given: Iterable[Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from mlmagic.errors import InvalidConfig
 # Full-match rules of the v1 SDK for models and web services.
 _MODEL = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_COMPUTE = re.compile(r"[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _WORKSPACE = re.compile(r"[a-zA-Z0-9][\w\-]{1,254}")
 
 
@@ -35,6 +36,17 @@ def check_service_name(name: str) -> str:
             "must be 3 to 32 lower-case letters, digits or '-', start with a letter "
             "and end with a letter or digit",
             hint=_suggest(better if len(better) >= 3 else ""),
+        )
+    return name
+
+
+def check_compute_name(name: str) -> str:
+    """Return ``name``, or raise `InvalidConfig` with the rule it breaks."""
+    if not (3 <= len(name) <= 24 and _COMPUTE.fullmatch(name)):
+        raise InvalidConfig(
+            "compute name",
+            name,
+            "must be 3 to 24 letters, digits or '-', start with a letter and end with a letter or digit",
         )
     return name
 

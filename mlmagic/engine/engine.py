@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from mlmagic.engine import keeper
+from mlmagic.engine.asset_verbs import AssetVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client
 from mlmagic.engine.event_verbs import EventVerbs
@@ -23,7 +24,7 @@ from mlmagic.workspace.memory import Memory
 KEEPER_DELAY_SECONDS = 3.0
 
 
-class Engine(ObjectVerbs, EventVerbs):
+class Engine(ObjectVerbs, AssetVerbs, EventVerbs):
     """The verbs over one workspace, and whoever looks after its services.
 
     ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only

@@ -69,7 +69,7 @@ class ModelVerbs:
             return models.used_by(tx, models.get(tx, _reference(reference)).id)
 
     def change_model(self, reference: str, **changes: Any) -> Model:
-        """Replace ``tags``, ``add_properties`` (immutable once set), set the ``description``."""
+        """Replace ``tags``, the ``description`` or ``details``; ``add_properties``, for good."""
         with self.memory.writing() as tx:
             changed = models.change(tx, _reference(reference), **changes)
         self._see_to_news()

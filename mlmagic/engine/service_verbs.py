@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import Event, service_subject
-from mlmagic.core.model import Model
+from mlmagic.core.model import Model, check_labels
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine import sources, staging, without_script
@@ -129,7 +129,8 @@ class ServiceVerbs(AccessVerbs):
         service = self.service(name)
         with self.memory.reading() as tx:
             current = services.get_revision(tx, service.id, service.revision)
-        config = _settled(replace(current.config, **(config_changes or {})))
+        said = {"tags": service.tags, "properties": service.properties, "description": service.description}
+        config = _settled(replace(current.config, **{**said, **(config_changes or {})}))
         if config.target != service.target:
             raise UsageError(
                 f"{name!r} runs on {service.target!r} and cannot move to {config.target!r}",
@@ -173,6 +174,15 @@ class ServiceVerbs(AccessVerbs):
         """Have a service take on a changed script while it serves: see `mlmagic.engine.live.take_on`."""
         service = self.service(name)
         return take_on(self.memory, self._targets(service.target), service, inference)
+
+    def label_service(self, name: str, **labels: Mapping[str, str]) -> Webservice:
+        """Replace ``tags`` or ``properties`` of a service, which serves on as it is."""
+        for field, given in labels.items():
+            check_labels(field, given)
+        with self.memory.writing() as tx:
+            return services.label(
+                tx, services.get(tx, name), **{key: dict(value) for key, value in labels.items()}
+            )
 
     def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> None:
         """End a service and forget it; returns when it is gone."""

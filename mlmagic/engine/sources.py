@@ -47,11 +47,19 @@ def take(intake: Intake, inference: InferenceConfig) -> tuple[tuple[StoredFile, 
         entry_script=name,
         script_text=None,
         source_directory=None,
+        taken_from=_origin(inference),
         assets={},
         texts={},
         modules=tuple(dict.fromkeys((*inference.modules, *installed_modules(text)))),
     )
     return taken, recorded
+
+
+def _origin(inference: InferenceConfig) -> str | None:
+    if inference.script_text is not None:
+        return inference.taken_from
+    folder = Path(inference.source_directory or Path(inference.entry_script).expanduser().parent)
+    return str(folder.expanduser().absolute())
 
 
 def _read_script(inference: InferenceConfig) -> str:

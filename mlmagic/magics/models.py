@@ -61,7 +61,7 @@ class ModelMagics(SessionMagics):
         engine = self.session.engine
         record = engine.register(model, details, child_paths=args.child_path, notify=show_note)
         zygote.warm(record.details.modules)
-        return self.keep_as(args.out, Model(engine, record))
+        return self.keep_as(args.out, Model.of(engine, record))
 
     @line_magic
     @parsed
@@ -84,7 +84,7 @@ class ModelMagics(SessionMagics):
             ModelFilter(args.name, tuple(args.tag), tuple(args.property), args.framework, args.latest)
         )
         listing = models_listing(
-            found, lambda model: Model(engine, model), lambda model: engine.model_users(model.id)
+            found, lambda model: Model.of(engine, model), lambda model: engine.model_users(model.id)
         )
         return self.keep_as(args.out, listing)
 

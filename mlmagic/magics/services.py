@@ -170,7 +170,7 @@ class ServiceMagics(SessionMagics):
         from mlmagic.widgets.cards import services_listing
 
         engine = self.session.engine
-        listing = services_listing(engine.services(), lambda service: Handle(engine, service))
+        listing = services_listing(engine.services(), lambda service: Handle.of(engine, service))
         return self.keep_as(args.out, listing)
 
     @line_magic
@@ -253,7 +253,7 @@ class ServiceMagics(SessionMagics):
         if not args.no_wait:
             record = card.wait(engine, record, args.timeout or self.session.timeout)
         self.session.show_panel(record)
-        return self.keep_as(args.out, Handle(engine, record))
+        return self.keep_as(args.out, Handle.of(engine, record))
 
 
 def _service_of(args: Arguments) -> str:

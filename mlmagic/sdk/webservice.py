@@ -2,27 +2,93 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlmagic.core import webservice as core
 from mlmagic.core.access import AccessToken
-from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
+from mlmagic.core.deployments import ARGUMENTS, check, deployment, given_of
+from mlmagic.core.model import ModelDescription, ModelFilter
 from mlmagic.engine.service_verbs import DEPLOY_TIMEOUT_SECONDS
-from mlmagic.errors import NotFound
+from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
+from mlmagic.sdk.exceptions import WebserviceException, raises, told_with
+from mlmagic.sdk.labels import label_filter
 from mlmagic.sdk.model import Model
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
+    from mlmagic.sdk.inference import InferenceConfig
+    from mlmagic.sdk.workspace import Workspace
+
+COMPUTE_TYPES = {"local": "Local", "docker": "ACI", "kubernetes": "AKS"}
+"""The documents' name for what runs on a target."""
 
 
+@raises(WebserviceException)
 class Webservice:
-    """A service. Reading an attribute reads the service's record as it is at that moment."""
+    """A service. Reading an attribute reads the service's record as it is at that moment.
 
-    def __init__(self, engine: Engine, record: core.Webservice) -> None:
-        self._engine = engine
-        self._record = record
+    ``Webservice(workspace, name)`` finds one, and is of the class of its compute type. Raises
+    `WebserviceException`, as all methods do; the message begins with ``WebserviceNotFound`` where there is
+    none, which code of the first SDK looks for.
+    """
+
+    _classes: ClassVar[dict[str, type[Webservice]]] = {}
+    """By target."""
+    _engine: Engine
+    _record: core.Webservice
+
+    def __new__(cls, workspace: Workspace, name: str, **more: Any) -> Webservice:
+        found = _find(workspace.engine, name)
+        kind = cls._classes.get(found.target, Webservice)
+        if not issubclass(kind, cls):
+            raise WebserviceException(
+                f"{name!r} is a {COMPUTE_TYPES.get(found.target, found.target)} service, no {cls.__name__}",
+                hint=f"Webservice(workspace, {name!r}) finds it.",
+            )
+        made = object.__new__(kind)
+        made._engine, made._record = workspace.engine, found
+        return made
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        """Everything was done by `__new__`."""
+
+    @classmethod
+    def of(cls, engine: Engine, record: core.Webservice) -> Webservice:
+        """The handle of a record."""
+        made = object.__new__(cls._classes.get(record.target, Webservice))
+        made._engine, made._record = engine, record
+        return made
+
+    @staticmethod
+    def list(
+        workspace: Workspace,
+        compute_type: str | None = None,
+        image_name: str | None = None,
+        image_id: str | None = None,
+        model_name: str | None = None,
+        model_id: str | None = None,
+        tags: Iterable[Any] | None = None,
+        properties: Iterable[Any] | None = None,
+        image_digest: str | None = None,
+    ) -> list[Webservice]:
+        """Those that fit all that is named. A tag is ``'key'`` or ``['key', 'value']``."""
+        known = ("Local", "ACI", "AKS", "AKSENDPOINT", "IOT", "MIR")
+        if compute_type is not None and compute_type.upper() not in map(str.upper, known):
+            raise InvalidConfig("compute_type", compute_type, f"must be one of {', '.join(known)}")
+        wanted = ModelFilter(tags=label_filter(tags), properties=label_filter(properties))
+        return [
+            service
+            for service in (Webservice.of(workspace.engine, each) for each in workspace.engine.services())
+            if (compute_type is None or service.compute_type.upper() == compute_type.upper())
+            and (model_id is None or model_id in service.models_ids)
+            and (model_name is None or model_name in {each.partition(":")[0] for each in service.models_ids})
+            and wanted.accepts_labels(service.tags, service.properties)
+        ]
 
     @property
     def record(self) -> core.Webservice:
@@ -55,12 +121,24 @@ class Webservice:
 
     @property
     def compute_type(self) -> str:
-        return self._record.target
+        """Local, ACI or AKS; the target's name where the documents have none."""
+        return COMPUTE_TYPES.get(self._record.target, self._record.target)
 
     @property
-    def models(self) -> list[str]:
-        """Ids, ``name:version``."""
-        return list(self.record.models)
+    def workspace(self) -> Workspace:
+        from mlmagic.sdk.workspace import Workspace
+
+        return Workspace.over(self._engine)
+
+    @property
+    def models_ids(self) -> tuple[str, ...]:
+        """``name:version`` of each model."""
+        return tuple(self.record.models)
+
+    @property
+    def models(self) -> Any:
+        """The models it serves."""
+        return [Model.of(self._engine, self._engine.model(each)) for each in self.models_ids]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -84,26 +162,46 @@ class Webservice:
         """UTC."""
         return datetime.fromtimestamp(self.record.updated_time, UTC)
 
-    def run(self, input_data: Any) -> Any:
+    @property
+    def created_by(self) -> str:
+        """Nobody: a workspace here knows no users."""
+        return ""
+
+    @property
+    def image(self) -> None:
+        """No image: None, as are ``image_id`` and ``image_digest``."""
+        return None
+
+    image_id = image_digest = None
+
+    @property
+    def environment(self) -> Any:
+        """The `Environment` it was deployed with; None without one."""
+        from mlmagic.sdk.environment import Environment
+
+        record = self._revision.inference.environment
+        return None if record is None else Environment._from_record(dict(record))
+
+    def run(self, input: Any) -> Any:
         """Score: text and bytes are sent as they are, anything else as JSON; returns the parsed answer.
 
-        Raises `InvokeError` with the status, the whole body and the script's traceback.
+        Raises `WebserviceException` with ``status``, the whole ``body`` and the script's ``traceback``.
         """
-        return self._engine.invoke(self.name, input_data)
+        return self._engine.invoke(self.name, input)
 
     @property
     def auth_enabled(self) -> bool:
         """Whether callers need a key."""
-        return self._config.auth_enabled
+        return self._revision.config.auth_enabled
 
     @property
     def token_auth_enabled(self) -> bool:
         """Whether callers need a token."""
-        return self._config.token_auth_enabled
+        return self._revision.config.token_auth_enabled
 
     @property
-    def _config(self) -> DeploymentConfig:
-        return self._engine.revision(self.record).config
+    def _revision(self) -> core.Revision:
+        return self._engine.revision(self.record)
 
     def get_keys(self) -> tuple[str, str]:
         """The primary and the secondary key; `run` sends one by itself."""
@@ -122,62 +220,91 @@ class Webservice:
         """A token with access_token, token_type, refresh_after and expiry_on."""
         return self._engine.get_access_token(self.name)
 
-    def get_logs(self, num_lines: int = 5000) -> str:
-        """What the service wrote, its last ``num_lines`` lines."""
+    def get_logs(self, num_lines: int = 5000, init: bool = False) -> str:
+        """What the service wrote, its last ``num_lines`` lines; what ``init()`` wrote is among them."""
         return "\n".join(self._engine.logs(self.name, tail=num_lines))
 
+    def update_deployment_state(self) -> None:
+        """Nothing to do: each value is read when it is asked for."""
+        _ = self.record
+
     def wait_for_deployment(self, show_output: bool = False, timeout_sec: float | None = None) -> None:
-        """Wait until the deploy or update has ended; raises with the script's own error if it failed."""
+        """Wait until the deploy or update has ended; it ends the moment the service is final.
+
+        Raises `WebserviceException` with the script's own error, or with what was last seen after
+        ``timeout_sec`` seconds (ten minutes by default).
+        """
         timeout = DEPLOY_TIMEOUT_SECONDS if timeout_sec is None else timeout_sec
         now = self._engine.service(self.name)
         # Of an update that somebody else has asked for meanwhile; but one of ours that failed and was taken
         # back has a lower number now, and is to be told of.
         wanted = now if now.revision > self._record.revision else self._record
-        self._record = self._engine.wait(wanted, timeout)
-        if show_output:
-            print(f"{self._record.state}: {self._record.scoring_uri}")
+        progress = Progress() if show_output else None
+        try:
+            self._record = self._engine.wait(wanted, timeout, watching=progress or (lambda record: None))
+        except MLMagicError:
+            if progress:
+                print(f'{self.compute_type} service creation operation finished, operation "Failed"')
+            raise
+        if progress:
+            self._say_done()
+
+    def _say_done(self) -> None:
+        print(f'{self.compute_type} service creation operation finished, operation "Succeeded"')
 
     def update(
         self,
-        *,
         models: Iterable[str | Model] | None = None,
-        inference_config: InferenceConfig | None = None,
-        cpu_cores: float | None = None,
-        memory_gb: float | None = None,
-        port: int | None = None,
-        auth_enabled: bool | None = None,
-        token_auth_enabled: bool | None = None,
-        ssl_cert_pem_file: str | None = None,
-        ssl_key_pem_file: str | None = None,
-        cors_origins: str | None = None,
-        environment_variables: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-        description: str | None = None,
+        inference_config: InferenceConfig | CoreInferenceConfig | None = None,
+        **settings: Any,
     ) -> None:
         """Change models, script or settings; what is not named stays. Returns at once, see
-        `wait_for_deployment`.
+        `wait_for_deployment`. Settings are the arguments of its ``deploy_configuration``; tags are replaced,
+        properties are added to.
         """
-        settings = {
-            "cpu": cpu_cores,
-            "memory_gb": memory_gb,
-            "port": port,
-            "auth_enabled": auth_enabled,
-            "token_auth_enabled": token_auth_enabled,
-            "ssl_cert_pem_file": ssl_cert_pem_file,
-            "ssl_key_pem_file": ssl_key_pem_file,
-            "cors_origins": cors_origins,
-            "environment_variables": environment_variables,
-            "tags": tags,
-            "properties": properties,
-            "description": description,
-        }
+        self._update(models, inference_config, settings)
+
+    def _update(
+        self,
+        models: Iterable[str | Model] | None,
+        inference_config: InferenceConfig | CoreInferenceConfig | None,
+        settings: Mapping[str, Any],
+    ) -> None:
+        given = {name: value for name, value in settings.items() if value is not None}
+        if models is None and inference_config is None and not given:
+            raise UsageError("No parameters provided to update.", hint="Name models, a script or settings.")
+        changes = config_changes(self._revision.config, given)
+        inference = inference_config
+        if inference is not None and not isinstance(inference, CoreInferenceConfig):
+            if inference.environment_variables:
+                changes["environment_variables"] = inference.environment_variables
+            inference = inference.to_core()
         self._record = self._engine.update(
             self.name,
-            model_names=None if models is None else [m.id if isinstance(m, Model) else m for m in models],
-            inference=inference_config,
-            config_changes={name: value for name, value in settings.items() if value is not None},
+            model_names=None if models is None else references(self._engine, models),
+            inference=inference,
+            config_changes=changes,
+            notify=print,
         )
+
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Add tags, replacing those of the same key."""
+        self._label(tags={**self.tags, **tags})
+        print("Service tag add operation complete.")
+
+    def remove_tags(self, tags: str | Iterable[str]) -> None:
+        """Remove tags by key."""
+        gone = {tags} if isinstance(tags, str) else set(tags)
+        self._label(tags={key: value for key, value in self.tags.items() if key not in gone})
+        print("Service tag remove operation complete.")
+
+    def add_properties(self, properties: Mapping[str, str]) -> None:
+        """Add properties; those that are set already never change."""
+        self._label(properties=added_properties(self.properties, properties))
+        print("Service property add operation complete.")
+
+    def _label(self, **changes: Mapping[str, str]) -> None:
+        self._record = self._engine.label_service(self.name, **changes)
 
     def stop(self) -> None:
         """End its process and keep its record."""
@@ -188,15 +315,129 @@ class Webservice:
         self._record = self._engine.start(self.name)
 
     def delete(self) -> None:
-        """End it and forget it; returns when it is gone."""
-        self._engine.delete(self.name)
+        """End it and forget it; returns when it is gone. One that is gone already is told, and no error."""
+        try:
+            self._engine.delete(self.name)
+        except NotFound:
+            print(f"No service with name {self.name} found to delete.")
+
+    def serialize(self) -> dict[str, Any]:
+        """The service as a dict of JSON, with the first SDK's keys."""
+        record = self.record
+        return {
+            "name": record.name,
+            "description": record.description,
+            "tags": dict(record.tags),
+            "properties": dict(record.properties),
+            "state": str(record.state),
+            "createdTime": self.created_time.isoformat(),
+            "updatedTime": self.updated_time.isoformat(),
+            "error": self.error,
+            "computeType": self.compute_type,
+            "workspaceName": self._engine.location.name,
+            "imageId": None,
+            "imageDigest": None,
+            "imageDetails": None,
+            "scoringUri": record.scoring_uri,
+            "swaggerUri": record.swagger_uri,
+            "createdBy": self.created_by,
+            "modelIds": [*record.models],
+            **self._own_values(),
+        }
+
+    def _own_values(self) -> dict[str, Any]:
+        """What its compute type adds."""
+        return {}
+
+    @classmethod
+    def deserialize(cls, workspace: Workspace, webservice_payload: Mapping[str, Any]) -> Webservice:
+        """The service that `serialize` told of, as it is now."""
+        return Webservice(workspace, str(webservice_payload.get("name", "")))
 
     def __repr__(self) -> str:
+        kind = type(self).__name__
         try:
             record = self.record
         except NotFound:
-            return f"Webservice(name={self.name!r}, deleted)"
+            return f"{kind}(name={self.name!r}, deleted)"
         return (
-            f"Webservice(name={record.name!r}, state={str(record.state)!r}, "
-            f"scoring_uri={record.scoring_uri!r})"
+            f"{kind}(name={record.name!r}, state={str(record.state)!r}, scoring_uri={record.scoring_uri!r})"
         )
+
+
+class Progress:
+    """Prints each change of a service once."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, record: core.Webservice) -> None:
+        text = f"{record.state}: {record.words}" if record.words else str(record.state)
+        if text != self._last:
+            self._last = text
+            print(text)
+
+
+def references(engine: Engine, models: Iterable[str | Model]) -> list[str]:
+    """Ids of models; a path that is no registered model's name is registered, by its own name."""
+    found = []
+    for model in models:
+        if isinstance(model, Model):
+            found.append(model.id)
+        elif _is_registered(engine, model) or not os.path.exists(model):
+            found.append(model)
+        else:
+            found.append(engine.register(model, ModelDescription(path_name(model)), notify=print).id)
+    return found
+
+
+def path_name(path: str) -> str:
+    """The name under which the documents register a path: its last part, 30 characters of it."""
+    return os.path.basename(os.path.normpath(path))[:30]
+
+
+def added_properties(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """Both; raises `UsageError` naming the keys that are set to something else already."""
+    taken = [key for key, value in new.items() if key in before and before[key] != value]
+    if taken:
+        raise UsageError(f"properties never change, and {', '.join(taken)} are set", hint="Use tags.")
+    return {**before, **new}
+
+
+def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `deploy_configuration` arguments change of a configuration. Raises `InvalidConfigs`."""
+    compute, before = given_of(config)
+    known = {argument.name: argument for argument in ARGUMENTS[compute]}
+    after = {**before, **given}
+    if "properties" in given:
+        after["properties"] = added_properties(config.properties, given["properties"])
+    # One of the two ways to ask who calls replaces the other where the caller says so.
+    if given.get("token_auth_enabled") and not given.get("auth_enabled"):
+        after["auth_enabled"] = False
+    elif given.get("auth_enabled") and not given.get("token_auth_enabled"):
+        after["token_auth_enabled"] = False
+    check(COMPUTE_TYPES.get(config.target, config.target), compute, after)
+    wanted = deployment(compute, after)
+    fields = {known[name].field for name in after if known[name].field}
+    changes = {field: getattr(wanted, field) for field in fields if field}
+    changes["compute_settings"] = wanted.compute_settings
+    return {name: value for name, value in changes.items() if value != getattr(config, name)}
+
+
+def _is_registered(engine: Engine, reference: str) -> bool:
+    try:
+        engine.model(reference)
+    except UsageError:
+        return False
+    return True
+
+
+def _find(engine: Engine, name: str) -> core.Webservice:
+    try:
+        return engine.service(name)
+    except NotFound as error:
+        raise told_with(
+            WebserviceException,
+            error,
+            f"WebserviceNotFound: Webservice with name {name} not found in provided workspace",
+        ) from None

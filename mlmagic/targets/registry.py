@@ -13,6 +13,9 @@ GROUP = "mlmagic.targets"
 # Installed for tests; it serves nothing a user would want.
 HIDDEN = frozenset({"fake"})
 
+PLANNED = {"docker": "Containers (aci)", "kubernetes": "Clusters (aks)"}
+"""What the documents' compute types need, and what it is for."""
+
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
@@ -28,6 +31,12 @@ def load(name: str) -> ComputeTarget[Any]:
     """The target called ``name``; raises `NotFound`, or `TargetUnavailable` if its package is broken."""
     point = _installed().get(name)
     if point is None:
+        if name in PLANNED:
+            raise TargetUnavailable(
+                name,
+                f"{PLANNED[name]} are served by the target {name!r}, which is not installed",
+                fix=f"Deploy to {' or '.join(names())} instead, or install a package that has it.",
+            )
         raise NotFound("target", name, names())
     try:
         target = point.load()()

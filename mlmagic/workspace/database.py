@@ -167,6 +167,16 @@ followed_versions = Table(
     Column("words", Text, nullable=False, default=""),
 )
 
+assets = Table(
+    "assets",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("created_time", Float, nullable=False),
+    Column("record", JSON, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,
@@ -203,6 +213,11 @@ def m002_service_keys(connection: Connection) -> None:
 def m004_event_subscriptions(connection: Connection) -> None:
     for table in (subscriptions, deliveries, follows, followed_versions):
         table.create(connection, checkfirst=True)
+
+
+@migration
+def m005_assets(connection: Connection) -> None:
+    assets.create(connection, checkfirst=True)
 
 
 class Database:

@@ -77,6 +77,15 @@ def locate(environ: Mapping[str, str] = os.environ, start: Path | None = None) -
     return Location.named(DEFAULT_NAME, found_by="the user's default workspace")
 
 
+def existing(name: str) -> Location:
+    """The user's own workspace called ``name``; raises `NotFound` with those there are."""
+    location = Location.named(name, found_by="its name")
+    if not location.folder.is_dir():
+        known = [path.name for path in user_folder().glob("*") if path.is_dir()]
+        raise NotFound("workspace", name, known)
+    return location
+
+
 def find_config(start: Path) -> Path | None:
     """The nearest configuration file that names a workspace, from ``start`` upwards."""
     for folder in (start, *start.parents):

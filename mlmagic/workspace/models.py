@@ -84,13 +84,17 @@ def change(
     tags: Mapping[str, str] | None = None,
     add_properties: Mapping[str, str] | None = None,
     description: str | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Model:
-    """Replace the tags, add properties (which never change afterwards), set the description."""
+    """Replace the tags, add properties (which never change afterwards), set the description.
+
+    ``details`` are other fields of `ModelDescription` to replace.
+    """
     model = get(tx, reference)
-    details = model.details
+    changed = replace(model.details, **details) if details else model.details
     if tags is not None:
         check_labels("tags", tags)
-        details = replace(details, tags=dict(tags))
+        changed = replace(changed, tags=dict(tags))
     if add_properties:
         check_labels("properties", add_properties)
         fixed = sorted(set(add_properties) & set(model.properties))
@@ -99,14 +103,14 @@ def change(
                 f"properties {fixed} of {model.id} are set already, and properties never change",
                 hint="Use a tag for what may change.",
             )
-        details = replace(details, properties={**model.properties, **add_properties})
+        changed = replace(changed, properties={**model.properties, **add_properties})
     if description is not None:
-        details = replace(details, description=description)
-    tx.execute(_row(update(models), model).values(details=asdict(details)))
+        changed = replace(changed, description=description)
+    tx.execute(_row(update(models), model).values(details=asdict(changed)))
     events.append(tx, EventKind.MODEL_UPDATED, model_subject(model.id), f"updated {model.id}")
-    changed = replace(model, details=details)
-    follows.note(tx, changed)
-    return changed
+    now = replace(model, details=changed)
+    follows.note(tx, now)
+    return now
 
 
 def remove(tx: Connection, reference: ModelReference) -> tuple[Model, list[str]]:
@@ -176,6 +180,7 @@ def _model(row: Any) -> Model:
     values = dict(row.details)
     resources = values.pop("resource_configuration", None)
     values["modules"] = tuple(values["modules"])
+    values["datasets"] = tuple((scenario, dataset) for scenario, dataset in values.get("datasets", ()))
     details = ModelDescription(
         **values, resource_configuration=ResourceConfiguration(**resources) if resources else None
     )

@@ -178,6 +178,12 @@ def revision_numbers(tx: Connection, service_id: str) -> list[int]:
     return list(tx.scalars(query))
 
 
+def label(tx: Connection, service: Webservice, **labels: Any) -> Webservice:
+    """Replace the tags, the properties or the description."""
+    _request(tx, service, EventKind.LABELLED, f"changed {' and '.join(labels)}", **labels)
+    return get(tx, service.name)
+
+
 def observe(
     tx: Connection,
     seen: Webservice,

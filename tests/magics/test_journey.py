@@ -65,7 +65,7 @@ def test_from_a_cell_to_a_live_service(local: MLMagic, shell: TestingShell) -> N
     shell.run_cell("model = Ridge().fit([[0.0], [1.0]], [1.0, 3.0])\n%register model --name diabetes")
     shell.run_cell("%update diabetes-svc -m diabetes:2")
     assert shell.run_cell('%score diabetes-svc {"data": [[5]]}') != [answer]
-    assert shell.run_cell("svc.models") == ["diabetes:2"]
+    assert shell.run_cell("[model.id for model in svc.models]") == ["diabetes:2"]
     with pytest.raises(AlreadyExists, match="diabetes-svc"):
         shell.run_cell("%deploy diabetes-svc -m diabetes")
     shell.run_cell("%logs diabetes-svc")

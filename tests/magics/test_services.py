@@ -60,7 +60,7 @@ def test_deploy_waits_shows_the_card_and_returns_the_service(captured: TestingSh
     )
     assert isinstance(service, Webservice)
     assert captured.user_ns["again"].name == service.name == "wine-svc"
-    assert (service.state, service.models) == ("Healthy", ["wine:1"])
+    assert (service.state, [each.id for each in service.models]) == ("Healthy", ["wine:1"])
     assert (service.tags, service.description) == ({"team": "x"}, "for a b")
     config = service._engine.revision(service.record).config
     assert (config.cpu, config.memory_gb, config.target) == (0.25, 2.0, "fake")
@@ -250,13 +250,17 @@ def test_update_changes_what_is_named(captured: TestingShell) -> None:
     captured.run_cell("%deploy svc-a -m wine --tag a=1\n%register clf --name wine")
     service = captured.run_cell("%update svc-a -m wine:2 --cpu 3 --env {{'A': 1}} --tag b=2 -o kept")
     assert captured.user_ns["kept"] is service
-    assert (service.state, service.models, service.tags) == ("Healthy", ["wine:2"], {"b": "2"})
+    assert (service.state, [each.id for each in service.models], service.tags) == (
+        "Healthy",
+        ["wine:2"],
+        {"b": "2"},
+    )
     config = service._engine.revision(service.record).config
     assert (config.cpu, config.environment_variables) == (3.0, {"A": "1"})
     captured.run_cell(f"%%score_script other\n{SCRIPT}")
     captured.run_cell("%update svc-a --script other")
     assert "Serving script other (as asked)." in captured.shown()
-    assert service.models == ["wine:2"]
+    assert [each.id for each in service.models] == ["wine:2"]
 
 
 def test_a_failed_update_keeps_serving_and_says_why(captured: TestingShell, fake: FakeTarget) -> None:

@@ -30,7 +30,7 @@ def model(fake_engine: Engine, tmp_path: Path) -> Model:  # noqa: F811
     path = tmp_path / "net.onnx"
     path.write_text("weights")
     details = ModelDescription("net", tags={"a": "1"}, description="d", sample_input=[1])
-    return Model(fake_engine, fake_engine.register(path, details))
+    return Model.of(fake_engine, fake_engine.register(path, details))
 
 
 def test_a_model_tells_what_is_known_of_it(model: Model) -> None:
@@ -65,9 +65,13 @@ def test_a_model_is_downloaded_and_deleted(model: Model, tmp_path: Path) -> None
 
 
 def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model) -> None:  # noqa: F811
-    service = Webservice(fake_engine, fake_engine.deploy("svc", ["net"], script(), ON_FAKE))
+    service = Webservice.of(fake_engine, fake_engine.deploy("svc", ["net"], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
-    assert (service.state, service.models, service.compute_type) == ("Healthy", ["net:1"], "fake")
+    assert (service.state, [each.id for each in service.models], service.compute_type) == (
+        "Healthy",
+        ["net:1"],
+        "fake",
+    )
     assert service.scoring_uri is not None
     assert service.scoring_uri.endswith("/score")
     assert (service.swagger_uri or "").endswith("/swagger.json")
@@ -91,7 +95,7 @@ def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model)
     workspace.engine = fake_engine
     service = Model.deploy(workspace, "svc", [model], deployment_config=ON_FAKE)
     service.wait_for_deployment(timeout_sec=20)
-    assert (service.state, service.models) == ("Healthy", ["net:1"])
+    assert (service.state, [each.id for each in service.models]) == ("Healthy", ["net:1"])
     inference = fake_engine.revision(service.record).inference
     assert inference.no_code
     made = fake_engine.no_code(["net"])
@@ -106,14 +110,14 @@ def test_a_failed_service_has_its_error(
 ) -> None:
     error = {"phase": "init", "type": "KeyError", "message": "x", "traceback": "t"}
     fake.next_observations = [Observation(Phase.EXITED, error=error)]
-    service = Webservice(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+    service = Webservice.of(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
     with pytest.raises(ScriptError, match="KeyError"):
         service.wait_for_deployment(timeout_sec=20)
     assert service.error == error
 
 
 def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    service = Webservice(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+    service = Webservice.of(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
     sent: list[Any] = []
     monkeypatch.setattr(fake_engine.client, "score", lambda name, uri, data, caller: sent.append(data))

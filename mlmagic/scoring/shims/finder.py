@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -57,13 +57,23 @@ ALIASES = {"sklearn.externals.joblib": "joblib"}
 
 
 class ShimFinder:
-    """Finds what `PACKAGES`, `MODULES` and `ALIASES` list."""
+    """Finds what its tables list: ``PACKAGES`` and ``MODULES`` unless others are given, and `ALIASES`."""
+
+    def __init__(
+        self,
+        packages: Mapping[str, str] = PACKAGES,
+        modules: Mapping[str, str] = MODULES,
+        home: str = _HERE,
+    ) -> None:
+        self._packages, self._modules, self._home = packages, modules, home
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name in PACKAGES or name in MODULES:
-            return ModuleSpec(name, _StandIn(), is_package=name in PACKAGES)  # type: ignore[arg-type]
+        offers = self._packages.get(name, self._modules.get(name))
+        if offers is not None:
+            loader = _StandIn(offers, self._home)
+            return ModuleSpec(name, loader, is_package=name in self._packages)  # type: ignore[arg-type]
         for old, new in ALIASES.items():
             if name == old or name.startswith(f"{old}."):
                 return ModuleSpec(name, _Alias(new + name[len(old) :]))  # type: ignore[arg-type]
@@ -71,20 +81,21 @@ class ShimFinder:
 
 
 class _StandIn:
-    """Loads an empty module and gives it the names that the tables list."""
+    """Loads an empty module and gives it what ``offers`` lists: ``module: names; module: names``."""
+
+    def __init__(self, offers: str, home: str) -> None:
+        self._offers, self._home = offers, home
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        offers = PACKAGES.get(module.__name__) or MODULES.get(module.__name__, "")
-        source, _, names = offers.partition(": ")
-        if not source:
-            return
-        found = importlib.import_module(f"{_HERE}.{source}")
-        module.__doc__ = found.__doc__
-        for name in names.split():
-            setattr(module, name, getattr(found, name))
+        for part in filter(None, self._offers.split("; ")):
+            source, _, names = part.partition(": ")
+            found = importlib.import_module(source if "." in source else f"{self._home}.{source}")
+            module.__doc__ = module.__doc__ or found.__doc__
+            for name in names.split():
+                setattr(module, name, getattr(found, name))
 
 
 class _Alias:
@@ -98,6 +109,11 @@ class _Alias:
 
     def exec_module(self, module: ModuleType) -> None:
         sys.modules[module.__name__] = importlib.import_module(self._target)
+
+
+def is_stand_in(module: ModuleType) -> bool:
+    """Whether a finder of this kind has made it."""
+    return isinstance(getattr(module.__spec__, "loader", None), _StandIn)
 
 
 def install() -> None:

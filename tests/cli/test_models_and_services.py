@@ -10,25 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from mlmagic import __version__
-from mlmagic import cli as command_line
-
-SCRIPT = "import json\ndef init():\n    print('up')\ndef run(raw):\n    return json.loads(raw)\n"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("MLMAGIC_WORKSPACE", str(tmp_path / "Übung 1"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "net.onnx").write_text("weights")
-    (tmp_path / "score.py").write_text(SCRIPT)
-    return tmp_path
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(command_line.cli, list(words))
+from tests.cli.conftest import SCRIPT, run
 
 
 def test_a_model_is_registered_listed_downloaded_and_deleted(folder: Path) -> None:

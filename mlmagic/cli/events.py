@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import closing
-from typing import TYPE_CHECKING
 
 import click
 
+from mlmagic.cli.base import Command, Commands, say
+from mlmagic.cli.base import engine as opened
 from mlmagic.errors import InvalidConfig
 
-if TYPE_CHECKING:
-    from mlmagic.engine.engine import Engine
 
-
-@click.group()
+@click.group(cls=Commands)
 def events() -> None:
     """What happened in the workspace, and who is told of it."""
 
@@ -28,7 +25,7 @@ def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
     """List the last events, the subscriptions, or who follows what."""
     from mlmagic.widgets import news
 
-    with _engine() as engine:
+    with opened() as engine:
         if subscriptions:
             listing = news.subscriptions_listing(engine.subscriptions())
         elif follows:
@@ -70,20 +67,20 @@ def subscribe(
 
     wanted = EventFilter.read(types, subject_begins_with, subject_ends_with, advanced)
     secret = None if secret_env is None else _variable(secret_env)
-    with _engine() as engine:
+    with opened() as engine:
         made = engine.subscribe(
             name, endpoint, schema=schema, wanted=wanted, secret=secret, handshake=not no_handshake
         )
-    click.echo(f"{made.name}: {made.shown_endpoint} is told of {made.filter}", err=True)
+    say(f"{made.name}: {made.shown_endpoint} is told of {made.filter}")
 
 
 @events.command("unsubscribe")
 @click.option("-n", "--name", required=True)
 def unsubscribe(name: str) -> None:
     """Send nothing more to a subscription."""
-    with _engine() as engine:
+    with opened() as engine:
         engine.unsubscribe(name)
-    click.echo(f"{name} is told of nothing more", err=True)
+    say(f"{name} is told of nothing more")
 
 
 @events.command("deliveries")
@@ -93,7 +90,7 @@ def list_deliveries(name: str | None, dead: bool) -> None:
     """List what was told to whom, and what is on its way."""
     from mlmagic.widgets.news import deliveries_listing
 
-    with _engine() as engine:
+    with opened() as engine:
         listing = deliveries_listing(engine.deliveries(name, dead=dead))
     click.echo(repr(listing))
 
@@ -102,29 +99,29 @@ def list_deliveries(name: str | None, dead: bool) -> None:
 @click.option("-n", "--name", required=True)
 def redeliver(name: str) -> None:
     """Try again what a subscription did not take."""
-    with _engine() as engine:
+    with opened() as engine:
         count = engine.redeliver(name)
-    click.echo(f"{count} to be delivered to {name} again", err=True)
+    say(f"{count} to be delivered to {name} again")
 
 
-@click.command("follow")
+@click.command("follow", cls=Command)
 @click.option("-n", "--name", required=True, help="The service.")
 @click.option("-m", "--model", required=True, metavar="NAME")
 @click.option("--tag", metavar="KEY=VALUE", help="Only versions with this tag, from when they have it.")
 def follow(name: str, model: str, tag: str | None) -> None:
     """Update a service to each new version of a model; the old one answers until the new one does."""
-    with _engine() as engine:
-        click.echo(f"{engine.follow(name, model, tag)}, from now on", err=True)
+    with opened() as engine:
+        say(f"{engine.follow(name, model, tag)}, from now on")
 
 
-@click.command("unfollow")
+@click.command("unfollow", cls=Command)
 @click.option("-n", "--name", required=True, help="The service.")
 @click.option("-m", "--model", metavar="NAME", help="Only this model.")
 def unfollow(name: str, model: str | None) -> None:
     """Update a service by itself no longer."""
-    with _engine() as engine:
+    with opened() as engine:
         for ended in engine.unfollow(name, model):
-            click.echo(f"{ended.service} follows {ended.model} no longer", err=True)
+            say(f"{ended.service} follows {ended.model} no longer")
 
 
 def _variable(name: str) -> str:
@@ -133,10 +130,3 @@ def _variable(name: str) -> str:
     if not value:
         raise InvalidConfig("--secret-env", name, "names an environment variable that is not set")
     return value
-
-
-def _engine() -> closing[Engine]:
-    """A command ends soon: the keeper delivers, not this process."""
-    from mlmagic.engine.engine import Engine
-
-    return closing(Engine(supervise=False))

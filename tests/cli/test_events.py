@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.engine import keeper
-from tests.test_cli import folder, run  # noqa: F401
+from tests.cli.conftest import run
 
 HOOK = ("--endpoint", "http://127.0.0.1:1/hook?code=hidden", "--no-handshake")
 
@@ -18,7 +18,7 @@ def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_subscriptions_and_deliveries(
-    folder: Path,  # noqa: F811
+    folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOOK_SECRET", "s3cret-word")
@@ -46,7 +46,7 @@ def test_subscriptions_and_deliveries(
         (("service", "unfollow", "-n", "svc"), "no service 'svc'"),
     ],
 )
-def test_bad_lines_are_refused(folder: Path, words: tuple[str, ...], told: str) -> None:  # noqa: F811
+def test_bad_lines_are_refused(folder: Path, words: tuple[str, ...], told: str) -> None:
     done = run(*words)
     assert (done.exit_code, done.stdout) == (1, "")
     assert told in done.stderr

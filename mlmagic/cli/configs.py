@@ -1,0 +1,53 @@
+"""``mlmagic config``: inferenceconfig.json and deploymentconfig.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlmagic.cli.base import Commands, complete_services, engine, say, show
+
+
+@click.group(cls=Commands)
+def config() -> None:
+    """Configuration files of services."""
+
+
+@config.command("export")
+@click.argument("service", shell_complete=complete_services)
+@click.option("-d", "--directory", default=".", show_default=True, help="Where to write them.")
+def export_service(service: str, directory: str) -> None:
+    """Write both files of a service, and its source; deployed with its models they give it again."""
+    from mlmagic.sdk.configuration_files import export
+
+    with engine() as opened:
+        inference, deployment, source = export(opened, service, Path(directory))
+        models = "".join(f" -m {each}" for each in opened.service(service).models)
+    for path in (inference, deployment, source):
+        click.echo(path)
+    say(f"mlmagic model deploy -n NAME{models} --ic {inference} --dc {deployment}")
+
+
+@config.command("schema")
+@click.argument("file", type=click.Choice(["inferenceconfig", "deploymentconfig"]))
+def print_schema(file: str) -> None:
+    """Print the JSON Schema of a file, by which editors complete and check it."""
+    from mlmagic.core import documents
+    from mlmagic.sdk.configuration_files import inference_schema
+
+    show(documents.schema() if file == "deploymentconfig" else inference_schema())
+
+
+@config.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+def check_file(file: str) -> None:
+    """Check an inferenceconfig or a deploymentconfig, as JSON or YAML."""
+    from mlmagic.core.documents import COMPUTE_TYPE
+    from mlmagic.sdk.configuration_files import read_deployment, read_inference, read_object
+
+    values = read_object(file)
+    if isinstance(values, dict) and COMPUTE_TYPE in values:
+        say(f"{file}: {read_deployment(file)}")
+    else:
+        say(f"{file}: {read_inference(file)}")

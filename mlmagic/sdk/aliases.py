@@ -1,0 +1,114 @@
+"""The names of the first SDK for ours: ``from azureml.core import Workspace`` finds `mlmagic.sdk`.
+
+Only where the real packages are absent: the finder is the last that is asked.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from mlmagic.scoring.shims.finder import MODULES as SCRIPT_MODULES
+from mlmagic.scoring.shims.finder import PACKAGES as SCRIPT_PACKAGES
+from mlmagic.scoring.shims.finder import ShimFinder, is_stand_in
+
+_HOME = "mlmagic.sdk"
+_SCRIPTS = "mlmagic.scoring.shims"
+_WEBSERVICES = (
+    "webservice: Webservice; local_webservice: LocalWebservice; aci_webservice: AciWebservice; "
+    + ("aks_webservice: AksWebservice; aks_endpoint: AksEndpoint")
+)
+_EXCEPTIONS = (
+    "AzureMLException WebserviceException ModelNotFoundException ModelPathNotFoundException "
+    "ComputeTargetException WorkspaceException RunEnvironmentException TrainingException "
+    "ExperimentExecutionException ProjectSystemException SnapshotException RunConfigurationException "
+    "DiscoveryUrlNotFoundException ActivityFailedException ActivityCanceledException ParallelRunException "
+    "AuthenticationException UserErrorException"
+)
+_ENVIRONMENT = (
+    "environment: Environment PythonSection DockerSection DockerBuildContext ContainerRegistry "
+    "DEFAULT_CPU_IMAGE DEFAULT_GPU_IMAGE; conda: CondaDependencies"
+)
+_MODEL = "model: Model; inference: InferenceConfig"
+
+
+def _of_scripts(table: Mapping[str, str]) -> dict[str, str]:
+    """What scripts find while they are served, found here as well."""
+    return {
+        name: "; ".join(f"{_SCRIPTS}.{part}" for part in filter(None, offers.split("; ")))
+        for name, offers in table.items()
+    }
+
+
+PACKAGES = {
+    **_of_scripts(SCRIPT_PACKAGES),
+    "azureml.core": (
+        f"workspace: Workspace; model: Model; environment: Environment; {_WEBSERVICES}; dataset: Dataset; "
+        "datastore: Datastore; compute: ComputeTarget; run: Experiment Run"
+    ),
+    "azureml.core.webservice": _WEBSERVICES,
+    "azureml.core.compute": "compute: ComputeTarget AksCompute",
+    "azureml.train": "",
+    "azureml.train.automl": "run: AutoMLRun",
+    "azureml.data": "dataset: TabularDataset FileDataset",
+}
+"""What a stand-in package offers, as ``module: names``."""
+
+MODULES = {
+    **_of_scripts(SCRIPT_MODULES),
+    "azureml.core.workspace": "workspace: Workspace",
+    "azureml.core.model": _MODEL,
+    "azureml.core.webservice.webservice": "webservice: Webservice",
+    "azureml.core.webservice.local": "local_webservice: LocalWebservice",
+    "azureml.core.webservice.aci": (
+        "aci_webservice: AciWebservice; deployment: AciServiceDeploymentConfiguration"
+    ),
+    "azureml.core.webservice.aks": (
+        "aks_webservice: AksWebservice; aks_endpoint: AksEndpoint; "
+        "deployment: AksServiceDeploymentConfiguration AksEndpointDeploymentConfiguration"
+    ),
+    "azureml.core.environment": _ENVIRONMENT,
+    "azureml.core.conda_dependencies": "conda: CondaDependencies",
+    "azureml.core.container_registry": "environment: ContainerRegistry",
+    "azureml.core.compute.aks": "compute: AksCompute",
+    "azureml.core.compute.compute": "compute: ComputeTarget",
+    "azureml.core.compute_target": "exceptions: ComputeTargetException",
+    "azureml.core.dataset": "dataset: Dataset",
+    "azureml.core.datastore": "datastore: Datastore",
+    "azureml.core.resource_configuration": "resources: ResourceConfiguration",
+    "azureml.core.experiment": "run: Experiment",
+    "azureml.core.run": "run: Run",
+    "azureml.core.authentication": (
+        "authentication: InteractiveLoginAuthentication ServicePrincipalAuthentication MsiAuthentication "
+        "AzureCliAuthentication"
+    ),
+    "azureml.data.tabular_dataset": "dataset: TabularDataset",
+    "azureml.data.file_dataset": "dataset: FileDataset",
+    "azureml.train.automl.run": "run: AutoMLRun",
+    "azureml.exceptions": f"exceptions: {_EXCEPTIONS}",
+}
+"""The same for modules that are no packages."""
+
+
+def install() -> None:
+    """Have ``azureml`` found here, where nothing else has it. Doing it twice changes nothing."""
+    if any(isinstance(finder, SdkFinder) for finder in sys.meta_path):
+        return
+    _forget_stand_ins()
+    # Before the stand-ins for scripts, which offer less under the same names.
+    at = next(
+        (index for index, finder in enumerate(sys.meta_path) if isinstance(finder, ShimFinder)),
+        len(sys.meta_path),
+    )
+    sys.meta_path.insert(at, SdkFinder(PACKAGES, MODULES, _HOME))
+
+
+class SdkFinder(ShimFinder):
+    """Finds what the tables here list."""
+
+
+def _forget_stand_ins() -> None:
+    """Those for scripts, if they were asked for before: they offer less."""
+    for name in [*PACKAGES, *MODULES]:
+        if name in sys.modules and is_stand_in(sys.modules[name]):
+            del sys.modules[name]

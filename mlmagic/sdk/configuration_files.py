@@ -1,0 +1,198 @@
+"""inferenceconfig.json and deploymentconfig.json: a service's two configurations as files, JSON or YAML.
+
+Every documented key is read, those from before Environment too; a key that nobody knows is an error that
+names the nearest one. Relative paths count from the folder of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.core import documents
+from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
+from mlmagic.core.webservice import Revision
+from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
+from mlmagic.sdk import environment_json
+from mlmagic.sdk.conda import CondaDependencies
+from mlmagic.sdk.deployment import WebserviceDeploymentConfiguration, configuration, configuration_of
+from mlmagic.sdk.environment import ContainerRegistry, Environment
+from mlmagic.sdk.inference import InferenceConfig
+
+if TYPE_CHECKING:
+    from mlmagic.engine.engine import Engine
+    from mlmagic.sdk.workspace import Workspace
+
+INFERENCE_FILE, DEPLOYMENT_FILE, SOURCE_FOLDER = "inferenceconfig.json", "deploymentconfig.json", "source"
+_SIMPLE = {
+    "entryScript": "entry_script",
+    "runtime": "runtime",
+    "condaFile": "conda_file",
+    "extraDockerfileSteps": "extra_docker_file_steps",
+    "enableGpu": "enable_gpu",
+    "baseImage": "base_image",
+    "cudaVersion": "cuda_version",
+    "description": "description",
+}
+KEYS = (*_SIMPLE, "sourceDirectory", "environment", "baseImageRegistry")
+
+
+def read_deployment(path: str | Path) -> WebserviceDeploymentConfiguration:
+    """What deploymentconfig.json says. Raises with the key, or with all values that cannot be."""
+    compute, given = documents.read(read_object(path), Path(path).name)
+    for name in ("ssl_cert_pem_file", "ssl_key_pem_file"):
+        if isinstance(given.get(name), str):
+            given[name] = str(Path(path).expanduser().parent / given[name])
+    return configuration(compute, given)
+
+
+def read_inference(
+    path: str | Path, workspace: Workspace | None = None, environment: Environment | None = None
+) -> InferenceConfig:
+    """What inferenceconfig.json says; ``environment`` is used in place of its own.
+
+    Where ``environment`` there is text, it is a registered one of ``workspace``, ``name[:version]``.
+    """
+    file = Path(path).expanduser()
+    values = read_object(file)
+    if not isinstance(values, Mapping):
+        raise InvalidConfig(file.name, values, "must be a mapping")
+    for key in values:
+        if key not in KEYS:
+            raise NotFound(f"key of {file.name}", key, KEYS)
+    if not isinstance(values.get("entryScript"), str):
+        raise InvalidConfig("entryScript", values.get("entryScript"), f"must be text, in {file.name}")
+    arguments = {argument: values[key] for key, argument in _SIMPLE.items() if values.get(key) is not None}
+    folder = file.parent / (values.get("sourceDirectory") or "")
+    if values.get("sourceDirectory") is None:
+        arguments["entry_script"] = str(folder / values["entryScript"])
+    else:
+        arguments["source_directory"] = str(folder)
+    if registry := values.get("baseImageRegistry"):
+        arguments["base_image_registry"] = _registry(registry)
+    found = environment or _environment(values.get("environment"), workspace)
+    return InferenceConfig(**arguments, environment=found)
+
+
+def export(engine: Engine, name: str, folder: Path) -> list[Path]:
+    """Write both files of a service, and its source, into ``folder``; returns the paths.
+
+    Deployed with the same models they give the same service; its keys are not in them. Nothing is
+    overwritten.
+    """
+    service = engine.service(name)
+    revision = engine.revision(service)
+    places = [folder / INFERENCE_FILE, folder / DEPLOYMENT_FILE, folder / SOURCE_FOLDER]
+    taken = next((place for place in places if place.exists()), None)
+    if taken is not None:
+        raise AlreadyExists("file", str(taken), hint="Name another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    engine.memory.files.copy_out(revision.files, places[2])
+    deployed = configuration_of(revision.config)
+    for place, values in (
+        (places[0], _inference_of(revision)),
+        (places[1], documents.write(deployed.compute, deployed.given)),
+    ):
+        place.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    return places
+
+
+def inference_schema() -> dict[str, Any]:
+    """A JSON Schema (2020-12) of inferenceconfig.json, by which editors complete and check it."""
+    texts = {key: {"type": ["string", "null"]} for key in _SIMPLE}
+    texts["enableGpu"] = {"type": ["boolean", "null"]}
+    texts["entryScript"] = {"type": "string", "pattern": r"\.py$"}  # type: ignore[dict-item]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": INFERENCE_FILE,
+        "description": "The entry script, its folder and its environment.",
+        "type": "object",
+        "required": ["entryScript"],
+        "additionalProperties": False,
+        "properties": {
+            **texts,
+            "sourceDirectory": {"type": ["string", "null"]},
+            "environment": {"anyOf": [{"type": ["string", "null"]}, _object("")]},
+            "baseImageRegistry": _object("docker.baseImageRegistry"),
+        },
+    }
+
+
+def _object(path: str) -> dict[str, Any]:
+    """The schema of one object of an environment; what is inside of it are objects, or anything."""
+    prefix = f"{path}." if path else ""
+    inner = {
+        key: _object(prefix + key) if prefix + key in environment_json.KEYS else {}
+        for key in environment_json.KEYS[path]
+    }
+    return {"type": ["object", "null"], "additionalProperties": False, "properties": inner}
+
+
+def _inference_of(revision: Revision) -> dict[str, Any]:
+    inference, config = revision.inference, revision.config
+    values: dict[str, Any] = {"entryScript": inference.entry_script, "sourceDirectory": SOURCE_FOLDER}
+    if inference.description:
+        values["description"] = inference.description
+    environment = _environment_of(inference, dict(config.environment_variables))
+    if environment is not None:
+        values["environment"] = environment
+    return values
+
+
+def _environment_of(inference: CoreInferenceConfig, variables: dict[str, str]) -> dict[str, Any] | None:
+    if inference.environment is not None:
+        return {**inference.environment, "environmentVariables": variables}
+    if not variables and not inference.requirements:
+        return None
+    made: dict[str, Any] = {"name": "exported", "environmentVariables": variables}
+    if inference.requirements:
+        wanted = CondaDependencies.create(pip_packages=inference.requirements)
+        made["python"] = {"condaDependencies": wanted.as_dict()}
+    return made
+
+
+def _environment(given: Any, workspace: Workspace | None) -> Environment | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if workspace is None:
+            raise UsageError(f"environment {given!r} is one of a workspace, and there is none")
+        name, _, version = given.partition(":")
+        return Environment.get(workspace, name, version or None)
+    environment_json.check_record(given)
+    return Environment._from_record(dict(given))
+
+
+def _registry(given: Any) -> ContainerRegistry:
+    made = ContainerRegistry()
+    for key, value in given.items():
+        if key not in environment_json.KEYS["docker.baseImageRegistry"]:
+            raise NotFound("key of baseImageRegistry", key, environment_json.KEYS["docker.baseImageRegistry"])
+        setattr(made, key, value)
+    return made
+
+
+def read_object(path: str | Path) -> Any:
+    """A JSON or YAML file's value. Raises `NotFound` and `InvalidConfig`."""
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise NotFound("configuration file", str(file), hint=f"The working folder is {Path.cwd()}.")
+    text = file.read_text(encoding="utf-8")
+    try:
+        if file.suffix.lower() in (".yml", ".yaml"):
+            return _read_yaml(text)
+        return json.loads(text)
+    except ValueError as error:
+        kind = "YAML" if file.suffix.lower() in (".yml", ".yaml") else "JSON"
+        raise InvalidConfig(str(file), text[:40], f"must be {kind}: {error}") from None
+
+
+def _read_yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None

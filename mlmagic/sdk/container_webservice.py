@@ -1,0 +1,43 @@
+"""What services in containers have in common, on a Docker engine or in a cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlmagic.core.deployments import effective, given_of
+from mlmagic.errors import UsageError
+from mlmagic.sdk.exceptions import WebserviceException, raises
+from mlmagic.sdk.webservice import Webservice
+
+
+@raises(WebserviceException)
+class ContainerWebservice(Webservice):
+    """The values of its configuration are attributes: ``cpu_cores``, ``num_replicas``, ``namespace``, ..."""
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked only for what is no attribute otherwise.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        compute, given = given_of(self._revision.config)
+        values = effective(compute, given)
+        if name not in values:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return values[name]
+
+    @property
+    def container_resource_requirements(self) -> dict[str, float]:
+        """``cpu`` in cores and ``memory_in_gb``."""
+        config = self._revision.config
+        return {"cpu": config.cpu, "memory_in_gb": config.memory_gb}
+
+    def _refuse_image(self, image: object) -> None:
+        if image is not None:
+            raise UsageError("images are made here, and not given", hint="Give models and inference_config.")
+
+    def _own_values(self) -> dict[str, Any]:
+        from mlmagic.core.documents import nested
+
+        compute, given = given_of(self._revision.config)
+        return nested(
+            compute, {name: value for name, value in effective(compute, given).items() if value is not None}
+        )

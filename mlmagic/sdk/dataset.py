@@ -1,0 +1,311 @@
+"""`Dataset`: rows or files by where they lie, registered by name, as in the first SDK.
+
+Over pandas, and over fsspec where a path is a URL. Nothing is copied: a dataset is a recipe, and its rows are
+read when somebody asks for them.
+"""
+
+from __future__ import annotations
+
+import glob
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
+from mlmagic.sdk.datastore import location_of
+from mlmagic.sdk.exceptions import UserErrorException, raises
+
+if TYPE_CHECKING:
+    import pandas
+
+    from mlmagic.sdk.workspace import Workspace
+
+KIND = "dataset"
+_READERS = {"delimited": "read_csv", "parquet": "read_parquet", "json lines": "read_json"}
+
+
+@raises(UserErrorException)
+class _Registrable:
+    """What tabular and file datasets share."""
+
+    kind = ""
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self._record = dict(record)
+        self.name: str | None = None
+        self.version: int | None = None
+        self.description = ""
+        self.tags: dict[str, str] = {}
+
+    @property
+    def id(self) -> str | None:
+        """``name:version``; None until it is registered."""
+        return f"{self.name}:{self.version}" if self.name else None
+
+    def register(
+        self,
+        workspace: Workspace,
+        name: str,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        create_new_version: bool = False,
+    ) -> Any:
+        """Keep it by name; another one of that name is refused unless ``create_new_version``."""
+        record = {
+            "type": self.kind,
+            "recipe": self._record,
+            "description": description or "",
+            "tags": dict(tags or {}),
+        }
+        there = workspace.engine.asset_versions(KIND, name)
+        if there and not create_new_version and workspace.engine.asset(KIND, name).record != record:
+            raise AlreadyExists(KIND, name, hint="Pass create_new_version=True.")
+        return _of_asset(workspace.engine.keep_asset(KIND, name, record))
+
+    def unregister_all_versions(self) -> None:
+        """Use `Dataset.unregister`, which knows the workspace."""
+        raise UsageError("a dataset does not know its workspace", hint="Dataset.unregister(workspace, name).")
+
+    @property
+    def paths(self) -> list[str]:
+        """The files and URLs it stands for now."""
+        found: list[str] = []
+        for path in self._record["paths"]:
+            if "://" in path:
+                found.append(path)
+                continue
+            matches = sorted(glob.glob(path, recursive=True))
+            files = [
+                str(file)
+                for match in matches
+                for file in (sorted(Path(match).rglob("*")) if Path(match).is_dir() else [Path(match)])
+                if file.is_file()
+            ]
+            if not files:
+                raise NotFound("file", path, hint="A dataset is read where its files lay when it was made.")
+            found += files
+        return found
+
+    def __repr__(self) -> str:
+        named = f"name={self.name!r}, version={self.version}, " if self.name else ""
+        return f"{type(self).__name__}({named}paths={self._record['paths']})"
+
+
+@raises(UserErrorException)
+class TabularDataset(_Registrable):
+    """Rows."""
+
+    kind = "Tabular"
+
+    def to_pandas_dataframe(
+        self, on_error: str = "null", out_of_range_datetime: str = "null"
+    ) -> pandas.DataFrame:
+        """All rows."""
+        import pandas
+
+        read = getattr(pandas, _READERS[self._record["format"]])
+        frames = []
+        for path in self.paths:
+            try:
+                frames.append(read(path, **self._record["options"]))
+            except ImportError as error:
+                raise UserErrorException(
+                    f"{path} cannot be read: {error}", hint="pip install fsspec and the package of that URL."
+                ) from None
+            except (OSError, ValueError) as error:
+                raise UserErrorException(f"{path} cannot be read: {error}") from None
+        frame = pandas.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+        for step, value in self._record["steps"]:
+            frame = _stepped(frame, step, value)
+        return frame.reset_index(drop=True)
+
+    def take(self, count: int) -> TabularDataset:
+        """The first ``count`` rows."""
+        return self._with("take", count)
+
+    def skip(self, count: int) -> TabularDataset:
+        """All but the first ``count`` rows."""
+        return self._with("skip", count)
+
+    def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> TabularDataset:
+        """Only these columns."""
+        return self._with("keep", [columns] if isinstance(columns, str) else list(columns))
+
+    def drop_columns(self, columns: str | Sequence[str]) -> TabularDataset:
+        """All but these columns."""
+        return self._with("drop", [columns] if isinstance(columns, str) else list(columns))
+
+    def _with(self, step: str, value: Any) -> TabularDataset:
+        return TabularDataset({**self._record, "steps": [*self._record["steps"], [step, value]]})
+
+
+def _stepped(frame: pandas.DataFrame, step: str, value: Any) -> pandas.DataFrame:
+    match step:
+        case "take":
+            return frame.head(value)
+        case "skip":
+            return frame.iloc[value:]
+        case "keep":
+            return frame[value]
+        case _:
+            return frame.drop(columns=value)
+
+
+@raises(UserErrorException)
+class FileDataset(_Registrable):
+    """Files."""
+
+    kind = "File"
+
+    def to_path(self) -> list[str]:
+        """Their paths, as from the folder that holds all of them, with a slash before."""
+        files = self.paths
+        root = _common_folder(files)
+        return [f"/{Path(file).relative_to(root).as_posix()}" for file in files]
+
+    def download(self, target_path: str | None = None, overwrite: bool = False) -> list[str]:
+        """Copy them into a folder (a new one by default); returns the paths."""
+        import tempfile
+
+        folder = Path(target_path).expanduser() if target_path else Path(tempfile.mkdtemp(prefix="dataset-"))
+        files = self.paths
+        root = _common_folder(files)
+        places = [folder / Path(file).relative_to(root) for file in files]
+        taken = next((place for place in places if place.exists()), None)
+        if taken is not None and not overwrite:
+            raise AlreadyExists("file", str(taken), hint="Pass overwrite=True.")
+        for file, place in zip(files, places, strict=True):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+        return [str(place) for place in places]
+
+
+@raises(UserErrorException)
+class _TabularFactory:
+    """``Dataset.Tabular``."""
+
+    @staticmethod
+    def from_delimited_files(
+        path: Any,
+        validate: bool = True,
+        include_path: bool = False,
+        infer_column_types: bool = True,
+        set_column_types: Mapping[str, Any] | None = None,
+        separator: str = ",",
+        header: bool = True,
+        partition_format: str | None = None,
+        support_multi_line: bool = False,
+        empty_as_string: bool = False,
+        encoding: str = "utf8",
+    ) -> TabularDataset:
+        """Rows of CSV files: a path, a URL, ``(datastore, path)``, or a list of those; ``*`` is any name."""
+        options: dict[str, Any] = {"sep": separator, "encoding": encoding}
+        if not header:
+            options["header"] = None
+        if not infer_column_types:
+            options["dtype"] = "str"
+        if empty_as_string:
+            options["keep_default_na"] = False
+        return _tabular(path, "delimited", options, validate)
+
+    @staticmethod
+    def from_parquet_files(path: Any, validate: bool = True, **more: Any) -> TabularDataset:
+        """Rows of Parquet files."""
+        return _tabular(path, "parquet", {}, validate)
+
+    @staticmethod
+    def from_json_lines_files(
+        path: Any, validate: bool = True, encoding: str = "utf8", **more: Any
+    ) -> TabularDataset:
+        """Rows of files with a JSON object on each line."""
+        return _tabular(path, "json lines", {"lines": True, "encoding": encoding}, validate)
+
+    @staticmethod
+    def register_pandas_dataframe(
+        dataframe: pandas.DataFrame,
+        target: Any,
+        name: str,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> TabularDataset:
+        """Write a table to a datastore, and register it."""
+        datastore = target[0] if isinstance(target, tuple) else target
+        folder = Path(location_of(datastore.path(target[1] if isinstance(target, tuple) else None)))
+        folder.mkdir(parents=True, exist_ok=True)
+        version = len(datastore.workspace.engine.asset_versions(KIND, name)) + 1
+        file = folder / f"{name}-{version}.csv"
+        dataframe.to_csv(file, index=False)
+        made = _tabular(str(file), "delimited", {"sep": ",", "encoding": "utf8"}, False)
+        return made.register(datastore.workspace, name, description, tags, create_new_version=True)  # type: ignore[no-any-return]
+
+
+@raises(UserErrorException)
+class _FileFactory:
+    """``Dataset.File``."""
+
+    @staticmethod
+    def from_files(path: Any, validate: bool = True, **more: Any) -> FileDataset:
+        """Files: a path, ``(datastore, path)``, or a list of those; ``*`` is any name."""
+        made = FileDataset({"paths": _locations(path)})
+        if validate:
+            _ = made.paths
+        return made
+
+
+@raises(UserErrorException)
+class Dataset:
+    """Makes datasets, and finds those that are registered."""
+
+    Tabular = _TabularFactory
+    File = _FileFactory
+
+    @staticmethod
+    def get_by_name(workspace: Workspace, name: str, version: str | int = "latest") -> Any:
+        """The newest version, or the one named."""
+        return _of_asset(workspace.engine.asset(KIND, name, None if version == "latest" else version))
+
+    @staticmethod
+    def get_by_id(workspace: Workspace, id: str) -> Any:
+        """By ``name:version``."""
+        name, _, version = id.partition(":")
+        return Dataset.get_by_name(workspace, name, version or "latest")
+
+    @staticmethod
+    def get_all(workspace: Workspace) -> dict[str, Any]:
+        """The newest version of each, by name."""
+        return {asset.name: _of_asset(asset) for asset in workspace.engine.assets(KIND)}
+
+    @staticmethod
+    def unregister(workspace: Workspace, name: str) -> None:
+        """Forget all versions; the files stay where they are."""
+        workspace.engine.forget_asset(KIND, name)
+
+
+def _tabular(path: Any, form: str, options: Mapping[str, Any], validate: bool) -> TabularDataset:
+    made = TabularDataset({"paths": _locations(path), "format": form, "options": dict(options), "steps": []})
+    if validate:
+        made.take(1).to_pandas_dataframe()
+    return made
+
+
+def _locations(path: Any) -> list[str]:
+    paths = path if isinstance(path, list) else [path]
+    if not paths:
+        raise InvalidConfig("path", path, "must name a file at least")
+    return [location_of(each) for each in paths]
+
+
+def _common_folder(files: Sequence[str]) -> Path:
+    import os
+
+    return Path(os.path.commonpath([str(Path(file).parent) for file in files]))
+
+
+def _of_asset(asset: Any) -> Any:
+    kind = {each.kind: each for each in (TabularDataset, FileDataset)}[asset.record["type"]]
+    made = kind(asset.record["recipe"])
+    made.name, made.version = asset.name, asset.version
+    made.description, made.tags = asset.record["description"], asset.record["tags"]
+    return made

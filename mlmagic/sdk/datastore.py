@@ -1,0 +1,120 @@
+"""`Datastore`: a folder of the workspace that files are uploaded to, as in the first SDK."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.errors import AlreadyExists, NotFound
+from mlmagic.sdk.exceptions import UserErrorException, raises
+
+if TYPE_CHECKING:
+    from mlmagic.sdk.workspace import Workspace
+
+DEFAULT_NAME = "workspaceblobstore"
+
+
+@raises(UserErrorException)
+class Datastore:
+    """``Datastore(workspace)`` is the default one; each lies in the workspace's own folder."""
+
+    def __init__(self, workspace: Workspace, name: str | None = None) -> None:
+        self.workspace = workspace
+        self.name = name or DEFAULT_NAME
+        self.folder = workspace.folder / "datastores" / self.name
+        if self.name != DEFAULT_NAME and not self.folder.is_dir():
+            there = self.folder.parent
+            known = [path.name for path in there.iterdir()] if there.is_dir() else []
+            raise NotFound("datastore", self.name, {DEFAULT_NAME, *known})
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    @staticmethod
+    def get(workspace: Workspace, datastore_name: str) -> Datastore:
+        """The one of that name; raises if there is none."""
+        return Datastore(workspace, datastore_name)
+
+    @staticmethod
+    def get_default(workspace: Workspace) -> Datastore:
+        """The one there always is."""
+        return Datastore(workspace)
+
+    def path(self, path: str | None = None) -> tuple[Datastore, str]:
+        """A place in it, as `Dataset` takes it."""
+        return self, path or ""
+
+    def upload(
+        self,
+        src_dir: str,
+        target_path: str | None = None,
+        overwrite: bool = False,
+        show_progress: bool = True,
+    ) -> tuple[Datastore, str]:
+        """Copy a folder into it."""
+        folder = Path(src_dir).expanduser()
+        if not folder.is_dir():
+            raise NotFound("folder", str(folder))
+        files = [str(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+        return self.upload_files(files, str(folder), target_path, overwrite, show_progress)
+
+    def upload_files(
+        self,
+        files: Sequence[str],
+        relative_root: str | None = None,
+        target_path: str | None = None,
+        overwrite: bool = False,
+        show_progress: bool = True,
+    ) -> tuple[Datastore, str]:
+        """Copy files into it; their folders count from ``relative_root``. Files there are left unless
+        ``overwrite``.
+        """
+        root = self.folder / (target_path or "")
+        for file in files:
+            source = Path(file).expanduser()
+            if not source.is_file():
+                raise NotFound("file", str(source))
+            relative = source.relative_to(relative_root) if relative_root else Path(source.name)
+            place = self._inside(root / relative)
+            if place.exists() and not overwrite:
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
+            if show_progress:
+                print(f"Uploaded {relative}")
+        return self, target_path or ""
+
+    def download(
+        self, target_path: str, prefix: str | None = None, overwrite: bool = False, show_progress: bool = True
+    ) -> int:
+        """Copy what begins with ``prefix`` into a folder; returns how many files."""
+        count = 0
+        for source in sorted(self.folder.rglob("*")):
+            relative = source.relative_to(self.folder).as_posix()
+            if not source.is_file() or not relative.startswith(prefix or ""):
+                continue
+            place = Path(target_path).expanduser() / relative
+            if place.exists() and not overwrite:
+                raise AlreadyExists("file", str(place), hint="Pass overwrite=True.")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
+            count += 1
+        return count
+
+    def _inside(self, place: Path) -> Path:
+        if not place.resolve().is_relative_to(self.folder.resolve()):
+            raise UserErrorException(f"{place} lies outside of the datastore {self.name!r}")
+        return place
+
+    def __repr__(self) -> str:
+        return f"Datastore(name={self.name!r})"
+
+
+def location_of(path: Any) -> str:
+    """A path as `Dataset` takes it, as text: of a file here, or a URL."""
+    if isinstance(path, tuple) and len(path) == 2 and isinstance(path[0], Datastore):
+        return str(path[0].folder / path[1])
+    if isinstance(path, str | Path):
+        text = str(path)
+        return text if "://" in text else str(Path(text).expanduser().absolute())
+    raise UserErrorException(f"path {path!r} is no path, URL or (datastore, path)")

@@ -1,0 +1,76 @@
+"""Assets: what is registered by kind and name besides models (environments, datasets, compute targets).
+
+Each is a JSON record, and each registration a version. What a record means is its owner's business.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from mlmagic.errors import NotFound
+from mlmagic.workspace.database import assets
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One version of a registered record."""
+
+    kind: str
+    name: str
+    version: int
+    record: dict[str, Any]
+    created_time: float
+    """Seconds since the epoch, UTC."""
+
+
+def add(tx: Connection, kind: str, name: str, record: Mapping[str, Any]) -> Asset:
+    """Record the next version."""
+    newest = tx.scalar(select(func.max(assets.c.version)).where(assets.c.kind == kind, assets.c.name == name))
+    made = Asset(kind, name, (newest or 0) + 1, dict(record), time.time())
+    tx.execute(
+        insert(assets).values(
+            kind=kind, name=name, version=made.version, record=made.record, created_time=made.created_time
+        )
+    )
+    return made
+
+
+def get(tx: Connection, kind: str, name: str, version: int | None = None) -> Asset:
+    """That version, or the newest; raises `NotFound` with what there is."""
+    query = select(assets).where(assets.c.kind == kind, assets.c.name == name)
+    if version is not None:
+        query = query.where(assets.c.version == version)
+    row = tx.execute(query.order_by(assets.c.version.desc()).limit(1)).first()
+    if row is not None:
+        return _asset(row)
+    there = versions(tx, kind, name)
+    if there:
+        raise NotFound(f"version of {kind} {name!r}", str(version), map(str, there))
+    raise NotFound(kind, name, [each.name for each in newest_of_each(tx, kind)])
+
+
+def versions(tx: Connection, kind: str, name: str) -> list[int]:
+    """Oldest first."""
+    query = select(assets.c.version).where(assets.c.kind == kind, assets.c.name == name)
+    return list(tx.scalars(query.order_by(assets.c.version)))
+
+
+def newest_of_each(tx: Connection, kind: str) -> list[Asset]:
+    """By name."""
+    query = select(assets).where(assets.c.kind == kind).order_by(assets.c.name, assets.c.version)
+    return list({row.name: _asset(row) for row in tx.execute(query)}.values())
+
+
+def remove(tx: Connection, kind: str, name: str) -> None:
+    """Forget all versions; raises `NotFound`."""
+    get(tx, kind, name)
+    tx.execute(delete(assets).where(assets.c.kind == kind, assets.c.name == name))
+
+
+def _asset(row: Any) -> Asset:
+    return Asset(row.kind, row.name, row.version, row.record, row.created_time)

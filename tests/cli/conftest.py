@@ -1,0 +1,28 @@
+"""A folder with a model's file and a script, and a workspace of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mlmagic import cli as command_line
+
+SCRIPT = "import json\ndef init():\n    print('up')\ndef run(raw):\n    return json.loads(raw)\n"
+Run = Callable[..., Result]
+
+
+def run(*words: str) -> Result:
+    """What a command prints, and how it ends."""
+    return CliRunner().invoke(command_line.cli, list(words))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MLMAGIC_WORKSPACE", str(tmp_path / "Übung 1"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.onnx").write_text("weights")
+    (tmp_path / "score.py").write_text(SCRIPT)
+    return tmp_path

@@ -1,0 +1,225 @@
+"""Configuration files on the command line: deployed from, exported, checked; environments beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.cli.conftest import run
+
+ENVIRONMENT = {
+    "name": "my-env",
+    "environmentVariables": {"GREETING": "hello"},
+    "python": {"condaDependencies": {"dependencies": ["python=3.6.2", {"pip": ["azureml-defaults"]}]}},
+}
+
+
+@pytest.fixture
+def files(folder: Path) -> Path:
+    (folder / "source").mkdir()
+    (folder / "source" / "main.py").write_text(
+        "import os\nfrom helper import double\ndef init():\n    pass\n"
+        "def run(raw):\n    return [os.environ['GREETING'], double(len(raw))]\n"
+    )
+    (folder / "source" / "helper.py").write_text("def double(n):\n    return 2 * n\n")
+    inference = {"entryScript": "main.py", "sourceDirectory": "source", "environment": ENVIRONMENT}
+    (folder / "ic.json").write_text(json.dumps(inference))
+    deployment = {"computeType": "local", "scoringTimeoutMs": 5000, "tags": {"a": "b"}, "maxQueueWaitMs": 700}
+    (folder / "dc.yml").write_text(yaml.safe_dump(deployment))
+    return folder
+
+
+@pytest.mark.processes
+def test_a_service_is_deployed_from_files_exported_and_deployed_again(files: Path) -> None:
+    run("model", "register", "-n", "net", "-p", "net.onnx", "-t", "model.json")
+    done = run("model", "deploy", "-n", "svc-a", "-f", "model.json", "--ic", "ic.json", "--dc", "dc.yml")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip().endswith("/score")
+    assert "asks for Python 3.6.2" in done.stderr
+    assert json.loads(run("service", "run", "-n", "svc-a", "-d", "abc").stdout) == ["hello", 6]
+    assert json.loads(run("service", "show", "-n", "svc-a").stdout)["tags"] == {"a": "b"}
+
+    done = run("config", "export", "svc-a", "-d", "exported")
+    assert done.exit_code == 0, done.output
+    assert "-m net:1 --ic" in done.stderr
+    exported = files / "exported"
+    assert {path.name for path in exported.iterdir()} == {
+        "inferenceconfig.json",
+        "deploymentconfig.json",
+        "source",
+    }
+    assert "exists already" in run("config", "export", "svc-a", "-d", "exported").stderr
+    for name, schema in (
+        ("inferenceconfig.json", "inferenceconfig"),
+        ("deploymentconfig.json", "deploymentconfig"),
+    ):
+        values = json.loads((exported / name).read_text())
+        jsonschema.validate(values, json.loads(run("config", "schema", schema).stdout))
+        assert run("config", "check", str(exported / name)).exit_code == 0
+
+    ic, dc = str(exported / "inferenceconfig.json"), str(exported / "deploymentconfig.json")
+    done = run("model", "deploy", "-n", "svc-b", "-m", "net:1", "--ic", ic, "--dc", dc)
+    assert done.exit_code == 0, done.output
+    assert _revision("svc-a") == _revision("svc-b")
+    run("config", "export", "svc-b", "-d", "again")
+    for name in ("inferenceconfig.json", "deploymentconfig.json"):
+        assert (files / "again" / name).read_text() == (exported / name).read_text()
+
+    done = run("service", "update", "-n", "svc-b", "--dc", "dc.yml", "--tag", "c=d", "--es", "score.py")
+    assert done.exit_code == 0, done.output
+    assert json.loads(run("service", "run", "-n", "svc-b", "-d", "[1]").stdout) == [1]
+    assert json.loads(run("service", "show", "-n", "svc-b").stdout)["tags"] == {"c": "d"}
+    listed = run("service", "list", "--model-id", "net:1", "--tag", "a=b", "-o", "tsv").stdout.splitlines()
+    assert [line.split("\t")[1] for line in listed] == ["svc-a"]
+    for name in ("svc-a", "svc-b"):
+        assert run("service", "delete", "-n", name).exit_code == 0
+
+
+def _revision(name: str) -> Any:
+    from mlmagic.cli.base import engine
+    from mlmagic.core.configuration import InferenceConfig
+
+    with engine() as opened:
+        revision = opened.revision(opened.service(name))
+    assert isinstance(revision.inference, InferenceConfig)
+    environment = dict(revision.inference.environment or {})
+    return revision.files, revision.models, revision.config, environment
+
+
+WRONG: list[tuple[str, Any, str]] = [
+    (
+        "ic.json",
+        {"entryScript": "main.py", "sourceDir": "x"},
+        "no key of ic.json 'sourceDir'. Did you mean 'sourceD",
+    ),
+    ("ic.json", {"sourceDirectory": "source"}, "entryScript None must be text, in ic.json"),
+    ("ic.json", {"entryScript": "nope.py", "sourceDirectory": "source"}, "no entry script 'nope.py'"),
+    ("ic.json", {"entryScript": "main.py", "sourceDirectory": "nowhere"}, "must be a folder that is there"),
+    ("ic.json", [], "ic.json [] must be a mapping"),
+    (
+        "ic.json",
+        {"entryScript": "main.py", "sourceDirectory": "source", "environment": {"pyton": {}}},
+        "no key of environment 'pyton'. Did you mean 'python'?",
+    ),
+    (
+        "dc.yml",
+        {"computeType": "local", "prot": 1},
+        "for local 'prot'. Did you mean 'port'?",
+    ),
+    ("dc.yml", {"computeType": "local", "port": 0, "scoringTimeoutMs": -1}, "LocalWebservice has 2 values"),
+    ("dc.yml", {"computeType": "aci"}, "'docker', which is not installed. Deploy to local instead"),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "told"), WRONG)
+def test_files_that_cannot_be_used(files: Path, name: str, values: Any, told: str) -> None:
+    (files / name).write_text(json.dumps(values))
+    done = run("model", "deploy", "-n", "svc", "--ic", "ic.json", "--dc", "dc.yml")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert told in done.stderr
+    assert run("service", "list", "-o", "json").stdout == "[]\n"
+
+
+def test_files_that_cannot_be_read(files: Path) -> None:
+    (files / "ic.json").write_text("{")
+    assert "must be JSON" in run("config", "check", "ic.json").stderr
+    (files / "dc.yml").write_text("a: [")
+    assert "must be YAML" in run("config", "check", "dc.yml").stderr
+    assert (
+        "names a script already"
+        in run("model", "deploy", "-n", "svc", "--ic", "ic.json", "--es", "a.py").stderr
+    )
+    assert "no configuration file 'no.json'" in run("model", "deploy", "-n", "svc", "--ic", "no.json").stderr
+
+
+def test_the_files_from_before_environment_are_read(files: Path) -> None:
+    (files / "source" / "env.yml").write_text("dependencies: [python=3.6.2, {pip: [nltk]}]\n")
+    legacy = {
+        "entryScript": "main.py",
+        "sourceDirectory": "source",
+        "runtime": "python",
+        "condaFile": "env.yml",
+        "enableGpu": True,
+        "baseImage": "debian:12",
+    }
+    (files / "ic.json").write_text(json.dumps(legacy))
+    from mlmagic.sdk.configuration_files import read_inference
+
+    with pytest.warns(DeprecationWarning, match="runtime, conda_file, enable_gpu, base_image"):
+        environment = read_inference("ic.json").environment
+    assert environment is not None
+    assert (environment.docker.base_image, environment.docker.enable_gpu) == ("debian:12", True)
+    assert list(environment.python.conda_dependencies.pip_packages) == ["nltk"]  # type: ignore[union-attr]
+
+
+def test_environments_are_registered_listed_shown_and_used(files: Path) -> None:
+    assert "edit the files" in run("environment", "scaffold", "-n", "mine", "-d", "env").stderr
+    assert run("environment", "register", "-d", "env").stdout == "mine:1\n"
+    assert "mine  1" in run("environment", "list").stdout
+    assert json.loads(run("environment", "show", "-n", "mine").stdout)["name"] == "mine"
+    assert run("environment", "download", "-n", "mine", "-d", "copy").exit_code == 0
+    assert (files / "copy" / "conda_dependencies.yml").is_file()
+    assert "no environment 'mne'" in run("environment", "show", "-n", "mne").stderr
+    done = run("model", "deploy", "-n", "svc", "--es", "score.py", "-e", "yours")
+    assert "no environment 'yours'" in done.stderr
+
+
+def test_compute_targets_are_attached_and_forgotten(folder: Path) -> None:
+    attach = ("computetarget", "attach", "aks", "-n", "myaks", "--cluster-name", "c")
+    assert "resource_group None is missing" in run(*attach).stderr
+    assert run(*attach, "--cluster-resource-group", "g").stdout == "myaks\n"
+    assert json.loads(run("computetarget", "show", "-n", "myaks").stdout)["computeType"] == "AKS"
+    assert "myaks" in run("computetarget", "list").stdout
+    assert run("computetarget", "detach", "-n", "myaks").exit_code == 0
+    assert run("computetarget", "list", "-o", "json").stdout == "[]\n"
+
+
+def test_models_are_shown_and_changed(folder: Path) -> None:
+    words = ("model", "register", "-n", "net", "-p", "net.onnx", "--cc", "2", "--gb", "1", "--tag", "a=1")
+    assert run(*words).stdout == "net:1\n"
+    shown = json.loads(run("model", "show", "-n", "net").stdout)
+    assert shown["resource_configuration"] == {"cpu": 2.0, "memory_in_gb": 1.0, "gpu": None}
+    changed = run(
+        *("model", "update", "-i", "net:1", "--add-tag", "b=2", "--remove-tag", "a"),
+        *("--add-property", "p=1", "-d", "new", "-o", "tsv"),
+    )
+    values = dict(line.split("\t") for line in changed.stdout.splitlines())
+    assert (values["tags"], values["properties"], values["description"]) == (
+        '{"b": "2"}',
+        '{"p": "1"}',
+        "new",
+    )
+    assert "properties ['p']" in run("model", "update", "-i", "net:1", "--add-property", "p=2").stderr
+    assert "no model is named" in run("model", "show").stderr
+    assert "a model is made of files" in run("model", "register", "-n", "x").stderr
+
+
+def test_a_workspace_is_named(folder: Path) -> None:
+    from mlmagic.sdk.workspace import Workspace
+
+    assert "no workspace 'team'" in run("model", "list", "-w", "team").stderr
+    Workspace.create("team").engine.close()
+    assert run("model", "register", "-n", "net", "-p", "net.onnx", "-w", "team", "-g", "rg").exit_code == 0
+    assert json.loads(run("model", "list", "-w", "team", "-o", "json").stdout)[0]["id"] == "net:1"
+    assert run("model", "list", "-o", "json").stdout == "[]\n"
+    assert "team" in run("workspace", "-w", "team").stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes(shell: str) -> None:
+    assert "_MLMAGIC_COMPLETE" in run("completion", shell).stdout
+
+
+def test_names_are_completed(folder: Path) -> None:
+    from click.shell_completion import ShellComplete
+
+    from mlmagic.cli import cli
+
+    run("model", "register", "-n", "net", "-p", "net.onnx")
+    found = ShellComplete(cli, {}, "mlmagic", "_X").get_completions(["model", "delete", "-i"], "n")
+    assert [each.value for each in found] == ["net:1"]

@@ -1,0 +1,188 @@
+"""`Environment`: made, edited, registered, and as the documents' JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
+from mlmagic.sdk import environment_json
+from mlmagic.sdk.environment import ContainerRegistry, DockerBuildContext, Environment, needs_image
+from mlmagic.sdk.exceptions import UserErrorException
+from mlmagic.sdk.needs import unmet_needs
+from mlmagic.sdk.workspace import Workspace
+
+
+def test_it_begins_as_the_first_sdk_does() -> None:
+    begun = Environment("e")
+    assert (begun.name, begun.version) == ("e", None)
+    assert begun.environment_variables == {"EXAMPLE_ENV_VAR": "EXAMPLE_VALUE"}
+    assert (begun.python.interpreter_path, begun.python.user_managed_dependencies) == ("python", False)
+    assert begun.docker.shm_size == "2g"
+    assert (begun.docker.platform["os"], begun.docker.platform["architecture"]) == ("Linux", "amd64")
+    assert begun.inferencing_stack_version is None
+    assert begun.docker.base_dockerfile is None
+
+
+def test_it_is_registered_in_versions(workspace: Workspace) -> None:
+    made = Environment("project")
+    assert made.register(workspace).version == "1"
+    assert made.version == "1"
+    assert made.register(workspace).version == "1", "the same is no new version"
+    dependencies = made.python.conda_dependencies
+    assert dependencies is not None
+    dependencies.add_pip_package("nltk")
+    assert made.register(workspace).version == "2"
+    assert Environment.versions(workspace, "project") == ("1", "2")
+    newest = Environment.get(workspace, "project")
+    assert newest.version == "2"
+    assert list(newest.python.conda_dependencies.pip_packages) == ["azureml-defaults", "nltk"]  # type: ignore[union-attr]
+    first = Environment.get(workspace, "project", version="1")
+    assert list(first.python.conda_dependencies.pip_packages) == ["azureml-defaults"]  # type: ignore[union-attr]
+    assert list(workspace.environments) == ["project"]
+    copied = newest.clone("other")
+    assert (copied.name, copied.version) == ("other", None)
+    with pytest.raises(UserErrorException, match=r"no environment 'projct'\. Did you mean 'project'"):
+        Environment.get(workspace, "projct")
+    with pytest.raises(NotFound, match="no version of environment 'project' '9'"):
+        Environment.get(workspace, "project", "9")
+    with pytest.raises(UserErrorException, match="a version or a label"):
+        Environment.get(workspace, "project", "1", "latest")
+    for name in ("AzureML-mine", "Microsoft-x"):
+        with pytest.raises(UserErrorException, match="reserved"):
+            Environment(name).register(workspace)
+    with pytest.raises(UserErrorException, match="no name"):
+        Environment().register(workspace)
+
+
+def test_what_it_is_made_from(tmp_path: Path) -> None:
+    (tmp_path / "env.yml").write_text("name: e\ndependencies:\n- python=3.11\n- pip: [nltk]\n")
+    (tmp_path / "requirements.txt").write_text(
+        "# all of it\nnumpy==2.2  # pinned\n--extra-index-url https://i\n\n"
+    )
+    (tmp_path / "Dockerfile").write_text("FROM debian\nRUN true\n")
+    conda = Environment.from_conda_specification("c", str(tmp_path / "env.yml")).python.conda_dependencies
+    assert conda is not None
+    assert (conda.get_python_version(), list(conda.pip_packages)) == ("3.11", ["nltk"])
+    pip = Environment.from_pip_requirements("p", str(tmp_path / "requirements.txt"), "24.0")
+    assert list(pip.python.conda_dependencies.pip_packages) == ["numpy==2.2"]  # type: ignore[union-attr]
+    assert list(pip.python.conda_dependencies.pip_options) == ["--extra-index-url https://i"]  # type: ignore[union-attr]
+    assert "pip=24.0" in pip.python.conda_dependencies.conda_packages  # type: ignore[union-attr]
+    registry = ContainerRegistry()
+    registry.address = "r"
+    image = Environment.from_docker_image("i", "debian:12", registry)
+    assert (image.docker.base_image, image.docker.base_image_registry.address) == ("debian:12", "r")
+    for given in (str(tmp_path / "Dockerfile"), "FROM debian\nRUN true\n"):
+        docker = Environment.from_dockerfile("d", given, pip_requirements=str(tmp_path / "requirements.txt"))
+        assert docker.docker.base_dockerfile == "FROM debian\nRUN true\n"
+        assert docker.docker.base_image is None
+    context = DockerBuildContext.from_local_directory(None, str(tmp_path))
+    assert Environment.from_docker_build_context("b", context).docker.build_context is context
+    with pytest.raises(NotFound):
+        DockerBuildContext.from_local_directory(None, str(tmp_path), "Nofile")
+    with pytest.raises(NotFound):
+        Environment.from_pip_requirements("p", str(tmp_path / "nowhere.txt"))
+    with pytest.raises(UserErrorException, match="not both"):
+        Environment.from_dockerfile("d", "FROM a\n", "a.yml", "b.txt")
+
+
+def test_a_specification_without_a_python_version_gets_this_one(tmp_path: Path) -> None:
+    (tmp_path / "env.yml").write_text("dependencies: [numpy]\n")
+    with pytest.warns(UserWarning, match="names no Python version"):
+        made = Environment.from_conda_specification("c", str(tmp_path / "env.yml"))
+    assert made.python.conda_dependencies.get_python_version()  # type: ignore[union-attr]
+
+
+def test_setting_one_image_resets_the_others() -> None:
+    docker = Environment("e").docker
+    docker.base_dockerfile = "FROM debian\nRUN true"
+    assert docker.base_image is None
+    with pytest.warns(UserWarning, match="docker.base_dockerfile is reset"):
+        docker.base_image = "debian"
+    assert docker.base_dockerfile is None
+
+
+def test_a_folder_holds_all_of_it(tmp_path: Path) -> None:
+    made = Environment("e")
+    made.docker.base_dockerfile = "FROM debian\nRUN true\n"
+    made.environment_variables = {"A": "1"}
+    made.save_to_directory(str(tmp_path / "env"))
+    names = {path.name for path in (tmp_path / "env").iterdir()}
+    assert names == {"azureml_environment.json", "conda_dependencies.yml", "BaseDockerfile"}
+    again = Environment.load_from_directory(str(tmp_path / "env"))
+    assert again._record() == made._record()
+    with pytest.raises(AlreadyExists):
+        made.save_to_directory(str(tmp_path / "env"))
+    made.save_to_directory(str(tmp_path / "env"), overwrite=True)
+    with pytest.raises(NotFound):
+        Environment.load_from_directory(str(tmp_path / "nowhere"))
+    (tmp_path / "env" / "azureml_environment.json").write_text("{")
+    with pytest.raises(UserErrorException, match="is not JSON"):
+        Environment.load_from_directory(str(tmp_path / "env"))
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (3, "environment 3 must be a mapping"),
+        ({"nmae": "a"}, "no key of environment 'nmae'. Did you mean 'name'"),
+        ({"docker": {"baseImge": "a"}}, "no key of environment.docker 'baseImge'. Did you mean 'baseImage'"),
+        ({"docker": {"baseImageRegistry": 3}}, "environment.docker.baseImageRegistry 3 must be a mapping"),
+        ({"python": []}, "environment.python"),
+    ],
+)
+def test_json_that_is_no_environment(record: Any, told: str) -> None:
+    if record == {"python": []}:
+        record = {"python": ["a"]}
+    with pytest.raises((InvalidConfig, NotFound), match=told):
+        environment_json.check_record(record)
+
+
+def test_the_documents_own_file_is_read() -> None:
+    record = {
+        "docker": {
+            "arguments": [],
+            "baseDockerfile": None,
+            "baseImage": "img",
+            "enabled": False,
+            "sharedVolumes": True,
+            "shmSize": None,
+        },
+        "environmentVariables": {"EXAMPLE_ENV_VAR": "EXAMPLE_VALUE"},
+        "name": "my-deploy-env",
+        "python": {
+            "baseCondaEnvironment": None,
+            "condaDependencies": {
+                "channels": ["conda-forge"],
+                "dependencies": ["python=3.6.2", {"pip": ["azureml-defaults", "nltk"]}],
+                "name": "project_environment",
+            },
+            "condaDependenciesFile": None,
+            "interpreterPath": "python",
+            "userManagedDependencies": False,
+        },
+        "version": "1",
+    }
+    made = Environment._from_record(json.loads(json.dumps(record)))
+    assert (made.name, made.version, made.docker.base_image) == ("my-deploy-env", "1", "img")
+    assert made.python.conda_dependencies.get_python_version() == "3.6.2"  # type: ignore[union-attr]
+
+
+def test_what_a_process_here_does_not_have_is_told() -> None:
+    made = Environment("e")
+    assert list(unmet_needs(made._record())) == []
+    made.python.conda_dependencies.set_python_version("3.6.2")  # type: ignore[union-attr]
+    made.python.conda_dependencies.add_pip_package("nltk==3")  # type: ignore[union-attr]
+    made.docker.base_image = "debian:12"
+    told = list(unmet_needs(made._record(), installed=lambda name: None, python="3.11.7"))
+    assert told == [
+        "The environment asks for base image debian:12: the service runs as a process here, without it.",
+        "The environment asks for Python 3.6.2: the service runs on this process's, 3.11.7.",
+        "The environment asks for nltk==3, which is not installed here: pip install nltk",
+    ]
+    made = Environment("e")
+    made.docker.build_context = DockerBuildContext("folder")
+    assert list(needs_image(made._record())) == ["the Docker build context folder"]

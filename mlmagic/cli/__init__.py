@@ -19,6 +19,7 @@ from mlmagic.cli.base import Commands
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
 from mlmagic.cli.environments import environment
+from mlmagic.cli.events import events, follow, unfollow
 from mlmagic.cli.models import model
 from mlmagic.cli.services import service
 
@@ -36,8 +37,10 @@ def cli() -> None:
     """Models and live web services: the same as the magics, in a shell."""
 
 
-for _group in (model, service, environment, computetarget, config):
+for _group in (model, service, environment, computetarget, config, events):
     cli.add_command(_group)
+for _command in (follow, unfollow):
+    service.add_command(_command)
 
 
 @cli.command()

@@ -27,11 +27,20 @@ class EventKind(StrEnum):
     KEY_CHANGED = "KeyChanged"
     LABELLED = "Labelled"
     DELETED = "Deleted"
+    FOLLOWED = "Followed"
+    FOLLOW_FAILED = "FollowFailed"
+    MODEL_DEPLOYED = "ModelDeployed"
+    RUN_COMPLETED = "RunCompleted"
+    RUN_STATUS_CHANGED = "RunStatusChanged"
+    DATASET_DRIFT_DETECTED = "DatasetDriftDetected"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the log. ``id`` grows; ``subject`` is ``models/NAME:V`` or ``services/NAME``."""
+    """One line of the log. ``id`` grows; ``subject`` is ``models/NAME:V`` or ``services/NAME``.
+
+    What is told to subscribers has the subject that they are told (`mlmagic.core.notices`).
+    """
 
     id: int
     time: float
@@ -47,3 +56,7 @@ def service_subject(name: str) -> str:
 
 def model_subject(model_id: str) -> str:
     return f"models/{model_id}"
+
+
+def endpoint_subject(service_id: str) -> str:
+    return f"endpoints/{service_id}"

@@ -13,6 +13,7 @@ from mlmagic.engine import keeper
 from mlmagic.engine.asset_verbs import AssetVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client
+from mlmagic.engine.event_verbs import EventVerbs
 from mlmagic.engine.object_verbs import ObjectVerbs
 from mlmagic.engine.supervisor import Supervisor
 from mlmagic.targets import registry
@@ -23,7 +24,7 @@ from mlmagic.workspace.memory import Memory
 KEEPER_DELAY_SECONDS = 3.0
 
 
-class Engine(ObjectVerbs, AssetVerbs):
+class Engine(ObjectVerbs, AssetVerbs, EventVerbs):
     """The verbs over one workspace, and whoever looks after its services.
 
     ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only
@@ -96,7 +97,7 @@ class Engine(ObjectVerbs, AssetVerbs):
     def _start_keeper(self) -> None:
         """Start the keeper if there is anything to keep."""
         self._keeper_timer = None
-        if self.memory.is_there and self.service_names():
+        if self.memory.is_there and keeper.has_work(self.memory):
             keeper.ensure_keeper(self.location)
 
 

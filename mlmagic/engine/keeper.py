@@ -1,7 +1,9 @@
-"""The process that looks after services when no kernel does: `python -m mlmagic.engine.keeper FOLDER URL`.
+"""The process that looks after services when no kernel does.
+
+`python -m mlmagic.engine.keeper FOLDER URL NAME`, with the parts of a `Location`.
 
 One per workspace, started by whoever deploys, holding nothing a kernel holds: leases are free for it only
-when their holder has ended. It ends when no services are left.
+when their holder has ended. It ends when no services are left and nothing is on its way to a subscriber.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from pathlib import Path
 from mlmagic.engine.supervisor import Supervisor
 from mlmagic.targets import registry
 from mlmagic.targets.checkout import python_path
-from mlmagic.workspace import services
+from mlmagic.workspace import deliveries, services
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 
@@ -39,7 +41,14 @@ def ensure_keeper(location: Location) -> None:
             return
     with (location.folder / _LOG_FILE).open("ab") as log:
         _children[location.folder] = subprocess.Popen(
-            [sys.executable, "-m", "mlmagic.engine.keeper", str(location.folder), location.database_url],
+            [
+                sys.executable,
+                "-m",
+                "mlmagic.engine.keeper",
+                str(location.folder),
+                location.database_url,
+                location.name,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -50,7 +59,7 @@ def ensure_keeper(location: Location) -> None:
 
 
 def keep(location: Location) -> None:
-    """Look after the workspace's services until there are none."""
+    """Look after the workspace's services and notices until there are none."""
     while True:
         with _keeper_lock(location.folder) as free:
             if not free:
@@ -59,26 +68,27 @@ def keep(location: Location) -> None:
             supervisor = Supervisor(memory, registry.load)
             supervisor.start()
             try:
-                _until_no_services(memory, supervisor)
+                _until_no_work(memory, supervisor)
             finally:
                 supervisor.close()
         # Somebody may have deployed while we still held the lock, and so not have started another keeper.
-        if not memory.is_there or not _service_names(memory):
+        if not memory.is_there or not has_work(memory):
             return
 
 
-def _until_no_services(memory: Memory, supervisor: Supervisor) -> None:
+def _until_no_work(memory: Memory, supervisor: Supervisor) -> None:
     import select
 
     with memory.bell() as bell:
-        while supervisor.running and memory.is_there and _service_names(memory):
+        while supervisor.running and memory.is_there and has_work(memory):
             select.select([bell], [], [], _LOOK_SECONDS)
             bell.hush()
 
 
-def _service_names(memory: Memory) -> list[str]:
+def has_work(memory: Memory) -> bool:
+    """Whether somebody must be there: for services, or for notices that are not delivered yet."""
     with memory.reading() as tx:
-        return services.names(tx)
+        return bool(services.names(tx)) or deliveries.next_due(tx) is not None
 
 
 @contextlib.contextmanager
@@ -100,4 +110,4 @@ def _keeper_lock(folder: Path) -> Iterator[bool]:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
-    keep(Location(Path(sys.argv[1]).name, Path(sys.argv[1]), sys.argv[2]))
+    keep(Location(sys.argv[3], Path(sys.argv[1]), sys.argv[2]))

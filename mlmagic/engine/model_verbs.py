@@ -11,7 +11,7 @@ from mlmagic.core.model import Model, ModelDescription, ModelFilter
 from mlmagic.core.names import ModelReference
 from mlmagic.engine import registration
 from mlmagic.errors import AlreadyExists, UsageError
-from mlmagic.workspace import models
+from mlmagic.workspace import deliveries, follows, models
 from mlmagic.workspace.memory import Memory
 
 Notify = Callable[[str], None]
@@ -51,6 +51,7 @@ class ModelVerbs:
                 registered = models.add(tx, details, files)
         if registration.holds_pickles(files):
             self._tell_pickles(notify)
+        self._see_to_news()
         return registered
 
     def model(self, reference: str | ModelReference) -> Model:
@@ -70,7 +71,9 @@ class ModelVerbs:
     def change_model(self, reference: str, **changes: Any) -> Model:
         """Replace ``tags``, the ``description`` or ``details``; ``add_properties``, for good."""
         with self.memory.writing() as tx:
-            return models.change(tx, _reference(reference), **changes)
+            changed = models.change(tx, _reference(reference), **changes)
+        self._see_to_news()
+        return changed
 
     def delete_model(self, reference: str) -> Model:
         """Forget one version (named with its number); refused while a service uses it."""
@@ -90,6 +93,17 @@ class ModelVerbs:
             raise AlreadyExists("file", taken[0], hint="Name another folder, or allow it with exist_ok=True.")
         self.memory.files.copy_out(model.files, folder)
         return tops[0] if len(tops) == 1 else folder
+
+    def _see_to_it(self) -> None:
+        """Make sure that somebody looks after the services, and after what is to be told."""
+        raise NotImplementedError
+
+    def _see_to_news(self) -> None:
+        """`_see_to_it`, if there are subscribers to be told, or services that follow what changed."""
+        with self.memory.reading() as tx:
+            wanted = deliveries.next_due(tx) is not None or follows.is_anything_waiting(tx)
+        if wanted:
+            self._see_to_it()
 
     def _models(self, names: Sequence[str | ModelReference]) -> list[Model]:
         with self.memory.reading() as tx:

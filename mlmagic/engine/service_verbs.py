@@ -56,10 +56,6 @@ class ServiceVerbs(AccessVerbs):
     client: Client
     _targets: Callable[[str], ComputeTarget[Any]]
 
-    def _see_to_it(self) -> None:
-        """Make sure that somebody looks after the services."""
-        raise NotImplementedError
-
     def _lease_holder(self) -> str | None:
         """Who is to look after a new service; None for whoever comes first."""
         raise NotImplementedError
@@ -117,10 +113,14 @@ class ServiceVerbs(AccessVerbs):
         inference: InferenceConfig | None = None,
         config_changes: Mapping[str, Any] | None = None,
         notify: Notify = silent,
+        keep_python: bool = False,
+        also: Callable[[Connection, Webservice], None] | None = None,
     ) -> Webservice:
         """Record a new revision of a service; what is not named stays as it is.
 
-        The old revision serves until the new one answers, and goes on serving if it never does.
+        The old revision serves until the new one answers, and goes on serving if it never does. With
+        ``keep_python`` it runs on the interpreter of the revision before, not on this process's own.
+        ``also`` is called in the transaction that records it; when it raises, nothing is recorded.
         """
         if model_names is None and inference is None and not config_changes:
             raise UsageError(
@@ -149,8 +149,11 @@ class ServiceVerbs(AccessVerbs):
             with self.memory.writing() as tx:
                 intake.publish()
                 ids = tuple(model.id for model in used)
-                revised = _revise(tx, name, Revision(0, ids, inference, files, config, sys.executable))
+                python = current.python if keep_python else sys.executable
+                revised = _revise(tx, name, Revision(0, ids, inference, files, config, python))
                 self._keep_keys(tx, revised, config)
+                if also is not None:
+                    also(tx, revised)
         if config.guarded:
             staging.deliver_keys(self.memory, revised)
         self._see_to_it()

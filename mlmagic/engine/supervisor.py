@@ -1,5 +1,7 @@
 """Looks after services: a thread in whichever process holds their leases.
 
+Beside it, a courier delivers the workspace's notices, and services that follow a model are updated.
+
 It is woken, not clocked: by the bell (somebody wrote a row, or a server came up or failed), by a service's
 end where the target can be watched, and else when a turn said it wants to look again.
 """
@@ -16,17 +18,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from mlmagic.core.follow import is_ready
 from mlmagic.core.webservice import State, Webservice
-from mlmagic.engine.turn import WHILE_SERVING, Health, Targets, Turn
+from mlmagic.engine.courier import Courier
+from mlmagic.engine.follower import Follower
+from mlmagic.engine.turn import AT_ONCE, WHILE_SERVING, Health, Targets, Turn
 from mlmagic.errors import NotFound
 from mlmagic.targets.base import Watchable
-from mlmagic.workspace import services
+from mlmagic.workspace import deliveries, leases, services
 from mlmagic.workspace.bells import Bell
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 
 CLOCK_SECONDS = 1.0
-RENEW_WITHIN_SECONDS = services.LEASE_SECONDS / 2
+RENEW_WITHIN_SECONDS = leases.LEASE_SECONDS / 2
 TURNS_AT_ONCE = 8
 
 log = logging.getLogger(__name__)
@@ -58,6 +63,8 @@ class Supervisor:
         self._memory = memory
         self._targets = targets
         self.mark = ProcessIdentity.current().mark()
+        self._follower = Follower(memory, targets)
+        self._courier = Courier(memory, self.mark)
         self._charges: dict[str, _Charge] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(TURNS_AT_ONCE, thread_name_prefix="mlmagic-turn")
@@ -90,6 +97,7 @@ class Supervisor:
             self._turned.setblocking(False)
             self._selector.register(bell, selectors.EVENT_READ)
             self._selector.register(self._turned, selectors.EVENT_READ)
+            self._courier.start()
             try:
                 while not self._closing.is_set():
                     try:
@@ -134,6 +142,8 @@ class Supervisor:
             with self._memory.reading() as tx:
                 service = services.get(tx, name)
             delay = Turn(self._memory, self._targets, service, charge.health).take()
+            if is_ready(service) and self._follower.look(service):
+                delay = AT_ONCE
         except NotFound:
             pass
         except Exception:
@@ -154,6 +164,7 @@ class Supervisor:
             if key.fileobj is self._bell:
                 assert self._bell is not None
                 self._bell.hush()
+                self._courier.wake()
                 with self._lock:
                     for charge in self._charges.values():
                         charge.rung = True
@@ -197,6 +208,7 @@ class Supervisor:
             charge.health.forget()
 
     def _leave(self) -> None:
+        self._courier.close()
         self._pool.shutdown(wait=True)
         with self._lock:
             for charge in self._charges.values():
@@ -207,3 +219,4 @@ class Supervisor:
         if self._memory.is_there:
             with contextlib.suppress(Exception), self._memory.writing() as tx:
                 services.release_leases(tx, self.mark)
+                deliveries.release(tx, self.mark)

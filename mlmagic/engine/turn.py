@@ -10,9 +10,11 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlmagic.core.events import EventKind
+from mlmagic.core.events import EventKind, endpoint_subject
+from mlmagic.core.follow import FollowState
+from mlmagic.core.notices import TOLD, model_deployed
 from mlmagic.core.webservice import Observation, Phase, Retiring, State, Webservice, next_state
 from mlmagic.engine import probe, staging
 from mlmagic.engine.probe import Probe
@@ -25,8 +27,11 @@ from mlmagic.engine.step import (
 )
 from mlmagic.errors import MLMagicError
 from mlmagic.targets.base import ComputeTarget
-from mlmagic.workspace import services
+from mlmagic.workspace import events, follows, services
 from mlmagic.workspace.memory import Memory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 AT_ONCE = 0.0
 # The server rings when it is up or has failed; this is for targets whose servers cannot.
@@ -147,8 +152,23 @@ class Turn:
             },
             EventKind.STATE_CHANGED,
             f"{state}: {done}",
+            also=self._tell_deployed,
         )
         return AT_ONCE
+
+    def _tell_deployed(self, tx: Connection) -> None:
+        """A revision answers the engine's probe: that is told once, however often it is started."""
+        service = self.service
+        follows.settle(tx, service, service.revision, FollowState.DONE)
+        mark = {"revision": service.revision}
+        subject = endpoint_subject(service.id)
+        if events.is_there(tx, EventKind.MODEL_DEPLOYED, subject, mark):
+            return
+        told = model_deployed(
+            service.id, service.name, service.target, service.models, service.tags, service.properties
+        )
+        message = f"{service.name} serves {told.data['ModelIds'] or 'a script without models'}"
+        events.append(tx, told.kind, subject, message, {**mark, TOLD: dict(told.data)})
 
     def _candidate_failed(self, error: Mapping[str, Any], handle: Mapping[str, Any] | None) -> float:
         """A new service is Failed, with its log kept; an update goes back to what served before."""
@@ -167,6 +187,7 @@ class Turn:
                 EventKind.STATE_CHANGED,
                 f"Failed: {message}",
                 {"error": dict(error)},
+                also=lambda tx: self._tell_failed(tx, message),
             )
             return WHILE_SERVING
         with self.memory.reading() as tx:
@@ -186,8 +207,12 @@ class Turn:
             EventKind.ROLLED_BACK,
             f"revision {service.revision} failed ({message}); revision {service.serving} keeps serving",
             {"error": dict(error)},
+            also=lambda tx: self._tell_failed(tx, f"{message}; revision {service.serving} keeps serving"),
         )
         return AT_ONCE
+
+    def _tell_failed(self, tx: Connection, words: str) -> None:
+        follows.settle(tx, self.service, self.service.revision, FollowState.FAILED, words)
 
     # -- keeping up -----------------------------------------------------------------------------------
 
@@ -356,9 +381,13 @@ class Turn:
         kind: EventKind | None = None,
         message: str = "",
         data: Mapping[str, Any] | None = None,
+        also: Callable[[Connection], None] | None = None,
     ) -> None:
+        """Write what is true now, and in the same transaction what follows from it."""
         with self.memory.writing() as tx:
-            services.observe(tx, self.service, changes, kind=kind, message=message, data=data)
+            written = services.observe(tx, self.service, changes, kind=kind, message=message, data=data)
+            if written and also is not None:
+                also(tx)
 
 
 def _error_of(seen: Observation) -> dict[str, Any]:

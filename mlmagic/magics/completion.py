@@ -29,6 +29,8 @@ _KINDS = {
     "write": "files",
     "carry": "variables",
     "out": "variables",
+    "redeliver": "subscriptions",
+    "deliveries": "subscriptions",
 }
 _POSITIONS = {
     "register": ("variables_and_files", ""),
@@ -40,6 +42,9 @@ _POSITIONS = {
     "delete": ("services",),
     "score_script": ("model_names", ""),
     "workspace": ("files", ""),
+    "unsubscribe": ("subscriptions", ""),
+    "follow": ("services", ""),
+    "unfollow": ("services", ""),
 }
 # A magic at the start of a line, or assigned; not the remainder operator.
 _LINE = re.compile(r"\s*(?:[^\s=%][^=%]*=\s*)?%{1,2}(\w+)(\s.*)")
@@ -93,6 +98,7 @@ class Completion:
             "model_names": lambda: dict.fromkeys(name.partition(":")[0] for name in self._model_ids()),
             "services": self._service_names,
             "service_ideas": lambda: [*self._session.script_names, *self._service_names()],
+            "subscriptions": self._subscription_names,
             "scripts": lambda: self._session.script_names,
             "targets": self._targets,
             "frameworks": lambda: FRAMEWORKS,
@@ -115,6 +121,10 @@ class Completion:
     def _service_names(self) -> list[str]:
         engine = self._opened()
         return [] if engine is None else [service.name for service in engine.services()]
+
+    def _subscription_names(self) -> list[str]:
+        engine = self._opened()
+        return [] if engine is None else [each.name for each in engine.subscriptions()]
 
     def _opened(self) -> Engine | None:
         """The engine, opened only where that makes nothing new."""

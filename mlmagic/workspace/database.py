@@ -119,6 +119,54 @@ service_keys = Table(
     Column("token_secret", Text, nullable=False),
 )
 
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("schema", String(16), nullable=False),
+    Column("filter", JSON, nullable=False),
+    Column("secret", Text),
+    Column("created_time", Float, nullable=False),
+    # Who sends to it now: one process at a time.
+    Column("lease_holder", Text),
+    Column("lease_until", Float, nullable=False, default=0.0),
+)
+
+# One row per event and subscription that wants it, written with the event.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("subscription", String(64), primary_key=True),
+    Column("event_id", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("next_time", Float, nullable=False),
+    Column("status", Integer),
+    Column("words", Text, nullable=False),
+)
+
+follows = Table(
+    "follows",
+    metadata,
+    Column("service_id", String(32), primary_key=True),
+    Column("model", String(255), primary_key=True),
+    Column("tag", Text),
+)
+
+# A version is here once, from when it counts on: so it is taken on at most once.
+followed_versions = Table(
+    "followed_versions",
+    metadata,
+    Column("service_id", String(32), primary_key=True),
+    Column("model", String(255), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("revision", Integer),
+    Column("words", Text, nullable=False, default=""),
+)
+
 assets = Table(
     "assets",
     metadata,
@@ -159,6 +207,12 @@ def m001_first_tables(connection: Connection) -> None:
 @migration
 def m002_service_keys(connection: Connection) -> None:
     service_keys.create(connection, checkfirst=True)
+
+
+@migration
+def m004_event_subscriptions(connection: Connection) -> None:
+    for table in (subscriptions, deliveries, follows, followed_versions):
+        table.create(connection, checkfirst=True)
 
 
 @migration

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
 from mlmagic.core.events import Event, EventKind
+from mlmagic.core.notices import PUBLISHED
+from mlmagic.workspace import deliveries
 from mlmagic.workspace.database import events
 
 
 def append(
     tx: Connection, kind: EventKind, subject: str, message: str, data: Mapping[str, Any] | None = None
 ) -> None:
-    """Write one event, in the transaction of the change it tells of."""
-    tx.execute(
-        insert(events).values(
-            time=time.time(), kind=kind.value, subject=subject, message=message, data=dict(data or {})
-        )
-    )
+    """Write one event, in the transaction of the change it tells of, and to whom it is to be delivered."""
+    event = Event(0, time.time(), kind, subject, message, dict(data or {}))
+    values = {"time": event.time, "kind": kind.value, "subject": subject, "message": message}
+    written = tx.execute(insert(events).values(**values, data=event.data).returning(events.c.id))
+    event_id = written.scalar_one()
+    if kind in PUBLISHED:
+        deliveries.add(tx, replace(event, id=event_id))
+
+
+def get(tx: Connection, event_id: int) -> Event:
+    """The event with this id, which there is."""
+    return _event(tx.execute(select(events).where(events.c.id == event_id)).one())
 
 
 def after(tx: Connection, event_id: int, *, subject: str | None = None, limit: int = 1000) -> list[Event]:
@@ -28,12 +37,25 @@ def after(tx: Connection, event_id: int, *, subject: str | None = None, limit: i
     query = select(events).where(events.c.id > event_id).order_by(events.c.id).limit(limit)
     if subject is not None:
         query = query.where(events.c.subject == subject)
-    return [
-        Event(row.id, row.time, EventKind(row.kind), row.subject, row.message, row.data)
-        for row in tx.execute(query)
-    ]
+    return [_event(row) for row in tx.execute(query)]
+
+
+def newest(tx: Connection, count: int) -> list[Event]:
+    """The last events, oldest first."""
+    rows = tx.execute(select(events).order_by(events.c.id.desc()).limit(count)).all()
+    return [_event(row) for row in reversed(rows)]
+
+
+def is_there(tx: Connection, kind: EventKind, subject: str, data: Mapping[str, Any]) -> bool:
+    """Whether something was written already: an event of this kind and subject whose data hold ``data``."""
+    query = select(events.c.data).where(events.c.subject == subject, events.c.kind == kind.value)
+    return any(all(row.get(key) == data[key] for key in data) for row in tx.scalars(query))
 
 
 def newest_id(tx: Connection) -> int:
     """The id of the newest event; 0 before the first."""
     return tx.scalar(select(func.max(events.c.id))) or 0
+
+
+def _event(row: Any) -> Event:
+    return Event(row.id, row.time, EventKind(row.kind), row.subject, row.message, row.data)

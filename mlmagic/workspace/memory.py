@@ -53,6 +53,12 @@ class Memory:
             yield tx
         self.ring()
 
+    @contextmanager
+    def quietly_writing(self) -> Iterator[Connection]:
+        """A transaction that writes what nobody waits for, so that nobody is woken for it."""
+        with self._database.writing() as tx:
+            yield tx
+
     def ring(self) -> None:
         """Tell every process that has this workspace open to look."""
         ring(str(self.bells_folder))

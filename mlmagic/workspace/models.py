@@ -14,7 +14,7 @@ from mlmagic.core.events import EventKind, model_subject
 from mlmagic.core.model import Model, ModelDescription, ModelFilter, StoredFile, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.workspace import events
+from mlmagic.workspace import events, follows
 from mlmagic.workspace.database import model_names, models, references, revisions, services
 
 
@@ -38,6 +38,7 @@ def add(tx: Connection, details: ModelDescription, files: Iterable[StoredFile]) 
         f"registered {model.id}",
         {"tags": dict(model.tags), "properties": dict(model.properties)},
     )
+    follows.note(tx, model)
     return model
 
 
@@ -107,7 +108,9 @@ def change(
         changed = replace(changed, description=description)
     tx.execute(_row(update(models), model).values(details=asdict(changed)))
     events.append(tx, EventKind.MODEL_UPDATED, model_subject(model.id), f"updated {model.id}")
-    return replace(model, details=changed)
+    now = replace(model, details=changed)
+    follows.note(tx, now)
+    return now
 
 
 def remove(tx: Connection, reference: ModelReference) -> tuple[Model, list[str]]:

@@ -17,15 +17,14 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
+from mlmagic.core.follow import FollowState
 from mlmagic.core.model import StoredFile
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import AlreadyExists, NotFound
-from mlmagic.workspace import events, keys
+from mlmagic.workspace import events, follows, keys
 from mlmagic.workspace.database import revisions, services
-from mlmagic.workspace.identity import ProcessIdentity
+from mlmagic.workspace.leases import LEASE_SECONDS, is_free
 from mlmagic.workspace.models import is_referenced, refer, release
-
-LEASE_SECONDS = 15.0
 
 
 def create(tx: Connection, name: str, revision: Revision, holder: str | None) -> Webservice:
@@ -110,6 +109,7 @@ def take_back(tx: Connection, service: Webservice) -> None:
     """Record that an update is not wanted after all: what serves goes on serving."""
     assert service.serving is not None
     previous = get_revision(tx, service.id, service.serving)
+    follows.settle(tx, service, service.revision, FollowState.FAILED, "the update was taken back")
     _request(
         tx,
         service,
@@ -219,6 +219,7 @@ def remove(tx: Connection, service: Webservice, message: str) -> list[str]:
     numbers = revision_numbers(tx, service.id)
     orphans = [digest for number in numbers for digest in forget_revision(tx, service.id, number)]
     keys.forget(tx, service.id)
+    follows.forget(tx, service.id)
     tx.execute(delete(services).where(services.c.id == service.id))
     events.append(tx, EventKind.DELETED, service_subject(service.name), message)
     return orphans
@@ -232,7 +233,7 @@ def lease(tx: Connection, me: str) -> list[Webservice]:
     now = time.time()
     held = []
     for row in tx.execute(select(services).order_by(services.c.name)).all():
-        if _free(row, me, now):
+        if is_free(row, me, now):
             tx.execute(
                 update(services)
                 .where(services.c.id == row.id)
@@ -247,7 +248,7 @@ def needs_lease(tx: Connection, me: str, renew_within: float) -> bool:
     soon = time.time() + renew_within
     for row in tx.execute(select(services.c.lease_holder, services.c.lease_until)):
         mine = row.lease_holder == me
-        if row.lease_until < soon if mine else _free(row, me, time.time()):
+        if row.lease_until < soon if mine else is_free(row, me, time.time()):
             return True
     return False
 
@@ -263,13 +264,6 @@ def release_leases(tx: Connection, me: str) -> None:
     tx.execute(
         update(services).where(services.c.lease_holder == me).values(lease_holder=None, lease_until=0.0)
     )
-
-
-def _free(row: Any, me: str, now: float) -> bool:
-    if row.lease_holder is None or row.lease_holder == me or row.lease_until < now:
-        return True
-    holder = ProcessIdentity.owner_of(row.lease_holder)
-    return holder is None or holder.dead
 
 
 def _request(tx: Connection, service: Webservice, kind: EventKind, message: str, **values: Any) -> None:

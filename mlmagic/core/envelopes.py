@@ -1,0 +1,81 @@
+"""How a notice is written down for its receiver: Event Grid's schema, or CloudEvents 1.0.
+
+Both are pure functions of the notice, so each attempt sends the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from mlmagic.core.notices import Notice
+from mlmagic.errors import InvalidConfig
+
+
+class Schema(StrEnum):
+    """Which envelope a subscription wants."""
+
+    EVENT_GRID = "eventgrid"
+    CLOUD_EVENTS = "cloudevents"
+
+    @classmethod
+    def named(cls, name: str) -> Schema:
+        """``eventgrid`` or ``cloudevents``, in any case; raises `InvalidConfig` for another."""
+        try:
+            return cls(name.lower())
+        except (ValueError, AttributeError):
+            raise InvalidConfig("schema", name, "must be eventgrid or cloudevents") from None
+
+
+CONTENT_TYPES = {
+    Schema.EVENT_GRID: "application/json; charset=utf-8",
+    Schema.CLOUD_EVENTS: "application/cloudevents+json; charset=utf-8",
+}
+
+
+def event_grid(notice: Notice) -> dict[str, Any]:
+    """Event Grid's own schema, with the documents' empty ``dataVersion``."""
+    return {
+        "topic": notice.source,
+        "subject": notice.subject,
+        "eventType": notice.type,
+        "eventTime": utc_text(notice.time),
+        "id": notice.id,
+        "data": dict(notice.data),
+        "dataVersion": "",
+        "metadataVersion": "1",
+    }
+
+
+def cloud_event(notice: Notice) -> dict[str, Any]:
+    """CloudEvents 1.0, structured mode."""
+    return {
+        "specversion": "1.0",
+        "source": notice.source,
+        "subject": notice.subject,
+        "type": notice.type,
+        "time": utc_text(notice.time),
+        "id": notice.id,
+        "datacontenttype": "application/json",
+        "data": dict(notice.data),
+    }
+
+
+def body_of(notice: Notice, schema: Schema) -> bytes:
+    """The request body; Event Grid sends an array, of one."""
+    envelope: Any = [event_grid(notice)] if schema is Schema.EVENT_GRID else cloud_event(notice)
+    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def signature(secret: str, body: bytes) -> str:
+    """What `X-Hub-Signature-256` says: HMAC-SHA256 of the body, in hexadecimal, as WebSub has it."""
+    return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
+
+
+def utc_text(time: datetime) -> str:
+    """ISO 8601 in UTC with its Z, to the microsecond."""
+    return f"{time:%Y-%m-%dT%H:%M:%S.%f}Z"

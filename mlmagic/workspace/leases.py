@@ -1,0 +1,17 @@
+"""Leases: which process looks after a row. One that has ended holds none, whatever the row says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlmagic.workspace.identity import ProcessIdentity
+
+LEASE_SECONDS = 15.0
+
+
+def is_free(row: Any, me: str, now: float) -> bool:
+    """Whether ``me`` (a `ProcessIdentity.mark`) may take the row's lease, or renew its own."""
+    if row.lease_holder is None or row.lease_holder == me or row.lease_until < now:
+        return True
+    holder = ProcessIdentity.owner_of(row.lease_holder)
+    return holder is None or holder.dead

@@ -1,0 +1,52 @@
+"""`mlmagic events` and `mlmagic service follow`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlmagic.engine import keeper
+from tests.cli.conftest import run
+
+HOOK = ("--endpoint", "http://127.0.0.1:1/hook?code=hidden", "--no-handshake")
+
+
+@pytest.fixture(autouse=True)
+def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "ensure_keeper", lambda location: None)
+
+
+def test_subscriptions_and_deliveries(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "s3cret-word")
+    made = run("events", "subscribe", "-n", "hook", *HOOK, "--secret-env", "HOOK_SECRET")
+    assert (made.exit_code, made.stdout) == (0, "")
+    assert made.stderr == "hook: http://127.0.0.1:1/hook?... is told of everything\n"
+    run("model", "register", "-n", "net", "-p", "net.onnx")
+    assert "models/net:1" in run("events", "list").stdout
+    assert "waiting" in run("events", "deliveries", "-n", "hook").stdout
+    listed = run("events", "list", "--subscriptions").stdout
+    assert "signed" in listed
+    assert "s3cret" not in listed
+    assert "0 to be delivered to hook again" in run("events", "redeliver", "-n", "hook").stderr
+    assert run("events", "unsubscribe", "-n", "hook").exit_code == 0
+    assert "Nothing is or was on its way" in run("events", "deliveries").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("events", "subscribe", "-n", "hook", "--endpoint", "ftp://x"), "must be an http or https URL"),
+        (("events", "subscribe", "-n", "hook", *HOOK, "--secret-env", "NO_SUCH"), "--secret-env 'NO_SUCH'"),
+        (("events", "unsubscribe", "-n", "hook"), "no subscription 'hook'"),
+        (("service", "follow", "-n", "svc", "-m", "net"), "no service 'svc'"),
+        (("service", "unfollow", "-n", "svc"), "no service 'svc'"),
+    ],
+)
+def test_bad_lines_are_refused(folder: Path, words: tuple[str, ...], told: str) -> None:
+    done = run(*words)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert told in done.stderr

@@ -1,0 +1,413 @@
+"""Subscriptions and deliveries: the outbox, the back-off and the handshake, over real HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from mlmagic.core.events import EventKind
+from mlmagic.core.filters import EventFilter
+from mlmagic.core.model import ModelDescription
+from mlmagic.core.notices import run_completed
+from mlmagic.core.subscription import Answer, DeliveryState
+from mlmagic.core.webservice import Observation, Phase
+from mlmagic.engine import webhook
+from mlmagic.engine.courier import Courier
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import AlreadyExists, InvalidConfig, LaunchFailed, NotFound, UsageError
+from mlmagic.targets.fake import FakeTarget
+from mlmagic.workspace import database
+from mlmagic.workspace.identity import ProcessIdentity
+from mlmagic.workspace.memory import Memory
+from tests.conftest import MakeEngine
+from tests.engine.conftest import ON_FAKE, script
+from tests.targets.contract import wait_for
+
+
+class Hook:
+    """A subscriber on the loopback address; tests say how it answers."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        """What the next requests are answered with; then 200."""
+        self.validates = True
+        self.allows = ""
+        self.hangs: threading.Event | None = None
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers["aeg-event-type"] == "SubscriptionValidation":
+                    code = json.loads(body)[0]["data"]["validationCode"]
+                    return self.answer(200, {}, {"validationResponse": code} if hook.validates else {})
+                if hook.hangs is not None:
+                    hook.hangs.wait(30)
+                hook.requests.append((dict(self.headers), body))
+                status, headers = hook.answers.pop(0) if hook.answers else (200, {})
+                return self.answer(status, headers, {})
+
+            def do_OPTIONS(self) -> None:
+                hook.asked = self.headers["WebHook-Request-Origin"]
+                self.answer(200, {"WebHook-Allowed-Origin": hook.allows} if hook.allows else {}, {})
+
+            def answer(self, status: int, headers: dict[str, str], body: dict[str, Any]) -> None:
+                text = json.dumps(body).encode()
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.asked = ""
+        self._handler = Handler
+        self._serve(0)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+
+    def _serve(self, port: int) -> None:
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), self._handler)
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def goes_down(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+    def comes_back(self) -> None:
+        self._serve(self.port)
+
+    def bodies(self) -> list[Any]:
+        return [json.loads(body) for _, body in self.requests]
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    hook = Hook()
+    yield hook
+    if hook.hangs is not None:
+        hook.hangs.set()
+    hook.goes_down()
+
+
+class Clock:
+    """A time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        import time
+
+        self.now = time.time() + 1
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def still(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An engine whose courier is the test's own."""
+    engine = make_engine()
+    monkeypatch.setattr(engine, "_see_to_it", lambda: None)
+    return engine
+
+
+MakeCourier = Callable[..., Courier]
+
+
+@pytest.fixture
+def courier(memory: Memory, clock: Clock) -> MakeCourier:
+    def make(**options: Any) -> Courier:
+        values = {"clock": clock, "jitter": lambda: 0.0, **options}
+        return Courier(memory, ProcessIdentity.current().mark(), **values)
+
+    return make
+
+
+def rounds(courier: Courier) -> int:
+    """Serve what is due, in this thread; returns to how many subscriptions."""
+    names = courier.claim()
+    for name in names:
+        courier.serve(name)
+    return len(names)
+
+
+def register(engine: Engine, name: str = "m", **tags: str) -> None:
+    path = engine.location.folder / "model.bin"
+    path.write_bytes(b"x")
+    engine.register(path, ModelDescription(name, tags=tags))
+
+
+def states(engine: Engine) -> list[tuple[str, int, int | None]]:
+    return [(str(each.state), each.attempts, each.status) for each, _ in engine.deliveries()]
+
+
+def test_what_happens_is_delivered_signed_and_in_the_envelope(
+    still: Engine, courier: MakeCourier, hook: Hook
+) -> None:
+    still.subscribe("hook", f"{hook.url}?code=hidden", secret="a long secret".replace(" ", "-"))
+    register(still, stage="prod")
+    assert states(still) == [("waiting", 0, None)]
+    assert rounds(courier()) == 1
+    ((headers, body),) = hook.requests
+    (envelope,) = json.loads(body)
+    assert envelope["eventType"] == "Microsoft.MachineLearningServices.ModelRegistered"
+    assert envelope["data"]["ModelTags"] == {"stage": "prod"}
+    assert envelope["topic"] == "/workspaces/%C3%9Cbungen%20und%20Proben"
+    expected = hmac.new(b"a-long-secret", body, hashlib.sha256).hexdigest()
+    assert headers["X-Hub-Signature-256"] == f"sha256={expected}"
+    assert headers["aeg-event-type"] == "Notification"
+    assert states(still) == [("delivered", 1, 200)]
+    assert rounds(courier()) == 0
+
+
+def test_cloud_events_are_sent_as_such(still: Engine, courier: MakeCourier, hook: Hook) -> None:
+    hook.allows, hook.validates = "*", False
+    still.subscribe("hook", hook.url, schema="cloudevents")
+    assert hook.asked == "mlmagic"
+    still.publish(run_completed("e", "r"))
+    rounds(courier())
+    ((headers, body),) = hook.requests
+    assert headers["Content-Type"].startswith("application/cloudevents+json")
+    assert json.loads(body)["subject"] == "experiments/e/runs/r"
+
+
+def test_filters_decide_who_is_told(still: Engine, courier: MakeCourier, hook: Hook) -> None:
+    wanted = EventFilter.read(advanced=["data.ModelTags.stage StringIn ('prod')"])
+    still.subscribe("prod", hook.url, wanted=wanted)
+    still.subscribe("runs", hook.url, wanted=EventFilter.read(event_types=["RunCompleted"]))
+    register(still, stage="test")
+    register(still, stage="prod")
+    still.publish(run_completed("e", "r"))
+    told = {(each.subscription, event.subject) for each, event in still.deliveries()}
+    assert told == {("prod", "models/m:2"), ("runs", "experiments/e/runs/r")}
+    rounds(courier())
+    assert len(hook.requests) == 2
+
+
+def test_the_same_event_is_sent_again_with_back_off_until_it_is_taken(
+    still: Engine, courier: MakeCourier, hook: Hook, clock: Clock
+) -> None:
+    still.subscribe("hook", hook.url)
+    register(still)
+    mine = courier()
+    hook.answers = [(500, {}), (302, {"Location": "http://127.0.0.1:1/"}), (503, {"Retry-After": "100"})]
+    assert rounds(mine) == 1
+    for wait in (10, 30, 100):
+        clock.now += wait - 0.5
+        assert rounds(mine) == 0
+        clock.now += 0.5
+        assert rounds(mine) == 1
+    assert states(still) == [("delivered", 4, 200)]
+    assert len({body for _, body in hook.requests}) == 1  # the same bytes, so the same id
+    assert [headers["aeg-delivery-count"] for headers, _ in hook.requests] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_final_answer_ends_it_until_it_is_redelivered(
+    still: Engine, courier: MakeCourier, hook: Hook, clock: Clock, status: int
+) -> None:
+    still.subscribe("hook", hook.url)
+    register(still)
+    hook.answers = [(status, {})]
+    rounds(courier())
+    ((dead, _),) = still.deliveries(dead=True)
+    assert (dead.state, dead.status) == (DeliveryState.DEAD, status)
+    assert f"answered {status}, which is final" in dead.words
+    assert still.redeliver("hook") == 1
+    rounds(courier())
+    assert states(still) == [("delivered", 1, 200)]
+
+
+def test_a_hook_that_is_down_gets_all_when_it_is_back(
+    still: Engine, courier: MakeCourier, hook: Hook, clock: Clock
+) -> None:
+    still.subscribe("hook", hook.url)
+    for _ in range(3):
+        register(still)
+    hook.goes_down()
+    mine = courier()
+    rounds(mine)
+    # Only one was tried: where nobody answers, the others wait, too.
+    assert sorted(each.attempts for each, _ in still.deliveries()) == [0, 0, 1]
+    assert "nothing accepts connections" in "".join(each.words for each, _ in still.deliveries())
+    hook.comes_back()
+    clock.now += 10
+    rounds(mine)
+    assert [state for state, _, _ in states(still)] == ["delivered"] * 3
+    assert sorted(body[0]["subject"] for body in hook.bodies()) == ["models/m:1", "models/m:2", "models/m:3"]
+
+
+def test_a_hook_that_hangs_is_given_up_for_now(
+    still: Engine, courier: MakeCourier, hook: Hook, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.05)
+    still.subscribe("hook", hook.url)
+    register(still)
+    hook.hangs = threading.Event()
+    mine = courier()
+    rounds(mine)
+    assert states(still) == [("waiting", 1, None)]
+    ((delivery, _),) = still.deliveries()
+    assert delivery.words == "it did not answer in time"
+    hook.hangs.set()  # it answers late: nobody listens any more
+    monkeypatch.setattr(webhook, "ANSWER_SECONDS", 30)
+    clock.now += 10
+    rounds(mine)
+    assert states(still) == [("delivered", 2, 200)]
+    wait_for(lambda: len(hook.requests) == 2, "both attempts")
+    assert hook.requests[0][1] == hook.requests[1][1]
+
+
+def test_it_is_given_up_after_a_day_without_an_answer(
+    still: Engine, courier: MakeCourier, clock: Clock
+) -> None:
+    still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    register(still)
+    mine = courier(send=lambda *_: Answer(None, "nobody there"))
+    for _ in range(40):
+        rounds(mine)
+        clock.now += 12 * 3600
+    ((delivery, _),) = still.deliveries()
+    assert delivery.state is DeliveryState.DEAD
+    assert "24 hours" in delivery.words
+
+
+def test_one_process_at_a_time_sends_to_a_subscription(
+    still: Engine, courier: MakeCourier, clock: Clock, memory: Memory
+) -> None:
+    still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    register(still)
+    first, second = courier(), courier()
+    assert first.claim() == ["hook"]
+    assert second.claim() == []
+    clock.now += 61  # a process of another machine would not be known to have ended
+    assert second.claim() == ["hook"]
+    sent: list[int] = []
+    first._send = lambda *_: sent.append(1) or Answer(200)  # type: ignore[func-returns-value]
+    first.serve("hook")
+    assert sent == []  # it has lost the lease
+
+
+def test_what_was_sent_but_not_marked_is_sent_again(
+    still: Engine, courier: MakeCourier, memory: Memory, clock: Clock
+) -> None:
+    still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    register(still)
+    ids: list[str] = []
+
+    def send(_subscription: Any, notice: Any, _attempt: int) -> Answer:
+        ids.append(notice.id)
+        return Answer(200)
+
+    dying = courier(send=send)
+    dying._settle = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        rounds(dying)
+    clock.now += 61
+    rounds(courier(send=send))
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+    assert states(still) == [("delivered", 1, 200)]
+
+
+def test_an_endpoint_that_does_not_agree_is_refused(still: Engine, hook: Hook) -> None:
+    hook.validates = False
+    with pytest.raises(UsageError, match=r"has not agreed to get events: .*validationCode.*--no-handshake"):
+        still.subscribe("hook", f"{hook.url}?code=hidden")
+    assert still.subscriptions() == []
+    hook.allows = "mlmagic"  # either way is enough
+    still.subscribe("hook", hook.url)
+    hook.allows = ""
+    still.subscribe("mine", hook.url, handshake=False)
+    hook.goes_down()
+    with pytest.raises(UsageError, match="nothing accepts connections there") as caught:
+        still.subscribe("down", f"{hook.url}?code=hidden")
+    assert "hidden" not in str(caught.value)
+    hook.comes_back()
+
+
+def test_bad_subscriptions_change_nothing(still: Engine) -> None:
+    still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    with pytest.raises(AlreadyExists, match="%unsubscribe hook"):
+        still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    with pytest.raises(InvalidConfig, match="schema"):
+        still.subscribe("other", "http://127.0.0.1:1/", schema="soap", handshake=False)
+    with pytest.raises(NotFound, match="Did you mean 'hook'"):
+        still.unsubscribe("hok")
+    assert [each.name for each in still.subscriptions()] == ["hook"]
+    register(still)
+    still.unsubscribe("hook")
+    assert still.deliveries() == []
+
+
+def test_a_deploy_is_told_when_it_answers_and_a_failed_one_is_not(
+    fake_engine: Engine, fake: FakeTarget, hook: Hook
+) -> None:
+    """With the supervisor's own courier."""
+    fake_engine.subscribe("hook", hook.url, wanted=EventFilter.read(event_types=["ModelDeployed"]))
+    register(fake_engine)
+    fake.next_observations = [Observation(Phase.EXITED, words="no")]
+    with pytest.raises(LaunchFailed):
+        fake_engine.wait(fake_engine.deploy("svc", ["m"], script(), ON_FAKE))
+    service = fake_engine.wait(fake_engine.deploy("svc", ["m"], script(), ON_FAKE))
+    wait_for(lambda: hook.requests, "the notice")
+    ((envelope,),) = hook.bodies()
+    assert envelope["subject"] == f"endpoints/{service.id}"
+    assert envelope["data"] == {
+        "ServiceName": "svc",
+        "ServiceComputeType": "fake",
+        "ModelIds": "m:1",
+        "ServiceTags": {},
+        "ServiceProperties": {},
+    }
+    fake_engine.stop("svc")
+    fake_engine.wait(fake_engine.start("svc"))  # the same revision: no news
+    fake_engine.wait(fake_engine.update("svc", inference=script("other")))
+    wait_for(lambda: len(hook.requests) == 2, "the update's notice")
+    kinds = [event.kind for event in fake_engine.events()]
+    assert kinds.count(EventKind.MODEL_DEPLOYED) == 2
+
+
+def test_a_hook_that_hangs_holds_up_no_deploy(fake_engine: Engine, hook: Hook) -> None:
+    fake_engine.subscribe("hook", hook.url)
+    hook.hangs = threading.Event()
+    register(fake_engine)
+    fake_engine.wait(fake_engine.deploy("svc", ["m"], script(), ON_FAKE), 20)
+    fake_engine.delete("svc")
+    assert hook.requests == []
+    fake_engine.close()  # nor does it keep a process from ending
+    hook.hangs.set()
+
+
+def test_a_workspace_from_before_there_were_subscriptions(still: Engine) -> None:
+    tables = (
+        database.subscriptions,
+        database.deliveries,
+        database.follows,
+        database.followed_versions,
+    )
+    with still.memory.writing() as tx:
+        for table in tables:
+            table.drop(tx)
+        tx.execute(
+            database.migrations.delete().where(database.migrations.c.name == "m004_event_subscriptions")
+        )
+    database.Database(still.location.database_url).close()
+    assert still.subscriptions() == []

@@ -1,0 +1,109 @@
+"""Deliveries and triggers with real processes: kill -9, and the local target under load."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from mlmagic.core.events import EventKind
+from mlmagic.core.model import ModelDescription
+from mlmagic.core.webservice import State
+from mlmagic.engine import keeper
+from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
+from tests.engine.conftest import script
+from tests.engine.test_events import Hook, hook  # noqa: F401
+from tests.engine.test_survival import run_and_die
+from tests.targets.contract import wait_for
+
+pytestmark = pytest.mark.processes
+
+PUBLISH = "from mlmagic.core.notices import run_completed\nengine.publish(run_completed('e', 'r'))\n"
+WAIT = "import time\ntime.sleep(60)\n"
+
+
+def test_a_kill_between_sending_and_marking_sends_it_again(
+    engine: Engine,
+    hook: Hook,  # noqa: F811
+) -> None:
+    engine.subscribe("hook", hook.url)
+    run_and_die(
+        engine,
+        f"from mlmagic.engine.courier import Courier\nCourier._settle = die\n{PUBLISH}{WAIT}",
+    )
+    assert len(hook.requests) == 1
+    assert [str(each.state) for each, _ in engine.deliveries()] == ["waiting"]
+    engine._see_to_it()  # as any verb does
+    wait_for(lambda: [str(each.state) for each, _ in engine.deliveries()] == ["delivered"], "the delivery")
+    first, second = hook.bodies()
+    assert first == second
+
+
+def test_the_keeper_stays_until_all_is_delivered(
+    location: Location,
+    hook: Hook,  # noqa: F811
+) -> None:
+    brief = Engine(replace(location, name="team"), supervise=False)
+    brief.subscribe("hook", hook.url)
+    hook.hangs = threading.Event()
+    path = brief.location.folder / "model.txt"
+    path.write_text("x")
+    brief.register(path, ModelDescription("m"))
+    brief.close()
+    wait_for(lambda: not _keeper_has_left(brief), "the keeper, for one notice")
+    hook.hangs.set()
+    wait_for(lambda: hook.requests, "the notice")
+    wait_for(lambda: _keeper_has_left(brief), "the keeper's end")
+    ((envelope,),) = hook.bodies()
+    assert (envelope["topic"], envelope["subject"]) == ("/workspaces/team", "models/m:1")
+
+
+def _keeper_has_left(engine: Engine) -> bool:
+    with keeper._keeper_lock(engine.location.folder) as free:
+        return free
+
+
+def test_a_service_follows_its_model_without_a_dropped_request(engine: Engine, tmp_path: Path) -> None:
+    def register(text: str) -> None:
+        path = tmp_path / "model.txt"
+        path.write_text(text)
+        engine.register(path, ModelDescription("m"))
+
+    register("one")
+    service = engine.wait(engine.deploy("svc", ["m"], script("tells_model")))
+    engine.follow("svc", "m")
+    answers: list[tuple[int, str]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.post(service.scoring_uri or "", data="1", timeout=10)
+                answers.append((answer.status_code, answer.text))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        register("two")
+        wait_for(lambda: engine.service("svc").models == ("m:2",), "the update")
+        wait_for(lambda: engine.service("svc").state is State.HEALTHY, "its health")
+        wait_for(lambda: "two" in answers[-1][1], "answers of the new version")
+        register("broken")
+        failed = wait_for(
+            lambda: [e for e in engine.events(service="svc") if e.kind is EventKind.FOLLOW_FAILED],
+            "the broken version's end",
+        )
+    finally:
+        stop.set()
+        asking.join()
+    assert {status for status, _ in answers} == {200}
+    assert "m:3 was not taken on" in failed[0].message
+    assert "these weights are broken" in failed[0].message
+    assert "two" in str(engine.invoke("svc", "1"))
+    now = engine.service("svc")
+    assert (now.state, now.models) == (State.HEALTHY, ("m:2",))

@@ -3,16 +3,13 @@
 One table serves the SDK's ``deploy_configuration()``, deploymentconfig.json, its JSON Schema and the command
 line. Source: AciWebservice, AksWebservice, AksEndpoint and LocalWebservice of azureml-core 1.61, and the
 schemas of deploymentconfig.json in the documents. A local service takes more here than the documents'
-``port``: whatever this machine can do.
-
-All that is wrong with a configuration is told at once, each with its argument, value and rule.
+``port``: whatever this machine can do. The rules over several arguments: `mlmagic.core.deployment_rules`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,7 +21,7 @@ from mlmagic.core.configuration import (
     DEFAULT_SCORING_TIMEOUT_MS,
     DeploymentConfig,
 )
-from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
+from mlmagic.errors import InvalidConfig
 
 
 class ComputeType(StrEnum):
@@ -191,7 +188,7 @@ _PACE = (
         "max_request_wait_time",
     ),
 )
-_AUTOSCALE = (
+AUTOSCALE = (
     Argument("autoscale_enabled", "autoScaler.autoscaleEnabled", bool, "As many replicas as are busy.", None),
     Argument("autoscale_min_replicas", "autoScaler.minReplicas", int, "At least.", 1, POSITIVE),
     Argument("autoscale_max_replicas", "autoScaler.maxReplicas", int, "At most.", 10, POSITIVE),
@@ -239,7 +236,7 @@ _TOKENS = Argument(
 )
 
 _AKS = (
-    *_AUTOSCALE,
+    *AUTOSCALE,
     _COLLECTION,
     _auth(default=True),
     *_resources(limits=True),
@@ -298,32 +295,6 @@ ARGUMENTS: Mapping[ComputeType, tuple[Argument, ...]] = {
 OUR_NAMES = frozenset(argument.name for argument in _OURS)
 
 
-def check(
-    what: str,
-    compute: ComputeType,
-    given: Mapping[str, Any],
-    *,
-    is_file: Callable[[str], bool] = os.path.isfile,
-) -> None:
-    """Raises `InvalidConfigs` with all that is wrong with ``given``: arguments by name, without the Nones.
-
-    ``what`` is the class whose configuration it is.
-    """
-    known = {argument.name: argument for argument in ARGUMENTS[compute]}
-    found: list[InvalidConfig] = []
-    for name, value in given.items():
-        if name not in known:
-            raise NotFound(f"argument of {what}", name, known)
-        if (wrong := known[name].violation(value)) is not None:
-            found.append(wrong)
-    # A rule over two arguments has nothing to say where one of them is no number at all.
-    sound = {name: value for name, value in given.items() if name not in {wrong.field for wrong in found}}
-    found += _joint_violations(sound)
-    found += _certificate_violations(sound, compute, is_file)
-    if found:
-        raise InvalidConfigs(what, found)
-
-
 def effective(compute: ComputeType, given: Mapping[str, Any]) -> dict[str, Any]:
     """``given`` with the defaults of the service for all else."""
     values: dict[str, Any] = {argument.name: argument.default for argument in ARGUMENTS[compute]}
@@ -378,54 +349,3 @@ def given_of(config: DeploymentConfig) -> tuple[ComputeType, dict[str, Any]]:
 def _compute_of(target: str) -> str:
     """The documents' name; a target that they do not know is told what a local one is."""
     return next((compute.value for compute, name in _TARGETS.items() if name == target), ComputeType.LOCAL)
-
-
-def _joint_violations(given: Mapping[str, Any]) -> Iterator[InvalidConfig]:
-    """Rules over several arguments; each asks only of what is there."""
-    for limit, asked in (("cpu_cores_limit", "cpu_cores"), ("memory_gb_limit", "memory_gb")):
-        least = given.get(asked, DEFAULT_CPU if asked == "cpu_cores" else DEFAULT_MEMORY_GB)
-        if limit in given and given[limit] < least:
-            yield InvalidConfig(limit, given[limit], f"must not be below {asked}, which is {least:g}")
-    if given.get("auth_enabled") and given.get("token_auth_enabled"):
-        yield InvalidConfig(
-            "token_auth_enabled", True, "excludes auth_enabled", hint="Keys or tokens, not both."
-        )
-    yield from _autoscale_violations(given)
-    for group in (("cmk_vault_base_url", "cmk_key_name", "cmk_key_version"), ("vnet_name", "subnet_name")):
-        missing = [name for name in group if not given.get(name)]
-        if 0 < len(missing) < len(group):
-            there = next(name for name in group if given.get(name))
-            yield InvalidConfig(there, given[there], f"needs {' and '.join(missing)} too")
-
-
-def _certificate_violations(
-    given: Mapping[str, Any], compute: ComputeType, is_file: Callable[[str], bool]
-) -> Iterator[InvalidConfig]:
-    files = ("ssl_cert_pem_file", "ssl_key_pem_file")
-    needed = (*files, "ssl_cname") if compute is ComputeType.ACI else files
-    missing = [name for name in needed if not given.get(name)]
-    if given.get("ssl_enabled") and missing:
-        yield InvalidConfig("ssl_enabled", True, f"needs {' and '.join(missing)}")
-    elif not given.get("ssl_enabled") and any(given.get(name) for name in files):
-        there = next(name for name in files if given.get(name))
-        yield InvalidConfig(there, given[there], "needs ssl_enabled=True")
-    for name in files:
-        if given.get(name) and not is_file(given[name]):
-            yield InvalidConfig(name, given[name], "names a file that is not there")
-
-
-def _autoscale_violations(given: Mapping[str, Any]) -> Iterator[InvalidConfig]:
-    enabled, replicas = given.get("autoscale_enabled"), given.get("num_replicas")
-    if enabled and replicas is not None:
-        yield InvalidConfig("num_replicas", replicas, "excludes autoscale_enabled")
-    if enabled is False and replicas is None:
-        yield InvalidConfig("autoscale_enabled", False, "needs num_replicas")
-    least, most = given.get("autoscale_min_replicas"), given.get("autoscale_max_replicas")
-    if least is not None and most is not None and least > most:
-        yield InvalidConfig(
-            "autoscale_min_replicas", least, f"must not be above autoscale_max_replicas, which is {most}"
-        )
-    if not enabled:
-        for argument in _AUTOSCALE[1:]:
-            if argument.name in given:
-                yield InvalidConfig(argument.name, given[argument.name], "needs autoscale_enabled=True")

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.deployments import ARGUMENTS, ComputeType, check, deployment, effective, given_of
+from mlmagic.core.deployment_rules import check
+from mlmagic.core.deployments import ARGUMENTS, ComputeType, deployment, effective, given_of
 from mlmagic.sdk.exceptions import WebserviceException, raises
 
 

@@ -16,7 +16,6 @@ from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.scoring.shims.models import Model as ScriptModel
 from mlmagic.sdk.exceptions import (
     ModelNotFoundException,
-    UserErrorException,
     WebserviceException,
     raises,
     told_with,
@@ -364,32 +363,18 @@ class Model:
         on this machine (the first SDK's choice is a container instance). A local service of that name that
         is there is replaced, as in the first SDK.
         """
-        from mlmagic.sdk.webservice import Webservice, references
+        from mlmagic.sdk.deploying import deploy
 
-        engine = workspace.engine
-        config = _core_config(deployment_config, deployment_target)
-        wanted = list(models)
-        if inference_config is None and len(wanted) != 1:
-            raise UserErrorException(
-                f"{len(wanted)} models are given, and no inference_config",
-                hint="Without a script one model is served; a Multi model holds several.",
-            )
-        inference = inference_config
-        if inference is not None and not isinstance(inference, CoreInferenceConfig):
-            inference, config, unmet = inference.for_engine(config)
-            print("".join(f"{line}\n" for line in unmet), end="")
-        record = engine.deploy(
+        return deploy(
+            workspace,
             name,
-            references(engine, wanted),
-            inference,
-            config,
-            overwrite=overwrite or config.compute_type == "local",
-            notify=print,
+            models,
+            inference_config,
+            deployment_config,
+            deployment_target,
+            overwrite=overwrite,
+            show_output=show_output,
         )
-        service = Webservice.of(engine, record)
-        if show_output:
-            print("Request submitted: wait_for_deployment(show_output=True) tells how it goes.")
-        return service
 
     @staticmethod
     def print_configuration(
@@ -471,27 +456,6 @@ def _find(engine: Engine, reference: ModelReference, wanted: core.ModelFilter) -
             error,
             f"ModelNotFound: Model with name {asked} not found in provided workspace",
         ) from None
-
-
-def _core_config(
-    given: WebserviceDeploymentConfiguration | DeploymentConfig | None, target: Any
-) -> DeploymentConfig:
-    if isinstance(given, DeploymentConfig):
-        return given
-    if given is None and target is not None:
-        given = _default_of(target)
-    return given.to_core() if given is not None else DeploymentConfig()
-
-
-def _default_of(target: Any) -> WebserviceDeploymentConfiguration:
-    from mlmagic.sdk.compute import AksCompute
-    from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration
-
-    if not isinstance(target, AksCompute):
-        raise UsageError(
-            f"deployment_target {target!r} needs a deployment_config", hint="Only AksCompute has defaults."
-        )
-    return AksServiceDeploymentConfiguration(compute_target_name=target.name)
 
 
 def _sample(dataset: Any) -> Any:

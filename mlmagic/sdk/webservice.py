@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlmagic.core import webservice as core
 from mlmagic.core.access import AccessToken
-from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
-from mlmagic.core.deployments import ARGUMENTS, check, deployment, given_of
-from mlmagic.core.model import ModelDescription, ModelFilter
+from mlmagic.core.model import ModelFilter
 from mlmagic.engine.service_verbs import DEPLOY_TIMEOUT_SECONDS
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
+from mlmagic.sdk.changes import added_properties, config_changes
 from mlmagic.sdk.exceptions import WebserviceException, raises, told_with
 from mlmagic.sdk.labels import label_filter
 from mlmagic.sdk.model import Model
+from mlmagic.sdk.references import references
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -376,55 +375,6 @@ class Progress:
         if text != self._last:
             self._last = text
             print(text)
-
-
-def references(engine: Engine, models: Iterable[str | Model]) -> list[str]:
-    """Ids of models; a path that is no registered model's name is registered, by its own name."""
-    found = []
-    for model in models:
-        if isinstance(model, Model):
-            found.append(model.id)
-        elif _is_registered(engine, model) or not os.path.exists(model):
-            found.append(model)
-        else:
-            found.append(engine.register(model, ModelDescription(path_name(model)), notify=print).id)
-    return found
-
-
-def path_name(path: str) -> str:
-    """The name under which the documents register a path: its last part, 30 characters of it."""
-    return os.path.basename(os.path.normpath(path))[:30]
-
-
-def added_properties(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """Both; raises `UsageError` naming the keys that are set to something else already."""
-    taken = [key for key, value in new.items() if key in before and before[key] != value]
-    if taken:
-        raise UsageError(f"properties never change, and {', '.join(taken)} are set", hint="Use tags.")
-    return {**before, **new}
-
-
-def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What `deploy_configuration` arguments change of a configuration. Raises `InvalidConfigs`."""
-    compute, before = given_of(config)
-    known = {argument.name: argument for argument in ARGUMENTS[compute]}
-    after = {**before, **given}
-    if "properties" in given:
-        after["properties"] = added_properties(config.properties, given["properties"])
-    check(COMPUTE_TYPES.get(config.target, config.target), compute, after)
-    wanted = deployment(compute, after)
-    fields = {known[name].field for name in after if known[name].field}
-    changes = {field: getattr(wanted, field) for field in fields if field}
-    changes["compute_settings"] = wanted.compute_settings
-    return {name: value for name, value in changes.items() if value != getattr(config, name)}
-
-
-def _is_registered(engine: Engine, reference: str) -> bool:
-    try:
-        engine.model(reference)
-    except UsageError:
-        return False
-    return True
 
 
 def _find(engine: Engine, name: str) -> core.Webservice:

@@ -10,11 +10,11 @@ import pytest
 
 from mlmagic.core import documents
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.deployment_rules import check
 from mlmagic.core.deployments import (
     ARGUMENTS,
     OUR_NAMES,
     ComputeType,
-    check,
     deployment,
     effective,
     given_of,

@@ -1,0 +1,34 @@
+"""What arguments of ``deploy_configuration()`` change of a service that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.deployment_rules import check
+from mlmagic.core.deployments import ARGUMENTS, deployment, given_of
+from mlmagic.errors import UsageError
+
+
+def added_properties(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """Both; raises `UsageError` naming the keys that are set to something else already."""
+    taken = [key for key, value in new.items() if key in before and before[key] != value]
+    if taken:
+        raise UsageError(f"properties never change, and {', '.join(taken)} are set", hint="Use tags.")
+    return {**before, **new}
+
+
+def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `deploy_configuration` arguments change of a configuration. Raises `InvalidConfigs`."""
+    compute, before = given_of(config)
+    known = {argument.name: argument for argument in ARGUMENTS[compute]}
+    after = {**before, **given}
+    if "properties" in given:
+        after["properties"] = added_properties(config.properties, given["properties"])
+    check(f"a service on {config.target}", compute, after)
+    wanted = deployment(compute, after)
+    fields = {known[name].field for name in after if known[name].field}
+    changes = {field: getattr(wanted, field) for field in fields if field}
+    changes["compute_settings"] = wanted.compute_settings
+    return {name: value for name, value in changes.items() if value != getattr(config, name)}

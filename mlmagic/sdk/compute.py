@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mlmagic.sdk.workspace import Workspace
 
 KIND = "compute target"
+ComputeTargets = list["ComputeTarget"]
+"""It has a name because `ComputeTarget.list` hides the built-in one in its class."""
 DEFAULT_AGENTS, DEFAULT_VM_SIZE = 3, "Standard_D3_v2"
 LEAST_PRODUCTION_CPUS = 12
 _SIZES = {
@@ -114,12 +116,13 @@ class ComputeTarget:
         return ComputeTarget(workspace, name)
 
     @staticmethod
-    def list(workspace: Workspace) -> list[ComputeTarget]:
+    def list(workspace: Workspace) -> ComputeTargets:
         """All of the workspace."""
         return [ComputeTarget(workspace, asset.name) for asset in workspace.engine.assets(KIND)]
 
     @property
     def type(self) -> str:
+        """The kind of place: AKS."""
         return self.compute_type
 
     @property

@@ -82,6 +82,7 @@ class CondaDependencies:
 
     @property
     def conda_channels(self) -> Iterator[str]:
+        """Where conda looks for packages."""
         return iter(self._values.get("channels") or [])
 
     @property
@@ -90,11 +91,13 @@ class CondaDependencies:
         return (each for each in self._dependencies if isinstance(each, str))
 
     def add_channel(self, channel: str) -> None:
+        """Add one, unless it is there."""
         channels = self._values.setdefault("channels", [])
         if channel not in channels:
             channels.append(channel)
 
     def remove_channel(self, channel: str) -> None:
+        """Remove one; silent where it is not there."""
         if channel in (channels := self._values.get("channels") or []):
             channels.remove(channel)
 
@@ -123,6 +126,7 @@ class CondaDependencies:
 
     @property
     def pip_packages(self) -> Iterator[str]:
+        """Requirements as pip writes them; options are not among them."""
         return (line for line in self._pip if not line.startswith("-"))
 
     @property

@@ -187,10 +187,12 @@ class Model:
 
     @property
     def name(self) -> str:
+        """Under which its versions are registered."""
         return self._record.name
 
     @property
     def version(self) -> int:
+        """Counts up from 1; a number is never given again."""
         return self._record.version
 
     @property
@@ -200,22 +202,27 @@ class Model:
 
     @property
     def tags(self) -> dict[str, str]:
+        """What may change, text to text."""
         return dict(self._record.tags)
 
     @property
     def properties(self) -> dict[str, str]:
+        """What is only added to, text to text."""
         return dict(self._record.properties)
 
     @property
     def description(self) -> str:
+        """What it is."""
         return self._record.details.description
 
     @property
     def model_framework(self) -> str | None:
+        """ScikitLearn, Onnx, ...; None for files that say nothing."""
         return self._record.framework
 
     @property
     def model_framework_version(self) -> str | None:
+        """Of that framework."""
         return self._record.details.framework_version
 
     @property
@@ -225,14 +232,17 @@ class Model:
 
     @property
     def sample_input(self) -> Any:
+        """What a request may look like, as JSON; None if there is none."""
         return self._record.details.sample_input
 
     @property
     def sample_output(self) -> Any:
+        """What it gives."""
         return self._record.details.sample_output
 
     @property
     def resource_configuration(self) -> ResourceConfiguration | None:
+        """Cores, gigabytes and GPUs it asks for where it is served."""
         return self._record.details.resource_configuration
 
     @property
@@ -252,6 +262,7 @@ class Model:
 
     @property
     def workspace(self) -> Workspace:
+        """Where it is registered."""
         from mlmagic.sdk.workspace import Workspace
 
         return Workspace.over(self._engine)
@@ -263,6 +274,7 @@ class Model:
 
     @property
     def experiment_name(self) -> str | None:
+        """Of the run that made it."""
         return self._record.details.experiment_name or None
 
     @property

@@ -305,9 +305,11 @@ class OfflineRun:
     id = "OfflineRun"
 
     def log(self, name: str, value: Any, description: str = "", **more: Any) -> None:
+        """Print it."""
         print(f"Attempted to log scalar metric {name}:\n{value}")
 
     def log_list(self, name: str, value: Any, description: str = "") -> None:
+        """Print it."""
         print(f"Attempted to log list metric {name}:\n{value}")
 
     def tag(self, key: str, value: str | None = None) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mlmagic.sdk.inference import InferenceConfig
     from mlmagic.sdk.workspace import Workspace
 
+Webservices = list["Webservice"]
+"""It has a name because `Webservice.list` hides the built-in one in its class."""
 COMPUTE_TYPES = {"local": "Local", "docker": "ACI", "kubernetes": "AKS"}
 """The documents' name for what runs on a target."""
 
@@ -74,7 +76,7 @@ class Webservice:
         tags: Iterable[Any] | None = None,
         properties: Iterable[Any] | None = None,
         image_digest: str | None = None,
-    ) -> list[Webservice]:
+    ) -> Webservices:
         """Those that fit all that is named. A tag is ``'key'`` or ``['key', 'value']``."""
         known = ("Local", "ACI", "AKS", "AKSENDPOINT", "IOT", "MIR")
         if compute_type is not None and compute_type.upper() not in map(str.upper, known):
@@ -97,6 +99,7 @@ class Webservice:
 
     @property
     def name(self) -> str:
+        """In its workspace, and in its addresses."""
         return self._record.name
 
     @property
@@ -112,10 +115,12 @@ class Webservice:
 
     @property
     def scoring_uri(self) -> str | None:
+        """Where it is asked, with POST; None before it listens."""
         return self.record.scoring_uri
 
     @property
     def swagger_uri(self) -> str | None:
+        """Where it describes itself."""
         return self.record.swagger_uri
 
     @property
@@ -125,6 +130,7 @@ class Webservice:
 
     @property
     def workspace(self) -> Workspace:
+        """Where it is recorded."""
         from mlmagic.sdk.workspace import Workspace
 
         return Workspace.over(self._engine)
@@ -141,14 +147,17 @@ class Webservice:
 
     @property
     def tags(self) -> dict[str, str]:
+        """What may change, text to text."""
         return dict(self.record.tags)
 
     @property
     def properties(self) -> dict[str, str]:
+        """What is only added to, text to text."""
         return dict(self.record.properties)
 
     @property
     def description(self) -> str:
+        """What it is."""
         return self.record.description
 
     @property

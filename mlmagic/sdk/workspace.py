@@ -129,6 +129,7 @@ class Workspace:
 
     @property
     def name(self) -> str:
+        """As its folder, or its configuration, says."""
         return self._location.name
 
     @property
@@ -143,10 +144,12 @@ class Workspace:
 
     @property
     def subscription_id(self) -> str:
+        """As its configuration says; it means nothing here."""
         return self._location.subscription_id
 
     @property
     def resource_group(self) -> str:
+        """As its configuration says; it means nothing here."""
         return self._location.resource_group
 
     @property
@@ -177,6 +180,7 @@ class Workspace:
 
     @property
     def datastores(self) -> dict[str, Datastore]:
+        """By name."""
         default = self.get_default_datastore()
         return {path.name: Datastore(self, path.name) for path in sorted(default.folder.parent.iterdir())}
 

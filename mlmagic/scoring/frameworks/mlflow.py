@@ -89,10 +89,7 @@ def load(folder: Path) -> MlflowModel:
 
 def _by_flavour(place: Path, flavours: dict[str, Any], columns: list[str]) -> ServedModel:
     if "sklearn" in flavours:
-        import joblib
-
-        found = joblib.load(place / flavours["sklearn"]["pickled_model"])
-        return TableModel(found, columns=columns or None)
+        return TableModel(_sklearn(place, flavours["sklearn"]), columns=columns or None)
     for flavour, module, key in _NATIVE:
         if flavour in flavours:
             from importlib import import_module
@@ -106,6 +103,22 @@ def _by_flavour(place: Path, flavours: dict[str, Any], columns: list[str]) -> Se
         f"the MLflow model has the flavours {', '.join(flavours) or 'none'}, of which none can be loaded "
         f"without mlflow (those that can: {known}): install mlflow"
     )
+
+
+def _sklearn(place: Path, flavour: dict[str, Any]) -> Any:
+    file = place / flavour["pickled_model"]
+    if file.suffix != ".skops":
+        import joblib
+
+        return joblib.load(file)
+    # What MLflow stores since version 3.17: no pickle, and only types that were named as trusted are made.
+    try:
+        import skops.io
+    except ImportError:
+        raise ValueError(
+            f"{file.name} was stored by skops, which is not installed: pip install skops"
+        ) from None
+    return skops.io.load(file, trusted=flavour.get("skops_trusted_types"))
 
 
 def _described(place: Path) -> dict[str, Any]:

@@ -143,7 +143,10 @@ def test_several_models_behind_one_service(zoo: Any, serve: Serve, tmp_path: Pat
     assert "log: data, method" in told["description"]
 
 
-def test_an_mlflow_folder_without_mlflow(zoo: Any, serve: Serve, tmp_path: Path) -> None:
+def test_an_mlflow_folder_without_mlflow(
+    zoo: Any, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     folder = tmp_path / "run" / "model"
     folder.mkdir(parents=True)
     columns = [{"name": name, "type": "double"} for name in ("a", "b")]
@@ -157,6 +160,14 @@ def test_an_mlflow_folder_without_mlflow(zoo: Any, serve: Serve, tmp_path: Path)
     assert np.shape(served.ask({"data": [{"b": 1, "a": 2}]})) == (1, 2)
     assert np.shape(served.ask({"dataframe_split": {"columns": ["b", "a"], "data": [[1, 2]]}})) == (1, 2)
     assert np.shape(served.ask({"instances": [[1, 2]]})) == (1, 2)
+    # What MLflow writes since 3.17.
+    import skops.io
+
+    fitted = zoo.LogisticRegression().fit(zoo.pd.DataFrame(zoo.ROWS, columns=["a", "b"]), zoo.CLASSES)
+    skops.io.dump(fitted, folder / "model.skops")
+    described["flavors"] = {"sklearn": {"pickled_model": "model.skops", "skops_trusted_types": None}}
+    (folder / "MLmodel").write_text(json.dumps(described))
+    assert np.shape(serve("mlflow", tmp_path).ask({"data": [[1, 2]]})) == (1, 2)
     (folder / "MLmodel").write_text(json.dumps({"flavors": {"prophet": {}}}))
     with pytest.raises(InitFailed, match="flavours prophet, of which none can be loaded without mlflow"):
         serve("mlflow", tmp_path)

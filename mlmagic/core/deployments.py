@@ -217,6 +217,10 @@ _PROBES = (
 _REPLICAS = Argument("num_replicas", "numReplicas", int, "Replicas, where they do not scale.", None, POSITIVE)
 _OURS = (
     Argument("cors_origins", "corsOrigins", str, "Web pages that may call it.", field="cors_origins"),
+    # In files the environment has them.
+    Argument(
+        "environment_variables", None, dict, "What the script finds set.", field="environment_variables"
+    ),
     Argument("batch", "batch", bool, "One call of run() for several requests.", False, field="batch"),
 )
 """In no document: what the scoring server can do besides."""

@@ -83,26 +83,32 @@ class ServiceVerbs(AccessVerbs):
         self._tell_mismatches(used, notify)
         existing = self._existing(name, overwrite)
         target.validate(config, current_port=staging.port_of(existing.url) if existing else None)
-        with self.memory.files.intake() as intake:
-            files, inference = sources.take(intake, inference)
-            revision = Revision(
-                1, tuple(model.id for model in used), inference, files, config, sys.executable
-            )
-            replacing = (
-                existing is not None and existing.serving is not None and existing.target == config.target
-            )
-            if existing is not None and not replacing:
-                self.delete(name)
-            with self.memory.writing() as tx:
-                intake.publish()
-                if replacing:
-                    service = _revise(tx, name, revision)
-                else:
-                    service = services.create(tx, name, revision, self._lease_holder())
-                self._keep_keys(tx, service, config)
-        if replacing and config.guarded:
-            staging.deliver_keys(self.memory, service)
-        self._see_to_it()
+        service: Webservice | None = None
+        try:
+            with self.memory.files.intake() as intake:
+                files, inference = sources.take(intake, inference)
+                revision = Revision(
+                    1, tuple(model.id for model in used), inference, files, config, sys.executable
+                )
+                replacing = (
+                    existing is not None and existing.serving is not None and existing.target == config.target
+                )
+                if existing is not None and not replacing:
+                    self.delete(name)
+                with self.memory.writing() as tx:
+                    intake.publish()
+                    if replacing:
+                        service = _revise(tx, name, revision)
+                    else:
+                        service = services.create(tx, name, revision, self._lease_holder())
+                    self._keep_keys(tx, service, config)
+            if replacing and config.guarded:
+                staging.deliver_keys(self.memory, service)
+            self._see_to_it()
+        except KeyboardInterrupt:
+            if service is None:
+                raise
+            raise Interrupted(self.withdraw(service)) from None
         return service
 
     def update(
@@ -243,7 +249,7 @@ class ServiceVerbs(AccessVerbs):
         try:
             return self.wait(service, timeout, watching=watching)
         except KeyboardInterrupt:
-            raise Interrupted(self._withdraw(service)) from None
+            raise Interrupted(self.withdraw(service)) from None
 
     def service(self, name: str) -> Webservice:
         """The record of a service; raises `NotFound` with those there are."""
@@ -359,7 +365,7 @@ class ServiceVerbs(AccessVerbs):
         message = f"{context or repr(service.name) + ' failed: '}{record.get('message', service.words)}"
         return LaunchFailed(service.target, message, log=log, hint=str(record.get("hint") or ""))
 
-    def _withdraw(self, service: Webservice) -> str:
+    def withdraw(self, service: Webservice) -> str:
         """Undo a deploy or an update that the user interrupted; returns what to tell them.
 
         Only what a deploy has made is deleted; an update leaves what was there before it.

@@ -13,7 +13,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Webservice
-from mlmagic.errors import UsageError
+from mlmagic.errors import Interrupted, UsageError
 from mlmagic.magics.arguments import (
     Arguments,
     data,
@@ -249,9 +249,12 @@ class ServiceMagics(SessionMagics):
 
         engine = self.session.engine
         record = verb()
-        card = LiveCard(record, notes)
-        if not args.no_wait:
-            record = card.wait(engine, record, args.timeout or self.session.timeout)
+        try:
+            card = LiveCard(record, notes)
+            if not args.no_wait:
+                record = card.wait(engine, record, args.timeout or self.session.timeout)
+        except KeyboardInterrupt:  # in the moment before the wait, which takes back what it is interrupted in
+            raise Interrupted(engine.withdraw(record)) from None
         self.session.show_panel(record)
         return self.keep_as(args.out, Handle.of(engine, record))
 

@@ -26,9 +26,14 @@ def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[s
     after = {**before, **given}
     if "properties" in given:
         after["properties"] = added_properties(config.properties, given["properties"])
+    files = ("ssl_cert_pem_file", "ssl_key_pem_file")
+    if any(name in given for name in files) and "ssl_enabled" not in given:
+        after["ssl_enabled"] = any(after.get(name) for name in files)  # an empty text takes TLS back
+    if not after.get("ssl_enabled"):
+        after = {name: value for name, value in after.items() if name not in files}
     check(f"a service on {config.target}", compute, after)
     wanted = deployment(compute, after)
-    fields = {known[name].field for name in after if known[name].field}
+    fields = {known[name].field for name in {**before, **given} if known[name].field}
     changes = {field: getattr(wanted, field) for field in fields if field}
     changes["compute_settings"] = wanted.compute_settings
     return {name: value for name, value in changes.items() if value != getattr(config, name)}

@@ -45,7 +45,7 @@ def ask() -> Iterator[Callable[..., int]]:
 
 
 def deploy(engine: Engine, **settings: Any) -> Webservice:
-    return Webservice(
+    return Webservice.of(
         engine, engine.wait(engine.deploy("svc", [], script("other"), DeploymentConfig(**settings)))
     )
 

@@ -123,3 +123,27 @@ def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.Mon
     monkeypatch.setattr(fake_engine.client, "score", lambda name, uri, data, caller: sent.append(data))
     service.run('{"data": 1}')
     assert sent == ['{"data": 1}']
+
+
+def test_what_an_update_changes(fake_engine: Engine) -> None:  # noqa: F811
+    service = Webservice.of(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+    service.wait_for_deployment(timeout_sec=20)
+    service.update(environment_variables={"A": "1"}, cors_origins="*", properties={"p": "1"})
+    service.wait_for_deployment(timeout_sec=20)
+    config = fake_engine.revision(service.record).config
+    assert (config.environment_variables, config.cors_origins) == ({"A": "1"}, "*")
+    service.add_properties({"q": "2"})
+    service.add_tags({"t": "1"})
+    service.remove_tags(["t", "u"])
+    assert (service.properties, service.tags) == ({"p": "1", "q": "2"}, {})
+    with pytest.raises(UsageError, match="properties never change, and p are set"):
+        service.update(properties={"p": "2"})
+    with pytest.raises(NotFound, match=r"no argument of .* 'cpu_core'\. Did you mean 'cpu_cores'"):
+        service.update(cpu_core=2)
+    with pytest.raises(UsageError, match="No parameters provided to update"):
+        service.update()
+    service.update(cpu_cores=2.0)
+    service.wait_for_deployment(timeout_sec=20)
+    assert (service.properties, service.tags) == ({"p": "1", "q": "2"}, {}), "labels outlive an update"
+    told = service.serialize()
+    assert (told["name"], told["computeType"], told["modelIds"]) == ("svc", "fake", [])

@@ -21,6 +21,7 @@ import atheris
 
 with atheris.instrument_imports(include=["mlmagic.scoring.http", "mlmagic.scoring.service"]):
     from mlmagic.scoring.http import protocol, request, response  # noqa: F401
+    from mlmagic.scoring.http.head import KnownHeads
     from mlmagic.scoring.http.protocol import HttpConnection
     from mlmagic.scoring.service import Service
 
@@ -79,6 +80,7 @@ class Client:
         self._service = service
         self.renderer = service.renderer
         self.admits = service.admits
+        self.heads = service.heads
         self.connection = HttpConnection(self, set(), self.loop)  # type: ignore[arg-type]
         self.connection.connection_made(self)
 
@@ -134,6 +136,7 @@ def check(service: Service, data: bytes) -> None:
     Nothing is raised. Each request has one answer that another program can read, and at most one refusal
     follows them. A strict reader sees no fewer requests than we do. How the bytes are cut changes nothing.
     """
+    service.heads = KnownHeads()  # what was sent before must not decide
     whole = Client(service)
     whole.send(data)
     said = whole.said()
@@ -143,9 +146,9 @@ def check(service: Service, data: bytes) -> None:
     assert refusals == whole.ended
     assert len(whole.requests) <= reference.requests(data), whole.requests
     assert len(whole.written) <= (len(whole.requests) + 1) * ANSWERS_LIMIT + len(data)
-    for size in (1, 1 + sum(data) % 61):
+    for size in (len(data), 1, 1 + sum(data) % 61):  # the first meets heads that are known by now
         parts = Client(service)
-        for at in range(0, len(data), size):
+        for at in range(0, len(data), size or 1):
             parts.send(data[at : at + size])
         assert parts.said() == said, size
 

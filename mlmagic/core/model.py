@@ -9,7 +9,7 @@ from typing import Any
 
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.names import check_model_name
-from mlmagic.errors import InvalidConfig
+from mlmagic.errors import InvalidConfig, UsageError
 
 FRAMEWORKS = (
     *("Custom", "TensorFlow", "ScikitLearn", "Onnx", "TfKeras", "PyTorch", "Multi"),
@@ -154,6 +154,14 @@ def as_labels(given: Mapping[str, Any] | None) -> dict[str, str]:
         }
     except TypeError as error:
         raise InvalidConfig("tags", given, f"must be JSON ({error})") from None
+
+
+def added_properties(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """Both; raises `UsageError` naming the keys that are set to something else already."""
+    taken = [key for key, value in new.items() if key in before and before[key] != value]
+    if taken:
+        raise UsageError(f"properties never change, and {', '.join(taken)} are set", hint="Use tags.")
+    return {**before, **new}
 
 
 def parse_labels(option: str, given: Iterable[Any]) -> dict[str, str]:

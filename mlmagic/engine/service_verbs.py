@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import Event, service_subject
-from mlmagic.core.model import Model, check_labels
+from mlmagic.core.model import Model, added_properties, check_labels
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine import sources, staging, without_script
@@ -136,7 +136,9 @@ class ServiceVerbs(AccessVerbs):
         with self.memory.reading() as tx:
             current = services.get_revision(tx, service.id, service.revision)
         said = {"tags": service.tags, "properties": service.properties, "description": service.description}
-        config = _settled(replace(current.config, **{**said, **(config_changes or {})}))
+        changes = {**said, **(config_changes or {})}
+        changes["properties"] = added_properties(service.properties, changes["properties"])
+        config = _settled(replace(current.config, **changes))
         if config.target != service.target:
             raise UsageError(
                 f"{name!r} runs on {service.target!r} and cannot move to {config.target!r}",

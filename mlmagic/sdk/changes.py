@@ -8,15 +8,7 @@ from typing import Any
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.deployment_rules import check
 from mlmagic.core.deployments import ARGUMENTS, deployment, given_of
-from mlmagic.errors import UsageError
-
-
-def added_properties(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """Both; raises `UsageError` naming the keys that are set to something else already."""
-    taken = [key for key, value in new.items() if key in before and before[key] != value]
-    if taken:
-        raise UsageError(f"properties never change, and {', '.join(taken)} are set", hint="Use tags.")
-    return {**before, **new}
+from mlmagic.core.model import added_properties
 
 
 def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def revise(tx: Connection, service: Webservice, revision: Revision) -> Webservic
         state=State.TRANSITIONING.value,
         models=list(revision.models),
         tags=dict(revision.config.tags),
+        properties=dict(revision.config.properties),
         description=revision.config.description,
         error=None,
         restarts=0,

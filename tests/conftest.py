@@ -17,6 +17,7 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
+from tests.postgresql import Server, running
 
 # Fewer examples at each run, and others each time; a failure is remembered and tried again.
 hypothesis.settings.register_profile("quick", max_examples=30)
@@ -64,6 +65,13 @@ def location(tmp_path: Path, _empty_database: Path) -> Location:
     location.folder.mkdir()
     shutil.copy(_empty_database, location.folder)  # making the tables takes longer than most tests
     return location
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A real server, for tests marked `processes`."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture

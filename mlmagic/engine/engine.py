@@ -96,7 +96,7 @@ class Engine(ObjectVerbs, AssetVerbs):
     def _start_keeper(self) -> None:
         """Start the keeper if there is anything to keep."""
         self._keeper_timer = None
-        if self.memory.is_there and self.service_names():
+        if self.memory.is_there and keeper.names_to_keep(self.memory):
             keeper.ensure_keeper(self.location)
 
 

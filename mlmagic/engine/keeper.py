@@ -1,4 +1,4 @@
-"""The process that looks after services when no kernel does: `python -m mlmagic.engine.keeper FOLDER URL`.
+"""The process that looks after services when no kernel does: `python -m mlmagic.engine.keeper FOLDER`.
 
 One per workspace, started by whoever deploys, holding nothing a kernel holds: leases are free for it only
 when their holder has ended. It ends when no services are left.
@@ -16,14 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlmagic.engine.supervisor import Supervisor
+from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.targets import registry
 from mlmagic.targets.checkout import python_path
 from mlmagic.workspace import services
+from mlmagic.workspace.identity import machine
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 
 _LOCK_FILE = "keeper.lock"
 _LOG_FILE = "keeper.log"
+_LOCATION_VARIABLE = "MLMAGIC_KEEPER_LOCATION"
 _LOOK_SECONDS = 2.0
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 """Keepers this process started, by workspace folder: one that is starting has not got its lock yet."""
@@ -39,13 +42,14 @@ def ensure_keeper(location: Location) -> None:
             return
     with (location.folder / _LOG_FILE).open("ab") as log:
         _children[location.folder] = subprocess.Popen(
-            [sys.executable, "-m", "mlmagic.engine.keeper", str(location.folder), location.database_url],
+            [sys.executable, "-m", "mlmagic.engine.keeper", str(location.folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
             cwd="/",
-            env={**os.environ, "PYTHONPATH": python_path()},
+            # Not an argument: every user of the machine can see those, and there may be a password in it.
+            env={**os.environ, "PYTHONPATH": python_path(), _LOCATION_VARIABLE: location.to_json()},
         )
 
 
@@ -63,7 +67,7 @@ def keep(location: Location) -> None:
             finally:
                 supervisor.close()
         # Somebody may have deployed while we still held the lock, and so not have started another keeper.
-        if not memory.is_there or not _service_names(memory):
+        if not memory.is_there or not _may_be_needed(memory):
             return
 
 
@@ -71,14 +75,22 @@ def _until_no_services(memory: Memory, supervisor: Supervisor) -> None:
     import select
 
     with memory.bell() as bell:
-        while supervisor.running and memory.is_there and _service_names(memory):
+        while supervisor.running and memory.is_there and _may_be_needed(memory):
             select.select([bell], [], [], _LOOK_SECONDS)
             bell.hush()
 
 
-def _service_names(memory: Memory) -> list[str]:
+def _may_be_needed(memory: Memory) -> bool:
+    try:
+        return bool(names_to_keep(memory))
+    except WorkspaceUnavailable:  # the services run on while the database is away, and will need us after it
+        return True
+
+
+def names_to_keep(memory: Memory) -> list[str]:
+    """The services that a keeper on this machine may look after."""
     with memory.reading() as tx:
-        return services.names(tx)
+        return services.names(tx, for_machine=machine())
 
 
 @contextlib.contextmanager
@@ -100,4 +112,5 @@ def _keeper_lock(folder: Path) -> Iterator[bool]:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
-    keep(Location(Path(sys.argv[1]).name, Path(sys.argv[1]), sys.argv[2]))
+    # Taken out, so that the services this process starts do not inherit it.
+    keep(Location.from_json(os.environ.pop(_LOCATION_VARIABLE)))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.turn import WHILE_SERVING, Health, Targets, Turn
-from mlmagic.errors import NotFound
+from mlmagic.errors import NotFound, WorkspaceUnavailable
 from mlmagic.targets.base import Watchable
 from mlmagic.workspace import services
 from mlmagic.workspace.bells import Bell
@@ -94,6 +94,9 @@ class Supervisor:
                 while not self._closing.is_set():
                     try:
                         self._round()
+                    except WorkspaceUnavailable as error:
+                        log.warning("%s Trying again", error)
+                        self._closing.wait(CLOCK_SECONDS)
                     except Exception:
                         if not self._memory.is_there:
                             return
@@ -136,6 +139,8 @@ class Supervisor:
             delay = Turn(self._memory, self._targets, service, charge.health).take()
         except NotFound:
             pass
+        except WorkspaceUnavailable as error:
+            log.warning("%s Trying again", error)
         except Exception:
             if self._memory.is_there:
                 log.exception("a turn at service %r failed; trying again", name)

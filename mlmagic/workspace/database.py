@@ -27,6 +27,7 @@ from sqlalchemy import (
     inspect,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -101,6 +102,8 @@ services = Table(
     Column("stats", record(), nullable=False),
     Column("lease_holder", prose()),
     Column("lease_until", Float, nullable=False, default=0.0),
+    # The only machine whose supervisors may take the lease; NULL for any.
+    Column("machine", name(255)),
 )
 
 revisions = Table(
@@ -170,6 +173,20 @@ def m002_service_keys(connection: Connection) -> None:
 @migration
 def m005_assets(connection: Connection) -> None:
     assets.create(connection, checkfirst=True)
+
+
+@migration
+def m003_service_machine(connection: Connection) -> None:
+    if "machine" not in {column["name"] for column in inspect(connection).get_columns("services")}:
+        kind = services.c.machine.type.compile(connection.dialect)
+        connection.execute(text(f"ALTER TABLE services ADD COLUMN machine {kind}"))
+
+
+def now(connection: Connection) -> float:
+    """Seconds since the epoch by the one clock that all who use this database share: leases go by it."""
+    if connection.dialect.name == "sqlite":  # its users are on one machine
+        return time.time()
+    return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
 
 
 class Database:

@@ -16,16 +16,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from mlmagic.core.names import check_workspace_name
 from mlmagic.errors import InvalidConfig, NotFound
 
 ENVIRONMENT_VARIABLE = "MLMAGIC_WORKSPACE"
 DEFAULT_NAME = "default"
+_DATABASES = "databases"
 # The v1 SDK looks for these, in this order, in each folder on the way up.
 _CONFIG_FILES = ("config.json", ".azureml/config.json", "aml_config/config.json")
 
@@ -54,8 +56,18 @@ class Location:
         if scheme.startswith("sqlite"):
             return cls.of_folder(Path(rest.removeprefix("/")).parent, found_by=found_by)
         name = rest.rpartition("/")[2].partition("?")[0] or DEFAULT_NAME
-        folder = user_folder() / "databases" / f"{name}-{sha256(url.encode()).hexdigest()[:12]}"
+        folder = user_folder() / _DATABASES / f"{name}-{sha256(_place(rest).encode()).hexdigest()[:12]}"
         return cls(name, folder, url, found_by)
+
+    def to_json(self) -> str:
+        """All of it as text, for a process of this machine."""
+        return json.dumps({**asdict(self), "folder": str(self.folder)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Location:
+        """The inverse of `to_json`."""
+        values = json.loads(text)
+        return cls(**{**values, "folder": Path(values["folder"])})
 
     @classmethod
     def named(cls, name: str, *, found_by: str = "") -> Location:
@@ -80,8 +92,9 @@ def locate(environ: Mapping[str, str] = os.environ, start: Path | None = None) -
 def existing(name: str) -> Location:
     """The user's own workspace called ``name``; raises `NotFound` with those there are."""
     location = Location.named(name, found_by="its name")
-    if not location.folder.is_dir():
-        known = [path.name for path in user_folder().glob("*") if path.is_dir()]
+    if name == _DATABASES or not location.folder.is_dir():
+        # Among them lies a folder for the workspaces whose rows are on a server: those have no names here.
+        known = [path.name for path in user_folder().glob("*") if path.is_dir() and path.name != _DATABASES]
         raise NotFound("workspace", name, known)
     return location
 
@@ -139,6 +152,13 @@ def user_folder() -> Path:
 
 def _sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'workspace.db'}"
+
+
+def _place(rest: str) -> str:
+    """What of a URL says where the rows are: who one is there, and by which password, may change."""
+    where, _, query = rest.partition("?")
+    told = sorted(pair for pair in parse_qsl(query) if pair[0] in ("host", "port", "dbname", "options"))
+    return where.rpartition("@")[2] + "".join(f"?{key}={value}" for key, value in told)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -88,6 +88,11 @@ class Memory:
                 file.chmod(file.stat().st_mode & 0o770)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other machines may have it open too: its rows are on a server."""
+        return not self.location.database_url.startswith("sqlite")
+
+    @property
     def is_there(self) -> bool:
         """Whether the folder is still the one that was opened: somebody may remove a workspace."""
         try:

@@ -48,6 +48,7 @@ def _own_home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(home))
     monkeypatch.setenv("IPYTHONDIR", str(_homes / "ipython"))
     monkeypatch.delenv("MLMAGIC_WORKSPACE", raising=False)
+    monkeypatch.delenv("MLMAGIC_FILES", raising=False)
     monkeypatch.setenv("MLMAGIC_ZYGOTE", "0")  # tests of the zygote switch it on
 
 

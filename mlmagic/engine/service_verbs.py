@@ -100,6 +100,7 @@ class ServiceVerbs(AccessVerbs):
             )
             if existing is not None and not replacing:
                 self.delete(name)
+            intake.send()
             with self.memory.writing() as tx:
                 intake.publish()
                 if replacing:
@@ -151,6 +152,7 @@ class ServiceVerbs(AccessVerbs):
                 files, inference = current.files, current.inference
             else:
                 files, inference = sources.take(intake, inference)
+            intake.send()
             with self.memory.writing() as tx:
                 intake.publish()
                 ids = tuple(model.id for model in used)

@@ -8,6 +8,7 @@ two writers wait for each other rather than fail.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -150,6 +151,9 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+# One row: what tells this workspace from others, in places they share.
+workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
+
 Migration = Callable[[Connection], None]
 _MIGRATIONS: list[Migration] = []
 
@@ -180,6 +184,13 @@ def m003_service_machine(connection: Connection) -> None:
     if "machine" not in {column["name"] for column in inspect(connection).get_columns("services")}:
         kind = services.c.machine.type.compile(connection.dialect)
         connection.execute(text(f"ALTER TABLE services ADD COLUMN machine {kind}"))
+
+
+@migration
+def m003_workspace_id(connection: Connection) -> None:
+    workspace.create(connection, checkfirst=True)
+    if connection.scalar(select(workspace.c.id)) is None:
+        connection.execute(insert(workspace).values(id=uuid.uuid4().hex))
 
 
 def now(connection: Connection) -> float:

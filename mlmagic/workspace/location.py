@@ -8,7 +8,8 @@
       bells/PORT          who wants to be told of changes
 
 Found in this order: MLMAGIC_WORKSPACE (a folder or a database URL), a ``config.json`` here or in a
-parent folder, the user's own default workspace.
+parent folder, the user's own default workspace. A team's files may lie elsewhere too: MLMAGIC_FILES, or
+``files_url`` in the file, names the store (see `contents`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from mlmagic.core.names import check_workspace_name
 from mlmagic.errors import InvalidConfig, NotFound
 
 ENVIRONMENT_VARIABLE = "MLMAGIC_WORKSPACE"
+FILES_VARIABLE = "MLMAGIC_FILES"
 DEFAULT_NAME = "default"
 _DATABASES = "databases"
 # The v1 SDK looks for these, in this order, in each folder on the way up.
@@ -42,6 +44,8 @@ class Location:
     found_by: str = ""
     subscription_id: str = ""
     resource_group: str = ""
+    files_url: str = ""
+    """A team's store of model files, as fsspec has it; empty where they are in the folder only."""
 
     @classmethod
     def of_folder(cls, folder: Path, *, name: str | None = None, found_by: str = "") -> Location:
@@ -81,12 +85,17 @@ def locate(environ: Mapping[str, str] = os.environ, start: Path | None = None) -
     if setting:
         found_by = f"environment variable {ENVIRONMENT_VARIABLE}"
         if "://" in setting:
-            return Location.of_url(setting, found_by=found_by)
-        return Location.of_folder(Path(setting), found_by=found_by)
+            return with_files(Location.of_url(setting, found_by=found_by), environ)
+        return with_files(Location.of_folder(Path(setting), found_by=found_by), environ)
     config = find_config(start or Path.cwd())
     if config is not None:
-        return read_config(config)
-    return Location.named(DEFAULT_NAME, found_by="the user's default workspace")
+        return with_files(read_config(config), environ)
+    return with_files(Location.named(DEFAULT_NAME, found_by="the user's default workspace"), environ)
+
+
+def with_files(location: Location, environ: Mapping[str, str] = os.environ) -> Location:
+    """The location, with the store of files that the environment names, if it names one."""
+    return replace(location, files_url=environ.get(FILES_VARIABLE, "").strip() or location.files_url)
 
 
 def existing(name: str) -> Location:
@@ -96,7 +105,7 @@ def existing(name: str) -> Location:
         # Among them lies a folder for the workspaces whose rows are on a server: those have no names here.
         known = [path.name for path in user_folder().glob("*") if path.is_dir() and path.name != _DATABASES]
         raise NotFound("workspace", name, known)
-    return location
+    return with_files(location)
 
 
 def find_config(start: Path) -> Path | None:
@@ -114,7 +123,7 @@ def read_config(path: Path) -> Location:
     """Open the location that a configuration file names.
 
     Keys: ``workspace_name`` (the documents' form, beside ``subscription_id`` and ``resource_group``);
-    ours are ``folder`` (relative to the file) and ``database_url``.
+    ours are ``folder`` (relative to the file), ``database_url`` and ``files_url``.
     """
     if not path.is_file():
         raise NotFound(
@@ -140,6 +149,7 @@ def read_config(path: Path) -> Location:
         found_by,
         str(values.get("subscription_id", "")),
         str(values.get("resource_group", "")),
+        str(values.get("files_url", "")),
     )
 
 

@@ -58,7 +58,7 @@ def test_the_keeper_keeps_and_shows_no_password(engine: Engine, location: Locati
     with engine.memory.reading() as tx:
         assert services.get(tx, "svc").state is State.HEALTHY
     engine.delete("svc")
-    process.wait(30)
+    keeper._children[location.folder].wait(30)
 
 
 def _keeper_has_begun(location: Location) -> bool:
@@ -79,6 +79,25 @@ def test_a_keeper_outlasts_the_databases_absence(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(keeper, "names_to_keep", away)
     assert keeper._may_be_needed(None)  # type: ignore[arg-type]
+
+
+def test_a_model_registered_on_one_machine_is_served_on_another(location: Location, tmp_path: Path) -> None:
+    files_url = (tmp_path / "store").as_uri()
+    here, there = (
+        Engine(replace(location, folder=tmp_path / name, files_url=files_url), use_keeper=False)
+        for name in ("here", "there")
+    )
+    (tmp_path / "model.bin").write_bytes(b"model")
+    here.register(tmp_path / "model.bin", ModelDescription("m"))
+    there.wait(there.deploy("svc", ["m"], script(), ON_LOCAL))
+    folder = Path(there.invoke("svc", {})["model_dir"])
+    assert folder.is_relative_to(tmp_path / "there")
+    assert (folder / "model.bin").read_bytes() == b"model"
+    there.delete("svc")
+    here.delete_model("m:1")
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+    here.close()
+    there.close()
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, inspect, make_url, select
+from sqlalchemy import delete, func, inspect, make_url, select, text
 
 from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import InvalidConfig, UsageError, WorkspaceUnavailable
 from mlmagic.workspace import events, models, postgresql
-from mlmagic.workspace.database import Database, migrations, parse
+from mlmagic.workspace.database import Database, migrations, parse, workspace
 from mlmagic.workspace.memory import Memory
-from tests.postgresql import Server
+from tests.postgresql import Server, running
 
 URL = make_url("postgresql://ada:secret@db.example:6543/team")
 
@@ -171,6 +171,28 @@ def test_processes_that_open_a_new_database_at_once_migrate_it_once(blank: str) 
         assert "services" in inspect(tx).get_table_names()
         assert tx.scalar(select(func.count()).select_from(migrations)) == len(opened[0])
     database.close()
+
+
+def test_a_workspace_from_before_there_were_machines(memory: Memory) -> None:
+    with memory.writing() as tx:
+        tx.execute(text("ALTER TABLE services DROP COLUMN machine"))
+        workspace.drop(tx)
+        tx.execute(delete(migrations).where(migrations.c.name.like("m003_%")))
+    database = Database(memory.location.database_url)
+    with database.reading() as tx:
+        assert "machine" in {column["name"] for column in inspect(tx).get_columns("services")}
+        assert len(tx.scalars(select(workspace.c.id)).one()) == 32
+    database.close()
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_server_may_be_missing_except_in_ci(
+    ci: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr("tests.postgresql.binaries", lambda: None)
+    with pytest.raises(outcome, match="apt-get install postgresql"), running():
+        pass
 
 
 @pytest.mark.processes

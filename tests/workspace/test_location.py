@@ -100,3 +100,12 @@ def test_a_location_is_handed_to_another_process_as_text() -> None:
 def test_a_workspace_name_is_no_path(name: str) -> None:
     with pytest.raises(InvalidConfig):
         Location.named(name)
+
+
+def test_the_store_of_files_is_named_by_the_file_or_the_variable(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"workspace_name": "team", "files_url": "s3://bucket/a"}')
+    assert locate({}, tmp_path).files_url == "s3://bucket/a"
+    assert locate({"MLMAGIC_FILES": "s3://bucket/b"}, tmp_path).files_url == "s3://bucket/b"
+    assert locate({"MLMAGIC_WORKSPACE": "/srv/x", "MLMAGIC_FILES": "memory://x"}).files_url == "memory://x"
+    assert locate({"MLMAGIC_WORKSPACE": "/srv/x"}).files_url == ""

@@ -96,7 +96,7 @@ def explain(url: URL, code: str | None, words: str) -> tuple[str, str]:
     """
     server = f"{url.host or url.query.get('host') or 'the local socket'}:{url.port or 5432}"
     user = url.username or "you"
-    if code == "28P01" or "password" in words.lower():
+    if code == "28P01" or (code is None and "password" in words.lower()):
         return (
             f"PostgreSQL at {server} refuses the password of user {user!r} for database {url.database!r}",
             "Correct it in the URL, or keep it in ~/.pgpass.",

@@ -64,6 +64,7 @@ def test_a_missing_driver_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch
         ("57P01", "terminating connection due to administrator command", "says: terminating connection"),
         ("55P03", "canceling statement due to lock timeout", "somebody has been writing"),
         ("23505", "duplicate key", ""),
+        ("22021", "invalid byte sequence in 'password'", ""),
     ],
 )
 def test_what_the_server_says_is_explained(code: str | None, words: str, told: str) -> None:

@@ -8,7 +8,6 @@ writer be ready to start again. Our transactions are short, so one at a time is 
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -29,11 +28,13 @@ def with_driver(url: URL) -> URL:
 
     Raises `UsageError` naming the extra if that is not installed.
     """
-    if find_spec("psycopg") is None:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:  # of the package, or of libpq under it
         raise UsageError(
             f"the workspace database {shown(url)!r} needs the package psycopg, which is not installed",
             hint='Install it: pip install "mlmagic[postgresql]".',
-        )
+        ) from None
     return url.set(drivername="postgresql+psycopg")
 
 

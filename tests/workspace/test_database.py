@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def test_the_driver_is_psycopg(scheme: str) -> None:
 
 
 def test_a_missing_driver_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(UsageError, match=r'pip install "mlmagic\[postgresql\]"') as told:
         postgresql.with_driver(URL)
     assert "secret" not in str(told.value)

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import queue
 import shutil
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,10 +21,8 @@ from pathlib import Path
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace.contents import Contents, missing
+from mlmagic.workspace.copies import copy_and_hash
 from mlmagic.workspace.identity import ProcessIdentity
-
-_CHUNK = 4 << 20
-_BUFFERS = 4
 
 
 class FileStore:
@@ -231,57 +227,12 @@ class Intake:
             (self._folder / digest).replace(place)
 
 
-def copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
-    """Copy ``source`` to ``target``; returns the SHA-256 of what was written, and its size in bytes.
-
-    The file is read once; hashing and writing run side by side (both release the GIL), which makes this
-    about as fast as the slower of the two.
-    """
-    hasher = hashlib.sha256()
-    full: queue.Queue[memoryview | None] = queue.Queue()
-    empty: queue.Queue[bytearray] = queue.Queue()
-
-    def hash_all() -> None:
-        while (view := full.get()) is not None:
-            hasher.update(view)
-            buffer = view.obj
-            view.release()
-            empty.put(buffer)  # type: ignore[arg-type]
-
-    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
-        total = os.fstat(reader.fileno()).st_size
-        if total <= _CHUNK:
-            content = reader.readall()
-            writer.write(content)
-            return hashlib.sha256(content).hexdigest(), len(content)
-        for _ in range(_BUFFERS):
-            empty.put(bytearray(_CHUNK))
-        worker = threading.Thread(target=hash_all, name="mlmagic-hash", daemon=True)
-        worker.start()
-        size = 0
-        try:
-            while count := reader.readinto(buffer := empty.get()):
-                view = memoryview(buffer)[:count]
-                full.put(memoryview(buffer)[:count])
-                _write_all(writer.fileno(), view)
-                size += count
-        finally:
-            full.put(None)
-            worker.join()
-    return hasher.hexdigest(), size
-
-
 def _copy_all(files: Iterable[StoredFile], where: Callable[[str], Path], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
         place = folder / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(where(file.digest), place)
-
-
-def _write_all(descriptor: int, view: memoryview) -> None:
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _link_or_copy(source: Path, place: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -240,3 +241,22 @@ def test_without_fsspec_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 def test_credentials_are_never_shown() -> None:
     assert shown("ftp://ada:secret@h/x?password=secret") == "ftp://h/x"
     assert shown("s3://bucket/prefix") == "s3://bucket/prefix"
+
+
+@pytest.mark.processes
+def test_what_a_killed_process_had_sent_is_swept(tmp_path: Path) -> None:
+    url = (tmp_path / "store").as_uri()
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom mlmagic.workspace.contents import Contents\n"
+        "from mlmagic.workspace.files import FileStore\n"
+        "with FileStore(Path(sys.argv[1]), Contents(sys.argv[2], 'ws')).intake() as intake:\n"
+        "    intake.take_bytes(b'a model', 'm.bin')\n"
+        "    intake.send()\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "here"), url], check=False)
+    assert _in_store(url) == [DIGEST]
+    store = FileStore(tmp_path / "here", Contents(url, "ws"))
+    assert store.sweep(lambda digest: False) == 1
+    store.remove_left(lambda digest: False)
+    assert _in_store(url) == []

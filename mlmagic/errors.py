@@ -7,6 +7,7 @@ MLMagicError                       shown in a cell as one short message; ``hint`
 │   ├─ InvalidConfig               a value breaks a rule: names the field, the value and the rule
 │   ├─ InvalidConfigs              several of them at once
 │   └─ WrongState                  the thing is there, but not in a state that allows the verb
+├─ WorkspaceUnavailable            the workspace's database or file store cannot be used now
 ├─ CaptureError                    a cell uses something that cannot be captured
 ├─ ScriptError                     the user's script failed: shows the user's own traceback
 ├─ TargetError                     a compute target could not do what was asked
@@ -93,6 +94,10 @@ class WrongState(UsageError):
     def __init__(self, service: str, state: str, verb: str, *, hint: str = "") -> None:
         self.service, self.state, self.verb = service, state, verb
         super().__init__(f"cannot {verb} {service!r} while it is {state}", hint=hint)
+
+
+class WorkspaceUnavailable(MLMagicError):
+    """The workspace's database or its file store cannot be used here and now; the hint is the fix."""
 
 
 class CaptureError(MLMagicError):

@@ -17,6 +17,7 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
+from tests.postgresql import Server, running
 
 # Fewer examples at each run, and others each time; a failure is remembered and tried again.
 hypothesis.settings.register_profile("quick", max_examples=30)
@@ -47,6 +48,7 @@ def _own_home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(home))
     monkeypatch.setenv("IPYTHONDIR", str(_homes / "ipython"))
     monkeypatch.delenv("MLMAGIC_WORKSPACE", raising=False)
+    monkeypatch.delenv("MLMAGIC_FILES", raising=False)
     monkeypatch.setenv("MLMAGIC_ZYGOTE", "0")  # tests of the zygote switch it on
 
 
@@ -64,6 +66,13 @@ def location(tmp_path: Path, _empty_database: Path) -> Location:
     location.folder.mkdir()
     shutil.copy(_empty_database, location.folder)  # making the tables takes longer than most tests
     return location
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A real server, for tests marked `processes`."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture

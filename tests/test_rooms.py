@@ -42,7 +42,18 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.shims",
     "mlmagic.scoring.__main__",
 }
-HEAVY = {"docker", "kubernetes", "matplotlib", "onnxruntime", "sklearn", "sqlalchemy", "numpy", "pandas"}
+HEAVY = {
+    "docker",
+    "fsspec",
+    "kubernetes",
+    "matplotlib",
+    "onnxruntime",
+    "sklearn",
+    "sqlalchemy",
+    "numpy",
+    "pandas",
+    "psycopg",
+}
 
 
 def _imports(path: Path) -> set[str]:

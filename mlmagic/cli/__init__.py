@@ -67,10 +67,13 @@ def workspace() -> None:
     from sqlalchemy import make_url
 
     from mlmagic.cli.base import location
+    from mlmagic.workspace import contents, postgresql
 
     place = location()
-    database = make_url(place.database_url).render_as_string(hide_password=True)
+    database = postgresql.shown(make_url(place.database_url))
     click.echo(f"{place.name}\n  folder    {place.folder}\n  database  {database}")
+    if place.files_url:
+        click.echo(f"  files     {contents.shown(place.files_url)}")
     click.echo(f"  found by  {place.found_by}")
 
 

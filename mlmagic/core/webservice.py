@@ -146,6 +146,8 @@ class Webservice:
     """Times it was brought back since its last deploy."""
     models: tuple[str, ...] = ()
     """Model ids of the wanted revision."""
+    machine: str | None = None
+    """The only machine that can run it and reach it; None where it does not matter."""
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     description: str = ""

@@ -13,6 +13,7 @@ from mlmagic.core.webservice import Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.client import Caller
 from mlmagic.engine.model_verbs import ModelVerbs
+from mlmagic.engine.reach import within_reach
 from mlmagic.errors import UsageError
 from mlmagic.workspace import events, keys, services
 
@@ -41,7 +42,7 @@ class AccessVerbs(ModelVerbs):
         """
         chosen = WhichKey.named(which)
         with self.memory.writing() as tx:
-            service = services.get(tx, name)
+            service = within_reach(services.get(tx, name), "change the keys of")
             held = _held(tx, service).with_key(chosen, set_key)
             keys.keep(tx, service.id, held)
             events.append(tx, EventKind.KEY_CHANGED, service_subject(name), f"the {chosen} key was changed")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from mlmagic.core.events import Event
+from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import events
 from mlmagic.workspace.bells import Bell
 from mlmagic.workspace.memory import Memory
@@ -91,6 +92,10 @@ class Bus:
                 try:
                     with self._memory.reading() as tx:
                         news = events.after(tx, last)
+                except WorkspaceUnavailable as error:
+                    log.warning("%s Trying again", error)
+                    self._closing.wait(CLOCK_SECONDS)
+                    continue
                 except Exception:
                     if not self._memory.is_there:
                         return  # the workspace was removed under us: there will be no more news

@@ -51,7 +51,7 @@ class Engine(ObjectVerbs, AssetVerbs, EventVerbs):
     @classmethod
     def of(cls, location: Location) -> Engine:
         """This process's one engine of a workspace, for fronts that live as long as the process."""
-        key = (os.getpid(), location.database_url)
+        key = (os.getpid(), location.database_url, location.files_url)
         if key not in _open or not _open[key].memory.is_there:
             _open[key] = cls(location)
             atexit.register(_open[key].close)
@@ -101,4 +101,4 @@ class Engine(ObjectVerbs, AssetVerbs, EventVerbs):
             keeper.ensure_keeper(self.location)
 
 
-_open: dict[tuple[int, str], Engine] = {}
+_open: dict[tuple[int, str, str], Engine] = {}

@@ -55,6 +55,7 @@ def take_on(
             if "init" not in answer:
                 _replace(folder, files, revision.files, memory.files.copy_out)
         _check(service, target, answer)
+        intake.send()
         changed = replace(revision, files=files, inference=inference)
         _record(memory, service, changed, intake.publish, answer)
     return Reloaded(service.name, bool(answer["init"]), float(answer["ms"]))

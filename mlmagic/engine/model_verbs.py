@@ -46,6 +46,7 @@ class ModelVerbs:
                 raise UsageError("child_paths need a folder, and the model is a live object")
             else:
                 details, files = registration.take_object(intake, details, model)
+            intake.send()
             with self.memory.writing() as tx:
                 intake.publish()
                 registered = models.add(tx, details, files)

@@ -24,6 +24,7 @@ from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client, to_body
 from mlmagic.engine.live import Reloaded, take_on
 from mlmagic.engine.model_verbs import Notify, silent
+from mlmagic.engine.reach import machine_for, within_reach
 from mlmagic.engine.rehearsal import Rehearsal, rehearse
 from mlmagic.errors import (
     AlreadyExists,
@@ -82,6 +83,8 @@ class ServiceVerbs(AccessVerbs):
         inference = inference or _made_for(used, notify)
         self._tell_mismatches(used, notify)
         existing = self._existing(name, overwrite)
+        if existing is not None:
+            within_reach(existing, "replace")
         target.validate(config, current_port=staging.port_of(existing.url) if existing else None)
         service: Webservice | None = None
         try:
@@ -95,12 +98,15 @@ class ServiceVerbs(AccessVerbs):
                 )
                 if existing is not None and not replacing:
                     self.delete(name)
+                intake.send()
                 with self.memory.writing() as tx:
                     intake.publish()
                     if replacing:
                         service = _revise(tx, name, revision)
                     else:
-                        service = services.create(tx, name, revision, self._lease_holder())
+                        service = services.create(
+                            tx, name, revision, self._lease_holder(), machine=machine_for(self.memory, target)
+                        )
                     self._keep_keys(tx, service, config)
             if replacing and config.guarded:
                 staging.deliver_keys(self.memory, service)
@@ -132,7 +138,7 @@ class ServiceVerbs(AccessVerbs):
             raise UsageError(
                 f"nothing to update in {name!r}", hint="Name models, a script or settings to change."
             )
-        service = self.service(name)
+        service = within_reach(self.service(name), "update")
         with self.memory.reading() as tx:
             current = services.get_revision(tx, service.id, service.revision)
         said = {"tags": service.tags, "properties": service.properties, "description": service.description}
@@ -154,6 +160,7 @@ class ServiceVerbs(AccessVerbs):
                 files, inference = current.files, current.inference
             else:
                 files, inference = sources.take(intake, inference)
+            intake.send()
             with self.memory.writing() as tx:
                 intake.publish()
                 ids = tuple(model.id for model in used)
@@ -180,7 +187,7 @@ class ServiceVerbs(AccessVerbs):
 
     def reload(self, name: str, inference: InferenceConfig) -> Reloaded:
         """Have a service take on a changed script while it serves: see `mlmagic.engine.live.take_on`."""
-        service = self.service(name)
+        service = within_reach(self.service(name), "reload")
         return take_on(self.memory, self._targets(service.target), service, inference)
 
     def label_service(self, name: str, **labels: Mapping[str, str]) -> Webservice:
@@ -193,7 +200,13 @@ class ServiceVerbs(AccessVerbs):
             )
 
     def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> None:
-        """End a service and forget it; returns when it is gone."""
+        """End a service and forget it; returns when it is gone.
+
+        Another machine's service is ended there. If nobody has looked after it for a minute, that machine is
+        gone, and the service is forgotten without being asked to end.
+        """
+        if self._forget_abandoned(name):
+            return
         service = self._want(name, Desired.DELETED)
         if not self.bus.wait_until(lambda: not self._is_there(service), timeout):
             raise WaitTimeout(name, "being deleted", timeout, last_seen=self.service(name).words)
@@ -278,7 +291,7 @@ class ServiceVerbs(AccessVerbs):
     def invoke(self, name: str, data: Any) -> Any:
         """Send ``data`` to a service and return its parsed answer."""
         with self.memory.reading() as tx:
-            service = services.get(tx, name)
+            service = within_reach(services.get(tx, name), "score")
             if service.scoring_uri is None or service.serving is None:
                 raise WrongState(name, service.state, "score", hint=_reason(service))
             caller = self._caller(tx, service)
@@ -286,7 +299,7 @@ class ServiceVerbs(AccessVerbs):
 
     def logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         """The last lines of what the service wrote (of what failed last, if it never came up)."""
-        service = self.service(name)
+        service = within_reach(self.service(name), "read the logs of")
         handle = service.handle or service.candidate_handle
         if handle is None:
             return iter(())
@@ -318,6 +331,19 @@ class ServiceVerbs(AccessVerbs):
             service = services.want(tx, services.get(tx, name), desired)
         self._see_to_it()
         return service
+
+    def _forget_abandoned(self, name: str) -> bool:
+        with self.memory.reading() as tx:
+            if not services.is_abandoned(tx, services.get(tx, name)):
+                return False
+        with self.memory.writing() as tx:
+            service = services.get(tx, name)
+            if not services.is_abandoned(tx, service):
+                return False
+            message = f"deleted {name}, whose machine {service.machine} was gone"
+            for digest in services.remove(tx, service, message):
+                self.memory.files.remove(digest)
+        return True
 
     def _usable_target(self, config: DeploymentConfig) -> ComputeTarget[Any]:
         target = self._targets(config.target)

@@ -23,7 +23,7 @@ from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.courier import Courier
 from mlmagic.engine.follower import Follower
 from mlmagic.engine.turn import AT_ONCE, WHILE_SERVING, Health, Targets, Turn
-from mlmagic.errors import NotFound
+from mlmagic.errors import NotFound, WorkspaceUnavailable
 from mlmagic.targets.base import Watchable
 from mlmagic.workspace import deliveries, leases, services
 from mlmagic.workspace.bells import Bell
@@ -102,6 +102,9 @@ class Supervisor:
                 while not self._closing.is_set():
                     try:
                         self._round()
+                    except WorkspaceUnavailable as error:
+                        log.warning("%s Trying again", error)
+                        self._closing.wait(CLOCK_SECONDS)
                     except Exception:
                         if not self._memory.is_there:
                             return
@@ -146,6 +149,8 @@ class Supervisor:
                 delay = AT_ONCE
         except NotFound:
             pass
+        except WorkspaceUnavailable as error:
+            log.warning("%s Trying again", error)
         except Exception:
             if self._memory.is_there:
                 log.exception("a turn at service %r failed; trying again", name)

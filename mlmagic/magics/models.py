@@ -95,7 +95,7 @@ class ModelMagics(SessionMagics):
         "which",
         nargs="?",
         type=thing,
-        help="A workspace's name, folder or configuration file to use from now on.",
+        help="A workspace's name, folder, database URL or configuration file to use from now on.",
     )
     @kept("the workspace")
     def workspace(self, args: Arguments) -> Any:
@@ -111,11 +111,13 @@ class ModelMagics(SessionMagics):
 
 def _workspace_called(text: str) -> Any:
     from mlmagic.sdk.workspace import Workspace
-    from mlmagic.workspace.location import Location, read_config
+    from mlmagic.workspace.location import Location, read_config, with_files
 
+    if "://" in text:
+        return Workspace(with_files(Location.of_url(text, found_by="%workspace")))
     path = Path(text).expanduser()
     if path.is_file():
-        return Workspace(read_config(path))
+        return Workspace(with_files(read_config(path)))
     if path.is_dir() or os.sep in text:
-        return Workspace(Location.of_folder(path, found_by="%workspace"))
+        return Workspace(with_files(Location.of_folder(path, found_by="%workspace")))
     return Workspace.get(text)

@@ -404,9 +404,7 @@ class Model:
 
     def get_sas_urls(self) -> dict[str, str]:
         """Where each file lies, as a URL."""
-        return {
-            file.path: self._engine.memory.files.path(file.digest).as_uri() for file in self._record.files
-        }
+        return {file.path: self._engine.memory.files.url(file.digest) for file in self._record.files}
 
     def serialize(self) -> dict[str, Any]:
         """The model as a dict of JSON, with the first SDK's keys."""

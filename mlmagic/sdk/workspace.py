@@ -19,7 +19,7 @@ from mlmagic.sdk.exceptions import WorkspaceException, raises
 from mlmagic.sdk.local_webservice import LocalWebservice as _LocalWebservice  # noqa: F401 (known by its target)
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
-from mlmagic.workspace.location import Location, existing, find_config, locate, read_config
+from mlmagic.workspace.location import Location, existing, find_config, locate, read_config, with_files
 
 
 @raises(WorkspaceException)
@@ -65,7 +65,7 @@ class Workspace:
             return cls(overridden)
         start = Path(path).expanduser() if path is not None else Path.cwd()
         if start.is_file():
-            return cls(read_config(start))
+            return cls(with_files(read_config(start)))
         found = find_config(start.absolute()) if start.is_dir() else None
         if found is None:
             raise NotFound(
@@ -73,7 +73,7 @@ class Workspace:
                 str(path or "config.json"),
                 hint=f"None names a workspace in {start.absolute()} or above it.",
             )
-        return cls(read_config(found))
+        return cls(with_files(read_config(found)))
 
     @classmethod
     def get(
@@ -124,6 +124,8 @@ class Workspace:
             values["database_url"] = self._location.database_url
         elif Location.named(self.name).folder != self.folder:
             values["folder"] = str(self.folder)
+        if self._location.files_url:
+            values["files_url"] = self._location.files_url
         target.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         return target
 

@@ -32,6 +32,8 @@ class ComputeTarget(ABC, Generic[H]):
 
     name: ClassVar[str]
     handle_type: type[H]
+    on_this_machine: ClassVar[bool] = False
+    """Whether its services are processes of the machine that deploys them: no other may touch them."""
 
     @abstractmethod
     def check(self) -> None:

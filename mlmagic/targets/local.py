@@ -74,6 +74,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
 
     name: ClassVar[str] = "local"
     handle_type = LocalHandle
+    on_this_machine: ClassVar[bool] = True
 
     def check(self) -> None:
         if os.name != "posix":

@@ -1,6 +1,6 @@
 """The rows: tables, migrations, and the two kinds of transaction.
 
-SQLite in WAL mode by default; any database SQLAlchemy speaks for a team. A writing transaction takes
+SQLite in WAL mode by default; PostgreSQL for a team (see `postgresql`). A writing transaction takes
 the write lock at its start (``BEGIN IMMEDIATE``), so that what it read is still true when it writes, and
 two writers wait for each other rather than fail.
 """
@@ -8,42 +8,50 @@ two writers wait for each other rather than fail.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
+    URL,
     Column,
     Connection,
+    Engine,
     Float,
     Integer,
     MetaData,
-    String,
     Table,
-    Text,
     create_engine,
     event,
     insert,
     inspect,
+    make_url,
     select,
+    text,
 )
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from mlmagic.errors import InvalidConfig
+from mlmagic.workspace import postgresql
+from mlmagic.workspace.columns import name, prose, record
 
 BUSY_TIMEOUT_SECONDS = 60.0
+_KINDS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
 
 metadata = MetaData()
 
 migrations = Table(
     "migrations",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", name(64), primary_key=True),
     Column("applied", Float, nullable=False),
 )
 
 model_names = Table(
     "model_names",
     metadata,
-    Column("name", String(255), primary_key=True),
+    Column("name", name(255), primary_key=True),
     # Counts up for ever: a version that was deleted is not given again.
     Column("last_version", Integer, nullable=False),
 )
@@ -51,85 +59,87 @@ model_names = Table(
 models = Table(
     "models",
     metadata,
-    Column("name", String(255), primary_key=True),
+    Column("name", name(255), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("created_time", Float, nullable=False),
-    Column("details", JSON, nullable=False),
-    Column("files", JSON, nullable=False),
+    Column("details", record(), nullable=False),
+    Column("files", record(), nullable=False),
 )
 
 # Which contents a model or a revision holds: what is not here may be removed.
 references = Table(
     "file_references",
     metadata,
-    Column("digest", String(64), primary_key=True),
-    Column("holder", String(320), primary_key=True),
+    Column("digest", name(64), primary_key=True),
+    Column("holder", name(320), primary_key=True),
 )
 
 services = Table(
     "services",
     metadata,
-    Column("name", String(32), primary_key=True),
-    Column("id", String(32), nullable=False, unique=True),
-    Column("target", String(64), nullable=False),
-    Column("desired", String(16), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("name", name(32), primary_key=True),
+    Column("id", name(32), nullable=False, unique=True),
+    Column("target", name(64), nullable=False),
+    Column("desired", name(16), nullable=False),
+    Column("state", name(16), nullable=False),
     Column("revision", Integer, nullable=False),
     # Counts up for ever, as model versions do.
     Column("last_revision", Integer, nullable=False),
     Column("created_time", Float, nullable=False),
     Column("updated_time", Float, nullable=False),
     Column("serving", Integer),
-    Column("handle", JSON(none_as_null=True)),
+    Column("handle", record()),
     Column("candidate", Integer),
-    Column("candidate_handle", JSON(none_as_null=True)),
-    Column("retiring", JSON, nullable=False),
-    Column("url", Text),
-    Column("words", Text, nullable=False, default=""),
-    Column("error", JSON(none_as_null=True)),
+    Column("candidate_handle", record()),
+    Column("retiring", record(), nullable=False),
+    Column("url", prose()),
+    Column("words", prose(), nullable=False, default=""),
+    Column("error", record()),
     Column("restarts", Integer, nullable=False, default=0),
-    Column("models", JSON, nullable=False),
-    Column("tags", JSON, nullable=False),
-    Column("properties", JSON, nullable=False),
-    Column("description", Text, nullable=False, default=""),
-    Column("stats", JSON, nullable=False),
-    Column("lease_holder", Text),
+    Column("models", record(), nullable=False),
+    Column("tags", record(), nullable=False),
+    Column("properties", record(), nullable=False),
+    Column("description", prose(), nullable=False, default=""),
+    Column("stats", record(), nullable=False),
+    Column("lease_holder", prose()),
     Column("lease_until", Float, nullable=False, default=0.0),
+    # The only machine whose supervisors may take the lease; NULL for any.
+    Column("machine", name(255)),
 )
 
 revisions = Table(
     "revisions",
     metadata,
-    Column("service_id", String(32), primary_key=True),
+    Column("service_id", name(32), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("models", JSON, nullable=False),
-    Column("inference", JSON, nullable=False),
-    Column("files", JSON, nullable=False),
-    Column("config", JSON, nullable=False),
-    Column("python", Text, nullable=False),
+    Column("models", record(), nullable=False),
+    Column("inference", record(), nullable=False),
+    Column("files", record(), nullable=False),
+    Column("config", record(), nullable=False),
+    Column("python", prose(), nullable=False),
 )
 
 # Apart from the services: whoever reads those does not read keys.
 service_keys = Table(
     "service_keys",
     metadata,
-    Column("service_id", String(32), primary_key=True),
-    Column("primary", Text, nullable=False),
-    Column("secondary", Text, nullable=False),
-    Column("token_secret", Text, nullable=False),
+    Column("service_id", name(32), primary_key=True),
+    Column("primary", prose(), nullable=False),
+    Column("secondary", prose(), nullable=False),
+    Column("token_secret", prose(), nullable=False),
 )
 
 subscriptions = Table(
     "subscriptions",
     metadata,
-    Column("name", String(64), primary_key=True),
-    Column("endpoint", Text, nullable=False),
-    Column("schema", String(16), nullable=False),
-    Column("filter", JSON, nullable=False),
-    Column("secret", Text),
+    Column("name", name(64), primary_key=True),
+    Column("endpoint", prose(), nullable=False),
+    Column("schema", name(16), nullable=False),
+    Column("filter", record(), nullable=False),
+    Column("secret", prose()),
     Column("created_time", Float, nullable=False),
     # Who sends to it now: one process at a time.
-    Column("lease_holder", Text),
+    Column("lease_holder", prose()),
     Column("lease_until", Float, nullable=False, default=0.0),
 )
 
@@ -137,44 +147,44 @@ subscriptions = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("subscription", String(64), primary_key=True),
+    Column("subscription", name(64), primary_key=True),
     Column("event_id", Integer, primary_key=True, autoincrement=False),
-    Column("state", String(16), nullable=False, index=True),
+    Column("state", name(16), nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
     Column("since", Float, nullable=False),
     Column("next_time", Float, nullable=False),
     Column("status", Integer),
-    Column("words", Text, nullable=False),
+    Column("words", prose(), nullable=False),
 )
 
 follows = Table(
     "follows",
     metadata,
-    Column("service_id", String(32), primary_key=True),
-    Column("model", String(255), primary_key=True),
-    Column("tag", Text),
+    Column("service_id", name(32), primary_key=True),
+    Column("model", name(255), primary_key=True),
+    Column("tag", prose()),
 )
 
 # A version is here once, from when it counts on: so it is taken on at most once.
 followed_versions = Table(
     "followed_versions",
     metadata,
-    Column("service_id", String(32), primary_key=True),
-    Column("model", String(255), primary_key=True),
+    Column("service_id", name(32), primary_key=True),
+    Column("model", name(255), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("state", String(16), nullable=False),
+    Column("state", name(16), nullable=False),
     Column("revision", Integer),
-    Column("words", Text, nullable=False, default=""),
+    Column("words", prose(), nullable=False, default=""),
 )
 
 assets = Table(
     "assets",
     metadata,
-    Column("kind", String(32), primary_key=True),
-    Column("name", String(255), primary_key=True),
+    Column("kind", name(32), primary_key=True),
+    Column("name", name(255), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("created_time", Float, nullable=False),
-    Column("record", JSON, nullable=False),
+    Column("record", record(), nullable=False),
 )
 
 events = Table(
@@ -182,12 +192,15 @@ events = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("time", Float, nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("subject", String(320), nullable=False, index=True),
-    Column("message", Text, nullable=False),
-    Column("data", JSON, nullable=False),
+    Column("kind", name(32), nullable=False),
+    Column("subject", name(320), nullable=False, index=True),
+    Column("message", prose(), nullable=False),
+    Column("data", record(), nullable=False),
     sqlite_autoincrement=True,
 )
+
+# One row: what tells this workspace from others, in places they share.
+workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
 Migration = Callable[[Connection], None]
 _MIGRATIONS: list[Migration] = []
@@ -210,6 +223,20 @@ def m002_service_keys(connection: Connection) -> None:
 
 
 @migration
+def m003_service_machine(connection: Connection) -> None:
+    if "machine" not in {column["name"] for column in inspect(connection).get_columns("services")}:
+        kind = services.c.machine.type.compile(connection.dialect)
+        connection.execute(text(f"ALTER TABLE services ADD COLUMN machine {kind}"))
+
+
+@migration
+def m003_workspace_id(connection: Connection) -> None:
+    workspace.create(connection, checkfirst=True)
+    if connection.scalar(select(workspace.c.id)) is None:
+        connection.execute(insert(workspace).values(id=uuid.uuid4().hex))
+
+
+@migration
 def m004_event_subscriptions(connection: Connection) -> None:
     for table in (subscriptions, deliveries, follows, followed_versions):
         table.create(connection, checkfirst=True)
@@ -220,29 +247,55 @@ def m005_assets(connection: Connection) -> None:
     assets.create(connection, checkfirst=True)
 
 
+def now(connection: Connection) -> float:
+    """Seconds since the epoch by the one clock that all who use this database share: leases go by it."""
+    if connection.dialect.name == "sqlite":  # its users are on one machine
+        return time.time()
+    return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
+
+
 class Database:
-    """The connection to one workspace's rows."""
+    """The connection to one workspace's rows.
+
+    Raises `InvalidConfig` for a URL of another kind of database, `UsageError` for a driver that is not
+    installed, and `WorkspaceUnavailable` for a server that cannot be used, now or in any transaction.
+    """
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, **_options(url))
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _prepare_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
-        self._migrate()
+        self._url = parse(url)
+        self._on_sqlite = self._url.get_backend_name() == "sqlite"
+        self._engine = _sqlite(self._url) if self._on_sqlite else postgresql.connect(self._url)
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment and changes nothing."""
-        with self._engine.connect() as connection, connection.begin():
+        with self._transaction({} if self._on_sqlite else {"postgresql_readonly": True}) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that writes: all of it happens, or nothing."""
-        with self._engine.connect() as plain:
-            connection = plain.execution_options(mlmagic_writes=True)
-            with connection.begin():
-                yield connection
+        options = {"mlmagic_writes": True} if self._on_sqlite else postgresql.writing_options()
+        with self._transaction(options) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as plain:
+                connection = plain.execution_options(**options)
+                with connection.begin():
+                    yield connection
+        except DBAPIError as error:
+            told = None if self._on_sqlite else postgresql.unavailable(self._url, error)
+            if told is None:
+                raise
+            raise told from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -264,10 +317,29 @@ def _missing_migrations(connection: Connection) -> list[Migration]:
     return [step for step in _MIGRATIONS if step.__name__ not in done]
 
 
-def _options(url: str) -> dict[str, Any]:
-    if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}}
-    return {"pool_pre_ping": True}
+def parse(url: str) -> URL:
+    """The parts of a database URL; raises `InvalidConfig` for what is none, or none of ours."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername not in _KINDS:
+        # Not the value itself: there may be a password in it.
+        kind = url.partition(":")[0] if "://" in url else ""
+        raise InvalidConfig(
+            "workspace database",
+            kind and f"{kind}://...",
+            "must be a URL of SQLite or PostgreSQL",
+            hint="For example postgresql://user@host:5432/team.",
+        )
+    return parsed
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

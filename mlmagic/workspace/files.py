@@ -3,15 +3,16 @@
 Files come in through an `Intake`: a folder of its own under ``incoming/``, named after the process that
 owns it. Publishing moves them to their place by rename, inside the transaction that records them; so a
 process killed on the way leaves an intake without a living owner, and `FileStore.sweep` takes it away.
+
+A team has its contents in a store that all its machines reach (`contents`); the folder's own files are then
+copies of those this machine has used, and may be removed at any time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import queue
 import shutil
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,24 +20,43 @@ from pathlib import Path
 
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
+from mlmagic.workspace.contents import Contents, missing
+from mlmagic.workspace.copies import copy_and_hash
 from mlmagic.workspace.identity import ProcessIdentity
-
-_CHUNK = 4 << 20
-_BUFFERS = 4
 
 
 class FileStore:
-    """The files of one workspace folder."""
+    """The files of one workspace folder, and of the team's store if there is one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, contents: Contents | None = None) -> None:
+        self.contents = contents
+        self._leaving: set[str] = set()
         self._blobs = folder / "files"
         self._incoming = folder / "incoming"
         for path in (self._blobs, self._incoming):
             path.mkdir(parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
-        """Where the content with this hash lies (whether it is there or not)."""
+        """Where the content with this hash lies in the folder (whether it is there or not)."""
         return self._blobs / digest[:2] / digest
+
+    def url(self, digest: str) -> str:
+        """Where the content with this hash is kept."""
+        return self.contents.url(digest) if self.contents else self.path(digest).as_uri()
+
+    def fetched(self, digest: str) -> Path:
+        """The content's place in the folder, after it was brought there if need be.
+
+        Raises `NotFound` with the hash and the store if it is nowhere, and `WorkspaceUnavailable`.
+        """
+        place = self.path(digest)
+        if place.exists():
+            return place
+        if self.contents is None:
+            raise missing(digest, str(self._blobs))
+        with self.intake() as intake:
+            intake.fetch(self.contents, digest)
+        return place
 
     @contextmanager
     def intake(self) -> Iterator[Intake]:
@@ -44,7 +64,11 @@ class FileStore:
         folder = self._incoming / ProcessIdentity.current().mark()
         folder.mkdir()
         try:
-            yield Intake(self, folder)
+            yield (intake := Intake(self, folder))
+        except BaseException:
+            if self.contents is not None:
+                self._leaving |= intake.sent
+            raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -53,11 +77,11 @@ class FileStore:
         for file in files:
             place = folder / file.path
             place.parent.mkdir(parents=True, exist_ok=True)
-            _link_or_copy(self.path(file.digest), place)
+            _link_or_copy(self.fetched(file.digest), place)
 
     def copy_out(self, files: Iterable[StoredFile], folder: Path) -> None:
         """Make ``folder`` hold copies of ``files`` that their receiver may change."""
-        _copy_all(files, self.path, folder)
+        _copy_all(files, self.fetched, folder)
 
     def sweep(self, is_referenced: Callable[[str], bool]) -> int:
         """Remove intakes of dead owners, and what those had published without recording it.
@@ -81,8 +105,26 @@ class FileStore:
         return any(self._incoming.iterdir())
 
     def remove(self, digest: str) -> None:
-        """Forget a content; what is not there is silent."""
+        """Forget a content; what is not there is silent. It leaves the team's store with `remove_left`."""
         self.path(digest).unlink(missing_ok=True)
+        if self.contents is not None:
+            self._leaving.add(digest)
+
+    @property
+    def has_leaving(self) -> bool:
+        return bool(self._leaving)
+
+    def remove_left(self, is_referenced: Callable[[str], bool]) -> None:
+        """Remove from the team's store what was forgotten, unless somebody refers to it after all.
+
+        Called in a transaction after the one that forgot: had that failed, its rows would still need what a
+        store cannot bring back. In a writing one, so nobody publishes meanwhile.
+        """
+        assert self.contents is not None
+        for digest in tuple(self._leaving):
+            self._leaving.discard(digest)
+            if not is_referenced(digest):
+                self.contents.remove(digest)
 
 
 class Intake:
@@ -92,6 +134,8 @@ class Intake:
         self._store = store
         self._folder = folder
         self._taken: list[StoredFile] = []
+        self.sent: set[str] = set()
+        """What may lie in the team's store because of this intake."""
 
     def take(self, source: Path, child_paths: Iterable[str] | None = None) -> tuple[StoredFile, ...]:
         """Copy a file, or a folder under its own base name; returns what was taken, in path order.
@@ -145,56 +189,42 @@ class Intake:
         self._taken.append(file)
         return file
 
+    def fetch(self, contents: Contents, digest: str) -> None:
+        """Bring a content of the team's store to its place."""
+        temporary = self._folder / digest
+        contents.get(digest, temporary)
+        temporary.chmod(0o444)
+        self._move(digest)
+
+    def send(self) -> None:
+        """Bring what was taken to the team's store, if there is one.
+
+        To be called before the transaction that records it: that one would keep every other writer waiting.
+        """
+        if self._store.contents is not None:
+            self.sent = self._listed()
+            for digest in self.sent:
+                self._store.contents.put(self._folder / digest, digest)
+
     def publish(self) -> None:
         """Move what was taken to its place. To be called inside the transaction that records it."""
+        for digest in self._listed():
+            self._move(digest)
+            if self._store.contents is not None:
+                # Sent, as a rule; but the last who referred to it may have removed it since.
+                self._store.contents.put(self._store.path(digest), digest)
+
+    def _listed(self) -> set[str]:
+        """What was taken, after it was written down that it may become an orphan: see FileStore.sweep."""
         digests = {file.digest for file in self._taken}
-        # First the list of what may become an orphan, then the moves: see FileStore.sweep.
         (self._folder / "manifest").write_text("\n".join(digests))
-        for digest in digests:
-            place = self._store.path(digest)
-            if not place.exists():
-                place.parent.mkdir(exist_ok=True)
-                (self._folder / digest).replace(place)
+        return digests
 
-
-def copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
-    """Copy ``source`` to ``target``; returns the SHA-256 of what was written, and its size in bytes.
-
-    The file is read once; hashing and writing run side by side (both release the GIL), which makes this
-    about as fast as the slower of the two.
-    """
-    hasher = hashlib.sha256()
-    full: queue.Queue[memoryview | None] = queue.Queue()
-    empty: queue.Queue[bytearray] = queue.Queue()
-
-    def hash_all() -> None:
-        while (view := full.get()) is not None:
-            hasher.update(view)
-            buffer = view.obj
-            view.release()
-            empty.put(buffer)  # type: ignore[arg-type]
-
-    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
-        total = os.fstat(reader.fileno()).st_size
-        if total <= _CHUNK:
-            content = reader.readall()
-            writer.write(content)
-            return hashlib.sha256(content).hexdigest(), len(content)
-        for _ in range(_BUFFERS):
-            empty.put(bytearray(_CHUNK))
-        worker = threading.Thread(target=hash_all, name="mlmagic-hash", daemon=True)
-        worker.start()
-        size = 0
-        try:
-            while count := reader.readinto(buffer := empty.get()):
-                view = memoryview(buffer)[:count]
-                full.put(memoryview(buffer)[:count])
-                _write_all(writer.fileno(), view)
-                size += count
-        finally:
-            full.put(None)
-            worker.join()
-    return hasher.hexdigest(), size
+    def _move(self, digest: str) -> None:
+        place = self._store.path(digest)
+        if not place.exists():
+            place.parent.mkdir(exist_ok=True)
+            (self._folder / digest).replace(place)
 
 
 def _copy_all(files: Iterable[StoredFile], where: Callable[[str], Path], folder: Path) -> None:
@@ -203,11 +233,6 @@ def _copy_all(files: Iterable[StoredFile], where: Callable[[str], Path], folder:
         place = folder / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(where(file.digest), place)
-
-
-def _write_all(descriptor: int, view: memoryview) -> None:
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _link_or_copy(source: Path, place: Path) -> None:

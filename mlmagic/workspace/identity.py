@@ -7,6 +7,8 @@ import socket
 import uuid
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 
 # The kernel's idea of when it was booted, which start times are counted from, moves with the clock.
 _TOLERANCE_SECONDS = 2.0
@@ -17,6 +19,7 @@ class ProcessIdentity:
     """One process on one machine, told apart from any later one with its pid."""
 
     host: str
+    """A `machine`."""
     pid: int
     started: float
     """Seconds since the epoch."""
@@ -51,7 +54,7 @@ class ProcessIdentity:
     @property
     def dead(self) -> bool:
         """Whether it is certain that this process has ended. Of another machine's, nothing is certain."""
-        if self.host != _host():
+        if self.host != machine():
             return False
         started = _start_time(self.pid)
         return started is None or abs(started - self.started) > _TOLERANCE_SECONDS
@@ -59,12 +62,19 @@ class ProcessIdentity:
 
 @cache
 def _identity(pid: int) -> ProcessIdentity:
-    return ProcessIdentity(_host(), pid, _start_time(pid) or 0.0)
+    return ProcessIdentity(machine(), pid, _start_time(pid) or 0.0)
 
 
 @cache
-def _host() -> str:
-    return socket.gethostname().replace("/", "_") or "localhost"
+def machine() -> str:
+    """This machine's name. A host name alone is too often another machine's as well."""
+    host = socket.gethostname().replace("/", "_") or "localhost"
+    try:
+        number = Path("/etc/machine-id").read_bytes().strip()
+    except OSError:
+        number = b""
+    # Hashed, as its documentation asks: the number itself is not for others to see.
+    return f"{host}-{sha256(number).hexdigest()[:8]}" if number else host
 
 
 def _start_time(pid: int) -> float | None:

@@ -10,8 +10,19 @@ LEASE_SECONDS = 15.0
 
 
 def is_free(row: Any, me: str, now: float) -> bool:
-    """Whether ``me`` (a `ProcessIdentity.mark`) may take the row's lease, or renew its own."""
+    """Whether ``me`` (a `ProcessIdentity.mark`) may take the row's lease, or renew its own.
+
+    A row with a ``machine`` is for that one's processes only.
+    """
+    bound_to = getattr(row, "machine", None)
+    if bound_to is not None and bound_to != _machine_of(me):
+        return False
     if row.lease_holder is None or row.lease_holder == me or row.lease_until < now:
         return True
     holder = ProcessIdentity.owner_of(row.lease_holder)
     return holder is None or holder.dead
+
+
+def _machine_of(mark: str) -> str | None:
+    owner = ProcessIdentity.owner_of(mark)
+    return owner.host if owner else None

@@ -8,7 +8,8 @@
       bells/PORT          who wants to be told of changes
 
 Found in this order: MLMAGIC_WORKSPACE (a folder or a database URL), a ``config.json`` here or in a
-parent folder, the user's own default workspace.
+parent folder, the user's own default workspace. A team's files may lie elsewhere too: MLMAGIC_FILES, or
+``files_url`` in the file, names the store (see `contents`).
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from mlmagic.core.names import check_workspace_name
 from mlmagic.errors import InvalidConfig, NotFound
 
 ENVIRONMENT_VARIABLE = "MLMAGIC_WORKSPACE"
+FILES_VARIABLE = "MLMAGIC_FILES"
 DEFAULT_NAME = "default"
+_DATABASES = "databases"
 # The v1 SDK looks for these, in this order, in each folder on the way up.
 _CONFIG_FILES = ("config.json", ".azureml/config.json", "aml_config/config.json")
 
@@ -40,6 +44,8 @@ class Location:
     found_by: str = ""
     subscription_id: str = ""
     resource_group: str = ""
+    files_url: str = ""
+    """A team's store of model files, as fsspec has it; empty where they are in the folder only."""
 
     @classmethod
     def of_folder(cls, folder: Path, *, name: str | None = None, found_by: str = "") -> Location:
@@ -54,8 +60,18 @@ class Location:
         if scheme.startswith("sqlite"):
             return cls.of_folder(Path(rest.removeprefix("/")).parent, found_by=found_by)
         name = rest.rpartition("/")[2].partition("?")[0] or DEFAULT_NAME
-        folder = user_folder() / "databases" / f"{name}-{sha256(url.encode()).hexdigest()[:12]}"
+        folder = user_folder() / _DATABASES / f"{name}-{sha256(_place(rest).encode()).hexdigest()[:12]}"
         return cls(name, folder, url, found_by)
+
+    def to_json(self) -> str:
+        """All of it as text, for a process of this machine."""
+        return json.dumps({**asdict(self), "folder": str(self.folder)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Location:
+        """The inverse of `to_json`."""
+        values = json.loads(text)
+        return cls(**{**values, "folder": Path(values["folder"])})
 
     @classmethod
     def named(cls, name: str, *, found_by: str = "") -> Location:
@@ -69,21 +85,27 @@ def locate(environ: Mapping[str, str] = os.environ, start: Path | None = None) -
     if setting:
         found_by = f"environment variable {ENVIRONMENT_VARIABLE}"
         if "://" in setting:
-            return Location.of_url(setting, found_by=found_by)
-        return Location.of_folder(Path(setting), found_by=found_by)
+            return with_files(Location.of_url(setting, found_by=found_by), environ)
+        return with_files(Location.of_folder(Path(setting), found_by=found_by), environ)
     config = find_config(start or Path.cwd())
     if config is not None:
-        return read_config(config)
-    return Location.named(DEFAULT_NAME, found_by="the user's default workspace")
+        return with_files(read_config(config), environ)
+    return with_files(Location.named(DEFAULT_NAME, found_by="the user's default workspace"), environ)
+
+
+def with_files(location: Location, environ: Mapping[str, str] = os.environ) -> Location:
+    """The location, with the store of files that the environment names, if it names one."""
+    return replace(location, files_url=environ.get(FILES_VARIABLE, "").strip() or location.files_url)
 
 
 def existing(name: str) -> Location:
     """The user's own workspace called ``name``; raises `NotFound` with those there are."""
     location = Location.named(name, found_by="its name")
-    if not location.folder.is_dir():
-        known = [path.name for path in user_folder().glob("*") if path.is_dir()]
+    if name == _DATABASES or not location.folder.is_dir():
+        # Among them lies a folder for the workspaces whose rows are on a server: those have no names here.
+        known = [path.name for path in user_folder().glob("*") if path.is_dir() and path.name != _DATABASES]
         raise NotFound("workspace", name, known)
-    return location
+    return with_files(location)
 
 
 def find_config(start: Path) -> Path | None:
@@ -101,7 +123,7 @@ def read_config(path: Path) -> Location:
     """Open the location that a configuration file names.
 
     Keys: ``workspace_name`` (the documents' form, beside ``subscription_id`` and ``resource_group``);
-    ours are ``folder`` (relative to the file) and ``database_url``.
+    ours are ``folder`` (relative to the file), ``database_url`` and ``files_url``.
     """
     if not path.is_file():
         raise NotFound(
@@ -127,6 +149,7 @@ def read_config(path: Path) -> Location:
         found_by,
         str(values.get("subscription_id", "")),
         str(values.get("resource_group", "")),
+        str(values.get("files_url", "")),
     )
 
 
@@ -139,6 +162,13 @@ def user_folder() -> Path:
 
 def _sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'workspace.db'}"
+
+
+def _place(rest: str) -> str:
+    """What of a URL says where the rows are: who one is there, and by which password, may change."""
+    where, _, query = rest.partition("?")
+    told = sorted(pair for pair in parse_qsl(query) if pair[0] in ("host", "port", "dbname", "options"))
+    return where.rpartition("@")[2] + "".join(f"?{key}={value}" for key, value in told)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 Who may write what: a front (deploy, update, stop, delete) writes what is *wanted*: ``desired``,
 ``revision``. The supervisor that holds the lease writes what *is*: ``state``, ``handle``, ``candidate``
 and the rest; its writes count only while what is wanted is still what it saw.
+
+A lease of a process that has ended is free at once. Whether a process of another machine has ended cannot
+be known from here: its lease is free when its time is up. A service with a ``machine`` is that one's only.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
@@ -21,14 +24,21 @@ from mlmagic.core.follow import FollowState
 from mlmagic.core.model import StoredFile
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import AlreadyExists, NotFound
-from mlmagic.workspace import events, follows, keys
+from mlmagic.workspace import database, events, follows, identity, keys
 from mlmagic.workspace.database import revisions, services
 from mlmagic.workspace.leases import LEASE_SECONDS, is_free
 from mlmagic.workspace.models import is_referenced, refer, release
 
+ABANDONED_SECONDS = 60.0
 
-def create(tx: Connection, name: str, revision: Revision, holder: str | None) -> Webservice:
-    """Record a new service that is wanted to run; its lease is ``holder``'s, if one is given."""
+
+def create(
+    tx: Connection, name: str, revision: Revision, holder: str | None, *, machine: str | None = None
+) -> Webservice:
+    """Record a new service that is wanted to run; its lease is ``holder``'s, if one is given.
+
+    With a ``machine``, it can run on that one only.
+    """
     if tx.scalar(select(services.c.name).where(services.c.name == name)) is not None:
         raise AlreadyExists(
             "service", name, hint=f"Change it with %update {name}, or remove it with %delete {name}."
@@ -55,7 +65,8 @@ def create(tx: Connection, name: str, revision: Revision, holder: str | None) ->
             stats={},
             retiring=[],
             lease_holder=holder,
-            lease_until=now + LEASE_SECONDS if holder else 0.0,
+            lease_until=database.now(tx) + LEASE_SECONDS if holder else 0.0,
+            machine=machine,
         )
     )
     _add_revision(tx, service_id, revision)
@@ -135,8 +146,12 @@ def list_services(tx: Connection) -> list[Webservice]:
     return [_service(row) for row in tx.execute(select(services).order_by(services.c.name))]
 
 
-def names(tx: Connection) -> list[str]:
-    return list(tx.scalars(select(services.c.name).order_by(services.c.name)))
+def names(tx: Connection, *, for_machine: str | None = None) -> list[str]:
+    """All services, or only those that ``for_machine`` may look after."""
+    query = select(services.c.name).order_by(services.c.name)
+    if for_machine is not None:
+        query = query.where(or_(services.c.machine.is_(None), services.c.machine == for_machine))
+    return list(tx.scalars(query))
 
 
 def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
@@ -231,7 +246,7 @@ def lease(tx: Connection, me: str) -> list[Webservice]:
 
     ``me`` is a `ProcessIdentity.mark`.
     """
-    now = time.time()
+    now = database.now(tx)
     held = []
     for row in tx.execute(select(services).order_by(services.c.name)).all():
         if is_free(row, me, now):
@@ -246,10 +261,10 @@ def lease(tx: Connection, me: str) -> list[Webservice]:
 
 def needs_lease(tx: Connection, me: str, renew_within: float) -> bool:
     """Whether `lease` has something to do: a lease to renew soon, or one that is free to take."""
-    soon = time.time() + renew_within
-    for row in tx.execute(select(services.c.lease_holder, services.c.lease_until)):
+    now = database.now(tx)
+    for row in tx.execute(select(services.c.lease_holder, services.c.lease_until, services.c.machine)):
         mine = row.lease_holder == me
-        if row.lease_until < soon if mine else is_free(row, me, time.time()):
+        if row.lease_until < now + renew_within if mine else is_free(row, me, now):
             return True
     return False
 
@@ -262,9 +277,16 @@ def held(tx: Connection, me: str) -> list[Webservice]:
 
 def release_leases(tx: Connection, me: str) -> None:
     """Let somebody else look after the services of ``me`` at once."""
-    tx.execute(
-        update(services).where(services.c.lease_holder == me).values(lease_holder=None, lease_until=0.0)
-    )
+    given_back = {"lease_holder": None, "lease_until": database.now(tx)}
+    tx.execute(update(services).where(services.c.lease_holder == me).values(**given_back))
+
+
+def is_abandoned(tx: Connection, service: Webservice) -> bool:
+    """Whether another machine's service has had nobody to look after it for a while: that machine is gone."""
+    if service.machine in (None, identity.machine()):
+        return False
+    until = tx.scalar(select(services.c.lease_until).where(services.c.id == service.id))
+    return until is not None and until + ABANDONED_SECONDS < database.now(tx)
 
 
 def _request(tx: Connection, service: Webservice, kind: EventKind, message: str, **values: Any) -> None:

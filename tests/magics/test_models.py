@@ -108,6 +108,8 @@ def test_workspace_shows_and_changes(session: MLMagic, shell: TestingShell, tmp_
     assert other.folder == tmp_path / "other" == session.engine.location.folder
     other.write_config(tmp_path / "conf")
     assert shell.run_cell("%workspace conf/config.json").folder == other.folder
+    url = other._location.database_url
+    assert shell.run_cell(f"%workspace {url}").folder == other.folder
     assert shell.run_cell("%workspace {here}") is shown
     assert session.engine is shown.engine
     other.engine.close()

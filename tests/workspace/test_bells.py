@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from mlmagic.workspace import identity
 from mlmagic.workspace.bells import sweep_bells
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
@@ -51,6 +52,17 @@ def test_the_bells_of_the_dead_are_taken_away(memory: Memory) -> None:
         assert len(list(memory.bells_folder.iterdir())) == 2
         sweep_bells(memory.bells_folder)
         assert len(list(memory.bells_folder.iterdir())) == 1
+
+
+def test_a_machine_is_told_apart_by_more_than_its_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = identity.machine.__wrapped__
+    monkeypatch.setattr(identity.socket, "gethostname", lambda: "jupyter")
+    names = set()
+    for number in (b"0123\n", b"4567\n", b""):
+        monkeypatch.setattr(identity.Path, "read_bytes", lambda path, number=number: number)
+        names.add(machine())
+    assert len(names) == 3
+    assert all(name.startswith("jupyter") for name in names)
 
 
 def test_identities() -> None:

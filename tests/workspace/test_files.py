@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.workspace.files import FileStore, copy_and_hash
+from mlmagic.workspace.copies import copy_and_hash
+from mlmagic.workspace.files import FileStore
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.errors import InvalidConfig, NotFound
-from mlmagic.workspace.location import Location, find_config, locate, read_config, user_folder
+from mlmagic.workspace.location import Location, existing, find_config, locate, read_config, user_folder
 
 
 def test_the_default_is_the_users_own(tmp_path: Path) -> None:
@@ -68,7 +68,44 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         read_config(tmp_path / "c.json")
 
 
+def test_the_databases_folder_is_no_workspace() -> None:
+    for folder in (user_folder() / "wine", Location.of_url("postgresql://h/team").folder):
+        folder.mkdir(parents=True)
+    with pytest.raises(NotFound, match=r"There are: wine\."):
+        existing("team")
+    with pytest.raises(NotFound):
+        existing("databases")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("postgresql://ada:a@h:1/team", "postgresql+psycopg://grace:b@h:1/team?connect_timeout=3", True),
+        ("postgresql://h/team", "postgresql://h/team?password=x", True),
+        ("postgresql://h/team", "postgresql://h/other", False),
+        ("postgresql://h/team", "postgresql://i/team", False),
+        ("postgresql://h/team", "postgresql://h/team?options=-csearch_path%3Dx", False),
+    ],
+)
+def test_a_databases_folder_is_the_same_for_each_password(one: str, other: str, same: bool) -> None:
+    assert (Location.of_url(one).folder == Location.of_url(other).folder) == same
+
+
+def test_a_location_is_handed_to_another_process_as_text() -> None:
+    location = Location.of_url("postgresql://ada:secret@h/team", found_by="its name")
+    assert Location.from_json(location.to_json()) == location
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "ä b"])
 def test_a_workspace_name_is_no_path(name: str) -> None:
     with pytest.raises(InvalidConfig):
         Location.named(name)
+
+
+def test_the_store_of_files_is_named_by_the_file_or_the_variable(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"workspace_name": "team", "files_url": "s3://bucket/a"}')
+    assert locate({}, tmp_path).files_url == "s3://bucket/a"
+    assert locate({"MLMAGIC_FILES": "s3://bucket/b"}, tmp_path).files_url == "s3://bucket/b"
+    assert locate({"MLMAGIC_WORKSPACE": "/srv/x", "MLMAGIC_FILES": "memory://x"}).files_url == "memory://x"
+    assert locate({"MLMAGIC_WORKSPACE": "/srv/x"}).files_url == ""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import multiprocessing
-from pathlib import Path
 
 import pytest
 
@@ -113,11 +112,11 @@ def test_each_change_is_an_event(memory: Memory) -> None:
     assert kinds == [EventKind.MODEL_REGISTERED, EventKind.MODEL_UPDATED, EventKind.MODEL_DELETED]
 
 
-def _register_many(folder: str, count: int) -> list[int]:
+def _register_many(location: Location, count: int) -> list[int]:
     from mlmagic.engine.engine import Engine
 
-    engine = Engine(Location.of_folder(Path(folder)), supervise=False, use_keeper=False)
-    path = Path(folder).with_suffix(".bin")
+    engine = Engine(location, supervise=False, use_keeper=False)
+    path = location.folder.with_suffix(".bin")
     try:
         return [engine.register(path, ModelDescription("many")).version for _ in range(count)]
     finally:
@@ -128,7 +127,7 @@ def _register_many(folder: str, count: int) -> list[int]:
 def test_eight_processes_at_once_lose_and_double_nothing(location: Location) -> None:
     location.folder.with_suffix(".bin").write_bytes(b"model")
     with multiprocessing.get_context("spawn").Pool(8) as pool:
-        given = pool.starmap(_register_many, [(str(location.folder), 25)] * 8)
+        given = pool.starmap(_register_many, [(location, 25)] * 8)
     assert sorted(version for versions in given for version in versions) == list(range(1, 201))
     memory = Memory(location)
     with memory.reading() as tx:

@@ -11,7 +11,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.errors import AlreadyExists, NotFound
-from mlmagic.workspace import events, services
+from mlmagic.workspace import database, events, identity, services
 from mlmagic.workspace.database import services as table
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
@@ -87,6 +87,58 @@ def test_a_lease_runs_out_and_is_renewed_before(memory: Memory) -> None:
         assert services.needs_lease(tx, OTHER, services.LEASE_SECONDS + 1)
         tx.execute(update(table).values(lease_until=time.time() - 1))
         assert [service.name for service in services.lease(tx, ME)] == ["svc"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "seconds_left", "machine", "free"),
+    [
+        ("elsewhere", 5, None, False),  # its pid is none of ours: it may well live
+        ("elsewhere", -1, None, True),
+        ("elsewhere", -1, "elsewhere", False),  # the service is that machine's
+        (None, 0, "elsewhere", False),
+        (None, 0, "here", True),
+        ("here", 5, "here", True),  # a pid of ours, and no such process is there
+    ],
+)
+def test_which_leases_are_free(
+    memory: Memory, holder: str | None, seconds_left: float, machine: str | None, free: bool
+) -> None:
+    hosts = {"here": identity.machine(), "elsewhere": "elsewhere"}
+    pid = 2**22 + 1  # no kernel gives it away
+    with memory.writing() as tx:
+        services.create(tx, "svc", REVISION, None, machine=machine and hosts[machine])
+        mark = ProcessIdentity(hosts[holder], pid, 1.0).mark() if holder else None
+        until = database.now(tx) + seconds_left
+        tx.execute(update(table).values(lease_holder=mark, lease_until=until))
+        assert services.needs_lease(tx, ME, 0.0) == free
+        assert bool(services.lease(tx, ME)) == free
+
+
+def test_another_machines_service_is_abandoned_when_nobody_renews_its_lease(memory: Memory) -> None:
+    elsewhere = ProcessIdentity("elsewhere", 1, 1.0).mark()
+    with memory.writing() as tx:
+        mine = services.create(tx, "mine", REVISION, None, machine=identity.machine())
+        anybodys = services.create(tx, "anybodys", REVISION, None)
+        theirs = services.create(tx, "theirs", REVISION, elsewhere, machine="elsewhere")
+        assert services.names(tx, for_machine=identity.machine()) == ["anybodys", "mine"]
+        assert services.names(tx, for_machine="elsewhere") == ["anybodys", "theirs"]
+        assert not services.is_abandoned(tx, theirs)
+        long_ago = database.now(tx) - services.ABANDONED_SECONDS - 1
+        tx.execute(update(table).values(lease_until=long_ago))
+        assert services.is_abandoned(tx, theirs)
+        assert not services.is_abandoned(tx, mine)
+        assert not services.is_abandoned(tx, anybodys)
+
+
+def test_leases_go_by_the_clock_of_the_database(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    if memory.is_shared:  # a machine whose clock is wrong takes nothing from others
+        monkeypatch.setattr(time, "time", lambda: 4e9)
+    _create(memory, ProcessIdentity("elsewhere", 1, 1.0).mark())
+    monkeypatch.undo()
+    with memory.writing() as tx:
+        assert services.lease(tx, ME) == []
+        tx.execute(update(table).values(lease_until=database.now(tx) - 1))
+        assert len(services.lease(tx, ME)) == 1
 
 
 @pytest.mark.processes

@@ -16,6 +16,7 @@ from contextlib import suppress
 from mlmagic.core.notices import Notice, notice_of
 from mlmagic.core.subscription import BUSY_STATUSES, Answer, Delivery, DeliveryState, Subscription, judge
 from mlmagic.engine import webhook
+from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import deliveries, events, subscriptions
 from mlmagic.workspace.memory import Memory
 
@@ -115,6 +116,10 @@ class Courier:
             self._news.clear()
             try:
                 names = [] if self._closing.is_set() else self.claim()
+            except WorkspaceUnavailable as error:
+                log.warning("%s Trying again", error)
+                self._closing.wait(CLOCK_SECONDS)
+                continue
             except Exception:
                 if not self._memory.is_there:
                     return

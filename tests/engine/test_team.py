@@ -74,10 +74,10 @@ def _held_by(engine: Engine, pid: int) -> bool:
 
 
 def test_a_keeper_outlasts_the_databases_absence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(_memory: object) -> list[str]:
+    def away(_memory: object) -> bool:
         raise WorkspaceUnavailable("away")
 
-    monkeypatch.setattr(keeper, "names_to_keep", away)
+    monkeypatch.setattr(keeper, "has_work", away)
     assert keeper._may_be_needed(None)  # type: ignore[arg-type]
 
 

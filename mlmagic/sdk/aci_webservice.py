@@ -69,11 +69,7 @@ class AciWebservice(ContainerWebservice):
         **more: Any,
     ) -> None:
         """Change what is named; tags are replaced, properties added. Returns at once."""
-        given = locals()
-        settings = {name: given[name] for name in given if name not in _NO_SETTINGS and name[0] != "_"}
-        self._refuse_image(image)
-        self._update(models, inference_config, {**settings, **more})
+        self._update_given(locals())
 
 
-_NO_SETTINGS = frozenset(("self", "image", "models", "inference_config", "more"))
 Webservice._classes["docker"] = AciWebservice

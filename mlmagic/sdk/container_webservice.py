@@ -9,6 +9,8 @@ from mlmagic.errors import UsageError
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.webservice import Webservice
 
+_NO_SETTINGS = frozenset(("self", "__class__", "image", "models", "inference_config", "more"))
+
 
 @raises(WebserviceException)
 class ContainerWebservice(Webservice):
@@ -30,9 +32,12 @@ class ContainerWebservice(Webservice):
         config = self._revision.config
         return {"cpu": config.cpu, "memory_in_gb": config.memory_gb}
 
-    def _refuse_image(self, image: object) -> None:
-        if image is not None:
+    def _update_given(self, given: dict[str, Any]) -> None:
+        """Update by the arguments of the subclass' ``update``, as `locals` has them."""
+        settings = {name: value for name, value in given.items() if name not in _NO_SETTINGS}
+        if given["image"] is not None:
             raise UsageError("images are made here, and not given", hint="Give models and inference_config.")
+        self._update(given["models"], given["inference_config"], {**settings, **given["more"]})
 
     def _own_values(self) -> dict[str, Any]:
         from mlmagic.core.documents import nested

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -79,18 +78,17 @@ class Model:
     ) -> None:
         if not name and not id:
             raise UsageError("a model is found by its name or its id, and neither is given")
-        self._engine = workspace.engine
-        self._record = _find(
-            workspace.engine,
-            ModelReference.parse(id) if id else ModelReference(str(name), version and int(version)),
-            core.ModelFilter(
-                name if not id else None,
-                label_filter(tags),
-                label_filter(properties),
-                model_framework,
-                run_id=run_id,
-            ),
+        reference = ModelReference.parse(id) if id else ModelReference(str(name), version and int(version))
+        wanted = core.ModelFilter(
+            reference.name,
+            label_filter(tags),
+            label_filter(properties),
+            model_framework,
+            latest=True,
+            run_id=run_id,
         )
+        self._engine = workspace.engine
+        self._record = _find(workspace.engine, reference, wanted)
 
     @classmethod
     def of(cls, engine: Engine, record: core.Model) -> Model:
@@ -453,10 +451,10 @@ def _find(engine: Engine, reference: ModelReference, wanted: core.ModelFilter) -
     try:
         if reference.version is not None:
             return engine.model(reference)
-        found = engine.models(replace(wanted, name=reference.name))
+        found = engine.models(wanted)
         if not found:
             raise NotFound("model", reference.name, {each.name for each in engine.models()})
-        return max(found, key=lambda model: model.version)
+        return found[0]
     except NotFound as error:
         asked = (
             reference.name if reference.version is None else f"{reference.name}, version {reference.version}"

@@ -48,7 +48,7 @@ class Webservice:
         kind = cls._classes.get(found.target, Webservice)
         if not issubclass(kind, cls):
             raise WebserviceException(
-                f"{name!r} is a {COMPUTE_TYPES.get(found.target, found.target)} service, no {cls.__name__}",
+                f"{name!r} is a {_compute_type(found)} service, no {cls.__name__}",
                 hint=f"Webservice(workspace, {name!r}) finds it.",
             )
         made = object.__new__(kind)
@@ -83,12 +83,12 @@ class Webservice:
             raise InvalidConfig("compute_type", compute_type, f"must be one of {', '.join(known)}")
         wanted = ModelFilter(tags=label_filter(tags), properties=label_filter(properties))
         return [
-            service
-            for service in (Webservice.of(workspace.engine, each) for each in workspace.engine.services())
-            if (compute_type is None or service.compute_type.upper() == compute_type.upper())
-            and (model_id is None or model_id in service.models_ids)
-            and (model_name is None or model_name in {each.partition(":")[0] for each in service.models_ids})
-            and wanted.accepts_labels(service.tags, service.properties)
+            Webservice.of(workspace.engine, record)
+            for record in workspace.engine.services()
+            if (compute_type is None or _compute_type(record).upper() == compute_type.upper())
+            and (model_id is None or model_id in record.models)
+            and (model_name is None or model_name in {each.partition(":")[0] for each in record.models})
+            and wanted.accepts_labels(record.tags, record.properties)
         ]
 
     @property
@@ -126,7 +126,7 @@ class Webservice:
     @property
     def compute_type(self) -> str:
         """Local, ACI or AKS; the target's name where the documents have none."""
-        return COMPUTE_TYPES.get(self._record.target, self._record.target)
+        return _compute_type(self._record)
 
     @property
     def workspace(self) -> Workspace:
@@ -384,6 +384,10 @@ class Progress:
         if text != self._last:
             self._last = text
             print(text)
+
+
+def _compute_type(record: core.Webservice) -> str:
+    return COMPUTE_TYPES.get(record.target, record.target)
 
 
 def _find(engine: Engine, name: str) -> core.Webservice:

@@ -173,29 +173,26 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._unparsed:
             self._unparsed += data
-        elif not self._recognise(data):
-            self._parse(data)
+        else:
+            self._take(data)
         if not self._reading_paused and (self._unparsed or len(self._queue) >= QUEUE_LIMIT):
             self._reading_paused = True
             self.transport.pause_reading()
         self._advance()
 
-    def _recognise(self, data: bytes) -> bool:
-        """Whether this was one request, whole and alone."""
-        if self._reading or self._queue or len(data) > SLICE:
-            return False
+    def _take(self, data: bytes) -> None:
+        """A request that is whole and alone may be known by its head; all else is parsed."""
+        alone = not self._reading and not self._queue and len(data) <= SLICE
         heads = self._service.heads
-        request = heads.request(data)
-        if request is not None:
+        if alone and (request := heads.request(data)) is not None:
             request.arrived = perf_counter()
             request.admitted = self._service.admits(request.target, request.fields)
             if request.admitted:
                 self._queue.append(request)
-                return True
+                return
         self._parse(data)
-        if len(self._queue) == 1 and isinstance(parsed := self._queue[0], Request) and not self._reading:
-            heads.learn(data, parsed)
-        return True
+        if alone and len(self._queue) == 1 and not self._reading and isinstance(self._queue[0], Request):
+            heads.learn(data, self._queue[0])
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser until the data ends, the queue is full or nothing more may be read."""

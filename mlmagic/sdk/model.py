@@ -13,6 +13,7 @@ from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.scoring.shims.models import Model as ScriptModel
+from mlmagic.sdk.describing import dataset_id, described, sample_of
 from mlmagic.sdk.exceptions import (
     ModelNotFoundException,
     WebserviceException,
@@ -118,20 +119,17 @@ class Model:
         ``model_path`` may be MLflow's: ``runs:/RUN_ID/PATH`` or ``models:/NAME/VERSION``.
         """
         print(f"Registering model {model_name}")
-        for what, labels in (("tags", tags), ("properties", properties)):
-            if labels is not None and not isinstance(labels, Mapping):
-                raise InvalidConfig(what, labels, "must be a dict")
-        details = core.ModelDescription(
+        details = described(
             model_name,
-            tags=core.as_labels(tags),
-            properties=core.as_labels(properties),
-            description=description or "",
-            framework=model_framework,
-            framework_version=model_framework_version,
-            sample_input=_sample(sample_input_dataset),
-            sample_output=_sample(sample_output_dataset),
+            tags=tags,
+            properties=properties,
+            description=description,
+            datasets=datasets,
+            model_framework=model_framework,
+            model_framework_version=model_framework_version,
+            sample_input_dataset=sample_input_dataset,
+            sample_output_dataset=sample_output_dataset,
             resource_configuration=resource_configuration,
-            datasets=tuple((scenario, _dataset_id(dataset)) for scenario, dataset in datasets or ()),
         )
         engine = workspace.engine
         path = str(model_path)
@@ -330,8 +328,8 @@ class Model:
     ) -> None:
         """Replace what is named; ``tags`` replace all tags."""
         more = {
-            "sample_input": _sample(sample_input_dataset),
-            "sample_output": _sample(sample_output_dataset),
+            "sample_input": sample_of(sample_input_dataset),
+            "sample_output": sample_of(sample_output_dataset),
             "resource_configuration": resource_configuration,
         }
         self._change(
@@ -342,7 +340,7 @@ class Model:
 
     def add_dataset_references(self, datasets: Sequence[tuple[str, Any]]) -> None:
         """Say which datasets it was made of, by scenario."""
-        added = tuple((scenario, _dataset_id(dataset)) for scenario, dataset in datasets)
+        added = tuple((scenario, dataset_id(dataset)) for scenario, dataset in datasets)
         self._change(details={"datasets": (*self._record.details.datasets, *added)})
 
     def download(
@@ -464,14 +462,3 @@ def _find(engine: Engine, reference: ModelReference, wanted: core.ModelFilter) -
             error,
             f"ModelNotFound: Model with name {asked} not found in provided workspace",
         ) from None
-
-
-def _sample(dataset: Any) -> Any:
-    """The rows of a dataset, as a sample; a sample that is given as such stays what it is."""
-    if dataset is None or not hasattr(dataset, "to_pandas_dataframe"):
-        return dataset
-    return dataset.take(3).to_pandas_dataframe().values.tolist()
-
-
-def _dataset_id(dataset: Any) -> str:
-    return str(getattr(dataset, "id", None) or dataset)

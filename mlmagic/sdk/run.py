@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import ResourceConfiguration
-from mlmagic.core.model import ModelDescription, as_labels
+from mlmagic.core.model import as_labels
 from mlmagic.errors import NotFound, UsageError
+from mlmagic.sdk.describing import described
 from mlmagic.sdk.exceptions import RunEnvironmentException, raises
 from mlmagic.sdk.model import Model
 
@@ -214,17 +215,19 @@ class Run:
         source = self._place(model_path or model_name)
         if not source.exists():
             raise NotFound("path of the run", model_path or model_name, self.get_file_names())
-        details = ModelDescription(
+        details = described(
             model_name,
-            tags=as_labels(tags),
-            properties=as_labels(properties),
-            description=description or "",
-            framework=model_framework,
-            framework_version=model_framework_version,
+            tags=tags,
+            properties=properties,
+            description=description,
+            datasets=datasets,
+            model_framework=model_framework,
+            model_framework_version=model_framework_version,
+            sample_input_dataset=sample_input_dataset,
+            sample_output_dataset=sample_output_dataset,
             resource_configuration=resource_configuration,
             run_id=self.id,
             experiment_name=self.experiment.name,
-            datasets=tuple((scenario, str(getattr(one, "id", one))) for scenario, one in datasets or ()),
         )
         engine = self.experiment.workspace.engine
         return Model.of(engine, engine.register(str(source), details, notify=print))

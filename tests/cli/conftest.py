@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,14 @@ def run(*words: str) -> Result:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("MLMAGIC_WORKSPACE", str(tmp_path / "Übung 1"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.onnx").write_text("weights")
     (tmp_path / "score.py").write_text(SCRIPT)
-    return tmp_path
+    yield tmp_path
+    # Services outlive the commands that made them, and a test that fails has not deleted its own. Some tests
+    # look at another workspace.
+    monkeypatch.setenv("MLMAGIC_WORKSPACE", str(tmp_path / "Übung 1"))
+    for service in json.loads(run("service", "list", "-o", "json").stdout):
+        run("service", "delete", "-n", service["name"])

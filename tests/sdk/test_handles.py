@@ -11,6 +11,8 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, NotFound, ScriptError, UsageError
+from mlmagic.sdk.aci_webservice import AciWebservice
+from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import Workspace
@@ -147,3 +149,23 @@ def test_what_an_update_changes(fake_engine: Engine) -> None:  # noqa: F811
     assert (service.properties, service.tags) == ({"p": "1", "q": "2"}, {}), "labels outlive an update"
     told = service.serialize()
     assert (told["name"], told["computeType"], told["modelIds"]) == ("svc", "fake", [])
+
+
+def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
+    fake_engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for kind in (AciWebservice, AksWebservice):
+        monkeypatch.setitem(Webservice._classes, "fake", kind)
+        name = kind.__name__.lower()
+        service = Webservice.of(fake_engine, fake_engine.deploy(name, [], script(), ON_FAKE))
+        assert isinstance(service, kind)
+        service.wait_for_deployment(timeout_sec=20)
+        service.update(tags={"a": "b"}, auth_enabled=True, batch=True)
+        service.wait_for_deployment(timeout_sec=20)
+        assert (service.tags, service.auth_enabled, service.cpu_cores) == ({"a": "b"}, True, 0.1)
+        assert fake_engine.revision(service.record).config.batch
+        with pytest.raises(UsageError, match="images are made here"):
+            service.update(image="x")  # type: ignore[arg-type]
+        with pytest.raises(AttributeError, match="has no attribute 'cpus'"):
+            service.cpus  # noqa: B018

@@ -109,8 +109,8 @@ def test_the_best_child_is_the_model_of_an_automl_run(workspace: Workspace, tmp_
     assert (best.id, fitted) == ("two", {"name": "two"})
     assert parent.get_best_child("auc", maximize=False).id == "one"
     assert best.get_file_names() == ["outputs/model.pkl"]
-    model = best.register_model("best", "outputs/model.pkl")
-    assert (model.run_id, model.files) == ("two", ["model.pkl"])
+    model = best.register_model("best", "outputs/model.pkl", sample_input_dataset=[[1, 2]])
+    assert (model.run_id, model.files, model.sample_input) == ("two", ["model.pkl"], [[1, 2]])
 
 
 def test_what_a_run_does_not_have_is_told(workspace: Workspace, tmp_path: Path) -> None:

@@ -84,6 +84,10 @@ class ServiceSpec:
     config: DeploymentConfig
     modules: tuple[str, ...] = ()
     """What the script and its models will import, as far as is known."""
+    environment: Mapping[str, Any] | None = None
+    """What it needs around it, as the documents' JSON of an Environment; None: what the deployer had."""
+    requirements: tuple[str, ...] = ()
+    """Without an environment: what has to be installed for script and models, pinned, as pip writes it."""
     preferred_port: int | None = None
     """The port the service had before, to be kept if it can be."""
     predecessor: str | None = None

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference
 from mlmagic.core.webservice import ServiceSpec, Webservice
@@ -53,11 +54,21 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         python=revision.python,
         bells_dir=str(memory.bells_folder),
         config=revision.config,
+        environment=revision.inference.environment,
+        requirements=_requirements(revision.inference.requirements, used),
         modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
         preferred_port=port_of(service.url),
         predecessor=_predecessor(memory, service, revision.number),
         keys_file=str(run_dir / KEYS_FILE) if revision.config.guarded else None,
     )
+
+
+def _requirements(script: Sequence[str], used: Sequence[Model]) -> tuple[str, ...]:
+    """What script and models need to be installed; of one distribution what the models were saved with."""
+    pinned = {package_name(line): line for line in script}
+    for model in used:
+        pinned |= {package_name(name): f"{name}=={at}" for name, at in model.details.libraries.items()}
+    return tuple(pinned[name] for name in sorted(pinned))
 
 
 def deliver_keys(memory: Memory, service: Webservice) -> None:

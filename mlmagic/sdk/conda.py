@@ -14,15 +14,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core.environment import PYTHON_DEFAULT_VERSION, package_name
 from mlmagic.errors import NotFound
 from mlmagic.sdk.exceptions import UserErrorException
 
-PYTHON_DEFAULT_VERSION = "3.10.18"
-"""Of a specification that names none; the first SDK's own."""
 DEFAULT_NAME = "project_environment"
 DEFAULT_FILE = "conda_dependencies.yml"
 _KEYS = ("name", "channels", "dependencies", "prefix", "variables")
-_NAME_ENDS = re.compile(r"[\s<>=!~;\[@]")
 
 
 class CondaDependencies:
@@ -230,12 +228,6 @@ class CondaDependencies:
     def _remove(lines: list[Any], package: str) -> None:
         name = package_name(package)
         lines[:] = [line for line in lines if not isinstance(line, str) or package_name(line) != name]
-
-
-def package_name(requirement: str) -> str:
-    """The name in ``scikit-learn[x]>=1.3``, as PyPI compares it; of ``conda-forge::numpy=2`` numpy."""
-    name = _NAME_ENDS.split(requirement.rpartition("::")[2].strip(), maxsplit=1)[0]
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _text(value: object, what: str) -> str:

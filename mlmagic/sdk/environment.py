@@ -9,10 +9,10 @@ import copy
 import json
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.environment import DEFAULT_BASE_IMAGE
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.conda import CondaDependencies
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from mlmagic.sdk.workspace import Workspace
 
 KIND = "environment"
-DEFAULT_BASE_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
-"""The documents' default; here it stands for: whatever image serves best."""
 DEFAULT_CPU_IMAGE = DEFAULT_BASE_IMAGE
 DEFAULT_GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
 RESERVED = ("microsoft", "azureml")
@@ -356,15 +354,3 @@ def _with_packages(name: str, conda: str | None, pip: str | None) -> Environment
     # The image brings its own Python.
     made.python.user_managed_dependencies = True
     return made
-
-
-def needs_image(record: dict[str, Any]) -> Iterator[str]:
-    """Why an environment, as JSON, cannot be had without a container; nothing where it can."""
-    docker = record.get("docker") or {}
-    image = docker.get("baseImage")
-    if image and not str(image).startswith(DEFAULT_BASE_IMAGE):
-        yield f"base image {image}"
-    if docker.get("baseDockerfile"):
-        yield "a Dockerfile"
-    if docker.get("buildContext"):
-        yield f"the Docker build context {docker['buildContext'].get('location')}"

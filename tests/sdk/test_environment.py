@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.environment import needs_of
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
 from mlmagic.sdk import environment_json
-from mlmagic.sdk.environment import ContainerRegistry, DockerBuildContext, Environment, needs_image
+from mlmagic.sdk.environment import ContainerRegistry, DockerBuildContext, Environment
 from mlmagic.sdk.exceptions import UserErrorException
-from mlmagic.sdk.needs import unmet_needs
+from mlmagic.sdk.needs import image_needs, unmet_needs
 from mlmagic.sdk.workspace import Workspace
 
 
@@ -185,4 +186,4 @@ def test_what_a_process_here_does_not_have_is_told() -> None:
     ]
     made = Environment("e")
     made.docker.build_context = DockerBuildContext("folder")
-    assert list(needs_image(made._record())) == ["the Docker build context folder"]
+    assert list(image_needs(needs_of(made._record()))) == ["the Docker build context folder"]

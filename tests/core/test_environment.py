@@ -1,0 +1,52 @@
+"""What an environment asks for, read off its JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlmagic.core.environment import EnvironmentNeeds, needs_of
+
+
+def conda(*packages: Any, **more: Any) -> dict[str, Any]:
+    return {"python": {"condaDependencies": {"dependencies": list(packages), **more}}}
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (None, EnvironmentNeeds()),
+        ({"name": "e", "version": 2}, EnvironmentNeeds("e", "2")),
+        (
+            conda("python=3.11", "numpy=2.2", "pip=24", {"pip": ["requests>=2", "--index-url x"]}),
+            EnvironmentNeeds(
+                python="3.11",
+                conda_packages=("numpy=2.2",),
+                pip_packages=("requests>=2",),
+                pip_options=("--index-url x",),
+            ),
+        ),
+        # What the first SDK writes by itself is nobody's wish.
+        (conda("python=3.10.18", {"pip": ["azureml-defaults"]}), EnvironmentNeeds()),
+        (conda("python==3.12", channels=["c"]), EnvironmentNeeds(python="3.12", conda_channels=("c",))),
+        (
+            {"python": {"userManagedDependencies": True, "interpreterPath": "/opt/python"}},
+            EnvironmentNeeds(user_managed=True, interpreter="/opt/python"),
+        ),
+        (
+            {"docker": {"baseImage": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:20230101"}},
+            EnvironmentNeeds(),
+        ),
+        ({"docker": {"baseImage": "mine:1"}}, EnvironmentNeeds(base_image="mine:1")),
+    ],
+)
+def test_needs(record: dict[str, Any] | None, expected: EnvironmentNeeds) -> None:
+    assert needs_of(record) == expected
+    assert expected.asks_for_image == bool(expected.base_image)
+
+
+def test_a_registrys_password_is_not_shown() -> None:
+    needs = needs_of({"docker": {"baseImageRegistry": {"address": "a", "password": "hidden"}}})
+    assert needs.registry.password == "hidden"
+    assert "hidden" not in repr(needs)

@@ -17,7 +17,9 @@ SERVER_REQUIREMENTS = (
     "msgspec>=0.19",
     "orjson>=3.9",
     "prometheus-client>=0.20",
+    "pyjwt>=2.10",
     "pysimdjson>=6.0",
+    "pyyaml>=6.0",
     "uvloop>=0.19",
 )
 """The distributions that the scoring room imports, as this package itself asks for them."""

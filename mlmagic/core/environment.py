@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,6 +106,22 @@ def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
         cuda_version=docker.get("cudaVersion"),
         variables=dict(record.get("environmentVariables") or {}),
     )
+
+
+def image_needs(needs: EnvironmentNeeds) -> Iterator[str]:
+    """Why an environment cannot be had without a container; nothing where it can."""
+    if needs.base_image:
+        yield f"base image {needs.base_image}"
+    if needs.base_dockerfile:
+        yield "a Dockerfile"
+    if needs.build_context:
+        yield f"the Docker build context {needs.build_context[0]}"
+
+
+def python_minor(version: str) -> tuple[int, int]:
+    """``3.11.4``, ``3.11`` and ``3.11.*`` are (3, 11); ``3`` is (3, 0); what is no version (0, 0)."""
+    found = re.match(r"(\d+)(?:\.(\d+))?", version)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
 
 def _python_of(packages: list[str]) -> str | None:

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from mlmagic.core.environment import needs_of
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.environment import ContainerRegistry, DockerBuildContext, Environment
 from mlmagic.sdk.exceptions import UserErrorException
-from mlmagic.sdk.needs import image_needs, unmet_needs
 from mlmagic.sdk.workspace import Workspace
 
 
@@ -170,20 +168,3 @@ def test_the_documents_own_file_is_read() -> None:
     made = Environment._from_record(json.loads(json.dumps(record)))
     assert (made.name, made.version, made.docker.base_image) == ("my-deploy-env", "1", "img")
     assert made.python.conda_dependencies.get_python_version() == "3.6.2"  # type: ignore[union-attr]
-
-
-def test_what_a_process_here_does_not_have_is_told() -> None:
-    made = Environment("e")
-    assert list(unmet_needs(made._record())) == []
-    made.python.conda_dependencies.set_python_version("3.6.2")  # type: ignore[union-attr]
-    made.python.conda_dependencies.add_pip_package("nltk==3")  # type: ignore[union-attr]
-    made.docker.base_image = "debian:12"
-    told = list(unmet_needs(made._record(), installed=lambda name: None, python="3.11.7"))
-    assert told == [
-        "The environment asks for base image debian:12: the service runs as a process here, without it.",
-        "The environment asks for Python 3.6.2: the service runs on this process's, 3.11.7.",
-        "The environment asks for nltk==3, which is not installed here: pip install nltk",
-    ]
-    made = Environment("e")
-    made.docker.build_context = DockerBuildContext("folder")
-    assert list(image_needs(needs_of(made._record()))) == ["the Docker build context folder"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from IPython.core.interactiveshell import InteractiveShell
 
 from mlmagic.magics.completion import Completion
+from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.models import ModelMagics
 from mlmagic.magics.news import NewsMagics
 from mlmagic.magics.scripts import ScriptMagics
@@ -15,7 +16,7 @@ from mlmagic.magics.services import ServiceMagics
 from mlmagic.magics.session import MLMagic
 from mlmagic.targets import zygote
 
-_GROUPS = (ModelMagics, ScriptMagics, ServiceMagics, NewsMagics)
+_GROUPS = (ModelMagics, ScriptMagics, ServiceMagics, EnvironmentMagics, NewsMagics)
 _ATTRIBUTE = "_mlmagic_extension"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.curated import CURATED
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.environment import ContainerRegistry, DockerBuildContext, Environment
@@ -41,7 +42,7 @@ def test_it_is_registered_in_versions(workspace: Workspace) -> None:
     assert list(newest.python.conda_dependencies.pip_packages) == ["azureml-defaults", "nltk"]  # type: ignore[union-attr]
     first = Environment.get(workspace, "project", version="1")
     assert list(first.python.conda_dependencies.pip_packages) == ["azureml-defaults"]  # type: ignore[union-attr]
-    assert list(workspace.environments) == ["project"]
+    assert list(workspace.environments) == ["project", *CURATED]
     copied = newest.clone("other")
     assert (copied.name, copied.version) == ("other", None)
     with pytest.raises(UserErrorException, match=r"no environment 'projct'\. Did you mean 'project'"):

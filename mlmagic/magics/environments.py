@@ -109,9 +109,10 @@ class EnvironmentMagics(SessionMagics):
             raise UsageError(f"%environment has no verb {args.verb!r}", hint=f"There are {', '.join(VERBS)}.")
         needed = {"list": (0, 0), "diff": (2, 2), "delete": (1, 99)}.get(args.verb, (1, 1))
         if not needed[0] <= len(args.names) <= needed[1]:
+            example = " ".join([args.verb, "mine:1", "mine:2"][: needed[0] + 1])
             raise UsageError(
                 f"%environment {args.verb} takes {_count(*needed)}, and {len(args.names)} are given",
-                hint=f"For example %environment {' '.join([args.verb, 'mine:1', 'mine:2'][: needed[0] + 1])}.",
+                hint=f"For example %environment {example}.",
             )
         verb: Mapping[str, Callable[[Arguments], Any]] = {
             "list": self._list,

@@ -169,3 +169,32 @@ def test_the_documents_own_file_is_read() -> None:
     made = Environment._from_record(json.loads(json.dumps(record)))
     assert (made.name, made.version, made.docker.base_image) == ("my-deploy-env", "1", "img")
     assert made.python.conda_dependencies.get_python_version() == "3.6.2"  # type: ignore[union-attr]
+
+
+def test_from_packages_one_by_one_and_from_an_interpreter() -> None:
+    made = Environment.from_pins("e", "3.12", ["six==1.16.0"], ["numpy=2.2"])
+    assert list(made.python.conda_dependencies.pip_packages) == ["six==1.16.0"]  # type: ignore[union-attr]
+    assert list(made.python.conda_dependencies.conda_packages) == ["python=3.12", "numpy=2.2"]  # type: ignore[union-attr]
+    assert made.environment_variables == {}
+    with pytest.raises(UserErrorException, match="there is no notebook here"):
+        Environment.from_notebook("e")
+    with pytest.raises(NotFound):
+        Environment.from_existing_interpreter("e", "/no/python")
+
+
+def test_curated_ones_are_got_by_name_and_never_replaced(workspace: Workspace) -> None:
+    found = Environment.get(workspace, "mlmagic-sklearn")
+    assert (found.version, Environment.versions(workspace, "mlmagic-sklearn")) == ("1", ("1",))
+    with pytest.raises(UserErrorException, match="for the curated ones"):
+        found.register(workspace)
+    mine = found.clone("mine").register(workspace)
+    assert mine.version == "1"
+
+
+@pytest.mark.processes
+def test_it_is_made_on_this_machine(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Environment.from_pins("e", "3.6", ["six==1.16.0"])
+    built = made.build(workspace).wait_for_completion()
+    assert (built.status, built.python.is_file()) == ("Succeeded", True)
+    assert made.build_local(workspace, useDocker=False) == built.python
+    assert "the nearest that is on this machine" in capsys.readouterr().out

@@ -118,6 +118,11 @@ def image_needs(needs: EnvironmentNeeds) -> Iterator[str]:
         yield f"the Docker build context {needs.build_context[0]}"
 
 
+def without_password(line: str) -> str:
+    """An option with an address, as it may be shown."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
+
+
 def python_minor(version: str) -> tuple[int, int]:
     """``3.11.4``, ``3.11`` and ``3.11.*`` are (3, 11); ``3`` is (3, 0); what is no version (0, 0)."""
     found = re.match(r"(\d+)(?:\.(\d+))?", version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mlmagic.core.environment import EnvironmentNeeds, package_name
+from mlmagic.core.environment import EnvironmentNeeds, package_name, without_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _parts(needs: EnvironmentNeeds) -> Iterator[Mapping[str, str]]:
         **{package_name(line): line for line in needs.pip_packages},
     }
     yield {name: name for name in needs.conda_channels}
-    yield {line.split()[0]: line for line in needs.pip_options}
+    yield {line.split()[0]: without_password(line) for line in needs.pip_options}
     image = {
         "base image": needs.base_image,
         "registry": needs.registry.address,

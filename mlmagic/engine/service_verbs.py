@@ -28,6 +28,7 @@ from mlmagic.engine.live import Reloaded, take_on
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.reach import machine_for, within_reach
 from mlmagic.engine.rehearsal import Rehearsal, rehearse
+from mlmagic.engine.turn import BUILD
 from mlmagic.errors import (
     AlreadyExists,
     Interrupted,
@@ -411,9 +412,10 @@ class ServiceVerbs(AccessVerbs):
             )
         if record.get("phase") in ("import", "init", "warmup"):
             return ScriptError.from_record(record, context=context)
-        log = str(record.get("traceback") or "")
-        if not log and not context:
-            log = "\n".join(self.logs(service.name, tail=20))
+        if record.get("phase") == BUILD:
+            log = str(record.get("traceback") or "")
+        else:
+            log = "\n".join(self.logs(service.name, tail=20)) if not context else ""
         message = f"{context or repr(service.name) + ' failed: '}{record.get('message', service.words)}"
         return LaunchFailed(service.target, message, log=log, hint=str(record.get("hint") or ""))
 

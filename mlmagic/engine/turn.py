@@ -35,6 +35,8 @@ from mlmagic.workspace.memory import Memory
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+BUILD = "environment"
+"""The phase of a failure before there was anything to start."""
 AT_ONCE = 0.0
 # The server rings when it is up or has failed; this is for targets whose servers cannot.
 WHILE_STARTING = 0.25
@@ -421,7 +423,7 @@ def _error_of(seen: Observation) -> dict[str, Any]:
 
 def _record_of(error: Exception) -> dict[str, Any]:
     if isinstance(error, BuildFailed):
-        return {"message": error.message, "traceback": error.log}
+        return {"phase": BUILD, "message": error.message, "traceback": error.log}
     if isinstance(error, MLMagicError):
         return {"message": str(error)}
     return {"message": f"{type(error).__name__}: {error}"}

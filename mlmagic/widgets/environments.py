@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from mlmagic.core.environment import EnvironmentNeeds, image_needs, needs_of
+from mlmagic.core.environment import EnvironmentNeeds, image_needs, needs_of, without_password
 from mlmagic.core.environment_diff import Change
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card, Listing
@@ -41,7 +41,7 @@ def environment_card(found: Asset, where: str) -> Card:
         ("Python", needs.interpreter if needs.user_managed else needs.python or "any"),
         *([("Conda packages", "\n".join(needs.conda_packages))] if needs.conda_packages else []),
         *([("Packages", "\n".join(needs.pip_packages))] if needs.pip_packages else []),
-        *([("Options", "\n".join(needs.pip_options))] if needs.pip_options else []),
+        *([("Options", "\n".join(map(without_password, needs.pip_options)))] if needs.pip_options else []),
         *(("Image", need) for need in image_needs(needs)),
         *(
             [("Variables", "\n".join(f"{k}={v}" for k, v in needs.variables.items()))]

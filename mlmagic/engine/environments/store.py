@@ -2,14 +2,14 @@
 
     environments/
       KEY/                  a virtual environment, whole: it is made under .building/ and renamed
-      KEY/mlmagic.json      the specification that it was made from
+      KEY/mlmagic.json      the specification that it was made from; without it, it does not count
       wanted/KEY.json       specifications, also of what is not made yet
       users/KEY/HASH        the folder of a service's revision that runs on it; gone when that is
       locks/KEY             held while it is made or removed
       servers/DIGEST/       the scoring server's files, for PYTHONPATH
       pythons.json          which interpreters are on the machine
 
-A rename is the only way in and out, so whoever looks sees a whole environment or none.
+Whoever looks sees a whole environment or none.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class Store:
         key = specification.key
         place = self.root / "wanted" / f"{key}.json"
         if not place.exists():
+            self._private(place.parent)
             _write(place, json.dumps(specification.to_record(), indent=1))
         return key
 
@@ -104,7 +105,7 @@ class Store:
         A lock ends with its process, however that ends.
         """
         place = self.root / "locks" / key
-        place.parent.mkdir(parents=True, exist_ok=True)
+        self._private(place.parent)
         with place.open("a") as file:
             held = False
             while not held:
@@ -121,22 +122,28 @@ class Store:
     def draft(self, specification: Specification) -> Iterator[Path]:
         """A folder to make the environment in; it is put in place if nothing is raised, else removed.
 
-        The key's lock must be held.
+        Conda's cannot be moved: they are made in their place, and count when their mark is there, which comes
+        last. The key's lock must be held.
         """
         key = specification.key
         place = self.root / ".building" / f"{key}-{uuid.uuid4().hex}"
-        place.parent.mkdir(parents=True, exist_ok=True)
+        self._private(place.parent)
+        if specification.conda_packages:
+            place = self.folder(key)
+            shutil.rmtree(place, ignore_errors=True)
         # Of builds that were killed: nobody else makes this one now.
         for left in place.parent.glob(f"{key}-*"):
             shutil.rmtree(left, ignore_errors=True)
         try:
             yield place
             (place / _MARK).write_text(json.dumps(specification.to_record(), indent=1), encoding="utf-8")
-            if self.folder(key).exists():  # its interpreter was removed from the machine
-                self._take_away(key)
-            place.replace(self.folder(key))
+            if place != self.folder(key):
+                if self.folder(key).exists():  # its interpreter was removed from the machine
+                    self._take_away(key)
+                place.replace(self.folder(key))
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            if not (place / _MARK).exists():
+                shutil.rmtree(place, ignore_errors=True)
 
     def note_use(self, key: str, run_dir: str) -> None:
         """A service's revision runs on it, for as long as its folder is there."""
@@ -178,9 +185,14 @@ class Store:
                     gone.append(key)
         return gone
 
+    def _private(self, folder: Path) -> None:
+        """Make it, for nobody else to read: addresses of package indexes may have passwords in them."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True)
+
     def _take_away(self, key: str) -> None:
         aside = self.root / ".building" / f"{key}-{uuid.uuid4().hex}"
-        aside.parent.mkdir(parents=True, exist_ok=True)
+        self._private(aside.parent)
         self.folder(key).replace(aside)
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -59,6 +59,21 @@ def test_what_a_key_stands_for_is_remembered(store: Store) -> None:
     assert store.wanted(ONE.key) == ONE
 
 
+def test_nobody_else_may_read_it(store: Store) -> None:
+    store.want(ONE)
+    assert store.root.stat().st_mode & 0o077 == 0
+
+
+def test_condas_is_made_in_its_place(store: Store) -> None:
+    specification = Specification(ONE.python, (), conda_packages=("six",))
+    with store.lock(specification.key), store.draft(specification) as folder:
+        assert folder == store.folder(specification.key)
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "python").symlink_to(sys.executable)
+        assert not store.is_built(specification.key)
+    assert store.is_built(specification.key)
+
+
 def test_a_failed_making_leaves_nothing(store: Store) -> None:
     def fail() -> None:
         with store.lock(ONE.key), store.draft(ONE) as folder:

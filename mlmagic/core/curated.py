@@ -10,7 +10,7 @@ _NUMPY = "numpy==2.4.6"
 
 
 def _curated(name: str, *lines: str) -> Mapping[str, Any]:
-    dependencies = {"name": name, "channels": [], "dependencies": ["pip", {"pip": list(lines)}]}
+    dependencies = {"name": name, "channels": [], "dependencies": [{"pip": list(lines)}]}
     return {"name": name, "version": "1", "python": {"condaDependencies": dependencies}}
 
 

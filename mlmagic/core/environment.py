@@ -11,6 +11,8 @@ DEFAULT_BASE_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 """The documents' default; here it stands for: whatever image serves best."""
 PYTHON_DEFAULT_VERSION = "3.10.18"
 """What the first SDK writes where nobody names a version; so it is nobody's wish."""
+MINIMUM_PYTHON = "3.11"
+"""The oldest that the scoring server runs on."""
 STANDINS = frozenset(
     (
         *("azureml-defaults", "azureml-core", "azureml-sdk", "azureml-inference-server-http"),
@@ -132,9 +134,28 @@ def python_minor(version: str) -> tuple[int, int]:
 def _python_of(packages: list[str]) -> str | None:
     for package in packages:
         if package_name(package) == "python":
-            wanted = package.partition("=")[2].lstrip("=").strip()
-            return wanted if wanted not in ("", PYTHON_DEFAULT_VERSION) else None
+            wanted = package.partition("python")[2].strip()
+            if wanted[:1] in ("<", ">"):
+                return _python_in(wanted)
+            wanted = wanted.lstrip("=").strip()
+            return wanted if wanted not in ("", "*", PYTHON_DEFAULT_VERSION) else None
     return None
+
+
+def _python_in(bounds: str) -> str | None:
+    """Of ``>=3.9,<3.13`` the newest minor version; None where any that serves will do."""
+    lowest, newest = (0, 0), None
+    for sign, version in re.findall(r"([<>]=?)\s*([\d.]+)", bounds):
+        minor = python_minor(version)
+        if sign[0] == ">":
+            lowest = max(lowest, minor)
+        else:
+            # Below 3.13.0 is below 3.13; below 3.13.4 may be 3.13.
+            is_whole = sign == "<" and not version.partition(".")[2].partition(".")[2].strip("0.")
+            newest = (minor[0], minor[1] - is_whole)
+    if newest is not None:
+        return f"{newest[0]}.{newest[1]}"
+    return None if lowest <= python_minor(MINIMUM_PYTHON) else f"{lowest[0]}.{lowest[1]}"
 
 
 def package_name(requirement: str) -> str:

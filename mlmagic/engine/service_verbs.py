@@ -169,13 +169,13 @@ class ServiceVerbs(AccessVerbs):
         used = self._models(current.models if model_names is None else model_names)
         if inference is None and current.inference.no_code and model_names is not None:
             inference = _made_for(used, notify, environment or current.inference.environment)
-            inference = replace(inference, environment=current.inference.environment)
-        wanted = _surrounded(inference or current.inference, environment)
+        asked_for = environment or (inference and inference.environment)
+        wanted = _surrounded(inference or current.inference, asked_for or current.inference.environment)
         if keep_python:
             python = current.python
         else:
             # What was accepted when it was deployed is not asked again.
-            nearest = nearest_python or (inference is None and environment is None)
+            nearest = nearest_python or not asked_for
             place = _place(target, wanted, notify, nearest_python=nearest)
             self._tell_mismatches(used, place, notify)
             python = place.python

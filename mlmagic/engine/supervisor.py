@@ -216,8 +216,8 @@ class Supervisor:
 
     def _leave(self) -> None:
         self._courier.close()
-        self._builds.close()
         self._pool.shutdown(wait=True)
+        self._builds.close()
         with self._lock:
             for charge in self._charges.values():
                 self._give_up(charge)

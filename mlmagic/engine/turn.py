@@ -80,7 +80,7 @@ class Turn:
     targets: Targets
     service: Webservice
     health: Health
-    builds: Builds = field(default_factory=Builds)
+    builds: Builds
 
     def take(self) -> float:
         steps: Mapping[Step, Callable[[], float]] = {

@@ -127,14 +127,15 @@ class EnvironmentMagics(SessionMagics):
     def _list(self, args: Arguments) -> Any:
         from mlmagic.widgets.environments import environments_listing
 
-        return environments_listing(self.session.engine.environments(), _handle)
+        found = self.session.engine.environments()
+        return environments_listing(list(map(_handle, found)), [each.created_time for each in found])
 
     def _show(self, args: Arguments) -> Any:
         from mlmagic.widgets.environments import environment_card
 
         engine = self.session.engine
         found = engine.environment(args.names[0])
-        return environment_card(found, engine.where_it_runs(found.record))
+        return environment_card(_handle(found), engine.where_it_runs(found.record))
 
     def _create(self, args: Arguments) -> Any:
         from mlmagic.sdk.environment_sources import SOURCES, environment_of

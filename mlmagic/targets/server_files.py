@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-MINIMUM_PYTHON = "3.11"
-"""The oldest Python that the server runs on."""
 SERVER_REQUIREMENTS = (
     "httptools>=0.6",
     "joblib>=1.3",

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from mlmagic.core.environment import EnvironmentNeeds, image_needs, needs_of, without_password
 from mlmagic.core.environment_diff import Change
+from mlmagic.sdk.environment import Environment
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card, Listing
-from mlmagic.workspace.assets import Asset
 
 _SHOWN_PACKAGES = 6
 
 
-def environments_listing(found: Sequence[Asset], handle: Callable[[Asset], Any]) -> Listing:
-    """``%environment``: name, version, Python, packages, when."""
+def environments_listing(found: Sequence[Environment], times: Sequence[float]) -> Listing:
+    """``%environment``: name, version, Python, packages, when (seconds since the epoch; 0 if curated)."""
     rows = []
-    for each in found:
-        needs = needs_of(each.record)
-        rows.append(
-            [
-                each.name,
-                str(each.version),
-                needs.python or "any",
-                _packages(needs),
-                html.ago(each.created_time) if each.created_time else "curated",
-            ]
-        )
+    for each, created in zip(found, times, strict=True):
+        needs = needs_of(each._record())
+        when = html.ago(created) if created else "curated"
+        rows.append([str(each.name), str(each.version), needs.python or "any", _packages(needs), when])
     caption = f"{len(found)} environment{'' if len(found) == 1 else 's'}"
     headings = ["Name", "Version", "Python", "Asks for", "Registered"]
-    return Listing([handle(each) for each in found], headings, rows, caption)
+    return Listing(found, headings, rows, caption)
 
 
-def environment_card(found: Asset, where: str) -> Card:
+def environment_card(found: Environment, where: str) -> Card:
     """One environment: what it asks for, and ``where`` it would be run."""
-    needs = needs_of(found.record)
+    needs = needs_of(found._record())
     rows = [
         ("Python", needs.interpreter if needs.user_managed else needs.python or "any"),
         *([("Conda packages", "\n".join(needs.conda_packages))] if needs.conda_packages else []),

@@ -61,6 +61,27 @@ def test_of_python_the_minor_version_counts(version: str, minor: tuple[int, int]
     assert python_minor(version) == minor
 
 
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [
+        ("python", None),
+        ("python=*", None),
+        ("python=3.9", "3.9"),
+        ("python==3.11.4", "3.11.4"),
+        ("python 3.12", "3.12"),
+        ("conda-forge::python=3.12", "3.12"),
+        ("python>=3.9", None),
+        ("python >=3.12", "3.12"),
+        ("python>=3.9,<3.13", "3.12"),
+        ("python <=3.12", "3.12"),
+        ("python<3.13.4", "3.13"),
+        ("python<3.13.0", "3.12"),
+    ],
+)
+def test_the_python_that_conda_is_told(package: str, version: str | None) -> None:
+    assert needs_of(conda(package)).python == version
+
+
 def test_an_indexs_password_is_not_shown() -> None:
     assert without_password("--index-url https://me:pw@host/simple") == "--index-url https://***@host/simple"
     assert without_password("--index-url https://host/a@b") == "--index-url https://host/a@b"

@@ -134,8 +134,9 @@ def test_an_environment_named_beside_the_script(engine: Engine) -> None:
     engine.wait(engine.deploy("svc-one", [], script(), config, environment=record))
     assert engine.invoke("svc-one", "1")[0::3] == ["1.16.0", "hello"]
     assert engine.revision(engine.service("svc-one")).config.environment_variables["OTHER"] == "y"
-    # Settings change, the environment stays.
-    revised = engine.wait(engine.update("svc-one", config_changes={"tags": {"a": "b"}}))
+    # Settings and the script change, the environment stays.
+    engine.wait(engine.update("svc-one", config_changes={"tags": {"a": "b"}}))
+    revised = engine.wait(engine.update("svc-one", inference=script()))
     assert engine.invoke("svc-one", "1")[0] == "1.16.0"
     assert engine.revision(revised).inference.environment == record
 

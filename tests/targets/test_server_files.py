@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.core.environment import package_name
+from mlmagic.core.environment import MINIMUM_PYTHON, package_name
 from mlmagic.targets.server_files import (
-    MINIMUM_PYTHON,
     SERVER_REQUIREMENTS,
     lay_out_server,
     server_digest,

@@ -10,13 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.conda_names import pip_requirements
-from mlmagic.core.environment import EnvironmentNeeds, image_needs, needs_of, package_name, python_minor
+from mlmagic.core.environment import (
+    MINIMUM_PYTHON,
+    EnvironmentNeeds,
+    image_needs,
+    needs_of,
+    package_name,
+    python_minor,
+)
 from mlmagic.engine.environments import meeting, pythons, uv
 from mlmagic.engine.environments.build import find_conda
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
-from mlmagic.targets.server_files import MINIMUM_PYTHON, SERVER_REQUIREMENTS
+from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 Notify = Callable[[str], None]
 Versions = Callable[[Iterable[str]], dict[str, str | None]]

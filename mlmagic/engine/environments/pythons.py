@@ -20,9 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mlmagic.core.environment import python_minor
+from mlmagic.core.environment import MINIMUM_PYTHON, python_minor
 from mlmagic.errors import InvalidConfig, NotFound
-from mlmagic.targets.server_files import MINIMUM_PYTHON
 
 _ASK = (
     "import json, os, platform, sys; print(json.dumps([platform.python_implementation(), "
@@ -65,7 +64,7 @@ def interpreters(memo: Path) -> list[Interpreter]:
         _remember(memo, told)
     found = {this_interpreter().version: this_interpreter()}
     for name, _ in _candidates():
-        if (said := told[name]["is"]) and os.path.exists(said["path"]):
+        if (said := told.get(name, {}).get("is")) and os.path.exists(said["path"]):
             found.setdefault(said["version"], Interpreter(**said))
     return sorted(found.values(), key=lambda each: _release(each.version), reverse=True)
 

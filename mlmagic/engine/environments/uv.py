@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Event, Timer
 
 from mlmagic.errors import BuildFailed, Interrupted, UsageError
 
@@ -34,7 +36,7 @@ def find() -> str:
     return found
 
 
-def run(command: Sequence[str], folder: Path, report: Report, cancelled: Event) -> None:
+def run(command: Sequence[str], folder: Path, report: Report, cancelled: threading.Event) -> None:
     """Run a command in ``folder``, telling each line it writes.
 
     Raises `BuildFailed` with all that it wrote; `Interrupted` when it was ``cancelled``.
@@ -52,7 +54,7 @@ def run(command: Sequence[str], folder: Path, report: Report, cancelled: Event) 
         start_new_session=True,  # Ctrl-C in the kernel's terminal is not for it
     )
     assert child.stdout is not None
-    watch = _end_when(cancelled, child)
+    threading.Thread(target=_end_when, args=(cancelled, child), name="mlmagic-uv", daemon=True).start()
     lines = []
     try:
         for line in child.stdout:
@@ -61,8 +63,7 @@ def run(command: Sequence[str], folder: Path, report: Report, cancelled: Event) 
                 report(lines[-1].strip())
         code = child.wait()
     finally:
-        watch()
-        child.kill()
+        _end(child)
         child.wait()
         child.stdout.close()
     if cancelled.is_set():
@@ -71,17 +72,15 @@ def run(command: Sequence[str], folder: Path, report: Report, cancelled: Event) 
         raise BuildFailed(f"{Path(command[0]).name} ended with code {code}", log="\n".join(lines))
 
 
-def _end_when(cancelled: Event, child: subprocess.Popen[str]) -> Callable[[], None]:
-    """Have ``child`` ended as soon as ``cancelled``; what is returned stops looking."""
-    over = Event()
+def _end_when(cancelled: threading.Event, child: subprocess.Popen[str]) -> None:
+    while child.poll() is None:
+        if cancelled.wait(_LOOK_SECONDS):
+            _end(child)
+            return
 
-    def look() -> None:
-        while not over.is_set():
-            if cancelled.wait(_LOOK_SECONDS):
-                child.terminate()
-                return
 
-    timer = Timer(0, look)
-    timer.daemon = True
-    timer.start()
-    return over.set
+def _end(child: subprocess.Popen[str]) -> None:
+    """With all that it has started: packages without a wheel are built by programs of their own."""
+    if child.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -132,6 +133,7 @@ def test_a_notebook_gives_what_it_imports_and_what_its_values_are() -> None:
     assert f"numpy=={NUMPY}" in pinned
     assert f"orjson=={metadata.version('orjson')}" in pinned
     assert not [line for line in pinned if line.startswith(("mlmagic", "ipython"))]
+    linecache.clearcache()  # cells of other tests' notebooks
     with pytest.raises(UsageError, match="has imported nothing"):
         requirements_of_notebook({"x": 1}, [])
 

@@ -9,6 +9,7 @@ every target passes.
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -108,6 +109,28 @@ class Reloads(Protocol):
         ``{"init": whether init() ran again, "ms": milliseconds}``, or ``{"error": record}`` of a script that
         failed, or ``{"refused": why}``. Raises `LaunchFailed` if it cannot be asked.
         """
+
+
+@runtime_checkable
+class BuildsImages(Protocol):
+    """A target that builds an image before it launches; `launch` would, too, and keep its caller waiting."""
+
+    def image_wanted(self, spec: ServiceSpec) -> str | None:
+        """What identifies the image of ``spec``; None where it is there already.
+
+        Raises a `UsageError` for what no image can be, and `TargetUnavailable`.
+        """
+
+    def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
+        """Build it, telling each line; give up soon after ``cancelled``. Raises `BuildFailed`."""
+
+
+@runtime_checkable
+class TakesKeys(Protocol):
+    """A target whose services do not see the keys file of this machine."""
+
+    def deliver_keys(self, handle: Any, keys_file: str) -> None:
+        """Have the service take the keys in ``keys_file``; silent for what is gone."""
 
 
 @runtime_checkable

@@ -81,9 +81,10 @@ def running() -> Iterator[DockerEngine]:
 @contextmanager
 def _process(program: str, folder: Path) -> Iterator[DockerEngine]:
     host = f"unix://{folder}/docker.sock"
-    command = [program, "--host", host, "--data-root", str(folder / "data")]
-    command += ["--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid")]
-    with (folder / "log").open("wb") as log:
+    with _bridge() as bridge, (folder / "log").open("wb") as log:
+        command = [program, "--host", host, "--data-root", str(folder / "data")]
+        command += ["--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid")]
+        command += ["--bridge", bridge, "--iptables=false", "--ip6tables=false"]
         child = subprocess.Popen(
             command,
             cwd="/",
@@ -93,15 +94,41 @@ def _process(program: str, folder: Path) -> Iterator[DockerEngine]:
             stderr=log,
             start_new_session=True,
         )
+        try:
+            deadline = time.monotonic() + _START_SECONDS
+            while not _answers(host):
+                if child.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"dockerd did not come up:\n{(folder / 'log').read_text()[-4000:]}")
+                time.sleep(0.1)
+            yield DockerEngine(host, is_ours=True)
+        finally:
+            _stop(child)
+
+
+@contextmanager
+def _bridge() -> Iterator[str]:
+    """A network of its own: two engines that share one give the same address to two containers, and each
+    that starts throws away the other's rules of the firewall.
+    """
+    number = int.from_bytes(os.urandom(2), "big")
+    name, net = f"mlmagic{number:04x}", f"10.{200 + number % 50}.{number >> 8}"
+    rules = [
+        ["nat", "POSTROUTING", "-s", f"{net}.0/24", "!", "-o", name, "-j", "MASQUERADE"],
+        ["filter", "FORWARD", "-i", name, "-j", "ACCEPT"],
+        ["filter", "FORWARD", "-o", name, "-j", "ACCEPT"],
+    ]
+    _run("ip", "link", "add", name, "type", "bridge")
     try:
-        deadline = time.monotonic() + _START_SECONDS
-        while not _answers(host):
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"dockerd did not come up:\n{(folder / 'log').read_text()[-4000:]}")
-            time.sleep(0.1)
-        yield DockerEngine(host, is_ours=True)
+        _run("ip", "address", "add", f"{net}.1/24", "dev", name)
+        _run("ip", "link", "set", name, "up")
+        for table, which, *rule in rules:
+            _run("iptables", "--wait", "-t", table, "-I", which, *rule)
+        yield name
     finally:
-        _stop(child)
+        for table, which, *rule in rules:
+            command = ["iptables", "--wait", "-t", table, "-D", which, *rule]
+            subprocess.run(command, env={**os.environ, "PATH": _SBIN}, capture_output=True)
+        _run("ip", "link", "delete", name)
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

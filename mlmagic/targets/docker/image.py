@@ -6,6 +6,7 @@ and upon it the service with its script.
 
 from __future__ import annotations
 
+import inspect
 import queue
 import tempfile
 import threading
@@ -136,6 +137,8 @@ class Images:
             target=_pass_on, args=(messages, arrived, cancelled), name="mlmagic-docker-build", daemon=True
         ).start()
         while True:
+            if cancelled.is_set():
+                _hang_up(messages)
             _heed(cancelled)
             try:
                 message = arrived.get(timeout=_LOOK_SECONDS)
@@ -174,6 +177,14 @@ def _pass_on(messages: Iterator[Any], arrived: queue.Queue[Any], cancelled: thre
         close = getattr(messages, "close", None)
         if close is not None:
             close()
+
+
+def _hang_up(messages: Iterator[Any]) -> None:
+    """End the connection, though another thread waits for what comes: the engine gives the build up then."""
+    known = inspect.getgeneratorlocals(messages) if inspect.isgenerator(messages) else {}
+    shutdown = getattr(getattr(known.get("response"), "raw", None), "shutdown", None)
+    if shutdown is not None:
+        shutdown()
 
 
 def _heed(cancelled: threading.Event) -> None:

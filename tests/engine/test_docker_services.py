@@ -1,0 +1,141 @@
+"""Services in containers through the whole engine, on a real Docker Engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import requests
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import State
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import LaunchFailed, NotFound, ScriptError, TargetUnavailable
+from tests.conftest import MakeEngine
+from tests.docker_engine import DockerEngine
+from tests.engine.conftest import script
+from tests.targets.contract import wait_for
+
+pytestmark = pytest.mark.processes
+ON_DOCKER = DeploymentConfig("docker", memory_gb=0.25)
+_LABEL = "label=mlmagic.service"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(docker: DockerEngine, engine: Engine) -> Iterator[None]:
+    """Everything that a test deploys is gone when it is deleted."""
+    before = left(docker)
+    yield
+    for name in engine.service_names():
+        engine.delete(name)
+    assert left(docker) == before
+
+
+def left(docker: DockerEngine) -> set[str]:
+    words = [["ps", "--all"], ["volume", "ls"], ["image", "ls"]]
+    return {line for each in words for line in docker.docker(*each, "--quiet", "--filter", _LABEL).split()}
+
+
+def test_a_service_is_built_and_answers_and_another_process_finds_it(
+    engine: Engine, make_engine: MakeEngine
+) -> None:
+    said: list[str] = []
+    # What nobody has installed before: the steps of the build are seen.
+    inference = replace(script(), requirements=("iniconfig==2.0.0",))
+    deployed = engine.deploy("svc", [], inference, ON_DOCKER)
+    service = engine.wait(deployed, watching=lambda seen: said.append(seen.words))
+    assert service.state is State.HEALTHY
+    assert any(words.startswith("its image is being made: ") for words in said)
+    assert engine.invoke("svc", 1)["said"] == 1
+    engine.close()
+    other = make_engine()
+    assert other.invoke("svc", 1)["said"] == 1
+    other.delete("svc")
+
+
+def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> None:
+    service = engine.wait(engine.deploy("svc", [], script(), ON_DOCKER))
+    answers: list[object] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                with requests.Session() as session:
+                    session.trust_env = False
+                    answers.append(session.post(service.scoring_uri or "", data="1", timeout=10).status_code)
+            except requests.RequestException as error:
+                answers.append(repr(error))
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    try:
+        updated = engine.wait(engine.update("svc", inference=script("other")))
+        updated = engine.wait(engine.update("svc", inference=script("echo")))
+    finally:
+        stop.set()
+        for thread in asking:
+            thread.join()
+    assert updated.url == service.url
+    assert len(answers) > 50
+    assert set(answers) == {200}
+
+
+def test_what_was_killed_is_brought_back(engine: Engine, docker: DockerEngine) -> None:
+    service = engine.wait(engine.deploy("svc", [], script(), ON_DOCKER))
+    assert service.handle is not None
+    docker.docker("kill", service.handle["container"])
+    wait_for(lambda: engine.service("svc").restarts == 1, "the restart")
+    wait_for(lambda: engine.service("svc").state is State.HEALTHY, "health")
+    assert engine.service("svc").url == service.url
+    assert engine.invoke("svc", 1)["said"] == 1
+
+
+def test_keys_are_changed_while_it_serves(engine: Engine) -> None:
+    engine.wait(engine.deploy("svc", [], script(), replace(ON_DOCKER, auth_enabled=True)))
+    assert engine.invoke("svc", 1)["said"] == 1
+    engine.regen_key("svc", "Primary")
+    assert engine.invoke("svc", 1)["said"] == 1
+
+
+def test_stop_and_start_keep_the_port(engine: Engine) -> None:
+    service = engine.wait(engine.deploy("svc", [], script(), ON_DOCKER))
+    assert engine.stop("svc").state is State.STOPPED
+    assert engine.wait(engine.start("svc")).url == service.url
+
+
+def test_why_it_failed_is_told(engine: Engine) -> None:
+    with pytest.raises(ScriptError, match="KeyError"):
+        engine.wait(engine.deploy("svc", [], script("init_raises"), ON_DOCKER))
+    assert any("KeyError" in line for line in engine.logs("svc"))
+    broken = replace(script(), requirements=("no-such-distribution-of-mlmagic==1",))
+    with pytest.raises(LaunchFailed, match="No matching distribution found"):
+        engine.wait(engine.deploy("other", [], broken, ON_DOCKER))
+
+
+def test_a_deploy_that_is_deleted_while_it_builds_leaves_the_others_alone(
+    engine: Engine, docker: DockerEngine
+) -> None:
+    slow = {"docker": {"extraDockerFileSteps": "RUN sleep 600"}}
+    engine.deploy("slow", [], script(), ON_DOCKER, environment=slow)
+    wait_for(lambda: "sleep 600" in engine.service("slow").words, "the slow step")
+    engine.wait(engine.deploy("quick", [], script(), ON_DOCKER))
+    assert engine.invoke("quick", 1)["said"] == 1
+    engine.delete("slow", timeout=20)
+    with pytest.raises(NotFound):
+        engine.service("slow")
+    is_building = ["ps", "--quiet", "--no-trunc", "--format", "{{.Command}}"]
+    wait_for(lambda: "sleep 600" not in docker.docker(*is_building), "the end of the build")
+
+
+def test_without_an_engine_nothing_is_recorded(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, docker: DockerEngine
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("DOCKER_HOST", "unix:///no/such/docker.sock")
+        with pytest.raises(TargetUnavailable, match="--target local"):
+            engine.deploy("svc", [], script(), ON_DOCKER)
+    assert engine.service_names() == []

@@ -1,6 +1,6 @@
 """The command line: the same verbs as the magics, in a shell.
 
-    mlmagic model|service|environment|computetarget|config ...     the names and flags of the old ``az ml``
+    mlmagic model|service|environment|computetarget|config|profile ...    the names and flags of the old ``az ml``
     mlmagic serve|demo|workspace|completion
 
 Data goes to standard output, as ``-o json``, ``table`` or ``tsv``; words and progress to standard error. Exit
@@ -21,6 +21,7 @@ from mlmagic.cli.configs import config
 from mlmagic.cli.environments import environment
 from mlmagic.cli.events import events, follow, unfollow
 from mlmagic.cli.models import model
+from mlmagic.cli.profiles import profile, profile_model
 from mlmagic.cli.services import service
 
 
@@ -37,8 +38,9 @@ def cli() -> None:
     """Models and live web services: the same as the magics, in a shell."""
 
 
-for _group in (model, service, environment, computetarget, config, events):
+for _group in (model, service, environment, computetarget, config, profile, events):
     cli.add_command(_group)
+model.add_command(profile_model)
 for _command in (follow, unfollow):
     service.add_command(_command)
 

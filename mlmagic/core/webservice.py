@@ -94,6 +94,8 @@ class ServiceSpec:
     """``run_dir`` of the revision that still serves there, and hands its port over."""
     keys_file: str | None = None
     """The file with the keys of callers, which changes as they do; None where anybody may ask."""
+    trial: bool = False
+    """It is to be measured: it is held to its cores and its memory, and ends with whoever launched it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ MODULES = {
     **_of_scripts(SCRIPT_MODULES),
     "azureml.core.workspace": "workspace: Workspace",
     "azureml.core.model": _MODEL,
+    "azureml.core.profile": "profile: ModelProfile",
     "azureml.core.webservice.webservice": "webservice: Webservice",
     "azureml.core.webservice.local": "local_webservice: LocalWebservice",
     "azureml.core.webservice.aci": (

@@ -1,6 +1,6 @@
 """The command line: the same verbs as the magics, in a shell.
 
-    mlmagic model|service|environment|computetarget|config|profile ...    the names and flags of the old ``az ml``
+    mlmagic model|service|environment|computetarget|config|profile ...    names and flags of the old ``az ml``
     mlmagic serve|demo|workspace|completion
 
 Data goes to standard output, as ``-o json``, ``table`` or ``tsv``; words and progress to standard error. Exit

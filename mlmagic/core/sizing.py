@@ -25,7 +25,7 @@ def recommend(sizes: Sequence[SizeResult], goal: Goal, prices: Prices | None = N
 
     None where no size answered. A goal that none meets gives the one that comes nearest, and says so.
     """
-    usable = [size for size in sizes if size.successful] or [size for size in sizes if size.loads]
+    usable = [size for size in sizes if size.successful] or [size for size in sizes if size.capacity]
     if not usable:
         return None
     if goal == Goal():

@@ -6,6 +6,7 @@ read when somebody asks for them.
 
 from __future__ import annotations
 
+import csv
 import glob
 import shutil
 from collections.abc import Mapping, Sequence
@@ -105,10 +106,13 @@ class TabularDataset(_Registrable):
         import pandas
 
         read = getattr(pandas, _READERS[self._record["format"]])
-        frames = []
+        frames, options = [], self._record["options"]
         for path in self.paths:
             try:
-                frames.append(read(path, **self._record["options"]))
+                frame = read(path, **options)
+                if options.get("header", 0) is None:
+                    frame.columns = [f"Column{place}" for place in range(1, len(frame.columns) + 1)]
+                frames.append(frame)
             except ImportError as error:
                 raise UserErrorException(
                     f"{path} cannot be read: {error}", hint="pip install fsspec and the package of that URL."
@@ -201,6 +205,9 @@ class _TabularFactory:
     ) -> TabularDataset:
         """Rows of CSV files: a path, a URL, ``(datastore, path)``, or a list of those; ``*`` is any name."""
         options: dict[str, Any] = {"sep": separator, "encoding": encoding}
+        if separator == "\n":
+            # The documents' way to have each line as one string: a separator that no text has, and no quotes.
+            options |= {"sep": "\x1f", "quoting": csv.QUOTE_NONE}
         if not header:
             options["header"] = None
         if not infer_column_types:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlmagic.sdk.model import Model
     from mlmagic.sdk.workspace import Workspace
 
+Profiles = list["ModelProfile"]
 Sizes = float | Sequence[float] | None
 _POLL_SECONDS = 0.2
 
@@ -39,7 +40,7 @@ class ModelProfile:
         self._failure: MLMagicError | None = None
 
     @staticmethod
-    def list(workspace: Workspace) -> list[ModelProfile]:
+    def list(workspace: Workspace) -> Profiles:
         """The newest of each name."""
         return [ModelProfile.of(workspace, record) for record in workspace.engine.profiles()]
 

@@ -73,15 +73,20 @@ def control_groups(root: Path = ROOT, name: str = "") -> ControlGroups | None:
     name = name or f"mlmagic-{uuid.uuid4().hex[:12]}"
     own = _own_groups()
     if (root / "cgroup.controllers").is_file():
-        return UnifiedGroup(name, root / own.get("", "").lstrip("/"))
-    folders = {}
-    for controller in ("cpu", "cpuacct", "memory"):
-        base = root / controller
-        inner = base / own.get(controller, "").lstrip("/")
-        folders[controller] = (inner if inner.is_dir() else base) / name
+        return UnifiedGroup(name, _below(root, own.get("", "")))
+    folders = {
+        controller: _below(root / controller, own.get(controller, "")) / name
+        for controller in ("cpu", "cpuacct", "memory")
+    }
     if not all(folder.parent.is_dir() for folder in folders.values()):
         return None
     return SeparateGroups(name, folders)
+
+
+def _below(base: Path, group: str) -> Path:
+    """A group's folder; its hierarchy's own where a container does not see the group."""
+    inner = base / group.lstrip("/")
+    return inner if inner.is_dir() else base
 
 
 def _own_groups(table: Path = Path("/proc/self/cgroup")) -> dict[str, str]:

@@ -91,7 +91,7 @@ class Loader:
         ]
         self._next = 0
         self._idle: list[Asker] = []
-        self._opened = 0
+        self._free = asyncio.Semaphore(MOST_CONNECTIONS)
         self._start = 0.0
         self.latencies: list[float] = []
         """Seconds, of the successes, in the order of their answers."""
@@ -151,23 +151,22 @@ class Loader:
             if not answered.done():
                 answered.set_result((status, body))
 
-        try:
-            asker = await self._asker()
-        except OSError as error:
-            self._fail(0, f"no connection: {error}".encode(), row)
-            await asyncio.sleep(0.01)
-            return
-        asker.ask(self._requests[row], done)
-        try:
-            status, body = await asyncio.wait_for(answered, ANSWER_SECONDS)
-        except TimeoutError:
-            asker.close()
-            status, body = 0, f"no answer within {ANSWER_SECONDS:g} s".encode()
-        now = perf_counter()
-        if asker.open:
-            self._idle.append(asker)
-        else:
-            self._opened -= 1
+        async with self._free:  # in order of arrival
+            try:
+                asker = await self._asker()
+            except OSError as error:
+                self._fail(0, f"no connection: {error}".encode(), row)
+                await asyncio.sleep(0.01)
+                return
+            asker.ask(self._requests[row], done)
+            try:
+                status, body = await asyncio.wait_for(answered, ANSWER_SECONDS)
+            except TimeoutError:
+                asker.close()
+                status, body = 0, f"no answer within {ANSWER_SECONDS:g} s".encode()
+            now = perf_counter()
+            if asker.open:
+                self._idle.append(asker)
         if status == 200:
             self.latencies.append(now - arrival)
             self.ends.append(now - self._start)
@@ -179,17 +178,7 @@ class Loader:
             asker = self._idle.pop()
             if asker.open:
                 return asker
-            self._opened -= 1
-        while self._opened >= MOST_CONNECTIONS and not self._idle:
-            await asyncio.sleep(0.001)
-        if self._idle:
-            return await self._asker()
-        self._opened += 1
-        try:
-            _, made = await asyncio.get_running_loop().create_connection(Asker, self._host, self._port)
-        except OSError:
-            self._opened -= 1
-            raise
+        _, made = await asyncio.get_running_loop().create_connection(Asker, self._host, self._port)
         return made
 
     def _fail(self, status: int, body: bytes, row: int) -> None:
@@ -226,4 +215,8 @@ async def serve(order: Mapping[str, Any]) -> None:
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(serve(json.loads(sys.stdin.readline())))
+    from mlmagic.scoring.__main__ import end_with
+
+    order = json.loads(sys.stdin.readline())
+    end_with(order["parent"])
+    uvloop.run(serve(order))

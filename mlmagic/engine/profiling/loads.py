@@ -29,6 +29,8 @@ GAIN = 1.05
 """More clients are tried as long as they bring a twentieth more."""
 OPEN_SHARE = 0.7
 """Of the capacity: how loaded a service is where no goal says it."""
+MOST_AT_RANDOM = 4000.0
+"""Requests per second, where no goal says more: beyond, it is the client's own delays that are measured."""
 SLICES = 10
 FEWEST = 20
 """Requests that the first load makes at least, and each row once."""
@@ -64,7 +66,8 @@ def wanted_loads(
         gains = len(done) < 2 or done[-1].requests_per_second >= done[-2].requests_per_second * GAIN
         if gains:
             return Asked("closed", ordered[len(done)], seconds, 0 if done else max(rows, FEWEST))
-    rate = goal.requests_per_second or OPEN_SHARE * max(load.requests_per_second for load in done)
+    capacity = max(load.requests_per_second for load in done)
+    rate = goal.requests_per_second or min(OPEN_SHARE * capacity, MOST_AT_RANDOM)
     return Asked("open", rate, seconds) if rate > 0 else None
 
 
@@ -111,6 +114,7 @@ class LoaderProcess:
         """Make one load; ``while_waiting`` is called every ``poll`` seconds. Raises `LaunchFailed`."""
         order = {
             **self._order,
+            "parent": os.getpid(),
             "loads": [asdict(load)],
         }
         process = subprocess.Popen(

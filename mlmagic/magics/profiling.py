@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
@@ -10,13 +10,15 @@ from IPython.display import display
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.profile import Profile, ProfileState
-from mlmagic.engine.profile_verbs import Progress
 from mlmagic.errors import UsageError
 from mlmagic.magics.arguments import Arguments, data, kept, number, read_data, thing
 from mlmagic.magics.choice import choose_inference
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.services import model_references
+
+if TYPE_CHECKING:
+    from mlmagic.engine.profile_verbs import Progress
 
 
 @magics_class

@@ -11,6 +11,7 @@ from typing import Any
 
 from mlmagic.engine import keeper
 from mlmagic.engine.asset_verbs import AssetVerbs
+from mlmagic.engine.batch_verbs import BatchVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client
 from mlmagic.engine.event_verbs import EventVerbs
@@ -25,7 +26,7 @@ from mlmagic.workspace.memory import Memory
 KEEPER_DELAY_SECONDS = 3.0
 
 
-class Engine(ObjectVerbs, ProfileVerbs, AssetVerbs, EventVerbs):
+class Engine(ObjectVerbs, ProfileVerbs, BatchVerbs, AssetVerbs, EventVerbs):
     """The verbs over one workspace, and whoever looks after its services.
 
     ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only

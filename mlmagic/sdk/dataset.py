@@ -64,6 +64,16 @@ class _Registrable:
             raise AlreadyExists(KIND, name, hint="Pass create_new_version=True.")
         return _of_asset(workspace.engine.keep_asset(KIND, name, record))
 
+    def as_named_input(self, name: str) -> NamedInput:
+        """As an input of a pipeline's step."""
+        return NamedInput(name, self)
+
+    def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
+        """As an input that a step finds as files."""
+        return NamedInput(self.name or "input", self)
+
+    as_download = as_mount
+
     def unregister_all_versions(self) -> None:
         """Use `Dataset.unregister`, which knows the workspace."""
         raise UsageError("a dataset does not know its workspace", hint="Dataset.unregister(workspace, name).")
@@ -93,6 +103,19 @@ class _Registrable:
         return f"{type(self).__name__}({named}paths={self._record['paths']})"
 
 
+class NamedInput:
+    """A dataset as a step's input; here its files are where they are."""
+
+    def __init__(self, name: str, dataset: Any) -> None:
+        self.name, self.dataset = name, dataset
+
+    def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
+        """The same."""
+        return self
+
+    as_download = as_direct = as_hdfs = as_mount
+
+
 @raises(UserErrorException)
 class TabularDataset(_Registrable):
     """Rows."""
@@ -103,6 +126,24 @@ class TabularDataset(_Registrable):
         self, on_error: str = "null", out_of_range_datetime: str = "null"
     ) -> pandas.DataFrame:
         """All rows."""
+        import pandas
+
+        frames = self._read()
+        frame = pandas.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+        for step, value in self._record["steps"]:
+            frame = _stepped(frame, step, value)
+        return frame.reset_index(drop=True)
+
+    def tables(self) -> list[pandas.DataFrame]:
+        """The rows of each file by themselves; of a part of the rows (`take`, `skip`) one table."""
+        if any(step in ("take", "skip") for step, _ in self._record["steps"]):
+            return [self.to_pandas_dataframe()]
+        frames = self._read()
+        for step, value in self._record["steps"]:
+            frames = [_stepped(frame, step, value) for frame in frames]
+        return frames
+
+    def _read(self) -> list[pandas.DataFrame]:
         import pandas
 
         read = getattr(pandas, _READERS[self._record["format"]])
@@ -119,10 +160,7 @@ class TabularDataset(_Registrable):
                 ) from None
             except (OSError, ValueError) as error:
                 raise UserErrorException(f"{path} cannot be read: {error}") from None
-        frame = pandas.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-        for step, value in self._record["steps"]:
-            frame = _stepped(frame, step, value)
-        return frame.reset_index(drop=True)
+        return frames
 
     def take(self, count: int) -> TabularDataset:
         """The first ``count`` rows."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -135,10 +137,8 @@ def test_an_interrupted_job_leaves_no_worker(engine: Engine, tmp_path: Path) -> 
     def stop() -> None:
         while not servers_here():
             time.sleep(0.01)
-        import _thread
-
         stopped.set()
-        _thread.interrupt_main()
+        os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=stop).start()
     with pytest.raises(KeyboardInterrupt):

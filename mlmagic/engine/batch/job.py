@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlmagic.core.batch import BatchPlan, Tally
-from mlmagic.engine.batch.worker import Stage, TimedOut, Worker
+from mlmagic.engine.batch.worker import INIT_SECONDS, Stage, TimedOut, Worker
 from mlmagic.errors import LaunchFailed, MLMagicError
 
 
@@ -79,7 +79,7 @@ class Job:
         with self._lock:
             workers = list(self._workers)
         for worker in workers:
-            worker.close()
+            worker.kill()
 
     def _work(self) -> None:
         worker: Worker | None = None
@@ -90,6 +90,8 @@ class Job:
                 except queue.Empty:
                     return
                 worker = self._try(number, worker)
+        except TimedOut:
+            self._give_up(f"init() took more than {INIT_SECONDS:g} s")
         except MLMagicError as error:
             self._give_up(str(error))
         finally:
@@ -125,6 +127,13 @@ class Job:
         worker = Worker(self._stage)
         with self._lock:
             self._workers.add(worker)
+        if self._stopped.is_set():  # while it was being started
+            worker.kill()
+        try:
+            worker.wait_for_init()
+        except BaseException:
+            self._end(worker)
+            raise
         return worker
 
     def _end(self, worker: Worker) -> None:

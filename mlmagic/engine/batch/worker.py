@@ -38,7 +38,7 @@ class TimedOut(Exception):
 
 
 class Worker:
-    """A process with the script loaded. Raises `ScriptError` if init() fails."""
+    """A process that loads the script, and then works."""
 
     def __init__(self, stage: Stage) -> None:
         command = [stage.python, "-m", "mlmagic.scoring.batch_worker", "--entry-script", stage.entry_script]
@@ -56,13 +56,11 @@ class Worker:
                 start_new_session=True,
             )
         self._rest = b""
-        try:
-            begun = self._answer(INIT_SECONDS)
-        except BaseException:
-            self.close()
-            raise
+
+    def wait_for_init(self) -> None:
+        """Return when init() is done; raises `ScriptError`, `TimedOut`, or `LaunchFailed`."""
+        begun = self._answer(INIT_SECONDS)
         if "error" in begun:
-            self.close()
             raise ScriptError.from_record({"phase": "init", **begun["error"]})
 
     def perform(self, task: Mapping[str, Any], timeout: float) -> dict[str, Any]:
@@ -79,10 +77,14 @@ class Worker:
             self.close()
             raise
 
-    def close(self) -> None:
-        """End it, at once."""
+    def kill(self) -> None:
+        """End the process; may be called by another thread, while this one waits for an answer."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, 9)
+
+    def close(self) -> None:
+        """End it, and leave nothing of it."""
+        self.kill()
         with contextlib.suppress(OSError):  # what could not be written any more
             self._process.communicate()
 

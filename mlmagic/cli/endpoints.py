@@ -13,7 +13,7 @@ from mlmagic.cli.base import Commands
 from mlmagic.cli.services import service
 
 _AS_SERVICES = (
-    *("list", "show", "run", "logs", "delete", "update"),
+    *("list", "show", "run", "logs", "get-logs", "delete", "update"),
     *("get-keys", "regen-key", "get-access-token"),
 )
 

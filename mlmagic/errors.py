@@ -14,6 +14,7 @@ MLMagicError                       shown in a cell as one short message; ``hint`
 │   ├─ TargetUnavailable           the target itself is not there
 │   ├─ LaunchFailed                the target refused or lost the service
 │   └─ Unschedulable               the target has no room
+├─ BuildFailed                     an environment cannot be built; shows the builder's own words
 ├─ InvokeError                     the service answered a request with an error; the body is kept
 ├─ WaitTimeout                     a wait ended before the thing waited for; says what was last seen
 └─ Interrupted                     the user pressed Ctrl-C; says what was undone
@@ -173,6 +174,17 @@ class Unschedulable(TargetError):
     def __init__(self, target: str, wanted: str, available: str, *, hint: str = "") -> None:
         self.wanted, self.available = wanted, available
         super().__init__(target, f"{target} has no room for {wanted}: {available}", hint=hint)
+
+
+class BuildFailed(MLMagicError):
+    """An environment cannot be built; ``log`` holds the builder's own words."""
+
+    def __init__(self, message: str, *, log: str = "", hint: str = "") -> None:
+        self.log = log
+        super().__init__(message, hint=hint)
+
+    def __str__(self) -> str:
+        return _with_details(super().__str__(), self.log)
 
 
 class InvokeError(MLMagicError):

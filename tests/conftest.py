@@ -46,6 +46,7 @@ def _own_home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's workspaces, and none leaves anything there."""
     home = _homes / uuid.uuid4().hex  # made by whoever needs it: most tests do not
     monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    monkeypatch.setenv("MLMAGIC_CACHE", str(_homes / "cache"))  # one for all: an environment is made once
     monkeypatch.setenv("IPYTHONDIR", str(_homes / "ipython"))
     monkeypatch.delenv("MLMAGIC_WORKSPACE", raising=False)
     monkeypatch.delenv("MLMAGIC_FILES", raising=False)

@@ -221,7 +221,9 @@ def deploy_model(
         script_config, config = deployed(inference(opened, options), deployment(dc, target, given(options)))
         follow(
             opened,
-            lambda: opened.deploy(name, wanted, script_config, config, overwrite=overwrite, notify=say),
+            lambda: opened.deploy(
+                name, wanted, script_config, config, overwrite=overwrite, notify=say, nearest_python=True
+            ),
             wait=not no_wait,
             log=verbose,
         )

@@ -138,6 +138,7 @@ def update_service(
                 inference=None if handle is None else handle.to_core(),
                 config_changes=changes,
                 notify=say,
+                nearest_python=True,
             ),
             wait=not no_wait,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import pairs, say
+from mlmagic.cli.base import pairs
 from mlmagic.core.settings import FLAGS, LABELS, NUMBERS, TEXTS
 from mlmagic.errors import UsageError
 
@@ -95,13 +95,8 @@ def inference(engine: Engine, options: dict[str, Any]) -> InferenceHandle | None
 def deployed(
     handle: InferenceHandle | None, config: DeploymentConfig
 ) -> tuple[InferenceConfig | None, DeploymentConfig]:
-    """Both as the engine takes them; what a process here will not have is told."""
-    if handle is None:
-        return None, config
-    script_config, config, unmet = handle.for_engine(config)
-    for line in unmet:
-        say(line)
-    return script_config, config
+    """Both as the engine takes them."""
+    return (None, config) if handle is None else handle.for_engine(config)
 
 
 def deployment(dc: str | None, target: str | None, settings_given: dict[str, Any]) -> DeploymentConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ DEFAULT_BASE_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 """The documents' default; here it stands for: whatever image serves best."""
 PYTHON_DEFAULT_VERSION = "3.10.18"
 """What the first SDK writes where nobody names a version; so it is nobody's wish."""
+MINIMUM_PYTHON = "3.11"
+"""The oldest that the scoring server runs on."""
 STANDINS = frozenset(
     (
         *("azureml-defaults", "azureml-core", "azureml-sdk", "azureml-inference-server-http"),
@@ -108,12 +110,52 @@ def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
     )
 
 
+def image_needs(needs: EnvironmentNeeds) -> Iterator[str]:
+    """Why an environment cannot be had without a container; nothing where it can."""
+    if needs.base_image:
+        yield f"base image {needs.base_image}"
+    if needs.base_dockerfile:
+        yield "a Dockerfile"
+    if needs.build_context:
+        yield f"the Docker build context {needs.build_context[0]}"
+
+
+def without_password(line: str) -> str:
+    """An option with an address, as it may be shown."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
+
+
+def python_minor(version: str) -> tuple[int, int]:
+    """``3.11.4``, ``3.11`` and ``3.11.*`` are (3, 11); ``3`` is (3, 0); what is no version (0, 0)."""
+    found = re.match(r"(\d+)(?:\.(\d+))?", version)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+
+
 def _python_of(packages: list[str]) -> str | None:
     for package in packages:
         if package_name(package) == "python":
-            wanted = package.partition("=")[2].lstrip("=").strip()
-            return wanted if wanted not in ("", PYTHON_DEFAULT_VERSION) else None
+            wanted = package.partition("python")[2].strip()
+            if wanted[:1] in ("<", ">"):
+                return _python_in(wanted)
+            wanted = wanted.lstrip("=").strip()
+            return wanted if wanted not in ("", "*", PYTHON_DEFAULT_VERSION) else None
     return None
+
+
+def _python_in(bounds: str) -> str | None:
+    """Of ``>=3.9,<3.13`` the newest minor version; None where any that serves will do."""
+    lowest, newest = (0, 0), None
+    for sign, version in re.findall(r"([<>]=?)\s*([\d.]+)", bounds):
+        minor = python_minor(version)
+        if sign[0] == ">":
+            lowest = max(lowest, minor)
+        else:
+            # Below 3.13.0 is below 3.13; below 3.13.4 may be 3.13.
+            is_whole = sign == "<" and not version.partition(".")[2].partition(".")[2].strip("0.")
+            newest = (minor[0], minor[1] - is_whole)
+    if newest is not None:
+        return f"{newest[0]}.{newest[1]}"
+    return None if lowest <= python_minor(MINIMUM_PYTHON) else f"{lowest[0]}.{lowest[1]}"
 
 
 def package_name(requirement: str) -> str:

@@ -92,6 +92,8 @@ class ServiceSpec:
     """The port the service had before, to be kept if it can be."""
     predecessor: str | None = None
     """``run_dir`` of the revision that still serves there, and hands its port over."""
+    server_path: str | None = None
+    """A folder with the scoring server, for PYTHONPATH, where ``python`` does not have it installed."""
     keys_file: str | None = None
     """The file with the keys of callers, which changes as they do; None where anybody may ask."""
     trial: bool = False

@@ -56,6 +56,7 @@ def take_on(
                 _replace(folder, files, revision.files, memory.files.copy_out)
         _check(service, target, answer)
         intake.send()
+        inference = replace(inference, environment=revision.inference.environment)
         changed = replace(revision, files=files, inference=inference)
         _record(memory, service, changed, intake.publish, answer)
     return Reloaded(service.name, bool(answer["init"]), float(answer["ms"]))

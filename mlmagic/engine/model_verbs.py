@@ -10,6 +10,7 @@ from typing import Any
 from mlmagic.core.model import Model, ModelDescription, ModelFilter
 from mlmagic.core.names import ModelReference
 from mlmagic.engine import registration
+from mlmagic.engine.environments.place import Place
 from mlmagic.errors import AlreadyExists, UsageError
 from mlmagic.workspace import deliveries, follows, models
 from mlmagic.workspace.memory import Memory
@@ -110,10 +111,11 @@ class ModelVerbs:
         with self.memory.reading() as tx:
             return [models.get(tx, _reference(name)) for name in dict.fromkeys(names)]
 
-    def _tell_mismatches(self, used: Sequence[Model], notify: Notify) -> None:
+    def _tell_mismatches(self, used: Sequence[Model], place: Place, notify: Notify) -> None:
+        """What differs, where these models will be served, from what they were stored with."""
         for model in used:
-            installed = registration.installed_versions(model.details.libraries)
-            for line in registration.library_mismatches(model.details, installed):
+            serving = place.versions(model.details.libraries)
+            for line in registration.library_mismatches(model.details, serving, place.words, place.version):
                 notify(f"{model.id}: {line}")
             if registration.holds_pickles(model.files):
                 self._tell_pickles(notify)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import Model, ModelDescription
@@ -25,6 +27,8 @@ class ObjectVerbs(ServiceVerbs):
         *,
         overwrite: bool = False,
         notify: Notify = silent,
+        environment: Mapping[str, Any] | None = None,
+        nearest_python: bool = False,
     ) -> tuple[Webservice, Model]:
         """Register ``model`` (an object or a path) and record a service for it.
 
@@ -33,7 +37,14 @@ class ObjectVerbs(ServiceVerbs):
         registered = self.register(model, details, notify=notify)
         try:
             service = self.deploy(
-                name, [registered.id], inference, config, overwrite=overwrite, notify=notify
+                name,
+                [registered.id],
+                inference,
+                config,
+                overwrite=overwrite,
+                notify=notify,
+                environment=environment,
+                nearest_python=nearest_python,
             )
         except MLMagicError:
             with suppress(MLMagicError):

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlmagic.capture.modules import only_installed
 from mlmagic.capture.requirements import pinned_requirements
+from mlmagic.core.environment import python_minor
 from mlmagic.core.model import ModelDescription, StoredFile
 from mlmagic.engine import mlflow_models
 from mlmagic.engine.recognition import (
@@ -75,29 +76,23 @@ def holds_pickles(files: Iterable[StoredFile]) -> bool:
     return any(file.path.endswith(PICKLES) for file in files)
 
 
-def library_mismatches(details: ModelDescription, installed: Mapping[str, str | None]) -> list[str]:
-    """How the libraries here differ from those the model was stored with; empty when they do not.
+def library_mismatches(
+    details: ModelDescription, serving: Mapping[str, str | None], where: str = "here", python: str = ""
+) -> list[str]:
+    """How what will serve a model differs from what it was stored with; empty when it does not.
 
-    ``installed`` maps the distributions in question to their versions here, None for a missing one.
+    ``serving`` maps distributions to the versions they have ``where`` it is served, None for a missing one;
+    of those it leaves out nothing is known. Of Python the minor version counts.
     """
-    return [
-        f"{name} is {here or 'not installed'} here, and the model was stored with {version}"
+    stored = details.python_version
+    told = []
+    if stored and python and python_minor(stored) != python_minor(python):
+        told.append(f"Python is {python} {where}, and the model was stored with {stored}")
+    return told + [
+        f"{name} is {serving[name] or 'not installed'} {where}, and the model was stored with {version}"
         for name, version in sorted(details.libraries.items())
-        if (here := installed.get(name)) != version
+        if name in serving and serving[name] != version
     ]
-
-
-def installed_versions(names: Iterable[str]) -> dict[str, str | None]:
-    """The versions of these distributions in this interpreter."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found: dict[str, str | None] = {}
-    for name in names:
-        try:
-            found[name] = version(name).partition("+")[0]  # as a pin has it: without the local part
-        except PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 def to_plain(value: Any) -> Any:

@@ -7,13 +7,13 @@ brings it about. `wait` waits for that, and tells a failure in the script's own 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.environment import needs_of
 from mlmagic.core.events import Event, service_subject
 from mlmagic.core.model import Model, added_properties, check_labels
 from mlmagic.core.names import ModelReference, check_service_name
@@ -22,10 +22,13 @@ from mlmagic.engine import sources, staging, without_script
 from mlmagic.engine.access_verbs import AccessVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client, to_body
+from mlmagic.engine.environments.place import Place, asked, choose, here
+from mlmagic.engine.environments.store import Store
 from mlmagic.engine.live import Reloaded, take_on
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.reach import machine_for, within_reach
 from mlmagic.engine.rehearsal import Rehearsal, rehearse
+from mlmagic.engine.turn import BUILD
 from mlmagic.errors import (
     AlreadyExists,
     Interrupted,
@@ -70,18 +73,24 @@ class ServiceVerbs(AccessVerbs):
         *,
         overwrite: bool = False,
         notify: Notify = silent,
+        environment: Mapping[str, Any] | None = None,
+        nearest_python: bool = False,
     ) -> Webservice:
         """Record a new service; returns while it is Transitioning. Without ``inference``, serve the models.
+
+        ``environment`` is what it needs around it, as the documents' JSON, in place of what ``inference``
+        says; ``nearest_python`` accepts another Python than it asks for.
 
         A service that never came up is replaced. One that did is replaced only with ``overwrite``, by an
         update: it answers all the while. All checks come first: when this raises, nothing was recorded.
         """
-        config = _settled(config or DeploymentConfig())
+        config = _with_variables(_settled(config or DeploymentConfig()), environment)
         check_service_name(name)
         target = self._usable_target(config)
         used = self._models(model_names)
-        inference = inference or _made_for(used, notify)
-        self._tell_mismatches(used, notify)
+        inference = _surrounded(inference or _made_for(used, notify, environment), environment)
+        place = _place(target, inference, notify, nearest_python=nearest_python)
+        self._tell_mismatches(used, place, notify)
         existing = self._existing(name, overwrite)
         if existing is not None:
             within_reach(existing, "replace")
@@ -91,7 +100,7 @@ class ServiceVerbs(AccessVerbs):
             with self.memory.files.intake() as intake:
                 files, inference = sources.take(intake, inference)
                 revision = Revision(
-                    1, tuple(model.id for model in used), inference, files, config, sys.executable
+                    1, tuple(model.id for model in used), inference, files, config, place.python
                 )
                 replacing = (
                     existing is not None and existing.serving is not None and existing.target == config.target
@@ -126,15 +135,18 @@ class ServiceVerbs(AccessVerbs):
         config_changes: Mapping[str, Any] | None = None,
         notify: Notify = silent,
         keep_python: bool = False,
+        environment: Mapping[str, Any] | None = None,
+        nearest_python: bool = False,
         also: Callable[[Connection, Webservice], None] | None = None,
     ) -> Webservice:
         """Record a new revision of a service; what is not named stays as it is.
 
         The old revision serves until the new one answers, and goes on serving if it never does. With
         ``keep_python`` it runs on the interpreter of the revision before, not on this process's own.
+        ``environment`` and ``nearest_python`` are as for `deploy`.
         ``also`` is called in the transaction that records it; when it raises, nothing is recorded.
         """
-        if model_names is None and inference is None and not config_changes:
+        if model_names is None and inference is None and not config_changes and environment is None:
             raise UsageError(
                 f"nothing to update in {name!r}", hint="Name models, a script or settings to change."
             )
@@ -143,6 +155,8 @@ class ServiceVerbs(AccessVerbs):
             current = services.get_revision(tx, service.id, service.revision)
         said = {"tags": service.tags, "properties": service.properties, "description": service.description}
         changes = {**said, **(config_changes or {})}
+        if environment is not None and "environment_variables" not in changes:
+            changes["environment_variables"] = dict(needs_of(environment).variables)
         changes["properties"] = added_properties(service.properties, changes["properties"])
         config = _settled(replace(current.config, **changes))
         if config.target != service.target:
@@ -150,21 +164,30 @@ class ServiceVerbs(AccessVerbs):
                 f"{name!r} runs on {service.target!r} and cannot move to {config.target!r}",
                 hint="Deploy it there under another name.",
             )
-        self._usable_target(config).validate(config, current_port=staging.port_of(service.url))
+        target = self._usable_target(config)
+        target.validate(config, current_port=staging.port_of(service.url))
         used = self._models(current.models if model_names is None else model_names)
         if inference is None and current.inference.no_code and model_names is not None:
-            inference = _made_for(used, notify)
-        self._tell_mismatches(used, notify)
+            inference = _made_for(used, notify, environment or current.inference.environment)
+        asked_for = environment or (inference and inference.environment)
+        wanted = _surrounded(inference or current.inference, asked_for or current.inference.environment)
+        if keep_python:
+            python = current.python
+        else:
+            # What was accepted when it was deployed is not asked again.
+            nearest = nearest_python or not asked_for
+            place = _place(target, wanted, notify, nearest_python=nearest)
+            self._tell_mismatches(used, place, notify)
+            python = place.python
         with self.memory.files.intake() as intake:
             if inference is None:
-                files, inference = current.files, current.inference
+                files, inference = current.files, wanted
             else:
-                files, inference = sources.take(intake, inference)
+                files, inference = sources.take(intake, wanted)
             intake.send()
             with self.memory.writing() as tx:
                 intake.publish()
                 ids = tuple(model.id for model in used)
-                python = current.python if keep_python else sys.executable
                 revised = _revise(tx, name, Revision(0, ids, inference, files, config, python))
                 self._keep_keys(tx, revised, config)
                 if also is not None:
@@ -389,7 +412,10 @@ class ServiceVerbs(AccessVerbs):
             )
         if record.get("phase") in ("import", "init", "warmup"):
             return ScriptError.from_record(record, context=context)
-        log = "\n".join(self.logs(service.name, tail=20)) if not context else ""
+        if record.get("phase") == BUILD:
+            log = str(record.get("traceback") or "")
+        else:
+            log = "\n".join(self.logs(service.name, tail=20)) if not context else ""
         message = f"{context or repr(service.name) + ' failed: '}{record.get('message', service.words)}"
         return LaunchFailed(service.target, message, log=log, hint=str(record.get("hint") or ""))
 
@@ -425,9 +451,34 @@ def _absolute(path: str | None) -> str | None:
     return os.path.abspath(os.path.expanduser(path)) if path else None
 
 
-def _made_for(used: Sequence[Model], notify: Notify) -> InferenceConfig:
-    """The script that serves these models as they are."""
-    inference, said = without_script.inference_for(used)
+def _place(
+    target: ComputeTarget[Any], inference: InferenceConfig, notify: Notify, *, nearest_python: bool
+) -> Place:
+    """Where a script will run; raises `UsageError` for an environment that cannot be."""
+    if target.runs_interpreter:
+        return choose(inference.environment, Store(), nearest=nearest_python, notify=notify)
+    return asked(inference.environment) if inference.environment else here()
+
+
+def _with_variables(config: DeploymentConfig, environment: Mapping[str, Any] | None) -> DeploymentConfig:
+    """With those that the environment sets; the configuration may set them otherwise."""
+    if environment is None:
+        return config
+    return replace(
+        config, environment_variables={**needs_of(environment).variables, **config.environment_variables}
+    )
+
+
+def _surrounded(inference: InferenceConfig, environment: Mapping[str, Any] | None) -> InferenceConfig:
+    return inference if environment is None else replace(inference, environment=environment)
+
+
+def _made_for(
+    used: Sequence[Model], notify: Notify, environment: Mapping[str, Any] | None = None
+) -> InferenceConfig:
+    """The script that serves these models as they are; what an environment has need not be here."""
+    is_there = without_script.is_installed if environment is None else lambda module: True
+    inference, said = without_script.inference_for(used, is_there)
     notify(said)
     return inference
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.events import EventKind, endpoint_subject
@@ -17,6 +18,7 @@ from mlmagic.core.follow import FollowState
 from mlmagic.core.notices import TOLD, model_deployed
 from mlmagic.core.webservice import Observation, Phase, Retiring, State, Webservice, next_state
 from mlmagic.engine import probe, staging
+from mlmagic.engine.environments.builds import Building, Builds
 from mlmagic.engine.probe import Probe
 from mlmagic.engine.step import (
     RESTARTS_BEFORE_FAILED,
@@ -25,7 +27,7 @@ from mlmagic.engine.step import (
     next_step,
     restart_delay,
 )
-from mlmagic.errors import MLMagicError
+from mlmagic.errors import BuildFailed, MLMagicError
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import events, follows, services
 from mlmagic.workspace.memory import Memory
@@ -33,9 +35,13 @@ from mlmagic.workspace.memory import Memory
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+BUILD = "environment"
+"""The phase of a failure before there was anything to start."""
 AT_ONCE = 0.0
 # The server rings when it is up or has failed; this is for targets whose servers cannot.
 WHILE_STARTING = 0.25
+# Whoever makes an environment rings when there is news.
+WHILE_BUILDING = 0.5
 WHILE_SERVING = 2.0
 PROBES_BEFORE_UNHEALTHY = 3
 
@@ -74,6 +80,7 @@ class Turn:
     targets: Targets
     service: Webservice
     health: Health
+    builds: Builds
 
     def take(self) -> float:
         steps: Mapping[Step, Callable[[], float]] = {
@@ -86,16 +93,22 @@ class Turn:
             Step.WATCH_SERVING: self._watch_serving,
             Step.REST: lambda: WHILE_SERVING,
         }
-        return steps[next_step(self.service)]()
+        step = next_step(self.service)
+        if step is not Step.LAUNCH and self.health.restart_at is None:
+            self.builds.drop(self.service.id)
+        return steps[step]()
 
     # -- bringing up ----------------------------------------------------------------------------------
 
     def _launch(self) -> float:
         service = self.service
+        self.health.notes.clear()
         try:
-            handle = self._start(staging.stage(self.memory, service))
+            handle = self._start()
         except Exception as error:
             return self._candidate_failed(_record_of(error), None)
+        if handle is None:
+            return WHILE_BUILDING
         self._write(
             {"candidate": service.revision, "candidate_handle": handle, "words": "starting"},
             EventKind.LAUNCHED,
@@ -274,11 +287,15 @@ class Turn:
         left = due - time.monotonic()
         if left > 0:
             return left
-        self.health.restart_at = None
         service = self.service
+        self.health.notes.clear()
         try:
-            handle = self._start(staging.stage(self.memory, service))
+            handle = self._start()
+            if handle is None:
+                return WHILE_BUILDING
+            self.health.restart_at = None
         except Exception as error:
+            self.health.restart_at = None
             return self._ended(Observation(Phase.EXITED, words=str(error), error=_record_of(error)))
         self._write({"handle": handle}, EventKind.LAUNCHED, f"launched revision {service.serving} again")
         return AT_ONCE
@@ -367,9 +384,19 @@ class Turn:
             config = services.get_revision(tx, self.service.id, self.service.revision).config
         return config.ssl_cert_pem_file
 
-    def _start(self, spec: Any) -> Mapping[str, Any]:
-        self.health.notes.clear()
-        return self._target.pack(self._target.launch(spec, self.health.notes.append))
+    def _start(self) -> Mapping[str, Any] | None:
+        """Launch the wanted revision; None while its environment is being made."""
+        service, notes = self.service, self.health.notes
+        spec = staging.stage(self.memory, service)
+        if self._target.runs_interpreter:
+            found = self.builds.look(service.id, spec.python, spec.environment, Path(spec.run_dir))
+            if isinstance(found, Building):
+                if found.words != service.words:
+                    self._write({"words": found.words})
+                return None
+            notes += found.notes
+            spec = replace(spec, python=found.python, server_path=found.server_path)
+        return self._target.pack(self._target.launch(spec, notes.append))
 
     def _end(self, handle: Mapping[str, Any] | None) -> None:
         if handle is not None:
@@ -395,6 +422,8 @@ def _error_of(seen: Observation) -> dict[str, Any]:
 
 
 def _record_of(error: Exception) -> dict[str, Any]:
+    if isinstance(error, BuildFailed):
+        return {"phase": BUILD, "message": error.message, "traceback": error.log}
     if isinstance(error, MLMagicError):
         return {"message": str(error)}
     return {"message": f"{type(error).__name__}: {error}"}

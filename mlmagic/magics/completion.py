@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
+from mlmagic.core.curated import CURATED
 from mlmagic.core.model import FRAMEWORKS
+from mlmagic.magics.environments import VERBS as ENVIRONMENT_VERBS
 from mlmagic.magics.session import MLMagic
 
 if TYPE_CHECKING:
@@ -21,6 +23,11 @@ Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 # What each option or position is filled with; the rest are the user's own words. The last position repeats.
 _KINDS = {
     "model": "models",
+    "environment": "environments",
+    "conda": "files",
+    "pip": "files",
+    "python_path": "files",
+    "dockerfile": "files",
     "script": "scripts",
     "entry_script": "files",
     "source_directory": "files",
@@ -41,6 +48,7 @@ _POSITIONS = {
     "logs": ("services", ""),
     "delete": ("services",),
     "score_script": ("model_names", ""),
+    "environment": ("environment_verbs", "environments"),
     "workspace": ("files", ""),
     "unsubscribe": ("subscriptions", ""),
     "follow": ("services", ""),
@@ -98,6 +106,8 @@ class Completion:
             "model_names": lambda: dict.fromkeys(name.partition(":")[0] for name in self._model_ids()),
             "services": self._service_names,
             "service_ideas": lambda: [*self._session.script_names, *self._service_names()],
+            "environments": self._environment_names,
+            "environment_verbs": lambda: ENVIRONMENT_VERBS,
             "subscriptions": self._subscription_names,
             "scripts": lambda: self._session.script_names,
             "targets": self._targets,
@@ -121,6 +131,10 @@ class Completion:
     def _service_names(self) -> list[str]:
         engine = self._opened()
         return [] if engine is None else [service.name for service in engine.services()]
+
+    def _environment_names(self) -> list[str]:
+        engine = self._opened()
+        return list(CURATED) if engine is None else [each.name for each in engine.environments()]
 
     def _subscription_names(self) -> list[str]:
         engine = self._opened()

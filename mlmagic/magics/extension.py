@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from IPython.core.interactiveshell import InteractiveShell
 
 from mlmagic.magics.completion import Completion
+from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.models import ModelMagics
 from mlmagic.magics.news import NewsMagics
 from mlmagic.magics.profiling import ProfilingMagics
@@ -16,7 +17,14 @@ from mlmagic.magics.services import ServiceMagics
 from mlmagic.magics.session import MLMagic
 from mlmagic.targets import zygote
 
-_GROUPS = (ModelMagics, ScriptMagics, ServiceMagics, ProfilingMagics, NewsMagics)
+_GROUPS = (
+    ModelMagics,
+    ScriptMagics,
+    ServiceMagics,
+    EnvironmentMagics,
+    ProfilingMagics,
+    NewsMagics,
+)
 _ATTRIBUTE = "_mlmagic_extension"
 
 

@@ -26,6 +26,7 @@ from mlmagic.magics.arguments import (
     variable,
 )
 from mlmagic.magics.choice import choose_inference
+from mlmagic.magics.environments import surroundings, surroundings_of
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.objects import find_model, read_sample
 from mlmagic.magics.running import SessionMagics, parsed
@@ -59,6 +60,7 @@ class ServiceMagics(SessionMagics):
         "--source-directory", metavar="DIR", help="The folder that --entry-script lies in; all of it ships."
     )
     @argument("--target", metavar="TARGET", help="Where it runs (default: %%config MLMagic.target).")
+    @surroundings
     @settings
     @argument("--overwrite", action="store_true", help="Replace a service of that name.")
     @argument("--no-wait", action="store_true", help="Return at once; the live panel goes on.")
@@ -90,7 +92,11 @@ class ServiceMagics(SessionMagics):
         )
         engine = self.session.engine
         notes = [which] if which else []
-        options: dict[str, Any] = {"overwrite": args.overwrite, "notify": notes.append}
+        options: dict[str, Any] = {
+            "overwrite": args.overwrite,
+            "notify": notes.append,
+            **surroundings_of(engine, args),
+        }
         if args.name is None:
             return self._follow(
                 lambda: engine.deploy(name, references, inference, config, **options), notes, args
@@ -110,6 +116,7 @@ class ServiceMagics(SessionMagics):
     @argument("--script", metavar="NAME", help="The captured script to serve from now on.")
     @argument("--entry-script", metavar="FILE", help="A script file to serve from now on.")
     @argument("--source-directory", metavar="DIR", help="The folder that --entry-script lies in.")
+    @surroundings
     @settings
     @argument("--no-wait", action="store_true", help="Return at once; the live panel goes on.")
     @argument("--timeout", type=number("timeout", above=0), help="Seconds to wait.")
@@ -137,6 +144,7 @@ class ServiceMagics(SessionMagics):
                 inference=inference,
                 config_changes=settings_of(args),
                 notify=notes.append,
+                **surroundings_of(engine, args),
             ),
             notes,
             args,

@@ -41,8 +41,7 @@ def deploy(
         )
     inference = inference_config
     if inference is not None and not isinstance(inference, CoreInferenceConfig):
-        inference, config, unmet = inference.for_engine(config)
-        print("".join(f"{line}\n" for line in unmet), end="")
+        inference, config = inference.for_engine(config)
     record = engine.deploy(
         name,
         references(engine, wanted),
@@ -50,6 +49,7 @@ def deploy(
         config,
         overwrite=overwrite or config.compute_type == "local",
         notify=print,
+        nearest_python=True,
     )
     service = Webservice.of(engine, record)
     if show_output:

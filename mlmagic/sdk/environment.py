@@ -9,10 +9,13 @@ import copy
 import json
 import sys
 import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.environment import DEFAULT_BASE_IMAGE
+from mlmagic.engine.environments.sources import requirements_of_interpreter, requirements_of_notebook
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.conda import CondaDependencies
@@ -21,7 +24,6 @@ from mlmagic.sdk.exceptions import UserErrorException, raises
 if TYPE_CHECKING:
     from mlmagic.sdk.workspace import Workspace
 
-KIND = "environment"
 DEFAULT_CPU_IMAGE = DEFAULT_BASE_IMAGE
 DEFAULT_GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
 RESERVED = ("microsoft", "azureml")
@@ -130,6 +132,19 @@ class DockerSection:
                     warnings.warn(f"docker.{other} is reset: docker.{which} was set", stacklevel=4)
                 setattr(self, f"_{other}", None)
         setattr(self, f"_{which}", value)
+
+
+@dataclass(frozen=True)
+class EnvironmentBuild:
+    """What `Environment.build` made: there when it returns, so there is nothing to wait for."""
+
+    python: Path
+    """Its interpreter."""
+    status: str = "Succeeded"
+
+    def wait_for_completion(self, show_output: bool = True) -> EnvironmentBuild:
+        """It is complete."""
+        return self
 
 
 @raises(UserErrorException)
@@ -244,6 +259,60 @@ class Environment:
         made.python.conda_dependencies = CondaDependencies(_underlying_structure=yaml.safe_load(said.stdout))
         return made
 
+    @staticmethod
+    def from_existing_interpreter(name: str, path: str) -> Environment:
+        """All that is installed in another Python of this machine, pinned."""
+        return Environment.from_pins(name, *requirements_of_interpreter(str(Path(path).expanduser())))
+
+    @staticmethod
+    def from_notebook(name: str, shell: Any = None) -> Environment:
+        """What the notebook imports and its values are made of, pinned to what its kernel has.
+
+        ``shell`` is IPython's, this process's own by default.
+        """
+        from IPython import get_ipython
+
+        shell = shell or get_ipython()
+        if shell is None:
+            raise UserErrorException(
+                "there is no notebook here", hint="Name the packages: CondaDependencies."
+            )
+        cells = shell.history_manager.input_hist_raw if shell.history_manager else []
+        shown = {key: value for key, value in shell.user_ns.items() if key not in shell.user_ns_hidden}
+        return Environment.from_pins(name, *requirements_of_notebook(shown, cells))
+
+    @staticmethod
+    def from_pins(
+        name: str,
+        python_version: str | None,
+        pip_packages: Iterable[str] = (),
+        conda_packages: Iterable[str] = (),
+    ) -> Environment:
+        """From packages named one by one, and no others."""
+        made = Environment(name)
+        dependencies = CondaDependencies.create(
+            pip_packages=list(pip_packages), conda_packages=conda_packages
+        )
+        if python_version is not None:
+            dependencies.set_python_version(python_version)
+        made.python.conda_dependencies = dependencies
+        made.environment_variables = {}
+        return made
+
+    # ---- made on this machine -------------------------------------------------------------------
+
+    def build_local(self, workspace: Workspace, platform: Any = None, **_more: Any) -> Path:
+        """Make it on this machine, unless it is there; returns its interpreter. Progress is printed.
+
+        ``platform``, ``useDocker`` and the like change nothing here. Another Python than it asks for is taken
+        where that is not on this machine, and told.
+        """
+        return workspace.engine.build_environment(self._record(), nearest_python=True, report=print)
+
+    def build(self, workspace: Workspace, image_build_compute: Any = None) -> EnvironmentBuild:
+        """`build_local`, begun and ended: what is returned has succeeded."""
+        return EnvironmentBuild(self.build_local(workspace))
+
     # ---- registered -----------------------------------------------------------------------------
 
     @staticmethod
@@ -255,21 +324,21 @@ class Environment:
             raise UserErrorException("give a version or a label, not both")
         if label not in (None, "latest", "Latest"):
             raise NotFound("label", str(label), ["latest"])
-        found = workspace.engine.asset(KIND, name, None if version is None else str(version))
+        found = workspace.engine.environment(name, None if version is None else str(version))
         return Environment._from_record(found.record, str(found.version))
 
     @staticmethod
     def list(workspace: Workspace) -> dict[str, Environment]:
-        """The newest version of each, by name."""
+        """The newest version of each, by name, and the curated ones."""
         return {
             found.name: Environment._from_record(found.record, str(found.version))
-            for found in workspace.engine.assets(KIND)
+            for found in workspace.engine.environments()
         }
 
     @staticmethod
     def versions(workspace: Workspace, name: str) -> tuple[str, ...]:
         """Those that are registered, oldest first."""
-        return tuple(str(version) for version in workspace.engine.asset_versions(KIND, name))
+        return tuple(str(version) for version in workspace.engine.environment_versions(name))
 
     def register(self, workspace: Workspace) -> Environment:
         """Record it as the next version; the same as the newest is that one, and no new version."""
@@ -279,7 +348,7 @@ class Environment:
             raise UserErrorException(
                 f"environment name {self.name!r} begins with {' or '.join(RESERVED)}, which is reserved"
             )
-        kept = workspace.engine.keep_asset(KIND, self.name, self._record())
+        kept = workspace.engine.keep_environment(self.name, self._record())
         self.version = str(kept.version)
         return Environment._from_record(kept.record, self.version)
 

@@ -12,7 +12,6 @@ from mlmagic.core import configuration as core
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
 from mlmagic.sdk.environment import ContainerRegistry, Environment
 from mlmagic.sdk.exceptions import UserErrorException, WebserviceException, raises
-from mlmagic.sdk.needs import unmet_needs
 
 RUNTIMES = ("python", "spark-py")
 CUDA_VERSIONS = ("9.0", "9.1", "10.0")
@@ -146,20 +145,13 @@ class InferenceConfig:
             description=self.description or "",
         )
 
-    def for_engine(
-        self, config: core.DeploymentConfig
-    ) -> tuple[core.InferenceConfig, core.DeploymentConfig, list[str]]:
-        """Both configurations as the engine takes them, and what a process here will not have.
+    def for_engine(self, config: core.DeploymentConfig) -> tuple[core.InferenceConfig, core.DeploymentConfig]:
+        """Both configurations as the engine takes them.
 
         What the environment sets, the deployment may set otherwise.
         """
         variables = {**self.environment_variables, **config.environment_variables}
-        script = self.to_core()
-        return (
-            script,
-            replace(config, environment_variables=variables),
-            [*unmet_needs(script.environment or {})],
-        )
+        return self.to_core(), replace(config, environment_variables=variables)
 
     @property
     def environment_variables(self) -> dict[str, str]:

@@ -64,6 +64,7 @@ class LocalWebservice(Webservice):
                 description=inference.description,
             ),
             notify=print,
+            nearest_python=True,
         )
         if wait:
             self.wait_for_deployment()

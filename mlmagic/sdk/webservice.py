@@ -293,6 +293,7 @@ class Webservice:
             inference=inference,
             config_changes=changes,
             notify=print,
+            nearest_python=True,
         )
 
     def add_tags(self, tags: Mapping[str, str]) -> None:

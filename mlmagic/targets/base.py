@@ -36,6 +36,9 @@ class ComputeTarget(ABC, Generic[H]):
     on_this_machine: ClassVar[bool] = False
     """Whether its services are processes of the machine that deploys them: no other may touch them."""
 
+    runs_interpreter: ClassVar[bool] = False
+    """Whether it runs ``spec.python``, an interpreter of this machine, with what is installed in it."""
+
     @abstractmethod
     def check(self) -> None:
         """Raise `TargetUnavailable` with the fix if services cannot be run here now.

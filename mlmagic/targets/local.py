@@ -54,6 +54,8 @@ _NOT_INHERITED = frozenset(
         "AZUREML_MODEL_DIR",
     ]
 )
+# What an interpreter with an environment of its own must not take for its own.
+_OF_OTHER_PYTHONS = ("PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV")
 _KILL_WAIT_SECONDS = 5.0
 RELOAD_SECONDS = 600.0
 """init() may run again, and take as long as it takes."""
@@ -79,6 +81,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
     name: ClassVar[str] = "local"
     handle_type = LocalHandle
     on_this_machine: ClassVar[bool] = True
+    runs_interpreter: ClassVar[bool] = True
 
     def check(self) -> None:
         if os.name != "posix":
@@ -295,8 +298,11 @@ def _environment(spec: ServiceSpec) -> dict[str, str]:
         "MLMAGIC_BELLS": spec.bells_dir,
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
-        "PYTHONPATH": python_path(),
+        "PYTHONPATH": spec.server_path or python_path(),
     }
+    if spec.server_path is not None:
+        for name in _OF_OTHER_PYTHONS:
+            environment.pop(name, None)
     config = spec.config
     environment |= {
         limits.TIMEOUT: str(config.scoring_timeout_ms),

@@ -160,7 +160,8 @@ def test_the_files_from_before_environment_are_read(files: Path) -> None:
 def test_environments_are_registered_listed_shown_and_used(files: Path) -> None:
     assert "edit the files" in run("environment", "scaffold", "-n", "mine", "-d", "env").stderr
     assert run("environment", "register", "-d", "env").stdout == "mine:1\n"
-    assert "mine  1" in run("environment", "list").stdout
+    listed = run("environment", "list").stdout.splitlines()
+    assert [line.split()[:2] for line in listed[2:4]] == [["mine", "1"], ["mlmagic-sklearn", "1"]]
     assert json.loads(run("environment", "show", "-n", "mine").stdout)["name"] == "mine"
     assert run("environment", "download", "-n", "mine", "-d", "copy").exit_code == 0
     assert (files / "copy" / "conda_dependencies.yml").is_file()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlmagic.core.environment import EnvironmentNeeds, needs_of
+from mlmagic.core.environment import EnvironmentNeeds, image_needs, needs_of, python_minor, without_password
 
 
 def conda(*packages: Any, **more: Any) -> dict[str, Any]:
@@ -44,6 +44,47 @@ def conda(*packages: Any, **more: Any) -> dict[str, Any]:
 def test_needs(record: dict[str, Any] | None, expected: EnvironmentNeeds) -> None:
     assert needs_of(record) == expected
     assert expected.asks_for_image == bool(expected.base_image)
+
+
+def test_what_only_a_container_has() -> None:
+    record = {"docker": {"baseDockerfile": "FROM x"}}
+    assert list(image_needs(needs_of(record))) == ["a Dockerfile"]
+    record = {"docker": {"buildContext": {"location": "folder"}}}
+    assert list(image_needs(needs_of(record))) == ["the Docker build context folder"]
+
+
+@pytest.mark.parametrize(
+    ("version", "minor"),
+    [("3.11", (3, 11)), ("3.11.4", (3, 11)), ("3.11.*", (3, 11)), ("3", (3, 0)), ("x", (0, 0))],
+)
+def test_of_python_the_minor_version_counts(version: str, minor: tuple[int, int]) -> None:
+    assert python_minor(version) == minor
+
+
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [
+        ("python", None),
+        ("python=*", None),
+        ("python=3.9", "3.9"),
+        ("python==3.11.4", "3.11.4"),
+        ("python 3.12", "3.12"),
+        ("conda-forge::python=3.12", "3.12"),
+        ("python>=3.9", None),
+        ("python >=3.12", "3.12"),
+        ("python>=3.9,<3.13", "3.12"),
+        ("python <=3.12", "3.12"),
+        ("python<3.13.4", "3.13"),
+        ("python<3.13.0", "3.12"),
+    ],
+)
+def test_the_python_that_conda_is_told(package: str, version: str | None) -> None:
+    assert needs_of(conda(package)).python == version
+
+
+def test_an_indexs_password_is_not_shown() -> None:
+    assert without_password("--index-url https://me:pw@host/simple") == "--index-url https://***@host/simple"
+    assert without_password("--index-url https://host/a@b") == "--index-url https://host/a@b"
 
 
 def test_a_registrys_password_is_not_shown() -> None:

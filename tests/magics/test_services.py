@@ -156,9 +156,7 @@ def test_an_interrupt_leaves_nothing(
 
 
 def test_other_library_versions_are_told(captured: TestingShell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "mlmagic.engine.registration.installed_versions", lambda names: dict.fromkeys(names, "0.0.1")
-    )
+    monkeypatch.setattr("mlmagic.engine.environments.meeting.installed_here", lambda name: "0.0.1")
     captured.run_cell("%deploy svc-a -m wine")
     assert "wine:1: joblib is 0.0.1 here, and the model was stored with" in captured.shown()
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from mlmagic.core.environment import needs_of
+from mlmagic.core.curated import CURATED
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.environment import ContainerRegistry, DockerBuildContext, Environment
 from mlmagic.sdk.exceptions import UserErrorException
-from mlmagic.sdk.needs import image_needs, unmet_needs
 from mlmagic.sdk.workspace import Workspace
 
 
@@ -43,7 +42,7 @@ def test_it_is_registered_in_versions(workspace: Workspace) -> None:
     assert list(newest.python.conda_dependencies.pip_packages) == ["azureml-defaults", "nltk"]  # type: ignore[union-attr]
     first = Environment.get(workspace, "project", version="1")
     assert list(first.python.conda_dependencies.pip_packages) == ["azureml-defaults"]  # type: ignore[union-attr]
-    assert list(workspace.environments) == ["project"]
+    assert list(workspace.environments) == ["project", *CURATED]
     copied = newest.clone("other")
     assert (copied.name, copied.version) == ("other", None)
     with pytest.raises(UserErrorException, match=r"no environment 'projct'\. Did you mean 'project'"):
@@ -172,18 +171,30 @@ def test_the_documents_own_file_is_read() -> None:
     assert made.python.conda_dependencies.get_python_version() == "3.6.2"  # type: ignore[union-attr]
 
 
-def test_what_a_process_here_does_not_have_is_told() -> None:
-    made = Environment("e")
-    assert list(unmet_needs(made._record())) == []
-    made.python.conda_dependencies.set_python_version("3.6.2")  # type: ignore[union-attr]
-    made.python.conda_dependencies.add_pip_package("nltk==3")  # type: ignore[union-attr]
-    made.docker.base_image = "debian:12"
-    told = list(unmet_needs(made._record(), installed=lambda name: None, python="3.11.7"))
-    assert told == [
-        "The environment asks for base image debian:12: the service runs as a process here, without it.",
-        "The environment asks for Python 3.6.2: the service runs on this process's, 3.11.7.",
-        "The environment asks for nltk==3, which is not installed here: pip install nltk",
-    ]
-    made = Environment("e")
-    made.docker.build_context = DockerBuildContext("folder")
-    assert list(image_needs(needs_of(made._record()))) == ["the Docker build context folder"]
+def test_from_packages_one_by_one_and_from_an_interpreter() -> None:
+    made = Environment.from_pins("e", "3.12", ["six==1.16.0"], ["numpy=2.2"])
+    assert list(made.python.conda_dependencies.pip_packages) == ["six==1.16.0"]  # type: ignore[union-attr]
+    assert list(made.python.conda_dependencies.conda_packages) == ["python=3.12", "numpy=2.2"]  # type: ignore[union-attr]
+    assert made.environment_variables == {}
+    with pytest.raises(UserErrorException, match="there is no notebook here"):
+        Environment.from_notebook("e")
+    with pytest.raises(NotFound):
+        Environment.from_existing_interpreter("e", "/no/python")
+
+
+def test_curated_ones_are_got_by_name_and_never_replaced(workspace: Workspace) -> None:
+    found = Environment.get(workspace, "mlmagic-sklearn")
+    assert (found.version, Environment.versions(workspace, "mlmagic-sklearn")) == ("1", ("1",))
+    with pytest.raises(UserErrorException, match="for the curated ones"):
+        found.register(workspace)
+    mine = found.clone("mine").register(workspace)
+    assert mine.version == "1"
+
+
+@pytest.mark.processes
+def test_it_is_made_on_this_machine(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Environment.from_pins("e", "3.6", ["six==1.16.0"])
+    built = made.build(workspace).wait_for_completion()
+    assert (built.status, built.python.is_file()) == ("Succeeded", True)
+    assert made.build_local(workspace, useDocker=False) == built.python
+    assert "the nearest that is on this machine" in capsys.readouterr().out

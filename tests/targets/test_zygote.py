@@ -17,6 +17,7 @@ from mlmagic.core.webservice import Phase
 from mlmagic.engine.client import Client
 from mlmagic.targets import zygote
 from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.server_files import lay_out_server
 from tests.targets import test_local
 from tests.targets.contract import wait_for
 
@@ -50,6 +51,17 @@ class TestForked(test_local.TestLocal):
         self.until(target, handle, Phase.RUNNING)
         assert "mlmagic.scoring.zygote" in psutil.Process(handle.pid).cmdline()
         assert next(target.logs(handle)) == "echo is ready"
+
+    def test_another_interpreter_is_no_fork(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        lay_out_server(tmp_path / "server")
+        (tmp_path / "other").symlink_to(sys.prefix)
+        python = tmp_path / "other" / "bin" / Path(sys.executable).name
+        _, handle = launch("echo.py", python=str(python), server_path=str(tmp_path / "server"))
+        self.until(target, handle, Phase.RUNNING)
+        assert psutil.Process(handle.pid).cmdline()[0] == str(python)
+        assert "an interpreter of its own" in next(target.logs(handle))
 
     def test_a_kill_is_told_as_such(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         _, handle = launch()

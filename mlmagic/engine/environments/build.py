@@ -1,0 +1,107 @@
+"""Making one environment, once: by uv, or by conda and uv where a conda has packages to install."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+
+from mlmagic.engine.environments import uv
+from mlmagic.engine.environments.resolver_words import refusal
+from mlmagic.engine.environments.specification import Specification
+from mlmagic.engine.environments.store import Store
+from mlmagic.errors import BuildFailed, Interrupted
+
+CONDAS = ("micromamba", "mamba", "conda")
+# pip's options that uv does not take in a file of requirements, and what it calls them.
+_AS_ARGUMENTS = {"--pre": ("--prerelease", "allow"), "--trusted-host": ("--allow-insecure-host",)}
+
+
+def find_conda() -> str | None:
+    """A program that installs conda's packages; the quickest of those there are."""
+    return next(filter(None, map(shutil.which, CONDAS)), None)
+
+
+def build(
+    specification: Specification,
+    store: Store,
+    report: uv.Report = lambda line: None,
+    cancelled: Event | None = None,
+) -> Path:
+    """Make the environment unless it is there; returns its interpreter.
+
+    Of several who ask at once one makes it and the others wait. Raises `BuildFailed` with the resolver's
+    words, `UsageError` without uv, `Interrupted` when ``cancelled``.
+    """
+    key, cancelled = store.want(specification), cancelled or Event()
+    if not store.is_built(key):
+        program = uv.find()
+        with store.lock(key, given_up=cancelled) as held:
+            if not held:
+                raise Interrupted("the environment is not wanted any more")
+            if not store.is_built(key):
+                with store.draft(specification) as folder:
+                    _make(program, specification, folder, report, cancelled)
+        store.evict()
+    store.touch(key)
+    return store.python(key)
+
+
+def _make(
+    program: str, specification: Specification, folder: Path, report: uv.Report, cancelled: Event
+) -> None:
+    conda = find_conda() if specification.conda_packages else None
+    try:
+        if conda is not None:
+            uv.run(conda_command(conda, specification, folder), folder.parent, report, cancelled)
+        else:
+            uv.run(_venv_command(program, specification, folder), folder.parent, report, cancelled)
+        wanted = folder / "requirements.txt"
+        wanted.write_text("".join(f"{line}\n" for line in _file_lines(specification)), encoding="utf-8")
+        uv.run(_install_command(program, specification, folder), folder.parent, report, cancelled)
+    except BuildFailed as failed:
+        said = refusal(failed.log, specification.server)
+        rest = said.words if said.words != said.line else ""
+        log = "\n\n".join(filter(None, (said.table, rest)))
+        raise BuildFailed(f"the environment cannot be made: {said.line}", log=log) from None
+
+
+def _venv_command(program: str, specification: Specification, folder: Path) -> list[str]:
+    # Relocatable, as it is made under another name than it gets.
+    return [
+        *(program, "venv", "--quiet", "--relocatable", "--no-project", "--no-python-downloads"),
+        *("--python", specification.python.path, str(folder)),
+    ]
+
+
+def _install_command(program: str, specification: Specification, folder: Path) -> list[str]:
+    return [
+        *(program, "pip", "install", "--python", str(folder / "bin" / "python"), "--link-mode", "hardlink"),
+        *arguments_of(specification.options),
+        *("-r", str(folder / "requirements.txt")),
+    ]
+
+
+def conda_command(conda: str, specification: Specification, folder: Path) -> list[str]:
+    """What makes an environment with conda's packages."""
+    channels = specification.conda_channels or ("conda-forge",)
+    major, minor = specification.python.minor
+    return [
+        *(conda, "create", "--yes", "--quiet", "--prefix", str(folder)),
+        *(word for channel in channels for word in ("--channel", channel)),
+        *(f"python={major}.{minor}", *specification.conda_packages),
+    ]
+
+
+def _file_lines(specification: Specification) -> Iterator[str]:
+    yield from (line for line in specification.options if line.split()[0] not in _AS_ARGUMENTS)
+    yield from specification.lines
+
+
+def arguments_of(options: Sequence[str]) -> Iterator[str]:
+    """The options that uv takes as arguments only, as it calls them."""
+    for line in options:
+        name, *rest = line.replace("=", " ", 1).split()
+        if name in _AS_ARGUMENTS:
+            yield from (*_AS_ARGUMENTS[name], *rest)

@@ -1,0 +1,99 @@
+"""What uv says when requirements cannot be met, shortened: the two that exclude each other side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mlmagic.core.environment import package_name
+
+_MARKS = re.compile(r"^[\s×│├╰─▶]+")
+_BEGINS = re.compile(r"^(error|cause|hint): ?", re.IGNORECASE)
+_REQUIREMENT = r"[A-Za-z0-9][\w.\[\]-]*(?:(?:[<>=!~]=?|===)[\w.*+!,<>=~-]*[\w*])?"
+_DEPENDS = re.compile(rf"({_REQUIREMENT}) depends on ({_REQUIREMENT})")
+_REQUIRE = re.compile(rf"you require ({_REQUIREMENT})(?: and ({_REQUIREMENT}))?")
+_CONCLUSION = re.compile(r",? we can conclude that .*?(?=(?: And because |$))")
+WORDS_LIMIT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One requirement, and who has it."""
+
+    requirement: str
+    by: str
+
+    def __str__(self) -> str:
+        return f"{self.requirement} ({self.by})"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an environment cannot be made."""
+
+    words: str
+    """The resolver's own, shortened to a paragraph."""
+    sides: tuple[Side, ...] = ()
+    """The two requirements of one package that exclude each other, where there are such."""
+
+    @property
+    def line(self) -> str:
+        """In a line."""
+        if self.sides:
+            return f"{self.sides[0]} and {self.sides[1]} exclude each other"
+        return self.words.partition("\n")[0]
+
+    @property
+    def table(self) -> str:
+        """The two in columns; empty without two."""
+        width = max((len(side.requirement) for side in self.sides), default=0)
+        return "\n".join(f"{side.requirement.ljust(width)}  {side.by}" for side in self.sides)
+
+
+def refusal(output: str, server: Sequence[str] = ()) -> Refusal:
+    """What uv wrote, read; ``server`` are requirements that are the scoring server's and not the user's."""
+    text = _explanation(output)
+    return Refusal(_shortened(text), _sides(text, server))
+
+
+def _explanation(output: str) -> str:
+    """The sentences that say why, on a line each, without marks and what comes before."""
+    lines: list[str] = []
+    for raw in output.splitlines():
+        line = _MARKS.sub("", raw).strip()
+        is_new = bool(_BEGINS.match(line)) or not lines
+        line = _BEGINS.sub("", line)
+        if not line or line.startswith(("Using Python", "No solution found", "warning:")):
+            continue
+        if is_new or line.startswith("And because"):
+            lines.append(line)
+        else:
+            lines[-1] += f" {line}" if lines[-1].startswith(("Because", "And because")) else f"\n{line}"
+    return "\n".join(lines)
+
+
+def _shortened(text: str) -> str:
+    """Without the conclusions that follow by themselves, and no more than can be read at a glance."""
+    short = "\n".join(filter(None, (_CONCLUSION.sub("", line).strip() for line in text.splitlines())))
+    if len(short) <= WORDS_LIMIT:
+        return short
+    # Of a package's own failed build the end says why.
+    return f"{short[: WORDS_LIMIT // 3].rstrip()}\n...\n{short[-2 * WORDS_LIMIT // 3 :].lstrip()}"
+
+
+def _sides(text: str, server: Sequence[str]) -> tuple[Side, ...]:
+    found: dict[str, list[Side]] = {}
+    for side in _required(text, server):
+        of_it = found.setdefault(package_name(side.requirement), [])
+        if side.requirement not in [other.requirement for other in of_it]:
+            of_it.append(side)
+    return next((tuple(sides[:2]) for sides in found.values() if len(sides) > 1), ())
+
+
+def _required(text: str, server: Sequence[str]) -> Iterator[Side]:
+    for found in _REQUIRE.finditer(text):
+        for requirement in filter(None, found.groups()):
+            yield Side(requirement, "the scoring server" if requirement in server else "asked for")
+    for found in _DEPENDS.finditer(text):
+        yield Side(found[2], found[1])

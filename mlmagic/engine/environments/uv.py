@@ -1,0 +1,86 @@
+"""The installer, uv: where it is, and how it is run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mlmagic.errors import BuildFailed, Interrupted, UsageError
+
+Report = Callable[[str], None]
+"""Takes one line of progress, for people."""
+# Of the kernel's own environment, what would have uv look at another Python or project than ours.
+_NOT_INHERITED = (
+    *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
+    *("UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_WORKING_DIRECTORY", "FORCE_COLOR", "CLICOLOR_FORCE"),
+)
+_LOOK_SECONDS = 0.1
+
+
+def find() -> str:
+    """The program: the one installed beside us, else the one on PATH. Raises `UsageError` without one."""
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.is_file() else shutil.which("uv")
+    if found is None:
+        raise UsageError(
+            "environments are made by uv, which is not installed here",
+            hint="Install it with: pip install 'mlmagic[environments]'.",
+        )
+    return found
+
+
+def run(command: Sequence[str], folder: Path, report: Report, cancelled: threading.Event) -> None:
+    """Run a command in ``folder``, telling each line it writes.
+
+    Raises `BuildFailed` with all that it wrote; `Interrupted` when it was ``cancelled``.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    child = subprocess.Popen(
+        list(command),
+        cwd=folder,
+        env={**environment, "NO_COLOR": "1", "UV_NO_PROGRESS": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C in the kernel's terminal is not for it
+    )
+    assert child.stdout is not None
+    threading.Thread(target=_end_when, args=(cancelled, child), name="mlmagic-uv", daemon=True).start()
+    lines = []
+    try:
+        for line in child.stdout:
+            lines.append(line.rstrip())
+            if lines[-1] and not lines[-1].startswith("Using Python"):  # in a folder that is renamed
+                report(lines[-1].strip())
+        code = child.wait()
+    finally:
+        _end(child)
+        child.wait()
+        child.stdout.close()
+    if cancelled.is_set():
+        raise Interrupted("the environment is not wanted any more")
+    if code:
+        raise BuildFailed(f"{Path(command[0]).name} ended with code {code}", log="\n".join(lines))
+
+
+def _end_when(cancelled: threading.Event, child: subprocess.Popen[str]) -> None:
+    while child.poll() is None:
+        if cancelled.wait(_LOOK_SECONDS):
+            _end(child)
+            return
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """With all that it has started: packages without a wheel are built by programs of their own."""
+    if child.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)

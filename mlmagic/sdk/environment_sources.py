@@ -1,0 +1,62 @@
+"""An environment from what a line names: one of the files, lists, images and interpreters that hold one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlmagic.errors import UsageError
+from mlmagic.sdk.environment import Environment
+
+SOURCES = ("from_notebook", "conda", "pip", "packages", "python_path", "dockerfile", "image")
+"""As a command line names them, with dashes."""
+
+
+def environment_of(
+    name: str,
+    sources: Mapping[str, Any],
+    python_version: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    shell: Any = None,
+) -> Environment:
+    """The environment that one of `SOURCES` describes; of the notebook where none is given.
+
+    A Dockerfile or an image may have packages of ``conda`` or ``pip`` besides. Raises `UsageError` for
+    sources that exclude each other, `NotFound` for a file that is not there.
+    """
+    given = [source for source in SOURCES if sources.get(source)]
+    images = {"dockerfile", "image"} & set(given)
+    exclusive = [source for source in given if not (images and source in ("conda", "pip"))]
+    if len(exclusive) > 1:
+        shown = " and ".join(f"--{source.replace('_', '-')}" for source in exclusive)
+        raise UsageError(f"{shown} exclude each other", hint="Name one source.")
+    made = _made(name, sources, exclusive[0] if exclusive else "from_notebook", shell)
+    if python_version:
+        if made.python.user_managed_dependencies or made.python.conda_dependencies is None:
+            raise UsageError(
+                f"--python-version {python_version!r} says nothing where the image brings its own Python"
+            )
+        made.python.conda_dependencies.set_python_version(python_version)
+    made.environment_variables = dict(variables or {})
+    return made
+
+
+def _made(name: str, sources: Mapping[str, Any], source: str, shell: Any) -> Environment:
+    given, conda, pip = sources.get(source), sources.get("conda"), sources.get("pip")
+    match source:
+        case "dockerfile":
+            return Environment.from_dockerfile(name, str(given), conda, pip)
+        case "image":
+            return Environment.from_docker_image(
+                name, str(given), conda_specification=conda, pip_requirements=pip
+            )
+        case "conda":
+            return Environment.from_conda_specification(name, str(given))
+        case "pip":
+            return Environment.from_pip_requirements(name, str(given))
+        case "packages":
+            return Environment.from_pins(name, None, list(given or ()))
+        case "python_path":
+            return Environment.from_existing_interpreter(name, str(given))
+        case _:
+            return Environment.from_notebook(name, shell)

@@ -1,0 +1,38 @@
+"""``mlmagic environment``: created, compared, made, deleted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import run
+
+
+def test_created_compared_and_deleted(folder: Path) -> None:
+    (folder / "wanted.txt").write_text("six==1.16.0\n")
+    assert run("environment", "create", "-n", "mine", "--pip", "wanted.txt").stdout == "mine:1\n"
+    done = run("environment", "create", "-n", "mine", "--packages", "six==1.17.0", "--env", "A=1")
+    assert done.stdout == "mine:2\n"
+    told = json.loads(run("environment", "diff", "mine:1", "mine:2", "-o", "json").stdout)
+    assert {"what": "variable", "name": "A", "change": "added", "before": None, "after": "1"} in told
+    assert "six==1.17.0" in run("environment", "diff", "mine:1", "mine").stdout
+    names = [each["name"] for each in json.loads(run("environment", "list", "-o", "json").stdout)]
+    assert names[:2] == ["mine", "mlmagic-sklearn"]
+    assert "is made from nothing" in run("environment", "create", "-n", "x").stderr
+    run("environment", "delete", "-n", "mine")
+    assert "no environment 'mine'" in run("environment", "show", "-n", "mine").stderr
+    assert "for the curated ones" in run("environment", "delete", "-n", "mlmagic-onnx").stderr
+
+
+@pytest.mark.processes
+def test_made_strictly_or_on_the_nearest_python(folder: Path) -> None:
+    run("environment", "create", "-n", "mine", "--packages", "six==1.16.0", "--python-version", "3.8")
+    refused = run("environment", "build", "-n", "mine")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "--python nearest takes the nearest" in refused.stderr
+    made = run("environment", "build", "-n", "mine", "--python", "nearest")
+    assert made.exit_code == 0, made.output
+    assert Path(made.stdout.strip()).is_file()
+    assert "removed 0 environments" in run("environment", "clean").stderr

@@ -1,0 +1,93 @@
+"""Environments made by the real uv from the real PyPI; the packages are small."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mlmagic.core.curated import CURATED
+from mlmagic.core.environment import needs_of
+from mlmagic.engine.environments import uv
+from mlmagic.engine.environments.build import build
+from mlmagic.engine.environments.pythons import this_interpreter
+from mlmagic.engine.environments.specification import Specification
+from mlmagic.engine.environments.store import Store
+from mlmagic.errors import BuildFailed, Interrupted, UsageError
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "environments")
+
+
+def of(*requirements: str) -> Specification:
+    return Specification(this_interpreter(), requirements)
+
+
+def test_without_uv_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError) as caught:
+        uv.find()
+    assert "pip install 'mlmagic[environments]'" in str(caught.value)
+    (tmp_path / "uv").touch(0o755)
+    assert uv.find() == str(tmp_path / "uv")
+
+
+@pytest.mark.processes
+def test_it_is_made_once_for_all_who_ask(store: Store) -> None:
+    told: list[str] = []
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(lambda _: build(of("six==1.16.0"), Store(store.root), told.append), range(3)))
+    assert len(set(made)) == 1
+    assert len([line for line in told if line.startswith("Resolved")]) == 1
+    assert "+ six==1.16.0" in told
+    code = "import six, orjson, uvloop, sys; print(six.__version__, sys.prefix)"
+    done = subprocess.run([str(made[0]), "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1.16.0", str(store.folder(of("six==1.16.0").key))]
+    # Its files are those of uv's cache: a second environment takes no room.
+    assert (store.site_packages(of("six==1.16.0").key) / "six.py").stat().st_nlink > 1
+    told.clear()
+    build(of("six==1.16.0"), store, told.append)
+    assert told == []
+
+
+@pytest.mark.processes
+def test_two_requirements_that_exclude_each_other_stand_side_by_side(store: Store) -> None:
+    specification = of("requests==2.32.3", "idna==2.0")
+    with pytest.raises(BuildFailed) as caught:
+        build(specification, store)
+    assert caught.value.message == (
+        "the environment cannot be made: "
+        "idna==2.0 (asked for) and idna>=2.5 (requests==2.32.3) exclude each other"
+    )
+    assert caught.value.log.startswith("idna==2.0  asked for\nidna>=2.5  requests==2.32.3\n")
+    assert store.keys() == []
+    assert list((store.root / ".building").iterdir()) == []
+
+
+@pytest.mark.processes
+def test_one_that_is_not_wanted_any_more_is_given_up(store: Store) -> None:
+    cancelled = threading.Event()
+    with pytest.raises(Interrupted):
+        build(of("six==1.16.0"), store, lambda line: cancelled.set(), cancelled)
+    assert store.keys() == []
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("name", CURATED)
+def test_the_curated_ones_can_be_made(name: str, tmp_path: Path) -> None:
+    # From PyPI alone, as far as the resolver goes: their own sources may be out of reach.
+    specification = Specification.of(needs_of(CURATED[name]), this_interpreter())
+    wanted = tmp_path / "requirements.txt"
+    wanted.write_text("\n".join(specification.lines))
+    subprocess.run(
+        [uv.find(), "pip", "compile", "--quiet", "--python", specification.python.path, str(wanted)],
+        check=True,
+        capture_output=True,
+    )

@@ -1,0 +1,72 @@
+"""What a scoring server is made of."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from mlmagic.core.environment import MINIMUM_PYTHON, package_name
+from mlmagic.targets.server_files import (
+    SERVER_REQUIREMENTS,
+    lay_out_server,
+    server_digest,
+    server_files,
+)
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+
+
+def test_the_servers_packages_are_what_it_imports_of_what_we_ask_for() -> None:
+    imported = set()
+    for name, path in server_files():
+        if not name.startswith("mlmagic/scoring/") or path.suffix != ".py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).partition(".")[0])
+    owners = {
+        package_name(owner) for top in imported for owner in metadata.packages_distributions().get(top, ())
+    }
+    declared = {line for line in PROJECT["dependencies"] if package_name(line) in owners}
+    assert set(SERVER_REQUIREMENTS) == declared
+
+
+def test_the_server_runs_on_the_pythons_that_we_run_on() -> None:
+    assert PROJECT["requires-python"] == f">={MINIMUM_PYTHON}"
+
+
+def test_there_is_nothing_else_among_its_files() -> None:
+    names = [name for name, _ in server_files()]
+    assert {"mlmagic/__init__.py", "mlmagic/errors.py", "mlmagic/scoring/description/docs.html"} < set(names)
+    assert {name.split("/")[1] for name in names} == {"__init__.py", "errors.py", "scoring"}
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_its_digest_is_that_of_its_files() -> None:
+    assert server_digest() == server_digest()
+    assert len(server_digest()) == 16
+
+
+@pytest.mark.processes
+def test_the_copy_runs_alone(tmp_path: Path) -> None:
+    lay_out_server(tmp_path / "room")
+    code = "import mlmagic.scoring.server, mlmagic.errors; print(mlmagic.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "room")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(tmp_path / "room/mlmagic/__init__.py")

@@ -15,7 +15,10 @@ from mlmagic.core.model import Model, ModelFilter
 from mlmagic.engine import sources, staging
 from mlmagic.engine.batch.job import Job, MiniBatch, OnTally, Outcome
 from mlmagic.engine.batch.worker import Stage
-from mlmagic.engine.model_verbs import ModelVerbs
+from mlmagic.engine.environments.builds import make_ready
+from mlmagic.engine.environments.place import choose
+from mlmagic.engine.environments.store import Store
+from mlmagic.engine.model_verbs import ModelVerbs, silent
 from mlmagic.errors import InvalidConfig
 
 if TYPE_CHECKING:
@@ -67,6 +70,7 @@ class BatchVerbs(ModelVerbs):
                 log_folder / LOG,
                 plan.arguments,
                 plan.environment_variables,
+                *self._interpreter(inference, folder),
             )
             outcome = Job(stage, plan, _mini_batches(plan, inputs, folder), watching).run()
         _write(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
@@ -76,6 +80,12 @@ class BatchVerbs(ModelVerbs):
             lines = (line for part in outcome.lines for line in part)
             _write(output / plan.append_row_file_name, "".join(f"{line}\n" for line in lines))
         return outcome
+
+    def _interpreter(self, inference: InferenceConfig, folder: Path) -> tuple[str, str | None]:
+        """What runs the workers: this interpreter, or that of an environment, which is made if need be."""
+        place = choose(inference.environment, Store(), nearest=True, notify=silent)
+        ready = make_ready(place.python, inference.environment, folder, silent)
+        return ready.python, ready.server_path
 
     def _named_models(self, source: Path, arguments: Sequence[str]) -> list[Model]:
         """Those whose names stand in the script's folder or its arguments: it asks for them by name."""

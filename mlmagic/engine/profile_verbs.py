@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +16,11 @@ from mlmagic.core.profile_record import profile_of, record_of
 from mlmagic.core.sizing import recommend
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.engine import sources, staging
+from mlmagic.engine.environments.builds import Ready, make_ready
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.profiling.loads import total_steps
 from mlmagic.engine.profiling.trial import try_size
-from mlmagic.engine.service_verbs import ServiceVerbs
+from mlmagic.engine.service_verbs import ServiceVerbs, place_for
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import assets
@@ -76,7 +76,8 @@ class ProfileVerbs(ServiceVerbs):
         target.check()
         used = self._models(model_names)
         inference = inference or self.no_code(model_names)
-        self._tell_mismatches(used, notify)
+        place = place_for(target, inference, notify, nearest_python=True)
+        self._tell_mismatches(used, place, notify)
         with (
             tempfile.TemporaryDirectory(prefix="mlmagic-profile-") as name,
             self.memory.files.intake() as intake,
@@ -85,6 +86,9 @@ class ProfileVerbs(ServiceVerbs):
             files, inference = sources.take(intake, inference)
             intake.copy_out(files, folder / "app")
             model_dir = staging.lay_out_models(self.memory, used, folder)
+            ready = Ready(place.python)
+            if target.runs_interpreter:
+                ready = make_ready(place.python, inference.environment, folder, notify)
             spec = ServiceSpec(
                 name=f"profile-{plan.name}"[:32].lower(),
                 revision=1,
@@ -92,7 +96,8 @@ class ProfileVerbs(ServiceVerbs):
                 entry_script=inference.entry_script,
                 app_dir=str(folder / "app"),
                 model_dir=model_dir,
-                python=sys.executable,
+                python=ready.python,
+                server_path=ready.server_path,
                 bells_dir=name,
                 config=_held(config or DeploymentConfig(), plan),
                 environment=inference.environment,

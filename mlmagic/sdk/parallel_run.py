@@ -96,7 +96,9 @@ class ParallelRunConfig:
     def inference(self) -> core.InferenceConfig:
         """The script as the engine takes it. Raises `UserErrorException` where it is not there."""
         folder = self.source_directory and str(Path(self.source_directory).expanduser().resolve())
-        script = core.InferenceConfig(self.entry_script, source_directory=folder)
+        script = core.InferenceConfig(
+            self.entry_script, source_directory=folder, environment=self.environment._record()
+        )
         path = Path(folder or "") / Path(self.entry_script).expanduser()
         if not path.is_file():
             raise InvalidConfig("entry_script", self.entry_script, f"is not there: {path.absolute()}")

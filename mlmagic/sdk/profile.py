@@ -182,8 +182,7 @@ def begin(
     config = DeploymentConfig(target)
     script = inference_config
     if isinstance(script, InferenceConfig):
-        script, config, unmet = script.for_engine(config)
-        print("".join(f"{line}\n" for line in unmet), end="")
+        script, config = script.for_engine(config)
     named = tuple(engine.model(reference).id for reference in references(engine, models))
     begun = core.Profile(plan, core.ProfileState.RUNNING, named, 0.0, dataset_id=dataset_id_of(input_dataset))
     made = ModelProfile.of(workspace, begun)

@@ -31,6 +31,8 @@ class Stage:
     arguments: Sequence[str]
     variables: Mapping[str, str]
     python: str = sys.executable
+    server_path: str | None = None
+    """For PYTHONPATH, where the interpreter does not have us installed."""
 
 
 class TimedOut(Exception):
@@ -49,7 +51,12 @@ class Worker:
             self._process = subprocess.Popen(
                 [*command, "--", *stage.arguments],
                 cwd=stage.app_dir,
-                env={**os.environ, **stage.variables, "PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1"},
+                env={
+                    **os.environ,
+                    **stage.variables,
+                    "PYTHONPATH": stage.server_path or python_path(),
+                    "PYTHONUNBUFFERED": "1",
+                },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

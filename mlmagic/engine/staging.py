@@ -55,7 +55,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         bells_dir=str(memory.bells_folder),
         config=revision.config,
         environment=revision.inference.environment,
-        requirements=_requirements(revision.inference.requirements, used),
+        requirements=requirements_of(revision.inference.requirements, used),
         modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
         preferred_port=port_of(service.url),
         predecessor=_predecessor(memory, service, revision.number),
@@ -63,7 +63,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
     )
 
 
-def _requirements(script: Sequence[str], used: Sequence[Model]) -> tuple[str, ...]:
+def requirements_of(script: Sequence[str], used: Sequence[Model]) -> tuple[str, ...]:
     """What script and models need to be installed; of one distribution what the models were saved with."""
     pinned = {package_name(line): line for line in script}
     for model in used:

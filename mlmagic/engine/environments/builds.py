@@ -44,6 +44,23 @@ class Building:
     done: threading.Event = field(default_factory=threading.Event)
 
 
+def make_ready(
+    python: str, environment: Mapping[str, Any] | None, run_dir: Path, report: Callable[[str], None]
+) -> Ready:
+    """The interpreter of what is about to run, made if need be; for those who can wait.
+
+    Raises what the making raises.
+    """
+    builds = Builds()
+    try:
+        while isinstance(found := builds.look("", python, environment, run_dir), Building):
+            found.done.wait(timeout=0.5)
+            report(found.words)
+        return found
+    finally:
+        builds.close()
+
+
 class Builds:
     """What one supervisor has made; ``changed`` is called from other threads when there is news."""
 

@@ -31,7 +31,7 @@ def connect(timeout: float = ENGINE_SECONDS) -> DockerClient:
         raise TargetUnavailable(
             "docker",
             "the Python package of Docker is not installed",
-            fix=f"{INSTALL}, or use --target local.",
+            fix="Install it (pip install 'mlmagic[docker]'), or use --target local.",
         ) from None
     host = os.environ.get("DOCKER_HOST") or _host_of_context()
     try:

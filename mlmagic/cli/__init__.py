@@ -22,6 +22,7 @@ from mlmagic.cli.endpoints import endpoint
 from mlmagic.cli.environments import environment
 from mlmagic.cli.events import events, follow, unfollow
 from mlmagic.cli.models import model
+from mlmagic.cli.packages import package, package_model
 from mlmagic.cli.profiles import profile, profile_model
 from mlmagic.cli.services import service
 
@@ -39,9 +40,10 @@ def cli() -> None:
     """Models and live web services: the same as the magics, in a shell."""
 
 
-for _group in (model, service, endpoint, environment, computetarget, config, profile, events):
+for _group in (model, service, endpoint, environment, computetarget, config, profile, package, events):
     cli.add_command(_group)
 model.add_command(profile_model)
+model.add_command(package_model)
 for _command in (follow, unfollow):
     service.add_command(_command)
 

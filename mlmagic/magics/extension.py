@@ -11,6 +11,7 @@ from mlmagic.magics.completion import Completion
 from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.models import ModelMagics
 from mlmagic.magics.news import NewsMagics
+from mlmagic.magics.packaging import PackagingMagics
 from mlmagic.magics.profiling import ProfilingMagics
 from mlmagic.magics.scripts import ScriptMagics
 from mlmagic.magics.services import ServiceMagics
@@ -23,6 +24,7 @@ _GROUPS = (
     ServiceMagics,
     EnvironmentMagics,
     ProfilingMagics,
+    PackagingMagics,
     NewsMagics,
 )
 _ATTRIBUTE = "_mlmagic_extension"

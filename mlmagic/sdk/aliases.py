@@ -29,7 +29,7 @@ _ENVIRONMENT = (
     "environment: Environment PythonSection DockerSection DockerBuildContext ContainerRegistry "
     "DEFAULT_CPU_IMAGE DEFAULT_GPU_IMAGE; conda: CondaDependencies"
 )
-_MODEL = "model: Model; inference: InferenceConfig"
+_MODEL = "model: Model; inference: InferenceConfig; package: ModelPackage"
 
 
 def _of_scripts(table: Mapping[str, str]) -> dict[str, str]:
@@ -62,6 +62,7 @@ MODULES = {
     "azureml.core.workspace": "workspace: Workspace",
     "azureml.core.model": _MODEL,
     "azureml.core.profile": "profile: ModelProfile",
+    "azureml.core.webservice.package": "package: ModelPackage",
     "azureml.core.webservice.webservice": "webservice: Webservice",
     "azureml.core.webservice.local": "local_webservice: LocalWebservice",
     "azureml.core.webservice.aci": (

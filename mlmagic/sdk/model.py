@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
     from mlmagic.sdk.deployment import WebserviceDeploymentConfiguration
     from mlmagic.sdk.inference import InferenceConfig
+    from mlmagic.sdk.package import ModelPackage
     from mlmagic.sdk.profile import ModelProfile
     from mlmagic.sdk.webservice import Webservice
     from mlmagic.sdk.workspace import Workspace
@@ -425,6 +426,28 @@ class Model:
             seconds=seconds,
             target=target,
         )
+
+    @staticmethod
+    def package(
+        workspace: Workspace,
+        models: Iterable[str | Model],
+        inference_config: InferenceConfig | CoreInferenceConfig | None = None,
+        generate_dockerfile: bool = False,
+        image_name: str | None = None,
+        image_label: str | None = None,
+        *,
+        kind: str | None = None,
+    ) -> ModelPackage:
+        """Make a package of models and their script: an image in the Docker engine, or, with
+        ``generate_dockerfile``, a folder to be built anywhere.
+
+        ``kind`` is ours: image, folder, zip, iot-edge or kubernetes. Returns at once, see
+        `ModelPackage.wait_for_creation`. Source: Model.package of azureml-core 1.61.
+        """
+        from mlmagic.sdk.package import begin
+
+        wanted = kind or ("folder" if generate_dockerfile else "image")
+        return begin(workspace, models, inference_config, wanted, image_name, image_label)
 
     @staticmethod
     def print_configuration(

@@ -14,6 +14,7 @@ from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.profile_record import details
 from mlmagic.engine.profile_verbs import Progress
 from mlmagic.errors import InvalidConfig, MLMagicError
+from mlmagic.sdk.background import Background
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.references import references
 from mlmagic.sdk.rows import bodies, dataset_id_of
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Profiles = list["ModelProfile"]
 Sizes = float | Sequence[float] | None
-_POLL_SECONDS = 0.2
 
 
 @raises(WebserviceException)
@@ -35,9 +35,8 @@ class ModelProfile:
     def __init__(self, workspace: Workspace, name: str, **more: Any) -> None:
         self.workspace = workspace
         self._record = workspace.engine.profile_called(name)
-        self._thread: threading.Thread | None = None
+        self._work: Background | None = None
         self._cancelled = threading.Event()
-        self._failure: MLMagicError | None = None
 
     @staticmethod
     def list(workspace: Workspace) -> Profiles:
@@ -49,7 +48,7 @@ class ModelProfile:
         """The handle of a profile as it is kept."""
         made = cls.__new__(cls)
         made.workspace, made._record = workspace, record
-        made._thread, made._cancelled, made._failure = None, threading.Event(), None
+        made._work, made._cancelled = None, threading.Event()
         return made
 
     @property
@@ -74,14 +73,8 @@ class ModelProfile:
 
     def wait_for_completion(self, show_output: bool = False) -> None:
         """Return when it has ended. One that failed is told as a warning, as in the first SDK."""
-        shown = ""
-        while self._thread is not None and self._thread.is_alive():
-            self._thread.join(_POLL_SECONDS)
-            if show_output and self._record.words != shown:
-                shown = self._record.words
-                print(shown)
-        if self._failure is not None:
-            raise self._failure
+        if self._work is not None:
+            self._work.wait((lambda: self._record.words) if show_output else None)
         if show_output:
             print(f"Profile {self.name}: {self.state}")
         if self._record.state is core.ProfileState.FAILED:
@@ -118,11 +111,10 @@ class ModelProfile:
     ) -> None:
         engine, plan, models = self.workspace.engine, self._record.plan, self._record.models
         dataset = self._record.dataset_id
-        begun = threading.Event()
 
         def watch(progress: Progress, profile: core.Profile) -> None:
             self._record = profile
-            begun.set()
+            work.begin()
             if self._cancelled.is_set() and profile.state is core.ProfileState.RUNNING:
                 raise KeyboardInterrupt
 
@@ -132,16 +124,11 @@ class ModelProfile:
                     plan, models, inference, rows, config=config, dataset_id=dataset, watching=watch
                 )
             except MLMagicError as error:
-                self._failure = error
                 self._record = replace(self._record, state=core.ProfileState.FAILED, error=str(error))
-            finally:
-                begun.set()
+                raise
 
-        self._thread = threading.Thread(target=run, name=f"profile {self.name}", daemon=True)
-        self._thread.start()
-        begun.wait()  # what can be known beforehand is told here and not later
-        if self._failure is not None:
-            raise self._failure
+        work = self._work = Background(run, f"profile {self.name}")
+        work.wait_for_begin()
 
     def __repr__(self) -> str:
         return f"ModelProfile(name={self.name!r}, state={self.state!r}, recommendation={self.recommendation})"

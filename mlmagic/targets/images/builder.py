@@ -34,17 +34,21 @@ def connect(timeout: float = ENGINE_SECONDS) -> DockerClient:
             fix="Install it (pip install 'mlmagic[docker]'), or use --target local.",
         ) from None
     host = os.environ.get("DOCKER_HOST") or _host_of_context()
+    client: Any = None
     try:
-        client = docker.from_env(timeout=timeout) if not host else _client_of(host, timeout)
+        client = _client_of(host, timeout)
         client.ping()
     except Exception as error:  # requests', urllib3's and docker's own
+        if client is not None:
+            client.close()
         where = host or "unix:///var/run/docker.sock"
         raise TargetUnavailable(
             "docker",
             f"no Docker engine answers at {where} ({_cause(error)})",
             fix="Start it (dockerd, Docker Desktop), or use --target local.",
         ) from None
-    return client
+    made: DockerClient = client
+    return made
 
 
 def build(
@@ -125,10 +129,10 @@ def _lines_of(event: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _client_of(host: str, timeout: float) -> DockerClient:
+def _client_of(host: str | None, timeout: float) -> DockerClient:
     import docker
 
-    if os.environ.get("DOCKER_HOST"):
+    if host is None or os.environ.get("DOCKER_HOST"):
         return docker.from_env(timeout=timeout)  # with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
     return docker.DockerClient(base_url=host, timeout=timeout)
 
@@ -156,3 +160,33 @@ def _cause(error: BaseException) -> str:
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     return " ".join(str(error).split())[:200]
+
+
+def push(
+    client: DockerClient, image: str, repository: str, label: str, registry: Registry | None, report: Report
+) -> str:
+    """Push ``image`` as ``repository:label``; returns that name. Raises `BuildFailed` with what was said."""
+    if not client.images.get(image).tag(repository, label):
+        raise BuildFailed(f"{image} cannot be called {repository}:{label}")
+    access = None
+    if registry is not None and registry.username:
+        access = {"username": registry.username, "password": registry.password or ""}
+    for event in client.api.push(repository, tag=label, stream=True, decode=True, auth_config=access):
+        if "error" in event:
+            raise BuildFailed(f"{repository}:{label} cannot be pushed: {event['error']}")
+        for line in _lines_of(event):
+            report(line)
+    return f"{repository}:{label}"
+
+
+def pull(client: DockerClient, image: str) -> None:
+    """See that the engine has ``image``. Raises `BuildFailed`."""
+    from docker.errors import DockerException, ImageNotFound
+
+    try:
+        client.images.get(image)
+    except ImageNotFound:
+        try:
+            client.images.pull(image)
+        except DockerException as error:
+            raise BuildFailed(f"{image} is not in the engine and cannot be pulled: {_cause(error)}") from None

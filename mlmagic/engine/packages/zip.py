@@ -1,0 +1,48 @@
+"""A service as one file: a zip application of Python's own kind, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+from mlmagic.targets.images.context import Context
+
+_EARLIEST = (1980, 1, 1, 0, 0, 0)
+MINIMUM_PYTHON = (3, 11)
+
+
+def write_zip(context: Context, digest: str, out: Path) -> None:
+    """Write the application to ``out``; ``python OUT --port 5001`` serves it."""
+    recipe = context.recipe
+    settings = {
+        "digest": digest,
+        "python": list(MINIMUM_PYTHON),
+        "built_on": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "entry_script": recipe.entry_script,
+        "model_dir": recipe.model_dir,
+        "variables": dict(recipe.variables),
+    }
+    start = Path(__file__).with_name("zip_main.py").read_bytes()
+    with out.open("wb") as file:
+        file.write(b"#!/usr/bin/env python3\n")
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            _add(packed, "__main__.py", start)
+            _add(packed, "package.json", json.dumps(settings, indent=2).encode())
+            for path, content in context.all_files():
+                if path.startswith("azureml-app/"):
+                    _add(packed, path, content)
+    out.chmod(0o755)
+
+
+def _add(packed: zipfile.ZipFile, path: str, content: Path | bytes) -> None:
+    entry = zipfile.ZipInfo(path, _EARLIEST)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    if isinstance(content, bytes):
+        packed.writestr(entry, content)
+        return
+    with content.open("rb") as source, packed.open(entry, "w", force_zip64=True) as target:
+        shutil.copyfileobj(source, target)

@@ -17,6 +17,8 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
+from tests import docker_engine
+from tests.docker_engine import DockerEngine
 from tests.postgresql import Server, running
 
 # Fewer examples at each run, and others each time; a failure is remembered and tried again.
@@ -74,6 +76,20 @@ def postgresql() -> Iterator[Server]:
     """A real server, for tests marked `processes`."""
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def _docker_engine() -> Iterator[DockerEngine]:
+    with docker_engine.running() as engine:
+        yield engine
+
+
+@pytest.fixture
+def docker(_docker_engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> DockerEngine:
+    """A real engine, for tests marked `processes`: what the target finds, with an image to build upon."""
+    monkeypatch.setenv("DOCKER_HOST", _docker_engine.host)
+    monkeypatch.setenv("MLMAGIC_BASE_IMAGE", docker_engine.BASE_IMAGE)
+    return _docker_engine
 
 
 @pytest.fixture

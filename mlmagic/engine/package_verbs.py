@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.environment import Registry, needs_of
+from mlmagic.core.environment import Registry
 from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference
 from mlmagic.core.package import (
@@ -24,14 +25,20 @@ from mlmagic.core.package import (
     check_image_label,
     check_image_name,
 )
+from mlmagic.core.webservice import ServiceSpec
 from mlmagic.engine import sources, staging
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.packages import bill, manifests, words
 from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.service_verbs import ServiceVerbs
 from mlmagic.errors import AlreadyExists, UsageError
-from mlmagic.targets.images import builder
-from mlmagic.targets.images.context import Context, context_for
+from mlmagic.targets.docker.engine import connect, current
+from mlmagic.targets.docker.image import Images
+from mlmagic.targets.images import dockerfile
+from mlmagic.targets.images.blueprint import Blueprint, blueprint
+from mlmagic.targets.images.context import Context
+from mlmagic.targets.images.index import no_access
+from mlmagic.targets.images.lock import pinned
 from mlmagic.workspace import assets
 
 KIND = "package"
@@ -64,15 +71,19 @@ class PackageVerbs(ServiceVerbs):
             check_image_label(image_label)
         used = self._models(model_names)
         inference = inference or self.no_code(model_names)
-        client = builder.connect() if kind is PackageKind.IMAGE else None
+        images = Images(connect(current())) if kind is PackageKind.IMAGE else None
         with (
             tempfile.TemporaryDirectory(prefix="mlmagic-package-") as folder,
             self.memory.files.intake() as intake,
         ):
-            files, inference = sources.take(intake, inference)
-            intake.copy_out(files, Path(folder) / "app")
+            taken, inference = sources.take(intake, inference)
+            intake.copy_out(taken, Path(folder) / "app")
             staging.lay_out_models(self.memory, used, Path(folder))
-            context = self._context(Path(folder), inference, used, config, here=client is not None)
+            config = config or DeploymentConfig()
+            plan = self._plan(Path(folder), inference, used, config)
+            start = plan.start(variables=config.environment_variables)
+            files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
+            context = files | {"Dockerfile": dockerfile.whole(plan.recipe, start).encode()}
             digest = context.digest()
             made = Package(
                 name,
@@ -92,13 +103,11 @@ class PackageVerbs(ServiceVerbs):
                 report(line)
 
             try:
-                if client is not None:
+                if images is not None:
                     location = f"{name}:{made.label}"
-                    builder.build(
-                        client, context, location, tell, registry=needs_of(inference.environment).registry
-                    )
+                    images.make(plan, location, tell, threading.Event(), start=start)
                 else:
-                    location = str(self._write(made, context, used, config or DeploymentConfig()))
+                    location = str(self._write(made, plan, context, used, config))
                     tell(f"wrote {location}")
             except BaseException as error:
                 self._keep_package(
@@ -144,7 +153,7 @@ class PackageVerbs(ServiceVerbs):
         """See that the Docker engine has the image. Raises `UsageError` for a package that is files."""
         if package.kind is not PackageKind.IMAGE:
             raise UsageError(f"package {package.name!r} is files, and no image", hint="Save it to a folder.")
-        builder.pull(builder.connect(), package.location)
+        Images(connect(current())).pull(package.location)
 
     def push_package(
         self, package: Package, repository: str, registry: Registry | None = None, report: Notify = silent
@@ -152,35 +161,41 @@ class PackageVerbs(ServiceVerbs):
         """Push an image to ``repository``, such as registry.example/team/name; returns its name there."""
         if package.kind is not PackageKind.IMAGE:
             raise UsageError(f"package {package.name!r} is a {package.kind}, and only images are pushed")
-        return builder.push(builder.connect(), package.location, repository, package.label, registry, report)
+        images = Images(connect(current()))
+        return images.push(package.location, repository, package.label, registry, report)
 
     # -- inside ---------------------------------------------------------------------------------------
 
-    def _context(
+    def _plan(
         self,
         folder: Path,
         inference: InferenceConfig,
         used: Sequence[Model],
-        config: DeploymentConfig | None,
-        *,
-        here: bool,
-    ) -> Context:
-        needs = needs_of(inference.environment)
-        variables = {**needs.variables, **(config.environment_variables if config else {})}
-        model_dir = f"{used[0].name}/{used[0].version}" if len(used) == 1 else "" if used else None
-        return context_for(
-            app=folder / "app",
-            models=folder / "azureml-models",
-            model_dir=model_dir,
+        config: DeploymentConfig,
+    ) -> Blueprint:
+        """What its image is built from, pinned to what is installed here."""
+        spec = ServiceSpec(
+            name="package",
+            revision=1,
+            run_dir=str(folder),
             entry_script=inference.entry_script,
-            needs=needs,
+            app_dir=str(folder / "app"),
+            model_dir=staging.model_dir(folder, [model.id for model in used]),
+            python="",
+            bells_dir="",
+            config=config,
+            environment=inference.environment,
             requirements=staging.requirements_of(inference.requirements, used),
-            variables=variables,
-            for_building_here=here,
         )
+        return pinned(blueprint(spec))
 
     def _write(
-        self, package: Package, context: Context, used: Sequence[Model], config: DeploymentConfig
+        self,
+        package: Package,
+        plan: Blueprint,
+        context: Context,
+        used: Sequence[Model],
+        config: DeploymentConfig,
     ) -> Path:
         """The files of a package, written once for one content."""
         place = (
@@ -193,9 +208,9 @@ class PackageVerbs(ServiceVerbs):
         draft.mkdir(parents=True)
         try:
             if package.kind is PackageKind.ZIP:
-                write_zip(context, package.digest, draft / target.name)
+                write_zip(plan, context, config, package.digest, draft / target.name)
             else:
-                _write_folder(package, context, used, config, draft)
+                _write_folder(package, plan, context, used, config, draft)
             shutil.rmtree(place, ignore_errors=True)
             draft.rename(place)
         finally:
@@ -208,11 +223,16 @@ class PackageVerbs(ServiceVerbs):
 
 
 def _write_folder(
-    package: Package, context: Context, used: Sequence[Model], config: DeploymentConfig, folder: Path
+    package: Package,
+    plan: Blueprint,
+    context: Context,
+    used: Sequence[Model],
+    config: DeploymentConfig,
+    folder: Path,
 ) -> None:
     image = f"{package.name}:{package.label}"
-    base, lines = context.recipe.base_image, context.requirements
-    context.write_folder(folder)
+    base, lines = plan.recipe.base_image, plan.requirements
+    context.write(folder)
     more = ""
     if package.kind is PackageKind.IOT_EDGE:
         (folder / manifests.IOT_FILE).write_text(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.with_parent:
         end_with(options.with_parent)
+    if os.getpid() == 1:
+        # In a container: the system does nothing of its own with a signal to the first process.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     directory = None
     if options.run_dir:
         # First of all: whoever comes second leaves before it has imported anything heavy.

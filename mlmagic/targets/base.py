@@ -9,6 +9,7 @@ every target passes.
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -120,6 +121,28 @@ class Measures(Protocol):
 
     def holds_by(self, config: DeploymentConfig) -> str:
         """How a trial is held to its cores and its memory, for people."""
+
+
+@runtime_checkable
+class BuildsImages(Protocol):
+    """A target that builds an image before it launches; `launch` would, too, and keep its caller waiting."""
+
+    def image_wanted(self, spec: ServiceSpec) -> str | None:
+        """What identifies the image of ``spec``; None where it is there already.
+
+        Raises a `UsageError` for what no image can be, and `TargetUnavailable`.
+        """
+
+    def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
+        """Build it, telling each line; give up soon after ``cancelled``. Raises `BuildFailed`."""
+
+
+@runtime_checkable
+class TakesKeys(Protocol):
+    """A target whose services do not see the keys file of this machine."""
+
+    def deliver_keys(self, handle: Any, keys_file: str) -> None:
+        """Have the service take the keys in ``keys_file``; silent for what is gone."""
 
 
 @runtime_checkable

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections import deque
@@ -19,9 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import mlmagic.scoring.http.cors as cors
 import mlmagic.scoring.http.tls as tls
-import mlmagic.scoring.limits as limits
 import mlmagic.scoring.report as run_report
 import mlmagic.targets.zygote as zygotes
 from mlmagic.core.configuration import DeploymentConfig
@@ -32,6 +29,8 @@ from mlmagic.scoring.door import RELOAD, knock
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.checkout import python_path
 from mlmagic.targets.confinement import Affinity, Confinement, confine, confinement_called
+from mlmagic.targets.ports import is_free
+from mlmagic.targets.server_start import server_variables
 
 LOG_FILE = "log.txt"
 LOG_LINE_BYTES = 4096
@@ -91,7 +90,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
 
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
         port = config.port
-        if port is not None and port != current_port and not _port_is_free(port):
+        if port is not None and port != current_port and not is_free(HOST, port):
             raise InvalidConfig(
                 "port",
                 port,
@@ -292,39 +291,14 @@ def _arguments(spec: ServiceSpec) -> list[str]:
 def _environment(spec: ServiceSpec) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
     environment |= {
-        "SERVICE_NAME": spec.name,
-        "SERVICE_VERSION": str(spec.revision),
         "MLMAGIC_DEVELOPMENT": "1",
         "MLMAGIC_BELLS": spec.bells_dir,
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONIOENCODING": "utf-8",
         "PYTHONPATH": spec.server_path or python_path(),
     }
     if spec.server_path is not None:
         for name in _OF_OTHER_PYTHONS:
             environment.pop(name, None)
-    config = spec.config
-    environment |= {
-        limits.TIMEOUT: str(config.scoring_timeout_ms),
-        limits.WAIT: str(config.max_request_wait_time),
-    }
-    if config.replica_max_concurrent_requests is not None:
-        environment[limits.CONCURRENT] = str(config.replica_max_concurrent_requests)
-    if config.cors_origins:
-        environment[cors.VARIABLE] = config.cors_origins
-    return {**environment, **config.environment_variables}
-
-
-def _port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except PermissionError:
-            return True  # not ours to bind here; the server will say so in its own words
-        except OSError:
-            return False
-    return True
+    return {**environment, **server_variables(spec)}
 
 
 def _reap(run_dir: str, *, wait: bool = False) -> int | None:

@@ -13,7 +13,7 @@ GROUP = "mlmagic.targets"
 # Installed for tests; it serves nothing a user would want.
 HIDDEN = frozenset({"fake"})
 
-PLANNED = {"docker": "Containers (aci)", "kubernetes": "Clusters (aks)"}
+PLANNED = {"kubernetes": "Clusters (aks)"}
 """What the documents' compute types need, and what it is for."""
 
 

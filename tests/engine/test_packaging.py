@@ -47,8 +47,9 @@ def test_a_folder_has_all_that_docker_build_needs(engine: Engine, model: str, tm
     made = engine.package([model], INFERENCE, kind=PackageKind.FOLDER, image_name="net-image")
     assert made.state is PackageState.SUCCEEDED
     folder = engine.save_package(made, tmp_path / "taken")
-    assert (folder / "azureml-app" / "azureml-models" / "net" / "1" / "net.bin").read_text() == "weights"
-    assert (folder / "azureml-app" / "app" / "score.py").read_text() == SCRIPT
+    assert (folder / "azureml-models" / "net" / "1" / "net.bin").read_text() == "weights"
+    assert (folder / "azureml-app" / "score.py").read_text() == SCRIPT
+    assert "uvloop==" in (folder / "server.txt").read_text()
     assert "--model-dir" in (folder / "Dockerfile").read_text()
     words = (folder / "README.md").read_text()
     assert f"docker build -t net-image:{made.digest[:12]} ." in words

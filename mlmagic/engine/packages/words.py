@@ -26,9 +26,9 @@ needs Docker, the base image `{base_image}`, and a package index of Python's.
 
 `GET /` says whether it is healthy, `GET /swagger.json` what it takes, `GET /docs` is a page to try it on.
 
-* Models: {held}, below `azureml-app/azureml-models/`
-* The script and its folder: `azureml-app/app/`
-* A mirror of the package index: `docker build --build-arg PIP_INDEX_URL=https://mirror.example/simple .`
+* Models: {held}, below `azureml-models/`
+* The script and its folder: `azureml-app/`
+* A mirror of the package index: say so in `access/pip.conf`, which only the first stage of the build sees
 * Another base image: the lines `FROM {base_image}` of the Dockerfile, with the same minor version of Python
 * `sbom.cdx.json` lists what is in it (CycloneDX)
 {more}

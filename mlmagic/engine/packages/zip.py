@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.targets.images.blueprint import Blueprint
 from mlmagic.targets.images.context import Context
+from mlmagic.targets.images.dockerfile import MODELS
+from mlmagic.targets.images.index import FOLDER
 
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 MINIMUM_PYTHON = (3, 11)
 
 
-def write_zip(context: Context, digest: str, out: Path) -> None:
+def write_zip(plan: Blueprint, context: Context, config: DeploymentConfig, digest: str, out: Path) -> None:
     """Write the application to ``out``; ``python OUT --port 5001`` serves it."""
-    recipe = context.recipe
     settings = {
         "digest": digest,
         "python": list(MINIMUM_PYTHON),
-        "built_on": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "entry_script": recipe.entry_script,
-        "model_dir": recipe.model_dir,
-        "variables": dict(recipe.variables),
+        "entry_script": plan.entry_script,
+        "model_dir": None
+        if plan.model_dir is None
+        else PurePosixPath(plan.model_dir).relative_to(MODELS).as_posix(),
+        "variables": {**plan.needs.variables, **config.environment_variables},
     }
     start = Path(__file__).with_name("zip_main.py").read_bytes()
     with out.open("wb") as file:
@@ -31,8 +34,8 @@ def write_zip(context: Context, digest: str, out: Path) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
             _add(packed, "__main__.py", start)
             _add(packed, "package.json", json.dumps(settings, indent=2).encode())
-            for path, content in context.all_files():
-                if path.startswith("azureml-app/"):
+            for path, content in sorted(context.files.items()):
+                if path != "Dockerfile" and not path.startswith(f"{FOLDER}/"):
                     _add(packed, path, content)
     out.chmod(0o755)
 

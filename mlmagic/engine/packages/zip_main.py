@@ -35,14 +35,12 @@ def main() -> None:
         sys.exit(
             f"it needs Python {'.'.join(map(str, settings['python']))}; this is {sys.version.split()[0]}"
         )
-    inside = home / "azureml-app"
-    lines = (inside / "requirements.txt").read_text(encoding="utf-8").split("\n")
-    python = interpreter(home, [line for line in lines if line])
+    python = interpreter(home)
     command = [python, "-m", "mlmagic.scoring", "--entry-script", settings["entry_script"]]
-    command += ["--source-directory", str(inside / "app")]
+    command += ["--source-directory", str(home / "azureml-app")]
     if settings["model_dir"] is not None:
-        command += ["--model-dir", str(inside / "azureml-models" / settings["model_dir"])]
-    environment = {**settings["variables"], **os.environ, "PYTHONPATH": str(inside / "server")}
+        command += ["--model-dir", str(home / "azureml-models" / settings["model_dir"])]
+    environment = {**settings["variables"], **os.environ, "PYTHONPATH": str(home / "server")}
     os.execve(python, [*command, *sys.argv[1:]], environment)
 
 
@@ -51,8 +49,10 @@ def folder() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "mlmagic-packages"
 
 
-def interpreter(home: Path, lines: list[str]) -> str:
-    if all(is_here(line) for line in lines):
+def interpreter(home: Path) -> str:
+    files = [home / name for name in ("server.txt", "requirements.txt") if (home / name).is_file()]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").split("\n")]
+    if all(is_here(line) for line in lines if line and not line.startswith("-")):
         return sys.executable
     place = home / f"venv-{sys.version_info.major}.{sys.version_info.minor}"
     python = place / "bin" / "python"
@@ -60,7 +60,7 @@ def interpreter(home: Path, lines: list[str]) -> str:
         print(f"installing {len(lines)} packages into {place}, once", file=sys.stderr, flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-r", str(home / "azureml-app" / "requirements.txt")], check=True)
+        subprocess.run([*pip, *(word for file in files for word in ("-r", str(file)))], check=True)
         (place / "complete").touch()
     return str(python)
 

@@ -1,187 +1,140 @@
-"""The files of an image, in one place: the recipe, the server, the models, the script, and what pip installs.
+"""A build context: files by their paths in it, with a digest of their content, as a folder or an archive.
 
-Dockerfile
-azureml-app/
-  requirements.txt      pinned
-  server/mlmagic/...    the scoring room
-  azureml-models/NAME/VERSION/...
-  app/...               the script and its folder
+The same content is the same context: times, owners and permissions of the files here are not taken along.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
-import sys
+import shutil
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
-from mlmagic.core.conda_names import pip_requirements
-from mlmagic.core.environment import EnvironmentNeeds
-from mlmagic.errors import NotFound
-from mlmagic.targets.images import ignoring
-from mlmagic.targets.images.dockerfile import CERTIFICATES, FOLDER, Recipe, dockerfile
-from mlmagic.targets.images.lock import locked
-from mlmagic.targets.server_files import SERVER_REQUIREMENTS, server_files
+from mlmagic.targets.images import ignore
 
-BASE_IMAGE = "MLMAGIC_BASE_IMAGE"
-"""The variable that names the base image of those that ask for none."""
-EPOCH = 0
-"""Every file's time: it is no part of what an image is."""
-MODELS = "azureml-models"
+Content = bytes | Path
+EPOCH = 315532800
+"""1980-01-01: the earliest time that all kinds of archive can hold (SOURCE_DATE_EPOCH counts, if set)."""
+LEFT_OUT = frozenset({"__pycache__", ".DS_Store"})
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Files by their paths, and the recipe that they go with."""
+    """Files by path, with slashes and in no particular order."""
 
-    recipe: Recipe
-    requirements: tuple[str, ...]
-    files: Mapping[str, Path | bytes] = field(default_factory=dict)
-    build_arguments: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Content] = field(default_factory=dict)
 
-    def with_files(self, files: Mapping[str, Path | bytes]) -> Context:
-        """The same with more files."""
-        return replace(self, files={**self.files, **files})
+    def __or__(self, other: Mapping[str, Content]) -> Context:
+        return Context({**self.files, **other})
 
-    def all_files(self) -> list[tuple[str, Path | bytes]]:
-        """In order, with the recipe and the requirements."""
-        files = {
-            **self.files,
-            "Dockerfile": dockerfile(self.recipe).encode(),
-            f"{FOLDER}/requirements.txt": "".join(f"{line}\n" for line in self.requirements).encode(),
-        }
-        # Docker copies no folder that is not there.
-        for folder in (MODELS, "app"):
-            if not any(path.startswith(f"{FOLDER}/{folder}/") for path in files):
-                files[f"{FOLDER}/{folder}/.keep"] = b""
-        return sorted(files.items())
-
-    def digest(self) -> str:
-        """SHA-256 in hexadecimal over the paths and contents; the same for the same inputs, on any day."""
+    def digest(self, *, without: str = "\0") -> str:
+        """Of paths and contents, as 64 hexadecimal digits; not of those that begin with ``without``."""
         told = hashlib.sha256()
-        for path, content in self.all_files():
-            inner = hashlib.sha256()
-            for part in _parts(content):
-                inner.update(part)
-            told.update(f"{path}\0{inner.hexdigest()}\n".encode())
+        for name, content in sorted(self.files.items()):
+            if not name.startswith(without):
+                told.update(f"{name}\0{_hash(content)}\n".encode())
         return told.hexdigest()
 
-    def write_tar(self, out: BinaryIO) -> None:
-        """As one stream of tar, the same for the same files."""
-        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for path, content in self.all_files():
-                entry = tarfile.TarInfo(path)
-                entry.mode, entry.mtime = 0o644, EPOCH
-                entry.size = len(content) if isinstance(content, bytes) else content.stat().st_size
-                with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
-                    archive.addfile(entry, source)
-
-    def write_folder(self, folder: Path) -> None:
-        """As files below ``folder``."""
-        for path, content in self.all_files():
-            place = folder / path
+    def write(self, folder: Path) -> None:
+        """Make ``folder`` hold the files."""
+        for name, content in sorted(self.files.items()):
+            place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("wb") as out:
-                for part in _parts(content):
-                    out.write(part)
+            if isinstance(content, bytes):
+                place.write_bytes(content)
+            else:
+                shutil.copyfile(content, place)
+            place.chmod(_mode(content))
+            os.utime(place, (epoch(), epoch()))
+
+    def archive(self, out: IO[bytes], *, keep_times: bool = False) -> None:
+        """Write an uncompressed tar; the same bytes for the same content, unless ``keep_times``."""
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for folder in sorted(self._folders()):
+                entry = _entry(folder, 0o755)
+                entry.type = tarfile.DIRTYPE
+                tar.addfile(entry)
+            for name, content in sorted(self.files.items()):
+                entry = _entry(name, _mode(content))
+                if keep_times and isinstance(content, Path):
+                    entry.mtime = content.stat().st_mtime
+                with _opened(content) as file:
+                    entry.size = _size(content)
+                    tar.addfile(entry, file)
+
+    def _folders(self) -> set[str]:
+        found = set()
+        for name in self.files:
+            parts = name.split("/")[:-1]
+            found |= {"/".join(parts[: depth + 1]) for depth in range(len(parts))}
+        return found
 
 
-def context_for(
-    *,
-    app: Path,
-    models: Path | None,
-    model_dir: str | None,
-    entry_script: str,
-    needs: EnvironmentNeeds,
-    requirements: Iterable[str],
-    labels: Mapping[str, str] | None = None,
-    variables: Mapping[str, str] | None = None,
-    for_building_here: bool = True,
-    environ: Mapping[str, str] = os.environ,
-) -> Context:
-    """The context of a script's image: ``app`` and ``models`` are folders as a deploy lays them out.
-
-    ``requirements`` are those of script and models, for an environment that asks for nothing itself. With
-    ``for_building_here`` it brings the certificates and the settings by which pip here reaches its index.
-    Raises `InvalidConfigs` for packages of conda's that pip cannot have, `NotFound` for a build context that
-    is not there.
-    """
-    asked = pip_requirements(needs) if needs.conda_packages or needs.pip_packages else tuple(requirements)
-    lines = locked([*asked, *SERVER_REQUIREMENTS]) if not needs.user_managed else locked(SERVER_REQUIREMENTS)
-    certificates = _certificates(environ) if for_building_here else None
-    recipe = Recipe(
-        needs.base_image or environ.get(BASE_IMAGE) or f"python:{_minor(needs.python)}-slim",
-        entry_script,
-        model_dir,
-        _with_dockerfile(needs),
-        needs.pip_options,
-        dict(labels or {}),
-        dict(variables or {}),
-        certificates=certificates is not None,
-    )
-    files: dict[str, Path | bytes] = {f"{FOLDER}/server/{name}": path for name, path in server_files()}
-    files |= _source_files(app)
-    if models is not None and models.is_dir():
-        files |= _files_below(models, f"{FOLDER}/{MODELS}")
-    if needs.build_context:
-        files |= _files_below(Path(needs.build_context[0]).expanduser(), "")
-    if certificates is not None:
-        files[CERTIFICATES] = certificates
-    arguments = {name: environ[name] for name in ("PIP_INDEX_URL", "PIP_TRUSTED_HOST") if environ.get(name)}
-    return Context(recipe, lines, files, arguments if for_building_here else {})
+def below(folder: Path, into: str, *, honours_ignore: bool = False) -> dict[str, Content]:
+    """The files of ``folder``, each below ``into``; with ``.dockerignore`` honoured, if asked for."""
+    leaves_out = _ignored(folder) if honours_ignore else _nothing
+    found: dict[str, Content] = {}
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        if not leaves_out(name):
+            found[f"{into}/{name}" if into else name] = path
+    return found
 
 
-def _with_dockerfile(needs: EnvironmentNeeds) -> EnvironmentNeeds:
-    """What a folder's Dockerfile says, as if it had been given as text."""
-    if not needs.build_context:
-        return needs
-    folder, name = needs.build_context
-    path = Path(folder).expanduser() / name
-    if not path.is_file():
-        raise NotFound("Dockerfile", str(path), hint="It was there when the environment was made.")
-    return replace(needs, base_dockerfile=path.read_text(encoding="utf-8"))
+def epoch() -> int:
+    """The time that all files have."""
+    return int(os.environ.get("SOURCE_DATE_EPOCH") or EPOCH)
 
 
-def _source_files(app: Path) -> dict[str, Path | bytes]:
-    ignore = app / ignoring.NAME
-    rules = ignoring.rules_of(ignore.read_text(encoding="utf-8")) if ignore.is_file() else []
-    found = _files_below(app, "")
-    return {
-        f"{FOLDER}/app/{path}": content
-        for path, content in found.items()
-        if not ignoring.is_left_out(path, rules)
-    }
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and LEFT_OUT.isdisjoint(path.relative_to(folder).parts):
+            yield path
 
 
-def _files_below(folder: Path, prefix: str) -> dict[str, Path | bytes]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    start = f"{prefix}/" if prefix else ""
-    return {f"{start}{path.relative_to(folder).as_posix()}": path for path in paths}
+def _ignored(folder: Path) -> Callable[[str], bool]:
+    file = folder / ignore.FILE
+    return ignore.ignored(file.read_text(encoding="utf-8") if file.is_file() else "")
 
 
-def _certificates(environ: Mapping[str, str]) -> bytes | None:
-    """Those that the user has set pip to trust; None where it is left to pip."""
-    for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        path = Path(environ.get(name) or "")
-        if environ.get(name) and path.is_file():
-            return path.read_bytes()
-    return None
+def _nothing(path: str) -> bool:
+    return False
 
 
-def _minor(python: str | None) -> str:
-    parts: Sequence[object] = python.split(".")[:2] if python else sys.version_info[:2]
-    return ".".join(str(part) for part in parts)
+def _entry(name: str, mode: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.mtime = mode, epoch()
+    return entry
 
 
-def _parts(content: Path | bytes) -> Iterable[bytes]:
+def _mode(content: Content) -> int:
+    runs = isinstance(content, Path) and os.access(content, os.X_OK)
+    return 0o755 if runs else 0o644
+
+
+def _size(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _opened(content: Content) -> IO[bytes]:
+    return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+
+
+def _hash(content: Content) -> str:
     if isinstance(content, bytes):
-        yield content
-        return
-    with content.open("rb") as file:
-        while part := file.read(1 << 20):
-            yield part
+        return hashlib.sha256(content).hexdigest()
+    seen = content.stat()
+    return _hash_file(str(content), seen.st_size, seen.st_mtime_ns, seen.st_ino)
+
+
+@functools.lru_cache(maxsize=4096)
+def _hash_file(path: str, size: int, changed: int, inode: int) -> str:
+    """Of a file as it was: large models are read once, not at each look."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

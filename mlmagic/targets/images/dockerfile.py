@@ -1,128 +1,174 @@
-"""The recipe of a service's image, as text: from what seldom changes to what often does.
+"""The Dockerfile of a service, as text: two stages, and layers in the order in which things change.
 
-Two stages. The first has the installer and whatever it needs; the second the interpreter, the packages, the
-server, the models, and last the script, so that a changed script is one small layer.
+builder      an environment in /opt/venv: the server's packages, then the user's; the server's own files.
+             What it needs for that (pip, its configuration, compilers) stays there.
+foundation   the base image, /opt/venv, the models: the same for every version of a script
+service      the script and its folder; how to start. Changing a script changes this alone.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlmagic.core.environment import EnvironmentNeeds
+from mlmagic.core.environment import MINIMUM_PYTHON
 
+APP = "/var/azureml-app"
+MODELS = "/var/azureml-models"
+SERVER = "/opt/mlmagic"
+PYTHON = "/opt/venv/bin/python"
 PORT = 5001
-APP_ROOT = "/var/azureml-app"
-"""Where the documents' images have it."""
 USER = 10001
-"""A number that no base image gives a name to; it owns nothing."""
-FOLDER = "azureml-app"
-"""Of the build context: ours are all below it, as in the documents' packages."""
-CERTIFICATES = f"{FOLDER}/certificates.pem"
-PIP_SETTINGS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
-"""What a build may be told of the package index; it stays out of the image."""
-_BASE = "mlmagic-base"
-_FROM = re.compile(
-    r"^\s*FROM\s+(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<alias>\S+))?[ \t]*$", re.IGNORECASE | re.MULTILINE
-)
+"""Nobody: it owns nothing in the image."""
+_PACKAGES_FOLDER = "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'"
+_FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an image is made of, besides its files."""
+    """What an image is made from besides files."""
 
     base_image: str
-    entry_script: str
-    model_dir: str | None = None
-    """Below ``azureml-models``; ``""`` for several models, None for none."""
-    needs: EnvironmentNeeds = field(default_factory=EnvironmentNeeds)
-    options: Sequence[str] = ()
-    """pip's own, such as ``--extra-index-url ...``."""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    builder_image: str | None = None
+    """Where packages are installed, such as one with compilers; None: the base image."""
+    base_dockerfile: str | None = None
+    """The text of a Dockerfile, in place of a base image; its last stage is the base."""
+    own_packages: bool = False
+    """The base brings the user's packages itself: only the server's are added, beside them."""
+    interpreter: str | None = None
+    """The base's interpreter; None: whichever ``python3`` is."""
+    python: str | None = None
+    """The version it must be, such as 3.11."""
+    extra_steps: str | None = None
+    has_models: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a service is started, and what it is called."""
+
+    arguments: Sequence[str]
+    """Of ``python -m mlmagic.scoring``."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    certificates: bool = False
-    """Whether the context brings those by which the package index is trusted."""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def dockerfile(recipe: Recipe) -> str:
-    """The text; to be built where the folder ``azureml-app`` is, and the user's own files, if any."""
-    return "".join(f"{line}\n" for line in _lines(recipe))
+def foundation(recipe: Recipe) -> str:
+    """All but the script. The context holds access/, requirements.txt, server.txt, server/, models."""
+    base, steps = _base(recipe)
+    python = recipe.interpreter or '"$(command -v python3 || command -v python)"'
+    beside = " --system-site-packages" if recipe.own_packages else ""
+    lines = [
+        *steps,
+        f"FROM {recipe.builder_image or base} AS mlmagic-builder",
+        "USER root",
+        "COPY access/ /access/",
+        "ENV PIP_CONFIG_FILE=/access/pip.conf PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1",
+        f"RUN {python} -c {_quoted(_version_check(recipe.python))} \\",
+        f" && {python} -m venv /opt/pip \\",
+        f" && {python} -m venv --without-pip{beside} /opt/venv",
+        "COPY server.txt /requirements/",
+        _install("server.txt"),
+    ]
+    if not recipe.own_packages:
+        lines += ["COPY requirements.txt /requirements/", _install("requirements.txt", "server.txt")]
+    lines += [
+        f"COPY server/ {SERVER}/",
+        f"RUN {PYTHON} -m compileall -q --invalidation-mode unchecked-hash {SERVER} \\",
+        f' && echo {SERVER} > "$({PYTHON} -c {_PACKAGES_FOLDER})/mlmagic.pth"',
+        "",
+        f"FROM {base} AS mlmagic-foundation",
+        "USER root",
+        "COPY --from=mlmagic-builder /opt/venv /opt/venv",
+    ]
+    if recipe.extra_steps:
+        lines += recipe.extra_steps.strip().splitlines()
+    lines += [f"COPY --from=mlmagic-builder {SERVER} {SERVER}"]
+    if recipe.has_models:
+        lines += [f"COPY azureml-models/ {MODELS}/"]
+    return "\n".join(lines) + "\n"
 
 
-def _lines(recipe: Recipe) -> Iterator[str]:
-    needs = recipe.needs
-    base = recipe.base_image
-    if needs.base_dockerfile:
-        text, base = with_alias(needs.base_dockerfile)
-        yield text.rstrip()
-        yield ""
-    yield from _packages(recipe, base)
-    yield ""
-    yield f"FROM {base}"
-    yield "USER root"
-    if needs.extra_steps:
-        yield needs.extra_steps.rstrip()
-    for name, value in recipe.labels.items():
-        yield f"LABEL {name}={json.dumps(value)}"
-    fixed = {"PYTHONPATH": "/opt/mlmagic/server", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    for name, value in {**fixed, "AML_APP_ROOT": APP_ROOT, **recipe.variables}.items():
-        yield f"ENV {name}={json.dumps(value)}"
-    yield f"WORKDIR {APP_ROOT}/app"
-    yield f"USER {USER}"
-    yield f"EXPOSE {PORT}"
-    yield (
-        "HEALTHCHECK --interval=10s --timeout=5s --start-period=300s CMD "
-        + json.dumps(["/opt/mlmagic/venv/bin/python", "-m", "mlmagic.scoring.healthcheck", str(PORT)])
+def service(start: Start, *, upon: str) -> str:
+    """The script upon a foundation: an image, or the stage ``mlmagic-foundation``."""
+    variables = {
+        "PATH": "/opt/venv/bin:$PATH",
+        "HOME": "/tmp",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "AML_APP_ROOT": APP,
+    }
+    lines = [
+        f"FROM {upon}",
+        f"COPY azureml-app/ {APP}/",
+        f"WORKDIR {APP}",
+        "ENV " + " ".join(f"{name}={_env(value)}" for name, value in variables.items()),
+    ]
+    lines += [f"ENV {name}={_literal(value)}" for name, value in sorted(start.variables.items())]
+    lines += [f"LABEL {_literal(name)}={_literal(value)}" for name, value in sorted(start.labels.items())]
+    lines += [
+        f"USER {USER}:{USER}",
+        f"EXPOSE {PORT}",
+        f"HEALTHCHECK --interval=30s --timeout=10s --start-period=300s "
+        f"CMD {json.dumps([PYTHON, '-m', 'mlmagic.scoring.healthcheck', str(PORT)])}",
+        f"ENTRYPOINT {json.dumps([PYTHON, '-m', 'mlmagic.scoring'])}",
+        f"CMD {json.dumps([*start.arguments, '--host', '0.0.0.0', '--port', str(PORT)])}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def whole(recipe: Recipe, start: Start) -> str:
+    """One Dockerfile for all of it."""
+    return f"{foundation(recipe)}\n{service(start, upon='mlmagic-foundation')}"
+
+
+def _base(recipe: Recipe) -> tuple[str, list[str]]:
+    """What the stages begin from, and the lines before them: the user's Dockerfile, its last stage named."""
+    if recipe.base_dockerfile is None:
+        return recipe.base_image, []
+    lines = recipe.base_dockerfile.rstrip().splitlines()
+    last = max((at for at, line in enumerate(lines) if _FROM.match(line)), default=None)
+    if last is None:
+        return recipe.base_image, [f"FROM {recipe.base_image} AS mlmagic-base", *lines, ""]
+    found = _FROM.match(lines[last])
+    assert found is not None
+    if found[2]:
+        return found[2], [*lines, ""]
+    lines[last] = f"{lines[last].rstrip()} AS mlmagic-base"
+    return "mlmagic-base", [*lines, ""]
+
+
+def _install(*files: str) -> str:
+    named = " ".join(f"-r /requirements/{file}" for file in files)
+    return f"RUN /opt/pip/bin/python -m pip --python {PYTHON} install {named}"
+
+
+def _version_check(wanted: str | None) -> str:
+    oldest = tuple(int(part) for part in MINIMUM_PYTHON.split("."))
+    check = (
+        f"import sys; v = sys.version.split()[0]; sys.version_info >= {oldest} or "
+        f"sys.exit('the base image has Python ' + v + ', and the scoring server needs {MINIMUM_PYTHON}')"
     )
-    yield f"ENTRYPOINT {json.dumps(command(recipe))}"
-    yield "CMD []"
-    yield "COPY --from=packages /opt/mlmagic /opt/mlmagic"
-    yield f"COPY {FOLDER}/azureml-models {APP_ROOT}/azureml-models"
-    yield f"COPY {FOLDER}/app {APP_ROOT}/app"
+    if wanted:
+        check += (
+            f"; (v + '.').startswith('{wanted}.') or "
+            f"sys.exit('the base image has Python ' + v + ', and {wanted} is asked for')"
+        )
+    return check
 
 
-def _packages(recipe: Recipe, base: str) -> Iterator[str]:
-    needs = recipe.needs
-    python = needs.interpreter if needs.user_managed else "python3"
-    venv = "--system-site-packages " if needs.user_managed else ""
-    yield f"FROM {base} AS packages"
-    yield "USER root"
-    for name in PIP_SETTINGS:
-        yield f"ARG {name}"
-    if recipe.certificates:
-        yield f"COPY {CERTIFICATES} /tmp/certificates.pem"
-        yield "ENV PIP_CERT=/tmp/certificates.pem SSL_CERT_FILE=/tmp/certificates.pem"
-    yield f"COPY {FOLDER}/requirements.txt /tmp/requirements.txt"
-    pip = "/opt/mlmagic/venv/bin/python -m pip"
-    options = "".join(f" {line}" for line in recipe.options)
-    yield (
-        f"RUN {shlex.quote(python)} -m venv {venv}/opt/mlmagic/venv \\\n"
-        f"  && {pip} install --no-cache-dir --disable-pip-version-check{options} "
-        "-r /tmp/requirements.txt \\\n"
-        f"  && {pip} uninstall --yes --quiet pip setuptools"
-    )
-    yield f"COPY {FOLDER}/server /opt/mlmagic/server"
-    yield "RUN /opt/mlmagic/venv/bin/python -m compileall -q /opt/mlmagic/server"
+def _quoted(code: str) -> str:
+    assert '"' not in code
+    return f'"{code}"'
 
 
-def command(recipe: Recipe) -> list[str]:
-    """What the image runs; a container may add to it."""
-    words = ["/opt/mlmagic/venv/bin/python", "-m", "mlmagic.scoring", "--entry-script", recipe.entry_script]
-    words += ["--source-directory", f"{APP_ROOT}/app", "--host", "0.0.0.0", "--port", str(PORT)]
-    if recipe.model_dir is not None:
-        words += ["--model-dir", f"{APP_ROOT}/azureml-models/{recipe.model_dir}".rstrip("/")]
-    return words
+def _env(value: str) -> str:
+    return value if re.fullmatch(r"[\w$/:.,-]+", value) else _literal(value)
 
 
-def with_alias(text: str) -> tuple[str, str]:
-    """A Dockerfile whose last stage has a name, and that name."""
-    found = list(_FROM.finditer(text))
-    if not found:
-        return text, _BASE
-    last = found[-1]
-    if last["alias"]:
-        return text, last["alias"]
-    return f"{text[: last.end()].rstrip()} AS {_BASE}{text[last.end() :]}", _BASE
+def _literal(value: str) -> str:
+    """A word that a Dockerfile takes as it is."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
+    return f'"{escaped}"'

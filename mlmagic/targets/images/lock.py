@@ -7,15 +7,20 @@ here, or that is not here, stays as it is, and its own needs are the installer's
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib import metadata
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from mlmagic.core.environment import package_name
+from mlmagic.targets.images.blueprint import Blueprint
+from mlmagic.targets.images.context import Content, Context
+from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 Distribution = tuple[str, tuple[str, ...]]
 """The version, and what it requires."""
 Look = Callable[[str], Distribution | None]
+REQUIREMENTS, SERVER = "requirements.txt", "server.txt"
 OURS = "mlmagic"
 """Its server comes as files."""
 
@@ -27,6 +32,36 @@ def installed_here(name: str) -> Distribution | None:
     except metadata.PackageNotFoundError:
         return None
     return found.version, tuple(found.requires or ())
+
+
+def pinned(plan: Blueprint, look: Look = installed_here) -> Blueprint:
+    """The same with pinned packages: the user's, and the server's as far as the user's leave them alone."""
+    lines = _lines_of(plan.foundation, REQUIREMENTS)
+    options = [line for line in lines if line.startswith("-")]
+    asked = locked([line for line in lines if not line.startswith("-")], look)
+    theirs = {package_name(line) for line in asked}
+    server = [
+        line
+        for wanted in SERVER_REQUIREMENTS
+        for line in ([wanted] if package_name(wanted) in theirs else locked([wanted], look))
+        if package_name(line) not in theirs or line == wanted
+    ]
+    files: dict[str, Content] = {SERVER: _text(dict.fromkeys(server))}
+    if REQUIREMENTS in plan.foundation.files:
+        files[REQUIREMENTS] = _text([*options, *asked])
+    return replace(
+        plan, foundation=plan.foundation | files, requirements=(*dict.fromkeys((*asked, *server)),)
+    )
+
+
+def _lines_of(context: Context, name: str) -> list[str]:
+    content = context.files.get(name, b"")
+    assert isinstance(content, bytes)
+    return content.decode().splitlines()
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def locked(requirements: Iterable[str], look: Look = installed_here) -> tuple[str, ...]:

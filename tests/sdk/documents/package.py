@@ -23,7 +23,7 @@ print("Address:", acr.address)
 print("Username:", acr.username)
 print("Password:", acr.password)
 assert os.path.isfile("imagefiles/Dockerfile")
-assert os.path.isfile("imagefiles/azureml-app/azureml-models/mymodel/1/model.onnx")
+assert os.path.isfile("imagefiles/azureml-models/mymodel/1/model.onnx")
 assert package.serialize()["state"] == "Succeeded"
 assert "wrote" in package.get_logs()
 for call in (package.pull, lambda: package.save("./imagefiles")):

@@ -1,0 +1,1 @@
+"""The target docker: services as containers of a Docker engine, here or elsewhere."""

@@ -1,0 +1,73 @@
+"""From what the engine says of a container to what the supervisor is told: pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mlmagic.core.webservice import Observation, Phase
+from mlmagic.targets.images.dockerfile import PORT
+
+_KILLED = 128 + 9
+
+
+def port_of(front: Mapping[str, Any] | None) -> int | None:
+    """The host's port that a front holds now; None while it holds none."""
+    if front is None or not front["State"]["Running"]:
+        return None
+    published = (front["NetworkSettings"].get("Ports") or {}).get(f"{PORT}/tcp") or []
+    return int(published[0]["HostPort"]) if published else None
+
+
+def record_of(report: bytes | None) -> Mapping[str, Any]:
+    """The server's report; empty while there is none."""
+    try:
+        found = json.loads(report or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def running(container: Mapping[str, Any], *, serves: bool, url: str | None) -> Observation:
+    """Of one that lives. ``url`` is None where its port is gone."""
+    name = _name(container)
+    if url is None:
+        return Observation(Phase.EXITED, words=f"the port of container {name} is gone")
+    if serves:
+        return Observation(Phase.RUNNING, url=url, ready=1, words=f"container {name}")
+    return Observation(Phase.STARTING, words="running init()")
+
+
+def ended(container: Mapping[str, Any], report: Mapping[str, Any]) -> Observation:
+    """Of one that has ended: why."""
+    if out_of_memory(container):
+        words = _lacked_memory(container)
+        hint = "Give it more (--memory, memory_gb), or a smaller model."
+        return Observation(Phase.EXITED, words=words, error={"message": words, "hint": hint})
+    error = report.get("error")
+    if error:
+        return Observation(Phase.EXITED, words=str(error.get("message", "")), error=error)
+    state = container["State"]
+    if state.get("Error"):
+        return Observation(Phase.EXITED, words=str(state["Error"]))
+    code = int(state.get("ExitCode") or 0)
+    if code == _KILLED:
+        return Observation(Phase.EXITED, words="it was ended by signal SIGKILL")
+    return Observation(Phase.EXITED, words=f"it exited with code {code}")
+
+
+def out_of_memory(container: Mapping[str, Any]) -> bool:
+    return bool(container["State"].get("OOMKilled"))
+
+
+def _lacked_memory(container: Mapping[str, Any]) -> str:
+    limit = int(container["HostConfig"].get("Memory") or 0)
+    return (
+        f"out of memory: it needed more than its limit memory_gb={limit / (1 << 30):g} "
+        f"({limit / (1 << 20):.0f} MiB)"
+    )
+
+
+def _name(container: Mapping[str, Any]) -> str:
+    return str(container["Name"]).lstrip("/")

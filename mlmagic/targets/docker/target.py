@@ -1,0 +1,389 @@
+"""The target Docker: each revision a container, behind a port that outlives it.
+
+A service's port is held by a container of its own that does nothing else, its *front*. The revisions live in
+the front's network, share a volume with it, and hand the listening socket over from one to the next: as
+processes of one machine do. So an update keeps the port, and loses no request; and no proxy is in between.
+
+Nothing of this machine is mounted: files go in and out by the engine's API, which may be anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import mlmagic.scoring.http.tls as tls
+import mlmagic.scoring.report as run_report
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import Observation, Phase, ServiceSpec
+from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
+from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.docker import engine, observation, settings
+from mlmagic.targets.docker.container import Containers, Inspected
+from mlmagic.targets.docker.engine import Address
+from mlmagic.targets.docker.image import Images, foundation_name, service_name
+from mlmagic.targets.images.blueprint import Blueprint, blueprint
+from mlmagic.targets.images.context import Context, below
+from mlmagic.targets.images.dockerfile import APP, PYTHON
+from mlmagic.targets.ports import is_free
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_KNOCK = (
+    "import json; from mlmagic.scoring.door import RELOAD, knock; "
+    "print(json.dumps(knock({folder!r}, {{'do': RELOAD}}, timeout=600.0)[0]))"
+)
+_TAKEN = ("port is already allocated", "address already in use")
+
+
+@dataclass(frozen=True, slots=True)
+class DockerHandle:
+    """A container, the front that holds its port, and the engine that has both."""
+
+    container: str
+    front: str
+    run_dir: str
+    host: str
+    context: str = ""
+    tls: bool = False
+
+    @property
+    def address(self) -> Address:
+        return Address(self.host, self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """What an engine is asked through."""
+
+    address: Address
+    api: APIClient
+
+    @classmethod
+    def at(cls, address: Address) -> _Engine:
+        return cls(address, engine.connect(address))
+
+    @property
+    def containers(self) -> Containers:
+        return Containers(self.api)
+
+    @property
+    def images(self) -> Images:
+        return Images(self.api)
+
+
+class DockerTarget(ComputeTarget[DockerHandle]):
+    """Runs each service as a container of the Docker engine that is meant here."""
+
+    name: ClassVar[str] = engine.TARGET
+    handle_type = DockerHandle
+
+    def __init__(self) -> None:
+        self._serving: set[tuple[str, str]] = set()
+        """Starts of containers whose servers were seen serving: they need not be asked again."""
+
+    @property
+    def on_this_machine(self) -> bool:  # type: ignore[override]
+        """Whether the engine is this machine's own."""
+        return engine.current().is_local
+
+    def check(self) -> None:
+        _here()
+
+    def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
+        address = engine.current()
+        port = config.port
+        if port not in (None, current_port) and address.is_local and not is_free(address.machine, port or 0):
+            raise InvalidConfig(
+                "port",
+                port,
+                "is in use on this machine",
+                hint="Name another, or leave it out to get a free one.",
+            )
+        try:
+            tls.Certificate.of(config.ssl_cert_pem_file, config.ssl_key_pem_file)
+        except tls.CannotEncrypt as error:
+            raise InvalidConfig(
+                "ssl_cert_pem_file", config.ssl_cert_pem_file, f"cannot be used: {error}", hint=error.hint
+            ) from None
+
+    # -- images: see `mlmagic.targets.base.BuildsImages` ----------------------------------------------
+
+    def image_wanted(self, spec: ServiceSpec) -> str | None:
+        name = _image_name(spec, blueprint(spec))
+        return None if _here().images.has(name) else name
+
+    def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
+        plan = blueprint(spec)
+        _here().images.make(
+            plan,
+            _image_name(spec, plan),
+            report,
+            cancelled,
+            start=plan.start(labels=settings.labels_of(spec)),
+        )
+
+    # -- services -------------------------------------------------------------------------------------
+
+    def launch(self, spec: ServiceSpec, report: Report) -> DockerHandle:
+        there = _here()
+        running = self._running(there, spec)
+        if running is not None:
+            return running
+        plan = blueprint(spec)
+        image = _image_name(spec, plan)
+        if not there.images.has(image):
+            there.images.make(
+                plan, image, report, threading.Event(), start=plan.start(labels=settings.labels_of(spec))
+            )
+        with _told_as_failed_launch():
+            return self._start(there, spec, plan, image, report)
+
+    def _start(
+        self, there: _Engine, spec: ServiceSpec, plan: Blueprint, image: str, report: Report
+    ) -> DockerHandle:
+        name = settings.container_name(spec)
+        front, beside = self._front(there, spec, foundation_name(plan))
+        there.containers.remove(name)  # one that has ended, or was never started
+        host = there.api.create_host_config(**settings.host_settings(spec, plan, front))
+        there.api.create_container(**settings.service_container(spec, plan, image, beside), host_config=host)
+        there.containers.write(name, settings.RUNS, _run_files(spec))
+        there.api.start(name)
+        report(f"started container {name}")
+        return DockerHandle(
+            name,
+            front,
+            spec.run_dir,
+            there.address.host,
+            there.address.context,
+            settings.uses_tls(spec.config),
+        )
+
+    def _front(self, there: _Engine, spec: ServiceSpec, foundation: str) -> tuple[str, str | None]:
+        """The front for a revision: that of the revision before, if it has the port that is wanted; and the
+        run folder of the one that serves behind it.
+        """
+        wanted = spec.config.port
+        if spec.predecessor is not None:
+            front = self._front_of(there, settings.key_of(spec.predecessor))
+            port = observation.port_of(there.containers.look(front)) if front else None
+            if front and port is not None and wanted in (None, port):
+                return front, spec.predecessor
+        front = self._front_of(there, settings.key_of(spec.run_dir)) or settings.front_name(spec)
+        port = observation.port_of(there.containers.look(front))
+        if port is not None and wanted in (None, port):
+            return front, None
+        self._make_front(there, spec, foundation)
+        return settings.front_name(spec), None
+
+    def _make_front(self, there: _Engine, spec: ServiceSpec, foundation: str) -> None:
+        """A new one, with the port that is wanted, or the one from before if that is free."""
+        from docker.errors import APIError
+
+        name, wanted = settings.front_name(spec), spec.config.port
+        address = there.address.machine if there.address.is_local else "0.0.0.0"
+        ports = [wanted] if wanted is not None else list(dict.fromkeys((spec.preferred_port, None)))
+        for port in ports:
+            there.containers.remove(name)
+            there.api.create_volume(name, labels=settings.labels_of(spec))
+            host = settings.front_host_settings((address, port))
+            host["binds"] = {name: {"bind": settings.RUNS, "mode": "rw"}}
+            there.api.create_container(
+                **settings.front_container(spec, foundation), host_config=there.api.create_host_config(**host)
+            )
+            try:
+                there.api.start(name)
+                return
+            except APIError as error:
+                self._forget_front(there, name)
+                if port is not None and any(words in str(error.explanation) for words in _TAKEN):
+                    if port == wanted:
+                        raise LaunchFailed(
+                            self.name,
+                            f"port {port} is in use",
+                            hint=f"Stop what listens on {port}, or choose another port.",
+                        ) from None
+                    continue
+                raise
+
+    def _front_of(self, there: _Engine, key: str) -> str | None:
+        """The front that a revision's container stands behind."""
+        for found in there.containers.labelled(key=key):
+            if "mlmagic.front" not in found["Labels"]:
+                return _front_behind(there.containers.look(found["Id"]), there.containers)
+        return None
+
+    def _running(self, there: _Engine, spec: ServiceSpec) -> DockerHandle | None:
+        seen = there.containers.look(settings.container_name(spec))
+        front = _front_behind(seen, there.containers)
+        if seen is None or not seen["State"]["Running"] or front is None:
+            return None
+        return self._handle(there, spec, front)
+
+    def _handle(self, there: _Engine, spec: ServiceSpec, front: str) -> DockerHandle:
+        name, address = settings.container_name(spec), there.address
+        secret = settings.uses_tls(spec.config)
+        return DockerHandle(name, front, spec.run_dir, address.host, address.context, secret)
+
+    def find(self, spec: ServiceSpec) -> DockerHandle | None:
+        """Also a front alone, of a launch that was killed in between: it is there to be stopped."""
+        there = _here()
+        running = self._running(there, spec)
+        if running is not None:
+            return running
+        front = settings.front_name(spec)
+        if there.containers.look(front) is None or _behind(there.containers, front):
+            return None
+        return self._handle(there, spec, front)
+
+    def observe(self, handle: DockerHandle) -> Observation:
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        try:
+            there = _Engine.at(handle.address)
+            return self._observe(there.containers, handle, there.address)
+        except (TargetUnavailable, DockerException, RequestException) as error:
+            return Observation(Phase.UNKNOWN, words=f"the Docker engine cannot be asked: {error}")
+
+    def _observe(self, containers: Containers, handle: DockerHandle, address: Address) -> Observation:
+        seen = containers.look(handle.container)
+        if seen is None:
+            return Observation(Phase.GONE, words="its container is gone")
+        state = seen["State"]
+        if state["Status"] == "created":
+            return Observation(Phase.STARTING, words="starting")
+        if not state["Running"] or state.get("Restarting"):
+            return observation.ended(seen, self._report(containers, handle))
+        port = observation.port_of(containers.look(handle.front))
+        scheme = "https" if handle.tls else "http"
+        url = f"{scheme}://{address.machine}:{port}" if port else None
+        return observation.running(seen, serves=self._serves(containers, handle, seen), url=url)
+
+    def _serves(self, containers: Containers, handle: DockerHandle, seen: Inspected) -> bool:
+        start = (str(seen["Id"]), str(seen["State"]["StartedAt"]))
+        if start in self._serving:
+            return True
+        if self._report(containers, handle).get("phase") != run_report.SERVING:
+            return False
+        self._serving.add(start)
+        return True
+
+    def _report(self, containers: Containers, handle: DockerHandle) -> Mapping[str, Any]:
+        path = f"{_run_folder(handle)}/{run_report.REPORT}"
+        return observation.record_of(containers.read(handle.container, path))
+
+    def stop(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
+        with _told_as_failed_launch():
+            there = _Engine.at(handle.address)
+            seen = there.containers.look(handle.container)
+            there.containers.end(handle.container, math.ceil(grace))
+            there.containers.remove(handle.container)
+            if seen is not None:
+                there.images.forget(seen["Config"]["Image"])
+            if not _behind(there.containers, handle.front):
+                self._forget_front(there, handle.front)
+
+    def _forget_front(self, there: _Engine, front: str) -> None:
+        from docker.errors import APIError
+
+        there.containers.remove(front)
+        try:
+            there.api.remove_volume(front)
+        except APIError as error:
+            if error.status_code not in (404, 409):
+                raise
+
+    def logs(self, handle: DockerHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        return _Engine.at(handle.address).containers.lines(handle.container, tail=tail, follow=follow)
+
+    def reload(self, handle: DockerHandle) -> Mapping[str, Any]:
+        """Put the script's folder, as it is here, into the container. See `mlmagic.targets.base.Reloads`."""
+        containers = _Engine.at(handle.address).containers
+        with _told_as_failed_launch():
+            files = below(Path(handle.run_dir) / "app", "", honours_ignore=True)
+            containers.write_context(handle.container, APP, Context(files))
+            command = [PYTHON, "-c", _KNOCK.format(folder=_run_folder(handle))]
+            code, answer, complaint = containers.run(handle.container, command)
+        if code:
+            last = complaint.strip().splitlines()[-1:] or ["no reason was given"]
+            raise LaunchFailed(self.name, f"the service does not take on its script: {last[0]}")
+        return dict(json.loads(answer))
+
+    def deliver_keys(self, handle: DockerHandle, keys_file: str) -> None:
+        """See `mlmagic.targets.base.TakesKeys`."""
+        containers = _Engine.at(handle.address).containers
+        if containers.look(handle.container) is not None:
+            files = {"keys.json": Path(keys_file).read_bytes()}
+            containers.write(handle.container, _run_folder(handle), files)
+
+
+class _told_as_failed_launch:
+    """What the engine refuses, in its own words, as an error of ours."""
+
+    def __enter__(self) -> None:
+        """Nothing to begin."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None or kind.__module__.startswith("mlmagic"):
+            return
+        from docker.errors import APIError, DockerException
+        from requests.exceptions import RequestException
+
+        if isinstance(error, APIError):
+            raise LaunchFailed(
+                engine.TARGET, f"the Docker engine refused: {error.explanation or error}"
+            ) from None
+        if isinstance(error, DockerException | RequestException):
+            raise LaunchFailed(engine.TARGET, f"the Docker engine cannot be asked: {error}") from None
+
+
+def _here() -> _Engine:
+    return _Engine.at(engine.current())
+
+
+def _image_name(spec: ServiceSpec, plan: Blueprint) -> str:
+    return service_name(plan, spec.name, settings.labels_of(spec))
+
+
+def _run_folder(handle: DockerHandle) -> str:
+    return f"{settings.RUNS}/{settings.key_of(handle.run_dir)}"
+
+
+def _run_files(spec: ServiceSpec) -> dict[str, bytes]:
+    """What the server finds in its run folder; an old report is no longer true."""
+    key = settings.key_of(spec.run_dir)
+    files = {f"{key}/{run_report.LOCK}": b"", f"{key}/{run_report.REPORT}": b"{}"}
+    if spec.keys_file is not None:
+        files[f"{key}/keys.json"] = Path(spec.keys_file).read_bytes()
+    if spec.config.ssl_cert_pem_file and spec.config.ssl_key_pem_file:
+        files[f"{key}/certificate.pem"] = Path(spec.config.ssl_cert_pem_file).read_bytes()
+        files[f"{key}/key.pem"] = Path(spec.config.ssl_key_pem_file).read_bytes()
+    return files
+
+
+def _front_behind(seen: Inspected | None, containers: Containers) -> str | None:
+    """The name of the front that a container stands behind; None if it is gone."""
+    mode = str(seen["HostConfig"]["NetworkMode"]) if seen is not None else ""
+    if not mode.startswith("container:"):
+        return None
+    front = containers.look(mode.removeprefix("container:"))
+    return str(front["Name"]).lstrip("/") if front is not None else None
+
+
+def _behind(containers: Containers, front: str) -> list[Inspected]:
+    """The containers, running or not, that stand behind a front."""
+    seen = containers.look(front)
+    if seen is None:
+        return []
+    mode = f"container:{seen['Id']}"
+    service = seen["Config"]["Labels"]["mlmagic.service"]
+    return [
+        each for each in containers.labelled(service=service) if each["HostConfig"]["NetworkMode"] == mode
+    ]

@@ -1,0 +1,169 @@
+"""From what a service needs to what its image is built from: the recipe and the files, in two parts."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mlmagic.core.conda_names import pip_requirements
+from mlmagic.core.environment import (
+    MINIMUM_PYTHON,
+    EnvironmentNeeds,
+    needs_of,
+    python_minor,
+)
+from mlmagic.core.webservice import ServiceSpec
+from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.targets.images.context import Content, Context, below
+from mlmagic.targets.images.dockerfile import APP, MODELS, Recipe, Start
+from mlmagic.targets.server_files import SERVER_REQUIREMENTS, server_files
+
+BASE_IMAGE, BUILDER_IMAGE = "MLMAGIC_BASE_IMAGE", "MLMAGIC_BUILDER_IMAGE"
+"""Variables: the image to build upon, and the one in which packages are installed (one with compilers, say).
+``{python}`` stands for the service's Python, such as 3.11."""
+OUR_BASE_IMAGE = "python:{python}-slim"
+RESERVED = frozenset({"access", "server", "azureml-app", "azureml-models", "server.txt", "requirements.txt"})
+_LOCAL_VERSION = re.compile(r"^(torch[a-z]*)==([\w.]+)\+(cpu|cu\d+|rocm[\d.]+)\s*(;.*)?$")
+_TORCH_INDEX = "--extra-index-url https://download.pytorch.org/whl/"
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What one image is built from."""
+
+    recipe: Recipe
+    needs: EnvironmentNeeds
+    foundation: Context
+    """All but the script; without a Dockerfile, and without the way to the index."""
+    app: Context
+    """The script and its folder, below azureml-app/."""
+    entry_script: str
+    model_dir: str | None
+    """What AZUREML_MODEL_DIR is in the image."""
+    requirements: tuple[str, ...]
+    """As the user or the capture pinned them."""
+
+    def start(
+        self,
+        arguments: Iterable[str] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Start:
+        """How it starts when nobody says otherwise; ``variables`` count more than the environment's."""
+        variables = {**self.needs.variables, **(variables or {})}
+        if self.model_dir:
+            variables["AZUREML_MODEL_DIR"] = self.model_dir
+        return Start([*self.arguments(), *arguments], variables, labels or {})
+
+    def arguments(self) -> list[str]:
+        """Of the server: what it serves."""
+        arguments = ["--entry-script", self.entry_script, "--source-directory", APP]
+        return [*arguments, "--model-dir", self.model_dir] if self.model_dir else arguments
+
+
+def blueprint(spec: ServiceSpec, environment: Mapping[str, str] | None = None) -> Blueprint:
+    """Of a revision that lies staged. Raises `UsageError` for an environment that no image can be."""
+    known = os.environ if environment is None else environment
+    needs = needs_of(spec.environment)
+    requirements = pip_requirements(needs) if spec.environment is not None else spec.requirements
+    recipe = _recipe(needs, spec, known)
+    run_dir, app = Path(spec.run_dir), Path(spec.app_dir)
+    files: dict[str, Content] = {
+        "server.txt": _lines(SERVER_REQUIREMENTS),
+        **{f"server/{name}": path for name, path in server_files()},
+    }
+    if not recipe.own_packages:
+        files["requirements.txt"] = _lines((*needs.pip_options, *with_indexes(requirements)))
+    if spec.model_dir is not None:
+        files |= below(run_dir / "azureml-models", "azureml-models")
+    if needs.build_context is not None:
+        files = {**_users_context(Path(needs.build_context[0])), **files}
+    script = below(app, "azureml-app", honours_ignore=True)
+    script[f"azureml-app/{spec.entry_script}"] = app / spec.entry_script
+    return Blueprint(
+        recipe,
+        needs,
+        Context(files),
+        Context(script),
+        spec.entry_script,
+        _in_image(spec, run_dir),
+        () if recipe.own_packages else tuple(requirements),
+    )
+
+
+def _recipe(needs: EnvironmentNeeds, spec: ServiceSpec, known: Mapping[str, str]) -> Recipe:
+    if needs.python and python_minor(needs.python) < python_minor(MINIMUM_PYTHON):
+        raise InvalidConfig(
+            "python",
+            needs.python,
+            f"is older than {MINIMUM_PYTHON}, which the scoring server needs",
+            hint="Ask for a newer one in the environment.",
+        )
+    python = ".".join(str(part) for part in python_minor(needs.python or _own_python()))
+    base = _full_name(needs) or known.get(BASE_IMAGE) or OUR_BASE_IMAGE
+    builder = known.get(BUILDER_IMAGE)
+    text = needs.base_dockerfile
+    if needs.build_context is not None:
+        file = Path(needs.build_context[0]) / needs.build_context[1]
+        if not file.is_file():
+            raise NotFound("Dockerfile", str(file))
+        text = file.read_text(encoding="utf-8")
+    is_ours = text is None and needs.base_image is None
+    return Recipe(
+        base.replace("{python}", python),
+        builder.replace("{python}", python) if builder and is_ours else None,
+        text,
+        needs.user_managed,
+        needs.interpreter if needs.interpreter != "python" else None,
+        needs.python.rstrip(".*") if needs.python and re.fullmatch(r"[\d.*]+", needs.python) else None,
+        needs.extra_steps,
+        spec.model_dir is not None,
+    )
+
+
+def _full_name(needs: EnvironmentNeeds) -> str | None:
+    """Of the base image: with its registry in front, where that is named beside it."""
+    image, registry = needs.base_image, needs.registry.address
+    if image is None or not registry:
+        return image
+    host = registry.partition("://")[2] or registry
+    return image if image.startswith(f"{host.rstrip('/')}/") else f"{host.rstrip('/')}/{image}"
+
+
+def with_indexes(requirements: Iterable[str]) -> list[str]:
+    """With the index that has them, where a version is one of PyTorch's own builds (``2.5.1+cpu``)."""
+    lines = list(requirements)
+    kinds = {found[3] for line in lines if (found := _LOCAL_VERSION.match(line))}
+    return [*(f"{_TORCH_INDEX}{kind}" for kind in sorted(kinds)), *lines]
+
+
+def _own_python() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _users_context(folder: Path) -> dict[str, Content]:
+    if not folder.is_dir():
+        raise NotFound("build context", str(folder))
+    files = below(folder, "", honours_ignore=True)
+    taken = {name.split("/")[0] for name in files} & RESERVED
+    if taken:
+        raise InvalidConfig(
+            "build context", str(folder), f"holds {', '.join(sorted(taken))}, which the build needs itself"
+        )
+    return files
+
+
+def _in_image(spec: ServiceSpec, run_dir: Path) -> str | None:
+    if spec.model_dir is None:
+        return None
+    below_models = Path(spec.model_dir).relative_to(run_dir / "azureml-models")
+    return str(PurePosixPath(MODELS, below_models.as_posix()))
+
+
+def _lines(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -1,0 +1,25 @@
+"""How a scoring server is told what a deployment asks for, wherever it runs: its variables."""
+
+from __future__ import annotations
+
+import mlmagic.scoring.http.cors as cors
+import mlmagic.scoring.limits as limits
+from mlmagic.core.webservice import ServiceSpec
+
+
+def server_variables(spec: ServiceSpec) -> dict[str, str]:
+    """The server's own variables; those of the deployment come last, and may say otherwise."""
+    config = spec.config
+    variables = {
+        "SERVICE_NAME": spec.name,
+        "SERVICE_VERSION": str(spec.revision),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+        limits.TIMEOUT: str(config.scoring_timeout_ms),
+        limits.WAIT: str(config.max_request_wait_time),
+    }
+    if config.replica_max_concurrent_requests is not None:
+        variables[limits.CONCURRENT] = str(config.replica_max_concurrent_requests)
+    if config.cors_origins:
+        variables[cors.VARIABLE] = config.cors_origins
+    return {**variables, **config.environment_variables}

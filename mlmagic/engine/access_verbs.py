@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.access import AccessToken, ServiceKeys, WhichKey
 from mlmagic.core.configuration import DeploymentConfig
@@ -15,6 +16,7 @@ from mlmagic.engine.client import Caller
 from mlmagic.engine.model_verbs import ModelVerbs
 from mlmagic.engine.reach import within_reach
 from mlmagic.errors import UsageError
+from mlmagic.targets.base import ComputeTarget, TakesKeys
 from mlmagic.workspace import events, keys, services
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ REFRESH_SECONDS = TOKEN_SECONDS // 2
 
 class AccessVerbs(ModelVerbs):
     """Keys and tokens of services."""
+
+    _targets: Callable[[str], ComputeTarget[Any]]
 
     def get_keys(self, name: str) -> tuple[str, str]:
         """The primary and the secondary key. Raises `UsageError` for a service that asks for none."""
@@ -46,7 +50,7 @@ class AccessVerbs(ModelVerbs):
             held = _held(tx, service).with_key(chosen, set_key)
             keys.keep(tx, service.id, held)
             events.append(tx, EventKind.KEY_CHANGED, service_subject(name), f"the {chosen} key was changed")
-        staging.deliver_keys(self.memory, service)
+        self._deliver_keys(service)
         return held.primary, held.secondary
 
     def get_access_token(self, name: str) -> AccessToken:
@@ -70,6 +74,21 @@ class AccessVerbs(ModelVerbs):
         if held != before:
             self.memory.keep_private()
             keys.keep(tx, service.id, held)
+
+    def _deliver_keys(self, service: Webservice) -> None:
+        """Give the service its keys as they are now: on this disk, and where the service does not see that."""
+        staging.deliver_keys(self.memory, service)
+        target = self._targets(service.target)
+        if not isinstance(target, TakesKeys):
+            return
+        for number, handle in (
+            (service.serving, service.handle),
+            (service.candidate, service.candidate_handle),
+        ):
+            if number is not None and handle is not None:
+                file = staging.run_folder(self.memory, service, number) / staging.KEYS_FILE
+                if file.is_file():
+                    target.deliver_keys(target.unpack(handle), str(file))
 
     def _caller(self, tx: Connection, service: Webservice) -> Caller:
         """What a client must know to ask what serves now."""

@@ -58,7 +58,6 @@ class ServiceVerbs(AccessVerbs):
 
     bus: Bus
     client: Client
-    _targets: Callable[[str], ComputeTarget[Any]]
 
     def _lease_holder(self) -> str | None:
         """Who is to look after a new service; None for whoever comes first."""
@@ -118,7 +117,7 @@ class ServiceVerbs(AccessVerbs):
                         )
                     self._keep_keys(tx, service, config)
             if replacing and config.guarded:
-                staging.deliver_keys(self.memory, service)
+                self._deliver_keys(service)
             self._see_to_it()
         except KeyboardInterrupt:
             if service is None:
@@ -193,7 +192,7 @@ class ServiceVerbs(AccessVerbs):
                 if also is not None:
                     also(tx, revised)
         if config.guarded:
-            staging.deliver_keys(self.memory, revised)
+            self._deliver_keys(revised)
         self._see_to_it()
         return revised
 

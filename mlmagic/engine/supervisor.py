@@ -23,6 +23,7 @@ from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.courier import Courier
 from mlmagic.engine.environments.builds import Builds
 from mlmagic.engine.follower import Follower
+from mlmagic.engine.makings import Makings
 from mlmagic.engine.turn import AT_ONCE, WHILE_SERVING, Health, Targets, Turn
 from mlmagic.errors import NotFound, WorkspaceUnavailable
 from mlmagic.targets.base import Watchable
@@ -66,7 +67,8 @@ class Supervisor:
         self.mark = ProcessIdentity.current().mark()
         self._follower = Follower(memory, targets)
         self._courier = Courier(memory, self.mark)
-        self._builds = Builds(changed=memory.ring)
+        self._makings = Makings(changed=memory.ring)
+        self._builds = Builds(self._makings)
         self._charges: dict[str, _Charge] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(TURNS_AT_ONCE, thread_name_prefix="mlmagic-turn")
@@ -146,7 +148,9 @@ class Supervisor:
             # Read anew: the round may have read its record before the last turn wrote it.
             with self._memory.reading() as tx:
                 service = services.get(tx, name)
-            delay = Turn(self._memory, self._targets, service, charge.health, self._builds).take()
+            delay = Turn(
+                self._memory, self._targets, service, charge.health, self._makings, self._builds
+            ).take()
             if is_ready(service) and self._follower.look(service):
                 delay = AT_ONCE
         except NotFound:
@@ -217,7 +221,7 @@ class Supervisor:
     def _leave(self) -> None:
         self._courier.close()
         self._pool.shutdown(wait=True)
-        self._builds.close()
+        self._makings.close()
         with self._lock:
             for charge in self._charges.values():
                 self._give_up(charge)

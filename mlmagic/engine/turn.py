@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from mlmagic.core.follow import FollowState
 from mlmagic.core.notices import TOLD, model_deployed
 from mlmagic.core.webservice import Observation, Phase, Retiring, State, Webservice, next_state
 from mlmagic.engine import probe, staging
-from mlmagic.engine.environments.builds import Building, Builds
+from mlmagic.engine.environments.builds import Builds
+from mlmagic.engine.makings import Making, Makings
 from mlmagic.engine.probe import Probe
 from mlmagic.engine.step import (
     RESTARTS_BEFORE_FAILED,
@@ -28,7 +30,7 @@ from mlmagic.engine.step import (
     restart_delay,
 )
 from mlmagic.errors import BuildFailed, MLMagicError
-from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.base import BuildsImages, ComputeTarget
 from mlmagic.workspace import events, follows, services
 from mlmagic.workspace.memory import Memory
 
@@ -44,6 +46,9 @@ WHILE_STARTING = 0.25
 WHILE_BUILDING = 0.5
 WHILE_SERVING = 2.0
 PROBES_BEFORE_UNHEALTHY = 3
+
+NOTES_KEPT = 50
+"""Of the lines that a build has told, the last so many are kept with the launch."""
 
 Targets = Callable[[str], ComputeTarget[Any]]
 
@@ -80,6 +85,7 @@ class Turn:
     targets: Targets
     service: Webservice
     health: Health
+    makings: Makings
     builds: Builds
 
     def take(self) -> float:
@@ -95,7 +101,7 @@ class Turn:
         }
         step = next_step(self.service)
         if step is not Step.LAUNCH and self.health.restart_at is None:
-            self.builds.drop(self.service.id)
+            self.makings.drop(self.service.id)
         return steps[step]()
 
     # -- bringing up ----------------------------------------------------------------------------------
@@ -385,18 +391,29 @@ class Turn:
         return config.ssl_cert_pem_file
 
     def _start(self) -> Mapping[str, Any] | None:
-        """Launch the wanted revision; None while its environment is being made."""
-        service, notes = self.service, self.health.notes
+        """Launch the wanted revision; None while what it needs is being made."""
+        service, notes, target = self.service, self.health.notes, self._target
         spec = staging.stage(self.memory, service)
-        if self._target.runs_interpreter:
+        if target.runs_interpreter:
             found = self.builds.look(service.id, spec.python, spec.environment, Path(spec.run_dir))
-            if isinstance(found, Building):
-                if found.words != service.words:
-                    self._write({"words": found.words})
+            if isinstance(found, Making):
+                self._tell(found)
                 return None
             notes += found.notes
             spec = replace(spec, python=found.python, server_path=found.server_path)
-        return self._target.pack(self._target.launch(spec, notes.append))
+        elif isinstance(target, BuildsImages):
+            wanted = target.image_wanted(spec)
+            if wanted is not None:
+                made = self.makings.look(service.id, wanted, "its image", partial(target.build, spec))
+                if not made.done.is_set():
+                    self._tell(made)
+                    return None
+                notes += made.notes[-NOTES_KEPT:]
+        return target.pack(target.launch(spec, notes.append))
+
+    def _tell(self, making: Making) -> None:
+        if making.words != self.service.words:
+            self._write({"words": making.words})
 
     def _end(self, handle: Mapping[str, Any] | None) -> None:
         if handle is not None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas
-import psutil
 import pytest
 
 from mlmagic.core.batch import BatchPlan, Tally
@@ -20,6 +19,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.engine.batch.job import Outcome
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import CaptureError, InvalidConfig
+from tests.engine.conftest import servers_here
 
 pytestmark = pytest.mark.processes
 
@@ -32,10 +32,6 @@ def work(engine: Engine, folder: Path, script: str, inputs: Any, **plan: Any) ->
 
 def rows(folder: Path) -> list[str]:
     return (folder / "out" / "parallel_run_step.txt").read_text().splitlines()
-
-
-def servers_here() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
 
 
 def test_rows_stand_in_the_order_of_the_input(engine: Engine, tmp_path: Path) -> None:

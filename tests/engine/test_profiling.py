@@ -17,6 +17,7 @@ from mlmagic.core.profile import Goal, Prices, Profile, ProfilePlan, ProfileStat
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.profile_verbs import Progress
 from mlmagic.errors import InvalidConfig, NotFound
+from tests.engine.conftest import servers_here
 
 pytestmark = pytest.mark.processes
 
@@ -36,10 +37,6 @@ def script(text: str) -> InferenceConfig:
 def plan(*cpus: float, memory: float = 0.5, **more: object) -> ProfilePlan:
     values = {"seconds": 0.4, "concurrencies": (1, 2), **more}
     return ProfilePlan("p", cpus or (0.5,), (memory,), **values)  # type: ignore[arg-type]
-
-
-def servers_here() -> list[int]:
-    return [child.pid for child in psutil.Process().children(recursive=True)]
 
 
 def test_a_service_is_measured_at_each_size(engine: Engine) -> None:

@@ -76,7 +76,7 @@ class AccessVerbs(ModelVerbs):
             keys.keep(tx, service.id, held)
 
     def _deliver_keys(self, service: Webservice) -> None:
-        """Give the service its keys as they are now: on this disk, and where it does not see that."""
+        """Give the service its keys as they are now: on this disk, and at a target that cannot see it."""
         staging.deliver_keys(self.memory, service)
         target = self._targets(service.target)
         if not isinstance(target, TakesKeys):

@@ -6,6 +6,7 @@ import codecs
 import io
 import tarfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.targets.images.context import Context
@@ -77,9 +78,13 @@ class Containers:
     def run(self, name: str, command: list[str], *, user: str = "") -> tuple[int, str, str]:
         """Run a command in it: exit code, what it printed, and its complaints."""
         started = self._api.exec_create(name, command, user=user)
-        out, err = self._api.exec_start(started["Id"], demux=True)
+        out, err = bytearray(), bytearray()
+        with _ending(self._api.exec_start(started["Id"], stream=True, demux=True)) as chunks:
+            for printed, complained in chunks:
+                out += printed or b""
+                err += complained or b""
         code = self._api.exec_inspect(started["Id"])["ExitCode"]
-        return int(code or 0), (out or b"").decode(), (err or b"").decode()
+        return int(code or 0), out.decode(), err.decode()
 
     def remove(self, name: str) -> None:
         """End it and forget it, with its own volumes; silent for what is gone."""
@@ -105,12 +110,22 @@ class Containers:
         from docker.errors import NotFound
 
         try:
-            chunks = self._api.logs(
+            said = self._api.logs(
                 name, stdout=True, stderr=True, stream=True, tail=max(tail, 0), follow=follow
             )
-            yield from _lines(chunks)
+            with _ending(said) as chunks:
+                yield from _lines(chunks)
         except NotFound:
             return
+
+
+@contextmanager
+def _ending(stream: Any) -> Iterator[Any]:
+    """A stream of the SDK, whose connection ends with it: its own ``close`` leaves the descriptor open."""
+    try:
+        yield stream
+    finally:
+        stream._response.close()
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,7 @@ def connect(address: Address) -> APIClient:
 @functools.lru_cache(maxsize=8)
 def _client(address: Address) -> APIClient:
     docker = library()
+    _knock(address)
     tls: Any = None
     host = address.host
     if address.context:
@@ -110,6 +112,14 @@ def _client(address: Address) -> APIClient:
     )
     client.ping()
     return client
+
+
+def _knock(address: Address) -> None:
+    """Raises OSError where nobody listens: the SDK would leave its socket open."""
+    if address.host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.settimeout(ANSWER_SECONDS)
+            knocking.connect(address.host.removeprefix("unix://"))
 
 
 def _context(name: str) -> Any:

@@ -143,7 +143,11 @@ class DockerTarget(ComputeTarget[DockerHandle]):
                 plan, image, report, threading.Event(), start=plan.start(labels=settings.labels_of(spec))
             )
         with _told_as_failed_launch():
-            return self._start(there, spec, plan, image, report)
+            try:
+                return self._start(there, spec, plan, image, report)
+            except Exception:
+                self._clear(there, settings.container_name(spec), settings.front_name(spec), image)
+                raise
 
     def _start(
         self, there: _Engine, spec: ServiceSpec, plan: Blueprint, image: str, report: Report
@@ -284,11 +288,16 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             there = _Engine.at(handle.address)
             seen = there.containers.look(handle.container)
             there.containers.end(handle.container, math.ceil(grace))
-            there.containers.remove(handle.container)
-            if seen is not None:
-                there.images.forget(seen["Config"]["Image"])
-            if not _behind(there.containers, handle.front):
-                self._forget_front(there, handle.front)
+            image = str(seen["Config"]["Image"]) if seen is not None else None
+            self._clear(there, handle.container, handle.front, image)
+
+    def _clear(self, there: _Engine, container: str, front: str, image: str | None) -> None:
+        """Remove a container with its image, and the front if nobody else stands behind it."""
+        there.containers.remove(container)
+        if image is not None:
+            there.images.forget(image)
+        if not _behind(there.containers, front):
+            self._forget_front(there, front)
 
     def _forget_front(self, there: _Engine, front: str) -> None:
         from docker.errors import APIError

@@ -100,7 +100,6 @@ def registry(tmp_path: Path) -> Iterator[str]:
         [program, "serve", str(settings)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ,
     ) as server:
         deadline = time.monotonic() + 20
         while True:

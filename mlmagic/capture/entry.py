@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Sequence
 
 from mlmagic.capture.names import Names, parse, read_names
 from mlmagic.errors import CaptureError, nearest
@@ -13,9 +14,13 @@ _MAGIC = re.compile(r"^\s*(?P<magic>%{1,2}[a-zA-Z]|!)|=\s*(?P<assigned>[!%][a-zA
 _HELP = re.compile(r"^\s*\?{1,2}\s*[\w.]+\s*$|^\s*[\w.]+\?{1,2}\s*$")
 
 
-def validate(source: str, file_name: str) -> None:
+ENTRY = ("init", "run")
+"""What a script of a service defines; that of a batch job may do without init()."""
+
+
+def validate(source: str, file_name: str, required: Sequence[str] = ENTRY) -> None:
     """Check a script that is given as a file; raises `CaptureError` in one line with file and line."""
-    _check(source, file_name, first_line=1)
+    _check(source, file_name, first_line=1, required=required)
 
 
 def read_cell(cell: str, *, first_line: int = 1) -> Names:
@@ -31,7 +36,7 @@ def compile_quietly(source: str, file_name: str = "score.py") -> None:
         compile(source, file_name, "exec", dont_inherit=True)
 
 
-def _check(source: str, where: str, *, first_line: int) -> Names:
+def _check(source: str, where: str, *, first_line: int, required: Sequence[str] = ENTRY) -> Names:
     try:
         compile_quietly(source, where)
         names = read_names(source)
@@ -41,7 +46,7 @@ def _check(source: str, where: str, *, first_line: int) -> Names:
         raise CaptureError(f"{where} is not Python: {error}") from None
     except RecursionError:
         raise CaptureError(f"{where} is nested too deeply to be compiled") from None
-    _check_functions(parse(source), names, where, first_line)
+    _check_functions(parse(source), names, where, first_line, required)
     return names
 
 
@@ -64,9 +69,11 @@ def _syntax_problem(source: str, error: SyntaxError, where: str, first_line: int
     return CaptureError(f"line {shown} of {where} is not valid Python: {error.msg}: {text}", line=shown)
 
 
-def _check_functions(tree: ast.Module, names: Names, where: str, first_line: int) -> None:
+def _check_functions(
+    tree: ast.Module, names: Names, where: str, first_line: int, required: Sequence[str]
+) -> None:
     if not names.stars:  # what a star import brings in is known only when it runs
-        _check_both_defined(tree, names, where)
+        _check_defined(tree, names, where, required)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "run":
             arguments = node.args
@@ -84,13 +91,13 @@ def _keywords(arguments: ast.arguments) -> bool:
     return bool(arguments.kwonlyargs or arguments.kwarg)
 
 
-def _check_both_defined(tree: ast.Module, names: Names, where: str) -> None:
+def _check_defined(tree: ast.Module, names: Names, where: str, required: Sequence[str]) -> None:
     functions = [
         node.name
         for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in ("init", "run")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in ENTRY
     ]
-    missing = [name for name in ("init", "run") if name not in names.defined]
+    missing = [name for name in required if name not in names.defined]
     if not missing or (len(missing) == 2 and any(_is_entry_class(node) for node in tree.body)):
         return
     parts = []

@@ -1,6 +1,6 @@
 """The command line: the same verbs as the magics, in a shell.
 
-    mlmagic model|service|environment|computetarget|config ...     the names and flags of the old ``az ml``
+    mlmagic model|service|endpoint|environment|computetarget|config|profile ...   as the old ``az ml``
     mlmagic serve|demo|workspace|completion
 
 Data goes to standard output, as ``-o json``, ``table`` or ``tsv``; words and progress to standard error. Exit
@@ -18,9 +18,12 @@ from mlmagic import __version__
 from mlmagic.cli.base import Commands
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
+from mlmagic.cli.endpoints import endpoint
 from mlmagic.cli.environments import environment
 from mlmagic.cli.events import events, follow, unfollow
 from mlmagic.cli.models import model
+from mlmagic.cli.packages import package, package_model
+from mlmagic.cli.profiles import profile, profile_model
 from mlmagic.cli.services import service
 
 
@@ -37,8 +40,10 @@ def cli() -> None:
     """Models and live web services: the same as the magics, in a shell."""
 
 
-for _group in (model, service, environment, computetarget, config, events):
+for _group in (model, service, endpoint, environment, computetarget, config, profile, package, events):
     cli.add_command(_group)
+model.add_command(profile_model)
+model.add_command(package_model)
 for _command in (follow, unfollow):
     service.add_command(_command)
 

@@ -14,6 +14,8 @@ from mlmagic.errors import InvalidConfig
 
 DEFAULT_CPU = 0.1
 DEFAULT_MEMORY_GB = 0.5
+BYTES_PER_GB = 1 << 30
+"""A gigabyte of a configuration is what Docker calls ``g`` and Kubernetes ``Gi``."""
 DEFAULT_TARGET = "local"
 DEFAULT_SCORING_TIMEOUT_MS = 60_000
 DEFAULT_REQUEST_WAIT_MS = 500

@@ -96,6 +96,8 @@ class ServiceSpec:
     """A folder with the scoring server, for PYTHONPATH, where ``python`` does not have it installed."""
     keys_file: str | None = None
     """The file with the keys of callers, which changes as they do; None where anybody may ask."""
+    trial: bool = False
+    """It is to be measured: it is held to its cores and its memory, and ends with whoever launched it."""
 
 
 @dataclass(frozen=True, slots=True)

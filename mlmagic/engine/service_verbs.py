@@ -88,7 +88,7 @@ class ServiceVerbs(AccessVerbs):
         target = self._usable_target(config)
         used = self._models(model_names)
         inference = _surrounded(inference or _made_for(used, notify, environment), environment)
-        place = _place(target, inference, notify, nearest_python=nearest_python)
+        place = place_for(target, inference, notify, nearest_python=nearest_python)
         self._tell_mismatches(used, place, notify)
         existing = self._existing(name, overwrite)
         if existing is not None:
@@ -175,7 +175,7 @@ class ServiceVerbs(AccessVerbs):
         else:
             # What was accepted when it was deployed is not asked again.
             nearest = nearest_python or not asked_for
-            place = _place(target, wanted, notify, nearest_python=nearest)
+            place = place_for(target, wanted, notify, nearest_python=nearest)
             self._tell_mismatches(used, place, notify)
             python = place.python
         with self.memory.files.intake() as intake:
@@ -450,7 +450,7 @@ def _absolute(path: str | None) -> str | None:
     return os.path.abspath(os.path.expanduser(path)) if path else None
 
 
-def _place(
+def place_for(
     target: ComputeTarget[Any], inference: InferenceConfig, notify: Notify, *, nearest_python: bool
 ) -> Place:
     """Where a script will run; raises `UsageError` for an environment that cannot be."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlmagic.capture.entry import validate
+from mlmagic.capture.entry import ENTRY, validate
 from mlmagic.capture.modules import installed_modules
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import StoredFile
@@ -17,7 +18,9 @@ _LEFT_OUT = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", ".venv", "no
 LARGEST_SOURCE_BYTES = 512 << 20
 
 
-def take(intake: Intake, inference: InferenceConfig) -> tuple[tuple[StoredFile, ...], InferenceConfig]:
+def take(
+    intake: Intake, inference: InferenceConfig, required: Sequence[str] = ENTRY
+) -> tuple[tuple[StoredFile, ...], InferenceConfig]:
     """Check the script and take it with all that comes along.
 
     Raises `NotFound`, `CaptureError` (no init or run, syntax) or `UsageError`; the files are taken whole
@@ -35,7 +38,7 @@ def take(intake: Intake, inference: InferenceConfig) -> tuple[tuple[StoredFile, 
     if text is None:
         text = _read_script(inference)
     name = inference.entry_script if inference.source_directory else Path(inference.entry_script).name
-    validate(text, name)
+    validate(text, name, required)
     files[name] = intake.take_bytes(text.encode(), name)
     for place, content in inference.texts.items():
         files[place] = intake.take_bytes(content.encode(), place)

@@ -50,12 +50,12 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         run_dir=str(run_dir),
         entry_script=revision.inference.entry_script,
         app_dir=str(run_dir / "app"),
-        model_dir=_model_dir(run_dir, revision.models),
+        model_dir=model_dir(run_dir, revision.models),
         python=revision.python,
         bells_dir=str(memory.bells_folder),
         config=revision.config,
         environment=revision.inference.environment,
-        requirements=_requirements(revision.inference.requirements, used),
+        requirements=requirements_of(revision.inference.requirements, used),
         modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
         preferred_port=port_of(service.url),
         predecessor=_predecessor(memory, service, revision.number),
@@ -63,7 +63,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
     )
 
 
-def _requirements(script: Sequence[str], used: Sequence[Model]) -> tuple[str, ...]:
+def requirements_of(script: Sequence[str], used: Sequence[Model]) -> tuple[str, ...]:
     """What script and models need to be installed; of one distribution what the models were saved with."""
     pinned = {package_name(line): line for line in script}
     for model in used:
@@ -88,7 +88,7 @@ def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str |
     """Make ``folder`` hold azureml-models/; returns what AZUREML_MODEL_DIR is to be."""
     for model in used:
         memory.files.lay_out(model.files, folder / "azureml-models" / model.name / str(model.version))
-    return _model_dir(folder, [model.id for model in used])
+    return model_dir(folder, [model.id for model in used])
 
 
 def unstage(memory: Memory, service: Webservice, number: int) -> None:
@@ -119,7 +119,8 @@ def port_of(url: str | None) -> int | None:
     return urlsplit(url).port if url else None
 
 
-def _model_dir(folder: Path, model_ids: Sequence[str]) -> str | None:
+def model_dir(folder: Path, model_ids: Sequence[str]) -> str | None:
+    """What AZUREML_MODEL_DIR is to be where ``folder`` holds azureml-models/; None without models."""
     if not model_ids:
         return None
     root = folder / "azureml-models"

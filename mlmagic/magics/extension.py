@@ -11,12 +11,22 @@ from mlmagic.magics.completion import Completion
 from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.models import ModelMagics
 from mlmagic.magics.news import NewsMagics
+from mlmagic.magics.packaging import PackagingMagics
+from mlmagic.magics.profiling import ProfilingMagics
 from mlmagic.magics.scripts import ScriptMagics
 from mlmagic.magics.services import ServiceMagics
 from mlmagic.magics.session import MLMagic
 from mlmagic.targets import zygote
 
-_GROUPS = (ModelMagics, ScriptMagics, ServiceMagics, EnvironmentMagics, NewsMagics)
+_GROUPS = (
+    ModelMagics,
+    ScriptMagics,
+    ServiceMagics,
+    EnvironmentMagics,
+    ProfilingMagics,
+    PackagingMagics,
+    NewsMagics,
+)
 _ATTRIBUTE = "_mlmagic_extension"
 
 

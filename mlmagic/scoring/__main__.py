@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--ssl-key", metavar="FILE", help="the key of that certificate (PEM)")
     made.add_argument("--batch", action="store_true", help="call run() once for all that has arrived")
     made.add_argument("--live", action="store_true", help="with --run-dir: the script may be reloaded")
+    made.add_argument("--with-parent", type=int, metavar="PID", help="end when this parent does (Linux)")
     made.add_argument("--rehearse", action="store_true", help="no server: run() once with what stdin holds")
     return made
 
@@ -48,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve or rehearse; the exit code."""
     options = parser().parse_args(arguments)
+    if options.with_parent:
+        end_with(options.with_parent)
     if os.getpid() == 1:
         # In a container: the system does nothing of its own with a signal to the first process.
         signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
@@ -71,6 +74,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     address = Address(options.host, options.port, options.prefer_port, options.take_over, options.grace)
     guard = Guard(options.keys_file, options.ssl_cert, options.ssl_key)
     return serve(place, address, directory, guard, batch=options.batch, live=options.live)
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel end this process when the thread that started it ends; elsewhere nothing happens."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it has ended already
+        sys.exit(0)
 
 
 def leave(code: int, patience: float = 2.0) -> NoReturn:

@@ -103,7 +103,7 @@ class UserScript:
             if not path.is_file():
                 raise FileNotFoundError(f"there is no entry script {str(path)!r}")
             install()
-            script = cls(_import(path, as_main))
+            script = cls(import_script(path, as_main))
             if batch and not script.batch:
                 script.batch_up(MAX_ROWS)
             return script
@@ -228,7 +228,8 @@ def _is_ours(filename: str) -> bool:
     return filename.startswith((_OURS, "<frozen importlib", "<frozen runpy"))
 
 
-def _import(path: Path, as_main: bool) -> ModuleType:
+def import_script(path: Path, as_main: bool) -> ModuleType:
+    """Import the file at ``path`` under its stem; with ``as_main`` it is what `__main__` means, too."""
     # A script called like a module that is in use (types.py) must not take its place.
     name = path.stem if path.stem not in sys.modules else f"mlmagic_entry_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

@@ -70,22 +70,23 @@ class AksEndpoint(AksWebservice):
     @property
     def versions(self) -> Mapping[str, AksWebservice]:
         """The versions, by name."""
-        raise _not_yet()
+        raise versions_missing()
 
     def create_version(self, version_name: str, **settings: Any) -> None:
         """Add a version."""
-        raise _not_yet()
+        raise versions_missing()
 
     def update_version(self, version_name: str, **settings: Any) -> None:
         """Change a version."""
-        raise _not_yet()
+        raise versions_missing()
 
     def delete_version(self, version_name: str) -> None:
         """Remove a version."""
-        raise _not_yet()
+        raise versions_missing()
 
 
-def _not_yet() -> TargetUnavailable:
+def versions_missing() -> TargetUnavailable:
+    """What to say while no target has versions."""
     return TargetUnavailable(
         "kubernetes",
         "an endpoint's versions live in a Kubernetes cluster, and no target 'kubernetes' is installed",

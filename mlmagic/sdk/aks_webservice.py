@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
@@ -14,6 +15,36 @@ from mlmagic.sdk.webservice import Webservice
 
 if TYPE_CHECKING:
     from mlmagic.sdk.inference import InferenceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class AutoScaler:
+    """How replicas follow the traffic: how many, looked at how often (seconds), how busy (percent)."""
+
+    autoscale_enabled: bool | None
+    max_replicas: int | None
+    min_replicas: int | None
+    refresh_period_seconds: int | None
+    target_utilization: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessProbeRequirements:
+    """When a container is taken for dead: times in seconds, thresholds in probes."""
+
+    period_seconds: int | None
+    initial_delay_seconds: int | None
+    timeout_seconds: int | None
+    success_threshold: int | None
+    failure_threshold: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataCollection:
+    """Where what goes in and out is kept."""
+
+    storage_enabled: bool
+    event_hub_enabled: bool = False
 
 
 @raises(WebserviceException)
@@ -60,6 +91,33 @@ class AksWebservice(ContainerWebservice):
         """
         given = locals()
         return AksServiceDeploymentConfiguration(**given.pop("ours"), **given)
+
+    @property
+    def autoscaler(self) -> AutoScaler:
+        """How the replicas follow the traffic."""
+        return AutoScaler(
+            self.autoscale_enabled,
+            self.autoscale_max_replicas,
+            self.autoscale_min_replicas,
+            self.autoscale_refresh_seconds,
+            self.autoscale_target_utilization,
+        )
+
+    @property
+    def liveness_probe_requirements(self) -> LivenessProbeRequirements:
+        """When the cluster takes a container for dead."""
+        return LivenessProbeRequirements(
+            self.period_seconds,
+            self.initial_delay_seconds,
+            self.timeout_seconds,
+            self.success_threshold,
+            self.failure_threshold,
+        )
+
+    @property
+    def data_collection(self) -> DataCollection:
+        """Whether what goes in and out is kept."""
+        return DataCollection(storage_enabled=bool(self.collect_model_data))
 
     def update(  # type: ignore[override]
         self,

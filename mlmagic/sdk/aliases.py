@@ -29,7 +29,7 @@ _ENVIRONMENT = (
     "environment: Environment PythonSection DockerSection DockerBuildContext ContainerRegistry "
     "DEFAULT_CPU_IMAGE DEFAULT_GPU_IMAGE; conda: CondaDependencies"
 )
-_MODEL = "model: Model; inference: InferenceConfig"
+_MODEL = "model: Model; inference: InferenceConfig; package: ModelPackage"
 
 
 def _of_scripts(table: Mapping[str, str]) -> dict[str, str]:
@@ -47,10 +47,13 @@ PACKAGES = {
         "datastore: Datastore; compute: ComputeTarget; run: Experiment Run"
     ),
     "azureml.core.webservice": _WEBSERVICES,
-    "azureml.core.compute": "compute: ComputeTarget AksCompute",
+    "azureml.core.compute": "compute: ComputeTarget AksCompute AmlCompute",
     "azureml.train": "",
     "azureml.train.automl": "run: AutoMLRun",
-    "azureml.data": "dataset: TabularDataset FileDataset",
+    "azureml.data": "dataset: TabularDataset FileDataset; pipeline: OutputFileDatasetConfig",
+    "azureml.pipeline": "",
+    "azureml.pipeline.core": "pipeline: Pipeline PipelineData PipelineParameter PipelineRun StepRun",
+    "azureml.pipeline.steps": "parallel_run: ParallelRunConfig ParallelRunStep",
 }
 """What a stand-in package offers, as ``module: names``."""
 
@@ -58,6 +61,8 @@ MODULES = {
     **_of_scripts(SCRIPT_MODULES),
     "azureml.core.workspace": "workspace: Workspace",
     "azureml.core.model": _MODEL,
+    "azureml.core.profile": "profile: ModelProfile",
+    "azureml.core.webservice.package": "package: ModelPackage",
     "azureml.core.webservice.webservice": "webservice: Webservice",
     "azureml.core.webservice.local": "local_webservice: LocalWebservice",
     "azureml.core.webservice.aci": (
@@ -70,7 +75,14 @@ MODULES = {
     "azureml.core.environment": _ENVIRONMENT,
     "azureml.core.conda_dependencies": "conda: CondaDependencies",
     "azureml.core.container_registry": "environment: ContainerRegistry",
+    "azureml.pipeline.core.graph": "pipeline: PipelineParameter",
+    "azureml.pipeline.core.pipeline": "pipeline: Pipeline",
+    "azureml.pipeline.core.run": "pipeline: PipelineRun StepRun",
+    "azureml.pipeline.steps.parallel_run_config": "parallel_run: ParallelRunConfig",
+    "azureml.pipeline.steps.parallel_run_step": "parallel_run: ParallelRunStep",
+    "azureml.data.output_dataset_config": "pipeline: OutputFileDatasetConfig",
     "azureml.core.compute.aks": "compute: AksCompute",
+    "azureml.core.compute.amlcompute": "compute: AmlCompute",
     "azureml.core.compute.compute": "compute: ComputeTarget",
     "azureml.core.compute_target": "exceptions: ComputeTargetException",
     "azureml.core.dataset": "dataset: Dataset",

@@ -98,9 +98,13 @@ class ComputeTarget:
 
     @staticmethod
     def create(workspace: Workspace, name: str, provisioning_configuration: Any) -> ComputeTarget:
-        """Raises: no cluster is made here."""
+        """An AmlCompute is noted: its jobs run on this machine. Raises for others: none is made here."""
         check_compute_name(name)
         provisioning_configuration.validate_configuration()
+        if isinstance(provisioning_configuration, ClusterConfiguration):
+            record = {"type": AmlCompute.compute_type, **provisioning_configuration.given}
+            workspace.engine.keep_asset(KIND, name, record, only_once=True)
+            return ComputeTarget(workspace, name)
         raise TargetUnavailable(
             "kubernetes",
             f"{name!r} would be a new cluster, and mlmagic creates none",
@@ -132,7 +136,12 @@ class ComputeTarget:
 
     provisioning_errors = None
 
-    def wait_for_completion(self, show_output: bool = False, timeout_in_minutes: float | None = None) -> None:
+    def wait_for_completion(
+        self,
+        show_output: bool = False,
+        timeout_in_minutes: float | None = None,
+        min_node_count: int | None = None,
+    ) -> None:
         """Nothing to wait for."""
         if show_output:
             print("Succeeded")
@@ -207,7 +216,53 @@ class AksCompute(ComputeTarget):
         return AttachConfiguration(locals())
 
 
-_CLASSES: dict[str, type[ComputeTarget]] = {AksCompute.compute_type: AksCompute}
+class ClusterConfiguration:
+    """What a cluster for batch jobs would be like; it is noted, and stands for this machine."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given = {name: value for name, value in given.items() if value is not None}
+        self.validate_configuration()
+
+    def validate_configuration(self) -> None:
+        """Raises `InvalidConfigs` with each argument, value and rule that do not fit."""
+        least, most = self.given.get("min_nodes", 0), self.given.get("max_nodes", 1)
+        violations = []
+        if not isinstance(least, int) or least < 0:
+            violations.append(InvalidConfig("min_nodes", least, "must be a whole number from 0 on"))
+        elif not isinstance(most, int) or most < max(1, least):
+            violations.append(
+                InvalidConfig("max_nodes", most, f"must be a whole number from {max(1, least)} on")
+            )
+        if violations:
+            raise InvalidConfigs("AmlCompute", violations)
+
+
+@raises(ComputeTargetException)
+class AmlCompute(ComputeTarget):
+    """A cluster for batch jobs. Here it is a name for this machine: a job's processes run on it."""
+
+    compute_type = "AmlCompute"
+
+    @staticmethod
+    def provisioning_configuration(
+        vm_size: str | None = None,
+        vm_priority: str = "dedicated",
+        min_nodes: int = 0,
+        max_nodes: int = 1,
+        idle_seconds_before_scaledown: int | None = None,
+        **more: Any,
+    ) -> ClusterConfiguration:
+        """Noted, and not looked at any more."""
+        return ClusterConfiguration(
+            {"vm_size": vm_size, "vm_priority": vm_priority, "min_nodes": min_nodes, "max_nodes": max_nodes}
+        )
+
+    def get_status(self) -> AmlCompute:
+        """Itself: its state does not change."""
+        return self
+
+
+_CLASSES: dict[str, type[ComputeTarget]] = {each.compute_type: each for each in (AksCompute, AmlCompute)}
 
 
 def _provisioning_violations(given: Mapping[str, Any]) -> Iterator[InvalidConfig]:

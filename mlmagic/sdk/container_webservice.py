@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from mlmagic.core.deployments import effective, given_of
@@ -10,6 +11,16 @@ from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.webservice import Webservice
 
 _NO_SETTINGS = frozenset(("self", "__class__", "image", "models", "inference_config", "more"))
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerResourceRequirements:
+    """Cores and gigabytes of a container; the limits are those of a cluster."""
+
+    cpu: float
+    memory_in_gb: float
+    cpu_limit: float | None = None
+    memory_in_gb_limit: float | None = None
 
 
 @raises(WebserviceException)
@@ -27,10 +38,13 @@ class ContainerWebservice(Webservice):
         return values[name]
 
     @property
-    def container_resource_requirements(self) -> dict[str, float]:
-        """``cpu`` in cores and ``memory_in_gb``."""
+    def container_resource_requirements(self) -> ContainerResourceRequirements:
+        """Cores and gigabytes, and what they may rise to."""
         config = self._revision.config
-        return {"cpu": config.cpu, "memory_in_gb": config.memory_gb}
+        limits = config.compute_settings
+        return ContainerResourceRequirements(
+            config.cpu, config.memory_gb, limits.get("cpu_cores_limit"), limits.get("memory_gb_limit")
+        )
 
     def _update_given(self, given: dict[str, Any]) -> None:
         """Update by the arguments of the subclass' ``update``, as `locals` has them."""

@@ -6,6 +6,7 @@ read when somebody asks for them.
 
 from __future__ import annotations
 
+import csv
 import glob
 import shutil
 from collections.abc import Mapping, Sequence
@@ -63,6 +64,16 @@ class _Registrable:
             raise AlreadyExists(KIND, name, hint="Pass create_new_version=True.")
         return _of_asset(workspace.engine.keep_asset(KIND, name, record))
 
+    def as_named_input(self, name: str) -> NamedInput:
+        """As an input of a pipeline's step."""
+        return NamedInput(name, self)
+
+    def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
+        """As an input that a step finds as files."""
+        return NamedInput(self.name or "input", self)
+
+    as_download = as_mount
+
     def unregister_all_versions(self) -> None:
         """Use `Dataset.unregister`, which knows the workspace."""
         raise UsageError("a dataset does not know its workspace", hint="Dataset.unregister(workspace, name).")
@@ -92,6 +103,19 @@ class _Registrable:
         return f"{type(self).__name__}({named}paths={self._record['paths']})"
 
 
+class NamedInput:
+    """A dataset as a step's input; here its files are where they are."""
+
+    def __init__(self, name: str, dataset: Any) -> None:
+        self.name, self.dataset = name, dataset
+
+    def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
+        """The same."""
+        return self
+
+    as_download = as_direct = as_hdfs = as_mount
+
+
 @raises(UserErrorException)
 class TabularDataset(_Registrable):
     """Rows."""
@@ -104,21 +128,39 @@ class TabularDataset(_Registrable):
         """All rows."""
         import pandas
 
+        frames = self._read()
+        frame = pandas.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+        for step, value in self._record["steps"]:
+            frame = _stepped(frame, step, value)
+        return frame.reset_index(drop=True)
+
+    def tables(self) -> list[pandas.DataFrame]:
+        """The rows of each file by themselves; of a part of the rows (`take`, `skip`) one table."""
+        if any(step in ("take", "skip") for step, _ in self._record["steps"]):
+            return [self.to_pandas_dataframe()]
+        frames = self._read()
+        for step, value in self._record["steps"]:
+            frames = [_stepped(frame, step, value) for frame in frames]
+        return frames
+
+    def _read(self) -> list[pandas.DataFrame]:
+        import pandas
+
         read = getattr(pandas, _READERS[self._record["format"]])
-        frames = []
+        frames, options = [], self._record["options"]
         for path in self.paths:
             try:
-                frames.append(read(path, **self._record["options"]))
+                frame = read(path, **options)
+                if options.get("header", 0) is None:
+                    frame.columns = [f"Column{place}" for place in range(1, len(frame.columns) + 1)]
+                frames.append(frame)
             except ImportError as error:
                 raise UserErrorException(
                     f"{path} cannot be read: {error}", hint="pip install fsspec and the package of that URL."
                 ) from None
             except (OSError, ValueError) as error:
                 raise UserErrorException(f"{path} cannot be read: {error}") from None
-        frame = pandas.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-        for step, value in self._record["steps"]:
-            frame = _stepped(frame, step, value)
-        return frame.reset_index(drop=True)
+        return frames
 
     def take(self, count: int) -> TabularDataset:
         """The first ``count`` rows."""
@@ -201,6 +243,9 @@ class _TabularFactory:
     ) -> TabularDataset:
         """Rows of CSV files: a path, a URL, ``(datastore, path)``, or a list of those; ``*`` is any name."""
         options: dict[str, Any] = {"sep": separator, "encoding": encoding}
+        if separator == "\n":
+            # The documents' way to have each line as one string: a separator that no text has, and no quotes.
+            options |= {"sep": "\x1f", "quoting": csv.QUOTE_NONE}
         if not header:
             options["header"] = None
         if not infer_column_types:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlmagic.core import model as core
-from mlmagic.core.configuration import DeploymentConfig, ResourceConfiguration
+from mlmagic.core.configuration import DEFAULT_TARGET, DeploymentConfig, ResourceConfiguration
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.names import ModelReference
+from mlmagic.core.profile import Goal, Prices
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.scoring.shims.models import Model as ScriptModel
 from mlmagic.sdk.describing import dataset_id, described, sample_of
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
     from mlmagic.sdk.deployment import WebserviceDeploymentConfiguration
     from mlmagic.sdk.inference import InferenceConfig
+    from mlmagic.sdk.package import ModelPackage
+    from mlmagic.sdk.profile import ModelProfile
     from mlmagic.sdk.webservice import Webservice
     from mlmagic.sdk.workspace import Workspace
 
 PAGE_SIZES = range(20, 256)
+NO_GOAL = Goal()
 Models = list["Model"]
 Paths = list[str]
 DatasetIds = dict[str, list[str]]
@@ -383,6 +387,67 @@ class Model:
             overwrite=overwrite,
             show_output=show_output,
         )
+
+    @staticmethod
+    def profile(
+        workspace: Workspace,
+        profile_name: str,
+        models: Iterable[str | Model],
+        inference_config: InferenceConfig | CoreInferenceConfig | None,
+        input_dataset: Any,
+        cpu: float | Sequence[float] | None = None,
+        memory_in_gb: float | Sequence[float] | None = None,
+        description: str | None = None,
+        *,
+        goal: Goal = NO_GOAL,
+        prices: Prices | None = None,
+        seconds: float = 2.0,
+        target: str = DEFAULT_TARGET,
+    ) -> ModelProfile:
+        """Measure a service of these models under load, each row of the dataset being a request's body.
+
+        ``cpu`` (0.1 to 3.5 cores) and ``memory_in_gb`` (0.1 to 15) may be lists: each size is tried. Returns
+        at once, see `ModelProfile.wait_for_completion`. ``goal``, ``prices`` and ``seconds`` (of each load)
+        are ours. Source: Model.profile of azureml-core 1.61.
+        """
+        from mlmagic.sdk.profile import begin
+
+        return begin(
+            workspace,
+            profile_name,
+            models,
+            inference_config,
+            input_dataset,
+            cpu,
+            memory_in_gb,
+            description,
+            goal=goal,
+            prices=prices,
+            seconds=seconds,
+            target=target,
+        )
+
+    @staticmethod
+    def package(
+        workspace: Workspace,
+        models: Iterable[str | Model],
+        inference_config: InferenceConfig | CoreInferenceConfig | None = None,
+        generate_dockerfile: bool = False,
+        image_name: str | None = None,
+        image_label: str | None = None,
+        *,
+        kind: str | None = None,
+    ) -> ModelPackage:
+        """Make a package of models and their script: an image in the Docker engine, or, with
+        ``generate_dockerfile``, a folder to be built anywhere.
+
+        ``kind`` is ours: image, folder, zip, iot-edge or kubernetes. Returns at once, see
+        `ModelPackage.wait_for_creation`. Source: Model.package of azureml-core 1.61.
+        """
+        from mlmagic.sdk.package import begin
+
+        wanted = kind or ("folder" if generate_dockerfile else "image")
+        return begin(workspace, models, inference_config, wanted, image_name, image_label)
 
     @staticmethod
     def print_configuration(

@@ -45,6 +45,19 @@ class Experiment:
         """Begin a run in this process."""
         return Run._begin(self, uuid.uuid4().hex, parent=None)
 
+    def submit(
+        self, config: Any, *, pipeline_parameters: Mapping[str, Any] | None = None, **more: Any
+    ) -> Run:
+        """Begin a pipeline, see `mlmagic.sdk.pipeline`. Scripts of training are not run here."""
+        from mlmagic.sdk.pipeline import Pipeline, begin
+
+        if not isinstance(config, Pipeline):
+            raise UsageError(
+                f"a {type(config).__name__} cannot be submitted here: a Pipeline of ParallelRunSteps can",
+                hint="Training happens in your own process: experiment.start_logging().",
+            )
+        return begin(self, config, pipeline_parameters or {})
+
     def get_runs(self, type: str | None = None, tags: Any = None, **more: Any) -> Iterator[Run]:
         """All runs that are no other's children, newest first."""
         found = [Run(self, path.name) for path in self.folder.glob("*") if (path / RECORD).is_file()]

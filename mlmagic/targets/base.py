@@ -16,6 +16,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, ServiceSpec
 
 Report = Callable[[str], None]
@@ -109,6 +110,17 @@ class Reloads(Protocol):
         ``{"init": whether init() ran again, "ms": milliseconds}``, or ``{"error": record}`` of a script that
         failed, or ``{"refused": why}``. Raises `LaunchFailed` if it cannot be asked.
         """
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A target that can hold a service to its size and tell what it uses: profiling needs it."""
+
+    def usage(self, handle: Any) -> Usage:
+        """What the service has used since its start; nothing for what is gone."""
+
+    def holds_by(self, config: DeploymentConfig) -> str:
+        """How a trial is held to its cores and its memory, for people."""
 
 
 @runtime_checkable

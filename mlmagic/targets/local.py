@@ -22,11 +22,13 @@ import mlmagic.scoring.http.tls as tls
 import mlmagic.scoring.report as run_report
 import mlmagic.targets.zygote as zygotes
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.scoring.door import RELOAD, knock
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.checkout import python_path
+from mlmagic.targets.confinement import Affinity, Confinement, confine, confinement_called
 from mlmagic.targets.ports import is_free
 from mlmagic.targets.server_start import server_variables
 
@@ -64,6 +66,8 @@ class LocalHandle:
 
     run_dir: str
     pid: int
+    confinement: str = ""
+    """The control groups that hold it to its size, for a trial."""
 
 
 # Servers started by this process, so that their exit codes can be read and no zombie is kept.
@@ -106,9 +110,25 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             return running
         run_dir = Path(spec.run_dir)
         run_report.prepare(run_dir)
+        if spec.trial:
+            held = confine(spec.config.cpu, spec.config.memory_gb)
+            pid = self._start(spec, held)
+            report(f"started process {pid}, held to its size by {held.words}")
+            return LocalHandle(spec.run_dir, pid, held.name)
         pid = self._fork(spec, report) or self._start(spec)
         report(f"started process {pid}")
         return LocalHandle(spec.run_dir, pid)
+
+    def usage(self, handle: LocalHandle) -> Usage:
+        """See `mlmagic.targets.base.Measures`."""
+        held = confinement_called(handle.confinement) or Affinity(1, 1)
+        return held.usage(handle.pid)
+
+    def holds_by(self, config: DeploymentConfig) -> str:
+        """See `mlmagic.targets.base.Measures`."""
+        held = confine(config.cpu, config.memory_gb)
+        held.remove()
+        return held.words
 
     def _fork(self, spec: ServiceSpec, report: Report) -> int | None:
         """The quick way: a fork of this kernel's zygote; None where that is not to be."""
@@ -127,13 +147,14 @@ class LocalTarget(ComputeTarget[LocalHandle]):
                 file.write(f"mlmagic: {line}\n")
             return None
 
-    def _start(self, spec: ServiceSpec) -> int:
+    def _start(self, spec: ServiceSpec, held: Confinement | None = None) -> int:
         """The ordinary way: a new process."""
+        command = [spec.python, "-m", "mlmagic.scoring", *_arguments(spec)]
         _reap(spec.run_dir, wait=True)  # the one before it, if it was ours
         try:
             with (Path(spec.run_dir) / LOG_FILE).open("ab") as log:
                 child = subprocess.Popen(
-                    [spec.python, "-m", "mlmagic.scoring", *_arguments(spec)],
+                    held.command(command) if held else command,
                     cwd=spec.app_dir,
                     env=_environment(spec),
                     stdin=subprocess.DEVNULL,
@@ -143,6 +164,8 @@ class LocalTarget(ComputeTarget[LocalHandle]):
                 )
         except OSError as error:
             raise LaunchFailed(self.name, f"cannot start {spec.python}: {error}") from error
+        if held is not None:
+            held.adopt(child.pid)
         _children[spec.run_dir] = child
         return child.pid
 
@@ -172,7 +195,13 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             seen = run_report.read_report(run_dir)
         if seen is not None and seen.error:
             return Observation(Phase.EXITED, words=str(seen.error.get("message", "")), error=seen.error)
-        return Observation(Phase.EXITED, words=_how_it_ended(exit_code))
+        return Observation(Phase.EXITED, words=self._want_of_memory(handle) or _how_it_ended(exit_code))
+
+    def _want_of_memory(self, handle: LocalHandle) -> str:
+        held = confinement_called(handle.confinement)
+        if held is None or not held.usage(handle.pid).memory_kills:
+            return ""
+        return "it was ended for want of memory: its limit (memory_gb) is too small"
 
     def stop(self, handle: LocalHandle, *, grace: float = 10.0) -> None:
         run_dir = Path(handle.run_dir)
@@ -196,6 +225,9 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             _wait_for_end(handle.pid, until=time.monotonic() + _KILL_WAIT_SECONDS)
         if _reap(handle.run_dir, wait=True) is not None:
             _children.pop(handle.run_dir, None)
+        held = confinement_called(handle.confinement)
+        if held is not None:
+            held.remove()
 
     def logs(self, handle: LocalHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         path = Path(handle.run_dir) / LOG_FILE
@@ -249,6 +281,8 @@ def _arguments(spec: ServiceSpec) -> list[str]:
         arguments += ["--ssl-cert", spec.config.ssl_cert_pem_file, "--ssl-key", spec.config.ssl_key_pem_file]
     if spec.config.live:
         arguments += ["--live"]
+    if spec.trial:
+        arguments += ["--with-parent", str(os.getpid())]
     if spec.predecessor is not None:
         arguments += ["--take-over", spec.predecessor]
     return arguments

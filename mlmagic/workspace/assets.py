@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mlmagic.errors import NotFound
 from mlmagic.workspace.database import assets
@@ -38,6 +38,12 @@ def add(tx: Connection, kind: str, name: str, record: Mapping[str, Any]) -> Asse
         )
     )
     return made
+
+
+def replace(tx: Connection, kind: str, name: str, version: int, record: Mapping[str, Any]) -> None:
+    """Write another record in the place of a version's: of what grows while it is made."""
+    query = update(assets).where(assets.c.kind == kind, assets.c.name == name, assets.c.version == version)
+    tx.execute(query.values(record=dict(record)))
 
 
 def get(tx: Connection, kind: str, name: str, version: int | None = None) -> Asset:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
@@ -20,6 +22,16 @@ ON_FAKE = DeploymentConfig("fake")
 def script(name: str = "echo") -> InferenceConfig:
     """One of tests/engine/scripts, as a deploy takes it."""
     return InferenceConfig(str(SCRIPTS / f"{name}.py"))
+
+
+def servers_here() -> list[psutil.Process]:
+    """Scoring servers, loaders and workers that this process has started."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(word.startswith("mlmagic.") for word in child.cmdline()):
+                found.append(child)
+    return found
 
 
 class Answering:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,27 @@ def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
         service.wait_for_deployment(timeout_sec=20)
         assert (service.tags, service.auth_enabled, service.cpu_cores) == ({"a": "b"}, True, 0.1)
         assert fake_engine.revision(service.record).config.batch
+        needed = service.container_resource_requirements
+        assert (needed.cpu, needed.memory_in_gb, needed.cpu_limit) == (0.1, 0.5, None)
         with pytest.raises(UsageError, match="images are made here"):
             service.update(image="x")  # type: ignore[arg-type]
         with pytest.raises(AttributeError, match="has no attribute 'cpus'"):
             service.cpus  # noqa: B018
+
+
+def test_a_service_in_a_cluster_tells_how_it_scales(
+    fake_engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(Webservice._classes, "fake", AksWebservice)
+    asked = AksWebservice.deploy_configuration(
+        autoscale_enabled=True, autoscale_max_replicas=5, period_seconds=20, cpu_cores=1, cpu_cores_limit=2
+    )
+    config = replace(asked.to_core(), target="fake")
+    service = Webservice.of(fake_engine, fake_engine.deploy("svc", [], script(), config))
+    assert isinstance(service, AksWebservice)
+    scaler, probe = service.autoscaler, service.liveness_probe_requirements
+    assert (scaler.min_replicas, scaler.max_replicas, scaler.target_utilization) == (1, 5, 70)
+    assert (probe.period_seconds, probe.initial_delay_seconds, probe.failure_threshold) == (20, 310, 3)
+    assert service.container_resource_requirements.cpu_limit == 2
+    assert not service.data_collection.storage_enabled

@@ -11,7 +11,7 @@ from mlmagic.engine.environments import uv
 from mlmagic.engine.environments.resolver_words import refusal
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
-from mlmagic.errors import BuildFailed, Interrupted
+from mlmagic.errors import BuildFailed, Interrupted, UsageError
 
 CONDAS = ("micromamba", "mamba", "conda")
 # pip's options that uv does not take in a file of requirements, and what it calls them.
@@ -51,9 +51,14 @@ def build(
 def _make(
     program: str, specification: Specification, folder: Path, report: uv.Report, cancelled: Event
 ) -> None:
-    conda = find_conda() if specification.conda_packages else None
     try:
-        if conda is not None:
+        if specification.conda_packages:
+            conda = find_conda()
+            if conda is None:
+                raise UsageError(
+                    "the environment is made by conda, which is not on PATH here any more",
+                    hint="Deploy it again, to have PyPI's packages in their place.",
+                )
             uv.run(conda_command(conda, specification, folder), folder.parent, report, cancelled)
         else:
             uv.run(_venv_command(program, specification, folder), folder.parent, report, cancelled)

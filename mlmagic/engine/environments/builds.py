@@ -27,6 +27,22 @@ class Ready:
     """What was told while it was made; nothing if it was there."""
 
 
+def make_ready(python: str, environment: Mapping[str, Any] | None, run_dir: Path, report: Report) -> Ready:
+    """The interpreter of what is about to run, made if need be; for those who can wait.
+
+    Raises what the making raises.
+    """
+    makings = Makings()
+    builds = Builds(makings)
+    try:
+        while isinstance(found := builds.look("", python, environment, run_dir), Making):
+            found.done.wait(timeout=0.5)
+            report(found.words)
+        return found
+    finally:
+        makings.close()
+
+
 class Builds:
     """What services wait for, over one store."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -115,9 +117,6 @@ def _said_by(python: str) -> meeting.Installed:
 
 def packages_of(python: str) -> dict[str, str]:
     """What is installed in another interpreter, as it says itself. Raises `UsageError` if it says nothing."""
-    import json
-    import subprocess
-
     try:
         done = subprocess.run(
             [python, "-I", "-c", _ASK_PACKAGES], capture_output=True, text=True, timeout=60, check=True

@@ -14,6 +14,7 @@ _REQUIREMENT = r"[A-Za-z0-9][\w.\[\]-]*(?:(?:[<>=!~]=?|===)[\w.*+!,<>=~-]*[\w*])
 _DEPENDS = re.compile(rf"({_REQUIREMENT}) depends on ({_REQUIREMENT})")
 _REQUIRE = re.compile(rf"you require ({_REQUIREMENT})(?: and ({_REQUIREMENT}))?")
 _CONCLUSION = re.compile(r",? we can conclude that .*?(?=(?: And because |$))")
+_TRIVIAL = re.compile(rf"And because you require {_REQUIREMENT}(?: and {_REQUIREMENT})?")
 WORDS_LIMIT = 600
 
 
@@ -75,7 +76,8 @@ def _explanation(output: str) -> str:
 
 def _shortened(text: str) -> str:
     """Without the conclusions that follow by themselves, and no more than can be read at a glance."""
-    short = "\n".join(filter(None, (_CONCLUSION.sub("", line).strip() for line in text.splitlines())))
+    lines = (_CONCLUSION.sub("", line).strip() for line in text.splitlines())
+    short = "\n".join(line for line in lines if line and not _TRIVIAL.fullmatch(line))
     if len(short) <= WORDS_LIMIT:
         return short
     # Of a package's own failed build the end says why.

@@ -22,6 +22,7 @@ PACKAGES = {
     "azureml.monitoring": "collector: ModelDataCollector",
     "azureml_inference_server_http": "",
     "azureml_inference_server_http.api": "",
+    "azureml_user": "",
     "inference_schema": "",
     "inference_schema.parameter_types": "",
 }
@@ -37,6 +38,7 @@ MODULES = {
     "azureml.monitoring.modeldatacollector": "collector: ModelDataCollector",
     "azureml.ai.monitoring.collector": "collector: Collector",
     "azureml.ai.monitoring.context": "collector: CorrelationContext BasicCorrelationContext",
+    "azureml_user.parallel_run": "entry_script: EntryScript",
     "inference_schema.schema_decorators": "schema: input_schema output_schema",
     "inference_schema.schema_util": (
         "schema_util: get_input_schema get_output_schema get_supported_versions is_schema_decorated "

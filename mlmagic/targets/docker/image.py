@@ -14,12 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.environment import Registry
 from mlmagic.errors import BuildFailed
 from mlmagic.targets.base import Report
 from mlmagic.targets.docker.progress import Progress
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.blueprint import Blueprint
 from mlmagic.targets.images.context import Context
+from mlmagic.targets.images.dockerfile import Start
 from mlmagic.targets.images.index import access_files
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ class Images:
         name: str,
         report: Report,
         cancelled: threading.Event,
-        labels: Mapping[str, str],
+        *,
+        start: Start,
     ) -> None:
         """Build the service's image, and its foundation if nobody has yet. Raises `BuildFailed`."""
         foundation = foundation_name(plan)
@@ -73,7 +76,7 @@ class Images:
                 self._build("its environment", text, files, foundation, report, cancelled)
         finally:
             lock.release()
-        text = dockerfile.service(plan.start(labels=labels), upon=foundation)
+        text = dockerfile.service(start, upon=foundation)
         self._build("its image", text, plan.app.files, name, report, cancelled)
 
     def forget(self, name: str) -> None:
@@ -85,6 +88,36 @@ class Images:
         except APIError as error:
             if error.status_code not in (404, 409):
                 raise
+
+    def pull(self, name: str) -> None:
+        """See that it is there. Raises `BuildFailed`."""
+        from docker.errors import APIError
+
+        if self.has(name):
+            return
+        try:
+            self._api.pull(name)
+        except APIError as error:
+            raise BuildFailed(
+                f"image {name!r} is not in the engine, and cannot be pulled: {error.explanation or error}"
+            ) from None
+
+    def push(self, name: str, repository: str, label: str, registry: Registry | None, report: Report) -> str:
+        """Push it as ``repository:label``; returns that name. Raises `BuildFailed` with what was said."""
+        from docker.errors import APIError
+
+        auth = None
+        if registry is not None and registry.username:
+            auth = {"username": registry.username, "password": registry.password or ""}
+        try:
+            self._api.tag(name, repository, label)
+            messages = self._api.push(repository, tag=label, stream=True, decode=True, auth_config=auth)
+            self._follow(f"{repository}:{label}", messages, report, threading.Event())
+        except APIError as error:
+            raise BuildFailed(
+                f"{repository}:{label} cannot be pushed: {error.explanation or error}"
+            ) from None
+        return f"{repository}:{label}"
 
     def _fetch(self, plan: Blueprint, report: Report, cancelled: threading.Event) -> None:
         """Pull what it is built upon, with the environment's own credentials: line by line, and only once."""

@@ -121,7 +121,13 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
         plan = blueprint(spec)
-        _here().images.make(plan, _image_name(spec, plan), report, cancelled, settings.labels_of(spec))
+        _here().images.make(
+            plan,
+            _image_name(spec, plan),
+            report,
+            cancelled,
+            start=plan.start(labels=settings.labels_of(spec)),
+        )
 
     # -- services -------------------------------------------------------------------------------------
 
@@ -133,7 +139,9 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         plan = blueprint(spec)
         image = _image_name(spec, plan)
         if not there.images.has(image):
-            there.images.make(plan, image, report, threading.Event(), settings.labels_of(spec))
+            there.images.make(
+                plan, image, report, threading.Event(), start=plan.start(labels=settings.labels_of(spec))
+            )
         with _told_as_failed_launch():
             try:
                 return self._start(there, spec, plan, image, report)

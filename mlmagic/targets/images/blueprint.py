@@ -47,9 +47,15 @@ class Blueprint:
     requirements: tuple[str, ...]
     """As the user or the capture pinned them."""
 
-    def start(self, arguments: Iterable[str] = (), *, labels: Mapping[str, str] | None = None) -> Start:
-        """How it starts when nobody says otherwise."""
-        variables = dict(self.needs.variables)
+    def start(
+        self,
+        arguments: Iterable[str] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Start:
+        """How it starts when nobody says otherwise; ``variables`` count more than the environment's."""
+        variables = {**self.needs.variables, **(variables or {})}
         if self.model_dir:
             variables["AZUREML_MODEL_DIR"] = self.model_dir
         return Start([*self.arguments(), *arguments], variables, labels or {})

@@ -40,6 +40,17 @@ def test_without_uv_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 @pytest.mark.processes
+def test_condas_packages_are_not_left_out_where_conda_has_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    specification = Specification(this_interpreter(), (), conda_packages=("six",))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="made by conda, which is not on PATH"):
+        build(specification, store)
+    assert not store.is_built(specification.key)
+
+
+@pytest.mark.processes
 def test_it_is_made_once_for_all_who_ask(store: Store) -> None:
     told: list[str] = []
     with ThreadPoolExecutor(3) as pool:

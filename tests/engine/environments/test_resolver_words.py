@@ -46,7 +46,10 @@ def test_the_reason_in_a_line(said: str, line: str) -> None:
 
 
 def test_two_requirements_stand_side_by_side() -> None:
-    said = "cause: Because a==1 depends on numpy>=2 and you require numpy==1.20, we can conclude that no."
+    said = (
+        "cause: Because a==1 depends on numpy>=2 and you require numpy==1.20, we can conclude that no.\n"
+        "       And because you require a==1, we can conclude that your requirements are unsatisfiable."
+    )
     told = refusal(said)
     assert told.table == "numpy==1.20  asked for\nnumpy>=2     a==1"
     assert told.words == "Because a==1 depends on numpy>=2 and you require numpy==1.20"

@@ -1,6 +1,9 @@
 """Deployment configurations and compute targets; what cannot be is told."""
 
 import json
+import os
+
+os.environ["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
 import mlmagic.azureml
 from azureml.core import Workspace
 
@@ -43,7 +46,8 @@ for config, place in ((aci, None), (aks, target), (None, target)):
     try:
         Model.deploy(ws, "faraway", [], script, config, place)
     except WebserviceException as error:
-        assert "not installed" in str(error) and "local" in str(error), error
+        assert "not installed" in str(error) or "no Docker engine answers" in str(error), error
+        assert "local" in str(error), error
     else:
         raise AssertionError("there is no such target yet")
 try:

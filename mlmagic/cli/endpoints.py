@@ -1,0 +1,51 @@
+"""``mlmagic endpoint realtime``: services by the name that the old ``az ml`` had for those with versions.
+
+What one service can do, an endpoint can; its versions need a Kubernetes cluster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mlmagic.cli.base import Commands
+from mlmagic.cli.services import service
+
+_AS_SERVICES = (
+    *("list", "show", "run", "logs", "get-logs", "delete", "update"),
+    *("get-keys", "regen-key", "get-access-token"),
+)
+
+
+@click.group(cls=Commands)
+def endpoint() -> None:
+    """Endpoints: services, and their versions in a cluster."""
+
+
+@endpoint.group(cls=Commands)
+def realtime() -> None:
+    """Endpoints that answer at once."""
+
+
+for _name in _AS_SERVICES:
+    realtime.add_command(service.commands[_name])
+
+
+def _of_versions(verb: str, what: str) -> None:
+    # Whatever the line says besides, it cannot be done: the options are not looked at.
+    @realtime.command(
+        f"{verb}-version",
+        help=f"{what} a version of an endpoint (needs a Kubernetes cluster).",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+    @click.option("-n", "--name", required=True)
+    @click.option("--vn", "--version-name", "version", required=True)
+    def command(name: str, version: str, **_: Any) -> None:
+        from mlmagic.sdk.aks_endpoint import versions_missing
+
+        raise versions_missing()
+
+
+for _verb, _what in (("create", "Add"), ("update", "Change"), ("delete", "Remove")):
+    _of_versions(_verb, _what)

@@ -1,0 +1,263 @@
+"""Profiles: what a service was measured to do at each size, and the size to take.
+
+Names and keys: ModelProfile of azureml-core 1.61. Beyond them: several sizes, each with a curve of loads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from mlmagic.errors import InvalidConfig, InvalidConfigs
+
+CPU_RANGE, MEMORY_RANGE = (0.1, 3.5), (0.1, 15.0)
+"""What the documents let a profile ask for, in cores and in gigabytes."""
+CONCURRENCIES = (1, 2, 4, 8)
+CPU_LADDER = (0.5, 1.0, 2.0, 3.5)
+"""The sizes that are tried where none is named, as far as the machine has the cores."""
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
+
+
+def default_cpus(cores: float) -> tuple[float, ...]:
+    """Those of the ladder that a machine of so many cores has."""
+    return tuple(cpu for cpu in CPU_LADDER if cpu <= cores) or (min(CPU_RANGE[1], max(CPU_RANGE[0], cores)),)
+
+
+def default_memory_gb(free_gb: float) -> float:
+    """What the documents allow at most, or what is free: a limit matters only where it is too small."""
+    return max(MEMORY_RANGE[0], min(MEMORY_RANGE[1], int(free_gb * 10) / 10))
+
+
+def parse_sizes(field: str, text: str | None) -> tuple[float, ...]:
+    """``0.5,1,2`` as numbers; none for None. Raises `InvalidConfig`."""
+    try:
+        return tuple(float(part) for part in (text or "").replace(",", " ").split())
+    except ValueError:
+        raise InvalidConfig(field, text, "must be numbers with commas between, such as 0.5,1,2") from None
+
+
+def parse_milliseconds(field: str, text: str | None) -> float | None:
+    """``50``, ``50ms`` or ``0.05s`` in milliseconds; None for None. Raises `InvalidConfig`."""
+    if text is None:
+        return None
+    found = _DURATION.fullmatch(text.strip())
+    if not found:
+        raise InvalidConfig(field, text, "must be a time, such as 50ms or 0.2s")
+    return float(found[1]) * (1000 if found[2] == "s" else 1)
+
+
+class ProfileState(StrEnum):
+    """The documents' words."""
+
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+    """Interrupted; what was measured until then is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a size must reach to be good enough. Latencies in milliseconds."""
+
+    latency_ms: float | None = None
+    percent: float = 99.0
+    """Of the requests, so many must be answered within ``latency_ms``."""
+    requests_per_second: float | None = None
+
+    def __str__(self) -> str:
+        parts = []
+        if self.latency_ms is not None:
+            parts.append(f"p{self.percent:g} within {self.latency_ms:g} ms")
+        if self.requests_per_second is not None:
+            parts.append(f"{self.requests_per_second:g} requests/s")
+        return " at ".join(parts) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What an hour of a core and of a gigabyte cost, in whatever currency."""
+
+    core_hour: float
+    gigabyte_hour: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePlan:
+    """What to measure. Raises `InvalidConfigs` with all that cannot be."""
+
+    name: str
+    cpus: tuple[float, ...]
+    memories_gb: tuple[float, ...]
+    goal: Goal = Goal()
+    prices: Prices | None = None
+    seconds: float = 2.0
+    """How long each load lasts."""
+    concurrencies: tuple[int, ...] = CONCURRENCIES
+    target: str = "local"
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        violations = list(self._violations())
+        if violations:
+            raise InvalidConfigs("profile", violations)
+
+    def _violations(self) -> Iterator[InvalidConfig]:
+        if not _NAME.fullmatch(self.name or ""):
+            yield InvalidConfig(
+                "profile name", self.name, "must be 1 to 255 letters, digits, '-', '.' or '_'"
+            )
+        for name, values, (low, high) in (
+            ("cpu", self.cpus, CPU_RANGE),
+            ("memory_in_gb", self.memories_gb, MEMORY_RANGE),
+        ):
+            if not values:
+                yield InvalidConfig(name, values, "must name a size at least")
+            for value in values:
+                if not low <= value <= high:
+                    yield InvalidConfig(name, value, f"must be between {low:g} and {high:g}")
+        if not 0.1 <= self.seconds <= 600:
+            yield InvalidConfig("seconds", self.seconds, "must be between 0.1 and 600")
+        for number in self.concurrencies or (0,):
+            if not 1 <= number <= 1000:
+                yield InvalidConfig("concurrency", number, "must be between 1 and 1000")
+        if self.goal.latency_ms is not None and not self.goal.latency_ms > 0:
+            yield InvalidConfig("p99", self.goal.latency_ms, "must be above 0 ms")
+        if self.goal.requests_per_second is not None and not self.goal.requests_per_second > 0:
+            yield InvalidConfig("rps", self.goal.requests_per_second, "must be above 0")
+
+    @property
+    def sizes(self) -> list[tuple[float, float]]:
+        """Cores and gigabytes, the smallest first."""
+        return [(cpu, memory) for cpu in sorted(set(self.cpus)) for memory in sorted(set(self.memories_gb))]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Answers that were no success, alike: how many, and one of them."""
+
+    status: int
+    """0 where there was no answer."""
+    body: str
+    count: int
+    row: int
+    """Which row of the dataset one of them was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one load gave. Latencies in milliseconds, each with the ends of its 95 % interval."""
+
+    kind: str
+    """closed: so many clients, each asking again when it is answered; open: so many requests per second, come
+    what may, their latency counted from when they were due."""
+    level: float
+    """Clients, or requests per second."""
+    seconds: float
+    requests: int
+    successes: int
+    requests_per_second: float
+    rate_interval: tuple[float, float]
+    mean_ms: float
+    percentiles_ms: Mapping[str, float]
+    """By percentile, as "99.9"."""
+    intervals_ms: Mapping[str, tuple[float, float | None]]
+    """None: beyond what was measured."""
+    histogram: tuple[tuple[float, int], ...] = ()
+    """(upper bound in ms, requests), in buckets of a logarithmic scale."""
+    client_cores: float = 0.0
+    """What the load itself took of this machine; near one, it was the client that was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at a service under load."""
+
+    at: float
+    """Seconds since its loads began."""
+    cores: float
+    memory_gb: float
+    throttled: float
+    """Share of the time in which it was held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeResult:
+    """What a service did at one size."""
+
+    cpu: float
+    memory_gb: float
+    held_by: str = ""
+    cold_start_s: float | None = None
+    """From the launch to the first answer."""
+    loads: tuple[Load, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    max_cores: float = 0.0
+    peak_memory_gb: float = 0.0
+    samples: tuple[Sample, ...] = ()
+    error: str = ""
+    """Why there is no more to tell: it did not come up, or ended."""
+
+    @property
+    def capacity(self) -> float:
+        """The most requests per second that succeeded."""
+        return max((load.requests_per_second for load in self.loads if load.kind == "closed"), default=0.0)
+
+    @property
+    def successful(self) -> bool:
+        """Whether it answered, and never with an error."""
+        return bool(self.loads) and not self.error and not self.failures
+
+    def load(self, kind: str, level: float | None = None) -> Load | None:
+        """The first of a kind, at a level if named."""
+        return next((x for x in self.loads if x.kind == kind and level in (None, x.level)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The size to take."""
+
+    cpu: float
+    memory_gb: float
+    why: str
+    meets_goal: bool = True
+    cost_per_1000: float | None = None
+    """Of a thousand predictions at capacity, in the currency of the prices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile, as it is kept."""
+
+    plan: ProfilePlan
+    state: ProfileState
+    models: tuple[str, ...]
+    created_time: float
+    """Seconds since the epoch, UTC."""
+    rows: int = 0
+    sizes: tuple[SizeResult, ...] = ()
+    recommendation: Recommendation | None = None
+    error: str = ""
+    environment: Mapping[str, Any] | None = None
+    dataset_id: str | None = None
+    words: str = field(default="", compare=False)
+    """What is going on, while it runs."""
+
+    @property
+    def name(self) -> str:
+        return self.plan.name
+
+    @property
+    def chosen(self) -> SizeResult | None:
+        """The size measured that the documents' figures are of: the one recommended, else the largest."""
+        answered = [size for size in self.sizes if size.loads]
+        wanted = self.recommendation
+        if wanted is not None:
+            # A recommendation may ask for less memory than the size had that it was measured with.
+            answered = [s for s in answered if s.cpu >= wanted.cpu and s.memory_gb >= wanted.memory_gb]
+            return min(answered, key=lambda size: (size.cpu, size.memory_gb), default=None)
+        return answered[-1] if answered else None

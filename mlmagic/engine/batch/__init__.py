@@ -1,0 +1,1 @@
+"""Batch scoring on this machine: `job` deals mini-batches out to `worker` processes."""

@@ -1,0 +1,233 @@
+"""The engine's verbs for profiles: measure, look, compare."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.names import ModelReference
+from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, SizeResult
+from mlmagic.core.profile_record import profile_of, record_of
+from mlmagic.core.sizing import recommend
+from mlmagic.core.webservice import ServiceSpec
+from mlmagic.engine import sources, staging
+from mlmagic.engine.environments.builds import Ready, make_ready
+from mlmagic.engine.model_verbs import Notify, silent
+from mlmagic.engine.profiling.loads import total_steps
+from mlmagic.engine.profiling.trial import try_size
+from mlmagic.engine.service_verbs import ServiceVerbs, place_for
+from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.targets.base import ComputeTarget
+from mlmagic.workspace import assets
+
+KIND = "profile"
+STARTING_STEPS = 2
+"""That a size is started, and that it was."""
+TAGS = ("requestedCpu", "requestedMemoryInGB")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a profile is."""
+
+    words: str
+    done: float
+    """From 0 to 1."""
+    seconds_left: float
+    """At most, about."""
+
+
+OnProgress = Callable[[Progress, Profile], None]
+
+
+def _unwatched(_progress: Progress, _profile: Profile) -> None:
+    """Watch nothing."""
+
+
+class ProfileVerbs(ServiceVerbs):
+    """What can be done with profiles."""
+
+    def profile(
+        self,
+        plan: ProfilePlan,
+        model_names: Sequence[str | ModelReference],
+        inference: InferenceConfig | None,
+        rows: Sequence[bytes],
+        *,
+        config: DeploymentConfig | None = None,
+        dataset_id: str | None = None,
+        watching: OnProgress = _unwatched,
+        notify: Notify = silent,
+    ) -> Profile:
+        """Measure a service of these models at each size of the plan; returns the profile, which is kept.
+
+        Each of ``rows`` is a request's body. ``config`` says what else the service is to have. What has been
+        measured is kept after each size, and when it is interrupted. Raises only for what can be known
+        beforehand; a service that fails is in the profile.
+        """
+        if not rows:
+            raise InvalidConfig("input dataset", rows, "must have a row at least", hint="Each is a body.")
+        target = self._targets(plan.target)
+        target.check()
+        used = self._models(model_names)
+        inference = inference or self.no_code(model_names)
+        place = place_for(target, inference, notify, nearest_python=True)
+        self._tell_mismatches(used, place, notify)
+        with (
+            tempfile.TemporaryDirectory(prefix="mlmagic-profile-") as name,
+            self.memory.files.intake() as intake,
+        ):
+            folder = Path(name)
+            files, inference = sources.take(intake, inference)
+            intake.copy_out(files, folder / "app")
+            model_dir = staging.lay_out_models(self.memory, used, folder)
+            ready = Ready(place.python)
+            if target.runs_interpreter:
+                ready = make_ready(place.python, inference.environment, folder, notify)
+            spec = ServiceSpec(
+                name=f"profile-{plan.name}"[:32].lower(),
+                revision=1,
+                run_dir=name,
+                entry_script=inference.entry_script,
+                app_dir=str(folder / "app"),
+                model_dir=model_dir,
+                python=ready.python,
+                server_path=ready.server_path,
+                bells_dir=name,
+                config=_held(config or DeploymentConfig(), plan),
+                environment=inference.environment,
+                requirements=staging.requirements_of(inference.requirements, used),
+                trial=True,
+            )
+            begun = Profile(
+                plan,
+                ProfileState.RUNNING,
+                tuple(model.id for model in used),
+                time.time(),
+                len(rows),
+                environment=inference.environment,
+                dataset_id=dataset_id,
+            )
+            return self._measure(target, spec, begun, rows, watching)
+
+    def profile_called(self, name: str, version: int | None = None) -> Profile:
+        """The newest of that name, or the one named; raises `NotFound`."""
+        with self.memory.reading() as tx:
+            return profile_of(assets.get(tx, KIND, name, version).record)
+
+    def profiles(self) -> list[Profile]:
+        """The newest of each name."""
+        with self.memory.reading() as tx:
+            return [profile_of(each.record) for each in assets.newest_of_each(tx, KIND)]
+
+    def tag_with_profile(self, profile: Profile) -> None:
+        """Write the size recommended to the models' tags, as the documents advise."""
+        advice = profile.recommendation
+        if advice is None:
+            raise NotFound("recommendation", profile.name, hint="No size that was measured answered.")
+        size = dict(zip(TAGS, (f"{advice.cpu:g}", f"{advice.memory_gb:g}"), strict=True))
+        for model_id in profile.models:
+            model = self.model(model_id)
+            self.change_model(model_id, tags={**model.tags, **size})
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _measure(
+        self,
+        target: ComputeTarget[Any],
+        spec: ServiceSpec,
+        profile: Profile,
+        rows: Sequence[bytes],
+        watching: OnProgress,
+    ) -> Profile:
+        plan = profile.plan
+        with self.memory.writing() as tx:
+            version = assets.add(tx, KIND, plan.name, record_of(profile)).version
+        clock = _Clock(len(plan.sizes) * (total_steps(plan.concurrencies) + STARTING_STEPS), plan.seconds)
+        try:
+            for number, (cpu, memory_gb) in enumerate(plan.sizes, 1):
+                at = f"{cpu:g} cores, {memory_gb:g} GB (size {number} of {len(plan.sizes)})"
+
+                def tell(words: str, at: str = at) -> None:
+                    nonlocal profile
+                    profile = replace(profile, words=f"{at}: {words}")
+                    watching(clock.tick(profile.words), profile)
+
+                clock.reach((number - 1) / len(plan.sizes))
+                tell("starting")
+                run_dir = Path(spec.run_dir) / f"size{number}"
+                run_dir.mkdir()
+                tried = replace(
+                    spec,
+                    run_dir=str(run_dir),
+                    bells_dir=str(run_dir),
+                    config=replace(spec.config, cpu=cpu, memory_gb=memory_gb),
+                )
+                result = try_size(target, tried, plan, rows, tell)
+                profile = _with(profile, result)
+                self._keep(version, profile)
+        except KeyboardInterrupt:
+            profile = replace(profile, state=ProfileState.CANCELED, error="it was interrupted", words="")
+        else:
+            profile = ended(profile)
+        self._keep(version, profile)
+        watching(Progress(str(profile.state), 1.0, 0.0), profile)
+        return profile
+
+    def _keep(self, version: int, profile: Profile) -> None:
+        with self.memory.writing() as tx:
+            assets.replace(tx, KIND, profile.name, version, record_of(profile))
+
+
+def ended(profile: Profile) -> Profile:
+    """A profile whose sizes have all been tried: Succeeded if any of them answered."""
+    if any(load.successes for size in profile.sizes for load in size.loads):
+        return replace(profile, state=ProfileState.SUCCEEDED, words="")
+    errors = [size.error for size in profile.sizes if size.error]
+    answers = [failure for size in profile.sizes for failure in size.failures]
+    errors += [f"status {answer.status}: {answer.body}" for answer in answers]
+    return replace(profile, state=ProfileState.FAILED, error=[*errors, "no answer"][0], words="")
+
+
+def _with(profile: Profile, result: SizeResult) -> Profile:
+    sizes = (*profile.sizes, result)
+    advice = recommend(sizes, profile.plan.goal, profile.plan.prices)
+    return replace(profile, sizes=sizes, recommendation=advice)
+
+
+def _held(config: DeploymentConfig, plan: ProfilePlan) -> DeploymentConfig:
+    """As it is to be served, but for anybody who asks, and with patience: waiting is what is measured."""
+    return replace(
+        config.without_keys(),
+        target=plan.target,
+        port=None,
+        auth_enabled=False,
+        token_auth_enabled=False,
+        ssl_cert_pem_file=None,
+        ssl_key_pem_file=None,
+        live=False,
+        max_request_wait_time=config.scoring_timeout_ms,
+    )
+
+
+class _Clock:
+    """How far, and how long still, by the steps that were taken."""
+
+    def __init__(self, steps: int, seconds_each: float) -> None:
+        self._steps, self._taken, self._each = steps, 0, seconds_each
+        self._began = time.monotonic()
+
+    def reach(self, share: float) -> None:
+        """At least so far: a size may need fewer steps than it might have."""
+        self._taken = max(self._taken, round(share * self._steps))
+
+    def tick(self, words: str) -> Progress:
+        taken, self._taken = self._taken, min(self._taken + 1, self._steps)
+        left = self._steps - taken
+        each = (time.monotonic() - self._began) / taken if taken else self._each
+        return Progress(words, taken / self._steps, left * max(each, self._each))

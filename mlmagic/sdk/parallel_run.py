@@ -1,0 +1,186 @@
+"""`ParallelRunConfig` and `ParallelRunStep`: batch scoring, as in the first SDK.
+
+A step runs on this machine, in processes of its own; ``compute_target`` and ``node_count`` are noted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.core import configuration as core
+from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan
+from mlmagic.errors import InvalidConfig, InvalidConfigs
+from mlmagic.sdk.exceptions import ParallelRunException, UserErrorException, raises
+
+if TYPE_CHECKING:
+    from mlmagic.sdk.environment import Environment
+    from mlmagic.sdk.workspace import Workspace
+
+_STEP_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+
+
+@raises(UserErrorException)
+class ParallelRunConfig:
+    """How a `ParallelRunStep` runs; all that cannot be is told together, when it is made.
+
+    Defaults: 10 files or 1 MB to a mini-batch, 60 s for a call of run(), 3 tries, a process for each core.
+    Source: ParallelRunConfig of azureml-pipeline-steps.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        entry_script: str,
+        error_threshold: int,
+        output_action: str,
+        compute_target: Any,
+        node_count: int,
+        process_count_per_node: Any = None,
+        mini_batch_size: Any = None,
+        source_directory: str | None = None,
+        description: str | None = None,
+        logging_level: Any = None,
+        run_invocation_timeout: Any = None,
+        run_max_try: Any = None,
+        append_row_file_name: str | None = None,
+        allowed_failed_count: int | None = None,
+        allowed_failed_percent: float | None = None,
+        partition_keys: Sequence[str] | None = None,
+        environment_variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.environment, self.entry_script, self.source_directory = (
+            environment,
+            entry_script,
+            source_directory,
+        )
+        self.error_threshold, self.output_action = error_threshold, output_action
+        self.compute_target, self.node_count = compute_target, node_count
+        self.process_count_per_node, self.mini_batch_size = process_count_per_node, mini_batch_size
+        self.description, self.logging_level = description, logging_level or "INFO"
+        self.run_invocation_timeout, self.run_max_try = run_invocation_timeout, run_max_try
+        self.append_row_file_name = append_row_file_name or DEFAULT_APPEND_FILE
+        self.allowed_failed_count, self.allowed_failed_percent = allowed_failed_count, allowed_failed_percent
+        self.partition_keys = list(partition_keys or ())
+        self.environment_variables = dict(environment_variables or {})
+        if environment is None:
+            raise InvalidConfigs("ParallelRunConfig", [InvalidConfig("environment", None, "is missing")])
+        self.plan({}, ())
+        self.inference()
+
+    def plan(self, values: Mapping[str, Any], arguments: Sequence[str]) -> BatchPlan:
+        """As the engine takes it; ``values`` are those of the pipeline's parameters, by name."""
+
+        def of(given: Any) -> Any:
+            return given.value_in(values) if hasattr(given, "value_in") else given
+
+        timeout, tries = of(self.run_invocation_timeout), of(self.run_max_try)
+        variables = dict(self.environment.environment_variables or {}) | self.environment_variables
+        return BatchPlan(
+            self.error_threshold,
+            self.output_action,
+            of(self.mini_batch_size),
+            of(self.process_count_per_node),
+            60.0 if timeout is None else float(timeout),
+            3 if tries is None else int(tries),
+            self.append_row_file_name,
+            self.allowed_failed_count,
+            self.allowed_failed_percent,
+            tuple(self.partition_keys),
+            tuple(arguments),
+            {name: str(value) for name, value in variables.items()},
+        )
+
+    def inference(self) -> core.InferenceConfig:
+        """The script as the engine takes it. Raises `UserErrorException` where it is not there."""
+        folder = self.source_directory and str(Path(self.source_directory).expanduser().resolve())
+        script = core.InferenceConfig(
+            self.entry_script, source_directory=folder, environment=self.environment._record()
+        )
+        path = Path(folder or "") / Path(self.entry_script).expanduser()
+        if not path.is_file():
+            raise InvalidConfig("entry_script", self.entry_script, f"is not there: {path.absolute()}")
+        return script
+
+    @staticmethod
+    def load_yaml(workspace: Workspace, path: str) -> ParallelRunConfig:
+        """From a YAML file with the arguments' names as keys; ``environment`` is a registered one's name."""
+        import yaml
+
+        from mlmagic.sdk.environment import Environment
+
+        values = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
+        if isinstance(values.get("environment"), str):
+            values["environment"] = Environment.get(workspace, values["environment"])
+        return ParallelRunConfig(**values)
+
+    def __repr__(self) -> str:
+        return f"ParallelRunConfig(entry_script={self.entry_script!r}, output_action={self.output_action!r})"
+
+
+@raises(ParallelRunException)
+class ParallelRunStep:
+    """A step of a `Pipeline`: ``run(mini_batch)`` of the configuration's script over its inputs.
+
+    ``inputs`` are datasets (``as_named_input``, ``as_mount`` change nothing here); ``output`` is where the
+    rows go. Source: ParallelRunStep of azureml-pipeline-steps.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parallel_run_config: ParallelRunConfig,
+        inputs: Sequence[Any],
+        output: Any = None,
+        side_inputs: Sequence[Any] | None = None,
+        arguments: Sequence[Any] | None = None,
+        allow_reuse: bool = True,
+    ) -> None:
+        if not (3 <= len(name) <= 32 and _STEP_NAME.fullmatch(name)):
+            raise InvalidConfig(
+                "step name",
+                name,
+                "must be 3 to 32 lower-case letters, digits or '-', start with a letter "
+                "and end with a letter or digit",
+            )
+        if not inputs:
+            raise InvalidConfig("inputs", inputs, "must hold a dataset at least")
+        kinds = {getattr(getattr(each, "dataset", each), "kind", type(each).__name__) for each in inputs}
+        if len(kinds) > 1 or not kinds <= {"File", "Tabular"}:
+            raise InvalidConfig(
+                "inputs", sorted(kinds), "must be datasets of one kind, FileDataset or TabularDataset"
+            )
+        self.name, self.config = name, parallel_run_config
+        self.inputs, self.output = list(inputs), output
+        self.side_inputs, self.arguments = list(side_inputs or ()), list(arguments or ())
+        self.allow_reuse = allow_reuse
+
+    @property
+    def datasets(self) -> list[Any]:
+        """Its inputs, without how they come."""
+        return [getattr(each, "dataset", each) for each in self.inputs]
+
+    def rows(self) -> list[Any]:
+        """Paths of all files; or a table for each file of rows."""
+        found: list[Any] = []
+        for dataset in self.datasets:
+            found += dataset.paths if dataset.kind == "File" else dataset.tables()
+        return found
+
+    def words(self, values: Mapping[str, Any], output: str) -> list[str]:
+        """The script's arguments as text: parameters by their values, datasets and outputs by their paths."""
+        made = []
+        for each in self.arguments:
+            if hasattr(each, "value_in"):
+                each = each.value_in(values)
+            elif each is self.output:
+                each = output
+            elif hasattr(getattr(each, "dataset", each), "paths"):
+                each = getattr(each, "dataset", each).paths[0]
+            made.append(str(each))
+        return made
+
+    def __repr__(self) -> str:
+        return f"ParallelRunStep(name={self.name!r})"

@@ -1,0 +1,80 @@
+"""The dataset of a profile: rows, each of them the body of a request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlmagic.engine.client import to_body
+from mlmagic.errors import InvalidConfig, NotFound
+
+_FIELD = "input_dataset"
+
+
+def bodies(given: Any) -> list[bytes]:
+    """The request bodies that a dataset stands for. Raises `InvalidConfig` with the rule that it breaks.
+
+    As documented: a TabularDataset (or DataFrame) of one column of strings, each a body. Also: a file (CSV
+    of one column; JSON with a list of samples; else a body on each line), or a list of samples, which are
+    sent as JSON unless they are text or bytes. Source: ModelProfile of azureml-core 1.61.
+    """
+    if hasattr(given, "to_pandas_dataframe"):
+        given = given.to_pandas_dataframe()
+    if isinstance(given, str | Path):
+        given = _read(Path(given).expanduser())
+    if hasattr(given, "columns") and hasattr(given, "iloc"):
+        found = _column(given)
+    elif isinstance(given, Sequence) and not isinstance(given, str | bytes):
+        found = [to_body(sample) for sample in given]
+    elif hasattr(given, "tolist"):
+        found = [to_body(sample) for sample in given.tolist()]
+    else:
+        raise InvalidConfig(_FIELD, type(given).__name__, "is no dataset, table, file or list of samples")
+    if not found:
+        raise InvalidConfig(_FIELD, given, "must have a row at least")
+    return found
+
+
+def dataset_id_of(given: Any) -> str | None:
+    """The id of a dataset that is registered."""
+    found = getattr(given, "id", None)
+    return found if isinstance(found, str) else None
+
+
+def _column(table: Any) -> list[bytes]:
+    if len(table.columns) != 1:
+        raise InvalidConfig(
+            _FIELD,
+            list(table.columns),
+            "must be one column of strings, each the body of a request",
+            hint='For rows of features: [{"data": [row]} for row in table.values.tolist()].',
+        )
+    values = table.iloc[:, 0].tolist()
+    other = next((value for value in values if not isinstance(value, str)), None)
+    if other is not None:
+        raise InvalidConfig(
+            _FIELD,
+            other,
+            f"is no string, as each row of {table.columns[0]!r} must be",
+            hint="Use json.dumps.",
+        )
+    return [value.encode() for value in values]
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise NotFound("dataset file", str(path), hint=f"The working folder is {Path.cwd()}.")
+    if path.suffix == ".csv":
+        import pandas
+
+        return pandas.read_csv(path, dtype=str)
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise InvalidConfig(_FIELD, str(path), f"is not JSON: {error}") from None
+        return values if isinstance(values, list) else [values]
+    return [line for line in text.splitlines() if line.strip()]

@@ -1,0 +1,125 @@
+"""What a notebook shows of profiles: one, several beside each other, and one that is being made."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+from mlmagic.core.profile import Load, Profile, ProfileState, SizeResult
+from mlmagic.engine.profile_verbs import Progress
+from mlmagic.widgets import charts, html
+from mlmagic.widgets.cards import Card, Listing
+
+_HEADINGS = ("Cores", "GB", "Requests/s", "p50 ms", "p99 ms", "Peak MB", "Cold start s", "Errors")
+
+
+def profile_card(profile: Profile) -> Card:
+    """The recommendation, each size in a row, and the picture."""
+    rows = [size_row(size) for size in profile.sizes]
+    head = headline(profile)
+    notes = [*_notes(profile)]
+    markup = (
+        f'<div style="{html.FONT};max-width:900px"><div><strong>{escape(profile.name)}</strong> '
+        f"{escape(head)}</div>"
+        + "".join(f"<div>{escape(note)}</div>" for note in notes)
+        + (html.table(_HEADINGS, [[escape(cell) for cell in row] for row in rows], "") if rows else "")
+        + _picture(profile)
+        + "</div>"
+    )
+    text = "\n".join(
+        [f"{profile.name}: {head}", *notes, *([html.plain_table(_HEADINGS, rows)] if rows else [])]
+    )
+    return Card(markup, text)
+
+
+def progress_card(progress: Progress, profile: Profile) -> Card:
+    """How far it is, and how long still."""
+    percent = round(100 * progress.done)
+    left = f", about {progress.seconds_left:.0f} s left" if progress.seconds_left >= 1 else ""
+    text = f"{profile.name}: {percent} %, {progress.words}{left}"
+    markup = (
+        f'<div style="{html.FONT}" role="status"><progress max="100" value="{percent}" '
+        f'aria-label="Profile {escape(profile.name)}"></progress> {escape(text)}</div>'
+    )
+    return Card(markup, text)
+
+
+def profiles_listing(profiles: Sequence[Profile], handles: Sequence[object]) -> Listing:
+    """``%profiles``: a row for each; of several versions of a model they stand beside each other."""
+    rows = [
+        [
+            profile.name,
+            str(profile.state),
+            ", ".join(profile.models),
+            *(_chosen_figures(profile)),
+            html.ago(profile.created_time),
+        ]
+        for profile in profiles
+    ]
+    headings = ["Name", "State", "Models", "Recommended", "Requests/s", "p50 ms", "p99 ms", "Made"]
+    caption = (
+        f"{len(rows)} profile{'' if len(rows) == 1 else 's'}" if rows else "No profiles. %profile makes one."
+    )
+    return Listing(handles, headings, rows, caption)
+
+
+def headline(profile: Profile) -> str:
+    """What it has come to, in a line."""
+    advice = profile.recommendation
+    if advice is None:
+        return f"{profile.state}. {profile.error}".strip()
+    size = f"{advice.cpu:g} cores and {advice.memory_gb:g} GB recommended: {advice.why}"
+    if advice.cost_per_1000 is not None:
+        size += f"; {advice.cost_per_1000:.3g} per 1,000 predictions at capacity"
+    done = "" if profile.state is ProfileState.SUCCEEDED else f"{profile.state} ({profile.error}). "
+    return f"{done}{size}."
+
+
+def size_row(size: SizeResult) -> list[str]:
+    """One size's figures; latencies are those at random arrivals."""
+    load = size.load("open") or size.load("closed")
+    failed = sum(failure.count for failure in size.failures)
+    return [
+        f"{size.cpu:g}",
+        f"{size.memory_gb:g}",
+        f"{size.capacity:.0f}" if size.loads else "–",
+        *_latencies(load),
+        f"{1024 * size.peak_memory_gb:.0f}" if size.peak_memory_gb else "–",
+        f"{size.cold_start_s:.2f}" if size.cold_start_s is not None else "–",
+        " ".join(size.error.split())[:120] or (f"{failed}" if failed else "none"),
+    ]
+
+
+def _latencies(load: Load | None) -> list[str]:
+    if load is None or not load.percentiles_ms:
+        return ["–", "–"]
+    return [f"{load.percentiles_ms[percent]:.3g}" for percent in ("50", "99")]
+
+
+def _chosen_figures(profile: Profile) -> list[str]:
+    size, advice = profile.chosen, profile.recommendation
+    if size is None:
+        return ["–", "–", "–", "–"]
+    wanted = f"{advice.cpu:g} cores, {advice.memory_gb:g} GB" if advice else "–"
+    return [wanted, f"{size.capacity:.0f}", *_latencies(size.load("open") or size.load("closed"))]
+
+
+def _notes(profile: Profile) -> list[str]:
+    held = {size.held_by for size in profile.sizes if size.held_by}
+    notes = [f"{profile.rows} rows; held to its size by {', '.join(sorted(held))}."] if held else []
+    if any(load.client_cores > 0.9 for size in profile.sizes for load in size.loads):
+        notes.append("The load itself took a whole core: the service may be faster than was measured.")
+    for size in profile.sizes:
+        for failure in size.failures[:1]:
+            body = " ".join(failure.body.split())[:200]
+            notes.append(f"{charts.name_of(size)}: row {failure.row} gave status {failure.status}: {body}")
+    return notes
+
+
+def _picture(profile: Profile) -> str:
+    if profile.chosen is None or not charts.can_draw():
+        return ""
+    data = base64.b64encode(charts.profile_png(profile)).decode("ascii")
+    alt = escape(charts.alt_text(profile), quote=True)
+    return f'<img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{data}">'

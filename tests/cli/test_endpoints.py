@@ -1,0 +1,27 @@
+"""``mlmagic endpoint realtime``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import run
+
+
+def test_endpoints_are_listed_as_services_are(folder: Path) -> None:
+    assert json.loads(run("endpoint", "realtime", "list", "-o", "json").stdout) == []
+    done = run("endpoint", "realtime", "show", "-n", "svc")
+    assert done.exit_code == 1
+    assert "no service 'svc'" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["create", "update", "delete"])
+def test_versions_need_a_cluster(folder: Path, verb: str) -> None:
+    done = run(
+        "endpoint", "realtime", f"{verb}-version", "-n", "svc", "--vn", "b", "--traffic-percentile", "10"
+    )
+    assert done.exit_code == 1
+    assert "live in a Kubernetes cluster" in done.stderr
+    assert "LocalWebservice" in done.stderr

@@ -1,0 +1,150 @@
+"""Batch jobs over real worker processes: tries, timeouts, workers that end, models by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+from mlmagic.core.batch import BatchPlan, Tally
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import ModelDescription
+from mlmagic.engine.batch.job import Outcome
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import CaptureError, InvalidConfig
+from tests.engine.conftest import servers_here
+
+pytestmark = pytest.mark.processes
+
+
+def work(engine: Engine, folder: Path, script: str, inputs: Any, **plan: Any) -> Outcome:
+    values = {"mini_batch_size": 2, "process_count": 2, "run_max_try": 2, **plan}
+    made = InferenceConfig("score.py", script_text=script)
+    return engine.batch(BatchPlan(**values), made, inputs, folder / "out", folder / "job")
+
+
+def rows(folder: Path) -> list[str]:
+    return (folder / "out" / "parallel_run_step.txt").read_text().splitlines()
+
+
+def test_rows_stand_in_the_order_of_the_input(engine: Engine, tmp_path: Path) -> None:
+    script = "import time\ndef run(batch):\n    time.sleep(0.1 if '0' in batch else 0)\n    return batch\n"
+    files = [str(number) for number in range(9)]
+    outcome = work(engine, tmp_path, script, files)
+    assert outcome.error == ""
+    assert rows(tmp_path) == files
+    assert outcome.tally == Tally(5, 9, succeeded_items=9)
+    summary = json.loads((tmp_path / "job" / "logs" / "summary.json").read_text())
+    assert (summary["items"], summary["failed_items"]) == (9, 0)
+    assert servers_here() == []
+
+
+def test_what_fails_is_tried_again_and_then_told(engine: Engine, tmp_path: Path) -> None:
+    script = (
+        f"from pathlib import Path\nmark = Path({str(tmp_path / 'mark')!r})\n"
+        "def run(batch):\n"
+        "    if '2' in batch and not mark.exists():\n        mark.touch()\n        raise OSError('once')\n"
+        "    if '4' in batch: raise ValueError('always')\n"
+        "    return batch\n"
+    )
+    outcome = work(engine, tmp_path, script, [str(number) for number in range(6)])
+    assert rows(tmp_path) == ["0", "1", "2", "3"]
+    (failure,) = outcome.failures
+    assert (failure["batch"], failure["tries"], failure["type"]) == (2, 2, "ValueError")
+    assert "score.py" in failure["traceback"]
+    assert outcome.tally == Tally(3, 6, 1, 2, 4)
+    assert json.loads((tmp_path / "job" / "logs" / "errors.json").read_text()) == outcome.failures
+
+
+def test_a_call_that_takes_too_long_is_ended(engine: Engine, tmp_path: Path) -> None:
+    script = "import time\ndef run(batch):\n    if '0' in batch: time.sleep(60)\n    return batch\n"
+    outcome = work(engine, tmp_path, script, ["0", "1", "2"], run_invocation_timeout=0.5, run_max_try=1)
+    assert outcome.failures[0]["message"] == "run() took more than 0.5 s"
+    assert rows(tmp_path) == ["2"]
+
+
+def test_a_worker_that_ends_is_replaced(engine: Engine, tmp_path: Path) -> None:
+    script = "import os\ndef run(batch):\n    if '0' in batch: os._exit(7)\n    return batch\n"
+    outcome = work(engine, tmp_path, script, ["0", "1", "2", "3"], process_count=1)
+    assert "a worker has ended with code 7" in outcome.failures[0]["message"]
+    assert rows(tmp_path) == ["2", "3"]
+
+
+def test_too_many_failures_end_the_job_and_leave_no_rows(engine: Engine, tmp_path: Path) -> None:
+    script = "def run(batch):\n    return batch[:1]\n"
+    outcome = work(engine, tmp_path, script, [str(number) for number in range(40)], error_threshold=3)
+    assert "4 items have failed, more than error_threshold 3" in outcome.error
+    assert outcome.tally.succeeded_items < 20
+    assert not (tmp_path / "out").exists()
+    assert servers_here() == []
+
+
+def test_an_init_that_fails_ends_the_job(engine: Engine, tmp_path: Path) -> None:
+    script = "def init():\n    raise RuntimeError('no weights')\ndef run(batch):\n    return batch\n"
+    outcome = work(engine, tmp_path, script, ["0"])
+    assert "the script failed in init(): RuntimeError: no weights" in outcome.error
+
+
+@pytest.mark.parametrize("returned", ["None", "'text'", "{}", "7"])
+def test_what_is_no_list_is_told_in_the_documents_words(
+    engine: Engine, tmp_path: Path, returned: str
+) -> None:
+    outcome = work(engine, tmp_path, f"def run(batch):\n    return {returned}\n", ["0"], run_max_try=1)
+    assert outcome.error == "There is no succeeded mini batch item returned from run()"
+    assert "should return a list or a pandas DataFrame" in outcome.failures[0]["message"]
+
+
+def test_tables_are_split_by_keys_or_size(engine: Engine, tmp_path: Path) -> None:
+    table = pandas.DataFrame({"town": ["a", "b", "a"], "x": [1, 2, 3]})
+    script = "def run(batch):\n    return [f'{len(batch)} {batch.town[0]}'] * len(batch)\n"
+    work(engine, tmp_path, script, [table], mini_batch_size=None, partition_keys=("town",))
+    assert rows(tmp_path) == ["2 a", "2 a", "1 b"]
+    work(engine, tmp_path, script, [table, table], mini_batch_size="1")
+    assert rows(tmp_path) == ["1 a", "1 b", "1 a"] * 2
+    with pytest.raises(InvalidConfig, match="partition_keys 'city' is no column"):
+        work(engine, tmp_path, script, [table], mini_batch_size=None, partition_keys=("city",))
+
+
+def test_the_models_that_it_names_are_there(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_text("heavy")
+    for name in ("named", "other"):
+        engine.register(tmp_path / "weights.bin", ModelDescription(name))
+    script = (
+        "import os\nfrom azureml.core.model import Model\n"
+        "def run(batch):\n"
+        "    there = os.listdir(os.environ['AZUREML_MODEL_DIR'])\n"
+        "    return [open(Model.get_model_path('named')).read(), *there]\n"
+    )
+    work(engine, tmp_path, script, ["0", "1"])
+    assert rows(tmp_path) == ["heavy", "named"]
+
+
+def test_an_interrupted_job_leaves_no_worker(engine: Engine, tmp_path: Path) -> None:
+    script = "import time\ndef run(batch):\n    time.sleep(60)\n    return batch\n"
+    stopped = threading.Event()
+
+    def stop() -> None:
+        while not servers_here():
+            time.sleep(0.01)
+        stopped.set()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(KeyboardInterrupt):
+        work(engine, tmp_path, script, ["0", "1", "2"])
+    assert stopped.is_set()
+    assert servers_here() == []
+
+
+def test_bad_input_is_told_before_anything_starts(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfig, match="must hold a file or a row at least"):
+        work(engine, tmp_path, "def run(batch):\n    return batch\n", [])
+    with pytest.raises(CaptureError, match=r"does not define run\(\)"):
+        work(engine, tmp_path, "def init():\n    pass\n", ["0"])

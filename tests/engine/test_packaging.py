@@ -1,0 +1,149 @@
+"""Packages as files: folders that build anywhere, one file that serves, manifests."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.model import ModelDescription
+from mlmagic.core.package import PackageKind, PackageState
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import AlreadyExists, UsageError
+
+pytestmark = pytest.mark.processes
+
+SCRIPT = """
+import json, os
+
+def init():
+    global model
+    model = open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "net.bin")).read()
+
+def run(data):
+    return [model, os.environ.get("GREETING"), json.loads(data)]
+"""
+INFERENCE = InferenceConfig("score.py", script_text=SCRIPT)
+
+
+@pytest.fixture
+def model(engine: Engine, tmp_path: Path) -> str:
+    (tmp_path / "net.bin").write_text("weights")
+    return engine.register(tmp_path / "net.bin", ModelDescription("net")).id
+
+
+def test_a_folder_has_all_that_docker_build_needs(engine: Engine, model: str, tmp_path: Path) -> None:
+    made = engine.package([model], INFERENCE, kind=PackageKind.FOLDER, image_name="net-image")
+    assert made.state is PackageState.SUCCEEDED
+    folder = engine.save_package(made, tmp_path / "taken")
+    assert (folder / "azureml-models" / "net" / "1" / "net.bin").read_text() == "weights"
+    assert (folder / "azureml-app" / "score.py").read_text() == SCRIPT
+    assert "uvloop==" in (folder / "server.txt").read_text()
+    assert "--model-dir" in (folder / "Dockerfile").read_text()
+    words = (folder / "README.md").read_text()
+    assert f"docker build -t net-image:{made.digest[:12]} ." in words
+    bill = json.loads((folder / "sbom.cdx.json").read_text())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    libraries = {one["name"]: one for one in bill["components"] if one["type"] == "library"}
+    assert libraries["uvloop"]["purl"].startswith("pkg:pypi/uvloop@")
+    (of_model,) = [one for one in bill["components"] if one["type"] == "machine-learning-model"]
+    assert of_model["components"][0]["hashes"][0]["alg"] == "SHA-256"
+    assert engine.package_called("net-image") == made
+    assert engine.packages() == [made]
+    with pytest.raises(AlreadyExists, match="Name an empty one"):
+        engine.save_package(made, folder)
+
+
+def test_the_same_content_is_the_same_package(
+    engine: Engine, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in (PackageKind.FOLDER, PackageKind.ZIP):
+        first = engine.package([model], INFERENCE, kind=kind)
+        one = engine.save_package(first, tmp_path / f"{kind}-today")
+        with monkeypatch.context() as patched:
+            later = time.time() + 86400 * 30
+            patched.setattr(time, "time", lambda later=later: later)
+            second = engine.package([model], INFERENCE, kind=kind)
+        assert second.created_time > first.created_time + 86400
+        other = engine.save_package(second, tmp_path / f"{kind}-later")
+        assert (second.digest, second.label) == (first.digest, first.label)
+        contents = [
+            {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+            for place in (one, other)
+        ]
+        assert contents[0] == contents[1]
+
+
+def test_one_file_serves_where_there_is_python_alone(engine: Engine, model: str, tmp_path: Path) -> None:
+    config = DeploymentConfig(environment_variables={"GREETING": "hello"})
+    made = engine.package([model], INFERENCE, kind=PackageKind.ZIP, image_name="net-zip", config=config)
+    with zipfile.ZipFile(made.location) as packed:
+        assert not [name for name in packed.namelist() if name.startswith("mlmagic/")]
+    port = _free_port()
+    environment = {**os.environ, "MLMAGIC_PACKAGES": str(tmp_path / "cache"), "PYTHONPATH": ""}
+    command = [sys.executable, made.location, "--port", str(port)]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE) as server:
+        try:
+            answer = _ask(f"http://127.0.0.1:{port}", server)
+        finally:
+            server.terminate()
+    assert answer == ["weights", "hello", [1]]
+
+
+def _ask(url: str, server: subprocess.Popen[bytes]) -> Any:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert server.poll() is None, server.stderr and server.stderr.read()
+        try:
+            return requests.post(f"{url}/score", data="[1]", timeout=5).json()
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError("it never answered")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_manifests(engine: Engine, model: str) -> None:
+    config = DeploymentConfig(cpu=0.5, memory_gb=1, environment_variables={"A": "b"})
+    made = engine.package([model], INFERENCE, kind=PackageKind.IOT_EDGE, image_name="edge", config=config)
+    manifest = json.loads((Path(made.location) / "deployment.json").read_text())["modulesContent"]
+    module = manifest["$edgeAgent"]["properties.desired"]["modules"]["edge"]
+    assert module["settings"]["image"] == f"edge:{made.label}"
+    assert json.loads(module["settings"]["createOptions"])["HostConfig"]["Memory"] == 1 << 30
+    routes = manifest["$edgeHub"]["properties.desired"]["routes"]
+    assert "/modules/edge/inputs/amlInput" in routes["deviceToModule"]
+    assert "/modules/edge/outputs/amlOutput INTO $upstream" in routes["moduleToHub"]
+    made = engine.package([model], INFERENCE, kind=PackageKind.KUBERNETES, image_name="kube", config=config)
+    folder = Path(made.location) / "kubernetes"
+    assert yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"] == [
+        "deployment.yaml",
+        "service.yaml",
+    ]
+    deployment = yaml.safe_load((folder / "deployment.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"] == {"cpu": "0.5", "memory": "1024Mi"}
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert yaml.safe_load((folder / "service.yaml").read_text())["spec"]["ports"][0]["targetPort"] == "http"
+
+
+def test_what_files_cannot_do_is_told(engine: Engine, model: str) -> None:
+    made = engine.package([model], INFERENCE, kind=PackageKind.FOLDER)
+    with pytest.raises(UsageError, match="is files, and no image"):
+        engine.pull_package(made)
+    with pytest.raises(UsageError, match="only images are pushed"):
+        engine.push_package(made, "registry.example/team/name")

@@ -1,0 +1,144 @@
+"""Packages and a real Docker engine: images, folders that are built, a registry."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import ModelDescription
+from mlmagic.core.package import PackageKind, PackageState
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import BuildFailed, UsageError
+from mlmagic.targets.images.index import access_files
+from tests.docker_engine import DockerEngine
+from tests.engine.test_packaging import SCRIPT
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+INFERENCE = InferenceConfig("score.py", script_text=SCRIPT)
+
+
+@pytest.fixture
+def model(engine: Engine, tmp_path: Path) -> str:
+    (tmp_path / "net.bin").write_text("weights")
+    return engine.register(tmp_path / "net.bin", ModelDescription("net")).id
+
+
+@pytest.fixture
+def container(docker: DockerEngine) -> Iterator[Any]:
+    """Runs an image as the documents do, and says where it answers."""
+    made: list[str] = []
+
+    def run(image: str) -> str:
+        options = ["--detach", "--read-only", "--tmpfs", "/tmp", "--publish", "127.0.0.1::5001"]
+        made.append(docker.docker("run", *options, image).strip())
+        port = docker.docker("port", made[-1], "5001").strip().rpartition(":")[2]
+        return f"http://127.0.0.1:{port}"
+
+    yield run
+    for name in made:
+        docker.docker("rm", "--force", name)
+
+
+def answer_of(url: str) -> Any:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return requests.post(f"{url}/score", data="[1]", timeout=5).json()
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_an_image_serves_and_its_folder_builds_the_same(
+    engine: Engine, docker: DockerEngine, model: str, container: Any, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    made = engine.package([model], INFERENCE, image_name="packaged", image_label="v1", report=said.append)
+    assert (made.state, made.location) == (PackageState.SUCCEEDED, "packaged:v1")
+    assert said
+    engine.pull_package(made)  # it is there
+    with pytest.raises(UsageError, match="is an image in the Docker engine"):
+        engine.save_package(made, tmp_path / "none")
+    assert answer_of(container(made.location)) == ["weights", None, [1]]
+
+    folder = engine.save_package(engine.package([model], INFERENCE, kind=PackageKind.FOLDER), tmp_path / "f")
+    # As its README says for a mirror: this machine's way to the index.
+    for name, content in access_files().items():
+        (folder / name).write_bytes(content)
+    docker.docker("build", "--tag", "from-folder:1", str(folder))
+    inside = docker.docker(
+        "run", "--rm", "--entrypoint", "sh", "from-folder:1", "-c", "id -u; ls /access /requirements; true"
+    )
+    assert inside.splitlines()[0] == "10001"
+    assert answer_of(container("from-folder:1")) == ["weights", None, [1]]
+    docker.docker("rmi", "--force", "packaged:v1", "from-folder:1")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """Debian's own, on a free port."""
+    program = shutil.which("docker-registry")
+    assert program, "the tests of registries need docker-registry (apt-get install docker-registry)"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    settings = tmp_path / "registry.yml"
+    settings.write_text(
+        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\n"
+        f"http:\n  addr: {address}\nlog:\n  level: error\n"
+    )
+    with subprocess.Popen(
+        [program, "serve", str(settings)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                requests.get(f"http://{address}/v2/", timeout=2)
+                break
+            except requests.ConnectionError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield address
+        server.terminate()
+
+
+def test_an_image_is_pushed_and_pulled(
+    engine: Engine, docker: DockerEngine, model: str, registry: str, container: Any
+) -> None:
+    made = engine.package([model], INFERENCE, image_name="pushed", image_label="v1")
+    pushed = engine.push_package(made, f"{registry}/team/pushed")
+    assert pushed == f"{registry}/team/pushed:v1"
+    docker.docker("rmi", "--force", pushed, made.location)
+    docker.docker("pull", pushed)
+    assert answer_of(container(pushed)) == ["weights", None, [1]]
+    with pytest.raises(BuildFailed, match="cannot be pushed"):
+        engine.push_package(made, "127.0.0.1:1/team/pushed")
+
+
+def test_a_package_that_cannot_be_built_is_kept_with_its_log(
+    engine: Engine, docker: DockerEngine, model: str
+) -> None:
+    wrong = InferenceConfig(
+        "score.py",
+        script_text=SCRIPT,
+        environment={
+            "python": {"condaDependencies": {"dependencies": [{"pip": ["no-such-package-at-all==9"]}]}}
+        },
+    )
+    with pytest.raises(BuildFailed) as caught:
+        engine.package([model], wrong, image_name="failed")
+    assert "no-such-package-at-all" in str(caught.value)
+    kept = engine.package_called("failed")
+    assert kept.state is PackageState.FAILED
+    assert any("no-such-package-at-all" in line for line in kept.log)

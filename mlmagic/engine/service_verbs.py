@@ -12,8 +12,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.environment import needs_of
+from mlmagic.core.configuration import (
+    BYTES_PER_GB,
+    DEFAULT_CPU,
+    DEFAULT_MEMORY_GB,
+    DEFAULT_TARGET,
+    DeploymentConfig,
+    InferenceConfig,
+)
+from mlmagic.core.environment import image_needs, needs_of
 from mlmagic.core.events import Event, service_subject
 from mlmagic.core.model import Model, added_properties, check_labels
 from mlmagic.core.names import ModelReference, check_service_name
@@ -35,6 +42,7 @@ from mlmagic.errors import (
     LaunchFailed,
     NotFound,
     ScriptError,
+    TargetUnavailable,
     UsageError,
     WaitTimeout,
     WrongState,
@@ -45,6 +53,8 @@ from mlmagic.workspace import events, services
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+CONTAINERS = "docker"
+"""The target of what only a container can meet."""
 DEPLOY_TIMEOUT_SECONDS = 600.0
 DELETE_TIMEOUT_SECONDS = 60.0
 
@@ -85,6 +95,7 @@ class ServiceVerbs(AccessVerbs):
         """
         config = _with_variables(_settled(config or DeploymentConfig()), environment)
         check_service_name(name)
+        config = self._placed(config, environment or (inference.environment if inference else None), notify)
         target = self._usable_target(config)
         used = self._models(model_names)
         inference = _surrounded(inference or _made_for(used, notify, environment), environment)
@@ -367,6 +378,28 @@ class ServiceVerbs(AccessVerbs):
                 self.memory.files.remove(digest)
         return True
 
+    def _placed(
+        self, config: DeploymentConfig, environment: Mapping[str, Any] | None, notify: Notify
+    ) -> DeploymentConfig:
+        """Where the documents' ``local`` is: a container for what only that can meet, if there is Docker."""
+        needs = needs_of(environment)
+        if config.compute_type != "local" or config.target != DEFAULT_TARGET or not needs.asks_for_image:
+            return config
+        try:
+            self._targets(CONTAINERS).check()
+        except (TargetUnavailable, NotFound):
+            return config  # the deploy says what a process will not have
+        notify(f"The environment asks for {next(image_needs(needs))}: it is served in a container.")
+        return replace(
+            config,
+            target=CONTAINERS,
+            # A process here is not held to the documents' defaults, and neither is this.
+            cpu=os.cpu_count() or 1 if config.cpu == DEFAULT_CPU else config.cpu,
+            memory_gb=max(DEFAULT_MEMORY_GB, _memory_here_gb() / 2)
+            if config.memory_gb == DEFAULT_MEMORY_GB
+            else config.memory_gb,
+        )
+
     def _usable_target(self, config: DeploymentConfig) -> ComputeTarget[Any]:
         target = self._targets(config.target)
         target.check()
@@ -448,6 +481,12 @@ def _settled(config: DeploymentConfig) -> DeploymentConfig:
 
 def _absolute(path: str | None) -> str | None:
     return os.path.abspath(os.path.expanduser(path)) if path else None
+
+
+def _memory_here_gb() -> float:
+    import psutil
+
+    return float(psutil.virtual_memory().total) / BYTES_PER_GB
 
 
 def place_for(

@@ -38,6 +38,11 @@ class LocalWebservice(Webservice):
         return LocalWebserviceDeploymentConfiguration(port=port, **settings)
 
     @property
+    def compute_type(self) -> str:
+        """Local, in a container too."""
+        return "Local"
+
+    @property
     def port(self) -> int | None:
         """Where it listens; None before it does."""
         return urlsplit(uri).port if (uri := self.scoring_uri) else None

@@ -45,7 +45,7 @@ class Webservice:
 
     def __new__(cls, workspace: Workspace, name: str, **more: Any) -> Webservice:
         found = _find(workspace.engine, name)
-        kind = cls._classes.get(found.target, Webservice)
+        kind = _class_of(workspace.engine, found)
         if not issubclass(kind, cls):
             raise WebserviceException(
                 f"{name!r} is a {_compute_type(found)} service, no {cls.__name__}",
@@ -61,7 +61,7 @@ class Webservice:
     @classmethod
     def of(cls, engine: Engine, record: core.Webservice) -> Webservice:
         """The handle of a record."""
-        made = object.__new__(cls._classes.get(record.target, Webservice))
+        made = object.__new__(_class_of(engine, record))
         made._engine, made._record = engine, record
         return made
 
@@ -385,6 +385,14 @@ class Progress:
         if text != self._last:
             self._last = text
             print(text)
+
+
+def _class_of(engine: Engine, record: core.Webservice) -> type[Webservice]:
+    """By its target; the documents' ``local`` may be a container, too."""
+    target = record.target
+    if target == "docker" and engine.revision(record).config.compute_type == "local":
+        target = "local"
+    return Webservice._classes.get(target, Webservice)
 
 
 def _compute_type(record: core.Webservice) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import sys
 import warnings
 from collections.abc import Iterable
@@ -24,6 +25,7 @@ from mlmagic.sdk.exceptions import UserErrorException, raises
 if TYPE_CHECKING:
     from mlmagic.sdk.workspace import Workspace
 
+LABEL_KIND = "environment label"
 DEFAULT_CPU_IMAGE = DEFAULT_BASE_IMAGE
 DEFAULT_GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
 RESERVED = ("microsoft", "azureml")
@@ -323,7 +325,8 @@ class Environment:
         if version is not None and label is not None:
             raise UserErrorException("give a version or a label, not both")
         if label not in (None, "latest", "Latest"):
-            raise NotFound("label", str(label), ["latest"])
+            kept = workspace.engine.asset(LABEL_KIND, f"{name}:{label}")
+            version = str(kept.record["labelled"])
         found = workspace.engine.environment(name, None if version is None else str(version))
         return Environment._from_record(found.record, str(found.version))
 
@@ -360,10 +363,29 @@ class Environment:
 
     @staticmethod
     def label(workspace: Workspace, name: str, version: str, labels: Any) -> None:
-        """Not kept here: a service records its environment itself."""
-        raise UserErrorException(
-            "environments have no labels here", hint="Name the version; 'latest' is the newest."
-        )
+        """Have each of ``labels`` mean that version from now on; ``latest`` always means the newest."""
+        wanted = [labels] if isinstance(labels, str) else list(labels)
+        if any(str(each).lower() == "latest" for each in wanted):
+            raise UserErrorException("the label 'latest' is always the newest version's")
+        found = workspace.engine.environment(name, str(version))
+        for each in wanted:
+            workspace.engine.keep_asset(LABEL_KIND, f"{name}:{each}", {"labelled": found.version})
+
+    @staticmethod
+    def add_private_pip_wheel(workspace: Workspace, file_path: str, exist_ok: bool = False) -> str:
+        """Keep a wheel in the workspace's folder; returns its address, for `add_pip_package`.
+
+        It can be had on this machine; an image has to be able to reach it otherwise.
+        """
+        wheel = Path(file_path).expanduser()
+        if not wheel.is_file():
+            raise NotFound("wheel", str(wheel), hint=f"The working folder is {Path.cwd()}.")
+        place = workspace.folder / "wheels" / wheel.name
+        if place.exists() and not exist_ok:
+            raise AlreadyExists("wheel", wheel.name, hint="Pass exist_ok=True to replace it.")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(wheel, place)
+        return place.as_uri()
 
     # ---- as files -------------------------------------------------------------------------------
 

@@ -198,3 +198,33 @@ def test_it_is_made_on_this_machine(workspace: Workspace, capsys: pytest.Capture
     assert (built.status, built.python.is_file()) == ("Succeeded", True)
     assert made.build_local(workspace, useDocker=False) == built.python
     assert "the nearest that is on this machine" in capsys.readouterr().out
+
+
+def test_labels_name_versions(workspace: Workspace) -> None:
+    made = Environment("labelled")
+    made.register(workspace)
+    made.environment_variables = {"A": "b"}
+    made.register(workspace)
+    Environment.label(workspace, "labelled", "1", ["stable", "old"])
+    assert Environment.get(workspace, "labelled", label="stable").version == "1"
+    Environment.label(workspace, "labelled", "2", "stable")
+    assert Environment.get(workspace, "labelled", label="stable").version == "2"
+    assert Environment.get(workspace, "labelled", label="old").version == "1"
+    assert Environment.get(workspace, "labelled", label="latest").version == "2"
+    with pytest.raises(UserErrorException, match="no environment label 'labelled:new'"):
+        Environment.get(workspace, "labelled", label="new")
+    with pytest.raises(UserErrorException, match="always the newest"):
+        Environment.label(workspace, "labelled", "1", ["latest"])
+
+
+def test_a_wheel_of_ones_own_is_kept(workspace: Workspace, tmp_path: Path) -> None:
+    wheel = tmp_path / "mine-1-py3-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    address = Environment.add_private_pip_wheel(workspace, str(wheel))
+    assert address.startswith("file://")
+    assert address.endswith("/wheels/mine-1-py3-none-any.whl")
+    with pytest.raises(UserErrorException, match="exists already"):
+        Environment.add_private_pip_wheel(workspace, str(wheel))
+    assert Environment.add_private_pip_wheel(workspace, str(wheel), exist_ok=True) == address
+    with pytest.raises(UserErrorException, match="no wheel"):
+        Environment.add_private_pip_wheel(workspace, str(tmp_path / "none.whl"))

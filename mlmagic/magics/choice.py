@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic_arguments import argument
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.names import ModelReference
@@ -80,6 +82,33 @@ def choose_inference(
         return None, ""
     name, why = chosen
     return inference_of(session.script(name)), f"Serving script {name} ({why})."
+
+
+def script_options(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """Give ``magic`` the options that name a script; read them with `chosen_script`."""
+    for option in (
+        argument("--source-directory", metavar="DIR", help="The folder that --entry-script lies in."),
+        argument("--entry-script", metavar="FILE", help="A script file, instead of a captured one."),
+        argument("--no-code", action="store_true", help="The models without a script."),
+        argument("-s", "--script", metavar="NAME", help="The captured script (default: as %%deploy does)."),
+    ):
+        magic = option(magic)
+    return magic
+
+
+def chosen_script(
+    session: MLMagic, name: str, models: Sequence[ModelReference], args: Any
+) -> tuple[InferenceConfig | None, str]:
+    """`choose_inference` for the options of `script_options`."""
+    return choose_inference(
+        session,
+        name,
+        models,
+        script=args.script,
+        entry_script=args.entry_script,
+        source_directory=args.source_directory,
+        no_code=args.no_code,
+    )
 
 
 def inference_of(script: CapturedScript) -> InferenceConfig:

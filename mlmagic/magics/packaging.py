@@ -9,9 +9,9 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.package import DEFAULT_NAME, PackageKind
+from mlmagic.core.package import DEFAULT_NAME, PackageKind, check_image_label, check_image_name
 from mlmagic.magics.arguments import Arguments, kept, thing
-from mlmagic.magics.choice import choose_inference
+from mlmagic.magics.choice import chosen_script, script_options
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.services import model_references
@@ -25,10 +25,7 @@ class PackagingMagics(SessionMagics):
     @parsed
     @magic_arguments()
     @argument("model", nargs="*", type=thing, help="NAME or NAME:VERSION; may be several.")
-    @argument("-s", "--script", metavar="NAME", help="The captured script (default: as %%deploy chooses).")
-    @argument("--no-code", action="store_true", help="The models without a script.")
-    @argument("--entry-script", metavar="FILE", help="A script file, instead of a captured one.")
-    @argument("--source-directory", metavar="DIR", help="The folder that --entry-script lies in.")
+    @script_options
     @argument("--kind", default="folder", help="image, folder, zip, iot-edge or kubernetes (default folder).")
     @argument("--name", help="What the image is, or will be, called (default: package).")
     @argument("--label", help="Its label (default: the beginning of the content's digest).")
@@ -42,24 +39,19 @@ class PackagingMagics(SessionMagics):
 
         engine = self.session.engine
         references = model_references(args.model)
-        inference, which = choose_inference(
-            self.session,
-            args.name or DEFAULT_NAME,
-            references,
-            script=args.script,
-            entry_script=args.entry_script,
-            source_directory=args.source_directory,
-            no_code=args.no_code,
-        )
+        name = check_image_name(args.name or DEFAULT_NAME)
+        inference, which = chosen_script(self.session, name, references, args)
+        kind = PackageKind.parse(args.kind)
+        if args.label is not None:
+            check_image_label(args.label)
         if which:
             show_note(which)
-        kind = PackageKind.parse(args.kind)
         board = BuildBoard()
         made = engine.package(
             references,
             inference,
             kind=kind,
-            image_name=args.name,
+            image_name=name,
             image_label=args.label,
             config=DeploymentConfig(),
             report=board.tell,

@@ -12,7 +12,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.profile import Profile, ProfileState
 from mlmagic.errors import UsageError
 from mlmagic.magics.arguments import Arguments, data, kept, number, read_data, thing
-from mlmagic.magics.choice import choose_inference
+from mlmagic.magics.choice import chosen_script, script_options
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.services import model_references
@@ -29,10 +29,7 @@ class ProfilingMagics(SessionMagics):
     @parsed
     @magic_arguments()
     @argument("model", nargs="*", type=thing, help="NAME or NAME:VERSION; may be several.")
-    @argument("-s", "--script", metavar="NAME", help="The captured script (default: as %%deploy chooses).")
-    @argument("--no-code", action="store_true", help="The models without a script.")
-    @argument("--entry-script", metavar="FILE", help="A script file, instead of a captured one.")
-    @argument("--source-directory", metavar="DIR", help="The folder that --entry-script lies in.")
+    @script_options
     @argument(
         "-d",
         "--dataset",
@@ -64,15 +61,7 @@ class ProfilingMagics(SessionMagics):
         if not references and not (args.script or args.entry_script):
             raise UsageError("nothing to profile", hint="For example %profile MODEL -d SAMPLES.")
         name = args.name or (references[0].name if references else str(args.script or args.entry_script))
-        inference, which = choose_inference(
-            self.session,
-            name,
-            references,
-            script=args.script,
-            entry_script=args.entry_script,
-            source_directory=args.source_directory,
-            no_code=args.no_code,
-        )
+        inference, which = chosen_script(self.session, name, references, args)
         target = args.target or self.session.target
         plan = planned(
             name,

@@ -103,3 +103,18 @@ def test_models(folder: Path) -> None:
         )
     )
     assert (made["requestedCpu"], made["requestedMemoryInGB"]) == (1.0, 0.5)
+
+
+def test_packages(folder: Path) -> None:
+    ml("model register -n mymodel -p net.onnx")
+    (folder / "score.py").write_text(SCORE)
+    where = ml(
+        "model package -m mymodel:1 --entry-script score.py -n my-image --generate-dockerfile -o taken"
+    )
+    assert Path(where.strip()) == Path("taken")
+    assert (folder / "taken" / "azureml-models" / "mymodel" / "1" / "net.onnx").is_file()
+    assert json.loads(ml("package list -o json"))[0]["name"] == "my-image"
+    assert json.loads(ml("package show -n my-image"))["state"] == "Succeeded"
+    ml("package save -n my-image -t again")
+    assert (folder / "again" / "Dockerfile").read_bytes() == (folder / "taken" / "Dockerfile").read_bytes()
+    assert ml("model package -m mymodel:1 --entry-script score.py --kind zip").strip().endswith("package.pyz")

@@ -13,6 +13,7 @@ from mlmagic.engine.client import Caller, Client
 from mlmagic.errors import BuildFailed, InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets import registry
 from mlmagic.targets.base import BuildsImages, ComputeTarget, Reloads, TakesKeys
+from mlmagic.targets.docker.engine import Address, current
 from tests.certificates import write_certificate
 from tests.docker_engine import DockerEngine
 from tests.targets.contract import TargetContract
@@ -128,6 +129,28 @@ class TestDocker(TargetContract):
         again = target.launch(spec, lambda line: None)
         assert self.until(target, again, Phase.RUNNING).url == url
 
+    def test_when_its_port_is_lost_it_comes_back_at_the_same(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], docker: DockerEngine
+    ) -> None:
+        spec, handle = launch()
+        url = self.until(target, handle, Phase.RUNNING).url
+        docker.docker("kill", handle.front)
+        assert "the port" in self.until(target, handle, Phase.EXITED).words
+        port = int(str(url).rpartition(":")[2])
+        again = target.launch(dataclasses.replace(spec, preferred_port=port), lambda line: None)
+        assert self.until(target, again, Phase.RUNNING).url == url
+
+    def test_what_a_killed_launch_has_left_is_found_to_be_stopped(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], docker: DockerEngine
+    ) -> None:
+        spec, handle = launch()
+        docker.docker("rm", "--force", handle.container)  # as if it had never been made
+        found = target.find(spec)
+        assert found is not None
+        assert target.observe(found).ended
+        target.stop(found)
+        assert docker.docker("ps", "--all", "--quiet", "--filter", f"name={handle.front}") == ""
+
     def test_it_speaks_tls_and_asks_for_keys_which_change(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], tmp_path: Path
     ) -> None:
@@ -213,6 +236,21 @@ class TestDocker(TargetContract):
         assert self.score(target, handle) == "x"
         said = docker.docker("exec", handle.container, "cat", "/theirs", "/more")
         assert said.split() == ["theirs", "more"]
+
+
+def test_the_context_that_is_chosen_is_honoured_and_kept_in_the_handle(
+    docker: DockerEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+    docker.docker("context", "create", "elsewhere", "--docker", f"host={docker.host}")
+    monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
+    (tmp_path / "config/config.json").write_text("{}")
+    monkeypatch.delenv("DOCKER_HOST")
+    assert current() == Address(docker.host, "elsewhere")
+    registry.load("docker").check()
+    monkeypatch.setenv("DOCKER_CONTEXT", "nowhere")
+    with pytest.raises(TargetUnavailable, match="Docker has no context 'nowhere'"):
+        registry.load("docker").check()
 
 
 def test_no_engine_is_one_line_that_offers_another_way(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import tarfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ class Containers:
             for path, content in files.items():
                 entry = tarfile.TarInfo(path)
                 entry.size, entry.mode = len(content), 0o600
+                entry.mtime = time.time()  # the server reads again what has changed
                 entry.uid = entry.gid = USER
                 tar.addfile(entry, io.BytesIO(content))
         self._api.put_archive(name, folder, made.getvalue())

@@ -133,10 +133,11 @@ def front_container(spec: ServiceSpec, foundation: str) -> dict[str, Any]:
     }
 
 
-def front_host_settings(published: tuple[str, int | None]) -> dict[str, Any]:
+def front_host_settings(volume: str, published: tuple[str, int | None]) -> dict[str, Any]:
     """``published`` is the host's address and port; no port is any."""
     return {
         "port_bindings": {PORT: published},
+        "binds": {volume: {"bind": RUNS, "mode": "rw"}},
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],

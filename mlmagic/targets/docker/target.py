@@ -26,6 +26,7 @@ from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.docker import engine, observation, settings
 from mlmagic.targets.docker.container import Containers, Inspected
 from mlmagic.targets.docker.engine import Address
+from mlmagic.targets.docker.front import Fronts
 from mlmagic.targets.docker.image import Images, foundation_name, service_name
 from mlmagic.targets.images.blueprint import Blueprint, blueprint
 from mlmagic.targets.images.context import Context, below
@@ -39,7 +40,6 @@ _KNOCK = (
     "import json; from mlmagic.scoring.door import RELOAD, knock; "
     "print(json.dumps(knock({folder!r}, {{'do': RELOAD}}, timeout=600.0)[0]))"
 )
-_TAKEN = ("port is already allocated", "address already in use")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,10 @@ class _Engine:
     @property
     def containers(self) -> Containers:
         return Containers(self.api)
+
+    @property
+    def fronts(self) -> Fronts:
+        return Fronts(self.api, self.address)
 
     @property
     def images(self) -> Images:
@@ -116,18 +120,13 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     # -- images: see `mlmagic.targets.base.BuildsImages` ----------------------------------------------
 
     def image_wanted(self, spec: ServiceSpec) -> str | None:
-        name = _image_name(spec, blueprint(spec))
-        return None if _here().images.has(name) else name
+        plan = blueprint(spec)
+        return None if _is_built(_here(), spec, plan) else _image_name(spec, plan)
 
     def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
         plan = blueprint(spec)
-        _here().images.make(
-            plan,
-            _image_name(spec, plan),
-            report,
-            cancelled,
-            start=plan.start(labels=settings.labels_of(spec)),
-        )
+        start = plan.start(labels=settings.labels_of(spec))
+        _here().images.make(plan, _image_name(spec, plan), report, cancelled, start=start)
 
     # -- services -------------------------------------------------------------------------------------
 
@@ -138,10 +137,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             return running
         plan = blueprint(spec)
         image = _image_name(spec, plan)
-        if not there.images.has(image):
-            there.images.make(
-                plan, image, report, threading.Event(), start=plan.start(labels=settings.labels_of(spec))
-            )
+        if not _is_built(there, spec, plan):
+            self.build(spec, report, threading.Event())
         with _told_as_failed_launch():
             try:
                 return self._start(there, spec, plan, image, report)
@@ -153,82 +150,23 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         self, there: _Engine, spec: ServiceSpec, plan: Blueprint, image: str, report: Report
     ) -> DockerHandle:
         name = settings.container_name(spec)
-        front, beside = self._front(there, spec, foundation_name(plan))
+        front, beside = there.fronts.have(spec, foundation_name(plan))
         there.containers.remove(name)  # one that has ended, or was never started
         host = there.api.create_host_config(**settings.host_settings(spec, plan, front))
         there.api.create_container(**settings.service_container(spec, plan, image, beside), host_config=host)
         there.containers.write(name, settings.RUNS, _run_files(spec))
         there.api.start(name)
         report(f"started container {name}")
-        return DockerHandle(
-            name,
-            front,
-            spec.run_dir,
-            there.address.host,
-            there.address.context,
-            settings.uses_tls(spec.config),
-        )
-
-    def _front(self, there: _Engine, spec: ServiceSpec, foundation: str) -> tuple[str, str | None]:
-        """The front for a revision: that of the revision before, if it has the port that is wanted; and the
-        run folder of the one that serves behind it.
-        """
-        wanted = spec.config.port
-        if spec.predecessor is not None:
-            front = self._front_of(there, settings.key_of(spec.predecessor))
-            port = observation.port_of(there.containers.look(front)) if front else None
-            if front and port is not None and wanted in (None, port):
-                return front, spec.predecessor
-        front = self._front_of(there, settings.key_of(spec.run_dir)) or settings.front_name(spec)
-        port = observation.port_of(there.containers.look(front))
-        if port is not None and wanted in (None, port):
-            return front, None
-        self._make_front(there, spec, foundation)
-        return settings.front_name(spec), None
-
-    def _make_front(self, there: _Engine, spec: ServiceSpec, foundation: str) -> None:
-        """A new one, with the port that is wanted, or the one from before if that is free."""
-        from docker.errors import APIError
-
-        name, wanted = settings.front_name(spec), spec.config.port
-        address = there.address.machine if there.address.is_local else "0.0.0.0"
-        ports = [wanted] if wanted is not None else list(dict.fromkeys((spec.preferred_port, None)))
-        for port in ports:
-            there.containers.remove(name)
-            there.api.create_volume(name, labels=settings.labels_of(spec))
-            host = settings.front_host_settings((address, port))
-            host["binds"] = {name: {"bind": settings.RUNS, "mode": "rw"}}
-            there.api.create_container(
-                **settings.front_container(spec, foundation), host_config=there.api.create_host_config(**host)
-            )
-            try:
-                there.api.start(name)
-                return
-            except APIError as error:
-                self._forget_front(there, name)
-                if port is not None and any(words in str(error.explanation) for words in _TAKEN):
-                    if port == wanted:
-                        raise LaunchFailed(
-                            self.name,
-                            f"port {port} is in use",
-                            hint=f"Stop what listens on {port}, or choose another port.",
-                        ) from None
-                    continue
-                raise
-
-    def _front_of(self, there: _Engine, key: str) -> str | None:
-        """The front that a revision's container stands behind."""
-        for found in there.containers.labelled(key=key):
-            if "mlmagic.front" not in found["Labels"]:
-                return _front_behind(there.containers.look(found["Id"]), there.containers)
-        return None
+        return self._handle(there, spec, front)
 
     def _running(self, there: _Engine, spec: ServiceSpec) -> DockerHandle | None:
+        """One that lives and can be reached."""
         seen = there.containers.look(settings.container_name(spec))
-        front = _front_behind(seen, there.containers)
-        if seen is None or not seen["State"]["Running"] or front is None:
+        front = there.fronts.name_behind(seen)
+        if seen is None or front is None or not seen["State"]["Running"]:
             return None
-        return self._handle(there, spec, front)
+        reached = observation.port_of(there.containers.look(front)) is not None
+        return self._handle(there, spec, front) if reached else None
 
     def _handle(self, there: _Engine, spec: ServiceSpec, front: str) -> DockerHandle:
         name, address = settings.container_name(spec), there.address
@@ -236,13 +174,15 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         return DockerHandle(name, front, spec.run_dir, address.host, address.context, secret)
 
     def find(self, spec: ServiceSpec) -> DockerHandle | None:
-        """Also a front alone, of a launch that was killed in between: it is there to be stopped."""
+        """Also what a launch has left that was killed in between: it is there to be stopped."""
         there = _here()
         running = self._running(there, spec)
         if running is not None:
             return running
-        front = settings.front_name(spec)
-        if there.containers.look(front) is None or _behind(there.containers, front):
+        seen, front = there.containers.look(settings.container_name(spec)), settings.front_name(spec)
+        if seen is not None and seen["State"]["Status"] == "created":
+            return self._handle(there, spec, there.fronts.name_behind(seen) or front)
+        if there.containers.look(front) is None or not there.fronts.stands_alone(front):
             return None
         return self._handle(there, spec, front)
 
@@ -296,18 +236,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         there.containers.remove(container)
         if image is not None:
             there.images.forget(image)
-        if not _behind(there.containers, front):
-            self._forget_front(there, front)
-
-    def _forget_front(self, there: _Engine, front: str) -> None:
-        from docker.errors import APIError
-
-        there.containers.remove(front)
-        try:
-            there.api.remove_volume(front)
-        except APIError as error:
-            if error.status_code not in (404, 409):
-                raise
+        if there.fronts.stands_alone(front):
+            there.fronts.forget(front)
 
     def logs(self, handle: DockerHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         return _Engine.at(handle.address).containers.lines(handle.container, tail=tail, follow=follow)
@@ -361,6 +291,11 @@ def _image_name(spec: ServiceSpec, plan: Blueprint) -> str:
     return service_name(plan, spec.name, settings.labels_of(spec))
 
 
+def _is_built(there: _Engine, spec: ServiceSpec, plan: Blueprint) -> bool:
+    """Its image and the foundation, of which its front is made."""
+    return all(map(there.images.has, (_image_name(spec, plan), foundation_name(plan))))
+
+
 def _run_folder(handle: DockerHandle) -> str:
     return f"{settings.RUNS}/{settings.key_of(handle.run_dir)}"
 
@@ -375,24 +310,3 @@ def _run_files(spec: ServiceSpec) -> dict[str, bytes]:
         files[f"{key}/certificate.pem"] = Path(spec.config.ssl_cert_pem_file).read_bytes()
         files[f"{key}/key.pem"] = Path(spec.config.ssl_key_pem_file).read_bytes()
     return files
-
-
-def _front_behind(seen: Inspected | None, containers: Containers) -> str | None:
-    """The name of the front that a container stands behind; None if it is gone."""
-    mode = str(seen["HostConfig"]["NetworkMode"]) if seen is not None else ""
-    if not mode.startswith("container:"):
-        return None
-    front = containers.look(mode.removeprefix("container:"))
-    return str(front["Name"]).lstrip("/") if front is not None else None
-
-
-def _behind(containers: Containers, front: str) -> list[Inspected]:
-    """The containers, running or not, that stand behind a front."""
-    seen = containers.look(front)
-    if seen is None:
-        return []
-    mode = f"container:{seen['Id']}"
-    service = seen["Config"]["Labels"]["mlmagic.service"]
-    return [
-        each for each in containers.labelled(service=service) if each["HostConfig"]["NetworkMode"] == mode
-    ]

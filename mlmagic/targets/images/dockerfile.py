@@ -131,7 +131,7 @@ def _base(recipe: Recipe) -> tuple[str, list[str]]:
     lines = recipe.base_dockerfile.rstrip().splitlines()
     last = max((at for at, line in enumerate(lines) if _FROM.match(line)), default=None)
     if last is None:
-        return recipe.base_image, [f"FROM {recipe.base_image} AS mlmagic-base", *lines, ""]
+        return "mlmagic-base", [f"FROM {recipe.base_image} AS mlmagic-base", *lines, ""]
     found = _FROM.match(lines[last])
     assert found is not None
     if found[2]:

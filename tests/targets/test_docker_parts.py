@@ -1,0 +1,100 @@
+"""What is decided about containers without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import Phase
+from mlmagic.errors import BuildFailed
+from mlmagic.targets.docker import observation
+from mlmagic.targets.docker.engine import Address, current
+from mlmagic.targets.docker.progress import Progress
+from mlmagic.targets.docker.settings import limits_of
+
+
+def container(**state: Any) -> Mapping[str, Any]:
+    return {"Name": "/c", "State": state, "HostConfig": {"Memory": 512 << 20}}
+
+
+@pytest.mark.parametrize(
+    ("state", "report", "words"),
+    [
+        ({"OOMKilled": True, "ExitCode": 137}, {}, "more than its limit memory_gb=0.5 (512 MiB)"),
+        ({"ExitCode": 3}, {"error": {"message": "no such weight"}}, "no such weight"),
+        ({"ExitCode": 137}, {"phase": "serving"}, "SIGKILL"),
+        ({"ExitCode": 2}, {}, "it exited with code 2"),
+        ({"ExitCode": 128, "Error": "exec: not found"}, {}, "exec: not found"),
+    ],
+)
+def test_why_a_container_has_ended(state: Mapping[str, Any], report: Mapping[str, Any], words: str) -> None:
+    seen = observation.ended(container(**state), report)
+    assert seen.phase is Phase.EXITED
+    assert words in seen.words
+
+
+@pytest.mark.parametrize("report", [None, b"", b"{half", b"[]"])
+def test_a_report_that_is_not_there_says_nothing(report: bytes | None) -> None:
+    assert observation.record_of(report) == {}
+
+
+@pytest.mark.parametrize(
+    ("running", "ports", "port"),
+    [
+        (True, {"5001/tcp": [{"HostIp": "127.0.0.1", "HostPort": "32768"}]}, 32768),
+        (True, {"5001/tcp": None}, None),
+        (True, None, None),
+        (False, {"5001/tcp": [{"HostPort": "1"}]}, None),
+    ],
+)
+def test_the_port_of_a_front(running: bool, ports: Any, port: int | None) -> None:
+    front = {"State": {"Running": running}, "NetworkSettings": {"Ports": ports}}
+    assert observation.port_of(front) == port
+
+
+@pytest.mark.parametrize(
+    ("cpu", "limit"),
+    [(0.1, None), (0.5, 500_000_000), (2.0, 2_000_000_000)],
+)
+def test_cores_are_a_limit_but_for_the_documents_default(cpu: float, limit: int | None) -> None:
+    limits = limits_of(DeploymentConfig("docker", cpu=cpu, memory_gb=1.5))
+    assert limits.get("nano_cpus") == limit
+    assert limits["cpu_shares"] == int(cpu * 1024)
+    assert limits["mem_limit"] == limits["memswap_limit"] == 1536 << 20
+
+
+def test_a_failing_step_is_told_with_its_own_last_lines() -> None:
+    told: list[str] = []
+    progress = Progress("its image", told.append)
+    for line in ("Step 1/2 : FROM x\n", " ---> 123\n", "Step 2/2 : RUN make\n", "cc: not ", "found\n"):
+        progress.take({"stream": line})
+    with pytest.raises(BuildFailed, match="its image cannot be built: RUN make failed") as failed:
+        progress.take({"error": "The command '/bin/sh -c make' returned a non-zero code: 127"})
+    assert failed.value.log == "Step 2/2 : RUN make\ncc: not found"
+    assert told == ["Step 1/2 : FROM x", "Step 2/2 : RUN make", "cc: not found"]
+
+
+def test_a_pull_tells_each_layer_when_it_begins_something_else() -> None:
+    told: list[str] = []
+    progress = Progress("base image", told.append)
+    for done in (1, 2, 3):
+        progress.take({"status": "Downloading", "id": "ab12", "progressDetail": {"current": done}})
+    progress.take({"status": "Pull complete", "id": "ab12"})
+    assert told == ["ab12: Downloading", "ab12: Pull complete"]
+
+
+@pytest.mark.parametrize(
+    ("host", "machine", "local"),
+    [
+        ("unix:///run/user/1000/docker.sock", "127.0.0.1", True),
+        ("tcp://10.0.0.5:2376", "10.0.0.5", False),
+        ("ssh://me@builder.example", "builder.example", False),
+    ],
+)
+def test_where_an_engines_ports_are(host: str, machine: str, local: bool) -> None:
+    address = current({"DOCKER_HOST": host})
+    assert address == Address(host)
+    assert (address.machine, address.is_local) == (machine, local)

@@ -112,7 +112,7 @@ WRONG: list[tuple[str, Any, str]] = [
         "for local 'prot'. Did you mean 'port'?",
     ),
     ("dc.yml", {"computeType": "local", "port": 0, "scoringTimeoutMs": -1}, "LocalWebservice has 2 values"),
-    ("dc.yml", {"computeType": "aci"}, "'docker', which is not installed. Deploy to local instead"),
+    ("dc.yml", {"computeType": "aks"}, "'kubernetes', which is not installed. Deploy to docker or"),
 ]
 
 

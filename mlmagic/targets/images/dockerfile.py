@@ -22,6 +22,8 @@ PYTHON = "/opt/venv/bin/python"
 PORT = 5001
 USER = 10001
 """Nobody: it owns nothing in the image."""
+_MARK = "LABEL mlmagic.foundation=1"
+"""For those who clean up."""
 _PACKAGES_FOLDER = "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'"
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
@@ -63,6 +65,7 @@ def foundation(recipe: Recipe) -> str:
     lines = [
         *steps,
         f"FROM {recipe.builder_image or base} AS mlmagic-builder",
+        _MARK,
         "USER root",
         "COPY access/ /access/",
         "ENV PIP_CONFIG_FILE=/access/pip.conf PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1",
@@ -80,6 +83,7 @@ def foundation(recipe: Recipe) -> str:
         f' && echo {SERVER} > "$({PYTHON} -c {_PACKAGES_FOLDER})/mlmagic.pth"',
         "",
         f"FROM {base} AS mlmagic-foundation",
+        _MARK,
         "USER root",
         "COPY --from=mlmagic-builder /opt/venv /opt/venv",
     ]

@@ -107,6 +107,20 @@ def test_stop_and_start_keep_the_port(engine: Engine) -> None:
     assert engine.wait(engine.start("svc")).url == service.url
 
 
+def test_twenty_services_at_once(engine: Engine, docker: DockerEngine) -> None:
+    before = left(docker)
+    names = [f"svc{number:02}" for number in range(20)]
+    for deployed in [engine.deploy(name, [], script(), ON_DOCKER) for name in names]:
+        assert engine.wait(deployed).state is State.HEALTHY
+    assert [engine.invoke(name, at)["said"] for at, name in enumerate(names)] == list(range(20))
+    deleting = [threading.Thread(target=engine.delete, args=(name,)) for name in names]
+    for thread in deleting:
+        thread.start()
+    for thread in deleting:
+        thread.join()
+    assert left(docker) == before
+
+
 def test_why_it_failed_is_told(engine: Engine) -> None:
     with pytest.raises(ScriptError, match="KeyError"):
         engine.wait(engine.deploy("svc", [], script("init_raises"), ON_DOCKER))

@@ -22,6 +22,8 @@ PYTHON = "/opt/venv/bin/python"
 PORT = 5001
 USER = 10001
 """Nobody: it owns nothing in the image."""
+_MARK = "LABEL mlmagic.foundation=1"
+"""For those who clean up."""
 _PACKAGES_FOLDER = "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'"
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
@@ -63,6 +65,7 @@ def foundation(recipe: Recipe) -> str:
     lines = [
         *steps,
         f"FROM {recipe.builder_image or base} AS mlmagic-builder",
+        _MARK,
         "USER root",
         "COPY access/ /access/",
         "ENV PIP_CONFIG_FILE=/access/pip.conf PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1",
@@ -80,6 +83,7 @@ def foundation(recipe: Recipe) -> str:
         f' && echo {SERVER} > "$({PYTHON} -c {_PACKAGES_FOLDER})/mlmagic.pth"',
         "",
         f"FROM {base} AS mlmagic-foundation",
+        _MARK,
         "USER root",
         "COPY --from=mlmagic-builder /opt/venv /opt/venv",
     ]
@@ -88,11 +92,22 @@ def foundation(recipe: Recipe) -> str:
     lines += [f"COPY --from=mlmagic-builder {SERVER} {SERVER}"]
     if recipe.has_models:
         lines += [f"COPY azureml-models/ {MODELS}/"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_runtime()]) + "\n"
 
 
 def service(start: Start, *, upon: str) -> str:
     """The script upon a foundation: an image, or the stage ``mlmagic-foundation``."""
+    lines = [f"FROM {upon}", f"COPY azureml-app/ {APP}/"]
+    for instruction, values in (("ENV", start.variables), ("LABEL", start.labels)):
+        if values:
+            told = " ".join(f"{_name(name)}={_literal(value)}" for name, value in sorted(values.items()))
+            lines += [f"{instruction} {told}"]
+    lines += [f"CMD {json.dumps([*start.arguments, '--host', '0.0.0.0', '--port', str(PORT)])}"]
+    return "\n".join(lines) + "\n"
+
+
+def _runtime() -> list[str]:
+    """What is the same for all services."""
     variables = {
         "PATH": "/opt/venv/bin:$PATH",
         "HOME": "/tmp",
@@ -100,23 +115,15 @@ def service(start: Start, *, upon: str) -> str:
         "PYTHONIOENCODING": "utf-8",
         "AML_APP_ROOT": APP,
     }
-    lines = [
-        f"FROM {upon}",
-        f"COPY azureml-app/ {APP}/",
+    check = [PYTHON, "-m", "mlmagic.scoring.healthcheck", str(PORT)]
+    return [
+        "ENV " + " ".join(f"{name}={value}" for name, value in variables.items()),
         f"WORKDIR {APP}",
-        "ENV " + " ".join(f"{name}={_env(value)}" for name, value in variables.items()),
-    ]
-    lines += [f"ENV {name}={_literal(value)}" for name, value in sorted(start.variables.items())]
-    lines += [f"LABEL {_literal(name)}={_literal(value)}" for name, value in sorted(start.labels.items())]
-    lines += [
-        f"USER {USER}:{USER}",
         f"EXPOSE {PORT}",
-        f"HEALTHCHECK --interval=30s --timeout=10s --start-period=300s "
-        f"CMD {json.dumps([PYTHON, '-m', 'mlmagic.scoring.healthcheck', str(PORT)])}",
+        f"HEALTHCHECK --interval=30s --timeout=10s --start-period=300s CMD {json.dumps(check)}",
         f"ENTRYPOINT {json.dumps([PYTHON, '-m', 'mlmagic.scoring'])}",
-        f"CMD {json.dumps([*start.arguments, '--host', '0.0.0.0', '--port', str(PORT)])}",
+        f"USER {USER}:{USER}",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def whole(recipe: Recipe, start: Start) -> str:
@@ -164,8 +171,8 @@ def _quoted(code: str) -> str:
     return f'"{code}"'
 
 
-def _env(value: str) -> str:
-    return value if re.fullmatch(r"[\w$/:.,-]+", value) else _literal(value)
+def _name(name: str) -> str:
+    return name if re.fullmatch(r"[\w.-]+", name) else _literal(name)
 
 
 def _literal(value: str) -> str:

@@ -35,6 +35,15 @@ class Containers:
         except NotFound:
             return None
 
+    def stats(self, name: str) -> Inspected:
+        """What it uses now; empty for one that is gone."""
+        from docker.errors import APIError
+
+        try:
+            return self._api.stats(name, stream=False, one_shot=True)  # type: ignore[no-any-return]
+        except APIError:
+            return {}
+
     def labelled(self, **labels: str) -> list[Inspected]:
         """All that have these labels (``mlmagic.NAME=VALUE``), running or not."""
         wanted = [f"mlmagic.{name}={value}" for name, value in labels.items()]

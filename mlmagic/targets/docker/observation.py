@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.targets.images.dockerfile import PORT
 
@@ -55,6 +56,19 @@ def ended(container: Mapping[str, Any], report: Mapping[str, Any]) -> Observatio
     if code == _KILLED:
         return Observation(Phase.EXITED, words="it was ended by signal SIGKILL")
     return Observation(Phase.EXITED, words=f"it exited with code {code}")
+
+
+def usage(stats: Mapping[str, Any]) -> Usage:
+    """What the engine measured, on either version of control groups; nothing of one that is gone."""
+    cpu, memory = stats.get("cpu_stats") or {}, stats.get("memory_stats") or {}
+    details = memory.get("stats") or {}
+    now = int(details.get("total_rss") or details.get("anon") or memory.get("usage") or 0)
+    return Usage(
+        int((cpu.get("cpu_usage") or {}).get("total_usage") or 0) / 1e9,
+        now,
+        int(memory.get("max_usage") or now),
+        int((cpu.get("throttling_data") or {}).get("throttled_time") or 0) / 1e9,
+    )
 
 
 def out_of_memory(container: Mapping[str, Any]) -> bool:

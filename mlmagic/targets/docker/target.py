@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
@@ -230,6 +231,14 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     def logs(self, handle: DockerHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         return _Engine.at(handle.address).containers.lines(handle.container, tail=tail, follow=follow)
+
+    def usage(self, handle: DockerHandle) -> Usage:
+        """See `mlmagic.targets.base.Measures`."""
+        return observation.usage(_Engine.at(handle.address).containers.stats(handle.container))
+
+    def holds_by(self, config: DeploymentConfig) -> str:
+        """See `mlmagic.targets.base.Measures`."""
+        return "Docker"
 
     def reload(self, handle: DockerHandle) -> Mapping[str, Any]:
         """Put the script's folder, as it is here, into the container. See `mlmagic.targets.base.Reloads`."""

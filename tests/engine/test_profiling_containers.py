@@ -1,0 +1,25 @@
+"""A profile of a service in containers, held to its sizes by Docker."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmagic.core.profile import ProfilePlan, ProfileState
+from mlmagic.engine.engine import Engine
+from tests.docker_engine import DockerEngine
+from tests.engine.test_profiling import SLEEPY, script
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+
+
+def test_a_container_is_measured_and_nothing_of_it_is_left(engine: Engine, docker: DockerEngine) -> None:
+    plan = ProfilePlan("p", (0.5,), (0.25,), seconds=0.5, concurrencies=(1, 2), target="docker")
+    made = engine.profile(plan, [], script(SLEEPY), [b"1"])
+    assert made.state is ProfileState.SUCCEEDED, made.error
+    (size,) = made.sizes
+    assert size.held_by == "Docker"
+    assert size.successful
+    assert size.loads[0].percentiles_ms["50"] >= 10
+    assert 0.01 < size.peak_memory_gb < 0.25
+    assert 0 < size.max_cores < 1
+    assert "mlmagic.service=profile" not in docker.docker("ps", "--all", "--format", "{{.Labels}}")

@@ -143,7 +143,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             try:
                 return self._start(there, spec, plan, image, report)
             except Exception:
-                self._clear(there, settings.container_name(spec), settings.front_name(spec), image)
+                self._clear(there, settings.container_name(spec), settings.front_name(spec), spec.run_dir)
                 raise
 
     def _start(
@@ -226,16 +226,13 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def stop(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
         with _told_as_failed_launch():
             there = _Engine.at(handle.address)
-            seen = there.containers.look(handle.container)
             there.containers.end(handle.container, math.ceil(grace))
-            image = str(seen["Config"]["Image"]) if seen is not None else None
-            self._clear(there, handle.container, handle.front, image)
+            self._clear(there, handle.container, handle.front, handle.run_dir)
 
-    def _clear(self, there: _Engine, container: str, front: str, image: str | None) -> None:
+    def _clear(self, there: _Engine, container: str, front: str, run_dir: str) -> None:
         """Remove a container with its image, and the front if nobody else stands behind it."""
         there.containers.remove(container)
-        if image is not None:
-            there.images.forget(image)
+        there.images.forget(settings.key_of(run_dir))
         if there.fronts.stands_alone(front):
             there.fronts.forget(front)
 

@@ -18,18 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import mlmagic.scoring.http.tls as tls
 import mlmagic.scoring.report as run_report
 import mlmagic.targets.zygote as zygotes
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
-from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
+from mlmagic.errors import LaunchFailed, TargetUnavailable
 from mlmagic.scoring.door import RELOAD, knock
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.checkout import python_path
+from mlmagic.targets.checks import check_certificate, check_port
 from mlmagic.targets.confinement import Affinity, Confinement, confine, confinement_called
-from mlmagic.targets.ports import is_free
 from mlmagic.targets.server_start import server_variables
 
 LOG_FILE = "log.txt"
@@ -89,20 +88,8 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             )
 
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
-        port = config.port
-        if port is not None and port != current_port and not is_free(HOST, port):
-            raise InvalidConfig(
-                "port",
-                port,
-                "is in use on this machine",
-                hint="Name another, or leave it out to get a free one.",
-            )
-        try:
-            tls.Certificate.of(config.ssl_cert_pem_file, config.ssl_key_pem_file)
-        except tls.CannotEncrypt as error:
-            raise InvalidConfig(
-                "ssl_cert_pem_file", config.ssl_cert_pem_file, f"cannot be used: {error}", hint=error.hint
-            ) from None
+        check_port(config, HOST, current_port)
+        check_certificate(config)
 
     def launch(self, spec: ServiceSpec, report: Report) -> LocalHandle:
         running = self.find(spec)

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import mlmagic.scoring.http.tls as tls
 import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
-from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
+from mlmagic.errors import LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.checks import check_certificate, check_port
 from mlmagic.targets.docker import engine, observation, settings
 from mlmagic.targets.docker.container import Containers, Inspected
 from mlmagic.targets.docker.engine import Address
@@ -31,7 +31,6 @@ from mlmagic.targets.docker.image import Images, foundation_name, service_name
 from mlmagic.targets.images.blueprint import Blueprint, blueprint
 from mlmagic.targets.images.context import Context, below
 from mlmagic.targets.images.dockerfile import APP, PYTHON
-from mlmagic.targets.ports import is_free
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -102,20 +101,9 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
         address = engine.current()
-        port = config.port
-        if port not in (None, current_port) and address.is_local and not is_free(address.machine, port or 0):
-            raise InvalidConfig(
-                "port",
-                port,
-                "is in use on this machine",
-                hint="Name another, or leave it out to get a free one.",
-            )
-        try:
-            tls.Certificate.of(config.ssl_cert_pem_file, config.ssl_key_pem_file)
-        except tls.CannotEncrypt as error:
-            raise InvalidConfig(
-                "ssl_cert_pem_file", config.ssl_cert_pem_file, f"cannot be used: {error}", hint=error.hint
-            ) from None
+        if address.is_local:
+            check_port(config, address.machine, current_port)
+        check_certificate(config)
 
     # -- images: see `mlmagic.targets.base.BuildsImages` ----------------------------------------------
 

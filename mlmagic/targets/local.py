@@ -27,9 +27,9 @@ from mlmagic.errors import LaunchFailed, TargetUnavailable
 from mlmagic.scoring.door import RELOAD, knock
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.checkout import python_path
+from mlmagic.targets.checks import check_certificate, check_port
 from mlmagic.targets.confinement import Affinity, Confinement, confine, confinement_called
-from mlmagic.targets.ports import check_free
-from mlmagic.targets.server_start import check_certificate, server_variables
+from mlmagic.targets.server_start import server_variables
 
 LOG_FILE = "log.txt"
 LOG_LINE_BYTES = 4096
@@ -88,7 +88,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             )
 
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
-        check_free(HOST, config.port, current_port)
+        check_port(config, HOST, current_port)
         check_certificate(config)
 
     def launch(self, spec: ServiceSpec, report: Report) -> LocalHandle:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import mlmagic.scoring.http.cors as cors
-import mlmagic.scoring.http.tls as tls
 import mlmagic.scoring.limits as limits
-from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import ServiceSpec
-from mlmagic.errors import InvalidConfig
 
 
 def server_variables(spec: ServiceSpec) -> dict[str, str]:
@@ -26,13 +23,3 @@ def server_variables(spec: ServiceSpec) -> dict[str, str]:
     if config.cors_origins:
         variables[cors.VARIABLE] = config.cors_origins
     return {**variables, **config.environment_variables}
-
-
-def check_certificate(config: DeploymentConfig) -> None:
-    """Raises `InvalidConfig` for a certificate that cannot be shown."""
-    try:
-        tls.Certificate.of(config.ssl_cert_pem_file, config.ssl_key_pem_file)
-    except tls.CannotEncrypt as error:
-        raise InvalidConfig(
-            "ssl_cert_pem_file", config.ssl_cert_pem_file, f"cannot be used: {error}", hint=error.hint
-        ) from None

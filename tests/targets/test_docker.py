@@ -144,7 +144,7 @@ class TestDocker(TargetContract):
         self, target: ComputeTarget[Any], launch: Callable[..., Any], docker: DockerEngine
     ) -> None:
         spec, handle = launch()
-        docker.docker("rm", "--force", handle.container)  # as if it had never been made
+        docker.docker("rm", "--force", "--volumes", handle.container)  # as if it had never been made
         found = target.find(spec)
         assert found is not None
         assert target.observe(found).ended

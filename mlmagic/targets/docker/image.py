@@ -79,15 +79,17 @@ class Images:
         text = dockerfile.service(start, upon=foundation)
         self._build("its image", text, plan.app.files, name, report, cancelled)
 
-    def forget(self, name: str) -> None:
-        """Remove it, unless a container uses it or it is not there."""
+    def forget(self, key: str) -> None:
+        """Remove the images of a revision, unless a container uses them."""
         from docker.errors import APIError
 
-        try:
-            self._api.remove_image(name)
-        except APIError as error:
-            if error.status_code not in (404, 409):
-                raise
+        for found in self._api.images(filters={"label": [f"mlmagic.key={key}"]}):
+            for name in found["RepoTags"] or [found["Id"]]:
+                try:
+                    self._api.remove_image(name)
+                except APIError as error:
+                    if error.status_code not in (404, 409):
+                        raise
 
     def pull(self, name: str) -> None:
         """See that it is there. Raises `BuildFailed`."""

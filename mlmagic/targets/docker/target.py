@@ -23,6 +23,7 @@ from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.checks import check_certificate, check_port
 from mlmagic.targets.docker import engine, observation, settings
 from mlmagic.targets.docker.container import Containers, Inspected
 from mlmagic.targets.docker.engine import Address
@@ -31,8 +32,6 @@ from mlmagic.targets.docker.image import Images, foundation_name, service_name
 from mlmagic.targets.images.blueprint import Blueprint, blueprint
 from mlmagic.targets.images.context import Context, below
 from mlmagic.targets.images.dockerfile import APP, PYTHON
-from mlmagic.targets.ports import check_free
-from mlmagic.targets.server_start import check_certificate
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -104,7 +103,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
         address = engine.current()
         if address.is_local:
-            check_free(address.machine, config.port, current_port)
+            check_port(config, address.machine, current_port)
         check_certificate(config)
 
     # -- images: see `mlmagic.targets.base.BuildsImages` ----------------------------------------------
@@ -133,7 +132,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             try:
                 return self._start(there, spec, plan, image, report)
             except Exception:
-                self._clear(there, settings.container_name(spec), settings.front_name(spec), image)
+                self._clear(there, settings.container_name(spec), settings.front_name(spec), spec.run_dir)
                 raise
 
     def _start(
@@ -216,16 +215,13 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def stop(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
         with _told_as_failed_launch():
             there = _Engine.at(handle.address)
-            seen = there.containers.look(handle.container)
             there.containers.end(handle.container, math.ceil(grace))
-            image = str(seen["Config"]["Image"]) if seen is not None else None
-            self._clear(there, handle.container, handle.front, image)
+            self._clear(there, handle.container, handle.front, handle.run_dir)
 
-    def _clear(self, there: _Engine, container: str, front: str, image: str | None) -> None:
+    def _clear(self, there: _Engine, container: str, front: str, run_dir: str) -> None:
         """Remove a container with its image, and the front if nobody else stands behind it."""
         there.containers.remove(container)
-        if image is not None:
-            there.images.forget(image)
+        there.images.forget(settings.key_of(run_dir))
         if there.fronts.stands_alone(front):
             there.fronts.forget(front)
 

@@ -1,0 +1,44 @@
+"""What can be known to be wrong with a configuration before anything is recorded, for several targets."""
+
+from __future__ import annotations
+
+import socket
+
+import mlmagic.scoring.http.tls as tls
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.errors import InvalidConfig
+
+
+def check_port(config: DeploymentConfig, host: str, current_port: int | None) -> None:
+    """Raises `InvalidConfig` for a port of this machine that somebody else has."""
+    port = config.port
+    if port is not None and port != current_port and not is_free(host, port):
+        raise InvalidConfig(
+            "port",
+            port,
+            "is in use on this machine",
+            hint="Name another, or leave it out to get a free one.",
+        )
+
+
+def check_certificate(config: DeploymentConfig) -> None:
+    """Raises `InvalidConfig` for files that cannot encrypt."""
+    try:
+        tls.Certificate.of(config.ssl_cert_pem_file, config.ssl_key_pem_file)
+    except tls.CannotEncrypt as error:
+        raise InvalidConfig(
+            "ssl_cert_pem_file", config.ssl_cert_pem_file, f"cannot be used: {error}", hint=error.hint
+        ) from None
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there now; True where that is not ours to try."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            return True  # the server will say so in its own words
+        except OSError:
+            return False
+    return True

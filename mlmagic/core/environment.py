@@ -118,6 +118,8 @@ def image_needs(needs: EnvironmentNeeds) -> Iterator[str]:
         yield "a Dockerfile"
     if needs.build_context:
         yield f"the Docker build context {needs.build_context[0]}"
+    if needs.extra_steps:
+        yield "more steps of a Dockerfile, such as system packages"
 
 
 def without_password(line: str) -> str:

@@ -382,14 +382,14 @@ class ServiceVerbs(AccessVerbs):
         self, config: DeploymentConfig, environment: Mapping[str, Any] | None, notify: Notify
     ) -> DeploymentConfig:
         """Where the documents' ``local`` is: a container for what only that can meet, if there is Docker."""
-        needs = needs_of(environment)
-        if config.compute_type != "local" or config.target != DEFAULT_TARGET or not needs.asks_for_image:
+        needs = next(image_needs(needs_of(environment)), "")
+        if config.compute_type != "local" or config.target != DEFAULT_TARGET or not needs:
             return config
         try:
             self._targets(CONTAINERS).check()
         except (TargetUnavailable, NotFound):
             return config  # the deploy says what a process will not have
-        notify(f"The environment asks for {next(image_needs(needs))}: it is served in a container.")
+        notify(f"The environment asks for {needs}: it is served in a container.")
         return replace(
             config,
             target=CONTAINERS,

@@ -44,6 +44,22 @@ def conda(*packages: Any, **more: Any) -> dict[str, Any]:
 def test_needs(record: dict[str, Any] | None, expected: EnvironmentNeeds) -> None:
     assert needs_of(record) == expected
     assert expected.asks_for_image == bool(expected.base_image)
+    assert len([*image_needs(expected)]) == bool(expected.base_image)
+
+
+def test_what_only_a_container_can_meet_is_told() -> None:
+    record = {
+        "docker": {
+            "baseDockerfile": "FROM mine",
+            "extraDockerFileSteps": "RUN apt-get install -y libgomp1",
+            "buildContext": {"location": "folder"},
+        }
+    }
+    assert list(image_needs(needs_of(record))) == [
+        "a Dockerfile",
+        "the Docker build context folder",
+        "more steps of a Dockerfile, such as system packages",
+    ]
 
 
 def test_what_only_a_container_has() -> None:

@@ -144,6 +144,27 @@ def update_service(
         )
 
 
+@service.command("parity")
+@_name
+@click.option("--with", "target", required=True, metavar="TARGET", help="Where its twin runs.")
+@click.option("-d", "--input-data", "file", required=True, metavar="FILE", help="CSV, JSON list, or lines.")
+@click.option("--tolerance", type=float, default=1e-6, show_default=True, help="Of numbers, as a share.")
+@output("table")
+def compare_service(name: str, target: str, file: str, tolerance: float, form: str) -> None:
+    """Ask a service and its twin on another target the same; exit code 1 where they differ."""
+    from mlmagic.sdk.rows import bodies
+    from mlmagic.widgets.parities import parity_card
+
+    with engine() as opened:
+        found = opened.parity(name, target, bodies(file), tolerance=tolerance, notify=say)
+    if form == "table":
+        click.echo(parity_card(found).text)
+    else:
+        show(asdict(found), form)
+    if not found.same:
+        click.get_current_context().exit(1)
+
+
 @service.command("stop")
 @_name
 def stop_service(name: str) -> None:

@@ -48,11 +48,24 @@ class Client:
         `InvokeError` with the status and the whole body for every answer but 200, and status 0 when there
         was no answer.
         """
+        response = self._asked(service, scoring_uri, to_body(data), caller, timeout)
+        try:
+            return response.json()
+        except ValueError:
+            return response.text
+
+    def ask(self, service: str, scoring_uri: str, body: bytes, caller: Caller = ANYBODY) -> str:
+        """POST ``body`` and return the answer as text; raises as `score` does."""
+        return self._asked(service, scoring_uri, body, caller, CALL_TIMEOUT_SECONDS).text
+
+    def _asked(
+        self, service: str, scoring_uri: str, body: bytes, caller: Caller, timeout: float
+    ) -> requests.Response:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if caller.credential is not None:
             headers["Authorization"] = f"Bearer {caller.credential}"
         try:
-            response = self._post(scoring_uri, to_body(data), headers, caller.cert_file, timeout)
+            response = self._post(scoring_uri, body, headers, caller.cert_file, timeout)
         except requests.exceptions.SSLError as error:
             raise InvokeError(
                 service,
@@ -66,10 +79,7 @@ class Client:
             ) from error
         if response.status_code != 200:
             raise _failure(service, response)
-        try:
-            return response.json()
-        except ValueError:
-            return response.text
+        return response
 
     def close(self) -> None:
         for session in self._sessions.values():

@@ -17,6 +17,7 @@ from mlmagic.engine.environment_verbs import EnvironmentVerbs
 from mlmagic.engine.event_verbs import EventVerbs
 from mlmagic.engine.object_verbs import ObjectVerbs
 from mlmagic.engine.package_verbs import PackageVerbs
+from mlmagic.engine.parity_verbs import ParityVerbs
 from mlmagic.engine.profile_verbs import ProfileVerbs
 from mlmagic.engine.supervisor import Supervisor
 from mlmagic.targets import registry
@@ -27,7 +28,7 @@ from mlmagic.workspace.memory import Memory
 KEEPER_DELAY_SECONDS = 3.0
 
 
-class Engine(ObjectVerbs, PackageVerbs, ProfileVerbs, BatchVerbs, EnvironmentVerbs, EventVerbs):
+class Engine(ObjectVerbs, PackageVerbs, ProfileVerbs, BatchVerbs, ParityVerbs, EnvironmentVerbs, EventVerbs):
     """The verbs over one workspace, and whoever looks after its services.
 
     ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only

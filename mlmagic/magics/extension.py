@@ -12,6 +12,7 @@ from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.models import ModelMagics
 from mlmagic.magics.news import NewsMagics
 from mlmagic.magics.packaging import PackagingMagics
+from mlmagic.magics.parity import ParityMagics
 from mlmagic.magics.profiling import ProfilingMagics
 from mlmagic.magics.scripts import ScriptMagics
 from mlmagic.magics.services import ServiceMagics
@@ -25,6 +26,7 @@ _GROUPS = (
     EnvironmentMagics,
     ProfilingMagics,
     PackagingMagics,
+    ParityMagics,
     NewsMagics,
 )
 _ATTRIBUTE = "_mlmagic_extension"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
@@ -19,6 +20,7 @@ from mlmagic.magics.services import model_references
 
 if TYPE_CHECKING:
     from mlmagic.engine.profile_verbs import Progress
+    from mlmagic.magics.session import MLMagic
 
 
 @magics_class
@@ -74,7 +76,7 @@ class ProfilingMagics(SessionMagics):
             seconds=args.seconds,
             target=target,
         )
-        given = self._dataset(args, references)
+        given = requests_of(self.session, args.dataset, references)
         if which:
             show_note(which)
         board = ProgressBoard()
@@ -113,15 +115,17 @@ class ProfilingMagics(SessionMagics):
             return None
         return self.keep_as(args.out, profiles_listing(found, handles))
 
-    def _dataset(self, args: Arguments, references: list[Any]) -> Any:
-        if args.dataset is not None:
-            return dataset_in(args.dataset, self.session.namespace)
-        for reference in references:
-            sample = self.session.engine.model(reference).details.sample_input
-            if sample is not None:
-                show_note("Asking with the model's sample; -d names requests that are more like real ones.")
-                return [{"data": sample}]
-        raise UsageError("no requests to ask with", hint="Name them: -d {samples}, -d DataFrame, or -d FILE.")
+
+def requests_of(session: MLMagic, dataset: str | None, models: Sequence[Any]) -> Any:
+    """What ``-d`` names; without it the sample of the first model that has one, which is told."""
+    if dataset is not None:
+        return dataset_in(dataset, session.namespace)
+    for reference in models:
+        sample = session.engine.model(reference).details.sample_input
+        if sample is not None:
+            show_note("Asking with the model's sample; -d names requests that are more like real ones.")
+            return [{"data": sample}]
+    raise UsageError("no requests to ask with", hint="Name them: -d {samples}, -d DataFrame, or -d FILE.")
 
 
 class ProgressBoard:

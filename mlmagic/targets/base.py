@@ -146,6 +146,14 @@ class TakesKeys(Protocol):
 
 
 @runtime_checkable
+class TellsPackages(Protocol):
+    """A target that can say what is installed where a service runs."""
+
+    def packages(self, handle: Any) -> Mapping[str, str]:
+        """Version by `package_name`, with Python's own under ``python``; empty for what is gone."""
+
+
+@runtime_checkable
 class Watchable(Protocol):
     """A target whose services can be waited for, rather than asked again and again."""
 

@@ -23,12 +23,13 @@ import mlmagic.targets.zygote as zygotes
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
-from mlmagic.errors import LaunchFailed, TargetUnavailable
+from mlmagic.errors import LaunchFailed, TargetUnavailable, UsageError
 from mlmagic.scoring.door import RELOAD, knock
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.checkout import python_path
 from mlmagic.targets.checks import check_certificate, check_port
 from mlmagic.targets.confinement import Affinity, Confinement, confine, confinement_called
+from mlmagic.targets.packages import by_package_name, packages_of
 from mlmagic.targets.server_start import server_variables
 
 LOG_FILE = "log.txt"
@@ -116,6 +117,17 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         held = confine(config.cpu, config.memory_gb)
         held.remove()
         return held.words
+
+    def packages(self, handle: LocalHandle) -> Mapping[str, str]:
+        """See `mlmagic.targets.base.TellsPackages`."""
+        import psutil
+
+        seen = run_report.read_report(Path(handle.run_dir))
+        try:
+            python = psutil.Process(seen.pid if seen else handle.pid).cmdline()[0]
+            return by_package_name(packages_of(python))
+        except (psutil.Error, IndexError, UsageError):
+            return {}
 
     def _fork(self, spec: ServiceSpec, report: Report) -> int | None:
         """The quick way: a fork of this kernel's zygote; None where that is not to be."""

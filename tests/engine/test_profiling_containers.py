@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from mlmagic.core.model import ModelDescription
 from mlmagic.core.profile import ProfilePlan, ProfileState
 from mlmagic.engine.engine import Engine
 from tests.docker_engine import DockerEngine
@@ -14,7 +17,10 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 def test_a_container_is_measured_and_nothing_of_it_is_left(engine: Engine, docker: DockerEngine) -> None:
     plan = ProfilePlan("p", (0.5,), (0.25,), seconds=0.5, concurrencies=(1, 2), target="docker")
-    made = engine.profile(plan, [], script(SLEEPY), [b"1"])
+    model = engine.register(Path(__file__), ModelDescription("m"))
+    init = "import os\ndef init(): assert os.listdir(os.environ['AZUREML_MODEL_DIR'])"
+    reads = SLEEPY.replace("def init(): pass", init)
+    made = engine.profile(plan, [model.id], script(reads), [b"1"])
     assert made.state is ProfileState.SUCCEEDED, made.error
     (size,) = made.sizes
     assert size.held_by == "Docker"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -25,15 +23,12 @@ from mlmagic.engine.environments.build import find_conda
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
+from mlmagic.targets.packages import packages_of
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 Notify = Callable[[str], None]
 Versions = Callable[[Iterable[str]], dict[str, str | None]]
 """Of these distributions the versions that will serve, None for a missing one; unknown ones are left out."""
-_ASK_PACKAGES = (
-    "import json; from importlib import metadata; "
-    "print(json.dumps({d.metadata['Name']: d.version for d in metadata.distributions()}))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +108,6 @@ def _pinned(requirements: Iterable[str]) -> Versions:
 def _said_by(python: str) -> meeting.Installed:
     there = {package_name(name): version for name, version in packages_of(python).items()}
     return lambda name: there.get(package_name(name))
-
-
-def packages_of(python: str) -> dict[str, str]:
-    """What is installed in another interpreter, as it says itself. Raises `UsageError` if it says nothing."""
-    try:
-        done = subprocess.run(
-            [python, "-I", "-c", _ASK_PACKAGES], capture_output=True, text=True, timeout=60, check=True
-        )
-        return dict(json.loads(done.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise UsageError(f"{python} does not say what is installed in it: {error}") from None
 
 
 def _python(needs: EnvironmentNeeds, store: Store, *, nearest: bool, notify: Notify) -> pythons.Interpreter:

@@ -10,9 +10,9 @@ from typing import Any
 
 from mlmagic.capture.history import History
 from mlmagic.capture.requirements import pinned_requirements
-from mlmagic.engine.environments.place import packages_of
 from mlmagic.engine.environments.pythons import ask
 from mlmagic.errors import NotFound, UsageError
+from mlmagic.targets.packages import packages_of
 
 # What every kernel has, and no service needs.
 _KERNELS_OWN = frozenset(("mlmagic", "IPython", "ipykernel", "ipywidgets", "traitlets"))
@@ -38,7 +38,11 @@ def requirements_of_interpreter(path: str) -> tuple[str, tuple[str, ...]]:
     if found is None:
         raise NotFound("Python interpreter", path, hint="Name the file, such as /opt/env/bin/python.")
     there = packages_of(path)
-    pinned = (f"{name}=={version.partition('+')[0]}" for name, version in there.items() if name != "pip")
+    pinned = (
+        f"{name}=={version.partition('+')[0]}"
+        for name, version in there.items()
+        if name not in ("pip", "python")
+    )
     return found.version, tuple(sorted(pinned, key=str.casefold))
 
 

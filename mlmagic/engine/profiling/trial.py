@@ -74,7 +74,7 @@ def try_size(
         return replace(result, error=str(error))
     watch = Watch(lambda: target.usage(handle) if isinstance(target, Measures) else Usage())
     try:
-        url = _wait_until_up(target, handle)
+        url = wait_until_up(target, handle)
         result = replace(result, cold_start_s=time.monotonic() - began)
         loads, failures = _load(LoaderProcess(url, rows), plan, len(rows), watch, tell)
         ended = target.observe(handle)
@@ -94,7 +94,8 @@ def try_size(
     )
 
 
-def _wait_until_up(target: ComputeTarget[Any], handle: Any) -> str:
+def wait_until_up(target: ComputeTarget[Any], handle: Any) -> str:
+    """Where a service answers, when it does. Raises `ScriptError` or `LaunchFailed` if it never does."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         seen = target.observe(handle)

@@ -37,7 +37,8 @@ def front_name(spec: ServiceSpec) -> str:
 
 def labels_of(spec: ServiceSpec) -> dict[str, str]:
     """What everything of a revision is found by."""
-    workspace = str(Path(spec.run_dir).parents[2])  # services/ID/rN
+    folders = Path(spec.run_dir).parents
+    workspace = str(folders[min(2, len(folders) - 1)])  # services/ID/rN; a trial lies elsewhere
     return {
         "mlmagic.service": spec.name,
         "mlmagic.revision": str(spec.revision),

@@ -32,6 +32,7 @@ from mlmagic.targets.docker.image import Images, foundation_name, service_name
 from mlmagic.targets.images.blueprint import Blueprint, blueprint
 from mlmagic.targets.images.context import Context, below
 from mlmagic.targets.images.dockerfile import APP, PYTHON
+from mlmagic.targets.packages import ASK, by_package_name
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -235,6 +236,11 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def holds_by(self, config: DeploymentConfig) -> str:
         """See `mlmagic.targets.base.Measures`."""
         return "Docker"
+
+    def packages(self, handle: DockerHandle) -> Mapping[str, str]:
+        """See `mlmagic.targets.base.TellsPackages`."""
+        code, answer, _ = _Engine.at(handle.address).containers.run(handle.container, [PYTHON, "-c", ASK])
+        return by_package_name(json.loads(answer)) if code == 0 else {}
 
     def reload(self, handle: DockerHandle) -> Mapping[str, Any]:
         """Put the script's folder, as it is here, into the container. See `mlmagic.targets.base.Reloads`."""

@@ -72,7 +72,7 @@ def blueprint(spec: ServiceSpec, environment: Mapping[str, str] | None = None) -
     needs = needs_of(spec.environment)
     requirements = pip_requirements(needs) if spec.environment is not None else spec.requirements
     recipe = _recipe(needs, spec, known)
-    run_dir, app = Path(spec.run_dir), Path(spec.app_dir)
+    app = Path(spec.app_dir)
     files: dict[str, Content] = {
         "server.txt": _lines(SERVER_REQUIREMENTS),
         **{f"server/{name}": path for name, path in server_files()},
@@ -80,7 +80,7 @@ def blueprint(spec: ServiceSpec, environment: Mapping[str, str] | None = None) -
     if not recipe.own_packages:
         files["requirements.txt"] = _lines((*needs.pip_options, *with_indexes(requirements)))
     if spec.model_dir is not None:
-        files |= below(run_dir / "azureml-models", "azureml-models")
+        files |= below(_models_folder(spec.model_dir), "azureml-models")
     if needs.build_context is not None:
         files = {**_users_context(Path(needs.build_context[0])), **files}
     script = below(app, "azureml-app", honours_ignore=True)
@@ -91,7 +91,7 @@ def blueprint(spec: ServiceSpec, environment: Mapping[str, str] | None = None) -
         Context(files),
         Context(script),
         spec.entry_script,
-        _in_image(spec, run_dir),
+        _in_image(spec),
         () if recipe.own_packages else tuple(requirements),
     )
 
@@ -158,11 +158,17 @@ def _users_context(folder: Path) -> dict[str, Content]:
     return files
 
 
-def _in_image(spec: ServiceSpec, run_dir: Path) -> str | None:
+def _in_image(spec: ServiceSpec) -> str | None:
     if spec.model_dir is None:
         return None
-    below_models = Path(spec.model_dir).relative_to(run_dir / "azureml-models")
+    below_models = Path(spec.model_dir).relative_to(_models_folder(spec.model_dir))
     return str(PurePosixPath(MODELS, below_models.as_posix()))
+
+
+def _models_folder(model_dir: str) -> Path:
+    """The folder of all models: what AZUREML_MODEL_DIR is, or is in."""
+    path = Path(model_dir)
+    return next(each for each in (path, *path.parents) if each.name == "azureml-models")
 
 
 def _lines(lines: Iterable[str]) -> bytes:

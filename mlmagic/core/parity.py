@@ -1,0 +1,122 @@
+"""Whether a service answers the same in two places: pure comparison of answers and of packages."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TOLERANCE = 1e-6
+"""Numbers that differ by less than this share are the same: two processors round differently."""
+SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one place said to one request."""
+
+    status: int
+    body: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two answers to one request part."""
+
+    row: int
+    place: str
+    """Within the answer, such as ``[0].score``; empty for the whole."""
+    what: str
+    """status, type, keys, length or value."""
+    here: str
+    there: str
+
+    def __str__(self) -> str:
+        return (
+            f"row {self.row}{' ' + self.place if self.place else ''}: {self.what} {self.here} / {self.there}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What came of asking both."""
+
+    service: str
+    here: str
+    """The target that the service is on."""
+    there: str
+    rows: int
+    differences: tuple[Difference, ...]
+    milliseconds: tuple[float, float]
+    """The median of the answers' times, here and there."""
+    packages: tuple[tuple[str, str, str], ...]
+    """Name, version here, version there, of those that differ; ``–`` where it is not."""
+
+    @property
+    def same(self) -> bool:
+        """Whether all answers were the same."""
+        return not self.differences
+
+
+def compare(row: int, here: Answer, there: Answer, tolerance: float = TOLERANCE) -> list[Difference]:
+    """Where two answers part."""
+    if here.status != there.status:
+        return [Difference(row, "", "status", _shown(here), _shown(there))]
+    try:
+        one, other = json.loads(here.body), json.loads(there.body)
+    except ValueError:
+        same = here.body == there.body
+        return [] if same else [Difference(row, "", "value", _text(here.body), _text(there.body))]
+    if here.status != 200:
+        return []  # both refuse: their tracebacks need not be the same
+    return [Difference(row, *found) for found in _parted("", one, other, tolerance)]
+
+
+def package_differences(
+    here: Mapping[str, str], there: Mapping[str, str], needed: Sequence[str]
+) -> tuple[tuple[str, str, str], ...]:
+    """Of the packages that are ``needed``, those in two versions."""
+    return tuple(
+        (name, here.get(name, "–"), there.get(name, "–"))
+        for name in sorted(set(needed))
+        if here.get(name) != there.get(name)
+    )
+
+
+def _parted(place: str, one: Any, other: Any, tolerance: float) -> Iterator[tuple[str, str, str, str]]:
+    if _kind(one) != _kind(other):
+        yield place, "type", _kind(one), _kind(other)
+    elif isinstance(one, dict):
+        if one.keys() != other.keys():
+            yield place, "keys", _text(sorted(one)), _text(sorted(other))
+            return
+        for key, value in one.items():
+            yield from _parted(f"{place}.{key}", value, other[key], tolerance)
+    elif isinstance(one, list):
+        if len(one) != len(other):
+            yield place, "length", str(len(one)), str(len(other))
+            return
+        for at, value in enumerate(one):
+            yield from _parted(f"{place}[{at}]", value, other[at], tolerance)
+    elif isinstance(one, float):
+        both_nan = math.isnan(one) and math.isnan(other)
+        if not both_nan and not math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance):
+            yield place, "value", f"{one!r}", f"{other!r}"
+    elif one != other:
+        yield place, "value", _text(one), _text(other)
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else type(value).__name__
+
+
+def _shown(answer: Answer) -> str:
+    return f"{answer.status} ({_text(answer.body)})"
+
+
+def _text(value: Any) -> str:
+    text = " ".join((value if isinstance(value, str) else json.dumps(value)).split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -1,0 +1,135 @@
+"""The engine's verb for parity: the same requests to a service and to its twin on another target."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.environment import package_name
+from mlmagic.core.names import ModelReference
+from mlmagic.core.parity import TOLERANCE, Answer, Parity, compare, package_differences
+from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
+from mlmagic.engine import staging
+from mlmagic.engine.client import ANYBODY, Caller
+from mlmagic.engine.environments.builds import Ready, make_ready
+from mlmagic.engine.model_verbs import Notify, silent
+from mlmagic.engine.profiling.trial import wait_until_up
+from mlmagic.engine.reach import within_reach
+from mlmagic.engine.service_verbs import ServiceVerbs, place_for
+from mlmagic.errors import InvalidConfig, InvokeError, WrongState
+from mlmagic.targets.base import ComputeTarget, TellsPackages
+from mlmagic.workspace import models
+
+
+class ParityVerbs(ServiceVerbs):
+    """What can be compared."""
+
+    def parity(
+        self,
+        name: str,
+        target_name: str,
+        rows: Sequence[bytes],
+        *,
+        tolerance: float = TOLERANCE,
+        notify: Notify = silent,
+    ) -> Parity:
+        """Ask a service and its twin on another target the same; the twin is gone afterwards.
+
+        Each of ``rows`` is a request's body. Numbers may differ by ``tolerance``, as a share. Raises
+        `WrongState` for a service that does not answer, and what a launch raises.
+        """
+        if not rows:
+            raise InvalidConfig("requests", rows, "must be one at least", hint="Each is a body.")
+        service = within_reach(self.service(name), "compare")
+        if service.scoring_uri is None or service.serving is None or service.handle is None:
+            raise WrongState(name, service.state, "compare")
+        target = self._targets(target_name)
+        target.check()
+        revision = self.revision(service)
+        with self.memory.reading() as tx:
+            caller = self._caller(tx, service)
+        with tempfile.TemporaryDirectory(prefix="mlmagic-parity-") as folder:
+            spec = self._twin(service, revision, target, Path(folder), notify)
+            notify(f"starting {name} on {target_name}")
+            handle = target.launch(spec, notify)
+            try:
+                url = wait_until_up(target, handle)
+                asked = [
+                    (
+                        self._ask(name, service.scoring_uri, row, caller),
+                        self._ask(name, f"{url}/score", row, ANYBODY),
+                    )
+                    for row in (rows[0], *rows)  # the first answer of each is its warm-up
+                ][1:]
+                packages = self._package_differences(service, target, handle, spec)
+            finally:
+                target.stop(handle, grace=1.0)
+        differences = [found for row, pair in enumerate(asked) for found in compare(row, *pair, tolerance)]
+        here, there = (statistics.median(pair[which].milliseconds for pair in asked) for which in (0, 1))
+        return Parity(
+            name, service.target, target_name, len(rows), tuple(differences), (here, there), packages
+        )
+
+    def _twin(
+        self,
+        service: Webservice,
+        revision: Revision,
+        target: ComputeTarget[Any],
+        folder: Path,
+        notify: Notify,
+    ) -> ServiceSpec:
+        with self.memory.reading() as tx:
+            used = [models.get(tx, ModelReference.parse(model)) for model in revision.models]
+        self.memory.files.copy_out(revision.files, folder / "app")
+        config = replace(
+            revision.config.without_keys(),
+            target=target.name,
+            port=None,
+            auth_enabled=False,
+            token_auth_enabled=False,
+            ssl_cert_pem_file=None,
+            ssl_key_pem_file=None,
+            live=False,
+        )
+        place = place_for(target, revision.inference, notify, nearest_python=True)
+        ready = Ready(place.python)
+        if target.runs_interpreter:
+            ready = make_ready(place.python, revision.inference.environment, folder, notify)
+        return ServiceSpec(
+            name=f"twin-of-{service.name}"[:32].rstrip("-"),
+            revision=revision.number,
+            run_dir=str(folder),
+            entry_script=revision.inference.entry_script,
+            app_dir=str(folder / "app"),
+            model_dir=staging.lay_out_models(self.memory, used, folder),
+            python=ready.python,
+            server_path=ready.server_path,
+            bells_dir=str(folder),
+            config=config,
+            environment=revision.inference.environment,
+            requirements=staging.requirements_of(revision.inference.requirements, used),
+        )
+
+    def _ask(self, name: str, uri: str, row: bytes, caller: Caller) -> Answer:
+        began = time.perf_counter()
+        try:
+            said = self.client.ask(name, uri, row, caller)
+        except InvokeError as error:
+            return Answer(error.status, error.body, 1000 * (time.perf_counter() - began))
+        return Answer(200, said, 1000 * (time.perf_counter() - began))
+
+    def _package_differences(
+        self, service: Webservice, target: ComputeTarget[Any], handle: Any, spec: ServiceSpec
+    ) -> tuple[tuple[str, str, str], ...]:
+        own = self._targets(service.target)
+        if not isinstance(own, TellsPackages) or not isinstance(target, TellsPackages):
+            return ()
+        here = own.packages(own.unpack(service.handle or {}))
+        there = target.packages(handle)
+        needed = [package_name(line) for line in spec.requirements] or sorted(here.keys() & there.keys())
+        return package_differences(here, there, ["python", *needed])

@@ -1,0 +1,35 @@
+"""What a notebook shows of a comparison of two places."""
+
+from __future__ import annotations
+
+from html import escape
+
+from mlmagic.core.parity import Parity
+from mlmagic.widgets import html
+from mlmagic.widgets.cards import Card
+
+SHOWN = 20
+
+
+def parity_card(parity: Parity) -> Card:
+    """Whether the answers are the same, where they part, and what else differs."""
+    count = len(parity.differences)
+    rows = {difference.row for difference in parity.differences}
+    verdict = (
+        f"all {parity.rows} answers are the same"
+        if parity.same
+        else f"{len(rows)} of {parity.rows} answers differ, in {count} place{'' if count == 1 else 's'}"
+    )
+    here, there = parity.milliseconds
+    lines = [
+        f"{parity.service} on {parity.here} and on {parity.there}: {verdict}.",
+        f"Median time of an answer: {here:.3g} ms on {parity.here}, {there:.3g} ms on {parity.there}.",
+        *map(str, parity.differences[:SHOWN]),
+        *([f"and {count - SHOWN} more"] if count > SHOWN else []),
+        *(
+            f"{name} is {one} on {parity.here}, {other} on {parity.there}"
+            for name, one, other in parity.packages
+        ),
+    ]
+    body = "".join(f"<div>{escape(line)}</div>" for line in lines)
+    return Card(f'<div style="{html.FONT};max-width:900px">{body}</div>', "\n".join(lines))

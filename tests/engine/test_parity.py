@@ -1,0 +1,43 @@
+"""A service beside its twin on another target: really asked, and the twin gone afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import InvalidConfig, NotFound
+from tests.docker_engine import DockerEngine
+from tests.engine.conftest import servers_here
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+
+SCRIPT = """
+import json, os
+def init(): pass
+def run(data):
+    value = json.loads(data)
+    return {"value": value, "root": os.getpid() == 1} if value else value
+"""
+INFERENCE = InferenceConfig("score.py", script_text=SCRIPT)
+
+
+def test_beside_itself_all_is_the_same(engine: Engine) -> None:
+    engine.wait(engine.deploy("svc", [], INFERENCE))
+    before = len(servers_here())
+    found = engine.parity("svc", "local", [b"[1]", b"0"])
+    assert found.same
+    assert (found.rows, found.packages) == (2, ())
+    assert all(value > 0 for value in found.milliseconds)
+    assert len(servers_here()) == before
+    with pytest.raises(InvalidConfig, match="must be one at least"):
+        engine.parity("svc", "local", [])
+    with pytest.raises(NotFound, match="no service 'other'"):
+        engine.parity("other", "local", [b"1"])
+
+
+def test_a_container_that_answers_otherwise_is_told(engine: Engine, docker: DockerEngine) -> None:
+    engine.wait(engine.deploy("svc", [], INFERENCE))
+    found = engine.parity("svc", "docker", [b"[1]", b"0"])
+    assert [str(one) for one in found.differences] == ["row 0 .root: value false / true"]
+    assert docker.docker("ps", "--all", "--quiet", "--filter", "label=mlmagic.service=twin-of-svc") == ""

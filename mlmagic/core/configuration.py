@@ -142,6 +142,19 @@ class DeploymentConfig:
         """As it may be recorded and shown."""
         return replace(self, primary_key=None, secondary_key=None)
 
+    def for_trial(self, target: str) -> DeploymentConfig:
+        """The same on ``target`` at a free port, for anybody who asks: what is only tried needs no keys."""
+        return replace(
+            self.without_keys(),
+            target=target,
+            port=None,
+            auth_enabled=False,
+            token_auth_enabled=False,
+            ssl_cert_pem_file=None,
+            ssl_key_pem_file=None,
+            live=False,
+        )
+
     def _check_access(self) -> None:
         if self.auth_enabled and self.token_auth_enabled:
             raise InvalidConfig(

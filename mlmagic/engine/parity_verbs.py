@@ -6,7 +6,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,16 +85,6 @@ class ParityVerbs(ServiceVerbs):
         with self.memory.reading() as tx:
             used = [models.get(tx, ModelReference.parse(model)) for model in revision.models]
         self.memory.files.copy_out(revision.files, folder / "app")
-        config = replace(
-            revision.config.without_keys(),
-            target=target.name,
-            port=None,
-            auth_enabled=False,
-            token_auth_enabled=False,
-            ssl_cert_pem_file=None,
-            ssl_key_pem_file=None,
-            live=False,
-        )
         place = place_for(target, revision.inference, notify, nearest_python=True)
         ready = Ready(place.python)
         if target.runs_interpreter:
@@ -110,7 +99,7 @@ class ParityVerbs(ServiceVerbs):
             python=ready.python,
             server_path=ready.server_path,
             bells_dir=str(folder),
-            config=config,
+            config=revision.config.for_trial(target.name),
             environment=revision.inference.environment,
             requirements=staging.requirements_of(revision.inference.requirements, used),
         )

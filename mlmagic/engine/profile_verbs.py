@@ -202,17 +202,7 @@ def _with(profile: Profile, result: SizeResult) -> Profile:
 
 def _held(config: DeploymentConfig, plan: ProfilePlan) -> DeploymentConfig:
     """As it is to be served, but for anybody who asks, and with patience: waiting is what is measured."""
-    return replace(
-        config.without_keys(),
-        target=plan.target,
-        port=None,
-        auth_enabled=False,
-        token_auth_enabled=False,
-        ssl_cert_pem_file=None,
-        ssl_key_pem_file=None,
-        live=False,
-        max_request_wait_time=config.scoring_timeout_ms,
-    )
+    return replace(config.for_trial(plan.target), max_request_wait_time=config.scoring_timeout_ms)
 
 
 class _Clock:

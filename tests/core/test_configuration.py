@@ -61,3 +61,18 @@ def test_labels() -> None:
     assert parse_labels("--tag", ["a=1", "b=x=y", {"c": 3}]) == {"a": "1", "b": "x=y", "c": "3"}
     with pytest.raises(InvalidConfig, match="--tag 'a' must be KEY=VALUE"):
         parse_labels("--tag", ["a"])
+
+
+def test_what_is_only_tried_needs_no_keys() -> None:
+    config = DeploymentConfig(
+        "docker",
+        cpu=2,
+        port=6789,
+        auth_enabled=True,
+        primary_key="k" * 32,
+        ssl_cert_pem_file="c",
+        ssl_key_pem_file="k",
+        live=True,
+    )
+    tried = config.for_trial("local")
+    assert tried == DeploymentConfig("local", cpu=2)

@@ -36,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.together)
 
 
+def needs_root() -> None:
+    """For what only root may do, such as making control groups; under CI it must be there."""
+    if os.geteuid():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("only root may make control groups here")
+
+
 @pytest.fixture(scope="session")
 def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     homes = tmp_path_factory.mktemp("homes")

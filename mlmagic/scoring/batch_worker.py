@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from mlmagic.scoring.script import ScriptFailed, import_script, user_traceback
+from mlmagic.scoring.script import import_script, user_traceback
 from mlmagic.scoring.shims.finder import install
 from mlmagic.scoring.surroundings import Surroundings
 
@@ -25,7 +25,9 @@ ROW_SEPARATOR = " "
 
 def main() -> int:
     """Work until there is no more; the exit code."""
-    mine, _, theirs = _split(sys.argv[1:])
+    words = sys.argv[1:]
+    at = words.index("--") if "--" in words else len(words)
+    mine, theirs = words[:at], words[at + 1 :]
     parser = argparse.ArgumentParser("python -m mlmagic.scoring.batch_worker")
     parser.add_argument("--entry-script", required=True)
     parser.add_argument("--source-directory", required=True)
@@ -82,21 +84,12 @@ def lines_of(result: Any) -> list[str]:
 
 
 def _record(error: Exception) -> dict[str, str]:
-    if isinstance(error, ScriptFailed):
-        return error.record()
     return {"type": type(error).__name__, "message": str(error), "traceback": user_traceback(error)}
 
 
 def _tell(answers: Any, what: dict[str, Any]) -> None:
     answers.write(json.dumps(what) + "\n")
     answers.flush()
-
-
-def _split(words: list[str]) -> tuple[list[str], str, list[str]]:
-    if "--" not in words:
-        return words, "", []
-    at = words.index("--")
-    return words[:at], "--", words[at + 1 :]
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ _POLL_SECONDS = 0.2
 
 
 class Background:
-    """A thread, and what it raised."""
+    """A thread, and what it raised. ``work`` is given this, to say when it has begun."""
 
-    def __init__(self, work: Callable[[], None], name: str) -> None:
+    def __init__(self, work: Callable[[Background], None], name: str) -> None:
         self._begun = threading.Event()
         self._error: BaseException | None = None
         self._work = work
@@ -45,7 +45,7 @@ class Background:
 
     def _run(self) -> None:
         try:
-            self._work()
+            self._work(self)
         except BaseException as error:
             self._error = error
         finally:

@@ -134,11 +134,11 @@ class ModelPackage:
     def _start(self, inference: CoreInferenceConfig | None, config: DeploymentConfig) -> None:
         engine, record = self.workspace.engine, self._record
 
-        def tell(line: str) -> None:
-            self._log.append(line)
-            work.begin()
+        def run(work: Background) -> None:
+            def tell(line: str) -> None:
+                self._log.append(line)
+                work.begin()
 
-        def run() -> None:
             try:
                 self._record = engine.package(
                     record.models,
@@ -154,8 +154,8 @@ class ModelPackage:
                 self._record = replace(self._record, state=PackageState.FAILED, error=str(error))
                 raise
 
-        work = self._work = Background(run, f"package {record.name}")
-        work.wait_for_begin()
+        self._work = Background(run, f"package {record.name}")
+        self._work.wait_for_begin()
 
     def __repr__(self) -> str:
         return f"ModelPackage(name={self.name!r}, state={self.state!r}, location={self.location!r})"

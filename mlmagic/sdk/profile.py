@@ -112,13 +112,13 @@ class ModelProfile:
         engine, plan, models = self.workspace.engine, self._record.plan, self._record.models
         dataset = self._record.dataset_id
 
-        def watch(progress: Progress, profile: core.Profile) -> None:
-            self._record = profile
-            work.begin()
-            if self._cancelled.is_set() and profile.state is core.ProfileState.RUNNING:
-                raise KeyboardInterrupt
+        def run(work: Background) -> None:
+            def watch(progress: Progress, profile: core.Profile) -> None:
+                self._record = profile
+                work.begin()
+                if self._cancelled.is_set() and profile.state is core.ProfileState.RUNNING:
+                    raise KeyboardInterrupt
 
-        def run() -> None:
             try:
                 self._record = engine.profile(
                     plan, models, inference, rows, config=config, dataset_id=dataset, watching=watch
@@ -127,8 +127,8 @@ class ModelProfile:
                 self._record = replace(self._record, state=core.ProfileState.FAILED, error=str(error))
                 raise
 
-        work = self._work = Background(run, f"profile {self.name}")
-        work.wait_for_begin()
+        self._work = Background(run, f"profile {self.name}")
+        self._work.wait_for_begin()
 
     def __repr__(self) -> str:
         return f"ModelProfile(name={self.name!r}, state={self.state!r}, recommendation={self.recommendation})"

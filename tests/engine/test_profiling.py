@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from mlmagic.core.profile import Goal, Prices, Profile, ProfilePlan, ProfileStat
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.profile_verbs import Progress
 from mlmagic.errors import InvalidConfig, NotFound
+from tests.conftest import needs_root
 from tests.engine.conftest import servers_here
 
 pytestmark = pytest.mark.processes
@@ -85,8 +85,7 @@ def test_answers_that_are_errors_are_told_with_their_bodies(engine: Engine) -> N
 
 
 def test_a_size_that_is_too_small_is_told_as_such(engine: Engine) -> None:
-    if os.geteuid():
-        pytest.skip("only root may make control groups here")
+    needs_root()
     made = engine.profile(
         ProfilePlan("p", (1.0,), (0.1, 1.0), seconds=0.3, concurrencies=(1,)), [], script(GREEDY), [b"1"]
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.targets.confinement import Affinity, confine, confinement_called, control_groups
+from tests.conftest import needs_root
 
 BUSY = "import time\nend = time.monotonic() + 1.0\nwhile time.monotonic() < end: pass\n"
 GREEDY = "held = bytearray(400 << 20)\nprint(len(held))\n"
@@ -26,8 +26,7 @@ def run(held: object, code: str) -> subprocess.Popen[str]:
 @pytest.mark.processes
 def test_control_groups_hold_cores_and_tell_what_was_used() -> None:
     """As root, which the tests of a machine of their own are; elsewhere `Affinity` is what there is."""
-    if os.geteuid():
-        pytest.skip("only root may make control groups here")
+    needs_root()
     held = confine(0.2, 0.5)
     assert held.words == "control groups"
     child = run(held, BUSY)
@@ -45,8 +44,7 @@ def test_control_groups_hold_cores_and_tell_what_was_used() -> None:
 
 @pytest.mark.processes
 def test_control_groups_end_what_takes_too_much_memory() -> None:
-    if os.geteuid():
-        pytest.skip("only root may make control groups here")
+    needs_root()
     held = confine(1, 0.1)
     child = run(held, GREEDY)
     child.communicate(timeout=30)

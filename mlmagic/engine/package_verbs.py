@@ -25,7 +25,6 @@ from mlmagic.core.package import (
     check_image_label,
     check_image_name,
 )
-from mlmagic.core.webservice import ServiceSpec
 from mlmagic.engine import sources, staging
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.packages import bill, manifests, words
@@ -78,9 +77,9 @@ class PackageVerbs(ServiceVerbs):
         ):
             taken, inference = sources.take(intake, inference)
             intake.copy_out(taken, Path(folder) / "app")
-            staging.lay_out_models(self.memory, used, Path(folder))
             config = config or DeploymentConfig()
-            plan = self._plan(Path(folder), inference, used, config)
+            spec = staging.scratch_spec(self.memory, Path(folder), name, inference, used, config)
+            plan = pinned(blueprint(spec))
             start = plan.start(variables=config.environment_variables)
             files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
             context = files | {"Dockerfile": dockerfile.whole(plan.recipe, start).encode()}
@@ -165,29 +164,6 @@ class PackageVerbs(ServiceVerbs):
         return images.push(package.location, repository, package.label, registry, report)
 
     # -- inside ---------------------------------------------------------------------------------------
-
-    def _plan(
-        self,
-        folder: Path,
-        inference: InferenceConfig,
-        used: Sequence[Model],
-        config: DeploymentConfig,
-    ) -> Blueprint:
-        """What its image is built from, pinned to what is installed here."""
-        spec = ServiceSpec(
-            name="package",
-            revision=1,
-            run_dir=str(folder),
-            entry_script=inference.entry_script,
-            app_dir=str(folder / "app"),
-            model_dir=staging.model_dir(folder, [model.id for model in used]),
-            python="",
-            bells_dir="",
-            config=config,
-            environment=inference.environment,
-            requirements=staging.requirements_of(inference.requirements, used),
-        )
-        return pinned(blueprint(spec))
 
     def _write(
         self,

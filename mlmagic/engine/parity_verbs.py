@@ -6,6 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +90,13 @@ class ParityVerbs(ServiceVerbs):
         ready = Ready(place.python)
         if target.runs_interpreter:
             ready = make_ready(place.python, revision.inference.environment, folder, notify)
-        return ServiceSpec(
-            name=f"twin-of-{service.name}"[:32].rstrip("-"),
+        name = f"twin-of-{service.name}"[:32].rstrip("-")
+        config = revision.config.for_trial(target.name)
+        return replace(
+            staging.scratch_spec(self.memory, folder, name, revision.inference, used, config),
             revision=revision.number,
-            run_dir=str(folder),
-            entry_script=revision.inference.entry_script,
-            app_dir=str(folder / "app"),
-            model_dir=staging.lay_out_models(self.memory, used, folder),
             python=ready.python,
             server_path=ready.server_path,
-            bells_dir=str(folder),
-            config=revision.config.for_trial(target.name),
-            environment=revision.inference.environment,
-            requirements=staging.requirements_of(revision.inference.requirements, used),
         )
 
     def _ask(self, name: str, uri: str, row: bytes, caller: Caller) -> Answer:

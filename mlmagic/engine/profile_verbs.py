@@ -85,23 +85,15 @@ class ProfileVerbs(ServiceVerbs):
             folder = Path(name)
             files, inference = sources.take(intake, inference)
             intake.copy_out(files, folder / "app")
-            model_dir = staging.lay_out_models(self.memory, used, folder)
             ready = Ready(place.python)
             if target.runs_interpreter:
                 ready = make_ready(place.python, inference.environment, folder, notify)
-            spec = ServiceSpec(
-                name=f"profile-{plan.name}"[:32].lower(),
-                revision=1,
-                run_dir=name,
-                entry_script=inference.entry_script,
-                app_dir=str(folder / "app"),
-                model_dir=model_dir,
+            service = f"profile-{plan.name}"[:32].lower()
+            held = _held(config or DeploymentConfig(), plan)
+            spec = replace(
+                staging.scratch_spec(self.memory, folder, service, inference, used, held),
                 python=ready.python,
                 server_path=ready.server_path,
-                bells_dir=name,
-                config=_held(config or DeploymentConfig(), plan),
-                environment=inference.environment,
-                requirements=staging.requirements_of(inference.requirements, used),
                 trial=True,
             )
             begun = Profile(

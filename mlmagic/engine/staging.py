@@ -15,11 +15,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference
@@ -50,7 +52,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         run_dir=str(run_dir),
         entry_script=revision.inference.entry_script,
         app_dir=str(run_dir / "app"),
-        model_dir=model_dir(run_dir, revision.models),
+        model_dir=_model_dir(run_dir, revision.models),
         python=revision.python,
         bells_dir=str(memory.bells_folder),
         config=revision.config,
@@ -60,6 +62,30 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         preferred_port=port_of(service.url),
         predecessor=_predecessor(memory, service, revision.number),
         keys_file=str(run_dir / KEYS_FILE) if revision.config.guarded else None,
+    )
+
+
+def scratch_spec(
+    memory: Memory,
+    folder: Path,
+    name: str,
+    inference: InferenceConfig,
+    used: Sequence[Model],
+    config: DeploymentConfig,
+) -> ServiceSpec:
+    """What is only tried or packed; its script is in ``folder``/app already, its models are laid out."""
+    return ServiceSpec(
+        name=name,
+        revision=1,
+        run_dir=str(folder),
+        entry_script=inference.entry_script,
+        app_dir=str(folder / "app"),
+        model_dir=lay_out_models(memory, used, folder),
+        python=sys.executable,
+        bells_dir=str(folder),
+        config=config,
+        environment=inference.environment,
+        requirements=requirements_of(inference.requirements, used),
     )
 
 
@@ -88,7 +114,7 @@ def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str |
     """Make ``folder`` hold azureml-models/; returns what AZUREML_MODEL_DIR is to be."""
     for model in used:
         memory.files.lay_out(model.files, folder / "azureml-models" / model.name / str(model.version))
-    return model_dir(folder, [model.id for model in used])
+    return _model_dir(folder, [model.id for model in used])
 
 
 def unstage(memory: Memory, service: Webservice, number: int) -> None:
@@ -119,7 +145,7 @@ def port_of(url: str | None) -> int | None:
     return urlsplit(url).port if url else None
 
 
-def model_dir(folder: Path, model_ids: Sequence[str]) -> str | None:
+def _model_dir(folder: Path, model_ids: Sequence[str]) -> str | None:
     """What AZUREML_MODEL_DIR is to be where ``folder`` holds azureml-models/; None without models."""
     if not model_ids:
         return None

@@ -136,6 +136,9 @@ class BuildsImages(Protocol):
     def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
         """Build it, telling each line; give up soon after ``cancelled``. Raises `BuildFailed`."""
 
+    def halt(self, handle: Any) -> None:
+        """End it as `stop` does, but keep its image: it is to be started again."""
+
 
 @runtime_checkable
 class TakesKeys(Protocol):

@@ -133,7 +133,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             try:
                 return self._start(there, spec, plan, image, report)
             except Exception:
-                self._clear(there, settings.container_name(spec), settings.front_name(spec), spec.run_dir)
+                self._clear(there, settings.container_name(spec), settings.front_name(spec))
+                there.images.forget(settings.key_of(spec.run_dir))
                 raise
 
     def _start(
@@ -214,15 +215,20 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         return observation.record_of(containers.read(handle.container, path))
 
     def stop(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
+        self.halt(handle, grace=grace)
+        with _told_as_failed_launch():
+            _Engine.at(handle.address).images.forget(settings.key_of(handle.run_dir))
+
+    def halt(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
+        """See `mlmagic.targets.base.BuildsImages`."""
         with _told_as_failed_launch():
             there = _Engine.at(handle.address)
             there.containers.end(handle.container, math.ceil(grace))
-            self._clear(there, handle.container, handle.front, handle.run_dir)
+            self._clear(there, handle.container, handle.front)
 
-    def _clear(self, there: _Engine, container: str, front: str, run_dir: str) -> None:
-        """Remove a container with its image, and the front if nobody else stands behind it."""
+    def _clear(self, there: _Engine, container: str, front: str) -> None:
+        """Remove a container, and the front if nobody else stands behind it."""
         there.containers.remove(container)
-        there.images.forget(settings.key_of(run_dir))
         if there.fronts.stands_alone(front):
             there.fronts.forget(front)
 

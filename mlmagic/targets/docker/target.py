@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import mlmagic.scoring.recorder as recorder
 import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
@@ -242,6 +243,15 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def holds_by(self, config: DeploymentConfig) -> str:
         """See `mlmagic.targets.base.Measures`."""
         return "Docker"
+
+    def traffic(self, handle: DockerHandle) -> Sequence[bytes]:
+        """See `mlmagic.targets.base.KeepsTraffic`."""
+        containers = _Engine.at(handle.address).containers
+        folder = _run_folder(handle)
+        found = [
+            containers.read(handle.container, f"{folder}/{name}") for name in (recorder.OLD, recorder.NEW)
+        ]
+        return [content for content in found if content is not None]
 
     def packages(self, handle: DockerHandle) -> Mapping[str, str]:
         """See `mlmagic.targets.base.TellsPackages`."""

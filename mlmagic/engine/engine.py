@@ -10,15 +10,18 @@ from functools import cache
 from typing import Any
 
 from mlmagic.engine import keeper
+from mlmagic.engine.asking_verbs import AskingVerbs
 from mlmagic.engine.batch_verbs import BatchVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client
 from mlmagic.engine.environment_verbs import EnvironmentVerbs
 from mlmagic.engine.event_verbs import EventVerbs
+from mlmagic.engine.lookout import Lookout
 from mlmagic.engine.object_verbs import ObjectVerbs
 from mlmagic.engine.package_verbs import PackageVerbs
 from mlmagic.engine.parity_verbs import ParityVerbs
 from mlmagic.engine.profile_verbs import ProfileVerbs
+from mlmagic.engine.renewal_verbs import RenewalVerbs
 from mlmagic.engine.supervisor import Supervisor
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget
@@ -28,7 +31,17 @@ from mlmagic.workspace.memory import Memory
 KEEPER_DELAY_SECONDS = 3.0
 
 
-class Engine(ObjectVerbs, PackageVerbs, ProfileVerbs, BatchVerbs, ParityVerbs, EnvironmentVerbs, EventVerbs):
+class Engine(
+    ObjectVerbs,
+    PackageVerbs,
+    ProfileVerbs,
+    BatchVerbs,
+    ParityVerbs,
+    AskingVerbs,
+    RenewalVerbs,
+    EnvironmentVerbs,
+    EventVerbs,
+):
     """The verbs over one workspace, and whoever looks after its services.
 
     ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only
@@ -46,6 +59,7 @@ class Engine(ObjectVerbs, PackageVerbs, ProfileVerbs, BatchVerbs, ParityVerbs, E
         self.location = location or locate()
         self.memory = Memory(self.location)
         self.bus = Bus(self.memory)
+        self.lookout = Lookout(self.memory, self.bus)
         self.client = Client()
         self._targets = targets or cache(registry.load)
         self._supervise, self._use_keeper = supervise, use_keeper

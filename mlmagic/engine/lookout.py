@@ -73,6 +73,8 @@ class Lookout:
         if not news and now - self._looked < PAUSE_SECONDS:
             return
         self._looked = now
+        with self._lock:  # before the look: who comes later is not told of what was before
+            watchers = list(self._watchers)
         try:
             with self._memory.reading() as tx:
                 found = services.list_services(tx)
@@ -81,8 +83,6 @@ class Lookout:
         # What has not changed stays the same object, which is quick to see for those who are told.
         self._seen = {each.name: self._same(each) for each in found}
         view = View(self._seen, news)
-        with self._lock:
-            watchers = list(self._watchers)
         for watcher in watchers:
             try:
                 watcher(view)

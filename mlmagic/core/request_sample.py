@@ -69,7 +69,9 @@ def _by_type(schema: Mapping[str, Any], document: Mapping[str, Any], depth: int)
         kind = kind[0] if kind else None
     if kind == "object" or "properties" in schema:
         inside = schema.get("properties") or {}
-        return {name: _example(each, document, depth + 1) for name, each in inside.items()}
+        # What may be left out had better be: nothing is known of a value that makes sense.
+        wanted = [name for name in inside if name in schema.get("required", inside)]
+        return {name: _example(inside[name], document, depth + 1) for name in wanted}
     if kind == "array":
         if "prefixItems" in schema:
             return [_example(each, document, depth + 1) for each in schema["prefixItems"]]

@@ -32,7 +32,7 @@ class RenewalVerbs(ServiceVerbs):
             return self.start(name)
         with self.memory.writing() as tx:
             revision = services.get_revision(tx, service.id, service.revision)
-            renewed = revise(tx, name, revision)
+            renewed = revise(tx, name, revision, "restart")
         if revision.config.guarded:
             self._deliver_keys(renewed)
         self._see_to_it()

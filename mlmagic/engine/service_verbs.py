@@ -533,11 +533,11 @@ def _made_for(
     return inference
 
 
-def revise(tx: Connection, name: str, revision: Revision) -> Webservice:
+def revise(tx: Connection, name: str, revision: Revision, verb: str = "update") -> Webservice:
     """Record ``revision`` as the next of a service; refused while another is under way."""
     now = services.get(tx, name)
     if now.state in (State.TRANSITIONING, State.UNSCHEDULABLE) or now.desired is Desired.DELETED:
-        raise WrongState(name, now.state, "update", hint="Wait for it, or delete it.")
+        raise WrongState(name, now.state, verb, hint="Wait for it, or delete it.")
     return services.revise(tx, now, revision)
 
 

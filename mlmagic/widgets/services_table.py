@@ -26,11 +26,13 @@ class ServicesTable(widgets.VBox):
         self.rows = widgets.HTML()
         self.choice = widgets.Dropdown(description="Service")
         self.choice.tooltip = "The service whose card is to be shown"
-        self.open = widgets.Button(description="Open card", tooltip="Show the card of the chosen service")
+        self.open_button = widgets.Button(
+            description="Open card", tooltip="Show the card of the chosen service"
+        )
         self.card = widgets.VBox()
-        self._chooser = widgets.HBox([self.choice, self.open])
+        self._chooser = widgets.HBox([self.choice, self.open_button])
         super().__init__([self.rows, self._chooser, self.card])
-        self.open.on_click(self._show_card)
+        self.open_button.on_click(self._show_card)
         self._show({service.name: service for service in services})
         self._leave = engine.lookout.watch(self._look)
 
@@ -53,7 +55,7 @@ class ServicesTable(widgets.VBox):
             cards.SERVICE_HEADINGS, [live_row(each) for each in shown], cards.services_caption(shown)
         )
         offer(self.choice, services)
-        self.open.disabled = not services
+        self.open_button.disabled = not services
 
     def _show_card(self, _button: Any) -> None:
         service = self._services.get(self.choice.value or "")
@@ -69,11 +71,10 @@ def live_row(service: Webservice) -> list[str]:
 
 
 def offer(choice: Any, names: Iterable[str]) -> None:
-    """Have a Dropdown offer ``names``; what is chosen stays so while it is among them."""
+    """Have a Dropdown offer ``names``; what is chosen stays so while it is among them, else the first is."""
     options = tuple(names)
     if choice.options != options:
         before = choice.value
         with choice.hold_sync():
             choice.options = options
-            if before in options:
-                choice.value = before
+            choice.value = before if before in options else next(iter(options), None)

@@ -38,6 +38,10 @@ def described(schema: Any, **schemas: Any) -> dict[str, Any]:
             },
             {"rows": [[0.0]], "top": 3, "kind": "a", "note": "", "size": 0.5},
         ),
+        (
+            {"required": ["a"], "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}},
+            {"a": 0},
+        ),
         ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, False),
         ({"allOf": [{"$ref": "#/components/schemas/Row"}]}, {"x": 0}),
         ({"allOf": [{"$ref": "#/components/schemas/Row"}, {"example": {"y": 1}}]}, {"x": 0, "y": 1}),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mlmagic.core.webservice import Webservice
+from mlmagic.engine import bus, lookout
 from mlmagic.engine.engine import Engine
 from mlmagic.widgets.panel import ServicePanel
 from tests.engine.conftest import (  # noqa: F401
@@ -17,6 +18,14 @@ from tests.engine.conftest import (  # noqa: F401
     fake_engine,
     script,
 )
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are read by a clock; the tests need not wait for it."""
+    monkeypatch.setattr(bus, "CLOCK_SECONDS", 0.05)
+    monkeypatch.setattr(lookout, "PAUSE_SECONDS", 0.0)
+
 
 MakePanel = Callable[..., ServicePanel]
 

@@ -31,12 +31,12 @@ class RequestPane(widgets.VBox):
             NO_SAMPLE, description="Request", rows=4, layout={"width": "100%", "max_width": "700px"}
         )
         self.body.tooltip = f"The body of a request to {name}"
-        self.send = widgets.Button(description="Send", tooltip=f"Send the request to {name}")
-        self.again = widgets.Button(description="Sample", tooltip=f"Write a request that fits {name}")
+        self.send_button = widgets.Button(description="Send", tooltip=f"Send the request to {name}")
+        self.sample_button = widgets.Button(description="Sample", tooltip=f"Write a request that fits {name}")
         self.answer = widgets.HTML()
-        super().__init__([self.body, widgets.HBox([self.send, self.again]), self.answer])
-        self.send.on_click(self._send)
-        self.again.on_click(self._rewrite)
+        super().__init__([self.body, widgets.HBox([self.send_button, self.sample_button]), self.answer])
+        self.send_button.on_click(self._send)
+        self.sample_button.on_click(self._rewrite)
         self.work.observe(self._busy, "doing")
         self.work.observe(self._draw, "told")
         model.observe(self._fetch, "serving")
@@ -72,7 +72,7 @@ class RequestPane(widgets.VBox):
         self.work.run(f"Sending to {self._name}", ask)
 
     def _busy(self, _change: Any) -> None:
-        self.send.disabled = bool(self.work.doing)
+        self.send_button.disabled = bool(self.work.doing)
 
     def _draw(self, _change: Any) -> None:
         if self.work.told:

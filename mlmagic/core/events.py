@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     ROLLED_BACK = "RolledBack"
     KEY_CHANGED = "KeyChanged"
     LABELLED = "Labelled"
+    SCALED = "Scaled"
     DELETED = "Deleted"
     FOLLOWED = "Followed"
     FOLLOW_FAILED = "FollowFailed"

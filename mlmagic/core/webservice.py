@@ -160,7 +160,8 @@ class Webservice:
     properties: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     stats: Mapping[str, float] = field(default_factory=dict)
-    """What the server last told of itself: requests, errors, p50_ms, p99_ms."""
+    """What was last read of it: requests, errors, p50_ms, p99_ms as the server tells, requests_per_second,
+    cpu_cores, memory_bytes where the target can tell, and replicas."""
 
     @property
     def scoring_uri(self) -> str | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import requests
 
+from mlmagic.core.parity import Answer
 from mlmagic.engine.trust import trust_in
 from mlmagic.errors import InvokeError, UsageError
 
 CALL_TIMEOUT_SECONDS = 300.0
+READ_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,27 @@ class Client:
         """POST ``body`` and return the answer as text; raises as `score` does."""
         return self._asked(service, scoring_uri, body, caller, CALL_TIMEOUT_SECONDS).text
 
+    def answer(self, service: str, scoring_uri: str, body: bytes, caller: Caller = ANYBODY) -> Answer:
+        """POST ``body``; whatever comes of it, with how long it took. Status 0 where nobody answered."""
+        began = time.perf_counter()
+        try:
+            status, said = 200, self.ask(service, scoring_uri, body, caller)
+        except InvokeError as error:
+            status, said = error.status, error.body
+        return Answer(status, said, 1000 * (time.perf_counter() - began))
+
+    def read(self, service: str, uri: str, caller: Caller = ANYBODY) -> str:
+        """GET what a service says of itself, as text; raises as `score` does."""
+        return self._asked(service, uri, None, caller, READ_TIMEOUT_SECONDS).text
+
     def _asked(
-        self, service: str, scoring_uri: str, body: bytes, caller: Caller, timeout: float
+        self, service: str, scoring_uri: str, body: bytes | None, caller: Caller, timeout: float
     ) -> requests.Response:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if caller.credential is not None:
             headers["Authorization"] = f"Bearer {caller.credential}"
         try:
-            response = self._post(scoring_uri, body, headers, caller.cert_file, timeout)
+            response = self._send(scoring_uri, body, headers, caller.cert_file, timeout)
         except requests.exceptions.SSLError as error:
             raise InvokeError(
                 service,
@@ -86,8 +102,8 @@ class Client:
             session.close()
         self._sessions.clear()
 
-    def _post(
-        self, uri: str, body: bytes, headers: dict[str, str], cert_file: str | None, timeout: float
+    def _send(
+        self, uri: str, body: bytes | None, headers: dict[str, str], cert_file: str | None, timeout: float
     ) -> requests.Response:
         trusted: list[str | None] = [None]
         if cert_file is not None and uri.startswith("https:"):
@@ -95,7 +111,9 @@ class Client:
         refusal: requests.exceptions.SSLError | None = None
         for fingerprint in trusted:
             try:
-                return self._session(fingerprint).post(uri, data=body, headers=headers, timeout=timeout)
+                session = self._session(fingerprint)
+                method = "GET" if body is None else "POST"
+                return session.request(method, uri, data=body, headers=headers, timeout=timeout)
             except requests.exceptions.SSLError as error:  # before anything was sent
                 refusal = error
         raise refusal or requests.exceptions.SSLError(f"{cert_file} holds no certificate")

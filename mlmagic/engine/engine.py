@@ -10,15 +10,18 @@ from functools import cache
 from typing import Any
 
 from mlmagic.engine import keeper
+from mlmagic.engine.asking_verbs import AskingVerbs
 from mlmagic.engine.batch_verbs import BatchVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Client
 from mlmagic.engine.environment_verbs import EnvironmentVerbs
 from mlmagic.engine.event_verbs import EventVerbs
+from mlmagic.engine.lookout import Lookout
 from mlmagic.engine.object_verbs import ObjectVerbs
 from mlmagic.engine.package_verbs import PackageVerbs
 from mlmagic.engine.parity_verbs import ParityVerbs
 from mlmagic.engine.profile_verbs import ProfileVerbs
+from mlmagic.engine.renewal_verbs import RenewalVerbs
 from mlmagic.engine.supervisor import Supervisor
 from mlmagic.engine.traffic_verbs import TrafficVerbs
 from mlmagic.targets import registry
@@ -36,6 +39,8 @@ class Engine(
     BatchVerbs,
     ParityVerbs,
     TrafficVerbs,
+    AskingVerbs,
+    RenewalVerbs,
     EnvironmentVerbs,
     EventVerbs,
 ):
@@ -56,6 +61,7 @@ class Engine(
         self.location = location or locate()
         self.memory = Memory(self.location)
         self.bus = Bus(self.memory)
+        self.lookout = Lookout(self.memory, self.bus)
         self.client = Client()
         self._targets = targets or cache(registry.load)
         self._supervise, self._use_keeper = supervise, use_keeper

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from mlmagic.core.envelopes import Schema
-from mlmagic.core.events import Event
+from mlmagic.core.events import Event, service_subject
 from mlmagic.core.filters import EventFilter
 from mlmagic.core.follow import Follow, check_tag, served_version
 from mlmagic.core.names import check_model_name
@@ -88,10 +88,10 @@ class EventVerbs(ServiceVerbs):
         self._see_to_news()
         return count
 
-    def newest_events(self, count: int) -> list[Event]:
-        """The last events of the workspace, oldest first."""
+    def newest_events(self, count: int, service: str | None = None) -> list[Event]:
+        """The last events of the workspace, oldest first; of one service if named."""
         with self.memory.reading() as tx:
-            return events.newest(tx, count)
+            return events.newest(tx, count, subject=service_subject(service) if service else None)
 
     def follow(self, service: str, model: str, tag: str | None = None) -> Follow:
         """Update a service to each new version of a model that it serves, from now on.

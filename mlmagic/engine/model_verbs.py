@@ -70,6 +70,11 @@ class ModelVerbs:
         with self.memory.reading() as tx:
             return models.used_by(tx, models.get(tx, _reference(reference)).id)
 
+    def models_and_users(self, wanted: ModelFilter | None = None) -> tuple[list[Model], dict[str, list[str]]]:
+        """The models, and by id the names of the services that use them, as they are at one moment."""
+        with self.memory.reading() as tx:
+            return models.list_models(tx, wanted or ModelFilter()), models.users(tx)
+
     def change_model(self, reference: str, **changes: Any) -> Model:
         """Replace ``tags``, the ``description`` or ``details``; ``add_properties``, for good."""
         with self.memory.writing() as tx:

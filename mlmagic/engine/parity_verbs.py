@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +11,15 @@ from typing import Any
 
 from mlmagic.core.environment import package_name
 from mlmagic.core.names import ModelReference
-from mlmagic.core.parity import TOLERANCE, Answer, Parity, compare, package_differences
+from mlmagic.core.parity import TOLERANCE, Parity, compare, package_differences
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.engine import staging
-from mlmagic.engine.client import ANYBODY, Caller
 from mlmagic.engine.environments.builds import Ready, make_ready
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.profiling.trial import wait_until_up
 from mlmagic.engine.reach import within_reach
 from mlmagic.engine.service_verbs import ServiceVerbs, place_for
-from mlmagic.errors import InvalidConfig, InvokeError, WrongState
+from mlmagic.errors import InvalidConfig, WrongState
 from mlmagic.targets.base import ComputeTarget, TellsPackages
 from mlmagic.workspace import models
 
@@ -61,8 +59,8 @@ class ParityVerbs(ServiceVerbs):
                 url = wait_until_up(target, handle)
                 asked = [
                     (
-                        self._ask(name, service.scoring_uri, row, caller),
-                        self._ask(name, f"{url}/score", row, ANYBODY),
+                        self.client.answer(name, service.scoring_uri, row, caller),
+                        self.client.answer(name, f"{url}/score", row),
                     )
                     for row in (rows[0], *rows)  # the first answer of each is its warm-up
                 ][1:]
@@ -98,14 +96,6 @@ class ParityVerbs(ServiceVerbs):
             python=ready.python,
             server_path=ready.server_path,
         )
-
-    def _ask(self, name: str, uri: str, row: bytes, caller: Caller) -> Answer:
-        began = time.perf_counter()
-        try:
-            said = self.client.ask(name, uri, row, caller)
-        except InvokeError as error:
-            return Answer(error.status, error.body, 1000 * (time.perf_counter() - began))
-        return Answer(200, said, 1000 * (time.perf_counter() - began))
 
     def _package_differences(
         self, service: Webservice, target: ComputeTarget[Any], handle: Any, spec: ServiceSpec

@@ -23,9 +23,14 @@ def machine_for(memory: Memory, target: ComputeTarget[Any]) -> str | None:
     return machine() if target.on_this_machine and memory.is_shared else None
 
 
+def is_within_reach(service: Webservice) -> bool:
+    """Whether this machine can touch it."""
+    return service.machine in (None, machine())
+
+
 def within_reach(service: Webservice, verb: str) -> Webservice:
     """The service; raises `UsageError` if it is another machine's, where alone ``verb`` could be done."""
-    if service.machine not in (None, machine()):
+    if not is_within_reach(service):
         raise UsageError(
             f"cannot {verb} {service.name!r} from this machine ({machine()}): "
             f"it runs on {service.machine}, with target {service.target!r}",

@@ -7,7 +7,7 @@ brings it about. `wait` waits for that, and tells a failure in the script's own 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,12 @@ from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine import sources, staging, without_script
 from mlmagic.engine.access_verbs import AccessVerbs
 from mlmagic.engine.bus import Bus
-from mlmagic.engine.client import Client, to_body
+from mlmagic.engine.client import Caller, Client, to_body
 from mlmagic.engine.environments.place import Place, asked, choose, here
 from mlmagic.engine.environments.store import Store
 from mlmagic.engine.live import Reloaded, take_on
 from mlmagic.engine.model_verbs import Notify, silent
-from mlmagic.engine.reach import machine_for, within_reach
+from mlmagic.engine.reach import is_within_reach, machine_for, within_reach
 from mlmagic.engine.rehearsal import Rehearsal, rehearse
 from mlmagic.engine.turn import BUILD
 from mlmagic.errors import (
@@ -47,7 +47,7 @@ from mlmagic.errors import (
     WaitTimeout,
     WrongState,
 )
-from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.base import ComputeTarget, SizesLogs
 from mlmagic.workspace import events, services
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class ServiceVerbs(AccessVerbs):
                 with self.memory.writing() as tx:
                     intake.publish()
                     if replacing:
-                        service = _revise(tx, name, revision)
+                        service = revise(tx, name, revision)
                     else:
                         service = services.create(
                             tx, name, revision, self._lease_holder(), machine=machine_for(self.memory, target)
@@ -198,7 +198,7 @@ class ServiceVerbs(AccessVerbs):
             with self.memory.writing() as tx:
                 intake.publish()
                 ids = tuple(model.id for model in used)
-                revised = _revise(tx, name, Revision(0, ids, inference, files, config, python))
+                revised = revise(tx, name, Revision(0, ids, inference, files, config, python))
                 self._keep_keys(tx, revised, config)
                 if also is not None:
                     also(tx, revised)
@@ -323,12 +323,8 @@ class ServiceVerbs(AccessVerbs):
 
     def invoke(self, name: str, data: Any) -> Any:
         """Send ``data`` to a service and return its parsed answer."""
-        with self.memory.reading() as tx:
-            service = within_reach(services.get(tx, name), "score")
-            if service.scoring_uri is None or service.serving is None:
-                raise WrongState(name, service.state, "score", hint=_reason(service))
-            caller = self._caller(tx, service)
-        return self.client.score(name, service.scoring_uri, data, caller)
+        service, caller = self._answering(name)
+        return self.client.score(name, str(service.scoring_uri), data, caller)
 
     def logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         """The last lines of what the service wrote (of what failed last, if it never came up)."""
@@ -338,6 +334,14 @@ class ServiceVerbs(AccessVerbs):
             return iter(())
         target = self._targets(service.target)
         return target.logs(target.unpack(handle), tail=tail, follow=follow)
+
+    def log_mark(self, service: Webservice) -> Hashable:
+        """What changes when there may be more in the log of ``service``; the log is not read for it."""
+        handle = service.handle or service.candidate_handle
+        target = self._targets(service.target)
+        if handle is not None and isinstance(target, SizesLogs) and is_within_reach(service):
+            return repr(handle), target.log_size(target.unpack(handle))
+        return repr(handle), service.state, service.words, service.stats.get("requests")
 
     def events(self, *, after: int = 0, service: str | None = None) -> list[Event]:
         """What happened, oldest first; to one service if named."""
@@ -358,6 +362,14 @@ class ServiceVerbs(AccessVerbs):
             return rehearse(self.memory, intake, inference.entry_script, files, used, to_body(data))
 
     # -- shared ---------------------------------------------------------------------------------------
+
+    def _answering(self, name: str) -> tuple[Webservice, Caller]:
+        """A service that serves, and what must be known to ask it; raises `WrongState`, `UsageError`."""
+        with self.memory.reading() as tx:
+            service = within_reach(services.get(tx, name), "score")
+            if service.scoring_uri is None or service.serving is None:
+                raise WrongState(name, service.state, "score", hint=_reason(service))
+            return service, self._caller(tx, service)
 
     def _want(self, name: str, desired: Desired) -> Webservice:
         with self.memory.writing() as tx:
@@ -521,11 +533,11 @@ def _made_for(
     return inference
 
 
-def _revise(tx: Connection, name: str, revision: Revision) -> Webservice:
+def revise(tx: Connection, name: str, revision: Revision, verb: str = "update") -> Webservice:
     """Record ``revision`` as the next of a service; refused while another is under way."""
     now = services.get(tx, name)
     if now.state in (State.TRANSITIONING, State.UNSCHEDULABLE) or now.desired is Desired.DELETED:
-        raise WrongState(name, now.state, "update", hint="Wait for it, or delete it.")
+        raise WrongState(name, now.state, verb, hint="Wait for it, or delete it.")
     return services.revise(tx, now, revision)
 
 

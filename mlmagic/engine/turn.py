@@ -6,6 +6,7 @@ whoever takes the lease. No transaction is open while a target or a service is a
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from mlmagic.core.notices import TOLD, model_deployed
 from mlmagic.core.webservice import Observation, Phase, Retiring, State, Webservice, next_state
 from mlmagic.engine import probe, staging
 from mlmagic.engine.environments.builds import Builds
+from mlmagic.engine.gauges import Gauges
 from mlmagic.engine.makings import Making, Makings
 from mlmagic.engine.probe import Probe
 from mlmagic.engine.step import (
@@ -31,7 +33,7 @@ from mlmagic.engine.step import (
     restart_delay,
 )
 from mlmagic.errors import BuildFailed, MLMagicError
-from mlmagic.targets.base import BuildsImages, ComputeTarget
+from mlmagic.targets.base import BuildsImages, ComputeTarget, Measures
 from mlmagic.workspace import events, follows, services
 from mlmagic.workspace.memory import Memory
 
@@ -63,6 +65,7 @@ class Health:
     healthy_since: float | None = None
     restart_at: float | None = None
     notes: list[str] = field(default_factory=list)
+    gauges: Gauges = field(default_factory=Gauges)
 
     def probe_of(self, url: str, cert_file: str | None) -> Probe:
         """The probe of this URL; its connection is kept between turns."""
@@ -250,7 +253,7 @@ class Turn:
                 f"{state}: {_why(state, seen)}",
             )
         elif state is State.HEALTHY and seen.url:
-            self._note_stats(seen.url)
+            self._note_stats(seen, seen.url)
         return WHILE_SERVING if state is State.HEALTHY else WHILE_STARTING
 
     def _answering(self, seen: Observation) -> bool | None:
@@ -273,14 +276,25 @@ class Turn:
         if restarts > RESTARTS_BEFORE_FAILED:
             message = f"it ended {restarts} times in a row; last: {seen.words}"
             self._write(
-                {"state": State.FAILED.value, "words": message, "error": error or {"message": message}},
+                {
+                    "state": State.FAILED.value,
+                    "words": message,
+                    "error": error or {"message": message},
+                    "stats": {},
+                },
                 EventKind.STATE_CHANGED,
                 f"Failed: {message}",
             )
             return WHILE_SERVING
         health.restart_at = time.monotonic() + restart_delay(restarts)
         self._write(
-            {"state": State.UNHEALTHY.value, "words": seen.words, "error": error, "restarts": restarts},
+            {
+                "state": State.UNHEALTHY.value,
+                "words": seen.words,
+                "error": error,
+                "restarts": restarts,
+                "stats": {},
+            },
             EventKind.ENDED,
             f"revision {service.serving} ended: {seen.words}; bringing it back (restart {restarts})",
         )
@@ -303,10 +317,23 @@ class Turn:
         self._write({"handle": handle}, EventKind.LAUNCHED, f"launched revision {service.serving} again")
         return AT_ONCE
 
-    def _note_stats(self, url: str) -> None:
-        stats = self.health.probe_of(url, self._cert_file(url)).stats()
-        if stats and stats != self.service.stats:
-            self._write({"stats": stats})
+    def _note_stats(self, seen: Observation, url: str) -> None:
+        gauges = self.health.gauges
+        told = self.health.probe_of(url, self._cert_file(url)).stats()
+        self._measure(gauges)
+        stats = gauges.stats(told, seen.ready, time.monotonic())
+        if stats != self.service.stats:
+            with self.memory.quietly_writing() as tx:  # those who look do so every second anyway
+                services.note_stats(tx, self.service, stats)
+
+    def _measure(self, gauges: Gauges) -> None:
+        target = self._target
+        if not isinstance(target, Measures) or not gauges.wants_usage(time.monotonic()):
+            return
+        assert self.service.handle is not None
+        # What a service uses is good to know; a place that cannot be asked now is no illness.
+        with contextlib.suppress(MLMagicError, OSError):
+            gauges.note_usage(target.usage(target.unpack(self.service.handle)), time.monotonic())
 
     # -- taking down ----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from mlmagic.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
+    from mlmagic.core.webservice import Webservice
     from mlmagic.magics.session import MLMagic
 
 
@@ -109,6 +110,27 @@ def chosen_script(
         source_directory=args.source_directory,
         no_code=args.no_code,
     )
+
+
+def newest_captured(session: MLMagic, service: Webservice) -> tuple[InferenceConfig, str] | None:
+    """The captured script that ``service`` would be updated to, and what it is called.
+
+    None for one that serves a file, or models without a script. A script that is named otherwise than the
+    service and its models is taken only where it is the only one: which of several was meant is not known.
+    """
+    served = session.engine.revision(service).inference
+    if served.no_code or served.taken_from is not None:
+        return None
+    names = [ModelReference.parse(model).name for model in service.models]
+    captured = session.script_names
+    try:
+        chosen = choose_script(None, service.name, names, captured, or_last=len(captured) == 1)
+    except UsageError:
+        return None
+    if chosen is None:
+        return None
+    name, why = chosen
+    return inference_of(session.script(name)), f"{name!r} as it was captured last ({why})"
 
 
 def inference_of(script: CapturedScript) -> InferenceConfig:

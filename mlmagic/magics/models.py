@@ -75,16 +75,19 @@ class ModelMagics(SessionMagics):
     @argument("--latest", action="store_true", help="Only the newest version of each name.")
     @kept("the list")
     def models(self, args: Arguments) -> Any:
-        """List the registered models."""
+        """List the registered models.
+
+        In a notebook they can be looked through above the list, and their tags changed.
+        """
         from mlmagic.sdk.model import Model
         from mlmagic.widgets.cards import models_listing
 
         engine = self.session.engine
-        found = engine.models(
-            ModelFilter(args.name, tuple(args.tag), tuple(args.property), args.framework, args.latest)
-        )
+        wanted = ModelFilter(args.name, tuple(args.tag), tuple(args.property), args.framework, args.latest)
+        found, users = engine.models_and_users(wanted)
+        self.session.show_models(wanted)
         listing = models_listing(
-            found, lambda model: Model.of(engine, model), lambda model: engine.model_users(model.id)
+            found, lambda model: Model.of(engine, model), lambda model: users.get(model.id, [])
         )
         return self.keep_as(args.out, listing)
 

@@ -173,13 +173,17 @@ class ServiceMagics(SessionMagics):
     @magic_arguments()
     @kept("the list")
     def services(self, args: Arguments) -> Any:
-        """List the services of the workspace, with their state, endpoint and traffic."""
+        """List the services of the workspace, with their state, endpoint, traffic and use.
+
+        In a notebook a live table stands above the list; it opens a service's card.
+        """
         from mlmagic.sdk.webservice import Webservice as Handle
         from mlmagic.widgets.cards import services_listing
 
         engine = self.session.engine
-        listing = services_listing(engine.services(), lambda service: Handle.of(engine, service))
-        return self.keep_as(args.out, listing)
+        found = engine.services()
+        self.session.show_services(found)
+        return self.keep_as(args.out, services_listing(found, lambda service: Handle.of(engine, service)))
 
     @line_magic
     @parsed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -13,9 +14,10 @@ from mlmagic.errors import NotFound
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
+    from mlmagic.core.configuration import InferenceConfig
+    from mlmagic.core.model import ModelFilter
     from mlmagic.core.webservice import Webservice
     from mlmagic.engine.engine import Engine
-    from mlmagic.widgets.panel import ServicePanel
 
 
 class MLMagic(Configurable):
@@ -30,7 +32,8 @@ class MLMagic(Configurable):
         self.shell = shell
         self._engine: Engine | None = None
         self._scripts: dict[str, CapturedScript] = {}
-        self._panels: dict[str, ServicePanel] = {}
+        self._live: dict[Hashable, Any] = {}
+        """The widgets of this kernel, by engine and by what they show."""
 
     @observe("azureml")
     def _find_names(self, change: dict[str, Any]) -> None:
@@ -78,14 +81,50 @@ class MLMagic(Configurable):
         return list(self._scripts)
 
     def show_panel(self, service: Webservice) -> None:
-        """The live panel of a service: one for all the cells that show it. A terminal draws none."""
-        if getattr(self.shell, "kernel", None) is None:
-            return
+        """The live card of a service. A terminal draws none."""
+        self._show(lambda: self._panel(service))
+
+    def show_services(self, services: Iterable[Webservice]) -> None:
+        """The live table of services. A terminal draws none."""
+
+        def table() -> Any:
+            from mlmagic.widgets.services_table import ServicesTable
+
+            return self._one("services", lambda: ServicesTable(self.engine, services, self._panel))
+
+        self._show(table)
+
+    def show_models(self, wanted: ModelFilter) -> None:
+        """The registry to look through. A terminal draws none."""
+
+        def browser() -> Any:
+            from mlmagic.widgets.models_browser import ModelsBrowser
+
+            return self._one(wanted, lambda: ModelsBrowser(self.engine, wanted))
+
+        self._show(browser)
+
+    def _panel(self, service: Webservice) -> Any:
         from mlmagic.widgets.panel import ServicePanel
 
-        if service.id not in self._panels:
-            self._panels[service.id] = ServicePanel(self.engine, service)
-        display(self._panels[service.id])
+        return self._one(service.id, lambda: ServicePanel(self.engine, service, self._captured_for))
+
+    def _one(self, what: Hashable, make: Callable[[], Any]) -> Any:
+        """What was made for that of this workspace: one for all the cells that show it."""
+        key = (self.engine, what)
+        if key not in self._live:
+            self._live[key] = make()
+        return self._live[key]
+
+    def _show(self, widget: Callable[[], Any]) -> None:
+        if getattr(self.shell, "kernel", None) is not None:
+            display(widget())
+
+    def _captured_for(self, service: Webservice) -> tuple[InferenceConfig, str] | None:
+        """The captured script that a service would be updated to; None where it serves no captured one."""
+        from mlmagic.magics.choice import newest_captured
+
+        return newest_captured(self, service)
 
     def history(self) -> list[str]:
         """The cells run so far, which is where the notebook's import statements stand."""

@@ -124,6 +124,22 @@ class Measures(Protocol):
 
 
 @runtime_checkable
+class Scalable(Protocol):
+    """A target that can run several replicas of a service; `Observation.ready` says how many answer."""
+
+    def scale(self, handle: Any, replicas: int) -> None:
+        """Run so many from now on; returns when it is asked for. Raises `Unschedulable`."""
+
+
+@runtime_checkable
+class SizesLogs(Protocol):
+    """A target that can tell whether there is more in a log, without reading it."""
+
+    def log_size(self, handle: Any) -> int:
+        """Bytes, or lines, that the service has written; 0 for what is gone."""
+
+
+@runtime_checkable
 class BuildsImages(Protocol):
     """A target that builds an image before it launches; `launch` would, too, and keep its caller waiting."""
 

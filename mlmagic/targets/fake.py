@@ -1,7 +1,8 @@
 """A target that runs nothing and does as it is told: for tests of everything above targets.
 
 Its services are entries of a dict, so the engines of a test share one instance. It is made to misbehave by
-its attributes: `available`, `refuses`, `next_observations`, and `crash`.
+its attributes: `available`, `refuses`, `next_observations`, and `crash`. It can whatever a target may be
+able to and needs nothing for: measure, scale, tell the size of a log.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable, Unschedulable
 from mlmagic.targets.base import ComputeTarget, Report
@@ -33,6 +35,7 @@ class FakeService:
     observation: Observation
     log: list[str] = field(default_factory=list)
     stopped: bool = False
+    usage: Usage = field(default_factory=Usage)
 
 
 class FakeTarget(ComputeTarget[FakeHandle]):
@@ -91,6 +94,22 @@ class FakeTarget(ComputeTarget[FakeHandle]):
     def logs(self, handle: FakeHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         service = self.services.get(handle.key)
         yield from service.log[-tail:] if service and tail > 0 else []
+
+    def log_size(self, handle: FakeHandle) -> int:
+        service = self.services.get(handle.key)
+        return len(service.log) if service else 0
+
+    def usage(self, handle: FakeHandle) -> Usage:
+        service = self.services.get(handle.key)
+        return service.usage if service else Usage()
+
+    def holds_by(self, config: DeploymentConfig) -> str:
+        return "nothing: it runs nothing"
+
+    def scale(self, handle: FakeHandle, replicas: int) -> None:
+        service = self.services.get(handle.key)
+        if service and not service.observation.ended:
+            service.observation = replace(service.observation, ready=replicas)
 
     def only(self) -> FakeService:
         """The one service launched and not stopped."""

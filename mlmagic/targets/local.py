@@ -113,6 +113,13 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         held = confinement_called(handle.confinement) or Affinity(1, 1)
         return held.usage(handle.pid)
 
+    def log_size(self, handle: LocalHandle) -> int:
+        """See `mlmagic.targets.base.SizesLogs`."""
+        try:
+            return (Path(handle.run_dir) / LOG_FILE).stat().st_size
+        except OSError:
+            return 0
+
     def holds_by(self, config: DeploymentConfig) -> str:
         """See `mlmagic.targets.base.Measures`."""
         held = confine(config.cpu, config.memory_gb)

@@ -15,7 +15,7 @@ from mlmagic.core.model import Model
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.sdk.model import Model as ModelHandle
 from mlmagic.sdk.webservice import Webservice as WebserviceHandle
-from mlmagic.widgets import html
+from mlmagic.widgets import figures, html
 
 
 class Card:
@@ -46,16 +46,16 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
         f'<td style="{html.CELL};overflow-wrap:anywhere">{value}</td></tr>'
         for name, value in rows
     )
-    traceback = _traceback(service)
+    quoted = traceback(service)
     head = f"<strong>{escape(service.name)}</strong> &nbsp;{html.state_badge(service.state)}"
     markup = (
         f'<div style="{html.FONT};border:{html.BORDER};border-radius:6px;padding:8px 12px;max-width:760px">'
         f'<div role="status">{head}</div>'
         f'<table style="border-collapse:collapse;margin:4px 0 0;font-size:inherit">{cells}</table>'
-        f"{html.pre(traceback) if traceback else ''}</div>"
+        f"{html.pre(quoted) if quoted else ''}</div>"
     )
     text = "\n".join([service_text(service), *(f"  {note}" for note in notes)])
-    return Card(markup, f"{text}\n{traceback}" if traceback else text)
+    return Card(markup, f"{text}\n{quoted}" if quoted else text)
 
 
 def gone_card(service: Webservice) -> Card:
@@ -80,7 +80,8 @@ def status(service: Webservice) -> str:
     return service.words if service.state is not State.HEALTHY or error else ""
 
 
-def _traceback(service: Webservice) -> str:
+def traceback(service: Webservice) -> str:
+    """The script's own, of why it failed, or why its last update did; empty without one."""
     return str((service.error or {}).get("traceback") or "").rstrip()
 
 
@@ -108,11 +109,12 @@ class Listing(Sequence[Any]):
         if not self._items:
             return f'<div style="{html.FONT}">{escape(self._caption)}</div>'
         return html.table(
-            self._headings, [[_cell(value) for value in row] for row in self._rows], self._caption
+            self._headings, [[cell(value) for value in row] for row in self._rows], self._caption
         )
 
 
-def _cell(value: str) -> str:
+def cell(value: str) -> str:
+    """Text in a table as HTML: a state as its badge, an address as a link."""
     if value in set(State):
         return html.state_badge(value)
     return html.link(value) if value.startswith(("http://", "https://")) else escape(value)
@@ -122,44 +124,77 @@ def models_listing(
     models: Sequence[Model], handle: Callable[[Model], ModelHandle], users: Callable[[Model], Sequence[str]]
 ) -> Listing:
     """``%models``: name, version, framework, tags, size, when, and who uses it."""
-    rows = [
-        [
-            model.name,
-            str(model.version),
-            " ".join(filter(None, [model.framework, model.details.framework_version])) or "–",
-            _labels(model.tags),
-            html.size_text(model.size),
-            html.ago(model.created_time),
-            ", ".join(users(model)) or "–",
-        ]
-        for model in models
+    rows = [model_row(model, users(model)) for model in models]
+    return Listing([handle(model) for model in models], MODEL_HEADINGS, rows, models_caption(models))
+
+
+def models_caption(models: Sequence[Model]) -> str:
+    """How many there are, or how to make one."""
+    return _count(models, "model version", "No models match. %register OBJECT_OR_PATH --name NAME adds one.")
+
+
+MODEL_HEADINGS = ("Name", "Version", "Framework", "Tags", "Size", "Registered", "Used by")
+
+
+def model_row(model: Model, users: Sequence[str]) -> list[str]:
+    """What a table says of a model version, as text under `MODEL_HEADINGS`."""
+    return [
+        model.name,
+        str(model.version),
+        " ".join(filter(None, [model.framework, model.details.framework_version])) or figures.NOT_KNOWN,
+        _labels(model.tags),
+        html.size_text(model.size),
+        html.ago(model.created_time),
+        ", ".join(users) or figures.NOT_KNOWN,
     ]
-    caption = _count(
-        models, "model version", "No models match. %register OBJECT_OR_PATH --name NAME adds one."
-    )
-    headings = ["Name", "Version", "Framework", "Tags", "Size", "Registered", "Used by"]
-    return Listing([handle(model) for model in models], headings, rows, caption)
 
 
 def services_listing(
     services: Sequence[Webservice], handle: Callable[[Webservice], WebserviceHandle]
 ) -> Listing:
-    """``%services``: name, state, endpoint, models, target, traffic, when."""
-    rows = [
-        [
-            service.name,
-            str(service.state),
-            service.scoring_uri or "–",
-            ", ".join(service.models) or "–",
-            service.target,
-            traffic(service.stats),
-            html.ago(service.updated_time),
-        ]
-        for service in services
+    """``%services``: a row of `service_row` for each."""
+    rows = [service_row(service) for service in services]
+    return Listing(
+        [handle(service) for service in services], SERVICE_HEADINGS, rows, services_caption(services)
+    )
+
+
+def services_caption(services: Sequence[Webservice]) -> str:
+    """How many there are, or how to make one."""
+    return _count(services, "service", "No services. %deploy NAME -m MODEL makes one.")
+
+
+SERVICE_HEADINGS = (
+    "Name",
+    "State",
+    "Endpoint",
+    "Models",
+    "Traffic",
+    "Latency",
+    "Errors",
+    "CPU",
+    "Memory",
+    "Target",
+    "Changed",
+)
+
+
+def service_row(service: Webservice) -> list[str]:
+    """What a table says of a service, as text under `SERVICE_HEADINGS`."""
+    stats = service.stats
+    return [
+        service.name,
+        str(service.state),
+        service.scoring_uri or figures.NOT_KNOWN,
+        ", ".join(service.models) or figures.NOT_KNOWN,
+        figures.per_second(stats),
+        figures.latency(stats),
+        figures.errors(stats),
+        figures.cpu(stats),
+        figures.memory(stats),
+        service.target,
+        html.ago(service.updated_time),
     ]
-    caption = _count(services, "service", "No services. %deploy NAME -m MODEL makes one.")
-    headings = ["Name", "State", "Endpoint", "Models", "Target", "Traffic", "Changed"]
-    return Listing([handle(service) for service in services], headings, rows, caption)
 
 
 def event_line(event: Event) -> str:
@@ -167,24 +202,8 @@ def event_line(event: Event) -> str:
     return f"{datetime.fromtimestamp(event.time):%Y-%m-%d %H:%M:%S}  {event.kind}: {event.message}"
 
 
-def traffic(stats: Mapping[str, float]) -> str:
-    """What the server counts, in words."""
-    if not stats.get("requests"):
-        return "no requests yet"
-    text = _plural(round(stats["requests"]), "request")
-    if stats.get("errors"):
-        text += f", {stats['errors']:.0f} failed"
-    if "p50_ms" in stats and "p99_ms" in stats:
-        text += f", p50 {stats['p50_ms']:.3g} ms, p99 {stats['p99_ms']:.3g} ms"
-    return text
-
-
 def _count(items: Sequence[Any], noun: str, none: str) -> str:
-    return _plural(len(items), noun) if items else none
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return html.count(len(items), noun) if items else none
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -76,10 +76,10 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def pre(text: str) -> str:
-    """Text of a log or traceback, as it is."""
+def pre(text: str, attributes: str = "") -> str:
+    """Text of a log or traceback, as it is. ``attributes`` are HTML."""
     return (
-        f'<pre style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;'
+        f'<pre {attributes} style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;'
         "white-space:pre-wrap;"
         "background:var(--jp-layout-color2,#f5f5f5);color:var(--jp-content-font-color1,#1a1a1a)"
         f'">{escape(text)}</pre>'
@@ -93,6 +93,33 @@ def ago(then: float, now: float | None = None) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit} ago"
     return "just now" if seconds < 5 else f"{seconds} s ago"
+
+
+def duration(seconds: float) -> str:
+    """How long something lasts, in the largest unit; it changes once a minute at most."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "less than a minute"
+
+
+def group(name: str, markup: str) -> str:
+    """A part of a card, called ``name`` for who does not see it; ``markup`` is HTML."""
+    return f'<div role="group" aria-label="{escape(name)}" style="{FONT}">{markup}</div>'
+
+
+def told(text: str) -> str:
+    """What came of something, said at once to who does not see it; empty for nothing."""
+    if not text:
+        return ""
+    first, _, rest = text.partition("\n")
+    details = pre(rest) if rest.strip() else ""
+    return f'<div role="alert" style="{FONT};overflow-wrap:anywhere">{escape(first)}{details}</div>'
+
+
+def count(number: int, noun: str) -> str:
+    """``1 request``, ``2 requests``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def size_text(size: int) -> str:

@@ -40,9 +40,12 @@ def after(tx: Connection, event_id: int, *, subject: str | None = None, limit: i
     return [_event(row) for row in tx.execute(query)]
 
 
-def newest(tx: Connection, count: int) -> list[Event]:
-    """The last events, oldest first."""
-    rows = tx.execute(select(events).order_by(events.c.id.desc()).limit(count)).all()
+def newest(tx: Connection, count: int, *, subject: str | None = None) -> list[Event]:
+    """The last events, oldest first; of one subject if named."""
+    query = select(events).order_by(events.c.id.desc()).limit(count)
+    if subject is not None:
+        query = query.where(events.c.subject == subject)
+    rows = tx.execute(query).all()
     return [_event(row) for row in reversed(rows)]
 
 

@@ -133,12 +133,23 @@ def remove(tx: Connection, reference: ModelReference) -> tuple[Model, list[str]]
 
 def used_by(tx: Connection, model_id: str) -> list[str]:
     """Names of the services with a revision that serves this version."""
+    return users(tx).get(model_id, [])
+
+
+def users(tx: Connection) -> dict[str, list[str]]:
+    """By model id, the names of the services with a revision that serves it."""
     query = (
         select(services.c.name, revisions.c.models)
         .join(revisions, revisions.c.service_id == services.c.id)
         .order_by(services.c.name)
     )
-    return list(dict.fromkeys(row.name for row in tx.execute(query) if model_id in row.models))
+    found: dict[str, list[str]] = {}
+    for row in tx.execute(query):
+        for model_id in row.models:
+            names = found.setdefault(model_id, [])
+            if row.name not in names:
+                names.append(row.name)
+    return found
 
 
 def refer(tx: Connection, holder: str, files: Iterable[StoredFile]) -> None:

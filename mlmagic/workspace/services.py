@@ -224,6 +224,12 @@ def observe(
     return bool(result.rowcount)
 
 
+def note_stats(tx: Connection, seen: Webservice, stats: Mapping[str, float]) -> None:
+    """Write what a service does now, while it is the revision that was seen; that is no change of it."""
+    row = (services.c.id == seen.id) & (services.c.serving == seen.serving)
+    tx.execute(update(services).where(row).values(stats=dict(stats)))
+
+
 def forget_revision(tx: Connection, service_id: str, number: int) -> list[str]:
     """Remove one revision; returns the contents nobody needs now."""
     tx.execute(delete(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number))

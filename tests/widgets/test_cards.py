@@ -116,19 +116,6 @@ def test_what_is_gone_is_said_to_be() -> None:
     assert "&lt;b&gt;" in cards.gone_card(replace(SERVICE, name="<b>")).markup
 
 
-@pytest.mark.parametrize(
-    ("stats", "text"),
-    [
-        ({}, "no requests yet"),
-        ({"requests": 1.0}, "1 request"),
-        ({"requests": 12.0, "errors": 3.0}, "12 requests, 3 failed"),
-        ({"requests": 2.0, "p50_ms": 1.23456, "p99_ms": 98.7}, "2 requests, p50 1.23 ms, p99 98.7 ms"),
-    ],
-)
-def test_traffic_in_words(stats: dict[str, float], text: str) -> None:
-    assert cards.traffic(stats) == text
-
-
 def test_listings_are_lists_and_tables() -> None:
     model = Model(
         ModelDescription("<b>"[1], tags={"<i>": "&"}), 1, (StoredFile("a", "0", 1500),), created_time=0.0

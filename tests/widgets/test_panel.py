@@ -1,94 +1,154 @@
-"""The live panel, at the level of its traits."""
+"""The live card, at the level of its traits."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase
+from mlmagic.engine import gauges
 from mlmagic.engine.engine import Engine
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.widgets.panel import POINTS, ServicePanel, sparkline
-from tests.engine.conftest import (  # noqa: F401
-    ON_FAKE,
-    Answering,
-    _impatient,
-    answering,
-    fake,
-    fake_engine,
-    script,
-)
+from tests.conftest import MakeEngine
+from tests.engine.conftest import ON_FAKE, Answering, script
 from tests.targets.contract import wait_for
+from tests.widgets.conftest import MakePanel, deploy
+from tests.widgets.widget_tree import markup_of, named
 
-
-def deployed(engine: Engine) -> ServicePanel:
-    return ServicePanel(engine, engine.wait(engine.deploy("svc", [], script(), ON_FAKE), 20))
-
-
-def text_of(panel: ServicePanel) -> str:
-    return " ".join(pane.value for pane in (panel._state_pane, panel._latency_pane, panel._log_pane))
+HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> & \"'"
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt; &lt;img src=x onerror=alert(1)&gt; &amp;"
 
 
 def test_it_shows_the_service_and_follows_it(
-    fake_engine: Engine,  # noqa: F811
-    fake: FakeTarget,  # noqa: F811
-    answering: Answering,  # noqa: F811
+    fake_engine: Engine,
+    fake: FakeTarget,
+    answering: Answering,
+    panel_of: MakePanel,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    panel = deployed(fake_engine)
+    panel = panel_of(fake_engine, deploy(fake_engine))
     assert panel.model.state == "Healthy"
-    assert panel.model.log == "launched svc r1"
-    wait_for(lambda: panel.model.traffic == "3 requests", "the traffic")
-    fake.only().log.append("hello <b>there</b>")
+    assert panel.model.lasting == "Healthy for less than a minute"
+    assert f'href="{answering.url}/score"' in markup_of(panel)
+    wait_for(lambda: "3 requests" in markup_of(panel), "the traffic")
     answering.healthy = False
     wait_for(lambda: panel.model.state == "Unhealthy", "Unhealthy")
-    wait_for(lambda: "&lt;b&gt;there" in text_of(panel), "the log")
-    assert "<b>" not in text_of(panel)
-    assert 'role="status"' in panel._state_pane.value
-    panel.close_panel()
+    assert 'role="status" aria-live="polite" aria-label="svc"' in markup_of(panel)
+    assert repr(panel) == "svc: live panel (it needs a running kernel)"
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_change_by_one_kernel_is_seen_in_the_card_of_another(
+    make_engine: MakeEngine, fake: FakeTarget, panel_of: MakePanel
+) -> None:
+    one, other = (make_engine(targets=lambda name: fake) for _ in range(2))
+    service = deploy(one)
+    here, there = panel_of(one, service), panel_of(other, other.service("svc"))
+    other.stop("svc")
+    wait_for(lambda: here.model.state == there.model.state == "Stopped", "Stopped in both")
+    one.start("svc")
+    wait_for(lambda: here.model.state == there.model.state == "Healthy", "Healthy in both")
+    wait_for(lambda: here.model.history == there.model.history, "the same history")
+    wait_for(lambda: here.model.stats == there.model.stats != {}, "the same figures")
+
+
+def test_use_is_measured_by_who_supervises(
+    fake_engine: Engine, fake: FakeTarget, panel_of: MakePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gauges, "USAGE_SECONDS", 0.0)
+    panel = panel_of(fake_engine, deploy(fake_engine))
+    fake.only().usage = Usage(1.0, 42_000_000)
+    wait_for(lambda: panel.model.stats.get("memory_bytes") == 42e6, "the memory")
+    assert "memory 42 MB" in markup_of(panel)
+    fake_engine.scale("svc", 3)
+    wait_for(lambda: "3 replicas" in markup_of(panel), "the replicas")
 
 
 def test_it_ends_with_its_service(
-    fake_engine: Engine,  # noqa: F811
-    capfd: pytest.CaptureFixture[str],
+    fake_engine: Engine, panel_of: MakePanel, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    panel = deployed(fake_engine)
+    panel = panel_of(fake_engine, deploy(fake_engine))
     fake_engine.delete("svc")
     wait_for(lambda: panel.model.words == "deleted", "the end")
-    assert panel.model.state == "Stopped"
-    again = deployed(fake_engine)
+    assert (panel.model.state, panel.model.endpoint) == ("Stopped", "")
+    again = panel_of(fake_engine, deploy(fake_engine))
     assert (again.model.state, panel.model.words) == ("Healthy", "deleted")
-    wait_for(lambda: panel._hear not in fake_engine.bus._subscribers, "the old one to leave")
-    again.close_panel()
+    assert "delete" not in " ".join(again.model.history)
+    wait_for(lambda: fake_engine.lookout.watchers == 1, "the old one to leave")
+    assert all(button.disabled for button in panel.actions.buttons.values())
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_failure_has_its_words(fake_engine: Engine, fake: FakeTarget) -> None:  # noqa: F811
-    error = {"phase": "init", "type": "KeyError", "message": "'<i>'", "traceback": "t"}
-    fake.next_observations = [Observation(Phase.EXITED, words="failed", error=error)]
-    panel = ServicePanel(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+def test_all_cards_look_once(fake_engine: Engine, panel_of: MakePanel) -> None:
+    before = len(fake_engine.bus._subscribers)
+    panels = [panel_of(fake_engine, deploy(fake_engine, f"svc-{number}")) for number in range(3)]
+    assert fake_engine.lookout.watchers == 3
+    assert len(fake_engine.bus._subscribers) == before + 1
+    for panel in panels:
+        panel.close_panel()
+    assert (fake_engine.lookout.watchers, len(fake_engine.bus._subscribers)) == (0, before)
+
+
+def test_whatever_a_service_says_is_text_in_every_pane(
+    fake_engine: Engine, fake: FakeTarget, panel_of: MakePanel
+) -> None:
+    error = {"phase": "init", "type": "KeyError", "message": HOSTILE, "traceback": HOSTILE}
+    fake.next_observations = [Observation(Phase.EXITED, words=HOSTILE, error=error)]
+    panel = panel_of(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
     wait_for(lambda: panel.model.state == "Failed", "Failed")
-    assert panel.model.words == "KeyError: '<i>'"
-    assert "<i>" not in text_of(panel)
+    next(iter(fake.services.values())).log.append(HOSTILE)
+    panel.section("History")
+    for name in ("svc", "Last error of svc", "History of svc"):
+        wait_for(lambda name=name: ESCAPED in named(panel, name), name)
+    wait_for(lambda: ESCAPED in named(panel, "Log of svc"), "the log")
+    for name in ("svc", "Last error of svc", "History of svc", "Log of svc", "Figures of svc"):
+        assert "<script" not in named(panel, name)
+        assert "<img" not in named(panel, name)
+
+
+def test_an_update_that_fails_leaves_its_traceback(
+    fake_engine: Engine, fake: FakeTarget, panel_of: MakePanel
+) -> None:
+    panel = panel_of(fake_engine, deploy(fake_engine))
+    error = {"phase": "init", "type": "KeyError", "message": "x", "traceback": "line 3, in init"}
+    fake.next_observations = [Observation(Phase.EXITED, words="failed", error=error)]
+    fake_engine.update("svc", config_changes={"tags": {"a": "b"}})
+    wait_for(lambda: "line 3, in init" in named(panel, "Last error of svc"), "the traceback")
+    wait_for(lambda: panel.model.words.endswith("1 keeps serving"), "the words")
+    assert panel.model.state == "Healthy"
+
+
+def test_keys_are_shown_when_asked_for_and_nowhere_else(fake_engine: Engine, panel_of: MakePanel) -> None:
+    service = fake_engine.deploy("svc", [], script(), DeploymentConfig("fake", auth_enabled=True))
+    panel = panel_of(fake_engine, fake_engine.wait(service, 20))
+    primary, secondary = fake_engine.get_keys("svc")
+    assert primary not in markup_of(panel)
+    keys = panel.section("Show keys")
+    assert primary in keys.value
+    assert secondary in keys.value
+    changed, _ = fake_engine.regen_key("svc", "Primary")
+    wait_for(lambda: changed in keys.value, "the new key")
+    panel._switches["Show keys"].value = False
+    assert keys.value == ""
+    panel.section("Show keys")
     panel.close_panel()
+    assert keys.value == ""
 
 
-def test_what_is_saved_of_it_is_one_line(fake_engine: Engine) -> None:  # noqa: F811
-    panel = deployed(fake_engine)
-    assert repr(panel) == "svc: live panel (it needs a running kernel)"
-    panel.close_panel()
+def test_a_service_without_keys_says_so(fake_engine: Engine, panel_of: MakePanel) -> None:
+    panel = panel_of(fake_engine, deploy(fake_engine))
+    assert "does not ask for keys" in panel.section("Show keys").value
 
 
-def test_the_sparkline_has_a_label_and_stays_in_its_box() -> None:
-    assert sparkline([]) == sparkline([1.0]) == ""
-    drawn = sparkline([0.0, 5.0, 2.5], width=100, height=20)
-    assert 'role="img" aria-label="median latency, last 3 readings, now 2.5 ms, highest 5 ms"' in drawn
-    points = re.search(r'polyline points="([^"]*)"', drawn)
-    assert points is not None
-    for point in points[1].split():
-        x, y = map(float, point.split(","))
-        assert 0 <= x <= 100
-        assert 0 <= y <= 20
-    assert 'points="' in sparkline([0.0] * POINTS)
+def test_everything_to_press_or_fill_in_has_a_name_of_its_own(
+    fake_engine: Engine, panel_of: MakePanel
+) -> None:
+    panel = panel_of(fake_engine, deploy(fake_engine))
+    panel.section("Try it")
+    panel.actions.buttons["delete"].click()
+    from tests.widgets.widget_tree import controls
+
+    found = controls(panel)
+    assert {"Update", "Restart", "Stop", "Start", "Delete", "Really delete", "Send", "Follow"} <= found.keys()
+    assert all("svc" in control.tooltip for control in found.values()), found

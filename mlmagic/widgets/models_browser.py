@@ -1,0 +1,124 @@
+"""The registry to look through: filter, choose a model, see its versions and who uses them, change tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+from mlmagic.core.events import Event
+from mlmagic.core.model import Model, ModelFilter, parse_labels
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import UsageError
+from mlmagic.widgets import cards, html
+from mlmagic.widgets.panel.background import Work
+from mlmagic.widgets.services_table import offer
+
+ALL = "all models"
+Users = Mapping[str, Sequence[str]]
+"""By model id, the names of the services that use it."""
+Row = tuple[Model, Sequence[str]]
+"""A version, and what the table says of it."""
+
+
+class ModelsBrowser(widgets.VBox):
+    """The model versions that pass ``wanted``, kept true; `close_browser` ends it."""
+
+    def __init__(self, engine: Engine, wanted: ModelFilter | None = None) -> None:
+        self._engine, self._wanted = engine, wanted
+        self._models: Sequence[Model] = ()
+        self._users: Users = {}
+        self.work = Work()
+        self.filter = widgets.Text(description="Filter", placeholder="name, tag, framework or service")
+        self.filter.tooltip = "Show the model versions that have this text in their row"
+        self.name = widgets.Dropdown(description="Model", options=(ALL,))
+        self.name.tooltip = "Show the versions of this model"
+        self.rows = widgets.HTML()
+        self.version = widgets.Dropdown(description="Version")
+        self.version.tooltip = "The model version whose tags are to be changed"
+        self.tag = widgets.Text(description="Tag", placeholder="KEY=VALUE")
+        self.tag.tooltip = "The tag to add, as KEY=VALUE, or the key of the one to remove"
+        self.add = widgets.Button(description="Add tag", tooltip="Add the tag to the version")
+        self.remove = widgets.Button(description="Remove tag", tooltip="Remove the tag from the version")
+        self.told = widgets.HTML()
+        tagging = widgets.HBox(
+            [self.version, self.tag, self.add, self.remove], layout={"flex_flow": "row wrap"}
+        )
+        super().__init__([widgets.HBox([self.filter, self.name]), self.rows, tagging, self.told])
+        for control in (self.filter, self.name):
+            control.observe(self._draw, "value")
+        self.add.on_click(lambda _button: self._change("Adding a tag", with_tag))
+        self.remove.on_click(lambda _button: self._change("Removing a tag", without_tag))
+        self.work.observe(self._tell, ["doing", "told"])
+        self._leave: Callable[[], None] = engine.bus.subscribe(self._hear)
+        self._read()
+
+    def close_browser(self) -> None:
+        """Stop listening; the last picture stays."""
+        self._leave()
+
+    def __repr__(self) -> str:
+        return "models: browser (it needs a running kernel)"
+
+    def _hear(self, news: Sequence[Event]) -> None:
+        """In the bus's thread: whatever happened, a version or a user of one may have come or gone."""
+        self._read() if news else self._draw()
+
+    def _read(self) -> None:
+        self._models, self._users = self._engine.models_and_users(self._wanted)
+        offer(self.name, (ALL, *dict.fromkeys(model.name for model in self._models)))
+        self._draw()
+
+    def _draw(self, _change: Any = None) -> None:
+        name = None if self.name.value in (ALL, None) else self.name.value
+        rows = [(model, cards.model_row(model, self._users.get(model.id, ()))) for model in self._models]
+        shown = chosen(rows, self.filter.value, name)
+        self.rows.value = html.table(
+            cards.MODEL_HEADINGS,
+            [[cards.cell(value) for value in row] for _, row in shown],
+            cards.models_caption([model for model, _ in shown]),
+        )
+        offer(self.version, [model.id for model, _ in shown])
+        self._enable()
+
+    def _enable(self) -> None:
+        self.add.disabled = self.remove.disabled = bool(self.work.doing) or self.version.value is None
+
+    def _tell(self, _change: Any) -> None:
+        self.told.value = html.told(self.work.told)
+        self._enable()
+
+    def _change(self, doing: str, changed: Callable[[Mapping[str, str], str], Mapping[str, str]]) -> None:
+        model_id, text = self.version.value, self.tag.value
+
+        def job() -> str:
+            tags = self._engine.model(model_id).tags
+            self._engine.change_model(model_id, tags=changed(tags, text))
+            self.tag.value = ""
+            return f"Changed the tags of {model_id}."
+
+        self.work.run(doing, job)
+
+
+def chosen(rows: Sequence[Row], wanted: str, name: str | None) -> list[Row]:
+    """Those called ``name`` (None: any) that have ``wanted`` in them, whatever its case."""
+    words = wanted.strip().casefold()
+    return [
+        (model, row)
+        for model, row in rows
+        if name in (None, model.name) and words in "\n".join(row).casefold()
+    ]
+
+
+def with_tag(tags: Mapping[str, str], text: str) -> Mapping[str, str]:
+    """The tags with ``KEY=VALUE``; raises `InvalidConfig` for what is none."""
+    return {**tags, **parse_labels("tag", [text.strip()])}
+
+
+def without_tag(tags: Mapping[str, str], text: str) -> Mapping[str, str]:
+    """The tags without the one that ``KEY`` or ``KEY=VALUE`` names; raises `UsageError` if there is none."""
+    key = text.strip().partition("=")[0]
+    if key not in tags:
+        raise UsageError(f"no tag {key!r} to remove", hint=f"There are: {', '.join(tags) or 'none'}.")
+    return {name: value for name, value in tags.items() if name != key}

@@ -1,0 +1,199 @@
+"""The buttons of a card: what can be done with the service in the state it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.renewal import Renewal
+from mlmagic.core.webservice import State, Webservice
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.renewal_verbs import MOST_REPLICAS
+from mlmagic.errors import NotFound
+from mlmagic.widgets import html
+from mlmagic.widgets.panel.background import Work
+from mlmagic.widgets.panel.state import ServiceState
+
+Captured = Callable[[Webservice], tuple[InferenceConfig, str] | None]
+"""The script that the notebook has captured for a service, and what it is called; None without one."""
+
+_SERVING = frozenset({State.HEALTHY, State.UNHEALTHY})
+_AT_REST = frozenset({State.STOPPED, State.FAILED})
+_UNDER_WAY = frozenset({State.TRANSITIONING, State.UNSCHEDULABLE})
+_OFFERED: Mapping[str, frozenset[State]] = {
+    "update": _SERVING | _AT_REST,
+    "restart": _SERVING,
+    "stop": _SERVING | _UNDER_WAY,
+    "start": _AT_REST,
+    "scale": _SERVING,
+    "delete": frozenset(State),
+}
+
+
+def offered(state: State | str, *, gone: bool = False, busy: bool = False) -> frozenset[str]:
+    """What can be asked of a service in this state; nothing of one that is gone, or while it is asked."""
+    if gone or busy:
+        return frozenset()
+    return frozenset(verb for verb, states in _OFFERED.items() if state in states)
+
+
+def no_script(_service: Webservice) -> None:
+    """A `Captured` for where nothing is captured."""
+
+
+class Confirmation(widgets.HBox):
+    """Asks once before something is done; empty until there is something to ask."""
+
+    def __init__(self) -> None:
+        self.question = widgets.HTML()
+        self.yes = widgets.Button()
+        self.no = widgets.Button(description="Cancel")
+        self._do: Callable[[], None] | None = None
+        super().__init__()
+        self.yes.on_click(self._answered)
+        self.no.on_click(lambda _button: self.clear())
+
+    def ask(self, question: str, yes: str, tooltip: str, do: Callable[[], None]) -> None:
+        """Have ``do`` done when the button ``yes`` is pressed."""
+        self._do = do
+        self.question.value = html.told(question)
+        self.yes.description, self.yes.tooltip, self.no.tooltip = yes, tooltip, f"Do not {tooltip.lower()}"
+        self._show(self.question, self.yes, self.no)
+
+    def clear(self) -> None:
+        """Ask nothing any more."""
+        self._do = None
+        self._show()
+
+    def _show(self, *children: Any) -> None:
+        self.children = children
+
+    def _answered(self, _button: Any) -> None:
+        do = self._do
+        self.clear()
+        if do is not None:
+            do()
+
+
+class Actions(widgets.VBox):
+    """Buttons that are always there, so that whoever uses the keyboard finds them in their place."""
+
+    def __init__(
+        self, engine: Engine, service: Webservice, model: ServiceState, captured: Captured = no_script
+    ) -> None:
+        self._engine, self._name, self._id = engine, service.name, service.id
+        self._model, self._captured = model, captured
+        self.work = Work()
+        self.confirmation = Confirmation()
+        self.told = widgets.HTML()
+        verbs: dict[str, Callable[[], None]] = {
+            "update": self._look_for_newer,
+            "restart": lambda: self._run("Restart", lambda: engine.restart(self._name)),
+            "stop": lambda: self._run("Stop", lambda: engine.stop(self._name)),
+            "start": lambda: self._run("Start", lambda: engine.start(self._name)),
+            "scale": self._scale,
+            "delete": self._ask_to_delete,
+        }
+        if not engine.can_scale(service):
+            del verbs["scale"]
+        self.buttons = {
+            verb: widgets.Button(
+                description=verb.capitalize(),
+                tooltip=f"{verb.capitalize()} {self._name}",
+                layout={"width": "auto"},
+            )
+            for verb in verbs
+        }
+        for verb, button in self.buttons.items():
+            button.on_click(lambda _button, do=verbs[verb]: do())
+        self.replicas = widgets.BoundedIntText(
+            1, 1, MOST_REPLICAS, description="Replicas", layout={"width": "150px"}
+        )
+        self.replicas.tooltip = f"How many replicas of {self._name} there are to be"
+        row: list[Any] = []
+        for verb, button in self.buttons.items():
+            row += [self.replicas, button] if verb == "scale" else [button]
+        super().__init__([widgets.HBox(row, layout={"flex_flow": "row wrap"}), self.confirmation, self.told])
+        model.observe(self._enable, ["state", "gone"])
+        self.work.observe(self._enable, "doing")
+        self.work.observe(self._tell, ["doing", "told"])
+        self._enable()
+
+    def _enable(self, _change: Any = None) -> None:
+        possible = offered(self._model.state, gone=self._model.gone, busy=bool(self.work.doing))
+        for verb, button in self.buttons.items():
+            button.disabled = verb not in possible
+        self.replicas.disabled = "scale" not in possible
+        if self._model.gone:
+            self.confirmation.clear()
+
+    def _tell(self, _change: Any) -> None:
+        self.told.value = html.told(f"{self.work.doing} ..." if self.work.doing else self.work.told)
+
+    def _run(self, doing: str, verb: Callable[[], Any], done: str = "") -> None:
+        def job() -> str:
+            self._check_same()
+            verb()
+            return done
+
+        self.confirmation.clear()
+        self.work.run(f"{doing} of {self._name}", job)
+
+    def _check_same(self) -> Webservice:
+        """The record; raises `NotFound` if another service has its name now."""
+        service = self._engine.service(self._name)
+        if service.id != self._id:
+            raise NotFound("service", self._name, hint="Another one has its name now: %services shows it.")
+        return service
+
+    def _scale(self) -> None:
+        replicas = self.replicas.value
+        self._run("Scale", lambda: self._engine.scale(self._name, replicas), f"Asked for {replicas}.")
+
+    def _ask_to_delete(self) -> None:
+        self.confirmation.ask(
+            f"Delete {self._name}? It ends, and its revisions and its log are forgotten. Models are kept.",
+            "Really delete",
+            f"Really delete {self._name}",
+            lambda: self._run("Deletion", lambda: self._engine.delete(self._name)),
+        )
+
+    def _look_for_newer(self) -> None:
+        def job() -> str:
+            service = self._check_same()
+            inference, words = self._captured(service) or (None, "")
+            renewal = self._engine.renewal(self._name, inference, words)
+            if not renewal:
+                return f"Nothing is newer than what {self._name} serves."
+            self.confirmation.ask(
+                what_it_does(service, renewal),
+                "Update now",
+                f"Update {self._name} now",
+                lambda: self._update(renewal, inference),
+            )
+            return ""
+
+        self.confirmation.clear()
+        self.work.run(f"Looking for what is newer for {self._name}", job)
+
+    def _update(self, renewal: Renewal, inference: InferenceConfig | None) -> None:
+        notes: list[str] = []
+
+        def job() -> str:
+            self._check_same()
+            self._engine.renew(self._name, renewal, inference, notes.append)
+            return "\n".join(notes)
+
+        self.work.run(f"Update of {self._name}", job)
+
+
+def what_it_does(service: Webservice, renewal: Renewal) -> str:
+    """What will happen when an update is confirmed."""
+    if service.serving is None:
+        after = "It is started with that."
+    else:
+        after = f"Revision {service.serving} answers until the new one does, and stays if that never does."
+    return f"Update {service.name}: {'; '.join(renewal.words)}. {after}"

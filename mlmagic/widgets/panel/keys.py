@@ -1,0 +1,36 @@
+"""The keys of a service, on its card while somebody has asked to see them and in nothing else of it."""
+
+from __future__ import annotations
+
+from html import escape
+
+import ipywidgets as widgets
+
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import MLMagicError
+from mlmagic.widgets import html
+
+
+class KeysPane(widgets.HTML):
+    """Empty until `reveal`. A notebook may keep what widgets show, so `conceal` leaves nothing there."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        super().__init__()
+        self._engine, self._name = engine, name
+
+    def reveal(self) -> None:
+        """Show both keys, as they are now, or why there are none."""
+        try:
+            primary, secondary = self._engine.get_keys(self._name)
+        except MLMagicError as error:
+            self.value = html.told(str(error))
+            return
+        rows = [
+            [which, f'<code style="{html.MONO}">{escape(key)}</code>']
+            for which, key in (("Primary", primary), ("Secondary", secondary))
+        ]
+        self.value = html.table(["Key", "Value"], rows, f"Keys of {self._name}")
+
+    def conceal(self) -> None:
+        """Show nothing."""
+        self.value = ""

@@ -1,0 +1,80 @@
+"""The live table of services: a row for each, kept true, and any one's card below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from mlmagic.core.webservice import Webservice
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.lookout import View
+from mlmagic.widgets import cards, html
+
+OpenCard = Callable[[Webservice], Any]
+"""Gives the live card of a service."""
+
+
+class ServicesTable(widgets.VBox):
+    """All services of the workspace; `close_table` ends it. It costs one look, with all cards."""
+
+    def __init__(self, engine: Engine, services: Iterable[Webservice], open_card: OpenCard) -> None:
+        self._open_card = open_card
+        self._services: dict[str, Webservice] = {}
+        self.rows = widgets.HTML()
+        self.choice = widgets.Dropdown(description="Service")
+        self.choice.tooltip = "The service whose card is to be shown"
+        self.open_button = widgets.Button(
+            description="Open card", tooltip="Show the card of the chosen service"
+        )
+        self.card = widgets.VBox()
+        self._chooser = widgets.HBox([self.choice, self.open_button])
+        super().__init__([self.rows, self._chooser, self.card])
+        self.open_button.on_click(self._show_card)
+        self._show({service.name: service for service in services})
+        self._leave = engine.lookout.watch(self._look)
+
+    def close_table(self) -> None:
+        """Stop listening; the last picture stays."""
+        self._leave()
+
+    def __repr__(self) -> str:
+        return "services: live table (it needs a running kernel)"
+
+    def _look(self, view: View) -> None:
+        """In the bus's thread: set traits, nothing else."""
+        self._show(dict(view.services))
+
+    def _show(self, services: dict[str, Webservice]) -> None:
+        self._services = services
+        shown = [*services.values()]
+        # What is said of a state belongs to it; the plain table has no room for it.
+        self.rows.value = html.table(
+            cards.SERVICE_HEADINGS, [live_row(each) for each in shown], cards.services_caption(shown)
+        )
+        offer(self.choice, services)
+        self.open_button.disabled = not services
+
+    def _show_card(self, _button: Any) -> None:
+        service = self._services.get(self.choice.value or "")
+        if service is not None:
+            self.card.children = [self._open_card(service)]
+
+
+def live_row(service: Webservice) -> list[str]:
+    """A row as HTML: that of the plain table, with what there is to say of the state."""
+    row = [cards.cell(value) for value in cards.service_row(service)]
+    row[1] += f" {escape(cards.status(service))}"
+    return row
+
+
+def offer(choice: Any, names: Iterable[str]) -> None:
+    """Have a Dropdown offer ``names``; what is chosen stays so while it is among them, else the first is."""
+    options = tuple(names)
+    if choice.options != options:
+        before = choice.value
+        with choice.hold_sync():
+            choice.options = options
+            choice.value = before if before in options else next(iter(options), None)

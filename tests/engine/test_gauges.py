@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from mlmagic.core.usage import Usage
+from mlmagic.engine.gauges import USAGE_SECONDS, Gauges
+
+
+def test_figures_are_of_the_time_between_two_looks() -> None:
+    gauges = Gauges()
+    assert gauges.wants_usage(0.0)
+    gauges.note_usage(Usage(10.0, 50_400_000), 0.0)
+    assert gauges.stats({"requests": 100}, 1, 0.0) == {"requests": 100, "memory_bytes": 5e7, "replicas": 1.0}
+    assert not gauges.wants_usage(USAGE_SECONDS / 2)
+    gauges.note_usage(Usage(12.0, 51_600_000), 4.0)
+    assert gauges.stats({"requests": 130}, 2, 2.0) == {
+        "requests": 130,
+        "requests_per_second": 15.0,
+        "memory_bytes": 5.2e7,
+        "cpu_cores": 0.5,
+        "replicas": 2.0,
+    }
+
+
+def test_a_place_that_cannot_tell_says_nothing() -> None:
+    gauges = Gauges()
+    gauges.note_usage(Usage(), 0.0)
+    gauges.note_usage(Usage(), 9.0)
+    assert gauges.stats({}, 1, 9.0) == {"replicas": 1.0}

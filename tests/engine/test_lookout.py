@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from mlmagic.engine import bus, lookout
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.lookout import View
+from mlmagic.errors import WorkspaceUnavailable
+from tests.engine.conftest import ON_FAKE, script
+from tests.targets.contract import wait_for
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "CLOCK_SECONDS", 0.05)
+
+
+def test_each_view_has_all_services_and_what_is_new(fake_engine: Engine) -> None:
+    views: list[View] = []
+    leave = fake_engine.lookout.watch(views.append)
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
+    wait_for(lambda: views and "svc" in views[-1].services and views[-1].services["svc"].stats, "figures")
+    news = [event for view in views for event in view.news]
+    assert [event.id for event in news] == sorted({event.id for event in news})
+    assert {"DeployRequested", "Launched"} <= {str(event.kind) for event in news}
+    leave()
+    leave()
+    assert fake_engine.lookout.watchers == 0
+
+
+def test_what_has_not_changed_is_the_same_object(
+    fake_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "PAUSE_SECONDS", 0.0)
+    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
+    fake_engine.wait(fake_engine.deploy("other", [], script(), ON_FAKE), 20)
+    views: list[View] = []
+    leave = fake_engine.lookout.watch(views.append)
+    wait_for(lambda: views and views[-1].services["svc"].stats, "its figures")
+    before = views[-1]
+    fake_engine.stop("other")
+    wait_for(lambda: views[-1].services["other"].state == "Stopped", "the change")
+    assert views[-1].services["svc"] is before.services["svc"]
+    assert views[-1].services["other"] is not before.services["other"]
+    leave()
+
+
+def test_one_watchers_fault_is_not_anothers(
+    fake_engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views: list[View] = []
+
+    def fail(_view: View) -> None:
+        raise RuntimeError("a card's fault")
+
+    leave_first, leave_second = fake_engine.lookout.watch(fail), fake_engine.lookout.watch(views.append)
+    with caplog.at_level(logging.ERROR):
+        wait_for(lambda: views, "the second")
+    assert "a card's fault" in caplog.text
+    leave_first()
+    # A database that is away for a moment is no view without services.
+    told = len(views)
+
+    def away(_tx: object) -> None:
+        raise WorkspaceUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lookout.services, "list_services", away)
+        fake_engine.lookout._hear([])
+        fake_engine.lookout._looked = 0.0
+        fake_engine.lookout._hear([])
+        assert len(views) in (told, told + 1)  # one may have been on its way
+    wait_for(lambda: len(views) > told + 1, "the next")
+    leave_second()

@@ -1,0 +1,49 @@
+"""The fake target whose services answer, and a supervisor that looks often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mlmagic.core.webservice import Webservice
+from mlmagic.engine import bus, lookout
+from mlmagic.engine.engine import Engine
+from mlmagic.widgets.panel import ServicePanel
+from tests.engine.conftest import (  # noqa: F401
+    ON_FAKE,
+    _impatient,
+    answering,
+    fake,
+    fake_engine,
+    script,
+)
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are read by a clock; the tests need not wait for it."""
+    monkeypatch.setattr(bus, "CLOCK_SECONDS", 0.05)
+    monkeypatch.setattr(lookout, "PAUSE_SECONDS", 0.0)
+
+
+MakePanel = Callable[..., ServicePanel]
+
+
+@pytest.fixture
+def panel_of() -> Iterator[MakePanel]:
+    """Cards, which are closed afterwards."""
+    made: list[ServicePanel] = []
+
+    def make(engine: Engine, service: Webservice, *more: object) -> ServicePanel:
+        made.append(ServicePanel(engine, service, *more))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for panel in made:
+        panel.close_panel()
+
+
+def deploy(engine: Engine, name: str = "svc", **options: object) -> Webservice:
+    """A service on the fake target, Healthy."""
+    return engine.wait(engine.deploy(name, [], script(), ON_FAKE, **options), 20)  # type: ignore[arg-type]

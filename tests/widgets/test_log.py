@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from mlmagic.engine.engine import Engine
+from mlmagic.targets.fake import FakeTarget
+from mlmagic.widgets.panel.log import FOLLOWED_LINES, shown_lines
+from tests.targets.contract import wait_for
+from tests.widgets.conftest import MakePanel, deploy
+from tests.widgets.widget_tree import named
+
+MANY = "\n".join(f"line {number}" for number in range(40))
+
+
+@pytest.mark.parametrize(
+    ("log", "wanted", "follow", "shown"),
+    [
+        ("", "", True, ""),
+        ("a\nb", "", True, "a\nb"),
+        (MANY, "", True, "\n".join(MANY.splitlines()[-FOLLOWED_LINES:])),
+        (MANY, "", False, MANY),
+        (MANY, " LINE 7 ", True, "line 7"),
+        ("Ümlaut\nother", "ümlaut", False, "Ümlaut"),
+        ("a", "<b>", True, "no line of the last 200 has '<b>' in it"),
+        ("", "x", True, "no line of the last 200 has 'x' in it"),
+    ],
+)
+def test_which_lines_are_shown(log: str, wanted: str, follow: bool, shown: str) -> None:
+    assert shown_lines(log, wanted, follow=follow) == shown
+
+
+def test_it_is_read_when_there_is_more_and_while_somebody_follows(
+    fake_engine: Engine, fake: FakeTarget, panel_of: MakePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    real = fake_engine.logs
+    monkeypatch.setattr(fake_engine, "logs", lambda name, **how: (reads.append(name), real(name, **how))[1])
+    panel = panel_of(fake_engine, deploy(fake_engine))
+    wait_for(lambda: "launched svc r1" in named(panel, "Log of svc"), "the log")
+    looks = []
+    fake_engine.lookout.watch(looks.append)
+    wait_for(lambda: len(looks) > 5, "looks at a log that stays as it is")
+    assert len(reads) == 1
+    fake.only().log.append("more")
+    wait_for(lambda: "more" in named(panel, "Log of svc"), "what is new")
+    panel.log_pane.follow.value = False
+    fake.only().log.append("later")
+    seen = len(looks)
+    wait_for(lambda: len(looks) > seen + 5, "looks that nobody follows")
+    assert "later" not in panel.model.log
+    panel.log_pane.follow.value = True
+    wait_for(lambda: "later" in named(panel, "Log of svc"), "what came meanwhile")
+    panel.log_pane.wanted.value = "LATE"
+    assert "more" not in named(panel, "Log of svc")
+    assert 'role="log" aria-live="off"' in named(panel, "Log of svc")
+
+
+def test_a_log_out_of_reach_says_so(
+    fake_engine: Engine, panel_of: MakePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = deploy(fake_engine)
+    monkeypatch.setattr("mlmagic.engine.reach.machine", lambda: "another")
+    with fake_engine.memory.writing() as tx:
+        tx.exec_driver_sql("UPDATE services SET machine = 'its own'")
+    panel = panel_of(fake_engine, service)
+    wait_for(lambda: "it runs on its own" in panel.model.log, "why there is no log")

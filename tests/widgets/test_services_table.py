@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from mlmagic.engine import lookout
+from mlmagic.engine.engine import Engine
+from mlmagic.targets.fake import FakeTarget
+from mlmagic.widgets.services_table import ServicesTable, live_row
+from mlmagic.workspace import services
+from tests.conftest import MakeEngine
+from tests.targets.contract import wait_for
+from tests.widgets.conftest import MakePanel, deploy
+from tests.widgets.test_cards import FAILED
+from tests.widgets.test_panel import ESCAPED, HOSTILE
+
+
+@pytest.fixture
+def table(fake_engine: Engine, panel_of: MakePanel) -> Iterator[ServicesTable]:
+    made = ServicesTable(fake_engine, fake_engine.services(), lambda service: panel_of(fake_engine, service))
+    yield made
+    made.close_table()
+
+
+def test_rows_come_change_and_go(
+    fake_engine: Engine, fake: FakeTarget, table: ServicesTable, make_engine: MakeEngine
+) -> None:
+    assert "No services." in table.rows.value
+    assert table.open_button.disabled
+    other = make_engine(targets=lambda name: fake)
+    for name in ("svc-a", "svc-b"):
+        deploy(other, name)
+    wait_for(lambda: table.choice.options == ("svc-a", "svc-b"), "the services of another kernel")
+    wait_for(lambda: table.rows.value.count("Healthy") == 2, "their states")
+    wait_for(lambda: "/score</a>" in table.rows.value, "their addresses")
+    table.choice.value = "svc-b"
+    fake_engine.stop("svc-b")
+    wait_for(lambda: "Stopped" in table.rows.value, "what this kernel did")
+    fake_engine.delete("svc-a")
+    wait_for(lambda: table.choice.options == ("svc-b",), "the one that is left")
+    assert table.choice.value == "svc-b"
+    assert "1 service<" in table.rows.value
+
+
+def test_it_opens_a_card(fake_engine: Engine, table: ServicesTable) -> None:
+    deploy(fake_engine, "svc-a")
+    deploy(fake_engine, "svc-b")
+    wait_for(lambda: len(table.choice.options) == 2, "both")
+    table.choice.value = "svc-b"
+    table.open_button.click()
+    (card,) = table.card.children
+    assert (repr(card).partition(":")[0], card.model.state) == ("svc-b", "Healthy")
+
+
+def test_many_rows_cost_one_look(
+    fake_engine: Engine, table: ServicesTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    real = services.list_services
+    monkeypatch.setattr(lookout.services, "list_services", lambda tx: (reads.append(tx), real(tx))[1])
+    for number in range(3):
+        deploy(fake_engine, f"svc-{number}")
+    told = []
+    leave = fake_engine.lookout.watch(lambda view: told.append(len(reads)))
+    wait_for(lambda: len(told) > 3, "some looks")
+    leave()
+    assert all(after - before == 1 for before, after in pairwise(told))
+    assert repr(table) == "services: live table (it needs a running kernel)"
+
+
+def test_a_row_is_text() -> None:
+    row = live_row(FAILED)
+    assert row[1].endswith("ZeroDivisionError: by zero")
+    hostile = live_row(replace(FAILED, error={"type": "E", "message": HOSTILE}))
+    assert ESCAPED in hostile[1]
+    assert "<img" not in "".join(hostile)

@@ -2,8 +2,9 @@
 
 One table serves the SDK's ``deploy_configuration()``, deploymentconfig.json, its JSON Schema and the command
 line. Source: AciWebservice, AksWebservice, AksEndpoint and LocalWebservice of azureml-core 1.61, and the
-schemas of deploymentconfig.json in the documents. A service on this machine, or in a container, takes
-more here than the documents' arguments: whatever the scoring server can do. The rules over several arguments: `mlmagic.core.deployment_rules`.
+schemas of deploymentconfig.json in the documents. A service on this machine or in a container takes more here
+than the documents' arguments: whatever the scoring server can do. The rules over several arguments:
+`mlmagic.core.deployment_rules`.
 """
 
 from __future__ import annotations
@@ -311,6 +312,10 @@ ARGUMENTS: Mapping[ComputeType, tuple[Argument, ...]] = {
 }
 """In the order of the documents' signatures."""
 
+EVERY: Mapping[str, Argument] = {
+    argument.name: argument for table in reversed(tuple(ARGUMENTS.values())) for argument in table
+}
+"""Each argument once: as a local service has it, where it does."""
 OUR_NAMES = frozenset(argument.name for argument in _OURS)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.deployment_rules import check
-from mlmagic.core.deployments import ARGUMENTS, Argument, compute_of, given_of
+from mlmagic.core.deployments import EVERY, Argument, compute_of, given_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,7 @@ _OF_PLACES = (
     "autoscale_max_replicas",
     "autoscale_target_utilization",
 )
-_EVERY: Mapping[str, Argument] = {each.name: each for table in ARGUMENTS.values() for each in table}
-PLACES: Mapping[str, Argument] = {f"--{name.replace('_', '-')}": _EVERY[name] for name in _OF_PLACES}
+PLACES: Mapping[str, Argument] = {f"--{name.replace('_', '-')}": EVERY[name] for name in _OF_PLACES}
 """By option: what only some places have, told at a deploy."""
 
 

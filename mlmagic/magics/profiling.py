@@ -19,6 +19,7 @@ from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.services import model_references
 
 if TYPE_CHECKING:
+    from mlmagic.engine.model_verbs import Notify
     from mlmagic.engine.profile_verbs import Progress
     from mlmagic.magics.session import MLMagic
 
@@ -116,14 +117,16 @@ class ProfilingMagics(SessionMagics):
         return self.keep_as(args.out, profiles_listing(found, handles))
 
 
-def requests_of(session: MLMagic, dataset: str | None, models: Sequence[Any]) -> Any:
+def requests_of(
+    session: MLMagic, dataset: str | None, models: Sequence[Any], notify: Notify = show_note
+) -> Any:
     """What ``-d`` names; without it the sample of the first model that has one, which is told."""
     if dataset is not None:
         return dataset_in(dataset, session.namespace)
     for reference in models:
         sample = session.engine.model(reference).details.sample_input
         if sample is not None:
-            show_note("Asking with the model's sample; -d names requests that are more like real ones.")
+            notify("Asking with the model's sample; -d names requests that are more like real ones.")
             return [{"data": sample}]
     raise UsageError("no requests to ask with", hint="Name them: -d {samples}, -d DataFrame, or -d FILE.")
 

@@ -31,6 +31,7 @@ class MLMagic(Configurable):
         self._engine: Engine | None = None
         self._scripts: dict[str, CapturedScript] = {}
         self._panels: dict[str, ServicePanel] = {}
+        self._cell_to_insert: str | None = None
 
     @observe("azureml")
     def _find_names(self, change: dict[str, Any]) -> None:
@@ -86,6 +87,16 @@ class MLMagic(Configurable):
         if service.id not in self._panels:
             self._panels[service.id] = ServicePanel(self.engine, service)
         display(self._panels[service.id])
+
+    def insert_below(self, text: str) -> None:
+        """Put a cell with ``text`` below the next cell that is run: only a cell's reply can bring one."""
+        self._cell_to_insert = text
+
+    def deliver_cell(self, _result: object = None) -> None:
+        """IPython's ``post_run_cell``."""
+        if self._cell_to_insert is not None:
+            self.shell.set_next_input(self._cell_to_insert, replace=False)
+            self._cell_to_insert = None
 
     def history(self) -> list[str]:
         """The cells run so far, which is where the notebook's import statements stand."""

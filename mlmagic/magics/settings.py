@@ -38,16 +38,14 @@ def settings_of(args: Arguments) -> dict[str, Any]:
 
 def settings_of_places(magic: Callable[..., Any]) -> Callable[..., Any]:
     """Give ``magic`` the options that only some places have; read them with `place_settings_of`."""
-    for option, each in reversed(PLACES.items()):
+    for option, each in reversed(tuple(PLACES.items())):
         magic = _option_of_place(option, each)(magic)
     return magic
 
 
 def place_settings_of(args: Arguments) -> dict[str, Any]:
     """What the line sets of them, by the documents' names."""
-    return {
-        each.name: value for each in PLACES.values() if (value := getattr(args, each.name)) is not None
-    }
+    return {each.name: value for each in PLACES.values() if (value := getattr(args, each.name)) is not None}
 
 
 def _option_of_place(option: str, each: Argument) -> Any:

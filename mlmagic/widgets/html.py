@@ -76,10 +76,11 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def pre(text: str) -> str:
-    """Text of a log or traceback, as it is."""
+def pre(text: str, *, focusable: bool = False) -> str:
+    """Text of a log or traceback, as it is; ``focusable`` if a keyboard is to reach it, to scroll or copy."""
+    focus = ' tabindex="0"' if focusable else ""
     return (
-        f'<pre style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;'
+        f'<pre{focus} style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;'
         "white-space:pre-wrap;"
         "background:var(--jp-layout-color2,#f5f5f5);color:var(--jp-content-font-color1,#1a1a1a)"
         f'">{escape(text)}</pre>'

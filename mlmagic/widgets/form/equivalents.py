@@ -21,6 +21,7 @@ _CLASSES: Mapping[ComputeType, str] = {
     ComputeType.ACI: "AciWebservice",
     ComputeType.AKS: "AksWebservice",
 }
+FROM_CONFIG = "Workspace.from_config()"
 _UNTOUCHED = DeploymentConfig()
 
 
@@ -39,17 +40,24 @@ def magic_line(values: FormValues) -> str:
     return " ".join(["%deploy", *_words(values)])
 
 
-def python(values: FormValues, *, from_config: bool = True) -> str:
-    """Python with the first SDK's names; ``from_config`` if a configuration file names the workspace."""
+def python(values: FormValues, workspace: str = FROM_CONFIG) -> str:
+    """Python with the first SDK's names; ``workspace`` is the expression for it, see `workspace_code`."""
     environment = _environment(values)
     plain = values.script.kind is not ScriptKind.NONE or (len(values.models) == 1 and not environment)
     body = [
-        f"ws = {'Workspace.from_config()' if from_config else 'Workspace()'}",
+        f"ws = {workspace}",
         _configuration(values),
         *(_deploy(values, environment) if plain else _deploy_by_engine(values, environment)),
         "service.wait_for_deployment(show_output=True)",
     ]
     return "\n".join([*_imports("\n".join(body)), "", *body])
+
+
+def workspace_code(name: str, found_by: str) -> str:
+    """Python that opens the workspace again, which was found by that rule (`mlmagic.workspace.location`)."""
+    if found_by == "its name":
+        return f"Workspace.get({name!r})"
+    return "Workspace()" if found_by == "the user's default workspace" else FROM_CONFIG
 
 
 def deployment_file(values: FormValues) -> str:
@@ -129,16 +137,16 @@ def _deploy(values: FormValues, environment: str) -> Iterator[str]:
     if script.kind is ScriptKind.CAPTURED:
         folder = f"{script.name}-source"
         yield f"source = mlmagic.captured_script({script.name!r}).save({folder!r})  # the cell, as a folder"
-        yield _call("script = InferenceConfig", ["'score.py'"], {"source_directory": _Code("source"), **around})
+        yield _call(
+            "script = InferenceConfig", ["'score.py'"], {"source_directory": _Code("source"), **around}
+        )
     elif script.kind is ScriptKind.FILE:
         folder_given = {"source_directory": script.folder} if script.folder else {}
         yield _call("script = InferenceConfig", [repr(script.name)], {**folder_given, **around})
     else:
         yield "script = None"
     more = {"overwrite": True} if values.overwrite else {}
-    yield _call(
-        "service = Model.deploy", ["ws", repr(values.service), "models", "script", "config"], more
-    )
+    yield _call("service = Model.deploy", ["ws", repr(values.service), "models", "script", "config"], more)
 
 
 def _deploy_by_engine(values: FormValues, environment: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def _of_settings(values: FormValues, is_file: Callable[[str], bool]) -> dict[str
     found: dict[str, str] = {}
     for name, value in given.items():
         if isinstance(value, str) and name in shown and shown[name].kind is dict:
-            found[name] = _words(lambda name=name, value=value: parse_labels(name, lines_of(value)))
+            found[name] = _words(partial(parse_labels, name, lines_of(value)))
     found["cors_origins"] = _words(lambda: check_origins(given.get("cors_origins", "")))
     try:
         check(f"a service on {values.target}", values.compute, given, is_file=is_file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mlmagic.magics.form import DeployForm
 from mlmagic.magics.session import MLMagic
 from tests.magics.conftest import SCRIPT, TestingShell
 from tests.targets.contract import wait_for

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 
 CAPTURED = Script(ScriptKind.CAPTURED, "wine")
-AWKWARD = 'it\'s "so" {x} ${y} $who [1] \\n %deploy # = --port 1 ?'
+AWKWARD = 'it\'s "so" {x} ${y} $who [1] \\n %deploy # = --port 1 ?\nend'
 FORMS = {
     "plain": FormValues("wine-svc", ("wine:1",), CAPTURED),
     "no code": FormValues("wine-svc", ("onnx:1",)),

@@ -23,6 +23,8 @@ _PUBLIC = {
     "Workspace": "mlmagic.sdk.workspace",
     "Model": "mlmagic.sdk.model",
     "Webservice": "mlmagic.sdk.webservice",
+    "DeployForm": "mlmagic.magics.form",
+    "captured_script": "mlmagic.magics.form",
     "Engine": "mlmagic.engine.engine",
     "MLMagicError": "mlmagic.errors",
     "batched": "mlmagic.scoring",

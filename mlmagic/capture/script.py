@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlmagic.capture.assets import Shipped, read_assets
 from mlmagic.capture.entry import compile_quietly, read_cell
@@ -43,6 +45,19 @@ class CapturedScript:
     def file_name(self) -> str:
         """File name of the entry script."""
         return FILE_NAME
+
+    def save(self, folder: str | Path) -> str:
+        """Write the script and its files into ``folder``, as a source directory; returns the folder.
+
+        What lies there under these names is replaced.
+        """
+        place = Path(folder).expanduser()
+        place.mkdir(parents=True, exist_ok=True)
+        (place / self.file_name).write_text(self.source, encoding="utf-8")
+        for name, path in self.assets.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place / name)
+        return str(place)
 
 
 def capture(

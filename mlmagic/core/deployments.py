@@ -2,8 +2,9 @@
 
 One table serves the SDK's ``deploy_configuration()``, deploymentconfig.json, its JSON Schema and the command
 line. Source: AciWebservice, AksWebservice, AksEndpoint and LocalWebservice of azureml-core 1.61, and the
-schemas of deploymentconfig.json in the documents. A local service takes more here than the documents'
-``port``: whatever this machine can do. The rules over several arguments: `mlmagic.core.deployment_rules`.
+schemas of deploymentconfig.json in the documents. A service on this machine or in a container takes more here
+than the documents' arguments: whatever the scoring server can do. The rules over several arguments:
+`mlmagic.core.deployment_rules`.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ NAMESPACE = Rule(
     {"pattern": f"^{_NAMESPACE.replace('{,', '{0,')}$"},
 )
 
+_UNTOUCHED = DeploymentConfig()
 _KINDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", dict: "a mapping"}
 SCHEMA_TYPES = {float: "number", int: "integer", bool: "boolean", str: "string", dict: "object"}
 
@@ -103,6 +105,12 @@ class Argument:
         if self.rule is not None and not self.rule.holds(value):
             return InvalidConfig(self.name, value, self.rule.words)
         return None
+
+    def must_be_named(self, value: Any) -> bool:
+        """Whether ``value`` has to be given: it is neither our default nor the documents'."""
+        ours = getattr(_UNTOUCHED, self.field) if self.field else self.default
+        differs = self.default is not None and value != self.default
+        return value is not None and (differs or value != ours)
 
 
 def _resources(*, limits: bool) -> tuple[Argument, ...]:
@@ -217,11 +225,15 @@ _PROBES = (
 _REPLICAS = Argument("num_replicas", "numReplicas", int, "Replicas, where they do not scale.", None, POSITIVE)
 _OURS = (
     Argument("cors_origins", "corsOrigins", str, "Web pages that may call it.", field="cors_origins"),
-    # In files the environment has them.
     Argument(
-        "environment_variables", None, dict, "What the script finds set.", field="environment_variables"
+        "environment_variables",
+        "environmentVariables",
+        dict,
+        "What the script finds set.",
+        field="environment_variables",
     ),
     Argument("batch", "batch", bool, "One call of run() for several requests.", False, field="batch"),
+    Argument("live", "live", bool, "It takes on its cell when that is run again.", False, field="live"),
 )
 """In no document: what the scoring server can do besides."""
 
@@ -256,9 +268,10 @@ _AKS = (
     Argument("compute_target_name", "computeTargetName", str, "The cluster."),
     *_OURS,
 )
+_PORT = Argument("port", "port", int, "Port to listen on (default: a free one).", None, PORT, "port")
 ARGUMENTS: Mapping[ComputeType, tuple[Argument, ...]] = {
     ComputeType.LOCAL: (
-        Argument("port", "port", int, "Port to listen on (default: a free one).", None, PORT, "port"),
+        _PORT,
         *_resources(limits=False),
         _auth(default=False),
         _TOKENS,
@@ -283,6 +296,9 @@ ARGUMENTS: Mapping[ComputeType, tuple[Argument, ...]] = {
         Argument("cmk_key_version", "keyVersion", str, "Its version there."),
         Argument("vnet_name", "vnetName", str, "The virtual network."),
         Argument("subnet_name", "subnetName", str, "The subnet in it."),
+        _PORT,
+        _TOKENS,
+        *_PACE,
         *_OURS,
     ),
     ComputeType.AKS: (*_AKS, Argument("blobfuse_enabled", None, bool, "Mount models by blobfuse.", True)),
@@ -296,6 +312,10 @@ ARGUMENTS: Mapping[ComputeType, tuple[Argument, ...]] = {
 }
 """In the order of the documents' signatures."""
 
+EVERY: Mapping[str, Argument] = {
+    argument.name: argument for table in reversed(tuple(ARGUMENTS.values())) for argument in table
+}
+"""Each argument once: as a local service has it, where it does."""
 OUR_NAMES = frozenset(argument.name for argument in _OURS)
 
 
@@ -318,7 +338,7 @@ def deployment(compute: ComputeType, given: Mapping[str, Any]) -> DeploymentConf
     for argument in ARGUMENTS[compute]:
         value = values[argument.name]
         if argument.field is None:
-            if argument.name in given:
+            if argument.name in given and argument.name != "ssl_enabled":  # the files say it
                 own[argument.name] = value
         elif value is not None:
             fields[argument.field] = value
@@ -332,8 +352,7 @@ def deployment(compute: ComputeType, given: Mapping[str, Any]) -> DeploymentConf
 
 def given_of(config: DeploymentConfig) -> tuple[ComputeType, dict[str, Any]]:
     """What `deployment` would have to be given for ``config``; no keys, which are never recorded there."""
-    compute = ComputeType.parse(config.compute_type or _compute_of(config.target))
-    untouched = DeploymentConfig(config.target)
+    compute = ComputeType.parse(config.compute_type or compute_of(config.target))
     given: dict[str, Any] = {}
     for argument in ARGUMENTS[compute]:
         if argument.field is None:
@@ -341,15 +360,13 @@ def given_of(config: DeploymentConfig) -> tuple[ComputeType, dict[str, Any]]:
                 given[argument.name] = config.compute_settings[argument.name]
         elif argument.name not in ("primary_key", "secondary_key"):
             value = getattr(config, argument.field)
-            # What is neither our default nor the documents' is named.
-            differs = argument.default is not None and value != argument.default
-            if value is not None and (differs or value != getattr(untouched, argument.field)):
+            if argument.must_be_named(value):
                 given[argument.name] = dict(value) if argument.kind is dict else value
     if config.ssl_cert_pem_file:
         given["ssl_enabled"] = True
     return compute, given
 
 
-def _compute_of(target: str) -> str:
+def compute_of(target: str) -> ComputeType:
     """The documents' name; a target that they do not know is told what a local one is."""
-    return next((compute.value for compute, name in _TARGETS.items() if name == target), ComputeType.LOCAL)
+    return next((compute for compute, name in _TARGETS.items() if name == target), ComputeType.LOCAL)

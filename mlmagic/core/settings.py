@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.deployment_rules import check
+from mlmagic.core.deployments import EVERY, Argument, compute_of, given_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,32 @@ TEXTS = (
     ),
     TextSetting("--description", "description", "TEXT", "What it is."),
 )
+
+
+_OF_PLACES = (
+    "ssl_cname",
+    "collect_model_data",
+    "num_replicas",
+    "autoscale_enabled",
+    "autoscale_min_replicas",
+    "autoscale_max_replicas",
+    "autoscale_target_utilization",
+)
+PLACES: Mapping[str, Argument] = {f"--{name.replace('_', '-')}": EVERY[name] for name in _OF_PLACES}
+"""By option: what only some places have, told at a deploy."""
+
+
+def check_place(config: DeploymentConfig) -> None:
+    """Raises `InvalidConfigs`, or `NotFound` for what the place of ``config`` does not have."""
+    if config.compute_settings:
+        compute, given = compute_of(config.target), given_of(config)[1]
+        check(f"a service on {config.target}", compute, {**given, **config.compute_settings})
+
+
+def option_of(field: str) -> str:
+    """The option that sets a field of `DeploymentConfig`, or an argument that only some places have."""
+    told = {each.field: each.option for each in (*NUMBERS, *LABELS, *FLAGS, *TEXTS)}
+    return told.get(field) or next(option for option, each in PLACES.items() if each.name == field)
 
 
 def attribute(option: str) -> str:

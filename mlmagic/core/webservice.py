@@ -168,6 +168,11 @@ class Webservice:
         return f"{self.url}/score" if self.url else None
 
     @property
+    def never_came_up(self) -> bool:
+        """Whether its deploy failed and nothing of it serves: a deploy of that name takes its place."""
+        return self.state is State.FAILED and self.serving is None
+
+    @property
     def swagger_uri(self) -> str | None:
         return f"{self.url}/swagger.json" if self.url else None
 

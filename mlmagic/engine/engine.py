@@ -24,6 +24,7 @@ from mlmagic.engine.profile_verbs import ProfileVerbs
 from mlmagic.engine.renewal_verbs import RenewalVerbs
 from mlmagic.engine.supervisor import Supervisor
 from mlmagic.engine.traffic_verbs import TrafficVerbs
+from mlmagic.errors import MLMagicError
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace.location import Location, locate
@@ -80,6 +81,17 @@ class Engine(
     def targets(self) -> list[str]:
         """The targets that are installed."""
         return registry.names()
+
+    def availability(self, *also: str) -> dict[str, str]:
+        """Each target that may be named, and ``also``; with why services cannot run there now, or ``""``."""
+        return {name: self._why_not(name) for name in dict.fromkeys([*also, *registry.known()])}
+
+    def _why_not(self, name: str) -> str:
+        try:
+            self._targets(name).check()
+        except MLMagicError as error:
+            return str(error)
+        return ""
 
     def close(self) -> None:
         """Leave: the services stay, in the keeper's care."""

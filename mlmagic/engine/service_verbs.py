@@ -422,7 +422,7 @@ class ServiceVerbs(AccessVerbs):
             existing = self.service(name)
         except NotFound:
             return None
-        if overwrite or (existing.state is State.FAILED and existing.serving is None):
+        if overwrite or existing.never_came_up:
             return existing
         raise AlreadyExists(
             "service",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from mlmagic.errors import UsageError
 from mlmagic.magics.completion import Completion
 from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.models import ModelMagics
@@ -47,10 +48,12 @@ class Extension:
         self._shell.register_magics(*self._groups)
         self._shell.Completer.custom_matchers.append(self._completion.match)
         self._shell.input_transformers_cleanup.append(self._help)
+        self._shell.events.register("post_run_cell", self.session.deliver_cell)
         zygote.start()
 
     def take_out(self) -> None:
         zygote.stop()
+        self._shell.events.unregister("post_run_cell", self.session.deliver_cell)
         self._shell.input_transformers_cleanup.remove(self._help)
         self._shell.Completer.custom_matchers.remove(self._completion.match)
         for group in self._groups:
@@ -77,6 +80,18 @@ def load(shell: InteractiveShell) -> None:
         extension = Extension(shell)
         extension.add()
         setattr(shell, _ATTRIBUTE, extension)
+
+
+def session_here() -> MLMagic:
+    """The session of this notebook, which is begun if it was not; raises `UsageError` outside of one."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        raise UsageError("this is no notebook", hint="In a script, use mlmagic.Model.deploy.")
+    load(shell)
+    session: MLMagic = getattr(shell, _ATTRIBUTE).session
+    return session
 
 
 def unload(shell: InteractiveShell) -> None:

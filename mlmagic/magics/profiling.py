@@ -19,6 +19,7 @@ from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.services import model_references
 
 if TYPE_CHECKING:
+    from mlmagic.engine.model_verbs import Notify
     from mlmagic.engine.profile_verbs import Progress
     from mlmagic.magics.session import MLMagic
 
@@ -118,7 +119,11 @@ class ProfilingMagics(SessionMagics):
 
 
 def requests_of(
-    session: MLMagic, dataset: str | None, models: Sequence[Any], recorded_by: str | None = None
+    session: MLMagic,
+    dataset: str | None,
+    models: Sequence[Any],
+    recorded_by: str | None = None,
+    notify: Notify = show_note,
 ) -> Any:
     """What ``-d`` names, or what was ``recorded_by`` a service; without either the sample of the first model
     that has one, which is told.
@@ -132,7 +137,7 @@ def requests_of(
     for reference in models:
         sample = session.engine.model(reference).details.sample_input
         if sample is not None:
-            show_note("Asking with the model's sample; -d names requests that are more like real ones.")
+            notify("Asking with the model's sample; -d names requests that are more like real ones.")
             return [{"data": sample}]
     raise UsageError("no requests to ask with", hint="Name them: -d {samples}, -d DataFrame, or -d FILE.")
 

@@ -12,6 +12,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.names import ModelReference, check_service_name
+from mlmagic.core.settings import check_place
 from mlmagic.core.webservice import Webservice
 from mlmagic.errors import Interrupted, UsageError
 from mlmagic.magics.arguments import (
@@ -30,7 +31,7 @@ from mlmagic.magics.environments import surroundings, surroundings_of
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.objects import find_model, read_sample
 from mlmagic.magics.running import SessionMagics, parsed
-from mlmagic.magics.settings import settings, settings_of
+from mlmagic.magics.settings import place_settings_of, settings, settings_of, settings_of_places
 
 _OUT = re.compile(r"(?:-o\s+|--out(?:\s+|=))(\S+)\s*")
 _WORD = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
@@ -45,6 +46,7 @@ class ServiceMagics(SessionMagics):
     @magic_arguments()
     @argument(
         "what",
+        nargs="?",
         type=thing,
         metavar="NAME",
         help="The service: 3 to 32 lower-case letters, digits, dashes. With --name: the model, a variable, "
@@ -62,6 +64,7 @@ class ServiceMagics(SessionMagics):
     @argument("--target", metavar="TARGET", help="Where it runs (default: %%config MLMagic.target).")
     @surroundings
     @settings
+    @settings_of_places
     @argument("--overwrite", action="store_true", help="Replace a service of that name.")
     @argument("--no-wait", action="store_true", help="Return at once; the live panel goes on.")
     @argument(
@@ -71,15 +74,25 @@ class ServiceMagics(SessionMagics):
     )
     @kept("the service")
     def deploy(self, args: Arguments) -> Any:
-        """Deploy a script, or models as they are, as a live web service.
+        """Deploy a script, or models as they are, as a live web service. Alone, it shows a form.
 
         Serves the script named with --script or --entry-script; else the captured one named like the
         service, else like a model, else the one captured last (not for a model given with --name); else,
         or with --no-code, the models without a script.
         """
+        if _says_nothing(args):
+            from mlmagic.magics.form import show_form
+
+            self.keep_as(args.out, show_form(self.session))
+            return None
         name = _service_of(args)
         references = model_references(args.model)
-        config = DeploymentConfig(target=args.target or self.session.target, **settings_of(args))
+        config = DeploymentConfig(
+            target=args.target or self.session.target,
+            compute_settings=place_settings_of(args),
+            **settings_of(args),
+        )
+        check_place(config)
         inference, which = choose_inference(
             self.session,
             name,
@@ -285,10 +298,17 @@ class ServiceMagics(SessionMagics):
         return self.keep_as(args.out, Handle.of(engine, record))
 
 
+def _says_nothing(args: Arguments) -> bool:
+    """Whether a line holds nothing, but perhaps ``-o NAME``."""
+    return not any(value for name, value in vars(args).items() if name != "out")
+
+
 def _service_of(args: Arguments) -> str:
     """The name of the service to deploy; raises `UsageError` for what does not go together."""
     from mlmagic.sdk.model import Model
 
+    if args.what is None:
+        raise UsageError("%deploy: no NAME is given", hint="%deploy alone shows a form; %deploy --help all.")
     if args.name is not None:
         if isinstance(args.what, Model) or args.model:
             raise UsageError(

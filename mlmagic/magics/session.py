@@ -34,6 +34,7 @@ class MLMagic(Configurable):
         self._scripts: dict[str, CapturedScript] = {}
         self._live: dict[Hashable, Any] = {}
         """The widgets of this kernel, by engine and by what they show."""
+        self._cell_to_insert: str | None = None
 
     @observe("azureml")
     def _find_names(self, change: dict[str, Any]) -> None:
@@ -125,6 +126,16 @@ class MLMagic(Configurable):
         from mlmagic.magics.choice import newest_captured
 
         return newest_captured(self, service)
+
+    def insert_below(self, text: str) -> None:
+        """Put a cell with ``text`` below the next cell that is run: only a cell's reply can bring one."""
+        self._cell_to_insert = text
+
+    def deliver_cell(self, _result: object = None) -> None:
+        """IPython's ``post_run_cell``."""
+        if self._cell_to_insert is not None:
+            self.shell.set_next_input(self._cell_to_insert, replace=False)
+            self._cell_to_insert = None
 
     def history(self) -> list[str]:
         """The cells run so far, which is where the notebook's import statements stand."""

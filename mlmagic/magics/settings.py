@@ -8,7 +8,8 @@ from typing import Any
 
 from IPython.core.magic_arguments import argument
 
-from mlmagic.core.settings import FLAGS, LABELS, NUMBERS, TEXTS, attribute
+from mlmagic.core.deployments import Argument
+from mlmagic.core.settings import FLAGS, LABELS, NUMBERS, PLACES, TEXTS, attribute
 from mlmagic.magics.arguments import Arguments, labels, number, pairs
 
 
@@ -33,3 +34,23 @@ def settings_of(args: Arguments) -> dict[str, Any]:
         words = getattr(args, attribute(label.option))
         given[label.field] = pairs(label.option, words) if words else None
     return {field: value for field, value in given.items() if value is not None}
+
+
+def settings_of_places(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """Give ``magic`` the options that only some places have; read them with `place_settings_of`."""
+    for option, each in reversed(tuple(PLACES.items())):
+        magic = _option_of_place(option, each)(magic)
+    return magic
+
+
+def place_settings_of(args: Arguments) -> dict[str, Any]:
+    """What the line sets of them, by the documents' names."""
+    return {each.name: value for each in PLACES.values() if (value := getattr(args, each.name)) is not None}
+
+
+def _option_of_place(option: str, each: Argument) -> Any:
+    if each.kind is bool:
+        return argument(option, action=BooleanOptionalAction, help=each.means)
+    if each.kind is int:
+        return argument(option, type=number(option.lstrip("-"), int), metavar="NUMBER", help=each.means)
+    return argument(option, metavar="TEXT", help=each.means)

@@ -45,7 +45,8 @@ class AciWebservice(ContainerWebservice):
         subnet_name: str | None = None,
         **ours: Any,
     ) -> AciServiceDeploymentConfiguration:
-        """0.1 cores, 0.5 GB and no keys where nothing is said. ``ours`` are ``cors_origins`` and ``batch``.
+        """0.1 cores, 0.5 GB and no keys where nothing is said. ``ours`` are what else the scoring server in
+        it can do: ``cors_origins``, ``batch``, ``port``, ``scoring_timeout_ms``, ...
 
         Raises `WebserviceException` with all that cannot be.
         """

@@ -93,7 +93,7 @@ def export(engine: Engine, name: str, folder: Path) -> list[Path]:
     deployed = configuration_of(revision.config)
     for place, values in (
         (places[0], _inference_of(revision)),
-        (places[1], documents.write(deployed.compute, deployed.given)),
+        (places[1], documents.write(deployed.compute, _but_variables(deployed.given))),
     ):
         place.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return places
@@ -139,6 +139,11 @@ def _inference_of(revision: Revision) -> dict[str, Any]:
     if environment is not None:
         values["environment"] = environment
     return values
+
+
+def _but_variables(given: Mapping[str, Any]) -> dict[str, Any]:
+    """They are in the other file, as the documents have them."""
+    return {name: value for name, value in given.items() if name != "environment_variables"}
 
 
 def _environment_of(inference: CoreInferenceConfig, variables: dict[str, str]) -> dict[str, Any] | None:

@@ -27,6 +27,11 @@ def names() -> list[str]:
     return sorted(_installed().keys() - HIDDEN)
 
 
+def known() -> list[str]:
+    """Those, and what the documents' compute types need besides."""
+    return [*names(), *sorted(PLANNED.keys() - _installed().keys())]
+
+
 def load(name: str) -> ComputeTarget[Any]:
     """The target called ``name``; raises `NotFound`, or `TargetUnavailable` if its package is broken."""
     point = _installed().get(name)

@@ -74,12 +74,20 @@ namespace namespace null
 compute_target_name computeTargetName null
 """
 LABELS = {"tags", "properties", "description"}
+# Beyond the documents, for the scoring server in it can do them.
+CONTAINERS_TAKE = {
+    "port",
+    "token_auth_enabled",
+    "scoring_timeout_ms",
+    "replica_max_concurrent_requests",
+    "max_request_wait_time",
+}
 
 
 @pytest.mark.parametrize(
     ("compute", "table", "more"),
     [
-        (ACI, ACI_TABLE, set()),
+        (ACI, ACI_TABLE, CONTAINERS_TAKE),
         (AKS, AKS_TABLE, {"blobfuse_enabled"}),
         (ENDPOINT, AKS_TABLE, {"version_name", "traffic_percentile"}),
     ],

@@ -46,7 +46,7 @@ class LogPane(widgets.VBox):
 
     def _draw(self, _change: Any = None) -> None:
         shown = shown_lines(self._model.log, self.wanted.value, follow=self.follow.value)
-        attributes = f'role="log" aria-live="off" aria-label="Log of {escape(self._name)}" tabindex="0"'
+        attributes = f'role="log" aria-live="off" aria-label="Log of {escape(self._name)}"'
         self.lines.value = html.pre(shown, attributes) if shown else ""
 
 

@@ -1,0 +1,128 @@
+"""The deploy form, drawn with stock ipywidgets over `FormState`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+from traitlets import link
+
+from mlmagic.engine.engine import Engine
+from mlmagic.widgets.cards import Card, service_card
+from mlmagic.widgets.form import choices, equivalents, fields
+from mlmagic.widgets.form.cards import form_card
+from mlmagic.widgets.form.fields import Choice, Field
+from mlmagic.widgets.form.notebook import Notebook
+from mlmagic.widgets.form.panes import DeployPane, EquivalentsPane, ProfilePane
+from mlmagic.widgets.form.pickers import ModelPicker, ScriptPicker
+from mlmagic.widgets.form.rules import ENVIRONMENT, MODELS, SCRIPT, SERVICE, TARGET, is_taken
+from mlmagic.widgets.form.settings import SettingFields
+from mlmagic.widgets.form.state import LINE, FormState
+from mlmagic.widgets.form.work import FormWork
+
+
+class FormPanel(widgets.VBox):
+    """A form over an engine; it becomes the live panel of the service that it deploys."""
+
+    def __init__(self, engine: Engine, notebook: Notebook) -> None:
+        self._engine = engine
+        where = engine.location
+        self.state = FormState(
+            target=notebook.target, workspace=equivalents.workspace_code(where.name, where.found_by)
+        )
+        self.work = FormWork(engine, notebook, self.state)
+        self.work.look_around()
+        for name, value in choices.beginning(self.state.there).items():
+            setattr(self.state, name, value)
+        self.work.find_advice()
+        self._make_fields()
+        self.settings = SettingFields(self.state)
+        self.profile = ProfilePane(self.state, self.work, self.settings.size.take)
+        self.equivalents = EquivalentsPane(self.state, notebook)
+        self.deploy = DeployPane(self.state, self.work)
+        super().__init__(
+            [
+                fields.heading("Deploy a service"),
+                *self.fields.values(),
+                fields.heading("Size and access"),
+                self.settings.basic,
+                fields.heading("Profile"),
+                self.profile,
+                self.settings.advanced,
+                fields.heading("The same in other words"),
+                self.equivalents,
+                self.deploy,
+            ]
+        )
+        self.state.observe(self._refresh, ["there", "problems"])
+        self.state.observe(lambda _change: self.work.find_advice(), ["models"])
+        self.state.observe(lambda _change: self._in_kernel_thread(self._become_panel), ["deployed"])
+        self._refresh()
+        self._plain: Any = None
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:  # no kernel: whoever comes does it
+            self._loop = None
+
+    def __repr__(self) -> str:
+        return "the form itself (it needs a running kernel)"
+
+    def _ipython_display_(self) -> None:
+        """A plain card as an output of its own, which stays; and the form, where something draws it."""
+        self._plain = display(self._card(), display_id=True)
+        if getattr(get_ipython(), "kernel", None) is not None:
+            display(self._repr_mimebundle_(), raw=True)
+
+    def _make_fields(self) -> None:
+        state = self.state
+        self.service = fields.line("Service name", "my-service")
+        self.overwrite = fields.tick("Replace the service of that name: an update, it answers all the while")
+        self.environment = Choice("Environment", lambda chosen: setattr(state, "environment", chosen or ""))
+        self.nearest = fields.tick("Accept the nearest Python that is here")
+        self.target = Choice(
+            "Compute target", lambda chosen: setattr(state, "target", chosen or state.target)
+        )
+        link((state, "service"), (self.service, "value"))
+        link((state, "overwrite"), (self.overwrite, "value"))
+        link((state, "nearest_python"), (self.nearest, "value"))
+        self.fields: dict[str, Field] = {
+            SERVICE: Field(self.service, below=self.overwrite),
+            MODELS: ModelPicker(state),
+            SCRIPT: ScriptPicker(state),
+            ENVIRONMENT: Field(self.environment, below=self.nearest),
+            TARGET: Field(self.target),
+        }
+
+    def _refresh(self, _change: Any = None) -> None:
+        state, there = self.state, self.state.there
+        self.environment.offer(choices.environments(there), state.environment)
+        self.target.offer(choices.targets(there), state.target)
+        for name, field in self.fields.items():
+            field.tell(state.problems.get(name, ""))
+        self.overwrite.layout.display = "" if is_taken(state.values.service, there) else "none"
+        self.nearest.layout.display = "" if state.environment else "none"
+
+    def _card(self) -> Card:
+        """What stays of the form: the line, or the service that came of it."""
+        state = self.state
+        if state.deployed:
+            return service_card(state.record, state.notes)
+        return form_card("" if state.problems else state.texts[LINE])
+
+    def _in_kernel_thread(self, call: Callable[[], None]) -> None:
+        """Widgets are made, and outputs changed, where cells run; a thread may not."""
+        if self._loop is None:
+            call()
+        else:
+            self._loop.call_soon_threadsafe(call)
+
+    def _become_panel(self) -> None:
+        from mlmagic.widgets.panel import ServicePanel
+
+        self.children = [ServicePanel(self._engine, self.state.record)]
+        if self._plain is not None and self._loop is not None:
+            self._plain.update(self._card())

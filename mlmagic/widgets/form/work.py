@@ -1,0 +1,172 @@
+"""What a deploy form does: look around, deploy, profile. Long work is a thread, which sets traits only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import Model
+from mlmagic.core.profile import Profile, ProfileState
+from mlmagic.core.webservice import Webservice
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.profile_verbs import Progress
+from mlmagic.errors import MLMagicError
+from mlmagic.sdk.background import Background
+from mlmagic.sdk.profile import planned
+from mlmagic.sdk.rows import bodies, dataset_id_of
+from mlmagic.widgets.form.notebook import Notebook
+from mlmagic.widgets.form.rules import Surroundings
+from mlmagic.widgets.form.state import FormState
+from mlmagic.widgets.form.values import FormValues
+
+SECONDS = 2.0
+"""Of each load of a profile, as `%profile` has it."""
+
+
+class FormWork:
+    """The verbs of one form, over the engine and the notebook that it stands in."""
+
+    def __init__(self, engine: Engine, notebook: Notebook, state: FormState) -> None:
+        self._engine, self._notebook, self._state = engine, notebook, state
+        self._cancelled = threading.Event()
+        self._background: Background | None = None
+
+    def look_around(self) -> None:
+        """Read anew what there is to choose from."""
+        engine = self._engine
+        self._state.there = Surroundings(
+            models=tuple(model.id for model in sorted(engine.models(), key=_newest_first)),
+            scripts=tuple(self._notebook.script_names),
+            environments=tuple(
+                f"{each.name}:{version}"
+                for each in engine.environments()
+                for version in reversed(engine.environment_versions(each.name))
+            ),
+            targets=engine.availability(self._notebook.target),
+            services={each.name: each.state for each in engine.services() if not each.never_came_up},
+        )
+
+    def find_advice(self) -> None:
+        """The size that the newest profile of these models recommends, if there is one."""
+        wanted = set(self._state.models)
+        fitting = [
+            each
+            for each in self._engine.profiles()
+            if wanted and set(each.models) == wanted and each.recommendation is not None
+        ]
+        self._state.advice = max(fitting, key=lambda each: each.created_time, default=None)
+
+    def deploy(self) -> None:
+        """Deploy the form as it stands now, as `%deploy` would; returns at once."""
+        values, state = self._state.values, self._state
+        state.error, state.record = "", None
+
+        def work(inference: InferenceConfig | None) -> None:
+            record = self._engine.deploy(
+                values.service,
+                values.models,
+                inference,
+                values.config,
+                overwrite=values.overwrite,
+                notify=self._note,
+                environment=self._environment(values),
+                nearest_python=values.nearest_python,
+            )
+            state.record = record
+            state.record = self._engine.wait_or_withdraw(record, self._notebook.timeout, watching=self._watch)
+            state.deployed = True
+
+        self._begin(f"Deploying {values.service}", "error", lambda: self._notebook.inference(values), work)
+
+    def profile(self, dataset: str) -> None:
+        """Measure what would be deployed, as `%profile` would; returns at once."""
+        values, state = self._state.values, self._state
+        state.profile_words, state.profiling = "", None
+
+        def prepare() -> tuple[Any, InferenceConfig | None]:
+            return (
+                self._notebook.requests(dataset, values.models, self._note),
+                self._notebook.inference(values),
+            )
+
+        def work(prepared: tuple[Any, InferenceConfig | None]) -> None:
+            given, inference = prepared
+            environment = self._environment(values)
+            if environment is not None:
+                script = inference or self._engine.no_code(values.models)
+                inference = replace(script, environment=environment)
+            made = self._engine.profile(
+                planned(
+                    values.models[0].partition(":")[0] if values.models else values.service,
+                    cpu=None,
+                    memory=None,
+                    p99=None,
+                    rps=None,
+                    core_price=None,
+                    gb_price=None,
+                    seconds=SECONDS,
+                    target=values.target,
+                ),
+                values.models,
+                inference,
+                bodies(given),
+                config=values.config,
+                dataset_id=dataset_id_of(given),
+                watching=self._watch_profile,
+                notify=self._note,
+            )
+            if made.recommendation is not None:
+                state.advice = made
+
+        self._begin("Profiling", "profile_words", prepare, work)
+
+    def cancel(self) -> None:
+        """Take back what is being deployed, or end what is being measured."""
+        self._cancelled.set()
+
+    def _begin(self, what: str, trait: str, prepare: Callable[[], Any], work: Callable[[Any], None]) -> None:
+        """``prepare`` here, where the notebook's variables are; ``work`` in a thread. Errors become words."""
+        state = self._state
+        state.notes, state.busy = [], what
+        self._cancelled.clear()
+
+        def told(call: Callable[[], Any]) -> Any:
+            try:
+                return call()
+            except MLMagicError as error:
+                setattr(state, trait, str(error))
+            except Exception as error:  # a script's or a library's own: the form says it, a thread cannot
+                setattr(state, trait, f"{type(error).__name__}: {error}")
+            state.busy = ""
+            return None
+
+        def run(_work: Background) -> None:
+            told(lambda: work(prepared))
+            state.busy = ""
+
+        prepared = told(prepare)
+        if state.busy:
+            self._background = Background(run, what)
+
+    def _environment(self, values: FormValues) -> Any:
+        return self._engine.environment(values.environment).record if values.environment else None
+
+    def _note(self, line: str) -> None:
+        self._state.notes = [*self._state.notes, line]
+
+    def _watch(self, service: Webservice) -> None:
+        self._state.record = service
+        if self._cancelled.is_set():
+            raise KeyboardInterrupt  # what Ctrl-C is in a cell
+
+    def _watch_profile(self, progress: Progress, profile: Profile) -> None:
+        self._state.profiling = (progress, profile)
+        if self._cancelled.is_set() and profile.state is ProfileState.RUNNING:
+            raise KeyboardInterrupt
+
+
+def _newest_first(model: Model) -> tuple[str, int]:
+    return model.name, -model.version

@@ -1,0 +1,97 @@
+"""What a form's values become, without a form."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.deployments import EVERY
+from mlmagic.widgets.form.values import FormValues, offered, read_setting
+
+EVERYWHERE = {
+    "cpu_cores",
+    "memory_gb",
+    "auth_enabled",
+    "token_auth_enabled",
+    "batch",
+    "live",
+    "description",
+    "cors_origins",
+    "environment_variables",
+    "tags",
+    "properties",
+    "scoring_timeout_ms",
+    "max_request_wait_time",
+    "replica_max_concurrent_requests",
+}
+HERE = {"port", "ssl_cert_pem_file", "ssl_key_pem_file"}
+OF_CONTAINERS = {"ssl_cname", "collect_model_data"}
+OF_CLUSTERS = {
+    "collect_model_data",
+    "num_replicas",
+    "autoscale_enabled",
+    "autoscale_min_replicas",
+    "autoscale_max_replicas",
+    "autoscale_target_utilization",
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "fields"),
+    [
+        ("local", EVERYWHERE | HERE),
+        ("fake", EVERYWHERE | HERE),
+        ("somebody-elses", EVERYWHERE | HERE),
+        ("docker", EVERYWHERE | HERE | OF_CONTAINERS),
+        ("kubernetes", EVERYWHERE | OF_CLUSTERS),
+    ],
+)
+def test_a_target_has_its_fields(target: str, fields: set[str]) -> None:
+    assert set(offered(target)) == fields
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "read"),
+    [
+        ("port", " 80 ", 80),
+        ("port", "", None),
+        ("port", "80x", "80x"),
+        ("port", "8.5", "8.5"),
+        ("cpu_cores", 0.5, 0.5),
+        ("scoring_timeout_ms", 100, 100),
+        ("cors_origins", " * ", "*"),
+        ("batch", True, True),
+        ("batch", False, None),
+        ("autoscale_enabled", False, None),
+        ("tags", "a=1\n\n b=x =y \n", {"a": "1", "b": "x =y"}),
+        ("tags", " \n", None),
+        ("tags", "a=1\nb", "a=1\nb"),
+        ("ssl_cname", "host.example", "host.example"),
+        ("ssl_key_pem_file", "~/key.pem", os.path.join(os.path.expanduser("~"), "key.pem")),
+        ("ssl_cert_pem_file", "my cert.pem", os.path.join(os.getcwd(), "my cert.pem")),
+    ],
+)
+def test_what_is_typed_is_read_as_its_kind(name: str, raw: Any, read: Any) -> None:
+    assert read_setting(EVERY[name], raw) == read
+
+
+def test_only_what_differs_is_given() -> None:
+    usual = {"cpu_cores": 0.1, "memory_gb": 0.5, "auth_enabled": False, "tags": {}, "port": None}
+    values = FormValues("svc", settings={**usual, "replica_max_concurrent_requests": 1, "batch": True})
+    assert values.given == {"replica_max_concurrent_requests": 1, "batch": True}
+    assert values.config == DeploymentConfig("local", replica_max_concurrent_requests=1, batch=True)
+
+
+def test_what_the_place_does_not_have_is_passed_over() -> None:
+    settings = {"num_replicas": 2, "port": 80, "collect_model_data": True}
+    assert FormValues("svc", settings=settings).given == {"port": 80}
+    assert FormValues("svc", target="docker", settings=settings).config.compute_settings == {
+        "collect_model_data": True
+    }
+    assert FormValues("svc", target="kubernetes", settings=settings).given == {
+        "num_replicas": 2,
+        "collect_model_data": True,
+    }

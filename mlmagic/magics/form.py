@@ -34,7 +34,7 @@ class SessionNotebook:
 
     def __init__(self, session: MLMagic) -> None:
         self._session = session
-        self.insert_below = session.insert_below
+        self.insert_below, self.panel = session.insert_below, session.panel
 
     @property
     def target(self) -> str:

@@ -83,7 +83,7 @@ class MLMagic(Configurable):
 
     def show_panel(self, service: Webservice) -> None:
         """The live card of a service. A terminal draws none."""
-        self._show(lambda: self._panel(service))
+        self._show(lambda: self.panel(service))
 
     def show_services(self, services: Iterable[Webservice]) -> None:
         """The live table of services. A terminal draws none."""
@@ -91,7 +91,7 @@ class MLMagic(Configurable):
         def table() -> Any:
             from mlmagic.widgets.services_table import ServicesTable
 
-            return self._one("services", lambda: ServicesTable(self.engine, services, self._panel))
+            return self._one("services", lambda: ServicesTable(self.engine, services, self.panel))
 
         self._show(table)
 
@@ -105,7 +105,8 @@ class MLMagic(Configurable):
 
         self._show(browser)
 
-    def _panel(self, service: Webservice) -> Any:
+    def panel(self, service: Webservice) -> Any:
+        """The live card of a service: one for all who show it."""
         from mlmagic.widgets.panel import ServicePanel
 
         return self._one(service.id, lambda: ServicePanel(self.engine, service, self._captured_for))

@@ -29,7 +29,7 @@ class FormPanel(widgets.VBox):
     """A form over an engine; it becomes the live panel of the service that it deploys."""
 
     def __init__(self, engine: Engine, notebook: Notebook) -> None:
-        self._engine = engine
+        self._notebook = notebook
         where = engine.location
         self.state = FormState(
             target=notebook.target, workspace=equivalents.workspace_code(where.name, where.found_by)
@@ -121,8 +121,6 @@ class FormPanel(widgets.VBox):
             self._loop.call_soon_threadsafe(call)
 
     def _become_panel(self) -> None:
-        from mlmagic.widgets.panel import ServicePanel
-
-        self.children = [ServicePanel(self._engine, self.state.record)]
+        self.children = [self._notebook.panel(self.state.record)]
         if self._plain is not None and self._loop is not None:
             self._plain.update(self._card())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.webservice import Webservice
 from mlmagic.engine.model_verbs import Notify
 from mlmagic.widgets.form.values import FormValues
 
@@ -30,6 +31,9 @@ class Notebook(Protocol):
 
     def requests(self, dataset: str, models: Sequence[str], notify: Notify) -> Any:
         """What ``-d`` of `%profile` means; for an empty text, a model's sample. Raises `UsageError`."""
+
+    def panel(self, service: Webservice) -> Any:
+        """The live card of a service."""
 
     def insert_below(self, text: str) -> None:
         """Have a cell with ``text`` come below the next cell that is run."""

@@ -19,7 +19,10 @@ from tests.browser import WAIT_SECONDS
 
 NOTEBOOK = "journey.ipynb"
 TOKEN = "secret"
-CLIENTS = {"lab": ("jupyterlab", "LabApp", "lab/tree"), "notebook": ("notebook", "JupyterNotebookApp", "notebooks")}
+CLIENTS = {
+    "lab": ("jupyterlab", "LabApp", "lab/tree"),
+    "notebook": ("notebook", "JupyterNotebookApp", "notebooks"),
+}
 """Module, its class of settings, and where a notebook is opened."""
 
 

@@ -41,7 +41,7 @@ class TestDockerfile:
         text = dockerfile.whole(
             Recipe("python:3.11-slim", has_models=True), Start(["--entry-script", "s.py"])
         )
-        order = ["server.txt", "requirements.txt", "server/", "--from=mlmagic-builder", "azureml-models/"]
+        order = ["/opt/uv", "requirements.txt", "server/", "--from=mlmagic-builder", "azureml-models/"]
         order += ["HEALTHCHECK", "USER 10001", "azureml-app/ ", "\nCMD ["]
         places = [text.index(word) for word in order]
         assert places == sorted(places)

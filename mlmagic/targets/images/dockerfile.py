@@ -65,6 +65,8 @@ def foundation(recipe: Recipe) -> str:
     base, steps = _base(recipe)
     python = recipe.interpreter or '"$(command -v python3 || command -v python)"'
     beside = " --system-site-packages" if recipe.own_packages else ""
+    needed = ["server.txt"] if recipe.own_packages else ["requirements.txt", "server.txt"]
+    named = " ".join(f"-r /requirements/{file}" for file in needed)
     lines = [
         *steps,
         f"FROM {recipe.builder_image or base} AS mlmagic-builder",
@@ -79,14 +81,10 @@ def foundation(recipe: Recipe) -> str:
         ' && if ! "$pip" -m pip --version > /dev/null 2>&1; then \\',
         '      "$pip" -m venv /opt/pip && pip=/opt/pip/bin/python; fi \\',
         f' && {_ACCESS} && "$pip" -m pip install --target /opt/uv uv',
-        "COPY server.txt /requirements/",
-        _install("server.txt"),
-    ]
-    if not recipe.own_packages:
-        lines += ["COPY requirements.txt /requirements/", _install("requirements.txt", "server.txt")]
-    lines += [
+        f"COPY {' '.join(needed)} /requirements/",
         f"COPY server/ {SERVER}/",
-        f"RUN {PYTHON} -m compileall -q --invalidation-mode unchecked-hash {SERVER} \\",
+        f"RUN {_ACCESS} && /opt/uv/bin/uv pip install --python {PYTHON} {named} \\",
+        f" && {PYTHON} -m compileall -q --invalidation-mode unchecked-hash {SERVER} \\",
         f' && echo {SERVER} > "$({PYTHON} -c {_PACKAGES_FOLDER})/mlmagic.pth"',
         "",
         f"FROM {base} AS mlmagic-foundation",
@@ -152,11 +150,6 @@ def _base(recipe: Recipe) -> tuple[str, list[str]]:
         return found[2], [*lines, ""]
     lines[last] = f"{lines[last].rstrip()} AS mlmagic-base"
     return "mlmagic-base", [*lines, ""]
-
-
-def _install(*files: str) -> str:
-    named = " ".join(f"-r /requirements/{file}" for file in files)
-    return f"RUN {_ACCESS} && /opt/uv/bin/uv pip install --python {PYTHON} {named}"
 
 
 def _version_check(wanted: str | None) -> str:

@@ -205,6 +205,15 @@ def start_service(name: str, no_wait: bool) -> None:
         follow(opened, lambda: opened.start(name), wait=not no_wait)
 
 
+@service.command("restart")
+@_name
+@click.option("--no-wait", is_flag=True)
+def restart_service(name: str, no_wait: bool) -> None:
+    """Bring a service up anew as it is; it answers all the while."""
+    with engine() as opened:
+        follow(opened, lambda: opened.restart(name), wait=not no_wait)
+
+
 @service.command("get-keys")
 @_name
 @output()

@@ -323,6 +323,10 @@ class Webservice:
         """Bring it up again; returns at once, see `wait_for_deployment`."""
         self._record = self._engine.start(self.name)
 
+    def restart(self) -> None:
+        """Bring it up anew as it is, answering all the while; returns at once, see `wait_for_deployment`."""
+        self._record = self._engine.restart(self.name)
+
     def delete(self) -> None:
         """End it and forget it; returns when it is gone. One that is gone already is told, and no error."""
         try:

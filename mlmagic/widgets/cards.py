@@ -170,7 +170,7 @@ SERVICE_HEADINGS = (
     "Endpoint",
     "Models",
     "Traffic",
-    "Latency",
+    "p50 / p99",
     "Errors",
     "CPU",
     "Memory",

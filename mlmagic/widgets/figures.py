@@ -19,14 +19,16 @@ def traffic(stats: Mapping[str, float]) -> str:
     text = html.count(round(stats["requests"]), "request")
     if stats.get("errors"):
         text += f", {stats['errors']:.0f} failed"
-    return f"{text}, {latency(stats)}" if latency(stats) != NOT_KNOWN else text
+    if "p50_ms" in stats and "p99_ms" in stats:
+        text += f", p50 {stats['p50_ms']:.3g} ms, p99 {stats['p99_ms']:.3g} ms"
+    return text
 
 
 def latency(stats: Mapping[str, float]) -> str:
-    """The median and the slowest of a hundred, of the latest requests."""
+    """The median and the slowest of a hundred, of the latest requests, for a column."""
     if not stats.get("requests") or "p50_ms" not in stats or "p99_ms" not in stats:
         return NOT_KNOWN
-    return f"p50 {stats['p50_ms']:.3g} ms, p99 {stats['p99_ms']:.3g} ms"
+    return f"{stats['p50_ms']:.3g} / {stats['p99_ms']:.3g} ms"
 
 
 def per_second(stats: Mapping[str, float]) -> str:

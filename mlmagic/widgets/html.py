@@ -20,6 +20,7 @@ _MARKS = {
     State.STOPPED: ("○", "#6b6b6b"),
 }
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
+LINK = "color:var(--jp-content-link-color,#0b57d0);text-decoration:underline"
 BORDER = "1px solid var(--jp-border-color2,#c8c8c8)"
 CELL = "text-align:left;vertical-align:top;padding:2px 14px 2px 0"
 MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
@@ -30,7 +31,8 @@ def state_badge(state: State | str) -> str:
     mark, colour = _MARKS.get(State(state), ("?", "#6b6b6b"))
     return (
         f'<span style="display:inline-block;padding:0 8px;border-radius:9px;background:{colour};color:#fff;'
-        f'font-weight:600"><span aria-hidden="true">{mark} </span>{escape(str(state))}</span>'
+        f'font-weight:600;white-space:nowrap"><span aria-hidden="true">{mark} </span>'
+        f"{escape(str(state))}</span>"
     )
 
 
@@ -39,7 +41,7 @@ def link(url: str | None) -> str:
     if not url:
         return "–"
     way = escape(browser_url(url), quote=True)
-    return f'<a href="{way}" target="_blank" rel="noopener">{escape(url)}</a>'
+    return f'<a href="{way}" target="_blank" rel="noopener" style="{LINK}">{escape(url)}</a>'
 
 
 def browser_url(url: str, environ: Mapping[str, str] = os.environ) -> str:

@@ -39,8 +39,11 @@ class ModelsBrowser(widgets.VBox):
         self.version.tooltip = "The model version whose tags are to be changed"
         self.tag = widgets.Text(description="Tag", placeholder="KEY=VALUE")
         self.tag.tooltip = "The tag to add, as KEY=VALUE, or the key of the one to remove"
-        self.add = widgets.Button(description="Add tag", tooltip="Add the tag to the version")
-        self.remove = widgets.Button(description="Remove tag", tooltip="Remove the tag from the version")
+        narrow = {"width": "auto"}
+        self.add = widgets.Button(description="Add tag", tooltip="Add the tag to the version", layout=narrow)
+        self.remove = widgets.Button(
+            description="Remove tag", tooltip="Remove the tag from the version", layout=narrow
+        )
         self.told = widgets.HTML()
         tagging = widgets.HBox(
             [self.version, self.tag, self.add, self.remove], layout={"flex_flow": "row wrap"}

@@ -50,10 +50,10 @@ class ServicesTable(widgets.VBox):
     def _show(self, services: dict[str, Webservice]) -> None:
         self._services = services
         shown = [*services.values()]
-        # What is said of a state belongs to it; the plain table has no room for it.
-        self.rows.value = html.table(
+        rows = html.table(
             cards.SERVICE_HEADINGS, [live_row(each) for each in shown], cards.services_caption(shown)
         )
+        self.rows.value = f'<div style="overflow-x:auto">{rows}</div>'
         offer(self.choice, services)
         self.open_button.disabled = not services
 
@@ -64,7 +64,7 @@ class ServicesTable(widgets.VBox):
 
 
 def live_row(service: Webservice) -> list[str]:
-    """A row as HTML: that of the plain table, with what there is to say of the state."""
+    """A row as HTML: that of the plain table, and what there is to say of the state."""
     row = [cards.cell(value) for value in cards.service_row(service)]
     row[1] += f" {escape(cards.status(service))}"
     return row

@@ -87,6 +87,9 @@ def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model)
     assert service.state == "Stopped"
     service.start()
     service.wait_for_deployment(timeout_sec=20)
+    service.restart()
+    service.wait_for_deployment(timeout_sec=20)
+    assert service.record.serving == 3
     service.delete()
     assert repr(service) == "Webservice(name='svc', deleted)"
     with pytest.raises(NotFound):

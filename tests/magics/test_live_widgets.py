@@ -1,0 +1,83 @@
+"""What magics show beside their output where a kernel can draw widgets."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmagic.core.webservice import Webservice
+from mlmagic.magics.session import MLMagic
+from tests.magics.conftest import SCRIPT, TestingShell
+from tests.targets.contract import wait_for
+
+
+@pytest.fixture
+def drawing(shell: TestingShell, session: MLMagic, monkeypatch: pytest.MonkeyPatch) -> TestingShell:
+    """The shell, as that of a kernel."""
+    monkeypatch.setattr(shell, "kernel", object(), raising=False)
+    shell.run_cell(f"%%score_script wine\n{SCRIPT}")
+    return shell
+
+
+def test_each_is_made_once_for_all_cells(drawing: TestingShell, session: MLMagic) -> None:
+    drawing.run_cell("%deploy wine-svc")
+    assert drawing.shown().endswith("wine-svc: live panel (it needs a running kernel)")
+    for _ in range(2):
+        listing = drawing.run_cell("found = %services")
+        assert "services: live table (it needs a running kernel)" in drawing.shown()
+        assert listing is None
+    assert session.engine.lookout.watchers == 2  # the card and the table
+    before = len(session.engine.bus._subscribers)
+    for line in ("%models", "%models", "%models --latest"):
+        drawing.run_cell(line)
+        assert "models: browser (it needs a running kernel)" in drawing.shown()
+    assert len(session.engine.bus._subscribers) == before + 2
+
+
+def test_a_card_opened_from_the_table_is_that_of_the_deploy(drawing: TestingShell, session: MLMagic) -> None:
+    drawing.run_cell("%deploy wine-svc")
+    drawing.run_cell("%services")
+    table = session._live[session.engine, "services"]
+    table.open_button.click()
+    service = session.engine.service("wine-svc")
+    assert table.card.children == (session._live[session.engine, service.id],)
+
+
+def test_a_terminal_draws_none(shell: TestingShell, session: MLMagic) -> None:
+    shell.run_cell("%services")
+    shell.run_cell("%models")
+    assert session._live == {}
+
+
+def test_the_button_takes_the_script_that_was_captured_last(drawing: TestingShell, session: MLMagic) -> None:
+    drawing.run_cell("%deploy wine-svc")
+    service = session.engine.service("wine-svc")
+    actions = session._live[session.engine, service.id].actions
+    drawing.run_cell(f"%%score_script wine\n{SCRIPT}\nnewer = 1")
+    actions.buttons["update"].click()
+    wait_for(lambda: actions.confirmation.children, "what it would do")
+    assert "as it was captured last" in actions.confirmation.question.value
+    wait_for(lambda: not actions.work.doing, "the look")
+    actions.confirmation.yes.click()
+    wait_for(lambda: session.engine.service("wine-svc").serving == 2, "the update")
+
+
+@pytest.mark.parametrize(
+    ("scripts", "deploy", "words"),
+    [
+        (["wine"], "%deploy wine", "named like the service"),
+        (["other"], "%deploy wine", "captured last"),
+        (["other", "more"], "%deploy wine", None),
+        (["wine"], "%deploy wine --entry-script score.py", None),
+    ],
+)
+def test_which_script_a_service_would_be_updated_to(
+    shell: TestingShell, session: MLMagic, scripts: list[str], deploy: str, words: str | None
+) -> None:
+    with open("score.py", "w", encoding="utf-8") as file:
+        file.write(SCRIPT)
+    for name in scripts:
+        shell.run_cell(f"%%score_script {name}\n{SCRIPT}")
+    shell.run_cell(deploy)
+    service: Webservice = session.engine.service("wine")
+    found = session._captured_for(service)
+    assert (found is None) if words is None else (found is not None and words in found[1])

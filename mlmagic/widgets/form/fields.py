@@ -14,7 +14,6 @@ import ipywidgets as widgets
 from mlmagic.core.deployments import Argument
 from mlmagic.widgets import html
 
-WIDE = widgets.Layout(width="100%", max_width="640px")
 _STYLE = {"description_width": "190px"}
 MOST = 2**31 - 1
 TITLES: Mapping[str, str] = {
@@ -79,7 +78,7 @@ class Choice(widgets.Dropdown):
 
     def __init__(self, title: str, chosen: Callable[[Any], None] = lambda value: None) -> None:
         self._offering = False
-        super().__init__(description=title, style=_STYLE, layout=WIDE)
+        super().__init__(description=title, style=_STYLE, layout=_wide())
         self.observe(lambda change: None if self._offering else chosen(change["new"]), "value")
 
     def offer(self, options: Sequence[tuple[str, Any]], chosen: Any) -> None:
@@ -110,12 +109,12 @@ def heading(text: str) -> widgets.HTML:
 
 def line(title: str, hint: str = "") -> widgets.Text:
     """A line of text."""
-    return widgets.Text(description=title, placeholder=hint, style=_STYLE, layout=WIDE)
+    return widgets.Text(description=title, placeholder=hint, style=_STYLE, layout=_wide())
 
 
 def tick(title: str) -> widgets.Checkbox:
     """Yes or no."""
-    return widgets.Checkbox(description=title, indent=False, layout=WIDE)
+    return widgets.Checkbox(description=title, indent=False, layout=_wide())
 
 
 def button(title: str, pressed: Callable[[], None], *, primary: bool = False) -> widgets.Button:
@@ -137,7 +136,7 @@ def setting(argument: Argument) -> widgets.Widget:
         made.value = bool(argument.default)
     elif argument.kind is dict:
         made = widgets.Textarea(
-            description=title, placeholder="KEY=VALUE, each on a line", rows=2, style=_STYLE, layout=WIDE
+            description=title, placeholder="KEY=VALUE, each on a line", rows=2, style=_STYLE, layout=_wide()
         )
     elif argument.default is None or argument.kind is str:
         made = line(title, hint)
@@ -152,10 +151,14 @@ def setting(argument: Argument) -> widgets.Widget:
             value=argument.default,
             continuous_update=True,
             style=_STYLE,
-            layout=WIDE,
+            layout=_wide(),
         )
     made.tooltip = argument.means
     return made
+
+
+def _wide() -> widgets.Layout:
+    return widgets.Layout(width="100%", max_width="640px")
 
 
 def wrapping() -> widgets.Layout:

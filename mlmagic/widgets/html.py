@@ -76,11 +76,11 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def pre(text: str, *, focusable: bool = False) -> str:
-    """Text of a log or traceback, as it is; ``focusable`` if a keyboard is to reach it, to scroll or copy."""
-    focus = ' tabindex="0"' if focusable else ""
+def pre(text: str, *, label: str = "") -> str:
+    """Text of a log or traceback, as it is. With a ``label`` a keyboard reaches it, to scroll or copy."""
+    named = f' tabindex="0" role="region" aria-label="{escape(label, quote=True)}"' if label else ""
     return (
-        f'<pre{focus} style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;'
+        f'<pre{named} style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;'
         "white-space:pre-wrap;"
         "background:var(--jp-layout-color2,#f5f5f5);color:var(--jp-content-font-color1,#1a1a1a)"
         f'">{escape(text)}</pre>'

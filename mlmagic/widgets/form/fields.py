@@ -138,8 +138,8 @@ def setting(argument: Argument) -> widgets.Widget:
         made = widgets.Textarea(
             description=title, placeholder="KEY=VALUE, each on a line", rows=2, style=_STYLE, layout=_wide()
         )
-    elif argument.default is None or argument.kind is str:
-        made = line(title, hint)
+    elif argument.default is None or argument.must_be_named(argument.default):
+        made = line(title, hint)  # empty is something else than any number
     else:
         number = widgets.BoundedIntText if argument.kind is int else widgets.BoundedFloatText
         step = 1 if argument.kind is int else 0.1

@@ -73,7 +73,7 @@ class EquivalentsPane(widgets.VBox):
         self.what.offer([("the magic line", LINE), ("the Python", PYTHON)], LINE)
         self.insert = fields.button("Insert into the notebook", self._insert)
         self.text, self.note = widgets.HTML(), widgets.HTML()
-        super().__init__([self.which, self.text, self.what, self.insert, self.note])
+        super().__init__([self.which, self.text, self.what, widgets.HBox([self.insert]), self.note])
         state.observe(self._draw, ["texts", "problems"])
         self._draw()
 
@@ -85,7 +85,7 @@ class EquivalentsPane(widgets.VBox):
 
     def _draw(self, _change: Any = None) -> None:
         shown = self._state.texts[self.which.value]
-        self.text.value = f"{self._caption()}{html.pre(shown, focusable=True)}"
+        self.text.value = f"{self._caption()}{html.pre(shown, label=self.which.label)}"
         self.insert.disabled = bool(self._state.problems)
         self.note.value = ""
 

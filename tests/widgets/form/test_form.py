@@ -18,6 +18,7 @@ from mlmagic.engine.model_verbs import Notify
 from mlmagic.engine.profile_verbs import Progress
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.targets.fake import FakeTarget
+from mlmagic.widgets.form import work
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 from mlmagic.widgets.panel import ServicePanel
@@ -36,7 +37,8 @@ from tests.targets.contract import wait_for
 class Notes:
     """A notebook with one captured script."""
 
-    target, timeout = "fake", 20.0
+    target: str = "fake"
+    timeout = 20.0
 
     def __init__(self) -> None:
         self.script_names: Sequence[str] = ["wine"]
@@ -345,3 +347,23 @@ def test_any_error_of_a_thread_is_told(form: FormPanel, monkeypatch: pytest.Monk
     form.deploy.deploy.click()
     assert "no captured script &#x27;wine&#x27;" in form.deploy.status.value
     assert idle(form)
+
+
+@pytest.mark.processes
+def test_a_profile_of_a_real_service(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "SECONDS", 0.1)
+    notes = Notes()
+    notes.target = "local"
+    engine.register({}, ModelDescription("wine"))
+    form = FormPanel(engine, notes)
+    form.profile.start.click()
+    wait_for(lambda: idle(form), "the profile")
+    assert form.state.profile_words == ""
+    assert "recommended" in form.profile.card.value
+    assert form.state.advice.models == ("wine:1",)
+    form.profile.accept.click()
+    advice = form.state.advice.recommendation
+    assert form.state.values.config.cpu == advice.cpu
+    again = FormPanel(engine, notes)
+    assert again.state.advice == form.state.advice
+    assert "recommended by profile wine" in again.settings.size.size.options[0][0]

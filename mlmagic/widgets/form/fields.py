@@ -100,6 +100,11 @@ def problem_note(words: str) -> str:
     )
 
 
+def said(words: str) -> str:
+    """Words that come and go, read out when they come."""
+    return f'<div role="status" aria-live="polite" style="{html.FONT}">{escape(words)}</div>' if words else ""
+
+
 def heading(text: str) -> widgets.HTML:
     """Of a part of the form."""
     return widgets.HTML(

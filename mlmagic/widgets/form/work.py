@@ -63,7 +63,7 @@ class FormWork:
     def deploy(self) -> None:
         """Deploy the form as it stands now, as `%deploy` would; returns at once."""
         values, state = self._state.values, self._state
-        state.error, state.record = "", None
+        state.error = ""
 
         def work(inference: InferenceConfig | None) -> None:
             record = self._engine.deploy(
@@ -130,7 +130,7 @@ class FormWork:
 
     def _begin(self, what: str, trait: str, prepare: Callable[[], Any], work: Callable[[Any], None]) -> None:
         """``prepare`` here, where the notebook's variables are; ``work`` in a thread. Errors to ``trait``."""
-        self._state.notes, self._state.busy = [], what
+        self._state.record, self._state.notes, self._state.busy = None, [], what
         self._cancelled.clear()
         with self._errors_to(trait):
             prepared = prepare()

@@ -140,7 +140,7 @@ def test_deploy_alone_shows_a_form_and_says_how_a_line_is_written(
     notebook.run_cell("import mlmagic\nform = mlmagic.DeployForm()\nform.state.service = ''\nform")
     assert "%deploy NAME -m MODEL:VERSION --script SCRIPT --target local" in notebook.shown()
     assert "<form" not in notebook.outputs[0].data["text/html"]
-    for line in ("%deploy -m wine", "%deploy --auth", "%deploy --name svc-a"):
+    for line in ("%deploy -m wine", "%deploy --no-auth", "%deploy --name svc-a"):
         notebook.refuses(line, UsageError, "no NAME is given. %deploy alone shows a form")
 
 

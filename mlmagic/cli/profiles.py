@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @script
 @click.option("--idi", "--input-dataset-id", "dataset_id", metavar="NAME[:VERSION]", help="A dataset.")
 @click.option("-d", "--input-data", "file", metavar="FILE", help="CSV of one column, JSON list, or lines.")
+@click.option("--traffic", metavar="SERVICE", help="In place of -d: what this service was asked (--record).")
 @click.option("--cc", "--cpu-cores", "--cpu", "cpu", metavar="CORES", help="Sizes to try, such as 0.5,1,2.")
 @click.option("--gb", "--memory-gb", "--memory", "memory", metavar="GB", help="Sizes to try, such as 0.5,1.")
 @click.option("--p99", metavar="50ms", help="What 99 of 100 requests are to be answered within.")
@@ -44,6 +45,7 @@ def profile_model(
     metadata: str | None,
     dataset_id: str | None,
     file: str | None,
+    traffic: str | None,
     target: str,
     tag_models: bool,
     form: str,
@@ -62,7 +64,7 @@ def profile_model(
             plan,
             [*models, *(read_model_ids(metadata) if metadata else [])],
             script_config,
-            bodies(_dataset(opened, dataset_id, file)),
+            bodies(_dataset(opened, dataset_id, file, traffic)),
             config=config,
             dataset_id=dataset_id,
             watching=_say_progress,
@@ -104,11 +106,15 @@ def compare_profiles(names: Sequence[str], form: str) -> None:
         _show_several([opened.profile_called(name) for name in names], form)
 
 
-def _dataset(opened: Engine, dataset_id: str | None, file: str | None) -> Any:
-    if (dataset_id is None) == (file is None):
-        raise UsageError("no requests to ask with", hint="Name one: --idi DATASET, or -d FILE.")
+def _dataset(opened: Engine, dataset_id: str | None, file: str | None, traffic: str | None) -> Any:
+    if [dataset_id, file, traffic].count(None) != 2:
+        raise UsageError(
+            "which requests to ask with?", hint="Name one: --idi DATASET, -d FILE, or --traffic SERVICE."
+        )
     if file is not None:
         return file
+    if traffic is not None:
+        return opened.traffic_to_replay(traffic)
     from mlmagic.sdk.dataset import Dataset
     from mlmagic.sdk.workspace import Workspace
 

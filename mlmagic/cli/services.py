@@ -147,22 +147,44 @@ def update_service(
 @service.command("parity")
 @_name
 @click.option("--with", "target", required=True, metavar="TARGET", help="Where its twin runs.")
-@click.option("-d", "--input-data", "file", required=True, metavar="FILE", help="CSV, JSON list, or lines.")
+@click.option("-d", "--input-data", "file", metavar="FILE", help="CSV, JSON list, or lines.")
+@click.option("--traffic", is_flag=True, help="In place of -d: what the service was asked (--record).")
 @click.option("--tolerance", type=float, default=1e-6, show_default=True, help="Of numbers, as a share.")
 @output("table")
-def compare_service(name: str, target: str, file: str, tolerance: float, form: str) -> None:
+def compare_service(
+    name: str, target: str, file: str | None, traffic: bool, tolerance: float, form: str
+) -> None:
     """Ask a service and its twin on another target the same; exit code 1 where they differ."""
     from mlmagic.sdk.rows import bodies
     from mlmagic.widgets.parities import parity_card
 
+    if (file is None) != traffic:
+        raise click.UsageError("name either -d FILE or --traffic")
     with engine() as opened:
-        found = opened.parity(name, target, bodies(file), tolerance=tolerance, notify=say)
+        given = bodies(opened.traffic_to_replay(name) if traffic else file)
+        found = opened.parity(name, target, given, tolerance=tolerance, notify=say)
     if form == "table":
         click.echo(parity_card(found).text)
     else:
         show(asdict(found), form)
     if not found.same:
         click.get_current_context().exit(1)
+
+
+@service.command("traffic")
+@_name
+@click.option("-n", "--last", type=click.IntRange(min=1), help="How many (default: all that are kept).")
+@output("table")
+def show_traffic(name: str, last: int | None, form: str) -> None:
+    """What a service was asked since its last update, where it keeps that (--record)."""
+    from mlmagic.widgets.traffic import traffic_listing
+
+    with engine() as opened:
+        asked = opened.traffic(name, last=last)
+    if form == "table":
+        click.echo(repr(traffic_listing(asked)))
+    else:
+        show([asdict(request) for request in asked], form)
 
 
 @service.command("stop")

@@ -115,6 +115,8 @@ class DeploymentConfig:
     """The documents' name for the place (local, aci, aks, aksendpoint), where the configuration used it."""
     compute_settings: Mapping[str, Any] = field(default_factory=dict)
     """What only the place itself reads, by the documents' names: see `mlmagic.core.deployments`."""
+    recorded_requests: int = 0
+    """So many of the last requests are kept, for profiles and comparisons; 0: none."""
     live: bool = False
     """It takes on its `%%score_script` cell each time that is run again."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
@@ -128,6 +130,12 @@ class DeploymentConfig:
         check_positive("scoring timeout (ms)", self.scoring_timeout_ms)
         check_positive("concurrent requests", self.replica_max_concurrent_requests)
         check_positive("request wait time (ms)", self.max_request_wait_time)
+        if not 0 <= self.recorded_requests <= MOST_RECORDED_REQUESTS:
+            raise InvalidConfig(
+                "recorded requests",
+                self.recorded_requests,
+                f"must be between 0 (none) and {MOST_RECORDED_REQUESTS:,}",
+            )
         if self.port is not None and not 1 <= self.port <= 65535:
             raise InvalidConfig("port", self.port, "must be between 1 and 65535")
         self._check_access()
@@ -153,6 +161,7 @@ class DeploymentConfig:
             ssl_cert_pem_file=None,
             ssl_key_pem_file=None,
             live=False,
+            recorded_requests=0,
         )
 
     def _check_access(self) -> None:
@@ -184,6 +193,9 @@ def check_origins(origins: str) -> None:
             raise InvalidConfig(
                 "CORS origin", origin, "must be scheme://host[:port], or *", hint="Without a path or a slash."
             )
+
+
+MOST_RECORDED_REQUESTS = 100_000
 
 
 def check_positive(name: str, value: float | None) -> None:

@@ -80,6 +80,12 @@ NUMBERS = (
         int,
         "Calls of run() at a time (default 1; any number for an async run()).",
     ),
+    NumberSetting(
+        "--record",
+        "recorded_requests",
+        int,
+        "Keep the bodies of the last so many requests, for %%traffic, %%profile and %%parity (default 0).",
+    ),
 )
 LABELS = (
     LabelSetting("--env", "environment_variables", "An environment variable."),

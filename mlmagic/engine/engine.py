@@ -20,6 +20,7 @@ from mlmagic.engine.package_verbs import PackageVerbs
 from mlmagic.engine.parity_verbs import ParityVerbs
 from mlmagic.engine.profile_verbs import ProfileVerbs
 from mlmagic.engine.supervisor import Supervisor
+from mlmagic.engine.traffic_verbs import TrafficVerbs
 from mlmagic.errors import MLMagicError
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget
@@ -29,7 +30,16 @@ from mlmagic.workspace.memory import Memory
 KEEPER_DELAY_SECONDS = 3.0
 
 
-class Engine(ObjectVerbs, PackageVerbs, ProfileVerbs, BatchVerbs, ParityVerbs, EnvironmentVerbs, EventVerbs):
+class Engine(
+    ObjectVerbs,
+    PackageVerbs,
+    ProfileVerbs,
+    BatchVerbs,
+    ParityVerbs,
+    TrafficVerbs,
+    EnvironmentVerbs,
+    EventVerbs,
+):
     """The verbs over one workspace, and whoever looks after its services.
 
     ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
+from typing import Any
 
 from mlmagic.core.webservice import Desired, State, Webservice
 
@@ -43,6 +45,23 @@ def next_step(service: Webservice) -> Step:
     if service.serving == service.revision:
         return Step.REST if service.state is State.FAILED else Step.WATCH_SERVING
     return Step.REST if service.state is State.FAILED else Step.LAUNCH
+
+
+def handles_of(service: Webservice, numbers: Iterable[int]) -> dict[int, Mapping[str, Any] | None]:
+    """By revision, of those whose ``numbers`` are kept, what its target knows it by; None if it never ran.
+
+    The record's own handle is of what serves; where nothing does, of what served or failed last.
+    """
+    handles: dict[int, Mapping[str, Any] | None] = dict.fromkeys(numbers)
+    handles |= {old.revision: old.handle for old in service.retiring}
+    told = {old.revision for old in service.retiring} | {service.candidate}
+    last = min((number for number in handles if number not in told), default=None)
+    of = service.serving if service.serving is not None else last
+    if of is not None:
+        handles[of] = service.handle
+    if service.candidate is not None:
+        handles[service.candidate] = service.candidate_handle
+    return handles
 
 
 def restart_delay(restarts: int) -> float:

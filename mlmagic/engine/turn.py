@@ -26,6 +26,7 @@ from mlmagic.engine.step import (
     RESTARTS_BEFORE_FAILED,
     STEADY_SECONDS,
     Step,
+    handles_of,
     next_step,
     restart_delay,
 )
@@ -147,13 +148,7 @@ class Turn:
         it, as both listen at the same address.
         """
         service = self.service
-        with self.memory.reading() as tx:
-            numbers = services.revision_numbers(tx, service.id)
-        known = {old.revision for old in service.retiring} | {service.candidate}
-        retiring = [*service.retiring]
-        for number in numbers:
-            if number not in known:
-                retiring.append(Retiring(number, service.handle if number == service.serving else None))
+        retiring = self._replaced()
         state = State.TRANSITIONING if retiring else State.HEALTHY
         done = f"revision {service.candidate} answers at {seen.url}"
         self._write(
@@ -200,6 +195,8 @@ class Turn:
                     "handle": handle,
                     "candidate": None,
                     "candidate_handle": None,
+                    # The log of this one is kept; nobody needs what failed or was stopped before it.
+                    "retiring": [asdict(old) for old in self._replaced()],
                     "words": message,
                     "error": dict(error),
                 },
@@ -335,13 +332,16 @@ class Turn:
         return AT_ONCE
 
     def _stop(self) -> float:
-        self._end_all()
+        wanted, target = self.service.revision, self._target
+        handles = self._end_all(keep=target.halt if isinstance(target, BuildsImages) else target.stop)
         self._write(
             {
                 "state": State.STOPPED.value,
                 "serving": None,
+                "handle": handles.pop(wanted, None),
                 "candidate": None,
                 "candidate_handle": None,
+                "retiring": [asdict(Retiring(number, None)) for number in handles],
                 "words": "stopped",
                 "error": None,
                 "stats": {},
@@ -353,7 +353,7 @@ class Turn:
 
     def _delete(self) -> float:
         service = self.service
-        self._end_all()
+        self._end_all(keep=self._target.stop)
         # The row goes last: whoever waits for its end finds nothing left.
         shutil.rmtree(self.memory.services_folder / service.id, ignore_errors=True)
         with self.memory.writing() as tx:
@@ -361,13 +361,19 @@ class Turn:
                 self.memory.files.remove(digest)
         return AT_ONCE
 
-    def _end_all(self) -> None:
+    def _end_all(self, *, keep: Callable[[Any], None]) -> dict[int, Mapping[str, Any] | None]:
+        """End every revision, the wanted one with ``keep``; returns what they were known by."""
         service = self.service
-        for handle in (service.candidate_handle, service.handle, *(old.handle for old in service.retiring)):
-            self._end(handle)
+        handles = self._handles()
+        for number, handle in handles.items():
+            if number == service.revision and handle is not None:
+                keep(self._target.unpack(handle))
+            else:
+                self._end(handle)
         if service.candidate is None and service.serving != service.revision:
             # Perhaps launched, by somebody who was killed before the handle could be saved.
             self._end_unsaved()
+        return handles
 
     def _end_unsaved(self) -> None:
         service = self.service
@@ -377,6 +383,15 @@ class Turn:
                 self._target.stop(handle)
 
     # -- shared ---------------------------------------------------------------------------------------
+
+    def _handles(self) -> dict[int, Mapping[str, Any] | None]:
+        with self.memory.reading() as tx:
+            return handles_of(self.service, services.revision_numbers(tx, self.service.id))
+
+    def _replaced(self) -> list[Retiring]:
+        """All revisions but the wanted one: it serves, or has failed, and they are not needed."""
+        others = self._handles().items()
+        return [Retiring(number, handle) for number, handle in others if number != self.service.revision]
 
     @property
     def _target(self) -> ComputeTarget[Any]:

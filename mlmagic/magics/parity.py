@@ -31,6 +31,7 @@ class ParityMagics(SessionMagics):
         metavar="{EXPRESSION}",
         help="Request bodies, as for %%profile (default: the model's sample).",
     )
+    @argument("--traffic", action="store_true", help="In place of -d: what the service was asked (--record).")
     @argument(
         "--tolerance",
         type=number("tolerance"),
@@ -45,7 +46,8 @@ class ParityMagics(SessionMagics):
 
         engine = self.session.engine
         service = engine.service(args.name)
-        given = requests_of(self.session, args.dataset, service.models)
+        recorded_by = args.name if args.traffic else None
+        given = requests_of(self.session, args.dataset, service.models, recorded_by)
         found = engine.parity(
             args.name, args.target, bodies(given), tolerance=args.tolerance, notify=show_note
         )

@@ -41,6 +41,7 @@ class ProfilingMagics(SessionMagics):
         help="Request bodies: a dataset or DataFrame of one column of strings, a list of samples, or a file "
         "(default: the model's sample).",
     )
+    @argument("--traffic", metavar="SERVICE", help="In place of -d: what this service was asked (--record).")
     @argument("--name", help="What the profile is called (default: the model's name).")
     @argument("--cpu", metavar="CORES", help="Sizes to try, such as 0.5,1,2 (default: up to this machine's).")
     @argument("--memory", metavar="GB", help="Sizes to try, such as 0.5,1 (default: what is free).")
@@ -77,7 +78,7 @@ class ProfilingMagics(SessionMagics):
             seconds=args.seconds,
             target=target,
         )
-        given = requests_of(self.session, args.dataset, references)
+        given = requests_of(self.session, args.dataset, references, args.traffic)
         if which:
             show_note(which)
         board = ProgressBoard()
@@ -118,9 +119,19 @@ class ProfilingMagics(SessionMagics):
 
 
 def requests_of(
-    session: MLMagic, dataset: str | None, models: Sequence[Any], notify: Notify = show_note
+    session: MLMagic,
+    dataset: str | None,
+    models: Sequence[Any],
+    recorded_by: str | None = None,
+    notify: Notify = show_note,
 ) -> Any:
-    """What ``-d`` names; without it the sample of the first model that has one, which is told."""
+    """What ``-d`` names, or what was ``recorded_by`` a service; without either the sample of the first model
+    that has one, which is told.
+    """
+    if recorded_by is not None:
+        if dataset is not None:
+            raise UsageError("-d and --traffic exclude each other")
+        return session.engine.traffic_to_replay(recorded_by)
     if dataset is not None:
         return dataset_in(dataset, session.namespace)
     for reference in models:

@@ -235,6 +235,20 @@ class ServiceMagics(SessionMagics):
     @line_magic
     @parsed
     @magic_arguments()
+    @argument("name", help="The service.")
+    @argument(
+        "-n", "--last", type=number("last", int, above=0), help="How many (default: all that are kept)."
+    )
+    @kept("the requests' bodies")
+    def traffic(self, args: Arguments) -> Any:
+        """List what a service was asked since its last update, where it keeps that (--record)."""
+        from mlmagic.widgets.traffic import traffic_listing
+
+        return self.keep_as(args.out, traffic_listing(self.session.engine.traffic(args.name, last=args.last)))
+
+    @line_magic
+    @parsed
+    @magic_arguments()
     @argument("names", nargs="*", metavar="NAME", help="Services to delete.")
     @argument(
         "--model",

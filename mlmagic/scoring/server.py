@@ -32,6 +32,7 @@ from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import log_format, mark_lines
+from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript, WarmupFailed
 from mlmagic.scoring.service import Service
@@ -91,6 +92,7 @@ def serve(
     guard = guard or Guard()
     try:
         limits = Limits.of()
+        recorder = Recorder.of(directory.path if directory else None, loop)
         access = Access.of(guard.keys_file, os.environ)
         certificate = Certificate.of(guard.cert_file, guard.key_file)
         script = load(place, loop, batch=batch)
@@ -106,7 +108,7 @@ def serve(
     # What the libraries have made stays: the collector need not look at it again.
     gc.freeze()
     scorer = Scorer(script, loop, limits=limits)
-    service = Service(scorer, Swagger(place.source, schema=script.schema), access)
+    service = Service(scorer, Swagger(place.source, schema=script.schema), access, recorder)
     server = Server(loop, service, place, sock, address.grace, certificate, live=live)
     loop.run_until_complete(server.live(directory))
     _say(directory, report.STOPPED)
@@ -204,7 +206,7 @@ class Server:
         await self._drain()
         for handshake in handshakes:
             handshake.cancel()
-        self._service.scorer.close()
+        self._service.close()
 
     async def _welcome(self, connection: socket.socket) -> None:
         # A client that spoils its handshake, or leaves, is no concern of the others.

@@ -20,6 +20,7 @@ from mlmagic.scoring.http.head import KnownHeads
 from mlmagic.scoring.http.request import Request, path_of
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
 from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
+from mlmagic.scoring.recorder import Recorder
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
@@ -34,12 +35,19 @@ NOT_ALLOWED = "The method is not allowed for the requested URL."
 class Service:
     """Answers requests with a script. `answer` calls ``reply`` exactly once, now or later."""
 
-    def __init__(self, scorer: Scorer, swagger: Swagger, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        swagger: Swagger,
+        access: Access | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.scorer = scorer
         self.swagger = swagger
         self.renderer = scorer.renderer
         self.heads = KnownHeads()
         self._access = access
+        self._recorder = recorder
         self._cors = Cors.of(os.environ)
         self._exposition: Exposition | None = None
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
@@ -149,7 +157,15 @@ class Service:
         accept = request.fields.get(b"accept")
         if accept is not None and accept != b"*/*":
             request.encoder = encoder_for(accept)
+        if self._recorder is not None:
+            reply = self._recorder.listen(request, reply)
         self.scorer.submit(request, reply)
+
+    def close(self) -> None:
+        """No more requests will come."""
+        self.scorer.close()
+        if self._recorder is not None:
+            self._recorder.write()
 
 
 def _route(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -136,6 +136,9 @@ class BuildsImages(Protocol):
     def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
         """Build it, telling each line; give up soon after ``cancelled``. Raises `BuildFailed`."""
 
+    def halt(self, handle: Any) -> None:
+        """End it as `stop` does, but keep its image: it is to be started again."""
+
 
 @runtime_checkable
 class TakesKeys(Protocol):
@@ -151,6 +154,14 @@ class TellsPackages(Protocol):
 
     def packages(self, handle: Any) -> Mapping[str, str]:
         """Version by `package_name`, with Python's own under ``python``; empty for what is gone."""
+
+
+@runtime_checkable
+class KeepsTraffic(Protocol):
+    """A target whose services can be read what they were asked: see `mlmagic.scoring.recorder`."""
+
+    def traffic(self, handle: Any) -> Sequence[bytes]:
+        """The contents of a recorder's files, the older one first; nothing for what is gone."""
 
 
 @runtime_checkable

@@ -13,11 +13,12 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import mlmagic.scoring.recorder as recorder
 import mlmagic.scoring.report as run_report
 import mlmagic.targets.zygote as zygotes
 from mlmagic.core.configuration import DeploymentConfig
@@ -128,6 +129,11 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             return by_package_name(packages_of(python))
         except (psutil.Error, IndexError, UsageError):
             return {}
+
+    def traffic(self, handle: LocalHandle) -> Sequence[bytes]:
+        """See `mlmagic.targets.base.KeepsTraffic`."""
+        files = [Path(handle.run_dir) / name for name in (recorder.OLD, recorder.NEW)]
+        return [file.read_bytes() for file in files if file.is_file()]
 
     def _fork(self, spec: ServiceSpec, report: Report) -> int | None:
         """The quick way: a fork of this kernel's zygote; None where that is not to be."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mlmagic.scoring.http.cors as cors
 import mlmagic.scoring.limits as limits
+import mlmagic.scoring.recorder as recorder
 from mlmagic.core.webservice import ServiceSpec
 
 
@@ -20,6 +21,8 @@ def server_variables(spec: ServiceSpec) -> dict[str, str]:
     }
     if config.replica_max_concurrent_requests is not None:
         variables[limits.CONCURRENT] = str(config.replica_max_concurrent_requests)
+    if config.recorded_requests:
+        variables[recorder.VARIABLE] = str(config.recorded_requests)
     if config.cors_origins:
         variables[cors.VARIABLE] = config.cors_origins
     return {**variables, **config.environment_variables}

@@ -101,10 +101,28 @@ def test_keys_are_changed_while_it_serves(engine: Engine) -> None:
     assert engine.invoke("svc", 1)["said"] == 1
 
 
-def test_stop_and_start_keep_the_port(engine: Engine) -> None:
+def test_stop_and_start_keep_the_port_and_the_image(engine: Engine, docker: DockerEngine) -> None:
     service = engine.wait(engine.deploy("svc", [], script(), ON_DOCKER))
+    images = docker.docker("image", "ls", "--quiet", "mlmagic/svc")
+    assert images
     assert engine.stop("svc").state is State.STOPPED
+    assert not docker.docker("ps", "--all", "--quiet", "--filter", "label=mlmagic.service=svc")
+    assert docker.docker("image", "ls", "--quiet", "mlmagic/svc") == images
     assert engine.wait(engine.start("svc")).url == service.url
+    engine.stop("svc")  # a stopped one leaves nothing, either
+
+
+def test_what_failed_or_was_stopped_goes_when_another_revision_comes(
+    engine: Engine, docker: DockerEngine
+) -> None:
+    with pytest.raises(ScriptError):
+        engine.wait(engine.deploy("svc", [], script("init_raises"), ON_DOCKER))
+    engine.wait(engine.update("svc", inference=script("other")))
+    engine.stop("svc")
+    engine.wait(engine.update("svc", inference=script("echo")))
+    wait_for(lambda: not engine.service("svc").retiring, "the end of those before")
+    for words in (["ps", "--all", "--filter", "name=mlmagic-svc-r"], ["image", "ls", "mlmagic/svc"]):
+        assert len(docker.docker(*words, "--quiet").split()) == 1
 
 
 def test_twenty_services_at_once(engine: Engine, docker: DockerEngine) -> None:
@@ -126,7 +144,7 @@ def test_why_it_failed_is_told(engine: Engine) -> None:
         engine.wait(engine.deploy("svc", [], script("init_raises"), ON_DOCKER))
     assert any("KeyError" in line for line in engine.logs("svc"))
     broken = replace(script(), requirements=("no-such-distribution-of-mlmagic==1",))
-    with pytest.raises(LaunchFailed, match="No matching distribution found"):
+    with pytest.raises(LaunchFailed, match="was not found in the package registry"):
         engine.wait(engine.deploy("other", [], broken, ON_DOCKER))
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +16,7 @@ from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import BuildFailed, UsageError
 from mlmagic.targets.images.index import access_files
+from tests import docker_registry
 from tests.docker_engine import DockerEngine
 from tests.engine.test_packaging import SCRIPT
 
@@ -85,32 +83,8 @@ def test_an_image_serves_and_its_folder_builds_the_same(
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """Debian's own, on a free port."""
-    program = shutil.which("docker-registry")
-    assert program, "the tests of registries need docker-registry (apt-get install docker-registry)"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    settings = tmp_path / "registry.yml"
-    settings.write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\n"
-        f"http:\n  addr: {address}\nlog:\n  level: error\n"
-    )
-    with subprocess.Popen(
-        [program, "serve", str(settings)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as server:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                requests.get(f"http://{address}/v2/", timeout=2)
-                break
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+    with docker_registry.running(tmp_path) as address:
         yield address
-        server.terminate()
 
 
 def test_an_image_is_pushed_and_pulled(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.webservice import Desired, Retiring, State, Webservice
-from mlmagic.engine.step import Step, next_step, restart_delay
+from mlmagic.engine.step import Step, handles_of, next_step, restart_delay
 
 BASE: dict[str, Any] = {
     "id": "1",
@@ -47,3 +47,27 @@ def test_the_most_urgent_comes_first(values: dict[str, Any], step: Step) -> None
 )
 def test_restarts_come_ever_later(restarts: int, delay: float) -> None:
     assert restart_delay(restarts) == delay
+
+
+OLD, NEW = {"key": "old"}, {"key": "new"}
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers", "handles"),
+    [
+        ({}, [1], {1: None}),
+        ({"serving": 1, "handle": OLD}, [1], {1: OLD}),
+        ({"serving": 1, "handle": OLD, "candidate": 2, "candidate_handle": NEW}, [1, 2], {1: OLD, 2: NEW}),
+        ({"serving": 2, "handle": NEW, "retiring": (Retiring(1, OLD),)}, [1, 2], {1: OLD, 2: NEW}),
+        # Failed or stopped: the handle is of the only one, until another revision is asked for.
+        ({"state": State.FAILED, "handle": OLD}, [1], {1: OLD}),
+        ({"handle": OLD, "revision": 2}, [1, 2], {1: OLD, 2: None}),
+        ({"handle": OLD, "candidate": 2, "candidate_handle": NEW}, [1, 2], {1: OLD, 2: NEW}),
+        # The same revision is started again.
+        ({"handle": OLD, "candidate": 1, "candidate_handle": NEW}, [1], {1: NEW}),
+    ],
+)
+def test_each_revision_has_its_handle(
+    values: dict[str, Any], numbers: list[int], handles: dict[int, Any]
+) -> None:
+    assert handles_of(Webservice(**{**BASE, **values}), numbers) == handles

@@ -8,17 +8,29 @@ from mlmagic.errors import NotFound, UsageError
 from mlmagic.magics.session import MLMagic
 from tests.conftest import MakeEngine
 from tests.magics.conftest import SCRIPT, TestingShell
+from tests.targets.contract import wait_for
 
 pytestmark = pytest.mark.processes
 
 
 def test_a_service_is_set_beside_its_twin(shell: TestingShell, make_engine: MakeEngine) -> None:
-    next(one for one in shell.configurables if isinstance(one, MLMagic)).use(make_engine())
+    engine = make_engine()
+    next(one for one in shell.configurables if isinstance(one, MLMagic)).use(engine)
     shell.refuses("%parity svc --with local -d [1]", NotFound, "no service 'svc'")
     shell.run_cell(f"%%score_script echo\n{SCRIPT}")
-    shell.run_cell("%deploy svc -o svc")
+    shell.run_cell("%deploy svc --record 5")
     shell.refuses("%parity svc --with local", UsageError, "no requests to ask with")
     shell.refuses("%parity svc --with nowhere -d [1]", NotFound, "no target 'nowhere'")
     shell.run_cell("%parity svc --with local -d [1,2] -o found")
     assert "svc on local and on local: all 2 answers are the same." in shell.shown()
     assert shell.user_ns["found"].same
+    shell.run_cell("%score svc [1,2]")
+    shell.run_cell("%score svc 3")
+    wait_for(lambda: len(engine.traffic("svc")) >= 4, "what the comparison and we have asked")
+    shell.run_cell("%traffic svc -n 2 -o asked")
+    assert list(shell.user_ns["asked"]) == ["[1,2]", "3"]
+    assert "200" in repr(shell.user_ns["asked"])
+    shell.run_cell("%parity svc --with local --traffic -o found")
+    assert shell.user_ns["found"].rows >= 4
+    shell.refuses("%parity svc --with local --traffic -d [1]", UsageError, "exclude each other")
+    shell.refuses("%profile m --script echo --traffic none", NotFound, "no service 'none'")

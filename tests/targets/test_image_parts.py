@@ -118,17 +118,21 @@ class TestIndex:
         environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(config), "PIP_TIMEOUT": "90"}
         files = access_files(environment)
         assert files["access/certificates.pem"] == b"CERTIFICATE"
-        said = files["access/pip.conf"].decode()
-        assert "index-url = https://pypi.example/simple\n" in said
-        assert "timeout = 90\n" in said
-        assert "cert = /access/certificates.pem\n" in said
+        said = files["access/index.env"].decode()
+        assert "PIP_INDEX_URL=https://pypi.example/simple\n" in said
+        assert "UV_DEFAULT_INDEX=https://pypi.example/simple\n" in said
+        assert "UV_HTTP_TIMEOUT=90\n" in said
+        assert "SSL_CERT_FILE=/access/certificates.pem\n" in said
         assert "wheels" not in said
 
     def test_files_of_this_machine_are_left_out(self, tmp_path: Path) -> None:
         environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
         environment["PIP_EXTRA_INDEX_URL"] = "file:///opt/pypi https://more.example/simple"
-        said = access_files(environment)["access/pip.conf"].decode()
-        assert said == "[global]\nextra-index-url = https://more.example/simple\n"
+        said = access_files(environment)["access/index.env"].decode()
+        assert said == (
+            "PIP_EXTRA_INDEX_URL=https://more.example/simple\nUV_INDEX=https://more.example/simple\n"
+            "UV_INDEX_STRATEGY=unsafe-best-match\n"
+        )
 
     def test_nothing_is_said_where_nothing_is(self, tmp_path: Path) -> None:
         environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}

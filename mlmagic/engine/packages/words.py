@@ -28,7 +28,7 @@ needs Docker, the base image `{base_image}`, and a package index of Python's.
 
 * Models: {held}, below `azureml-models/`
 * The script and its folder: `azureml-app/`
-* A mirror of the package index: say so in `access/pip.conf`, which only the first stage of the build sees
+* A mirror of the package index: say so in `access/index.env`, which only the first stage of the build sees
 * Another base image: the lines `FROM {base_image}` of the Dockerfile, with the same minor version of Python
 * `sbom.cdx.json` lists what is in it (CycloneDX)
 {more}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from mlmagic.errors import BuildFailed
 from mlmagic.targets.base import Report
 
 LAST_LINES = 20
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _QUIET = ("---> ", "Removing intermediate container", "Successfully tagged")
 
 
@@ -40,7 +42,7 @@ class Progress:
     def _said(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            line = line.rpartition("\r")[2].rstrip()
+            line = _COLOURS.sub("", line.rstrip("\r").rpartition("\r")[2]).rstrip()
             if not line.strip() or line.strip().startswith(_QUIET):
                 continue
             if line.startswith("Step "):

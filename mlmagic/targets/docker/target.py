@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import mlmagic.scoring.recorder as recorder
 import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
@@ -133,7 +134,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             try:
                 return self._start(there, spec, plan, image, report)
             except Exception:
-                self._clear(there, settings.container_name(spec), settings.front_name(spec), spec.run_dir)
+                self._clear(there, settings.container_name(spec), settings.front_name(spec))
+                there.images.forget(settings.key_of(spec.run_dir))
                 raise
 
     def _start(
@@ -214,15 +216,20 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         return observation.record_of(containers.read(handle.container, path))
 
     def stop(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
+        self.halt(handle, grace=grace)
+        with _told_as_failed_launch():
+            _Engine.at(handle.address).images.forget(settings.key_of(handle.run_dir))
+
+    def halt(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
+        """See `mlmagic.targets.base.BuildsImages`."""
         with _told_as_failed_launch():
             there = _Engine.at(handle.address)
             there.containers.end(handle.container, math.ceil(grace))
-            self._clear(there, handle.container, handle.front, handle.run_dir)
+            self._clear(there, handle.container, handle.front)
 
-    def _clear(self, there: _Engine, container: str, front: str, run_dir: str) -> None:
-        """Remove a container with its image, and the front if nobody else stands behind it."""
+    def _clear(self, there: _Engine, container: str, front: str) -> None:
+        """Remove a container, and the front if nobody else stands behind it."""
         there.containers.remove(container)
-        there.images.forget(settings.key_of(run_dir))
         if there.fronts.stands_alone(front):
             there.fronts.forget(front)
 
@@ -236,6 +243,15 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def holds_by(self, config: DeploymentConfig) -> str:
         """See `mlmagic.targets.base.Measures`."""
         return "Docker"
+
+    def traffic(self, handle: DockerHandle) -> Sequence[bytes]:
+        """See `mlmagic.targets.base.KeepsTraffic`."""
+        containers = _Engine.at(handle.address).containers
+        folder = _run_folder(handle)
+        found = [
+            containers.read(handle.container, f"{folder}/{name}") for name in (recorder.OLD, recorder.NEW)
+        ]
+        return [content for content in found if content is not None]
 
     def packages(self, handle: DockerHandle) -> Mapping[str, str]:
         """See `mlmagic.targets.base.TellsPackages`."""

@@ -1,7 +1,7 @@
 """The Dockerfile of a service, as text: two stages, and layers in the order in which things change.
 
 builder      an environment in /opt/venv: the server's packages, then the user's; the server's own files.
-             What it needs for that (pip, its configuration, compilers) stays there.
+             What it needs for that (uv, the way to the index, compilers) stays there.
 foundation   the base image, /opt/venv, the models: the same for every version of a script
 service      the script and its folder; how to start. Changing a script changes this alone.
 """
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlmagic.core.environment import MINIMUM_PYTHON
+from mlmagic.targets.images.index import FOLDER, VARIABLES
 
 APP = "/var/azureml-app"
 MODELS = "/var/azureml-models"
@@ -24,6 +25,8 @@ USER = 10001
 """Nobody: it owns nothing in the image."""
 _MARK = "LABEL mlmagic.foundation=1"
 """For those who clean up."""
+_ACCESS = f"set -a && . /{FOLDER}/{VARIABLES}"
+"""Of the one step that follows: how the package index is reached."""
 _PACKAGES_FOLDER = "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'"
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
@@ -68,10 +71,14 @@ def foundation(recipe: Recipe) -> str:
         _MARK,
         "USER root",
         "COPY access/ /access/",
-        "ENV PIP_CONFIG_FILE=/access/pip.conf PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1",
+        "ENV PIP_CONFIG_FILE=/dev/null PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_CACHE=1 "
+        "UV_NO_PROGRESS=1 NO_COLOR=1 UV_COMPILE_BYTECODE=1 UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never",
         f"RUN {python} -c {_quoted(_version_check(recipe.python))} \\",
-        f" && {python} -m venv /opt/pip \\",
-        f" && {python} -m venv --without-pip{beside} /opt/venv",
+        f" && {python} -m venv --without-pip{beside} /opt/venv \\",
+        f" && pip={python} \\",
+        ' && if ! "$pip" -m pip --version > /dev/null 2>&1; then \\',
+        '      "$pip" -m venv /opt/pip && pip=/opt/pip/bin/python; fi \\',
+        f' && {_ACCESS} && "$pip" -m pip install --target /opt/uv uv',
         "COPY server.txt /requirements/",
         _install("server.txt"),
     ]
@@ -149,7 +156,7 @@ def _base(recipe: Recipe) -> tuple[str, list[str]]:
 
 def _install(*files: str) -> str:
     named = " ".join(f"-r /requirements/{file}" for file in files)
-    return f"RUN /opt/pip/bin/python -m pip --python {PYTHON} install {named}"
+    return f"RUN {_ACCESS} && /opt/uv/bin/uv pip install --python {PYTHON} {named}"
 
 
 def _version_check(wanted: str | None) -> str:

@@ -39,6 +39,7 @@ TITLES: Mapping[str, str] = {
     "scoring_timeout_ms": "Scoring timeout (ms)",
     "max_request_wait_time": "Waiting time (ms)",
     "replica_max_concurrent_requests": "Calls of run() at a time",
+    "recorded_requests": "Requests to keep",
 }
 """What people read of a setting, where it has an input of its own."""
 _HINTS = {

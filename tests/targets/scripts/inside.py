@@ -33,7 +33,7 @@ def run(raw_data):
         "root": _writes("/opt/venv/here"),
         "app": _writes("here"),
         "tmp": _writes("/tmp/here"),
-        "pip": os.path.exists("/opt/pip") or os.path.exists("/access"),
+        "pip": any(map(os.path.exists, ("/opt/pip", "/opt/uv", "/access"))),
         "variables": {
             name: os.environ.get(name) for name in ("COLOUR", "SERVICE_NAME", "SCORING_TIMEOUT_MS")
         },

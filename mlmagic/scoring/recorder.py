@@ -1,0 +1,103 @@
+"""The last requests, kept in the run directory where a deployment asks for that.
+
+    traffic.jsonl, traffic.old.jsonl     one JSON object on a line: time, body, status, ms
+
+So that a service can be tried with what it is really asked: see `%profile --traffic` and `%parity --traffic`.
+Bodies alone are kept, never a field of the head; those that are no text, or very long, are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.scoring.failures import StartFailed
+
+if TYPE_CHECKING:
+    from mlmagic.scoring.calls.scorer import Reply
+    from mlmagic.scoring.http.request import Request
+    from mlmagic.scoring.http.response import Response
+
+VARIABLE = "MLMAGIC_RECORDED_REQUESTS"
+NEW, OLD = "traffic.jsonl", "traffic.old.jsonl"
+MOST = 100_000
+BODY_BYTES = 1 << 20
+FILE_BYTES = 64 << 20
+WRITE_S = 0.2
+
+
+class NotACount(StartFailed):
+    """The variable of the environment holds no number of requests."""
+
+    phase = "limits"
+
+
+class Recorder:
+    """Writes down what was asked; `listen` is on the hot path, the writing is not."""
+
+    def __init__(self, folder: Path, most: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._folder = folder
+        self._most = most
+        self._loop = loop
+        self._waiting: list[dict[str, Any]] = []
+        self._written = self._bytes = 0
+
+    @classmethod
+    def of(
+        cls, folder: Path | None, loop: asyncio.AbstractEventLoop, environment: Mapping[str, str] = os.environ
+    ) -> Recorder | None:
+        """None where nothing is asked for, or there is nowhere to write. Raises `NotACount`."""
+        text = environment.get(VARIABLE, "").strip()
+        if not text or folder is None:
+            return None
+        if not text.isdecimal() or not 0 < int(text) <= MOST:
+            raise NotACount(f"{VARIABLE} is {text!r}: it must be a whole number from 1 to {MOST}")
+        return cls(folder, int(text), loop)
+
+    def listen(self, request: Request, reply: Reply) -> Reply:
+        """``reply``, which from now on also writes down what was answered."""
+        if request.method != b"POST" or len(request.body) > BODY_BYTES:
+            return reply
+
+        def heard(response: Response) -> None:
+            reply(response)
+            self._keep(request, response.status)
+
+        return heard
+
+    def _keep(self, request: Request, status: int) -> None:
+        try:
+            body = request.body.decode()
+        except UnicodeDecodeError:
+            return
+        if not self._waiting:
+            self._loop.call_later(WRITE_S, self.write)
+        elapsed = perf_counter() - request.arrived
+        self._waiting.append({"time": time(), "body": body, "status": status, "ms": round(elapsed * 1000, 3)})
+        del self._waiting[: -self._most]
+
+    def write(self) -> None:
+        """Write down what is waiting; the file before is kept, so that the last requests are always there."""
+        if not self._waiting:
+            return
+        if self._written >= self._most or self._bytes >= FILE_BYTES:
+            os.replace(self._folder / NEW, self._folder / OLD)
+            self._written = self._bytes = 0
+        rows, self._waiting = self._waiting, []
+        lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        try:
+            with open(self._folder / NEW, "ab", opener=_for_its_owner) as file:
+                file.write(lines)
+        except OSError:
+            return  # a full disk is no reason to fail
+        self._written += len(rows)
+        self._bytes += len(lines)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -20,6 +20,7 @@ from mlmagic.core.configuration import (
     DEFAULT_MEMORY_GB,
     DEFAULT_REQUEST_WAIT_MS,
     DEFAULT_SCORING_TIMEOUT_MS,
+    MOST_RECORDED_REQUESTS,
     DeploymentConfig,
 )
 from mlmagic.errors import InvalidConfig
@@ -70,6 +71,11 @@ NOT_NEGATIVE = Rule("must be 0 or more", lambda value: value >= 0, {"minimum": 0
 PERCENT = Rule("must be between 0 and 100", lambda value: 0 <= value <= 100, {"minimum": 0, "maximum": 100})
 PORT = Rule(
     "must be between 1 and 65535", lambda value: 1 <= value <= 65535, {"minimum": 1, "maximum": 65535}
+)
+RECORDED = Rule(
+    f"must be between 0 (none) and {MOST_RECORDED_REQUESTS:,}",
+    lambda value: 0 <= value <= MOST_RECORDED_REQUESTS,
+    {"minimum": 0, "maximum": MOST_RECORDED_REQUESTS},
 )
 NAMESPACE = Rule(
     "must be 1 to 63 lower-case letters, digits or '-', and start and end with a letter or digit",
@@ -233,6 +239,15 @@ _OURS = (
         field="environment_variables",
     ),
     Argument("batch", "batch", bool, "One call of run() for several requests.", False, field="batch"),
+    Argument(
+        "recorded_requests",
+        "recordedRequests",
+        int,
+        "So many of the last requests are kept.",
+        0,
+        RECORDED,
+        "recorded_requests",
+    ),
     Argument("live", "live", bool, "It takes on its cell when that is run again.", False, field="live"),
 )
 """In no document: what the scoring server can do besides."""

@@ -62,7 +62,7 @@ class SessionNotebook:
         )[0]
 
     def requests(self, dataset: str, models: Sequence[str], notify: Notify) -> Any:
-        return requests_of(self._session, dataset.strip() or None, model_references(models), None, notify)
+        return requests_of(self._session, dataset.strip() or None, model_references(models), notify=notify)
 
 
 def show_form(session: MLMagic) -> Any:

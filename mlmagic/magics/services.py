@@ -22,6 +22,7 @@ from mlmagic.magics.arguments import (
     kept,
     models,
     number,
+    parse_line,
     read_data,
     thing,
     variable,
@@ -80,7 +81,8 @@ class ServiceMagics(SessionMagics):
         service, else like a model, else the one captured last (not for a model given with --name); else,
         or with --no-code, the models without a script.
         """
-        if _says_nothing(args):
+        nothing = parse_line(self.deploy.parser, "", {})
+        if {**vars(args), "out": None} == vars(nothing):
             from mlmagic.magics.form import show_form
 
             self.keep_as(args.out, show_form(self.session))
@@ -296,11 +298,6 @@ class ServiceMagics(SessionMagics):
             raise Interrupted(engine.withdraw(record)) from None
         self.session.show_panel(record)
         return self.keep_as(args.out, Handle.of(engine, record))
-
-
-def _says_nothing(args: Arguments) -> bool:
-    """Whether a line holds nothing, but perhaps ``-o NAME``."""
-    return not any(value for name, value in vars(args).items() if name != "out")
 
 
 def _service_of(args: Arguments) -> str:

@@ -81,7 +81,8 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def pre(text: str, attributes: str = "") -> str:
     """Text of a log or traceback, as it is; a keyboard reaches it, to scroll. ``attributes`` are HTML."""
     return (
-        f'<pre tabindex="0" {attributes} style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;overflow:auto;'
+        f'<pre tabindex="0" {attributes} style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;'
+        "overflow:auto;"
         "white-space:pre-wrap;"
         "background:var(--jp-layout-color2,#f5f5f5);color:var(--jp-content-font-color1,#1a1a1a)"
         f'">{escape(text)}</pre>'

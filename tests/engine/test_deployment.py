@@ -277,3 +277,14 @@ def test_another_process_sees_and_stops_it(make_engine: MakeEngine, fake: FakeTa
 def test_stats_of_the_server_are_kept(fake_engine: Engine) -> None:
     fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
     wait_for(lambda: fake_engine.service("svc").stats.get("requests") == 3.0, "the stats")
+
+
+def test_each_target_says_whether_it_can_be_used_now(
+    make_engine: MakeEngine, fake_engine: Engine, fake: FakeTarget
+) -> None:
+    assert fake_engine.availability("fake") == dict.fromkeys(["fake", "docker", "local", "kubernetes"], "")
+    fake.available = False
+    assert fake_engine.availability("fake")["fake"] == "the fake target is off. Set available = True."
+    there = make_engine().availability()
+    assert there["local"] == ""
+    assert "the target 'kubernetes', which is not installed. Deploy to docker or local" in there["kubernetes"]

@@ -1,20 +1,208 @@
-"""The deploy form in a notebook, over the fake target."""
+"""The deploy form in a notebook, over the fake target: its three other words do what its button does."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlmagic
+from mlmagic.core.webservice import Revision
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import NotFound, UsageError
+from mlmagic.magics.form import DeployForm, SessionNotebook
 from mlmagic.magics.session import MLMagic
+from mlmagic.sdk.configuration_files import read_deployment
+from mlmagic.targets.fake import FakeTarget
+from mlmagic.widgets.form.values import FormValues
 from tests.magics.conftest import SCRIPT, TestingShell
 from tests.targets.contract import wait_for
+from tests.widgets.form.examples import FORMS
+
+ENVIRONMENT = {
+    "name": "mine",
+    "environmentVariables": {"MODE": "of the environment", "MORE": "1"},
+    "python": {"condaDependencies": {"dependencies": [{"pip": ["numpy"]}]}},
+}
 
 
-def test_x(session: MLMagic, shell: TestingShell) -> None:
-    shell.run_cell("clf = {}\nm = %register clf --name wine\n")
+@pytest.fixture
+def notebook(
+    session: MLMagic, shell: TestingShell, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestingShell]:
+    """One with models, scripts and an environment; its working folder is the test's."""
+    engine = session.engine
+    monkeypatch.setattr(Engine, "of", classmethod(lambda cls, location: engine))
+    monkeypatch.setenv("MLMAGIC_WORKSPACE", str(engine.location.folder))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    Path("model.onnx").write_bytes(b"weights")
+    for folder in (Path(), Path("my $rc {x}")):
+        folder.mkdir(exist_ok=True)
+        for name in ("score.py", "score_it.py"):
+            (folder / name).write_text(SCRIPT)
+    for name in ("my cert.pem", "key.pem"):
+        Path(name).touch()
+    shell.run_cell("clf = {}\n%register clf --name wine\n%register clf --name wine")
+    shell.run_cell("%register model.onnx --name onnx --framework Onnx")
     shell.run_cell(f"%%score_script wine\n{SCRIPT}")
-    shell.run_cell("%deploy -o form")
-    print(shell.shown())
-    form = shell.user_ns["form"]
-    print(form.state.problems, form.state.texts, form.state.there)
-    form.work.deploy()
-    wait_for(lambda: not form.state.busy, "x")
-    print(form.state.error, form.children)
-    assert 0
+    engine.keep_environment("mine", ENVIRONMENT)
+    yield shell
+    # What the Python imported, and what had it found.
+    for name in [each for each in sys.modules if each.startswith(("azureml", "mlmagic.azureml"))]:
+        del sys.modules[name]
+
+
+def here(values: FormValues) -> FormValues:
+    """With certificates that lie in the working folder."""
+    settings = {
+        name: str(Path(Path(value).name).absolute()) if name.endswith("_pem_file") else value
+        for name, value in values.settings.items()
+    }
+    return replace(values, settings=settings)
+
+
+def filled(session: MLMagic, values: FormValues) -> DeployForm:
+    """A form that says ``values``."""
+    if values.target not in ("local", "docker"):
+        session.target = values.target  # what no package has installed is not offered otherwise
+    form = DeployForm(session)
+    state = form.state
+    with state.hold_trait_notifications():
+        state.service, state.models, state.script = values.service, list(values.models), values.script
+        state.script_file, state.script_folder = values.script.name, values.script.folder
+        state.environment, state.nearest_python = values.environment, values.nearest_python
+        state.target, state.overwrite = values.target, values.overwrite
+        state.settings = dict(values.settings)
+    assert state.problems == {}
+    return form
+
+
+@contextmanager
+def deployed(session: MLMagic, name: str) -> Iterator[list[Revision]]:
+    """The revision that is deployed in this block; afterwards the service is gone again."""
+    found: list[Revision] = []
+    yield found
+    engine = session.engine
+    revision = engine.revision(engine.wait(engine.service(name), 20))
+    # The documents' name for a place is a label; what a service is does not depend on it.
+    found.append(replace(revision, config=replace(revision.config, compute_type="")))
+    engine.delete(name)
+
+
+def parts(revision: Revision) -> tuple[Any, ...]:
+    """What makes a service: its configuration, its models, its script."""
+    files = {file.path: file.digest for file in revision.files}
+    return revision.config, revision.models, revision.inference.entry_script, files
+
+
+@pytest.mark.parametrize("values", FORMS.values(), ids=list(FORMS))
+def test_line_python_and_file_deploy_what_the_form_does(
+    values: FormValues, session: MLMagic, notebook: TestingShell
+) -> None:
+    values = here(values)
+    form = filled(session, values)
+    texts = form.state.texts
+    name, engine = values.service, session.engine
+    with deployed(session, name) as by_form:
+        form.deploy.deploy.click()
+        wait_for(lambda: not form.state.busy, "the form's deploy")
+        assert form.state.error == ""
+    with deployed(session, name) as by_line:
+        notebook.run_cell(texts["line"])
+    with deployed(session, name) as by_python:
+        notebook.run_cell(texts["python"])
+    with deployed(session, name) as by_file:
+        Path("deploymentconfig.json").write_text(texts["file"])
+        config = replace(read_deployment("deploymentconfig.json").to_core(), target=values.target)
+        environment = engine.environment(values.environment).record if values.environment else None
+        inference = SessionNotebook(session).inference(values)
+        engine.deploy(name, values.models, inference, config, environment=environment, nearest_python=True)
+    assert parts(by_line[0]) == parts(by_form[0])
+    assert parts(by_python[0]) == parts(by_form[0])
+    assert parts(by_file[0]) == parts(by_form[0])
+    assert {**dict(by_form[0].config.environment_variables)}.get("MORE") == (
+        "1" if values.environment == "mine:1" else None
+    )
+
+
+def test_deploy_alone_shows_a_form_and_says_how_a_line_is_written(
+    notebook: TestingShell, session: MLMagic
+) -> None:
+    notebook.run_cell("%deploy -o form")
+    assert isinstance(notebook.user_ns["form"], DeployForm)
+    assert "%deploy wine-svc -m wine:2 --script wine --target fake" in notebook.shown()
+    assert len(notebook.outputs) == 1  # a terminal draws no widgets
+    notebook.run_cell("import mlmagic\nform = mlmagic.DeployForm()\nform.state.service = ''\nform")
+    assert "%deploy NAME -m MODEL:VERSION --script SCRIPT --target local" in notebook.shown()
+    assert "<form" not in notebook.outputs[0].data["text/html"]
+    for line in ("%deploy -m wine", "%deploy --no-auth", "%deploy --name svc-a"):
+        notebook.refuses(line, UsageError, "no NAME is given. %deploy alone shows a form")
+
+
+def test_a_cell_comes_below_the_next_one_that_runs(
+    notebook: TestingShell, session: MLMagic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[tuple[str, bool]] = []
+    monkeypatch.setattr(notebook, "set_next_input", lambda text, replace: came.append((text, replace)))
+    form = DeployForm(session)
+    form.equivalents.insert.click()
+    assert "Run any cell: the line appears below it." in form.equivalents.note.value
+    assert came == []
+    notebook.run_cell("1")
+    notebook.run_cell("2")
+    assert came == [("%deploy wine-svc -m wine:2 --script wine --target fake", False)]
+    form.equivalents.what.value = "python"
+    form.equivalents.insert.click()
+    notebook.run_cell("3")
+    assert came[1:] == [(form.state.texts["python"], False)]
+    notebook.extension_manager.unload_extension("mlmagic")
+    form.equivalents.insert.click()
+    notebook.run_cell("4")
+    assert len(came) == 2
+    notebook.extension_manager.load_extension("mlmagic")
+
+
+def test_what_only_some_places_have_is_an_option(notebook: TestingShell, session: MLMagic) -> None:
+    notebook.run_cell("%deploy svc-a --script wine --target docker --collect-model-data --ssl-cname h")
+    config = session.engine.revision(session.engine.service("svc-a")).config
+    assert config.compute_settings == {"collect_model_data": True, "ssl_cname": "h"}
+    notebook.refuses(
+        "%deploy svc-b --script wine --target local --num-replicas 2",
+        NotFound,
+        "no argument of a service on local 'num_replicas'",
+    )
+
+
+def test_a_captured_script_is_saved_as_a_folder(notebook: TestingShell, tmp_path: Path) -> None:
+    notebook.run_cell("Path = __import__('pathlib').Path\nPath('words.txt').write_text('x')")
+    notebook.run_cell(f"%%score_script wine --asset words=words.txt\n{SCRIPT}\nopened = open(words).read()")
+    script = mlmagic.captured_script("wine")
+    folder = Path(script.save(tmp_path / "taken" / "away"))
+    assert (folder / "score.py").read_text() == script.source
+    assert (folder / "assets" / "words.txt").read_text() == "x"
+    with pytest.raises(NotFound, match="wine"):
+        mlmagic.captured_script("vine")
+
+
+def test_the_form_needs_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: None)
+    with pytest.raises(UsageError, match="this is no notebook"):
+        mlmagic.DeployForm()
+
+
+def test_the_dataset_is_the_notebooks(notebook: TestingShell, session: MLMagic, fake: FakeTarget) -> None:
+    notebook.run_cell("rows = [[1], [2]]")
+    there = SessionNotebook(session)
+    said: list[str] = []
+    assert there.requests(" rows ", [], said.append) == [[1], [2]]
+    assert there.requests("rows[:1]", [], said.append) == [[1]]
+    with pytest.raises(UsageError, match="no requests to ask with"):
+        there.requests("", ["wine:1"], said.append)
+    notebook.run_cell("%register clf --name sampled --sample [[1]]")
+    assert there.requests("", ["sampled:1"], said.append) == [{"data": [[1]]}]
+    assert "Asking with the model's sample" in said[0]

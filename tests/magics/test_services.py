@@ -162,7 +162,7 @@ def test_other_library_versions_are_told(captured: TestingShell, monkeypatch: py
 
 
 BAD_INPUT: list[tuple[str, type[Exception], str]] = [
-    ("", UsageError, "required: NAME"),
+    ("--auth", UsageError, "no NAME is given. %deploy alone shows a form"),
     ("ab", InvalidConfig, "service name 'ab' must be 3 to 32"),
     ("Wine_SVC", InvalidConfig, "For example 'wine-svc'"),
     ("{m}", UsageError, "the service's name is a Model. To deploy an object, name the service"),

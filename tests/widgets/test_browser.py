@@ -53,11 +53,17 @@ def location(tmp_path: Path) -> Location:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, location: Location, engine: Engine) -> Iterator[str]:
+def cells() -> list[str]:
+    """The notebook's."""
+    return CELLS
+
+
+@pytest.fixture
+def lab(tmp_path: Path, location: Location, engine: Engine, cells: list[str]) -> Iterator[str]:
     """A JupyterLab with the notebook in its folder; the URL that opens it. Its kernels end with it."""
     import nbformat  # here: it takes seconds, which the unit tests' collection need not
 
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     (tmp_path / "root").mkdir()
     nbformat.write(notebook, tmp_path / "root" / "x.ipynb")

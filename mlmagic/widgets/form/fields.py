@@ -14,7 +14,6 @@ import ipywidgets as widgets
 from mlmagic.core.deployments import Argument
 from mlmagic.widgets import html
 
-WIDE = widgets.Layout(width="100%", max_width="640px")
 _STYLE = {"description_width": "190px"}
 MOST = 2**31 - 1
 TITLES: Mapping[str, str] = {
@@ -40,6 +39,7 @@ TITLES: Mapping[str, str] = {
     "scoring_timeout_ms": "Scoring timeout (ms)",
     "max_request_wait_time": "Waiting time (ms)",
     "replica_max_concurrent_requests": "Calls of run() at a time",
+    "recorded_requests": "Requests to keep",
 }
 """What people read of a setting, where it has an input of its own."""
 _HINTS = {
@@ -79,7 +79,7 @@ class Choice(widgets.Dropdown):
 
     def __init__(self, title: str, chosen: Callable[[Any], None] = lambda value: None) -> None:
         self._offering = False
-        super().__init__(description=title, style=_STYLE, layout=WIDE)
+        super().__init__(description=title, style=_STYLE, layout=_wide())
         self.observe(lambda change: None if self._offering else chosen(change["new"]), "value")
 
     def offer(self, options: Sequence[tuple[str, Any]], chosen: Any) -> None:
@@ -101,6 +101,11 @@ def problem_note(words: str) -> str:
     )
 
 
+def said(words: str) -> str:
+    """Words that come and go, read out when they come."""
+    return f'<div role="status" aria-live="polite" style="{html.FONT}">{escape(words)}</div>' if words else ""
+
+
 def heading(text: str) -> widgets.HTML:
     """Of a part of the form."""
     return widgets.HTML(
@@ -110,12 +115,12 @@ def heading(text: str) -> widgets.HTML:
 
 def line(title: str, hint: str = "") -> widgets.Text:
     """A line of text."""
-    return widgets.Text(description=title, placeholder=hint, style=_STYLE, layout=WIDE)
+    return widgets.Text(description=title, placeholder=hint, style=_STYLE, layout=_wide())
 
 
 def tick(title: str) -> widgets.Checkbox:
     """Yes or no."""
-    return widgets.Checkbox(description=title, indent=False, layout=WIDE)
+    return widgets.Checkbox(description=title, indent=False, layout=_wide())
 
 
 def button(title: str, pressed: Callable[[], None], *, primary: bool = False) -> widgets.Button:
@@ -137,10 +142,10 @@ def setting(argument: Argument) -> widgets.Widget:
         made.value = bool(argument.default)
     elif argument.kind is dict:
         made = widgets.Textarea(
-            description=title, placeholder="KEY=VALUE, each on a line", rows=2, style=_STYLE, layout=WIDE
+            description=title, placeholder="KEY=VALUE, each on a line", rows=2, style=_STYLE, layout=_wide()
         )
-    elif argument.default is None or argument.kind is str:
-        made = line(title, hint)
+    elif argument.default is None or argument.must_be_named(argument.default):
+        made = line(title, hint)  # empty is something else than any number
     else:
         number = widgets.BoundedIntText if argument.kind is int else widgets.BoundedFloatText
         step = 1 if argument.kind is int else 0.1
@@ -152,10 +157,14 @@ def setting(argument: Argument) -> widgets.Widget:
             value=argument.default,
             continuous_update=True,
             style=_STYLE,
-            layout=WIDE,
+            layout=_wide(),
         )
     made.tooltip = argument.means
     return made
+
+
+def _wide() -> widgets.Layout:
+    return widgets.Layout(width="100%", max_width="640px")
 
 
 def wrapping() -> widgets.Layout:

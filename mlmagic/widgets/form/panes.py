@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -34,29 +33,39 @@ class ProfilePane(widgets.VBox):
         self.accept = fields.button("Take the recommended size", lambda: self._accept(take))
         self.card = widgets.HTML()
         super().__init__([self.dataset, widgets.HBox([self.start, self.accept]), self.card])
-        state.observe(self._draw, ["profiling", "profile_words", "advice", "busy", "problems"])
-        self._draw()
+        state.observe(self._switch, ["advice", "busy", "problems"])
+        state.observe(self._draw, ["profiling", "profile_words"])
+        state.observe(self._draw_advice, ["advice"])
+        self._switch()
+        self._draw_advice()
 
     def _accept(self, take: Callable[[tuple[float, float]], None]) -> None:
         advice = self._state.advice.recommendation
         take((advice.cpu, advice.memory_gb))
 
-    def _draw(self, _change: Any = None) -> None:
+    def _switch(self, _change: Any = None) -> None:
         state = self._state
         # A service without a name can be measured.
         self.start.disabled = bool(state.busy) or bool(set(state.problems) - {SERVICE})
         self.accept.layout.display = "" if state.advice is not None else "none"
+
+    def _draw(self, _change: Any = None) -> None:
+        state = self._state
         if state.profile_words:
             self.card.value = fields.problem_note(state.profile_words)
         elif state.profiling is not None:
             progress, profile = state.profiling
             over = profile.state is not ProfileState.RUNNING
             self.card.value = (profile_card(profile) if over else progress_card(progress, profile)).markup
-        elif state.advice is not None:
-            words = f"Profile {state.advice.name}: {headline(state.advice)}"
-            self.card.value = f'<div style="{html.FONT}">{escape(words)}</div>'
         else:
-            self.card.value = ""
+            self._draw_advice()
+
+    def _draw_advice(self, _change: Any = None) -> None:
+        """What was measured before; of a profile that was made here, its card tells."""
+        state = self._state
+        if state.profiling is None and not state.profile_words:
+            words = f"Profile {state.advice.name}: {headline(state.advice)}" if state.advice else ""
+            self.card.value = fields.said(words)
 
 
 class EquivalentsPane(widgets.VBox):
@@ -73,19 +82,19 @@ class EquivalentsPane(widgets.VBox):
         self.what.offer([("the magic line", LINE), ("the Python", PYTHON)], LINE)
         self.insert = fields.button("Insert into the notebook", self._insert)
         self.text, self.note = widgets.HTML(), widgets.HTML()
-        super().__init__([self.which, self.text, self.what, self.insert, self.note])
+        super().__init__([self.which, self.text, self.what, widgets.HBox([self.insert]), self.note])
         state.observe(self._draw, ["texts", "problems"])
         self._draw()
 
     def _insert(self) -> None:
         chosen = self.what.value
         self._notebook.insert_below(self._state.texts[chosen])
-        words = INSERTING.format(what="the line" if chosen == LINE else "the Python")
-        self.note.value = f'<div role="status" style="{html.FONT}">{escape(words)}</div>'
+        self.note.value = fields.said(INSERTING.format(what="the line" if chosen == LINE else "the Python"))
 
     def _draw(self, _change: Any = None) -> None:
         shown = self._state.texts[self.which.value]
-        self.text.value = f"{self._caption()}{html.pre(shown)}"
+        named = f'role="region" aria-label="{escape(str(self.which.label))}"'
+        self.text.value = f"{self._caption()}{html.pre(shown, named)}"
         self.insert.disabled = bool(self._state.problems)
         self.note.value = ""
 
@@ -93,8 +102,9 @@ class EquivalentsPane(widgets.VBox):
         values = self._state.values
         if self.which.value != FILE or equivalents.is_documented(values):
             return ""
-        words = f"Of the target {values.target!r} the file knows nothing: name it with --ct {values.target}."
-        return f'<div style="{html.FONT}">{escape(words)}</div>'
+        return fields.said(
+            f"The file has no word for the target {values.target!r}: name it with --ct {values.target}."
+        )
 
 
 class DeployPane(widgets.VBox):
@@ -116,19 +126,13 @@ class DeployPane(widgets.VBox):
         state = self._state
         self.deploy.disabled = bool(state.problems or state.busy)
         self.cancel.layout.display = "" if state.busy else "none"
-        if state.busy:
-            shown = service_card(state.record, state.notes).markup if state.record is not None else ""
-            words = "" if shown else f"{state.busy} …"
-        elif state.error:
-            shown, words = fields.problem_note(state.error), ""
+        if not state.busy:
+            failed = fields.problem_note(state.error) if state.error else ""
+            self.status.value = failed + fields.said(why_off(state.problems))
+        elif state.record is None:
+            self.status.value = fields.said(f"{state.busy} …")
         else:
-            shown, words = "", why_off(state.problems)
-        said = (
-            f'<div role="status" aria-live="polite" style="{html.FONT}">{escape(words)}</div>'
-            if words
-            else ""
-        )
-        self.status.value = said + shown
+            self.status.value = service_card(state.record, state.notes).markup
 
 
 def why_off(problems: dict[str, str]) -> str:

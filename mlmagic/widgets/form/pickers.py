@@ -24,7 +24,8 @@ class ModelPicker(Field):
         self._state = state
         self.name = Choice("Model", self._offer_versions)
         self.version = Choice("Version")
-        self.name.layout, self.version.layout = (widgets.Layout(width=each) for each in ("380px", "340px"))
+        self.name.layout.width, self.version.layout.width = "400px", "200px"
+        self.version.style.description_width = "60px"
         self.add = fields.button("Add model", self._add)
         self.chosen = widgets.HBox(layout=fields.wrapping())
         super().__init__(self.name, self.version, self.add, below=self.chosen)

@@ -5,6 +5,7 @@ Threads set these traits, and nothing else.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from traitlets import Any as AnyTrait
@@ -57,6 +58,10 @@ class FormState(HasTraits):
     advice = AnyTrait(None, allow_none=True)
     """The size that the last profile of these models recommends, and the profile's name."""
 
+    def __init__(self, **traits: Any) -> None:
+        self._following = threading.RLock()
+        super().__init__(**traits)
+
     @property
     def values(self) -> FormValues:
         """The form as it stands."""
@@ -98,6 +103,10 @@ class FormState(HasTraits):
         "workspace",
     )
     def _follow(self, _change: Any = None) -> None:
+        with self._following:  # a thread may look around while somebody types
+            self._derive()
+
+    def _derive(self) -> None:
         values = self.values
         self.problems = problems(values, self.there)
         if self.problems:

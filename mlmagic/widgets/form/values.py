@@ -43,6 +43,7 @@ ADVANCED = (
     "scoring_timeout_ms",
     "max_request_wait_time",
     "replica_max_concurrent_requests",
+    "recorded_requests",
 )
 """The settings that a form offers, where the place has them; advanced ones out of sight at first."""
 CERTIFICATE = ("ssl_cert_pem_file", "ssl_key_pem_file")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mlmagic.core.configuration import InferenceConfig
@@ -32,7 +34,6 @@ class FormWork:
     def __init__(self, engine: Engine, notebook: Notebook, state: FormState) -> None:
         self._engine, self._notebook, self._state = engine, notebook, state
         self._cancelled = threading.Event()
-        self._background: Background | None = None
 
     def look_around(self) -> None:
         """Read anew what there is to choose from."""
@@ -62,7 +63,7 @@ class FormWork:
     def deploy(self) -> None:
         """Deploy the form as it stands now, as `%deploy` would; returns at once."""
         values, state = self._state.values, self._state
-        state.error, state.record = "", None
+        state.error = ""
 
         def work(inference: InferenceConfig | None) -> None:
             record = self._engine.deploy(
@@ -128,28 +129,32 @@ class FormWork:
         self._cancelled.set()
 
     def _begin(self, what: str, trait: str, prepare: Callable[[], Any], work: Callable[[Any], None]) -> None:
-        """``prepare`` here, where the notebook's variables are; ``work`` in a thread. Errors become words."""
-        state = self._state
-        state.notes, state.busy = [], what
+        """``prepare`` here, where the notebook's variables are; ``work`` in a thread. Errors to ``trait``."""
+        self._state.record, self._state.notes, self._state.busy = None, [], what
         self._cancelled.clear()
+        with self._errors_to(trait):
+            prepared = prepare()
+            Background(lambda _: self._run(trait, partial(work, prepared)), what)
+            return
+        self._state.busy = ""
 
-        def told(call: Callable[[], Any]) -> Any:
-            try:
-                return call()
-            except MLMagicError as error:
-                setattr(state, trait, str(error))
-            except Exception as error:  # a script's or a library's own: the form says it, a thread cannot
-                setattr(state, trait, f"{type(error).__name__}: {error}")
-            state.busy = ""
-            return None
+    def _run(self, trait: str, work: Callable[[], None]) -> None:
+        with self._errors_to(trait):
+            work()
+        if getattr(self._state, trait):  # perhaps something is not as it was
+            with self._errors_to(trait):
+                self.look_around()
+        self._state.busy = ""
 
-        def run(_work: Background) -> None:
-            told(lambda: work(prepared))
-            state.busy = ""
-
-        prepared = told(prepare)
-        if state.busy:
-            self._background = Background(run, what)
+    @contextmanager
+    def _errors_to(self, trait: str) -> Iterator[None]:
+        """The form says what was raised: a thread, or a button, could not."""
+        try:
+            yield
+        except MLMagicError as error:
+            setattr(self._state, trait, str(error))
+        except Exception as error:
+            setattr(self._state, trait, f"{type(error).__name__}: {error}")
 
     def _environment(self, values: FormValues) -> Any:
         return self._engine.environment(values.environment).record if values.environment else None

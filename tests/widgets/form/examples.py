@@ -45,6 +45,7 @@ FORMS = {
             "scoring_timeout_ms": 1000,
             "max_request_wait_time": 20,
             "replica_max_concurrent_requests": 1,
+            "recorded_requests": 100,
         },
         overwrite=True,
     ),

@@ -68,6 +68,7 @@ def test_what_is_wrong_stands_beside_its_field(changes: dict[str, Any], field: s
         ("local", {"port": "80x"}, "port", "port '80x' must be a whole number"),
         ("local", {"port": 70000}, "port", "must be between 1 and 65535"),
         ("local", {"scoring_timeout_ms": 0}, "scoring_timeout_ms", "must be above 0"),
+        ("local", {"recorded_requests": 100_001}, "recorded_requests", "between 0 (none) and 100,000"),
         ("local", {"tags": "a=1\nb"}, "tags", "tags 'b' must be KEY=VALUE"),
         ("local", {"environment_variables": "=1"}, "environment_variables", "'=1' must be KEY=VALUE"),
         ("local", {"cors_origins": "a.example"}, "cors_origins", "CORS origin 'a.example' must be scheme"),

@@ -26,6 +26,7 @@ EVERYWHERE = {
     "scoring_timeout_ms",
     "max_request_wait_time",
     "replica_max_concurrent_requests",
+    "recorded_requests",
 }
 HERE = {"port", "ssl_cert_pem_file", "ssl_key_pem_file"}
 OF_CONTAINERS = {"ssl_cname", "collect_model_data"}

@@ -1,0 +1,101 @@
+"""The deploy form as a user sees it: JupyterLab in a real browser, by keyboard and by labels.
+
+Screenshots, light and dark, are left in tests/artifacts to be looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlmagic.engine.engine import Engine
+from tests.browser import ARTIFACTS
+from tests.widgets.test_browser import _lab, lab, location, page  # noqa: F401
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
+
+READY = (
+    "[...window.jupyterapp.shell.currentWidget.model.cells].every(cell => cell.executionCount)"
+    " && window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
+)
+
+
+@pytest.fixture
+def cells() -> list[str]:
+    return [
+        "%load_ext mlmagic\nmodel = {'slope': 2.0}",
+        "%register model --name line",
+        "%%score_script line\ndef init():\n    pass\n\ndef run(raw):\n    return raw",
+        "%deploy",
+    ]
+
+
+def test_a_form_in_a_browser(lab: str, page: Any, engine: Engine, cells: list[str]) -> None:  # noqa: F811
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.goto(lab)
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady === true")
+    _lab(page, "execute('notebook:run-all-cells')")
+    page.wait_for_function(READY)
+
+    # Every part is found by what a screen reader reads out.
+    name = page.get_by_label("Service name")
+    deploy = page.get_by_role("button", name="Deploy", exact=True)
+    assert name.input_value() == "line-svc"
+    for label in (
+        "Script",
+        "Environment",
+        "Compute target",
+        "Size",
+        "CPU cores",
+        "Who may ask",
+        "Description",
+    ):
+        assert page.get_by_label(label, exact=True).count() == 1, label
+
+    # As one types, without leaving the field.
+    name.press("End")
+    name.press_sequentially("_")
+    page.get_by_text("service name 'line-svc_' must be").wait_for()
+    page.get_by_text("Deploy is off until these are corrected: Service.").wait_for()
+    assert deploy.is_disabled()
+    name.press("Backspace")
+    page.wait_for_function("!document.body.innerText.includes('Deploy is off')")
+    page.get_by_label("Description", exact=True).fill("for <b>all</b>")
+    page.get_by_label("More settings").check()
+    page.get_by_label("Tags", exact=True).fill("team=x")
+    line = "%deploy line-svc -m line:1 --script line --target local --tag team=x"
+    page.locator("pre", has_text=f"{line} --description {{'for <b>all</b>'}}").wait_for()
+
+    for theme in ("Light", "Dark"):
+        _lab(page, f"execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
+        page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for(state="attached")
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
+        page.screenshot(path=ARTIFACTS / f"form-{theme.lower()}.png")
+
+    # The line comes below the next cell that runs.
+    page.get_by_role("button", name="Insert into the notebook").click()
+    page.get_by_text("Run any cell: the line appears below it.").wait_for()
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
+    _lab(page, "execute('notebook:run-cell')")
+    page.wait_for_function(
+        "[...window.jupyterapp.shell.currentWidget.model.cells].some("
+        "cell => cell.sharedModel.getSource().startsWith('%deploy line-svc'))"
+    )
+
+    # The form becomes the live panel; the plain card above it is the service's.
+    deploy.focus()
+    page.keyboard.press("Enter")
+    name.wait_for(state="detached")
+    assert engine.service("line-svc").tags == {"team": "x"}
+    card = page.locator(".jp-OutputArea-child", has_text="Endpoint")
+    card.get_by_text("Healthy").wait_for()
+    assert page.get_by_text("A form to deploy a service.").count() == 0
+    page.screenshot(path=ARTIFACTS / "form-deployed.png")
+
+    # The kernel goes and the page is opened anew: the card of the service is still there.
+    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    _lab(page, "execute('docmanager:save')")
+    page.goto(lab.replace("reset&", ""))
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady === true")
+    card.get_by_text("Healthy").wait_for()

@@ -12,9 +12,10 @@ _FOCUSED = """() => {
     const element = document.activeElement;
     const label = element.getAttribute('aria-label') || element.labels?.[0]?.innerText
         || (element.matches('button, [tabindex]') ? element.innerText : '') || element.title || '';
+    const cells = [...document.querySelectorAll('.jp-Notebook-cell')];
     return {
         name: label.trim(),
-        cell: [...document.querySelectorAll('.jp-Notebook-cell')].indexOf(element.closest('.jp-Notebook-cell')),
+        cell: cells.indexOf(element.closest('.jp-Notebook-cell')),
         editing: element.classList.contains('cm-content'),
         disabled: Boolean(element.disabled),
     };

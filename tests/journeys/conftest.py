@@ -1,22 +1,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser import BROWSER, FLAGS, WAIT_SECONDS
+from mlmagic.workspace.location import Location
+from tests.browser import ARTIFACTS, BROWSER, FLAGS, WAIT_SECONDS
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Location:
+    return Location.of_folder(tmp_path / "ws")
 
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    """A page of a real Chromium that reaches this machine alone."""
+    """A page of a real Chromium."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not BROWSER:
         pytest.skip("chromium is not installed")
+    ARTIFACTS.mkdir(exist_ok=True)
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=BROWSER, headless=True, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 1400})
+        page = browser.new_page(viewport={"width": 1200, "height": 2400})
         page.set_default_timeout(WAIT_SECONDS * 1000)
         yield page
         browser.close()

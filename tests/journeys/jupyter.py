@@ -1,4 +1,4 @@
-"""A Jupyter server with an empty notebook, in the two clients that people have."""
+"""A Jupyter server with one notebook, in the two clients that people have."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -24,15 +25,16 @@ CLIENTS = {
     "notebook": ("notebook", "JupyterNotebookApp", "notebooks"),
 }
 """Module, its class of settings, and where a notebook is opened."""
+_SESSION = "shell.currentWidget?.sessionContext"
 
 
 @contextmanager
-def serving(client: str, folder: Path, workspace: Location) -> Iterator[str]:
-    """The URL of the notebook, in a client of `CLIENTS`. The server and its kernels end with it."""
+def serving(client: str, folder: Path, workspace: Location, cells: Sequence[str] = ("",)) -> Iterator[str]:
+    """The URL of a notebook in a client of `CLIENTS`. The server and its kernels end with it."""
     import nbformat  # here: it takes seconds, which the unit tests' collection need not
 
     module, app, path = CLIENTS[client]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     root = folder / "root"
     root.mkdir(parents=True)
@@ -71,6 +73,47 @@ def serving(client: str, folder: Path, workspace: Location) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(30)
+
+
+class Client:
+    """A page in which a notebook is open."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page, self._url = page, url
+
+    def open(self) -> None:
+        """Open the notebook, or open it anew; returns when its kernel can be asked."""
+        self.page.goto(self._url)
+        self.page.wait_for_function(f"window.jupyterapp?.{_SESSION}?.isReady === true")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+        self.until_idle()
+
+    def run_all(self) -> None:
+        """Run all cells; returns when all have ended."""
+        self.command("notebook:run-all-cells")
+        self.page.wait_for_function(
+            "[...window.jupyterapp.shell.currentWidget.model.cells].every(cell => cell.executionCount)"
+        )
+        self.until_idle()
+
+    def until_idle(self) -> None:
+        """Returns when the kernel has nothing to do."""
+        self.page.wait_for_function(f"window.jupyterapp.{_SESSION}.session?.kernel?.status === 'idle'")
+
+    def use_theme(self, theme: str) -> None:
+        """Light or Dark."""
+        self.command("apputils:change-theme", f"{{theme: 'JupyterLab {theme}'}}")
+        self.page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+
+    def restart_kernel_and_save(self) -> None:
+        """What is then in the file is what somebody finds the next day."""
+        self.page.evaluate(f"window.jupyterapp.{_SESSION}.session.kernel.restart()")
+        self.command("docmanager:save")
+
+    def command(self, name: str, arguments: str = "{}") -> None:
+        """Of JupyterLab's own, by its id."""
+        self.page.evaluate(f"window.jupyterapp.commands.execute('{name}', {arguments})")
 
 
 def _until(condition: Callable[[], bool], told: Callable[[], str]) -> None:

@@ -5,39 +5,38 @@ Screenshots, light and dark, are left in tests/artifacts to be looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
 from tests.browser import ARTIFACTS
-from tests.widgets.test_browser import _lab, lab, location, page  # noqa: F401
+from tests.journeys.accessibility import violations
+from tests.journeys.jupyter import Client, serving
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
-READY = (
-    "[...window.jupyterapp.shell.currentWidget.model.cells].every(cell => cell.executionCount)"
-    " && window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
-)
+CELLS = [
+    "%load_ext mlmagic\nmodel = {'slope': 2.0}",
+    "%register model --name line",
+    "%%score_script line\ndef init():\n    pass\n\ndef run(raw):\n    return raw",
+    "%deploy",
+]
 
 
 @pytest.fixture
-def cells() -> list[str]:
-    return [
-        "%load_ext mlmagic\nmodel = {'slope': 2.0}",
-        "%register model --name line",
-        "%%score_script line\ndef init():\n    pass\n\ndef run(raw):\n    return raw",
-        "%deploy",
-    ]
+def lab(tmp_path: Path, location: Location, engine: Engine, page: Any) -> Iterator[Client]:
+    with serving("lab", tmp_path / "jupyter", location, CELLS) as url:
+        client = Client(page, url)
+        client.open()
+        client.run_all()
+        yield client
 
 
-def test_a_form_in_a_browser(lab: str, page: Any, engine: Engine, cells: list[str]) -> None:  # noqa: F811
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.goto(lab)
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady === true")
-    _lab(page, "execute('notebook:run-all-cells')")
-    page.wait_for_function(READY)
-
+def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
     # Every part is found by what a screen reader reads out.
     name = page.get_by_label("Service name")
     deploy = page.get_by_role("button", name="Deploy", exact=True)
@@ -68,16 +67,15 @@ def test_a_form_in_a_browser(lab: str, page: Any, engine: Engine, cells: list[st
     page.locator("pre", has_text=f"{line} --description {{'for <b>all</b>'}}").wait_for()
 
     for theme in ("Light", "Dark"):
-        _lab(page, f"execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
-        page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for(state="attached")
-        page.locator("#jupyterlab-splash").wait_for(state="detached")
+        lab.use_theme(theme)
+        assert violations(page) == []
         page.screenshot(path=ARTIFACTS / f"form-{theme.lower()}.png")
 
     # The line comes below the next cell that runs.
     page.get_by_role("button", name="Insert into the notebook").click()
     page.get_by_text("Run any cell: the line appears below it.").wait_for()
     page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
-    _lab(page, "execute('notebook:run-cell')")
+    lab.command("notebook:run-cell")
     page.wait_for_function(
         "[...window.jupyterapp.shell.currentWidget.model.cells].some("
         "cell => cell.sharedModel.getSource().startsWith('%deploy line-svc'))"
@@ -94,8 +92,6 @@ def test_a_form_in_a_browser(lab: str, page: Any, engine: Engine, cells: list[st
     page.screenshot(path=ARTIFACTS / "form-deployed.png")
 
     # The kernel goes and the page is opened anew: the card of the service is still there.
-    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    _lab(page, "execute('docmanager:save')")
-    page.goto(lab.replace("reset&", ""))
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady === true")
+    lab.restart_kernel_and_save()
+    lab.open()
     card.get_by_text("Healthy").wait_for()

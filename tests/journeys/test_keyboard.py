@@ -1,0 +1,167 @@
+"""From a model to a service and back, in both clients, by somebody who has a keyboard and nothing else.
+
+What axe-core finds is asked at each station, and a picture taken: they are left in tests/artifacts.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
+from tests.browser import ARTIFACTS, BROWSER, FLAGS
+from tests.journeys.accessibility import violations
+from tests.journeys.jupyter import CLIENTS, NOTEBOOK, Client, serving
+from tests.journeys.keyboard import Keyboard
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(420)]
+
+SCRIPT = """%%score_script line
+import joblib, json, os
+
+def init():
+    global slope
+    folder = os.environ["AZUREML_MODEL_DIR"]
+    slope = joblib.load(os.path.join(folder, "model.pkl"))["slope"]
+    print("ready")
+
+def run(raw):
+    return [slope * x for x in json.loads(raw)["data"]]"""
+BROKEN = SCRIPT.replace("slope * x", "slope['<i>tall</i>'] * x")
+PROFILE_SECONDS = 240
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_whole_journey(
+    client: str, tmp_path: Path, location: Location, engine: Engine, page: Any
+) -> None:
+    with serving(client, tmp_path / "jupyter", location) as url:
+        opened = Client(page, url)
+        opened.open()
+        stations = 0
+
+        def station(name: str) -> None:
+            nonlocal stations
+            stations += 1
+            assert violations(page) == [], name
+            page.screenshot(path=ARTIFACTS / f"{client}-{stations}-{name}.png")
+
+        keyboard = Keyboard(page)
+        cell = _fill_in_the_form(keyboard, station)
+        output = page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
+        if client == "lab":
+            _profile(keyboard, output, station)
+        _deploy_and_try(keyboard, output, station)
+        _break_and_mend(keyboard, cell, output, station)
+        _open_again(opened, output, station)
+        _read_without_network(tmp_path / "jupyter" / "root" / NOTEBOOK)
+        _delete(keyboard, engine, station)
+
+
+def _fill_in_the_form(keyboard: Keyboard, station: Callable[[str], None]) -> int:
+    """Returns the number of the form's cell."""
+    keyboard.run("%load_ext mlmagic\nmodel = {'slope': 2.0}")
+    keyboard.run("%register model --name line --tag area=test --sample [1.0,2.0]")
+    keyboard.run(SCRIPT)
+    cell = keyboard.run("%deploy")
+    output = keyboard.page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
+    keyboard.to_cell(cell)
+    keyboard.to("Service name")
+    keyboard.type("No Name")
+    output.get_by_text("must be 3 to 32").first.wait_for()
+    output.get_by_text("Deploy is off until these are corrected: Service.").wait_for()
+    station("form")
+    keyboard.type("line-svc")
+    keyboard.push("Insert into the notebook")
+    output.get_by_text("Run any cell: the line appears below it.").wait_for()
+    return cell
+
+
+def _profile(keyboard: Keyboard, output: Any, station: Callable[[str], None]) -> None:
+    keyboard.push("Profile")
+    output.get_by_role("button", name="Take the recommended size").wait_for(timeout=1000 * PROFILE_SECONDS)
+    output.get_by_text("recommended").first.wait_for()
+    assert "Throughput against latency" in str(output.locator("img").first.get_attribute("alt"))
+    station("profile")
+    keyboard.push("Take the recommended size")
+    output.get_by_text("--cpu").first.wait_for()
+
+
+def _deploy_and_try(keyboard: Keyboard, output: Any, station: Callable[[str], None]) -> None:
+    keyboard.push("Deploy")
+    output.get_by_text("Live:").wait_for()
+    output.get_by_text("Healthy").first.wait_for()
+    keyboard.tick("Try it")
+    keyboard.push("Send")
+    output.get_by_text("200 in").wait_for()
+    output.get_by_text("[2.0,4.0]").wait_for()
+    station("card")
+
+
+def _break_and_mend(
+    keyboard: Keyboard, cell: int, output: Any, station: Callable[[str], None]
+) -> None:
+    page = keyboard.page
+    keyboard.run(BROKEN)
+    inserted = page.locator(".jp-Notebook-cell", has_text="%deploy line-svc -m line:1 --script line")
+    assert inserted.count() == 1
+    _update(keyboard, cell, output, revision=2)
+    keyboard.push("Send")
+    output.get_by_text("500 in").wait_for()
+    answer = output.locator("[aria-label='Answer of line-svc']")
+    answer.get_by_text("TypeError: 'float' object is not subscriptable").first.wait_for()
+    assert "slope['<i>tall</i>'] * x" in answer.inner_text()
+    output.get_by_role("group", name="Last error of line-svc").get_by_text("slope['<i>tall</i>']").first.wait_for()
+    assert output.locator("i, b").count() == 0
+    station("error")
+    keyboard.run(SCRIPT)
+    _update(keyboard, cell, output, revision=3)
+    keyboard.push("Send")
+    output.get_by_text("200 in").wait_for()
+    station("mended")
+
+
+def _update(keyboard: Keyboard, cell: int, output: Any, *, revision: int) -> None:
+    keyboard.to_cell(cell)
+    keyboard.push("Update")
+    keyboard.push("Update now")
+    output.get_by_text(f"Healthy, revision {revision}").wait_for()
+
+
+def _open_again(opened: Client, output: Any, station: Callable[[str], None]) -> None:
+    """With its kernel there the card lives on; when the kernel has gone, the plain card is still there."""
+    opened.page.keyboard.press("Control+S")
+    opened.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    opened.open()
+    output.get_by_text("Live:").wait_for()
+    station("reloaded")
+    opened.restart_kernel_and_save()
+    opened.open()
+    output.get_by_text("line-svc").first.wait_for()
+    output.get_by_text("Healthy").first.wait_for()
+    assert output.get_by_text("Live:").count() == 0
+    station("restarted")
+
+
+def _read_without_network(notebook: Path) -> None:
+    """The notebook as a page of its own, in a browser that reaches nothing."""
+    from playwright.sync_api import sync_playwright
+
+    subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook)], check=True, capture_output=True
+    )
+    raise NotImplementedError
+
+
+def _delete(keyboard: Keyboard, engine: Engine, station: Callable[[str], None]) -> None:
+    """A new kernel finds the service, and its card deletes it."""
+    keyboard.run("%load_ext mlmagic")
+    cell = keyboard.run("%services")
+    keyboard.to_cell(cell)
+    raise NotImplementedError

@@ -113,11 +113,17 @@ class Listing(Sequence[Any]):
         )
 
 
+SHORT = 20
+"""Characters."""
+
+
 def cell(value: str) -> str:
-    """Text in a table as HTML: a state as its badge, an address as a link."""
+    """Text in a table as HTML: a state as its badge, an address as a link; what is short is not broken."""
     if value in set(State):
         return html.state_badge(value)
-    return html.link(value) if value.startswith(("http://", "https://")) else escape(value)
+    if value.startswith(("http://", "https://")):
+        return html.link(value)
+    return html.unbroken(value) if len(value) <= SHORT else escape(value)
 
 
 def models_listing(
@@ -170,7 +176,7 @@ SERVICE_HEADINGS = (
     "Endpoint",
     "Models",
     "Traffic",
-    "p50 / p99",
+    "p50/p99",
     "Errors",
     "CPU",
     "Memory",

@@ -36,6 +36,11 @@ def state_badge(state: State | str) -> str:
     )
 
 
+def unbroken(text: str) -> str:
+    """Text that stays in one line."""
+    return f'<span style="white-space:nowrap">{escape(text)}</span>'
+
+
 def link(url: str | None) -> str:
     """The URL as the notebook uses it, and behind it the way there from the reader's browser."""
     if not url:

@@ -39,11 +39,12 @@ class Answering:
 
     def __init__(self) -> None:
         self.healthy = True
+        self.metrics = b'{"requests": 3}'
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = b'{"requests": 3}' if self.path == "/metrics" else b"Healthy"
+                body = outer.metrics if self.path == "/metrics" else b"Healthy"
                 self.send_response(200 if outer.healthy else 500)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

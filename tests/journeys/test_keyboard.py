@@ -15,7 +15,7 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
-from tests.browser import ARTIFACTS, BROWSER, FLAGS
+from tests.browser import ARTIFACTS
 from tests.journeys.accessibility import violations
 from tests.journeys.jupyter import CLIENTS, NOTEBOOK, Client, serving
 from tests.journeys.keyboard import Keyboard
@@ -104,9 +104,7 @@ def _deploy_and_try(keyboard: Keyboard, output: Any, station: Callable[[str], No
     station("card")
 
 
-def _break_and_mend(
-    keyboard: Keyboard, cell: int, output: Any, station: Callable[[str], None]
-) -> None:
+def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Callable[[str], None]) -> None:
     page = keyboard.page
     keyboard.run(BROKEN)
     inserted = page.locator(".jp-Notebook-cell", has_text="%deploy line-svc -m line:1 --script line")
@@ -117,7 +115,8 @@ def _break_and_mend(
     answer = output.locator("[aria-label='Answer of line-svc']")
     answer.get_by_text("TypeError: 'float' object is not subscriptable").first.wait_for()
     assert "slope['<i>tall</i>'] * x" in answer.inner_text()
-    output.get_by_role("group", name="Last error of line-svc").get_by_text("slope['<i>tall</i>']").first.wait_for()
+    raised = output.get_by_role("group", name="Last error of line-svc")
+    raised.get_by_text("slope['<i>tall</i>']").first.wait_for()
     assert output.locator("i, b").count() == 0
     station("error")
     keyboard.run(SCRIPT)
@@ -151,7 +150,6 @@ def _open_again(opened: Client, output: Any, station: Callable[[str], None]) -> 
 
 def _read_without_network(notebook: Path) -> None:
     """The notebook as a page of its own, in a browser that reaches nothing."""
-    from playwright.sync_api import sync_playwright
 
     subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook)], check=True, capture_output=True

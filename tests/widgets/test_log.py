@@ -4,7 +4,7 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.widgets.panel.log import FOLLOWED_LINES, shown_lines
+from mlmagic.widgets.panel.log import FOLLOWED_LINES, last_failure, shown_lines
 from tests.targets.contract import wait_for
 from tests.widgets.conftest import MakePanel, deploy
 from tests.widgets.widget_tree import named
@@ -27,6 +27,24 @@ MANY = "\n".join(f"line {number}" for number in range(40))
 )
 def test_which_lines_are_shown(log: str, wanted: str, follow: bool, shown: str) -> None:
     assert shown_lines(log, wanted, follow=follow) == shown
+
+
+@pytest.mark.parametrize(
+    ("log", "failure"),
+    [
+        ("", ""),
+        ("ready\nserving", ""),
+        (
+            "ready\n[a1] run() failed:\n[a1] Traceback\n[a1]   x\n[a1] KeyError: 1\n[b2] other",
+            "Traceback\n  x\nKeyError: 1",
+        ),
+        ("[a] run() failed:\n[a] first\n[b] run() failed:\n[c] between\n[b] second", "second"),
+        ("run() failed:\nTraceback\nKeyError: 1", "Traceback\nKeyError: 1"),
+        ("he said [a] run() failed:\nno", ""),
+    ],
+)
+def test_the_last_failure_is_found(log: str, failure: str) -> None:
+    assert last_failure(log.splitlines()) == failure
 
 
 def test_it_is_read_when_there_is_more_and_while_somebody_follows(

@@ -39,6 +39,20 @@ def test_it_shows_the_service_and_follows_it(
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_run_raised_for_a_caller_is_shown_until_another_revision_serves(
+    fake_engine: Engine, fake: FakeTarget, answering: Answering, panel_of: MakePanel
+) -> None:
+    panel = panel_of(fake_engine, deploy(fake_engine))
+    fake.only().log.extend(["[a1] run() failed:", f"[a1] KeyError: {HOSTILE}", "[b2] another line"])
+    answering.metrics = b'{"requests": 4, "errors": 1}'
+    wait_for(lambda: bool(panel.model.failure), "what was raised")
+    assert f"KeyError: {ESCAPED}" in named(panel, "Last error of svc")
+    assert "revision 1" in markup_of(panel)
+    fake_engine.wait(fake_engine.update("svc", config_changes={"tags": {"a": "b"}}), 20)
+    wait_for(lambda: "revision 2" in markup_of(panel), "the other revision")
+    assert panel.model.failure == ""
+
+
 def test_a_change_by_one_kernel_is_seen_in_the_card_of_another(
     make_engine: MakeEngine, fake: FakeTarget, panel_of: MakePanel
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import ipywidgets as widgets
@@ -17,7 +18,7 @@ from mlmagic.errors import MLMagicError
 from mlmagic.widgets.panel.actions import Actions, Captured, no_script
 from mlmagic.widgets.panel.background import reader
 from mlmagic.widgets.panel.keys import KeysPane
-from mlmagic.widgets.panel.log import READ_LINES, LogPane
+from mlmagic.widgets.panel.log import READ_LINES, LogPane, last_failure
 from mlmagic.widgets.panel.panes import ErrorPane, FiguresPane, HistoryPane, StatusPane
 from mlmagic.widgets.panel.request import RequestPane
 from mlmagic.widgets.panel.state import TRANSITIONS, ServiceState
@@ -90,6 +91,8 @@ class ServicePanel(widgets.VBox):
             self.close_panel()
             return
         if service is not self._seen:
+            if raised_errors(self._seen, service):
+                reader.soon((self, "failure"), self._read_failure)
             self._seen = service
             self.model.show(service)
         subject = service_subject(self._name)
@@ -99,6 +102,11 @@ class ServicePanel(widgets.VBox):
             self.log_pane.look(self._engine.log_mark(service))
         if self._switches["Show keys"].value and any(each.kind is EventKind.KEY_CHANGED for each in mine):
             reader.soon((self, "keys"), self._reveal_keys)
+
+    def _read_failure(self) -> None:
+        with suppress(MLMagicError):  # it may have gone meanwhile
+            failure = last_failure(self._engine.logs(self._name, tail=READ_LINES))
+            self.model.failure = failure or self.model.failure
 
     def _read_log(self) -> None:
         reader.soon((self, "log"), self._read_log_now)
@@ -131,3 +139,9 @@ class ServicePanel(widgets.VBox):
         if section == "Try it":
             return RequestPane(self._engine, self._name, self.model)
         return KeysPane(self._engine, self._name)
+
+
+def raised_errors(before: Webservice | None, now: Webservice) -> bool:
+    """Whether more requests have failed than before; a server that was started anew counts from nothing."""
+    failed = now.stats.get("errors", 0)
+    return bool(failed) and (before is None or failed != before.stats.get("errors", 0))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import re
+from collections.abc import Callable, Hashable, Iterable
 from html import escape
 from typing import Any
 
@@ -13,6 +14,7 @@ from mlmagic.widgets.panel.state import ServiceState
 
 FOLLOWED_LINES = 12
 READ_LINES = 200
+_FAILED = re.compile(r"(\[\S+\] |)run\(\) failed:")
 
 
 class LogPane(widgets.VBox):
@@ -58,3 +60,16 @@ def shown_lines(log: str, wanted: str, *, follow: bool) -> str:
         if not lines:
             return f"no line of the last {READ_LINES} has {wanted.strip()!r} in it"
     return "\n".join(lines[-FOLLOWED_LINES:] if follow else lines)
+
+
+def last_failure(lines: Iterable[str]) -> str:
+    """The traceback that run() ended with last, without the id of the request; nothing if it never did."""
+    found: list[str] = []
+    mark: str | None = None
+    for line in lines:
+        began = _FAILED.fullmatch(line)
+        if began:
+            found, mark = [], began[1]
+        elif mark is not None and line.startswith(mark):
+            found.append(line.removeprefix(mark))
+    return "\n".join(found)

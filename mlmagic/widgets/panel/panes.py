@@ -33,14 +33,16 @@ class Pane(widgets.HTML):
 class StatusPane(Pane):
     """State and address: said at once to who does not see it."""
 
-    shows = ("state", "words", "endpoint")
+    shows = ("state", "words", "endpoint", "serving")
 
     def markup(self) -> str:
         model = self._model
         where = html.link(model.endpoint) if model.endpoint else ""
+        revision = model.serving[0] if model.serving else None
+        what = f"revision {revision}" if revision is not None and not model.gone else ""
         return (
             f'<div role="status" aria-live="polite" aria-label="{escape(self._name)}" style="{html.FONT}">'
-            f"Live: {html.state_badge(model.state)} {escape(model.words)} {where}</div>"
+            f"Live: {html.state_badge(model.state)} {what} {escape(model.words)} {where}</div>"
         )
 
 
@@ -56,12 +58,12 @@ class FiguresPane(Pane):
 
 
 class ErrorPane(Pane):
-    """The script's own traceback, of the last failure."""
+    """The script's own traceback, of the last failure: to come up, or else to answer."""
 
-    shows = ("traceback",)
+    shows = ("traceback", "failure")
 
     def markup(self) -> str:
-        text = self._model.traceback
+        text = self._model.traceback or self._model.failure
         return html.group(f"Last error of {self._name}", html.pre(text)) if text else ""
 
 

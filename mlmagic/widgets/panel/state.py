@@ -32,6 +32,9 @@ class ServiceState(HasTraits):
     words = Unicode()
     endpoint = Unicode()
     traceback = Unicode()
+    """Why it failed to come up, or to stay."""
+    failure = Unicode()
+    """What run() last raised for a caller, since this revision serves."""
     stats = Dict()
     lasting = Unicode()
     """The state, and for how long."""
@@ -88,7 +91,10 @@ class ServiceState(HasTraits):
         self.endpoint = self.lasting = ""
 
     def _show_serving(self, revision: int | None) -> None:
-        self.serving = (revision, self._reloads)
+        serving = (revision, self._reloads)
+        if serving != self.serving:
+            self.failure = ""
+        self.serving = serving
 
 
 def state_after(event: Event) -> State | None:

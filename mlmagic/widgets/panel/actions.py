@@ -127,10 +127,12 @@ class Actions(widgets.VBox):
         self._enable()
 
     def _enable(self, _change: Any = None) -> None:
-        possible = offered(self._model.state, gone=self._model.gone, busy=bool(self.work.doing))
+        busy = bool(self.work.doing)
+        possible = offered(self._model.state, gone=self._model.gone, busy=busy)
         for verb, button in self.buttons.items():
             button.disabled = verb not in possible
         self.replicas.disabled = "scale" not in possible
+        self.confirmation.yes.disabled = busy
         if self._model.gone:
             self.confirmation.clear()
 

@@ -30,6 +30,7 @@ class RenewalVerbs(ServiceVerbs):
         service = within_reach(self.service(name), "restart")
         if service.state in (State.STOPPED, State.FAILED):
             return self.start(name)
+        self._targets(service.target).check()
         with self.memory.writing() as tx:
             revision = services.get_revision(tx, service.id, service.revision)
             renewed = revise(tx, name, revision, "restart")
@@ -71,7 +72,7 @@ class RenewalVerbs(ServiceVerbs):
 
     def can_scale(self, service: Webservice) -> bool:
         """Whether its target can run several replicas of it."""
-        return isinstance(self._targets(service.target), Scalable)
+        return isinstance(self._target_of(service), Scalable)
 
     def scale(self, name: str, replicas: int) -> Webservice:
         """Run so many replicas of a service from now on; returns when it is asked for."""

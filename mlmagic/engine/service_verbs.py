@@ -338,7 +338,7 @@ class ServiceVerbs(AccessVerbs):
     def log_mark(self, service: Webservice) -> Hashable:
         """What changes when there may be more in the log of ``service``; the log is not read for it."""
         handle = service.handle or service.candidate_handle
-        target = self._targets(service.target)
+        target = self._target_of(service)
         if handle is not None and isinstance(target, SizesLogs) and is_within_reach(service):
             return repr(handle), target.log_size(target.unpack(handle))
         return repr(handle), service.state, service.words, service.stats.get("requests")
@@ -362,6 +362,12 @@ class ServiceVerbs(AccessVerbs):
             return rehearse(self.memory, intake, inference.entry_script, files, used, to_body(data))
 
     # -- shared ---------------------------------------------------------------------------------------
+
+    def _target_of(self, service: Webservice) -> ComputeTarget[Any] | None:
+        """Where it runs; None where that target is not installed here, as in a team's workspace."""
+        with suppress(NotFound, TargetUnavailable):
+            return self._targets(service.target)
+        return None
 
     def _answering(self, name: str) -> tuple[Webservice, Caller]:
         """A service that serves, and what must be known to ask it; raises `WrongState`, `UsageError`."""

@@ -12,8 +12,8 @@ from mlmagic.core.model import Model, ModelFilter, parse_labels
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import UsageError
 from mlmagic.widgets import cards, html
-from mlmagic.widgets.panel.background import Work
-from mlmagic.widgets.services_table import offer
+from mlmagic.widgets.background import Work
+from mlmagic.widgets.controls import offer
 
 ALL = "all models"
 Users = Mapping[str, Sequence[str]]
@@ -30,15 +30,23 @@ class ModelsBrowser(widgets.VBox):
         self._models: Sequence[Model] = ()
         self._users: Users = {}
         self.work = Work()
-        self.filter = widgets.Text(description="Filter", placeholder="name, tag, framework or service")
-        self.filter.tooltip = "Show the model versions that have this text in their row"
-        self.name = widgets.Dropdown(description="Model", options=(ALL,))
-        self.name.tooltip = "Show the versions of this model"
+        self.filter = widgets.Text(
+            description="Filter",
+            placeholder="name, tag, framework or service",
+            tooltip="Show the model versions that have this text in their row",
+        )
+        self.name = widgets.Dropdown(
+            description="Model", options=(ALL,), tooltip="Show the versions of this model"
+        )
         self.rows = widgets.HTML()
-        self.version = widgets.Dropdown(description="Version")
-        self.version.tooltip = "The model version whose tags are to be changed"
-        self.tag = widgets.Text(description="Tag", placeholder="KEY=VALUE")
-        self.tag.tooltip = "The tag to add, as KEY=VALUE, or the key of the one to remove"
+        self.version = widgets.Dropdown(
+            description="Version", tooltip="The model version whose tags are to be changed"
+        )
+        self.tag = widgets.Text(
+            description="Tag",
+            placeholder="KEY=VALUE",
+            tooltip="The tag to add, as KEY=VALUE, or the key of the one to remove",
+        )
         narrow = {"width": "auto"}
         self.add = widgets.Button(description="Add tag", tooltip="Add the tag to the version", layout=narrow)
         self.remove = widgets.Button(

@@ -12,6 +12,7 @@ from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.lookout import View
 from mlmagic.widgets import cards, html
+from mlmagic.widgets.controls import offer
 
 OpenCard = Callable[[Webservice], Any]
 """Gives the live card of a service."""
@@ -24,8 +25,7 @@ class ServicesTable(widgets.VBox):
         self._open_card = open_card
         self._services: dict[str, Webservice] = {}
         self.rows = widgets.HTML()
-        self.choice = widgets.Dropdown(description="Service")
-        self.choice.tooltip = "The service whose card is to be shown"
+        self.choice = widgets.Dropdown(description="Service", tooltip="The service whose card is to be shown")
         self.open_button = widgets.Button(
             description="Open card", tooltip="Show the card of the chosen service"
         )
@@ -68,13 +68,3 @@ def live_row(service: Webservice) -> list[str]:
     row = [cards.cell(value) for value in cards.service_row(service)]
     row[1] += f" {escape(cards.status(service))}"
     return row
-
-
-def offer(choice: Any, names: Iterable[str]) -> None:
-    """Have a Dropdown offer ``names``; what is chosen stays so while it is among them, else the first is."""
-    options = tuple(names)
-    if choice.options != options:
-        before = choice.value
-        with choice.hold_sync():
-            choice.options = options
-            choice.value = before if before in options else next(iter(options), None)

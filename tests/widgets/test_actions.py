@@ -163,7 +163,7 @@ def test_update_to_the_newest(fake_engine: Engine, panel_of: MakePanel, served: 
     question = actions.confirmation.question.value
     assert "wine:1 becomes wine:2; the script becomes" in question
     assert fake_engine.service("svc").revision == 1
-    wait_for(lambda: not actions.work.doing, "the look")
+    wait_for(lambda: not actions.confirmation.yes.disabled, "the end of the look")
     actions.confirmation.yes.click()
     settled(actions)
     wait_for(lambda: fake_engine.service("svc").serving == 2, "the new revision")

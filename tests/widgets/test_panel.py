@@ -133,6 +133,19 @@ def test_an_update_that_fails_leaves_its_traceback(
     assert panel.model.state == "Healthy"
 
 
+def test_a_card_of_a_target_that_is_not_installed_here(
+    make_engine: MakeEngine, fake_engine: Engine, panel_of: MakePanel
+) -> None:
+    service = deploy(fake_engine)
+    elsewhere = make_engine(supervise=False)
+    with elsewhere.memory.writing() as tx:
+        tx.exec_driver_sql("UPDATE services SET target = 'elsewhere', desired = 'stopped', state = 'Stopped'")
+    panel = panel_of(elsewhere, elsewhere.service("svc"))
+    wait_for(lambda: "no target 'elsewhere'" in panel.model.log, "why there is no log")
+    assert (panel.model.state, service.name) == ("Stopped", "svc")
+    assert "scale" not in panel.actions.buttons
+
+
 def test_keys_are_shown_when_asked_for_and_nowhere_else(fake_engine: Engine, panel_of: MakePanel) -> None:
     service = fake_engine.deploy("svc", [], script(), DeploymentConfig("fake", auth_enabled=True))
     panel = panel_of(fake_engine, fake_engine.wait(service, 20))

@@ -14,7 +14,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.renewal_verbs import MOST_REPLICAS
 from mlmagic.errors import NotFound
 from mlmagic.widgets import html
-from mlmagic.widgets.panel.background import Work
+from mlmagic.widgets.background import Work
 from mlmagic.widgets.panel.state import ServiceState
 
 Captured = Callable[[Webservice], tuple[InferenceConfig, str] | None]
@@ -110,9 +110,13 @@ class Actions(widgets.VBox):
         for verb, button in self.buttons.items():
             button.on_click(lambda _button, do=verbs[verb]: do())
         self.replicas = widgets.BoundedIntText(
-            1, 1, MOST_REPLICAS, description="Replicas", layout={"width": "150px"}
+            1,
+            1,
+            MOST_REPLICAS,
+            description="Replicas",
+            tooltip=f"How many replicas of {self._name} there are to be",
+            layout={"width": "150px"},
         )
-        self.replicas.tooltip = f"How many replicas of {self._name} there are to be"
         row: list[Any] = []
         for verb, button in self.buttons.items():
             row += [self.replicas, button] if verb == "scale" else [button]
@@ -123,10 +127,12 @@ class Actions(widgets.VBox):
         self._enable()
 
     def _enable(self, _change: Any = None) -> None:
-        possible = offered(self._model.state, gone=self._model.gone, busy=bool(self.work.doing))
+        busy = bool(self.work.doing)
+        possible = offered(self._model.state, gone=self._model.gone, busy=busy)
         for verb, button in self.buttons.items():
             button.disabled = verb not in possible
         self.replicas.disabled = "scale" not in possible
+        self.confirmation.yes.disabled = busy
         if self._model.gone:
             self.confirmation.clear()
 

@@ -15,8 +15,8 @@ from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.lookout import View
 from mlmagic.errors import MLMagicError
+from mlmagic.widgets.background import reader
 from mlmagic.widgets.panel.actions import Actions, Captured, no_script
-from mlmagic.widgets.panel.background import reader
 from mlmagic.widgets.panel.keys import KeysPane
 from mlmagic.widgets.panel.log import READ_LINES, LogPane, last_failure
 from mlmagic.widgets.panel.panes import ErrorPane, FiguresPane, HistoryPane, StatusPane
@@ -43,12 +43,15 @@ class ServicePanel(widgets.VBox):
         self._sections = widgets.VBox([self.log_pane])
         self._switches = {
             section: widgets.Checkbox(
-                section == "Log", description=section, indent=False, layout={"width": "auto"}
+                section == "Log",
+                description=section,
+                tooltip=f"{section}: {self._name}",
+                indent=False,
+                layout={"width": "auto"},
             )
             for section in ("Log", "History", "Try it", "Show keys")
         }
-        for section, switch in self._switches.items():
-            switch.tooltip = f"{section}: {self._name}"
+        for switch in self._switches.values():
             switch.observe(self._show_sections, "value")
         figures = widgets.HBox(
             [StatusPane(self._name, self.model), FiguresPane(self._name, self.model)],

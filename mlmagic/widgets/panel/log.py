@@ -23,10 +23,18 @@ class LogPane(widgets.VBox):
     def __init__(self, name: str, model: ServiceState, read: Callable[[], None]) -> None:
         self._name, self._model, self._read = name, model, read
         self._mark: Hashable = None
-        self.follow = widgets.Checkbox(True, description="Follow", indent=False, layout={"width": "auto"})
-        self.follow.tooltip = f"Show the last lines of {name} as they come"
-        self.wanted = widgets.Text(description="Filter", placeholder="only lines with this text")
-        self.wanted.tooltip = f"Show the lines of {name} that have this text in them"
+        self.follow = widgets.Checkbox(
+            True,
+            description="Follow",
+            tooltip=f"Show the last lines of {name} as they come",
+            indent=False,
+            layout={"width": "auto"},
+        )
+        self.wanted = widgets.Text(
+            description="Filter",
+            placeholder="only lines with this text",
+            tooltip=f"Show the lines of {name} that have this text in them",
+        )
         self.lines = widgets.HTML()
         super().__init__([widgets.HBox([self.follow, self.wanted]), self.lines])
         model.observe(self._draw, "log")

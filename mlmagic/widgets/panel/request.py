@@ -12,7 +12,7 @@ from mlmagic.core.parity import Answer
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import WrongState
 from mlmagic.widgets import html
-from mlmagic.widgets.panel.background import Work, reader
+from mlmagic.widgets.background import Work, reader
 from mlmagic.widgets.panel.state import ServiceState
 
 MOST_SHOWN = 10_000
@@ -28,9 +28,12 @@ class RequestPane(widgets.VBox):
         self._sample = NO_SAMPLE
         self.work = Work()
         self.body = widgets.Textarea(
-            NO_SAMPLE, description="Request", rows=4, layout={"width": "100%", "max_width": "700px"}
+            NO_SAMPLE,
+            description="Request",
+            tooltip=f"The body of a request to {name}",
+            rows=4,
+            layout={"width": "100%", "max_width": "700px"},
         )
-        self.body.tooltip = f"The body of a request to {name}"
         self.send_button = widgets.Button(description="Send", tooltip=f"Send the request to {name}")
         self.sample_button = widgets.Button(description="Sample", tooltip=f"Write a request that fits {name}")
         self.answer = widgets.HTML()

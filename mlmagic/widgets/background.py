@@ -33,7 +33,6 @@ class Work(HasTraits):
         threading.Thread(target=self._run, args=(doing, job), name="mlmagic-card", daemon=True).start()
 
     def _run(self, doing: str, job: Callable[[], str]) -> None:
-        told = f"{doing} failed."
         try:
             told = job()
         except MLMagicError as error:
@@ -41,8 +40,7 @@ class Work(HasTraits):
         except Exception as error:
             log.exception("%s failed", doing)
             told = f"{doing} failed: {type(error).__name__}: {error}"
-        finally:
-            self.told, self.doing = told, ""
+        self.told, self.doing = told, ""
 
 
 class Reader:

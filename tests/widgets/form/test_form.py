@@ -12,7 +12,7 @@ import pytest
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, Recommendation
-from mlmagic.core.webservice import Observation, Phase
+from mlmagic.core.webservice import Observation, Phase, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.model_verbs import Notify
 from mlmagic.engine.profile_verbs import Progress
@@ -22,15 +22,7 @@ from mlmagic.widgets.form import work
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 from mlmagic.widgets.panel import ServicePanel
-from tests.engine.conftest import (  # noqa: F401
-    ON_FAKE,
-    Answering,
-    _impatient,
-    answering,
-    fake,
-    fake_engine,
-    script,
-)
+from tests.engine.conftest import ON_FAKE, script
 from tests.targets.contract import wait_for
 
 
@@ -40,7 +32,8 @@ class Notes:
     target: str = "fake"
     timeout = 20.0
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self.script_names: Sequence[str] = ["wine"]
         self.inserted: list[str] = []
         self.dataset: Any = [[1]]
@@ -53,15 +46,18 @@ class Notes:
             raise UsageError("'nothing' is not defined in the notebook")
         return self.dataset
 
+    def panel(self, service: Webservice) -> ServicePanel:
+        return ServicePanel(self._engine, service)
+
     def insert_below(self, text: str) -> None:
         self.inserted.append(text)
 
 
 @pytest.fixture
-def form(fake_engine: Engine) -> FormPanel:  # noqa: F811
+def form(fake_engine: Engine) -> FormPanel:
     for name in ("wine", "wine", "net"):
         fake_engine.register({}, ModelDescription(name))
-    return FormPanel(fake_engine, Notes())
+    return FormPanel(fake_engine, Notes(fake_engine))
 
 
 def inside(widget: widgets.Widget) -> Iterator[widgets.Widget]:
@@ -129,11 +125,11 @@ def test_fields_are_there_where_the_target_has_them(form: FormPanel) -> None:
 
 
 def test_a_target_that_cannot_be_used_says_why(
-    fake_engine: Engine,  # noqa: F811
-    fake: FakeTarget,  # noqa: F811
+    fake_engine: Engine,
+    fake: FakeTarget,
 ) -> None:
     fake.available = False
-    form = FormPanel(fake_engine, Notes())
+    form = FormPanel(fake_engine, Notes(fake_engine))
     assert "fake: cannot be used now. the fake target is off. Set available = True." in form.target.label
     assert "Set available = True." in form.fields["target"].problem
     fake.available = True
@@ -192,7 +188,7 @@ def test_presets_and_what_is_typed_are_the_same_size(form: FormPanel) -> None:
 
 def test_it_becomes_the_live_panel(
     form: FormPanel,
-    fake_engine: Engine,  # noqa: F811
+    fake_engine: Engine,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     card = form._card()
@@ -212,7 +208,7 @@ def test_it_becomes_the_live_panel(
 
 def test_a_failure_is_told_and_the_form_stays_as_it_is(
     form: FormPanel,
-    fake: FakeTarget,  # noqa: F811
+    fake: FakeTarget,
 ) -> None:
     error = {"phase": "init", "type": "KeyError", "message": "'<i>'", "traceback": "line 2, in init"}
     fake.next_observations = [Observation(Phase.EXITED, words="failed", error=error)]
@@ -232,7 +228,7 @@ def test_a_failure_is_told_and_the_form_stays_as_it_is(
 
 def test_a_name_that_is_taken_is_replaced_where_that_is_ticked(
     form: FormPanel,
-    fake_engine: Engine,  # noqa: F811
+    fake_engine: Engine,
 ) -> None:
     assert not is_shown(form.overwrite)
     fake_engine.wait(fake_engine.deploy("wine-svc", [], script(), ON_FAKE), 20)
@@ -250,7 +246,7 @@ def test_a_name_that_is_taken_is_replaced_where_that_is_ticked(
 
 def test_what_happened_since_is_told_by_the_deploy(
     form: FormPanel,
-    fake_engine: Engine,  # noqa: F811
+    fake_engine: Engine,
 ) -> None:
     fake_engine.wait(fake_engine.deploy("wine-svc", [], script(), ON_FAKE), 20)
     form.deploy.deploy.click()  # the form has not looked around again
@@ -261,8 +257,8 @@ def test_what_happened_since_is_told_by_the_deploy(
 
 def test_a_deploy_is_taken_back(
     form: FormPanel,
-    fake: FakeTarget,  # noqa: F811
-    fake_engine: Engine,  # noqa: F811
+    fake: FakeTarget,
+    fake_engine: Engine,
 ) -> None:
     fake.next_observations = [Observation(Phase.STARTING, words="still pulling")]
     form.deploy.deploy.click()
@@ -285,7 +281,7 @@ def profile(state: ProfileState, **more: Any) -> Profile:
 
 def test_a_profile_shows_its_progress_and_offers_its_size(
     form: FormPanel,
-    fake_engine: Engine,  # noqa: F811
+    fake_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     go_on = threading.Event()
@@ -324,7 +320,7 @@ def test_a_profile_that_cannot_begin_says_so(form: FormPanel) -> None:
 
 def test_the_size_of_the_last_profile_of_these_models_is_offered(
     form: FormPanel,
-    fake_engine: Engine,  # noqa: F811
+    fake_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     older, newer = (
@@ -352,7 +348,7 @@ def test_any_error_of_a_thread_is_told(form: FormPanel, monkeypatch: pytest.Monk
 @pytest.mark.processes
 def test_a_profile_of_a_real_service(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work, "SECONDS", 0.1)
-    notes = Notes()
+    notes = Notes(engine)
     notes.target = "local"
     engine.register({}, ModelDescription("wine"))
     form = FormPanel(engine, notes)

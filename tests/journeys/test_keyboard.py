@@ -5,6 +5,7 @@ What axe-core finds is asked at each station, and a picture taken: they are left
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,6 +36,10 @@ def run(raw):
     return [slope * x for x in json.loads(raw)["data"]]"""
 BROKEN = SCRIPT.replace("slope * x", "slope['<i>tall</i>'] * x")
 PROFILE_SECONDS = 240
+PICTURES = Path(__file__).parent / "pictures" if os.environ.get("MLMAGIC_PICTURES") else ARTIFACTS
+"""Those of the README are made anew where that is asked for."""
+Station = Callable[..., None]
+"""Takes the station's name, and the output that a picture of its own is made of, if any."""
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -46,11 +51,13 @@ def test_the_whole_journey(
         opened.open()
         stations = 0
 
-        def station(name: str) -> None:
+        def station(name: str, output: Any = None) -> None:
             nonlocal stations
             stations += 1
             assert violations(page) == [], name
             page.screenshot(path=ARTIFACTS / f"{client}-{stations}-{name}.png")
+            if output is not None and client == "lab":
+                output.screenshot(path=PICTURES / f"{name}.png")
 
         keyboard = Keyboard(page)
         cell = _fill_in_the_form(keyboard, station)
@@ -60,11 +67,11 @@ def test_the_whole_journey(
         _deploy_and_try(keyboard, output, station)
         _break_and_mend(keyboard, cell, output, station)
         _open_again(opened, output, station)
-        _read_without_network(tmp_path / "jupyter" / "root" / NOTEBOOK)
+        _read_without_network(tmp_path / "jupyter" / "root" / NOTEBOOK, page)
         _delete(keyboard, engine, station)
 
 
-def _fill_in_the_form(keyboard: Keyboard, station: Callable[[str], None]) -> int:
+def _fill_in_the_form(keyboard: Keyboard, station: Station) -> int:
     """Returns the number of the form's cell."""
     keyboard.run("%load_ext mlmagic\nmodel = {'slope': 2.0}")
     keyboard.run("%register model --name line --tag area=test --sample [1.0,2.0]")
@@ -83,17 +90,17 @@ def _fill_in_the_form(keyboard: Keyboard, station: Callable[[str], None]) -> int
     return cell
 
 
-def _profile(keyboard: Keyboard, output: Any, station: Callable[[str], None]) -> None:
+def _profile(keyboard: Keyboard, output: Any, station: Station) -> None:
     keyboard.push("Profile")
     output.get_by_role("button", name="Take the recommended size").wait_for(timeout=1000 * PROFILE_SECONDS)
-    output.get_by_text("recommended").first.wait_for()
-    assert "Throughput against latency" in str(output.locator("img").first.get_attribute("alt"))
-    station("profile")
+    output.get_by_text("GB recommended:").first.wait_for()
+    assert "Recommended:" in str(output.locator("img").first.get_attribute("alt"))
+    station("profile", output)
     keyboard.push("Take the recommended size")
     output.get_by_text("--cpu").first.wait_for()
 
 
-def _deploy_and_try(keyboard: Keyboard, output: Any, station: Callable[[str], None]) -> None:
+def _deploy_and_try(keyboard: Keyboard, output: Any, station: Station) -> None:
     keyboard.push("Deploy")
     output.get_by_text("Live:").wait_for()
     output.get_by_text("Healthy").first.wait_for()
@@ -104,10 +111,10 @@ def _deploy_and_try(keyboard: Keyboard, output: Any, station: Callable[[str], No
     station("card")
 
 
-def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Callable[[str], None]) -> None:
+def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Station) -> None:
     page = keyboard.page
     keyboard.run(BROKEN)
-    inserted = page.locator(".jp-Notebook-cell", has_text="%deploy line-svc -m line:1 --script line")
+    inserted = page.locator(".jp-Cell-inputArea", has_text="%deploy line-svc -m line:1 --script line")
     assert inserted.count() == 1
     _update(keyboard, cell, output, revision=2)
     keyboard.push("Send")
@@ -118,7 +125,7 @@ def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Callabl
     raised = output.get_by_role("group", name="Last error of line-svc")
     raised.get_by_text("slope['<i>tall</i>']").first.wait_for()
     assert output.locator("i, b").count() == 0
-    station("error")
+    station("error", output)
     keyboard.run(SCRIPT)
     _update(keyboard, cell, output, revision=3)
     keyboard.push("Send")
@@ -130,10 +137,11 @@ def _update(keyboard: Keyboard, cell: int, output: Any, *, revision: int) -> Non
     keyboard.to_cell(cell)
     keyboard.push("Update")
     keyboard.push("Update now")
-    output.get_by_text(f"Healthy, revision {revision}").wait_for()
+    live = output.get_by_role("status", name="line-svc", exact=True)
+    live.filter(has_text=f"revision {revision}").wait_for()
 
 
-def _open_again(opened: Client, output: Any, station: Callable[[str], None]) -> None:
+def _open_again(opened: Client, output: Any, station: Station) -> None:
     """With its kernel there the card lives on; when the kernel has gone, the plain card is still there."""
     opened.page.keyboard.press("Control+S")
     opened.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
@@ -148,18 +156,29 @@ def _open_again(opened: Client, output: Any, station: Callable[[str], None]) -> 
     station("restarted")
 
 
-def _read_without_network(notebook: Path) -> None:
+def _read_without_network(notebook: Path, page: Any) -> None:
     """The notebook as a page of its own, in a browser that reaches nothing."""
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook)]
+    subprocess.run(command, check=True, capture_output=True)
+    with page.context.browser.new_context(offline=True) as alone:
+        read = alone.new_page()
+        read.goto(notebook.with_suffix(".html").as_uri(), wait_until="domcontentloaded")
+        read.get_by_text("Endpoint").first.wait_for()
+        read.get_by_text("Healthy").first.wait_for()
+        read.screenshot(path=ARTIFACTS / "nbconvert.png", full_page=True)
 
-    subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook)], check=True, capture_output=True
-    )
-    raise NotImplementedError
 
-
-def _delete(keyboard: Keyboard, engine: Engine, station: Callable[[str], None]) -> None:
-    """A new kernel finds the service, and its card deletes it."""
+def _delete(keyboard: Keyboard, engine: Engine, station: Station) -> None:
+    """Another kernel finds the service, and its card deletes it."""
     keyboard.run("%load_ext mlmagic")
     cell = keyboard.run("%services")
+    output = keyboard.page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
     keyboard.to_cell(cell)
-    raise NotImplementedError
+    keyboard.push("Open card")
+    output.get_by_text("Live:").wait_for()
+    station("services", output)
+    keyboard.push("Delete")
+    keyboard.push("Really delete")
+    output.get_by_text("deleted").first.wait_for()
+    output.get_by_text("No services.").wait_for()
+    assert engine.service_names() == []

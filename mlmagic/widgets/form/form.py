@@ -110,7 +110,7 @@ class FormPanel(widgets.VBox):
         """What stays of the form: the line, or the service that came of it."""
         state = self.state
         if state.deployed:
-            return service_card(state.record, state.notes)
+            return service_card(state.record, [*state.notes, f"Deployed as: {state.texts[LINE]}"])
         return form_card("" if state.problems else state.texts[LINE])
 
     def _in_kernel_thread(self, call: Callable[[], None]) -> None:

@@ -64,7 +64,9 @@ class ErrorPane(Pane):
 
     def markup(self) -> str:
         text = self._model.traceback or self._model.failure
-        return html.group(f"Last error of {self._name}", html.pre(text)) if text else ""
+        if not text:
+            return ""
+        return html.group(f"Last error of {self._name}", f"Last error:{html.pre(text)}")
 
 
 class HistoryPane(Pane):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
 from tests.browser import ARTIFACTS, BROWSER, FLAGS, WAIT_SECONDS
+from tests.journeys.jupyter import Client, serving
 
 
 @pytest.fixture
@@ -28,3 +30,15 @@ def page() -> Iterator[Any]:
         page.set_default_timeout(WAIT_SECONDS * 1000)
         yield page
         browser.close()
+
+
+@pytest.fixture
+def lab(
+    tmp_path: Path, location: Location, engine: Engine, page: Any, cells: Sequence[str]
+) -> Iterator[Client]:
+    """A JupyterLab in which a notebook with these ``cells`` is open, and all of them have run."""
+    with serving("lab", tmp_path / "jupyter", location, cells) as url:
+        client = Client(page, url)
+        client.open()
+        client.run_all()
+        yield client

@@ -5,17 +5,15 @@ Screenshots, light and dark, are left in tests/artifacts to be looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from mlmagic.engine.engine import Engine
-from mlmagic.workspace.location import Location
 from tests.browser import ARTIFACTS
 from tests.journeys.accessibility import violations
-from tests.journeys.jupyter import Client, serving
+from tests.journeys.jupyter import Client
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
@@ -43,12 +41,8 @@ def run(raw):
 
 
 @pytest.fixture
-def lab(tmp_path: Path, location: Location, engine: Engine, page: Any) -> Iterator[Client]:
-    with serving("lab", tmp_path / "jupyter", location, CELLS) as url:
-        client = Client(page, url)
-        client.open()
-        client.run_all()
-        yield client
+def cells() -> Sequence[str]:
+    return CELLS
 
 
 def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:

@@ -207,16 +207,15 @@ class ServiceVerbs(AccessVerbs):
         self._see_to_it()
         return revised
 
-    def live_services(self, entry_script: str) -> list[Webservice]:
-        """Those that serve ``entry_script`` and are to take on each version of it."""
+    def live_services(self) -> list[tuple[Webservice, Revision]]:
+        """Those within reach that take on each version of their script, with the revision that they serve."""
         with self.memory.reading() as tx:
-            serving = [each for each in services.list_services(tx) if each.serving == each.revision]
-            used = {each.name: services.get_revision(tx, each.id, each.revision) for each in serving}
-        return [
-            each
-            for each in serving
-            if used[each.name].config.live and used[each.name].inference.entry_script == entry_script
-        ]
+            serving = [
+                (each, services.get_revision(tx, each.id, each.revision))
+                for each in services.list_services(tx)
+                if each.serving == each.revision and is_within_reach(each)
+            ]
+        return [(each, revision) for each, revision in serving if revision.config.live]
 
     def reload(self, name: str, inference: InferenceConfig) -> Reloaded:
         """Have a service take on a changed script while it serves: see `mlmagic.engine.live.take_on`."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from mlmagic.core.follow import choose, served_version, with_version
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.deployment_verbs import DeploymentVerbs
-from mlmagic.engine.turn import Targets
+from mlmagic.engine.steps.base import Targets
 from mlmagic.errors import MLMagicError, WrongState
 from mlmagic.workspace import follows, services
 from mlmagic.workspace.memory import Memory

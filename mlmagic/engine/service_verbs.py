@@ -15,7 +15,7 @@ from mlmagic.engine.access_verbs import AccessVerbs
 from mlmagic.engine.bus import Bus
 from mlmagic.engine.client import Caller, Client
 from mlmagic.engine.reach import is_within_reach, within_reach
-from mlmagic.engine.turn import BUILD
+from mlmagic.engine.steps.base import BUILD
 from mlmagic.errors import (
     Interrupted,
     LaunchFailed,

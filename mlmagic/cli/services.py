@@ -88,7 +88,7 @@ def run_service(name: str, data: str) -> None:
 
 @service.command("logs")
 @_name
-@click.option("-l", "--num-lines", "lines", type=int, default=5000, show_default=True)
+@click.option("-l", "--num-lines", "lines", type=click.IntRange(1), default=5000, show_default=True)
 @click.option("-f", "--follow", "following", is_flag=True)
 @click.option("--events", "events", is_flag=True, help="What happened to it, instead of what it wrote.")
 def service_logs(name: str, lines: int, following: bool, events: bool) -> None:
@@ -98,7 +98,7 @@ def service_logs(name: str, lines: int, following: bool, events: bool) -> None:
     with engine() as opened:
         if events:
             opened.service(name)
-            for event in opened.events(service=name)[-lines:]:
+            for event in opened.newest_events(lines, name):
                 click.echo(event_line(event))
             return
         for line in opened.logs(name, tail=lines, follow=following):

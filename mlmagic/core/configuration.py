@@ -60,6 +60,8 @@ class InferenceConfig:
     """What it needs around it, as the documents' JSON of an Environment; None: what this process has."""
     taken_from: str | None = None
     """The folder that the script was taken from, when it was; for taking it again."""
+    captured_as: str | None = None
+    """The name it was captured under, when it was; rows from before this was recorded have none."""
     no_code: bool = False
     """The script was made for its models: it is made anew when they change."""
     description: str = ""

@@ -88,6 +88,11 @@ class EventVerbs(ServiceVerbs):
         self._see_to_news()
         return count
 
+    def events(self, *, after: int = 0, service: str | None = None) -> list[Event]:
+        """What happened, oldest first; to one service if named."""
+        with self.memory.reading() as tx:
+            return events.after(tx, after, subject=service_subject(service) if service else None)
+
     def newest_events(self, count: int, service: str | None = None) -> list[Event]:
         """The last events of the workspace, oldest first; of one service if named."""
         with self.memory.reading() as tx:

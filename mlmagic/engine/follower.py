@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from mlmagic.core.follow import choose, served_version, with_version
 from mlmagic.core.webservice import Webservice
-from mlmagic.engine.service_verbs import ServiceVerbs
-from mlmagic.engine.turn import Targets
+from mlmagic.engine.deployment_verbs import DeploymentVerbs
+from mlmagic.engine.steps.base import Targets
 from mlmagic.errors import MLMagicError, WrongState
 from mlmagic.workspace import follows, services
 from mlmagic.workspace.memory import Memory
@@ -23,7 +23,7 @@ class _Taken(MLMagicError):
     """Somebody else has taken the version on: the update is not recorded."""
 
 
-class Follower(ServiceVerbs):
+class Follower(DeploymentVerbs):
     """The engine's `update`, without a supervisor of its own."""
 
     def __init__(self, memory: Memory, targets: Targets) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import Model, ModelDescription
 from mlmagic.core.webservice import Webservice
+from mlmagic.engine.deployment_verbs import DeploymentVerbs
 from mlmagic.engine.model_verbs import Notify, silent
-from mlmagic.engine.service_verbs import ServiceVerbs
 from mlmagic.errors import MLMagicError
 
 
-class ObjectVerbs(ServiceVerbs):
+class ObjectVerbs(DeploymentVerbs):
     """What can be done with an object that is no registered model yet."""
 
     def deploy_object(

@@ -29,7 +29,7 @@ from mlmagic.engine import sources, staging
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.packages import bill, manifests, words
 from mlmagic.engine.packages.zip import write_zip
-from mlmagic.engine.service_verbs import ServiceVerbs
+from mlmagic.engine.script_verbs import ScriptVerbs
 from mlmagic.errors import AlreadyExists, UsageError
 from mlmagic.targets.docker.engine import connect, current
 from mlmagic.targets.docker.image import Images
@@ -44,7 +44,7 @@ KIND = "package"
 LABEL_DIGITS = 12
 
 
-class PackageVerbs(ServiceVerbs):
+class PackageVerbs(ScriptVerbs):
     """What can be done with packages."""
 
     def package(

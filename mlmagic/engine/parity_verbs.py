@@ -15,10 +15,11 @@ from mlmagic.core.parity import TOLERANCE, Parity, compare, package_differences
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.environments.builds import Ready, make_ready
+from mlmagic.engine.environments.place import place_for
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.profiling.trial import wait_until_up
 from mlmagic.engine.reach import within_reach
-from mlmagic.engine.service_verbs import ServiceVerbs, place_for
+from mlmagic.engine.service_verbs import ServiceVerbs
 from mlmagic.errors import InvalidConfig, WrongState
 from mlmagic.targets.base import ComputeTarget, TellsPackages
 from mlmagic.workspace import models

@@ -17,10 +17,11 @@ from mlmagic.core.sizing import recommend
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.engine import sources, staging
 from mlmagic.engine.environments.builds import Ready, make_ready
+from mlmagic.engine.environments.place import place_for
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.profiling.loads import total_steps
 from mlmagic.engine.profiling.trial import try_size
-from mlmagic.engine.service_verbs import ServiceVerbs, place_for
+from mlmagic.engine.script_verbs import ScriptVerbs
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import assets
@@ -49,7 +50,7 @@ def _unwatched(_progress: Progress, _profile: Profile) -> None:
     """Watch nothing."""
 
 
-class ProfileVerbs(ServiceVerbs):
+class ProfileVerbs(ScriptVerbs):
     """What can be done with profiles."""
 
     def profile(

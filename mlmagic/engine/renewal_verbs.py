@@ -8,9 +8,9 @@ from mlmagic.core.model import ModelFilter
 from mlmagic.core.renewal import Renewal, newest_of
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine import sources
+from mlmagic.engine.deployment_verbs import DeploymentVerbs, revise
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.reach import within_reach
-from mlmagic.engine.service_verbs import ServiceVerbs, revise
 from mlmagic.errors import InvalidConfig, UsageError, WrongState
 from mlmagic.targets.base import Scalable
 from mlmagic.workspace import events, services
@@ -18,7 +18,7 @@ from mlmagic.workspace import events, services
 MOST_REPLICAS = 100
 
 
-class RenewalVerbs(ServiceVerbs):
+class RenewalVerbs(DeploymentVerbs):
     """What can be renewed."""
 
     def restart(self, name: str) -> Webservice:

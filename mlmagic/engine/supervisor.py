@@ -24,7 +24,10 @@ from mlmagic.engine.courier import Courier
 from mlmagic.engine.environments.builds import Builds
 from mlmagic.engine.follower import Follower
 from mlmagic.engine.makings import Makings
-from mlmagic.engine.turn import AT_ONCE, WHILE_SERVING, Health, Targets, Turn
+from mlmagic.engine.steps import pace
+from mlmagic.engine.steps.base import Targets
+from mlmagic.engine.steps.health import Health
+from mlmagic.engine.turn import Turn
 from mlmagic.errors import NotFound, WorkspaceUnavailable
 from mlmagic.targets.base import Watchable
 from mlmagic.workspace import deliveries, leases, services
@@ -143,7 +146,7 @@ class Supervisor:
             return services.lease(tx, self.mark)
 
     def _turn(self, name: str, charge: _Charge) -> None:
-        delay = WHILE_SERVING
+        delay = pace.WHILE_SERVING
         try:
             # Read anew: the round may have read its record before the last turn wrote it.
             with self._memory.reading() as tx:
@@ -152,7 +155,7 @@ class Supervisor:
                 self._memory, self._targets, service, charge.health, self._makings, self._builds
             ).take()
             if is_ready(service) and self._follower.look(service):
-                delay = AT_ONCE
+                delay = pace.AT_ONCE
         except NotFound:
             pass
         except WorkspaceUnavailable as error:

@@ -14,7 +14,7 @@ from mlmagic.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
-    from mlmagic.core.webservice import Webservice
+    from mlmagic.core.webservice import Revision, Webservice
     from mlmagic.magics.session import MLMagic
 
 
@@ -112,25 +112,30 @@ def chosen_script(
     )
 
 
+def served_script(service: str, revision: Revision, captured: Sequence[str]) -> str | None:
+    """Which of the ``captured`` scripts this revision of ``service`` serves; None if it is none of them.
+
+    Where the name was not recorded yet, it is the script named like the service, else like a model.
+    """
+    served = revision.inference
+    if served.captured_as is not None:
+        names = [served.captured_as]
+    elif served.no_code or served.taken_from is not None:
+        names = []
+    else:
+        names = [service, *(ModelReference.parse(model).name for model in revision.models)]
+    return next((name for name in names if name in captured), None)
+
+
 def newest_captured(session: MLMagic, service: Webservice) -> tuple[InferenceConfig, str] | None:
     """The captured script that ``service`` would be updated to, and what it is called.
 
-    None for one that serves a file, or models without a script. A script that is named otherwise than the
-    service and its models is taken only where it is the only one: which of several was meant is not known.
+    None for one that serves a file, models without a script, or a script that is not captured here.
     """
-    served = session.engine.revision(service).inference
-    if served.no_code or served.taken_from is not None:
+    name = served_script(service.name, session.engine.revision(service), session.script_names)
+    if name is None:
         return None
-    names = [ModelReference.parse(model).name for model in service.models]
-    captured = session.script_names
-    try:
-        chosen = choose_script(None, service.name, names, captured, or_last=len(captured) == 1)
-    except UsageError:
-        return None
-    if chosen is None:
-        return None
-    name, why = chosen
-    return inference_of(session.script(name)), f"{name!r} as it was captured last ({why})"
+    return inference_of(session.script(name)), f"{name!r} as it was captured last"
 
 
 def inference_of(script: CapturedScript) -> InferenceConfig:
@@ -138,6 +143,7 @@ def inference_of(script: CapturedScript) -> InferenceConfig:
     return InferenceConfig(
         Path(script.file_name).name,
         script_text=script.source,
+        captured_as=script.name,
         assets=dict(script.assets),
         requirements=script.requirements,
     )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
-from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.names import check_model_name
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.magics.arguments import Arguments, data, kept, labels, models, pairs, read_data
-from mlmagic.magics.choice import inference_of
+from mlmagic.magics.choice import inference_of, served_script
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.services import model_references
 from mlmagic.targets import zygote
+
+if TYPE_CHECKING:
+    from mlmagic.capture.script import CapturedScript
 
 
 @magics_class
@@ -72,17 +74,18 @@ class ScriptMagics(SessionMagics):
         brought = f"; brings {', '.join(script.carried)}" if script.carried else ""
         needs = f"; needs {', '.join(script.requirements)}" if script.requirements else ""
         show_note(f"Captured {args.name}{brought}{needs}. Serve it with %deploy.")
-        self._take_on(inference_of(script))
+        self._take_on(script)
 
-    def _take_on(self, inference: InferenceConfig) -> None:
+    def _take_on(self, script: CapturedScript) -> None:
         """Services that were deployed --live from this script serve it from now on."""
         engine = self.session.engine
-        for service in engine.live_services(inference.entry_script):
-            done = engine.reload(service.name, inference)
-            init = "; init() ran again" if done.init else ""
-            show_note(f"{done.service} serves it ({done.milliseconds:.0f} ms{init}).")
+        for service, revision in engine.live_services():
+            if served_script(service.name, revision, self.session.script_names) == script.name:
+                done = engine.reload(service.name, inference_of(script))
+                init = "; init() ran again" if done.init else ""
+                show_note(f"{done.service} serves it ({done.milliseconds:.0f} ms{init}).")
 
-    def _test(self, script: Any, args: Arguments) -> None:
+    def _test(self, script: CapturedScript, args: Arguments) -> None:
         body = read_data(args.test, self.session.namespace)
         result = self.session.engine.rehearse(inference_of(script), model_references(args.model), body)
         if result.output.strip():

@@ -223,8 +223,7 @@ class ServiceMagics(SessionMagics):
         engine = self.session.engine
         if args.events:
             engine.service(args.name)
-            happened = engine.events(service=args.name)[-args.lines :]
-            lines = iter([event_line(event) for event in happened])
+            lines = iter([event_line(event) for event in engine.newest_events(args.lines, args.name)])
         else:
             lines = engine.logs(args.name, tail=args.lines, follow=args.follow)
         if args.out:

@@ -2,14 +2,14 @@
 
 Its services are entries of a dict, so the engines of a test share one instance. It is made to misbehave by
 its attributes: `available`, `refuses`, `next_observations`, and `crash`. It can whatever a target may be
-able to and needs nothing for: measure, scale, tell the size of a log.
+able to and needs nothing for: measure, scale, reload, tell the size of a log.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -35,6 +35,7 @@ class FakeService:
     observation: Observation
     log: list[str] = field(default_factory=list)
     stopped: bool = False
+    reloads: int = 0
     usage: Usage = field(default_factory=Usage)
 
 
@@ -94,6 +95,13 @@ class FakeTarget(ComputeTarget[FakeHandle]):
     def logs(self, handle: FakeHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         service = self.services.get(handle.key)
         yield from service.log[-tail:] if service and tail > 0 else []
+
+    def reload(self, handle: FakeHandle) -> Mapping[str, Any]:
+        service = self.services.get(handle.key)
+        if service is None or service.observation.ended:
+            return {"refused": "no such fake service"}
+        service.reloads += 1
+        return {"init": False, "ms": 0.0}
 
     def log_size(self, handle: FakeHandle) -> int:
         service = self.services.get(handle.key)

@@ -23,8 +23,9 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.usage import Usage
-from mlmagic.engine import gauges, turn
+from mlmagic.engine import gauges
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.steps import pace
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.location import Location
 from tests.benchmarks.deployment import PLAIN_SCRIPT
@@ -37,6 +38,7 @@ OPEN = """
 import time
 from pathlib import Path
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.steps import pace
 from mlmagic.widgets.panel import ServicePanel
 from mlmagic.workspace.location import Location
 
@@ -124,7 +126,7 @@ def _supervised(folder: Path, count: int) -> Iterator[None]:
 
 def supervise(folder: Path, count: int) -> None:
     """Serve ``count`` fake services until standard input ends."""
-    turn.WHILE_SERVING = gauges.USAGE_SECONDS = FIGURES_SECONDS
+    pace.WHILE_SERVING = gauges.USAGE_SECONDS = FIGURES_SECONDS
     target = FakeTarget()
     with _answering() as target.url:
         engine = Engine(Location.of_folder(folder), targets=lambda name: target, use_keeper=False)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.events import EventKind, service_subject
+from mlmagic.core.webservice import Revision
 from mlmagic.engine import keeper
+from mlmagic.workspace import events, services
+from mlmagic.workspace.location import locate
+from mlmagic.workspace.memory import Memory
 from tests.cli.conftest import run
 
 HOOK = ("--endpoint", "http://127.0.0.1:1/hook?code=hidden", "--no-handshake")
@@ -34,6 +41,20 @@ def test_subscriptions_and_deliveries(
     assert "0 to be delivered to hook again" in run("events", "redeliver", "-n", "hook").stderr
     assert run("events", "unsubscribe", "-n", "hook").exit_code == 0
     assert "Nothing is or was on its way" in run("events", "deliveries").stdout
+
+
+def test_the_events_of_a_service_are_its_newest(folder: Path) -> None:
+    revision = Revision(1, (), InferenceConfig("score.py"), (), DeploymentConfig("fake"), sys.executable)
+    memory = Memory(locate())
+    with memory.writing() as tx:
+        service = services.create(tx, "svc", revision, None)
+        for number in range(1100):  # more than are read at once
+            events.append(tx, EventKind.SCALED, service_subject("svc"), f"event {number}")
+    printed = run("service", "logs", "-n", "svc", "--events", "-l", "2").stdout
+    with memory.writing() as tx:  # nobody looks after it
+        services.remove(tx, service, "gone")
+    memory.close()
+    assert [line.rpartition("event ")[2] for line in printed.splitlines()] == ["1098", "1099"]
 
 
 @pytest.mark.parametrize(

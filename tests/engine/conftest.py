@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.engine import turn
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.steps import pace
 from mlmagic.targets.fake import FakeTarget
 from tests.conftest import MakeEngine
 
@@ -81,8 +81,8 @@ def fake(answering: Answering) -> FakeTarget:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A healthy service is looked at often, so that the tests need not wait for it."""
-    monkeypatch.setattr(turn, "WHILE_SERVING", 0.02)
-    monkeypatch.setattr(turn, "WHILE_STARTING", 0.02)
+    monkeypatch.setattr(pace, "WHILE_SERVING", 0.02)
+    monkeypatch.setattr(pace, "WHILE_STARTING", 0.02)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import requests
 import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.webservice import State
-from mlmagic.engine import turn
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.steps import serving
 from tests.targets.contract import wait_for
 
 pytestmark = pytest.mark.processes
@@ -82,7 +82,7 @@ def _expected(number: int) -> dict[str, object]:
 def test_a_service_killed_under_load_gives_no_wrong_answer(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn, "restart_delay", lambda restarts: 0.0)
+    monkeypatch.setattr(serving, "restart_delay", lambda restarts: 0.0)
     script = tmp_path / "numbers.py"
     script.write_text(SCRIPT)
     service = engine.wait(engine.deploy("svc", [], InferenceConfig(str(script))))

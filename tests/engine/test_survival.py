@@ -187,11 +187,11 @@ def test_a_kill_in_the_middle_of_registering_leaves_nothing(
 
 
 def test_a_crash_loop_ends_as_failed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlmagic.engine import turn
+    from mlmagic.engine.steps import serving
 
-    monkeypatch.setattr(turn, "restart_delay", lambda restarts: 0.0)
+    monkeypatch.setattr(serving, "restart_delay", lambda restarts: 0.0)
     engine.wait(engine.deploy("svc", [], script()))
-    for restart in range(1, turn.RESTARTS_BEFORE_FAILED + 1):
+    for restart in range(1, serving.RESTARTS_BEFORE_FAILED + 1):
         os.kill(server_pid(engine, "svc"), signal.SIGKILL)
         wait_for(
             lambda n=restart: (s := engine.service("svc")).restarts == n and s.state is State.HEALTHY,

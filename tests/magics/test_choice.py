@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.names import ModelReference
+from mlmagic.core.webservice import Revision
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.magics.choice import choose_inference, choose_script
+from mlmagic.magics.choice import choose_inference, choose_script, served_script
 from mlmagic.magics.session import MLMagic
 
 
@@ -63,3 +67,25 @@ def test_a_file_is_said_to_be_served(session: MLMagic) -> None:
     )
     assert (inference.entry_script, inference.source_directory) == ("score.py", "src")
     assert line == "Serving score.py in src."
+
+
+@pytest.mark.parametrize(
+    ("served", "captured", "found"),
+    [
+        ({"captured_as": "a"}, ["a", "svc", "m"], "a"),
+        ({"captured_as": "a"}, ["svc", "m"], None),
+        # Where the name was not recorded yet.
+        ({}, ["a", "m", "svc"], "svc"),
+        ({}, ["a", "n", "m"], "m"),
+        ({}, ["a"], None),
+        # Not captured at all.
+        ({"taken_from": "/src"}, ["svc", "m"], None),
+        ({"no_code": True}, ["svc", "m"], None),
+    ],
+)
+def test_which_captured_script_is_served(
+    served: dict[str, Any], captured: list[str], found: str | None
+) -> None:
+    inference = InferenceConfig("score.py", **served)
+    revision = Revision(1, ("m:3", "n:1"), inference, (), DeploymentConfig("fake"), "python")
+    assert served_script("svc", revision, captured) == found

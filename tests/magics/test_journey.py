@@ -133,6 +133,15 @@ def test_a_live_service_takes_on_its_cell(local: MLMagic, shell: TestingShell) -
     assert shell.run_cell("%score svc-live 1")[0] == "third"
 
 
+def test_live_services_do_not_take_on_each_others_cells(local: MLMagic, shell: TestingShell) -> None:
+    cell = "%%score_script {}\ndef init():\n    pass\ndef run(raw):\n    return '{}'\n"
+    for name in ("one", "two"):
+        shell.run_cell(cell.format(name, name))
+        shell.run_cell(f"%deploy svc-{name} --live --script {name}")
+    shell.run_cell(cell.format("one", "changed"))
+    assert [shell.run_cell(f"%score svc-{name} 1") for name in ("one", "two")] == ["changed", "two"]
+
+
 def test_an_error_in_run_is_the_users_own(local: MLMagic, shell: TestingShell) -> None:
     shell.run_cell(f"%%writefile score.py\n{ECHO.replace('json.loads(raw)', '1 / 0')}")
     shell.run_cell("%deploy svc-a --entry-script score.py")

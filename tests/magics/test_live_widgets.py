@@ -64,9 +64,10 @@ def test_the_button_takes_the_script_that_was_captured_last(drawing: TestingShel
 @pytest.mark.parametrize(
     ("scripts", "deploy", "words"),
     [
-        (["wine"], "%deploy wine", "named like the service"),
-        (["other"], "%deploy wine", "captured last"),
-        (["other", "more"], "%deploy wine", None),
+        (["wine"], "%deploy wine", "'wine' as it was captured last"),
+        (["other", "more"], "%deploy wine", "'more' as it was captured last"),
+        (["other", "more"], "%deploy wine --script other", "'other' as it was captured last"),
+        (["wine", "other"], "%deploy wine --script other", "'other' as it was captured last"),
         (["wine"], "%deploy wine --entry-script score.py", None),
     ],
 )

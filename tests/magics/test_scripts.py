@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from mlmagic.capture.script import CapturedScript
 from mlmagic.errors import AlreadyExists, CaptureError, InvalidConfig, NotFound, UsageError
 from mlmagic.magics.session import MLMagic
+from mlmagic.targets.fake import FakeTarget
+from mlmagic.workspace.database import revisions
 from tests.magics.conftest import SCRIPT, TestingShell
 
 
@@ -88,3 +91,45 @@ def test_bad_input_is_one_line_and_changes_nothing(
         shell.refuses(cell, error, words)
     assert session.script_names == []
     assert not list(tmp_path.glob("*.py"))
+
+
+def reloads(fake: FakeTarget) -> dict[str, int]:
+    """How often each service has taken a script on."""
+    return {service.spec.name: service.reloads for service in fake.services.values()}
+
+
+def test_live_services_take_on_their_own_script_only(
+    session: MLMagic, shell: TestingShell, fake: FakeTarget
+) -> None:
+    for name in ("one", "two"):
+        shell.run_cell(f"%%score_script {name}\n{SCRIPT}")
+        shell.run_cell(f"%deploy svc-{name} --live --script {name}")
+    shell.run_cell("%deploy svc-still --script one")
+    Path("score.py").write_text(SCRIPT)
+    shell.run_cell("%deploy svc-file --live --entry-script score.py")
+    shell.run_cell(f"%%score_script one\n{SCRIPT}\nnewer = 1")
+    assert "svc-one serves it" in shell.shown()
+    assert reloads(fake) == {"svc-one": 1, "svc-two": 0, "svc-still": 0, "svc-file": 0}
+    shell.run_cell(f"%%score_script svc-two\n{SCRIPT}")  # named like a service that serves another
+    assert reloads(fake) == {"svc-one": 1, "svc-two": 0, "svc-still": 0, "svc-file": 0}
+    shell.run_cell("%update svc-one --script two")
+    shell.run_cell(f"%%score_script two\n{SCRIPT}\nnewer = 2")
+    assert sorted(reloads(fake).values()) == [0, 0, 1, 1]
+    assert shell.shown().count("serves it") == 2
+
+
+def test_a_live_service_from_before_names_were_recorded(
+    session: MLMagic, shell: TestingShell, fake: FakeTarget
+) -> None:
+    shell.run_cell(f"%%score_script svc-live\n{SCRIPT}")
+    shell.run_cell("%deploy svc-live --live")
+    with session.engine.memory.writing() as tx:
+        record = dict(tx.execute(select(revisions.c.inference)).scalar_one())
+        assert record.pop("captured_as") == "svc-live"
+        tx.execute(update(revisions).values(inference=record))
+    shell.run_cell(f"%%score_script another\n{SCRIPT}")
+    assert reloads(fake) == {"svc-live": 0}
+    shell.run_cell(f"%%score_script svc-live\n{SCRIPT}\nnewer = 1")
+    assert reloads(fake) == {"svc-live": 1}
+    service = session.engine.service("svc-live")
+    assert session.engine.revision(service).inference.captured_as == "svc-live"  # now it is recorded

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.webservice import Observation, Phase, State
 from mlmagic.errors import (
     AlreadyExists,
@@ -23,6 +24,7 @@ from mlmagic.errors import (
 from mlmagic.magics.session import MLMagic
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.targets.fake import FakeTarget
+from mlmagic.workspace import events
 from tests.magics.conftest import SCRIPT, TestingShell
 
 TRACEBACK = (
@@ -301,6 +303,16 @@ def test_services_and_logs(captured: TestingShell) -> None:
     assert captured.stdout.count("\n") == 1
     captured.run_cell("%logs svc-a -o text")
     assert (captured.stdout, captured.user_ns["text"]) == ("", "launched svc-a r1")
+
+
+def test_the_events_of_a_service_are_its_newest(captured: TestingShell, session: MLMagic) -> None:
+    captured.run_cell("%deploy svc-a -m wine")
+    with session.engine.memory.writing() as tx:
+        for number in range(1100):  # more than are read at once
+            events.append(tx, EventKind.SCALED, service_subject("svc-a"), f"event {number}")
+    captured.run_cell("%logs svc-a --events --lines 2")
+    first, last = captured.stdout.splitlines()
+    assert (first.endswith("event 1098"), last.endswith("event 1099")) == (True, True)
 
 
 BAD_LOGS = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.conda_names import pip_requirements
+from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.environment import (
     MINIMUM_PYTHON,
     EnvironmentNeeds,
@@ -23,6 +24,7 @@ from mlmagic.engine.environments.build import find_conda
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.packages import packages_of
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
@@ -58,6 +60,15 @@ def asked(record: Mapping[str, Any]) -> Place:
     with suppress(InvalidConfigs):
         requirements = pip_requirements(needs)
     return Place(sys.executable, needs.python or "", _pinned(requirements), "in the environment")
+
+
+def place_for(
+    target: ComputeTarget[Any], inference: InferenceConfig, notify: Notify, *, nearest_python: bool
+) -> Place:
+    """Where a script will run; raises `UsageError` for an environment that cannot be."""
+    if target.runs_interpreter:
+        return choose(inference.environment, Store(), nearest=nearest_python, notify=notify)
+    return asked(inference.environment) if inference.environment else here()
 
 
 def choose(

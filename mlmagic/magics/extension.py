@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from mlmagic.errors import UsageError
 from mlmagic.magics.completion import Completion
 from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.models import ModelMagics
@@ -80,18 +79,6 @@ def load(shell: InteractiveShell) -> None:
         extension = Extension(shell)
         extension.add()
         setattr(shell, _ATTRIBUTE, extension)
-
-
-def session_here() -> MLMagic:
-    """The session of this notebook, which is begun if it was not; raises `UsageError` outside of one."""
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()
-    if shell is None:
-        raise UsageError("this is no notebook", hint="In a script, use mlmagic.Model.deploy.")
-    load(shell)
-    session: MLMagic = getattr(shell, _ATTRIBUTE).session
-    return session
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.magics.choice import choose_inference
-from mlmagic.magics.extension import session_here
-from mlmagic.magics.profiling import requests_of
-from mlmagic.magics.services import model_references
+from mlmagic.magics.datasets import requests_of
+from mlmagic.magics.here import session_here
+from mlmagic.magics.objects import model_references
 from mlmagic.magics.session import MLMagic
+from mlmagic.magics.shown import panel_of
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, ScriptKind
 
@@ -34,7 +36,7 @@ class SessionNotebook:
 
     def __init__(self, session: MLMagic) -> None:
         self._session = session
-        self.insert_below, self.panel = session.insert_below, session.panel
+        self.insert_below, self.panel = session.insert_below, partial(panel_of, session)
 
     @property
     def target(self) -> str:

@@ -15,6 +15,7 @@ from mlmagic.magics.arguments import Arguments, data, kept, labels, number, pair
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.objects import find_model, read_sample
 from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.magics.shown import show_models
 from mlmagic.targets import zygote
 
 
@@ -85,7 +86,7 @@ class ModelMagics(SessionMagics):
         engine = self.session.engine
         wanted = ModelFilter(args.name, tuple(args.tag), tuple(args.property), args.framework, args.latest)
         found, users = engine.models_and_users(wanted)
-        self.session.show_models(wanted)
+        show_models(self.session, wanted)
         listing = models_listing(
             found, lambda model: Model.of(engine, model), lambda model: users.get(model.id, [])
         )

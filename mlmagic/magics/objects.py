@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core.names import ModelReference
 from mlmagic.errors import NotFound, nearest
 from mlmagic.magics.arguments import read_data
 from mlmagic.sdk.runs import SCHEMES, fetched, name_in
@@ -29,6 +30,12 @@ def find_model(given: Any, namespace: Mapping[str, Any]) -> tuple[object, str]:
         # The documents' rule for models that come from a path: the base name, 30 characters at most.
         return value, Path(value).name[:30]
     return value, given if isinstance(given, str) else "model"
+
+
+def model_references(given: Sequence[Any]) -> list[ModelReference]:
+    """``-m`` values: text, or the objects %register returned."""
+    flat = [one for item in given for one in (item if isinstance(item, list | tuple) else [item])]
+    return [ModelReference.parse(str(getattr(one, "id", one))) for one in flat]
 
 
 def read_sample(given: str | None, namespace: Mapping[str, Any]) -> Any:

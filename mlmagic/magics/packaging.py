@@ -13,8 +13,8 @@ from mlmagic.core.package import DEFAULT_NAME, PackageKind, check_image_label, c
 from mlmagic.magics.arguments import Arguments, kept, thing
 from mlmagic.magics.choice import chosen_script, script_options
 from mlmagic.magics.notes import show_note
+from mlmagic.magics.objects import model_references
 from mlmagic.magics.running import SessionMagics, parsed
-from mlmagic.magics.services import model_references
 
 
 @magics_class

@@ -10,8 +10,8 @@ from IPython.display import display
 
 from mlmagic.core.parity import TOLERANCE
 from mlmagic.magics.arguments import Arguments, data, kept, number
+from mlmagic.magics.datasets import requests_of
 from mlmagic.magics.notes import show_note
-from mlmagic.magics.profiling import requests_of
 from mlmagic.magics.running import SessionMagics, parsed
 
 

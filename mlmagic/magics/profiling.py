@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
@@ -12,16 +11,15 @@ from IPython.display import display
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.profile import Profile, ProfileState
 from mlmagic.errors import UsageError
-from mlmagic.magics.arguments import Arguments, data, kept, number, read_data, thing
+from mlmagic.magics.arguments import Arguments, data, kept, number, thing
 from mlmagic.magics.choice import chosen_script, script_options
+from mlmagic.magics.datasets import requests_of
 from mlmagic.magics.notes import show_note
+from mlmagic.magics.objects import model_references
 from mlmagic.magics.running import SessionMagics, parsed
-from mlmagic.magics.services import model_references
 
 if TYPE_CHECKING:
-    from mlmagic.engine.model_verbs import Notify
     from mlmagic.engine.profile_verbs import Progress
-    from mlmagic.magics.session import MLMagic
 
 
 @magics_class
@@ -118,30 +116,6 @@ class ProfilingMagics(SessionMagics):
         return self.keep_as(args.out, profiles_listing(found, handles))
 
 
-def requests_of(
-    session: MLMagic,
-    dataset: str | None,
-    models: Sequence[Any],
-    recorded_by: str | None = None,
-    notify: Notify = show_note,
-) -> Any:
-    """What ``-d`` names, or what was ``recorded_by`` a service; without either the sample of the first model
-    that has one, which is told.
-    """
-    if recorded_by is not None:
-        if dataset is not None:
-            raise UsageError("-d and --traffic exclude each other")
-        return session.engine.traffic_to_replay(recorded_by)
-    if dataset is not None:
-        return dataset_in(dataset, session.namespace)
-    for reference in models:
-        sample = session.engine.model(reference).details.sample_input
-        if sample is not None:
-            notify("Asking with the model's sample; -d names requests that are more like real ones.")
-            return [{"data": sample}]
-    raise UsageError("no requests to ask with", hint="Name them: -d {samples}, -d DataFrame, or -d FILE.")
-
-
 class ProgressBoard:
     """Where the cell shows how far a profile is; in the end, the profile."""
 
@@ -158,17 +132,3 @@ class ProgressBoard:
             self._handle = display(card, display_id=True)
         else:
             self._handle.update(card)
-
-
-def dataset_in(given: str, namespace: dict[str, Any]) -> Any:
-    """What ``-d`` names: a variable or an expression of the notebook, JSON, or a file."""
-    import json
-    from pathlib import Path
-
-    held = getattr(given, "held", None)
-    if held is not None:
-        return held
-    if given not in namespace and Path(given).expanduser().is_file():
-        return given
-    value = read_data(given, namespace)
-    return json.loads(given) if value is given else value

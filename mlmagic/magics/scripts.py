@@ -14,8 +14,8 @@ from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.magics.arguments import Arguments, data, kept, labels, models, pairs, read_data
 from mlmagic.magics.choice import inference_of, served_script
 from mlmagic.magics.notes import show_note
+from mlmagic.magics.objects import model_references
 from mlmagic.magics.running import SessionMagics, parsed
-from mlmagic.magics.services import model_references
 from mlmagic.targets import zygote
 
 if TYPE_CHECKING:

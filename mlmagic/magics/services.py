@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
@@ -30,9 +30,10 @@ from mlmagic.magics.arguments import (
 from mlmagic.magics.choice import choose_inference
 from mlmagic.magics.environments import surroundings, surroundings_of
 from mlmagic.magics.notes import show_note
-from mlmagic.magics.objects import find_model, read_sample
+from mlmagic.magics.objects import find_model, model_references, read_sample
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.settings import place_settings_of, settings, settings_of, settings_of_places
+from mlmagic.magics.shown import show_panel, show_services
 
 _OUT = re.compile(r"(?:-o\s+|--out(?:\s+|=))(\S+)\s*")
 _WORD = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
@@ -197,7 +198,7 @@ class ServiceMagics(SessionMagics):
 
         engine = self.session.engine
         found = engine.services()
-        self.session.show_services(found)
+        show_services(self.session, found)
         return self.keep_as(args.out, services_listing(found, lambda service: Handle.of(engine, service)))
 
     @line_magic
@@ -295,7 +296,7 @@ class ServiceMagics(SessionMagics):
                 record = card.wait(engine, record, args.timeout or self.session.timeout)
         except KeyboardInterrupt:  # in the moment before the wait, which takes back what it is interrupted in
             raise Interrupted(engine.withdraw(record)) from None
-        self.session.show_panel(record)
+        show_panel(self.session, record)
         return self.keep_as(args.out, Handle.of(engine, record))
 
 
@@ -323,12 +324,6 @@ def _service_of(args: Arguments) -> str:
             hint="To deploy an object, name the service: %deploy {model} --name NAME.",
         )
     return check_service_name(str(args.what))
-
-
-def model_references(given: Sequence[Any]) -> list[ModelReference]:
-    """``-m`` values: text, or the objects %register returned."""
-    flat = [one for item in given for one in (item if isinstance(item, list | tuple) else [item])]
-    return [ModelReference.parse(str(getattr(one, "id", one))) for one in flat]
 
 
 def split_score(line: str) -> tuple[str, str | None, str]:

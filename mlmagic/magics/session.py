@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.display import display
 from traitlets import Bool, Float, Unicode, observe
 from traitlets.config import Configurable
 
@@ -14,9 +13,6 @@ from mlmagic.errors import NotFound
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
-    from mlmagic.core.configuration import InferenceConfig
-    from mlmagic.core.model import ModelFilter
-    from mlmagic.core.webservice import Webservice
     from mlmagic.engine.engine import Engine
 
 
@@ -81,52 +77,12 @@ class MLMagic(Configurable):
         """In the order they were captured, the last one last."""
         return list(self._scripts)
 
-    def show_panel(self, service: Webservice) -> None:
-        """The live card of a service. A terminal draws none."""
-        self._show(lambda: self.panel(service))
-
-    def show_services(self, services: Iterable[Webservice]) -> None:
-        """The live table of services. A terminal draws none."""
-
-        def table() -> Any:
-            from mlmagic.widgets.services_table import ServicesTable
-
-            return self._one("services", lambda: ServicesTable(self.engine, services, self.panel))
-
-        self._show(table)
-
-    def show_models(self, wanted: ModelFilter) -> None:
-        """The registry to look through. A terminal draws none."""
-
-        def browser() -> Any:
-            from mlmagic.widgets.models_browser import ModelsBrowser
-
-            return self._one(wanted, lambda: ModelsBrowser(self.engine, wanted))
-
-        self._show(browser)
-
-    def panel(self, service: Webservice) -> Any:
-        """The live card of a service: one for all who show it."""
-        from mlmagic.widgets.panel import ServicePanel
-
-        return self._one(service.id, lambda: ServicePanel(self.engine, service, self._captured_for))
-
-    def _one(self, what: Hashable, make: Callable[[], Any]) -> Any:
-        """What was made for that of this workspace: one for all the cells that show it."""
+    def one(self, what: Hashable, make: Callable[[], Any]) -> Any:
+        """The live widget of that of this workspace: one for all the cells that show it."""
         key = (self.engine, what)
         if key not in self._live:
             self._live[key] = make()
         return self._live[key]
-
-    def _show(self, widget: Callable[[], Any]) -> None:
-        if getattr(self.shell, "kernel", None) is not None:
-            display(widget())
-
-    def _captured_for(self, service: Webservice) -> tuple[InferenceConfig, str] | None:
-        """The captured script that a service would be updated to; None where it serves no captured one."""
-        from mlmagic.magics.choice import newest_captured
-
-        return newest_captured(self, service)
 
     def insert_below(self, text: str) -> None:
         """Put a cell with ``text`` below the next cell that is run: only a cell's reply can bring one."""

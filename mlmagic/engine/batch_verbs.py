@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from mlmagic.engine.environments.builds import make_ready
 from mlmagic.engine.environments.place import choose
 from mlmagic.engine.environments.store import Store
 from mlmagic.engine.model_verbs import ModelVerbs, silent
+from mlmagic.engine.whole_files import write_whole
 from mlmagic.errors import InvalidConfig
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ class BatchVerbs(ModelVerbs):
                 *self._interpreter(inference, folder),
             )
             outcome = Job(stage, plan, _mini_batches(plan, inputs, folder), watching).run()
-        _write(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
-        _write(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
+        write_whole(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
+        write_whole(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
         if plan.appends and not outcome.error:
             output.mkdir(parents=True, exist_ok=True)
             lines = (line for part in outcome.lines for line in part)
-            _write(output / plan.append_row_file_name, "".join(f"{line}\n" for line in lines))
+            write_whole(output / plan.append_row_file_name, "".join(f"{line}\n" for line in lines))
         return outcome
 
     def _interpreter(self, inference: InferenceConfig, folder: Path) -> tuple[str, str | None]:
@@ -137,9 +137,3 @@ def _summary(outcome: Outcome) -> dict[str, Any]:
         "failed_items": tally.failed_items,
         "error": outcome.error,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -26,6 +26,7 @@ from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference
 from mlmagic.core.webservice import ServiceSpec, Webservice
+from mlmagic.engine.whole_files import OWNER_ONLY, write_whole
 from mlmagic.workspace import keys, models, services
 from mlmagic.workspace.memory import Memory
 
@@ -107,7 +108,7 @@ def deliver_keys(memory: Memory, service: Webservice) -> None:
             folder = run_folder(memory, service, number)
             if held is not None and config.guarded and folder.is_dir():
                 taken = held.accepted(keys=config.auth_enabled, tokens=config.token_auth_enabled)
-                _write_privately(folder / KEYS_FILE, json.dumps(taken))
+                write_whole(folder / KEYS_FILE, json.dumps(taken), mode=OWNER_ONLY)
 
 
 def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str | None:
@@ -124,15 +125,6 @@ def unstage(memory: Memory, service: Webservice, number: int) -> None:
 
 def run_folder(memory: Memory, service: Webservice, number: int) -> Path:
     return memory.services_folder / service.id / f"r{number}"
-
-
-def _write_privately(path: Path, text: str) -> None:
-    """Replace ``path``; nobody else may read it, at any moment."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def _predecessor(memory: Memory, service: Webservice, number: int) -> str | None:

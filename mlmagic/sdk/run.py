@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import as_labels
+from mlmagic.engine.whole_files import write_whole
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.describing import described
 from mlmagic.sdk.exceptions import RunEnvironmentException, raises
@@ -90,7 +91,7 @@ class Run:
             "tags": {},
             "properties": {},
         }
-        (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
+        write_whole(folder / RECORD, json.dumps(record))
         return cls(experiment, run_id)
 
     @staticmethod
@@ -271,9 +272,7 @@ class Run:
         """The record, to be changed; it is written back whole."""
         record = self._record
         yield record
-        draft = self._file.with_name(f".{RECORD}.{uuid.uuid4().hex}")
-        draft.write_text(json.dumps(record), encoding="utf-8")
-        draft.replace(self._file)
+        write_whole(self._file, json.dumps(record))
 
     def _end(self, status: str) -> None:
         with self._changing() as record:

@@ -11,7 +11,6 @@ import os
 import platform
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.environment import MINIMUM_PYTHON, python_minor
+from mlmagic.engine.whole_files import write_whole
 from mlmagic.errors import InvalidConfig, NotFound
 
 _ASK = (
@@ -142,9 +142,7 @@ def _told(memo: Path) -> dict[str, dict[str, Any]]:
 
 def _remember(memo: Path, told: dict[str, dict[str, Any]]) -> None:
     memo.parent.mkdir(parents=True, exist_ok=True)
-    draft = memo.with_name(f".{uuid.uuid4().hex}")
-    draft.write_text(json.dumps(told), encoding="utf-8")
-    draft.replace(memo)
+    write_whole(memo, json.dumps(told))
 
 
 def _release(version: str) -> tuple[int, ...]:

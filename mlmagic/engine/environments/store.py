@@ -27,6 +27,7 @@ from pathlib import Path
 from threading import Event
 
 from mlmagic.engine.environments.specification import Specification
+from mlmagic.engine.whole_files import write_whole
 from mlmagic.targets.server_files import lay_out_server, server_digest
 
 CACHE_VARIABLE = "MLMAGIC_CACHE"
@@ -85,7 +86,7 @@ class Store:
         place = self.root / "wanted" / f"{key}.json"
         if not place.exists():
             self._private(place.parent)
-            _write(place, json.dumps(specification.to_record(), indent=1))
+            write_whole(place, json.dumps(specification.to_record(), indent=1))
         return key
 
     def wanted(self, key: str) -> Specification | None:
@@ -148,7 +149,9 @@ class Store:
     def note_use(self, key: str, run_dir: str) -> None:
         """A service's revision runs on it, for as long as its folder is there."""
         name = hashlib.sha256(run_dir.encode()).hexdigest()[:16]
-        _write(self.root / "users" / key / name, run_dir)
+        place = self.root / "users" / key / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(place, run_dir)
         self.touch(key)
 
     def touch(self, key: str) -> None:
@@ -209,10 +212,3 @@ class Store:
             except OSError:  # somebody else was first, with the same
                 shutil.rmtree(draft, ignore_errors=True)
         return place
-
-
-def _write(place: Path, text: str) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_name(f".{uuid.uuid4().hex}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(place)

@@ -62,8 +62,7 @@ def test_the_whole_journey(
         keyboard = Keyboard(page)
         cell = _fill_in_the_form(keyboard, station)
         output = page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
-        if client == "lab":
-            _profile(keyboard, output, station)
+        _profile(keyboard, output, station)
         _deploy_and_try(keyboard, output, station)
         _break_and_mend(keyboard, cell, output, station)
         _open_again(opened, output, station)

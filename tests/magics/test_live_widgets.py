@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlmagic.core.webservice import Webservice
+from mlmagic.magics.choice import newest_captured
 from mlmagic.magics.session import MLMagic
 from tests.magics.conftest import SCRIPT, TestingShell
 from tests.targets.contract import wait_for
@@ -80,5 +81,5 @@ def test_which_script_a_service_would_be_updated_to(
         shell.run_cell(f"%%score_script {name}\n{SCRIPT}")
     shell.run_cell(deploy)
     service: Webservice = session.engine.service("wine")
-    found = session._captured_for(service)
+    found = newest_captured(session, service)
     assert (found is None) if words is None else (found is not None and words in found[1])

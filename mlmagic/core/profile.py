@@ -5,6 +5,7 @@ Names and keys: ModelProfile of azureml-core 1.61. Beyond them: several sizes, e
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,19 @@ def parse_milliseconds(field: str, text: str | None) -> float | None:
     if not found:
         raise InvalidConfig(field, text, "must be a time, such as 50ms or 0.2s")
     return float(found[1]) * (1000 if found[2] == "s" else 1)
+
+
+def parse_rate(field: str, text: str | None) -> float | None:
+    """``200`` or ``0.5``, in requests per second; None for None. Raises `InvalidConfig`."""
+    if text is None:
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise InvalidConfig(field, text, "must be a number above 0, such as 200")
+    return rate
 
 
 class ProfileState(StrEnum):
@@ -96,7 +110,7 @@ class ProfilePlan:
     goal: Goal = Goal()
     prices: Prices | None = None
     seconds: float = 2.0
-    """How long each load lasts."""
+    """How long each load lasts, in sum over its turns."""
     concurrencies: tuple[int, ...] = CONCURRENCIES
     target: str = "local"
     description: str = ""
@@ -161,12 +175,12 @@ class Load:
     requests: int
     successes: int
     requests_per_second: float
-    rate_interval: tuple[float, float]
+    rate_interval: tuple[float, float | None]
     mean_ms: float
     percentiles_ms: Mapping[str, float]
     """By percentile, as "99.9"."""
     intervals_ms: Mapping[str, tuple[float, float | None]]
-    """None: beyond what was measured."""
+    """None, here and above: beyond what was measured."""
     histogram: tuple[tuple[float, int], ...] = ()
     """(upper bound in ms, requests), in buckets of a logarithmic scale."""
     client_cores: float = 0.0

@@ -32,6 +32,10 @@ class TrafficVerbs(ServiceVerbs):
         contents = target.traffic(target.unpack(service.handle))
         return read_recorded(contents, kept if last is None else min(last, kept))
 
+    def keeping_traffic(self) -> list[str]:
+        """The services that keep their requests, by name."""
+        return [each.name for each in self.services() if self.revision(each).config.recorded_requests]
+
     def traffic_to_replay(self, name: str) -> list[str]:
         """The bodies of those requests. Raises `UsageError` when there is none yet, too."""
         asked = self.traffic(name)

@@ -20,6 +20,7 @@ from mlmagic.core.profile import (
     default_cpus,
     default_memory_gb,
     parse_milliseconds,
+    parse_rate,
     parse_sizes,
 )
 from mlmagic.core.profile_record import details, profile_of, record_of
@@ -84,6 +85,10 @@ def test_options_are_read() -> None:
         parse_sizes("cpu", "one")
     with pytest.raises(InvalidConfig, match="p99 'soon' must be a time, such as 50ms"):
         parse_milliseconds("p99", "soon")
+    assert [parse_rate("rps", text) for text in ("200", "0.5", None)] == [200, 0.5, None]
+    for text in ("many", "0", "-1", "inf", "nan"):
+        with pytest.raises(InvalidConfig, match=f"rps '{text}' must be a number above 0, such as 200"):
+            parse_rate("rps", text)
 
 
 SMALL, MIDDLE, LARGE = size(0.5, 100, 40), size(1, 250, 15), size(2, 300, 10)

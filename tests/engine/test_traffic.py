@@ -27,6 +27,7 @@ def test_a_service_or_a_target_that_keeps_none_is_told(fake_engine: Engine, answ
         fake_engine.traffic("svc")
     keeping = replace(ON_FAKE, recorded_requests=5)
     fake_engine.wait(fake_engine.deploy("other", [], script(), keeping), 20)
+    assert fake_engine.keeping_traffic() == ["other"]
     with pytest.raises(UsageError, match="the target 'fake' cannot tell"):
         fake_engine.traffic("other")
 

@@ -19,6 +19,7 @@ Option = tuple[str, Any]
 PRESETS = ((DEFAULT_CPU, DEFAULT_MEMORY_GB), (0.5, 1.0), (1.0, 2.0), (2.0, 4.0))
 """Cores and gigabytes; the documents' default first."""
 AS_TYPED = ()
+THE_DATASET = ""
 _REASON_LETTERS = 90
 
 
@@ -61,6 +62,12 @@ def targets(there: Surroundings) -> list[Option]:
         (f"{name}: cannot be used now. {_shortened(why)}" if why else f"{name}: can be used", name)
         for name, why in there.targets.items()
     ]
+
+
+def requests(there: Surroundings) -> list[Option]:
+    """What a profile may ask: what is typed, or what a service was asked."""
+    recorded = [(f"what {name} was asked", name) for name in there.recorded]
+    return [("the dataset below", THE_DATASET), *recorded]
 
 
 def sizes(advice: Profile | None) -> list[Option]:

@@ -11,34 +11,53 @@ import ipywidgets as widgets
 from mlmagic.core.profile import ProfileState
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import service_card
-from mlmagic.widgets.form import equivalents, fields
+from mlmagic.widgets.form import choices, equivalents, fields
 from mlmagic.widgets.form.fields import Choice
 from mlmagic.widgets.form.notebook import Notebook
 from mlmagic.widgets.form.rules import SERVICE
 from mlmagic.widgets.form.state import FILE, LINE, PYTHON, FormState
-from mlmagic.widgets.form.work import FormWork
+from mlmagic.widgets.form.work import FormWork, ProfileWish
 from mlmagic.widgets.profiles import headline, profile_card, progress_card
 
 INSERTING = "Run any cell: {what} appears below it."
 
 
 class ProfilePane(widgets.VBox):
-    """A dataset, a button that measures, how far that is, and the size that comes of it."""
+    """Requests and a goal, a button that measures, how far that is, and the size that comes of it."""
 
     def __init__(self, state: FormState, work: FormWork, take: Callable[[tuple[float, float]], None]) -> None:
         self._state = state
+        self.requests = Choice("Requests", self._show_dataset)
         self.dataset = fields.line(
             "Profiling dataset", "a variable, an expression or a file; empty: the sample"
         )
-        self.start = fields.button("Profile", lambda: work.profile(self.dataset.value))
+        self.p99 = fields.line("p99 at most (ms)", "empty: no goal")
+        self.rps = fields.line("Requests per second", "empty: no goal")
+        self.start = fields.button("Profile", lambda: work.profile(self._wish()))
         self.accept = fields.button("Take the recommended size", lambda: self._accept(take))
         self.card = widgets.HTML()
-        super().__init__([self.dataset, widgets.HBox([self.start, self.accept]), self.card])
+        buttons = widgets.HBox([self.start, self.accept])
+        super().__init__([self.requests, self.dataset, self.p99, self.rps, buttons, self.card])
+        state.observe(self._offer_requests, ["there"])
         state.observe(self._switch, ["advice", "busy", "problems"])
         state.observe(self._draw, ["profiling", "profile_words"])
         state.observe(self._draw_advice, ["advice"])
+        self._offer_requests()
         self._switch()
         self._draw_advice()
+
+    def _wish(self) -> ProfileWish:
+        return ProfileWish(self.dataset.value, self.requests.value, self.p99.value, self.rps.value)
+
+    def _offer_requests(self, _change: Any = None) -> None:
+        there = self._state.there
+        chosen = self.requests.value if self.requests.value in there.recorded else choices.THE_DATASET
+        self.requests.offer(choices.requests(there), chosen)
+        self.requests.layout.display = "" if there.recorded else "none"
+        self._show_dataset(chosen)
+
+    def _show_dataset(self, chosen: str) -> None:
+        self.dataset.layout.display = "" if chosen == choices.THE_DATASET else "none"
 
     def _accept(self, take: Callable[[tuple[float, float]], None]) -> None:
         advice = self._state.advice.recommendation

@@ -34,6 +34,8 @@ class Surroundings:
     """By name: why services cannot run there now; empty if they can."""
     services: Mapping[str, State] = field(default_factory=dict)
     """Those whose names are taken."""
+    recorded: tuple[str, ...] = ()
+    """The services that keep what they are asked."""
     is_file: Callable[[str], bool] = os.path.isfile
     is_folder: Callable[[str], bool] = os.path.isdir
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import Model
-from mlmagic.core.profile import Profile, ProfileState
+from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, parse_rate
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.profile_verbs import Progress
@@ -26,6 +26,17 @@ from mlmagic.widgets.form.values import FormValues
 
 SECONDS = 2.0
 """Of each load of a profile, as `%profile` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileWish:
+    """What to measure, as it was typed: empty for nothing."""
+
+    dataset: str = ""
+    recorded_by: str = ""
+    """In place of the dataset: the service whose requests are asked again."""
+    p99: str = ""
+    rps: str = ""
 
 
 class FormWork:
@@ -48,6 +59,7 @@ class FormWork:
             ),
             targets=engine.availability(self._notebook.target),
             services={each.name: each.state for each in engine.services() if not each.never_came_up},
+            recorded=tuple(engine.keeping_traffic()),
         )
 
     def find_advice(self) -> None:
@@ -82,35 +94,38 @@ class FormWork:
 
         self._begin(f"Deploying {values.service}", "error", lambda: self._notebook.inference(values), work)
 
-    def profile(self, dataset: str) -> None:
+    def profile(self, wish: ProfileWish) -> None:
         """Measure what would be deployed, as `%profile` would; returns at once."""
         values, state = self._state.values, self._state
         state.profile_words, state.profiling = "", None
 
-        def prepare() -> tuple[Any, InferenceConfig | None]:
-            return (
-                self._notebook.requests(dataset, values.models, self._note),
-                self._notebook.inference(values),
+        def prepare() -> tuple[ProfilePlan, Any, InferenceConfig | None]:
+            plan = planned(
+                values.models[0].partition(":")[0] if values.models else values.service,
+                cpu=None,
+                memory=None,
+                p99=wish.p99.strip() or None,
+                rps=parse_rate("rps", wish.rps.strip() or None),
+                core_price=None,
+                gb_price=None,
+                seconds=SECONDS,
+                target=values.target,
             )
+            given = None
+            if not wish.recorded_by:
+                given = self._notebook.requests(wish.dataset, values.models, self._note)
+            return plan, given, self._notebook.inference(values)
 
-        def work(prepared: tuple[Any, InferenceConfig | None]) -> None:
-            given, inference = prepared
+        def work(prepared: tuple[ProfilePlan, Any, InferenceConfig | None]) -> None:
+            plan, given, inference = prepared
+            if wish.recorded_by:
+                given = self._engine.traffic_to_replay(wish.recorded_by)
             environment = self._environment(values)
             if environment is not None:
                 script = inference or self._engine.no_code(values.models)
                 inference = replace(script, environment=environment)
             made = self._engine.profile(
-                planned(
-                    values.models[0].partition(":")[0] if values.models else values.service,
-                    cpu=None,
-                    memory=None,
-                    p99=None,
-                    rps=None,
-                    core_price=None,
-                    gb_price=None,
-                    seconds=SECONDS,
-                    target=values.target,
-                ),
+                plan,
                 values.models,
                 inference,
                 bodies(given),

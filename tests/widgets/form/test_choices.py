@@ -33,6 +33,13 @@ def test_scripts_are_the_last_captured_first() -> None:
     ]
 
 
+def test_requests_are_those_that_are_typed_or_recorded() -> None:
+    assert choices.requests(Surroundings()) == [("the dataset below", "")]
+    assert choices.requests(Surroundings(recorded=("wine-svc",)))[1:] == [
+        ("what wine-svc was asked", "wine-svc")
+    ]
+
+
 def test_targets_say_why_they_cannot_be_used() -> None:
     there = Surroundings(targets={"local": "", "docker": "nobody answers. Start it.", "far": "x" * 200})
     local, docker, far = choices.targets(there)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
@@ -11,7 +13,7 @@ import pytest
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
-from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, Recommendation
+from mlmagic.core.profile import Goal, Profile, ProfilePlan, ProfileState, Recommendation
 from mlmagic.core.webservice import Observation, Phase, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.model_verbs import Notify
@@ -315,6 +317,85 @@ def test_a_profile_that_cannot_begin_says_so(form: FormPanel) -> None:
     form.profile.dataset.value = "nothing"
     form.profile.start.click()
     assert "&#x27;nothing&#x27; is not defined in the notebook" in form.profile.card.value
+    assert idle(form)
+
+
+def test_a_profile_asks_what_a_service_was_asked(
+    form: FormPanel,
+    fake_engine: Engine,
+    fake: FakeTarget,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pane = form.profile
+    assert not is_shown(pane.requests)
+    keeping = replace(ON_FAKE, recorded_requests=5)
+    fake_engine.wait(fake_engine.deploy("asked", [], script(), keeping), 20)
+    form.deploy.refresh.click()
+    assert is_shown(pane.requests)
+    assert [label for label, _ in pane.requests.options] == ["the dataset below", "what asked was asked"]
+    pane.requests.value = "asked"
+    assert not is_shown(pane.dataset)
+    pane.start.click()
+    wait_for(lambda: idle(form), "the refusal")
+    assert "the target &#x27;fake&#x27; cannot tell what &#x27;asked&#x27; was asked" in pane.card.value
+
+    line = {"time": 1.0, "body": "[7]", "status": 200, "ms": 1.0}
+    monkeypatch.setattr(fake, "traffic", lambda handle: [json.dumps(line).encode()], raising=False)
+    asked = profiles_asked(fake_engine, monkeypatch)
+    pane.start.click()
+    wait_for(lambda: idle(form), "the profile")
+    assert [rows for _, rows in asked] == [[b"[7]"]]
+
+    fake_engine.delete("asked")
+    form.deploy.refresh.click()
+    assert not is_shown(pane.requests)
+    assert is_shown(pane.dataset)
+    assert pane.requests.value == ""
+
+
+def profiles_asked(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[ProfilePlan, Any]]:
+    """The plans and rows of profiles from now on; they are not really made."""
+    found: list[tuple[ProfilePlan, Any]] = []
+
+    def measured(plan: ProfilePlan, _models: Any, _inference: Any, rows: Any, **_more: Any) -> Profile:
+        found.append((plan, rows))
+        return profile(ProfileState.SUCCEEDED)
+
+    monkeypatch.setattr(engine, "profile", measured)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("p99", "rps", "goal"),
+    [
+        ("", "", Goal()),
+        (" 20 ", "", Goal(20.0)),
+        ("0.2s", "200", Goal(200.0, requests_per_second=200.0)),
+        ("", "0.5", Goal(requests_per_second=0.5)),
+    ],
+)
+def test_a_goal_is_passed_to_the_profile(
+    form: FormPanel, fake_engine: Engine, monkeypatch: pytest.MonkeyPatch, p99: str, rps: str, goal: Goal
+) -> None:
+    asked = profiles_asked(fake_engine, monkeypatch)
+    form.profile.p99.value, form.profile.rps.value = p99, rps
+    form.profile.start.click()
+    wait_for(lambda: idle(form), "the profile")
+    assert [plan.goal for plan, _ in asked] == [goal]
+
+
+@pytest.mark.parametrize(
+    ("p99", "rps", "words"),
+    [
+        ("soon", "", "p99 &#x27;soon&#x27; must be a time, such as 50ms or 0.2s"),
+        ("0", "", "p99 0.0 must be above 0 ms"),
+        ("", "<b>", "rps &#x27;&lt;b&gt;&#x27; must be a number above 0, such as 200"),
+    ],
+)
+def test_a_goal_that_cannot_be_is_told(form: FormPanel, p99: str, rps: str, words: str) -> None:
+    form.profile.p99.value, form.profile.rps.value = p99, rps
+    form.profile.start.click()
+    assert words in form.profile.card.value
     assert idle(form)
 
 

@@ -47,11 +47,12 @@ class ProfilePane(widgets.VBox):
         self._draw_advice()
 
     def _wish(self) -> ProfileWish:
-        return ProfileWish(self.dataset.value, self.requests.value, self.p99.value, self.rps.value)
+        recorded_by = str(self.requests.value)
+        return ProfileWish(self.dataset.value, recorded_by, self.p99.value, self.rps.value)
 
     def _offer_requests(self, _change: Any = None) -> None:
         there = self._state.there
-        chosen = self.requests.value if self.requests.value in there.recorded else choices.THE_DATASET
+        chosen = str(self.requests.value) if self.requests.value in there.recorded else choices.THE_DATASET
         self.requests.offer(choices.requests(there), chosen)
         self.requests.layout.display = "" if there.recorded else "none"
         self._show_dataset(chosen)

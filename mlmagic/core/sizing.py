@@ -71,6 +71,14 @@ def needed_cpu(used: float, measured: float) -> float:
     return min(measured, max(CPU_RANGE[0], _tenths_up(used * HEADROOM)))
 
 
+def has_room(peak_bytes: int, more: int, free_bytes: int) -> bool:
+    """Whether so many ``more`` services fit beside one that has used ``peak_bytes``, in half of what is free.
+
+    Of one whose use nobody can tell, none does.
+    """
+    return more == 0 or 0 < peak_bytes * HEADROOM * more <= free_bytes / 2
+
+
 def _by_price(usable: Sequence[SizeResult], prices: Prices | None) -> Recommendation:
     if len(usable) == 1:
         (only,) = usable

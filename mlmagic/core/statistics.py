@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 LEVEL = 0.95
 """Of the confidence intervals."""
@@ -13,6 +14,8 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 """The documents' own."""
 _T = (0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145)
 _PER_DECADE = 20
+_MOST_ALIKE = 0.8
+"""Autocorrelation of blocks: of a few, more cannot be told from a trend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,23 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
 
-def percentile_interval(ordered: Sequence[float], percent: float) -> Interval:
+def percentile_interval(blocks: Sequence[Sequence[float]], percent: float) -> Interval:
     """Between which of the values the percentile lies, whatever their distribution.
 
-    How many of n values lie below the p-quantile is binomial; its normal approximation gives two ranks.
-    Infinite where so few were measured that the percentile may lie beyond all of them.
+    The values come in blocks, in the order of time: those of one are alike, for what slows one slows its
+    neighbours. So how far the share below the percentile differs from block to block says how well it is
+    known (Woodruff's interval for clusters); at best it is known as well as from independent values.
+    Infinite where so few were measured that the percentile may lie beyond all of them, or in one block.
     """
+    ordered = sorted(value for block in blocks for value in block)
     count, share = len(ordered), percent / 100
     if not count:
         return Interval(math.nan, math.nan)
-    spread = _Z * math.sqrt(count * share * (1 - share))
+    middle = percentile(ordered, percent)
+    below = [(sum(value <= middle for value in block), len(block)) for block in blocks if block]
+    spread = count * max(_half_width(below), _Z * math.sqrt(share * (1 - share) / count))
+    if not math.isfinite(spread):
+        return Interval(0.0, math.inf)
     low, high = math.floor(count * share - spread), math.ceil(count * share + spread)
     return Interval(
         ordered[low - 1] if low >= 1 else 0.0,
@@ -51,18 +61,42 @@ def percentile_interval(ordered: Sequence[float], percent: float) -> Interval:
     )
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, Interval]:
-    """The mean of a few measurements (of slices of one, say), and Student's interval of it."""
-    count = len(values)
-    if not count:
+def ratio_interval(blocks: Sequence[tuple[float, float]]) -> tuple[float, Interval]:
+    """Of (counted, measured) in each block, such as requests and seconds: the ratio of the sums, its bounds.
+
+    Blocks are in the order of time. The interval is Student's, by how far they differ, and wider where
+    neighbours are alike: then there are fewer of them than it seems. Infinite for one alone.
+    """
+    measured = sum(size for _, size in blocks)
+    if not measured:
         return math.nan, Interval(math.nan, math.nan)
-    mean = sum(values) / count
-    if count == 1:
-        return mean, Interval(0.0, math.inf)
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (count - 1))
+    ratio, half = sum(counted for counted, _ in blocks) / measured, _half_width(blocks)
+    return ratio, Interval(max(0.0, ratio - half), ratio + half)
+
+
+def _half_width(blocks: Sequence[tuple[float, float]]) -> float:
+    """Of the interval of a ratio of sums; blocks may be of different sizes."""
+    count, measured = len(blocks), sum(size for _, size in blocks)
+    if count < 2:
+        return math.inf
+    ratio = sum(counted for counted, _ in blocks) / measured
+    rests = [counted - ratio * size for counted, size in blocks]
+    squares = sum(rest * rest for rest in rests)
+    if not squares:
+        return 0.0
     factor = _T[count - 1] if count <= len(_T) else _Z
-    half = factor * deviation / math.sqrt(count)
-    return mean, Interval(max(0.0, mean - half), mean + half)
+    alike = _likeness(rests, squares)
+    return factor * math.sqrt(squares * count / (count - 1) * (1 + alike) / (1 - alike)) / measured
+
+
+def _likeness(rests: Sequence[float], squares: float) -> float:
+    """How much each block's deviation is like the one before: their autocorrelation, where there is any.
+
+    That of n blocks comes out too low, by (1 + 4 times what it is) / n: Kendall's correction.
+    """
+    count, found = len(rests), sum(one * other for one, other in pairwise(rests)) / squares
+    corrected = (count * found + 1) / max(count - 4, count / 2)
+    return min(max(0.0, corrected), _MOST_ALIKE)
 
 
 def histogram(values: Sequence[float]) -> list[tuple[float, int]]:
@@ -77,13 +111,3 @@ def histogram(values: Sequence[float]) -> list[tuple[float, int]]:
         (10 ** (bucket / _PER_DECADE), buckets.get(bucket, 0))
         for bucket in range(min(buckets), max(buckets) + 1)
     ]
-
-
-def slices(times: Sequence[float], seconds: float, count: int) -> list[float]:
-    """Events per second in each of ``count`` equal slices of ``seconds``, from the times of the events."""
-    found = [0] * count
-    width = seconds / count
-    for time in times:
-        if 0 <= time < seconds:
-            found[min(count - 1, int(time / width))] += 1
-    return [number / width for number in found]

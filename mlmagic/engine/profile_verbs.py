@@ -5,13 +5,15 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.names import ModelReference
-from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, SizeResult
+from mlmagic.core.profile import Profile, ProfilePlan, ProfileState
 from mlmagic.core.profile_record import profile_of, record_of
 from mlmagic.core.sizing import recommend
 from mlmagic.core.webservice import ServiceSpec
@@ -19,16 +21,14 @@ from mlmagic.engine import sources, staging
 from mlmagic.engine.environments.builds import Ready, make_ready
 from mlmagic.engine.environments.place import place_for
 from mlmagic.engine.model_verbs import Notify, silent
-from mlmagic.engine.profiling.loads import total_steps
-from mlmagic.engine.profiling.trial import try_size
+from mlmagic.engine.profiling.trial import Trial
+from mlmagic.engine.profiling.turns import in_turns
 from mlmagic.engine.script_verbs import ScriptVerbs
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import assets
 
 KIND = "profile"
-STARTING_STEPS = 2
-"""That a size is started, and that it was."""
 TAGS = ("requestedCpu", "requestedMemoryInGB")
 
 
@@ -68,8 +68,8 @@ class ProfileVerbs(ScriptVerbs):
         """Measure a service of these models at each size of the plan; returns the profile, which is kept.
 
         Each of ``rows`` is a request's body. ``config`` says what else the service is to have. What has been
-        measured is kept after each size, and when it is interrupted. Raises only for what can be known
-        beforehand; a service that fails is in the profile.
+        measured is kept when each size has begun and ended, and when it is interrupted. Raises only for what
+        can be known beforehand; a service that fails is in the profile.
         """
         if not rows:
             raise InvalidConfig("input dataset", rows, "must have a row at least", hint="Each is a body.")
@@ -141,31 +141,36 @@ class ProfileVerbs(ScriptVerbs):
         plan = profile.plan
         with self.memory.writing() as tx:
             version = assets.add(tx, KIND, plan.name, record_of(profile)).version
-        clock = _Clock(len(plan.sizes) * (total_steps(plan.concurrencies) + STARTING_STEPS), plan.seconds)
+        trials: list[Trial] = []
+        clock = _Clock(plan.seconds)
+
+        def tell(at: str, words: str) -> None:
+            nonlocal profile
+            profile = replace(profile, words=f"{at}: {words}")
+            watching(clock.tick(profile.words, sum(trial.steps_left for trial in trials)), profile)
+
+        for number, (cpu, memory_gb) in enumerate(plan.sizes, 1):
+            at = f"{cpu:g} cores, {memory_gb:g} GB (size {number} of {len(plan.sizes)})"
+            run_dir = Path(spec.run_dir) / f"size{number}"
+            run_dir.mkdir()
+            tried = replace(
+                spec,
+                run_dir=str(run_dir),
+                bells_dir=str(run_dir),
+                config=replace(spec.config, cpu=cpu, memory_gb=memory_gb),
+            )
+            trials.append(Trial(target, tried, plan, rows, partial(tell, at)))
         try:
-            for number, (cpu, memory_gb) in enumerate(plan.sizes, 1):
-                at = f"{cpu:g} cores, {memory_gb:g} GB (size {number} of {len(plan.sizes)})"
-
-                def tell(words: str, at: str = at) -> None:
-                    nonlocal profile
-                    profile = replace(profile, words=f"{at}: {words}")
-                    watching(clock.tick(profile.words), profile)
-
-                clock.reach((number - 1) / len(plan.sizes))
-                tell("starting")
-                run_dir = Path(spec.run_dir) / f"size{number}"
-                run_dir.mkdir()
-                tried = replace(
-                    spec,
-                    run_dir=str(run_dir),
-                    bells_dir=str(run_dir),
-                    config=replace(spec.config, cpu=cpu, memory_gb=memory_gb),
-                )
-                result = try_size(target, tried, plan, rows, tell)
-                profile = _with(profile, result)
-                self._keep(version, profile)
+            with ExitStack() as ending:
+                for trial in trials:
+                    ending.callback(trial.close)
+                for _ in in_turns(trials, _free_bytes):
+                    profile = _with(profile, trials)
+                    self._keep(version, profile)
         except KeyboardInterrupt:
-            profile = replace(profile, state=ProfileState.CANCELED, error="it was interrupted", words="")
+            profile = replace(
+                _with(profile, trials), state=ProfileState.CANCELED, error="it was interrupted", words=""
+            )
         else:
             profile = ended(profile)
         self._keep(version, profile)
@@ -187,10 +192,16 @@ def ended(profile: Profile) -> Profile:
     return replace(profile, state=ProfileState.FAILED, error=[*errors, "no answer"][0], words="")
 
 
-def _with(profile: Profile, result: SizeResult) -> Profile:
-    sizes = (*profile.sizes, result)
+def _with(profile: Profile, trials: Sequence[Trial]) -> Profile:
+    sizes = tuple(trial.result() for trial in trials if trial.has_result)
     advice = recommend(sizes, profile.plan.goal, profile.plan.prices)
     return replace(profile, sizes=sizes, recommendation=advice)
+
+
+def _free_bytes() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def _held(config: DeploymentConfig, plan: ProfilePlan) -> DeploymentConfig:
@@ -199,18 +210,14 @@ def _held(config: DeploymentConfig, plan: ProfilePlan) -> DeploymentConfig:
 
 
 class _Clock:
-    """How far, and how long still, by the steps that were taken."""
+    """How far, and how long still, by the steps that are left."""
 
-    def __init__(self, steps: int, seconds_each: float) -> None:
-        self._steps, self._taken, self._each = steps, 0, seconds_each
+    def __init__(self, seconds_each: float) -> None:
+        self._steps, self._each = 0, seconds_each
         self._began = time.monotonic()
 
-    def reach(self, share: float) -> None:
-        """At least so far: a size may need fewer steps than it might have."""
-        self._taken = max(self._taken, round(share * self._steps))
-
-    def tick(self, words: str) -> Progress:
-        taken, self._taken = self._taken, min(self._taken + 1, self._steps)
-        left = self._steps - taken
+    def tick(self, words: str, left: int) -> Progress:
+        self._steps = max(self._steps, left)
+        taken = self._steps - left
         each = (time.monotonic() - self._began) / taken if taken else self._each
-        return Progress(words, taken / self._steps, left * max(each, self._each))
+        return Progress(words, taken / self._steps, left * each)

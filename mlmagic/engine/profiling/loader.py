@@ -1,9 +1,10 @@
 """``python -m mlmagic.engine.profiling.loader``: asks a service, in a process that does nothing else.
 
-Reads one JSON object from standard input (host, port, path, rows in base64, loads), writes one for each load
-to standard output as it ends. Closed loads: so many clients, each asking again as soon as it is answered.
-Open loads: requests arrive at random at a rate, whether or not others were answered, and their latency counts
-from their arrival; so a service that falls behind is not spared the requests it kept waiting.
+Reads JSON from standard input: one line says whom to ask (host, port, path, rows in base64), and each one
+after it is a load, of which a line is written to standard output when it ends. Closed loads: so many clients,
+each asking again as soon as it is answered. Open loads: requests arrive at random at a rate, whether or not
+others were answered, and their latency counts from their arrival; so a service that falls behind is not
+spared the requests it kept waiting.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter, process_time
 from typing import Any
 
@@ -91,6 +92,7 @@ class Loader:
             for row in rows
         ]
         self._next = 0
+        self._chance = random.Random(20)
         self._idle: list[Asker] = []
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
         self._start = 0.0
@@ -116,9 +118,9 @@ class Loader:
         await asyncio.gather(*(client() for _ in range(clients)))
 
     async def open(self, rate: float, seconds: float) -> None:
-        """``rate`` a second on average, at random (Poisson), the same each time."""
+        """``rate`` a second on average, at random (Poisson), the same in each profile."""
         self._begin()
-        chance = random.Random(20)
+        chance = self._chance
         waiting: deque[asyncio.Task[None]] = deque()
         due = chance.expovariate(rate)
         while due < seconds:
@@ -187,12 +189,15 @@ class Loader:
         self.failures.setdefault(key, [0, row])[0] += 1
 
 
-async def serve(order: Mapping[str, Any]) -> None:
-    """Do all loads of an order, and tell of each."""
+async def serve() -> None:
+    """Do one load after another, and tell of each, until there are no more."""
+    order = json.loads(sys.stdin.readline())
     watch = asyncio.ensure_future(end_with(order["parent"]))
     rows = [base64.b64decode(row) for row in order["rows"]]
     loader = Loader(order["host"], order["port"], order["path"], rows)
-    for load in order["loads"]:
+    # In a thread: a connection that is closed meanwhile is noticed.
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        load = json.loads(line)
         began, used = perf_counter(), process_time()
         if load["kind"] == "open":
             await loader.open(load["level"], load["seconds"])
@@ -200,8 +205,6 @@ async def serve(order: Mapping[str, Any]) -> None:
             await loader.closed(int(load["level"]), load["seconds"], load["at_least"])
         seconds = perf_counter() - began
         told = {
-            "kind": load["kind"],
-            "level": load["level"],
             "seconds": seconds,
             "asked": loader.asked,
             "latencies": loader.latencies,
@@ -225,4 +228,4 @@ async def end_with(parent: int) -> None:
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(serve(json.loads(sys.stdin.readline())))
+    uvloop.run(serve())

@@ -1,27 +1,24 @@
-"""The loads of a profile: which come next, and what the loader told of one."""
+"""The loads of a profile: which come next, for how long; and the process that makes them."""
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 import os
+import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from mlmagic.core.profile import Failure, Goal, Load
-from mlmagic.core.profile_record import finite
-from mlmagic.core.statistics import (
-    PERCENTILES,
-    histogram,
-    mean_interval,
-    percentile,
-    percentile_interval,
-    slices,
-)
+from mlmagic.core.profile import Goal, Load
+from mlmagic.engine.profiling.blocks import FEWEST_IN_BLOCK
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.checkout import python_path
 
@@ -29,11 +26,18 @@ GAIN = 1.05
 """More clients are tried as long as they bring a twentieth more."""
 OPEN_SHARE = 0.7
 """Of the capacity: how loaded a service is where no goal says it."""
+_STEPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+"""Of a decade: about a quarter more each."""
 MOST_AT_RANDOM = 4000.0
 """Requests per second, where no goal says more: beyond, it is the client's own delays that are measured."""
-SLICES = 10
 FEWEST = 20
 """Requests that the first load makes at least, and each row once."""
+FIRST_SHARE = 0.25
+"""Of a load's time, in its first turn."""
+TURNS = 6
+"""After the first: all loads in each, so that what slows the machine for a while slows them all alike."""
+TURNS_OF = {"closed": (6, 3, 2, 1), "open": (3, 1)}
+"""In how many of them a load is. Arrivals at random begin with an idle service: their turns are longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +71,47 @@ def wanted_loads(
         if gains:
             return Asked("closed", ordered[len(done)], seconds, 0 if done else max(rows, FEWEST))
     capacity = max(load.requests_per_second for load in done)
-    rate = goal.requests_per_second or min(OPEN_SHARE * capacity, MOST_AT_RANDOM)
+    rate = goal.requests_per_second or round_rate(min(OPEN_SHARE * capacity, MOST_AT_RANDOM))
     return Asked("open", rate, seconds) if rate > 0 else None
 
 
-def load_of(told: Mapping[str, Any]) -> tuple[Load, list[Failure]]:
-    """What the loader told, summed up."""
-    milliseconds = sorted(1000 * seconds for seconds in told["latencies"])
-    seconds = float(told["seconds"])
-    rate, interval = mean_interval(slices(told["ends"], seconds, SLICES))
-    load = Load(
-        told["kind"],
-        told["level"],
-        seconds,
-        told["asked"],
-        len(milliseconds),
-        rate,
-        (interval.low, interval.high),
-        sum(milliseconds) / len(milliseconds) if milliseconds else 0.0,
-        {f"{p:g}": percentile(milliseconds, p) for p in PERCENTILES} if milliseconds else {},
-        {f"{p:g}": _ends(milliseconds, p) for p in PERCENTILES} if milliseconds else {},
-        tuple(histogram(milliseconds)),
-        told["client_cores"],
-    )
-    return load, [Failure(status, body, count, row) for status, body, count, row in told["failures"]]
+def round_rate(rate: float) -> float:
+    """A round number, at most ``rate``: a profile that is made again asks the same of the service."""
+    if rate <= 0:
+        return 0.0
+    decade = 10.0 ** math.floor(math.log10(rate))
+    return max(step * decade for step in _STEPS if step * decade <= rate)
 
 
-def _ends(ordered: Sequence[float], percent: float) -> tuple[float, float | None]:
-    interval = percentile_interval(ordered, percent)
-    return interval.low, finite(interval.high)
+def turns_of(load: Load, seconds: float) -> int:
+    """In how many turns after its first a load is best continued: fewer, where answers take long."""
+    rest = seconds * (1 - FIRST_SHARE)
+    fitting = (n for n in TURNS_OF[load.kind] if rest / n >= FEWEST_IN_BLOCK * load.mean_ms / 1000)
+    return next(fitting, 1)
+
+
+def block_seconds(load: Load, seconds: float) -> float:
+    """How long one of those turns is."""
+    return seconds * (1 - FIRST_SHARE) / turns_of(load, seconds)
+
+
+def further_turns(firsts: Sequence[Load], seconds: float) -> list[list[tuple[int, Asked]]]:
+    """What comes after the first turn of each load: by turn, which of ``firsts`` are continued, and how.
+
+    A load that has taken its ``seconds`` already, for the sake of all rows, has no more.
+    """
+    return [
+        [
+            (index, Asked(load.kind, load.level, block_seconds(load, seconds)))
+            for index, load in enumerate(firsts)
+            if load.seconds < seconds and turn % (TURNS // turns_of(load, seconds)) == 0
+        ]
+        for turn in range(1, TURNS + 1)
+    ]
 
 
 class LoaderProcess:
-    """The loader, started for one load after another; `run` may be interrupted."""
+    """The loader, started once for one load after another; `run` may be interrupted."""
 
     def __init__(self, url: str, rows: Sequence[bytes]) -> None:
         parts = urlsplit(url)
@@ -108,16 +120,12 @@ class LoaderProcess:
             "port": parts.port,
             "path": f"{parts.path.rstrip('/')}/score",
             "rows": [base64.b64encode(row).decode("ascii") for row in rows],
-        }
-
-    def run(self, load: Asked, while_waiting: Callable[[], None], poll: float = 0.1) -> Mapping[str, Any]:
-        """Make one load; ``while_waiting`` is called every ``poll`` seconds. Raises `LaunchFailed`."""
-        order = {
-            **self._order,
             "parent": os.getpid(),
-            "loads": [asdict(load)],
         }
-        process = subprocess.Popen(
+        self._told: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "mlmagic.engine.profiling.loader"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -125,25 +133,55 @@ class LoaderProcess:
             env={**os.environ, "PYTHONPATH": python_path()},
             text=True,
         )
-        try:
-            given: str | None = json.dumps(order) + "\n"
-            while True:
-                try:
-                    told, words = process.communicate(given, timeout=poll)
-                    break
-                except subprocess.TimeoutExpired:
-                    given = None
-                    while_waiting()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.communicate()
-        if process.returncode or not told:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._say(self._order)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._reader.join()
+        for pipe in (self._process.stdout, self._process.stderr):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait()
+
+    def run(self, load: Asked, while_waiting: Callable[[], None], poll: float = 0.1) -> Mapping[str, Any]:
+        """Make one load; ``while_waiting`` is called every ``poll`` seconds. Raises `LaunchFailed`."""
+        self._say(asdict(load))
+        while True:
+            try:
+                told = self._told.get(timeout=poll)
+                break
+            except queue.Empty:
+                while_waiting()
+        if not told:
+            assert self._process.stderr is not None
+            words = self._process.stderr.read()
             raise LaunchFailed("profile", "the loader has ended without an answer", log=words[-2000:])
-        answer: Mapping[str, Any] = json.loads(told.splitlines()[-1])
+        answer: Mapping[str, Any] = json.loads(told)
         return answer
+
+    def _say(self, order: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended: `run` says so
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+
+    def _read(self) -> None:
+        """Each line as it comes; an empty one at the end."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._told.put(line)
+        self._told.put("")
 
 
 def total_steps(concurrencies: Sequence[int]) -> int:
-    """How many loads one size may take, for telling the time that remains."""
-    return len(set(concurrencies)) + 1
+    """How many turns one size may take, for telling the time that remains."""
+    closed, at_random = (1 + TURNS_OF[kind][0] for kind in ("closed", "open"))
+    return len(set(concurrencies)) * closed + at_random

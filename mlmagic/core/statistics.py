@@ -14,6 +14,8 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 """The documents' own."""
 _T = (0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145)
 _PER_DECADE = 20
+_FEWEST_REACHING = 4
+"""Blocks with what is rare: of a rarer thing, another profile sees nothing with a chance of ``exp(-4)``."""
 _MOST_ALIKE = 0.8
 """Autocorrelation of blocks: of a few, more cannot be told from a trend."""
 
@@ -44,7 +46,7 @@ def percentile_interval(blocks: Sequence[Sequence[float]], percent: float) -> In
     neighbours. So how far the share below the percentile differs from block to block says how well it is
     known (Woodruff's interval for clusters, of the odds, as shares end at one); at best it is known as well
     as from independent values. Infinite where so few were measured that the percentile may lie beyond all of
-    them, or in one block.
+    them, and where so few blocks reach it that another time it might be none.
     """
     ordered = sorted(value for block in blocks for value in block)
     count, share = len(ordered), percent / 100
@@ -55,12 +57,13 @@ def percentile_interval(blocks: Sequence[Sequence[float]], percent: float) -> In
     half, variance = _half_width(below), share * (1 - share)
     if half == math.inf:
         return Interval(0.0, math.inf)
+    reaching = sum(any(value >= middle for value in block) for block in blocks)
     independent = _Z * math.sqrt(variance / count)
     low = math.floor(count * min(share - independent, _shifted(share, -half / variance)))
     high = math.ceil(count * max(share + independent, _shifted(share, half / variance)))
     return Interval(
         ordered[low - 1] if low >= 1 else 0.0,
-        ordered[high - 1] if high <= count else math.inf,
+        ordered[high - 1] if high <= count and reaching >= _FEWEST_REACHING else math.inf,
     )
 
 

@@ -93,6 +93,16 @@ def test_too_few_values_leave_the_tail_open() -> None:
     assert percentile_interval([[1.0, 2.0], [3.0, 1.5]], 99.9).high == math.inf
 
 
+@pytest.mark.parametrize(("slow_blocks", "known"), [(1, False), (3, False), (4, True)])
+def test_what_few_blocks_have_may_be_more_another_time(slow_blocks: int, known: bool) -> None:
+    chance = random.Random(3)
+    quick = [[chance.uniform(1, 2) for _ in range(100)] for _ in range(8)]
+    blocks = [
+        [*block[:90], *[50.0] * 10] if number < slow_blocks else block for number, block in enumerate(quick)
+    ]
+    assert math.isfinite(percentile_interval(blocks, 99).high) is known
+
+
 def test_one_block_says_nothing_of_others() -> None:
     assert percentile_interval([[1.0] * 1000], 50) == Interval(0.0, math.inf)
     assert ratio_interval([(10, 2.0)]) == (5.0, Interval(0.0, math.inf))

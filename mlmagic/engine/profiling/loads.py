@@ -141,8 +141,7 @@ class LoaderProcess:
     ) -> None:
         self._process.kill()
         self._reader.join()
-        with suppress(BrokenPipeError):  # of what it has not read
-            self._process.communicate()
+        self._process.communicate()  # which closes the pipes
 
     def run(self, load: Asked, while_waiting: Callable[[], None], poll: float = 0.1) -> Mapping[str, Any]:
         """Make one load; ``while_waiting`` is called every ``poll`` seconds. Raises `LaunchFailed`."""

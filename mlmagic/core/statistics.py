@@ -14,8 +14,6 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 """The documents' own."""
 _T = (0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145)
 _PER_DECADE = 20
-_MOST_ODDS = 500.0
-"""As a logarithm: of more, a float overflows."""
 _FEWEST_REACHING = 4
 """Blocks with what is rare: of a rarer thing, another profile sees nothing with a chance of ``exp(-4)``."""
 _MOST_ALIKE = 0.8
@@ -85,7 +83,7 @@ def ratio_interval(blocks: Sequence[tuple[float, float]]) -> tuple[float, Interv
 
 def _shifted(share: float, by: float) -> float:
     """A share whose odds are ``exp(by)`` times as high."""
-    return share / (share + (1 - share) * math.exp(min(-by, _MOST_ODDS)))
+    return share / (share + (1 - share) * math.exp(-by))
 
 
 def _half_width(blocks: Sequence[tuple[float, float]]) -> float:

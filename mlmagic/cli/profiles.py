@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 @click.option("--rps", type=float, help="Requests per second that are to be answered.")
 @click.option("--core-price", type=float, help="Of an hour of a core.")
 @click.option("--gb-price", type=float, help="Of an hour of a gigabyte.")
-@click.option("--seconds", type=float, default=2.0, show_default=True, help="Of each load.")
+@click.option(
+    "--seconds", type=float, default=2.0, show_default=True, help="Of each load, in sum over its turns."
+)
 @click.option("--ct", "--compute-target", "target", default="local", show_default=True)
 @click.option("--description", default="")
 @click.option("--tag-models", is_flag=True, help="Write the recommendation to the models' tags.")

@@ -186,6 +186,11 @@ class Load:
     client_cores: float = 0.0
     """What the load itself took of this machine; near one, it was the client that was measured."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether it asked, and nothing was answered with success."""
+        return self.requests > 0 and not self.successes
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

@@ -14,6 +14,8 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 """The documents' own."""
 _T = (0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145)
 _PER_DECADE = 20
+_FEWEST_REACHING = 4
+"""Blocks with what is rare: of a rarer thing, another profile sees nothing with a chance of ``exp(-4)``."""
 _MOST_ALIKE = 0.8
 """Autocorrelation of blocks: of a few, more cannot be told from a trend."""
 
@@ -42,8 +44,9 @@ def percentile_interval(blocks: Sequence[Sequence[float]], percent: float) -> In
 
     The values come in blocks, in the order of time: those of one are alike, for what slows one slows its
     neighbours. So how far the share below the percentile differs from block to block says how well it is
-    known (Woodruff's interval for clusters); at best it is known as well as from independent values.
-    Infinite where so few were measured that the percentile may lie beyond all of them, or in one block.
+    known (Woodruff's interval for clusters, of the odds, as shares end at one); at best it is known as well
+    as from independent values. Infinite where so few were measured that the percentile may lie beyond all of
+    them, and where so few blocks reach it that another time it might be none.
     """
     ordered = sorted(value for block in blocks for value in block)
     count, share = len(ordered), percent / 100
@@ -51,18 +54,21 @@ def percentile_interval(blocks: Sequence[Sequence[float]], percent: float) -> In
         return Interval(math.nan, math.nan)
     middle = percentile(ordered, percent)
     below = [(sum(value <= middle for value in block), len(block)) for block in blocks if block]
-    spread = count * max(_half_width(below), _Z * math.sqrt(share * (1 - share) / count))
-    if not math.isfinite(spread):
+    half, variance = _half_width(below), share * (1 - share)
+    if half == math.inf:
         return Interval(0.0, math.inf)
-    low, high = math.floor(count * share - spread), math.ceil(count * share + spread)
+    reaching = sum(any(value >= middle for value in block) for block in blocks)
+    independent = _Z * math.sqrt(variance / count)
+    low = math.floor(count * min(share - independent, _shifted(share, -half / variance)))
+    high = math.ceil(count * max(share + independent, _shifted(share, half / variance)))
     return Interval(
         ordered[low - 1] if low >= 1 else 0.0,
-        ordered[high - 1] if high <= count else math.inf,
+        ordered[high - 1] if high <= count and reaching >= _FEWEST_REACHING else math.inf,
     )
 
 
 def ratio_interval(blocks: Sequence[tuple[float, float]]) -> tuple[float, Interval]:
-    """Of (counted, measured) in each block, such as requests and seconds: the ratio of the sums, its bounds.
+    """Of (counted, measured) in each block, such as requests and seconds: the sums' ratio, and its interval.
 
     Blocks are in the order of time. The interval is Student's, by how far they differ, and wider where
     neighbours are alike: then there are fewer of them than it seems. Infinite for one alone.
@@ -70,8 +76,14 @@ def ratio_interval(blocks: Sequence[tuple[float, float]]) -> tuple[float, Interv
     measured = sum(size for _, size in blocks)
     if not measured:
         return math.nan, Interval(math.nan, math.nan)
-    ratio, half = sum(counted for counted, _ in blocks) / measured, _half_width(blocks)
+    ratio = sum(counted for counted, _ in blocks) / measured
+    half = max(_half_width(blocks), 1 / measured)  # one more or less may have been counted
     return ratio, Interval(max(0.0, ratio - half), ratio + half)
+
+
+def _shifted(share: float, by: float) -> float:
+    """A share whose odds are ``exp(by)`` times as high."""
+    return share / (share + (1 - share) * math.exp(-by))
 
 
 def _half_width(blocks: Sequence[tuple[float, float]]) -> float:

@@ -68,8 +68,8 @@ class ProfileVerbs(ScriptVerbs):
         """Measure a service of these models at each size of the plan; returns the profile, which is kept.
 
         Each of ``rows`` is a request's body. ``config`` says what else the service is to have. What has been
-        measured is kept when each size has begun and ended, and when it is interrupted. Raises only for what
-        can be known beforehand; a service that fails is in the profile.
+        measured is kept after the first turn of each size, in the end, and when it is interrupted. Raises
+        only for what can be known beforehand; a service that fails is in the profile.
         """
         if not rows:
             raise InvalidConfig("input dataset", rows, "must have a row at least", hint="Each is a body.")
@@ -168,11 +168,9 @@ class ProfileVerbs(ScriptVerbs):
                     profile = _with(profile, trials)
                     self._keep(version, profile)
         except KeyboardInterrupt:
-            profile = replace(
-                _with(profile, trials), state=ProfileState.CANCELED, error="it was interrupted", words=""
-            )
+            profile = canceled(_with(profile, trials))
         else:
-            profile = ended(profile)
+            profile = ended(_with(profile, trials))
         self._keep(version, profile)
         watching(Progress(str(profile.state), 1.0, 0.0), profile)
         return profile
@@ -180,6 +178,11 @@ class ProfileVerbs(ScriptVerbs):
     def _keep(self, version: int, profile: Profile) -> None:
         with self.memory.writing() as tx:
             assets.replace(tx, KIND, profile.name, version, record_of(profile))
+
+
+def canceled(profile: Profile) -> Profile:
+    """A profile that was interrupted, with what was measured until then."""
+    return replace(profile, state=ProfileState.CANCELED, error="it was interrupted", words="")
 
 
 def ended(profile: Profile) -> Profile:

@@ -47,13 +47,22 @@ class ProfilingMagics(SessionMagics):
     @argument("--rps", type=number("rps", above=0), help="Requests per second that are to be answered.")
     @argument("--core-price", type=number("core price"), help="Of an hour of a core.")
     @argument("--gb-price", type=number("gigabyte price"), help="Of an hour of a gigabyte.")
-    @argument("--seconds", type=number("seconds", above=0), default=2.0, help="Of each load (default 2).")
+    @argument(
+        "--seconds",
+        type=number("seconds", above=0),
+        default=2.0,
+        help="Of each load, in sum over its turns (default 2); more give narrower intervals.",
+    )
     @argument("--target", metavar="TARGET", help="Where it runs (default: %%config MLMagic.target).")
     @argument("--batch", action="store_true", help="Call run() once for all requests that have arrived.")
     @argument("--tag", action="store_true", help="Write the recommendation to the models' tags.")
     @kept("the profile")
     def profile(self, args: Arguments) -> Any:
-        """Measure a service under load at several sizes, and recommend one. It can be interrupted."""
+        """Measure a service under load at several sizes, and recommend one. It can be interrupted.
+
+        Sizes and loads take turns, and rates and percentiles have 95 % intervals that include how far the
+        machine was not the same from turn to turn: in profile.record.
+        """
         from mlmagic.sdk.profile import ModelProfile, planned
         from mlmagic.sdk.rows import bodies, dataset_id_of
         from mlmagic.sdk.workspace import Workspace

@@ -37,7 +37,7 @@ def test_a_profile_is_made_listed_shown_and_compared(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (("-d", "rows.csv", "--idi", "d:1"), "Name one: --idi DATASET, -d FILE, or --traffic"),
+        (("-d", "rows.csv", "--idi", "d:1"), "Name one: --idi DATASET, -d FILE"),
         ((), "which requests to ask with?"),
         (("-d", "nowhere.csv"), "no dataset file 'nowhere.csv'"),
         (("--idi", "d"), "no dataset 'd'"),

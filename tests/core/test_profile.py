@@ -24,7 +24,7 @@ from mlmagic.core.profile import (
     parse_sizes,
 )
 from mlmagic.core.profile_record import details, profile_of, record_of
-from mlmagic.core.sizing import needed_cpu, needed_memory, recommend
+from mlmagic.core.sizing import has_room, needed_cpu, needed_memory, recommend
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 
 
@@ -136,6 +136,16 @@ def test_nothing_that_answered_nothing_recommended() -> None:
 def test_needs_stay_within_what_was_measured(used: float, measured: float, memory: float, cpu: float) -> None:
     assert needed_memory(used, measured) == memory
     assert needed_cpu(used, measured) == cpu
+
+
+@pytest.mark.parametrize(
+    ("peak", "more", "free", "expected"),
+    [(100, 2, 500, True), (100, 2, 499, False), (100, 0, 0, True), (0, 1, 1000, False)],
+)
+def test_services_stay_beside_each_other_where_there_is_room(
+    peak: int, more: int, free: int, expected: bool
+) -> None:
+    assert has_room(peak, more, free) is expected
 
 
 def profile(**changes: Any) -> Profile:

@@ -11,10 +11,9 @@ import pytest
 from mlmagic.core.statistics import (
     Interval,
     histogram,
-    mean_interval,
     percentile,
     percentile_interval,
-    slices,
+    ratio_interval,
 )
 
 
@@ -37,27 +36,92 @@ def test_of_nothing_there_is_no_percentile() -> None:
     assert math.isnan(percentile_interval([], 50).low)
 
 
-def test_the_interval_holds_the_true_percentile_as_often_as_it_says() -> None:
-    chance = random.Random(1)
+def series(chance: random.Random, likeness: float, noise: float) -> list[list[float]]:
+    """Eight blocks of a hundred latencies; the machine's mood in each is much like that in the one before."""
+    mood = chance.gauss(0, 1)
+    blocks = []
+    for _ in range(8):
+        mood = likeness * mood + math.sqrt(1 - likeness**2) * chance.gauss(0, 1)
+        blocks.append([math.exp(noise * mood) * chance.expovariate(1.0) for _ in range(100)])
+    return blocks
+
+
+def truth(percent: float, noise: float) -> float:
+    """Over all moods."""
+    chance = random.Random(7)
+    values = (math.exp(noise * chance.gauss(0, 1)) * chance.expovariate(1.0) for _ in range(50_000))
+    return percentile(sorted(values), percent)
+
+
+@pytest.mark.parametrize("percent", [50, 90, 95])
+@pytest.mark.parametrize(
+    ("likeness", "noise", "least"),
+    [(0.0, 0.0, 0.95), (0.0, 0.3, 0.91), (0.4, 0.3, 0.88), (0.6, 0.3, 0.83)],
+)
+def test_the_interval_holds_the_true_percentile_as_often_as_it_says(
+    percent: float, likeness: float, noise: float, least: float
+) -> None:
+    chance, true = random.Random(1), truth(percent, noise)
+    held = alone = 0
+    for _ in range(200):
+        blocks = series(chance, likeness, noise)
+        interval = percentile_interval(blocks, percent)
+        held += interval.low <= true <= interval.high
+        # As if each latency were independent of the others.
+        naive = percentile_interval([[value] for block in blocks for value in block], percent)
+        alone += naive.low <= true <= naive.high
+    assert held / 200 >= least
+    assert noise == 0 or alone / 200 < 0.75
+
+
+@pytest.mark.parametrize(("likeness", "least"), [(0.0, 0.94), (0.3, 0.9), (0.6, 0.84)])
+def test_the_interval_of_a_rate_holds_it_as_often_as_it_says(likeness: float, least: float) -> None:
+    chance = random.Random(2)
     held = 0
-    for _ in range(400):
-        values = sorted(chance.expovariate(1.0) for _ in range(300))
-        interval = percentile_interval(values, 90)
-        held += interval.low <= math.log(10) <= interval.high
-    assert 0.92 <= held / 400 <= 0.99
+    for _ in range(500):
+        mood, blocks = chance.gauss(0, 1), []
+        for _ in range(8):
+            mood = likeness * mood + math.sqrt(1 - likeness**2) * chance.gauss(0, 1)
+            seconds = chance.uniform(0.2, 0.3)
+            blocks.append((1000 * (1 + 0.2 * mood) * seconds, seconds))
+        _, interval = ratio_interval(blocks)
+        held += interval.low <= 1000 <= interval.high
+    assert held / 500 >= least
 
 
 def test_too_few_values_leave_the_tail_open() -> None:
-    assert percentile_interval([1.0, 2.0, 3.0], 99.9).high == math.inf
+    assert percentile_interval([[1.0, 2.0], [3.0, 1.5]], 99.9).high == math.inf
 
 
-def test_the_interval_of_a_mean_narrows_with_agreement() -> None:
-    mean, wide = mean_interval([90.0, 110.0])
-    assert mean == 100
-    _, narrow = mean_interval([99.0, 101.0] * 5)
-    assert wide.low <= narrow.low < 100 < narrow.high <= wide.high
-    assert mean_interval([5.0])[1] == Interval(0.0, math.inf)
-    assert mean_interval([100.0] * 40)[1] == Interval(100.0, 100.0)
+@pytest.mark.parametrize(("slow_blocks", "known"), [(1, False), (3, False), (4, True)])
+def test_what_few_blocks_have_may_be_more_another_time(slow_blocks: int, known: bool) -> None:
+    chance = random.Random(3)
+    quick = [[chance.uniform(1, 2) for _ in range(100)] for _ in range(8)]
+    blocks = [
+        [*block[:90], *[50.0] * 10] if number < slow_blocks else block for number, block in enumerate(quick)
+    ]
+    assert math.isfinite(percentile_interval(blocks, 99).high) is known
+
+
+def test_one_block_says_nothing_of_others() -> None:
+    assert percentile_interval([[1.0] * 1000], 50) == Interval(0.0, math.inf)
+    assert ratio_interval([(10, 2.0)]) == (5.0, Interval(0.0, math.inf))
+
+
+def test_a_ratio_is_that_of_the_sums() -> None:
+    ratio, interval = ratio_interval([(10, 1.0), (40, 4.0)])
+    assert ratio == 10
+    assert interval == Interval(10 - 1 / 5, 10 + 1 / 5)  # one request more or less
+    assert math.isnan(ratio_interval([])[0])
+
+
+def test_a_ratio_is_known_the_better_the_more_blocks_agree() -> None:
+    few, many = (ratio_interval([(90, 1.0), (110, 1.0)] * count)[1] for count in (1, 6))
+    assert few.low <= many.low < 100 < many.high <= few.high
+    one, other = [(90, 1.0)] * 4, [(110, 1.0)] * 4
+    in_turn = ratio_interval([block for pair in zip(one, other, strict=True) for block in pair])[1]
+    drifting = ratio_interval([*one, *other])[1]
+    assert drifting.high - 100 > 2 * (in_turn.high - 100)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +139,3 @@ def test_a_histogram_counts_all_and_has_no_gaps() -> None:
     ratios = [later / earlier for (earlier, _), (later, _) in pairwise(buckets)]
     assert ratios == pytest.approx([10 ** (1 / 20)] * len(ratios))
     assert histogram([]) == []
-
-
-def test_slices_are_rates() -> None:
-    assert slices([0.1, 0.2, 1.9, 2.5, -1], 2.0, 2) == [2.0, 1.0]

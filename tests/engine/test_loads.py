@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mlmagic.core.profile import Failure, Goal, Sample
-from mlmagic.engine.profiling.loads import Asked, load_of, wanted_loads
-from mlmagic.engine.profiling.trial import alike, smooth
+from mlmagic.engine.profiling.blocks import cut, load_of
+from mlmagic.engine.profiling.loads import (
+    TURNS,
+    Asked,
+    further_turns,
+    round_rate,
+    total_steps,
+    turns_of,
+    wanted_loads,
+)
+from mlmagic.engine.profiling.trial import alike
+from mlmagic.engine.profiling.watch import smooth
 from tests.core.test_profile import load
 
 ONE, TWO, SAME = (load("closed", level, rate, 5) for level, rate in ((1, 100), (2, 190), (4, 191)))
@@ -22,7 +33,7 @@ OPEN = load("open", 50, 50, 5)
         ([ONE], Goal(), Asked("closed", 2, 2.0)),
         ([ONE, TWO], Goal(), Asked("closed", 4, 2.0)),
         # More clients have brought nothing: no more of them.
-        ([ONE, TWO, SAME], Goal(), Asked("open", 0.7 * 191, 2.0)),
+        ([ONE, TWO, SAME], Goal(), Asked("open", 120, 2.0)),
         ([ONE, TWO, SAME], Goal(requests_per_second=20), Asked("open", 20, 2.0)),
         ([ONE, TWO, SAME, OPEN], Goal(), None),
     ],
@@ -36,25 +47,74 @@ def test_of_what_never_answered_no_more_is_asked() -> None:
     assert wanted_loads((1,), 2.0, 3, Goal(), [load("closed", 1, 0, 0)]) is None
 
 
+@pytest.mark.parametrize(
+    ("rate", "expected"), [(133.7, 120), (120, 120), (119, 100), (99.9, 80), (0.7, 0.6), (4000, 4000), (0, 0)]
+)
+def test_rates_at_random_are_round(rate: float, expected: float) -> None:
+    assert round_rate(rate) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mean_ms", "turns"),
+    [
+        *(("closed", 1, 6), ("closed", 60, 3), ("closed", 120, 2), ("closed", 1000, 1)),
+        *(("open", 10, 6), ("open", 12, 3), ("open", 25, 2), ("open", 40, 1), ("open", 0, 6)),
+    ],
+)
+def test_where_answers_take_long_there_are_fewer_turns(kind: str, mean_ms: float, turns: int) -> None:
+    assert turns_of(replace(OPEN, kind=kind, mean_ms=mean_ms), 2.0) == turns
+
+
+def test_all_loads_have_their_time_in_turns() -> None:
+    begun = [replace(each, seconds=0.5) for each in (ONE, replace(TWO, mean_ms=70.0), OPEN)]
+    turns = further_turns(begun, 2.0)
+    assert len(turns) == TURNS
+    assert [[index for index, _ in turn] for turn in turns] == [[0, 2], [0, 1, 2]] * 3
+    for number, first in enumerate(begun):
+        asked = [wanted for turn in turns for index, wanted in turn if index == number]
+        assert {(wanted.kind, wanted.level) for wanted in asked} == {(first.kind, first.level)}
+        assert sum(wanted.seconds for wanted in asked) + first.seconds == pytest.approx(2.0)
+    late = replace(ONE, seconds=2.1)  # there were many rows
+    assert further_turns([late], 2.0) == [[]] * TURNS
+
+
+def test_no_profile_takes_more_steps_than_foretold() -> None:
+    begun = [replace(load("closed", level, level, 5), seconds=0.5) for level in (1, 2, 4)]
+    turns = further_turns([*begun, replace(OPEN, seconds=0.5)], 2.0)
+    assert 4 + sum(map(len, turns)) == total_steps((4, 2, 1, 1))
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    latencies, ends = [0.001, 0.002, 0.004], [0.1, 0.7, 1.9]
+    given = {"seconds": 2.0, "asked": 5, "latencies": latencies, "ends": ends, "client_cores": 0.1}
+    return {**given, "failures": [[500, "no", 2, 3]], **changes}
+
+
+def test_turns_are_cut_into_blocks_of_time() -> None:
+    ends = [0.1 * number for number in range(1, 21)]
+    turn = told(latencies=[0.001] * 20, ends=ends)
+    blocks = list(cut(turn, 0.5))
+    assert [len(block.milliseconds) for block in blocks] == [4, 5, 5, 6]
+    assert {block.seconds for block in blocks} == {0.5}
+    assert len(list(cut(turn, 0.1))) == 4  # of too few answers, none
+    (whole,) = cut(told(), 0.5)
+    assert whole.milliseconds == (1.0, 2.0, 4.0)
+
+
 def test_a_load_is_summed_up_in_milliseconds() -> None:
-    told = {
-        "kind": "closed",
-        "level": 2,
-        "seconds": 2.0,
-        "asked": 5,
-        "latencies": [0.001, 0.002, 0.004],
-        "ends": [0.1, 0.7, 1.9],
-        "failures": [[500, "no", 2, 3]],
-        "client_cores": 0.1,
-    }
-    found, failures = load_of(told)
-    assert (found.requests, found.successes) == (5, 3)
+    found, failures = load_of("closed", 2, [told(), told(client_cores=0.3)], 16.0)
+    assert (found.requests, found.successes, found.seconds) == (10, 6, 4.0)
     assert found.requests_per_second == pytest.approx(1.5)
+    assert found.rate_interval == (1.25, 1.75)
     assert found.percentiles_ms == pytest.approx({"50": 2, "90": 4, "95": 4, "99": 4, "99.9": 4})
     assert found.intervals_ms["99.9"][1] is None
-    assert failures == [Failure(500, "no", 2, 3)]
-    bare, _ = load_of({**told, "latencies": [], "ends": []})
-    assert (bare.requests_per_second, bare.percentiles_ms) == (0, {})
+    assert found.client_cores == pytest.approx(0.2)
+    assert failures == [Failure(500, "no", 2, 3)] * 2
+    bare, _ = load_of("closed", 2, [told(latencies=[], ends=[])], 2.0)
+    assert (bare.requests_per_second, bare.rate_interval, bare.percentiles_ms) == (0, (0, None), {})
+    assert bare.failed
+    unasked, _ = load_of("open", 2, [told(latencies=[], ends=[], asked=0)], 2.0)
+    assert not unasked.failed
 
 
 def test_loads_say_what_they_are() -> None:

@@ -10,6 +10,8 @@ from mlmagic.core.profile import Failure, Load
 from mlmagic.core.profile_record import finite
 from mlmagic.core.statistics import PERCENTILES, histogram, percentile, percentile_interval, ratio_interval
 
+BLOCKS = 8
+"""That a load's time is cut into."""
 FEWEST_IN_BLOCK = 5
 """Answers: of fewer, a block says little."""
 
@@ -34,18 +36,18 @@ def cut(told: Mapping[str, Any], seconds: float) -> Iterator[Block]:
 
 
 def load_of(
-    kind: str, level: float, turns: Sequence[Mapping[str, Any]], block_seconds: float
+    kind: str, level: float, turns: Sequence[Mapping[str, Any]], seconds: float
 ) -> tuple[Load, list[Failure]]:
-    """All turns of one load, summed up."""
-    blocks = [block for told in turns for block in cut(told, block_seconds)]
+    """The turns of a load that is to take so many ``seconds``, summed up."""
+    blocks = [block for told in turns for block in cut(told, seconds / BLOCKS)]
     latencies = [block.milliseconds for block in blocks]
     ordered = sorted(one for block in latencies for one in block)
-    seconds = sum(block.seconds for block in blocks)
+    taken = sum(block.seconds for block in blocks)
     rate, interval = ratio_interval([(len(block.milliseconds), block.seconds) for block in blocks])
     load = Load(
         kind,
         level,
-        seconds,
+        taken,
         sum(told["asked"] for told in turns),
         len(ordered),
         rate,
@@ -54,7 +56,7 @@ def load_of(
         {f"{p:g}": percentile(ordered, p) for p in PERCENTILES} if ordered else {},
         {f"{p:g}": _ends(latencies, p) for p in PERCENTILES} if ordered else {},
         tuple(histogram(ordered)),
-        sum(told["client_cores"] * told["seconds"] for told in turns) / seconds,
+        sum(told["client_cores"] * told["seconds"] for told in turns) / taken,
     )
     failures = [Failure(*each) for told in turns for each in told["failures"]]
     return load, failures

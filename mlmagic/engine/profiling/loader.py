@@ -133,6 +133,7 @@ class Loader:
                 due += chance.expovariate(rate)
             while waiting and waiting[0].done():
                 waiting.popleft()
+        await asyncio.sleep(max(0.0, self._start + seconds - perf_counter()))  # nobody may come for long
         await asyncio.gather(*waiting)
 
     def close(self) -> None:

@@ -18,7 +18,6 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from mlmagic.core.profile import Goal, Load
-from mlmagic.engine.profiling.blocks import FEWEST_IN_BLOCK
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.checkout import python_path
 
@@ -36,8 +35,8 @@ FIRST_SHARE = 0.25
 """Of a load's time, in its first turn."""
 TURNS = 6
 """After the first: all loads in each, so that what slows the machine for a while slows them all alike."""
-TURNS_OF = {"closed": (6, 3, 2, 1), "open": (3, 1)}
-"""In how many of them a load is. Arrivals at random begin with an idle service: their turns are longer."""
+_LATENCIES_IN_TURN = {"closed": 5, "open": 25}
+"""A turn lasts at least so many. Arrivals at random find the service idle at first, and must forget that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +85,8 @@ def round_rate(rate: float) -> float:
 def turns_of(load: Load, seconds: float) -> int:
     """In how many turns after its first a load is best continued: fewer, where answers take long."""
     rest = seconds * (1 - FIRST_SHARE)
-    fitting = (n for n in TURNS_OF[load.kind] if rest / n >= FEWEST_IN_BLOCK * load.mean_ms / 1000)
-    return next(fitting, 1)
-
-
-def block_seconds(load: Load, seconds: float) -> float:
-    """How long one of those turns is."""
-    return seconds * (1 - FIRST_SHARE) / turns_of(load, seconds)
+    shortest = _LATENCIES_IN_TURN[load.kind] * load.mean_ms / 1000
+    return next((turns for turns in (6, 3, 2) if rest / turns >= shortest), 1)
 
 
 def further_turns(firsts: Sequence[Load], seconds: float) -> list[list[tuple[int, Asked]]]:
@@ -100,11 +94,12 @@ def further_turns(firsts: Sequence[Load], seconds: float) -> list[list[tuple[int
 
     A load that has taken its ``seconds`` already, for the sake of all rows, has no more.
     """
+    planned = [(load, turns_of(load, seconds)) for load in firsts]
     return [
         [
-            (index, Asked(load.kind, load.level, block_seconds(load, seconds)))
-            for index, load in enumerate(firsts)
-            if load.seconds < seconds and turn % (TURNS // turns_of(load, seconds)) == 0
+            (index, Asked(load.kind, load.level, seconds * (1 - FIRST_SHARE) / turns))
+            for index, (load, turns) in enumerate(planned)
+            if load.seconds < seconds and turn % (TURNS // turns) == 0
         ]
         for turn in range(1, TURNS + 1)
     ]
@@ -146,10 +141,7 @@ class LoaderProcess:
     ) -> None:
         self._process.kill()
         self._reader.join()
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
-        self._process.wait()
+        self._process.communicate()  # which closes the pipes
 
     def run(self, load: Asked, while_waiting: Callable[[], None], poll: float = 0.1) -> Mapping[str, Any]:
         """Make one load; ``while_waiting`` is called every ``poll`` seconds. Raises `LaunchFailed`."""
@@ -183,5 +175,4 @@ class LoaderProcess:
 
 def total_steps(concurrencies: Sequence[int]) -> int:
     """How many turns one size may take, for telling the time that remains."""
-    closed, at_random = (1 + TURNS_OF[kind][0] for kind in ("closed", "open"))
-    return len(set(concurrencies)) * closed + at_random
+    return (len(set(concurrencies)) + 1) * (1 + TURNS)

@@ -18,7 +18,6 @@ from mlmagic.engine.profiling.loads import (
     FIRST_SHARE,
     Asked,
     LoaderProcess,
-    block_seconds,
     further_turns,
     total_steps,
     wanted_loads,
@@ -80,7 +79,7 @@ class Trial:
         loads: list[Load] = []
         failures: list[Failure] = []
         for first, told in zip(self._firsts, self._told, strict=False):
-            load, failed = load_of(first.kind, first.level, told, block_seconds(first, self._plan.seconds))
+            load, failed = load_of(first.kind, first.level, told, self._plan.seconds)
             loads.append(load)
             failures += failed
         return SizeResult(
@@ -126,12 +125,12 @@ class Trial:
         self._ending.close()
 
     def _first_turn(self) -> bool:
-        """Find the loads to be made; whether all were answered."""
+        """Find the loads to be made; whether none of them failed altogether."""
         plan, seconds = self._plan, self._plan.seconds * FIRST_SHARE
         while wanted := wanted_loads(plan.concurrencies, seconds, len(self._rows), plan.goal, self._firsts):
             self._told.append([self._ask(wanted)])
-            self._firsts.append(load_of(wanted.kind, wanted.level, self._told[-1], seconds)[0])
-            if not self._firsts[-1].successes:
+            self._firsts.append(load_of(wanted.kind, wanted.level, self._told[-1], plan.seconds)[0])
+            if self._firsts[-1].failed:
                 return False
         return True
 
@@ -159,7 +158,7 @@ class Trial:
         return self._target.usage(self._handle) if isinstance(self._target, Measures) else Usage()
 
     def _stop(self) -> None:
-        self.watch.look()
+        self.watch.resume()
         self._target.stop(self._handle, grace=1.0)
 
 

@@ -9,7 +9,7 @@ from mlmagic.engine.profiling.trial import Trial
 
 
 def in_turns(trials: Sequence[Trial], free_bytes: Callable[[], int]) -> Iterator[Trial]:
-    """Make all trials; each is given when it has begun and when it has ended.
+    """Make all trials; each is given when it has begun. Who made them closes them.
 
     They are up beside each other, and loaded one at a time, as long as there is room for all; one after which
     there is not is finished before the next begins.
@@ -23,6 +23,3 @@ def in_turns(trials: Sequence[Trial], free_bytes: Callable[[], int]) -> Iterator
         yield trial
     while [trial for trial in trials if trial.go_on()]:
         pass
-    for trial in trials:
-        trial.close()
-        yield trial

@@ -25,7 +25,7 @@ class Watch:
     _last: tuple[float, Usage] | None = None
 
     def resume(self) -> None:
-        """A turn begins."""
+        """Look anew: a turn begins, or there will be none."""
         self._last = None
         self.look()
 

@@ -222,9 +222,15 @@ class SizeResult:
     """Why there is no more to tell: it did not come up, or ended."""
 
     @property
+    def fastest(self) -> Load | None:
+        """The load of clients under which the most requests succeeded."""
+        closed = [load for load in self.loads if load.kind == "closed"]
+        return max(closed, key=lambda load: load.requests_per_second, default=None)
+
+    @property
     def capacity(self) -> float:
         """The most requests per second that succeeded."""
-        return max((load.requests_per_second for load in self.loads if load.kind == "closed"), default=0.0)
+        return self.fastest.requests_per_second if self.fastest is not None else 0.0
 
     @property
     def successful(self) -> bool:
@@ -280,3 +286,8 @@ class Profile:
             answered = [s for s in answered if s.cpu >= wanted.cpu and s.memory_gb >= wanted.memory_gb]
             return min(answered, key=lambda size: (size.cpu, size.memory_gb), default=None)
         return answered[-1] if answered else None
+
+
+def size_in_words(cpu: float, memory_gb: float, between: str = ", ") -> str:
+    """Such as ``1 core, 0.5 GB``."""
+    return f"{cpu:g} core{'' if cpu == 1 else 's'}{between}{memory_gb:g} GB"

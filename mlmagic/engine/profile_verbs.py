@@ -13,7 +13,7 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.names import ModelReference
-from mlmagic.core.profile import Profile, ProfilePlan, ProfileState
+from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, size_in_words
 from mlmagic.core.profile_record import profile_of, record_of
 from mlmagic.core.sizing import recommend
 from mlmagic.core.webservice import ServiceSpec
@@ -150,7 +150,7 @@ class ProfileVerbs(ScriptVerbs):
             watching(clock.tick(profile.words, sum(trial.steps_left for trial in trials)), profile)
 
         for number, (cpu, memory_gb) in enumerate(plan.sizes, 1):
-            at = f"{cpu:g} cores, {memory_gb:g} GB (size {number} of {len(plan.sizes)})"
+            at = f"{size_in_words(cpu, memory_gb)} (size {number} of {len(plan.sizes)})"
             run_dir = Path(spec.run_dir) / f"size{number}"
             run_dir.mkdir()
             tried = replace(

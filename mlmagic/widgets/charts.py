@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mlmagic.core.profile import Load, Profile, SizeResult
+from mlmagic.core.profile import Load, Profile, SizeResult, size_in_words
 
 INK = "#7a7a7a"
 """Text and axes: 4.3 to 1 on white, 4.4 to 1 on JupyterLab's dark grey."""
@@ -60,13 +60,14 @@ def alt_text(profile: Profile) -> str:
     ]
     advice = profile.recommendation
     if advice is not None:
-        parts.append(f"Recommended: {advice.cpu:g} cores and {advice.memory_gb:g} GB, {advice.why}.")
+        wanted = size_in_words(advice.cpu, advice.memory_gb, " and ")
+        parts.append(f"Recommended: {wanted}, {advice.why}.")
     return " ".join(parts)
 
 
 def name_of(size: SizeResult) -> str:
     """A size in words."""
-    return f"{size.cpu:g} core{'' if size.cpu == 1 else 's'}, {size.memory_gb:g} GB"
+    return size_in_words(size.cpu, size.memory_gb)
 
 
 def _latencies(axes: Any, size: SizeResult | None) -> None:
@@ -159,7 +160,7 @@ def _capacity(axes: Any, sizes: Sequence[SizeResult], profile: Profile) -> None:
         edgecolor=INK,
     )
     axes.bar_label(bars, fmt="%.0f", color=INK, fontsize=8)
-    axes.set_xticks(range(len(sizes)), [f"{size.cpu:g} cores\n{size.memory_gb:g} GB" for size in sizes])
+    axes.set_xticks(range(len(sizes)), [size_in_words(size.cpu, size.memory_gb, "\n") for size in sizes])
     axes.set_ylabel("requests per second")
     wanted = profile.plan.goal.requests_per_second
     if wanted:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from mlmagic.core.profile import Load, Profile, ProfileState, SizeResult
+from mlmagic.core.profile import Load, Profile, ProfileState, SizeResult, size_in_words
 from mlmagic.engine.profile_verbs import Progress
 from mlmagic.widgets import charts, html
 from mlmagic.widgets.cards import Card, Listing
@@ -69,7 +69,7 @@ def headline(profile: Profile) -> str:
     advice = profile.recommendation
     if advice is None:
         return f"{profile.state}. {profile.error}".strip()
-    size = f"{advice.cpu:g} cores and {advice.memory_gb:g} GB recommended: {advice.why}"
+    size = f"{size_in_words(advice.cpu, advice.memory_gb, ' and ')} recommended: {advice.why}"
     if advice.cost_per_1000 is not None:
         size += f"; {advice.cost_per_1000:.3g} per 1,000 predictions at capacity"
     done = "" if profile.state is ProfileState.SUCCEEDED else f"{profile.state} ({profile.error}). "
@@ -77,37 +77,51 @@ def headline(profile: Profile) -> str:
 
 
 def size_row(size: SizeResult) -> list[str]:
-    """One size's figures; latencies are those at random arrivals."""
+    """One size's figures, with their 95 % intervals; latencies are those at random arrivals."""
     load = size.load("open") or size.load("closed")
     failed = sum(failure.count for failure in size.failures)
     return [
         f"{size.cpu:g}",
         f"{size.memory_gb:g}",
-        f"{size.capacity:.0f}" if size.loads else "–",
-        *_latencies(load),
+        _known(size.capacity, size.fastest.rate_interval, ".0f") if size.fastest else "–",
+        *_latencies(load, with_intervals=True),
         f"{1024 * size.peak_memory_gb:.0f}" if size.peak_memory_gb else "–",
         f"{size.cold_start_s:.2f}" if size.cold_start_s is not None else "–",
         " ".join(size.error.split())[:120] or (f"{failed}" if failed else "none"),
     ]
 
 
-def _latencies(load: Load | None) -> list[str]:
+def _latencies(load: Load | None, *, with_intervals: bool = False) -> list[str]:
     if load is None or not load.percentiles_ms:
         return ["–", "–"]
-    return [f"{load.percentiles_ms[percent]:.3g}" for percent in ("50", "99")]
+    return [
+        _known(load.percentiles_ms[percent], load.intervals_ms[percent], ".3g")
+        if with_intervals
+        else f"{load.percentiles_ms[percent]:.3g}"
+        for percent in ("50", "99")
+    ]
+
+
+def _known(value: float, interval: tuple[float, float | None], form: str) -> str:
+    """A figure, and what it lies between; without an end, where too little was measured to say."""
+    low, high = interval
+    within = f"{low:{form}} to {high:{form}}" if high is not None else f"from {low:{form}}"
+    return f"{value:{form}} ({within})"
 
 
 def _chosen_figures(profile: Profile) -> list[str]:
     size, advice = profile.chosen, profile.recommendation
     if size is None:
         return ["–", "–", "–", "–"]
-    wanted = f"{advice.cpu:g} cores, {advice.memory_gb:g} GB" if advice else "–"
+    wanted = size_in_words(advice.cpu, advice.memory_gb) if advice else "–"
     return [wanted, f"{size.capacity:.0f}", *_latencies(size.load("open") or size.load("closed"))]
 
 
 def _notes(profile: Profile) -> list[str]:
     held = {size.held_by for size in profile.sizes if size.held_by}
-    notes = [f"{profile.rows} rows; held to its size by {', '.join(sorted(held))}."] if held else []
+    notes = (
+        [f"{html.count(profile.rows, 'row')}; held to its size by {', '.join(sorted(held))}."] if held else []
+    )
     if any(load.client_cores > 0.9 for size in profile.sizes for load in size.loads):
         notes.append("The load itself took a whole core: the service may be faster than was measured.")
     for size in profile.sizes:

@@ -9,7 +9,7 @@ from typing import Any
 from mlmagic.core.configuration import DEFAULT_CPU, DEFAULT_MEMORY_GB
 from mlmagic.core.curated import CURATED_PREFIX
 from mlmagic.core.names import check_service_name
-from mlmagic.core.profile import Profile
+from mlmagic.core.profile import Profile, size_in_words
 from mlmagic.errors import InvalidConfig
 from mlmagic.widgets.form.rules import Surroundings
 from mlmagic.widgets.form.values import Script, ScriptKind
@@ -73,13 +73,13 @@ def requests(there: Surroundings) -> list[Option]:
 def sizes(advice: Profile | None) -> list[Option]:
     """Presets, what a profile recommends, and whatever else is typed."""
     offered: list[Option] = [
-        (f"{_size(cpu, memory)}{' (default)' if (cpu, memory) == PRESETS[0] else ''}", (cpu, memory))
+        (f"{size_in_words(cpu, memory)}{' (default)' if (cpu, memory) == PRESETS[0] else ''}", (cpu, memory))
         for cpu, memory in PRESETS
     ]
     if advice is not None and (wanted := advice.recommendation) is not None:
         size = (wanted.cpu, wanted.memory_gb)
         offered = [each for each in offered if each[1] != size]
-        offered.insert(0, (f"{_size(*size)} (recommended by profile {advice.name})", size))
+        offered.insert(0, (f"{size_in_words(*size)} (recommended by profile {advice.name})", size))
     return [*offered, ("as typed below", AS_TYPED)]
 
 
@@ -103,10 +103,6 @@ def service_name(base: str) -> str:
         return check_service_name(name) if base else ""
     except InvalidConfig:
         return ""
-
-
-def _size(cpu: float, memory_gb: float) -> str:
-    return f"{cpu:g} core{'' if cpu == 1 else 's'}, {memory_gb:g} GB"
 
 
 def _shortened(why: str) -> str:

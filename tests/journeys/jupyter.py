@@ -39,6 +39,9 @@ def serving(client: str, folder: Path, workspace: Location, cells: Sequence[str]
     root = folder / "root"
     root.mkdir(parents=True)
     nbformat.write(notebook, root / NOTEBOOK)
+    quiet = folder / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text('{"fetchNews": "false"}')  # else a notification lies over what is looked at
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from mlmagic.errors import BuildFailed
 from mlmagic.targets.docker import observation
 from mlmagic.targets.docker.engine import Address, current
 from mlmagic.targets.docker.progress import Progress
-from mlmagic.targets.docker.settings import limits_of
+from mlmagic.targets.docker.settings import host_settings, limits_of
+from mlmagic.targets.images.blueprint import blueprint
+from tests.targets.test_image_parts import spec
 
 
 def container(**state: Any) -> Mapping[str, Any]:
@@ -64,6 +67,22 @@ def test_cores_are_a_limit_but_for_the_documents_default(cpu: float, limit: int 
     assert limits.get("nano_cpus") == limit
     assert limits["cpu_shares"] == int(cpu * 1024)
     assert limits["mem_limit"] == limits["memswap_limit"] == 1536 << 20
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "requests"),
+    [
+        (True, None, [{"Count": -1, "Capabilities": [["gpu"]]}]),
+        (True, 2, [{"Count": 2, "Capabilities": [["gpu"]]}]),
+        (False, 2, None),
+    ],
+)
+def test_gpus_are_asked_for_where_the_environment_wants_them(
+    asked: bool, cores: int | None, requests: Any, tmp_path: Path
+) -> None:
+    config = DeploymentConfig("docker", compute_settings={} if cores is None else {"gpu_cores": cores})
+    given = spec(tmp_path, config=config, environment={"docker": {"enableGpu": asked}})
+    assert host_settings(given, blueprint(given, {}), "front").get("device_requests") == requests
 
 
 def test_a_failing_step_is_told_with_its_own_last_lines() -> None:

@@ -51,6 +51,35 @@ def test_condas_packages_are_not_left_out_where_conda_has_gone(
 
 
 @pytest.mark.processes
+def test_condas_packages_come_by_conda_and_the_rest_by_uv(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A program in conda's place, as none of its channels can be reached: it makes the folder it is told."""
+    conda = tmp_path / "mamba"
+    conda.write_text(
+        f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nwhile [ "$1" != --prefix ]; do shift; done\n'
+        f'exec {sys.executable} -m venv --without-pip "$2"\n'
+    )
+    conda.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    wanted = Specification(
+        this_interpreter(), ("six==1.16.0",), conda_packages=("libxyz=3",), conda_channels=("own",)
+    )
+    python = build(wanted, store)
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked[:3] == ["create", "--yes", "--quiet"]
+    assert asked[5:] == [
+        "--channel",
+        "own",
+        f"python={sys.version_info[0]}.{sys.version_info[1]}",
+        "libxyz=3",
+    ]
+    code = "import six, orjson; print(six.__version__)"
+    done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1.16.0"]
+
+
+@pytest.mark.processes
 def test_it_is_made_once_for_all_who_ask(store: Store) -> None:
     told: list[str] = []
     with ThreadPoolExecutor(3) as pool:

@@ -127,7 +127,7 @@ class TestIndex:
 
     def test_files_of_this_machine_are_left_out(self, tmp_path: Path) -> None:
         environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
-        environment["PIP_EXTRA_INDEX_URL"] = "file:///opt/pypi https://more.example/simple"
+        environment["PIP_EXTRA_INDEX_URL"] = "file:///srv/wheels https://more.example/simple"
         said = access_files(environment)["access/index.env"].decode()
         assert said == (
             "PIP_EXTRA_INDEX_URL=https://more.example/simple\nUV_INDEX=https://more.example/simple\n"

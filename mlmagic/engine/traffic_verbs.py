@@ -7,6 +7,7 @@ from mlmagic.engine.reach import within_reach
 from mlmagic.engine.service_verbs import ServiceVerbs
 from mlmagic.errors import UsageError
 from mlmagic.targets.base import KeepsTraffic
+from mlmagic.workspace import services
 
 
 class TrafficVerbs(ServiceVerbs):
@@ -34,7 +35,12 @@ class TrafficVerbs(ServiceVerbs):
 
     def keeping_traffic(self) -> list[str]:
         """The services that keep their requests, by name."""
-        return [each.name for each in self.services() if self.revision(each).config.recorded_requests]
+        with self.memory.reading() as tx:
+            return [
+                each.name
+                for each in services.list_services(tx)
+                if services.get_revision(tx, each.id, each.revision).config.recorded_requests
+            ]
 
     def traffic_to_replay(self, name: str) -> list[str]:
         """The bodies of those requests. Raises `UsageError` when there is none yet, too."""

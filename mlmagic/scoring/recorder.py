@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
@@ -85,19 +86,15 @@ class Recorder:
         """Write down what is waiting; the file before is kept, so that the last requests are always there."""
         if not self._waiting:
             return
-        if self._written >= self._most or self._bytes >= FILE_BYTES:
-            os.replace(self._folder / NEW, self._folder / OLD)
-            self._written = self._bytes = 0
         rows, self._waiting = self._waiting, []
         lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
         try:
-            with open(self._folder / NEW, "ab", opener=_for_its_owner) as file:
+            if self._written >= self._most or self._bytes >= FILE_BYTES:
+                os.replace(self._folder / NEW, self._folder / OLD)
+                self._written = self._bytes = 0
+            with open(self._folder / NEW, "ab", opener=partial(os.open, mode=0o600)) as file:
                 file.write(lines)
         except OSError:
-            return  # a full disk is no reason to fail
+            return  # a full disk, or a folder that is gone, is no reason to fail
         self._written += len(rows)
         self._bytes += len(lines)
-
-
-def _for_its_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

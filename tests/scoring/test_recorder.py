@@ -70,6 +70,13 @@ def test_what_is_no_text_or_very_long_is_answered_and_not_kept(tmp_path, loop, b
     assert not (tmp_path / NEW).exists()
 
 
+def test_a_file_that_is_gone_when_the_next_begins_costs_no_answer_either(tmp_path, loop):
+    recorder = Recorder(tmp_path, 1, loop)
+    ask(recorder, b"1")
+    (tmp_path / NEW).unlink()
+    ask(recorder, b"2")
+
+
 def test_a_folder_that_is_gone_costs_the_record_and_not_the_answer(tmp_path, loop):
     ask(Recorder(tmp_path / "gone", 3, loop), b"1", b"2")
 

@@ -7,17 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from mlmagic import cli as command_line
+from tests.support.command_line import SCRIPT, run
 
-SCRIPT = "import json\ndef init():\n    print('up')\ndef run(raw):\n    return json.loads(raw)\n"
 Run = Callable[..., Result]
-
-
-def run(*words: str) -> Result:
-    """What a command prints, and how it ends."""
-    return CliRunner().invoke(command_line.cli, list(words))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.cli.conftest import run
+from tests.support.command_line import run
 
 ENVIRONMENT = {
     "name": "my-env",

@@ -8,8 +8,8 @@ from mlmagic.engine import bus, lookout
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.lookout import View
 from mlmagic.errors import WorkspaceUnavailable
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
+from tests.support.engines import ON_FAKE, script
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture(autouse=True)

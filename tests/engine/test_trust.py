@@ -14,7 +14,7 @@ from mlmagic.engine import probe
 from mlmagic.engine.client import Caller, Client
 from mlmagic.engine.trust import trust_in
 from mlmagic.errors import InvokeError
-from tests.certificates import write_certificate
+from tests.support.certificates import write_certificate
 
 
 class Secure:

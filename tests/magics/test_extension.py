@@ -9,7 +9,7 @@ import pytest
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import NotFound
 from mlmagic.magics.session import MLMagic
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 MAGICS = {
     "line": ["register", "models", "workspace", "deploy", "update", "score", "services", "logs", "delete"],

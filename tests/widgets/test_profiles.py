@@ -11,7 +11,7 @@ from mlmagic.core.sizing import recommend
 from mlmagic.engine.profile_verbs import Progress
 from mlmagic.widgets import charts
 from mlmagic.widgets.profiles import profile_card, profiles_listing, progress_card
-from tests.core.test_profile import profile, size
+from tests.support.profiles import profile, size
 
 SAMPLES = tuple(Sample(at / 10, 0.4, 0.1, 0.0) for at in range(20))
 

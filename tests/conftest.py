@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import hypothesis
@@ -27,3 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _TOGETHER & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("processes"):
             item.add_marker(pytest.mark.together)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and modules are there to stay: the garbage collector need not look at them again."""
+    gc.collect()
+    gc.freeze()

@@ -14,6 +14,16 @@ from tests.support.command_line import SCRIPT, run
 Run = Callable[..., Result]
 
 
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each command opens an engine: these are no unit tests."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and not item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.together)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("MLMAGIC_WORKSPACE", str(tmp_path / "Übung 1"))

@@ -92,6 +92,7 @@ def test_an_empty_cell_without_help_is_still_told(shell: TestingShell) -> None:
         shell.run_cell("%%score_script x")
 
 
+@pytest.mark.processes
 def test_loading_imports_nothing_heavy() -> None:
     import subprocess
     import sys

@@ -29,9 +29,9 @@ from .wire import Wire
 @pytest.fixture(autouse=True)
 def modules() -> Iterator[None]:
     """Scripts that a test loads are forgotten afterwards."""
-    before = dict(sys.modules)
+    before = sys.modules.copy()
     yield
-    for name in set(sys.modules) - set(before):
+    for name in sys.modules.keys() - before.keys():
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SCRIPTS)):
             del sys.modules[name]
 

@@ -1,4 +1,4 @@
-"""The engine's verbs for assets: what the workspace keeps by kind and name besides models."""
+"""Assets: versioned records that the workspace keeps by kind and name, such as environments and datasets."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from mlmagic.workspace.assets import Asset
 from mlmagic.workspace.memory import Memory
 
 
-class AssetVerbs:
-    """What can be done with assets."""
+class Assets:
+    """Registers, finds and deletes assets."""
 
-    memory: Memory
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
 
-    def keep_asset(
-        self, kind: str, name: str, record: Mapping[str, Any], *, only_once: bool = False
-    ) -> Asset:
-        """Register ``record``; the newest version, if it says the same, else the next.
+    def keep(self, kind: str, name: str, record: Mapping[str, Any], *, only_once: bool = False) -> Asset:
+        """Register ``record`` as the next version; returns the newest version if it is equal.
 
-        With ``only_once`` there is one version: raises `AlreadyExists` for a name that is taken.
+        With ``only_once`` a name has one version: raises `AlreadyExists` if the name is taken.
         """
-        with self.memory.writing() as tx:
+        with self._memory.writing() as tx:
             there = assets.versions(tx, kind, name)
             if there and only_once:
                 raise AlreadyExists(kind, name)
@@ -32,31 +31,31 @@ class AssetVerbs:
                 return newest
             return assets.add(tx, kind, name, record)
 
-    def asset(self, kind: str, name: str, version: str | int | None = None) -> Asset:
+    def get(self, kind: str, name: str, version: str | int | None = None) -> Asset:
         """One version, the newest by default; raises `NotFound`."""
         if isinstance(version, str):
             if not version.isdigit():
                 raise InvalidConfig(f"version of {kind} {name!r}", version, "must be a whole number")
             version = int(version)
-        with self.memory.reading() as tx:
+        with self._memory.reading() as tx:
             return assets.get(tx, kind, name, version)
 
-    def assets(self, kind: str) -> list[Asset]:
-        """The newest version of each, by name."""
-        with self.memory.reading() as tx:
-            return assets.newest_of_each(tx, kind)
-
-    def asset_versions(self, kind: str, name: str) -> list[int]:
-        """Oldest first; empty for a name that was never registered."""
-        with self.memory.reading() as tx:
+    def versions(self, kind: str, name: str) -> list[int]:
+        """The version numbers, oldest first; empty for a name that was never registered."""
+        with self._memory.reading() as tx:
             return assets.versions(tx, kind, name)
 
-    def forget_asset(self, kind: str, name: str) -> None:
-        """All its versions; raises `NotFound`."""
-        with self.memory.writing() as tx:
+    def delete(self, kind: str, name: str) -> None:
+        """Delete all versions of an asset; raises `NotFound`."""
+        with self._memory.writing() as tx:
             assets.remove(tx, kind, name)
+
+    def list(self, kind: str) -> list[Asset]:
+        """The newest version of each asset of a kind, sorted by name."""
+        with self._memory.reading() as tx:
+            return assets.newest_of_each(tx, kind)
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two records say the same; a record may carry its own version."""
+    """Whether two records are equal; a record may carry its own version."""
     return {**one, "version": None} == {**other, "version": None}

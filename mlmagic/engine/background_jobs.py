@@ -17,7 +17,7 @@ CLOSE_SECONDS = 10
 
 
 @dataclass(slots=True)
-class Making:
+class BackgroundJob:
     """One thing on its way, or made."""
 
     words: str
@@ -30,20 +30,20 @@ class Making:
     done: threading.Event = field(default_factory=threading.Event)
 
 
-class Makings:
+class BackgroundJobs:
     """What one supervisor has made; ``changed`` is called from other threads when there is news."""
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
         self._changed = changed
         self._lock = threading.Lock()
-        self._running: dict[str, Making] = {}
+        self._running: dict[str, BackgroundJob] = {}
 
     def is_under_way(self, key: str) -> bool:
         """Whether it is being made, or is made and nobody has looked since."""
         with self._lock:
             return key in self._running
 
-    def look(self, service_id: str, key: str, what: str, make: Make) -> Making:
+    def look(self, service_id: str, key: str, what: str, make: Make) -> BackgroundJob:
         """How far ``what`` has come, which begins with the first look.
 
         Raises what the making raised, once: the next look begins anew.
@@ -51,7 +51,7 @@ class Makings:
         with self._lock:
             running = self._running.get(key)
             if running is None:
-                running = self._running[key] = Making(f"{what} is being made")
+                running = self._running[key] = BackgroundJob(f"{what} is being made")
                 threading.Thread(
                     target=self._make, args=(running, what, make), name="mlmagic-making", daemon=True
                 ).start()
@@ -82,7 +82,7 @@ class Makings:
         for running in left:
             running.done.wait(timeout=CLOSE_SECONDS)
 
-    def _make(self, running: Making, what: str, make: Make) -> None:
+    def _make(self, running: BackgroundJob, what: str, make: Make) -> None:
         def report(line: str) -> None:
             if running.notes[-1:] != [line]:
                 running.notes.append(line)

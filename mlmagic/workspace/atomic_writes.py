@@ -10,7 +10,7 @@ from pathlib import Path
 OWNER_ONLY = 0o600
 
 
-def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
+def write_atomically(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Make ``text`` the content of ``path``, in a folder that is there; with ``mode`` from the first moment.
 
     When this raises, ``path`` is what it was, and nothing is left beside it.

@@ -1,4 +1,4 @@
-"""The engine's verb for batch scoring: a script over many files or rows, in several processes."""
+"""Batch scoring: a script over many files or rows, in several processes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 from mlmagic.core.batch import DEFAULT_BYTES, DEFAULT_FILES, BatchPlan, Tally, parse_size, rows_for, split
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import Model, ModelFilter
-from mlmagic.engine import sources, staging
+from mlmagic.core.notify import silent
+from mlmagic.engine import staging
 from mlmagic.engine.batch.job import Job, MiniBatch, OnTally, Outcome
 from mlmagic.engine.batch.worker import Stage
-from mlmagic.engine.environments.builds import make_ready
-from mlmagic.engine.environments.place import choose
+from mlmagic.engine.environments.builds import build_and_wait
+from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import Store
-from mlmagic.engine.model_verbs import ModelVerbs, silent
-from mlmagic.engine.whole_files import write_whole
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.scripts import sources
 from mlmagic.errors import InvalidConfig
+from mlmagic.workspace.atomic_writes import write_atomically
+from mlmagic.workspace.memory import Memory
 
 if TYPE_CHECKING:
     import pandas
@@ -31,10 +34,13 @@ def _unwatched(_tally: Tally) -> None:
     """Watch nothing."""
 
 
-class BatchVerbs(ModelVerbs):
-    """What can be done in batches."""
+class Batch:
+    """Runs batch jobs with the models of one workspace."""
 
-    def batch(
+    def __init__(self, memory: Memory, models: Models) -> None:
+        self._memory, self._models = memory, models
+
+    def run(
         self,
         plan: BatchPlan,
         inference: InferenceConfig,
@@ -56,12 +62,12 @@ class BatchVerbs(ModelVerbs):
         (log_folder / "logs").mkdir(parents=True, exist_ok=True)
         with (
             tempfile.TemporaryDirectory(prefix="mlmagic-batch-") as name,
-            self.memory.files.intake() as intake,
+            self._memory.files.intake() as intake,
         ):
             folder = Path(name)
             files, inference = sources.take(intake, inference, required=("run",))
             intake.copy_out(files, folder / "app")
-            staging.lay_out_models(self.memory, self._named_models(folder / "app", plan.arguments), folder)
+            staging.lay_out_models(self._memory, self._named_models(folder / "app", plan.arguments), folder)
             (folder / "azureml-models").mkdir(exist_ok=True)
             stage = Stage(
                 inference.entry_script,
@@ -73,18 +79,18 @@ class BatchVerbs(ModelVerbs):
                 *self._interpreter(inference, folder),
             )
             outcome = Job(stage, plan, _mini_batches(plan, inputs, folder), watching).run()
-        write_whole(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
-        write_whole(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
+        write_atomically(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
+        write_atomically(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
         if plan.appends and not outcome.error:
             output.mkdir(parents=True, exist_ok=True)
             lines = (line for part in outcome.lines for line in part)
-            write_whole(output / plan.append_row_file_name, "".join(f"{line}\n" for line in lines))
+            write_atomically(output / plan.append_row_file_name, "".join(f"{line}\n" for line in lines))
         return outcome
 
     def _interpreter(self, inference: InferenceConfig, folder: Path) -> tuple[str, str | None]:
         """What runs the workers: this interpreter, or that of an environment, which is made if need be."""
-        place = choose(inference.environment, Store(), nearest=True, notify=silent)
-        ready = make_ready(place.python, inference.environment, folder, silent)
+        runtime = choose(inference.environment, Store(), nearest=True, notify=silent)
+        ready = build_and_wait(runtime.python, inference.environment, folder, silent)
         return ready.python, ready.server_path
 
     def _named_models(self, source: Path, arguments: Sequence[str]) -> list[Model]:
@@ -93,7 +99,7 @@ class BatchVerbs(ModelVerbs):
             [file.read_text(encoding="utf-8", errors="replace") for file in source.rglob("*.py")]
             + [*arguments]
         )
-        return [model for model in self.models(ModelFilter()) if model.name in text]
+        return [model for model in self._models.list(ModelFilter()) if model.name in text]
 
 
 def _mini_batches(

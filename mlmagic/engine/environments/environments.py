@@ -1,4 +1,4 @@
-"""The engine's verbs for environments: keep, find, compare, make, delete. Curated ones are found as well."""
+"""Environments: register, find, compare, build and delete them. Curated environments are included."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ from typing import Any
 from mlmagic.core.curated import CURATED, CURATED_PREFIX
 from mlmagic.core.environment import needs_of
 from mlmagic.core.environment_diff import Change, differences
-from mlmagic.engine.asset_verbs import AssetVerbs
-from mlmagic.engine.environments.build import build
-from mlmagic.engine.environments.place import choose
+from mlmagic.core.notify import Notify, silent
+from mlmagic.engine.assets import Assets
+from mlmagic.engine.environments.build import build as build_environment
+from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import KEPT_DAYS, Store
-from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace import assets
 from mlmagic.workspace.assets import Asset
+from mlmagic.workspace.memory import Memory
 
 KIND = "environment"
 
 
-class EnvironmentVerbs(AssetVerbs):
-    """What can be done with environments. A reference is ``NAME`` (the newest) or ``NAME:VERSION``."""
+class Environments:
+    """The environments of one workspace. A reference is ``NAME`` (the newest version) or ``NAME:VERSION``."""
 
-    def keep_environment(self, name: str, record: Mapping[str, Any]) -> Asset:
-        """Register an environment, as the documents' JSON: the newest version if that says the same."""
+    def __init__(self, memory: Memory, assets: Assets) -> None:
+        self._memory, self._assets = memory, assets
+
+    def register(self, name: str, record: Mapping[str, Any]) -> Asset:
+        """Register an environment, as the JSON of Azure ML v1; returns the newest version if it is equal."""
         _refuse_curated(name)
-        return self.keep_asset(KIND, name, record)
+        return self._assets.keep(KIND, name, record)
 
-    def environment(self, reference: str, version: str | int | None = None) -> Asset:
+    def get(self, reference: str, version: str | int | None = None) -> Asset:
         """One version; raises `NotFound` with those there are."""
         name, _, named = reference.partition(":")
         version = version if version is not None else named or None
@@ -39,25 +43,21 @@ class EnvironmentVerbs(AssetVerbs):
                 raise NotFound(f"version of {KIND} {name!r}", str(version), ["1"])
             return _curated(name)
         try:
-            return self.asset(KIND, name, version)
+            return self._assets.get(KIND, name, version)
         except NotFound as error:
             if error.kind != KIND:
                 raise
             raise NotFound(KIND, name, [*error.known, *CURATED]) from None
 
-    def environments(self, *, curated: bool = True) -> list[Asset]:
-        """The newest version of each, by name, and the curated ones."""
-        return [*self.assets(KIND), *(map(_curated, CURATED) if curated else ())]
-
-    def environment_versions(self, name: str) -> list[int]:
+    def versions(self, name: str) -> list[int]:
         """Oldest first; empty for a name that was never registered."""
-        return [1] if name in CURATED else self.asset_versions(KIND, name)
+        return [1] if name in CURATED else self._assets.versions(KIND, name)
 
-    def compare_environments(self, old: str, new: str) -> tuple[Change, ...]:
+    def compare(self, old: str, new: str) -> tuple[Change, ...]:
         """What changed from one to the other."""
-        return differences(*(needs_of(self.environment(each).record) for each in (old, new)))
+        return differences(*(needs_of(self.get(each).record) for each in (old, new)))
 
-    def forget_environments(self, names: Iterable[str]) -> None:
+    def delete(self, names: Iterable[str]) -> None:
         """All versions of each, or nothing. Services that run on one have their own record of it.
 
         Raises `NotFound`; `UsageError` for a curated one.
@@ -65,44 +65,48 @@ class EnvironmentVerbs(AssetVerbs):
         wanted = list(dict.fromkeys(names))
         for name in wanted:
             _refuse_curated(name)
-        with self.memory.writing() as tx:
+        with self._memory.writing() as tx:
             for name in wanted:
                 assets.remove(tx, KIND, name)
 
-    def where_it_runs(self, record: Mapping[str, Any]) -> str:
-        """What would run a service of this environment on this machine, in words; nothing is made."""
+    def runtime_summary(self, record: Mapping[str, Any]) -> str:
+        """One sentence: which interpreter would run this environment here. Nothing is built."""
         store = Store()
         try:
-            place = choose(record, store, nearest=False, notify=silent)
+            runtime = choose(record, store, nearest=False, notify=silent)
         except UsageError as error:
             return str(error)
-        if place.specification is None:
-            return f"served by the interpreter there is, Python {place.version}: {place.python}"
-        if store.is_built(place.specification.key):
-            return f"made, on Python {place.version}: {place.python}"
-        return f"not made yet: the first deploy makes it, on Python {place.version}"
+        if runtime.specification is None:
+            return f"served by this interpreter, Python {runtime.version}: {runtime.python}"
+        if store.is_built(runtime.specification.key):
+            return f"built, on Python {runtime.version}: {runtime.python}"
+        return f"not built yet: the first deploy builds it, on Python {runtime.version}"
 
-    def build_environment(
+    def build(
         self,
         record: Mapping[str, Any],
         *,
         nearest_python: bool = False,
         report: Notify = silent,
     ) -> Path:
-        """Make an environment of its own on this machine, unless it is there; returns its interpreter.
+        """Build a separate environment on this machine, unless it exists; returns its interpreter.
 
-        Where this interpreter has all of it, it is made all the same. Raises `BuildFailed` with the
-        resolver's words, `UsageError` for what can be known before.
+        It is built even if this interpreter has every package. Raises `BuildFailed` with the resolver's
+        message, `UsageError` for what is known to be impossible before the build.
         """
         store = Store()
-        place = choose(record, store, nearest=nearest_python, notify=report, strictly=True)
-        if place.specification is None:
-            return Path(place.python)
-        return build(place.specification, store, report)
+        runtime = choose(record, store, nearest=nearest_python, notify=report, strictly=True)
+        if runtime.specification is None:
+            return Path(runtime.python)
+        return build_environment(runtime.specification, store, report)
 
-    def evict_environments(self, days: float = KEPT_DAYS) -> list[str]:
-        """Remove the realised environments that no service uses and nobody used for ``days``."""
+    def evict(self, days: float = KEPT_DAYS) -> list[str]:
+        """Delete the built environments that no service uses and that were not used for ``days`` days."""
         return Store().evict(days)
+
+    def list(self, *, curated: bool = True) -> list[Asset]:
+        """The newest version of each environment, sorted by name, then the curated ones."""
+        return [*self._assets.list(KIND), *(map(_curated, CURATED) if curated else ())]
 
 
 def _curated(name: str) -> Asset:

@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from mlmagic.core.environment import package_name
-from mlmagic.engine.environments.resolver_words import Side
+from mlmagic.engine.environments.resolver_errors import Side
 
 Installed = Callable[[str], str | None]
 """The version of a distribution, by name; None for one that is not installed."""

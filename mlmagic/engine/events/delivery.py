@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from mlmagic.core.notices import Notice, notice_of
 from mlmagic.core.subscription import BUSY_STATUSES, Answer, Delivery, DeliveryState, Subscription, judge
-from mlmagic.engine import webhook
+from mlmagic.engine.events import webhook
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import deliveries, events, subscriptions
 from mlmagic.workspace.memory import Memory
@@ -29,7 +29,7 @@ AT_ONCE = 8
 log = logging.getLogger(__name__)
 
 
-class Courier:
+class WebhookDelivery:
     """Sends what is due. ``mark`` names the holder of its leases."""
 
     def __init__(

@@ -10,7 +10,7 @@ import orjson
 import requests
 
 from mlmagic.core.parity import Answer
-from mlmagic.engine.trust import trust_in
+from mlmagic.engine.http.certificates import trust_in
 from mlmagic.errors import InvokeError, UsageError
 
 CALL_TIMEOUT_SECONDS = 300.0

@@ -6,7 +6,7 @@ import http.client
 import json
 from urllib.parse import urlsplit
 
-from mlmagic.engine.trust import TrustedConnection, trust_in
+from mlmagic.engine.http.certificates import TrustedConnection, trust_in
 
 PROBE_TIMEOUT_SECONDS = 2.0
 _FIGURES = ("requests", "errors", "p50_ms", "p99_ms")

@@ -1,4 +1,4 @@
-"""The engine's verbs for models: register, list, change, download, delete."""
+"""Models in the registry: register, list, change, download and delete them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,21 @@ from typing import Any
 
 from mlmagic.core.model import Model, ModelDescription, ModelFilter
 from mlmagic.core.names import ModelReference
-from mlmagic.engine import registration
-from mlmagic.engine.environments.place import Place
+from mlmagic.core.notify import Notify, silent
+from mlmagic.engine.environments.runtime import Runtime
+from mlmagic.engine.models import registration
 from mlmagic.errors import AlreadyExists, UsageError
-from mlmagic.workspace import deliveries, follows, models
+from mlmagic.workspace import models
 from mlmagic.workspace.memory import Memory
 
-Notify = Callable[[str], None]
-"""Takes one line that the user should read."""
 
+class Models:
+    """The model registry of one workspace."""
 
-def silent(_line: str) -> None:
-    """A `Notify` that tells nobody."""
-
-
-class ModelVerbs:
-    """What can be done with models."""
-
-    memory: Memory
-    _told_pickles: bool = False
+    def __init__(self, memory: Memory, on_news: Callable[[], None]) -> None:
+        """``on_news`` is called after each change that subscribers or followers may be waiting for."""
+        self._memory, self._on_news = memory, on_news
+        self._pickle_warning_shown = False
 
     def register(
         self,
@@ -38,7 +34,7 @@ class ModelVerbs:
         notify: Notify = silent,
     ) -> Model:
         """Register a file, a folder (``str`` or path) or a live object as the next version of its name."""
-        with self.memory.files.intake() as intake:
+        with self._memory.files.intake() as intake:
             if isinstance(model, str | os.PathLike):
                 details, files = registration.take_path(
                     intake, details, Path(model).expanduser(), child_paths
@@ -48,87 +44,79 @@ class ModelVerbs:
             else:
                 details, files = registration.take_object(intake, details, model)
             intake.send()
-            with self.memory.writing() as tx:
+            with self._memory.writing() as tx:
                 intake.publish()
                 registered = models.add(tx, details, files)
         if registration.holds_pickles(files):
-            self._tell_pickles(notify)
-        self._see_to_news()
+            self._warn_of_pickles(notify)
+        self._on_news()
         return registered
 
-    def model(self, reference: str | ModelReference) -> Model:
+    def get(self, reference: str | ModelReference) -> Model:
         """The model called ``name`` (newest version) or ``name:version``."""
-        with self.memory.reading() as tx:
+        with self._memory.reading() as tx:
             return models.get(tx, _reference(reference))
 
-    def models(self, wanted: ModelFilter | None = None) -> list[Model]:
-        with self.memory.reading() as tx:
-            return models.list_models(tx, wanted or ModelFilter())
-
-    def model_users(self, reference: str | ModelReference) -> list[str]:
+    def users(self, reference: str | ModelReference) -> list[str]:
         """Names of the services that use this version."""
-        with self.memory.reading() as tx:
+        with self._memory.reading() as tx:
             return models.used_by(tx, models.get(tx, _reference(reference)).id)
 
-    def models_and_users(self, wanted: ModelFilter | None = None) -> tuple[list[Model], dict[str, list[str]]]:
+    def with_users(self, wanted: ModelFilter | None = None) -> tuple[list[Model], dict[str, list[str]]]:
         """The models, and by id the names of the services that use them, as they are at one moment."""
-        with self.memory.reading() as tx:
+        with self._memory.reading() as tx:
             return models.list_models(tx, wanted or ModelFilter()), models.users(tx)
 
-    def change_model(self, reference: str, **changes: Any) -> Model:
+    def change(self, reference: str, **changes: Any) -> Model:
         """Replace ``tags``, the ``description`` or ``details``; ``add_properties``, for good."""
-        with self.memory.writing() as tx:
+        with self._memory.writing() as tx:
             changed = models.change(tx, _reference(reference), **changes)
-        self._see_to_news()
+        self._on_news()
         return changed
 
-    def delete_model(self, reference: str) -> Model:
+    def delete(self, reference: str) -> Model:
         """Forget one version (named with its number); refused while a service uses it."""
         parsed = _reference(reference)
-        with self.memory.writing() as tx:
+        with self._memory.writing() as tx:
             removed, orphans = models.remove(tx, parsed)
             for digest in orphans:
-                self.memory.files.remove(digest)
+                self._memory.files.remove(digest)
         return removed
 
-    def download_model(self, reference: str, folder: Path, *, exist_ok: bool = False) -> Path:
+    def download(self, reference: str, folder: Path, *, exist_ok: bool = False) -> Path:
         """Copy a model's files into ``folder``; refuses to overwrite unless told. Returns the common path."""
-        model = self.model(reference)
+        model = self.get(reference)
         tops = sorted({folder / file.path.partition("/")[0] for file in model.files})
         taken = [str(path) for path in tops if path.exists()]
         if taken and not exist_ok:
             raise AlreadyExists("file", taken[0], hint="Name another folder, or allow it with exist_ok=True.")
-        self.memory.files.copy_out(model.files, folder)
+        self._memory.files.copy_out(model.files, folder)
         return tops[0] if len(tops) == 1 else folder
 
-    def _see_to_it(self) -> None:
-        """Make sure that somebody looks after the services, and after what is to be told."""
-        raise NotImplementedError
-
-    def _see_to_news(self) -> None:
-        """`_see_to_it`, if there are subscribers to be told, or services that follow what changed."""
-        with self.memory.reading() as tx:
-            wanted = deliveries.next_due(tx) is not None or follows.is_anything_waiting(tx)
-        if wanted:
-            self._see_to_it()
-
-    def _models(self, names: Sequence[str | ModelReference]) -> list[Model]:
-        with self.memory.reading() as tx:
+    def find_all(self, names: Sequence[str | ModelReference]) -> list[Model]:
+        """The models called ``name`` or ``name:version``, each once; raises `NotFound`."""
+        with self._memory.reading() as tx:
             return [models.get(tx, _reference(name)) for name in dict.fromkeys(names)]
 
-    def _tell_mismatches(self, used: Sequence[Model], place: Place, notify: Notify) -> None:
-        """What differs, where these models will be served, from what they were stored with."""
+    def report_mismatches(self, used: Sequence[Model], runtime: Runtime, notify: Notify) -> None:
+        """Report library versions that differ between where a model was stored and where it will run."""
         for model in used:
-            serving = place.versions(model.details.libraries)
-            for line in registration.library_mismatches(model.details, serving, place.words, place.version):
+            serving = runtime.versions(model.details.libraries)
+            for line in registration.library_mismatches(
+                model.details, serving, runtime.words, runtime.version
+            ):
                 notify(f"{model.id}: {line}")
             if registration.holds_pickles(model.files):
-                self._tell_pickles(notify)
+                self._warn_of_pickles(notify)
 
-    def _tell_pickles(self, notify: Notify) -> None:
-        if not self._told_pickles:
-            self._told_pickles = True
+    def _warn_of_pickles(self, notify: Notify) -> None:
+        if not self._pickle_warning_shown:
+            self._pickle_warning_shown = True
             notify(registration.PICKLE_WARNING)
+
+    def list(self, wanted: ModelFilter | None = None) -> list[Model]:
+        with self._memory.reading() as tx:
+            return models.list_models(tx, wanted or ModelFilter())
 
 
 def _reference(reference: str | ModelReference) -> ModelReference:

@@ -14,8 +14,8 @@ from mlmagic.capture.modules import only_installed
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.environment import python_minor
 from mlmagic.core.model import ModelDescription, StoredFile
-from mlmagic.engine import mlflow_models
-from mlmagic.engine.recognition import (
+from mlmagic.engine.models import mlflow_folder as mlflow_models
+from mlmagic.engine.models.frameworks import (
     FRAMEWORK_OF_PACKAGE,
     HEAD_BYTES,
     PICKLES,

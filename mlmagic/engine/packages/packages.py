@@ -1,4 +1,4 @@
-"""The engine's verbs for packages: make, find, save, push."""
+"""Packages: build them, find them, save their files, push their images."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import Registry
 from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference
+from mlmagic.core.notify import Notify, silent
 from mlmagic.core.package import (
     DEFAULT_NAME,
     Package,
@@ -25,11 +26,12 @@ from mlmagic.core.package import (
     check_image_label,
     check_image_name,
 )
-from mlmagic.engine import sources, staging
-from mlmagic.engine.model_verbs import Notify, silent
-from mlmagic.engine.packages import bill, manifests, words
+from mlmagic.engine import staging
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.packages import manifests, readme, sbom
 from mlmagic.engine.packages.zip import write_zip
-from mlmagic.engine.script_verbs import ScriptVerbs
+from mlmagic.engine.scripts import sources
+from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.errors import AlreadyExists, UsageError
 from mlmagic.targets.docker.engine import connect, current
 from mlmagic.targets.docker.image import Images
@@ -39,15 +41,19 @@ from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.index import no_access
 from mlmagic.targets.images.lock import pinned
 from mlmagic.workspace import assets
+from mlmagic.workspace.memory import Memory
 
 KIND = "package"
 LABEL_DIGITS = 12
 
 
-class PackageVerbs(ScriptVerbs):
-    """What can be done with packages."""
+class Packages:
+    """The packages of one workspace."""
 
-    def package(
+    def __init__(self, memory: Memory, models: Models, scripts: Scripts) -> None:
+        self._memory, self._models, self._scripts = memory, models, scripts
+
+    def create(
         self,
         model_names: Sequence[str | ModelReference],
         inference: InferenceConfig | None = None,
@@ -68,17 +74,17 @@ class PackageVerbs(ScriptVerbs):
         name = check_image_name(image_name or DEFAULT_NAME)
         if image_label is not None:
             check_image_label(image_label)
-        used = self._models(model_names)
-        inference = inference or self.no_code(model_names)
+        used = self._models.find_all(model_names)
+        inference = inference or self._scripts.no_code(model_names)
         images = Images(connect(current())) if kind is PackageKind.IMAGE else None
         with (
             tempfile.TemporaryDirectory(prefix="mlmagic-package-") as folder,
-            self.memory.files.intake() as intake,
+            self._memory.files.intake() as intake,
         ):
             taken, inference = sources.take(intake, inference)
             intake.copy_out(taken, Path(folder) / "app")
             config = config or DeploymentConfig()
-            spec = staging.scratch_spec(self.memory, Path(folder), name, inference, used, config)
+            spec = staging.scratch_spec(self._memory, Path(folder), name, inference, used, config)
             plan = pinned(blueprint(spec))
             start = plan.start(variables=config.environment_variables)
             files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
@@ -93,7 +99,7 @@ class PackageVerbs(ScriptVerbs):
                 PackageState.RUNNING,
                 digest=digest,
             )
-            with self.memory.writing() as tx:
+            with self._memory.writing() as tx:
                 version = assets.add(tx, KIND, name, made.record()).version
             log: list[str] = []
 
@@ -109,25 +115,20 @@ class PackageVerbs(ScriptVerbs):
                     location = str(self._write(made, plan, context, used, config))
                     tell(f"wrote {location}")
             except BaseException as error:
-                self._keep_package(
+                self._keep(
                     version, replace(made, state=PackageState.FAILED, error=str(error), log=tuple(log))
                 )
                 raise
             done = replace(made, state=PackageState.SUCCEEDED, location=location, log=tuple(log))
-            self._keep_package(version, done)
+            self._keep(version, done)
         return done
 
-    def package_called(self, name: str, version: int | None = None) -> Package:
+    def get(self, name: str, version: int | None = None) -> Package:
         """The newest of that name, or the one named; raises `NotFound`."""
-        with self.memory.reading() as tx:
+        with self._memory.reading() as tx:
             return Package.of(assets.get(tx, KIND, name, version).record)
 
-    def packages(self) -> list[Package]:
-        """The newest of each name."""
-        with self.memory.reading() as tx:
-            return [Package.of(each.record) for each in assets.newest_of_each(tx, KIND)]
-
-    def save_package(self, package: Package, output: Path) -> Path:
+    def save(self, package: Package, output: Path) -> Path:
         """Copy a package's files to ``output``, a folder that is empty or not there; returns it.
 
         Raises `UsageError` for an image, which lies in the Docker engine.
@@ -148,13 +149,13 @@ class PackageVerbs(ScriptVerbs):
             shutil.copy2(source, output)
         return output
 
-    def pull_package(self, package: Package) -> None:
+    def pull(self, package: Package) -> None:
         """See that the Docker engine has the image. Raises `UsageError` for a package that is files."""
         if package.kind is not PackageKind.IMAGE:
             raise UsageError(f"package {package.name!r} is files, and no image", hint="Save it to a folder.")
         Images(connect(current())).pull(package.location)
 
-    def push_package(
+    def push(
         self, package: Package, repository: str, registry: Registry | None = None, report: Notify = silent
     ) -> str:
         """Push an image to ``repository``, such as registry.example/team/name; returns its name there."""
@@ -175,7 +176,7 @@ class PackageVerbs(ScriptVerbs):
     ) -> Path:
         """The files of a package, written once for one content."""
         place = (
-            self.memory.services_folder.parent
+            self._memory.services_folder.parent
             / "packages"
             / f"{package.kind}-{package.digest[:16]}-{package.name}"
         )
@@ -193,9 +194,14 @@ class PackageVerbs(ScriptVerbs):
             shutil.rmtree(draft, ignore_errors=True)
         return target
 
-    def _keep_package(self, version: int, package: Package) -> None:
-        with self.memory.writing() as tx:
+    def _keep(self, version: int, package: Package) -> None:
+        with self._memory.writing() as tx:
             assets.replace(tx, KIND, package.name, version, package.record())
+
+    def list(self) -> list[Package]:
+        """The newest of each name."""
+        with self._memory.reading() as tx:
+            return [Package.of(each.record) for each in assets.newest_of_each(tx, KIND)]
 
 
 def _write_folder(
@@ -221,8 +227,8 @@ def _write_folder(
         for file, text in manifests.kubernetes(package.name, image, config).items():
             (inner / file).write_text(text, encoding="utf-8")
         more = f"* `kubectl apply -k {inner.name}` deploys the image {image} where the cluster finds it\n"
-    (folder / words.FILE).write_text(
-        words.readme(package.name, package.label, base, package.models, lines, more), encoding="utf-8"
+    (folder / readme.FILE).write_text(
+        readme.readme(package.name, package.label, base, package.models, lines, more), encoding="utf-8"
     )
-    document: dict[str, Any] = bill.bill_of(package.name, package.digest, base, lines, used)
-    (folder / bill.FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    document: dict[str, Any] = sbom.sbom_of(package.name, package.digest, base, lines, used)
+    (folder / sbom.FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

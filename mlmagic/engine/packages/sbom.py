@@ -1,4 +1,4 @@
-"""The bill of materials of a package, as CycloneDX 1.5 has it: packages of pip's, and models by content.
+"""The software bill of materials (SBOM) of a package, as CycloneDX 1.5: pip packages, and models by hash.
 
 The same for the same content: it has no time in it, and its serial number is made of the content's digest.
 """
@@ -16,7 +16,7 @@ FILE = "sbom.cdx.json"
 _NAMESPACE = uuid.UUID("5f0c6a5e-7a0e-5b3f-9d67-8c7f5a1f0b11")
 
 
-def bill_of(
+def sbom_of(
     name: str, digest: str, base_image: str, requirements: Iterable[str], models: Sequence[Model]
 ) -> dict[str, Any]:
     """The document."""

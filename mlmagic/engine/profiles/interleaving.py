@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from mlmagic.core.sizing import has_room
-from mlmagic.engine.profiling.trial import Trial
+from mlmagic.engine.profiles.trial import Trial
 
 
 def in_turns(trials: Sequence[Trial], free_bytes: Callable[[], int]) -> Iterator[Trial]:

@@ -1,4 +1,4 @@
-"""``python -m mlmagic.engine.profiling.loader``: asks a service, in a process that does nothing else.
+"""``python -m mlmagic.engine.profiles.loader``: asks a service, in a process that does nothing else.
 
 Reads JSON from standard input: one line says whom to ask (host, port, path, rows in base64), and each one
 after it is a load, of which a line is written to standard output when it ends. Closed loads: so many clients,

@@ -121,7 +121,7 @@ class LoaderProcess:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mlmagic.engine.profiling.loader"],
+            [sys.executable, "-m", "mlmagic.engine.profiles.loader"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The engine's verbs for profiles: measure, look, compare."""
+"""Profiles: measure a service under load at several sizes, and recommend one."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.names import ModelReference
+from mlmagic.core.notify import Notify, silent
 from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, size_in_words
 from mlmagic.core.profile_record import profile_of, record_of
 from mlmagic.core.sizing import recommend
 from mlmagic.core.webservice import ServiceSpec
-from mlmagic.engine import sources, staging
-from mlmagic.engine.environments.builds import Ready, make_ready
-from mlmagic.engine.environments.place import place_for
-from mlmagic.engine.model_verbs import Notify, silent
-from mlmagic.engine.profiling.trial import Trial
-from mlmagic.engine.profiling.turns import in_turns
-from mlmagic.engine.script_verbs import ScriptVerbs
+from mlmagic.engine import staging
+from mlmagic.engine.environments.builds import ready_for
+from mlmagic.engine.environments.runtime import runtime_for
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.profiles.interleaving import in_turns
+from mlmagic.engine.profiles.trial import Trial
+from mlmagic.engine.scripts import sources
+from mlmagic.engine.scripts.scripts import Scripts
+from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import assets
+from mlmagic.workspace.memory import Memory
 
 KIND = "profile"
 TAGS = ("requestedCpu", "requestedMemoryInGB")
@@ -50,10 +54,14 @@ def _unwatched(_progress: Progress, _profile: Profile) -> None:
     """Watch nothing."""
 
 
-class ProfileVerbs(ScriptVerbs):
-    """What can be done with profiles."""
+class Profiles:
+    """The profiles of one workspace."""
 
-    def profile(
+    def __init__(self, memory: Memory, targets: Targets, models: Models, scripts: Scripts) -> None:
+        self._memory, self._targets = memory, targets
+        self._models, self._scripts = models, scripts
+
+    def measure(
         self,
         plan: ProfilePlan,
         model_names: Sequence[str | ModelReference],
@@ -73,26 +81,23 @@ class ProfileVerbs(ScriptVerbs):
         """
         if not rows:
             raise InvalidConfig("input dataset", rows, "must have a row at least", hint="Each is a body.")
-        target = self._targets(plan.target)
-        target.check()
-        used = self._models(model_names)
-        inference = inference or self.no_code(model_names)
-        place = place_for(target, inference, notify, nearest_python=True)
-        self._tell_mismatches(used, place, notify)
+        target = self._targets.usable(plan.target)
+        used = self._models.find_all(model_names)
+        inference = inference or self._scripts.no_code(model_names)
+        runtime = runtime_for(target, inference, notify, nearest_python=True)
+        self._models.report_mismatches(used, runtime, notify)
         with (
             tempfile.TemporaryDirectory(prefix="mlmagic-profile-") as name,
-            self.memory.files.intake() as intake,
+            self._memory.files.intake() as intake,
         ):
             folder = Path(name)
             files, inference = sources.take(intake, inference)
             intake.copy_out(files, folder / "app")
-            ready = Ready(place.python)
-            if target.runs_interpreter:
-                ready = make_ready(place.python, inference.environment, folder, notify)
+            ready = ready_for(target, runtime.python, inference.environment, folder, notify)
             service = f"profile-{plan.name}"[:32].lower()
             held = _held(config or DeploymentConfig(), plan)
             spec = replace(
-                staging.scratch_spec(self.memory, folder, service, inference, used, held),
+                staging.scratch_spec(self._memory, folder, service, inference, used, held),
                 python=ready.python,
                 server_path=ready.server_path,
                 trial=True,
@@ -108,25 +113,20 @@ class ProfileVerbs(ScriptVerbs):
             )
             return self._measure(target, spec, begun, rows, watching)
 
-    def profile_called(self, name: str, version: int | None = None) -> Profile:
+    def get(self, name: str, version: int | None = None) -> Profile:
         """The newest of that name, or the one named; raises `NotFound`."""
-        with self.memory.reading() as tx:
+        with self._memory.reading() as tx:
             return profile_of(assets.get(tx, KIND, name, version).record)
 
-    def profiles(self) -> list[Profile]:
-        """The newest of each name."""
-        with self.memory.reading() as tx:
-            return [profile_of(each.record) for each in assets.newest_of_each(tx, KIND)]
-
-    def tag_with_profile(self, profile: Profile) -> None:
+    def tag_models(self, profile: Profile) -> None:
         """Write the size recommended to the models' tags, as the documents advise."""
         advice = profile.recommendation
         if advice is None:
             raise NotFound("recommendation", profile.name, hint="No size that was measured answered.")
         size = dict(zip(TAGS, (f"{advice.cpu:g}", f"{advice.memory_gb:g}"), strict=True))
         for model_id in profile.models:
-            model = self.model(model_id)
-            self.change_model(model_id, tags={**model.tags, **size})
+            model = self._models.get(model_id)
+            self._models.change(model_id, tags={**model.tags, **size})
 
     # -- inside ---------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class ProfileVerbs(ScriptVerbs):
         watching: OnProgress,
     ) -> Profile:
         plan = profile.plan
-        with self.memory.writing() as tx:
+        with self._memory.writing() as tx:
             version = assets.add(tx, KIND, plan.name, record_of(profile)).version
         trials: list[Trial] = []
         clock = _Clock(plan.seconds)
@@ -176,8 +176,13 @@ class ProfileVerbs(ScriptVerbs):
         return profile
 
     def _keep(self, version: int, profile: Profile) -> None:
-        with self.memory.writing() as tx:
+        with self._memory.writing() as tx:
             assets.replace(tx, KIND, profile.name, version, record_of(profile))
+
+    def list(self) -> list[Profile]:
+        """The newest of each name."""
+        with self._memory.reading() as tx:
+            return [profile_of(each.record) for each in assets.newest_of_each(tx, KIND)]
 
 
 def canceled(profile: Profile) -> Profile:

@@ -12,9 +12,9 @@ from mlmagic.core.configuration import BYTES_PER_GB
 from mlmagic.core.profile import Failure, Load, ProfilePlan, SizeResult
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
-from mlmagic.engine import probe
-from mlmagic.engine.profiling.blocks import load_of
-from mlmagic.engine.profiling.loads import (
+from mlmagic.engine.http import probe
+from mlmagic.engine.profiles.blocks import load_of
+from mlmagic.engine.profiles.loads import (
     FIRST_SHARE,
     Asked,
     LoaderProcess,
@@ -22,7 +22,7 @@ from mlmagic.engine.profiling.loads import (
     total_steps,
     wanted_loads,
 )
-from mlmagic.engine.profiling.watch import LOOK_SECONDS, Watch, smooth
+from mlmagic.engine.profiles.resource_usage import LOOK_SECONDS, Watch, smooth
 from mlmagic.errors import LaunchFailed, MLMagicError, ScriptError
 from mlmagic.targets.base import ComputeTarget, Measures
 

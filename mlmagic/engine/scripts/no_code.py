@@ -11,7 +11,7 @@ from typing import Any
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import Model
-from mlmagic.engine.recognition import framework_of_modules, framework_of_names
+from mlmagic.engine.models.frameworks import framework_of_modules, framework_of_names
 from mlmagic.errors import UsageError
 
 SCRIPT = "score.py"

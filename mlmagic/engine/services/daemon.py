@@ -1,7 +1,7 @@
-"""The process that looks after services when no kernel does: `python -m mlmagic.engine.keeper FOLDER`.
+"""The supervisor daemon (`python -m mlmagic.engine.services.daemon`): supervises when no kernel does.
 
-One per workspace, started by whoever deploys, holding nothing a kernel holds: leases are free for it only
-when their holder has ended. It ends when no services are left and nothing is on its way to a subscriber.
+There is one per workspace, started by any process that deploys. It takes the lease of a service only when
+the holder has ended. It exits when no services are left and no delivery is due.
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlmagic.engine.supervisor import Supervisor
+from mlmagic.engine.services.supervisor import Supervisor
+from mlmagic.engine.targets import Targets
 from mlmagic.errors import WorkspaceUnavailable
-from mlmagic.targets import registry
 from mlmagic.targets.checkout import python_path
 from mlmagic.workspace import deliveries, services
 from mlmagic.workspace.identity import machine
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 
+# The names of the files are those of earlier versions: a daemon of either version must see the other.
 _LOCK_FILE = "keeper.lock"
 _LOG_FILE = "keeper.log"
-_LOCATION_VARIABLE = "MLMAGIC_KEEPER_LOCATION"
+_LOCATION_VARIABLE = "MLMAGIC_DAEMON_LOCATION"
 _LOOK_SECONDS = 2.0
 _children: dict[Path, subprocess.Popen[bytes]] = {}
-"""Keepers this process started, by workspace folder: one that is starting has not got its lock yet."""
+"""Daemons this process started, by workspace folder: one that is starting has not got its lock yet."""
 
 
-def ensure_keeper(location: Location) -> None:
-    """Start the workspace's keeper unless it runs; returns at once."""
+def ensure_daemon(location: Location) -> None:
+    """Start the workspace's supervisor daemon unless it runs; returns at once."""
     started = _children.get(location.folder)
     if started is not None and started.poll() is None:
         return
-    with _keeper_lock(location.folder) as free:
+    with _daemon_lock(location.folder) as free:
         if not free:
             return
     with (location.folder / _LOG_FILE).open("ab") as log:
         _children[location.folder] = subprocess.Popen(
-            [sys.executable, "-m", "mlmagic.engine.keeper", str(location.folder)],
+            [sys.executable, "-m", "mlmagic.engine.services.daemon", str(location.folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -53,20 +54,20 @@ def ensure_keeper(location: Location) -> None:
         )
 
 
-def keep(location: Location) -> None:
-    """Look after the workspace's services and notices until there are none."""
+def supervise(location: Location) -> None:
+    """Supervise the workspace's services and deliver its notices until there are none."""
     while True:
-        with _keeper_lock(location.folder) as free:
+        with _daemon_lock(location.folder) as free:
             if not free:
                 return
             memory = Memory(location)
-            supervisor = Supervisor(memory, registry.load)
+            supervisor = Supervisor(memory, Targets())
             supervisor.start()
             try:
                 _until_no_work(memory, supervisor)
             finally:
                 supervisor.close()
-        # Somebody may have deployed while we still held the lock, and so not have started another keeper.
+        # A process that deployed while this one still held the lock has not started another daemon.
         if not memory.is_there or not _may_be_needed(memory):
             return
 
@@ -83,19 +84,19 @@ def _until_no_work(memory: Memory, supervisor: Supervisor) -> None:
 def _may_be_needed(memory: Memory) -> bool:
     try:
         return has_work(memory)
-    except WorkspaceUnavailable:  # the services run on while the database is away, and will need us after it
+    except WorkspaceUnavailable:  # services go on while the database is away
         return True
 
 
 def has_work(memory: Memory) -> bool:
-    """Whether somebody must be there: for services of this machine, or notices that are not delivered yet."""
+    """Whether a supervisor is needed: for services of this machine, or for a delivery that is due."""
     with memory.reading() as tx:
         return bool(services.names(tx, for_machine=machine())) or deliveries.next_due(tx) is not None
 
 
 @contextlib.contextmanager
-def _keeper_lock(folder: Path) -> Iterator[bool]:
-    """Hold the keeper's lock; False if somebody else does. A lock ends with its process, however it ends."""
+def _daemon_lock(folder: Path) -> Iterator[bool]:
+    """Hold the daemon's lock; False if another process does. The lock ends with its process."""
     try:
         file = (folder / _LOCK_FILE).open("a")
     except FileNotFoundError:
@@ -113,4 +114,4 @@ def _keeper_lock(folder: Path) -> Iterator[bool]:
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     # Taken out, so that the services this process starts do not inherit it.
-    keep(Location.from_json(os.environ.pop(_LOCATION_VARIABLE)))
+    supervise(Location.from_json(os.environ.pop(_LOCATION_VARIABLE)))

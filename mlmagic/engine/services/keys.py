@@ -1,66 +1,67 @@
-"""The engine's verbs for who may ask a service: its keys, and tokens."""
+"""Authentication of services: their keys, and access tokens."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlmagic.core.access import AccessToken, ServiceKeys, WhichKey
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine import staging
-from mlmagic.engine.client import Caller
-from mlmagic.engine.model_verbs import ModelVerbs
-from mlmagic.engine.reach import within_reach
+from mlmagic.engine.http.client import Caller
+from mlmagic.engine.services.ownership import owned_here
+from mlmagic.engine.targets import Targets
 from mlmagic.errors import UsageError
-from mlmagic.targets.base import ComputeTarget, TakesKeys
+from mlmagic.targets.base import TakesKeys
 from mlmagic.workspace import events, keys, services
+from mlmagic.workspace.memory import Memory
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 TOKEN_SECONDS = 3600
 REFRESH_SECONDS = TOKEN_SECONDS // 2
-"""A token is good for as long again after the time at which the next should be asked for."""
+"""Clients should request the next token so long after the last one."""
 
 
-class AccessVerbs(ModelVerbs):
-    """Keys and tokens of services."""
+class Keys:
+    """The keys and tokens of the services of one workspace."""
 
-    _targets: Callable[[str], ComputeTarget[Any]]
+    def __init__(self, memory: Memory, targets: Targets) -> None:
+        self._memory, self._targets = memory, targets
 
-    def get_keys(self, name: str) -> tuple[str, str]:
-        """The primary and the secondary key. Raises `UsageError` for a service that asks for none."""
-        with self.memory.reading() as tx:
+    def get(self, name: str) -> tuple[str, str]:
+        """The primary and the secondary key. Raises `UsageError` for a service without key authentication."""
+        with self._memory.reading() as tx:
             held = _held(tx, services.get(tx, name))
         return held.primary, held.secondary
 
-    def regen_key(self, name: str, which: str, set_key: str | None = None) -> tuple[str, str]:
-        """Make the primary or the secondary key anew (or set it); both keys, as they are then.
+    def regenerate(self, name: str, which: str, set_key: str | None = None) -> tuple[str, str]:
+        """Replace the primary or the secondary key by a new one (or by ``set_key``); returns both keys.
 
-        The service takes the new one at once and refuses the old one a moment later. It is not restarted,
-        and callers that use the other key notice nothing.
+        The service accepts the new key at once and refuses the old one a moment later. It is not restarted,
+        and the other key goes on working.
         """
         chosen = WhichKey.named(which)
-        with self.memory.writing() as tx:
-            service = within_reach(services.get(tx, name), "change the keys of")
+        with self._memory.writing() as tx:
+            service = owned_here(services.get(tx, name), "change the keys of")
             held = _held(tx, service).with_key(chosen, set_key)
             keys.keep(tx, service.id, held)
             events.append(tx, EventKind.KEY_CHANGED, service_subject(name), f"the {chosen} key was changed")
-        self._deliver_keys(service)
+        self.deliver(service)
         return held.primary, held.secondary
 
-    def get_access_token(self, name: str) -> AccessToken:
-        """A token that opens the service for an hour; the next should be asked for after half of it."""
-        with self.memory.reading() as tx:
+    def access_token(self, name: str) -> AccessToken:
+        """An access token, valid for an hour; request the next one after half of it."""
+        with self._memory.reading() as tx:
             held = _held(tx, services.get(tx, name), tokens=True)
         return new_token(name, held, time.time())
 
-    def _keep_keys(self, tx: Connection, service: Webservice, config: DeploymentConfig) -> None:
-        """See to it that a service has the keys it needs; those that ``config`` names count."""
+    def keep(self, tx: Connection, service: Webservice, config: DeploymentConfig) -> None:
+        """Store the keys that a service needs: those that ``config`` names, else new ones."""
         if not config.guarded:
             return
         before = keys.get(tx, service.id)
@@ -72,13 +73,13 @@ class AccessVerbs(ModelVerbs):
             if key is not None:
                 held = held.with_key(which, key)
         if held != before:
-            self.memory.keep_private()
+            self._memory.keep_private()
             keys.keep(tx, service.id, held)
 
-    def _deliver_keys(self, service: Webservice) -> None:
-        """Give the service its keys as they are now: on this disk, and at a target that cannot see it."""
-        staging.deliver_keys(self.memory, service)
-        target = self._targets(service.target)
+    def deliver(self, service: Webservice) -> None:
+        """Hand the present keys to the service: on this disk, and to a target that cannot see this disk."""
+        staging.deliver_keys(self._memory, service)
+        target = self._targets.get(service.target)
         if not isinstance(target, TakesKeys):
             return
         for number, handle in (
@@ -86,12 +87,12 @@ class AccessVerbs(ModelVerbs):
             (service.candidate, service.candidate_handle),
         ):
             if number is not None and handle is not None:
-                file = staging.run_folder(self.memory, service, number) / staging.KEYS_FILE
+                file = staging.run_folder(self._memory, service, number) / staging.KEYS_FILE
                 if file.is_file():
                     target.deliver_keys(target.unpack(handle), str(file))
 
-    def _caller(self, tx: Connection, service: Webservice) -> Caller:
-        """What a client must know to ask what serves now."""
+    def caller(self, tx: Connection, service: Webservice) -> Caller:
+        """The credential and the certificate that a client needs to call the service."""
         assert service.serving is not None
         config = services.get_revision(tx, service.id, service.serving).config
         held = keys.get(tx, service.id) if config.guarded else None
@@ -119,9 +120,9 @@ def _held(tx: Connection, service: Webservice, *, tokens: bool = False) -> Servi
     config = services.get_revision(tx, service.id, service.revision).config
     held = keys.get(tx, service.id)
     if held is None or not (config.token_auth_enabled if tokens else config.auth_enabled):
-        what, option = ("tokens", "--token-auth") if tokens else ("keys", "--auth")
+        kind, option = ("token", "--token-auth") if tokens else ("key", "--auth")
         raise UsageError(
-            f"{service.name!r} does not ask for {what}",
-            hint=f"%update {service.name} {option} makes it; auth_enabled and token_auth_enabled say it.",
+            f"{service.name!r} has no {kind} authentication",
+            hint=f"Turn it on with: %update {service.name} {option}",
         )
     return held

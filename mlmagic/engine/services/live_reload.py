@@ -1,4 +1,4 @@
-"""Live development: a service takes on its script's new text while it serves, under the same revision."""
+"""Live reload: a service gets a new version of its script while it serves, under the same revision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import StoredFile
 from mlmagic.core.webservice import Revision, Webservice
-from mlmagic.engine import sources
+from mlmagic.engine.scripts import sources
 from mlmagic.engine.staging import run_folder
 from mlmagic.errors import LaunchFailed, ScriptError, UsageError
 from mlmagic.targets.base import ComputeTarget, Reloads
@@ -25,7 +25,7 @@ CopyOut = Callable[[Iterable[StoredFile], Path], None]
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """How a service has taken on its script."""
+    """The outcome of a live reload."""
 
     service: str
     init: bool
@@ -33,15 +33,15 @@ class Reloaded:
     milliseconds: float
 
 
-def take_on(
+def reload_script(
     memory: Memory, target: ComputeTarget[Any], service: Webservice, inference: InferenceConfig
 ) -> Reloaded:
-    """Have ``service`` serve ``inference`` from now on. If that fails it serves what it did.
+    """Serve ``inference`` from now on. If that fails, the service goes on with the script it had.
 
     Raises `ScriptError` with the script's own traceback, `UsageError`, or `LaunchFailed`.
     """
     if not isinstance(target, Reloads) or service.serving is None or service.handle is None:
-        raise UsageError(f"{service.name!r} cannot take on a script: it is {service.state} on {target.name}")
+        raise UsageError(f"{service.name!r} cannot reload its script: it is {service.state} on {target.name}")
     with memory.reading() as tx:
         revision = services.get_revision(tx, service.id, service.serving)
     folder = run_folder(memory, service, service.serving) / "app"
@@ -69,21 +69,21 @@ def _record(
     publish: Callable[[], None],
     answer: dict[str, Any],
 ) -> None:
-    init = "init() ran again" if answer["init"] else "what init() had made was kept"
+    init = "init() ran again" if answer["init"] else "the state of init() was kept"
     with memory.writing() as tx:
         publish()
-        words = f"took on its script in {answer['ms']:.0f} ms; {init}"
+        words = f"reloaded its script in {answer['ms']:.0f} ms; {init}"
         for digest in services.amend_revision(tx, service, revision, words):
             memory.files.remove(digest)
 
 
 def _check(service: Webservice, target: ComputeTarget[Any], answer: dict[str, Any]) -> None:
     if "error" in answer:
-        context = f"{service.name!r} serves its script as it was before: "
+        context = f"{service.name!r} keeps serving the previous script: "
         raise ScriptError.from_record(answer["error"], context=context)
     if "init" not in answer:
         raise LaunchFailed(
-            target.name, f"{service.name!r} did not take on its script: {answer.get('refused')}"
+            target.name, f"{service.name!r} did not reload its script: {answer.get('refused')}"
         )
 
 

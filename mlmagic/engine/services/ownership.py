@@ -1,7 +1,7 @@
-"""Which services can be reached from this machine: in a team's workspace there are those of other machines.
+"""Machine ownership: a team's workspace also lists services that belong to other machines.
 
-What is only written down (stop, start, delete) can be asked for anywhere; the service's own machine does it.
-What needs its process or its folder can be done there only.
+What is only recorded (stop, start, delete) can be requested anywhere; the service's machine carries it out.
+What needs its process or its folder can be done on that machine only.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from mlmagic.workspace.memory import Memory
 def machine_for(memory: Memory, target: ComputeTarget[Any]) -> str | None:
     """The machine that a new service on ``target`` belongs to; None for any.
 
-    A workspace that is a folder goes where the folder goes, and host names change: it binds nothing.
+    A workspace in a folder belongs to no machine: folders are moved, and host names change.
     """
     return machine() if target.on_this_machine and memory.is_shared else None
 
 
-def is_within_reach(service: Webservice) -> bool:
-    """Whether this machine can touch it."""
+def is_owned_here(service: Webservice) -> bool:
+    """Whether the service belongs to this machine, or to none."""
     return service.machine in (None, machine())
 
 
-def within_reach(service: Webservice, verb: str) -> Webservice:
-    """The service; raises `UsageError` if it is another machine's, where alone ``verb`` could be done."""
-    if not is_within_reach(service):
+def owned_here(service: Webservice, operation: str) -> Webservice:
+    """The service; raises `UsageError` if it belongs to another machine, where alone it can be done."""
+    if not is_owned_here(service):
         raise UsageError(
-            f"cannot {verb} {service.name!r} from this machine ({machine()}): "
+            f"cannot {operation} {service.name!r} from this machine ({machine()}): "
             f"it runs on {service.machine}, with target {service.target!r}",
             hint="Do it there, or deploy it here under another name.",
         )

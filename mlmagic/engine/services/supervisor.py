@@ -1,9 +1,9 @@
-"""Looks after services: a thread in whichever process holds their leases.
+"""Supervises services: a thread in the process that holds their leases.
 
-Beside it, a courier delivers the workspace's notices, and services that follow a model are updated.
+It also delivers webhooks, and updates the services that follow a model.
 
-It is woken, not clocked: by the bell (somebody wrote a row, or a server came up or failed), by a service's
-end where the target can be watched, and else when a turn said it wants to look again.
+It waits for wake-up signals (a row was written, a server started or failed), for the end of a service whose
+target can be watched, and for the time that a reconciliation step asked for.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from dataclasses import dataclass, field
 
 from mlmagic.core.follow import is_ready
 from mlmagic.core.webservice import State, Webservice
-from mlmagic.engine.courier import Courier
-from mlmagic.engine.environments.builds import Builds
-from mlmagic.engine.follower import Follower
-from mlmagic.engine.makings import Makings
-from mlmagic.engine.steps import pace
-from mlmagic.engine.steps.base import Targets
-from mlmagic.engine.steps.health import Health
-from mlmagic.engine.turn import Turn
+from mlmagic.engine.background_jobs import BackgroundJobs
+from mlmagic.engine.events.delivery import WebhookDelivery
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.services.deployment import Deployments
+from mlmagic.engine.services.follower import Follower
+from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.reconcile import pace
+from mlmagic.engine.services.reconcile.health import Health
+from mlmagic.engine.services.reconcile.launcher import Launcher
+from mlmagic.engine.services.reconcile.reconciler import Reconciler
+from mlmagic.engine.targets import Targets
 from mlmagic.errors import NotFound, WorkspaceUnavailable
 from mlmagic.targets.base import Watchable
 from mlmagic.workspace import deliveries, leases, services
@@ -37,52 +40,55 @@ from mlmagic.workspace.memory import Memory
 
 CLOCK_SECONDS = 1.0
 RENEW_WITHIN_SECONDS = leases.LEASE_SECONDS / 2
-TURNS_AT_ONCE = 8
+STEPS_AT_ONCE = 8
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Charge:
-    """A service in this supervisor's care."""
+class _Supervised:
+    """A service whose lease this supervisor holds."""
 
     health: Health = field(default_factory=Health)
     due: float = 0.0
     busy: bool = False
-    rung: bool = False
+    signalled: bool = False
     ended: bool = False
     given_up: bool = False
     watched: int | None = None
     watched_handle: str = ""
 
-    def wants_turn(self, service: Webservice, now: float) -> bool:
-        """A ring may be about a service in motion; a healthy one is looked at in its own time."""
+    def is_due(self, service: Webservice, now: float) -> bool:
+        """A wake-up signal may be about a service in motion; a healthy one is looked at in its own time."""
         in_motion = service.state not in (State.HEALTHY, State.FAILED, State.STOPPED) or service.retiring
-        return self.due <= now or self.ended or (self.rung and bool(in_motion))
+        return self.due <= now or self.ended or (self.signalled and bool(in_motion))
 
 
 class Supervisor:
-    """Takes the leases that are free, and turns at each service it holds."""
+    """Takes the leases that are free, and reconciles each service it holds."""
 
-    def __init__(self, memory: Memory, targets: Targets) -> None:
+    def __init__(self, memory: Memory, targets: Targets, mark: str | None = None) -> None:
+        """``mark`` is the name that its leases carry."""
         self._memory = memory
         self._targets = targets
-        self.mark = ProcessIdentity.current().mark()
-        self._follower = Follower(memory, targets)
-        self._courier = Courier(memory, self.mark)
-        self._makings = Makings(changed=memory.ring)
-        self._builds = Builds(self._makings)
-        self._charges: dict[str, _Charge] = {}
+        self.mark = mark or ProcessIdentity.current().mark()
+        keys = Keys(memory, targets)
+        deployments = Deployments(memory, targets, Models(memory, on_news=lambda: None), keys)
+        self._follower = Follower(memory, deployments)
+        self._delivery = WebhookDelivery(memory, self.mark)
+        self._jobs = BackgroundJobs(changed=memory.ring)
+        self._launcher = Launcher(memory, targets, self._jobs)
+        self._supervised: dict[str, _Supervised] = {}
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(TURNS_AT_ONCE, thread_name_prefix="mlmagic-turn")
+        self._pool = ThreadPoolExecutor(STEPS_AT_ONCE, thread_name_prefix="mlmagic-reconcile")
         self._selector = selectors.DefaultSelector()
         self._bell: Bell | None = None
-        self._turned, self._turn_done = socket.socketpair()
+        self._step_done, self._notify_step = socket.socketpair()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin, in a thread of its own."""
+        """Start supervising, in a thread of its own."""
         self._thread = threading.Thread(target=self.run, name="mlmagic-supervisor", daemon=True)
         self._thread.start()
 
@@ -91,20 +97,20 @@ class Supervisor:
         return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
-        """End, giving the leases back, so that another process may take over at once."""
+        """Stop, and release the leases, so that another process can take over at once."""
         self._closing.set()
         self._memory.ring()
         if self._thread is not None:
             self._thread.join(timeout=15)
 
     def run(self) -> None:
-        """Look after services until closed, or until the workspace is removed."""
+        """Supervise services until closed, or until the workspace is removed."""
         with self._memory.bell() as bell:
             self._bell = bell
-            self._turned.setblocking(False)
+            self._step_done.setblocking(False)
             self._selector.register(bell, selectors.EVENT_READ)
-            self._selector.register(self._turned, selectors.EVENT_READ)
-            self._courier.start()
+            self._selector.register(self._step_done, selectors.EVENT_READ)
+            self._delivery.start()
             try:
                 while not self._closing.is_set():
                     try:
@@ -123,21 +129,21 @@ class Supervisor:
     def _round(self) -> None:
         held = {service.name: service for service in self._look()}
         with self._lock:
-            for name in self._charges.keys() - held.keys():
-                self._give_up(self._charges.pop(name))
+            for name in self._supervised.keys() - held.keys():
+                self._give_up(self._supervised.pop(name))
             now = time.monotonic()
             for name, service in held.items():
-                charge = self._charges.setdefault(name, _Charge())
-                if not charge.busy and charge.wants_turn(service, now):
-                    charge.busy, charge.rung, charge.ended = True, False, False
-                    self._pool.submit(self._turn, name, charge)
-                self._watch(service, charge)
-            dues = [charge.due for charge in self._charges.values() if not charge.busy]
+                entry = self._supervised.setdefault(name, _Supervised())
+                if not entry.busy and entry.is_due(service, now):
+                    entry.busy, entry.signalled, entry.ended = True, False, False
+                    self._pool.submit(self._reconcile, name, entry)
+                self._watch(service, entry)
+            dues = [entry.due for entry in self._supervised.values() if not entry.busy]
         wake = min([now + CLOCK_SECONDS, *dues])
         self._sleep(max(0.0, wake - time.monotonic()))
 
     def _look(self) -> list[Webservice]:
-        """The services in this process's care, after taking what is free."""
+        """The services whose leases this process holds, after taking those that are free."""
         with self._memory.reading() as tx:
             wanting = services.needs_lease(tx, self.mark, RENEW_WITHIN_SECONDS)
             if not wanting:
@@ -145,15 +151,13 @@ class Supervisor:
         with self._memory.writing() as tx:
             return services.lease(tx, self.mark)
 
-    def _turn(self, name: str, charge: _Charge) -> None:
+    def _reconcile(self, name: str, entry: _Supervised) -> None:
         delay = pace.WHILE_SERVING
         try:
-            # Read anew: the round may have read its record before the last turn wrote it.
+            # Read again: the round may have read the record before the last step wrote it.
             with self._memory.reading() as tx:
                 service = services.get(tx, name)
-            delay = Turn(
-                self._memory, self._targets, service, charge.health, self._makings, self._builds
-            ).take()
+            delay = Reconciler(self._memory, self._targets, self._launcher, service, entry.health).take()
             if is_ready(service) and self._follower.look(service):
                 delay = pace.AT_ONCE
         except NotFound:
@@ -162,75 +166,77 @@ class Supervisor:
             log.warning("%s Trying again", error)
         except Exception:
             if self._memory.is_there:
-                log.exception("a turn at service %r failed; trying again", name)
+                log.exception("reconciling service %r failed; trying again", name)
         finally:
             with self._lock:
-                charge.busy = False
-                charge.due = time.monotonic() + delay
-                if charge.given_up:
-                    charge.health.forget()
-            if delay < CLOCK_SECONDS or charge.ended:
-                with contextlib.suppress(OSError):  # not the bell: that is for news, and would be heard so
-                    self._turn_done.send(b"1")
+                entry.busy = False
+                entry.due = time.monotonic() + delay
+                if entry.given_up:
+                    entry.health.forget()
+            if delay < CLOCK_SECONDS or entry.ended:
+                with contextlib.suppress(OSError):  # not the wake-up signal: that means news
+                    self._notify_step.send(b"1")
 
     def _sleep(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
             if key.fileobj is self._bell:
                 assert self._bell is not None
                 self._bell.hush()
-                self._courier.wake()
+                self._delivery.wake()
                 with self._lock:
-                    for charge in self._charges.values():
-                        charge.rung = True
-            elif key.fileobj is self._turned:
+                    for entry in self._supervised.values():
+                        entry.signalled = True
+            elif key.fileobj is self._step_done:
                 with contextlib.suppress(BlockingIOError):
-                    while self._turned.recv(64):
+                    while self._step_done.recv(64):
                         pass
             else:  # a watched service has ended
                 with self._lock:
-                    charge = key.data
-                    charge.ended = True
-                    self._unwatch(charge)
+                    entry = key.data
+                    entry.ended = True
+                    self._unwatch(entry)
 
-    def _watch(self, service: Webservice, charge: _Charge) -> None:
-        """Keep an eye on the process that serves, where its target can offer one."""
+    def _watch(self, service: Webservice, entry: _Supervised) -> None:
+        """Watch for the end of what serves, if its target can."""
         handle = repr(service.handle) if service.serving is not None else ""
-        if handle == charge.watched_handle:
+        if handle == entry.watched_handle:
             return
-        self._unwatch(charge)
-        charge.watched_handle = handle  # once per handle: what has ended stays readable for ever
+        self._unwatch(entry)
+        entry.watched_handle = (
+            handle  # once per handle: a descriptor of what has ended stays readable for ever
+        )
         if not handle or service.handle is None:
             return
-        target = self._targets(service.target)
+        target = self._targets.get(service.target)
         if not isinstance(target, Watchable):
             return
         descriptor = target.watch(target.unpack(service.handle))
         if descriptor is not None:
-            charge.watched = descriptor
-            self._selector.register(descriptor, selectors.EVENT_READ, charge)
+            entry.watched = descriptor
+            self._selector.register(descriptor, selectors.EVENT_READ, entry)
 
-    def _unwatch(self, charge: _Charge) -> None:
-        if charge.watched is not None:
-            self._selector.unregister(charge.watched)
-            os.close(charge.watched)
-        charge.watched = None
+    def _unwatch(self, entry: _Supervised) -> None:
+        if entry.watched is not None:
+            self._selector.unregister(entry.watched)
+            os.close(entry.watched)
+        entry.watched = None
 
-    def _give_up(self, charge: _Charge) -> None:
-        self._unwatch(charge)
-        charge.given_up = True
-        if not charge.busy:
-            charge.health.forget()
+    def _give_up(self, entry: _Supervised) -> None:
+        self._unwatch(entry)
+        entry.given_up = True
+        if not entry.busy:
+            entry.health.forget()
 
     def _leave(self) -> None:
-        self._courier.close()
+        self._delivery.close()
         self._pool.shutdown(wait=True)
-        self._makings.close()
+        self._jobs.close()
         with self._lock:
-            for charge in self._charges.values():
-                self._give_up(charge)
+            for entry in self._supervised.values():
+                self._give_up(entry)
         self._selector.close()
-        self._turned.close()
-        self._turn_done.close()
+        self._step_done.close()
+        self._notify_step.close()
         if self._memory.is_there:
             with contextlib.suppress(Exception), self._memory.writing() as tx:
                 services.release_leases(tx, self.mark)

@@ -1,4 +1,4 @@
-"""All services as they are now, for whoever shows them: one subscription and one look at the rows for all.
+"""Watches the state of all services, for cards and tables: one subscription and one read of the rows for all.
 
 However many cards and tables are open, a change costs one read. Watchers are called in the bus's thread, at
 each change and at least every second, so what `Bus` says of subscribers holds for them.
@@ -14,20 +14,20 @@ from dataclasses import dataclass, field
 
 from mlmagic.core.events import Event
 from mlmagic.core.webservice import Webservice
-from mlmagic.engine.bus import Bus
+from mlmagic.engine.events.bus import Bus
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
 PAUSE_SECONDS = 0.2
-"""Rings without an event are of progress, and come in swarms: they are not looked after more often."""
+"""Wake-up signals without an event report progress and come often: the rows are read this rarely for them."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The services by name, and what happened since the last view."""
+    """The services by name, and the events since the last view."""
 
     services: Mapping[str, Webservice] = field(default_factory=dict)
     news: Sequence[Event] = ()
@@ -36,8 +36,8 @@ class View:
 Watcher = Callable[[View], None]
 
 
-class Lookout:
-    """Looks, and tells its watchers."""
+class ServiceWatcher:
+    """Reads the services at each change, and calls its watchers."""
 
     def __init__(self, memory: Memory, bus: Bus) -> None:
         self._memory, self._bus = memory, bus
@@ -57,7 +57,7 @@ class Lookout:
 
     @property
     def watchers(self) -> int:
-        """How many are told."""
+        """The number of watchers."""
         return len(self._watchers)
 
     def _end(self, watcher: Watcher) -> None:

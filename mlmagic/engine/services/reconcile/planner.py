@@ -1,4 +1,4 @@
-"""What a supervisor does next for a service: one pure function over its record."""
+"""Which step is next for a service: pure functions of its record."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from mlmagic.core.webservice import Desired, State, Webservice
 
 
 class Step(Enum):
-    """One thing to do."""
+    """One thing to do for a service."""
 
     DELETE = auto()
-    """End everything of it and forget it."""
+    """End every revision and delete the record."""
     STOP = auto()
-    """End everything of it and keep its record."""
+    """End every revision and keep the record."""
     DISCARD = auto()
-    """Give up a candidate that is no longer wanted."""
+    """Cancel a candidate that is no longer wanted."""
     RETIRE = auto()
-    """End and forget revisions that were replaced."""
+    """End and delete revisions that were replaced."""
     LAUNCH = auto()
-    """Bring the wanted revision up beside what serves."""
+    """Launch the wanted revision beside the one that serves."""
     WATCH_CANDIDATE = auto()
-    """See whether the candidate answers."""
+    """Probe the candidate."""
     WATCH_SERVING = auto()
-    """See whether what serves still does; bring it back if not."""
+    """Probe the revision that serves; restart it if it has ended."""
     REST = auto()
-    """Nothing, until somebody wants something else."""
+    """Nothing, until the owner wants something else."""
 
 
 def next_step(service: Webservice) -> Step:
@@ -48,14 +48,14 @@ def next_step(service: Webservice) -> Step:
 
 
 def handles_of(service: Webservice, numbers: Iterable[int]) -> dict[int, Mapping[str, Any] | None]:
-    """By revision, of those whose ``numbers`` are kept, what its target knows it by; None if it never ran.
+    """By revision, of those whose ``numbers`` are kept, its target's handle; None if it never ran.
 
     The record's own handle is of what serves; where nothing does, of what served or failed last.
     """
     handles: dict[int, Mapping[str, Any] | None] = dict.fromkeys(numbers)
     handles |= {old.revision: old.handle for old in service.retiring}
-    told = {old.revision for old in service.retiring} | {service.candidate}
-    last = min((number for number in handles if number not in told), default=None)
+    known = {old.revision for old in service.retiring} | {service.candidate}
+    last = min((number for number in handles if number not in known), default=None)
     of = service.serving if service.serving is not None else last
     if of is not None:
         handles[of] = service.handle
@@ -65,11 +65,11 @@ def handles_of(service: Webservice, numbers: Iterable[int]) -> dict[int, Mapping
 
 
 def restart_delay(restarts: int) -> float:
-    """Seconds to wait before bringing a service back for the n-th time: at once, then ever longer."""
+    """Seconds to wait before the n-th restart of a service: none at first, then ever more."""
     return 0.0 if restarts <= 1 else min(0.5 * 2.0 ** (restarts - 2), 30.0)
 
 
 RESTARTS_BEFORE_FAILED = 5
-"""A service that ends this often without a minute of health between is not brought back again."""
+"""A service that ends this often, without `STEADY_SECONDS` of health between, is not restarted again."""
 STEADY_SECONDS = 60.0
-"""After this long in health, earlier ends are forgiven."""
+"""After so many seconds of health, earlier restarts no longer count."""

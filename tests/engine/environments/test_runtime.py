@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from mlmagic.engine.environments.place import asked, choose, here
+from mlmagic.engine.environments.observed_packages import (
+    requirements_of_interpreter,
+    requirements_of_notebook,
+)
 from mlmagic.engine.environments.pythons import this_interpreter
-from mlmagic.engine.environments.sources import requirements_of_interpreter, requirements_of_notebook
+from mlmagic.engine.environments.runtime import choose, declared, this_runtime
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
 from tests.core.test_environment import conda
@@ -105,10 +108,10 @@ def test_what_only_a_container_has_is_told(store: Store) -> None:
 
 
 def test_of_an_image_what_it_pins_is_known() -> None:
-    place = asked(conda("python=3.9", "scikit-learn==1.2.0", {"pip": ["six"]}))
+    place = declared(conda("python=3.9", "scikit-learn==1.2.0", {"pip": ["six"]}))
     assert place.version == "3.9"
     assert place.versions(["scikit-learn", "six"]) == {"scikit-learn": "1.2.0"}
-    assert here().version == this_interpreter().version
+    assert this_runtime().version == this_interpreter().version
 
 
 @pytest.mark.processes

@@ -59,7 +59,7 @@ def test_a_change_by_one_kernel_is_seen_in_the_card_of_another(
     one, other = (make_engine(targets=lambda name: fake) for _ in range(2))
     service = deploy(one)
     here, there = panel_of(one, service), panel_of(other, other.services.get("svc"))
-    other.stop("svc")
+    other.services.stop("svc")
     wait_for(lambda: here.model.state == there.model.state == "Stopped", "Stopped in both")
     one.start("svc")
     wait_for(lambda: here.model.state == there.model.state == "Healthy", "Healthy in both")

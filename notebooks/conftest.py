@@ -1,7 +1,7 @@
 """Notebooks as tests: `pytest --nbval-lax --nbval-current-env notebooks`.
 
-A cell with the tag ``nbval-check-output`` must reproduce its saved output, apart from what ``sanitize.cfg`` replaces.
-All notebooks share one new workspace, unless MLMAGIC_WORKSPACE names another.
+A cell with the tag ``nbval-check-output`` must reproduce its saved output, apart from what ``sanitize.cfg``
+replaces. All notebooks share one new workspace, unless MLMAGIC_WORKSPACE names another.
 """
 
 from __future__ import annotations

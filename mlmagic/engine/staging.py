@@ -26,8 +26,8 @@ from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference
 from mlmagic.core.webservice import ServiceSpec, Webservice
-from mlmagic.engine.whole_files import OWNER_ONLY, write_whole
 from mlmagic.workspace import keys, models, services
+from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
 from mlmagic.workspace.memory import Memory
 
 KEYS_FILE = "keys.json"
@@ -108,7 +108,7 @@ def deliver_keys(memory: Memory, service: Webservice) -> None:
             folder = run_folder(memory, service, number)
             if held is not None and config.guarded and folder.is_dir():
                 taken = held.accepted(keys=config.auth_enabled, tokens=config.token_auth_enabled)
-                write_whole(folder / KEYS_FILE, json.dumps(taken), mode=OWNER_ONLY)
+                write_atomically(folder / KEYS_FILE, json.dumps(taken), mode=OWNER_ONLY)
 
 
 def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str | None:

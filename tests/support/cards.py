@@ -42,4 +42,4 @@ MakePanel = Callable[..., ServicePanel]
 
 def deploy(engine: Engine, name: str = "svc", **options: object) -> Webservice:
     """A service on the fake target, Healthy."""
-    return engine.wait(engine.deploy(name, [], script(), ON_FAKE, **options), 20)  # type: ignore[arg-type]
+    return engine.services.wait(engine.services.deploy(name, [], script(), ON_FAKE, **options), 20)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.steps import pace
+from mlmagic.engine.services.reconcile import pace
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.location import Location
@@ -57,14 +57,14 @@ def make_engine(location: Location, _impatient: None) -> Iterator[MakeEngine]:
     made: list[Engine] = []
 
     def make(**options: Any) -> Engine:
-        made.append(Engine(location, **{"use_keeper": False, **options}))
+        made.append(Engine(location, **{"use_daemon": False, **options}))
         return made[-1]
 
     yield make
     if made and made[0].memory.is_there and _has_real_services(made[0].memory):
-        sweeper = Engine(location, use_keeper=False)
-        for name in sweeper.service_names():
-            sweeper.delete(name)
+        sweeper = Engine(location, use_daemon=False)
+        for name in sweeper.services.names():
+            sweeper.services.delete(name)
         sweeper.close()
     for engine in made:
         engine.close()

@@ -28,7 +28,7 @@ from mlmagic.workspace.location import Location
 def die(*_args, **_kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
-engine = Engine(Location.of_folder(Path(sys.argv[1])), use_keeper=False)
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False)
 scripts = Path(sys.argv[2])
 """
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from mlmagic.core.webservice import Webservice
-from mlmagic.engine import bus, lookout
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.events import bus
+from mlmagic.engine.services import watcher as lookout
 from mlmagic.widgets.panel import ServicePanel
 from tests.support.cards import MakePanel
 

@@ -1,11 +1,15 @@
-"""The contract of a compute target, as a suite: subclass `TargetContract` and give it your target.
+"""The contract of a compute target, as a suite: subclass `TargetContract` and set ``target_name``.
 
-Every target passes all of it. What only some have (limits, images, replicas) is tested beside it.
+Every target passes all of it. Add `ServingContract` for a target that runs real services, and
+`WatchableContract` for one that can be watched.
+Tests of limits, images and replicas are in the targets' own test files.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import select
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -25,11 +29,10 @@ SCRIPTS = Path(__file__).parent / "scripts"
 
 
 class TargetContract:
-    """What each target must do. ``target_name`` is its entry point's."""
+    """What each target must do."""
 
     target_name: ClassVar[str]
-    answers: ClassVar[bool] = True
-    """Whether its services can really be asked."""
+    """Of its entry point."""
 
     @pytest.fixture
     def target(self) -> ComputeTarget[Any]:
@@ -84,8 +87,6 @@ class TargetContract:
         seen = self.until(target, handle, Phase.RUNNING)
         assert seen.url is not None
         assert seen.ready == 1
-        if self.answers:
-            assert probe.answers(seen.url)
 
     def test_the_handle_is_all_there_is_to_remember(
         self, target: ComputeTarget[Any], launch: Callable[..., Any]
@@ -94,7 +95,7 @@ class TargetContract:
         self.until(target, handle, Phase.RUNNING)
         packed = json.loads(json.dumps(target.pack(handle)))
         assert target.unpack(packed) == handle
-        assert target.observe(target.unpack(packed)).phase is Phase.RUNNING
+        self.until(target, target.unpack(packed), Phase.RUNNING)
 
     def test_a_launch_that_runs_already_is_taken_over(
         self, target: ComputeTarget[Any], launch: Callable[..., Any]
@@ -102,7 +103,7 @@ class TargetContract:
         spec, handle = launch()
         first = self.until(target, handle, Phase.RUNNING)
         again = target.launch(spec, lambda line: None)
-        assert target.observe(again).url == first.url
+        assert self.until(target, again, Phase.RUNNING).url == first.url
         found = target.find(spec)
         assert found is not None
         target.stop(found)
@@ -115,11 +116,9 @@ class TargetContract:
         self, target: ComputeTarget[Any], launch: Callable[..., Any]
     ) -> None:
         _, handle = launch()
-        seen = self.until(target, handle, Phase.RUNNING)
+        self.until(target, handle, Phase.RUNNING)
         target.stop(handle)
         assert target.observe(handle).ended
-        if self.answers:
-            assert not probe.answers(seen.url or "")
         target.stop(handle)
 
     def test_stop_right_after_launch_leaves_nothing(
@@ -137,16 +136,30 @@ class TargetContract:
         shutil.rmtree(spec.run_dir)
         assert target.observe(handle).ended
         target.stop(handle)
-        assert list(target.logs(handle)) == [] or not self.answers
+        assert list(target.logs(handle)) == []
 
-    def test_watching_tells_of_the_end(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
-        import os
-        import select
 
+class ServingContract(TargetContract):
+    """For targets whose services are real: they answer while RUNNING, and not after their end."""
+
+    def test_it_answers_until_it_is_stopped(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        _, handle = launch()
+        url = self.until(target, handle, Phase.RUNNING).url
+        assert url is not None
+        assert probe.answers(url)
+        target.stop(handle)
+        assert not probe.answers(url)
+
+
+class WatchableContract(TargetContract):
+    """For targets that can report the end of a service without being observed."""
+
+    def test_watching_reports_the_end(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         _, handle = launch()
         self.until(target, handle, Phase.RUNNING)
-        if not isinstance(target, Watchable):
-            return
+        assert isinstance(target, Watchable)
         descriptor = target.watch(handle)
         assert descriptor is not None
         assert select.select([descriptor], [], [], 0)[0] == []

@@ -20,10 +20,10 @@ from mlmagic.engine.http.client import Client
 from mlmagic.errors import InvalidConfig, LaunchFailed
 from mlmagic.targets.base import ComputeTarget, SizesLogs
 from tests.support.waiting import wait_for
-from tests.targets.contract import TargetContract
+from tests.targets.contract import ServingContract, WatchableContract
 
 
-class LocalContract(TargetContract):
+class LocalContract(ServingContract, WatchableContract):
     target_name = "local"
 
     def test_the_scripts_own_error_is_told(

@@ -16,13 +16,13 @@ from mlmagic.targets.base import BuildsImages, ComputeTarget, Reloads, TakesKeys
 from mlmagic.targets.docker.engine import Address, current
 from tests.support.certificates import write_certificate
 from tests.support.docker_engine import DockerEngine
-from tests.targets.contract import TargetContract
+from tests.targets.contract import ServingContract
 
 pytestmark = pytest.mark.processes
 
 
 @pytest.mark.usefixtures("docker")
-class TestDocker(TargetContract):
+class TestDocker(ServingContract):
     target_name = "docker"
 
     def score(self, target: ComputeTarget[Any], handle: Any, data: Any = "x") -> Any:

@@ -61,7 +61,7 @@ def test_a_change_by_one_kernel_is_seen_in_the_card_of_another(
     here, there = panel_of(one, service), panel_of(other, other.services.get("svc"))
     other.services.stop("svc")
     wait_for(lambda: here.model.state == there.model.state == "Stopped", "Stopped in both")
-    one.start("svc")
+    one.services.start("svc")
     wait_for(lambda: here.model.state == there.model.state == "Healthy", "Healthy in both")
     wait_for(lambda: here.model.history == there.model.history, "the same history")
     wait_for(lambda: here.model.stats == there.model.stats != {}, "the same figures")

@@ -29,7 +29,7 @@ from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.index import access_files
 from mlmagic.workspace.location import Location
 from tests.benchmarks.measure import table
-from tests.docker_engine import BASE_IMAGE, DockerEngine, running
+from tests.support.docker_engine import BASE_IMAGE, DockerEngine, running
 
 SCRIPT = """
 import json, os, joblib, numpy

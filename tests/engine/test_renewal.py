@@ -14,9 +14,8 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, UsageError, WrongState
 from mlmagic.targets.base import Scalable
 from mlmagic.targets.fake import FakeTarget
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
 
 SCRIPT = "def init(): pass\ndef run(data): return {}\n"
 

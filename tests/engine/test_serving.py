@@ -13,7 +13,7 @@ from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvokeError, LaunchFailed, ScriptError
-from tests.engine.conftest import script
+from tests.support.engines import script
 
 pytestmark = pytest.mark.processes
 

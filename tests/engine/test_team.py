@@ -20,9 +20,8 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import identity, services
 from mlmagic.workspace.database import services as table
 from mlmagic.workspace.location import Location
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, script
-from tests.postgresql import Server
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.postgresql import Server
 
 pytestmark = pytest.mark.processes
 ON_LOCAL = DeploymentConfig("local")

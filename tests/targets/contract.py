@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,20 +19,9 @@ from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.engine.http import probe
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget, Watchable
+from tests.support.waiting import wait_for
 
 SCRIPTS = Path(__file__).parent / "scripts"
-LONGEST_WAIT_SECONDS = 60.0
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    """Look until ``condition()`` is true; fail with ``what`` after a minute."""
-    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"waited {LONGEST_WAIT_SECONDS:g} s for: {what}")
 
 
 class TargetContract:

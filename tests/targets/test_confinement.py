@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.targets.confinement import Affinity, confine, confinement_called, control_groups
-from tests.conftest import needs_root
+from tests.support.processes import needs_root
 
 BUSY = "import time\nend = time.monotonic() + 1.0\nwhile time.monotonic() < end: pass\n"
 GREEDY = "held = bytearray(400 << 20)\nprint(len(held))\n"

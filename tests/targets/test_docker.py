@@ -14,8 +14,8 @@ from mlmagic.errors import BuildFailed, InvalidConfig, LaunchFailed, TargetUnava
 from mlmagic.targets import registry
 from mlmagic.targets.base import BuildsImages, ComputeTarget, Reloads, TakesKeys
 from mlmagic.targets.docker.engine import Address, current
-from tests.certificates import write_certificate
-from tests.docker_engine import DockerEngine
+from tests.support.certificates import write_certificate
+from tests.support.docker_engine import DockerEngine
 from tests.targets.contract import TargetContract
 
 pytestmark = pytest.mark.processes

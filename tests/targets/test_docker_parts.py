@@ -16,7 +16,7 @@ from mlmagic.targets.docker.engine import Address, current
 from mlmagic.targets.docker.progress import Progress
 from mlmagic.targets.docker.settings import host_settings, limits_of
 from mlmagic.targets.images.blueprint import blueprint
-from tests.targets.test_image_parts import spec
+from tests.support.specs import spec
 
 
 def container(**state: Any) -> Mapping[str, Any]:

@@ -9,31 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.webservice import ServiceSpec
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.blueprint import blueprint, with_indexes
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import Recipe, Start
 from mlmagic.targets.images.index import access_files, no_access
-
-
-def spec(folder: Path, **changes: object) -> ServiceSpec:
-    app = folder / "app"
-    app.mkdir(parents=True, exist_ok=True)
-    (app / "score.py").write_text("def init(): ...\ndef run(data): return data\n")
-    values = {
-        "name": "svc",
-        "revision": 1,
-        "run_dir": str(folder),
-        "entry_script": "score.py",
-        "app_dir": str(app),
-        "model_dir": None,
-        "python": "python",
-        "bells_dir": "",
-        "config": DeploymentConfig("docker"),
-    }
-    return ServiceSpec(**{**values, **changes})  # type: ignore[arg-type]
+from tests.support.specs import spec
 
 
 class TestDockerfile:

@@ -18,8 +18,8 @@ from mlmagic.engine.http.client import Client
 from mlmagic.targets import zygote
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.server_files import lay_out_server
-from tests.targets import test_local
-from tests.targets.contract import wait_for
+from tests.support.waiting import wait_for
+from tests.targets.local_contract import LocalContract
 
 pytestmark = [
     pytest.mark.processes,
@@ -43,7 +43,7 @@ def _running(running: zygote.Zygote) -> None:
 
 
 @pytest.mark.usefixtures("_running")
-class TestForked(test_local.TestLocal):
+class TestForked(LocalContract):
     """All of it again, with every service a fork."""
 
     def test_it_is_a_fork(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:

@@ -24,8 +24,8 @@ from mlmagic.widgets.form import work
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 from mlmagic.widgets.panel import ServicePanel
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
+from tests.support.engines import ON_FAKE, script
+from tests.support.waiting import wait_for
 
 
 class Notes:

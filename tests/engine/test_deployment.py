@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
@@ -299,3 +301,50 @@ def test_each_target_says_whether_it_can_be_used_now(
     there = make_engine().targets.availability()
     assert there["local"] == ""
     assert "the target 'kubernetes', which is not installed. Deploy to docker or local" in there["kubernetes"]
+
+
+def test_an_overwrite_on_another_target_keeps_what_serves_until_its_successor_answers(
+    make_engine: MakeEngine, answering: Answering
+) -> None:
+    here, there = FakeTarget(), FakeTarget()
+    here.url = there.url = answering.url
+    engine = make_engine(targets=lambda name: there if name == "there" else here)
+    first = engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+    elsewhere = DeploymentConfig("there")
+
+    # The successor fails: the service serves on where it was.
+    there.next_observations = [Observation(Phase.EXITED, words="no")]
+    with pytest.raises(LaunchFailed, match="revision 1 keeps serving"):
+        engine.services.wait(engine.services.deploy("svc", [], script(), elsewhere, overwrite=True))
+    now = engine.services.get("svc")
+    assert (now.id, now.state, now.serving, now.target) == (first.id, State.HEALTHY, 1, "fake")
+    wait_for(lambda: all(each.stopped for each in there.services.values()), "the end of what failed")
+    assert not any(each.stopped for each in here.services.values())
+
+    # While the successor starts, the old revision serves; then it is retired.
+    there.next_observations = [STARTING]
+    moving = engine.services.deploy("svc", [], script("other"), elsewhere, overwrite=True)
+    assert engine.services.get("svc").serving == 1
+    wait_for(lambda: engine.services.get("svc").candidate, "the launch")
+    assert engine.services.get("svc").serving == 1
+    assert not any(each.stopped for each in here.services.values())
+    there.only().observation = Observation(Phase.RUNNING, url=answering.url, ready=1)
+    moved = engine.services.wait(moving)
+    assert (moved.id, moved.state, moved.target, moved.serving) == (first.id, State.HEALTHY, "there", 3)
+    wait_for(lambda: all(each.stopped for each in here.services.values()), "the end of the old revision")
+
+    engine.services.stop("svc")
+    engine.services.wait(engine.services.start("svc"))
+    assert engine.services.get("svc").target == "there"
+    engine.services.delete("svc")
+    assert all(each.stopped for each in there.services.values())
+
+
+def test_an_overwrite_that_is_refused_leaves_what_serves(fake_engine: Engine, tmp_path: Path) -> None:
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    (tmp_path / "score.py").write_text("def init(): pass\n")  # without run()
+    with pytest.raises(CaptureError):
+        fake_engine.services.deploy(
+            "svc", [], InferenceConfig(str(tmp_path / "score.py")), DeploymentConfig("other"), overwrite=True
+        )
+    assert fake_engine.services.get("svc").state is State.HEALTHY

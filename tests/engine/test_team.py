@@ -53,7 +53,7 @@ def test_the_keeper_keeps_and_shows_no_password(engine: Engine, location: Locati
     process = psutil.Process(daemon._children[location.folder].pid)
     assert not any("postgresql://" in part for part in process.cmdline())
     assert engine.bus.wait_until(lambda: _keeper_has_begun(location), 30)
-    engine._supervisor.close()  # type: ignore[union-attr]
+    engine.supervision.close()
     assert engine.bus.wait_until(lambda: _held_by(engine, process.pid), 30)
     with engine.memory.reading() as tx:
         assert services.get(tx, "svc").state is State.HEALTHY
@@ -89,11 +89,11 @@ def test_a_model_registered_on_one_machine_is_served_on_another(location: Locati
     )
     (tmp_path / "model.bin").write_bytes(b"model")
     here.models.register(tmp_path / "model.bin", ModelDescription("m"))
-    there.wait(there.deploy("svc", ["m"], script(), ON_LOCAL))
-    folder = Path(there.invoke("svc", {})["model_dir"])
+    there.services.wait(there.services.deploy("svc", ["m"], script(), ON_LOCAL))
+    folder = Path(there.requests.score("svc", {})["model_dir"])
     assert folder.is_relative_to(tmp_path / "there")
     assert (folder / "model.bin").read_bytes() == b"model"
-    there.delete("svc")
+    there.services.delete("svc")
     here.models.delete("m:1")
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
     here.close()

@@ -200,10 +200,11 @@ class Deployments:
             intake.send()
             with self._memory.writing() as tx:
                 intake.publish()
+                machine = machine_for(self._memory, plan.target)
                 if plan.revises is not None:
-                    service = revise(tx, plan.name, revision)
+                    moves = plan.revises.target != plan.config.target
+                    service = revise(tx, plan.name, revision, machine=machine if moves else None)
                 else:
-                    machine = machine_for(self._memory, plan.target)
                     service = services.create(tx, plan.name, revision, lease_holder, machine=machine)
                 self._keys.keep(tx, service, plan.config)
                 if also is not None:
@@ -241,12 +242,22 @@ class Deployments:
         )
 
 
-def revise(tx: Connection, name: str, revision: Revision, operation: str = "update") -> Webservice:
-    """Record ``revision`` as the next of a service; refused while another one is starting."""
+def revise(
+    tx: Connection,
+    name: str,
+    revision: Revision,
+    operation: str = "update",
+    *,
+    machine: str | None = None,
+) -> Webservice:
+    """Record ``revision`` as the next of a service; refused while another one is starting.
+
+    With a ``machine``, the service belongs to that one from now on.
+    """
     now = services.get(tx, name)
     if now.state in (State.TRANSITIONING, State.UNSCHEDULABLE) or now.desired is Desired.DELETED:
         raise WrongState(name, now.state, operation, hint="Wait for it, or delete it.")
-    return services.revise(tx, now, revision)
+    return services.revise(tx, now, revision, machine=machine)
 
 
 def _changes(service: Webservice, request: DeployRequest) -> dict[str, Any]:

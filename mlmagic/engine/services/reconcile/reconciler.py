@@ -79,7 +79,8 @@ class Reconciler:
         service = self.service
         assert service.candidate is not None
         assert service.candidate_handle is not None
-        target = self._target_of(service.candidate)
+        name = self._target_name(service.candidate)
+        target = self.targets.get(name)
         seen = target.observe(target.unpack(service.candidate_handle))
         answering = None
         if decisions.is_up(seen):
@@ -87,9 +88,7 @@ class Reconciler:
         if seen.ended:
             error = dict(seen.error) if seen.error else {"message": seen.words or "the process ended"}
             return self._candidate_failed(error)
-        return self._write(
-            decisions.candidate_observed(service, seen, answering, self._handles(), target.name)
-        )
+        return self._write(decisions.candidate_observed(service, seen, answering, self._handles(), name))
 
     def _candidate_failed(self, error: Mapping[str, Any]) -> float:
         service = self.service
@@ -283,12 +282,14 @@ class Reconciler:
             return handles_of(self.service, services.revision_numbers(tx, self.service.id))
 
     def _target_of(self, number: int) -> ComputeTarget[Any]:
+        return self.targets.get(self._target_name(number))
+
+    def _target_name(self, number: int) -> str:
         """The target of a revision: one that replaces another may run elsewhere."""
         if number == self.service.serving:
-            return self.targets.get(self.service.target)
+            return self.service.target
         with self.memory.reading() as tx:
-            config = services.get_revision(tx, self.service.id, number).config
-        return self.targets.get(config.target)
+            return services.get_revision(tx, self.service.id, number).config.target
 
     def _cert_file(self, url: str) -> str | None:
         """The file of the certificate that the wanted revision shows; None without one."""

@@ -16,7 +16,7 @@ from mlmagic.engine.client import Caller
 from mlmagic.engine.model_verbs import ModelVerbs
 from mlmagic.engine.reach import within_reach
 from mlmagic.errors import UsageError
-from mlmagic.targets.base import ComputeTarget, TakesKeys
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import events, keys, services
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class AccessVerbs(ModelVerbs):
         """Give the service its keys as they are now: on this disk, and at a target that cannot see it."""
         staging.deliver_keys(self.memory, service)
         target = self._targets(service.target)
-        if not isinstance(target, TakesKeys):
+        if not target.capabilities.delivers_keys:
             return
         for number, handle in (
             (service.serving, service.handle),

@@ -21,7 +21,7 @@ from mlmagic.engine.profiling.trial import wait_until_up
 from mlmagic.engine.reach import within_reach
 from mlmagic.engine.service_verbs import ServiceVerbs
 from mlmagic.errors import InvalidConfig, WrongState
-from mlmagic.targets.base import ComputeTarget, TellsPackages
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import models
 
 
@@ -87,7 +87,7 @@ class ParityVerbs(ServiceVerbs):
         self.memory.files.copy_out(revision.files, folder / "app")
         place = place_for(target, revision.inference, notify, nearest_python=True)
         ready = Ready(place.python)
-        if target.runs_interpreter:
+        if target.capabilities.runs_interpreter:
             ready = make_ready(place.python, revision.inference.environment, folder, notify)
         name = f"twin-of-{service.name}"[:32].rstrip("-")
         config = revision.config.for_trial(target.name)
@@ -102,7 +102,7 @@ class ParityVerbs(ServiceVerbs):
         self, service: Webservice, target: ComputeTarget[Any], handle: Any, spec: ServiceSpec
     ) -> tuple[tuple[str, str, str], ...]:
         own = self._targets(service.target)
-        if not isinstance(own, TellsPackages) or not isinstance(target, TellsPackages):
+        if not own.capabilities.lists_packages or not target.capabilities.lists_packages:
             return ()
         here = own.packages(own.unpack(service.handle or {}))
         there = target.packages(handle)

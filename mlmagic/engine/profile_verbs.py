@@ -87,7 +87,7 @@ class ProfileVerbs(ScriptVerbs):
             files, inference = sources.take(intake, inference)
             intake.copy_out(files, folder / "app")
             ready = Ready(place.python)
-            if target.runs_interpreter:
+            if target.capabilities.runs_interpreter:
                 ready = make_ready(place.python, inference.environment, folder, notify)
             service = f"profile-{plan.name}"[:32].lower()
             held = _held(config or DeploymentConfig(), plan)

@@ -20,7 +20,7 @@ def machine_for(memory: Memory, target: ComputeTarget[Any]) -> str | None:
 
     A workspace that is a folder goes where the folder goes, and host names change: it binds nothing.
     """
-    return machine() if target.on_this_machine and memory.is_shared else None
+    return machine() if target.runs_on_this_machine() and memory.is_shared else None
 
 
 def is_within_reach(service: Webservice) -> bool:

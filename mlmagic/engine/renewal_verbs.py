@@ -12,7 +12,6 @@ from mlmagic.engine.deployment_verbs import DeploymentVerbs, revise
 from mlmagic.engine.model_verbs import Notify, silent
 from mlmagic.engine.reach import within_reach
 from mlmagic.errors import InvalidConfig, UsageError, WrongState
-from mlmagic.targets.base import Scalable
 from mlmagic.workspace import events, services
 
 MOST_REPLICAS = 100
@@ -72,7 +71,8 @@ class RenewalVerbs(DeploymentVerbs):
 
     def can_scale(self, service: Webservice) -> bool:
         """Whether its target can run several replicas of it."""
-        return isinstance(self._target_of(service), Scalable)
+        target = self._target_of(service)
+        return target is not None and target.capabilities.scales
 
     def scale(self, name: str, replicas: int) -> Webservice:
         """Run so many replicas of a service from now on; returns when it is asked for."""
@@ -80,7 +80,7 @@ class RenewalVerbs(DeploymentVerbs):
             raise InvalidConfig("replicas", replicas, f"must be between 1 and {MOST_REPLICAS}")
         service = within_reach(self.service(name), "scale")
         target = self._targets(service.target)
-        if not isinstance(target, Scalable):
+        if not target.capabilities.scales:
             raise UsageError(
                 f"{name!r} runs on {service.target!r}, which runs one replica of a service",
                 hint="Deploy it on a target that scales.",

@@ -25,7 +25,7 @@ from mlmagic.errors import (
     WaitTimeout,
     WrongState,
 )
-from mlmagic.targets.base import ComputeTarget, SizesLogs
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import services
 
 DEPLOY_TIMEOUT_SECONDS = 600.0
@@ -179,7 +179,7 @@ class ServiceVerbs(AccessVerbs):
         """What changes when there may be more in the log of ``service``; the log is not read for it."""
         handle = service.handle or service.candidate_handle
         target = self._target_of(service)
-        if handle is not None and isinstance(target, SizesLogs) and is_within_reach(service):
+        if handle and target and target.capabilities.sizes_logs and is_within_reach(service):
             return repr(handle), target.log_size(target.unpack(handle))
         return repr(handle), service.state, service.words, service.stats.get("requests")
 

@@ -29,7 +29,6 @@ from mlmagic.engine.steps.base import Targets
 from mlmagic.engine.steps.health import Health
 from mlmagic.engine.turn import Turn
 from mlmagic.errors import NotFound, WorkspaceUnavailable
-from mlmagic.targets.base import Watchable
 from mlmagic.workspace import deliveries, leases, services
 from mlmagic.workspace.bells import Bell
 from mlmagic.workspace.identity import ProcessIdentity
@@ -202,7 +201,7 @@ class Supervisor:
         if not handle or service.handle is None:
             return
         target = self._targets(service.target)
-        if not isinstance(target, Watchable):
+        if not target.capabilities.watches:
             return
         descriptor = target.watch(target.unpack(service.handle))
         if descriptor is not None:

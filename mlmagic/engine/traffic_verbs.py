@@ -6,7 +6,6 @@ from mlmagic.core.traffic import RecordedRequest, read_recorded
 from mlmagic.engine.reach import within_reach
 from mlmagic.engine.service_verbs import ServiceVerbs
 from mlmagic.errors import UsageError
-from mlmagic.targets.base import KeepsTraffic
 from mlmagic.workspace import services
 
 
@@ -26,7 +25,7 @@ class TrafficVerbs(ServiceVerbs):
                 hint=f"%update {name} --record 1000 keeps the last 1000 from then on.",
             )
         target = self._targets(service.target)
-        if not isinstance(target, KeepsTraffic):
+        if not target.capabilities.records_traffic:
             raise UsageError(f"the target {service.target!r} cannot tell what {name!r} was asked")
         if service.handle is None:
             return []

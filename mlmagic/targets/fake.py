@@ -18,6 +18,7 @@ from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable, Unschedulable
 from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.capabilities import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ class FakeTarget(ComputeTarget[FakeHandle]):
 
     name: ClassVar[str] = "fake"
     handle_type = FakeHandle
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        measures=True, scales=True, reloads=True, sizes_logs=True
+    )
 
     def __init__(self) -> None:
         self.services: dict[int, FakeService] = {}
@@ -94,7 +98,7 @@ class FakeTarget(ComputeTarget[FakeHandle]):
 
     def logs(self, handle: FakeHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         service = self.services.get(handle.key)
-        yield from service.log[-tail:] if service and tail > 0 else []
+        yield from service.log[-tail:] if service and not service.stopped and tail > 0 else []
 
     def reload(self, handle: FakeHandle) -> Mapping[str, Any]:
         service = self.services.get(handle.key)
@@ -105,13 +109,13 @@ class FakeTarget(ComputeTarget[FakeHandle]):
 
     def log_size(self, handle: FakeHandle) -> int:
         service = self.services.get(handle.key)
-        return len(service.log) if service else 0
+        return len(service.log) if service and not service.stopped else 0
 
     def usage(self, handle: FakeHandle) -> Usage:
         service = self.services.get(handle.key)
-        return service.usage if service else Usage()
+        return service.usage if service and not service.stopped else Usage()
 
-    def holds_by(self, config: DeploymentConfig) -> str:
+    def limited_by(self, config: DeploymentConfig) -> str:
         return "nothing: it runs nothing"
 
     def scale(self, handle: FakeHandle, replicas: int) -> None:

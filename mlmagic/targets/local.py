@@ -27,6 +27,7 @@ from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable, UsageError
 from mlmagic.scoring.door import RELOAD, knock
 from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.checkout import python_path
 from mlmagic.targets.checks import check_certificate, check_port
 from mlmagic.targets.confinement import Affinity, Confinement, confine, confinement_called
@@ -80,8 +81,18 @@ class LocalTarget(ComputeTarget[LocalHandle]):
 
     name: ClassVar[str] = "local"
     handle_type = LocalHandle
-    on_this_machine: ClassVar[bool] = True
-    runs_interpreter: ClassVar[bool] = True
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        runs_interpreter=True,
+        measures=True,
+        reloads=True,
+        watches=True,
+        records_traffic=True,
+        lists_packages=True,
+        sizes_logs=True,
+    )
+
+    def runs_on_this_machine(self) -> bool:
+        return True
 
     def check(self) -> None:
         if os.name != "posix":
@@ -109,25 +120,21 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         return LocalHandle(spec.run_dir, pid)
 
     def usage(self, handle: LocalHandle) -> Usage:
-        """See `mlmagic.targets.base.Measures`."""
         held = confinement_called(handle.confinement) or Affinity(1, 1)
         return held.usage(handle.pid)
 
     def log_size(self, handle: LocalHandle) -> int:
-        """See `mlmagic.targets.base.SizesLogs`."""
         try:
             return (Path(handle.run_dir) / LOG_FILE).stat().st_size
         except OSError:
             return 0
 
-    def holds_by(self, config: DeploymentConfig) -> str:
-        """See `mlmagic.targets.base.Measures`."""
+    def limited_by(self, config: DeploymentConfig) -> str:
         held = confine(config.cpu, config.memory_gb)
         held.remove()
         return held.words
 
     def packages(self, handle: LocalHandle) -> Mapping[str, str]:
-        """See `mlmagic.targets.base.TellsPackages`."""
         import psutil
 
         seen = run_report.read_report(Path(handle.run_dir))
@@ -138,7 +145,6 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             return {}
 
     def traffic(self, handle: LocalHandle) -> Sequence[bytes]:
-        """See `mlmagic.targets.base.KeepsTraffic`."""
         files = [Path(handle.run_dir) / name for name in (recorder.OLD, recorder.NEW)]
         return [file.read_bytes() for file in files if file.is_file()]
 
@@ -259,7 +265,6 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             return
 
     def reload(self, handle: LocalHandle) -> Mapping[str, Any]:
-        """See `mlmagic.targets.base.Reloads`."""
         try:
             answer, _ = knock(handle.run_dir, {"do": RELOAD}, timeout=RELOAD_SECONDS)
         except OSError as error:
@@ -267,7 +272,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         return answer
 
     def watch(self, handle: LocalHandle) -> int | None:
-        """A pidfd of the server: readable when it ends. See `mlmagic.targets.base.Watchable`."""
+        """A pidfd of the server."""
         seen = run_report.read_report(Path(handle.run_dir))
         pid = seen.pid if seen else handle.pid
         if pid <= 0 or not hasattr(os, "pidfd_open"):

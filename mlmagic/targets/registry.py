@@ -18,23 +18,24 @@ PLANNED = {"kubernetes": "Clusters (aks)"}
 
 
 @cache
-def _installed() -> dict[str, EntryPoint]:
+def installed() -> dict[str, EntryPoint]:
+    """The entry point of each installed target, by name."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def names() -> list[str]:
     """The targets a user may name."""
-    return sorted(_installed().keys() - HIDDEN)
+    return sorted(installed().keys() - HIDDEN)
 
 
 def known() -> list[str]:
     """Those, and what the documents' compute types need besides."""
-    return [*names(), *sorted(PLANNED.keys() - _installed().keys())]
+    return [*names(), *sorted(PLANNED.keys() - installed().keys())]
 
 
 def load(name: str) -> ComputeTarget[Any]:
     """The target called ``name``; raises `NotFound`, or `TargetUnavailable` if its package is broken."""
-    point = _installed().get(name)
+    point = installed().get(name)
     if point is None:
         if name in PLANNED:
             raise TargetUnavailable(

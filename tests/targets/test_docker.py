@@ -12,7 +12,7 @@ from mlmagic.core.webservice import Phase
 from mlmagic.engine.client import Caller, Client
 from mlmagic.errors import BuildFailed, InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets import registry
-from mlmagic.targets.base import BuildsImages, ComputeTarget, Reloads, TakesKeys
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.docker.engine import Address, current
 from tests.certificates import write_certificate
 from tests.docker_engine import DockerEngine
@@ -167,7 +167,6 @@ class TestDocker(TargetContract):
         uri = f"{url}/score".replace("127.0.0.1", "localhost")
         assert Client().score("s", uri, "x", Caller("a" * 32, str(cert))) == "x"
         keys.write_text('{"primary": "' + "b" * 32 + '"}')
-        assert isinstance(target, TakesKeys)
         target.deliver_keys(handle, str(keys))
         assert Client().score("s", uri, "x", Caller("b" * 32, str(cert))) == "x"
 
@@ -177,7 +176,6 @@ class TestDocker(TargetContract):
         spec, handle = launch(config=DeploymentConfig("docker", live=True))
         assert self.score(target, handle) == "x"
         Path(spec.app_dir, "score.py").write_text("def init(): ...\ndef run(raw_data):\n    return 42\n")
-        assert isinstance(target, Reloads)
         assert "init" in target.reload(handle)
         assert self.score(target, handle) == 42
 
@@ -187,8 +185,7 @@ class TestDocker(TargetContract):
         spec = dataclasses.replace(
             self.spec(tmp_path / "run", "echo.py"), requirements=("no-such-distribution-of-mlmagic==1",)
         )
-        assert isinstance(target, BuildsImages)
-        assert target.image_wanted(spec)
+        assert target.missing_image(spec)
         lines: list[str] = []
         with pytest.raises(BuildFailed, match="its environment cannot be built") as failed:
             target.launch(spec, lines.append)

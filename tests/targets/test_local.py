@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -15,8 +14,8 @@ import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
 from mlmagic.engine.client import Client
-from mlmagic.errors import InvalidConfig, LaunchFailed
-from mlmagic.targets.base import ComputeTarget, SizesLogs
+from mlmagic.errors import InvalidConfig
+from mlmagic.targets.base import ComputeTarget
 from tests.targets.contract import TargetContract, wait_for
 
 pytestmark = pytest.mark.processes
@@ -48,20 +47,6 @@ class TestLocal(TargetContract):
         self.until(target, handle, Phase.RUNNING)
         wait_for(lambda: "echo is ready" in list(target.logs(handle)), "the line in the log")
         assert len(list(target.logs(handle, tail=1))) == 1
-
-    def test_a_log_has_a_size_that_grows_with_it(
-        self, target: ComputeTarget[Any], launch: Callable[..., Any]
-    ) -> None:
-        spec, handle = launch()
-        self.until(target, handle, Phase.RUNNING)
-        assert isinstance(target, SizesLogs)
-        wait_for(lambda: list(target.logs(handle)), "a line")
-        before = target.log_size(handle)
-        target.stop(handle)
-        assert before > 0
-        assert target.log_size(handle) >= before
-        shutil.rmtree(spec.run_dir)
-        assert target.log_size(handle) == 0
 
     def test_following_a_log_ends_with_the_service(
         self, target: ComputeTarget[Any], launch: Callable[..., Any]
@@ -110,10 +95,6 @@ class TestLocal(TargetContract):
             target.validate(DeploymentConfig("local", port=port), current_port=port)
             _, handle = launch(config=DeploymentConfig("local", port=port))
             assert f"port {port} is in use" in self.until(target, handle, Phase.EXITED).words
-
-    def test_no_interpreter_is_a_failed_launch(self, launch: Callable[..., Any]) -> None:
-        with pytest.raises(LaunchFailed, match="/no/such/python"):
-            launch(python="/no/such/python")
 
 
 def _pid(spec: Any) -> int:

@@ -66,7 +66,7 @@ def place_for(
     target: ComputeTarget[Any], inference: InferenceConfig, notify: Notify, *, nearest_python: bool
 ) -> Place:
     """Where a script will run; raises `UsageError` for an environment that cannot be."""
-    if target.runs_interpreter:
+    if target.capabilities.runs_interpreter:
         return choose(inference.environment, Store(), nearest=nearest_python, notify=notify)
     return asked(inference.environment) if inference.environment else here()
 

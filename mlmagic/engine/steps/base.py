@@ -16,7 +16,7 @@ from mlmagic.engine.makings import Making, Makings
 from mlmagic.engine.steps.health import Health
 from mlmagic.engine.steps.rules import handles_of
 from mlmagic.errors import BuildFailed, MLMagicError
-from mlmagic.targets.base import BuildsImages, ComputeTarget
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -46,17 +46,17 @@ class ServiceSteps:
         """Launch the wanted revision; None while what it needs is being made."""
         service, notes, target = self.service, self.health.notes, self._target
         spec = staging.stage(self.memory, service)
-        if target.runs_interpreter:
+        if target.capabilities.runs_interpreter:
             found = self.builds.look(service.id, spec.python, spec.environment, Path(spec.run_dir))
             if isinstance(found, Making):
                 self._tell(found)
                 return None
             notes += found.notes
             spec = replace(spec, python=found.python, server_path=found.server_path)
-        elif isinstance(target, BuildsImages):
-            wanted = target.image_wanted(spec)
+        elif target.capabilities.builds_images:
+            wanted = target.missing_image(spec)
             if wanted is not None:
-                made = self.makings.look(service.id, wanted, "its image", partial(target.build, spec))
+                made = self.makings.look(service.id, wanted, "its image", partial(target.build_image, spec))
                 if not made.done.is_set():
                     self._tell(made)
                     return None

@@ -12,7 +12,6 @@ from mlmagic.core.webservice import Retiring, State
 from mlmagic.engine import staging
 from mlmagic.engine.steps import pace
 from mlmagic.engine.steps.base import ServiceSteps
-from mlmagic.targets.base import BuildsImages
 from mlmagic.workspace import services
 
 
@@ -42,7 +41,7 @@ class EndingSteps(ServiceSteps):
 
     def _stop(self) -> float:
         wanted, target = self.service.revision, self._target
-        handles = self._end_all(keep=target.halt if isinstance(target, BuildsImages) else target.stop)
+        handles = self._end_all(keep=target.halt)
         self._write(
             {
                 "state": State.STOPPED.value,

@@ -12,7 +12,6 @@ from mlmagic.engine.steps import pace
 from mlmagic.engine.steps.base import ServiceSteps, record_of
 from mlmagic.engine.steps.rules import RESTARTS_BEFORE_FAILED, STEADY_SECONDS, restart_delay
 from mlmagic.errors import MLMagicError
-from mlmagic.targets.base import Measures
 from mlmagic.workspace import services
 
 PROBES_BEFORE_UNHEALTHY = 3
@@ -114,7 +113,7 @@ class ServingSteps(ServiceSteps):
 
     def _measure(self, gauges: Gauges) -> None:
         target = self._target
-        if not isinstance(target, Measures) or not gauges.wants_usage(time.monotonic()):
+        if not target.capabilities.measures or not gauges.wants_usage(time.monotonic()):
             return
         assert self.service.handle is not None
         # What a service uses is good to know; a place that cannot be asked now is no illness.

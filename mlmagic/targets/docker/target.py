@@ -24,6 +24,7 @@ from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.checks import check_certificate, check_port
 from mlmagic.targets.docker import engine, observation, settings
 from mlmagic.targets.docker.container import Containers, Inspected
@@ -89,13 +90,20 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     name: ClassVar[str] = engine.TARGET
     handle_type = DockerHandle
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        builds_images=True,
+        measures=True,
+        reloads=True,
+        delivers_keys=True,
+        records_traffic=True,
+        lists_packages=True,
+    )
 
     def __init__(self) -> None:
         self._serving: set[tuple[str, str]] = set()
         """Starts of containers whose servers were seen serving: they need not be asked again."""
 
-    @property
-    def on_this_machine(self) -> bool:  # type: ignore[override]
+    def runs_on_this_machine(self) -> bool:
         """Whether the engine is this machine's own."""
         return engine.current().is_local
 
@@ -108,13 +116,13 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             check_port(config, address.machine, current_port)
         check_certificate(config)
 
-    # -- images: see `mlmagic.targets.base.BuildsImages` ----------------------------------------------
+    # -- images ---------------------------------------------------------------------------------------
 
-    def image_wanted(self, spec: ServiceSpec) -> str | None:
+    def missing_image(self, spec: ServiceSpec) -> str | None:
         plan = blueprint(spec)
         return None if _is_built(_here(), spec, plan) else _image_name(spec, plan)
 
-    def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
+    def build_image(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
         plan = blueprint(spec)
         start = plan.start(labels=settings.labels_of(spec))
         _here().images.make(plan, _image_name(spec, plan), report, cancelled, start=start)
@@ -129,7 +137,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         plan = blueprint(spec)
         image = _image_name(spec, plan)
         if not _is_built(there, spec, plan):
-            self.build(spec, report, threading.Event())
+            self.build_image(spec, report, threading.Event())
         with _told_as_failed_launch():
             try:
                 return self._start(there, spec, plan, image, report)
@@ -221,7 +229,6 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             _Engine.at(handle.address).images.forget(settings.key_of(handle.run_dir))
 
     def halt(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
-        """See `mlmagic.targets.base.BuildsImages`."""
         with _told_as_failed_launch():
             there = _Engine.at(handle.address)
             there.containers.end(handle.container, math.ceil(grace))
@@ -237,15 +244,12 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         return _Engine.at(handle.address).containers.lines(handle.container, tail=tail, follow=follow)
 
     def usage(self, handle: DockerHandle) -> Usage:
-        """See `mlmagic.targets.base.Measures`."""
         return observation.usage(_Engine.at(handle.address).containers.stats(handle.container))
 
-    def holds_by(self, config: DeploymentConfig) -> str:
-        """See `mlmagic.targets.base.Measures`."""
+    def limited_by(self, config: DeploymentConfig) -> str:
         return "Docker"
 
     def traffic(self, handle: DockerHandle) -> Sequence[bytes]:
-        """See `mlmagic.targets.base.KeepsTraffic`."""
         containers = _Engine.at(handle.address).containers
         folder = _run_folder(handle)
         found = [
@@ -254,12 +258,16 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         return [content for content in found if content is not None]
 
     def packages(self, handle: DockerHandle) -> Mapping[str, str]:
-        """See `mlmagic.targets.base.TellsPackages`."""
-        code, answer, _ = _Engine.at(handle.address).containers.run(handle.container, [PYTHON, "-c", ASK])
+        from docker.errors import APIError
+
+        try:
+            code, answer, _ = _Engine.at(handle.address).containers.run(handle.container, [PYTHON, "-c", ASK])
+        except APIError:  # it is gone, or has ended
+            return {}
         return by_package_name(json.loads(answer)) if code == 0 else {}
 
     def reload(self, handle: DockerHandle) -> Mapping[str, Any]:
-        """Put the script's folder, as it is here, into the container. See `mlmagic.targets.base.Reloads`."""
+        """Put the script's folder, as it is here, into the container."""
         containers = _Engine.at(handle.address).containers
         with _told_as_failed_launch():
             files = below(Path(handle.run_dir) / "app", "", honours_ignore=True)
@@ -272,7 +280,6 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         return dict(json.loads(answer))
 
     def deliver_keys(self, handle: DockerHandle, keys_file: str) -> None:
-        """See `mlmagic.targets.base.TakesKeys`."""
         containers = _Engine.at(handle.address).containers
         if containers.look(handle.container) is not None:
             files = {"keys.json": Path(keys_file).read_bytes()}

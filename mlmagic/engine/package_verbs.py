@@ -31,8 +31,7 @@ from mlmagic.engine.packages import bill, manifests, words
 from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.script_verbs import ScriptVerbs
 from mlmagic.errors import AlreadyExists, UsageError
-from mlmagic.targets.docker.engine import connect, current
-from mlmagic.targets.docker.image import Images
+from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.blueprint import Blueprint, blueprint
 from mlmagic.targets.images.context import Context
@@ -70,7 +69,7 @@ class PackageVerbs(ScriptVerbs):
             check_image_label(image_label)
         used = self._models(model_names)
         inference = inference or self.no_code(model_names)
-        images = Images(connect(current())) if kind is PackageKind.IMAGE else None
+        images = DockerEngine.current().images if kind is PackageKind.IMAGE else None
         with (
             tempfile.TemporaryDirectory(prefix="mlmagic-package-") as folder,
             self.memory.files.intake() as intake,
@@ -104,7 +103,7 @@ class PackageVerbs(ScriptVerbs):
             try:
                 if images is not None:
                     location = f"{name}:{made.label}"
-                    images.make(plan, location, tell, threading.Event(), start=start)
+                    images.build(plan, location, tell, threading.Event(), start=start)
                 else:
                     location = str(self._write(made, plan, context, used, config))
                     tell(f"wrote {location}")
@@ -152,7 +151,7 @@ class PackageVerbs(ScriptVerbs):
         """See that the Docker engine has the image. Raises `UsageError` for a package that is files."""
         if package.kind is not PackageKind.IMAGE:
             raise UsageError(f"package {package.name!r} is files, and no image", hint="Save it to a folder.")
-        Images(connect(current())).pull(package.location)
+        DockerEngine.current().images.pull(package.location)
 
     def push_package(
         self, package: Package, repository: str, registry: Registry | None = None, report: Notify = silent
@@ -160,7 +159,7 @@ class PackageVerbs(ScriptVerbs):
         """Push an image to ``repository``, such as registry.example/team/name; returns its name there."""
         if package.kind is not PackageKind.IMAGE:
             raise UsageError(f"package {package.name!r} is a {package.kind}, and only images are pushed")
-        images = Images(connect(current()))
+        images = DockerEngine.current().images
         return images.push(package.location, repository, package.label, registry, report)
 
     # -- inside ---------------------------------------------------------------------------------------

@@ -33,10 +33,10 @@ from mlmagic.engine.script_verbs import ScriptVerbs
 from mlmagic.errors import AlreadyExists, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
-from mlmagic.targets.images.blueprint import Blueprint, blueprint
+from mlmagic.targets.images.build_plan import BuildPlan, build_plan
 from mlmagic.targets.images.context import Context
-from mlmagic.targets.images.index import no_access
-from mlmagic.targets.images.lock import pinned
+from mlmagic.targets.images.package_index import no_access
+from mlmagic.targets.images.pinning import pinned
 from mlmagic.workspace import assets
 
 KIND = "package"
@@ -78,7 +78,7 @@ class PackageVerbs(ScriptVerbs):
             intake.copy_out(taken, Path(folder) / "app")
             config = config or DeploymentConfig()
             spec = staging.scratch_spec(self.memory, Path(folder), name, inference, used, config)
-            plan = pinned(blueprint(spec))
+            plan = pinned(build_plan(spec))
             start = plan.start(variables=config.environment_variables)
             files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
             context = files | {"Dockerfile": dockerfile.whole(plan.recipe, start).encode()}
@@ -167,7 +167,7 @@ class PackageVerbs(ScriptVerbs):
     def _write(
         self,
         package: Package,
-        plan: Blueprint,
+        plan: BuildPlan,
         context: Context,
         used: Sequence[Model],
         config: DeploymentConfig,
@@ -199,7 +199,7 @@ class PackageVerbs(ScriptVerbs):
 
 def _write_folder(
     package: Package,
-    plan: Blueprint,
+    plan: BuildPlan,
     context: Context,
     used: Sequence[Model],
     config: DeploymentConfig,

@@ -1,8 +1,7 @@
-"""A target that runs nothing and does as it is told: for tests of everything above targets.
+"""A target that runs nothing, for tests of all that uses targets.
 
-Its services are entries of a dict, so the engines of a test share one instance. It is made to misbehave by
-its attributes: `available`, `refuses`, `next_observations`, and `crash`. It can whatever a target may be
-able to and needs nothing for: measure, scale, reload, tell the size of a log.
+Its services are entries of a dict, so the engines of a test share one instance. Tests make it misbehave with
+`available`, `refuses`, `next_observations` and `crash`.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from mlmagic.targets.capabilities import Capabilities
 
 @dataclass(frozen=True, slots=True)
 class FakeHandle:
-    """Which fake service."""
+    """The number of a fake service."""
 
     key: int
 
 
 @dataclass(slots=True)
 class FakeService:
-    """What the fake knows of one launch; tests change it."""
+    """One launched service; tests change it."""
 
     spec: ServiceSpec
     observation: Observation
@@ -116,7 +115,7 @@ class FakeTarget(ComputeTarget[FakeHandle]):
         return service.usage if service and not service.stopped else Usage()
 
     def limited_by(self, config: DeploymentConfig) -> str:
-        return "nothing: it runs nothing"
+        return "nothing"
 
     def scale(self, handle: FakeHandle, replicas: int) -> None:
         service = self.services.get(handle.key)
@@ -124,7 +123,7 @@ class FakeTarget(ComputeTarget[FakeHandle]):
             service.observation = replace(service.observation, ready=replicas)
 
     def only(self) -> FakeService:
-        """The one service launched and not stopped."""
+        """The only service that is launched and not stopped."""
         (service,) = [service for service in self.services.values() if not service.stopped]
         return service
 

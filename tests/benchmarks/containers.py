@@ -26,7 +26,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.targets.docker.connection import connect, current
 from mlmagic.targets.images.context import Context
-from mlmagic.targets.images.index import access_files
+from mlmagic.targets.images.package_index import access_files
 from mlmagic.workspace.location import Location
 from tests.benchmarks.measure import table
 from tests.docker_engine import BASE_IMAGE, DockerEngine, running

@@ -15,7 +15,7 @@ from mlmagic.targets.docker import observation
 from mlmagic.targets.docker.connection import Address, current
 from mlmagic.targets.docker.progress import Progress
 from mlmagic.targets.docker.settings import host_settings, limits_of
-from mlmagic.targets.images.blueprint import blueprint
+from mlmagic.targets.images.build_plan import build_plan
 from tests.targets.test_image_parts import spec
 
 
@@ -82,7 +82,7 @@ def test_gpus_are_asked_for_where_the_environment_wants_them(
 ) -> None:
     config = DeploymentConfig("docker", compute_settings={} if cores is None else {"gpu_cores": cores})
     given = spec(tmp_path, config=config, environment={"docker": {"enableGpu": asked}})
-    assert host_settings(given, blueprint(given, {}), "proxy").get("device_requests") == requests
+    assert host_settings(given, build_plan(given, {}), "proxy").get("device_requests") == requests
 
 
 def test_a_failing_step_is_told_with_its_own_last_lines() -> None:

@@ -25,7 +25,7 @@ from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
 from mlmagic.targets.base import ComputeTarget
-from mlmagic.targets.packages import packages_of
+from mlmagic.targets.installed_packages import packages_of
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 Notify = Callable[[str], None]

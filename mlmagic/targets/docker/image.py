@@ -21,10 +21,10 @@ from mlmagic.targets.base import Report
 from mlmagic.targets.docker.progress import Progress
 from mlmagic.targets.docker.streams import Stream
 from mlmagic.targets.images import dockerfile
-from mlmagic.targets.images.blueprint import Blueprint
+from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import Start
-from mlmagic.targets.images.index import access_files
+from mlmagic.targets.images.package_index import access_files
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -57,7 +57,7 @@ class Images:
 
     def build(
         self,
-        plan: Blueprint,
+        plan: BuildPlan,
         name: str,
         report: Report,
         cancelled: threading.Event,
@@ -129,7 +129,7 @@ class Images:
             ) from None
         return f"{repository}:{label}"
 
-    def _pull_base(self, plan: Blueprint, report: Report, cancelled: threading.Event) -> None:
+    def _pull_base(self, plan: BuildPlan, report: Report, cancelled: threading.Event) -> None:
         """Pull the images that the build starts from, with the credentials of the environment."""
         from docker.errors import APIError, ImageNotFound
 
@@ -203,13 +203,13 @@ class Images:
             progress.take(message)
 
 
-def foundation_name(plan: Blueprint) -> str:
+def foundation_name(plan: BuildPlan) -> str:
     """The name of the foundation: the same for the same packages, server and models."""
     content = Context({**plan.foundation.files, "Dockerfile": dockerfile.foundation(plan.recipe).encode()})
     return f"{FOUNDATION}:{content.digest()[:20]}"
 
 
-def service_name(plan: Blueprint, name: str, labels: Mapping[str, str]) -> str:
+def service_name(plan: BuildPlan, name: str, labels: Mapping[str, str]) -> str:
     """The name of the service's image: the same for the same service, script and foundation."""
     text = dockerfile.service(plan.start(labels=labels), upon=foundation_name(plan))
     return f"{LABEL}/{name}:{(plan.app | {'Dockerfile': text.encode()}).digest()[:20]}"

@@ -9,9 +9,9 @@ from typing import Any
 
 from mlmagic.core.configuration import DEFAULT_CPU, DeploymentConfig
 from mlmagic.core.webservice import ServiceSpec
-from mlmagic.targets.images.blueprint import Blueprint
+from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.dockerfile import APP, PORT, PYTHON, USER
-from mlmagic.targets.server_start import server_variables
+from mlmagic.targets.server_variables import server_variables
 
 RUNS = "/var/mlmagic"
 """The folder of the run folders: a volume that a service's revisions share."""
@@ -54,7 +54,7 @@ def labels_of(spec: ServiceSpec) -> dict[str, str]:
     }
 
 
-def arguments_of(spec: ServiceSpec, plan: Blueprint, *, predecessor: str | None) -> list[str]:
+def arguments_of(spec: ServiceSpec, plan: BuildPlan, *, predecessor: str | None) -> list[str]:
     """The server's arguments. ``predecessor`` is the run folder of the revision whose port it takes over."""
     run_dir = run_folder(spec.run_dir)
     arguments = [*plan.arguments(), "--host", "0.0.0.0", "--port", str(PORT), "--run-dir", run_dir]
@@ -75,7 +75,7 @@ def uses_tls(config: DeploymentConfig) -> bool:
     return bool(config.ssl_cert_pem_file and config.ssl_key_pem_file)
 
 
-def variables_of(spec: ServiceSpec, plan: Blueprint) -> dict[str, str]:
+def variables_of(spec: ServiceSpec, plan: BuildPlan) -> dict[str, str]:
     return {**plan.needs.variables, **server_variables(spec)}
 
 
@@ -96,7 +96,7 @@ def limits_of(config: DeploymentConfig) -> dict[str, Any]:
     return limits
 
 
-def host_settings(spec: ServiceSpec, plan: Blueprint, proxy: str) -> dict[str, Any]:
+def host_settings(spec: ServiceSpec, plan: BuildPlan, proxy: str) -> dict[str, Any]:
     """The host configuration of a service's container: read-only, without privileges."""
     settings: dict[str, Any] = {
         "network_mode": f"container:{proxy}",
@@ -114,7 +114,7 @@ def host_settings(spec: ServiceSpec, plan: Blueprint, proxy: str) -> dict[str, A
 
 
 def service_container(
-    spec: ServiceSpec, plan: Blueprint, image: str, predecessor: str | None
+    spec: ServiceSpec, plan: BuildPlan, image: str, predecessor: str | None
 ) -> dict[str, Any]:
     """The options of a service's container besides its host configuration.
 

@@ -26,16 +26,16 @@ from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.capabilities import Capabilities
-from mlmagic.targets.checks import check_certificate, check_port
 from mlmagic.targets.docker import connection, observation, settings
 from mlmagic.targets.docker.connection import Address
 from mlmagic.targets.docker.container import Containers, Inspected
 from mlmagic.targets.docker.engine import Engine, engine_errors
 from mlmagic.targets.docker.image import foundation_name, service_name
-from mlmagic.targets.images.blueprint import Blueprint, blueprint
+from mlmagic.targets.images.build_plan import BuildPlan, build_plan
 from mlmagic.targets.images.context import Context, below
 from mlmagic.targets.images.dockerfile import APP, PYTHON
-from mlmagic.targets.packages import ASK, by_package_name
+from mlmagic.targets.installed_packages import LIST_PACKAGES, by_package_name
+from mlmagic.targets.validation import check_certificate, check_port
 
 _RELOAD = (
     "import json; from mlmagic.scoring.door import RELOAD, knock; "
@@ -100,11 +100,11 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     # -- images ---------------------------------------------------------------------------------------
 
     def missing_image(self, spec: ServiceSpec) -> str | None:
-        plan = blueprint(spec)
+        plan = build_plan(spec)
         return None if _is_built(Engine.current(), spec, plan) else _image_name(spec, plan)
 
     def build_image(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
-        plan = blueprint(spec)
+        plan = build_plan(spec)
         start = plan.start(labels=settings.labels_of(spec))
         Engine.current().images.build(plan, _image_name(spec, plan), report, cancelled, start=start)
 
@@ -115,7 +115,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         running = self._running(engine, spec)
         if running is not None:
             return running
-        plan = blueprint(spec)
+        plan = build_plan(spec)
         image = _image_name(spec, plan)
         if not _is_built(engine, spec, plan):
             self.build_image(spec, report, threading.Event())
@@ -128,7 +128,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
                 raise
 
     def _start(
-        self, engine: Engine, spec: ServiceSpec, plan: Blueprint, image: str, report: Report
+        self, engine: Engine, spec: ServiceSpec, plan: BuildPlan, image: str, report: Report
     ) -> DockerHandle:
         name = settings.container_name(spec)
         proxy, predecessor = engine.proxies.ensure(spec, foundation_name(plan))
@@ -244,7 +244,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         from docker.errors import APIError
 
         try:
-            code, answer, _ = self._containers(handle).run(handle.container, [PYTHON, "-c", ASK])
+            code, answer, _ = self._containers(handle).run(handle.container, [PYTHON, "-c", LIST_PACKAGES])
         except APIError:  # it is gone, or has ended
             return {}
         return by_package_name(json.loads(answer)) if code == 0 else {}
@@ -269,11 +269,11 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             containers.write(handle.container, settings.run_folder(handle.run_dir), files)
 
 
-def _image_name(spec: ServiceSpec, plan: Blueprint) -> str:
+def _image_name(spec: ServiceSpec, plan: BuildPlan) -> str:
     return service_name(plan, spec.name, settings.labels_of(spec))
 
 
-def _is_built(engine: Engine, spec: ServiceSpec, plan: Blueprint) -> bool:
+def _is_built(engine: Engine, spec: ServiceSpec, plan: BuildPlan) -> bool:
     """Whether its image exists, and the foundation, from which its proxy container is started."""
     return all(map(engine.images.has, (_image_name(spec, plan), foundation_name(plan))))
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from mlmagic.core.webservice import Phase
 from mlmagic.errors import TargetUnavailable
 from mlmagic.targets.docker import connection, engine
 from mlmagic.targets.docker.connection import Address
 from mlmagic.targets.docker.engine import Engine
 from mlmagic.targets.docker.streams import Stream, keep_responses
-from mlmagic.targets.docker.target import DockerTarget
+from mlmagic.targets.docker.target import DockerHandle, DockerTarget
 
 docker = pytest.importorskip("docker")
 
@@ -27,7 +30,7 @@ def chunk(text: bytes) -> bytes:
 
 
 class Api:
-    """A client that is connected to nothing."""
+    """A client whose engine has gone since it was connected."""
 
     def __init__(self) -> None:
         self.is_closed = False
@@ -35,6 +38,9 @@ class Api:
 
     def close(self) -> None:
         self.is_closed = True
+
+    def __getattr__(self, name: str) -> Any:
+        raise requests.exceptions.ConnectionError("connection refused")
 
 
 @pytest.fixture
@@ -86,6 +92,30 @@ class TestEngine:
         for _ in range(2):
             with pytest.raises(TargetUnavailable):
                 Engine.at(Address("unix:///nobody"))
+
+
+def test_an_engine_that_stops_answering_is_an_unavailable_target(
+    connected: list[Api], tmp_path: Path
+) -> None:
+    """Its client stays, so each later call fails as a request."""
+    handle = DockerHandle("c", "p", str(tmp_path), "unix:///here")
+    target = DockerTarget()
+    keys = tmp_path / "keys.json"
+    keys.touch()
+    calls: list[Callable[[], Any]] = [
+        lambda: target.stop(handle),
+        lambda: target.halt(handle),
+        lambda: list(target.logs(handle)),
+        lambda: target.usage(handle),
+        lambda: target.traffic(handle),
+        lambda: target.packages(handle),
+        lambda: target.reload(handle),
+        lambda: target.deliver_keys(handle, str(keys)),
+    ]
+    for call in calls:
+        with pytest.raises(TargetUnavailable, match="does not answer: connection refused"):
+            call()
+    assert target.observe(handle).phase is Phase.UNKNOWN
 
 
 def test_a_handle_of_an_older_version_is_read() -> None:

@@ -24,7 +24,7 @@ TARGET = "docker"
 ANSWER_SECONDS = 120
 """How long to wait for an answer: an engine that is busy building answers slowly."""
 CONNECTIONS = 64
-_FIX = "Start Docker, or set DOCKER_HOST, or deploy with: --target local"
+FIX = "Start Docker, or set DOCKER_HOST, or deploy with: --target local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def connect(address: Address) -> APIClient:
     except (DockerException, RequestException, OSError) as error:
         reason = _reason(error)
         raise TargetUnavailable(
-            TARGET, f"no Docker engine answers at {address.host} ({reason})", fix=_FIX
+            TARGET, f"no Docker engine answers at {address.host} ({reason})", fix=FIX
         ) from None
     keep_responses(client)
     return client

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mlmagic.errors import LaunchFailed
+from mlmagic.errors import LaunchFailed, TargetUnavailable
 from mlmagic.targets.docker import connection
-from mlmagic.targets.docker.connection import TARGET, Address
+from mlmagic.targets.docker.connection import FIX, TARGET, Address
 from mlmagic.targets.docker.container import Containers
 from mlmagic.targets.docker.image import Images
 from mlmagic.targets.docker.proxy import Proxies
@@ -54,7 +54,11 @@ _engines: dict[tuple[int, Address], Engine] = {}
 
 @contextlib.contextmanager
 def engine_errors() -> Iterator[None]:
-    """Raise `LaunchFailed`, with the engine's message, if the engine refuses a call or does not answer."""
+    """Raise errors of mlmagic in place of those of the SDK.
+
+    `LaunchFailed`, with the engine's message, if the engine refuses a call; `TargetUnavailable` if it does
+    not answer.
+    """
     connection.library()
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
@@ -64,4 +68,4 @@ def engine_errors() -> Iterator[None]:
     except APIError as error:
         raise LaunchFailed(TARGET, f"the Docker engine refused: {error.explanation or error}") from None
     except (DockerException, RequestException) as error:
-        raise LaunchFailed(TARGET, f"the Docker engine does not answer: {error}") from None
+        raise TargetUnavailable(TARGET, f"the Docker engine does not answer: {error}", fix=FIX) from None

@@ -99,10 +99,12 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     # -- images ---------------------------------------------------------------------------------------
 
+    @engine_errors()
     def missing_image(self, spec: ServiceSpec) -> str | None:
         plan = build_plan(spec)
         return None if _is_built(Engine.current(), spec, plan) else _image_name(spec, plan)
 
+    @engine_errors()
     def build_image(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
         plan = build_plan(spec)
         start = plan.start(labels=settings.labels_of(spec))
@@ -110,6 +112,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     # -- services -------------------------------------------------------------------------------------
 
+    @engine_errors()
     def launch(self, spec: ServiceSpec, report: Report) -> DockerHandle:
         engine = Engine.current()
         running = self._running(engine, spec)
@@ -119,13 +122,12 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         image = _image_name(spec, plan)
         if not _is_built(engine, spec, plan):
             self.build_image(spec, report, threading.Event())
-        with engine_errors():
-            try:
-                return self._start(engine, spec, plan, image, report)
-            except Exception:
-                self._clear(engine, settings.container_name(spec), settings.proxy_name(spec))
-                engine.images.remove(settings.key_of(spec.run_dir))
-                raise
+        try:
+            return self._start(engine, spec, plan, image, report)
+        except Exception:
+            self._clear(engine, settings.container_name(spec), settings.proxy_name(spec))
+            engine.images.remove(settings.key_of(spec.run_dir))
+            raise
 
     def _start(
         self, engine: Engine, spec: ServiceSpec, plan: BuildPlan, image: str, report: Report
@@ -156,6 +158,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         tls = settings.uses_tls(spec.config)
         return DockerHandle(name, proxy, spec.run_dir, address.host, address.context, tls)
 
+    @engine_errors()
     def find(self, spec: ServiceSpec) -> DockerHandle | None:
         """Also what an interrupted launch has left, so that it can be stopped."""
         engine = Engine.current()
@@ -203,16 +206,16 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         path = f"{settings.run_folder(handle.run_dir)}/{run_report.REPORT}"
         return observation.record_of(containers.read(handle.container, path))
 
+    @engine_errors()
     def stop(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
         self.halt(handle, grace=grace)
-        with engine_errors():
-            Engine.at(handle.address).images.remove(settings.key_of(handle.run_dir))
+        Engine.at(handle.address).images.remove(settings.key_of(handle.run_dir))
 
+    @engine_errors()
     def halt(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
-        with engine_errors():
-            engine = Engine.at(handle.address)
-            engine.containers.stop(handle.container, math.ceil(grace))
-            self._clear(engine, handle.container, handle.proxy)
+        engine = Engine.at(handle.address)
+        engine.containers.stop(handle.container, math.ceil(grace))
+        self._clear(engine, handle.container, handle.proxy)
 
     def _containers(self, handle: DockerHandle) -> Containers:
         return Engine.at(handle.address).containers
@@ -224,14 +227,17 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             engine.proxies.remove(proxy)
 
     def logs(self, handle: DockerHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
-        return self._containers(handle).lines(handle.container, tail=tail, follow=follow)
+        with engine_errors():
+            yield from self._containers(handle).lines(handle.container, tail=tail, follow=follow)
 
+    @engine_errors()
     def usage(self, handle: DockerHandle) -> Usage:
         return observation.usage(self._containers(handle).stats(handle.container))
 
     def limited_by(self, config: DeploymentConfig) -> str:
         return "Docker"
 
+    @engine_errors()
     def traffic(self, handle: DockerHandle) -> Sequence[bytes]:
         containers = self._containers(handle)
         folder = settings.run_folder(handle.run_dir)
@@ -240,6 +246,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         ]
         return [content for content in found if content is not None]
 
+    @engine_errors()
     def packages(self, handle: DockerHandle) -> Mapping[str, str]:
         from docker.errors import APIError
 
@@ -249,19 +256,20 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             return {}
         return by_package_name(json.loads(answer)) if code == 0 else {}
 
+    @engine_errors()
     def reload(self, handle: DockerHandle) -> Mapping[str, Any]:
         """Copy the script's folder into the container and reload it there."""
         containers = self._containers(handle)
-        with engine_errors():
-            files = below(Path(handle.run_dir) / "app", "", honours_ignore=True)
-            containers.write_context(handle.container, APP, Context(files))
-            command = [PYTHON, "-c", _RELOAD.format(folder=settings.run_folder(handle.run_dir))]
-            code, answer, errors = containers.run(handle.container, command)
+        files = below(Path(handle.run_dir) / "app", "", honours_ignore=True)
+        containers.write_context(handle.container, APP, Context(files))
+        command = [PYTHON, "-c", _RELOAD.format(folder=settings.run_folder(handle.run_dir))]
+        code, answer, errors = containers.run(handle.container, command)
         if code:
             last = errors.strip().splitlines()[-1:] or [f"exit code {code}"]
             raise LaunchFailed(self.name, f"the service did not reload its script: {last[0]}")
         return dict(json.loads(answer))
 
+    @engine_errors()
     def deliver_keys(self, handle: DockerHandle, keys_file: str) -> None:
         containers = self._containers(handle)
         if containers.inspect(handle.container) is not None:

@@ -1,7 +1,6 @@
 """The Dockerfile of a service, as text. Its layers are in the order in which things change.
 
-builder      a virtual environment in /opt/venv with the packages of the server and the user, and the server's
-files.
+builder      a virtual environment in /opt/venv with the packages of server and user, and the server's files.
              What only the build needs (uv, access to the package index, compilers) stays in this stage.
 foundation   the base image, /opt/venv and the models: shared by all versions of a script
 service      the script and its folder, and how to start it: all that a new script changes

@@ -183,7 +183,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         # from a server that has ended. In the other order, a server may have started in between.
         seen = run_report.read_report(run_dir)
         if run_report.holder_alive(run_dir):
-            if seen is not None and seen.phase == "serving":
+            if seen is not None and seen.phase == run_report.SERVING:
                 return Observation(Phase.RUNNING, url=seen.url, ready=1, words=f"process {seen.pid}")
             return Observation(Phase.STARTING, words="running init()")
         if not run_dir.is_dir():
@@ -207,7 +207,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         # after it has succeeded, no server can take the lock any more.
         while run_dir.is_dir() and not run_report.retire(run_dir):
             seen = run_report.read_report(run_dir)
-            if seen is not None and seen.phase != "stopped":
+            if seen is not None and seen.phase != run_report.STOPPED:
                 process.send_signal(
                     seen.pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
                 )

@@ -22,7 +22,18 @@ from mlmagic.targets.python_path import python_path
 SPAWN_TIMEOUT_SECONDS = 30.0
 SWITCH = "MLMAGIC_ZYGOTE"
 # Variables that libraries and the interpreter read when they are loaded: too late to change in a zygote.
-_READ_EARLY = ("OMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "GOTO_", "KMP_", "LD_", "CUDA_", "PYTHON")
+_EARLY_PREFIXES = (
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "BLIS_",
+    "NUMEXPR_",
+    "GOTO_",
+    "KMP_",
+    "LD_",
+    "CUDA_",
+    "PYTHON",
+)
 # Those of them that the server sets itself, or that libraries set in the kernel when they are imported
 # (scikit-learn, torch): they may differ.
 _MAY_DIFFER = frozenset(
@@ -49,7 +60,7 @@ class Zygote:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._environment = _read_early(os.environ)
+        self._environment = _early_variables(os.environ)
         self._packages = _package_state()
         ours, its = socket.socketpair()
         with its:
@@ -87,7 +98,7 @@ class Zygote:
         """Fork a server and return its pid. Raises `Refused`."""
         if python != sys.executable:
             raise Refused(f"the service has an interpreter of its own, {python}")
-        if _read_early(env) != self._environment:
+        if _early_variables(env) != self._environment:
             raise Refused("its environment differs in variables that libraries read when they are imported")
         call = {"serve": list(arguments), "modules": sorted(set(modules))}
         answer = self._call({**call, "env": dict(env), "cwd": cwd, "log": str(log)})
@@ -176,7 +187,9 @@ def _package_state() -> tuple[float, ...]:
     )
 
 
-def _read_early(environment: Mapping[str, str]) -> dict[str, str]:
+def _early_variables(environment: Mapping[str, str]) -> dict[str, str]:
     return {
-        key: environment[key] for key in environment if key.startswith(_READ_EARLY) and key not in _MAY_DIFFER
+        key: environment[key]
+        for key in environment
+        if key.startswith(_EARLY_PREFIXES) and key not in _MAY_DIFFER
     }

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from mlmagic.engine.http import probe
+from mlmagic.engine.http.client import Client
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
-from mlmagic.engine import probe
-from mlmagic.engine.client import Client
 from mlmagic.errors import BuildFailed, LaunchFailed, NotSupported
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget

@@ -52,15 +52,20 @@ def test_a_service_lives_its_whole_life_on_it(make_engine: MakeEngine) -> None:
     plainplace.URL = server.url
     engine = make_engine()
     echo, config = InferenceConfig(str(SCRIPTS / "echo.py")), DeploymentConfig("plain")
-    service = engine.wait(engine.deploy("svc", [], echo, config), 20)
+    service = engine.services.wait(engine.services.deploy("svc", [], echo, config), 20)
     assert service.state is State.HEALTHY
-    assert list(engine.logs("svc")) == [f"job {service.handle['job']} started"]
-    assert not engine.can_scale(service)
-    for refused in (lambda: engine.scale("svc", 2), lambda: engine.traffic("svc")):
+    assert list(engine.services.logs("svc")) == [f"job {service.handle['job']} started"]
+    assert not engine.services.can_scale(service)
+    for refused in (lambda: engine.services.scale("svc", 2), lambda: engine.requests.recorded("svc")):
         with pytest.raises(UsageError):
             refused()
-    assert engine.wait(engine.update("svc", config_changes={"description": "again"}), 20).revision == 2
-    assert engine.stop("svc").state is State.STOPPED
-    engine.delete("svc")
+    assert (
+        engine.services.wait(
+            engine.services.update("svc", config_changes={"description": "again"}), 20
+        ).revision
+        == 2
+    )
+    assert engine.services.stop("svc").state is State.STOPPED
+    engine.services.delete("svc")
     assert plainplace._services == {}
     server.close()

@@ -13,8 +13,8 @@ from mlmagic.core.webservice import State
 from mlmagic.errors import UsageError
 from mlmagic.targets import registry
 from mlmagic.targets.capabilities import Capabilities
-from tests.conftest import MakeEngine
-from tests.engine.conftest import Answering
+from tests.support.answering import Answering
+from tests.support.engines import MakeEngine
 from tests.targets.contract import SCRIPTS, TargetContract
 
 PLUGIN = Path(__file__).parent / "plugin" / "plainplace.py"

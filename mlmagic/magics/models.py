@@ -16,7 +16,7 @@ from mlmagic.magics.notes import show_note
 from mlmagic.magics.objects import find_model, read_sample
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.shown import show_models
-from mlmagic.targets import zygote
+from mlmagic.targets.local import zygote
 
 
 @magics_class

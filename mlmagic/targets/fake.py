@@ -1,8 +1,7 @@
-"""A compute target that runs nothing: for tests of everything above targets.
+"""A target that runs nothing, for tests of all that uses targets.
 
-Its services are entries of a dict, so the engines of a test share one instance. Its attributes make it fail:
-`available`, `refuses`, `next_observations`, and `crash`. It has every ability that needs no real service: it
-measures, scales, reloads and reports log sizes. See `mlmagic.targets.faulty_fakes` for fakes with faults.
+Its services are entries of a dict, so the engines of a test share one instance. Tests make it misbehave with
+`available`, `refuses`, `next_observations` and `crash`; `mlmagic.targets.faulty_fakes` has fakes with faults.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from mlmagic.core.configuration import DeploymentConfig
@@ -19,18 +17,19 @@ from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable, Unschedulable
 from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.capabilities import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
 class FakeHandle:
-    """Which fake service."""
+    """The number of a fake service."""
 
     key: int
 
 
 @dataclass(slots=True)
 class FakeService:
-    """What the fake knows of one launch; tests change it."""
+    """One launched service; tests change it."""
 
     spec: ServiceSpec
     observation: Observation
@@ -45,6 +44,9 @@ class FakeTarget(ComputeTarget[FakeHandle]):
 
     name: ClassVar[str] = "fake"
     handle_type = FakeHandle
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        measures=True, scales=True, reloads=True, sizes_logs=True
+    )
 
     def __init__(self) -> None:
         self.services: dict[int, FakeService] = {}
@@ -105,9 +107,7 @@ class FakeTarget(ComputeTarget[FakeHandle]):
     def logs(self, handle: FakeHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         self._before("logs")
         service = self.services.get(handle.key)
-        # As a real one, it keeps the log in the run folder.
-        if service and tail > 0 and Path(service.spec.run_dir).is_dir():
-            yield from service.log[-tail:]
+        yield from service.log[-tail:] if service and not service.stopped and tail > 0 else []
 
     def reload(self, handle: FakeHandle) -> Mapping[str, Any]:
         self._before("reload")
@@ -120,18 +120,16 @@ class FakeTarget(ComputeTarget[FakeHandle]):
     def log_size(self, handle: FakeHandle) -> int:
         self._before("log_size")
         service = self.services.get(handle.key)
-        return len(service.log) if service else 0
+        return len(service.log) if service and not service.stopped else 0
 
     def usage(self, handle: FakeHandle) -> Usage:
         self._before("usage")
         service = self.services.get(handle.key)
-        return service.usage if service else Usage()
+        return service.usage if service and not service.stopped else Usage()
 
-    def _before(self, method: str) -> None:
-        """Called first by each method, with its name: fakes that fail override it."""
-
-    def holds_by(self, config: DeploymentConfig) -> str:
-        return "nothing: it runs nothing"
+    def limited_by(self, config: DeploymentConfig) -> str:
+        self._before("limited_by")
+        return "nothing"
 
     def scale(self, handle: FakeHandle, replicas: int) -> None:
         self._before("scale")
@@ -140,9 +138,12 @@ class FakeTarget(ComputeTarget[FakeHandle]):
             service.observation = replace(service.observation, ready=replicas)
 
     def only(self) -> FakeService:
-        """The one service launched and not stopped."""
+        """The only service that is launched and not stopped."""
         (service,) = [service for service in self.services.values() if not service.stopped]
         return service
+
+    def _before(self, method: str) -> None:
+        """Called first by each method, with its name: fakes with faults override it."""
 
     def _first_observation(self) -> Observation:
         """What a service is when it was just launched."""

@@ -32,8 +32,8 @@ def test_a_kill_between_sending_and_marking_sends_it_again(
     engine.events.subscribe("hook", hook.url)
     run_and_die(
         engine,
-        "from mlmagic.engine.events.delivery import WebhookDelivery\n"
-        f"WebhookDelivery._settle = die\n{PUBLISH}{WAIT}",
+        "from mlmagic.engine.events.delivery import WebhookDelivery as Delivery\n"
+        f"Delivery._settle = die\n{PUBLISH}{WAIT}",
     )
     assert len(hook.requests) == 1
     assert [str(each.state) for each, _ in engine.events.deliveries()] == ["waiting"]

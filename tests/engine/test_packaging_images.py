@@ -15,7 +15,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import BuildFailed, UsageError
-from mlmagic.targets.images.index import access_files
+from mlmagic.targets.images.package_index import access_files
 from tests.support import docker_registry
 from tests.support.docker_engine import DockerEngine
 from tests.support.entry_scripts import READS_MODEL

@@ -84,7 +84,7 @@ def test_a_size_that_is_too_small_is_told_as_such(engine: Engine) -> None:
         ProfilePlan("p", (1.0,), (0.1, 1.0), seconds=0.3, concurrencies=(1,)), [], inline(GREEDY), [b"1"]
     )
     small, large = made.sizes
-    assert "want of memory" in small.error
+    assert "out of memory" in small.error
     assert large.successful
     assert made.recommendation is not None
     assert made.recommendation.memory_gb >= 0.4

@@ -98,7 +98,7 @@ def test_a_model_registered_on_one_machine_is_served_on_another(location: Locati
 @pytest.fixture
 def theirs(make_engine: MakeEngine, fake: FakeTarget, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine here, with the service "svc" of another machine."""
-    monkeypatch.setattr(fake.__class__, "on_this_machine", True)
+    monkeypatch.setattr(fake.__class__, "runs_on_this_machine", lambda self: True)
     monkeypatch.setattr(reach, "machine", lambda: "elsewhere")
     engine = make_engine(targets=lambda name: fake, supervise=False)
     engine.services.deploy("svc", [], script(), ON_FAKE)

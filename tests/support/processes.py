@@ -23,7 +23,7 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
-from mlmagic.targets.local import LocalTarget
+from mlmagic.targets.local.target import LocalTarget
 from mlmagic.workspace.location import Location
 
 def die(*_args, **_kwargs):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -17,13 +16,13 @@ import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
 from mlmagic.engine.http.client import Client
-from mlmagic.errors import InvalidConfig, LaunchFailed
-from mlmagic.targets.base import ComputeTarget, SizesLogs
+from mlmagic.errors import InvalidConfig
+from mlmagic.targets.base import ComputeTarget
 from tests.support.waiting import wait_for
-from tests.targets.contract import ServingContract, WatchableContract
+from tests.targets.contract import TargetContract
 
 
-class LocalContract(ServingContract, WatchableContract):
+class LocalContract(TargetContract):
     target_name = "local"
 
     def test_the_scripts_own_error_is_told(
@@ -49,20 +48,6 @@ class LocalContract(ServingContract, WatchableContract):
         self.until(target, handle, Phase.RUNNING)
         wait_for(lambda: "echo is ready" in list(target.logs(handle)), "the line in the log")
         assert len(list(target.logs(handle, tail=1))) == 1
-
-    def test_a_log_has_a_size_that_grows_with_it(
-        self, target: ComputeTarget[Any], launch: Callable[..., Any]
-    ) -> None:
-        spec, handle = launch()
-        self.until(target, handle, Phase.RUNNING)
-        assert isinstance(target, SizesLogs)
-        wait_for(lambda: list(target.logs(handle)), "a line")
-        before = target.log_size(handle)
-        target.stop(handle)
-        assert before > 0
-        assert target.log_size(handle) >= before
-        shutil.rmtree(spec.run_dir)
-        assert target.log_size(handle) == 0
 
     def test_following_a_log_ends_with_the_service(
         self, target: ComputeTarget[Any], launch: Callable[..., Any]
@@ -111,10 +96,6 @@ class LocalContract(ServingContract, WatchableContract):
             target.validate(DeploymentConfig("local", port=port), current_port=port)
             _, handle = launch(config=DeploymentConfig("local", port=port))
             assert f"port {port} is in use" in self.until(target, handle, Phase.EXITED).words
-
-    def test_no_interpreter_is_a_failed_launch(self, launch: Callable[..., Any]) -> None:
-        with pytest.raises(LaunchFailed, match="/no/such/python"):
-            launch(python="/no/such/python")
 
 
 def _pid(spec: Any) -> int:

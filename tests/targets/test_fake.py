@@ -17,6 +17,7 @@ from tests.targets.contract import TargetContract
 
 class FakeContract(TargetContract):
     target_name = "fake"
+    answers = False
 
 
 class TestFake(FakeContract):
@@ -69,6 +70,7 @@ class TestAway(FakeContract):
             lambda: target.reload(handle),
             lambda: target.log_size(handle),
             lambda: target.usage(handle),
+            lambda: target.limited_by(DeploymentConfig("fake")),
             lambda: target.scale(handle, 2),
         ]
         target.leave(len(calls))

@@ -15,8 +15,8 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
 from mlmagic.engine.http.client import Client
-from mlmagic.targets import zygote
 from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.local import zygote
 from mlmagic.targets.server_files import lay_out_server
 from tests.support.waiting import wait_for
 from tests.targets.local_contract import LocalContract
@@ -110,7 +110,7 @@ class TestForked(LocalContract):
 
 def test_it_ends_with_its_launcher(tmp_path: Path) -> None:
     code = (
-        "import os\nfrom mlmagic.targets import zygote\nzygote.start()\n"
+        "import os\nfrom mlmagic.targets.local import zygote\nzygote.start()\n"
         "print(zygote.current()._process.pid, flush=True)\nos.kill(os.getpid(), 9)\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != zygote.SWITCH}

@@ -340,7 +340,8 @@ def test_a_profile_asks_what_a_service_was_asked(
     assert "target &#x27;fake&#x27; does not record requests" in pane.card.value
 
     line = {"time": 1.0, "body": "[7]", "status": 200, "ms": 1.0}
-    monkeypatch.setattr(fake, "traffic", lambda handle: [json.dumps(line).encode()], raising=False)
+    monkeypatch.setattr(fake, "capabilities", replace(fake.capabilities, records_traffic=True))
+    monkeypatch.setattr(fake, "traffic", lambda handle: [json.dumps(line).encode()])
     asked = profiles_asked(fake_engine, monkeypatch)
     pane.start.click()
     wait_for(lambda: idle(form), "the profile")

@@ -67,7 +67,8 @@ def read_inference(
     arguments = {argument: values[key] for key, argument in _SIMPLE.items() if values.get(key) is not None}
     folder = file.parent / (values.get("sourceDirectory") or "")
     if values.get("sourceDirectory") is None:
-        arguments["entry_script"] = str(folder / values["entryScript"])
+        for argument in {"entry_script", "conda_file", "extra_docker_file_steps"} & arguments.keys():
+            arguments[argument] = str(folder / arguments[argument])
     else:
         arguments["source_directory"] = str(folder)
     if registry := values.get("baseImageRegistry"):

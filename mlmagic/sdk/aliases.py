@@ -44,7 +44,8 @@ PACKAGES = {
     **_of_scripts(SCRIPT_PACKAGES),
     "azureml.core": (
         f"workspace: Workspace; model: Model; environment: Environment; {_WEBSERVICES}; dataset: Dataset; "
-        "datastore: Datastore; compute: ComputeTarget; run: Experiment Run"
+        "datastore: Datastore; compute: ComputeTarget; run: Experiment Run; "
+        "compatible_version: VERSION __version__"
     ),
     "azureml.core.webservice": _WEBSERVICES,
     "azureml.core.compute": "compute: ComputeTarget AksCompute AmlCompute",

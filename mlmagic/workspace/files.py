@@ -21,7 +21,7 @@ from pathlib import Path
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace.contents import Contents, missing
-from mlmagic.workspace.copies import copy_and_hash
+from mlmagic.workspace.file_writing import copy_and_hash, write_and_hash
 from mlmagic.workspace.identity import ProcessIdentity
 
 
@@ -168,8 +168,8 @@ class Intake:
     def take_bytes(self, content: bytes, path: str) -> StoredFile:
         """Take content that is in memory."""
         temporary = self._folder / uuid.uuid4().hex
-        temporary.write_bytes(content)
-        return self._keep(temporary, StoredFile(path, hashlib.sha256(content).hexdigest(), len(content)))
+        digest, size = write_and_hash(content, temporary)
+        return self._keep(temporary, StoredFile(path, digest, size))
 
     def copy_out(self, files: Iterable[StoredFile], folder: Path) -> None:
         """Make ``folder`` hold copies of some of the files taken."""

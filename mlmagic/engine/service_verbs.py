@@ -214,8 +214,7 @@ class ServiceVerbs(AccessVerbs):
             if not services.is_abandoned(tx, service):
                 return False
             message = f"deleted {name}, whose machine {service.machine} was gone"
-            for digest in services.remove(tx, service, message):
-                self.memory.files.remove(digest)
+            services.remove(tx, service, message)
         return True
 
     def _is_there(self, service: Webservice) -> bool:

@@ -66,13 +66,16 @@ models = Table(
     Column("files", record(), nullable=False),
 )
 
-# Which contents a model or a revision holds: what is not here may be removed.
+# Which files a model or a revision needs.
 references = Table(
     "file_references",
     metadata,
     Column("digest", name(64), primary_key=True),
     Column("holder", name(320), primary_key=True),
 )
+
+# Files that have lost their last reference and are still to be removed.
+unreferenced = Table("unreferenced_files", metadata, Column("digest", name(64), primary_key=True))
 
 services = Table(
     "services",
@@ -245,6 +248,11 @@ def m004_event_subscriptions(connection: Connection) -> None:
 @migration
 def m005_assets(connection: Connection) -> None:
     assets.create(connection, checkfirst=True)
+
+
+@migration
+def m006_unreferenced_files(connection: Connection) -> None:
+    unreferenced.create(connection, checkfirst=True)
 
 
 def now(connection: Connection) -> float:

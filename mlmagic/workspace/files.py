@@ -1,8 +1,8 @@
 """Files by content: each is kept once under its SHA-256, however many models or scripts hold it.
 
 Files come in through an `Intake`: a folder of its own under ``incoming/``, named after the process that
-owns it. Publishing moves them to their place by rename, inside the transaction that records them; so a
-process killed on the way leaves an intake without a living owner, and `FileStore.sweep` takes it away.
+owns it. Publishing moves them to their place by rename, inside the transaction that records them. A process
+killed on the way leaves an intake without a living owner, and `FileStore.sweep` removes it.
 
 A team has its contents in a store that all its machines reach (`contents`); the folder's own files are then
 copies of those this machine has used, and may be removed at any time.
@@ -30,7 +30,8 @@ class FileStore:
 
     def __init__(self, folder: Path, contents: Contents | None = None) -> None:
         self.contents = contents
-        self._leaving: set[str] = set()
+        self.unrecorded: set[str] = set()
+        """What intakes that failed may have stored, although no row refers to it."""
         self._blobs = folder / "files"
         self._incoming = folder / "incoming"
         for path in (self._blobs, self._incoming):
@@ -60,14 +61,13 @@ class FileStore:
 
     @contextmanager
     def intake(self) -> Iterator[Intake]:
-        """A way in; what was not published when it closes is gone."""
+        """Take files in; those that were not published when it closes are discarded."""
         folder = self._incoming / ProcessIdentity.current().mark()
         folder.mkdir()
         try:
             yield (intake := Intake(self, folder))
         except BaseException:
-            if self.contents is not None:
-                self._leaving |= intake.sent
+            self.unrecorded |= intake.stored
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -84,9 +84,10 @@ class FileStore:
         _copy_all(files, self.fetched, folder)
 
     def sweep(self, is_referenced: Callable[[str], bool]) -> int:
-        """Remove intakes of dead owners, and what those had published without recording it.
+        """Remove intakes of processes that have ended, and the files they stored that no row refers to.
 
-        Called inside a writing transaction, so nobody publishes meanwhile. Returns how many there were.
+        Called inside a writing transaction, so that nobody publishes meanwhile. Returns how many there were.
+        Raises `WorkspaceUnavailable` if the team's store cannot be used; the rest is removed the next time.
         """
         swept = 0
         for folder in self._incoming.iterdir():
@@ -105,26 +106,15 @@ class FileStore:
         return any(self._incoming.iterdir())
 
     def remove(self, digest: str) -> None:
-        """Forget a content; what is not there is silent. It leaves the team's store with `remove_left`."""
+        """Remove a file here and from the team's store; does nothing where it is missing.
+
+        Called inside a writing transaction, so that nobody publishes it meanwhile, and one later than the
+        transaction that dropped the last reference: had that failed, its rows would still need the file.
+        Raises `WorkspaceUnavailable` if the team's store cannot be used.
+        """
         self.path(digest).unlink(missing_ok=True)
         if self.contents is not None:
-            self._leaving.add(digest)
-
-    @property
-    def has_leaving(self) -> bool:
-        return bool(self._leaving)
-
-    def remove_left(self, is_referenced: Callable[[str], bool]) -> None:
-        """Remove from the team's store what was forgotten, unless somebody refers to it after all.
-
-        Called in a transaction after the one that forgot: had that failed, its rows would still need what a
-        store cannot bring back. In a writing one, so nobody publishes meanwhile.
-        """
-        assert self.contents is not None
-        for digest in tuple(self._leaving):
-            self._leaving.discard(digest)
-            if not is_referenced(digest):
-                self.contents.remove(digest)
+            self.contents.remove(digest)
 
 
 class Intake:
@@ -134,8 +124,8 @@ class Intake:
         self._store = store
         self._folder = folder
         self._taken: list[StoredFile] = []
-        self.sent: set[str] = set()
-        """What may lie in the team's store because of this intake."""
+        self.stored: set[str] = set()
+        """What may lie at its place, or in the team's store, because of this intake."""
 
     def take(self, source: Path, child_paths: Iterable[str] | None = None) -> tuple[StoredFile, ...]:
         """Copy a file, or a folder under its own base name; returns what was taken, in path order.
@@ -202,8 +192,7 @@ class Intake:
         To be called before the transaction that records it: that one would keep every other writer waiting.
         """
         if self._store.contents is not None:
-            self.sent = self._listed()
-            for digest in self.sent:
+            for digest in self._listed():
                 self._store.contents.put(self._folder / digest, digest)
 
     def publish(self) -> None:
@@ -215,9 +204,10 @@ class Intake:
                 self._store.contents.put(self._store.path(digest), digest)
 
     def _listed(self) -> set[str]:
-        """What was taken, after it was written down that it may become an orphan: see FileStore.sweep."""
+        """What was taken, after a note for `FileStore.sweep` that it may stay unrecorded."""
         digests = {file.digest for file in self._taken}
         (self._folder / "manifest").write_text("\n".join(digests))
+        self.stored |= digests
         return digests
 
     def _move(self, digest: str) -> None:

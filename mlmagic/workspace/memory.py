@@ -43,6 +43,7 @@ class Memory:
         self.bells_folder = self.folder / "bells"
         self._database = Database(location.database_url)
         self.files = FileStore(self.folder, self._contents())
+        self._is_cleaning_off = False
         self.sweep()
 
     def _contents(self) -> Contents | None:
@@ -65,11 +66,18 @@ class Memory:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that writes all or nothing, and rings when it is done."""
+        """A transaction that writes all or nothing.
+
+        After it the listeners are notified, and files that have lost their last reference are removed.
+        """
+        from mlmagic.workspace import file_references
+
         with self._database.writing() as tx:
             yield tx
+            has_unreferenced = file_references.has_unreferenced(tx)
         self.ring()
-        self._remove_left()
+        if has_unreferenced or self.files.unrecorded:
+            self._remove_unreferenced()
 
     @contextmanager
     def quietly_writing(self) -> Iterator[Connection]:
@@ -86,14 +94,17 @@ class Memory:
         return Bell(self.bells_folder)
 
     def sweep(self) -> None:
-        """Take away what processes that were killed have left half-done."""
+        """Remove what processes that were killed have left behind."""
+        from mlmagic.workspace import file_references
+
         sweep_bells(self.bells_folder)
         if self.files.has_intakes:
-            from mlmagic.workspace import models
-
-            with self._database.writing() as tx:
-                self.files.sweep(lambda digest: models.is_referenced(tx, digest))
-            self._remove_left()
+            with self._cleaning() as tx:
+                self.files.sweep(lambda digest: file_references.is_referenced(tx, digest))
+        with self._database.reading() as tx:
+            has_unreferenced = file_references.has_unreferenced(tx)
+        if has_unreferenced:
+            self._remove_unreferenced()
         # Folders first, rows second: a service's row is written before its folder is made, so a folder
         # whose row is missing now belongs to nobody.
         folders = list(self.services_folder.iterdir())
@@ -106,15 +117,28 @@ class Memory:
                 if folder.name not in known:
                     shutil.rmtree(folder, ignore_errors=True)
 
-    def _remove_left(self) -> None:
-        if self.files.has_leaving:
-            from mlmagic.workspace import models
+    def _remove_unreferenced(self) -> None:
+        from mlmagic.workspace import file_references
 
-            try:
-                with self._database.writing() as tx:
-                    self.files.remove_left(lambda digest: models.is_referenced(tx, digest))
-            except WorkspaceUnavailable as error:  # what was asked for is done; this costs room only
-                log.warning("files that nobody needs were left behind. %s", error)
+        if self._is_cleaning_off:
+            return
+        with self._cleaning() as tx:
+            unrecorded = tuple(self.files.unrecorded)
+            for digest in {*unrecorded, *file_references.unreferenced_digests(tx)}:
+                if not file_references.is_referenced(tx, digest):
+                    self.files.remove(digest)
+            file_references.forget_unreferenced(tx)
+            self.files.unrecorded.difference_update(unrecorded)
+
+    @contextmanager
+    def _cleaning(self) -> Iterator[Connection]:
+        """A transaction that removes files. If it fails, they take up space until the next opening."""
+        try:
+            with self._database.writing() as tx:
+                yield tx
+        except WorkspaceUnavailable as error:
+            self._is_cleaning_off = True
+            log.warning("Files that nothing refers to were not removed. %s", error)
 
     def keep_private(self) -> None:
         """Let the machine's other users not read the rows; the group of a shared folder still may."""

@@ -26,8 +26,8 @@ from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservi
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.workspace import database, events, follows, identity, keys
 from mlmagic.workspace.database import revisions, services
+from mlmagic.workspace.file_references import refer, release
 from mlmagic.workspace.leases import LEASE_SECONDS, is_free
-from mlmagic.workspace.models import is_referenced, refer, release
 
 ABANDONED_SECONDS = 60.0
 
@@ -170,8 +170,8 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     )
 
 
-def amend_revision(tx: Connection, service: Webservice, revision: Revision, message: str) -> list[str]:
-    """Record that a revision has other files and another script now; returns the contents nobody needs."""
+def amend_revision(tx: Connection, service: Webservice, revision: Revision, message: str) -> None:
+    """Record that a revision has other files and another script now."""
     assert service.serving == revision.number
     row = (revisions.c.service_id == service.id) & (revisions.c.number == revision.number)
     tx.execute(
@@ -180,10 +180,9 @@ def amend_revision(tx: Connection, service: Webservice, revision: Revision, mess
         .values(inference=asdict(revision.inference), files=[asdict(file) for file in revision.files])
     )
     holder = _holder(service.id, revision.number)
-    before = release(tx, holder)
+    release(tx, holder)
     refer(tx, holder, revision.files)
     events.append(tx, EventKind.RELOADED, service_subject(service.name), message)
-    return [digest for digest in before if not is_referenced(tx, digest)]
 
 
 def revision_numbers(tx: Connection, service_id: str) -> list[int]:
@@ -230,21 +229,20 @@ def note_stats(tx: Connection, seen: Webservice, stats: Mapping[str, float]) -> 
     tx.execute(update(services).where(row).values(stats=dict(stats)))
 
 
-def forget_revision(tx: Connection, service_id: str, number: int) -> list[str]:
-    """Remove one revision; returns the contents nobody needs now."""
+def forget_revision(tx: Connection, service_id: str, number: int) -> None:
+    """Remove one revision."""
     tx.execute(delete(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number))
-    return release(tx, _holder(service_id, number))
+    release(tx, _holder(service_id, number))
 
 
-def remove(tx: Connection, service: Webservice, message: str) -> list[str]:
-    """Remove a service and its revisions; returns the contents nobody needs now."""
-    numbers = revision_numbers(tx, service.id)
-    orphans = [digest for number in numbers for digest in forget_revision(tx, service.id, number)]
+def remove(tx: Connection, service: Webservice, message: str) -> None:
+    """Remove a service and its revisions."""
+    for number in revision_numbers(tx, service.id):
+        forget_revision(tx, service.id, number)
     keys.forget(tx, service.id)
     follows.forget(tx, service.id)
     tx.execute(delete(services).where(services.c.id == service.id))
     events.append(tx, EventKind.DELETED, service_subject(service.name), message)
-    return orphans
 
 
 def lease(tx: Connection, me: str) -> list[Webservice]:

@@ -136,8 +136,7 @@ def _register(memory: Memory, name: str) -> None:
 
 def _forget(memory: Memory, name: str) -> None:
     with memory.writing() as tx:
-        for digest in models.remove(tx, ModelReference(name, 1))[1]:
-            memory.files.remove(digest)
+        models.remove(tx, ModelReference(name, 1))
 
 
 def test_a_content_leaves_the_store_with_its_last_model(team: Location, url: str) -> None:
@@ -157,8 +156,7 @@ def test_a_removal_that_fails_removes_nothing(team: Location, url: str) -> None:
 
     def fail() -> None:
         with memory.writing() as tx:
-            for digest in models.remove(tx, ModelReference("a", 1))[1]:
-                memory.files.remove(digest)
+            models.remove(tx, ModelReference("a", 1))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -196,13 +194,16 @@ def test_a_store_that_is_away_when_something_is_deleted_costs_room_only(
     memory = Memory(team)
     _register(memory, "a")
     assert memory.files.contents is not None
-    monkeypatch.setattr(memory.files.contents._files, "rm_file", away)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING), monkeypatch.context() as patch:
+        patch.setattr(memory.files.contents._files, "rm_file", away)
         _forget(memory, "a")
-    assert "files that nobody needs were left behind" in caplog.text
+    assert "Files that nothing refers to were not removed" in caplog.text
     with memory.reading() as tx:
         assert models.names(tx) == []
     memory.close()
+    assert _in_store(url) == [DIGEST]
+    Memory(team).close()
+    assert _in_store(url) == [], "it is removed when the workspace is opened again"
 
 
 def test_workspaces_that_share_a_store_do_not_share_contents(url: str, tmp_path: Path) -> None:
@@ -258,5 +259,4 @@ def test_what_a_killed_process_had_sent_is_swept(tmp_path: Path) -> None:
     assert _in_store(url) == [DIGEST]
     store = FileStore(tmp_path / "here", Contents(url, "ws"))
     assert store.sweep(lambda digest: False) == 1
-    store.remove_left(lambda digest: False)
     assert _in_store(url) == []

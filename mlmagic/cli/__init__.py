@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import click
 
-from mlmagic import __version__
+from mlmagic._version import __version__
 from mlmagic.cli.base import Commands
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config

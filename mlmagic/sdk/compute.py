@@ -7,14 +7,12 @@ context under which this machine reaches it. Clusters are not created.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from mlmagic.core.names import check_compute_name
 from mlmagic.errors import InvalidConfig, InvalidConfigs, TargetUnavailable
 from mlmagic.sdk.exceptions import ComputeTargetException, raises
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 KIND = "compute target"
 ComputeTargets = list["ComputeTarget"]
@@ -88,16 +86,16 @@ class ComputeTarget:
 
     compute_type: ClassVar[str] = ""
 
-    def __new__(cls, workspace: Workspace, name: str, **more: Any) -> ComputeTarget:
+    def __new__(cls, workspace: WorkspaceBase, name: str, **more: Any) -> ComputeTarget:
         asset = workspace.engine.asset(KIND, name)
         return object.__new__(_CLASSES.get(asset.record["type"], ComputeTarget))
 
-    def __init__(self, workspace: Workspace, name: str, **more: Any) -> None:
+    def __init__(self, workspace: WorkspaceBase, name: str, **more: Any) -> None:
         self.workspace, self.name = workspace, name
         self._record = workspace.engine.asset(KIND, name).record
 
     @staticmethod
-    def create(workspace: Workspace, name: str, provisioning_configuration: Any) -> ComputeTarget:
+    def create(workspace: WorkspaceBase, name: str, provisioning_configuration: Any) -> ComputeTarget:
         """An AmlCompute is noted: its jobs run on this machine. Raises for others: none is made here."""
         check_compute_name(name)
         provisioning_configuration.validate_configuration()
@@ -112,7 +110,9 @@ class ComputeTarget:
         )
 
     @staticmethod
-    def attach(workspace: Workspace, name: str, attach_configuration: AttachConfiguration) -> ComputeTarget:
+    def attach(
+        workspace: WorkspaceBase, name: str, attach_configuration: AttachConfiguration
+    ) -> ComputeTarget:
         """Note a cluster under ``name``; raises for a name that is taken."""
         check_compute_name(name)
         record = {"type": AksCompute.compute_type, **attach_configuration.given}
@@ -120,7 +120,7 @@ class ComputeTarget:
         return ComputeTarget(workspace, name)
 
     @staticmethod
-    def list(workspace: Workspace) -> ComputeTargets:
+    def list(workspace: WorkspaceBase) -> ComputeTargets:
         """All of the workspace."""
         return [ComputeTarget(workspace, asset.name) for asset in workspace.engine.assets(KIND)]
 

@@ -18,7 +18,8 @@ from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.conda import CondaDependencies
 from mlmagic.sdk.deployment import WebserviceDeploymentConfiguration, configuration, configuration_of
-from mlmagic.sdk.environment import ContainerRegistry, Environment
+from mlmagic.sdk.environment import Environment
+from mlmagic.sdk.environment_sections import ContainerRegistry
 from mlmagic.sdk.inference import InferenceConfig
 
 if TYPE_CHECKING:

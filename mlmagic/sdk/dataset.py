@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.sdk.datastore import location_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 if TYPE_CHECKING:
     import pandas
-
-    from mlmagic.sdk.workspace import Workspace
 
 KIND = "dataset"
 _READERS = {"delimited": "read_csv", "parquet": "read_parquet", "json lines": "read_json"}
@@ -46,7 +45,7 @@ class _Registrable:
 
     def register(
         self,
-        workspace: Workspace,
+        workspace: WorkspaceBase,
         name: str,
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
@@ -307,23 +306,23 @@ class Dataset:
     File = _FileFactory
 
     @staticmethod
-    def get_by_name(workspace: Workspace, name: str, version: str | int = "latest") -> Any:
+    def get_by_name(workspace: WorkspaceBase, name: str, version: str | int = "latest") -> Any:
         """The newest version, or the one named."""
         return _of_asset(workspace.engine.asset(KIND, name, None if version == "latest" else version))
 
     @staticmethod
-    def get_by_id(workspace: Workspace, id: str) -> Any:
+    def get_by_id(workspace: WorkspaceBase, id: str) -> Any:
         """By ``name:version``."""
         name, _, version = id.partition(":")
         return Dataset.get_by_name(workspace, name, version or "latest")
 
     @staticmethod
-    def get_all(workspace: Workspace) -> dict[str, Any]:
+    def get_all(workspace: WorkspaceBase) -> dict[str, Any]:
         """The newest version of each, by name."""
         return {asset.name: _of_asset(asset) for asset in workspace.engine.assets(KIND)}
 
     @staticmethod
-    def unregister(workspace: Workspace, name: str) -> None:
+    def unregister(workspace: WorkspaceBase, name: str) -> None:
         """Forget all versions; the files stay where they are."""
         workspace.engine.forget_asset(KIND, name)
 

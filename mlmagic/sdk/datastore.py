@@ -5,13 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk.exceptions import UserErrorException, raises
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 DEFAULT_NAME = "workspaceblobstore"
 
@@ -20,7 +18,7 @@ DEFAULT_NAME = "workspaceblobstore"
 class Datastore:
     """``Datastore(workspace)`` is the default one; each lies in the workspace's own folder."""
 
-    def __init__(self, workspace: Workspace, name: str | None = None) -> None:
+    def __init__(self, workspace: WorkspaceBase, name: str | None = None) -> None:
         self.workspace = workspace
         self.name = name or DEFAULT_NAME
         self.folder = workspace.folder / "datastores" / self.name
@@ -31,12 +29,12 @@ class Datastore:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     @staticmethod
-    def get(workspace: Workspace, datastore_name: str) -> Datastore:
+    def get(workspace: WorkspaceBase, datastore_name: str) -> Datastore:
         """The one of that name; raises if there is none."""
         return Datastore(workspace, datastore_name)
 
     @staticmethod
-    def get_default(workspace: Workspace) -> Datastore:
+    def get_default(workspace: WorkspaceBase) -> Datastore:
         """The one there always is."""
         return Datastore(workspace)
 

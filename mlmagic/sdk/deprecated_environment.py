@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.errors import InvalidConfig
-from mlmagic.sdk.environment import ContainerRegistry, Environment
+from mlmagic.sdk.environment import Environment
+from mlmagic.sdk.environment_sections import ContainerRegistry
 
 RUNTIMES = ("python", "spark-py")
 CUDA_VERSIONS = ("9.0", "9.1", "10.0")

@@ -136,7 +136,7 @@ NAMES = tuple(
 
 
 @contextmanager
-def told_as(kind: type[AzureMLException]) -> Iterator[None]:
+def raised_as(kind: type[AzureMLException]) -> Iterator[None]:
     """Within, an error of ours is raised as ``kind`` too."""
     try:
         yield
@@ -160,7 +160,7 @@ def raises(kind: type[AzureMLException]) -> Callable[[type[C]], type[C]]:
     return decorate
 
 
-def told_with(kind: type[AzureMLException], error: MLMagicError, beginning: str) -> AzureMLException:
+def raised_with(kind: type[AzureMLException], error: MLMagicError, beginning: str) -> AzureMLException:
     """``error`` as ``kind`` too, its message after words that code of the first SDK looks for."""
     both = _both(kind, error)
     both.message = f"{beginning}: {error.message}"
@@ -181,7 +181,7 @@ def _told(member: Any, kind: type[AzureMLException]) -> Any | None:
 def _wrapped(function: Callable[..., Any], kind: type[AzureMLException]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        with told_as(kind):
+        with raised_as(kind):
             return function(*args, **options)
 
     return call

@@ -12,7 +12,8 @@ from typing import Any
 from mlmagic.core import configuration as core
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
 from mlmagic.sdk.deprecated_environment import DeprecatedEnvironment
-from mlmagic.sdk.environment import ContainerRegistry, Environment
+from mlmagic.sdk.environment import Environment
+from mlmagic.sdk.environment_sections import ContainerRegistry
 from mlmagic.sdk.exceptions import UserErrorException, WebserviceException, raises
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.core import configuration as core
 from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan
 from mlmagic.errors import InvalidConfig, InvalidConfigs
+from mlmagic.sdk.environment import Environment
 from mlmagic.sdk.exceptions import ParallelRunException, UserErrorException, raises
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.environment import Environment
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 _STEP_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
@@ -105,11 +103,9 @@ class ParallelRunConfig:
         return script
 
     @staticmethod
-    def load_yaml(workspace: Workspace, path: str) -> ParallelRunConfig:
+    def load_yaml(workspace: WorkspaceBase, path: str) -> ParallelRunConfig:
         """From a YAML file with the arguments' names as keys; ``environment`` is a registered one's name."""
         import yaml
-
-        from mlmagic.sdk.environment import Environment
 
         values = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
         if isinstance(values.get("environment"), str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlmagic.core.configuration import ResourceConfiguration as _Core
-from mlmagic.sdk.exceptions import WebserviceException, told_as
+from mlmagic.sdk.exceptions import WebserviceException, raised_as
 
 
 class ResourceConfiguration(_Core):
@@ -12,7 +12,7 @@ class ResourceConfiguration(_Core):
     def __init__(
         self, cpu: float | None = None, memory_in_gb: float | None = None, gpu: int | None = None
     ) -> None:
-        with told_as(WebserviceException):
+        with raised_as(WebserviceException):
             super().__init__(cpu, memory_in_gb, gpu)
 
     def serialize(self) -> dict[str, float | None]:

@@ -17,6 +17,7 @@ from mlmagic.engine import probe
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig
 from mlmagic.sdk.webservice import Webservice
+from mlmagic.sdk.workspace import Workspace
 from tests.certificates import write_certificate
 from tests.engine.conftest import script
 from tests.targets.contract import wait_for
@@ -46,7 +47,8 @@ def ask() -> Iterator[Callable[..., int]]:
 
 def deploy(engine: Engine, **settings: Any) -> Webservice:
     return Webservice.of(
-        engine, engine.wait(engine.deploy("svc", [], script("other"), DeploymentConfig(**settings)))
+        Workspace.over(engine),
+        engine.wait(engine.deploy("svc", [], script("other"), DeploymentConfig(**settings))),
     )
 
 

@@ -11,7 +11,8 @@ import pytest
 from mlmagic.core.curated import CURATED
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
 from mlmagic.sdk import environment_json
-from mlmagic.sdk.environment import ContainerRegistry, DockerBuildContext, Environment
+from mlmagic.sdk.environment import Environment
+from mlmagic.sdk.environment_sections import ContainerRegistry, DockerBuildContext
 from mlmagic.sdk.exceptions import UserErrorException
 from mlmagic.sdk.workspace import Workspace
 

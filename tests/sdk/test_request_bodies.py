@@ -12,7 +12,7 @@ import pytest
 
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.dataset import Dataset
-from mlmagic.sdk.rows import bodies
+from mlmagic.sdk.request_bodies import bodies
 
 ONE = pandas.DataFrame({"sample": ['{"data": [1]}', "ü"]})
 

@@ -1,7 +1,7 @@
-"""`ComputeTarget` and `AksCompute`: places that the workspace knows by name, as in the first SDK.
+"""`ComputeTarget`, `AksCompute` and `AmlCompute`: compute targets that are attached to a workspace by name.
 
-Here an AksCompute is a Kubernetes cluster that is there already: attaching one notes its name, and the
-context under which this machine reaches it. Clusters are not created.
+An AksCompute is an existing Kubernetes cluster: attaching it records its name and its kubeconfig context.
+Clusters are not created.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mlmagic.sdk.workspace_base import WorkspaceBase
 
 KIND = "compute target"
 ComputeTargets = list["ComputeTarget"]
-"""It has a name because `ComputeTarget.list` hides the built-in one in its class."""
+"""A name for it, because `ComputeTarget.list` hides the built-in one in its class."""
 DEFAULT_AGENTS, DEFAULT_VM_SIZE = 3, "Standard_D3_v2"
 LEAST_PRODUCTION_CPUS = 12
 _SIZES = {
@@ -32,12 +32,12 @@ _SIZES = {
 VIRTUAL_CPUS: Mapping[str, int] = {
     f"standard_{name}".lower(): cores for cores, names in _SIZES.items() for name in names.split()
 }
-"""Cores of the machines that the documents name; of others nothing is known, and nothing is checked."""
+"""CPU cores of the machine types that Azure ML v1's documentation names; other types are not checked."""
 
 
 @raises(ComputeTargetException)
 class ProvisioningConfiguration:
-    """What a new cluster would be like; checked when made, all violations together."""
+    """The configuration of a new AKS cluster. Raises with all violations together."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = {name: value for name, value in given.items() if value is not None}
@@ -54,7 +54,7 @@ class ProvisioningConfiguration:
 
 @raises(ComputeTargetException)
 class AttachConfiguration:
-    """Which cluster is meant."""
+    """The cluster to attach."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.given = {name: value for name, value in given.items() if value is not None}
@@ -69,7 +69,10 @@ class AttachConfiguration:
             missing = [name for name in ("resource_group", "cluster_name") if name not in self.given]
             violations.append(
                 InvalidConfig(
-                    missing[0], None, "is missing", hint="resource_group and cluster_name, or resource_id."
+                    missing[0],
+                    None,
+                    "is missing",
+                    hint="Give resource_group and cluster_name, or resource_id.",
                 )
             )
         if violations:
@@ -78,10 +81,9 @@ class AttachConfiguration:
 
 @raises(ComputeTargetException)
 class ComputeTarget:
-    """A place by its name.
+    """A compute target, found by its name.
 
-    ``ComputeTarget(workspace, name)`` raises `ComputeTargetException` if there is none: notebooks wait for
-    that.
+    ``ComputeTarget(workspace, name)`` raises `ComputeTargetException` if there is none of that name.
     """
 
     compute_type: ClassVar[str] = ""
@@ -96,7 +98,7 @@ class ComputeTarget:
 
     @staticmethod
     def create(workspace: WorkspaceBase, name: str, provisioning_configuration: Any) -> ComputeTarget:
-        """An AmlCompute is noted: its jobs run on this machine. Raises for others: none is made here."""
+        """Record an AmlCompute, whose jobs run on this machine. Raises for an AksCompute."""
         check_compute_name(name)
         provisioning_configuration.validate_configuration()
         if isinstance(provisioning_configuration, ClusterConfiguration):
@@ -106,14 +108,14 @@ class ComputeTarget:
         raise TargetUnavailable(
             "kubernetes",
             f"{name!r} would be a new cluster, and mlmagic creates none",
-            fix="Attach one that is there: AksCompute.attach_configuration(...), ComputeTarget.attach(...).",
+            fix="Attach an existing one with ComputeTarget.attach() and AksCompute.attach_configuration().",
         )
 
     @staticmethod
     def attach(
         workspace: WorkspaceBase, name: str, attach_configuration: AttachConfiguration
     ) -> ComputeTarget:
-        """Note a cluster under ``name``; raises for a name that is taken."""
+        """Attach a cluster as ``name``. Raises if the name is taken."""
         check_compute_name(name)
         record = {"type": AksCompute.compute_type, **attach_configuration.given}
         workspace.engine.keep_asset(KIND, name, record, only_once=True)
@@ -121,17 +123,17 @@ class ComputeTarget:
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> ComputeTargets:
-        """All of the workspace."""
+        """The compute targets of the workspace."""
         return [ComputeTarget(workspace, asset.name) for asset in workspace.engine.assets(KIND)]
 
     @property
     def type(self) -> str:
-        """The kind of place: AKS."""
+        """AKS or AmlCompute."""
         return self.compute_type
 
     @property
     def provisioning_state(self) -> str:
-        """Succeeded: what is attached is there already."""
+        """Always Succeeded: attached clusters exist already."""
         return "Succeeded"
 
     provisioning_errors = None
@@ -142,21 +144,21 @@ class ComputeTarget:
         timeout_in_minutes: float | None = None,
         min_node_count: int | None = None,
     ) -> None:
-        """Nothing to wait for."""
+        """Does nothing: attached clusters exist already."""
         if show_output:
             print("Succeeded")
 
     def refresh_state(self) -> None:
-        """Nothing to do."""
+        """Does nothing: the state never changes."""
 
     def detach(self) -> None:
-        """Forget it; the cluster stays what it is."""
+        """Detach it from the workspace; the cluster itself is not changed."""
         self.workspace.engine.forget_asset(KIND, self.name)
 
     delete = detach
 
     def serialize(self) -> dict[str, Any]:
-        """As a dict of JSON."""
+        """The compute target as a dict of JSON values."""
         return {"name": self.name, "computeType": self.compute_type, "properties": dict(self._record)}
 
     def __repr__(self) -> str:
@@ -170,14 +172,14 @@ class AksCompute(ComputeTarget):
     compute_type = "AKS"
 
     class ClusterPurpose:
-        """Production asks for enough machines; a cluster for development has no such rule."""
+        """What a cluster is for: production needs at least 12 CPU cores, development (DevTest) any number."""
 
         FAST_PROD = "FastProd"
         DENSE_PROD = "DenseProd"
         DEV_TEST = "DevTest"
 
     class LoadBalancerType:
-        """Who reaches it."""
+        """Whether the load balancer has a public or an internal address."""
 
         PUBLIC_IP = "PublicIp"
         INTERNAL_LOAD_BALANCER = "InternalLoadBalancer"
@@ -200,7 +202,7 @@ class AksCompute(ComputeTarget):
         load_balancer_type: str | None = None,
         load_balancer_subnet: str | None = None,
     ) -> ProvisioningConfiguration:
-        """Three machines of Standard_D3_v2, for production, where nothing else is said."""
+        """The configuration of a new cluster: by default three machines of Standard_D3_v2 for production."""
         return ProvisioningConfiguration(locals())
 
     @staticmethod
@@ -212,12 +214,12 @@ class AksCompute(ComputeTarget):
         load_balancer_type: str | None = None,
         load_balancer_subnet: str | None = None,
     ) -> AttachConfiguration:
-        """``cluster_name`` is the context of the kubeconfig here; ``resource_group`` is noted."""
+        """The cluster to attach: ``cluster_name`` is a kubeconfig context, ``resource_group`` is unused."""
         return AttachConfiguration(locals())
 
 
 class ClusterConfiguration:
-    """What a cluster for batch jobs would be like; it is noted, and stands for this machine."""
+    """The configuration of an AmlCompute; it is recorded, and its jobs run on this machine."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.given = {name: value for name, value in given.items() if value is not None}
@@ -228,10 +230,10 @@ class ClusterConfiguration:
         least, most = self.given.get("min_nodes", 0), self.given.get("max_nodes", 1)
         violations = []
         if not isinstance(least, int) or least < 0:
-            violations.append(InvalidConfig("min_nodes", least, "must be a whole number from 0 on"))
+            violations.append(InvalidConfig("min_nodes", least, "must be a whole number, 0 or more"))
         elif not isinstance(most, int) or most < max(1, least):
             violations.append(
-                InvalidConfig("max_nodes", most, f"must be a whole number from {max(1, least)} on")
+                InvalidConfig("max_nodes", most, f"must be a whole number, {max(1, least)} or more")
             )
         if violations:
             raise InvalidConfigs("AmlCompute", violations)
@@ -239,7 +241,7 @@ class ClusterConfiguration:
 
 @raises(ComputeTargetException)
 class AmlCompute(ComputeTarget):
-    """A cluster for batch jobs. Here it is a name for this machine: a job's processes run on it."""
+    """A compute target for batch jobs: a name for this machine, where their processes run."""
 
     compute_type = "AmlCompute"
 
@@ -252,13 +254,13 @@ class AmlCompute(ComputeTarget):
         idle_seconds_before_scaledown: int | None = None,
         **more: Any,
     ) -> ClusterConfiguration:
-        """Noted, and not looked at any more."""
+        """The configuration of an AmlCompute; its values are recorded and have no effect."""
         return ClusterConfiguration(
             {"vm_size": vm_size, "vm_priority": vm_priority, "min_nodes": min_nodes, "max_nodes": max_nodes}
         )
 
     def get_status(self) -> AmlCompute:
-        """Itself: its state does not change."""
+        """Returns itself: the state never changes."""
         return self
 
 
@@ -280,7 +282,7 @@ def _provisioning_violations(given: Mapping[str, Any]) -> Iterator[InvalidConfig
                 "agent_count",
                 agents,
                 f"times the {cores} vCPUs of {size} must be at least {LEAST_PRODUCTION_CPUS} for production",
-                hint=f"Take {-(-LEAST_PRODUCTION_CPUS // cores)} agents, or cluster_purpose DevTest.",
+                hint=f"Use {-(-LEAST_PRODUCTION_CPUS // cores)} agents, or cluster_purpose DevTest.",
             )
     for group in (
         ("ssl_cname", "ssl_cert_pem_file", "ssl_key_pem_file"),

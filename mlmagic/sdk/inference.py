@@ -1,4 +1,4 @@
-"""`InferenceConfig`: the entry script, its folder and its environment, as in the first SDK."""
+"""`InferenceConfig`: the entry script, its folder and its environment."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class InferenceConfig:
         return self._base() / Path(self.entry_script).expanduser()
 
     def to_core(self) -> core.InferenceConfig:
-        """As the engine takes it; checked again, as it may have been edited."""
+        """The configuration as the engine takes it; checked again, as it may have been edited."""
         self.validate_configuration()
         dependencies = self.environment and self.environment.python.conda_dependencies
         return core.InferenceConfig(
@@ -139,14 +139,14 @@ class InferenceConfig:
     def for_engine(self, config: core.DeploymentConfig) -> tuple[core.InferenceConfig, core.DeploymentConfig]:
         """Both configurations as the engine takes them.
 
-        What the environment sets, the deployment may set otherwise.
+        Environment variables of the deployment override those of the environment.
         """
         variables = {**self.environment_variables, **config.environment_variables}
         return self.to_core(), replace(config, environment_variables=variables)
 
     @property
     def environment_variables(self) -> dict[str, str]:
-        """What the environment sets."""
+        """The environment variables that the environment sets."""
         return dict(self.environment.environment_variables or {}) if self.environment else {}
 
     def __repr__(self) -> str:

@@ -70,7 +70,9 @@ class Model(ModelAttributes):
         **more: Any,
     ) -> None:
         if not name and not id:
-            raise UsageError("Model needs a name or an id", hint="For example Model(workspace, 'diabetes').")
+            raise UsageError(
+                "Model needs a name or an id, and neither is given", hint="For example Model(ws, 'diabetes')."
+            )
         reference = ModelReference.parse(id) if id else ModelReference(str(name), version and int(version))
         wanted = core.ModelFilter(
             reference.name,

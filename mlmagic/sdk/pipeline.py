@@ -228,7 +228,7 @@ def _perform(run: PipelineRun, step: ParallelRunStep, rows: list[Any], parameter
         words = f"{step.name}: {done} of {tally.items} items, {tally.failed_items} failed"
         run.add_properties({"words": words})
 
-    plan = step.config.plan(parameters, step.words(parameters, str(output)))
+    plan = step.config.plan(parameters, step.argument_texts(parameters, str(output)))
     try:
         outcome = experiment.workspace.engine.batch(
             plan, step.config.inference(), rows, output, child.folder, watching=watch

@@ -300,7 +300,8 @@ class Run:
             self._end(COMPLETED if error is None else FAILED)
 
     def __repr__(self) -> str:
-        return f"Run(experiment={self.experiment.name!r}, id={self.id!r}, status={self.status!r})"
+        kind, experiment = type(self).__name__, self.experiment.name
+        return f"{kind}(experiment={experiment!r}, id={self.id!r}, status={self.status!r})"
 
 
 def files_of_run(workspace: WorkspaceBase, run_id: str, path: str, experiment: str | None) -> Path:

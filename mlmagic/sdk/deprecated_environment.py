@@ -36,7 +36,7 @@ class DeprecatedEnvironment:
 
     @property
     def given(self) -> dict[str, Any]:
-        """By name, those that say something; a registry says something with an image only."""
+        """The arguments that were given, by name, without the registry, which needs an image."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         del values["base_image_registry"]
         return {name: value for name, value in values.items() if value is not None and value is not False}

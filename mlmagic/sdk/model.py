@@ -325,11 +325,11 @@ def _find(workspace: WorkspaceBase, reference: ModelReference, wanted: core.Mode
             raise NotFound("model", reference.name, {each.name for each in engine.models()})
         return found[0]
     except NotFound as error:
-        asked = (
+        missing = (
             reference.name if reference.version is None else f"{reference.name}, version {reference.version}"
         )
         raise raised_with(
             WebserviceException,
             error,
-            f"ModelNotFound: Model with name {asked} not found in provided workspace",
+            f"ModelNotFound: Model with name {missing} not found in provided workspace",
         ) from None

@@ -1,4 +1,4 @@
-"""The model registry's rows."""
+"""The tables of the model registry."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def add(tx: Connection, details: ModelDescription, files: Iterable[StoredFile]) 
 
 
 def get(tx: Connection, reference: ModelReference) -> Model:
-    """The version asked for, or the newest; raises `NotFound` with what there is."""
+    """The version given, or the newest. Raises `NotFound` with the existing ones."""
     query = select(models).where(models.c.name == reference.name)
     if reference.version is not None:
         query = query.where(models.c.version == reference.version)
@@ -60,7 +60,7 @@ def get(tx: Connection, reference: ModelReference) -> Model:
 
 
 def list_models(tx: Connection, wanted: ModelFilter) -> list[Model]:
-    """Models that pass the filter, by name, newest version first."""
+    """Models that match the filter, by name, the newest version first."""
     query = select(models).order_by(models.c.name, models.c.version.desc())
     if wanted.name is not None:
         query = query.where(models.c.name == wanted.name)
@@ -74,7 +74,7 @@ def list_models(tx: Connection, wanted: ModelFilter) -> list[Model]:
 
 
 def names(tx: Connection) -> list[str]:
-    """The names under which models are registered."""
+    """The names of all models."""
     return list(tx.scalars(select(models.c.name).distinct().order_by(models.c.name)))
 
 
@@ -87,9 +87,9 @@ def change(
     description: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Model:
-    """Replace the tags, add properties (which never change afterwards), set the description.
+    """Replace the tags, add properties, set the description; ``details`` are other fields to replace.
 
-    ``details`` are other fields of `ModelDescription` to replace.
+    Raises `UsageError` for a property that is set: properties never change.
     """
     model = get(tx, reference)
     changed = replace(model.details, **details) if details else model.details

@@ -29,7 +29,9 @@ class AksEndpoint(AksWebservice):
 
     @staticmethod
     @signatures.deploy_signature(ComputeType.AKS_ENDPOINT, signatures.AKS_ENDPOINT)
-    def deploy_configuration(**given: Any) -> Any:
+    def deploy_configuration(  # type: ignore[override]
+        **given: Any,
+    ) -> AksEndpointDeploymentConfiguration:
         """The configuration of `AksWebservice`, and the first version's name and traffic percentage.
 
         Raises `WebserviceException` with all arguments that are not allowed.

@@ -6,77 +6,21 @@ Clusters are not created.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from mlmagic.core.names import check_compute_name
-from mlmagic.errors import InvalidConfig, InvalidConfigs, TargetUnavailable
+from mlmagic.errors import TargetUnavailable
+from mlmagic.sdk.compute_configuration import (
+    AttachConfiguration,
+    ClusterConfiguration,
+    ProvisioningConfiguration,
+)
 from mlmagic.sdk.exceptions import ComputeTargetException, raises
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 KIND = "compute target"
 ComputeTargets = list["ComputeTarget"]
 """A name for it, because `ComputeTarget.list` hides the built-in one in its class."""
-DEFAULT_AGENTS, DEFAULT_VM_SIZE = 3, "Standard_D3_v2"
-LEAST_PRODUCTION_CPUS = 12
-_SIZES = {
-    1: "D1_v2",
-    2: "D2_v2 D2_v3 DS2_v2 F2s_v2 A2_v2 B2s",
-    4: "D3_v2 D4_v3 DS3_v2 F4s_v2 A4_v2 B4ms",
-    6: "NC6",
-    8: "D4_v2 D8_v3 DS4_v2 F8s_v2",
-    12: "NC12",
-    16: "D5_v2 D16_v3 DS5_v2 F16s_v2",
-    24: "NC24",
-}
-VIRTUAL_CPUS: Mapping[str, int] = {
-    f"standard_{name}".lower(): cores for cores, names in _SIZES.items() for name in names.split()
-}
-"""CPU cores of the machine types that Azure ML v1's documentation names; other types are not checked."""
-
-
-@raises(ComputeTargetException)
-class ProvisioningConfiguration:
-    """The configuration of a new AKS cluster. Raises with all violations together."""
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._given = {name: value for name, value in given.items() if value is not None}
-        for name, value in given.items():
-            setattr(self, name, value)
-        self.validate_configuration()
-
-    def validate_configuration(self) -> None:
-        """Raises `ComputeTargetException` with each argument, value and rule that do not fit."""
-        found = list(_provisioning_violations(self._given))
-        if found:
-            raise InvalidConfigs("AksCompute", found)
-
-
-@raises(ComputeTargetException)
-class AttachConfiguration:
-    """The cluster to attach."""
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = {name: value for name, value in given.items() if value is not None}
-        violations = []
-        if "resource_id" in self.given:
-            violations += [
-                InvalidConfig(name, self.given[name], "excludes resource_id")
-                for name in ("resource_group", "cluster_name")
-                if name in self.given
-            ]
-        elif not ("resource_group" in self.given and "cluster_name" in self.given):
-            missing = [name for name in ("resource_group", "cluster_name") if name not in self.given]
-            violations.append(
-                InvalidConfig(
-                    missing[0],
-                    None,
-                    "is missing",
-                    hint="Give resource_group and cluster_name, or resource_id.",
-                )
-            )
-        if violations:
-            raise InvalidConfigs("AksCompute", violations)
 
 
 @raises(ComputeTargetException)
@@ -218,27 +162,6 @@ class AksCompute(ComputeTarget):
         return AttachConfiguration(locals())
 
 
-class ClusterConfiguration:
-    """The configuration of an AmlCompute; it is recorded, and its jobs run on this machine."""
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = {name: value for name, value in given.items() if value is not None}
-        self.validate_configuration()
-
-    def validate_configuration(self) -> None:
-        """Raises `InvalidConfigs` with each argument, value and rule that do not fit."""
-        least, most = self.given.get("min_nodes", 0), self.given.get("max_nodes", 1)
-        violations = []
-        if not isinstance(least, int) or least < 0:
-            violations.append(InvalidConfig("min_nodes", least, "must be a whole number, 0 or more"))
-        elif not isinstance(most, int) or most < max(1, least):
-            violations.append(
-                InvalidConfig("max_nodes", most, f"must be a whole number, {max(1, least)} or more")
-            )
-        if violations:
-            raise InvalidConfigs("AmlCompute", violations)
-
-
 @raises(ComputeTargetException)
 class AmlCompute(ComputeTarget):
     """A compute target for batch jobs: a name for this machine, where their processes run."""
@@ -265,33 +188,3 @@ class AmlCompute(ComputeTarget):
 
 
 _CLASSES: dict[str, type[ComputeTarget]] = {each.compute_type: each for each in (AksCompute, AmlCompute)}
-
-
-def _provisioning_violations(given: Mapping[str, Any]) -> Iterator[InvalidConfig]:
-    agents, size = given.get("agent_count", DEFAULT_AGENTS), given.get("vm_size", DEFAULT_VM_SIZE)
-    purpose = given.get("cluster_purpose", AksCompute.ClusterPurpose.FAST_PROD)
-    purposes = ("FastProd", "DenseProd", "DevTest")
-    if purpose not in purposes:
-        yield InvalidConfig("cluster_purpose", purpose, f"must be one of {', '.join(purposes)}")
-    if not isinstance(agents, int) or agents <= 0:
-        yield InvalidConfig("agent_count", agents, "must be a whole number above 0")
-    elif purpose != AksCompute.ClusterPurpose.DEV_TEST:
-        cores = VIRTUAL_CPUS.get(str(size).lower())
-        if cores is not None and agents * cores < LEAST_PRODUCTION_CPUS:
-            yield InvalidConfig(
-                "agent_count",
-                agents,
-                f"times the {cores} vCPUs of {size} must be at least {LEAST_PRODUCTION_CPUS} for production",
-                hint=f"Use {-(-LEAST_PRODUCTION_CPUS // cores)} agents, or cluster_purpose DevTest.",
-            )
-    for group in (
-        ("ssl_cname", "ssl_cert_pem_file", "ssl_key_pem_file"),
-        (
-            *("vnet_resourcegroup_name", "vnet_name", "subnet_name"),
-            *("service_cidr", "dns_service_ip", "docker_bridge_cidr"),
-        ),
-    ):
-        missing = [name for name in group if name not in given]
-        if 0 < len(missing) < len(group):
-            there = next(name for name in group if name in given)
-            yield InvalidConfig(there, given[there], f"needs {', '.join(missing)} too")

@@ -112,6 +112,9 @@ class NamedInput:
     def __init__(self, name: str, dataset: Any) -> None:
         self.name, self.dataset = name, dataset
 
+    def __repr__(self) -> str:
+        return f"NamedInput(name={self.name!r}, dataset={self.dataset!r})"
+
     def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
         """Returns itself."""
         return self

@@ -1,6 +1,6 @@
 """The arguments of InferenceConfig that `Environment` replaced: ``runtime``, ``conda_file`` and others.
 
-They are one more source of an environment: read once, when an InferenceConfig is made.
+They are one more source of an environment, read once when an InferenceConfig is created.
 Source: InferenceConfig of azureml-core 1.61.
 """
 
@@ -18,8 +18,6 @@ from mlmagic.sdk.environment_sections import ContainerRegistry
 RUNTIMES = ("python", "spark-py")
 CUDA_VERSIONS = ("9.0", "9.1", "10.0")
 _NAME = "legacy"
-# Alone these need no environment of their own.
-_NO_SOURCES = ("runtime", "base_image_registry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,8 @@ class DeprecatedEnvironment:
                 yield InvalidConfig(name, file, "must be a file in the source directory")
 
     def environment(self, folder: Path) -> Environment | None:
-        """The environment they describe; None where they name no package and no image."""
-        if not any(name not in _NO_SOURCES for name in self.given):
+        """The environment they describe; None for ``runtime`` alone, which names no packages."""
+        if not self.given.keys() - {"runtime"}:
             return None
         made = Environment(_NAME)
         if self.conda_file is not None:

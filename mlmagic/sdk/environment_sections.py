@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,12 @@ class ContainerRegistry:
         return f"ContainerRegistry(address={self.address!r}, username={self.username!r})"
 
 
+@dataclass(eq=False)
 class DockerBuildContext:
     """A folder with a Dockerfile to build an image from."""
 
-    def __init__(self, location: str, dockerfile_path: str = "Dockerfile") -> None:
-        self.location = location
-        self.dockerfile_path = dockerfile_path
+    location: str
+    dockerfile_path: str = "Dockerfile"
 
     @classmethod
     def from_local_directory(cls, workspace: object, path: str, dockerfile_path: str = "Dockerfile") -> Any:
@@ -47,15 +48,15 @@ class DockerBuildContext:
         return cls(path, dockerfile_path)
 
 
+@dataclass(eq=False)
 class PythonSection:
     """The Python interpreter and its packages."""
 
-    def __init__(self) -> None:
-        self.interpreter_path = "python"
-        self.user_managed_dependencies = False
-        self.conda_dependencies: CondaDependencies | None = CondaDependencies()
-        self.conda_dependencies_file: str | None = None
-        self.base_conda_environment: str | None = None
+    interpreter_path: str = "python"
+    user_managed_dependencies: bool = False
+    conda_dependencies: CondaDependencies | None = field(default_factory=CondaDependencies)
+    conda_dependencies_file: str | None = None
+    base_conda_environment: str | None = None
 
 
 class DockerSection:
@@ -113,6 +114,10 @@ class DockerSection:
     def gpu_support(self) -> bool:
         """True, without effect: the compute target decides whether there is a GPU."""
         return True
+
+    def __repr__(self) -> str:
+        source = next((name for name in self._SOURCES if getattr(self, name) is not None), "base_image")
+        return f"DockerSection({source}={getattr(self, source)!r})"
 
     def _set(self, which: str, value: Any) -> None:
         for other in self._SOURCES:

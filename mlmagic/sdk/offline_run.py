@@ -26,3 +26,6 @@ class OfflineRun:
 
     def complete(self) -> None:
         """Does nothing."""
+
+    def __repr__(self) -> str:
+        return "OfflineRun()"

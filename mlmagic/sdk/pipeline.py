@@ -13,6 +13,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,12 @@ _OUTPUT_NAME = "default"
 _POLL_SECONDS = 0.2
 
 
+@dataclass(eq=False)
 class PipelineParameter:
     """A value that may be given when a pipeline is submitted, with a default."""
 
-    def __init__(self, name: str, default_value: Any) -> None:
-        self.name, self.default_value = name, default_value
+    name: str
+    default_value: Any
 
     def value_in(self, values: Mapping[str, Any]) -> Any:
         """The value given, or the default."""
@@ -47,6 +49,9 @@ class PipelineData:
     def __init__(self, name: str, datastore: Datastore | None = None, **more: Any) -> None:
         self.name, self.datastore = name, datastore
 
+    def __repr__(self) -> str:
+        return f"PipelineData(name={self.name!r})"
+
     def as_dataset(self) -> PipelineData:
         """Returns itself."""
         return self
@@ -58,6 +63,9 @@ class OutputFileDatasetConfig:
     def __init__(self, name: str | None = None, destination: Any = None, **more: Any) -> None:
         self.name = name or "output"
         self.destination = destination
+
+    def __repr__(self) -> str:
+        return f"OutputFileDatasetConfig(name={self.name!r}, destination={self.destination!r})"
 
 
 @raises(UserErrorException)
@@ -97,6 +105,9 @@ class Pipeline(Submittable):
             "publishing pipelines is not supported", hint="Submit it: Experiment(ws, NAME).submit(pipeline)."
         )
 
+    def __repr__(self) -> str:
+        return f"Pipeline(workspace={self.workspace.name!r}, steps={self.steps!r})"
+
 
 @raises(ActivityFailedException)
 class StepRun(Run):
@@ -129,6 +140,9 @@ class OutputData:
 
     def __init__(self, run: StepRun, name: str) -> None:
         self._run, self.name = run, name
+
+    def __repr__(self) -> str:
+        return f"OutputData(name={self.name!r}, path={str(self.path)!r})"
 
     @property
     def path(self) -> Path:

@@ -14,6 +14,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, NotFound, ScriptError, UsageError
 from mlmagic.sdk.aci_webservice import AciWebservice
 from mlmagic.sdk.aks_webservice import AksWebservice
+from mlmagic.sdk.local_webservice import LocalWebservice
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import SERVICE_CLASSES, Workspace
@@ -177,6 +178,19 @@ def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
             service.update(image="x")  # type: ignore[arg-type]
         with pytest.raises(AttributeError, match="has no attribute 'cpus'"):
             service.cpus  # noqa: B018
+
+
+def test_the_reprs_of_services_look_alike(
+    fake_engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = fake_engine.deploy("svc", [], script(), ON_FAKE)
+    for kind in (Webservice, LocalWebservice, AciWebservice, AksWebservice):
+        monkeypatch.setitem(SERVICE_CLASSES, "fake", kind)
+        service = Webservice.of(Workspace.over(fake_engine), record)
+        service.wait_for_deployment(timeout_sec=20)
+        shown = f"(name='svc', state='Healthy', scoring_uri={service.scoring_uri!r})"
+        assert repr(service) == kind.__name__ + shown
 
 
 def test_a_service_in_a_cluster_tells_how_it_scales(

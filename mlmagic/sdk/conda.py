@@ -154,7 +154,9 @@ class CondaDependencies:
     def set_pip_option(self, pip_option: str) -> None:
         """Add an option; it replaces another value of the option."""
         if not _text(pip_option, "pip option").startswith("-"):
-            raise UserErrorException(f"pip option {pip_option!r} does not begin with '-'")
+            raise UserErrorException(
+                f"pip option {pip_option!r} does not begin with '-'", hint="For example --index-url URL."
+            )
         self.remove_pip_option(pip_option)
         self._pip.insert(0, pip_option)
 

@@ -218,7 +218,9 @@ class Environment(EnvironmentSections):
         """Set labels to a version. The label ``latest`` always is the newest version's."""
         wanted = [labels] if isinstance(labels, str) else list(labels)
         if any(str(each).lower() == "latest" for each in wanted):
-            raise UserErrorException("the label 'latest' is always the newest version's")
+            raise UserErrorException(
+                "the label 'latest' is always the newest version's", hint="Use another label."
+            )
         found = workspace.engine.environment(name, str(version))
         for each in wanted:
             workspace.engine.keep_asset(LABEL_KIND, f"{name}:{each}", {"labelled": found.version})

@@ -102,7 +102,7 @@ class InferenceConfig:
         except SyntaxError as error:
             raise UserErrorException(
                 f"{self.entry_script}, line {error.lineno}: {error.msg}",
-                hint="mlmagic serve --entry-script runs a script by hand.",
+                hint=f"Fix it, then try the script with: mlmagic serve --entry-script {path}",
             ) from None
 
     def _violations(self) -> Iterator[InvalidConfig | NotFound]:

@@ -85,7 +85,8 @@ class Workspace(WorkspaceBase):
             raise NotFound(
                 "workspace configuration file",
                 str(path or "config.json"),
-                hint=f"None names a workspace in {start.absolute()} or above it.",
+                hint=f"None names a workspace in {start.absolute()} or above it. "
+                "Write one with Workspace.write_config().",
             )
         return cls(with_files(read_config(found)))
 

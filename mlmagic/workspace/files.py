@@ -246,7 +246,9 @@ def _children(folder: Path, child_paths: Iterable[str]) -> list[Path]:
         if not path.exists():
             raise NotFound("child path", child, [p.name for p in folder.iterdir()])
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise UsageError(f"child path {child!r} leads out of {str(folder)!r}")
+            raise UsageError(
+                f"child path {child!r} leads out of {str(folder)!r}", hint="Use paths inside of the folder."
+            )
         chosen += _all_files(path) if path.is_dir() else [path]
     return sorted(set(chosen))
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from mlmagic.errors import MLMagicError
 from mlmagic.sdk.workspace_base import WorkspaceBase
-
-R = TypeVar("R")
 
 _POLL_SECONDS = 0.2
 
@@ -63,6 +61,21 @@ class Background:
             raise self._error
 
 
+class Record(Protocol):
+    """A frozen dataclass with a name, a state and an error."""
+
+    @property
+    def name(self) -> str:
+        """The name in the workspace."""
+
+    @property
+    def state(self) -> Any:
+        """The state, as text."""
+
+
+R = TypeVar("R", bound=Record)
+
+
 class BackgroundRecord(Generic[R]):
     """A record of the workspace (a profile, a package) that a thread of this process may be working on."""
 
@@ -76,6 +89,16 @@ class BackgroundRecord(Generic[R]):
         made = cls.__new__(cls)
         made._open(workspace, record)
         return made
+
+    @property
+    def name(self) -> str:
+        """The name in the workspace."""
+        return self._record.name
+
+    @property
+    def state(self) -> str:
+        """NotStarted, Running, Succeeded, Failed or Canceled."""
+        return str(self._record.state)
 
     def _open(self, workspace: WorkspaceBase, record: R) -> None:
         self.workspace, self._record, self._work = workspace, record, None

@@ -44,16 +44,6 @@ class ModelPackage(BackgroundRecord[Package]):
         return [ModelPackage.of(workspace, record) for record in workspace.engine.packages()]
 
     @property
-    def name(self) -> str:
-        """The name of the image."""
-        return self._record.name
-
-    @property
-    def state(self) -> str:
-        """NotStarted, Running, Succeeded or Failed."""
-        return str(self._record.state)
-
-    @property
     def generate_dockerfile(self) -> bool:
         """Whether the package is files instead of an image."""
         return self._record.kind is not PackageKind.IMAGE

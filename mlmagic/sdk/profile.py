@@ -41,16 +41,6 @@ class ModelProfile(BackgroundRecord[core.Profile]):
         return [ModelProfile.of(workspace, record) for record in workspace.engine.profiles()]
 
     @property
-    def name(self) -> str:
-        """The profile's name."""
-        return self._record.name
-
-    @property
-    def state(self) -> str:
-        """Running, Succeeded, Failed, or Canceled."""
-        return str(self._record.state)
-
-    @property
     def record(self) -> core.Profile:
         """All measurements, at each size of CPU and memory: see `mlmagic.core.profile.Profile`."""
         return self._record

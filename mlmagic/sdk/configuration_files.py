@@ -169,7 +169,7 @@ def _environment(given: Any, workspace: Workspace | None) -> Environment | None:
         name, _, version = given.partition(":")
         return Environment.get(workspace, name, version or None)
     environment_json.check_record(given)
-    return Environment._from_record(dict(given))
+    return Environment.from_record(dict(given))
 
 
 def _registry(given: Any) -> ContainerRegistry:

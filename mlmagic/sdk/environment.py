@@ -161,7 +161,7 @@ class Environment(EnvironmentSections):
         Prints the progress. If the Python version is not on this machine, the nearest one is used, and a line
         says so. ``platform`` and Azure ML v1's other arguments have no effect.
         """
-        return workspace.engine.build_environment(self._record(), nearest_python=True, report=print)
+        return workspace.engine.build_environment(self.to_record(), nearest_python=True, report=print)
 
     def build(self, workspace: WorkspaceBase, image_build_compute: Any = None) -> EnvironmentBuild:
         """Build as `build_local` does; returns a finished build."""
@@ -180,13 +180,13 @@ class Environment(EnvironmentSections):
             kept = workspace.engine.asset(LABEL_KIND, f"{name}:{label}")
             version = str(kept.record["labelled"])
         found = workspace.engine.environment(name, None if version is None else str(version))
-        return Environment._from_record(found.record, str(found.version))
+        return Environment.from_record(found.record, str(found.version))
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> dict[str, Environment]:
         """The newest version of each environment by name, curated ones included."""
         return {
-            found.name: Environment._from_record(found.record, str(found.version))
+            found.name: Environment.from_record(found.record, str(found.version))
             for found in workspace.engine.environments()
         }
 
@@ -203,9 +203,9 @@ class Environment(EnvironmentSections):
             raise UserErrorException(
                 f"environment name {self.name!r} begins with {' or '.join(RESERVED)}, which is reserved"
             )
-        kept = workspace.engine.keep_environment(self.name, self._record())
+        kept = workspace.engine.keep_environment(self.name, self.to_record())
         self.version = str(kept.version)
-        return Environment._from_record(kept.record, self.version)
+        return Environment.from_record(kept.record, self.version)
 
     def clone(self, new_name: str) -> Environment:
         """A copy under another name, not registered."""
@@ -249,7 +249,7 @@ class Environment(EnvironmentSections):
         if folder.exists() and not overwrite:
             raise AlreadyExists("folder", str(folder), hint="Pass overwrite=True.")
         folder.mkdir(parents=True, exist_ok=True)
-        record = self._record()
+        record = self.to_record()
         (folder / JSON_FILE).write_text(json.dumps(record, indent=4) + "\n", encoding="utf-8")
         if self.python.conda_dependencies is not None:
             self.python.conda_dependencies.save(str(folder / CONDA_FILE))
@@ -264,7 +264,7 @@ class Environment(EnvironmentSections):
         if not file.is_file():
             raise NotFound("environment file", str(file))
         try:
-            made = Environment._from_record(json.loads(file.read_text(encoding="utf-8")))
+            made = Environment.from_record(json.loads(file.read_text(encoding="utf-8")))
         except ValueError as error:
             raise UserErrorException(f"{file} is not JSON: {error}") from None
         if (folder / CONDA_FILE).is_file():
@@ -273,19 +273,20 @@ class Environment(EnvironmentSections):
             made.docker.base_dockerfile = folder / DOCKERFILE
         return made
 
-    def _record(self) -> dict[str, Any]:
+    def to_record(self) -> dict[str, Any]:
         """The environment as Azure ML v1's JSON."""
         return environment_json.record_of(self)
 
     @staticmethod
-    def _from_record(record: dict[str, Any], version: str | None = None) -> Environment:
+    def from_record(record: dict[str, Any], version: str | None = None) -> Environment:
+        """The environment that Azure ML v1's JSON describes, of a registered ``version`` or unregistered."""
         made = Environment()
         environment_json.fill(made, record)
         made.version = version or record.get("version")
         return made
 
     def __repr__(self) -> str:
-        return json.dumps(self._record(), indent=4)
+        return json.dumps(self.to_record(), indent=4)
 
 
 def _with_packages(name: str, conda: str | None, pip: str | None) -> Environment:

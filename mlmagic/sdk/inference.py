@@ -132,7 +132,7 @@ class InferenceConfig:
             str(Path(self.entry_script)),
             source_directory=self.source_directory,
             requirements=tuple(dependencies.pip_packages) if dependencies else (),
-            environment=self.environment._record() if self.environment else None,
+            environment=self.environment.to_record() if self.environment else None,
             description=self.description or "",
         )
 

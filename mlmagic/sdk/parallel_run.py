@@ -95,7 +95,7 @@ class ParallelRunConfig:
         """The script as the engine takes it. Raises `UserErrorException` if the file does not exist."""
         folder = self.source_directory and str(Path(self.source_directory).expanduser().resolve())
         script = core.InferenceConfig(
-            self.entry_script, source_directory=folder, environment=self.environment._record()
+            self.entry_script, source_directory=folder, environment=self.environment.to_record()
         )
         path = Path(folder or "") / Path(self.entry_script).expanduser()
         if not path.is_file():

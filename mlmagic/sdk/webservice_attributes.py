@@ -121,7 +121,7 @@ class WebserviceAttributes:
     def environment(self) -> Any:
         """The `Environment` that the service was deployed with; None without one."""
         record = self._revision.inference.environment
-        return None if record is None else Environment._from_record(dict(record))
+        return None if record is None else Environment.from_record(dict(record))
 
     @property
     def auth_enabled(self) -> bool:

@@ -16,6 +16,7 @@ from mlmagic.core.names import ModelReference
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import NotFound
 from mlmagic.workspace import models
+from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 from tests.engine.conftest import ON_FAKE, _impatient, answering, fake, fake_engine, script  # noqa: F401
@@ -30,6 +31,7 @@ DELETE = """
 import os, signal, sys
 from pathlib import Path
 from mlmagic.engine.engine import Engine
+from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
 
@@ -114,6 +116,24 @@ def test_a_file_that_is_needed_again_stays(memory: Memory) -> None:
         models.remove(tx, ModelReference("a", 1))
         models.add(tx, ModelDescription("b"), [StoredFile("m.bin", DIGEST, len(CONTENT))])
     assert stored(memory.folder) == [DIGEST]
+
+
+def test_a_file_that_cannot_be_removed_costs_room_only(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(store: FileStore, digest: str) -> None:
+        raise PermissionError("read-only file system")
+
+    register(memory, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "remove", refuse)
+        remove(memory, "a")
+    assert "Files that nothing refers to were not removed. read-only" in caplog.text
+    with memory.reading() as tx:
+        assert models.names(tx) == []
+    again = Memory(memory.location)
+    assert stored(again.folder) == [], "it is removed when the workspace is opened again"
+    again.close()
 
 
 def test_what_was_published_for_nothing_goes(memory: Memory) -> None:

@@ -33,12 +33,12 @@ class ComputeTarget:
     compute_type: ClassVar[str] = ""
 
     def __new__(cls, workspace: WorkspaceBase, name: str, **more: Any) -> ComputeTarget:
-        asset = workspace.engine.asset(KIND, name)
+        asset = workspace.engine.assets.get(KIND, name)
         return object.__new__(_CLASSES.get(asset.record["type"], ComputeTarget))
 
     def __init__(self, workspace: WorkspaceBase, name: str, **more: Any) -> None:
         self.workspace, self.name = workspace, name
-        self._record = workspace.engine.asset(KIND, name).record
+        self._record = workspace.engine.assets.get(KIND, name).record
 
     @staticmethod
     def create(workspace: WorkspaceBase, name: str, provisioning_configuration: Any) -> ComputeTarget:
@@ -47,7 +47,7 @@ class ComputeTarget:
         provisioning_configuration.validate_configuration()
         if isinstance(provisioning_configuration, ClusterConfiguration):
             record = {"type": AmlCompute.compute_type, **provisioning_configuration.given}
-            workspace.engine.keep_asset(KIND, name, record, only_once=True)
+            workspace.engine.assets.keep(KIND, name, record, only_once=True)
             return ComputeTarget(workspace, name)
         raise TargetUnavailable(
             "kubernetes",
@@ -62,13 +62,13 @@ class ComputeTarget:
         """Attach a cluster as ``name``. Raises if the name is taken."""
         check_compute_name(name)
         record = {"type": AksCompute.compute_type, **attach_configuration.given}
-        workspace.engine.keep_asset(KIND, name, record, only_once=True)
+        workspace.engine.assets.keep(KIND, name, record, only_once=True)
         return ComputeTarget(workspace, name)
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> ComputeTargets:
         """The compute targets of the workspace."""
-        return [ComputeTarget(workspace, asset.name) for asset in workspace.engine.assets(KIND)]
+        return [ComputeTarget(workspace, asset.name) for asset in workspace.engine.assets.list(KIND)]
 
     @property
     def type(self) -> str:
@@ -97,7 +97,7 @@ class ComputeTarget:
 
     def detach(self) -> None:
         """Detach it from the workspace; the cluster itself is not changed."""
-        self.workspace.engine.forget_asset(KIND, self.name)
+        self.workspace.engine.assets.delete(KIND, self.name)
 
     delete = detach
 

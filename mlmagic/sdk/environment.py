@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.environment import DEFAULT_BASE_IMAGE
-from mlmagic.engine.environments.sources import requirements_of_interpreter, requirements_of_notebook
+from mlmagic.engine.environments.observed_packages import (
+    requirements_of_interpreter,
+    requirements_of_notebook,
+)
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk import conda_sources, environment_json
 from mlmagic.sdk.conda import CondaDependencies
@@ -161,7 +164,7 @@ class Environment(EnvironmentSections):
         Prints the progress. If the Python version is not on this machine, the nearest one is used, and a line
         says so. ``platform`` and Azure ML v1's other arguments have no effect.
         """
-        return workspace.engine.build_environment(self.to_record(), nearest_python=True, report=print)
+        return workspace.engine.environments.build(self.to_record(), nearest_python=True, report=print)
 
     def build(self, workspace: WorkspaceBase, image_build_compute: Any = None) -> EnvironmentBuild:
         """Build as `build_local` does; returns a finished build."""
@@ -177,9 +180,9 @@ class Environment(EnvironmentSections):
         if version is not None and label is not None:
             raise UserErrorException("give a version or a label, not both")
         if label not in (None, "latest", "Latest"):
-            kept = workspace.engine.asset(LABEL_KIND, f"{name}:{label}")
+            kept = workspace.engine.assets.get(LABEL_KIND, f"{name}:{label}")
             version = str(kept.record["labelled"])
-        found = workspace.engine.environment(name, None if version is None else str(version))
+        found = workspace.engine.environments.get(name, None if version is None else str(version))
         return Environment.from_record(found.record, str(found.version))
 
     @staticmethod
@@ -187,13 +190,13 @@ class Environment(EnvironmentSections):
         """The newest version of each environment by name, curated ones included."""
         return {
             found.name: Environment.from_record(found.record, str(found.version))
-            for found in workspace.engine.environments()
+            for found in workspace.engine.environments.list()
         }
 
     @staticmethod
     def versions(workspace: WorkspaceBase, name: str) -> tuple[str, ...]:
         """The registered versions, oldest first."""
-        return tuple(str(version) for version in workspace.engine.environment_versions(name))
+        return tuple(str(version) for version in workspace.engine.environments.versions(name))
 
     def register(self, workspace: WorkspaceBase) -> Environment:
         """Register the next version; without a change since the newest version, that one is returned."""
@@ -203,7 +206,7 @@ class Environment(EnvironmentSections):
             raise UserErrorException(
                 f"environment name {self.name!r} begins with {' or '.join(RESERVED)}, which is reserved"
             )
-        kept = workspace.engine.keep_environment(self.name, self.to_record())
+        kept = workspace.engine.environments.register(self.name, self.to_record())
         self.version = str(kept.version)
         return Environment.from_record(kept.record, self.version)
 
@@ -221,9 +224,9 @@ class Environment(EnvironmentSections):
             raise UserErrorException(
                 "the label 'latest' is always the newest version's", hint="Use another label."
             )
-        found = workspace.engine.environment(name, str(version))
+        found = workspace.engine.environments.get(name, str(version))
         for each in wanted:
-            workspace.engine.keep_asset(LABEL_KIND, f"{name}:{each}", {"labelled": found.version})
+            workspace.engine.assets.keep(LABEL_KIND, f"{name}:{each}", {"labelled": found.version})
 
     @staticmethod
     def add_private_pip_wheel(workspace: WorkspaceBase, file_path: str, exist_ok: bool = False) -> str:

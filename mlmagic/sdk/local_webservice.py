@@ -65,7 +65,7 @@ class LocalWebservice(Webservice):
             )
         inference = revision.inference
         files_beside = len(revision.files) > 1
-        self._record = self._engine.update(
+        self._record = self._engine.services.update(
             self.name,
             inference=CoreInferenceConfig(
                 inference.entry_script
@@ -103,7 +103,7 @@ class LocalWebservice(Webservice):
         """Score ``input_data`` after a deployment in progress has ended; see `Webservice.run`."""
         if self.record.serving is None:
             self.wait_for_deployment()
-        return self._engine.invoke(self.name, input_data)
+        return self._engine.requests.score(self.name, input_data)
 
     def get_logs(self, num_lines: int = 5000, raw: bool = False) -> str:
         """The last ``num_lines`` lines of the service's log; ``raw`` has no effect."""

@@ -139,7 +139,7 @@ class Model(ModelAttributes):
         )
         return [
             Model.of(workspace, each)
-            for each in workspace.engine.models(wanted)
+            for each in workspace.engine.models.list(wanted)
             if dataset_id is None or dataset_id in {dataset for _, dataset in each.details.datasets}
         ]
 
@@ -224,11 +224,11 @@ class Model(ModelAttributes):
     ) -> str:
         """Copy the files into ``target_dir``; returns their path. No file is replaced unless ``exist_ok``."""
         allowed = exist_ok if exists_ok is None else exists_ok
-        return str(self._engine.download_model(self.id, Path(target_dir).expanduser(), exist_ok=allowed))
+        return str(self._engine.models.download(self.id, Path(target_dir).expanduser(), exist_ok=allowed))
 
     def delete(self) -> None:
         """Delete this version. Raises with the services' names while services use it."""
-        self._engine.delete_model(self.id)
+        self._engine.models.delete(self.id)
 
     @staticmethod
     def deploy(
@@ -312,17 +312,17 @@ class Model(ModelAttributes):
         return Model(workspace, id=str(model_payload.get("id", "")))
 
     def _change(self, **changes: Any) -> None:
-        self._record = self._engine.change_model(self.id, **changes)
+        self._record = self._engine.models.change(self.id, **changes)
 
 
 def _find(workspace: WorkspaceBase, reference: ModelReference, wanted: core.ModelFilter) -> core.Model:
     engine = workspace.engine
     try:
         if reference.version is not None:
-            return engine.model(reference)
-        found = engine.models(wanted)
+            return engine.models.get(reference)
+        found = engine.models.list(wanted)
         if not found:
-            raise NotFound("model", reference.name, {each.name for each in engine.models()})
+            raise NotFound("model", reference.name, {each.name for each in engine.models.list()})
         return found[0]
     except NotFound as error:
         missing = (

@@ -39,7 +39,7 @@ def deploy(
     inference = inference_config
     if isinstance(inference, InferenceConfig):
         inference, config = inference.for_engine(config)
-    record = workspace.engine.deploy(
+    record = workspace.engine.services.deploy(
         name,
         model_ids(workspace.engine, wanted),
         inference,

@@ -36,7 +36,9 @@ def model_ids(engine: Engine, models: Iterable[ModelLike]) -> list[str]:
         elif _is_registered(engine, model) or not os.path.exists(model):
             found.append(model)
         else:
-            found.append(engine.register(model, ModelDescription(name_of_path(model)), notify=print).id)
+            found.append(
+                engine.models.register(model, ModelDescription(name_of_path(model)), notify=print).id
+            )
     return found
 
 
@@ -47,7 +49,7 @@ def name_of_path(path: str) -> str:
 
 def _is_registered(engine: Engine, reference: str) -> bool:
     try:
-        engine.model(reference)
+        engine.models.get(reference)
     except UsageError:
         return False
     return True

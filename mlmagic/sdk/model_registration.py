@@ -50,7 +50,9 @@ def register_model(
         experiment_name=experiment_name,
         datasets=tuple((scenario, dataset_id(dataset)) for scenario, dataset in datasets or ()),
     )
-    return workspace.model_of(workspace.engine.register(path, details, child_paths=child_paths, notify=print))
+    return workspace.model_of(
+        workspace.engine.models.register(path, details, child_paths=child_paths, notify=print)
+    )
 
 
 def sample_of(dataset: Any) -> Any:

@@ -32,7 +32,7 @@ class ModelPackage(BackgroundRecord[Package]):
     """A package, found by its name or returned by `Model.package`."""
 
     def __init__(self, workspace: WorkspaceBase, name: str) -> None:
-        self._open(workspace, workspace.engine.package_called(name))
+        self._open(workspace, workspace.engine.packages.get(name))
 
     def _open(self, workspace: WorkspaceBase, record: Package) -> None:
         super()._open(workspace, record)
@@ -41,7 +41,7 @@ class ModelPackage(BackgroundRecord[Package]):
     @staticmethod
     def list(workspace: WorkspaceBase) -> Packages:
         """The newest package of each name."""
-        return [ModelPackage.of(workspace, record) for record in workspace.engine.packages()]
+        return [ModelPackage.of(workspace, record) for record in workspace.engine.packages.list()]
 
     @property
     def generate_dockerfile(self) -> bool:
@@ -83,16 +83,16 @@ class ModelPackage(BackgroundRecord[Package]):
 
     def pull(self) -> None:
         """Pull the image if the Docker engine does not have it. Raises for a package that is files."""
-        self.workspace.engine.pull_package(self._record)
+        self.workspace.engine.packages.pull(self._record)
 
     def save(self, output_directory: str) -> None:
         """Copy the files into a new or empty folder. Raises for an image."""
-        self.workspace.engine.save_package(self._record, Path(output_directory))
+        self.workspace.engine.packages.save(self._record, Path(output_directory))
 
     def push(self, repository: str, username: str | None = None, password: str | None = None) -> str:
         """Push the image to ``repository``, such as registry.example/team/name; returns its name there."""
         registry = Registry(repository.partition("/")[0], username, password)
-        return self.workspace.engine.push_package(self._record, repository, registry, self._log.append)
+        return self.workspace.engine.packages.push(self._record, repository, registry, self._log.append)
 
     def get_container_registry(self) -> ContainerRegistry:
         """The registry of the image; without an address it is the Docker engine's own store."""
@@ -117,7 +117,7 @@ class ModelPackage(BackgroundRecord[Package]):
                 self._log.append(line)
                 background.begin()
 
-            return engine.package(
+            return engine.packages.create(
                 record.models,
                 inference,
                 kind=record.kind,
@@ -147,7 +147,7 @@ def begin(
     config, script = DeploymentConfig(), inference_config
     if isinstance(script, InferenceConfig):
         script, config = script.for_engine(config)
-    named = tuple(engine.model(reference).id for reference in model_ids(engine, models))
+    named = tuple(engine.models.get(reference).id for reference in model_ids(engine, models))
     label = check_image_label(image_label) if image_label else ""
     name = check_image_name(image_name or DEFAULT_NAME)
     record = Package(name, PackageKind.parse(kind), named, 0.0, label, PackageState.RUNNING)

@@ -11,7 +11,7 @@ from mlmagic.core import profile as core
 from mlmagic.core.configuration import BYTES_PER_GB, DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.profile_record import details
-from mlmagic.engine.profile_verbs import Progress
+from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import InvalidConfig
 from mlmagic.sdk.background import Background, BackgroundRecord
 from mlmagic.sdk.exceptions import WebserviceException, raises
@@ -29,7 +29,7 @@ class ModelProfile(BackgroundRecord[core.Profile]):
     """A profile, found by its name or returned by `Model.profile`."""
 
     def __init__(self, workspace: WorkspaceBase, name: str, **more: Any) -> None:
-        self._open(workspace, workspace.engine.profile_called(name))
+        self._open(workspace, workspace.engine.profiles.get(name))
 
     def _open(self, workspace: WorkspaceBase, record: core.Profile) -> None:
         super()._open(workspace, record)
@@ -38,7 +38,7 @@ class ModelProfile(BackgroundRecord[core.Profile]):
     @staticmethod
     def list(workspace: WorkspaceBase) -> Profiles:
         """The newest profile of each name."""
-        return [ModelProfile.of(workspace, record) for record in workspace.engine.profiles()]
+        return [ModelProfile.of(workspace, record) for record in workspace.engine.profiles.list()]
 
     @property
     def record(self) -> core.Profile:
@@ -79,7 +79,7 @@ class ModelProfile(BackgroundRecord[core.Profile]):
 
     def tag_models(self) -> None:
         """Set the models' tags requestedCpu and requestedMemoryInGB to the recommendation."""
-        self.workspace.engine.tag_with_profile(self._record)
+        self.workspace.engine.profiles.tag_models(self._record)
 
     def _start(
         self,
@@ -97,7 +97,7 @@ class ModelProfile(BackgroundRecord[core.Profile]):
                 if self._cancelled.is_set() and profile.state is core.ProfileState.RUNNING:
                     raise KeyboardInterrupt
 
-            return engine.profile(
+            return engine.profiles.measure(
                 plan, models, inference, rows, config=config, dataset_id=dataset, watching=watch
             )
 
@@ -141,7 +141,7 @@ def begin(
     script = inference_config
     if isinstance(script, InferenceConfig):
         script, config = script.for_engine(config)
-    named = tuple(engine.model(reference).id for reference in model_ids(engine, models))
+    named = tuple(engine.models.get(reference).id for reference in model_ids(engine, models))
     begun = core.Profile(plan, core.ProfileState.RUNNING, named, 0.0, dataset_id=dataset_id_of(input_dataset))
     made = ModelProfile.of(workspace, begun)
     made._start(script, config, rows)

@@ -18,13 +18,13 @@ from typing import Any
 
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import as_labels
-from mlmagic.engine.whole_files import write_whole
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.exceptions import RunEnvironmentException, raises
 from mlmagic.sdk.mlflow_artifacts import fetched
 from mlmagic.sdk.model_registration import register_model
 from mlmagic.sdk.offline_run import OfflineRun
 from mlmagic.sdk.workspace_base import WorkspaceBase
+from mlmagic.workspace.atomic_writes import write_atomically
 
 RUNNING, COMPLETED, FAILED, CANCELED = "Running", "Completed", "Failed", "Canceled"
 RECORD = "run.json"
@@ -97,7 +97,7 @@ class Run:
             "tags": {},
             "properties": {},
         }
-        write_whole(folder / RECORD, json.dumps(record))
+        write_atomically(folder / RECORD, json.dumps(record))
         return cls(experiment, run_id)
 
     @staticmethod
@@ -272,7 +272,7 @@ class Run:
         """The record to change; it is written back when the block ends."""
         record = self._record
         yield record
-        write_whole(self._file, json.dumps(record))
+        write_atomically(self._file, json.dumps(record))
 
     def _end(self, status: str) -> None:
         with self._changing() as record:

@@ -10,7 +10,7 @@ from mlmagic.core import webservice as core
 from mlmagic.core.access import AccessToken
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.model import ModelFilter, added_properties
-from mlmagic.engine.service_verbs import DEPLOY_TIMEOUT_SECONDS
+from mlmagic.engine.services.services import DEPLOY_TIMEOUT_SECONDS
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
 from mlmagic.sdk.changes import config_changes
 from mlmagic.sdk.exceptions import WebserviceException, raised_with, raises
@@ -73,7 +73,7 @@ class Webservice(WebserviceAttributes):
         wanted = ModelFilter(tags=label_filter(tags), properties=label_filter(properties))
         return [
             Webservice.of(workspace, record)
-            for record in workspace.engine.services()
+            for record in workspace.engine.services.list()
             if (compute_type is None or compute_type_of(record).upper() == compute_type.upper())
             and (model_id is None or model_id in record.models)
             and (model_name is None or model_name in {each.partition(":")[0] for each in record.models})
@@ -86,15 +86,15 @@ class Webservice(WebserviceAttributes):
         Returns the parsed response.
         Raises `WebserviceException` with ``status``, the whole ``body`` and the script's ``traceback``.
         """
-        return self._engine.invoke(self.name, input)
+        return self._engine.requests.score(self.name, input)
 
     def get_keys(self) -> tuple[str, str]:
         """The primary and the secondary key. `run` sends one of them."""
-        return self._engine.get_keys(self.name)
+        return self._engine.keys.get(self.name)
 
     def regen_key(self, key: str, set_key: str | None = None) -> None:
         """Replace the ``Primary`` or ``Secondary`` key by ``set_key`` or a new one; the other stays valid."""
-        self._engine.regen_key(self.name, key, set_key)
+        self._engine.keys.regenerate(self.name, key, set_key)
 
     def get_token(self) -> tuple[str, datetime]:
         """A token, and the time (UTC) after which to get a new one."""
@@ -103,11 +103,11 @@ class Webservice(WebserviceAttributes):
 
     def get_access_token(self) -> AccessToken:
         """A token with access_token, token_type, refresh_after and expiry_on."""
-        return self._engine.get_access_token(self.name)
+        return self._engine.keys.access_token(self.name)
 
     def get_logs(self, num_lines: int = 5000, init: bool = False) -> str:
         """The last ``num_lines`` lines of the service's log, those of ``init()`` included."""
-        return "\n".join(self._engine.logs(self.name, tail=num_lines))
+        return "\n".join(self._engine.services.logs(self.name, tail=num_lines))
 
     def update_deployment_state(self) -> None:
         """Does nothing: each attribute is read when it is used."""
@@ -120,13 +120,15 @@ class Webservice(WebserviceAttributes):
         ``timeout_sec`` seconds (ten minutes by default).
         """
         timeout = DEPLOY_TIMEOUT_SECONDS if timeout_sec is None else timeout_sec
-        now = self._engine.service(self.name)
+        now = self._engine.services.get(self.name)
         # Another process may have requested a later update; wait for that. But an update of ours that failed
         # and was rolled back has a lower number now, and its failure must be raised.
         wanted = now if now.revision > self._record.revision else self._record
         progress = StateProgress() if show_output else None
         try:
-            self._record = self._engine.wait(wanted, timeout, watching=progress or (lambda record: None))
+            self._record = self._engine.services.wait(
+                wanted, timeout, watching=progress or (lambda record: None)
+            )
         except MLMagicError:
             if progress:
                 print(f'{self.compute_type} service creation operation finished, operation "Failed"')
@@ -167,7 +169,7 @@ class Webservice(WebserviceAttributes):
             if inference.environment_variables:
                 changes["environment_variables"] = inference.environment_variables
             inference = inference.to_core()
-        self._record = self._engine.update(
+        self._record = self._engine.services.update(
             self.name,
             model_names=None if models is None else model_ids(self._engine, models),
             inference=inference,
@@ -193,24 +195,24 @@ class Webservice(WebserviceAttributes):
         print("Service property add operation complete.")
 
     def _label(self, **changes: Mapping[str, str]) -> None:
-        self._record = self._engine.label_service(self.name, **changes)
+        self._record = self._engine.services.label(self.name, **changes)
 
     def stop(self) -> None:
         """Stop the service without deleting it."""
-        self._record = self._engine.stop(self.name)
+        self._record = self._engine.services.stop(self.name)
 
     def start(self) -> None:
         """Start a stopped or failed service. Returns at once, see `wait_for_deployment`."""
-        self._record = self._engine.start(self.name)
+        self._record = self._engine.services.start(self.name)
 
     def restart(self) -> None:
         """Restart the service without downtime. Returns at once, see `wait_for_deployment`."""
-        self._record = self._engine.restart(self.name)
+        self._record = self._engine.services.restart(self.name)
 
     def delete(self) -> None:
         """Stop and delete the service; prints a line if it was deleted before."""
         try:
-            self._engine.delete(self.name)
+            self._engine.services.delete(self.name)
         except NotFound:
             print(f"No service with name {self.name} found to delete.")
 
@@ -235,7 +237,7 @@ class StateProgress:
 
 def _find(workspace: WorkspaceBase, name: str) -> core.Webservice:
     try:
-        return workspace.engine.service(name)
+        return workspace.engine.services.get(name)
     except NotFound as error:
         raise raised_with(
             WebserviceException,

@@ -31,12 +31,12 @@ class WebserviceAttributes:
 
     @property
     def _revision(self) -> core.Revision:
-        return self._engine.revision(self.record)
+        return self._engine.services.revision(self.record)
 
     @property
     def record(self) -> core.Webservice:
         """The whole record, read now. Raises `NotFound` if the service was deleted."""
-        self._record = self._engine.service(self._record.name)
+        self._record = self._engine.services.get(self._record.name)
         return self._record
 
     @property
@@ -78,7 +78,7 @@ class WebserviceAttributes:
     @property
     def models(self) -> Any:
         """The `Model` objects that the service serves."""
-        return [self.workspace.model_of(self._engine.model(each)) for each in self.models_ids]
+        return [self.workspace.model_of(self._engine.models.get(each)) for each in self.models_ids]
 
     @property
     def tags(self) -> dict[str, str]:

@@ -162,13 +162,13 @@ class Workspace(WorkspaceBase):
     @property
     def models(self) -> dict[str, Model]:
         """The newest version of each model, by name."""
-        newest = self.engine.models(ModelFilter(latest=True))
+        newest = self.engine.models.list(ModelFilter(latest=True))
         return {model.name: self.model_of(model) for model in newest}
 
     @property
     def webservices(self) -> dict[str, Webservice]:
         """The services, by name."""
-        return {each.name: Webservice.of(self, each) for each in self.engine.services()}
+        return {each.name: Webservice.of(self, each) for each in self.engine.services.list()}
 
     def model_of(self, record: core_model.Model) -> Model:
         """The `Model` of a record."""
@@ -178,7 +178,7 @@ class Workspace(WorkspaceBase):
         """The class of a service, by its compute target."""
         target = record.target
         # A local service of Azure ML v1 may run in a container.
-        if target == "docker" and self.engine.revision(record).config.compute_type == "local":
+        if target == "docker" and self.engine.services.revision(record).config.compute_type == "local":
             target = "local"
         return SERVICE_CLASSES.get(target, Webservice)
 

@@ -136,7 +136,7 @@ class Memory:
         try:
             with self._database.writing() as tx:
                 yield tx
-        except (WorkspaceUnavailable, OSError) as error:
+        except WorkspaceUnavailable as error:
             self._is_cleaning_off = True
             log.warning("Files that nothing refers to were not removed. %s", error)
 

@@ -52,7 +52,7 @@ def test_the_deprecated_arguments_are_deployed_and_updated(
         assert list(environment.python.conda_dependencies.pip_packages) == ["nltk"]
     else:
         assert environment is None, "no argument names a package or an image"
-    assert fake_engine.revision(service.record).config.environment_variables == {}
+    assert fake_engine.services.revision(service.record).config.environment_variables == {}
     service.update(inference_config=script)
     service.wait_for_deployment(timeout_sec=20)
     assert service.state == "Healthy"

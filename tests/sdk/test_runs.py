@@ -13,7 +13,7 @@ from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.automl_run import AutoMLRun
 from mlmagic.sdk.mlflow_artifacts import name_in
 from mlmagic.sdk.model import Model
-from mlmagic.sdk.run import Experiment, Run, files_of_run
+from mlmagic.sdk.run import Experiment, Run
 from mlmagic.sdk.workspace import Workspace
 
 
@@ -112,16 +112,6 @@ def test_the_best_child_is_the_model_of_an_automl_run(workspace: Workspace, tmp_
     assert best.get_file_names() == ["outputs/model.pkl"]
     model = best.register_model("best", "outputs/model.pkl", sample_input_dataset=[[1, 2]])
     assert (model.run_id, model.files, model.sample_input) == ("two", ["model.pkl"], [[1, 2]])
-
-
-def test_files_of_a_run_are_found_for_the_command_line(workspace: Workspace, tmp_path: Path) -> None:
-    run = Experiment(workspace, "train").start_logging()
-    (tmp_path / "model.pkl").write_bytes(b"weights")
-    run.upload_file("outputs/model.pkl", str(tmp_path / "model.pkl"))
-    found = files_of_run(workspace, run.id, "outputs/model.pkl", "train")
-    assert found.read_bytes() == b"weights"
-    with pytest.raises(NotFound, match="no path of the run 'outputs/other'"):
-        files_of_run(workspace, run.id, "outputs/other", "train")
 
 
 def test_what_a_run_does_not_have_is_told(workspace: Workspace, tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ import sys
 class Anywhere(FakeTarget):
     runs_interpreter = True
 
-engine = Engine(Location.of_folder(Path(sys.argv[1])), use_keeper=False, targets=lambda name: Anywhere())
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False, targets=lambda name: Anywhere())
 workspace = Workspace.over(engine)
 for target in ("local", "docker", "kubernetes"):
     config = DeploymentConfig(target)
     script = InferenceConfig("score.py", script_text="def init(): pass\\ndef run(data): return 1\\n")
-    engine.deploy(f"on-{target}", [], script, config)
+    engine.services.deploy(f"on-{target}", [], script, config)
     print(type(Webservice(workspace, f"on-{target}")).__name__)
 engine.close()
 """

@@ -71,7 +71,7 @@ def test_all_of_it_is_read(make_engine: MakeEngine, tmp_path: Path) -> None:
     assert (service.state, service.models_ids, service.tags) == ("Healthy", ("diabetes:1",), {"a": "b"})
     assert (service.properties, service.description) == ({"p": "q"}, "an old service")
     assert service.get_keys() == ("first-key-0123456789", "second-key-0123456789")
-    revision = engine.revision(service.record)
+    revision = engine.services.revision(service.record)
     assert (revision.number, revision.config.cpu, revision.config.auth_enabled) == (2, 1.0, True)
     assert revision.config.environment_variables == {"GREETING": "hello"}
     assert revision.inference.requirements == ("six==1.16.0",)
@@ -80,16 +80,16 @@ def test_all_of_it_is_read(make_engine: MakeEngine, tmp_path: Path) -> None:
     assert (profile.state, profile.get_details()["recommendedCpu"]) == ("Succeeded", 0.3)
     assert [load.level for load in profile.record.sizes[0].loads] == [1, 2, 4000.0]
 
-    (follow,) = engine.follows()
+    (follow,) = engine.follows.list()
     assert (follow.service, follow.model, follow.tag) == ("diabetes-svc", "diabetes", "stage=prod")
-    (subscription,) = engine.subscriptions()
+    (subscription,) = engine.events.subscriptions()
     assert (subscription.name, subscription.endpoint, subscription.secret) == (
         "hook",
         "http://127.0.0.1:9/never",
         "only-for-tests",
     )
-    assert [(each.event_id, each.attempts) for each, _ in engine.deliveries()] == [(9, 1), (5, 1)]
-    assert len(engine.events(service="diabetes-svc")) == 7
+    assert [(each.event_id, each.attempts) for each, _ in engine.events.deliveries()] == [(9, 1), (5, 1)]
+    assert len(engine.events.list(service="diabetes-svc")) == 7
 
     assert ComputeTarget(workspace, "cluster").serialize()["properties"]["cluster_name"] == "context"
     (run,) = Experiment(workspace, "old").get_runs()
@@ -102,10 +102,10 @@ def test_its_service_serves_again_and_follows_its_model(
     tmp_path: Path,
 ) -> None:
     engine: Engine = make_engine(targets=lambda name: fake)
-    engine.unsubscribe("hook")
-    wait_for(lambda: engine.services()[0].restarts == 1, "the service's new launch")
+    engine.events.unsubscribe("hook")
+    wait_for(lambda: engine.services.list()[0].restarts == 1, "the service's new launch")
     (tmp_path / "model.txt").write_text("new weights")
-    engine.register(tmp_path / "model.txt", ModelDescription("diabetes", tags={"stage": "prod"}))
-    wait_for(lambda: engine.service("diabetes-svc").serving == 3, "the update to the new version")
-    service = engine.wait(engine.service("diabetes-svc"), 20)
+    engine.models.register(tmp_path / "model.txt", ModelDescription("diabetes", tags={"stage": "prod"}))
+    wait_for(lambda: engine.services.get("diabetes-svc").serving == 3, "the update to the new version")
+    service = engine.services.wait(engine.services.get("diabetes-svc"), 20)
     assert (service.models, service.state) == (("diabetes:2",), State.HEALTHY)

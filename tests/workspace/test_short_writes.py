@@ -23,14 +23,14 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
 
-engine = Engine(Location.of_folder(Path(sys.argv[1])), use_keeper=False)
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
 try:
-    engine.register(sys.argv[2], ModelDescription("big"))
+    engine.models.register(sys.argv[2], ModelDescription("big"))
 except Exception as error:
     print(f"{type(error).__name__}: {error}")
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-print(engine.models())
+print(engine.models.list())
 engine.close()
 """
 

@@ -16,7 +16,6 @@ from mlmagic.core.names import ModelReference
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import NotFound
 from mlmagic.workspace import models
-from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 from tests.engine.conftest import ON_FAKE, _impatient, answering, fake, fake_engine, script  # noqa: F401
@@ -32,17 +31,16 @@ import os, signal, sys
 from pathlib import Path
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.files import FileStore
-from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
 
-engine = Engine(Location.of_folder(Path(sys.argv[1])), use_keeper=False)
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False)
 remove = FileStore.remove
 def die(store, digest):
     if sys.argv[2] == "after":
         remove(store, digest)
     os.kill(os.getpid(), signal.SIGKILL)
 FileStore.remove = die
-engine.delete_model("m:1")
+engine.models.delete("m:1")
 """
 
 
@@ -118,24 +116,6 @@ def test_a_file_that_is_needed_again_stays(memory: Memory) -> None:
     assert stored(memory.folder) == [DIGEST]
 
 
-def test_a_file_that_cannot_be_removed_costs_room_only(
-    memory: Memory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def refuse(store: FileStore, digest: str) -> None:
-        raise PermissionError("read-only file system")
-
-    register(memory, "a")
-    with monkeypatch.context() as patch:
-        patch.setattr(FileStore, "remove", refuse)
-        remove(memory, "a")
-    assert "Files that nothing refers to were not removed. read-only" in caplog.text
-    with memory.reading() as tx:
-        assert models.names(tx) == []
-    again = Memory(memory.location)
-    assert stored(again.folder) == [], "it is removed when the workspace is opened again"
-    again.close()
-
-
 def test_what_was_published_for_nothing_goes(memory: Memory) -> None:
     def fail() -> None:
         with memory.files.intake() as intake:
@@ -155,10 +135,10 @@ def test_a_services_files_go_with_its_revisions_and_with_it(
     fake_engine: Engine,  # noqa: F811
 ) -> None:
     folder = fake_engine.memory.folder
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     (first,) = stored(folder)
-    fake_engine.wait(fake_engine.update("svc", inference=CHANGED), 20)
+    fake_engine.services.wait(fake_engine.services.update("svc", inference=CHANGED), 20)
     wait_for(lambda: first not in stored(folder), "the end of the first revision's files")
     assert len(stored(folder)) == 1
-    fake_engine.delete("svc")
+    fake_engine.services.delete("svc")
     assert stored(folder) == []

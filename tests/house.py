@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from tests.support.imports import FILES, PACKAGE, circles, imports, module_of, room_of
+from tests.support.imports import FILES, PACKAGE, arrows_back, circles, imports, module_of, room_of
 
-ROOMS = (
-    *("errors", "_version", "core", "scoring", "capture", "workspace", "targets", "engine", "sdk", "azureml"),
-    *("widgets", "demo", "magics", "cli", "__init__", "__main__"),
-)
-"""From the lowest to the roof: a room imports those before it."""
 BIGGEST = 10
 
 
@@ -31,17 +26,6 @@ def report() -> str:
     engine = {path.relative_to(PACKAGE / "engine").parts[0] for path in (PACKAGE / "engine").rglob("*.py")}
     report += _counted("names in mlmagic/engine", sorted(engine - {"__init__.py"}))
     return "\n".join(report)
-
-
-def arrows_back() -> list[str]:
-    """The imports from a room above."""
-    height = {room: number for number, room in enumerate(ROOMS)}
-    return sorted(
-        f"{module} imports {other}"
-        for module, others in imports().items()
-        for other in others
-        if height[room_of(other)] > height[room_of(module)]
-    )
 
 
 def _counted(title: str, found: Iterable[str]) -> list[str]:

@@ -1,4 +1,7 @@
-"""Which modules of mlmagic import which, read from the source."""
+"""The rooms of mlmagic, which modules import which, and circles: ``python -m tests.house`` prints them.
+
+An import counts wherever it stands: at the top of a module, inside a function, or for type checkers only.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,33 @@ from pathlib import Path
 import mlmagic
 
 PACKAGE = Path(mlmagic.__file__).parent
+# A room may import itself and those named here; `errors` and `_version` are open to all.
+MAY_IMPORT = {
+    "core": set(),
+    "scoring": set(),
+    "capture": {"core"},
+    "workspace": {"core", "scoring"},
+    "targets": {"core", "scoring"},
+    "engine": {"core", "capture", "workspace", "targets"},
+    "sdk": {"core", "workspace", "engine", "scoring"},
+    "widgets": {"core", "engine", "sdk"},
+    "magics": {"core", "capture", "workspace", "targets", "engine", "sdk", "widgets"},
+    "cli": {"core", "scoring", "workspace", "engine", "sdk", "widgets", "demo"},
+    "demo": {"core", "workspace", "targets", "engine"},
+    "azureml": {"sdk"},
+    "errors": set(),
+    "_version": set(),
+    # The roof: whatever it offers is imported when it is used.
+    "__init__": {"magics", "sdk", "engine", "scoring"},
+    "__main__": {"cli"},
+}
+OPEN_TO_ALL = {"errors", "_version"}
 FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(module: str) -> str:
+    """``core`` for ``mlmagic.core.names``; ``__init__`` for ``mlmagic`` itself."""
+    return module.split(".")[1] if "." in module else "__init__"
 
 
 def module_of(path: Path) -> str:
@@ -19,14 +48,9 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def room_of(module: str) -> str:
-    """``core`` for ``mlmagic.core.names``; ``__init__`` for ``mlmagic`` itself."""
-    return module.split(".")[1] if "." in module else "__init__"
-
-
 @cache
 def imports() -> Mapping[str, frozenset[str]]:
-    """By module, all modules of mlmagic that it imports, also inside functions and for types only."""
+    """By module, all modules of mlmagic that it imports: anywhere in a function, and for types only, too."""
     modules = {module_of(path) for path in FILES}
     return {module_of(path): frozenset(_imported(path, modules)) for path in FILES}
 
@@ -44,29 +68,39 @@ def _imported(path: Path, modules: set[str]) -> Iterator[str]:
 
 
 def circles(graph: Mapping[str, frozenset[str]]) -> list[list[str]]:
-    """The groups of names that reach one another (Tarjan's strongly connected components)."""
+    """The groups of modules that import each other (Tarjan's strongly connected components)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
     found: list[list[str]] = []
 
-    def visit(name: str) -> None:
-        index[name] = low[name] = len(index)
-        stack.append(name)
-        for other in graph.get(name, ()):
+    def visit(module: str) -> None:
+        index[module] = low[module] = len(index)
+        stack.append(module)
+        for other in graph.get(module, ()):
             if other not in index:
                 visit(other)
-                low[name] = min(low[name], low[other])
+                low[module] = min(low[module], low[other])
             elif other in stack:
-                low[name] = min(low[name], index[other])
-        if low[name] == index[name]:
-            at = stack.index(name)
+                low[module] = min(low[module], index[other])
+        if low[module] == index[module]:
+            at = stack.index(module)
             group = stack[at:]
             del stack[at:]
-            if len(group) > 1 or name in graph.get(name, ()):
+            if len(group) > 1 or module in graph.get(module, ()):
                 found.append(sorted(group))
 
-    for name in graph:
-        if name not in index:
-            visit(name)
+    for module in graph:
+        if module not in index:
+            visit(module)
     return found
+
+
+def arrows_back() -> list[str]:
+    """Each import from one room into another that its rule does not allow."""
+    return [
+        f"{module} -> {other}"
+        for module, others in imports().items()
+        for other in sorted(others)
+        if room_of(other) not in {room_of(module), *OPEN_TO_ALL, *MAY_IMPORT[room_of(module)]}
+    ]

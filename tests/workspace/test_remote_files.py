@@ -17,10 +17,10 @@ from mlmagic.core.model import ModelDescription, StoredFile
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import InvalidConfig, NotFound, UsageError, WorkspaceUnavailable
 from mlmagic.workspace import models
-from mlmagic.workspace.contents import Contents, shown
 from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.remote_files import RemoteFiles, shown
 
 WORDS = b"a model"
 DIGEST = hashlib.sha256(WORDS).hexdigest()
@@ -35,17 +35,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def contents(url: str) -> Contents:
-    return Contents(url, "ws")
+def contents(url: str) -> RemoteFiles:
+    return RemoteFiles(url, "ws")
 
 
 @pytest.fixture
-def here(contents: Contents, tmp_path: Path) -> FileStore:
+def here(contents: RemoteFiles, tmp_path: Path) -> FileStore:
     return FileStore(tmp_path / "here", contents)
 
 
 @pytest.fixture
-def there(contents: Contents, tmp_path: Path) -> FileStore:
+def there(contents: RemoteFiles, tmp_path: Path) -> FileStore:
     return FileStore(tmp_path / "there", contents)
 
 
@@ -92,7 +92,7 @@ def test_a_damaged_content_is_told_and_not_kept(here: FileStore, there: FileStor
     if files.protocol != "memory":
         Path(path).unlink(missing_ok=True)
     files.pipe_file(path, b"something else")
-    with pytest.raises(WorkspaceUnavailable, match=f"content {DIGEST} .* is damaged"):
+    with pytest.raises(WorkspaceUnavailable, match=f"file {DIGEST} .* is damaged"):
         there.fetched(DIGEST)
     assert not there.path(DIGEST).exists()
 
@@ -105,7 +105,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(
 
     assert here.contents is not None
     monkeypatch.setattr(here.contents._files, "mv", full)
-    with pytest.raises(WorkspaceUnavailable, match=r"cannot be used: no space left\. See that"):
+    with pytest.raises(WorkspaceUnavailable, match=r"cannot be used: no space left\. Check that"):
         _publish(here)
     assert _in_store(url) == []
 
@@ -136,8 +136,7 @@ def _register(memory: Memory, name: str) -> None:
 
 def _forget(memory: Memory, name: str) -> None:
     with memory.writing() as tx:
-        for digest in models.remove(tx, ModelReference(name, 1))[1]:
-            memory.files.remove(digest)
+        models.remove(tx, ModelReference(name, 1))
 
 
 def test_a_content_leaves_the_store_with_its_last_model(team: Location, url: str) -> None:
@@ -157,8 +156,7 @@ def test_a_removal_that_fails_removes_nothing(team: Location, url: str) -> None:
 
     def fail() -> None:
         with memory.writing() as tx:
-            for digest in models.remove(tx, ModelReference("a", 1))[1]:
-                memory.files.remove(digest)
+            models.remove(tx, ModelReference("a", 1))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -196,13 +194,16 @@ def test_a_store_that_is_away_when_something_is_deleted_costs_room_only(
     memory = Memory(team)
     _register(memory, "a")
     assert memory.files.contents is not None
-    monkeypatch.setattr(memory.files.contents._files, "rm_file", away)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING), monkeypatch.context() as patch:
+        patch.setattr(memory.files.contents._files, "rm_file", away)
         _forget(memory, "a")
-    assert "files that nobody needs were left behind" in caplog.text
+    assert "Files that nothing refers to were not removed" in caplog.text
     with memory.reading() as tx:
         assert models.names(tx) == []
     memory.close()
+    assert _in_store(url) == [DIGEST]
+    Memory(team).close()
+    assert _in_store(url) == [], "it is removed when the workspace is opened again"
 
 
 def test_workspaces_that_share_a_store_do_not_share_contents(url: str, tmp_path: Path) -> None:
@@ -229,13 +230,13 @@ def test_workspaces_that_share_a_store_do_not_share_contents(url: str, tmp_path:
 )
 def test_a_store_that_cannot_be_is_refused(url: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
-        Contents(url, "ws")
+        RemoteFiles(url, "ws")
 
 
 def test_without_fsspec_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     with pytest.raises(UsageError, match=r'pip install "mlmagic\[team\]"'):
-        Contents("memory://x", "ws")
+        RemoteFiles("memory://x", "ws")
 
 
 def test_credentials_are_never_shown() -> None:
@@ -247,16 +248,15 @@ def test_credentials_are_never_shown() -> None:
 def test_what_a_killed_process_had_sent_is_swept(tmp_path: Path) -> None:
     url = (tmp_path / "store").as_uri()
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom mlmagic.workspace.contents import Contents\n"
+        "import os, sys\nfrom pathlib import Path\nfrom mlmagic.workspace.remote_files import RemoteFiles\n"
         "from mlmagic.workspace.files import FileStore\n"
-        "with FileStore(Path(sys.argv[1]), Contents(sys.argv[2], 'ws')).intake() as intake:\n"
+        "with FileStore(Path(sys.argv[1]), RemoteFiles(sys.argv[2], 'ws')).intake() as intake:\n"
         "    intake.take_bytes(b'a model', 'm.bin')\n"
         "    intake.send()\n"
         "    os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "here"), url], check=False)
     assert _in_store(url) == [DIGEST]
-    store = FileStore(tmp_path / "here", Contents(url, "ws"))
+    store = FileStore(tmp_path / "here", RemoteFiles(url, "ws"))
     assert store.sweep(lambda digest: False) == 1
-    store.remove_left(lambda digest: False)
     assert _in_store(url) == []

@@ -12,7 +12,7 @@ import pytest
 
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.dataset import Dataset
-from mlmagic.sdk.rows import bodies
+from mlmagic.sdk.request_bodies import bodies
 
 ONE = pandas.DataFrame({"sample": ['{"data": [1]}', "ü"]})
 
@@ -44,10 +44,10 @@ def test_files_and_datasets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ([], InvalidConfig, "must have a row at least"),
+        ([], InvalidConfig, "must have at least one row"),
         (pandas.DataFrame({"a": ["1"], "b": ["2"]}), InvalidConfig, "must be one column of strings"),
-        (pandas.DataFrame({"a": ["1", 2]}), InvalidConfig, "input_dataset 2 is no string"),
-        (7, InvalidConfig, "input_dataset 'int' is no dataset"),
+        (pandas.DataFrame({"a": ["1", 2]}), InvalidConfig, "input_dataset 2 is not a string"),
+        (7, InvalidConfig, "input_dataset 'int' must be a dataset"),
         ("nowhere.csv", NotFound, "no dataset file 'nowhere.csv'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The dataset of a profile: rows, each of them the body of a request."""
+"""The request bodies in a dataset: each row is the body of a request."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _FIELD = "input_dataset"
 
 
 def bodies(given: Any) -> list[bytes]:
-    """The request bodies that a dataset stands for. Raises `InvalidConfig` with the rule that it breaks.
+    """The request bodies of a dataset. Raises `InvalidConfig` or `NotFound`.
 
-    As documented: a TabularDataset (or DataFrame) of one column of strings, each a body. Also: a file (CSV
-    of one column; JSON with a list of samples; else a body on each line), or a list of samples, which are
+    As in Azure ML v1: a TabularDataset (or DataFrame) with one column of strings, each a body. Also a file
+    (CSV with one column, JSON with a list of samples, or one body per line), or a list of samples, which are
     sent as JSON unless they are text or bytes. Source: ModelProfile of azureml-core 1.61.
     """
     if hasattr(given, "to_pandas_dataframe"):
@@ -31,14 +31,16 @@ def bodies(given: Any) -> list[bytes]:
     elif hasattr(given, "tolist"):
         found = [to_body(sample) for sample in given.tolist()]
     else:
-        raise InvalidConfig(_FIELD, type(given).__name__, "is no dataset, table, file or list of samples")
+        raise InvalidConfig(
+            _FIELD, type(given).__name__, "must be a dataset, a DataFrame, a file or a list of samples"
+        )
     if not found:
-        raise InvalidConfig(_FIELD, given, "must have a row at least")
+        raise InvalidConfig(_FIELD, given, "must have at least one row")
     return found
 
 
 def dataset_id_of(given: Any) -> str | None:
-    """The id of a dataset that is registered."""
+    """The id of a registered dataset; None for anything else."""
     found = getattr(given, "id", None)
     return found if isinstance(found, str) else None
 
@@ -57,8 +59,8 @@ def _column(table: Any) -> list[bytes]:
         raise InvalidConfig(
             _FIELD,
             other,
-            f"is no string, as each row of {table.columns[0]!r} must be",
-            hint="Use json.dumps.",
+            f"is not a string, and each row of {table.columns[0]!r} must be one",
+            hint="Convert the rows with json.dumps.",
         )
     return [value.encode() for value in values]
 

@@ -1,60 +1,56 @@
-"""`Model.deploy`: the first SDK's objects turned into what the engine takes."""
+"""`Model.deploy`: Azure ML v1's objects converted to the engine's request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.errors import UsageError
+from mlmagic.sdk.compute import AksCompute
+from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration, WebserviceDeploymentConfiguration
 from mlmagic.sdk.exceptions import UserErrorException
-from mlmagic.sdk.references import references
+from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.webservice import Webservice
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.deployment import WebserviceDeploymentConfiguration
-    from mlmagic.sdk.inference import InferenceConfig
-    from mlmagic.sdk.model import Model
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 
 def deploy(
-    workspace: Workspace,
+    workspace: WorkspaceBase,
     name: str,
-    models: Iterable[str | Model],
+    models: Iterable[ModelLike],
     inference_config: InferenceConfig | CoreInferenceConfig | None,
     deployment_config: WebserviceDeploymentConfiguration | DeploymentConfig | None,
     deployment_target: Any,
     *,
-    overwrite: bool,
-    show_output: bool,
+    overwrite: bool = False,
+    show_output: bool = False,
 ) -> Webservice:
-    """See `mlmagic.sdk.model.Model.deploy`."""
-    engine = workspace.engine
+    """Deploy a service; see `mlmagic.sdk.model.Model.deploy`."""
     config = _core_config(deployment_config, deployment_target)
     wanted = list(models)
     if inference_config is None and len(wanted) != 1:
         raise UserErrorException(
             f"{len(wanted)} models are given, and no inference_config",
-            hint="Without a script one model is served; a Multi model holds several.",
+            hint="Without a script one model is served. A model of the framework Multi holds several.",
         )
     inference = inference_config
-    if inference is not None and not isinstance(inference, CoreInferenceConfig):
+    if isinstance(inference, InferenceConfig):
         inference, config = inference.for_engine(config)
-    record = engine.services.deploy(
+    record = workspace.engine.services.deploy(
         name,
-        references(engine, wanted),
+        model_ids(workspace.engine, wanted),
         inference,
         config,
         overwrite=overwrite or config.compute_type == "local",
         notify=print,
         nearest_python=True,
     )
-    service = Webservice.of(engine, record)
     if show_output:
-        print("Request submitted: wait_for_deployment(show_output=True) tells how it goes.")
-    return service
+        print("Request submitted. Follow it with wait_for_deployment(show_output=True).")
+    return Webservice.of(workspace, record)
 
 
 def _core_config(
@@ -68,9 +64,6 @@ def _core_config(
 
 
 def _default_of(target: Any) -> WebserviceDeploymentConfiguration:
-    from mlmagic.sdk.compute import AksCompute
-    from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration
-
     if not isinstance(target, AksCompute):
         raise UsageError(
             f"deployment_target {target!r} needs a deployment_config", hint="Only AksCompute has defaults."

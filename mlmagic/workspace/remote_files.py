@@ -1,12 +1,12 @@
-"""A team's store of contents: any place that fsspec can write to, such as a bucket or a mounted folder.
+"""A team's store of files: any place that fsspec can write to, such as a bucket or a mounted folder.
 
-    URL/WORKSPACE/ab/abcd...      one content by its SHA-256
-    URL/WORKSPACE/incoming/...    contents on their way in
+    URL/WORKSPACE/ab/abcd...      a file by its SHA-256
+    URL/WORKSPACE/incoming/...    files that are being uploaded
 
-Each workspace has a folder of its own there, by the id in its database: it removes what no row of its own
-refers to, and must not remove what another needs. A content comes in under a temporary name and is then
-moved, so what lies under a hash is whole; what comes out is hashed again. Each machine's `FileStore` keeps a
-copy of what it has used.
+Each workspace has its own folder there, named by the id in its database: it removes the files that none of
+its rows refers to, and must not remove those of another workspace. A file is uploaded under a temporary name
+and then moved, so that the file of a hash is complete. A downloaded file is hashed again. Each machine's
+`FileStore` keeps a copy of the files it has used.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from urllib.parse import urlsplit, urlunsplit
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError, WorkspaceUnavailable
 
 
-class Contents:
-    """The contents of one workspace at one URL. Any number of machines may use it.
+class RemoteFiles:
+    """The files of one workspace at one URL. Any number of machines may use it.
 
-    Raises `InvalidConfig` for what is no URL, `UsageError` for a package that is not installed. The methods
-    raise `WorkspaceUnavailable` if the store cannot be used.
+    Raises `InvalidConfig` for an invalid URL and `UsageError` for a missing package. The methods raise
+    `WorkspaceUnavailable` if the store cannot be used.
     """
 
     def __init__(self, url: str, workspace_id: str) -> None:
@@ -35,20 +35,21 @@ class Contents:
         self.shown = f"{shown(url).rstrip('/')}/{workspace_id}"
 
     def url(self, digest: str) -> str:
-        """Where a content lies, without credentials."""
+        """The URL of a file, without credentials."""
         return f"{self.shown}/{digest[:2]}/{digest}"
 
     def has(self, digest: str) -> bool:
-        with self._told():
+        """Whether the file with this SHA-256 is in the store."""
+        with self._reporting():
             self._files.invalidate_cache()  # another machine may have changed it
             return bool(self._files.exists(self._place(digest)))
 
     def put(self, source: Path, digest: str) -> None:
-        """Bring in the file ``source``, whose SHA-256 is ``digest``, unless it is there."""
+        """Upload the file ``source``, whose SHA-256 is ``digest``, unless the store has it."""
         if self.has(digest):
             return
         draft, place = f"{self._root}/incoming/{uuid.uuid4().hex}", self._place(digest)
-        with self._told():
+        with self._reporting():
             self._files.makedirs(draft.rpartition("/")[0], exist_ok=True)
             self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
             try:
@@ -60,51 +61,49 @@ class Contents:
                 raise
 
     def get(self, digest: str, target: Path) -> None:
-        """Copy a content to ``target``. Raises `NotFound` for one that is not there."""
+        """Download a file to ``target``. Raises `NotFound`, or `WorkspaceUnavailable` for a damaged file."""
         if not self.has(digest):
             raise missing(digest, self.shown)
-        with self._told():
+        with self._reporting():
             self._files.get_file(self._place(digest), str(target))
         with target.open("rb") as copy:
             found = hashlib.file_digest(copy, "sha256").hexdigest()
         if found != digest:
             raise WorkspaceUnavailable(
-                f"content {digest} in {self.shown} is damaged: the SHA-256 of what lies there is {found}",
-                hint="Remove it there, and register the model once more.",
+                f"file {digest} in {self.shown} is damaged: its SHA-256 is {found}",
+                hint="Delete it there, and register the model again.",
             )
 
     def remove(self, digest: str) -> None:
-        """Forget a content; what is not there is silent."""
+        """Remove a file; does nothing if it is missing."""
         if self.has(digest):
-            with self._told(), suppress(FileNotFoundError):
+            with self._reporting(), suppress(FileNotFoundError):
                 self._files.rm_file(self._place(digest))
 
     def _place(self, digest: str) -> str:
         return f"{self._root}/{digest[:2]}/{digest}"
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _reporting(self) -> Iterator[None]:
         try:
             yield
         except (MLMagicError, FileNotFoundError):
             raise
         except Exception as error:  # each kind of store has errors of its own
-            words = " ".join(str(error).split()) or type(error).__name__
+            message = " ".join(str(error).split()) or type(error).__name__
             raise WorkspaceUnavailable(
-                f"the file store {self.shown} cannot be used: {words}",
-                hint="See that it is there, and that you may read and write it.",
+                f"the file store {self.shown} cannot be used: {message}",
+                hint="Check that it exists, and that you may read and write it.",
             ) from error
 
 
 def missing(digest: str, store: str) -> NotFound:
-    """The error for a content that a row refers to and a store does not have."""
-    return NotFound(
-        f"content in {store}", digest, hint="Somebody has removed it there: register the model once more."
-    )
+    """The error for a file that a row refers to and a store does not have."""
+    return NotFound(f"file in {store}", digest, hint="It was deleted there: register the model again.")
 
 
 def shown(url: str) -> str:
-    """The URL as it may be shown: without user and password, and without options."""
+    """The URL without user, password and options, to show it."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")) or url
 
@@ -123,7 +122,7 @@ def _open(url: str, known_as: str) -> tuple[Any, str]:
         ) from None
     try:
         files, root = url_to_fs(url)
-    except ImportError as error:  # fsspec says which package, and how to install it
+    except ImportError as error:  # fsspec's message has the package and how to install it
         raise UsageError(f"the file store {known_as} needs another package: {error}") from None
     except ValueError as error:
         raise InvalidConfig("files_url", known_as, f"{rule} ({error})", hint=hint) from None

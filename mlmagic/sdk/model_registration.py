@@ -1,4 +1,4 @@
-"""What is said of a model when it is registered, as the first SDK says it: of a path, or out of a run."""
+"""Registering a model: of a path (`Model.register`), or of a run's files (`Run.register_model`)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ from typing import Any
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, as_labels
 from mlmagic.errors import InvalidConfig
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 
-def described(
+def register_model(
+    workspace: WorkspaceBase,
+    path: str,
     model_name: str,
     *,
-    tags: Mapping[str, str] | None,
-    properties: Mapping[str, str] | None,
-    description: str | None,
-    datasets: Sequence[tuple[str, Any]] | None,
-    model_framework: str | None,
-    model_framework_version: str | None,
-    sample_input_dataset: Any,
-    sample_output_dataset: Any,
-    resource_configuration: ResourceConfiguration | None,
+    tags: Mapping[str, str] | None = None,
+    properties: Mapping[str, str] | None = None,
+    description: str | None = None,
+    datasets: Sequence[tuple[str, Any]] | None = None,
+    model_framework: str | None = None,
+    model_framework_version: str | None = None,
+    sample_input_dataset: Any = None,
+    sample_output_dataset: Any = None,
+    resource_configuration: ResourceConfiguration | None = None,
+    child_paths: Sequence[str] | None = None,
     run_id: str = "",
     experiment_name: str = "",
-) -> ModelDescription:
-    """As the engine takes it. Raises `InvalidConfig`."""
+) -> Any:
+    """Register a file or folder as the next version of ``model_name``; returns the `Model`.
+
+    Raises `InvalidConfig` for labels that are not a dict of texts.
+    """
     for what, labels in (("tags", tags), ("properties", properties)):
         if labels is not None and not isinstance(labels, Mapping):
             raise InvalidConfig(what, labels, "must be a dict")
-    return ModelDescription(
+    details = ModelDescription(
         model_name,
         tags=as_labels(tags),
         properties=as_labels(properties),
@@ -43,15 +50,18 @@ def described(
         experiment_name=experiment_name,
         datasets=tuple((scenario, dataset_id(dataset)) for scenario, dataset in datasets or ()),
     )
+    return workspace.model_of(
+        workspace.engine.models.register(path, details, child_paths=child_paths, notify=print)
+    )
 
 
 def sample_of(dataset: Any) -> Any:
-    """The first rows of a dataset, as a sample; a sample that is given as such stays what it is."""
+    """The first rows of a dataset as a sample; other values are samples themselves."""
     if dataset is None or not hasattr(dataset, "to_pandas_dataframe"):
         return dataset
     return dataset.take(3).to_pandas_dataframe().values.tolist()
 
 
 def dataset_id(dataset: Any) -> str:
-    """Of a dataset, or the id itself."""
+    """The id of a dataset; text is an id itself."""
     return str(getattr(dataset, "id", None) or dataset)

@@ -10,10 +10,9 @@ import argparse
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
-from typing import NoReturn
 
+from mlmagic.scoring.process_exit import leave
 from mlmagic.scoring.report import STARTING, Occupied, RunDirectory
 
 
@@ -86,14 +85,6 @@ def end_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:  # it has ended already
         sys.exit(0)
-
-
-def leave(code: int, patience: float = 2.0) -> NoReturn:
-    """Exit with ``code``, even if the script has left threads behind that do not end."""
-    watch = threading.Timer(patience, os._exit, [code])
-    watch.daemon = True
-    watch.start()
-    sys.exit(code)
 
 
 if __name__ == "__main__":

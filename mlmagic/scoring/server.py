@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 from mlmagic.scoring import report
 from mlmagic.scoring.access import Access
 from mlmagic.scoring.calls.scorer import Scorer
+from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.door import HAND_OVER, RELOAD, Door
+from mlmagic.scoring.event_loop import new_event_loop
 from mlmagic.scoring.failures import StartFailed
 from mlmagic.scoring.http.handover import giver, take
 from mlmagic.scoring.http.listening import BACKLOG, bind, url_of
@@ -32,10 +32,12 @@ from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import log_format, mark_lines
+from mlmagic.scoring.process_exit import EXIT_PATIENCE_S, exit_within
 from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript, WarmupFailed
 from mlmagic.scoring.service import Service
+from mlmagic.scoring.signals import SignalWatcher
 from mlmagic.scoring.surroundings import MODEL_DIR, Surroundings, model_files
 
 EXIT_DRAINED = 0
@@ -87,7 +89,7 @@ def serve(
     """
     faulthandler.enable()
     mark_lines(log_format())
-    loop = uvloop.new_event_loop()
+    loop = new_event_loop()
     asyncio.set_event_loop(loop)
     guard = guard or Guard()
     try:
@@ -107,11 +109,11 @@ def serve(
         return error.exit_code
     # What the libraries have made stays: the collector need not look at it again.
     gc.freeze()
-    scorer = Scorer(script, loop, limits=limits)
+    thread = ScriptThread(loop)
+    scorer = Scorer(script, thread, limits=limits)
     service = Service(scorer, Swagger(place.source, schema=script.schema), access, recorder)
     server = Server(loop, service, place, sock, address.grace, certificate, live=live)
-    loop.run_until_complete(server.live(directory))
-    _say(directory, report.STOPPED)
+    thread.run(server.live(directory))
     return EXIT_DRAINED
 
 
@@ -185,8 +187,7 @@ class Server:
 
     async def live(self, directory: RunDirectory | None) -> None:
         """Serve until told to stop, then finish what has begun."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._on_signal)
+        signals = SignalWatcher(self._loop, (signal.SIGTERM, signal.SIGINT), self._on_signal)
         listener = await self._loop.create_server(
             self._connect, sock=self._sock, backlog=BACKLOG, **self._tls
         )
@@ -206,7 +207,11 @@ class Server:
         await self._drain()
         for handshake in handshakes:
             handshake.cancel()
+        signals.close()
         self._service.close()
+        _say(directory, report.STOPPED)
+        if self._service.scorer.runner.stuck:
+            exit_within(EXIT_PATIENCE_S, EXIT_DRAINED)
 
     async def _welcome(self, connection: socket.socket) -> None:
         # A client that spoils its handshake, or leaves, is no concern of the others.
@@ -224,7 +229,8 @@ class Server:
         if self._live:
             from mlmagic.scoring.live.reload import Reloader
 
-            reloader = Reloader(self._service.scorer.script, self._place.script, self._loop, self._use)
+            scorer = self._service.scorer
+            reloader = Reloader(scorer.script, self._place.script, scorer.runner, self._use)
             handlers[RELOAD] = reloader.handle
         return Door(folder, handlers, self._loop)
 

@@ -102,8 +102,8 @@ def _serve(order: dict[str, Any]) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _forget_chance()
     sys.argv = ["mlmagic.scoring", *order["serve"]]
-    from mlmagic.scoring.__main__ import leave
     from mlmagic.scoring.__main__ import main as serve
+    from mlmagic.scoring.process_exit import leave
 
     leave(serve(order["serve"]))
 

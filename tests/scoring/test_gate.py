@@ -6,20 +6,18 @@ from pathlib import Path
 import pytest
 
 from mlmagic.scoring.access import Access, Credentials
-from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.service import Service
 
-from .conftest import Inline
 from .wire import Wire
 
 
 @pytest.fixture
-def guarded(loop, make_script):
+def guarded(loop, make_scorer, make_script):
     made = []
 
     def guarded(script="calls = []\ndef run(data):\n    calls.append(data)\n    return data"):
-        scorer = Scorer(make_script(script), loop, pace=Inline())
+        scorer = make_scorer(make_script(script))
         access = Access(Credentials("first-key", "second-key"))
         made.append(Wire(Service(scorer, Swagger(Path("/nowhere"), {}), access), loop))
         return made[-1]

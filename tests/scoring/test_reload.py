@@ -5,12 +5,9 @@ import json
 
 import pytest
 
-from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.live.changes import init_uses
 from mlmagic.scoring.live.reload import Reloader
-
-from .conftest import Inline
 
 SCRIPT = """
 import json
@@ -67,18 +64,18 @@ def test_what_init_uses(script, old, new, same):
 class Live:
     """A script that is served and can be reloaded."""
 
-    def __init__(self, script, path, loop):
-        self.path, self.loop = path, loop
-        self.script = script
+    def __init__(self, scorer, path):
+        self.path, self.loop = path, scorer.thread.loop
+        self.script = script = scorer.script
         started = script.init()
         if started is not None:
-            loop.run_until_complete(started)
-        self.scorer = Scorer(script, loop, pace=Inline(), development=False)
-        self.reloader = Reloader(script, path, loop, self.scorer.use)
+            self.loop.run_until_complete(started)
+        self.scorer = scorer
+        self.reloader = Reloader(script, path, scorer.runner, scorer.use)
 
     def reload(self, source):
         self.path.write_text(source)
-        return self.loop.run_until_complete(asyncio.wait_for(self.reloader.handle({}), 5))[0]
+        return self.scorer.thread.run(asyncio.wait_for(self.reloader.handle({}), 5))[0]
 
     def ask(self, body=b"5"):
         async def ask():
@@ -87,12 +84,12 @@ class Live:
             self.scorer.submit(Request(b"POST", b"/score", head, body), reply.set_result)
             return await asyncio.wait_for(reply, 5)
 
-        return json.loads(self.loop.run_until_complete(ask()).body)
+        return json.loads(self.scorer.thread.run(ask()).body)
 
 
 @pytest.fixture
-def live(make_script, loop, tmp_path):
-    return lambda source: Live(make_script(source), tmp_path / "score.py", loop)
+def live(make_script, make_scorer, tmp_path):
+    return lambda source: Live(make_scorer(make_script(source), development=False), tmp_path / "score.py")
 
 
 @pytest.mark.parametrize("script", [SCRIPT, CLASS])

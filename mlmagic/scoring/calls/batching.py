@@ -17,9 +17,9 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 from typing import Any, Protocol
 
+from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.calls.stacking import Arguments, WrongRows, key_of, stacked, taken_apart
-from mlmagic.scoring.calls.turns import Overdue
 
 MAX_REQUESTS = 256
 
@@ -37,7 +37,7 @@ class Stackable(Protocol):
         """Its arguments, read and checked; None if it has been answered with a refusal."""
 
     def call(self, arguments: Arguments) -> None:
-        """run() for this one alone; must not raise but `Overdue`."""
+        """run() for this one alone; must not raise but `TimeLimitExceeded`."""
 
     def take(self, answer: Any, seconds: float) -> None:
         """Its part of an answer."""
@@ -130,6 +130,8 @@ class Batcher:
 class Batch:
     """One call of the runner's: it takes what waits when its turn has come."""
 
+    time_limited = True
+
     def __init__(self, batcher: Batcher) -> None:
         self._batcher = batcher
         self._taken: list[Stackable] = []
@@ -177,7 +179,7 @@ class Batch:
         try:
             answer = batcher.call(stacked([arguments for _, arguments, _ in group]))
             parts = taken_apart(answer, [rows for _, _, rows in group])
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except WrongRows as error:
             batcher.switch_off(str(error))

@@ -1,7 +1,7 @@
 """Scoring: a request through run() to its answer, in whichever way the script runs.
 
-a plain run()      `Runner`: on the event loop while it is short, else in a worker thread
-an async run()     `Tasks`
+a plain run()      `Runner`, on the script's thread: see `mlmagic.scoring.calls.script_thread`
+an async run()     `TaskRunner`, in the event loop
 a batched run()    `Batcher`, over the runner
 """
 
@@ -18,10 +18,11 @@ import orjson
 
 from mlmagic.scoring.answers import Unserialisable, encode
 from mlmagic.scoring.calls.batching import Batcher
-from mlmagic.scoring.calls.runner import Pace, Runner
+from mlmagic.scoring.calls.call_queue import TaskRunner, TimeLimitExceeded
+from mlmagic.scoring.calls.runner import Runner
+from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.calls.stacking import Arguments
 from mlmagic.scoring.calls.streams import AsyncStream, Stream, SyncStream, first_of, first_of_async
-from mlmagic.scoring.calls.turns import Overdue, Tasks
 from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Renderer, Response
@@ -46,28 +47,27 @@ class Scorer:
     def __init__(
         self,
         script: UserScript,
-        loop: asyncio.AbstractEventLoop,
+        thread: ScriptThread,
         *,
         limits: Limits | None = None,
-        pace: Pace | None = None,
         development: bool | None = None,
     ) -> None:
         limits = limits or Limits()
         self.script = script
+        self.thread = thread
         self.counters = Counters()
         self.renderer = Renderer()
         self.development = os.environ.get(DEVELOPMENT) == "1" if development is None else development
-        self._runner = Runner(
-            loop,
-            pace,
+        self.runner = Runner(
+            thread,
             concurrent=limits.concurrent or 1,
             wait_s=limits.wait_s,
             timeout_s=limits.timeout_s,
         )
-        self._tasks = Tasks(
-            loop, concurrent=limits.concurrent, wait_s=limits.wait_s, timeout_s=limits.timeout_s
+        self._tasks = TaskRunner(
+            thread.loop, concurrent=limits.concurrent, wait_s=limits.wait_s, timeout_s=limits.timeout_s
         )
-        self._batcher = Batcher(self._runner, script.perform, max_rows=script.batch or 1)
+        self._batcher = Batcher(self.runner, script.perform, max_rows=script.batch or 1)
         self._start = self._way()
 
     def use(self, script: UserScript) -> None:
@@ -83,14 +83,14 @@ class Scorer:
 
     def close(self) -> None:
         """No more requests will come."""
-        self._runner.close()
+        self.runner.close()
 
     def _way(self) -> Callable[[Request, Reply], None]:
         if self.script.is_async:
             return lambda request, reply: self._tasks.submit(AsyncScoringCall(self, request, reply))
         if self.script.batch:
             return lambda request, reply: self._batcher.add(StackableCall(self, request, reply))
-        return lambda request, reply: self._runner.submit(SyncScoringCall(self, request, reply))
+        return lambda request, reply: self.runner.submit(SyncScoringCall(self, request, reply))
 
     def stream(self, items: Any, first: Any, request: Request, exec_ms: float) -> Stream:
         """The answer of a generator that has made its first item."""
@@ -103,7 +103,7 @@ class Scorer:
 
         if isinstance(items, AsyncGenerator):
             return AsyncStream(items, request, first, failed, identify, exec_ms=exec_ms)
-        return SyncStream(items, self._runner, request, first, failed, identify, exec_ms=exec_ms)
+        return SyncStream(items, self.runner, request, first, failed, identify, exec_ms=exec_ms)
 
     def identify(self, request: Request) -> str:
         """The id of ``request``."""
@@ -128,6 +128,8 @@ class ScoringCall:
     """One request on its way through run(), and the answer it gets."""
 
     __slots__ = ("_replied", "_reply", "_request", "_scorer", "response")
+
+    time_limited = True
 
     def __init__(self, scorer: Scorer, request: Request, reply: Reply) -> None:
         self._scorer = scorer
@@ -203,7 +205,7 @@ class SyncScoringCall(ScoringCall):
         try:
             result = self._scorer.script.call(self._request)
             self.response = self._answer(result, start)
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except BaseException as error:  # SystemExit too: a script must not stop the service
             self.response = self._scorer.failure(error)
@@ -220,7 +222,7 @@ class StackableCall(ScoringCall):
         answering(self.identify)
         try:
             return self._scorer.script.prepare(self._request)
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except BaseException as error:
             self.response = self._scorer.failure(error)
@@ -233,7 +235,7 @@ class StackableCall(ScoringCall):
         start = perf_counter()
         try:
             self.response = self._answer(self._scorer.script.perform(arguments), start)
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except BaseException as error:
             self.response = self._scorer.failure(error)

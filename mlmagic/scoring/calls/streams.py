@@ -20,8 +20,8 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Protocol
 
 from mlmagic.scoring.answers import JSON, encode
+from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
-from mlmagic.scoring.calls.turns import Overdue
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.logs import Identify, answering
@@ -236,6 +236,8 @@ class AsyncStream(Stream):
 class _Step:
     """One step of a generator, as a call."""
 
+    time_limited = True
+
     def __init__(self, stream: SyncStream, step: Callable[[], Any], then: Then) -> None:
         self._stream = stream
         self._step = step
@@ -249,7 +251,7 @@ class _Step:
         answering(self._stream.identify)
         try:
             self._piece = self._stream.piece(self._step())
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except BaseException as error:
             self._error = error

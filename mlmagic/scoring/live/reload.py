@@ -18,6 +18,7 @@ from time import perf_counter
 from types import FunctionType, ModuleType
 from typing import Any
 
+from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.door import Order
 from mlmagic.scoring.live.changes import defined, init_uses
 from mlmagic.scoring.script import ImportFailed, InitFailed, ScriptFailed, UserScript, WarmupFailed
@@ -65,12 +66,12 @@ class Reloader:
         self,
         script: UserScript,
         path: Path,
-        loop: asyncio.AbstractEventLoop,
+        runner: Runner,
         use: Callable[[UserScript], None],
     ) -> None:
         self._script = script
         self._path = path
-        self._loop = loop
+        self._runner = runner
         self._use = use
         self._lock = asyncio.Lock()
         self._version = Version.of(path)
@@ -89,8 +90,8 @@ class Reloader:
         try:
             version = Version.of(self._path)
             same = version.init_finds_the_same(self._version)
-            # In a thread: an import may take its time, and the service goes on.
-            new = await self._loop.run_in_executor(None, self._load, version, same)
+            # On the script's thread, as at the start. Scoring requests wait meanwhile; all others do not.
+            new = await self._runner.run(lambda: self._load(version, same))
         except (SyntaxError, ValueError, OSError) as error:
             raise ImportFailed(error) from error
         if not same:
@@ -126,7 +127,7 @@ class Reloader:
         return script
 
     async def _in_turn(self, function: Any, failure: type[ScriptFailed]) -> None:
-        result = await self._loop.run_in_executor(None, function)
+        result = await self._runner.run(function)
         if inspect.isawaitable(result):
             try:
                 await result

@@ -1,4 +1,4 @@
-"""Turns: who may start now, who waits, and for how long; in the order of arrival."""
+"""The queue of calls: at most so many at a time, in the order of arrival, each with a limit to its wait."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 
 
-class Overdue(BaseException):
-    """Raised inside run() when its time is over; no ``except Exception`` of a script's keeps it."""
+class TimeLimitExceeded(BaseException):
+    """Raised inside run() when its time limit is over; ``except Exception`` in a script does not catch it."""
 
 
 class Call(Protocol):
@@ -19,26 +19,26 @@ class Call(Protocol):
 
     @property
     def arrived(self) -> float:
-        """When it was asked for, by `time.perf_counter`."""
+        """When its request arrived, by `time.perf_counter`."""
 
     @property
     def abandoned(self) -> bool:
-        """Nobody waits for it any more."""
+        """The client has disconnected."""
 
     def finish(self) -> None:
-        """Hand over what came of it, on the event loop."""
+        """Send its answer; on the event loop."""
 
     def turn_away(self, limit_s: float) -> None:
-        """It has waited ``limit_s`` for its turn, and will not get it."""
+        """Refuse it: it has waited ``limit_s`` for its turn."""
 
     def give_up(self, limit_s: float) -> None:
-        """It has had ``limit_s`` and has not ended: what still comes of it is too late."""
+        """Answer that it timed out after ``limit_s``; a result that still comes is ignored."""
 
 
 C = TypeVar("C", bound=Call)
 
 
-class Turns(ABC, Generic[C]):
+class CallQueue(ABC, Generic[C]):
     """At most ``concurrent`` calls at a time; None is any number."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Turns(ABC, Generic[C]):
         self._timer: asyncio.TimerHandle | None = None
 
     def submit(self, call: C) -> None:
-        """Start ``call`` when its turn comes."""
+        """Start ``call`` as soon as the limit allows."""
         if self._free and not self._waiting:
             self._start(call)
         else:
@@ -80,7 +80,7 @@ class Turns(ABC, Generic[C]):
                 self._start(call)
 
     def _watch(self) -> None:
-        """Be woken when the first of those who wait has waited long enough."""
+        """Set a timer for the call that has waited longest."""
         if self._timer is None and self._wait_s is not None and self._waiting:
             left = self._waiting[0].arrived + self._wait_s - perf_counter()
             self._timer = self._loop.call_later(max(left, 0), self._turn_away)
@@ -98,11 +98,11 @@ class AsyncCall(Call, Protocol):
     """A call of an async run()."""
 
     async def perform(self) -> None:
-        """Do it; must not raise."""
+        """Make the call; must not raise."""
 
 
-class Tasks(Turns[AsyncCall]):
-    """Calls of an async run(): tasks of the event loop."""
+class TaskRunner(CallQueue[AsyncCall]):
+    """Makes the calls of an async run(), as tasks of the event loop."""
 
     def __init__(
         self,

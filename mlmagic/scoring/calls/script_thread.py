@@ -1,8 +1,8 @@
 """The script's thread: it imports the script, calls init(), and makes every call of a plain run().
 
-Scripts and libraries keep state per thread: sqlite3 connections, `sklearn.set_config`, contexts of decimal and
-numpy, `threading.local`. Some need the main thread (signals), others a thread without a running event loop
-(`asyncio.run`). So one thread, the main thread of the process, does all of it, and runs no loop meanwhile.
+Scripts and libraries keep state per thread: sqlite3 connections, `sklearn.set_config`, contexts of decimal
+and numpy, `threading.local`. Some need the main thread (signals), others a thread without a running event
+loop (`asyncio.run`). So one thread, the main thread of the process, does all of it, without a loop meanwhile.
 
 To hand each call to another thread would cost more than a small model takes. So the script's thread also runs
 the event loop, between the calls. When a call takes longer than `PATIENCE_S`, a second thread, the deputy,

@@ -23,8 +23,6 @@ def encoder_for(accept: bytes) -> Encoder | None:
 
 def _encoder(content_type: str, write: Callable[[Any], bytes]) -> Encoder:
     def answer(result: Any) -> Response:
-        if isinstance(result, Response):
-            return result
         try:
             return Response(200, write(result), content_type)
         except (ImportError, ValueError, TypeError, LookupError):

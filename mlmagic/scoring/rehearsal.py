@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 
 from mlmagic.scoring.answers import JSON, encode
+from mlmagic.scoring.calls.http_result import http_result
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.response import chunk_bytes
 from mlmagic.scoring.script import RunFailed, ScriptFailed
 from mlmagic.scoring.server import complain, load
 from mlmagic.scoring.surroundings import Surroundings
@@ -47,13 +48,12 @@ def _perform(place: Surroundings) -> str:
         script = load(place, loop)
         ready = perf_counter()
         try:
-            result: Any = script.call(
-                Request(b"POST", b"/score", {b"content-type": b"application/json"}, body)
-            )
+            request = Request(b"POST", b"/score", {b"content-type": b"application/json"}, body)
+            result: Any = script.call(request)
             if inspect.iscoroutine(result):
                 result = loop.run_until_complete(result)
             done = perf_counter()
-            answer = _encoded(result)
+            answer = _encoded(result, request)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -64,8 +64,10 @@ def _perform(place: Surroundings) -> str:
     return orjson.dumps({"ok": True, "answer": orjson.Fragment(answer), **times}).decode()
 
 
-def _encoded(result: object) -> bytes:
-    """As JSON; of an answer that the script has made itself, what it says."""
-    if not isinstance(result, Response):
+def _encoded(result: object, request: Request) -> bytes:
+    """As JSON; of a response that the script has made itself, the body."""
+    if (found := http_result(result, request)) is None:
         return encode(result)
-    return result.body if result.content_type == JSON else encode(result.body.decode("utf-8", "replace"))
+    response, chunks = found
+    body = response.body if chunks is None else b"".join(map(chunk_bytes, chunks))
+    return body if response.content_type == JSON else encode(body.decode("utf-8", "replace"))

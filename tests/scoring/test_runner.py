@@ -44,7 +44,8 @@ def until(runner, condition):
     runner._thread.run(asyncio.wait_for(turns(), 5))
 
 
-def test_calls_that_arrive_together_are_performed_and_then_answered(runner):
+def test_calls_that_arrive_together_are_performed_and_then_answered(runner, monkeypatch):
+    monkeypatch.setattr("mlmagic.scoring.calls.runner.TOGETHER_S", 60)
     log = []
     calls = [Recorded(name, log) for name in "ab"]
     for call in calls:

@@ -37,6 +37,7 @@ def test_stand_ins_cost_nothing_when_unused():
     assert {name for name in loaded if ".shims." in name} == {
         "mlmagic.scoring.shims.finder",
         "mlmagic.scoring.shims.installed",
+        "mlmagic.scoring.shims.installed_http",
     }
     assert not loaded & {"numpy", "pandas", "mlmagic.scoring.http.multipart"}
 

@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -19,13 +20,22 @@ import orjson
 from mlmagic.scoring.answers import Unserialisable, encode
 from mlmagic.scoring.calls.batching import Batcher
 from mlmagic.scoring.calls.call_queue import TaskRunner, TimeLimitExceeded
+from mlmagic.scoring.calls.http_result import http_result
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.calls.stacking import Arguments
-from mlmagic.scoring.calls.streams import AsyncStream, Stream, SyncStream, first_of, first_of_async
+from mlmagic.scoring.calls.streams import (
+    AsyncStream,
+    Chunks,
+    Stream,
+    SyncStream,
+    first_of,
+    first_of_async,
+    format_of,
+)
 from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.request import BadInput, Request
-from mlmagic.scoring.http.response import Renderer, Response
+from mlmagic.scoring.http.response import Chunked, Renderer, Response
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import answering
 from mlmagic.scoring.script import RunFailed, UserScript
@@ -94,16 +104,21 @@ class Scorer:
 
     def stream(self, items: Any, first: Any, request: Request, exec_ms: float) -> Stream:
         """The answer of a generator that has made its first item."""
+        form = format_of(request, first)
+        head = Response(200, content_type=form.content_type, exec_ms=exec_ms)
+        rest = (head, form, first, self._stream_failed, partial(self.identify, request))
+        return AsyncStream(items, *rest) if isinstance(items, AsyncGenerator) else self._sync(items, *rest)
 
-        def failed(error: BaseException) -> bytes:
-            return self.failure(error).body
+    def chunked(self, head: Response, chunks: Chunked, request: Request) -> Stream:
+        """The answer ``head``, whose body is ``chunks``."""
+        first = first_of(chunks)
+        return self._sync(chunks, head, Chunks(), first, self._stream_failed, partial(self.identify, request))
 
-        def identify() -> str:
-            return self.identify(request)
+    def _sync(self, items: Chunked, *rest: Any) -> Stream:
+        return SyncStream(items, self.runner, *rest)
 
-        if isinstance(items, AsyncGenerator):
-            return AsyncStream(items, request, first, failed, identify, exec_ms=exec_ms)
-        return SyncStream(items, self.runner, request, first, failed, identify, exec_ms=exec_ms)
+    def _stream_failed(self, error: BaseException) -> bytes:
+        return self.failure(error).body
 
     def identify(self, request: Request) -> str:
         """The id of ``request``."""
@@ -179,13 +194,15 @@ class ScoringCall:
         return self._encoded(result, exec_ms)
 
     def _encoded(self, result: Any, exec_ms: float) -> Response:
-        if self._request.encoder is not None:
-            response: Response = self._request.encoder(result)
-            response.exec_ms = exec_ms
-            return response
-        if isinstance(result, Response):
-            return result.sealed(exec_ms)
-        return Response(200, encode(result), exec_ms=exec_ms)
+        if (found := http_result(result, self._request)) is not None:
+            head, chunks = found
+            head.exec_ms = exec_ms
+            return head if chunks is None else self._scorer.chunked(head, chunks, self._request)
+        if self._request.encoder is None:
+            return Response(200, encode(result), exec_ms=exec_ms)
+        response: Response = self._request.encoder(result)
+        response.exec_ms = exec_ms
+        return response
 
     def _count(self, status: int) -> None:
         counters = self._scorer.counters

@@ -17,13 +17,13 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from time import perf_counter
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from mlmagic.scoring.answers import JSON, encode
 from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.response import Response, chunk_bytes
 from mlmagic.scoring.logs import Identify, answering
 
 EVENTS = "text/event-stream"
@@ -93,8 +93,15 @@ class Raw(Lines):
         return bytes(value)
 
 
+class Chunks(Lines):
+    """The pieces of a body, text or bytes, as they are."""
+
+    def item(self, value: Any, first: bool) -> bytes:
+        return chunk_bytes(value)
+
+
 def format_of(request: Request, first: Any) -> Format:
-    """What the client asks for; of bytes, bytes."""
+    """The format that the client accepts; bytes are sent as bytes."""
     wanted = request.fields.get(b"accept", b"")
     if EVENTS.encode() in wanted:
         return Events()
@@ -109,36 +116,49 @@ def is_stream(result: object) -> bool:
 
 
 class Stream(Response):
-    """An answer that is sent while it is made.
+    """An answer that is sent while it is made: the head is that of ``head``.
 
-    ``failed`` tells the log of an error and makes the last words to the client. `on_end` is called once,
-    with whether the stream has failed.
+    ``failed`` logs an error and returns the message for the client. `on_end` is called once, with whether the
+    stream has failed.
     """
 
     __slots__ = ("_ended", "_failed", "_format", "_over", "first", "identify", "on_end")
 
-    is_stream = True
+    is_stream: ClassVar[bool] = True
 
     def __init__(
         self,
-        request: Request,
+        head: Response,
+        form: Format,
         first: Any,
         failed: Callable[[BaseException], bytes],
         identify: Identify,
-        *,
-        exec_ms: float | None = None,
     ) -> None:
-        self._format = format_of(request, first)
+        self._format = form
         self._failed = failed
         self.identify = identify
         self._ended = first is _END
         self._over = False
         self.on_end: Callable[[bool], None] = _nothing
-        super().__init__(200, content_type=self._format.content_type, exec_ms=exec_ms)
+        super().__init__(
+            head.status,
+            content_type=head.content_type,
+            fields=head.fields,
+            run_failed=head.run_failed,
+            exec_ms=head.exec_ms,
+        )
         self.first = self._format.end(True) if first is _END else self._format.item(first, True)
 
+    @property
+    def complete(self) -> bool:
+        """All of it has been made, and `on_end` called."""
+        return self._over
+
     def pull(self, then: Then) -> None:
-        """Have the next piece made; ``then`` gets it on the loop, ``b""`` at the end, None if it broke."""
+        """Have the next piece made; ``then`` gets it on the loop, None if the stream broke.
+
+        A piece may be empty; at the end an empty one is passed, and the stream is `complete`.
+        """
         if self._ended:
             self._finish(failed=False)
             then(b"")
@@ -183,7 +203,7 @@ class Stream(Response):
 
 
 class SyncStream(Stream):
-    """Of a generator; each step is a call of its own, so that other requests have their turn between."""
+    """Of a generator; each step is a call of its own, so that other requests are served."""
 
     __slots__ = ("_items", "_runner")
 

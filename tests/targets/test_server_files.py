@@ -33,11 +33,15 @@ def test_the_servers_packages_are_what_it_imports_of_what_we_ask_for() -> None:
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(str(node.module).partition(".")[0])
-    owners = {
-        package_name(owner) for top in imported for owner in metadata.packages_distributions().get(top, ())
-    }
-    declared = {line for line in PROJECT["dependencies"] if package_name(line) in owners}
+    declared = {line for line in PROJECT["dependencies"] if _modules_of(package_name(line)) & imported}
     assert set(SERVER_REQUIREMENTS) == declared
+
+
+def _modules_of(package: str) -> set[str]:
+    """What can be imported of an installed package; `packages_distributions` would read all packages."""
+    record = metadata.distribution(package).read_text("RECORD") or ""
+    files = [line.partition(",")[0] for line in record.splitlines()]
+    return {file.partition("/")[0].partition(".")[0] for file in files if file.endswith((".py", ".so"))}
 
 
 def test_the_server_runs_on_the_pythons_that_we_run_on() -> None:
@@ -51,9 +55,16 @@ def test_there_is_nothing_else_among_its_files() -> None:
     assert not [name for name in names if "__pycache__" in name]
 
 
-def test_its_digest_is_that_of_its_files() -> None:
-    assert server_digest() == server_digest()
-    assert len(server_digest()) == 16
+def test_its_digest_is_that_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = server_digest()
+    assert len(digest) == 16
+    lay_out_server(tmp_path / "same")
+    here = tmp_path / "same" / "mlmagic" / "targets" / "server_files.py"
+    monkeypatch.setattr("mlmagic.targets.server_files.__file__", str(here))
+    assert server_digest() == digest
+    changed = tmp_path / "same" / "mlmagic" / "errors.py"
+    changed.write_text(changed.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert server_digest() != digest
 
 
 @pytest.mark.processes

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.scoring.failures import StartFailed
+from mlmagic.scoring.start_errors import StartFailed
 
 if TYPE_CHECKING:
     from mlmagic.scoring.calls.scorer import Reply
@@ -32,7 +32,7 @@ FILE_BYTES = 64 << 20
 WRITE_S = 0.2
 
 
-class NotACount(StartFailed):
+class InvalidCount(StartFailed):
     """The variable of the environment holds no number of requests."""
 
     phase = "limits"
@@ -52,12 +52,12 @@ class Recorder:
     def of(
         cls, folder: Path | None, loop: asyncio.AbstractEventLoop, environment: Mapping[str, str] = os.environ
     ) -> Recorder | None:
-        """None where nothing is asked for, or there is nowhere to write. Raises `NotACount`."""
+        """None where nothing is asked for, or there is nowhere to write. Raises `InvalidCount`."""
         text = environment.get(VARIABLE, "").strip()
         if not text or folder is None:
             return None
         if not text.isdecimal() or not 0 < int(text) <= MOST:
-            raise NotACount(f"{VARIABLE} is {text!r}: it must be a whole number from 1 to {MOST}")
+            raise InvalidCount(f"{VARIABLE} is {text!r}: it must be a whole number from 1 to {MOST}")
         return cls(folder, int(text), loop)
 
     def listen(self, request: Request, reply: Reply) -> Reply:

@@ -12,25 +12,25 @@ from typing import Any
 
 import orjson
 
-from mlmagic.scoring.answers import JSON, encode
-from mlmagic.scoring.calls.http_result import http_result
+from mlmagic.scoring.environment import ScriptEnvironment
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import chunk_bytes
+from mlmagic.scoring.outputs.http_result import http_result
+from mlmagic.scoring.outputs.json_encoder import JSON, encode
 from mlmagic.scoring.script import RunFailed, ScriptFailed
 from mlmagic.scoring.server import complain, load
-from mlmagic.scoring.surroundings import Surroundings
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
 
-def rehearse(place: Surroundings) -> int:
+def rehearse(environment: ScriptEnvironment) -> int:
     """Load, init(), run() what stdin holds; the exit code."""
     # Whatever the script prints, and its libraries in C, goes to stderr: stdout carries one line.
     sys.stdout.flush()
     stage = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        line, code = _perform(place), EXIT_OK
+        line, code = _perform(environment), EXIT_OK
     except ScriptFailed as error:
         complain(error)
         line, code = json.dumps({"ok": False, "error": error.record()}), EXIT_FAILED
@@ -40,12 +40,12 @@ def rehearse(place: Surroundings) -> int:
     return code
 
 
-def _perform(place: Surroundings) -> str:
+def _perform(environment: ScriptEnvironment) -> str:
     body = sys.stdin.buffer.read()
     loop = asyncio.new_event_loop()
     try:
         start = perf_counter()
-        script = load(place, loop)
+        script = load(environment, loop)
         ready = perf_counter()
         try:
             request = Request(b"POST", b"/score", {b"content-type": b"application/json"}, body)

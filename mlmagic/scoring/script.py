@@ -14,14 +14,14 @@ from typing import Any, Literal
 
 import orjson
 
-from mlmagic.scoring.answers import encode
+from mlmagic.scoring.environment import SOURCE_DIRECTORY, hint_for
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.inputs.batches import MAX_ROWS, batch_of, check_stackable, separated
 from mlmagic.scoring.inputs.modes import input_of, learner_of, schema_of
 from mlmagic.scoring.inputs.parameters import NotAnEntryScript, Parameters
+from mlmagic.scoring.outputs.json_encoder import encode
 from mlmagic.scoring.shims.finder import install
-from mlmagic.scoring.shims.installed import InstalledSchema, guarded
-from mlmagic.scoring.surroundings import SOURCE_DIRECTORY, hint_for
+from mlmagic.scoring.shims.installed_schema import InstalledSchema, guarded
 
 Phase = Literal["import", "init", "warmup", "run"]
 

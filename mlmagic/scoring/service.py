@@ -9,17 +9,17 @@ from pathlib import Path
 
 import orjson
 
-from mlmagic.scoring.access import Access
-from mlmagic.scoring.answers import JSON
+from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
-from mlmagic.scoring.counters import Exposition
-from mlmagic.scoring.description.swagger import Swagger, UnknownVersion
-from mlmagic.scoring.encoders import encoder_for
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.head import KnownHeads
 from mlmagic.scoring.http.request import Request, path_of
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
+from mlmagic.scoring.metrics import Exposition
+from mlmagic.scoring.openapi.swagger import Swagger, UnknownVersion
 from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
+from mlmagic.scoring.outputs.json_encoder import JSON
+from mlmagic.scoring.outputs.table_encoders import encoder_for
 from mlmagic.scoring.recorder import Recorder
 
 NOT_FOUND = (
@@ -27,7 +27,7 @@ NOT_FOUND = (
     "This service answers GET /, POST /score, GET /swagger.json, GET /docs, GET /metrics, "
     "and the models under /v2."
 )
-DOCS = Path(__file__).parent / "description" / "docs.html"
+DOCS = Path(__file__).parent / "openapi" / "docs.html"
 """The page for people; it describes itself from /swagger.json."""
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
@@ -39,7 +39,7 @@ class Service:
         self,
         scorer: Scorer,
         swagger: Swagger,
-        access: Access | None = None,
+        access: Authenticator | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         self.scorer = scorer

@@ -25,7 +25,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable, UsageError
-from mlmagic.scoring.door import RELOAD, knock
+from mlmagic.scoring.control import RELOAD, send_command
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.checkout import python_path
 from mlmagic.targets.checks import check_certificate, check_port
@@ -261,7 +261,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
     def reload(self, handle: LocalHandle) -> Mapping[str, Any]:
         """See `mlmagic.targets.base.Reloads`."""
         try:
-            answer, _ = knock(handle.run_dir, {"do": RELOAD}, timeout=RELOAD_SECONDS)
+            answer, _ = send_command(handle.run_dir, {"do": RELOAD}, timeout=RELOAD_SECONDS)
         except OSError as error:
             raise LaunchFailed(self.name, f"the service does not take on its script: {error}") from error
         return answer

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mlmagic.errors import WorkspaceUnavailable
-from mlmagic.scoring.bell import ring
+from mlmagic.scoring.wakeup import notify
 from mlmagic.workspace.bells import Bell, sweep_bells
 from mlmagic.workspace.contents import Contents
 from mlmagic.workspace.files import FileStore
@@ -79,7 +79,7 @@ class Memory:
 
     def ring(self) -> None:
         """Tell every process that has this workspace open to look."""
-        ring(str(self.bells_folder))
+        notify(str(self.bells_folder))
 
     def bell(self) -> Bell:
         """A bell that rings at each change, in whichever process it was made."""

@@ -16,9 +16,9 @@ import pytest
 
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
-from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer
+from mlmagic.scoring.openapi.swagger import Swagger
 from mlmagic.scoring.report import prepare
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import Service

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.scoring.access import Access, Credentials
-from mlmagic.scoring.description.swagger import Swagger
+from mlmagic.scoring.authentication import Authenticator, Credentials
+from mlmagic.scoring.openapi.swagger import Swagger
 from mlmagic.scoring.service import Service
 
 from .wire import Wire
@@ -18,7 +18,7 @@ def guarded(loop, make_scorer, make_script):
 
     def guarded(script="calls = []\ndef run(data):\n    calls.append(data)\n    return data"):
         scorer = make_scorer(make_script(script))
-        access = Access(Credentials("first-key", "second-key"))
+        access = Authenticator(Credentials("first-key", "second-key"))
         made.append(Wire(Service(scorer, Swagger(Path("/nowhere"), {}), access), loop))
         return made[-1]
 

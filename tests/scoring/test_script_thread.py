@@ -48,6 +48,11 @@ SCRIPTS = {
         "import asyncio\nasync def answer(): return True\ndef init(): pass",
         "asyncio.run(answer())",
     ),
+    "asyncio.get_event_loop": (
+        "import asyncio, warnings\nasync def answer(): return True\n"
+        "def init(): warnings.simplefilter('ignore', DeprecationWarning)",
+        "asyncio.get_event_loop().run_until_complete(answer())",
+    ),
     "a loop of init()": (
         "import asyncio\nasync def answer(): return True\n"
         "def init():\n    global loop\n    loop = asyncio.new_event_loop()",
@@ -154,7 +159,7 @@ def test_a_scripts_own_loop_may_take_the_wakeup_descriptor(start_script):
 
 
 def test_reloading_stays_on_the_thread(make_script, make_scorer, tmp_path):
-    from mlmagic.scoring.live.reload import Reloader
+    from mlmagic.scoring.reload.reloader import Reloader
 
     text = (
         "import threading\nident = threading.get_ident()\ndef init():\n    global begun\n"

@@ -13,7 +13,7 @@ import pytest
 from mlmagic.scoring.report import read_report
 from tests.certificates import write_certificate
 
-from .test_access import write as write_keys
+from .test_authentication import write as write_keys
 
 pytestmark = pytest.mark.processes
 

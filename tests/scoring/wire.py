@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from types import ModuleType
 
-from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.protocol import HttpConnection
+from mlmagic.scoring.metrics import Counters
 from mlmagic.scoring.service import Service
 
 

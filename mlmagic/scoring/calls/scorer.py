@@ -17,10 +17,8 @@ from typing import Any
 
 import orjson
 
-from mlmagic.scoring.answers import Unserialisable, encode
 from mlmagic.scoring.calls.batching import Batcher
 from mlmagic.scoring.calls.call_queue import TaskRunner, TimeLimitExceeded
-from mlmagic.scoring.calls.http_result import http_result
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.calls.stacking import Arguments
@@ -33,11 +31,13 @@ from mlmagic.scoring.calls.streams import (
     first_of_async,
     format_of,
 )
-from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Chunked, Renderer, Response
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import answering
+from mlmagic.scoring.metrics import Counters
+from mlmagic.scoring.outputs.http_result import http_result
+from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode
 from mlmagic.scoring.script import RunFailed, UserScript
 
 RUN_RAISED = "An unexpected error occurred in scoring script. Check the logs for more info."

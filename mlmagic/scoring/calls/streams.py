@@ -19,12 +19,12 @@ from time import perf_counter
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, ClassVar, Protocol
 
-from mlmagic.scoring.answers import JSON, encode
 from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response, chunk_bytes
 from mlmagic.scoring.logs import Identify, answering
+from mlmagic.scoring.outputs.json_encoder import JSON, encode
 
 EVENTS = "text/event-stream"
 LINES = "application/x-ndjson"

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import orjson
 
 from mlmagic import __version__
-from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.outputs.json_encoder import JSON
 
 HTML = "text/html; charset=utf-8"
 

@@ -6,8 +6,8 @@ import ssl
 import sys
 from pathlib import Path
 
-from mlmagic.scoring.failures import StartFailed
-from mlmagic.scoring.files import WatchedFiles
+from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.watched_files import WatchedFiles
 
 LOOK_S = 1.0
 """How often the files are looked at."""

@@ -160,7 +160,7 @@ def learner_of(mode: Input) -> Learner | None:
 def _installed_schema(run: Callable[..., object]) -> Described | None:
     if "inference_schema" not in sys.modules:
         return None
-    from mlmagic.scoring.shims.installed import InstalledSchema
+    from mlmagic.scoring.shims.installed_schema import InstalledSchema
 
     return InstalledSchema.of(run)
 

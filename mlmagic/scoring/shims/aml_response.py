@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mlmagic.scoring.answers import JSON, Unserialisable, encode
 from mlmagic.scoring.http.response import (
     HTML,
     RUN_FAILED,
@@ -15,6 +14,7 @@ from mlmagic.scoring.http.response import (
     closing,
     field_lines,
 )
+from mlmagic.scoring.outputs.json_encoder import JSON, Unserialisable, encode
 from mlmagic.scoring.shims.fields import HeaderLines
 
 _BODILESS = (204, 304)

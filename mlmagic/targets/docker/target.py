@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _KNOCK = (
-    "import json; from mlmagic.scoring.door import RELOAD, knock; "
-    "print(json.dumps(knock({folder!r}, {{'do': RELOAD}}, timeout=600.0)[0]))"
+    "import json; from mlmagic.scoring.control import RELOAD, send_command; "
+    "print(json.dumps(send_command({folder!r}, {{'do': RELOAD}}, timeout=600.0)[0]))"
 )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mlmagic.scoring.answers import encode
 from mlmagic.scoring.http.request import BadInput, Request
+from mlmagic.scoring.outputs.json_encoder import encode
 from mlmagic.scoring.script import UserScript
 
 

@@ -25,8 +25,8 @@ with atheris.instrument_imports(include=["mlmagic.scoring.http", "mlmagic.scorin
     from mlmagic.scoring.http.protocol import HttpConnection
     from mlmagic.scoring.service import Service
 
-from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.http.response import Renderer, Response
+from mlmagic.scoring.openapi.swagger import Swagger
 
 from ..hostile import ACCEPTED, REFUSED
 from . import reference

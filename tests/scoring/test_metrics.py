@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mlmagic.scoring.counters import WINDOW, Counters, Exposition
+from mlmagic.scoring.metrics import WINDOW, Counters, Exposition
 
 
 @pytest.mark.parametrize(

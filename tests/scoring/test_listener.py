@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from mlmagic.scoring.http.listening import CannotListen, PortTaken, bind, url_of
+from mlmagic.scoring.http.listener import CannotListen, PortTaken, bind, url_of
 
 
 @pytest.fixture

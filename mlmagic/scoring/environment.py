@@ -1,4 +1,4 @@
-"""Where a script believes it is: its folder, its import path and its environment variables."""
+"""The environment of the process that a script runs in: its folder, import path and environment variables."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ TREE_LINES = 50
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """A script, the folder its source lives in, and its models; all absolute."""
+class ScriptEnvironment:
+    """A script, its source directory and its models; all paths are absolute."""
 
     script: Path
     source: Path
     models: Path | None
 
     @classmethod
-    def of(cls, entry_script: str, source_directory: str | None, model_dir: str | None) -> Surroundings:
-        """As the command line says it: the script is relative to the source directory."""
+    def of(cls, entry_script: str, source_directory: str | None, model_dir: str | None) -> ScriptEnvironment:
+        """From the command line, where the script is relative to the source directory."""
         if source_directory:
             source = Path(source_directory).resolve()
             script = (source / entry_script).resolve()
@@ -31,8 +31,8 @@ class Surroundings:
             source = script.parent
         return cls(script, source, Path(model_dir).resolve() if model_dir else None)
 
-    def enter(self) -> None:
-        """Change this process to be there."""
+    def apply(self) -> None:
+        """Set the working directory, the import path and the variables of this process."""
         os.environ["AML_APP_ROOT"] = os.environ[SOURCE_DIRECTORY] = str(self.source)
         os.environ["AZUREML_ENTRY_SCRIPT"] = str(self.script)
         if self.models:
@@ -60,7 +60,7 @@ def model_files(limit: int = TREE_LINES) -> list[str]:
 
 
 def hint_for(error: BaseException) -> str:
-    """What to do about an error of a script that starts, as far as its surroundings tell."""
+    """What to do about an error of a script that starts, as far as its environment tells."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"Is {error.name.partition('.')[0]!r} among the requirements of this service?"
     if isinstance(error, KeyError) and error.args == (MODEL_DIR,):

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from mlmagic.scoring.answers import encode
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.inputs.bodies import ARROW_STREAM, CSV, NPY
+from mlmagic.scoring.outputs.json_encoder import encode
 
 Encoder = Callable[[Any], Response]
 

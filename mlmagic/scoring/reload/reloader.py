@@ -19,8 +19,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from mlmagic.scoring.calls.runner import Runner
-from mlmagic.scoring.door import Order
-from mlmagic.scoring.live.changes import defined, init_uses
+from mlmagic.scoring.control import Command
+from mlmagic.scoring.reload.changes import defined, init_uses
 from mlmagic.scoring.script import ImportFailed, InitFailed, ScriptFailed, UserScript, WarmupFailed
 
 
@@ -76,7 +76,7 @@ class Reloader:
         self._lock = asyncio.Lock()
         self._version = Version.of(path)
 
-    async def handle(self, order: Order) -> tuple[dict[str, Any], list[int]]:
+    async def handle(self, order: Command) -> tuple[dict[str, Any], list[int]]:
         """At the door: ``{"init": whether it ran, "ms": how long it took}`` or ``{"error": record}``."""
         async with self._lock:
             start = perf_counter()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmagic.scoring.answers import Unserialisable, encode
+from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(

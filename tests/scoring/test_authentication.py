@@ -6,7 +6,15 @@ import os
 import jwt
 import pytest
 
-from mlmagic.scoring.access import LOOK_S, OPEN, VERIFIED_LIMIT, Access, Credentials, NoAccess, bearer
+from mlmagic.scoring.authentication import (
+    LOOK_S,
+    OPEN,
+    VERIFIED_LIMIT,
+    Authenticator,
+    Credentials,
+    InvalidCredentials,
+    bearer,
+)
 
 SECRET = "s" * 64  # long enough for HS512, too
 NOW = 1_800_000_000.0
@@ -95,19 +103,19 @@ BOTH = Credentials("first-key", "second-key", SECRET)
     ],
 )
 def test_who_is_admitted(held, field, admitted, time):
-    access = Access(held, clock=time)
+    access = Authenticator(held, clock=time)
     assert access.admits(b"/score", field) is admitted
     assert access.admits(b"/v2/models/m/infer", field) is admitted
 
 
 @pytest.mark.parametrize("path", sorted(OPEN))
 def test_what_is_open_to_all(path):
-    assert Access(KEYS).admits(path, None)
-    assert not Access(KEYS).admits(path + b"x", None)
+    assert Authenticator(KEYS).admits(path, None)
+    assert not Authenticator(KEYS).admits(path + b"x", None)
 
 
 def test_a_token_is_good_until_it_expires(time):
-    access = Access(TOKENS, clock=time)
+    access = Authenticator(TOKENS, clock=time)
     field = b"Bearer " + token(exp=NOW + 60)
     assert access.admits(b"/score", field)
     time.now = NOW + 59
@@ -118,7 +126,7 @@ def test_a_token_is_good_until_it_expires(time):
 
 
 def test_of_the_tokens_that_were_verified_not_all_are_remembered(time):
-    access = Access(TOKENS, clock=time)
+    access = Authenticator(TOKENS, clock=time)
     for number in range(VERIFIED_LIMIT + 1):
         assert access.admits(b"/score", b"Bearer " + token(jti=str(number)))
     assert len(access._verified) <= VERIFIED_LIMIT
@@ -127,7 +135,7 @@ def test_of_the_tokens_that_were_verified_not_all_are_remembered(time):
 def test_a_new_key_is_taken_at_once_and_an_old_one_refused_soon(keys_file):
     ticks = Time()
     write(keys_file, primary="old-primary", secondary="secondary")
-    access = Access(keys_file, ticks=ticks)
+    access = Authenticator(keys_file, ticks=ticks)
     assert access.admits(b"/score", b"Bearer old-primary")
     write(keys_file, primary="new-primary", secondary="secondary")
     assert access.admits(b"/score", b"Bearer new-primary")
@@ -142,7 +150,7 @@ def test_a_new_key_is_taken_at_once_and_an_old_one_refused_soon(keys_file):
 def test_a_token_dies_with_its_secret(keys_file, time):
     ticks = Time()
     write(keys_file, token_secret=SECRET)
-    access = Access(keys_file, clock=time, ticks=ticks)
+    access = Authenticator(keys_file, clock=time, ticks=ticks)
     field = b"Bearer " + token()
     assert access.admits(b"/score", field)
     write(keys_file, token_secret="t" * 43)
@@ -154,7 +162,7 @@ def test_a_token_dies_with_its_secret(keys_file, time):
 def test_a_broken_renewal_changes_nothing(keys_file, capsys, content):
     ticks = Time()
     write(keys_file, primary="the-primary")
-    access = Access(keys_file, ticks=ticks)
+    access = Authenticator(keys_file, ticks=ticks)
     if content is None:
         keys_file.unlink()
     else:
@@ -186,8 +194,8 @@ def test_a_broken_renewal_changes_nothing(keys_file, capsys, content):
 def test_a_file_without_keys_is_refused_at_the_start(keys_file, content, words):
     if content is not None:
         keys_file.write_text(content)
-    with pytest.raises(NoAccess, match=words) as caught:
-        Access.of(str(keys_file), {})
+    with pytest.raises(InvalidCredentials, match=words) as caught:
+        Authenticator.of(str(keys_file), {})
     record = caught.value.record()
     assert (record["phase"], str(keys_file) in record["message"]) == ("access", True)
     assert "keys file looks like" in record["hint"]
@@ -196,19 +204,19 @@ def test_a_file_without_keys_is_refused_at_the_start(keys_file, content, words):
 
 def test_keys_of_the_environment_are_not_left_there(keys_file):
     environment = {"MLMAGIC_PRIMARY_KEY": "first-key", "MLMAGIC_TOKEN_SECRET": SECRET, "OTHER": "1"}
-    access = Access.of(None, environment)
+    access = Authenticator.of(None, environment)
     assert environment == {"OTHER": "1"}
     assert access.admits(b"/score", b"Bearer first-key")
-    assert Access.of(None, environment) is None
+    assert Authenticator.of(None, environment) is None
     write(keys_file, primary="of-the-file")
-    access = Access.of(str(keys_file), {"MLMAGIC_PRIMARY_KEY": "first-key"})
+    access = Authenticator.of(str(keys_file), {"MLMAGIC_PRIMARY_KEY": "first-key"})
     assert access.admits(b"/score", b"Bearer of-the-file")
     assert not access.admits(b"/score", b"Bearer first-key")
 
 
 def test_a_variable_that_is_empty_opens_nothing():
-    with pytest.raises(NoAccess, match="MLMAGIC_PRIMARY_KEY must be text"):
-        Access.of(None, {"MLMAGIC_PRIMARY_KEY": ""})
+    with pytest.raises(InvalidCredentials, match="MLMAGIC_PRIMARY_KEY must be text"):
+        Authenticator.of(None, {"MLMAGIC_PRIMARY_KEY": ""})
 
 
 def test_keys_are_in_no_representation():

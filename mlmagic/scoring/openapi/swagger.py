@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring.description.dialects import in_dialect
 from mlmagic.scoring.inputs.modes import Described
+from mlmagic.scoring.openapi.dialects import in_dialect
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 DEFAULT = "2"

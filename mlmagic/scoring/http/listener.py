@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from mlmagic.scoring.failures import StartFailed
+from mlmagic.scoring.start_errors import StartFailed
 
 BACKLOG = 2048
 

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.live.changes import init_uses
-from mlmagic.scoring.live.reload import Reloader
+from mlmagic.scoring.reload.changes import init_uses
+from mlmagic.scoring.reload.reloader import Reloader
 
 SCRIPT = """
 import json

@@ -21,8 +21,8 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring.failures import StartFailed
-from mlmagic.scoring.files import WatchedFiles
+from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.watched_files import WatchedFiles
 
 VARIABLES = {
     "primary": "MLMAGIC_PRIMARY_KEY",
@@ -45,7 +45,7 @@ LOOK_S = 0.2
 VERIFIED_LIMIT = 256
 
 
-class NoAccess(StartFailed):
+class InvalidCredentials(StartFailed):
     """The keys cannot be read, and a service that should have some does not start without."""
 
     phase = "access"
@@ -61,15 +61,15 @@ class Credentials:
 
     @classmethod
     def read(cls, path: Path) -> Credentials:
-        """From a keys file. Raises `NoAccess` with its name."""
+        """From a keys file. Raises `InvalidCredentials` with its name."""
         try:
             record = json.loads(path.read_bytes())
         except OSError as error:
-            raise NoAccess(f"keys file {path}: {error.strerror}", hint=_HINT) from None
+            raise InvalidCredentials(f"keys file {path}: {error.strerror}", hint=_HINT) from None
         except ValueError:
-            raise NoAccess(f"keys file {path} is not JSON", hint=_HINT) from None
+            raise InvalidCredentials(f"keys file {path} is not JSON", hint=_HINT) from None
         if not isinstance(record, dict):
-            raise NoAccess(f"keys file {path} holds no object", hint=_HINT)
+            raise InvalidCredentials(f"keys file {path} holds no object", hint=_HINT)
         return cls._of(record, f"keys file {path}", {name: name for name in VARIABLES})
 
     @classmethod
@@ -87,19 +87,19 @@ class Credentials:
         for name, value in given.items():
             if not isinstance(value, str) or not _can_be_sent(value):
                 # What it is, is not said: this goes to the log.
-                raise NoAccess(
+                raise InvalidCredentials(
                     f"{where}: {called[name]} must be text of visible ASCII characters", hint=_HINT
                 )
             if name == "token_secret" and len(value) < SECRET_BYTES:
-                raise NoAccess(
+                raise InvalidCredentials(
                     f"{where}: {called[name]} must have at least {SECRET_BYTES} characters", hint=_HINT
                 )
         if not given:
-            raise NoAccess(f"{where} has none of {', '.join(VARIABLES)}", hint=_HINT)
+            raise InvalidCredentials(f"{where} has none of {', '.join(VARIABLES)}", hint=_HINT)
         return cls(**given)
 
 
-class Access:
+class Authenticator:
     """Admits whoever has a credential: one of those given, or of those in a file as it is at that time."""
 
     def __init__(
@@ -117,8 +117,8 @@ class Access:
         self._use(Credentials.read(source) if isinstance(source, Path) else source)
 
     @classmethod
-    def of(cls, keys_file: str | None, environment: MutableMapping[str, str]) -> Access | None:
-        """As a server is told; None for one that everybody may ask. Raises `NoAccess`."""
+    def of(cls, keys_file: str | None, environment: MutableMapping[str, str]) -> Authenticator | None:
+        """As a server is told; None for one that everybody may ask. Raises `InvalidCredentials`."""
         held = Credentials.taken_from(environment)
         source = Path(keys_file).absolute() if keys_file else held
         return cls(source) if source else None
@@ -162,7 +162,7 @@ class Access:
             return False
         try:
             self._use(Credentials.read(self._path))
-        except NoAccess as error:
+        except InvalidCredentials as error:
             print(f"mlmagic: {error}; the keys before it stay in use", file=sys.stderr, flush=True)
             return False
         return True
@@ -191,7 +191,7 @@ def expiry(token: bytes, secret: str) -> float | None:
     import jwt
 
     try:
-        # The time is compared by `Access`, each time; here it would be only once.
+        # The time is compared by `Authenticator`, each time; here it would be only once.
         claims = jwt.decode(
             token, secret, algorithms=[ALGORITHM], options={"require": ["exp"], "verify_exp": False}
         )

@@ -25,8 +25,8 @@ from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.control import HAND_OVER, RELOAD, ControlSocket
 from mlmagic.scoring.environment import MODEL_DIR, ScriptEnvironment, model_files
 from mlmagic.scoring.event_loop import new_event_loop
+from mlmagic.scoring.http.connection import HttpConnection
 from mlmagic.scoring.http.listener import BACKLOG, bind, url_of
-from mlmagic.scoring.http.protocol import HttpConnection
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.limits import Limits

@@ -12,8 +12,8 @@ import orjson
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.http.cors import Cors
-from mlmagic.scoring.http.head import KnownHeads
 from mlmagic.scoring.http.request import Request, path_of
+from mlmagic.scoring.http.request_head import KnownHeads
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
 from mlmagic.scoring.metrics import Exposition
 from mlmagic.scoring.openapi.swagger import Swagger, UnknownVersion

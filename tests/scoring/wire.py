@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from types import ModuleType
 
-from mlmagic.scoring.http.protocol import HttpConnection
+from mlmagic.scoring.http.connection import HttpConnection
 from mlmagic.scoring.metrics import Counters
 from mlmagic.scoring.service import Service
 

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlmagic.scoring.http import protocol
-from mlmagic.scoring.http.head import KnownHeads
-from mlmagic.scoring.http.protocol import BODY_LIMIT, HEAD_LIMIT
+from mlmagic.scoring.http import request_reader
+from mlmagic.scoring.http.request_head import BODY_LIMIT, HEAD_LIMIT, KnownHeads
 
 from .wire import Wire
 
@@ -54,7 +53,7 @@ def test_reading_pauses_while_the_queue_is_full(wire, monkeypatch):
     wire.connection.pause_writing()
     wire.connection.data_received(GET * 5000)
     assert wire.paused
-    assert len(wire.connection._queue) < 2 * protocol.SLICE // len(GET)
+    assert len(wire.connection._queue) < 2 * request_reader.SLICE // len(GET)
     wire.connection.resume_writing()
     wire.settle()
     assert statuses(wire.take()) == [200] * 5000
@@ -128,7 +127,7 @@ def test_an_endless_header_is_refused_while_it_arrives(wire):
 
 
 def test_a_chunked_body_is_counted(wire, monkeypatch):
-    monkeypatch.setattr(protocol, "BODY_LIMIT", 10)
+    monkeypatch.setattr(request_reader, "BODY_LIMIT", 10)
     head = b"POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert statuses(wire.send(head + b"6\r\nabcdef\r\n6\r\nabcdef\r\n")) == [413]
 

@@ -1,12 +1,12 @@
-"""Who may ask: keys and tokens in the field ``Authorization: Bearer ...``.
+"""Authentication: keys and tokens in the header ``Authorization: Bearer ...``.
 
 A service has two keys, so that one can be replaced while callers use the other, and a secret with which
-short-lived tokens are signed (JWT, HS256). What it has is what it takes:
+short-lived tokens are signed (JWT, HS256). It accepts those that it has:
 
     {"primary": "...", "secondary": "...", "token_secret": "..."}     the keys file, any of the three
     MLMAGIC_PRIMARY_KEY, MLMAGIC_SECONDARY_KEY, MLMAGIC_TOKEN_SECRET  the same, where there is no file
 
-The file is read again when it changes. Nothing here ever says which part of a credential was wrong.
+The file is read again when it changes. No message says which part of a credential was wrong.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ VARIABLES = {
 OPEN = frozenset(
     [b"/", b"/swagger.json", b"/docs", b"/metrics", b"/v2", b"/v2/health/live", b"/v2/health/ready"]
 )
-"""What anybody may ask for: whether it is up, what it takes, and how busy it is; everything else scores.
+"""Routes without authentication: health, descriptions and metrics. All others score.
 
 The metrics are numbers of requests and seconds, and what the script's author registers there, never what was
 in a request. Probes and scrapers read them, and a key for each of those would be a key in one more place.
 """
 ALGORITHM = "HS256"
 SECRET_BYTES = 32
-"""A secret that is shorter than the hash can be found by trying."""
+"""A secret that is shorter than the hash can be found by brute force."""
 LOOK_S = 0.2
-"""A key that was replaced is refused this much later, at most; a new one is taken at once."""
+"""A key that was replaced is refused at most this much later; a new one is accepted at once."""
 VERIFIED_LIMIT = 256
 
 
 class InvalidCredentials(StartFailed):
-    """The keys cannot be read, and a service that should have some does not start without."""
+    """The keys cannot be read: a service that should have keys does not start without them."""
 
     phase = "access"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What callers have to know: one of the keys, or a token signed with the secret."""
+    """The keys of a service, and the secret that its tokens are signed with."""
 
     primary: str | None = field(default=None, repr=False)
     secondary: str | None = field(default=None, repr=False)
@@ -69,7 +69,7 @@ class Credentials:
         except ValueError:
             raise InvalidCredentials(f"keys file {path} is not JSON", hint=_HINT) from None
         if not isinstance(record, dict):
-            raise InvalidCredentials(f"keys file {path} holds no object", hint=_HINT)
+            raise InvalidCredentials(f"keys file {path} does not contain a JSON object", hint=_HINT)
         return cls._of(record, f"keys file {path}", {name: name for name in VARIABLES})
 
     @classmethod
@@ -100,7 +100,7 @@ class Credentials:
 
 
 class Authenticator:
-    """Admits whoever has a credential: one of those given, or of those in a file as it is at that time."""
+    """Checks the credentials of callers against those given, or those that the file contains at that time."""
 
     def __init__(
         self,
@@ -118,13 +118,13 @@ class Authenticator:
 
     @classmethod
     def of(cls, keys_file: str | None, environment: MutableMapping[str, str]) -> Authenticator | None:
-        """As a server is told; None for one that everybody may ask. Raises `InvalidCredentials`."""
+        """From the options of a server; None without authentication. Raises `InvalidCredentials`."""
         held = Credentials.taken_from(environment)
         source = Path(keys_file).absolute() if keys_file else held
         return cls(source) if source else None
 
     def admits(self, path: bytes, authorization: bytes | None) -> bool:
-        """Whether a request for ``path`` with this field (None without one) is to be answered."""
+        """Whether a request for ``path`` with this header (None without one) is authenticated."""
         if path in OPEN:
             return True
         presented = bearer(authorization)
@@ -156,14 +156,14 @@ class Authenticator:
         return self._clock() < expires
 
     def _renew(self, now: float) -> bool:
-        """Read the file again if it is another; whether it was."""
+        """Read the file again if it has changed; whether it had."""
         self._looked = now
         if self._path is None or self._watched is None or not self._watched.changed():
             return False
         try:
             self._use(Credentials.read(self._path))
         except InvalidCredentials as error:
-            print(f"mlmagic: {error}; the keys before it stay in use", file=sys.stderr, flush=True)
+            print(f"mlmagic: {error}; the previous keys stay in use", file=sys.stderr, flush=True)
             return False
         return True
 

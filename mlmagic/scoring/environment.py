@@ -75,4 +75,4 @@ def _models_hint() -> str:
         return f"{MODEL_DIR} is not set: this service was started without a model."
     files = model_files(9)
     shown = ", ".join(files[:8]) + (", ..." if len(files) > 8 else "")
-    return f"{MODEL_DIR} holds: {shown or 'nothing'}."
+    return f"{MODEL_DIR} contains: {shown or 'nothing'}."

@@ -1,4 +1,4 @@
-"""Limits: how long run() may take, how many at once, how long a request may wait for its turn.
+"""Limits: how long a call of run() may take, how many run at once, how long a request may wait.
 
 A deployment has the names and defaults of the Azure ML documents (AksWebservice): 60,000 ms, 1, 500 ms. A
 server that is started by hand has the reference server's: an hour, and no limit to the wait.
@@ -33,7 +33,7 @@ class Limits:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
-        """As the environment says. Raises `InvalidLimit`."""
+        """From the environment variables. Raises `InvalidLimit`."""
         concurrent = _positive(environment, CONCURRENT)
         timeout, wait = _positive(environment, TIMEOUT), _positive(environment, WAIT)
         return cls(

@@ -1,4 +1,4 @@
-"""What the service has done so far, and how fast; written on the hot path, read at GET /metrics."""
+"""Counts and durations of the scoring requests; written on the hot path, read at GET /metrics."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Counters:
         return ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else 0.0
 
     def summary(self) -> dict[str, float]:
-        """The figures that people are shown; latencies in milliseconds."""
+        """The figures that are shown to people; latencies in milliseconds."""
         return {
             "requests": self.requests,
             "errors": self.errors,
@@ -91,11 +91,11 @@ class Exposition:
         yield requests
         yield core.GaugeMetricFamily(
             "mlmagic_requests_in_flight",
-            "Scoring requests received and not answered yet.",
+            "Scoring requests in progress.",
             value=counters.in_flight,
         )
         duration = core.HistogramMetricFamily(
-            "mlmagic_request_duration_seconds", "From the end of a scoring request to its answer."
+            "mlmagic_request_duration_seconds", "Seconds from the end of a scoring request to its response."
         )
         duration.add_metric([], _cumulative(counters.durations), counters.seconds)
         yield duration

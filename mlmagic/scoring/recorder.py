@@ -1,9 +1,9 @@
-"""The last requests, kept in the run directory where a deployment asks for that.
+"""The last requests, recorded in the run directory if the deployment says so.
 
     traffic.jsonl, traffic.old.jsonl     one JSON object on a line: time, body, status, ms
 
-So that a service can be tried with what it is really asked: see `%profile --traffic` and `%parity --traffic`.
-Bodies alone are kept, never a field of the head; those that are no text, or very long, are not.
+`%profile --traffic` and `%parity --traffic` replay them. Only bodies are recorded, never headers, and no
+body that is not text or that is very long.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class InvalidCount(StartFailed):
 
 
 class Recorder:
-    """Writes down what was asked; `listen` is on the hot path, the writing is not."""
+    """Records requests and their status; `listen` is on the hot path, the writing is not."""
 
     def __init__(self, folder: Path, most: int, loop: asyncio.AbstractEventLoop) -> None:
         self._folder = folder
@@ -52,7 +52,7 @@ class Recorder:
     def of(
         cls, folder: Path | None, loop: asyncio.AbstractEventLoop, environment: Mapping[str, str] = os.environ
     ) -> Recorder | None:
-        """None where nothing is asked for, or there is nowhere to write. Raises `InvalidCount`."""
+        """None if nothing is to be recorded, or without a run directory. Raises `InvalidCount`."""
         text = environment.get(VARIABLE, "").strip()
         if not text or folder is None:
             return None
@@ -61,7 +61,7 @@ class Recorder:
         return cls(folder, int(text), loop)
 
     def listen(self, request: Request, reply: Reply) -> Reply:
-        """``reply``, which from now on also writes down what was answered."""
+        """``reply``, which also records the response."""
         if request.method != b"POST" or len(request.body) > BODY_BYTES:
             return reply
 
@@ -83,7 +83,7 @@ class Recorder:
         del self._waiting[: -self._most]
 
     def write(self) -> None:
-        """Write down what is waiting; the file before is kept, so that the last requests are always there."""
+        """Write what was recorded; the previous file is kept, so that the last requests are always there."""
         if not self._waiting:
             return
         rows, self._waiting = self._waiting, []

@@ -1,4 +1,4 @@
-"""A rehearsal: the script's whole life once, without a server. One JSON line on stdout says how it went."""
+"""A rehearsal: init() and one call of run() without a server. One JSON line on stdout is the result."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ EXIT_OK, EXIT_FAILED = 0, 1
 
 
 def rehearse(environment: ScriptEnvironment) -> int:
-    """Load, init(), run() what stdin holds; the exit code."""
-    # Whatever the script prints, and its libraries in C, goes to stderr: stdout carries one line.
+    """Load the script, call init() and run() with the body from standard input; the exit code."""
+    # Output of the script, and of its libraries in C, goes to stderr: stdout has the one line.
     sys.stdout.flush()
-    stage = os.fdopen(os.dup(1), "wb")
+    result_file = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
         line, code = _perform(environment), EXIT_OK
@@ -35,8 +35,8 @@ def rehearse(environment: ScriptEnvironment) -> int:
         complain(error)
         line, code = json.dumps({"ok": False, "error": error.record()}), EXIT_FAILED
     sys.stdout.flush()
-    with stage:
-        stage.write(line.encode() + b"\n")
+    with result_file:
+        result_file.write(line.encode() + b"\n")
     return code
 
 

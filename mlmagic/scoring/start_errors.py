@@ -1,4 +1,4 @@
-"""Why a server does not start although its script would."""
+"""Errors of a server that does not start for a reason outside its script."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ Stamp = tuple[int, int, int] | None
 
 
 class WatchedFiles:
-    """Says when one of ``paths`` is another than it was."""
+    """Detects changes of files."""
 
     def __init__(self, *paths: Path) -> None:
         self._paths = paths
         self._seen = self._look()
 
     def changed(self) -> bool:
-        """Whether any has changed since the last time this was asked; one that is gone has changed, too."""
+        """Whether any of them has changed, or was removed, since the last call."""
         now = self._look()
         before, self._seen = self._seen, now
         return now != before

@@ -170,7 +170,7 @@ def test_a_broken_renewal_changes_nothing(keys_file, capsys, content):
     ticks.now += LOOK_S
     assert access.admits(b"/score", b"Bearer the-primary")
     said = capsys.readouterr().err
-    assert said.count("the keys before it stay in use") == 1
+    assert said.count("the previous keys stay in use") == 1
     assert str(keys_file) in said
     assert "the-primary" not in said
     write(keys_file, primary="another")
@@ -182,7 +182,7 @@ def test_a_broken_renewal_changes_nothing(keys_file, capsys, content):
     [
         (None, "No such file"),
         ("{", "is not JSON"),
-        ("[]", "holds no object"),
+        ("[]", "does not contain a JSON object"),
         ("{}", "has none of primary, secondary, token_secret"),
         ('{"primary": 5}', "primary must be text of visible ASCII"),
         ('{"primary": "a b"}', "primary must be text"),

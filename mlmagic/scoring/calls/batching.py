@@ -1,8 +1,8 @@
-"""Natural micro-batching: what has arrived by the time run() is called is predicted in one call.
+"""Dynamic batching: concurrent requests are predicted in one call of run().
 
 Nothing waits for a timer. On a quiet service each request is a call of its own; under load, those that
-came in the same turn of the event loop, or while the last call was busy, are stacked. It is declared, by the
-script (`batched`, ``run.batch = True``) or the deployment, since stacked rows may differ in the last bit.
+came in the same turn of the event loop, or during the last call, are stacked. The script (`batched`,
+``run.batch = True``) or the deployment turns it on, since stacked rows may differ in the last bit.
 
 Each request is read and checked by itself. One that does not fit, or cannot be stacked with the others, is
 called by itself, and so is each of a batch that failed. Where calling together does not pay, or the answer
@@ -128,7 +128,7 @@ class Batcher:
 
 
 class Batch:
-    """One call of the runner's: it takes what waits when its turn has come."""
+    """One call of the runner: it takes the requests that wait when it begins."""
 
     time_limited = True
 
@@ -184,7 +184,7 @@ class Batch:
         except WrongRows as error:
             batcher.switch_off(str(error))
             return False
-        except BaseException:  # whoever is to blame will raise it again, alone
+        except BaseException:  # the request that causes it raises it again, alone
             return False
         seconds = perf_counter() - start
         for (request, _, _), part in zip(group, parts, strict=True):
@@ -198,7 +198,7 @@ class Batch:
         benefit.record(requests, seconds, together=together)
         if was_on and not benefit.on:
             alone, with_others = (benefit.cost(together=each) * 1e6 for each in (False, True))
-            _tell(f"a request takes {with_others:.0f} us with others and {alone:.0f} us alone")
+            _tell(f"a request takes {with_others:.0f} us in a batch and {alone:.0f} us alone")
 
     def finish(self) -> None:
         if self.abandoned and not self._taken:
@@ -208,14 +208,14 @@ class Batch:
         self._batcher.ended()
 
     def turn_away(self, limit_s: float) -> None:
-        """Those who have waited that long go; the others wait on."""
+        """Refuse the requests that have waited that long; the others wait on."""
         waiting, now = self._batcher.waiting, perf_counter()
         while waiting and now - waiting[0].arrived >= limit_s:
             waiting.popleft().turn_away(limit_s)
         self._batcher.ended()
 
     def give_up(self, limit_s: float) -> None:
-        self._batcher.switch_off(f"together, requests passed the time limit of {limit_s:g} s")
+        self._batcher.switch_off(f"a batch exceeded the time limit of {limit_s:g} s")
         for request in self._taken:
             request.give_up(limit_s)
 
@@ -240,5 +240,5 @@ def _within(
 
 
 def _tell(why: str) -> None:
-    sys.stderr.write(f"mlmagic: batching is off: {why}\n")
+    sys.stderr.write(f"mlmagic: dynamic batching is off: {why}\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Scoring: a request through run() to its answer, in whichever way the script runs.
+"""Scoring: from a request through run() to its response.
 
 a plain run()      `Runner`, on the script's thread: see `mlmagic.scoring.calls.script_thread`
 an async run()     `TaskRunner`, in the event loop
@@ -22,15 +22,7 @@ from mlmagic.scoring.calls.call_queue import TaskRunner, TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.calls.stacking import Arguments
-from mlmagic.scoring.calls.streams import (
-    AsyncStream,
-    Chunks,
-    Stream,
-    SyncStream,
-    first_of,
-    first_of_async,
-    format_of,
-)
+from mlmagic.scoring.calls.streams import AsyncStream, Stream, SyncStream, first_of, first_of_async
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Chunked, Renderer, Response
 from mlmagic.scoring.limits import Limits
@@ -38,12 +30,13 @@ from mlmagic.scoring.logs import answering
 from mlmagic.scoring.metrics import Counters
 from mlmagic.scoring.outputs.http_result import http_result
 from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode
+from mlmagic.scoring.outputs.stream_formats import Chunks, format_of
 from mlmagic.scoring.script import RunFailed, UserScript
 
 RUN_RAISED = "An unexpected error occurred in scoring script. Check the logs for more info."
 BUSY = (
-    "The service is busy: the request waited {:.0f} ms for its turn (max_request_wait_time). Try again, "
-    "or give the service more replicas or concurrent requests (replica_max_concurrent_requests)."
+    "The service is busy: the request waited {:.0f} ms (max_request_wait_time). Try again later, or give the "
+    "service more replicas or more concurrent requests (replica_max_concurrent_requests)."
 )
 
 DEVELOPMENT = "MLMAGIC_DEVELOPMENT"
@@ -52,7 +45,7 @@ Reply = Callable[[Response], None]
 
 
 class Scorer:
-    """Answers scoring requests with a script; `submit` has ``reply`` called exactly once, now or later."""
+    """Answers scoring requests with a script. `submit` calls ``reply`` exactly once, now or later."""
 
     def __init__(
         self,
@@ -78,16 +71,16 @@ class Scorer:
             thread.loop, concurrent=limits.concurrent, wait_s=limits.wait_s, timeout_s=limits.timeout_s
         )
         self._batcher = Batcher(self.runner, script.perform, max_rows=script.batch or 1)
-        self._start = self._way()
+        self._start = self._call_maker()
 
     def use(self, script: UserScript) -> None:
-        """Answer with ``script`` from now on; what is in run() ends on the old one."""
+        """Use ``script`` from now on; calls in progress end with the old one."""
         self.script = script
         self._batcher.call, self._batcher.max_rows = script.perform, script.batch or 1
-        self._start = self._way()
+        self._start = self._call_maker()
 
     def submit(self, request: Request, reply: Reply) -> None:
-        """Have ``request`` answered."""
+        """Answer ``request``."""
         self.counters.in_flight += 1
         self._start(request, reply)
 
@@ -95,7 +88,7 @@ class Scorer:
         """No more requests will come."""
         self.runner.close()
 
-    def _way(self) -> Callable[[Request, Reply], None]:
+    def _call_maker(self) -> Callable[[Request, Reply], None]:
         if self.script.is_async:
             return lambda request, reply: self._tasks.submit(AsyncScoringCall(self, request, reply))
         if self.script.batch:
@@ -125,7 +118,7 @@ class Scorer:
         return self.renderer.identify(request).decode("latin-1")
 
     def failure(self, error: BaseException) -> Response:
-        """The request did not fit, or run() raised: the log gets it all, the client only in development."""
+        """The response to bad input or an error of run(), whose traceback is logged."""
         if isinstance(error, BadInput):
             return Response.message(error.status, str(error))
         record = RunFailed(error).record()
@@ -169,7 +162,7 @@ class ScoringCall:
         if self._replied:
             return
         self._replied = True
-        response = self.response or Response.message(500, "The request was given up.")
+        response = self.response or Response.message(500, "The request was cancelled.")
         if isinstance(response, Stream):
             response.on_end = lambda failed: self._count(500 if failed else response.status)
         else:

@@ -1,4 +1,4 @@
-"""The listening socket: a given port or any, never one that somebody else listens on."""
+"""The listening socket: on a given port or any free one, never on one that is in use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PortTaken(CannotListen):
     def __init__(self, port: int) -> None:
         super().__init__(
             f"port {port} is in use",
-            hint=f"Stop what listens on {port}, or choose another port (0 takes any free one).",
+            hint=f"Stop the process that listens on {port}, or choose another port (0 is any free one).",
         )
 
 
@@ -31,7 +31,7 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
     """A bound socket, not listening yet. Raises `PortTaken`, or `CannotListen` for any other reason.
 
     With ``port`` 0 any free port is taken, ``prefer`` first. With ``share`` the port may be in use by
-    a server that is about to leave.
+    a server that is about to end.
     """
     if port == 0 and prefer:
         try:
@@ -39,7 +39,7 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
         except PortTaken:
             return bind(host, 0)
     try:
-        # A port that was bound with SO_REUSEPORT would let us in as well: ask without it first.
+        # A port that was bound with SO_REUSEPORT could be bound here too: try without it first.
         if port and not share:
             _bound(host, port, reuse=False).close()
         return _bound(host, port, reuse=True)

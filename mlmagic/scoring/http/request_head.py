@@ -1,8 +1,8 @@
-"""What the head of a request must be like to be answered: pure functions, told nothing of a connection.
+"""The rules for the head of a request: pure functions.
 
 httptools refuses much by itself: bare CR and LF, control characters, two sorts of length, lines that go on.
-What it lets through and a proxy before us may read otherwise is refused here. Each check that a request
-passes costs every request: names, hosts and targets that were found good are remembered.
+What it accepts and a proxy before us may read otherwise is refused here. Every request pays for each check:
+so names, hosts and targets that passed are remembered.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ TOO_LONG = f"The headers exceed {HEAD_LIMIT} bytes."
 TOO_MANY = f"There are more than {FIELD_LIMIT} headers."
 
 NAMES: dict[bytes, bytes] = {}
-"""Names of fields that were found good, and as they are in lower case. Ask `field_name` for others."""
+"""Names that passed the checks, and their lower-case forms; `field_name` makes others."""
 _HOSTS: set[bytes] = set()
-"""Hosts that were found good."""
+"""Hosts that passed the checks."""
 _MEMORY = 256
 _NAME_LENGTH = 64
 _HOST_LENGTH = 260
@@ -40,7 +40,7 @@ _is_address = re.compile(rb"(?i:https?)://" + _HOST + rb"(?:[/?].*)?").fullmatch
 
 
 class Refusal(Exception):
-    """The request is not answered, and none that follows it on this connection."""
+    """The request is refused, and the connection closed after the refusal."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class Refusal(Exception):
 
 
 class KnownHeads:
-    """Heads that were parsed and found good, by their bytes: a client sends the same one again and again.
+    """Heads that were parsed and passed the checks, by their bytes: a client repeats the same one.
 
     The parser calls back a dozen times for a request; that costs more than a batched small model. What it
     made of the same bytes it would make again, as long as it is between two messages.
@@ -92,8 +92,8 @@ class KnownHeads:
 def field_name(name: bytes) -> bytes:
     """``name`` in lower case. Raises `Refusal`."""
     if b"_" in name:
-        # Many programs read X_A as X-A: a field could be smuggled past whoever checks it.
-        raise Refusal(400, f"The header name {name[:100].decode('latin-1')} has an underscore.")
+        # Many programs read X_A as X-A: a header could be smuggled past the one that checks it.
+        raise Refusal(400, f"The header name {name[:100].decode('latin-1')!r} contains an underscore.")
     lowered = name.lower()
     if len(name) <= _NAME_LENGTH:
         if len(NAMES) >= _MEMORY:
@@ -105,18 +105,18 @@ def field_name(name: bytes) -> bytes:
 def joined(name: bytes, before: bytes, value: bytes) -> bytes:
     """The value of a field that comes again. Raises `Refusal`."""
     if name in _ONCE:
-        raise Refusal(400, f"The header {name.decode('latin-1')} is repeated.")
+        raise Refusal(400, f"The header {name.decode('latin-1')!r} is repeated.")
     return before + b", " + value
 
 
 def check_trailer(name: bytes) -> None:
-    """Raises `Refusal` of what would have had to be known before the body."""
+    """Raises `Refusal` for a header that is needed before the body."""
     if name in _NOT_IN_TRAILERS:
-        raise Refusal(400, f"The header {name.decode('latin-1')} comes after the body.")
+        raise Refusal(400, f"The header {name.decode('latin-1')!r} must not come after the body.")
 
 
 def check_size(target: bytes, fields: Mapping[bytes, bytes]) -> None:
-    """Raises `Refusal` of a head that is too long."""
+    """Raises `Refusal` for a head that is too long."""
     if len(target) + sum(len(name) + len(value) + 4 for name, value in fields.items()) > HEAD_LIMIT:
         raise Refusal(431, TOO_LONG)
 
@@ -126,23 +126,23 @@ def check_head(method: bytes, target: bytes, version: str, fields: Mapping[bytes
     host = fields.get(b"host")
     if version != "1.1":
         if version != "1.0":
-            raise Refusal(400, f"HTTP/{version} is not spoken here.")
+            raise Refusal(400, f"HTTP/{version} is not supported.")
         if b"transfer-encoding" in fields:
-            raise Refusal(400, "HTTP/1.0 has no Transfer-Encoding.")
+            raise Refusal(400, "HTTP/1.0 does not support Transfer-Encoding.")
     elif host is None:
-        raise Refusal(400, "The header host is missing.")
+        raise Refusal(400, "The Host header is missing.")
     if host is not None and host not in _HOSTS:
         _check_host(host)
     # Spaces and control characters in it the parser refuses.
     if target[0] != _SLASH or b"#" in target or method == b"CONNECT":
         _check_target(method, target)
     if b"transfer-encoding" in fields and fields[b"transfer-encoding"].strip().lower() != b"chunked":
-        raise Refusal(501, "The only Transfer-Encoding taken is chunked.")
+        raise Refusal(501, "The only supported Transfer-Encoding is chunked.")
     if int(fields.get(b"content-length", 0)) > BODY_LIMIT:
         raise Refusal(413, f"The body exceeds {BODY_LIMIT} bytes.")
     if version == "1.1" and b"expect" in fields:
         if fields[b"expect"].lower() != b"100-continue":
-            raise Refusal(417, "The only expectation that can be met is 100-continue.")
+            raise Refusal(417, "The only supported value of Expect is 100-continue.")
         return True
     return False
 
@@ -159,7 +159,7 @@ def without_upgrade(request: Request) -> bytes:
 
 def _check_host(host: bytes) -> None:
     if len(host) > _HOST_LENGTH or not _is_host(host):
-        raise Refusal(400, "The header host is no host.")
+        raise Refusal(400, "The Host header is not a valid host.")
     if len(_HOSTS) >= _MEMORY:
         _HOSTS.clear()
     _HOSTS.add(host)
@@ -167,8 +167,8 @@ def _check_host(host: bytes) -> None:
 
 def _check_target(method: bytes, target: bytes) -> None:
     if method == b"CONNECT":
-        raise Refusal(405, "This is no proxy.")
+        raise Refusal(405, "CONNECT is not supported: this server is not a proxy.")
     if target == b"*" and method == b"OPTIONS":
         return
     if b"#" in target or not _is_address(target):
-        raise Refusal(400, "The target of the request is neither a path nor an address with http.")
+        raise Refusal(400, "The request target is neither a path nor an http URL.")

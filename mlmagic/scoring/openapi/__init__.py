@@ -1,1 +1,1 @@
-"""What a service says of itself: OpenAPI for programs, a page for people."""
+"""Descriptions of a service: OpenAPI for programs, a page for people."""

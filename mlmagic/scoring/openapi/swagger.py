@@ -25,7 +25,7 @@ _ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
 
 
 class UnknownVersion(Exception):
-    """Nobody describes services in this version."""
+    """An unknown version of OpenAPI."""
 
     def __init__(self, version: str, supported: Iterable[str]) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ class UnsupportedVersion(UnknownVersion):
 
 
 class Swagger:
-    """The documents, each made when it is first asked for; ``schema`` is what run() says of itself."""
+    """The documents, each made when it is first requested; ``schema`` describes run()."""
 
     def __init__(
         self, folder: Path, environment: Mapping[str, str] = os.environ, schema: Described | None = None
@@ -116,9 +116,9 @@ def _input(told: dict[str, Any]) -> dict[str, Any]:
 def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dict[str, Any]:
     def answers(schema: dict[str, Any]) -> dict[str, Any]:
         return {
-            "200": {"description": "The service answered.", "schema": schema},
+            "200": {"description": "The response of the service.", "schema": schema},
             "default": {
-                "description": "The service failed to answer.",
+                "description": "An error; the message says why.",
                 "schema": {"$ref": "#/definitions/ErrorResponse"},
             },
         }
@@ -159,11 +159,15 @@ def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str,
         failure = {"$ref": "#/components/schemas/ErrorResponse"}
         content = {"text/html": {"schema": schema}} if schema is _HEALTHY else _json(schema)
         return {
-            "200": {"description": "The service answered.", "content": content},
-            "default": {"description": "The service failed to answer.", "content": _json(failure)},
+            "200": {"description": "The response of the service.", "content": content},
+            "default": {"description": "An error; the message says why.", "content": _json(failure)},
         }
 
-    asked = {"name": "version", "in": "query", "schema": {"type": "string", "enum": list(_OVERRIDES)}}
+    version_parameter = {
+        "name": "version",
+        "in": "query",
+        "schema": {"type": "string", "enum": list(_OVERRIDES)},
+    }
     body = {
         "requestBody": {
             "description": "The input of the service.",
@@ -174,7 +178,9 @@ def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str,
     return {
         "openapi": version,
         "info": info,
-        "paths": _paths(prefix, answers, {"$ref": "#/components/schemas/ServiceOutput"}, body, asked),
+        "paths": _paths(
+            prefix, answers, {"$ref": "#/components/schemas/ServiceOutput"}, body, version_parameter
+        ),
         "components": {
             "schemas": schemas,
             "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}},
@@ -189,7 +195,7 @@ def _paths(
         f"{prefix}/": {
             "get": {
                 "operationId": "ServiceHealthCheck",
-                "description": "Whether the service is up.",
+                "description": "Check the health of the service.",
                 "responses": answers(_HEALTHY),
             }
         },
@@ -205,7 +211,7 @@ def _paths(
         f"{prefix}/swagger.json": {
             "get": {
                 "operationId": "GetSwaggerSpec",
-                "description": "This document.",
+                "description": "Get this OpenAPI document.",
                 "parameters": [version],
                 "responses": answers({"type": "object"}),
             }

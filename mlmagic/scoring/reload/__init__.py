@@ -1,1 +1,1 @@
-"""Taking on a changed script while serving."""
+"""Live reload: a changed script replaces the one that is served."""

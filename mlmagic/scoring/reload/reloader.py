@@ -1,4 +1,4 @@
-"""Reloading: a script takes on new source while it serves.
+"""Live reload: new source replaces that of a script while it is served.
 
 The new source runs in a module of its own. Where init() and what it uses are as they were, what the old
 one has made is carried over; else init() runs again. Requests that are in run() finish on the old code. If
@@ -76,8 +76,8 @@ class Reloader:
         self._lock = asyncio.Lock()
         self._version = Version.of(path)
 
-    async def handle(self, order: Command) -> tuple[dict[str, Any], list[int]]:
-        """At the door: ``{"init": whether it ran, "ms": how long it took}`` or ``{"error": record}``."""
+    async def handle(self, command: Command) -> tuple[dict[str, Any], list[int]]:
+        """Reload; ``{"init": whether it ran, "ms": how long it took}``, or ``{"error": record}``."""
         async with self._lock:
             start = perf_counter()
             try:
@@ -95,8 +95,8 @@ class Reloader:
         except (SyntaxError, ValueError, OSError) as error:
             raise ImportFailed(error) from error
         if not same:
-            await self._in_turn(new.init, InitFailed)
-        await self._in_turn(new.warm_up, WarmupFailed)
+            await self._perform(new.init, InitFailed)
+        await self._perform(new.warm_up, WarmupFailed)
         self._version, self._script = version, new
         self._use(new)
         return not same
@@ -126,7 +126,7 @@ class Reloader:
             script.carry_over(old, self._version.state_names(vars(old.module)))
         return script
 
-    async def _in_turn(self, function: Any, failure: type[ScriptFailed]) -> None:
+    async def _perform(self, function: Any, failure: type[ScriptFailed]) -> None:
         result = await self._runner.run(function)
         if inspect.isawaitable(result):
             try:

@@ -41,6 +41,9 @@ BUSY = (
 
 DEVELOPMENT = "MLMAGIC_DEVELOPMENT"
 
+_PLAIN = frozenset([dict, list, tuple, str, int, float, bool, type(None)])
+"""Types of results that are nothing but JSON: quicker to look up than to check for all the others."""
+
 Reply = Callable[[Response], None]
 
 
@@ -180,14 +183,14 @@ class ScoringCall:
         self.finish()
 
     def _answer(self, result: Any, start: float) -> Response:
-        if isinstance(result, Generator):
+        if type(result) not in _PLAIN and isinstance(result, Generator):
             first = first_of(result)
             return self._scorer.stream(result, first, self._request, (perf_counter() - start) * 1000)
         exec_ms = (perf_counter() - start) * 1000
         return self._encoded(result, exec_ms)
 
     def _encoded(self, result: Any, exec_ms: float) -> Response:
-        if (found := http_result(result, self._request)) is not None:
+        if type(result) not in _PLAIN and (found := http_result(result, self._request)) is not None:
             head, chunks = found
             head.exec_ms = exec_ms
             return head if chunks is None else self._scorer.chunked(head, chunks, self._request)

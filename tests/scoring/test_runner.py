@@ -8,6 +8,7 @@ import pytest
 
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.calls.script_thread import ScriptThread
+from mlmagic.scoring.event_loop import new_event_loop
 
 
 class Recorded:
@@ -29,11 +30,14 @@ class Recorded:
         self.log.append(("finish", self.name))
 
 
-@pytest.fixture
-def runner(loop):
+@pytest.fixture(params=["asyncio", "uvloop"])
+def runner(request):
+    """On the event loop of a server, too."""
+    loop = asyncio.new_event_loop() if request.param == "asyncio" else new_event_loop()
     runner = Runner(ScriptThread(loop))
     yield runner
     runner.close()
+    loop.close()
 
 
 def until(runner, condition):
@@ -56,7 +60,7 @@ def test_calls_that_arrive_together_are_performed_and_then_answered(runner, monk
     assert {call.thread for call in calls} == {threading.current_thread()}
 
 
-def test_the_loop_has_a_turn_where_calls_together_would_take_long(runner, loop, monkeypatch):
+def test_the_loop_has_a_turn_where_calls_together_would_take_long(runner, monkeypatch):
     monkeypatch.setattr("mlmagic.scoring.calls.runner.TOGETHER_S", 0)
     log = []
 

@@ -156,11 +156,13 @@ def test_a_response_of_a_list_is_its_texts(connect, message):
     assert wire.send(POST % (1, b"")).endswith(b"\r\n\r\nab")
 
 
-@pytest.mark.parametrize("message", ["iter([1])", "iter(['a', 1])"])
-def test_a_response_must_yield_text_or_bytes(connect, message, capfd):
+@pytest.mark.parametrize(("message", "begun"), [("iter([1])", False), ("iter(['a', 1])", True)])
+def test_a_response_must_yield_text_or_bytes(connect, message, begun, capfd):
     wire = connect(f"{BODY}def run(data): return AMLResponse({message}, 200)")
     raw = wire.send(POST % (1, b""))
-    assert raw.startswith(b"HTTP/1.1 500") or unchunked(raw)[1] is None
+    assert raw.startswith(b"HTTP/1.1 200" if begun else b"HTTP/1.1 500")
+    assert not raw.endswith(b"0\r\n\r\n")
+    assert wire.closed is begun
     assert "a response yielded int: it must yield text or bytes" in capfd.readouterr().err
     assert wire.counters.errors == 1
 

@@ -43,5 +43,5 @@ def _end_services() -> None:
     from mlmagic import Engine
 
     with closing(Engine()) as engine:
-        for name in engine.service_names():
-            engine.delete(name)
+        for name in engine.services.names():
+            engine.services.delete(name)

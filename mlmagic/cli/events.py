@@ -27,11 +27,11 @@ def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
 
     with opened() as engine:
         if subscriptions:
-            listing = news.subscriptions_listing(engine.subscriptions())
+            listing = news.subscriptions_listing(engine.events.subscriptions())
         elif follows:
-            listing = news.follows_listing(engine.follows())
+            listing = news.follows_listing(engine.follows.list())
         else:
-            listing = news.events_listing(engine.newest_events(lines))
+            listing = news.events_listing(engine.events.newest(lines))
     click.echo(repr(listing))
 
 
@@ -68,7 +68,7 @@ def subscribe(
     wanted = EventFilter.read(types, subject_begins_with, subject_ends_with, advanced)
     secret = None if secret_env is None else _variable(secret_env)
     with opened() as engine:
-        made = engine.subscribe(
+        made = engine.events.subscribe(
             name, endpoint, schema=schema, wanted=wanted, secret=secret, handshake=not no_handshake
         )
     say(f"{made.name}: {made.shown_endpoint} is told of {made.filter}")
@@ -79,7 +79,7 @@ def subscribe(
 def unsubscribe(name: str) -> None:
     """Send nothing more to a subscription."""
     with opened() as engine:
-        engine.unsubscribe(name)
+        engine.events.unsubscribe(name)
     say(f"{name} is told of nothing more")
 
 
@@ -91,7 +91,7 @@ def list_deliveries(name: str | None, dead: bool) -> None:
     from mlmagic.widgets.news import deliveries_listing
 
     with opened() as engine:
-        listing = deliveries_listing(engine.deliveries(name, dead=dead))
+        listing = deliveries_listing(engine.events.deliveries(name, dead=dead))
     click.echo(repr(listing))
 
 
@@ -100,7 +100,7 @@ def list_deliveries(name: str | None, dead: bool) -> None:
 def redeliver(name: str) -> None:
     """Try again what a subscription did not take."""
     with opened() as engine:
-        count = engine.redeliver(name)
+        count = engine.events.redeliver(name)
     say(f"{count} to be delivered to {name} again")
 
 
@@ -111,7 +111,7 @@ def redeliver(name: str) -> None:
 def follow(name: str, model: str, tag: str | None) -> None:
     """Update a service to each new version of a model; the old one answers until the new one does."""
     with opened() as engine:
-        say(f"{engine.follow(name, model, tag)}, from now on")
+        say(f"{engine.follows.add(name, model, tag)}, from now on")
 
 
 @click.command("unfollow", cls=Command)
@@ -120,7 +120,7 @@ def follow(name: str, model: str, tag: str | None) -> None:
 def unfollow(name: str, model: str | None) -> None:
     """Update a service by itself no longer."""
     with opened() as engine:
-        for ended in engine.unfollow(name, model):
+        for ended in engine.follows.remove(name, model):
             say(f"{ended.service} follows {ended.model} no longer")
 
 

@@ -31,8 +31,8 @@ def follow(engine: Engine, verb: Callable[[], Webservice], *, wait: bool, log: b
     if not wait:
         tell(record)
         return
-    record = engine.wait_or_withdraw(record, watching=tell)
+    record = engine.services.wait_or_withdraw(record, watching=tell)
     if log:
-        for line in engine.logs(record.name):
+        for line in engine.services.logs(record.name):
             say(line)
     click.echo(record.scoring_uri)

@@ -89,7 +89,7 @@ def register_model(
             raise UsageError(
                 "a model is made of files", hint="Name them: -p PATH, or --run-id with --asset-path."
             )
-        registered = opened.register(path, details, child_paths=child_paths or None, notify=say)
+        registered = opened.models.register(path, details, child_paths=child_paths or None, notify=say)
     if metadata:
         Path(metadata).write_text(json.dumps({"modelId": registered.id}) + "\n", encoding="utf-8")
     click.echo(registered.id)
@@ -119,10 +119,10 @@ def list_models(
 
     with engine() as opened:
         wanted = ModelFilter(name, tuple(tags), tuple(properties), framework, latest, run_id)
-        found = opened.models(wanted)
+        found = opened.models.list(wanted)
         if form == "table":
             listing = models_listing(
-                found, lambda m: Handle.of(opened, m), lambda m: opened.model_users(m.id)
+                found, lambda m: Handle.of(opened, m), lambda m: opened.models.users(m.id)
             )
             click.echo(repr(listing))
             return
@@ -141,7 +141,7 @@ def show_model(reference: str | None, name: str | None, version: int | None, for
     if not reference and not name:
         raise UsageError("no model is named", hint="Give -i NAME:VERSION, or -n NAME [-v VERSION].")
     with engine() as opened:
-        found = opened.model(reference or ModelReference(str(name), version))
+        found = opened.models.get(reference or ModelReference(str(name), version))
     show(model_record(found), form)
 
 
@@ -162,9 +162,9 @@ def update_model(
 ) -> None:
     """Change a model's tags or description, or add properties."""
     with engine() as opened:
-        before = opened.model(reference)
+        before = opened.models.get(reference)
         tags = {**before.tags, **pairs("--add-tag", add_tags)}
-        changed = opened.change_model(
+        changed = opened.models.change(
             before.id,
             tags={key: value for key, value in tags.items() if key not in remove_tags},
             add_properties=pairs("--add-property", add_properties),
@@ -180,7 +180,7 @@ def update_model(
 def download_model(reference: str, folder: str, overwrite: bool) -> None:
     """Copy a model's files into a folder."""
     with engine() as opened:
-        click.echo(opened.download_model(reference, Path(folder), exist_ok=overwrite))
+        click.echo(opened.models.download(reference, Path(folder), exist_ok=overwrite))
 
 
 @model.command("delete")
@@ -188,7 +188,7 @@ def download_model(reference: str, folder: str, overwrite: bool) -> None:
 def delete_model(reference: str) -> None:
     """Forget a model version that no service uses."""
     with engine() as opened:
-        say(f"deleted {opened.delete_model(reference).id}")
+        say(f"deleted {opened.models.delete(reference).id}")
 
 
 @model.command("deploy")
@@ -221,7 +221,7 @@ def deploy_model(
         script_config, config = deployed(inference(opened, options), deployment(dc, target, given(options)))
         follow(
             opened,
-            lambda: opened.deploy(
+            lambda: opened.services.deploy(
                 name, wanted, script_config, config, overwrite=overwrite, notify=say, nearest_python=True
             ),
             wait=not no_wait,

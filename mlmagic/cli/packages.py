@@ -47,7 +47,7 @@ def package_model(
     wanted = PackageKind.parse(kind or ("folder" if generate_dockerfile or folder else "image"))
     with engine() as opened:
         script_config, config = deployed(inference(opened, options), DeploymentConfig())
-        made = opened.package(
+        made = opened.packages.create(
             [*models, *(read_model_ids(metadata) if metadata else [])],
             script_config,
             kind=wanted,
@@ -59,9 +59,9 @@ def package_model(
         )
         place = made.location
         if folder:
-            place = str(opened.save_package(made, Path(folder)))
+            place = str(opened.packages.save(made, Path(folder)))
         if repository:
-            place = opened.push_package(made, repository, report=say)
+            place = opened.packages.push(made, repository, report=say)
     click.echo(place)
 
 
@@ -75,7 +75,7 @@ def package() -> None:
 def list_packages(form: str) -> None:
     """List packages: the newest of each name."""
     with engine() as opened:
-        show([package_record(each) for each in opened.packages()], form)
+        show([package_record(each) for each in opened.packages.list()], form)
 
 
 @package.command("show")
@@ -84,7 +84,7 @@ def list_packages(form: str) -> None:
 def show_package(name: str, form: str) -> None:
     """Show one package."""
     with engine() as opened:
-        show(package_record(opened.package_called(name)), form)
+        show(package_record(opened.packages.get(name)), form)
 
 
 @package.command("save")
@@ -93,7 +93,7 @@ def show_package(name: str, form: str) -> None:
 def save_package(name: str, folder: str) -> None:
     """Copy a package's files into a folder."""
     with engine() as opened:
-        click.echo(opened.save_package(opened.package_called(name), Path(folder)))
+        click.echo(opened.packages.save(opened.packages.get(name), Path(folder)))
 
 
 def package_record(made: Package) -> dict[str, Any]:

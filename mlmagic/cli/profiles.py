@@ -15,7 +15,7 @@ from mlmagic.errors import UsageError
 if TYPE_CHECKING:
     from mlmagic.core.profile import Profile
     from mlmagic.engine.engine import Engine
-    from mlmagic.engine.profile_verbs import Progress
+    from mlmagic.engine.profiles.profiles import Progress
 
 
 @click.command("profile", cls=Command)
@@ -62,7 +62,7 @@ def profile_model(
         handle = inference(opened, options)
         plan = planned(name, target=target, **options)
         script_config, config = deployed(handle, DeploymentConfig(target))
-        made = opened.profile(
+        made = opened.profiles.measure(
             plan,
             [*models, *(read_model_ids(metadata) if metadata else [])],
             script_config,
@@ -73,7 +73,7 @@ def profile_model(
             notify=say,
         )
         if tag_models and made.recommendation is not None:
-            opened.tag_with_profile(made)
+            opened.profiles.tag_models(made)
     _show_profile(made, form)
 
 
@@ -87,7 +87,7 @@ def profile() -> None:
 def list_profiles(form: str) -> None:
     """List profiles: the newest of each name."""
     with engine() as opened:
-        _show_several(opened.profiles(), form)
+        _show_several(opened.profiles.list(), form)
 
 
 @profile.command("show")
@@ -96,7 +96,7 @@ def list_profiles(form: str) -> None:
 def show_profile(name: str, form: str) -> None:
     """Show one profile: the documents' keys; as a table, each size."""
     with engine() as opened:
-        _show_profile(opened.profile_called(name), form)
+        _show_profile(opened.profiles.get(name), form)
 
 
 @profile.command("compare")
@@ -105,7 +105,7 @@ def show_profile(name: str, form: str) -> None:
 def compare_profiles(names: Sequence[str], form: str) -> None:
     """Set profiles beside each other, such as those of two versions of a model."""
     with engine() as opened:
-        _show_several([opened.profile_called(name) for name in names], form)
+        _show_several([opened.profiles.get(name) for name in names], form)
 
 
 def _dataset(opened: Engine, dataset_id: str | None, file: str | None, traffic: str | None) -> Any:
@@ -116,7 +116,7 @@ def _dataset(opened: Engine, dataset_id: str | None, file: str | None, traffic: 
     if file is not None:
         return file
     if traffic is not None:
-        return opened.traffic_to_replay(traffic)
+        return opened.requests.to_replay(traffic)
     from mlmagic.sdk.dataset import Dataset
     from mlmagic.sdk.workspace import Workspace
 

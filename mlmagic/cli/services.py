@@ -68,7 +68,7 @@ def list_services(
 def show_service(name: str, form: str) -> None:
     """Show one service."""
     with engine() as opened:
-        show(service_record(opened.service(name)), form)
+        show(service_record(opened.services.get(name)), form)
 
 
 @service.command("run")
@@ -83,7 +83,7 @@ def run_service(name: str, data: str) -> None:
             raise InvalidConfig("--input-data", data, "names a file that is not there")
         body = path.read_bytes()
     with engine() as opened:
-        show(opened.invoke(name, body))
+        show(opened.requests.score(name, body))
 
 
 @service.command("logs")
@@ -97,11 +97,11 @@ def service_logs(name: str, lines: int, following: bool, events: bool) -> None:
 
     with engine() as opened:
         if events:
-            opened.service(name)
-            for event in opened.newest_events(lines, name):
+            opened.services.get(name)
+            for event in opened.events.newest(lines, name):
                 click.echo(event_line(event))
             return
-        for line in opened.logs(name, tail=lines, follow=following):
+        for line in opened.services.logs(name, tail=lines, follow=following):
             click.echo(line)
 
 
@@ -132,7 +132,7 @@ def update_service(
             changes.setdefault("environment_variables", handle.environment_variables)
         follow(
             opened,
-            lambda: opened.update(
+            lambda: opened.services.update(
                 name,
                 model_names=wanted or None,
                 inference=None if handle is None else handle.to_core(),
@@ -161,8 +161,8 @@ def compare_service(
     if (file is None) != traffic:
         raise click.UsageError("name either -d FILE or --traffic")
     with engine() as opened:
-        given = bodies(opened.traffic_to_replay(name) if traffic else file)
-        found = opened.parity(name, target, given, tolerance=tolerance, notify=say)
+        given = bodies(opened.requests.to_replay(name) if traffic else file)
+        found = opened.parity.check(name, target, given, tolerance=tolerance, notify=say)
     if form == "table":
         click.echo(parity_card(found).text)
     else:
@@ -180,7 +180,7 @@ def show_traffic(name: str, last: int | None, form: str) -> None:
     from mlmagic.widgets.traffic import traffic_listing
 
     with engine() as opened:
-        asked = opened.traffic(name, last=last)
+        asked = opened.requests.recorded(name, last=last)
     if form == "table":
         click.echo(repr(traffic_listing(asked)))
     else:
@@ -192,7 +192,7 @@ def show_traffic(name: str, last: int | None, form: str) -> None:
 def stop_service(name: str) -> None:
     """End a service's process and keep its record."""
     with engine() as opened:
-        opened.stop(name)
+        opened.services.stop(name)
     say(f"stopped {name}")
 
 
@@ -202,7 +202,7 @@ def stop_service(name: str) -> None:
 def start_service(name: str, no_wait: bool) -> None:
     """Bring a stopped or failed service up again."""
     with engine() as opened:
-        follow(opened, lambda: opened.start(name), wait=not no_wait)
+        follow(opened, lambda: opened.services.start(name), wait=not no_wait)
 
 
 @service.command("restart")
@@ -211,7 +211,7 @@ def start_service(name: str, no_wait: bool) -> None:
 def restart_service(name: str, no_wait: bool) -> None:
     """Bring a service up anew as it is; it answers all the while."""
     with engine() as opened:
-        follow(opened, lambda: opened.restart(name), wait=not no_wait)
+        follow(opened, lambda: opened.services.restart(name), wait=not no_wait)
 
 
 @service.command("get-keys")
@@ -220,7 +220,7 @@ def restart_service(name: str, no_wait: bool) -> None:
 def service_keys(name: str, form: str) -> None:
     """Print the two keys of a service."""
     with engine() as opened:
-        _show_keys(opened.get_keys(name), form)
+        _show_keys(opened.keys.get(name), form)
 
 
 @service.command("regen-key")
@@ -231,7 +231,7 @@ def service_keys(name: str, form: str) -> None:
 def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> None:
     """Make one of the two keys anew; callers that use the other notice nothing."""
     with engine() as opened:
-        _show_keys(opened.regen_key(name, which, set_key), form)
+        _show_keys(opened.keys.regenerate(name, which, set_key), form)
 
 
 @service.command("get-access-token")
@@ -240,7 +240,7 @@ def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> Non
 def service_access_token(name: str, form: str) -> None:
     """Print a token for a service, with the time to ask for the next."""
     with engine() as opened:
-        token = opened.get_access_token(name)
+        token = opened.keys.access_token(name)
     record = {
         "accessToken": token.access_token,
         "tokenType": token.token_type,
@@ -255,7 +255,7 @@ def service_access_token(name: str, form: str) -> None:
 def delete_service(name: str) -> None:
     """End a service and forget it."""
     with engine() as opened:
-        opened.delete(name)
+        opened.services.delete(name)
     say(f"deleted {name}")
 
 

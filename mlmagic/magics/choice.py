@@ -132,7 +132,7 @@ def newest_captured(session: MLMagic, service: Webservice) -> tuple[InferenceCon
 
     None for one that serves a file, models without a script, or a script that is not captured here.
     """
-    name = served_script(service.name, session.engine.revision(service), session.script_names)
+    name = served_script(service.name, session.engine.services.revision(service), session.script_names)
     if name is None:
         return None
     return inference_of(session.script(name)), f"{name!r} as it was captured last"

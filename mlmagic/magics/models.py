@@ -60,7 +60,7 @@ class ModelMagics(SessionMagics):
             resource_configuration=resources,
         )
         engine = self.session.engine
-        record = engine.register(model, details, child_paths=args.child_path, notify=show_note)
+        record = engine.models.register(model, details, child_paths=args.child_path, notify=show_note)
         zygote.warm(record.details.modules)
         return self.keep_as(args.out, Model.of(engine, record))
 
@@ -85,7 +85,7 @@ class ModelMagics(SessionMagics):
 
         engine = self.session.engine
         wanted = ModelFilter(args.name, tuple(args.tag), tuple(args.property), args.framework, args.latest)
-        found, users = engine.models_and_users(wanted)
+        found, users = engine.models.with_users(wanted)
         show_models(self.session, wanted)
         listing = models_listing(
             found, lambda model: Model.of(engine, model), lambda model: users.get(model.id, [])

@@ -39,17 +39,17 @@ class NewsMagics(SessionMagics):
         if args.dead and args.deliveries is None:
             raise UsageError("--dead needs --deliveries", hint="%events --deliveries --dead lists them.")
         if args.redeliver is not None:
-            show_note(f"{engine.redeliver(args.redeliver)} to be delivered to {args.redeliver} again.")
+            show_note(f"{engine.events.redeliver(args.redeliver)} to be delivered to {args.redeliver} again.")
             return None
         if args.subscriptions:
-            listing = news.subscriptions_listing(engine.subscriptions())
+            listing = news.subscriptions_listing(engine.events.subscriptions())
         elif args.follows:
-            listing = news.follows_listing(engine.follows())
+            listing = news.follows_listing(engine.follows.list())
         elif args.deliveries is not None:
-            told = engine.deliveries(args.deliveries or None, dead=args.dead)
+            told = engine.events.deliveries(args.deliveries or None, dead=args.dead)
             listing = news.deliveries_listing(told[: args.lines])
         else:
-            listing = news.events_listing(engine.newest_events(args.lines))
+            listing = news.events_listing(engine.events.newest(args.lines))
         return self.keep_as(args.out, listing)
 
     @line_magic
@@ -81,7 +81,7 @@ class NewsMagics(SessionMagics):
         wanted = EventFilter.read(
             args.event_type, args.subject_begins_with, args.subject_ends_with, args.advanced_filter
         )
-        made = self.session.engine.subscribe(
+        made = self.session.engine.events.subscribe(
             args.name,
             args.endpoint,
             schema=args.schema,
@@ -97,7 +97,7 @@ class NewsMagics(SessionMagics):
     @argument("name", help="The subscription.")
     def unsubscribe(self, args: Arguments) -> None:
         """Send nothing more to a subscription."""
-        self.session.engine.unsubscribe(args.name)
+        self.session.engine.events.unsubscribe(args.name)
         show_note(f"{args.name} is told of nothing more.")
 
     @line_magic
@@ -108,7 +108,7 @@ class NewsMagics(SessionMagics):
     @argument("--tag", metavar="KEY=VALUE", help="Only versions with this tag, from when they have it.")
     def follow(self, args: Arguments) -> None:
         """Update a service to each new version of a model; the old one answers until the new one does."""
-        show_note(f"{self.session.engine.follow(args.name, args.model, args.tag)}, from now on.")
+        show_note(f"{self.session.engine.follows.add(args.name, args.model, args.tag)}, from now on.")
 
     @line_magic
     @parsed
@@ -117,5 +117,5 @@ class NewsMagics(SessionMagics):
     @argument("--model", metavar="NAME", help="Only this model (default: all it follows).")
     def unfollow(self, args: Arguments) -> None:
         """Update a service by itself no longer."""
-        for follow in self.session.engine.unfollow(args.name, args.model):
+        for follow in self.session.engine.follows.remove(args.name, args.model):
             show_note(f"{follow.service} follows {follow.model} no longer.")

@@ -47,7 +47,7 @@ class PackagingMagics(SessionMagics):
         if which:
             show_note(which)
         board = BuildBoard()
-        made = engine.package(
+        made = engine.packages.create(
             references,
             inference,
             kind=kind,

@@ -19,7 +19,7 @@ from mlmagic.magics.objects import model_references
 from mlmagic.magics.running import SessionMagics, parsed
 
 if TYPE_CHECKING:
-    from mlmagic.engine.profile_verbs import Progress
+    from mlmagic.engine.profiles.profiles import Progress
 
 
 @magics_class
@@ -89,7 +89,7 @@ class ProfilingMagics(SessionMagics):
         if which:
             show_note(which)
         board = ProgressBoard()
-        made = engine.profile(
+        made = engine.profiles.measure(
             plan,
             references,
             inference,
@@ -100,7 +100,7 @@ class ProfilingMagics(SessionMagics):
             notify=show_note,
         )
         if args.tag and made.recommendation is not None:
-            engine.tag_with_profile(made)
+            engine.profiles.tag_models(made)
         return self.keep_as(args.out, ModelProfile.of(Workspace.over(engine), made))
 
     @line_magic
@@ -115,7 +115,7 @@ class ProfilingMagics(SessionMagics):
         from mlmagic.widgets.profiles import profile_card, profiles_listing
 
         engine = self.session.engine
-        found = [engine.profile_called(name) for name in args.names] or engine.profiles()
+        found = [engine.profiles.get(name) for name in args.names] or engine.profiles.list()
         workspace = Workspace.over(engine)
         handles = [ModelProfile.of(workspace, each) for each in found]
         if len(args.names) == 1:

@@ -115,13 +115,15 @@ class ServiceMagics(SessionMagics):
         }
         if args.name is None:
             return self._follow(
-                lambda: engine.deploy(name, references, inference, config, **options), notes, args
+                lambda: engine.services.deploy(name, references, inference, config, **options), notes, args
             )
         namespace = self.session.namespace
         model, _ = find_model(args.what, namespace)
         details = ModelDescription(name, sample_input=read_sample(args.sample, namespace))
         return self._follow(
-            lambda: engine.deploy_object(name, model, details, inference, config, **options)[0], notes, args
+            lambda: engine.services.deploy_object(name, model, details, inference, config, **options)[0],
+            notes,
+            args,
         )
 
     @line_magic
@@ -154,7 +156,7 @@ class ServiceMagics(SessionMagics):
             )
             notes.append(which)
         return self._follow(
-            lambda: engine.update(
+            lambda: engine.services.update(
                 args.name,
                 model_names=references,
                 inference=inference,
@@ -181,8 +183,8 @@ class ServiceMagics(SessionMagics):
         if not data:
             raise UsageError("no data to score", hint=f'For example %score {name} {{"data": [[1, 2, 3]]}}.')
         engine = self.session.engine
-        engine.service(name)  # before anything is evaluated
-        return self.keep_as(out, engine.invoke(name, read_data(data, self.session.namespace)))
+        engine.services.get(name)  # before anything is evaluated
+        return self.keep_as(out, engine.requests.score(name, read_data(data, self.session.namespace)))
 
     @line_magic
     @parsed
@@ -197,7 +199,7 @@ class ServiceMagics(SessionMagics):
         from mlmagic.widgets.cards import services_listing
 
         engine = self.session.engine
-        found = engine.services()
+        found = engine.services.list()
         show_services(self.session, found)
         return self.keep_as(args.out, services_listing(found, lambda service: Handle.of(engine, service)))
 
@@ -223,10 +225,10 @@ class ServiceMagics(SessionMagics):
             raise UsageError("--out and --follow exclude each other", hint="What follows never ends.")
         engine = self.session.engine
         if args.events:
-            engine.service(args.name)
-            lines = iter([event_line(event) for event in engine.newest_events(args.lines, args.name)])
+            engine.services.get(args.name)
+            lines = iter([event_line(event) for event in engine.events.newest(args.lines, args.name)])
         else:
-            lines = engine.logs(args.name, tail=args.lines, follow=args.follow)
+            lines = engine.services.logs(args.name, tail=args.lines, follow=args.follow)
         if args.out:
             self.keep_as(args.out, "\n".join(lines))
             return
@@ -248,7 +250,9 @@ class ServiceMagics(SessionMagics):
         """List what a service was asked since its last update, where it keeps that (--record)."""
         from mlmagic.widgets.traffic import traffic_listing
 
-        return self.keep_as(args.out, traffic_listing(self.session.engine.traffic(args.name, last=args.last)))
+        return self.keep_as(
+            args.out, traffic_listing(self.session.engine.requests.recorded(args.name, last=args.last))
+        )
 
     @line_magic
     @parsed
@@ -269,18 +273,18 @@ class ServiceMagics(SessionMagics):
         engine = self.session.engine
         references = model_references(args.model)
         for name in args.names:  # all must be there before the first is touched
-            engine.service(name)
+            engine.services.get(name)
         for reference in references:
             if reference.version is None:
                 raise UsageError(
                     f"which version of {reference.name!r}?", hint=f"For example {reference.name}:1."
                 )
-            engine.model(reference)
+            engine.models.get(reference)
         for name in dict.fromkeys(args.names):
-            engine.delete(name)
+            engine.services.delete(name)
             show_note(f"Deleted service {name}.")
         for reference in dict.fromkeys(references):
-            engine.delete_model(str(reference))
+            engine.models.delete(str(reference))
             show_note(f"Deleted model {reference}.")
 
     def _follow(self, verb: Callable[[], Webservice], notes: list[str], args: Arguments) -> Any:
@@ -295,7 +299,7 @@ class ServiceMagics(SessionMagics):
             if not args.no_wait:
                 record = card.wait(engine, record, args.timeout or self.session.timeout)
         except KeyboardInterrupt:  # in the moment before the wait, which takes back what it is interrupted in
-            raise Interrupted(engine.withdraw(record)) from None
+            raise Interrupted(engine.services.withdraw(record)) from None
         show_panel(self.session, record)
         return self.keep_as(args.out, Handle.of(engine, record))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mlmagic.engine.services.reconcile import pace
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.steps import pace
 from mlmagic.targets.fake import FakeTarget
 from tests.conftest import MakeEngine
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from mlmagic.engine.http.client import Client, to_body
 
-from mlmagic.engine.client import Client, to_body
 from mlmagic.errors import InvokeError, UsageError
 
 

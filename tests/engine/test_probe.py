@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from mlmagic.engine.http import probe
 
-from mlmagic.engine import probe
 from tests.engine.conftest import Answering
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mlmagic.engine.scripts import sources
 
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.engine import sources
 from mlmagic.errors import CaptureError, NotFound, UsageError
 from mlmagic.workspace.files import FileStore, Intake
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from mlmagic.engine.profiles import watch
+from mlmagic.engine.profiles.interleaving import in_turns
+from mlmagic.engine.profiles.resource_usage import Watch
 
 from mlmagic.core.usage import Usage
-from mlmagic.engine.profiling import watch
-from mlmagic.engine.profiling.turns import in_turns
-from mlmagic.engine.profiling.watch import Watch
 
 
 class Measured:

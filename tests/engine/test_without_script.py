@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from mlmagic.engine.scripts.no_code import FRAMEWORKS, framework_of, inference_for
 
 from mlmagic.capture.entry import validate
 from mlmagic.core.model import Model, ModelDescription, StoredFile
-from mlmagic.engine.without_script import FRAMEWORKS, framework_of, inference_for
 from mlmagic.errors import UsageError
 
 

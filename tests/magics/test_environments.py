@@ -93,16 +93,17 @@ def test_a_deploy_names_one(notebook: TestingShell, session: MLMagic) -> None:
     notebook.run_cell("%environment create mine --packages six==1.17.0")
     notebook.run_cell("%deploy svc-one --script svc -e mine --ev 1")
     engine = session.engine
-    revision = engine.revision(engine.service("svc-one"))
-    assert revision.inference.environment == engine.environment("mine:1").record
+    revision = engine.services.revision(engine.services.get("svc-one"))
+    assert revision.inference.environment == engine.environments.get("mine:1").record
     assert revision.config.environment_variables == {"A": "1"}
     notebook.run_cell("%update svc-one --environment mine:2")
     assert (
-        engine.revision(engine.service("svc-one")).inference.environment == engine.environment("mine").record
+        engine.services.revision(engine.services.get("svc-one")).inference.environment
+        == engine.environments.get("mine").record
     )
     notebook.run_cell("from mlmagic.sdk.environment import Environment\nenv = Environment('other')")
     notebook.run_cell("%update svc-one -e {env}")
-    assert engine.revision(engine.service("svc-one")).inference.environment["name"] == "other"  # type: ignore[index]
+    assert engine.services.revision(engine.services.get("svc-one")).inference.environment["name"] == "other"  # type: ignore[index]
     notebook.refuses("%deploy svc-two -e nothing", NotFound, "no environment 'nothing'")
     notebook.refuses(
         "%deploy svc-two --ev 1", UsageError, "--ev 1 is about an environment, and none is named"

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from mlmagic.engine.http import probe
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
-from mlmagic.engine import probe
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget, Watchable
 

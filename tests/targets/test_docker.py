@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlmagic.engine.http.client import Caller, Client
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
-from mlmagic.engine.client import Caller, Client
 from mlmagic.errors import BuildFailed, InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets import registry
 from mlmagic.targets.base import BuildsImages, ComputeTarget, Reloads, TakesKeys

@@ -11,10 +11,10 @@ from typing import Any
 
 import psutil
 import pytest
+from mlmagic.engine.http.client import Client
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
-from mlmagic.engine.client import Client
 from mlmagic.targets import zygote
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.server_files import lay_out_server

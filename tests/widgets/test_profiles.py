@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from mlmagic.engine.profiles.profiles import Progress
 
 from mlmagic.core.profile import Failure, Goal, ProfileState, Sample, SizeResult
 from mlmagic.core.sizing import recommend
-from mlmagic.engine.profile_verbs import Progress
 from mlmagic.widgets import charts
 from mlmagic.widgets.profiles import profile_card, profiles_listing, progress_card
 from tests.core.test_profile import profile, size

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlmagic.engine.environments.observed_packages import (
+    requirements_of_interpreter,
+    requirements_of_notebook,
+)
+from mlmagic.engine.environments.runtime import asked, choose, here
 
-from mlmagic.engine.environments.place import asked, choose, here
 from mlmagic.engine.environments.pythons import this_interpreter
-from mlmagic.engine.environments.sources import requirements_of_interpreter, requirements_of_notebook
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
 from tests.core.test_environment import conda

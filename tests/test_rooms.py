@@ -20,11 +20,11 @@ from tests.support.imports import (
     room_of,
 )
 
-# Of the scoring room, other rooms know the run folder's protocol and files, its bell and door, the names of
-# its variables, and which certificates it takes.
+# Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal and control
+# socket, the names of its variables, and which certificates it takes.
 OPEN_OF_SCORING = {
-    "mlmagic.scoring.bell",
-    "mlmagic.scoring.door",
+    "mlmagic.scoring.wakeup",
+    "mlmagic.scoring.control",
     "mlmagic.scoring.http.cors",
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.environments import python_with
+from tests.support.environments import python_with
 
 from ..differential.servers import ours
 

@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         "python -m mlmagic.scoring",
         description="Serve an entry script.",
+        allow_abbrev=False,
         # Asking the terminal for its width would import shutil and all its compressors.
         formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.arguments import ComputeType
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.sdk.container_webservice import ContainerWebservice
-from mlmagic.sdk.deployment import AciServiceDeploymentConfiguration
+from mlmagic.sdk.deployment import AciServiceDeploymentConfiguration, takes_arguments
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
@@ -21,56 +22,26 @@ class AciWebservice(ContainerWebservice):
     """A service in a container."""
 
     @staticmethod
-    def deploy_configuration(
-        cpu_cores: float | None = None,
-        memory_gb: float | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-        description: str | None = None,
-        location: str | None = None,
-        auth_enabled: bool | None = None,
-        ssl_enabled: bool | None = None,
-        enable_app_insights: bool | None = None,
-        ssl_cert_pem_file: str | None = None,
-        ssl_key_pem_file: str | None = None,
-        ssl_cname: str | None = None,
-        dns_name_label: str | None = None,
-        primary_key: str | None = None,
-        secondary_key: str | None = None,
-        collect_model_data: bool | None = None,
-        cmk_vault_base_url: str | None = None,
-        cmk_key_name: str | None = None,
-        cmk_key_version: str | None = None,
-        vnet_name: str | None = None,
-        subnet_name: str | None = None,
-        **ours: Any,
-    ) -> AciServiceDeploymentConfiguration:
-        """0.1 cores, 0.5 GB and no keys where nothing is said. ``ours`` are what else the scoring server in
-        it can do: ``cors_origins``, ``batch``, ``port``, ``scoring_timeout_ms``, ...
+    @takes_arguments(ComputeType.ACI)
+    def deploy_configuration(**given: Any) -> AciServiceDeploymentConfiguration:
+        """The configuration of a service in a container. Raises `WebserviceException`."""
+        return AciServiceDeploymentConfiguration(**given)
 
-        Raises `WebserviceException` with all that cannot be.
-        """
-        given = locals()
-        return AciServiceDeploymentConfiguration(**given.pop("ours"), **given)
-
-    def update(  # type: ignore[override]
+    @takes_arguments(
+        ComputeType.ACI, update=True, before=("self", "image"), after=("models", "inference_config")
+    )
+    def update(
         self,
         image: None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-        description: str | None = None,
-        auth_enabled: bool | None = None,
-        ssl_enabled: bool | None = None,
-        ssl_cert_pem_file: str | None = None,
-        ssl_key_pem_file: str | None = None,
-        ssl_cname: str | None = None,
-        enable_app_insights: bool | None = None,
         models: Iterable[str | Model] | None = None,
         inference_config: InferenceConfig | CoreInferenceConfig | None = None,
-        **more: Any,
+        **given: Any,
     ) -> None:
-        """Change what is named; tags are replaced, properties added. Returns at once."""
-        self._update_given(locals())
+        """Change models, script or arguments; what is not named stays. Returns at once.
+
+        Tags are replaced, properties are added.
+        """
+        self._update_given(image, models, inference_config, given)
 
 
 Webservice._classes["docker"] = AciWebservice

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from mlmagic.core.arguments import ComputeType
 from mlmagic.errors import TargetUnavailable
 from mlmagic.sdk.aks_webservice import AksWebservice
-from mlmagic.sdk.deployment import AksEndpointDeploymentConfiguration
+from mlmagic.sdk.deployment import AksEndpointDeploymentConfiguration, takes_arguments
 from mlmagic.sdk.exceptions import WebserviceException, raises
 
 VERSION_LIMIT = 6
@@ -26,46 +27,10 @@ class AksEndpoint(AksWebservice):
         treatment = "Treatment"
 
     @staticmethod
-    def deploy_configuration(  # type: ignore[override]
-        autoscale_enabled: bool | None = None,
-        autoscale_min_replicas: int | None = None,
-        autoscale_max_replicas: int | None = None,
-        autoscale_refresh_seconds: int | None = None,
-        autoscale_target_utilization: int | None = None,
-        collect_model_data: bool | None = None,
-        auth_enabled: bool | None = None,
-        cpu_cores: float | None = None,
-        memory_gb: float | None = None,
-        enable_app_insights: bool | None = None,
-        scoring_timeout_ms: int | None = None,
-        replica_max_concurrent_requests: int | None = None,
-        max_request_wait_time: int | None = None,
-        num_replicas: int | None = None,
-        primary_key: str | None = None,
-        secondary_key: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-        description: str | None = None,
-        gpu_cores: int | None = None,
-        period_seconds: int | None = None,
-        initial_delay_seconds: int | None = None,
-        timeout_seconds: int | None = None,
-        success_threshold: int | None = None,
-        failure_threshold: int | None = None,
-        namespace: str | None = None,
-        token_auth_enabled: bool | None = None,
-        compute_target_name: str | None = None,
-        cpu_cores_limit: float | None = None,
-        memory_gb_limit: float | None = None,
-        version_name: str | None = None,
-        traffic_percentile: float | None = None,
-        **ours: Any,
-    ) -> AksEndpointDeploymentConfiguration:
-        """As AksWebservice's, and the name of the first version (the endpoint's) and its share in percent.
-        Raises `WebserviceException` with all that cannot be.
-        """
-        given = locals()
-        return AksEndpointDeploymentConfiguration(**given.pop("ours"), **given)
+    @takes_arguments(ComputeType.AKS_ENDPOINT)
+    def deploy_configuration(**given: Any) -> AksEndpointDeploymentConfiguration:  # type: ignore[override]
+        """The configuration of an endpoint and its first version. Raises `WebserviceException`."""
+        return AksEndpointDeploymentConfiguration(**given)
 
     @property
     def versions(self) -> Mapping[str, AksWebservice]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.arguments import ComputeType
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.sdk.container_webservice import ContainerWebservice
-from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration
+from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration, takes_arguments
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
@@ -52,45 +53,10 @@ class AksWebservice(ContainerWebservice):
     """A service in a cluster."""
 
     @staticmethod
-    def deploy_configuration(
-        autoscale_enabled: bool | None = None,
-        autoscale_min_replicas: int | None = None,
-        autoscale_max_replicas: int | None = None,
-        autoscale_refresh_seconds: int | None = None,
-        autoscale_target_utilization: int | None = None,
-        collect_model_data: bool | None = None,
-        auth_enabled: bool | None = None,
-        cpu_cores: float | None = None,
-        memory_gb: float | None = None,
-        enable_app_insights: bool | None = None,
-        scoring_timeout_ms: int | None = None,
-        replica_max_concurrent_requests: int | None = None,
-        max_request_wait_time: int | None = None,
-        num_replicas: int | None = None,
-        primary_key: str | None = None,
-        secondary_key: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-        description: str | None = None,
-        gpu_cores: int | None = None,
-        period_seconds: int | None = None,
-        initial_delay_seconds: int | None = None,
-        timeout_seconds: int | None = None,
-        success_threshold: int | None = None,
-        failure_threshold: int | None = None,
-        namespace: str | None = None,
-        token_auth_enabled: bool | None = None,
-        compute_target_name: str | None = None,
-        cpu_cores_limit: float | None = None,
-        memory_gb_limit: float | None = None,
-        blobfuse_enabled: bool | None = None,
-        **ours: Any,
-    ) -> AksServiceDeploymentConfiguration:
-        """Replicas scale by themselves unless ``num_replicas`` is given; keys are on. ``ours`` are
-        ``cors_origins`` and ``batch``. Raises `WebserviceException` with all that cannot be.
-        """
-        given = locals()
-        return AksServiceDeploymentConfiguration(**given.pop("ours"), **given)
+    @takes_arguments(ComputeType.AKS)
+    def deploy_configuration(**given: Any) -> AksServiceDeploymentConfiguration:
+        """The configuration of a service in a cluster. Raises `WebserviceException`."""
+        return AksServiceDeploymentConfiguration(**given)
 
     @property
     def autoscaler(self) -> AutoScaler:
@@ -119,42 +85,21 @@ class AksWebservice(ContainerWebservice):
         """Whether what goes in and out is kept."""
         return DataCollection(storage_enabled=bool(self.collect_model_data))
 
-    def update(  # type: ignore[override]
+    @takes_arguments(
+        ComputeType.AKS, update=True, before=("self", "image"), after=("models", "inference_config")
+    )
+    def update(
         self,
         image: None = None,
-        autoscale_enabled: bool | None = None,
-        autoscale_min_replicas: int | None = None,
-        autoscale_max_replicas: int | None = None,
-        autoscale_refresh_seconds: int | None = None,
-        autoscale_target_utilization: int | None = None,
-        collect_model_data: bool | None = None,
-        auth_enabled: bool | None = None,
-        cpu_cores: float | None = None,
-        memory_gb: float | None = None,
-        enable_app_insights: bool | None = None,
-        scoring_timeout_ms: int | None = None,
-        replica_max_concurrent_requests: int | None = None,
-        max_request_wait_time: int | None = None,
-        num_replicas: int | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-        description: str | None = None,
-        gpu_cores: int | None = None,
-        period_seconds: int | None = None,
-        initial_delay_seconds: int | None = None,
-        timeout_seconds: int | None = None,
-        success_threshold: int | None = None,
-        failure_threshold: int | None = None,
-        namespace: str | None = None,
-        token_auth_enabled: bool | None = None,
-        cpu_cores_limit: float | None = None,
-        memory_gb_limit: float | None = None,
         models: Iterable[str | Model] | None = None,
         inference_config: InferenceConfig | CoreInferenceConfig | None = None,
-        **more: Any,
+        **given: Any,
     ) -> None:
-        """Change what is named; tags are replaced, properties added. Returns at once."""
-        self._update_given(locals())
+        """Change models, script or arguments; what is not named stays. Returns at once.
+
+        Tags are replaced, properties are added.
+        """
+        self._update_given(image, models, inference_config, given)
 
 
 Webservice._classes["kubernetes"] = AksWebservice

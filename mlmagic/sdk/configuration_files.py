@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.core import documents
+from mlmagic.core import deployment_file
+from mlmagic.core.arguments import CERTIFICATE
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.webservice import Revision
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
@@ -41,8 +42,8 @@ KEYS = (*_SIMPLE, "sourceDirectory", "environment", "baseImageRegistry")
 
 def read_deployment(path: str | Path) -> WebserviceDeploymentConfiguration:
     """What deploymentconfig.json says. Raises with the key, or with all values that cannot be."""
-    compute, given = documents.read(read_object(path), Path(path).name)
-    for name in ("ssl_cert_pem_file", "ssl_key_pem_file"):
+    compute, given = deployment_file.read(read_object(path), Path(path).name)
+    for name in CERTIFICATE:
         if isinstance(given.get(name), str):
             given[name] = str(Path(path).expanduser().parent / given[name])
     return configuration(compute, given)
@@ -93,7 +94,7 @@ def export(engine: Engine, name: str, folder: Path) -> list[Path]:
     deployed = configuration_of(revision.config)
     for place, values in (
         (places[0], _inference_of(revision)),
-        (places[1], documents.write(deployed.compute, _but_variables(deployed.given))),
+        (places[1], deployment_file.write(deployed.compute, _but_variables(deployed.given))),
     ):
         place.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return places

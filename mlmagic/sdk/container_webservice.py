@@ -10,8 +10,6 @@ from mlmagic.errors import UsageError
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.webservice import Webservice
 
-_NO_SETTINGS = frozenset(("self", "__class__", "image", "models", "inference_config", "more"))
-
 
 @dataclass(frozen=True, slots=True)
 class ContainerResourceRequirements:
@@ -46,15 +44,13 @@ class ContainerWebservice(Webservice):
             config.cpu, config.memory_gb, limits.get("cpu_cores_limit"), limits.get("memory_gb_limit")
         )
 
-    def _update_given(self, given: dict[str, Any]) -> None:
-        """Update by the arguments of the subclass' ``update``, as `locals` has them."""
-        settings = {name: value for name, value in given.items() if name not in _NO_SETTINGS}
-        if given["image"] is not None:
-            raise UsageError("images are made here, and not given", hint="Give models and inference_config.")
-        self._update(given["models"], given["inference_config"], {**settings, **given["more"]})
+    def _update_given(self, image: None, models: Any, inference_config: Any, given: dict[str, Any]) -> None:
+        if image is not None:
+            raise UsageError("images are built here, and not given", hint="Give models and inference_config.")
+        self._update(models, inference_config, given)
 
     def _own_values(self) -> dict[str, Any]:
-        from mlmagic.core.documents import nested
+        from mlmagic.core.deployment_file import nested
 
         compute, given = given_of(self._revision.config)
         return nested(

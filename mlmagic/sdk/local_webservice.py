@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from mlmagic.core.arguments import ComputeType
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.errors import UsageError
-from mlmagic.sdk.deployment import LocalWebserviceDeploymentConfiguration, WebserviceDeploymentConfiguration
+from mlmagic.sdk.deployment import (
+    LocalWebserviceDeploymentConfiguration,
+    WebserviceDeploymentConfiguration,
+    takes_arguments,
+)
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
@@ -29,13 +34,10 @@ class LocalWebservice(Webservice):
         """Everything was done by `__new__`."""
 
     @staticmethod
-    def deploy_configuration(
-        port: int | None = None, **settings: Any
-    ) -> LocalWebserviceDeploymentConfiguration:
-        """``port`` None picks a free one. ``settings`` are ours: what else a service here can be told, by the
-        names of AksWebservice (``scoring_timeout_ms``, ``auth_enabled``, ``ssl_enabled``, ``tags``, ...).
-        """
-        return LocalWebserviceDeploymentConfiguration(port=port, **settings)
+    @takes_arguments(ComputeType.LOCAL)
+    def deploy_configuration(**given: Any) -> LocalWebserviceDeploymentConfiguration:
+        """The configuration of a service on this machine. Raises `WebserviceException`."""
+        return LocalWebserviceDeploymentConfiguration(**given)
 
     @property
     def compute_type(self) -> str:
@@ -74,7 +76,12 @@ class LocalWebservice(Webservice):
         if wait:
             self.wait_for_deployment()
 
-    def update(  # type: ignore[override]
+    @takes_arguments(
+        ComputeType.LOCAL,
+        update=True,
+        before=("self", "models", "image_config", "deployment_config", "wait", "inference_config"),
+    )
+    def update(
         self,
         models: Iterable[str | Model] | None = None,
         image_config: None = None,

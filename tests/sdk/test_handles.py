@@ -171,7 +171,7 @@ def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
         assert fake_engine.revision(service.record).config.batch
         needed = service.container_resource_requirements
         assert (needed.cpu, needed.memory_in_gb, needed.cpu_limit) == (0.1, 0.5, None)
-        with pytest.raises(UsageError, match="images are made here"):
+        with pytest.raises(UsageError, match="images are built here"):
             service.update(image="x")  # type: ignore[arg-type]
         with pytest.raises(AttributeError, match="has no attribute 'cpus'"):
             service.cpus  # noqa: B018

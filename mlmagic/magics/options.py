@@ -38,14 +38,20 @@ class argument(magic_arguments.argument):
 
 
 def with_parser(magic: Callable[..., Any]) -> Callable[..., Any]:
-    """Give ``magic`` its parser, from the arguments below; its docstring becomes the help text."""
-    described: Callable[..., Any] = magic_arguments.magic_arguments()(magic)
-    parser: MagicArgumentParser = described.parser  # type: ignore[attr-defined]
+    """Give ``magic`` the parser of the arguments below it; its docstring becomes the help text.
+
+    IPython's own ``magic_arguments`` would format each help text twice while the extension loads.
+    """
     cell = inspect.signature(magic).parameters.get("cell")
-    parser.prog = f"{'%%' if cell is not None and cell.default is cell.empty else '%'}{parser.prog}"
-    parser.description = inspect.cleandoc(parser.description or "")
-    described.__doc__ = help_text(parser)
-    return described
+    percents = "%%" if cell is not None and cell.default is cell.empty else "%"
+    parser = MagicArgumentParser(
+        f"{percents}{magic.__name__}", description=inspect.cleandoc(magic.__doc__ or "")
+    )
+    for decorator in reversed(getattr(magic, "decorators", ())):
+        decorator.add_to_parser(parser, None)
+    magic.parser = parser  # type: ignore[attr-defined]
+    magic.__doc__ = help_text(parser)
+    return magic
 
 
 class Arguments:

@@ -116,18 +116,18 @@ class Demo:
 
     def take_down(self) -> None:
         """Remove what there is of it."""
-        there = self._engine.service_names()
+        there = self._engine.services.names()
         with self._step("delete the services and models"):
             for name in self.services:
                 if name in there:
-                    self._engine.delete(name)
-            for model in self._engine.models():
+                    self._engine.services.delete(name)
+            for model in self._engine.models.list():
                 if model.name in (self._diabetes, self._iris):
-                    self._engine.delete_model(model.id)
+                    self._engine.models.delete(model.id)
 
     def _register(self, model: object, name: str) -> str:
         with self._step(f"register {name}") as note:
-            made = self._engine.register(model, ModelDescription(name, tags={"demo": "yes"}))
+            made = self._engine.models.register(model, ModelDescription(name, tags={"demo": "yes"}))
             note(f"version {made.version}, {made.framework} {made.details.framework_version}")
         return made.id
 
@@ -136,12 +136,14 @@ class Demo:
             path = Path(folder) / "score.py"
             path.write_text(script, encoding="utf-8")
             self.services.append(name)
-            service = self._engine.wait(self._engine.deploy(name, [model], InferenceConfig(str(path))))
+            service = self._engine.services.wait(
+                self._engine.services.deploy(name, [model], InferenceConfig(str(path)))
+            )
             note(f"{service.state} at {service.scoring_uri}")
 
     def _score(self, name: str, data: Any) -> None:
         with self._step(f"score {name}") as note:
-            note(_short(self._engine.invoke(name, data)))
+            note(_short(self._engine.requests.score(name, data)))
 
     def _update(self, model: str, data: Any) -> None:
         """Put another version in place while a client goes on asking."""
@@ -150,7 +152,7 @@ class Demo:
             with ThreadPoolExecutor(max_workers=1) as pool:
                 answered = pool.submit(self._score_until, updated, data)
                 try:
-                    self._engine.wait(self._engine.update(self._ridge, model_names=[model]))
+                    self._engine.services.wait(self._engine.services.update(self._ridge, model_names=[model]))
                 finally:
                     updated.set()
             note(f"{answered.result()} requests answered meanwhile, none failed")
@@ -158,7 +160,7 @@ class Demo:
     def _score_until(self, done: threading.Event, data: Any) -> int:
         count = 0
         while not done.is_set():
-            self._engine.invoke(self._ridge, data)
+            self._engine.requests.score(self._ridge, data)
             count += 1
         return count
 
@@ -205,7 +207,7 @@ def train() -> tuple[Any, Any, Any, Any]:
 def _tell_kept(echo: Echo, engine: Engine, names: Sequence[str]) -> None:
     echo("\nThe services go on:")
     for name in names:
-        echo(f"  {name}  {engine.service(name).scoring_uri}")
+        echo(f"  {name}  {engine.services.get(name).scoring_uri}")
     echo("\nTry:    mlmagic service list")
     echo(f"Remove: {'; '.join(f'mlmagic service delete -n {name}' for name in names)}")
 

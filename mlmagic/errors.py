@@ -17,6 +17,7 @@ MLMagicError                       shown in a cell as one short message; ``hint`
 ├─ BuildFailed                     an environment cannot be built; shows the builder's own words
 ├─ InvokeError                     the service answered a request with an error; the body is kept
 ├─ WaitTimeout                     a wait ended before the thing waited for; says what was last seen
+├─ InvalidTransition               a service was about to change to a state that cannot follow: a bug of ours
 └─ Interrupted                     the user pressed Ctrl-C; says what was undone
 """
 
@@ -219,6 +220,14 @@ class WaitTimeout(MLMagicError):
         self.service, self.state, self.waited, self.last_seen = service, state, waited, last_seen
         seen = f" (last seen: {last_seen})" if last_seen else ""
         super().__init__(f"{service!r} is still {state} after {waited:g} s{seen}", hint=hint)
+
+
+class InvalidTransition(MLMagicError):
+    """A service in state ``before`` cannot change to ``after``."""
+
+    def __init__(self, before: str, after: str) -> None:
+        self.before, self.after = before, after
+        super().__init__(f"a service cannot change from {before} to {after}")
 
 
 class Interrupted(MLMagicError):

@@ -1,7 +1,7 @@
 """Notebooks as tests: `pytest --nbval-lax --nbval-current-env notebooks`.
 
-Cells tagged ``nbval-check-output`` must give the outputs they are saved with, but for what ``sanitize.cfg``
-names. The workspace is a new one, unless MLMAGIC_WORKSPACE says which.
+A cell with the tag ``nbval-check-output`` must reproduce its saved output, apart from what ``sanitize.cfg``
+replaces. All notebooks share one new workspace, unless MLMAGIC_WORKSPACE names another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "nbval_sanitize_with", "absent") is None:
         config.option.nbval_sanitize_with = str(Path(__file__).with_name("sanitize.cfg"))
     if not os.environ.get(_VARIABLE):
-        # A blank and letters beyond ASCII: such folders are nothing special.
+        # A folder with a blank and non-ASCII letters must work, too.
         folder = Path(tempfile.mkdtemp(prefix="mlmagic Übungen "))
         config.stash[_made] = folder
         os.environ[_VARIABLE] = str(folder)
@@ -37,11 +37,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _end_services() -> None:
-    """A notebook that failed half-way has left its services running."""
+    """Delete the services that a failed notebook has left running."""
     from contextlib import closing
 
     from mlmagic import Engine
 
     with closing(Engine()) as engine:
-        for name in engine.service_names():
-            engine.delete(name)
+        for name in engine.services.names():
+            engine.services.delete(name)

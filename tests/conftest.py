@@ -119,14 +119,14 @@ def make_engine(location: Location) -> Iterator[MakeEngine]:
     made: list[Engine] = []
 
     def make(**options: Any) -> Engine:
-        made.append(Engine(location, **{"use_keeper": False, **options}))
+        made.append(Engine(location, **{"use_daemon": False, **options}))
         return made[-1]
 
     yield make
     if made and made[0].memory.is_there and _has_real_services(made[0].memory):
-        sweeper = Engine(location, use_keeper=False)
-        for name in sweeper.service_names():
-            sweeper.delete(name)
+        sweeper = Engine(location, use_daemon=False)
+        for name in sweeper.services.names():
+            sweeper.services.delete(name)
         sweeper.close()
     for engine in made:
         engine.close()

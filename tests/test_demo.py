@@ -31,9 +31,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _left(folder: Path) -> list[Any]:
-    engine = Engine(Location.of_folder(folder), supervise=False, use_keeper=False)
+    engine = Engine(Location.of_folder(folder), supervise=False, use_daemon=False)
     try:
-        return [*engine.services(), *engine.models()]
+        return [*engine.services.list(), *engine.models.list()]
     finally:
         engine.close()
 

@@ -209,12 +209,12 @@ def labels(given: Sequence[str]) -> list[str | list[str]]:
 
 def complete_services(ctx: click.Context, option: click.Parameter, begun: str) -> list[str]:
     """Names of services, for completion."""
-    return _complete(lambda open_engine: open_engine.service_names(), begun)
+    return _complete(lambda open_engine: open_engine.services.names(), begun)
 
 
 def complete_models(ctx: click.Context, option: click.Parameter, begun: str) -> list[str]:
     """Ids of models, for completion."""
-    return _complete(lambda open_engine: [model.id for model in open_engine.models()], begun)
+    return _complete(lambda open_engine: [model.id for model in open_engine.models.list()], begun)
 
 
 def _complete(names: Callable[[Engine], list[str]], begun: str) -> list[str]:

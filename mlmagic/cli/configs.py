@@ -28,7 +28,7 @@ def export_service(service: str, directory: str) -> None:
 
     with engine() as opened:
         inference, deployment, source = export(opened, service, Path(directory))
-        models = "".join(f" -m {each}" for each in opened.service(service).models)
+        models = "".join(f" -m {each}" for each in opened.services.get(service).models)
     for path in (inference, deployment, source):
         click.echo(path)
     say(f"mlmagic model deploy -n NAME{models} --ic {inference} --dc {deployment}")

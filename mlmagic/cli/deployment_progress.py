@@ -36,8 +36,8 @@ def run_and_follow(
     if not wait:
         print_change(record)
         return
-    record = engine.wait_or_withdraw(record, watching=print_change)
+    record = engine.services.wait_or_withdraw(record, watching=print_change)
     if log:
-        for line in engine.logs(record.name):
+        for line in engine.services.logs(record.name):
             say(line)
     click.echo(record.scoring_uri)

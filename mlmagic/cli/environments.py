@@ -116,7 +116,7 @@ def create_environment(
         )
     with engine() as opened:
         made = environment_of(name, sources, python_version, pairs("--env", variables))
-        kept = opened.keep_environment(name, made._record())
+        kept = opened.environments.register(name, made._record())
     click.echo(f"{kept.name}:{kept.version}")
 
 
@@ -129,8 +129,8 @@ def create_environment(
 def build_environment(name: str, version: str | None, python: str | None) -> None:
     """Build an environment on this machine, unless it exists. Prints its interpreter."""
     with engine() as opened:
-        record = opened.environment(name, version).record
-        click.echo(opened.build_environment(record, nearest_python=python is not None, report=say))
+        record = opened.environments.get(name, version).record
+        click.echo(opened.environments.build(record, nearest_python=python is not None, report=say))
 
 
 @environment.command("diff")
@@ -145,7 +145,7 @@ def diff_environments(old: str, new: str, form: str) -> None:
       mlmagic environment diff mine:1 mine:2
     """
     with engine() as opened:
-        changes = opened.compare_environments(old, new)
+        changes = opened.environments.compare(old, new)
     show(
         [
             {"what": c.what, "name": c.name, "change": c.kind, "before": c.before, "after": c.after}
@@ -160,7 +160,7 @@ def diff_environments(old: str, new: str, form: str) -> None:
 def delete_environment(name: str) -> None:
     """Delete an environment with all its versions."""
     with engine() as opened:
-        opened.forget_environments([name])
+        opened.environments.delete([name])
     say(f"deleted {name}")
 
 
@@ -169,7 +169,7 @@ def delete_environment(name: str) -> None:
 def clean_environments(days: float) -> None:
     """Remove built environments that no service uses. They are built again when they are needed."""
     with engine() as opened:
-        gone = opened.evict_environments(days)
+        gone = opened.environments.evict(days)
     say(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}")
 
 

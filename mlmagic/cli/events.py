@@ -33,11 +33,11 @@ def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
 
     with opened() as engine:
         if subscriptions:
-            listing = news.subscriptions_listing(engine.subscriptions())
+            listing = news.subscriptions_listing(engine.events.subscriptions())
         elif follows:
-            listing = news.follows_listing(engine.follows())
+            listing = news.follows_listing(engine.follows.list())
         else:
-            listing = news.events_listing(engine.newest_events(lines))
+            listing = news.events_listing(engine.events.newest(lines))
     click.echo(repr(listing))
 
 
@@ -105,7 +105,7 @@ def subscribe(
     wanted = EventFilter.read(types, subject_begins_with, subject_ends_with, advanced)
     secret = None if secret_env is None else _variable(secret_env)
     with opened() as engine:
-        made = engine.subscribe(
+        made = engine.events.subscribe(
             name, endpoint, schema=schema, wanted=wanted, secret=secret, handshake=not no_handshake
         )
     say(f"Subscription {made.name}: {made.shown_endpoint} receives {made.filter}")
@@ -116,7 +116,7 @@ def subscribe(
 def unsubscribe(name: str) -> None:
     """Delete a webhook subscription."""
     with opened() as engine:
-        engine.unsubscribe(name)
+        engine.events.unsubscribe(name)
     say(f"deleted subscription {name}")
 
 
@@ -128,7 +128,7 @@ def list_deliveries(name: str | None, dead: bool) -> None:
     from mlmagic.widgets.news import deliveries_listing
 
     with opened() as engine:
-        listing = deliveries_listing(engine.deliveries(name, dead=dead))
+        listing = deliveries_listing(engine.events.deliveries(name, dead=dead))
     click.echo(repr(listing))
 
 
@@ -137,7 +137,7 @@ def list_deliveries(name: str | None, dead: bool) -> None:
 def redeliver(name: str) -> None:
     """Retry the failed deliveries of a subscription."""
     with opened() as engine:
-        count = engine.redeliver(name)
+        count = engine.events.redeliver(name)
     say(f"deliveries to {name} that will be retried: {count}")
 
 
@@ -154,7 +154,7 @@ def follow(name: str, model: str, tag: str | None) -> None:
       mlmagic service follow -n diabetes-svc -m diabetes --tag stage=prod
     """
     with opened() as engine:
-        say(f"{engine.follow(name, model, tag)}, from now on")
+        say(f"{engine.follows.add(name, model, tag)}, from now on")
 
 
 @click.command("unfollow", cls=Command)
@@ -163,7 +163,7 @@ def follow(name: str, model: str, tag: str | None) -> None:
 def unfollow(name: str, model: str | None) -> None:
     """Stop following a model."""
     with opened() as engine:
-        for ended in engine.unfollow(name, model):
+        for ended in engine.follows.remove(name, model):
             say(f"{ended.service} no longer follows {ended.model}")
 
 

@@ -146,7 +146,7 @@ def register_model(
             path = str(files_of(opened, run_id, asset_path or path or name, experiment_name))
         if path is None:
             raise UsageError("no files are named", hint="Name them: -p PATH, or --run-id with --asset-path.")
-        registered = opened.register(path, details, child_paths=child_paths or None, notify=say)
+        registered = opened.models.register(path, details, child_paths=child_paths or None, notify=say)
     if metadata:
         Path(metadata).write_text(json.dumps({"modelId": registered.id}) + "\n", encoding="utf-8")
     click.echo(registered.id)
@@ -185,10 +185,10 @@ def list_models(
 
     with engine() as opened:
         wanted = ModelFilter(name, tuple(tags), tuple(properties), framework, latest, run_id)
-        found = opened.models(wanted)
+        found = opened.models.list(wanted)
         if form == "table":
             listing = models_listing(
-                found, lambda m: Handle.of(opened, m), lambda m: opened.model_users(m.id)
+                found, lambda m: Handle.of(opened, m), lambda m: opened.models.users(m.id)
             )
             click.echo(repr(listing))
             return
@@ -218,7 +218,7 @@ def show_model(reference: str | None, name: str | None, version: int | None, for
     if not reference and not name:
         raise UsageError("no model is named", hint="Name one: -i NAME:VERSION, or -n NAME [-v VERSION].")
     with engine() as opened:
-        found = opened.model(reference or ModelReference(str(name), version))
+        found = opened.models.get(reference or ModelReference(str(name), version))
     show(model_record(found), form)
 
 
@@ -246,9 +246,9 @@ def update_model(
       mlmagic model update -i diabetes:1 --add-tag stage=prod --remove-tag draft
     """
     with engine() as opened:
-        before = opened.model(reference)
+        before = opened.models.get(reference)
         tags = {**before.tags, **pairs("--add-tag", add_tags)}
-        changed = opened.change_model(
+        changed = opened.models.change(
             before.id,
             tags={key: value for key, value in tags.items() if key not in remove_tags},
             add_properties=pairs("--add-property", add_properties),
@@ -269,7 +269,7 @@ def download_model(reference: str, folder: str, overwrite: bool) -> None:
       mlmagic model download -i diabetes:1 -t models
     """
     with engine() as opened:
-        click.echo(opened.download_model(reference, Path(folder), exist_ok=overwrite))
+        click.echo(opened.models.download(reference, Path(folder), exist_ok=overwrite))
 
 
 @model.command("delete")
@@ -282,7 +282,7 @@ def delete_model(reference: str) -> None:
       mlmagic model delete -i diabetes:1
     """
     with engine() as opened:
-        say(f"deleted {opened.delete_model(reference).id}")
+        say(f"deleted {opened.models.delete(reference).id}")
 
 
 @model.command("deploy")
@@ -325,7 +325,7 @@ def deploy_model(
         )
         run_and_follow(
             opened,
-            lambda: opened.deploy(
+            lambda: opened.services.deploy(
                 name, wanted, script_config, config, overwrite=overwrite, notify=say, nearest_python=True
             ),
             wait=not no_wait,

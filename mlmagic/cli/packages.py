@@ -63,7 +63,7 @@ def package_model(
     model_names = model_ids(options)
     with engine() as opened:
         script_config, config = for_engine(inference(opened, options), DeploymentConfig())
-        made = opened.package(
+        made = opened.packages.create(
             model_names,
             script_config,
             kind=wanted,
@@ -75,9 +75,9 @@ def package_model(
         )
         place = made.location
         if folder:
-            place = str(opened.save_package(made, Path(folder)))
+            place = str(opened.packages.save(made, Path(folder)))
         if repository:
-            place = opened.push_package(made, repository, report=say)
+            place = opened.packages.push(made, repository, report=say)
     click.echo(place)
 
 
@@ -91,7 +91,7 @@ def package() -> None:
 def list_packages(form: str) -> None:
     """List the newest package of each name."""
     with engine() as opened:
-        show([package_record(each) for each in opened.packages()], form)
+        show([package_record(each) for each in opened.packages.list()], form)
 
 
 @package.command("show")
@@ -100,7 +100,7 @@ def list_packages(form: str) -> None:
 def show_package(name: str, form: str) -> None:
     """Show a package as JSON."""
     with engine() as opened:
-        show(package_record(opened.package_called(name)), form)
+        show(package_record(opened.packages.get(name)), form)
 
 
 @package.command("save")
@@ -109,7 +109,7 @@ def show_package(name: str, form: str) -> None:
 def save_package(name: str, folder: str) -> None:
     """Copy a package's files to a folder."""
     with engine() as opened:
-        click.echo(opened.save_package(opened.package_called(name), Path(folder)))
+        click.echo(opened.packages.save(opened.packages.get(name), Path(folder)))
 
 
 def package_record(made: Package) -> dict[str, Any]:

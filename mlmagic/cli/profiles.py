@@ -15,7 +15,7 @@ from mlmagic.errors import UsageError
 if TYPE_CHECKING:
     from mlmagic.core.profile import Profile
     from mlmagic.engine.engine import Engine
-    from mlmagic.engine.profile_verbs import Progress
+    from mlmagic.engine.profiles.profiles import Progress
 
 
 _REQUESTS, _GOAL, _RESULT = "Requests", "Goal and prices", "Measurement and result"
@@ -97,7 +97,7 @@ def profile_model(
         handle = inference(opened, options)
         plan = planned(name, target=target, **options)
         script_config, config = for_engine(handle, DeploymentConfig(target))
-        made = opened.profile(
+        made = opened.profiles.measure(
             plan,
             model_names,
             script_config,
@@ -108,7 +108,7 @@ def profile_model(
             notify=say,
         )
         if tag_models and made.recommendation is not None:
-            opened.tag_with_profile(made)
+            opened.profiles.tag_models(made)
     _show_profile(made, form)
 
 
@@ -122,7 +122,7 @@ def profile() -> None:
 def list_profiles(form: str) -> None:
     """List the newest profile of each name."""
     with engine() as opened:
-        _show_several(opened.profiles(), form)
+        _show_several(opened.profiles.list(), form)
 
 
 @profile.command("show")
@@ -131,7 +131,7 @@ def list_profiles(form: str) -> None:
 def show_profile(name: str, form: str) -> None:
     """Show a profile: Azure ML v1's keys; as a table, each CPU and memory."""
     with engine() as opened:
-        _show_profile(opened.profile_called(name), form)
+        _show_profile(opened.profiles.get(name), form)
 
 
 @profile.command("compare")
@@ -145,7 +145,7 @@ def compare_profiles(names: Sequence[str], form: str) -> None:
       mlmagic profile compare diabetes-1 diabetes-2
     """
     with engine() as opened:
-        _show_several([opened.profile_called(name) for name in names], form)
+        _show_several([opened.profiles.get(name) for name in names], form)
 
 
 def _dataset(opened: Engine, dataset_id: str | None, file: str | None, traffic: str | None) -> Any:
@@ -156,7 +156,7 @@ def _dataset(opened: Engine, dataset_id: str | None, file: str | None, traffic: 
     if file is not None:
         return file
     if traffic is not None:
-        return opened.traffic_to_replay(traffic)
+        return opened.requests.to_replay(traffic)
     from mlmagic.sdk.dataset import Dataset
     from mlmagic.sdk.workspace import Workspace
 

@@ -106,7 +106,7 @@ def show_service(name: str, form: str) -> None:
       mlmagic service show -n diabetes-svc
     """
     with engine() as opened:
-        show(service_record(opened.service(name)), form)
+        show(service_record(opened.services.get(name)), form)
 
 
 @service.command("run")
@@ -127,7 +127,7 @@ def run_service(name: str, data: str) -> None:
             raise InvalidConfig("--input-data", data, "names a file that does not exist")
         body = path.read_bytes()
     with engine() as opened:
-        show(opened.invoke(name, body))
+        show(opened.requests.score(name, body))
 
 
 @service.command("logs")
@@ -184,7 +184,7 @@ def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> 
         handle = inference(opened, options)
         given = given_arguments(options)
         if dc is None:
-            changes = changed_fields(opened.revision(opened.service(name)).config, given)
+            changes = changed_fields(opened.services.revision(opened.services.get(name)).config, given)
         else:
             changes = _all_fields(deployment(dc, None, given)) | changed_fields(
                 deployment(dc, None, {}), given
@@ -193,7 +193,7 @@ def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> 
             changes.setdefault("environment_variables", handle.environment_variables)
         run_and_follow(
             opened,
-            lambda: opened.update(
+            lambda: opened.services.update(
                 name,
                 model_names=wanted or None,
                 inference=None if handle is None else handle.to_core(),
@@ -235,8 +235,8 @@ def compare_service(
     if (file is None) != traffic:
         raise click.UsageError("name either -d FILE or --traffic", click.get_current_context())
     with engine() as opened:
-        given = bodies(opened.traffic_to_replay(name) if traffic else file)
-        found = opened.parity(name, target, given, tolerance=tolerance, notify=say)
+        given = bodies(opened.requests.to_replay(name) if traffic else file)
+        found = opened.parity.check(name, target, given, tolerance=tolerance, notify=say)
     if form == "table":
         click.echo(parity_card(found).text)
     else:
@@ -265,7 +265,7 @@ def show_traffic(name: str, last: int | None, form: str) -> None:
     from mlmagic.widgets.traffic import traffic_listing
 
     with engine() as opened:
-        requests = opened.traffic(name, last=last)
+        requests = opened.requests.recorded(name, last=last)
     if form == "table":
         click.echo(repr(traffic_listing(requests)))
     else:
@@ -277,7 +277,7 @@ def show_traffic(name: str, last: int | None, form: str) -> None:
 def stop_service(name: str) -> None:
     """Stop a service without deleting it."""
     with engine() as opened:
-        opened.stop(name)
+        opened.services.stop(name)
     say(f"stopped {name}")
 
 
@@ -287,7 +287,7 @@ def stop_service(name: str) -> None:
 def start_service(name: str, no_wait: bool) -> None:
     """Start a stopped or failed service."""
     with engine() as opened:
-        run_and_follow(opened, lambda: opened.start(name), wait=not no_wait)
+        run_and_follow(opened, lambda: opened.services.start(name), wait=not no_wait)
 
 
 @service.command("restart")
@@ -296,7 +296,7 @@ def start_service(name: str, no_wait: bool) -> None:
 def restart_service(name: str, no_wait: bool) -> None:
     """Restart a service without downtime."""
     with engine() as opened:
-        run_and_follow(opened, lambda: opened.restart(name), wait=not no_wait)
+        run_and_follow(opened, lambda: opened.services.restart(name), wait=not no_wait)
 
 
 @service.command("get-keys")
@@ -305,7 +305,7 @@ def restart_service(name: str, no_wait: bool) -> None:
 def service_keys(name: str, form: str) -> None:
     """Print the two keys of a service."""
     with engine() as opened:
-        _show_keys(opened.get_keys(name), form)
+        _show_keys(opened.keys.get(name), form)
 
 
 @service.command("regen-key")
@@ -316,7 +316,7 @@ def service_keys(name: str, form: str) -> None:
 def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> None:
     """Replace one of the two keys of a service. The other key stays valid."""
     with engine() as opened:
-        _show_keys(opened.regen_key(name, which, set_key), form)
+        _show_keys(opened.keys.regenerate(name, which, set_key), form)
 
 
 @service.command("get-access-token")
@@ -325,7 +325,7 @@ def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> Non
 def service_access_token(name: str, form: str) -> None:
     """Print an access token for a service, and the time to refresh it."""
     with engine() as opened:
-        token = opened.get_access_token(name)
+        token = opened.keys.access_token(name)
     record = {
         "accessToken": token.access_token,
         "tokenType": token.token_type,
@@ -340,7 +340,7 @@ def service_access_token(name: str, form: str) -> None:
 def delete_service(name: str) -> None:
     """Delete a service."""
     with engine() as opened:
-        opened.delete(name)
+        opened.services.delete(name)
     say(f"deleted {name}")
 
 

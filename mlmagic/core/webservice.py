@@ -17,6 +17,7 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import StoredFile
+from mlmagic.errors import InvalidTransition
 
 
 class State(StrEnum):
@@ -175,6 +176,24 @@ class Webservice:
     @property
     def swagger_uri(self) -> str | None:
         return f"{self.url}/swagger.json" if self.url else None
+
+
+_AFTER_SERVING = frozenset({State.HEALTHY, State.UNHEALTHY, State.UNSCHEDULABLE, State.FAILED})
+MOVES: Mapping[State, frozenset[State]] = {
+    State.TRANSITIONING: frozenset(State),
+    State.UNSCHEDULABLE: _AFTER_SERVING | {State.TRANSITIONING},
+    State.HEALTHY: _AFTER_SERVING,
+    State.UNHEALTHY: _AFTER_SERVING,
+    State.FAILED: frozenset({State.FAILED}),
+    State.STOPPED: frozenset({State.STOPPED}),
+}
+"""By state, those that an observation may lead to. A request (deploy, start, stop) leads to Transitioning."""
+
+
+def check_move(before: State, after: State) -> None:
+    """Raise `InvalidTransition` if no observation may lead from ``before`` to ``after``."""
+    if after not in MOVES[before]:
+        raise InvalidTransition(before, after)
 
 
 def next_state(state: State, observation: Observation, answering: bool | None) -> State:

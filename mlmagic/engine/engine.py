@@ -1,54 +1,41 @@
-"""The common deployment engine: every verb, used by every front (magics, SDK, widgets, command line)."""
+"""The common deployment engine: every front (magics, SDK, widgets, command line) uses it.
+
+An engine is composed of parts, each named by what it holds: ``engine.models.register(...)``,
+``engine.services.deploy(...)``, ``engine.events.list()``.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
-import threading
-from collections.abc import Callable
-from functools import cache
-from typing import Any
 
-from mlmagic.engine import keeper
-from mlmagic.engine.asking_verbs import AskingVerbs
-from mlmagic.engine.batch_verbs import BatchVerbs
-from mlmagic.engine.bus import Bus
-from mlmagic.engine.client import Client
-from mlmagic.engine.environment_verbs import EnvironmentVerbs
-from mlmagic.engine.event_verbs import EventVerbs
-from mlmagic.engine.lookout import Lookout
-from mlmagic.engine.object_verbs import ObjectVerbs
-from mlmagic.engine.package_verbs import PackageVerbs
-from mlmagic.engine.parity_verbs import ParityVerbs
-from mlmagic.engine.profile_verbs import ProfileVerbs
-from mlmagic.engine.renewal_verbs import RenewalVerbs
-from mlmagic.engine.supervisor import Supervisor
-from mlmagic.engine.traffic_verbs import TrafficVerbs
-from mlmagic.errors import MLMagicError
-from mlmagic.targets import registry
-from mlmagic.targets.base import ComputeTarget
+from mlmagic.engine.assets import Assets
+from mlmagic.engine.batch.batch import Batch
+from mlmagic.engine.environments.environments import Environments
+from mlmagic.engine.events.bus import Bus
+from mlmagic.engine.events.events import Events
+from mlmagic.engine.http.client import Client
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.packages.packages import Packages
+from mlmagic.engine.profiles.profiles import Profiles
+from mlmagic.engine.scripts.scripts import Scripts
+from mlmagic.engine.services.follows import Follows
+from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.parity import ParityChecks
+from mlmagic.engine.services.requests import Requests
+from mlmagic.engine.services.services import Services
+from mlmagic.engine.services.supervision import Supervision
+from mlmagic.engine.services.watcher import ServiceWatcher
+from mlmagic.engine.targets import LoadTarget, Targets
 from mlmagic.workspace.location import Location, locate
 from mlmagic.workspace.memory import Memory
 
-KEEPER_DELAY_SECONDS = 3.0
 
+class Engine:
+    """One workspace's models, services and the rest, and the supervision of its services.
 
-class Engine(
-    ObjectVerbs,
-    PackageVerbs,
-    ProfileVerbs,
-    BatchVerbs,
-    ParityVerbs,
-    TrafficVerbs,
-    AskingVerbs,
-    RenewalVerbs,
-    EnvironmentVerbs,
-    EventVerbs,
-):
-    """The verbs over one workspace, and whoever looks after its services.
-
-    ``supervise`` says who that is: True, a thread of this process (and the keeper after it); False, only
-    the keeper: for processes that end soon.
+    With ``supervise`` a thread of this process supervises (and the daemon after it); without it only the
+    daemon does, for processes that end soon. ``targets`` loads a compute target by name.
     """
 
     def __init__(
@@ -56,18 +43,32 @@ class Engine(
         location: Location | None = None,
         *,
         supervise: bool = True,
-        targets: Callable[[str], ComputeTarget[Any]] | None = None,
-        use_keeper: bool = True,
+        targets: LoadTarget | None = None,
+        use_daemon: bool = True,
     ) -> None:
         self.location = location or locate()
         self.memory = Memory(self.location)
         self.bus = Bus(self.memory)
-        self.lookout = Lookout(self.memory, self.bus)
+        self.watcher = ServiceWatcher(self.memory, self.bus)
         self.client = Client()
-        self._targets = targets or cache(registry.load)
-        self._supervise, self._use_keeper = supervise, use_keeper
-        self._supervisor: Supervisor | None = None
-        self._keeper_timer: threading.Timer | None = None
+        self.targets = Targets(targets)
+        self.supervision = Supervision(self.memory, self.targets, in_process=supervise, use_daemon=use_daemon)
+        on_news = self.supervision.ensure_for_news
+        self.assets = Assets(self.memory)
+        self.environments = Environments(self.memory, self.assets)
+        self.models = Models(self.memory, on_news)
+        self.scripts = Scripts(self.memory, self.models)
+        self.keys = Keys(self.memory, self.targets)
+        self.services = Services(
+            self.memory, self.targets, self.bus, self.models, self.keys, self.supervision
+        )
+        self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)
+        self.parity = ParityChecks(self.memory, self.targets, self.client, self.models, self.keys)
+        self.follows = Follows(self.memory, self.supervision.ensure)
+        self.events = Events(self.memory, on_news)
+        self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts)
+        self.packages = Packages(self.memory, self.models, self.scripts)
+        self.batch = Batch(self.memory, self.models)
 
     @classmethod
     def of(cls, location: Location) -> Engine:
@@ -78,59 +79,12 @@ class Engine(
             atexit.register(_open[key].close)
         return _open[key]
 
-    def targets(self) -> list[str]:
-        """The targets that are installed."""
-        return registry.names()
-
-    def availability(self, *also: str) -> dict[str, str]:
-        """Each target that may be named, and ``also``; with why services cannot run there now, or ``""``."""
-        return {name: self._why_not(name) for name in dict.fromkeys([*also, *registry.known()])}
-
-    def _why_not(self, name: str) -> str:
-        try:
-            self._targets(name).check()
-        except MLMagicError as error:
-            return str(error)
-        return ""
-
     def close(self) -> None:
-        """Leave: the services stay, in the keeper's care."""
+        """Close the workspace; its services go on, supervised by the daemon."""
         self.bus.close()
-        if self._keeper_timer is not None:
-            self._keeper_timer.cancel()
-            self._start_keeper()
-        supervisor, self._supervisor = self._supervisor, None
-        if supervisor is not None:
-            supervisor.close()
+        self.supervision.close()
         self.client.close()
         self.memory.close()
-
-    def _see_to_it(self) -> None:
-        """Make sure that somebody looks after the services."""
-        self._lease_holder()
-        if not self._use_keeper:
-            return
-        if not self._supervise:
-            keeper.ensure_keeper(self.location)
-        elif self._keeper_timer is None:
-            # Later: the services that are being started need the cores more.
-            self._keeper_timer = threading.Timer(KEEPER_DELAY_SECONDS, self._start_keeper)
-            self._keeper_timer.daemon = True
-            self._keeper_timer.start()
-
-    def _lease_holder(self) -> str | None:
-        if not self._supervise:
-            return None
-        if self._supervisor is None or not self._supervisor.running:
-            self._supervisor = Supervisor(self.memory, self._targets)
-            self._supervisor.start()
-        return self._supervisor.mark
-
-    def _start_keeper(self) -> None:
-        """Start the keeper if there is anything to keep."""
-        self._keeper_timer = None
-        if self.memory.is_there and keeper.has_work(self.memory):
-            keeper.ensure_keeper(self.location)
 
 
 _open: dict[tuple[int, str, str], Engine] = {}

@@ -25,9 +25,9 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model
 from mlmagic.core.names import ModelReference
-from mlmagic.core.webservice import ServiceSpec, Webservice
-from mlmagic.engine.whole_files import OWNER_ONLY, write_whole
+from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.workspace import keys, models, services
+from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
 from mlmagic.workspace.memory import Memory
 
 KEYS_FILE = "keys.json"
@@ -47,6 +47,7 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         building.replace(run_dir)
     if revision.config.guarded:
         deliver_keys(memory, service)
+    stays = revision.config.target == service.target  # else there is no port to keep or to hand over
     return ServiceSpec(
         name=service.name,
         revision=revision.number,
@@ -60,8 +61,8 @@ def stage(memory: Memory, service: Webservice) -> ServiceSpec:
         environment=revision.inference.environment,
         requirements=requirements_of(revision.inference.requirements, used),
         modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
-        preferred_port=port_of(service.url),
-        predecessor=_predecessor(memory, service, revision.number),
+        preferred_port=port_of(service.url) if stays else None,
+        predecessor=_predecessor(memory, service, revision) if stays else None,
         keys_file=str(run_dir / KEYS_FILE) if revision.config.guarded else None,
     )
 
@@ -108,7 +109,7 @@ def deliver_keys(memory: Memory, service: Webservice) -> None:
             folder = run_folder(memory, service, number)
             if held is not None and config.guarded and folder.is_dir():
                 taken = held.accepted(keys=config.auth_enabled, tokens=config.token_auth_enabled)
-                write_whole(folder / KEYS_FILE, json.dumps(taken), mode=OWNER_ONLY)
+                write_atomically(folder / KEYS_FILE, json.dumps(taken), mode=OWNER_ONLY)
 
 
 def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str | None:
@@ -127,8 +128,8 @@ def run_folder(memory: Memory, service: Webservice, number: int) -> Path:
     return memory.services_folder / service.id / f"r{number}"
 
 
-def _predecessor(memory: Memory, service: Webservice, number: int) -> str | None:
-    if service.serving is None or service.serving == number:
+def _predecessor(memory: Memory, service: Webservice, revision: Revision) -> str | None:
+    if service.serving is None or service.serving == revision.number:
         return None
     return str(run_folder(memory, service, service.serving))
 

@@ -127,20 +127,20 @@ class Completion:
         engine = self._opened()
         if engine is None:
             return []
-        found = [model.id for model in engine.models()]
+        found = [model.id for model in engine.models.list()]
         return [*dict.fromkeys(name.partition(":")[0] for name in found), *found]
 
     def _service_names(self) -> list[str]:
         engine = self._opened()
-        return [] if engine is None else [service.name for service in engine.services()]
+        return [] if engine is None else [service.name for service in engine.services.list()]
 
     def _environment_names(self) -> list[str]:
         engine = self._opened()
-        return list(CURATED) if engine is None else [each.name for each in engine.environments()]
+        return list(CURATED) if engine is None else [each.name for each in engine.environments.list()]
 
     def _subscription_names(self) -> list[str]:
         engine = self._opened()
-        return [] if engine is None else [each.name for each in engine.subscriptions()]
+        return [] if engine is None else [each.name for each in engine.events.subscriptions()]
 
     def _opened(self) -> Engine | None:
         """The engine, opened only if its workspace exists."""

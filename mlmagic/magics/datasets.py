@@ -12,7 +12,7 @@ from mlmagic.magics.line import read_data
 from mlmagic.magics.messages import show_message
 
 if TYPE_CHECKING:
-    from mlmagic.engine.model_verbs import Notify
+    from mlmagic.core.notify import Notify
     from mlmagic.magics.session import MLMagic
 
 
@@ -29,11 +29,11 @@ def requests_of(
     if recorded_by is not None:
         if dataset is not None:
             raise UsageError("-d and --traffic exclude each other")
-        return session.engine.traffic_to_replay(recorded_by)
+        return session.engine.requests.to_replay(recorded_by)
     if dataset is not None:
         return dataset_in(dataset, session.namespace)
     for reference in models:
-        sample = session.engine.model(reference).details.sample_input
+        sample = session.engine.models.get(reference).details.sample_input
         if sample is not None:
             notify("Sending the model's sample. For more realistic requests, name a dataset with -d.")
             return [{"data": sample}]

@@ -64,7 +64,7 @@ def environment_of_line(engine: Engine, args: Arguments) -> dict[str, Any]:
             raise UsageError(f"{option} needs an environment", hint="Name one with -e NAME.")
         return {}
     if isinstance(given, str):
-        record = engine.environment(given, args.ev).record
+        record = engine.environments.get(given, args.ev).record
     elif hasattr(given, "_record"):
         record = given._record()
     else:
@@ -152,15 +152,15 @@ class EnvironmentMagics(SessionMagics):
     def _list(self, args: Arguments) -> Any:
         from mlmagic.widgets.environments import environments_listing
 
-        found = self.session.engine.environments()
+        found = self.session.engine.environments.list()
         return environments_listing(list(map(_handle, found)), [each.created_time for each in found])
 
     def _show(self, args: Arguments) -> Any:
         from mlmagic.widgets.environments import environment_card
 
         engine = self.session.engine
-        found = engine.environment(args.names[0])
-        return environment_card(_handle(found), engine.where_it_runs(found.record))
+        found = engine.environments.get(args.names[0])
+        return environment_card(_handle(found), engine.environments.runtime_summary(found.record))
 
     def _create(self, args: Arguments) -> Any:
         from mlmagic.sdk.environment_sources import SOURCES, environment_of
@@ -172,25 +172,25 @@ class EnvironmentMagics(SessionMagics):
             pairs("--env", args.env),
             self.session.shell,
         )
-        kept = self.session.engine.keep_environment(args.names[0], made._record())
+        kept = self.session.engine.environments.register(args.names[0], made._record())
         show_message(f"Environment {kept.name}:{kept.version}.")
         return _handle(kept)
 
     def _build(self, args: Arguments) -> Any:
         engine = self.session.engine
-        found = engine.environment(args.names[0])
-        python = engine.build_environment(found.record, nearest_python=nearest_python(args), report=print)
+        found = engine.environments.get(args.names[0])
+        python = engine.environments.build(found.record, nearest_python=nearest_python(args), report=print)
         show_message(f"Environment {found.name}:{found.version} is at {python}.")
         return python if args.out else None
 
     def _diff(self, args: Arguments) -> Any:
         from mlmagic.widgets.environments import difference_listing
 
-        return difference_listing(self.session.engine.compare_environments(*args.names), *args.names)
+        return difference_listing(self.session.engine.environments.compare(*args.names), *args.names)
 
     def _delete(self, args: Arguments) -> None:
         engine = self.session.engine
-        engine.forget_environments(args.names)
+        engine.environments.delete(args.names)
         for name in dict.fromkeys(args.names):
             show_message(f"Deleted environment {name}.")
 

@@ -55,18 +55,18 @@ class EventMagics(SessionMagics):
         if args.dead and args.deliveries is None:
             raise UsageError("--dead needs --deliveries", hint="Use: %events --deliveries --dead")
         if args.redeliver is not None:
-            count = engine.redeliver(args.redeliver)
+            count = engine.events.redeliver(args.redeliver)
             show_message(f"Deliveries to {args.redeliver} that will be retried: {count}.")
             return None
         if args.subscriptions:
-            listing = news.subscriptions_listing(engine.subscriptions())
+            listing = news.subscriptions_listing(engine.events.subscriptions())
         elif args.follows:
-            listing = news.follows_listing(engine.follows())
+            listing = news.follows_listing(engine.follows.list())
         elif args.deliveries is not None:
-            deliveries = engine.deliveries(args.deliveries or None, dead=args.dead)
+            deliveries = engine.events.deliveries(args.deliveries or None, dead=args.dead)
             listing = news.deliveries_listing(deliveries[: args.lines])
         else:
-            listing = news.events_listing(engine.newest_events(args.lines))
+            listing = news.events_listing(engine.events.newest(args.lines))
         return self.assign(args.out, listing)
 
     @line_magic
@@ -127,7 +127,7 @@ class EventMagics(SessionMagics):
         wanted = EventFilter.read(
             args.event_type, args.subject_begins_with, args.subject_ends_with, args.advanced_filter
         )
-        made = self.session.engine.subscribe(
+        made = self.session.engine.events.subscribe(
             args.name,
             args.endpoint,
             schema=args.schema,
@@ -146,7 +146,7 @@ class EventMagics(SessionMagics):
         Example:
           %unsubscribe team-chat
         """
-        self.session.engine.unsubscribe(args.name)
+        self.session.engine.events.unsubscribe(args.name)
         show_message(f"Deleted subscription {args.name}.")
 
     @line_magic
@@ -164,7 +164,7 @@ class EventMagics(SessionMagics):
           %follow diabetes-svc --model diabetes
           %follow diabetes-svc --model diabetes --tag stage=prod
         """
-        show_message(f"{self.session.engine.follow(args.name, args.model, args.tag)}, from now on.")
+        show_message(f"{self.session.engine.follows.add(args.name, args.model, args.tag)}, from now on.")
 
     @line_magic
     @parsed
@@ -177,5 +177,5 @@ class EventMagics(SessionMagics):
           %unfollow diabetes-svc
           %unfollow diabetes-svc --model diabetes
         """
-        for follow in self.session.engine.unfollow(args.name, args.model):
+        for follow in self.session.engine.follows.remove(args.name, args.model):
             show_message(f"{follow.service} no longer follows {follow.model}.")

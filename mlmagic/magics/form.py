@@ -19,7 +19,7 @@ from mlmagic.widgets.form.values import FormValues, ScriptKind
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
-    from mlmagic.engine.model_verbs import Notify
+    from mlmagic.core.notify import Notify
 
 
 class DeployForm(FormPanel):

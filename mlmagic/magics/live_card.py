@@ -23,7 +23,7 @@ class LiveCard:
     def wait(self, engine: Engine, service: Webservice, timeout: float) -> Webservice:
         """Wait for the deploy and redraw at each change; Ctrl-C undoes the deploy."""
         try:
-            return engine.wait_or_withdraw(service, timeout, watching=self._draw)
+            return engine.services.wait_or_withdraw(service, timeout, watching=self._draw)
         except ScriptError as error:
             # The card shows the script's traceback, so the cell's error leaves it out.
             shown = [f"{type(error).__name__}: {error.message}"]
@@ -34,7 +34,7 @@ class LiveCard:
 
     def _draw_final(self, engine: Engine, service: Webservice) -> None:
         try:
-            self._draw(engine.service(service.name))
+            self._draw(engine.services.get(service.name))
         except NotFound:
             self._show(gone_card(service))
 

@@ -40,7 +40,7 @@ def model_references(given: Sequence[Any]) -> list[ModelReference]:
 
 def read_sample(given: str | None, namespace: Mapping[str, Any]) -> Any:
     """A sample as plain JSON values; None if there is none."""
-    from mlmagic.engine.registration import to_plain
+    from mlmagic.engine.models.registration import to_plain
 
     if given is None:
         return None

@@ -101,7 +101,7 @@ class ModelMagics(SessionMagics):
             resource_configuration=resources,
         )
         engine = self.session.engine
-        record = engine.register(model, details, child_paths=args.child_path, notify=show_message)
+        record = engine.models.register(model, details, child_paths=args.child_path, notify=show_message)
         zygote.warm(record.details.modules)
         return self.assign(args.out, Model.of(engine, record))
 
@@ -133,7 +133,7 @@ class ModelMagics(SessionMagics):
 
         engine = self.session.engine
         wanted = ModelFilter(args.name, tuple(args.tag), tuple(args.property), args.framework, args.latest)
-        found, users = engine.models_and_users(wanted)
+        found, users = engine.models.with_users(wanted)
         show_models(self.session, wanted)
         listing = models_listing(
             found, lambda model: Model.of(engine, model), lambda model: users.get(model.id, [])

@@ -67,7 +67,7 @@ class PackagingMagics(SessionMagics):
         if message:
             show_message(message)
         progress = BuildProgress()
-        made = engine.package(
+        made = engine.packages.create(
             references,
             inference,
             kind=kind,

@@ -59,10 +59,10 @@ class ParityMagics(SessionMagics):
         from mlmagic.widgets.parities import parity_card
 
         engine = self.session.engine
-        service = engine.service(args.name)
+        service = engine.services.get(args.name)
         recorded_by = args.name if args.traffic else None
         given = requests_of(self.session, args.dataset, service.models, recorded_by)
-        found = engine.parity(
+        found = engine.parity.check(
             args.name, args.target, bodies(given), tolerance=args.tolerance, notify=show_message
         )
         display(parity_card(found))

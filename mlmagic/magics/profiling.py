@@ -19,7 +19,7 @@ from mlmagic.magics.options import Arguments, argument, data, number, out, thing
 from mlmagic.magics.script_selection import chosen_script, script_options
 
 if TYPE_CHECKING:
-    from mlmagic.engine.profile_verbs import Progress
+    from mlmagic.engine.profiles.profiles import Progress
 
 
 @magics_class
@@ -144,7 +144,7 @@ class ProfilingMagics(SessionMagics):
         if message:
             show_message(message)
         progress = ProfileProgress()
-        made = engine.profile(
+        made = engine.profiles.measure(
             plan,
             references,
             inference,
@@ -155,7 +155,7 @@ class ProfilingMagics(SessionMagics):
             notify=show_message,
         )
         if args.tag and made.recommendation is not None:
-            engine.tag_with_profile(made)
+            engine.profiles.tag_models(made)
         return self.assign(args.out, ModelProfile.of(Workspace.over(engine), made))
 
     @line_magic
@@ -175,7 +175,7 @@ class ProfilingMagics(SessionMagics):
         from mlmagic.widgets.profiles import profile_card, profiles_listing
 
         engine = self.session.engine
-        found = [engine.profile_called(name) for name in args.names] or engine.profiles()
+        found = [engine.profiles.get(name) for name in args.names] or engine.profiles.list()
         workspace = Workspace.over(engine)
         handles = [ModelProfile.of(workspace, each) for each in found]
         if len(args.names) == 1:

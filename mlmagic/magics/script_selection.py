@@ -150,7 +150,7 @@ def newest_captured(session: MLMagic, service: Webservice) -> tuple[InferenceCon
 
     None for a service of a script file, of models alone, or of a script not captured in this notebook.
     """
-    name = served_script(service.name, session.engine.revision(service), session.script_names)
+    name = served_script(service.name, session.engine.services.revision(service), session.script_names)
     if name is None:
         return None
     return inference_of(session.script(name)), f"{name!r} as it was captured last"

@@ -100,15 +100,17 @@ class ScriptMagics(SessionMagics):
     def _reload(self, script: CapturedScript) -> None:
         """Reload the services that were deployed with --live from this script."""
         engine = self.session.engine
-        for service, revision in engine.live_services():
+        for service, revision in engine.services.live():
             if served_script(service.name, revision, self.session.script_names) == script.name:
-                done = engine.reload(service.name, inference_of(script))
+                done = engine.services.reload(service.name, inference_of(script))
                 init = "; init() ran again" if done.init else ""
                 show_message(f"Reloaded {done.service} ({done.milliseconds:.0f} ms{init}).")
 
     def _test(self, script: CapturedScript, args: Arguments) -> None:
         body = read_data(args.test, self.session.namespace)
-        result = self.session.engine.rehearse(inference_of(script), model_references(args.model), body)
+        result = self.session.engine.scripts.rehearse(
+            inference_of(script), model_references(args.model), body
+        )
         if result.output.strip():
             print(result.output.rstrip())
         display(result.answer)

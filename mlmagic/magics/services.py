@@ -122,11 +122,11 @@ class ServiceMagics(SessionMagics):
 
         def deploy() -> Webservice:
             if args.name is None:
-                return engine.deploy(name, references, inference, config, **options)
+                return engine.services.deploy(name, references, inference, config, **options)
             namespace = self.session.namespace
             model, _ = find_model(args.what, namespace)
             details = ModelDescription(name, sample_input=read_sample(args.sample, namespace))
-            return engine.deploy_object(name, model, details, inference, config, **options)[0]
+            return engine.services.deploy_object(name, model, details, inference, config, **options)[0]
 
         try:
             return self._follow(deploy, notes, args)
@@ -178,11 +178,13 @@ class ServiceMagics(SessionMagics):
             notes.append(message)
         given = given_arguments(args)
         return self._follow(
-            lambda: engine.update(
+            lambda: engine.services.update(
                 args.name,
                 model_names=references,
                 inference=inference,
-                config_changes=changed_fields(engine.revision(engine.service(args.name)).config, given),
+                config_changes=changed_fields(
+                    engine.services.revision(engine.services.get(args.name)).config, given
+                ),
                 notify=notes.append,
                 **environment_of_line(engine, args),
             ),
@@ -218,8 +220,10 @@ class ServiceMagics(SessionMagics):
                 "there is no data to score", hint=f'For example %score {name} {{"data": [[1, 2, 3]]}}.'
             )
         engine = self.session.engine
-        engine.service(name)  # before anything is evaluated
-        return self.assign(variable_name, engine.invoke(name, read_data(data, self.session.namespace)))
+        engine.services.get(name)  # before anything is evaluated
+        return self.assign(
+            variable_name, engine.requests.score(name, read_data(data, self.session.namespace))
+        )
 
     @line_magic
     @parsed
@@ -236,7 +240,7 @@ class ServiceMagics(SessionMagics):
         from mlmagic.widgets.cards import services_listing
 
         engine = self.session.engine
-        found = engine.services()
+        found = engine.services.list()
         show_services(self.session, found)
         return self.assign(args.out, services_listing(found, lambda service: Handle.of(engine, service)))
 
@@ -297,7 +301,9 @@ class ServiceMagics(SessionMagics):
         """
         from mlmagic.widgets.traffic import traffic_listing
 
-        return self.assign(args.out, traffic_listing(self.session.engine.traffic(args.name, last=args.last)))
+        return self.assign(
+            args.out, traffic_listing(self.session.engine.requests.recorded(args.name, last=args.last))
+        )
 
     @line_magic
     @parsed
@@ -323,18 +329,18 @@ class ServiceMagics(SessionMagics):
         engine = self.session.engine
         references = model_references(args.model)
         for name in args.names:  # all must exist before the first is deleted
-            engine.service(name)
+            engine.services.get(name)
         for reference in references:
             if reference.version is None:
                 raise UsageError(
                     f"which version of {reference.name!r}?", hint=f"For example {reference.name}:1."
                 )
-            engine.model(reference)
+            engine.models.get(reference)
         for name in dict.fromkeys(args.names):
-            engine.delete(name)
+            engine.services.delete(name)
             show_message(f"Deleted service {name}.")
         for reference in dict.fromkeys(references):
-            engine.delete_model(str(reference))
+            engine.models.delete(str(reference))
             show_message(f"Deleted model {reference}.")
 
     def _follow(self, operation: Callable[[], Webservice], notes: list[str], args: Arguments) -> Any:
@@ -349,7 +355,7 @@ class ServiceMagics(SessionMagics):
             if not args.no_wait:
                 record = card.wait(engine, record, args.timeout or self.session.timeout)
         except KeyboardInterrupt:  # before the wait, which undoes the deploy itself when it is interrupted
-            raise Interrupted(engine.withdraw(record)) from None
+            raise Interrupted(engine.services.withdraw(record)) from None
         show_panel(self.session, record)
         return self.assign(args.out, Handle.of(engine, record))
 

@@ -89,12 +89,12 @@ class ComputeTarget:
     compute_type: ClassVar[str] = ""
 
     def __new__(cls, workspace: Workspace, name: str, **more: Any) -> ComputeTarget:
-        asset = workspace.engine.asset(KIND, name)
+        asset = workspace.engine.assets.get(KIND, name)
         return object.__new__(_CLASSES.get(asset.record["type"], ComputeTarget))
 
     def __init__(self, workspace: Workspace, name: str, **more: Any) -> None:
         self.workspace, self.name = workspace, name
-        self._record = workspace.engine.asset(KIND, name).record
+        self._record = workspace.engine.assets.get(KIND, name).record
 
     @staticmethod
     def create(workspace: Workspace, name: str, provisioning_configuration: Any) -> ComputeTarget:
@@ -103,7 +103,7 @@ class ComputeTarget:
         provisioning_configuration.validate_configuration()
         if isinstance(provisioning_configuration, ClusterConfiguration):
             record = {"type": AmlCompute.compute_type, **provisioning_configuration.given}
-            workspace.engine.keep_asset(KIND, name, record, only_once=True)
+            workspace.engine.assets.keep(KIND, name, record, only_once=True)
             return ComputeTarget(workspace, name)
         raise TargetUnavailable(
             "kubernetes",
@@ -116,13 +116,13 @@ class ComputeTarget:
         """Note a cluster under ``name``; raises for a name that is taken."""
         check_compute_name(name)
         record = {"type": AksCompute.compute_type, **attach_configuration.given}
-        workspace.engine.keep_asset(KIND, name, record, only_once=True)
+        workspace.engine.assets.keep(KIND, name, record, only_once=True)
         return ComputeTarget(workspace, name)
 
     @staticmethod
     def list(workspace: Workspace) -> ComputeTargets:
         """All of the workspace."""
-        return [ComputeTarget(workspace, asset.name) for asset in workspace.engine.assets(KIND)]
+        return [ComputeTarget(workspace, asset.name) for asset in workspace.engine.assets.list(KIND)]
 
     @property
     def type(self) -> str:
@@ -151,7 +151,7 @@ class ComputeTarget:
 
     def detach(self) -> None:
         """Forget it; the cluster stays what it is."""
-        self.workspace.engine.forget_asset(KIND, self.name)
+        self.workspace.engine.assets.delete(KIND, self.name)
 
     delete = detach
 

@@ -83,8 +83,8 @@ def export(engine: Engine, name: str, folder: Path) -> list[Path]:
     Deployed with the same models they give the same service; its keys are not in them. Nothing is
     overwritten.
     """
-    service = engine.service(name)
-    revision = engine.revision(service)
+    service = engine.services.get(name)
+    revision = engine.services.revision(service)
     places = [folder / INFERENCE_FILE, folder / DEPLOYMENT_FILE, folder / SOURCE_FOLDER]
     taken = next((place for place in places if place.exists()), None)
     if taken is not None:

@@ -59,10 +59,10 @@ class _Registrable:
             "description": description or "",
             "tags": dict(tags or {}),
         }
-        there = workspace.engine.asset_versions(KIND, name)
-        if there and not create_new_version and workspace.engine.asset(KIND, name).record != record:
+        there = workspace.engine.assets.versions(KIND, name)
+        if there and not create_new_version and workspace.engine.assets.get(KIND, name).record != record:
             raise AlreadyExists(KIND, name, hint="Pass create_new_version=True.")
-        return _of_asset(workspace.engine.keep_asset(KIND, name, record))
+        return _of_asset(workspace.engine.assets.keep(KIND, name, record))
 
     def as_named_input(self, name: str) -> NamedInput:
         """As an input of a pipeline's step."""
@@ -279,7 +279,7 @@ class _TabularFactory:
         datastore = target[0] if isinstance(target, tuple) else target
         folder = Path(location_of(datastore.path(target[1] if isinstance(target, tuple) else None)))
         folder.mkdir(parents=True, exist_ok=True)
-        version = len(datastore.workspace.engine.asset_versions(KIND, name)) + 1
+        version = len(datastore.workspace.engine.assets.versions(KIND, name)) + 1
         file = folder / f"{name}-{version}.csv"
         dataframe.to_csv(file, index=False)
         made = _tabular(str(file), "delimited", {"sep": ",", "encoding": "utf8"}, False)
@@ -309,7 +309,7 @@ class Dataset:
     @staticmethod
     def get_by_name(workspace: Workspace, name: str, version: str | int = "latest") -> Any:
         """The newest version, or the one named."""
-        return _of_asset(workspace.engine.asset(KIND, name, None if version == "latest" else version))
+        return _of_asset(workspace.engine.assets.get(KIND, name, None if version == "latest" else version))
 
     @staticmethod
     def get_by_id(workspace: Workspace, id: str) -> Any:
@@ -320,12 +320,12 @@ class Dataset:
     @staticmethod
     def get_all(workspace: Workspace) -> dict[str, Any]:
         """The newest version of each, by name."""
-        return {asset.name: _of_asset(asset) for asset in workspace.engine.assets(KIND)}
+        return {asset.name: _of_asset(asset) for asset in workspace.engine.assets.list(KIND)}
 
     @staticmethod
     def unregister(workspace: Workspace, name: str) -> None:
         """Forget all versions; the files stay where they are."""
-        workspace.engine.forget_asset(KIND, name)
+        workspace.engine.assets.delete(KIND, name)
 
 
 def _tabular(path: Any, form: str, options: Mapping[str, Any], validate: bool) -> TabularDataset:

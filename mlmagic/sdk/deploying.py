@@ -42,7 +42,7 @@ def deploy(
     inference = inference_config
     if inference is not None and not isinstance(inference, CoreInferenceConfig):
         inference, config = inference.for_engine(config)
-    record = engine.deploy(
+    record = engine.services.deploy(
         name,
         references(engine, wanted),
         inference,

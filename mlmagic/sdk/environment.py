@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.environment import DEFAULT_BASE_IMAGE
-from mlmagic.engine.environments.sources import requirements_of_interpreter, requirements_of_notebook
+from mlmagic.engine.environments.observed_packages import (
+    requirements_of_interpreter,
+    requirements_of_notebook,
+)
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.conda import CondaDependencies
@@ -309,7 +312,7 @@ class Environment:
         ``platform``, ``useDocker`` and the like change nothing here. Another Python than it asks for is taken
         where that is not on this machine, and told.
         """
-        return workspace.engine.build_environment(self._record(), nearest_python=True, report=print)
+        return workspace.engine.environments.build(self._record(), nearest_python=True, report=print)
 
     def build(self, workspace: Workspace, image_build_compute: Any = None) -> EnvironmentBuild:
         """`build_local`, begun and ended: what is returned has succeeded."""
@@ -325,9 +328,9 @@ class Environment:
         if version is not None and label is not None:
             raise UserErrorException("give a version or a label, not both")
         if label not in (None, "latest", "Latest"):
-            kept = workspace.engine.asset(LABEL_KIND, f"{name}:{label}")
+            kept = workspace.engine.assets.get(LABEL_KIND, f"{name}:{label}")
             version = str(kept.record["labelled"])
-        found = workspace.engine.environment(name, None if version is None else str(version))
+        found = workspace.engine.environments.get(name, None if version is None else str(version))
         return Environment._from_record(found.record, str(found.version))
 
     @staticmethod
@@ -335,13 +338,13 @@ class Environment:
         """The newest version of each, by name, and the curated ones."""
         return {
             found.name: Environment._from_record(found.record, str(found.version))
-            for found in workspace.engine.environments()
+            for found in workspace.engine.environments.list()
         }
 
     @staticmethod
     def versions(workspace: Workspace, name: str) -> tuple[str, ...]:
         """Those that are registered, oldest first."""
-        return tuple(str(version) for version in workspace.engine.environment_versions(name))
+        return tuple(str(version) for version in workspace.engine.environments.versions(name))
 
     def register(self, workspace: Workspace) -> Environment:
         """Record it as the next version; the same as the newest is that one, and no new version."""
@@ -351,7 +354,7 @@ class Environment:
             raise UserErrorException(
                 f"environment name {self.name!r} begins with {' or '.join(RESERVED)}, which is reserved"
             )
-        kept = workspace.engine.keep_environment(self.name, self._record())
+        kept = workspace.engine.environments.register(self.name, self._record())
         self.version = str(kept.version)
         return Environment._from_record(kept.record, self.version)
 
@@ -367,9 +370,9 @@ class Environment:
         wanted = [labels] if isinstance(labels, str) else list(labels)
         if any(str(each).lower() == "latest" for each in wanted):
             raise UserErrorException("the label 'latest' is always the newest version's")
-        found = workspace.engine.environment(name, str(version))
+        found = workspace.engine.environments.get(name, str(version))
         for each in wanted:
-            workspace.engine.keep_asset(LABEL_KIND, f"{name}:{each}", {"labelled": found.version})
+            workspace.engine.assets.keep(LABEL_KIND, f"{name}:{each}", {"labelled": found.version})
 
     @staticmethod
     def add_private_pip_wheel(workspace: Workspace, file_path: str, exist_ok: bool = False) -> str:

@@ -59,7 +59,7 @@ class LocalWebservice(Webservice):
             )
         inference = revision.inference
         files_beside = len(revision.files) > 1
-        self._record = self._engine.update(
+        self._record = self._engine.services.update(
             self.name,
             inference=CoreInferenceConfig(
                 inference.entry_script
@@ -102,7 +102,7 @@ class LocalWebservice(Webservice):
         """Score; while it is being deployed, that is waited for. See `Webservice.run`."""
         if self.record.serving is None:
             self.wait_for_deployment()
-        return self._engine.invoke(self.name, input_data)
+        return self._engine.requests.score(self.name, input_data)
 
     def get_logs(self, num_lines: int = 5000, raw: bool = False) -> str:
         """What the service wrote, its last ``num_lines`` lines; it is raw in any case."""

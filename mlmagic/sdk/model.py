@@ -139,7 +139,7 @@ class Model:
         path = str(model_path)
         if path.startswith(SCHEMES):
             path = str(fetched(path))
-        return Model.of(engine, engine.register(path, details, child_paths=child_paths, notify=print))
+        return Model.of(engine, engine.models.register(path, details, child_paths=child_paths, notify=print))
 
     @staticmethod
     def list(
@@ -160,7 +160,7 @@ class Model:
         wanted = core.ModelFilter(
             name, label_filter(tags), label_filter(properties), model_framework, latest, run_id
         )
-        found = workspace.engine.models(wanted)
+        found = workspace.engine.models.list(wanted)
         return [
             Model.of(workspace.engine, each)
             for each in found
@@ -352,11 +352,11 @@ class Model:
     ) -> str:
         """Copy the files into ``target_dir``; refuses to overwrite unless ``exist_ok``. Returns the path."""
         allowed = exist_ok if exists_ok is None else exists_ok
-        return str(self._engine.download_model(self.id, Path(target_dir).expanduser(), exist_ok=allowed))
+        return str(self._engine.models.download(self.id, Path(target_dir).expanduser(), exist_ok=allowed))
 
     def delete(self) -> None:
         """Forget this version; refused, with their names, while services use it."""
-        self._engine.delete_model(self.id)
+        self._engine.models.delete(self.id)
 
     @staticmethod
     def deploy(
@@ -501,7 +501,7 @@ class Model:
         return Model(workspace, id=str(model_payload.get("id", "")))
 
     def _change(self, **changes: Any) -> None:
-        self._record = self._engine.change_model(self.id, **changes)
+        self._record = self._engine.models.change(self.id, **changes)
 
     def __repr__(self) -> str:
         return (
@@ -513,10 +513,10 @@ class Model:
 def _find(engine: Engine, reference: ModelReference, wanted: core.ModelFilter) -> core.Model:
     try:
         if reference.version is not None:
-            return engine.model(reference)
-        found = engine.models(wanted)
+            return engine.models.get(reference)
+        found = engine.models.list(wanted)
         if not found:
-            raise NotFound("model", reference.name, {each.name for each in engine.models()})
+            raise NotFound("model", reference.name, {each.name for each in engine.models.list()})
         return found[0]
     except NotFound as error:
         asked = (

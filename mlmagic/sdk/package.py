@@ -38,7 +38,7 @@ class ModelPackage:
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         self.workspace = workspace
-        self._record = workspace.engine.package_called(name)
+        self._record = workspace.engine.packages.get(name)
         self._work: Background | None = None
         self._log = [*self._record.log]
 
@@ -52,7 +52,7 @@ class ModelPackage:
     @staticmethod
     def list(workspace: Workspace) -> Packages:
         """The newest of each name."""
-        return [ModelPackage.of(workspace, record) for record in workspace.engine.packages()]
+        return [ModelPackage.of(workspace, record) for record in workspace.engine.packages.list()]
 
     @property
     def name(self) -> str:
@@ -105,16 +105,16 @@ class ModelPackage:
 
     def pull(self) -> None:
         """See that the Docker engine has the image. Raises for a package that is files."""
-        self.workspace.engine.pull_package(self._record)
+        self.workspace.engine.packages.pull(self._record)
 
     def save(self, output_directory: str) -> None:
         """Copy its files into a folder that is empty or not there. Raises for an image."""
-        self.workspace.engine.save_package(self._record, Path(output_directory))
+        self.workspace.engine.packages.save(self._record, Path(output_directory))
 
     def push(self, repository: str, username: str | None = None, password: str | None = None) -> str:
         """Push the image to ``repository``, such as registry.example/team/name; returns its name there."""
         registry = Registry(repository.partition("/")[0], username, password)
-        return self.workspace.engine.push_package(self._record, repository, registry, self._log.append)
+        return self.workspace.engine.packages.push(self._record, repository, registry, self._log.append)
 
     def get_container_registry(self) -> ContainerRegistry:
         """Where the image is: the Docker engine's own store, which has no address."""
@@ -140,7 +140,7 @@ class ModelPackage:
                 work.begin()
 
             try:
-                self._record = engine.package(
+                self._record = engine.packages.create(
                     record.models,
                     inference,
                     kind=record.kind,
@@ -174,7 +174,7 @@ def begin(
     config, script = DeploymentConfig(), inference_config
     if script is not None and not isinstance(script, CoreInferenceConfig):
         script, config = script.for_engine(config)
-    named = tuple(engine.model(reference).id for reference in references(engine, models))
+    named = tuple(engine.models.get(reference).id for reference in references(engine, models))
     label = check_image_label(image_label) if image_label else ""
     name = check_image_name(image_name or DEFAULT_NAME)
     record = Package(name, PackageKind.parse(kind), named, 0.0, label, PackageState.RUNNING)

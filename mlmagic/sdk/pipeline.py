@@ -226,7 +226,7 @@ def _perform(run: PipelineRun, step: ParallelRunStep, rows: list[Any], parameter
 
     plan = step.config.plan(parameters, step.words(parameters, str(output)))
     try:
-        outcome = experiment.workspace.engine.batch(
+        outcome = experiment.workspace.engine.batch.run(
             plan, step.config.inference(), rows, output, child.folder, watching=watch
         )
         if outcome.error:

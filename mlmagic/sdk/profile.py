@@ -12,7 +12,7 @@ from mlmagic.core import profile as core
 from mlmagic.core.configuration import BYTES_PER_GB, DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.profile_record import details
-from mlmagic.engine.profile_verbs import Progress
+from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import InvalidConfig, MLMagicError
 from mlmagic.sdk.background import Background
 from mlmagic.sdk.exceptions import WebserviceException, raises
@@ -34,14 +34,14 @@ class ModelProfile:
 
     def __init__(self, workspace: Workspace, name: str, **more: Any) -> None:
         self.workspace = workspace
-        self._record = workspace.engine.profile_called(name)
+        self._record = workspace.engine.profiles.get(name)
         self._work: Background | None = None
         self._cancelled = threading.Event()
 
     @staticmethod
     def list(workspace: Workspace) -> Profiles:
         """The newest of each name."""
-        return [ModelProfile.of(workspace, record) for record in workspace.engine.profiles()]
+        return [ModelProfile.of(workspace, record) for record in workspace.engine.profiles.list()]
 
     @classmethod
     def of(cls, workspace: Workspace, record: core.Profile) -> ModelProfile:
@@ -101,7 +101,7 @@ class ModelProfile:
 
     def tag_models(self) -> None:
         """Write the recommendation to the models' tags requestedCpu and requestedMemoryInGB."""
-        self.workspace.engine.tag_with_profile(self._record)
+        self.workspace.engine.profiles.tag_models(self._record)
 
     def _start(
         self,
@@ -120,7 +120,7 @@ class ModelProfile:
                     raise KeyboardInterrupt
 
             try:
-                self._record = engine.profile(
+                self._record = engine.profiles.measure(
                     plan, models, inference, rows, config=config, dataset_id=dataset, watching=watch
                 )
             except MLMagicError as error:
@@ -170,7 +170,7 @@ def begin(
     script = inference_config
     if isinstance(script, InferenceConfig):
         script, config = script.for_engine(config)
-    named = tuple(engine.model(reference).id for reference in references(engine, models))
+    named = tuple(engine.models.get(reference).id for reference in references(engine, models))
     begun = core.Profile(plan, core.ProfileState.RUNNING, named, 0.0, dataset_id=dataset_id_of(input_dataset))
     made = ModelProfile.of(workspace, begun)
     made._start(script, config, rows)

@@ -23,7 +23,7 @@ def references(engine: Engine, models: Iterable[str | Model]) -> list[str]:
         elif _is_registered(engine, model) or not os.path.exists(model):
             found.append(model)
         else:
-            found.append(engine.register(model, ModelDescription(path_name(model)), notify=print).id)
+            found.append(engine.models.register(model, ModelDescription(path_name(model)), notify=print).id)
     return found
 
 
@@ -34,7 +34,7 @@ def path_name(path: str) -> str:
 
 def _is_registered(engine: Engine, reference: str) -> bool:
     try:
-        engine.model(reference)
+        engine.models.get(reference)
     except UsageError:
         return False
     return True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlmagic.engine.client import to_body
+from mlmagic.engine.http.client import to_body
 from mlmagic.errors import InvalidConfig, NotFound
 
 _FIELD = "input_dataset"

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import as_labels
-from mlmagic.engine.whole_files import write_whole
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.describing import described
 from mlmagic.sdk.exceptions import RunEnvironmentException, raises
 from mlmagic.sdk.model import Model
+from mlmagic.workspace.atomic_writes import write_atomically
 
 if TYPE_CHECKING:
     from mlmagic.sdk.workspace import Workspace
@@ -91,7 +91,7 @@ class Run:
             "tags": {},
             "properties": {},
         }
-        write_whole(folder / RECORD, json.dumps(record))
+        write_atomically(folder / RECORD, json.dumps(record))
         return cls(experiment, run_id)
 
     @staticmethod
@@ -244,7 +244,7 @@ class Run:
             experiment_name=self.experiment.name,
         )
         engine = self.experiment.workspace.engine
-        return Model.of(engine, engine.register(str(source), details, notify=print))
+        return Model.of(engine, engine.models.register(str(source), details, notify=print))
 
     def get_best_child(self, metric: str, *, maximize: bool = True) -> Run:
         """The run inside of this one with the best last value of ``metric``."""
@@ -272,7 +272,7 @@ class Run:
         """The record, to be changed; it is written back whole."""
         record = self._record
         yield record
-        write_whole(self._file, json.dumps(record))
+        write_atomically(self._file, json.dumps(record))
 
     def _end(self, status: str) -> None:
         with self._changing() as record:

@@ -11,7 +11,7 @@ from mlmagic.core.access import AccessToken
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.deployments import config_changes
 from mlmagic.core.model import ModelFilter, added_properties
-from mlmagic.engine.service_verbs import DEPLOY_TIMEOUT_SECONDS
+from mlmagic.engine.services.services import DEPLOY_TIMEOUT_SECONDS
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
 from mlmagic.sdk.exceptions import WebserviceException, raises, told_with
 from mlmagic.sdk.labels import label_filter
@@ -84,7 +84,7 @@ class Webservice:
         wanted = ModelFilter(tags=label_filter(tags), properties=label_filter(properties))
         return [
             Webservice.of(workspace.engine, record)
-            for record in workspace.engine.services()
+            for record in workspace.engine.services.list()
             if (compute_type is None or _compute_type(record).upper() == compute_type.upper())
             and (model_id is None or model_id in record.models)
             and (model_name is None or model_name in {each.partition(":")[0] for each in record.models})
@@ -94,7 +94,7 @@ class Webservice:
     @property
     def record(self) -> core.Webservice:
         """The whole record, read now; raises `NotFound` when the service was deleted."""
-        self._record = self._engine.service(self._record.name)
+        self._record = self._engine.services.get(self._record.name)
         return self._record
 
     @property
@@ -143,7 +143,7 @@ class Webservice:
     @property
     def models(self) -> Any:
         """The models it serves."""
-        return [Model.of(self._engine, self._engine.model(each)) for each in self.models_ids]
+        return [Model.of(self._engine, self._engine.models.get(each)) for each in self.models_ids]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -195,7 +195,7 @@ class Webservice:
 
         Raises `WebserviceException` with ``status``, the whole ``body`` and the script's ``traceback``.
         """
-        return self._engine.invoke(self.name, input)
+        return self._engine.requests.score(self.name, input)
 
     @property
     def auth_enabled(self) -> bool:
@@ -209,15 +209,15 @@ class Webservice:
 
     @property
     def _revision(self) -> core.Revision:
-        return self._engine.revision(self.record)
+        return self._engine.services.revision(self.record)
 
     def get_keys(self) -> tuple[str, str]:
         """The primary and the secondary key; `run` sends one by itself."""
-        return self._engine.get_keys(self.name)
+        return self._engine.keys.get(self.name)
 
     def regen_key(self, key: str, set_key: str | None = None) -> None:
         """Make the ``Primary`` or ``Secondary`` key anew, or set it; callers of the other notice nothing."""
-        self._engine.regen_key(self.name, key, set_key)
+        self._engine.keys.regenerate(self.name, key, set_key)
 
     def get_token(self) -> tuple[str, datetime]:
         """A token, and the time (UTC) at which to ask for the next."""
@@ -226,11 +226,11 @@ class Webservice:
 
     def get_access_token(self) -> AccessToken:
         """A token with access_token, token_type, refresh_after and expiry_on."""
-        return self._engine.get_access_token(self.name)
+        return self._engine.keys.access_token(self.name)
 
     def get_logs(self, num_lines: int = 5000, init: bool = False) -> str:
         """What the service wrote, its last ``num_lines`` lines; what ``init()`` wrote is among them."""
-        return "\n".join(self._engine.logs(self.name, tail=num_lines))
+        return "\n".join(self._engine.services.logs(self.name, tail=num_lines))
 
     def update_deployment_state(self) -> None:
         """Nothing to do: each value is read when it is asked for."""
@@ -243,13 +243,15 @@ class Webservice:
         ``timeout_sec`` seconds (ten minutes by default).
         """
         timeout = DEPLOY_TIMEOUT_SECONDS if timeout_sec is None else timeout_sec
-        now = self._engine.service(self.name)
+        now = self._engine.services.get(self.name)
         # Of an update that somebody else has asked for meanwhile; but one of ours that failed and was taken
         # back has a lower number now, and is to be told of.
         wanted = now if now.revision > self._record.revision else self._record
         progress = Progress() if show_output else None
         try:
-            self._record = self._engine.wait(wanted, timeout, watching=progress or (lambda record: None))
+            self._record = self._engine.services.wait(
+                wanted, timeout, watching=progress or (lambda record: None)
+            )
         except MLMagicError:
             if progress:
                 print(f'{self.compute_type} service creation operation finished, operation "Failed"')
@@ -287,7 +289,7 @@ class Webservice:
             if inference.environment_variables:
                 changes["environment_variables"] = inference.environment_variables
             inference = inference.to_core()
-        self._record = self._engine.update(
+        self._record = self._engine.services.update(
             self.name,
             model_names=None if models is None else references(self._engine, models),
             inference=inference,
@@ -313,24 +315,24 @@ class Webservice:
         print("Service property add operation complete.")
 
     def _label(self, **changes: Mapping[str, str]) -> None:
-        self._record = self._engine.label_service(self.name, **changes)
+        self._record = self._engine.services.label(self.name, **changes)
 
     def stop(self) -> None:
         """End its process and keep its record."""
-        self._record = self._engine.stop(self.name)
+        self._record = self._engine.services.stop(self.name)
 
     def start(self) -> None:
         """Bring it up again; returns at once, see `wait_for_deployment`."""
-        self._record = self._engine.start(self.name)
+        self._record = self._engine.services.start(self.name)
 
     def restart(self) -> None:
         """Bring it up anew as it is, answering all the while; returns at once, see `wait_for_deployment`."""
-        self._record = self._engine.restart(self.name)
+        self._record = self._engine.services.restart(self.name)
 
     def delete(self) -> None:
         """End it and forget it; returns when it is gone. One that is gone already is told, and no error."""
         try:
-            self._engine.delete(self.name)
+            self._engine.services.delete(self.name)
         except NotFound:
             print(f"No service with name {self.name} found to delete.")
 
@@ -394,7 +396,7 @@ class Progress:
 def _class_of(engine: Engine, record: core.Webservice) -> type[Webservice]:
     """By its target; the documents' ``local`` may be a container, too."""
     target = record.target
-    if target == "docker" and engine.revision(record).config.compute_type == "local":
+    if target == "docker" and engine.services.revision(record).config.compute_type == "local":
         target = "local"
     return Webservice._classes.get(target, Webservice)
 
@@ -405,7 +407,7 @@ def _compute_type(record: core.Webservice) -> str:
 
 def _find(engine: Engine, name: str) -> core.Webservice:
     try:
-        return engine.service(name)
+        return engine.services.get(name)
     except NotFound as error:
         raise told_with(
             WebserviceException,

@@ -157,13 +157,13 @@ class Workspace:
     @property
     def models(self) -> dict[str, Model]:
         """The newest version of each model, by name."""
-        newest = self.engine.models(ModelFilter(latest=True))
+        newest = self.engine.models.list(ModelFilter(latest=True))
         return {model.name: Model.of(self.engine, model) for model in newest}
 
     @property
     def webservices(self) -> dict[str, Webservice]:
         """The services, by name."""
-        return {each.name: Webservice.of(self.engine, each) for each in self.engine.services()}
+        return {each.name: Webservice.of(self.engine, each) for each in self.engine.services.list()}
 
     @property
     def environments(self) -> dict[str, Environment]:

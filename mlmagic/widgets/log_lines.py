@@ -13,6 +13,6 @@ def log_lines(
 ) -> Iterator[str]:
     """The last ``count`` lines; with ``follow``, also those to come. Raises `NotFound`."""
     if events:
-        engine.service(service)
-        return iter([event_line(event) for event in engine.newest_events(count, service)])
-    return engine.logs(service, tail=count, follow=follow)
+        engine.services.get(service)
+        return iter([event_line(event) for event in engine.events.newest(count, service)])
+    return engine.services.logs(service, tail=count, follow=follow)

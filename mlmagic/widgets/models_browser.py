@@ -77,7 +77,7 @@ class ModelsBrowser(widgets.VBox):
         self._read() if news else self._draw()
 
     def _read(self) -> None:
-        self._models, self._users = self._engine.models_and_users(self._wanted)
+        self._models, self._users = self._engine.models.with_users(self._wanted)
         offer(self.name, (ALL, *dict.fromkeys(model.name for model in self._models)))
         self._draw()
 
@@ -104,8 +104,8 @@ class ModelsBrowser(widgets.VBox):
         model_id, text = self.version.value, self.tag.value
 
         def job() -> str:
-            tags = self._engine.model(model_id).tags
-            self._engine.change_model(model_id, tags=changed(tags, text))
+            tags = self._engine.models.get(model_id).tags
+            self._engine.models.change(model_id, tags=changed(tags, text))
             self.tag.value = ""
             return f"Changed the tags of {model_id}."
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from mlmagic.core.profile import Load, Profile, ProfileState, SizeResult, size_in_words
-from mlmagic.engine.profile_verbs import Progress
+from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.widgets import charts, html
 from mlmagic.widgets.cards import Card, Listing
 

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.lookout import View
+from mlmagic.engine.services.watcher import View
 from mlmagic.widgets import cards, html
 from mlmagic.widgets.controls import offer
 
@@ -34,7 +34,7 @@ class ServicesTable(widgets.VBox):
         super().__init__([self.rows, self._chooser, self.card])
         self.open_button.on_click(self._show_card)
         self._show({service.name: service for service in services})
-        self._leave = engine.lookout.watch(self._look)
+        self._leave = engine.watcher.watch(self._look)
 
     def close_table(self) -> None:
         """Stop listening; the last picture stays."""

@@ -23,7 +23,5 @@ def traffic_listing(asked: Sequence[RecordedRequest]) -> Listing:
         for request in asked
     ]
     headings = ["Answered", "Status", "Took", "Body"]
-    caption = (
-        f"The last {len(asked)} requests" if asked else "It was not asked anything since its last update."
-    )
+    caption = f"The last {len(asked)} requests" if asked else "No requests recorded since the last update."
     return Listing([request.body for request in asked], headings, rows, caption)

@@ -76,8 +76,13 @@ def create(
     return get(tx, name)
 
 
-def revise(tx: Connection, service: Webservice, revision: Revision) -> Webservice:
-    """Record the next revision of a service, to be brought up in place of the one that serves."""
+def revise(
+    tx: Connection, service: Webservice, revision: Revision, *, machine: str | None = None
+) -> Webservice:
+    """Record the next revision of a service, to be started in place of the one that serves.
+
+    With a ``machine``, the service can run on that one only from now on.
+    """
     counted = (
         update(services)
         .where(services.c.id == service.id)
@@ -101,6 +106,7 @@ def revise(tx: Connection, service: Webservice, revision: Revision) -> Webservic
         error=None,
         restarts=0,
         words="update requested",
+        machine=machine or service.machine,
     )
     return get(tx, service.name)
 

@@ -23,9 +23,9 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.usage import Usage
-from mlmagic.engine import gauges
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.steps import pace
+from mlmagic.engine.services import usage_metrics as gauges
+from mlmagic.engine.services.reconcile import pace
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.location import Location
 from tests.benchmarks.deployment import PLAIN_SCRIPT
@@ -38,12 +38,12 @@ OPEN = """
 import time
 from pathlib import Path
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.steps import pace
+from mlmagic.engine.services.reconcile import pace
 from mlmagic.widgets.panel import ServicePanel
 from mlmagic.workspace.location import Location
 
-engine = Engine(Location.of_folder(Path({folder!r})), supervise=False, use_keeper=False)
-services = engine.services()
+engine = Engine(Location.of_folder(Path({folder!r})), supervise=False, use_daemon=False)
+services = engine.services.list()
 began = time.process_time()
 panels = [ServicePanel(engine, service) for service in services[:{count}]]
 opening = time.process_time() - began
@@ -129,14 +129,14 @@ def supervise(folder: Path, count: int) -> None:
     pace.WHILE_SERVING = gauges.USAGE_SECONDS = FIGURES_SECONDS
     target = FakeTarget()
     with _answering() as target.url:
-        engine = Engine(Location.of_folder(folder), targets=lambda name: target, use_keeper=False)
+        engine = Engine(Location.of_folder(folder), targets=lambda name: target, use_daemon=False)
         inference = InferenceConfig("score.py", script_text=PLAIN_SCRIPT)
         made = [
-            engine.deploy(f"svc-{number:02}", [], inference, DeploymentConfig("fake"))
+            engine.services.deploy(f"svc-{number:02}", [], inference, DeploymentConfig("fake"))
             for number in range(count)
         ]
         for service in made:
-            engine.wait(service, START_SECONDS)
+            engine.services.wait(service, START_SECONDS)
         print("ready", flush=True)
         ended = threading.Event()
         threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()

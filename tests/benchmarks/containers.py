@@ -105,12 +105,14 @@ class Ours:
     def deploy(self, number: int) -> None:
         script = SCRIPT.replace("{number}", str(number))
         inference = InferenceConfig("score.py", script_text=script, requirements=(SKLEARN,))
-        self.engine.wait(self.engine.deploy("bench", ["bench"], inference, CONFIG, overwrite=True))
-        self.engine.invoke("bench", DATA)
+        self.engine.services.wait(
+            self.engine.services.deploy("bench", ["bench"], inference, CONFIG, overwrite=True)
+        )
+        self.engine.requests.score("bench", DATA)
 
     def start(self) -> None:
-        self.engine.wait(self.engine.start("bench"))
-        self.engine.invoke("bench", DATA)
+        self.engine.services.wait(self.engine.services.start("bench"))
+        self.engine.requests.score("bench", DATA)
 
 
 def main() -> None:
@@ -121,19 +123,19 @@ def main() -> None:
     with running() as docker, tempfile.TemporaryDirectory(prefix="mlmagic-benchmark-") as name:
         os.environ |= {"DOCKER_HOST": docker.host, "MLMAGIC_BASE_IMAGE": BASE_IMAGE}
         folder = Path(name)
-        engine = Engine(Location.of_folder(folder / "workspace"), use_keeper=False)
+        engine = Engine(Location.of_folder(folder / "workspace"), use_daemon=False)
         try:
             _beside_the_reference(engine, docker, folder, given.rounds)
             _many(engine, docker, given.services)
         finally:
-            for service in engine.service_names():
-                engine.delete(service)
+            for service in engine.services.names():
+                engine.services.delete(service)
             engine.close()
 
 
 def _beside_the_reference(engine: Engine, docker: DockerEngine, folder: Path, rounds: int) -> None:
     model = _model(folder)
-    engine.register(str(model), ModelDescription("bench"))
+    engine.models.register(str(model), ModelDescription("bench"))
     ours, reference = Ours(engine), Reference(connect(current()), model)
 
     def reference_deploys(number: int) -> None:
@@ -155,7 +157,7 @@ def _beside_the_reference(engine: Engine, docker: DockerEngine, folder: Path, ro
     starts: dict[str, list[float]] = {"mlmagic": [], "reference": []}
     image = docker.docker("image", "ls", "--format", "{{.Size}}", "mlmagic/bench").strip()
     for _ in range(rounds):
-        engine.stop("bench")
+        engine.services.stop("bench")
         starts["mlmagic"].append(_seconds(ours.start))
         starts["reference"].append(_seconds(reference.start))
     for title, taken in (
@@ -171,8 +173,8 @@ def _beside_the_reference(engine: Engine, docker: DockerEngine, folder: Path, ro
 
 def _forget_images(engine: Engine, docker: DockerEngine) -> None:
     """All but the base image, and what the engine has kept of builds."""
-    for service in engine.service_names():
-        engine.delete(service)
+    for service in engine.services.names():
+        engine.services.delete(service)
     for repository in ("mlmagic/foundation", "reference"):
         names = docker.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository).split()
         if names:
@@ -186,15 +188,15 @@ def _many(engine: Engine, docker: DockerEngine, count: int) -> None:
     config = DeploymentConfig("docker", memory_gb=0.25)
 
     def deploy() -> None:
-        for service in [engine.deploy(name, [], inference, config) for name in names]:
-            engine.wait(service)
+        for service in [engine.services.deploy(name, [], inference, config) for name in names]:
+            engine.services.wait(service)
 
     print(f"{count} services at once, all Healthy: {_seconds(deploy):.1f} s")
-    assert all(engine.invoke(name, "x") == "x" for name in names)
+    assert all(engine.requests.score(name, "x") == "x" for name in names)
 
     def delete() -> None:
         for name in names:
-            engine.delete(name)
+            engine.services.delete(name)
 
     print(f"all deleted: {_seconds(delete):.1f} s")
     left = docker.docker("ps", "--all", "--filter", "label=mlmagic.service", "--format", "{{.Names}}")

@@ -32,7 +32,7 @@ def main() -> None:
     taken: dict[str, list[float]] = {}
     zygote.start()
     with tempfile.TemporaryDirectory(prefix="mlmagic-benchmark-") as name:
-        engine = Engine(Location.of_folder(Path(name)), use_keeper=False)
+        engine = Engine(Location.of_folder(Path(name)), use_daemon=False)
         cases = _cases(engine)
         for number in range(rounds + 1):
             for case, (models, script, sample) in cases.items():
@@ -48,8 +48,8 @@ def main() -> None:
 
 def _cases(engine: Engine) -> dict[str, tuple[list[str], str, Any]]:
     ridge, patients, onnx_model, flowers = train()
-    engine.register(ridge, ModelDescription("ridge"))
-    engine.register(onnx_model, ModelDescription("iris"))
+    engine.models.register(ridge, ModelDescription("ridge"))
+    engine.models.register(onnx_model, ModelDescription("iris"))
     return {
         "plain": ([], PLAIN_SCRIPT, {"data": [[1.0]]}),
         "Ridge": (["ridge"], RIDGE_SCRIPT, {"data": patients[:1].tolist()}),
@@ -64,13 +64,13 @@ def _measure(
     inference = InferenceConfig("score.py", script_text=script)
     config = DeploymentConfig(environment_variables=variables)
     started = time.perf_counter()
-    service = engine.deploy("bench", models, inference, config)
+    service = engine.services.deploy("bench", models, inference, config)
     moments = {"recorded": time.perf_counter() - started}
-    engine.wait(service)
+    engine.services.wait(service)
     moments["Healthy"] = time.perf_counter() - started
-    engine.invoke("bench", sample)
+    engine.requests.score("bench", sample)
     moments["first answer"] = time.perf_counter() - started
-    engine.delete("bench")
+    engine.services.delete("bench")
     return moments
 
 

@@ -50,13 +50,13 @@ def main() -> None:
 
 
 def _deploys(folder: Path, rounds: int) -> dict[str, list[float]]:
-    engine = Engine(Location.of_folder(folder / "workspace"), use_keeper=False)
+    engine = Engine(Location.of_folder(folder / "workspace"), use_daemon=False)
 
     def deploy(environment: Mapping[str, Any] | None) -> Callable[[], None]:
         def run() -> None:
             inference = InferenceConfig("score.py", script_text=PLAIN_SCRIPT, environment=environment)
-            engine.wait(engine.deploy("bench", [], inference, overwrite=True))
-            engine.delete("bench")
+            engine.services.wait(engine.services.deploy("bench", [], inference, overwrite=True))
+            engine.services.delete("bench")
 
         return run
 

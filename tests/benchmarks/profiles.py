@@ -62,7 +62,7 @@ def main() -> None:
     given = options.parse_args()
     profiles, taken = [], []
     with tempfile.TemporaryDirectory(prefix="mlmagic-benchmark-") as name:
-        engine = Engine(Location.of_folder(Path(name)), use_keeper=False)
+        engine = Engine(Location.of_folder(Path(name)), use_daemon=False)
         for _ in range(given.runs):
             began = time.monotonic()
             profiles.append(measure(engine, given.seconds, given.rps))
@@ -76,7 +76,7 @@ def main() -> None:
 def measure(engine: Engine, seconds: float, rps: float | None) -> Profile:
     """One profile, from the launch of its services on."""
     plan = ProfilePlan("repeated", CPUS, (MEMORY_GB,), goal=Goal(requests_per_second=rps), seconds=seconds)
-    made = engine.profile(plan, [], InferenceConfig("score.py", script_text=SCRIPT), ROWS)
+    made = engine.profiles.measure(plan, [], InferenceConfig("score.py", script_text=SCRIPT), ROWS)
     wrong = [size for size in made.sizes if not size.successful]
     if wrong:
         raise RuntimeError(f"not measured: {wrong}")

@@ -29,11 +29,11 @@ def main() -> None:
         with model.open("wb") as file:
             for _ in range(given.megabytes):
                 file.write(os.urandom(1 << 20))
-        engine = Engine(Location.of_folder(folder / "workspace"), supervise=False, use_keeper=False)
+        engine = Engine(Location.of_folder(folder / "workspace"), supervise=False, use_daemon=False)
 
         def register() -> None:
             # Deleting is counted too, so that each round really copies: content is kept only once.
-            engine.delete_model(engine.register(model, ModelDescription("large")).id)
+            engine.models.delete(engine.models.register(model, ModelDescription("large")).id)
 
         def copy_and_sum() -> None:
             subprocess.run(["cp", model, folder / "copy.bin"], check=True)

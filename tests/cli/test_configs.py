@@ -85,7 +85,7 @@ def _revision(name: str) -> Any:
     from mlmagic.core.configuration import InferenceConfig
 
     with engine() as opened:
-        revision = opened.revision(opened.service(name))
+        revision = opened.services.revision(opened.services.get(name))
     assert isinstance(revision.inference, InferenceConfig)
     environment = dict(revision.inference.environment or {})
     return revision.files, revision.models, revision.config, environment

@@ -10,7 +10,7 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.webservice import Revision
-from mlmagic.engine import keeper
+from mlmagic.engine.services import daemon
 from mlmagic.workspace import events, services
 from mlmagic.workspace.location import locate
 from mlmagic.workspace.memory import Memory
@@ -21,7 +21,7 @@ HOOK = ("--endpoint", "http://127.0.0.1:1/hook?code=hidden", "--no-handshake")
 
 @pytest.fixture(autouse=True)
 def _no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "ensure_keeper", lambda location: None)
+    monkeypatch.setattr(daemon, "ensure_daemon", lambda location: None)
 
 
 def test_subscriptions_and_deliveries(

@@ -128,7 +128,7 @@ def test_the_whole_journey_in_real_processes(folder: Path) -> None:
         assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == '"new"\n'
         shown = mlmagic("service", "show", "-n", "svc").stdout
         assert not any(key in shown for key in changed.values())
-        assert "does not ask for tokens" in mlmagic("service", "get-access-token", "-n", "svc").stderr
+        assert "has no token authentication" in mlmagic("service", "get-access-token", "-n", "svc").stderr
         assert mlmagic("service", "update", "-n", "svc", "--no-auth", "--token-auth").returncode == 0
         token = json.loads(mlmagic("service", "get-access-token", "-n", "svc").stdout)
         assert (token["tokenType"], token["accessToken"].count(".")) == ("Bearer", 2)

@@ -11,7 +11,7 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.steps import pace
+from mlmagic.engine.services.reconcile import pace
 from mlmagic.targets.fake import FakeTarget
 from tests.conftest import MakeEngine
 

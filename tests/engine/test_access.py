@@ -16,8 +16,8 @@ from sqlalchemy import select
 from mlmagic.core.access import ServiceKeys
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind
-from mlmagic.engine.access_verbs import new_token
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.services.keys import new_token
 from mlmagic.errors import InvalidConfig, InvalidConfigs, UsageError
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.targets.fake import FakeTarget
@@ -30,7 +30,7 @@ WITH_TOKENS = replace(ON_FAKE, token_auth_enabled=True)
 
 
 def deploy(engine: Engine, config: DeploymentConfig = WITH_KEYS) -> Webservice:
-    return Webservice.of(engine, engine.wait(engine.deploy("svc", [], script(), config)))
+    return Webservice.of(engine, engine.services.wait(engine.services.deploy("svc", [], script(), config)))
 
 
 def keys_file(fake: FakeTarget) -> Path:
@@ -64,7 +64,7 @@ def test_a_key_is_made_anew_and_the_other_stays(fake_engine: Engine, fake: FakeT
     assert taken(fake) == dict(zip(("primary", "secondary"), service.get_keys(), strict=True))
     with pytest.raises(InvalidConfig, match="key 'Third' must be Primary or Secondary"):
         service.regen_key("Third")
-    told = [e.message for e in fake_engine.events(service="svc") if e.kind is EventKind.KEY_CHANGED]
+    told = [e.message for e in fake_engine.events.list(service="svc") if e.kind is EventKind.KEY_CHANGED]
     assert told == ["the primary key was changed", "the secondary key was changed"]
 
 
@@ -75,7 +75,7 @@ def test_keys_survive_updates_and_not_the_service(fake_engine: Engine, fake: Fak
     service.wait_for_deployment()
     assert service.get_keys() == before
     assert tuple(taken(fake).values()) == before
-    fake_engine.deploy("svc", [], script("other"), WITH_KEYS, overwrite=True)
+    fake_engine.services.deploy("svc", [], script("other"), WITH_KEYS, overwrite=True)
     service.wait_for_deployment()
     assert service.get_keys() == before
     service.delete()
@@ -87,7 +87,7 @@ def test_keys_survive_updates_and_not_the_service(fake_engine: Engine, fake: Fak
 def test_keys_may_be_given(fake_engine: Engine, fake: FakeTarget) -> None:
     service = deploy(fake_engine, replace(WITH_KEYS, primary_key="my-own-key"))
     assert service.get_keys()[0] == "my-own-key"
-    fake_engine.update("svc", config_changes={"secondary_key": "another-key"})
+    fake_engine.services.update("svc", config_changes={"secondary_key": "another-key"})
     service.wait_for_deployment()
     assert service.get_keys() == ("my-own-key", "another-key")
     assert taken(fake) == {"primary": "my-own-key", "secondary": "another-key"}
@@ -97,9 +97,9 @@ def test_without_authentication_there_are_none(fake_engine: Engine, fake: FakeTa
     service = deploy(fake_engine, ON_FAKE)
     assert fake.only().spec.keys_file is None
     for ask in (service.get_keys, lambda: service.regen_key("Primary")):
-        with pytest.raises(UsageError, match=r"'svc' does not ask for keys.*%update svc --auth"):
+        with pytest.raises(UsageError, match=r"'svc' has no key authentication.*%update svc --auth"):
             ask()
-    with pytest.raises(UsageError, match=r"'svc' does not ask for tokens.*%update svc --token-auth"):
+    with pytest.raises(UsageError, match=r"'svc' has no token authentication.*%update svc --token-auth"):
         service.get_token()
 
 
@@ -111,7 +111,7 @@ def test_keys_give_way_to_tokens_and_come_back(fake_engine: Engine, fake: FakeTa
     service.update(auth_enabled=False, token_auth_enabled=True)
     service.wait_for_deployment()
     assert list(taken(fake)) == ["token_secret"]
-    with pytest.raises(UsageError, match="does not ask for keys"):
+    with pytest.raises(UsageError, match="has no key authentication"):
         service.get_keys()
     service.update(auth_enabled=True, token_auth_enabled=False)
     service.wait_for_deployment()
@@ -151,11 +151,11 @@ def test_keys_are_seen_nowhere_else(fake_engine: Engine, fake: FakeTarget) -> No
         *rows,
         str(asdict(record)),
         repr(service),
-        repr(fake_engine.revision(record)),
+        repr(fake_engine.services.revision(record)),
         repr(fake.only().spec),
         service_card(record).markup,
-        *map(event_line, fake_engine.events()),
-        *fake_engine.logs("svc"),
+        *map(event_line, fake_engine.events.list()),
+        *fake_engine.services.logs("svc"),
     ]
     secret = json.loads(json.dumps(taken(fake)))
     for text in seen:

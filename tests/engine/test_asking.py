@@ -24,22 +24,22 @@ def test_a_models_sample_where_the_service_describes_nothing(
 ) -> None:
     file = tmp_path / "model.txt"
     file.write_text("x")
-    fake_engine.register(file, ModelDescription("plain"))
-    fake_engine.register(file, ModelDescription("wine", sample_input=[[1.5]]))
-    service = fake_engine.deploy("svc", ["plain", "wine"], script(), ON_FAKE)
-    fake_engine.wait(service, 20)
-    assert fake_engine.request_sample("svc") == '{"data": [[1.5]]}'
-    fake_engine.wait(fake_engine.update("svc", model_names=["plain"]), 20)
-    assert fake_engine.request_sample("svc") == ""
+    fake_engine.models.register(file, ModelDescription("plain"))
+    fake_engine.models.register(file, ModelDescription("wine", sample_input=[[1.5]]))
+    service = fake_engine.services.deploy("svc", ["plain", "wine"], script(), ON_FAKE)
+    fake_engine.services.wait(service, 20)
+    assert fake_engine.requests.sample("svc") == '{"data": [[1.5]]}'
+    fake_engine.services.wait(fake_engine.services.update("svc", model_names=["plain"]), 20)
+    assert fake_engine.requests.sample("svc") == ""
 
 
 def test_whatever_the_status_it_is_an_answer(fake_engine: Engine, answering: Answering) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
-    answer = fake_engine.ask("svc", b"{}")
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
+    answer = fake_engine.requests.send("svc", b"{}")
     assert answer.status == 501  # this server knows no POST
     assert answer.milliseconds > 0
-    fake_engine.stop("svc")
-    for ask in (lambda: fake_engine.ask("svc", b"{}"), lambda: fake_engine.request_sample("svc")):
+    fake_engine.services.stop("svc")
+    for ask in (lambda: fake_engine.requests.send("svc", b"{}"), lambda: fake_engine.requests.sample("svc")):
         with pytest.raises(WrongState, match="cannot score 'svc' while it is Stopped"):
             ask()
 
@@ -48,9 +48,9 @@ def test_whatever_the_status_it_is_an_answer(fake_engine: Engine, answering: Ans
 def test_a_real_service_describes_its_request(engine: Engine) -> None:
     inference = InferenceConfig("score.py", script_text=TYPED)
     config = DeploymentConfig(auth_enabled=True)
-    engine.wait(engine.deploy("svc", [], inference, config), 60)
-    sample = engine.request_sample("svc")
+    engine.services.wait(engine.services.deploy("svc", [], inference, config), 60)
+    sample = engine.requests.sample("svc")
     assert sample == '{"rows": [0.0]}'
-    answer = engine.ask("svc", sample.encode())
+    answer = engine.requests.send("svc", sample.encode())
     assert (answer.status, answer.body) == (200, "0.0")
-    assert engine.ask("svc", b'{"rows": "x"}').status == 400
+    assert engine.requests.send("svc", b'{"rows": "x"}').status == 400

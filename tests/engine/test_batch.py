@@ -27,7 +27,7 @@ pytestmark = pytest.mark.processes
 def work(engine: Engine, folder: Path, script: str, inputs: Any, **plan: Any) -> Outcome:
     values = {"mini_batch_size": 2, "process_count": 2, "run_max_try": 2, **plan}
     made = InferenceConfig("score.py", script_text=script)
-    return engine.batch(BatchPlan(**values), made, inputs, folder / "out", folder / "job")
+    return engine.batch.run(BatchPlan(**values), made, inputs, folder / "out", folder / "job")
 
 
 def rows(folder: Path) -> list[str]:
@@ -115,7 +115,7 @@ def test_tables_are_split_by_keys_or_size(engine: Engine, tmp_path: Path) -> Non
 def test_the_models_that_it_names_are_there(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_text("heavy")
     for name in ("named", "other"):
-        engine.register(tmp_path / "weights.bin", ModelDescription(name))
+        engine.models.register(tmp_path / "weights.bin", ModelDescription(name))
     script = (
         "import os\nfrom azureml.core.model import Model\n"
         "def run(batch):\n"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlmagic.engine.client import Client, to_body
+from mlmagic.engine.http.client import Client, to_body
 from mlmagic.errors import InvokeError, UsageError
 
 

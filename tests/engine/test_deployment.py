@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
@@ -31,13 +33,13 @@ STARTING = Observation(Phase.STARTING)
 
 
 def kinds(engine: Engine) -> list[EventKind]:
-    return [event.kind for event in engine.events(service="svc")]
+    return [event.kind for event in engine.events.list(service="svc")]
 
 
 def test_a_deploy_is_recorded_at_once_and_becomes_healthy(fake_engine: Engine, answering: Answering) -> None:
-    service = fake_engine.deploy("svc", [], script(), ON_FAKE)
+    service = fake_engine.services.deploy("svc", [], script(), ON_FAKE)
     assert service.state is State.TRANSITIONING
-    healthy = fake_engine.wait(service, 20)
+    healthy = fake_engine.services.wait(service, 20)
     assert (healthy.state, healthy.serving, healthy.url) == (State.HEALTHY, 1, answering.url)
     assert kinds(fake_engine) == [EventKind.DEPLOY_REQUESTED, EventKind.LAUNCHED, EventKind.STATE_CHANGED]
 
@@ -64,13 +66,13 @@ def test_bad_input_is_refused_and_changes_nothing(
     engine = make_engine(targets=lambda name: fake if name == "fake" else registry.load(name))
     model = engine.location.folder / "model.bin"
     model.write_bytes(b"x")
-    engine.register(model, ModelDescription("m"))
-    before = engine.events()
+    engine.models.register(model, ModelDescription("m"))
+    before = engine.events.list()
     values = {"name": "svc", "models": ["m"], "inference": script(), "config": ON_FAKE, **call}
     with pytest.raises(error, match=words):
-        engine.deploy(values["name"], values["models"], values["inference"], values["config"])  # type: ignore[arg-type]
-    assert engine.services() == []
-    assert engine.events() == before
+        engine.services.deploy(values["name"], values["models"], values["inference"], values["config"])  # type: ignore[arg-type]
+    assert engine.services.list() == []
+    assert engine.events.list() == before
     assert not engine.memory.files.has_intakes
     assert fake.services == {}
 
@@ -80,15 +82,17 @@ def test_a_target_that_is_not_there_is_told_before_anything_is_recorded(
 ) -> None:
     fake.available = False
     with pytest.raises(TargetUnavailable, match="is off"):
-        fake_engine.deploy("svc", [], script(), ON_FAKE)
-    assert fake_engine.services() == []
+        fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    assert fake_engine.services.list() == []
 
 
 def test_a_name_in_use_is_refused_and_overwritten_when_told(fake_engine: Engine) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     with pytest.raises(AlreadyExists, match="It is Healthy"):
-        fake_engine.deploy("svc", [], script(), ON_FAKE)
-    second = fake_engine.wait(fake_engine.deploy("svc", [], script("other"), ON_FAKE, overwrite=True))
+        fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    second = fake_engine.services.wait(
+        fake_engine.services.deploy("svc", [], script("other"), ON_FAKE, overwrite=True)
+    )
     assert (second.revision, second.serving) == (2, 2)
 
 
@@ -101,9 +105,9 @@ def test_the_scripts_error_is_the_deploys_error(fake_engine: Engine, fake: FakeT
     }
     fake.next_observations = [Observation(Phase.EXITED, words="'w1'", error=record)]
     with pytest.raises(ScriptError, match="KeyError: 'w1'") as caught:
-        fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+        fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     assert "score.py, line 5, in init" in str(caught.value)
-    assert fake_engine.service("svc").state is State.FAILED
+    assert fake_engine.services.get("svc").state is State.FAILED
 
 
 def test_a_service_that_never_came_up_is_replaced_without_asking(
@@ -111,8 +115,8 @@ def test_a_service_that_never_came_up_is_replaced_without_asking(
 ) -> None:
     fake.next_observations = [Observation(Phase.EXITED, words="no")]
     with pytest.raises(LaunchFailed):
-        fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
-    again = fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+        fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    again = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     assert again.state is State.HEALTHY
 
 
@@ -121,103 +125,107 @@ def test_a_refused_launch_fails_the_deploy_with_the_targets_words(
 ) -> None:
     fake.refuses = "the floor is wet"
     with pytest.raises(LaunchFailed, match="the floor is wet"):
-        fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+        fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
 
 
 def test_an_update_serves_the_new_and_retires_the_old(fake_engine: Engine, fake: FakeTarget) -> None:
-    service = fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
-    updated = fake_engine.wait(fake_engine.update("svc", inference=script("other")))
+    service = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    updated = fake_engine.services.wait(fake_engine.services.update("svc", inference=script("other")))
     assert (updated.revision, updated.serving) == (2, 2)
     wait_for(lambda: [s.stopped for s in fake.services.values()] == [True, False], "the old one's end")
-    wait_for(lambda: not fake_engine.service("svc").retiring, "the old one's retirement")
+    wait_for(lambda: not fake_engine.services.get("svc").retiring, "the old one's retirement")
     folder = fake_engine.memory.services_folder / service.id
     assert [path.name for path in folder.iterdir()] == ["r2"]
 
 
 def test_an_update_that_fails_goes_back(fake_engine: Engine, fake: FakeTarget) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     record = {"phase": "import", "type": "ImportError", "message": "no x", "traceback": "t"}
     fake.next_observations = [Observation(Phase.EXITED, error=record)]
     with pytest.raises(
         ScriptError, match="revision 1 keeps serving: the script failed while it was imported"
     ):
-        fake_engine.wait(fake_engine.update("svc", inference=script("other")))
-    now = fake_engine.service("svc")
+        fake_engine.services.wait(fake_engine.services.update("svc", inference=script("other")))
+    now = fake_engine.services.get("svc")
     assert (now.state, now.revision, now.serving) == (State.HEALTHY, 1, 1)
     assert EventKind.ROLLED_BACK in kinds(fake_engine)
     # and the next update is none the worse for it
-    assert fake_engine.wait(fake_engine.update("svc", inference=script("other"))).serving == 3
+    assert (
+        fake_engine.services.wait(fake_engine.services.update("svc", inference=script("other"))).serving == 3
+    )
 
 
 def test_one_operation_at_a_time(fake_engine: Engine, fake: FakeTarget) -> None:
     fake.next_observations = [STARTING]
-    fake_engine.deploy("svc", [], script(), ON_FAKE)
+    fake_engine.services.deploy("svc", [], script(), ON_FAKE)
     with pytest.raises(WrongState, match="cannot update 'svc' while it is Transitioning"):
-        fake_engine.update("svc", inference=script("other"))
+        fake_engine.services.update("svc", inference=script("other"))
     with pytest.raises(UsageError, match="nothing to update"):
-        fake_engine.update("svc")
+        fake_engine.services.update("svc")
 
 
 def test_a_wait_that_is_too_short_says_what_was_seen(fake_engine: Engine, fake: FakeTarget) -> None:
     fake.next_observations = [Observation(Phase.STARTING, words="pulling the image")]
-    service = fake_engine.deploy("svc", [], script(), ON_FAKE)
-    wait_for(lambda: fake_engine.service("svc").words == "pulling the image", "the target's words")
+    service = fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    wait_for(lambda: fake_engine.services.get("svc").words == "pulling the image", "the target's words")
     with pytest.raises(
         WaitTimeout, match=r"still Transitioning after 0\.01 s \(last seen: pulling the image"
     ):
-        fake_engine.wait(service, 0.01)
+        fake_engine.services.wait(service, 0.01)
 
 
 def test_what_ends_by_itself_is_brought_back(fake_engine: Engine, fake: FakeTarget) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     for service in fake.services.values():
         service.stopped = True
         service.observation = Observation(Phase.EXITED, words="it was ended by signal SIGKILL")
-    wait_for(lambda: fake_engine.service("svc").restarts == 1, "the restart")
-    wait_for(lambda: fake_engine.service("svc").state is State.HEALTHY, "health")
-    ended = [event.message for event in fake_engine.events(service="svc") if event.kind is EventKind.ENDED]
-    assert ended == ["revision 1 ended: it was ended by signal SIGKILL; bringing it back (restart 1)"]
+    wait_for(lambda: fake_engine.services.get("svc").restarts == 1, "the restart")
+    wait_for(lambda: fake_engine.services.get("svc").state is State.HEALTHY, "health")
+    ended = [
+        event.message for event in fake_engine.events.list(service="svc") if event.kind is EventKind.ENDED
+    ]
+    assert ended == ["revision 1 ended: it was ended by signal SIGKILL; restarting it (restart 1)"]
 
 
 def test_what_does_not_answer_is_unhealthy_and_recovers(fake_engine: Engine, answering: Answering) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     answering.healthy = False
-    wait_for(lambda: fake_engine.service("svc").state is State.UNHEALTHY, "illness")
+    wait_for(lambda: fake_engine.services.get("svc").state is State.UNHEALTHY, "illness")
     answering.healthy = True
-    wait_for(lambda: fake_engine.service("svc").state is State.HEALTHY, "recovery")
+    wait_for(lambda: fake_engine.services.get("svc").state is State.HEALTHY, "recovery")
 
 
 def test_stop_and_start(fake_engine: Engine, fake: FakeTarget) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
-    assert fake_engine.stop("svc").state is State.STOPPED
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    assert fake_engine.services.stop("svc").state is State.STOPPED
     with pytest.raises(WrongState, match="while it is Stopped"):
-        fake_engine.invoke("svc", "x")
-    assert fake_engine.wait(fake_engine.start("svc")).state is State.HEALTHY
+        fake_engine.requests.score("svc", "x")
+    assert fake_engine.services.wait(fake_engine.services.start("svc")).state is State.HEALTHY
     with pytest.raises(WrongState, match="cannot start"):
-        fake_engine.start("svc")
+        fake_engine.services.start("svc")
 
 
 def test_delete_leaves_nothing(fake_engine: Engine, fake: FakeTarget) -> None:
-    service = fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
-    fake_engine.delete("svc")
-    assert fake_engine.services() == []
+    service = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    fake_engine.services.delete("svc")
+    assert fake_engine.services.list() == []
     assert fake.services[1].stopped
     assert not (fake_engine.memory.services_folder / service.id).exists()
     assert [p for p in (fake_engine.memory.folder / "files").rglob("*") if p.is_file()] == []
     with pytest.raises(NotFound, match="no service 'svc'"):
-        fake_engine.delete("svc")
+        fake_engine.services.delete("svc")
 
 
 def test_a_model_in_use_is_not_deleted(fake_engine: Engine) -> None:
     path = fake_engine.location.folder / "model.bin"
     path.write_bytes(b"x")
-    fake_engine.register(path, ModelDescription("m"))
-    fake_engine.wait(fake_engine.deploy("svc", ["m"], script(), ON_FAKE))
-    assert fake_engine.model_users("m:1") == ["svc"]
+    fake_engine.models.register(path, ModelDescription("m"))
+    fake_engine.services.wait(fake_engine.services.deploy("svc", ["m"], script(), ON_FAKE))
+    assert fake_engine.models.users("m:1") == ["svc"]
     with pytest.raises(UsageError, match="model m:1 is used by svc"):
-        fake_engine.delete_model("m:1")
-    fake_engine.delete("svc")
-    fake_engine.delete_model("m:1")
+        fake_engine.models.delete("m:1")
+    fake_engine.services.delete("svc")
+    fake_engine.models.delete("m:1")
 
 
 def _press_ctrl_c(_service: object) -> None:
@@ -226,65 +234,117 @@ def _press_ctrl_c(_service: object) -> None:
 
 def test_an_interrupted_deploy_leaves_nothing(fake_engine: Engine, fake: FakeTarget) -> None:
     fake.next_observations = [STARTING]
-    service = fake_engine.deploy("svc", [], script(), ON_FAKE)
-    with pytest.raises(Interrupted, match="nothing of it is left"):
-        fake_engine.wait_or_withdraw(service, watching=_press_ctrl_c)
-    assert fake_engine.services() == []
+    service = fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    with pytest.raises(Interrupted, match="the service was deleted"):
+        fake_engine.services.wait_or_withdraw(service, watching=_press_ctrl_c)
+    assert fake_engine.services.list() == []
     assert list(fake_engine.memory.services_folder.iterdir()) == []
 
 
 def test_an_interrupted_update_leaves_the_old(fake_engine: Engine, fake: FakeTarget) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     fake.next_observations = [STARTING]
-    updating = fake_engine.update("svc", inference=script("other"))
+    updating = fake_engine.services.update("svc", inference=script("other"))
     with pytest.raises(Interrupted, match="revision 1 keeps serving"):
-        fake_engine.wait_or_withdraw(updating, watching=_press_ctrl_c)
+        fake_engine.services.wait_or_withdraw(updating, watching=_press_ctrl_c)
     wait_for(
-        lambda: not fake_engine.service("svc").retiring and not fake_engine.service("svc").candidate, "rest"
+        lambda: (
+            not fake_engine.services.get("svc").retiring and not fake_engine.services.get("svc").candidate
+        ),
+        "rest",
     )
-    now = fake_engine.service("svc")
+    now = fake_engine.services.get("svc")
     assert (now.state, now.revision, now.serving) == (State.HEALTHY, 1, 1)
 
 
 def test_an_interrupt_after_the_update_takes_nothing_away(fake_engine: Engine) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
-    updated = fake_engine.wait(fake_engine.update("svc", inference=script("other")))
-    with pytest.raises(Interrupted, match="had come to its end before: revision 2 serves"):
-        fake_engine.wait_or_withdraw(updated, watching=_press_ctrl_c)
-    assert fake_engine.service("svc").state is State.HEALTHY
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    updated = fake_engine.services.wait(fake_engine.services.update("svc", inference=script("other")))
+    with pytest.raises(Interrupted, match="was complete before the interrupt: revision 2 serves"):
+        fake_engine.services.wait_or_withdraw(updated, watching=_press_ctrl_c)
+    assert fake_engine.services.get("svc").state is State.HEALTHY
 
 
 def test_an_interrupted_update_of_what_never_served_keeps_it(fake_engine: Engine, fake: FakeTarget) -> None:
     fake.next_observations = [Observation(Phase.EXITED, words="no"), STARTING]
     with pytest.raises(LaunchFailed):
-        fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
-    updating = fake_engine.update("svc", inference=script("other"))
+        fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    updating = fake_engine.services.update("svc", inference=script("other"))
     with pytest.raises(Interrupted, match="it is stopped"):
-        fake_engine.wait_or_withdraw(updating, watching=_press_ctrl_c)
-    wait_for(lambda: fake_engine.service("svc").state is State.STOPPED, "the stop")
+        fake_engine.services.wait_or_withdraw(updating, watching=_press_ctrl_c)
+    wait_for(lambda: fake_engine.services.get("svc").state is State.STOPPED, "the stop")
 
 
 def test_another_process_sees_and_stops_it(make_engine: MakeEngine, fake: FakeTarget) -> None:
     # Two engines stand for two processes: the second has neither bus nor supervisor of the first.
     first = make_engine(targets=lambda name: fake)
     second = make_engine(targets=lambda name: fake, supervise=False)
-    first.wait(first.deploy("svc", [], script(), ON_FAKE))
-    assert second.service("svc").state is State.HEALTHY
-    second.delete("svc")
-    assert first.services() == []
+    first.services.wait(first.services.deploy("svc", [], script(), ON_FAKE))
+    assert second.services.get("svc").state is State.HEALTHY
+    second.services.delete("svc")
+    assert first.services.list() == []
 
 
 def test_stats_of_the_server_are_kept(fake_engine: Engine) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE))
-    wait_for(lambda: fake_engine.service("svc").stats.get("requests") == 3.0, "the stats")
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    wait_for(lambda: fake_engine.services.get("svc").stats.get("requests") == 3.0, "the stats")
 
 
 def test_each_target_says_whether_it_can_be_used_now(
     make_engine: MakeEngine, fake_engine: Engine, fake: FakeTarget
 ) -> None:
-    assert fake_engine.availability("fake") == dict.fromkeys(["fake", "docker", "local", "kubernetes"], "")
+    assert fake_engine.targets.availability("fake") == dict.fromkeys(
+        ["fake", "docker", "local", "kubernetes"], ""
+    )
     fake.available = False
-    assert fake_engine.availability("fake")["fake"] == "the fake target is off. Set available = True."
-    there = make_engine().availability()
+    assert fake_engine.targets.availability("fake")["fake"] == "the fake target is off. Set available = True."
+    there = make_engine().targets.availability()
     assert there["local"] == ""
     assert "the target 'kubernetes', which is not installed. Deploy to docker or local" in there["kubernetes"]
+
+
+def test_an_overwrite_on_another_target_keeps_what_serves_until_its_successor_answers(
+    make_engine: MakeEngine, answering: Answering
+) -> None:
+    here, there = FakeTarget(), FakeTarget()
+    here.url = there.url = answering.url
+    engine = make_engine(targets=lambda name: there if name == "there" else here)
+    first = engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+    elsewhere = DeploymentConfig("there")
+
+    # The successor fails: the service serves on where it was.
+    there.next_observations = [Observation(Phase.EXITED, words="no")]
+    with pytest.raises(LaunchFailed, match="revision 1 keeps serving"):
+        engine.services.wait(engine.services.deploy("svc", [], script(), elsewhere, overwrite=True))
+    now = engine.services.get("svc")
+    assert (now.id, now.state, now.serving, now.target) == (first.id, State.HEALTHY, 1, "fake")
+    wait_for(lambda: all(each.stopped for each in there.services.values()), "the end of what failed")
+    assert not any(each.stopped for each in here.services.values())
+
+    # While the successor starts, the old revision serves; then it is retired.
+    there.next_observations = [STARTING]
+    moving = engine.services.deploy("svc", [], script("other"), elsewhere, overwrite=True)
+    assert engine.services.get("svc").serving == 1
+    wait_for(lambda: engine.services.get("svc").candidate, "the launch")
+    assert engine.services.get("svc").serving == 1
+    assert not any(each.stopped for each in here.services.values())
+    there.only().observation = Observation(Phase.RUNNING, url=answering.url, ready=1)
+    moved = engine.services.wait(moving)
+    assert (moved.id, moved.state, moved.target, moved.serving) == (first.id, State.HEALTHY, "there", 3)
+    wait_for(lambda: all(each.stopped for each in here.services.values()), "the end of the old revision")
+
+    engine.services.stop("svc")
+    engine.services.wait(engine.services.start("svc"))
+    assert engine.services.get("svc").target == "there"
+    engine.services.delete("svc")
+    assert all(each.stopped for each in there.services.values())
+
+
+def test_an_overwrite_that_is_refused_leaves_what_serves(fake_engine: Engine, tmp_path: Path) -> None:
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    (tmp_path / "score.py").write_text("def init(): pass\n")  # without run()
+    with pytest.raises(CaptureError):
+        fake_engine.services.deploy(
+            "svc", [], InferenceConfig(str(tmp_path / "score.py")), DeploymentConfig("other"), overwrite=True
+        )
+    assert fake_engine.services.get("svc").state is State.HEALTHY

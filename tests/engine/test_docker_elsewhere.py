@@ -56,16 +56,18 @@ def test_an_engine_of_another_machine_serves(
     engine: Engine, elsewhere: str, docker: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", elsewhere)
-    service = engine.wait(engine.deploy("svc", [], script(), replace(ON_DOCKER, auth_enabled=True)))
+    service = engine.services.wait(
+        engine.services.deploy("svc", [], script(), replace(ON_DOCKER, auth_enabled=True))
+    )
     assert (service.url or "").startswith(f"http://{MACHINE}:")
     assert service.machine is None  # whoever sees the workspace can reach it
-    assert engine.invoke("svc", 1)["said"] == 1
+    assert engine.requests.score("svc", 1)["said"] == 1
     # Found again at its own engine, whatever is meant now.
     monkeypatch.setenv("DOCKER_HOST", docker.host)
-    updated = engine.wait(engine.update("svc", config_changes={"tags": {"a": "b"}}))
+    updated = engine.services.wait(engine.services.update("svc", config_changes={"tags": {"a": "b"}}))
     assert updated.state is State.HEALTHY
-    assert any("serving" in line for line in engine.logs("svc"))
-    engine.delete("svc")
+    assert any("serving" in line for line in engine.services.logs("svc"))
+    engine.services.delete("svc")
     assert docker.docker("ps", "--all", "--quiet", "--filter", "label=mlmagic.service=svc") == ""
 
 
@@ -85,9 +87,13 @@ def test_a_base_image_comes_from_a_registry_that_asks_who_one_is(
             return {"docker": {"baseImage": "bases/python:1", "baseImageRegistry": registry}}
 
         with pytest.raises(LaunchFailed, match=f"base image '{name}' cannot be pulled") as refused:
-            engine.wait(engine.deploy("svc", [], script(), ON_DOCKER, environment=based("wrong")))
+            engine.services.wait(
+                engine.services.deploy("svc", [], script(), ON_DOCKER, environment=based("wrong"))
+            )
         assert "wrong" not in str(refused.value)
-        engine.wait(engine.deploy("svc", [], script(), ON_DOCKER, environment=based("let-me-in")))
-        assert engine.invoke("svc", 1)["said"] == 1
-        engine.delete("svc")
+        engine.services.wait(
+            engine.services.deploy("svc", [], script(), ON_DOCKER, environment=based("let-me-in"))
+        )
+        assert engine.requests.score("svc", 1)["said"] == 1
+        engine.services.delete("svc")
         docker.docker("rmi", "--force", name)

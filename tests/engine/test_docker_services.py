@@ -28,8 +28,8 @@ def nothing_is_left(docker: DockerEngine, engine: Engine) -> Iterator[None]:
     """Everything that a test deploys is gone when it is deleted."""
     before = left(docker)
     yield
-    for name in engine.service_names():
-        engine.delete(name)
+    for name in engine.services.names():
+        engine.services.delete(name)
     assert left(docker) == before
 
 
@@ -44,19 +44,19 @@ def test_a_service_is_built_and_answers_and_another_process_finds_it(
     said: list[str] = []
     # What nobody has installed before: the steps of the build are seen.
     inference = replace(script(), requirements=("iniconfig==2.0.0",))
-    deployed = engine.deploy("svc", [], inference, ON_DOCKER)
-    service = engine.wait(deployed, watching=lambda seen: said.append(seen.words))
+    deployed = engine.services.deploy("svc", [], inference, ON_DOCKER)
+    service = engine.services.wait(deployed, watching=lambda seen: said.append(seen.words))
     assert service.state is State.HEALTHY
     assert any(words.startswith("its image is being made: ") for words in said)
-    assert engine.invoke("svc", 1)["said"] == 1
+    assert engine.requests.score("svc", 1)["said"] == 1
     engine.close()
     other = make_engine()
-    assert other.invoke("svc", 1)["said"] == 1
-    other.delete("svc")
+    assert other.requests.score("svc", 1)["said"] == 1
+    other.services.delete("svc")
 
 
 def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> None:
-    service = engine.wait(engine.deploy("svc", [], script(), ON_DOCKER))
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_DOCKER))
     answers: list[object] = []
     stop = threading.Event()
 
@@ -73,8 +73,8 @@ def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> 
     for thread in asking:
         thread.start()
     try:
-        updated = engine.wait(engine.update("svc", inference=script("other")))
-        updated = engine.wait(engine.update("svc", inference=script("echo")))
+        updated = engine.services.wait(engine.services.update("svc", inference=script("other")))
+        updated = engine.services.wait(engine.services.update("svc", inference=script("echo")))
     finally:
         stop.set()
         for thread in asking:
@@ -85,42 +85,42 @@ def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> 
 
 
 def test_what_was_killed_is_brought_back(engine: Engine, docker: DockerEngine) -> None:
-    service = engine.wait(engine.deploy("svc", [], script(), ON_DOCKER))
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_DOCKER))
     assert service.handle is not None
     docker.docker("kill", service.handle["container"])
-    wait_for(lambda: engine.service("svc").restarts == 1, "the restart")
-    wait_for(lambda: engine.service("svc").state is State.HEALTHY, "health")
-    assert engine.service("svc").url == service.url
-    assert engine.invoke("svc", 1)["said"] == 1
+    wait_for(lambda: engine.services.get("svc").restarts == 1, "the restart")
+    wait_for(lambda: engine.services.get("svc").state is State.HEALTHY, "health")
+    assert engine.services.get("svc").url == service.url
+    assert engine.requests.score("svc", 1)["said"] == 1
 
 
 def test_keys_are_changed_while_it_serves(engine: Engine) -> None:
-    engine.wait(engine.deploy("svc", [], script(), replace(ON_DOCKER, auth_enabled=True)))
-    assert engine.invoke("svc", 1)["said"] == 1
-    engine.regen_key("svc", "Primary")
-    assert engine.invoke("svc", 1)["said"] == 1
+    engine.services.wait(engine.services.deploy("svc", [], script(), replace(ON_DOCKER, auth_enabled=True)))
+    assert engine.requests.score("svc", 1)["said"] == 1
+    engine.keys.regenerate("svc", "Primary")
+    assert engine.requests.score("svc", 1)["said"] == 1
 
 
 def test_stop_and_start_keep_the_port_and_the_image(engine: Engine, docker: DockerEngine) -> None:
-    service = engine.wait(engine.deploy("svc", [], script(), ON_DOCKER))
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_DOCKER))
     images = docker.docker("image", "ls", "--quiet", "mlmagic/svc")
     assert images
-    assert engine.stop("svc").state is State.STOPPED
+    assert engine.services.stop("svc").state is State.STOPPED
     assert not docker.docker("ps", "--all", "--quiet", "--filter", "label=mlmagic.service=svc")
     assert docker.docker("image", "ls", "--quiet", "mlmagic/svc") == images
-    assert engine.wait(engine.start("svc")).url == service.url
-    engine.stop("svc")  # a stopped one leaves nothing, either
+    assert engine.services.wait(engine.services.start("svc")).url == service.url
+    engine.services.stop("svc")  # a stopped one leaves nothing, either
 
 
 def test_what_failed_or_was_stopped_goes_when_another_revision_comes(
     engine: Engine, docker: DockerEngine
 ) -> None:
     with pytest.raises(ScriptError):
-        engine.wait(engine.deploy("svc", [], script("init_raises"), ON_DOCKER))
-    engine.wait(engine.update("svc", inference=script("other")))
-    engine.stop("svc")
-    engine.wait(engine.update("svc", inference=script("echo")))
-    wait_for(lambda: not engine.service("svc").retiring, "the end of those before")
+        engine.services.wait(engine.services.deploy("svc", [], script("init_raises"), ON_DOCKER))
+    engine.services.wait(engine.services.update("svc", inference=script("other")))
+    engine.services.stop("svc")
+    engine.services.wait(engine.services.update("svc", inference=script("echo")))
+    wait_for(lambda: not engine.services.get("svc").retiring, "the end of those before")
     for words in (["ps", "--all", "--filter", "name=mlmagic-svc-r"], ["image", "ls", "mlmagic/svc"]):
         assert len(docker.docker(*words, "--quiet").split()) == 1
 
@@ -128,10 +128,10 @@ def test_what_failed_or_was_stopped_goes_when_another_revision_comes(
 def test_twenty_services_at_once(engine: Engine, docker: DockerEngine) -> None:
     before = left(docker)
     names = [f"svc{number:02}" for number in range(20)]
-    for deployed in [engine.deploy(name, [], script(), ON_DOCKER) for name in names]:
-        assert engine.wait(deployed).state is State.HEALTHY
-    assert [engine.invoke(name, at)["said"] for at, name in enumerate(names)] == list(range(20))
-    deleting = [threading.Thread(target=engine.delete, args=(name,)) for name in names]
+    for deployed in [engine.services.deploy(name, [], script(), ON_DOCKER) for name in names]:
+        assert engine.services.wait(deployed).state is State.HEALTHY
+    assert [engine.requests.score(name, at)["said"] for at, name in enumerate(names)] == list(range(20))
+    deleting = [threading.Thread(target=engine.services.delete, args=(name,)) for name in names]
     for thread in deleting:
         thread.start()
     for thread in deleting:
@@ -141,24 +141,24 @@ def test_twenty_services_at_once(engine: Engine, docker: DockerEngine) -> None:
 
 def test_why_it_failed_is_told(engine: Engine) -> None:
     with pytest.raises(ScriptError, match="KeyError"):
-        engine.wait(engine.deploy("svc", [], script("init_raises"), ON_DOCKER))
-    assert any("KeyError" in line for line in engine.logs("svc"))
+        engine.services.wait(engine.services.deploy("svc", [], script("init_raises"), ON_DOCKER))
+    assert any("KeyError" in line for line in engine.services.logs("svc"))
     broken = replace(script(), requirements=("no-such-distribution-of-mlmagic==1",))
     with pytest.raises(LaunchFailed, match="was not found in the package registry"):
-        engine.wait(engine.deploy("other", [], broken, ON_DOCKER))
+        engine.services.wait(engine.services.deploy("other", [], broken, ON_DOCKER))
 
 
 def test_a_deploy_that_is_deleted_while_it_builds_leaves_the_others_alone(
     engine: Engine, docker: DockerEngine
 ) -> None:
     slow = {"docker": {"extraDockerFileSteps": "RUN sleep 600"}}
-    engine.deploy("slow", [], script(), ON_DOCKER, environment=slow)
-    wait_for(lambda: "sleep 600" in engine.service("slow").words, "the slow step")
-    engine.wait(engine.deploy("quick", [], script(), ON_DOCKER))
-    assert engine.invoke("quick", 1)["said"] == 1
-    engine.delete("slow", timeout=20)
+    engine.services.deploy("slow", [], script(), ON_DOCKER, environment=slow)
+    wait_for(lambda: "sleep 600" in engine.services.get("slow").words, "the slow step")
+    engine.services.wait(engine.services.deploy("quick", [], script(), ON_DOCKER))
+    assert engine.requests.score("quick", 1)["said"] == 1
+    engine.services.delete("slow", timeout=20)
     with pytest.raises(NotFound):
-        engine.service("slow")
+        engine.services.get("slow")
     is_building = ["ps", "--quiet", "--no-trunc", "--format", "{{.Command}}"]
     wait_for(lambda: "sleep 600" not in docker.docker(*is_building), "the end of the build")
 
@@ -169,5 +169,5 @@ def test_without_an_engine_nothing_is_recorded(
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", "unix:///no/such/docker.sock")
         with pytest.raises(TargetUnavailable, match="--target local"):
-            engine.deploy("svc", [], script(), ON_DOCKER)
-    assert engine.service_names() == []
+            engine.services.deploy("svc", [], script(), ON_DOCKER)
+    assert engine.services.names() == []

@@ -43,55 +43,59 @@ def deaf() -> Iterator[str]:
 
 def test_it_is_made_for_the_first_and_there_for_the_next(engine: Engine) -> None:
     seen: list[str] = []
-    service = engine.deploy("svc-one", [], script(SIX))
-    python = engine.revision(service).python
-    engine.wait(service, watching=lambda now: seen.append(now.words))
-    version, executable, path, _ = engine.invoke("svc-one", "1")
+    service = engine.services.deploy("svc-one", [], script(SIX))
+    python = engine.services.revision(service).python
+    engine.services.wait(service, watching=lambda now: seen.append(now.words))
+    version, executable, path, _ = engine.requests.score("svc-one", "1")
     assert (version, executable) == ("1.16.0", python)
     assert Store().key_of(python)
     # Nothing of what is installed beside the notebook is in reach.
     assert not [place for place in path if place.startswith(sys.prefix + "/")]
     assert str(Path(__file__).parents[2]) not in path
-    launched = [e for e in engine.events(service="svc-one") if e.kind is EventKind.LAUNCHED]
+    launched = [e for e in engine.events.list(service="svc-one") if e.kind is EventKind.LAUNCHED]
     if any("is being made" in words for words in seen):  # no other test has made it before
         assert "+ six==1.16.0" in launched[0].data["notes"]
 
-    other = engine.wait(engine.deploy("svc-two", [], script(SIX)))
-    assert engine.revision(other).python == python
-    notes = next(e for e in engine.events(service="svc-two") if e.kind is EventKind.LAUNCHED).data["notes"]
+    other = engine.services.wait(engine.services.deploy("svc-two", [], script(SIX)))
+    assert engine.services.revision(other).python == python
+    notes = next(e for e in engine.events.list(service="svc-two") if e.kind is EventKind.LAUNCHED).data[
+        "notes"
+    ]
     assert [note for note in notes if not note.startswith("started process")] == []
 
 
 def test_what_cannot_be_made_fails_with_the_resolvers_words(engine: Engine) -> None:
-    service = engine.wait(engine.deploy("svc-one", [], script()))
-    engine.update("svc-one", inference=script(conda({"pip": ["requests==2.32.3", "idna==2.0"]})))
+    service = engine.services.wait(engine.services.deploy("svc-one", [], script()))
+    engine.services.update("svc-one", inference=script(conda({"pip": ["requests==2.32.3", "idna==2.0"]})))
     with pytest.raises(LaunchFailed) as caught:
-        engine.wait(replace(service, revision=2))
+        engine.services.wait(replace(service, revision=2))
     assert "idna==2.0 (asked for) and idna>=2.5 (requests==2.32.3) exclude each other" in str(caught.value)
-    now = engine.service("svc-one")
+    now = engine.services.get("svc-one")
     assert (now.state, now.serving) == (State.HEALTHY, 1)
 
-    bad = engine.deploy("svc-two", [], script(conda({"pip": ["requests==2.32.3", "idna==2.0"]})))
+    bad = engine.services.deploy("svc-two", [], script(conda({"pip": ["requests==2.32.3", "idna==2.0"]})))
     with pytest.raises(LaunchFailed) as caught:
-        engine.wait(bad)
+        engine.services.wait(bad)
     assert "idna>=2.5  requests==2.32.3" in caught.value.log
-    assert engine.service("svc-two").state is State.FAILED
+    assert engine.services.get("svc-two").state is State.FAILED
 
 
 def test_one_that_takes_long_holds_up_nobody_and_is_given_up_when_it_is_not_wanted(
     engine: Engine, deaf: str
 ) -> None:
-    stuck = engine.deploy("svc-stuck", [], script(conda({"pip": ["six==1.16.0", f"--index-url {deaf}"]})))
-    assert engine.bus.wait_until(lambda: "being made" in engine.service("svc-stuck").words, 20)
-    engine.wait(engine.deploy("svc-one", [], script()))
-    assert engine.service("svc-stuck").state is State.TRANSITIONING
-    key = Store().key_of(engine.revision(stuck).python)
+    stuck = engine.services.deploy(
+        "svc-stuck", [], script(conda({"pip": ["six==1.16.0", f"--index-url {deaf}"]}))
+    )
+    assert engine.bus.wait_until(lambda: "being made" in engine.services.get("svc-stuck").words, 20)
+    engine.services.wait(engine.services.deploy("svc-one", [], script()))
+    assert engine.services.get("svc-stuck").state is State.TRANSITIONING
+    key = Store().key_of(engine.services.revision(stuck).python)
     assert key
     with Store().lock(key, wait=False) as free:
         assert not free
-    engine.delete("svc-stuck")
+    engine.services.delete("svc-stuck")
     with pytest.raises(NotFound):
-        engine.service("svc-stuck")
+        engine.services.get("svc-stuck")
     with Store().lock(key) as free:  # whoever made it has ended
         assert free
     assert not list((Store().root / ".building").glob(f"{key}-*"))
@@ -101,47 +105,49 @@ def test_it_is_made_again_where_the_cache_was_removed(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLMAGIC_CACHE", str(tmp_path / "cache"))
-    engine.wait(engine.deploy("svc-one", [], script(SIX)))
-    stopped = engine.stop("svc-one")
+    engine.services.wait(engine.services.deploy("svc-one", [], script(SIX)))
+    stopped = engine.services.stop("svc-one")
     shutil.rmtree(tmp_path / "cache")
-    engine.start("svc-one")
-    engine.wait(stopped)
-    assert engine.invoke("svc-one", "1")[0] == "1.16.0"
+    engine.services.start("svc-one")
+    engine.services.wait(stopped)
+    assert engine.requests.score("svc-one", "1")[0] == "1.16.0"
     assert Store().evict(0) == [], "a service uses it"
-    engine.delete("svc-one")
+    engine.services.delete("svc-one")
     assert len(Store().evict(0)) == 1
 
 
 def test_a_model_is_compared_with_what_will_serve_it(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "m.bin").write_text("x")
     details = ModelDescription("m", libraries={"six": "1.17.0", "idna": "3.1"}, python_version="3.8.1")
-    model = engine.register(tmp_path / "m.bin", details)
+    model = engine.models.register(tmp_path / "m.bin", details)
     told: list[str] = []
-    service = engine.deploy("svc-one", [model.id], script(SIX), notify=told.append)
+    service = engine.services.deploy("svc-one", [model.id], script(SIX), notify=told.append)
     assert "m:1: six is 1.16.0 in the environment, and the model was stored with 1.17.0" in told
     assert [line for line in told if "Python is 3." in line and "stored with 3.8.1" in line]
-    engine.wait(service)
+    engine.services.wait(service)
     told.clear()
-    engine.update("svc-one", model_names=[model.id], notify=told.append)
+    engine.services.update("svc-one", model_names=[model.id], notify=told.append)
     # Now that it is made, all of it is known.
     assert "m:1: idna is not installed in the environment, and the model was stored with 3.1" in told
 
 
 def test_an_environment_named_beside_the_script(engine: Engine) -> None:
-    engine.keep_environment("mine", {**SIX, "environmentVariables": {"GREETING": "hello", "OTHER": "x"}})
-    record = engine.environment("mine:1").record
+    engine.environments.register("mine", {**SIX, "environmentVariables": {"GREETING": "hello", "OTHER": "x"}})
+    record = engine.environments.get("mine:1").record
     config = DeploymentConfig(environment_variables={"OTHER": "y"})
-    engine.wait(engine.deploy("svc-one", [], script(), config, environment=record))
-    assert engine.invoke("svc-one", "1")[0::3] == ["1.16.0", "hello"]
-    assert engine.revision(engine.service("svc-one")).config.environment_variables["OTHER"] == "y"
+    engine.services.wait(engine.services.deploy("svc-one", [], script(), config, environment=record))
+    assert engine.requests.score("svc-one", "1")[0::3] == ["1.16.0", "hello"]
+    assert (
+        engine.services.revision(engine.services.get("svc-one")).config.environment_variables["OTHER"] == "y"
+    )
     # Settings and the script change, the environment stays.
-    engine.wait(engine.update("svc-one", config_changes={"tags": {"a": "b"}}))
-    revised = engine.wait(engine.update("svc-one", inference=script()))
-    assert engine.invoke("svc-one", "1")[0] == "1.16.0"
-    assert engine.revision(revised).inference.environment == record
+    engine.services.wait(engine.services.update("svc-one", config_changes={"tags": {"a": "b"}}))
+    revised = engine.services.wait(engine.services.update("svc-one", inference=script()))
+    assert engine.requests.score("svc-one", "1")[0] == "1.16.0"
+    assert engine.services.revision(revised).inference.environment == record
 
 
 def test_a_python_that_is_not_there_is_refused_before_anything_is_recorded(engine: Engine) -> None:
     with pytest.raises(UsageError, match="On this machine are"):
-        engine.deploy("svc-one", [], script(conda("python=3.99")))
-    assert engine.service_names() == []
+        engine.services.deploy("svc-one", [], script(conda("python=3.99")))
+    assert engine.services.names() == []

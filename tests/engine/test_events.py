@@ -18,9 +18,9 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.notices import run_completed
 from mlmagic.core.subscription import Answer, DeliveryState
 from mlmagic.core.webservice import Observation, Phase
-from mlmagic.engine import webhook
-from mlmagic.engine.courier import Courier
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.events import webhook
+from mlmagic.engine.events.delivery import WebhookDelivery
 from mlmagic.errors import AlreadyExists, InvalidConfig, LaunchFailed, NotFound, UsageError
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import database
@@ -124,23 +124,23 @@ def clock() -> Clock:
 def still(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine whose courier is the test's own."""
     engine = make_engine()
-    monkeypatch.setattr(engine, "_see_to_it", lambda: None)
+    monkeypatch.setattr(engine.supervision, "ensure", lambda: None)
     return engine
 
 
-MakeCourier = Callable[..., Courier]
+MakeCourier = Callable[..., WebhookDelivery]
 
 
 @pytest.fixture
 def courier(memory: Memory, clock: Clock) -> MakeCourier:
-    def make(**options: Any) -> Courier:
+    def make(**options: Any) -> WebhookDelivery:
         values = {"clock": clock, "jitter": lambda: 0.0, **options}
-        return Courier(memory, ProcessIdentity.current().mark(), **values)
+        return WebhookDelivery(memory, ProcessIdentity.current().mark(), **values)
 
     return make
 
 
-def rounds(courier: Courier) -> int:
+def rounds(courier: WebhookDelivery) -> int:
     """Serve what is due, in this thread; returns to how many subscriptions."""
     names = courier.claim()
     for name in names:
@@ -151,17 +151,17 @@ def rounds(courier: Courier) -> int:
 def register(engine: Engine, name: str = "m", **tags: str) -> None:
     path = engine.location.folder / "model.bin"
     path.write_bytes(b"x")
-    engine.register(path, ModelDescription(name, tags=tags))
+    engine.models.register(path, ModelDescription(name, tags=tags))
 
 
 def states(engine: Engine) -> list[tuple[str, int, int | None]]:
-    return [(str(each.state), each.attempts, each.status) for each, _ in engine.deliveries()]
+    return [(str(each.state), each.attempts, each.status) for each, _ in engine.events.deliveries()]
 
 
 def test_what_happens_is_delivered_signed_and_in_the_envelope(
     still: Engine, courier: MakeCourier, hook: Hook
 ) -> None:
-    still.subscribe("hook", f"{hook.url}?code=hidden", secret="a long secret".replace(" ", "-"))
+    still.events.subscribe("hook", f"{hook.url}?code=hidden", secret="a long secret".replace(" ", "-"))
     register(still, stage="prod")
     assert states(still) == [("waiting", 0, None)]
     assert rounds(courier()) == 1
@@ -179,9 +179,9 @@ def test_what_happens_is_delivered_signed_and_in_the_envelope(
 
 def test_cloud_events_are_sent_as_such(still: Engine, courier: MakeCourier, hook: Hook) -> None:
     hook.allows, hook.validates = "*", False
-    still.subscribe("hook", hook.url, schema="cloudevents")
+    still.events.subscribe("hook", hook.url, schema="cloudevents")
     assert hook.asked == "mlmagic"
-    still.publish(run_completed("e", "r"))
+    still.events.publish(run_completed("e", "r"))
     rounds(courier())
     ((headers, body),) = hook.requests
     assert headers["Content-Type"].startswith("application/cloudevents+json")
@@ -190,12 +190,12 @@ def test_cloud_events_are_sent_as_such(still: Engine, courier: MakeCourier, hook
 
 def test_filters_decide_who_is_told(still: Engine, courier: MakeCourier, hook: Hook) -> None:
     wanted = EventFilter.read(advanced=["data.ModelTags.stage StringIn ('prod')"])
-    still.subscribe("prod", hook.url, wanted=wanted)
-    still.subscribe("runs", hook.url, wanted=EventFilter.read(event_types=["RunCompleted"]))
+    still.events.subscribe("prod", hook.url, wanted=wanted)
+    still.events.subscribe("runs", hook.url, wanted=EventFilter.read(event_types=["RunCompleted"]))
     register(still, stage="test")
     register(still, stage="prod")
-    still.publish(run_completed("e", "r"))
-    told = {(each.subscription, event.subject) for each, event in still.deliveries()}
+    still.events.publish(run_completed("e", "r"))
+    told = {(each.subscription, event.subject) for each, event in still.events.deliveries()}
     assert told == {("prod", "models/m:2"), ("runs", "experiments/e/runs/r")}
     rounds(courier())
     assert len(hook.requests) == 2
@@ -204,7 +204,7 @@ def test_filters_decide_who_is_told(still: Engine, courier: MakeCourier, hook: H
 def test_the_same_event_is_sent_again_with_back_off_until_it_is_taken(
     still: Engine, courier: MakeCourier, hook: Hook, clock: Clock
 ) -> None:
-    still.subscribe("hook", hook.url)
+    still.events.subscribe("hook", hook.url)
     register(still)
     mine = courier()
     hook.answers = [(500, {}), (302, {"Location": "http://127.0.0.1:1/"}), (503, {"Retry-After": "100"})]
@@ -223,14 +223,14 @@ def test_the_same_event_is_sent_again_with_back_off_until_it_is_taken(
 def test_a_final_answer_ends_it_until_it_is_redelivered(
     still: Engine, courier: MakeCourier, hook: Hook, clock: Clock, status: int
 ) -> None:
-    still.subscribe("hook", hook.url)
+    still.events.subscribe("hook", hook.url)
     register(still)
     hook.answers = [(status, {})]
     rounds(courier())
-    ((dead, _),) = still.deliveries(dead=True)
+    ((dead, _),) = still.events.deliveries(dead=True)
     assert (dead.state, dead.status) == (DeliveryState.DEAD, status)
     assert f"answered {status}, which is final" in dead.words
-    assert still.redeliver("hook") == 1
+    assert still.events.redeliver("hook") == 1
     rounds(courier())
     assert states(still) == [("delivered", 1, 200)]
 
@@ -238,15 +238,15 @@ def test_a_final_answer_ends_it_until_it_is_redelivered(
 def test_a_hook_that_is_down_gets_all_when_it_is_back(
     still: Engine, courier: MakeCourier, hook: Hook, clock: Clock
 ) -> None:
-    still.subscribe("hook", hook.url)
+    still.events.subscribe("hook", hook.url)
     for _ in range(3):
         register(still)
     hook.goes_down()
     mine = courier()
     rounds(mine)
     # Only one was tried: where nobody answers, the others wait, too.
-    assert sorted(each.attempts for each, _ in still.deliveries()) == [0, 0, 1]
-    assert "nothing accepts connections" in "".join(each.words for each, _ in still.deliveries())
+    assert sorted(each.attempts for each, _ in still.events.deliveries()) == [0, 0, 1]
+    assert "nothing accepts connections" in "".join(each.words for each, _ in still.events.deliveries())
     hook.comes_back()
     clock.now += 10
     rounds(mine)
@@ -258,13 +258,13 @@ def test_a_hook_that_hangs_is_given_up_for_now(
     still: Engine, courier: MakeCourier, hook: Hook, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.05)
-    still.subscribe("hook", hook.url)
+    still.events.subscribe("hook", hook.url)
     register(still)
     hook.hangs = threading.Event()
     mine = courier()
     rounds(mine)
     assert states(still) == [("waiting", 1, None)]
-    ((delivery, _),) = still.deliveries()
+    ((delivery, _),) = still.events.deliveries()
     assert delivery.words == "it did not answer in time"
     hook.hangs.set()  # it answers late: nobody listens any more
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 30)
@@ -278,13 +278,13 @@ def test_a_hook_that_hangs_is_given_up_for_now(
 def test_it_is_given_up_after_a_day_without_an_answer(
     still: Engine, courier: MakeCourier, clock: Clock
 ) -> None:
-    still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     register(still)
     mine = courier(send=lambda *_: Answer(None, "nobody there"))
     for _ in range(40):
         rounds(mine)
         clock.now += 12 * 3600
-    ((delivery, _),) = still.deliveries()
+    ((delivery, _),) = still.events.deliveries()
     assert delivery.state is DeliveryState.DEAD
     assert "24 hours" in delivery.words
 
@@ -292,7 +292,7 @@ def test_it_is_given_up_after_a_day_without_an_answer(
 def test_one_process_at_a_time_sends_to_a_subscription(
     still: Engine, courier: MakeCourier, clock: Clock, memory: Memory
 ) -> None:
-    still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     register(still)
     first, second = courier(), courier()
     assert first.claim() == ["hook"]
@@ -308,7 +308,7 @@ def test_one_process_at_a_time_sends_to_a_subscription(
 def test_what_was_sent_but_not_marked_is_sent_again(
     still: Engine, courier: MakeCourier, memory: Memory, clock: Clock
 ) -> None:
-    still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     register(still)
     ids: list[str] = []
 
@@ -330,43 +330,43 @@ def test_what_was_sent_but_not_marked_is_sent_again(
 def test_an_endpoint_that_does_not_agree_is_refused(still: Engine, hook: Hook) -> None:
     hook.validates = False
     with pytest.raises(UsageError, match=r"has not agreed to get events: .*validationCode.*--no-handshake"):
-        still.subscribe("hook", f"{hook.url}?code=hidden")
-    assert still.subscriptions() == []
+        still.events.subscribe("hook", f"{hook.url}?code=hidden")
+    assert still.events.subscriptions() == []
     hook.allows = "mlmagic"  # either way is enough
-    still.subscribe("hook", hook.url)
+    still.events.subscribe("hook", hook.url)
     hook.allows = ""
-    still.subscribe("mine", hook.url, handshake=False)
+    still.events.subscribe("mine", hook.url, handshake=False)
     hook.goes_down()
     with pytest.raises(UsageError, match="nothing accepts connections there") as caught:
-        still.subscribe("down", f"{hook.url}?code=hidden")
+        still.events.subscribe("down", f"{hook.url}?code=hidden")
     assert "hidden" not in str(caught.value)
     hook.comes_back()
 
 
 def test_bad_subscriptions_change_nothing(still: Engine) -> None:
-    still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+    still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     with pytest.raises(AlreadyExists, match="%unsubscribe hook"):
-        still.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
+        still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     with pytest.raises(InvalidConfig, match="schema"):
-        still.subscribe("other", "http://127.0.0.1:1/", schema="soap", handshake=False)
+        still.events.subscribe("other", "http://127.0.0.1:1/", schema="soap", handshake=False)
     with pytest.raises(NotFound, match="Did you mean 'hook'"):
-        still.unsubscribe("hok")
-    assert [each.name for each in still.subscriptions()] == ["hook"]
+        still.events.unsubscribe("hok")
+    assert [each.name for each in still.events.subscriptions()] == ["hook"]
     register(still)
-    still.unsubscribe("hook")
-    assert still.deliveries() == []
+    still.events.unsubscribe("hook")
+    assert still.events.deliveries() == []
 
 
 def test_a_deploy_is_told_when_it_answers_and_a_failed_one_is_not(
     fake_engine: Engine, fake: FakeTarget, hook: Hook
 ) -> None:
     """With the supervisor's own courier."""
-    fake_engine.subscribe("hook", hook.url, wanted=EventFilter.read(event_types=["ModelDeployed"]))
+    fake_engine.events.subscribe("hook", hook.url, wanted=EventFilter.read(event_types=["ModelDeployed"]))
     register(fake_engine)
     fake.next_observations = [Observation(Phase.EXITED, words="no")]
     with pytest.raises(LaunchFailed):
-        fake_engine.wait(fake_engine.deploy("svc", ["m"], script(), ON_FAKE))
-    service = fake_engine.wait(fake_engine.deploy("svc", ["m"], script(), ON_FAKE))
+        fake_engine.services.wait(fake_engine.services.deploy("svc", ["m"], script(), ON_FAKE))
+    service = fake_engine.services.wait(fake_engine.services.deploy("svc", ["m"], script(), ON_FAKE))
     wait_for(lambda: hook.requests, "the notice")
     ((envelope,),) = hook.bodies()
     assert envelope["subject"] == f"endpoints/{service.id}"
@@ -377,20 +377,20 @@ def test_a_deploy_is_told_when_it_answers_and_a_failed_one_is_not(
         "ServiceTags": {},
         "ServiceProperties": {},
     }
-    fake_engine.stop("svc")
-    fake_engine.wait(fake_engine.start("svc"))  # the same revision: no news
-    fake_engine.wait(fake_engine.update("svc", inference=script("other")))
+    fake_engine.services.stop("svc")
+    fake_engine.services.wait(fake_engine.services.start("svc"))  # the same revision: no news
+    fake_engine.services.wait(fake_engine.services.update("svc", inference=script("other")))
     wait_for(lambda: len(hook.requests) == 2, "the update's notice")
-    kinds = [event.kind for event in fake_engine.events()]
+    kinds = [event.kind for event in fake_engine.events.list()]
     assert kinds.count(EventKind.MODEL_DEPLOYED) == 2
 
 
 def test_a_hook_that_hangs_holds_up_no_deploy(fake_engine: Engine, hook: Hook) -> None:
-    fake_engine.subscribe("hook", hook.url)
+    fake_engine.events.subscribe("hook", hook.url)
     hook.hangs = threading.Event()
     register(fake_engine)
-    fake_engine.wait(fake_engine.deploy("svc", ["m"], script(), ON_FAKE), 20)
-    fake_engine.delete("svc")
+    fake_engine.services.wait(fake_engine.services.deploy("svc", ["m"], script(), ON_FAKE), 20)
+    fake_engine.services.delete("svc")
     assert hook.requests == []
     fake_engine.close()  # nor does it keep a process from ending
     hook.hangs.set()
@@ -410,4 +410,4 @@ def test_a_workspace_from_before_there_were_subscriptions(still: Engine) -> None
             database.migrations.delete().where(database.migrations.c.name == "m004_event_subscriptions")
         )
     database.Database(still.location.database_url).close()
-    assert still.subscriptions() == []
+    assert still.events.subscriptions() == []

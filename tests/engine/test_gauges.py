@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from mlmagic.core.usage import Usage
-from mlmagic.engine.gauges import USAGE_SECONDS, Gauges
+from mlmagic.engine.services.usage_metrics import USAGE_SECONDS, UsageMetrics
 
 
 def test_figures_are_of_the_time_between_two_looks() -> None:
-    gauges = Gauges()
+    gauges = UsageMetrics()
     assert gauges.wants_usage(0.0)
     gauges.note_usage(Usage(10.0, 50_400_000), 0.0)
     assert gauges.stats({"requests": 100}, 1, 0.0) == {"requests": 100, "memory_bytes": 5e7, "replicas": 1.0}
@@ -21,7 +21,7 @@ def test_figures_are_of_the_time_between_two_looks() -> None:
 
 
 def test_a_place_that_cannot_tell_says_nothing() -> None:
-    gauges = Gauges()
+    gauges = UsageMetrics()
     gauges.note_usage(Usage(), 0.0)
     gauges.note_usage(Usage(), 9.0)
     assert gauges.stats({}, 1, 9.0) == {"replicas": 1.0}

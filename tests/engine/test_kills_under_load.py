@@ -14,7 +14,7 @@ import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.steps import serving
+from mlmagic.engine.services.reconcile import decisions
 from tests.targets.contract import wait_for
 
 pytestmark = pytest.mark.processes
@@ -82,10 +82,10 @@ def _expected(number: int) -> dict[str, object]:
 def test_a_service_killed_under_load_gives_no_wrong_answer(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "restart_delay", lambda restarts: 0.0)
+    monkeypatch.setattr(decisions, "restart_delay", lambda restarts: 0.0)
     script = tmp_path / "numbers.py"
     script.write_text(SCRIPT)
-    service = engine.wait(engine.deploy("svc", [], InferenceConfig(str(script))))
+    service = engine.services.wait(engine.services.deploy("svc", [], InferenceConfig(str(script))))
     assert service.url is not None
     with Load(f"{service.url}/score") as load:
         for kill in range(1, KILLS + 1):
@@ -100,7 +100,7 @@ def test_a_service_killed_under_load_gives_no_wrong_answer(
         assert load.failed - failed <= CLIENTS
     assert load.wrong == []
     assert load.failed >= KILLS
-    assert engine.service("svc").state is State.HEALTHY
+    assert engine.services.get("svc").state is State.HEALTHY
     for number in range(50):
         assert requests.post(f"{service.url}/score", json={"number": number}).json() == _expected(number)
 
@@ -111,12 +111,12 @@ def _more_right_answers(load: Load) -> None:
 
 
 def _is_back(engine: Engine, restarts: int) -> bool:
-    service = engine.service("svc")
+    service = engine.services.get("svc")
     return service.restarts == restarts and service.state is State.HEALTHY
 
 
 def _pid(engine: Engine) -> int:
-    handle = engine.service("svc").handle
+    handle = engine.services.get("svc").handle
     assert handle is not None
     report = run_report.read_report(Path(handle["run_dir"]))
     assert report is not None

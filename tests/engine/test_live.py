@@ -26,12 +26,12 @@ def captured(name: str, answer: int = 1) -> InferenceConfig:
 
 
 def deploy(engine: Engine, name: str, inference: InferenceConfig, *, live: bool = True) -> None:
-    engine.wait(engine.deploy(name, [], inference, LIVE if live else ON_FAKE))
+    engine.services.wait(engine.services.deploy(name, [], inference, LIVE if live else ON_FAKE))
 
 
 def app(engine: Engine, name: str) -> Path:
     """The folder that the service's script lies in."""
-    service = engine.service(name)
+    service = engine.services.get(name)
     return staging.run_folder(engine.memory, service, service.revision) / "app"
 
 
@@ -39,11 +39,11 @@ def test_live_are_those_that_serve_within_reach(fake_engine: Engine) -> None:
     for name in ("mine", "theirs", "stopped"):
         deploy(fake_engine, name, captured(name))
     deploy(fake_engine, "still", captured("mine"), live=False)
-    fake_engine.stop("stopped")
+    fake_engine.services.stop("stopped")
     with fake_engine.memory.writing() as tx:
         tx.execute(update(table).where(table.c.name == "theirs").values(machine="elsewhere"))
     assert [
-        (service.name, revision.inference.captured_as) for service, revision in fake_engine.live_services()
+        (service.name, revision.inference.captured_as) for service, revision in fake_engine.services.live()
     ] == [("mine", "mine")]
 
 
@@ -51,31 +51,33 @@ def test_an_update_keeps_the_scripts_name_or_takes_the_new_one(fake_engine: Engi
     deploy(fake_engine, "svc", captured("first"))
 
     def name() -> str | None:
-        return fake_engine.revision(fake_engine.service("svc")).inference.captured_as
+        return fake_engine.services.revision(fake_engine.services.get("svc")).inference.captured_as
 
-    fake_engine.wait(fake_engine.update("svc", config_changes={"description": "again"}))
+    fake_engine.services.wait(fake_engine.services.update("svc", config_changes={"description": "again"}))
     assert name() == "first"
-    fake_engine.wait(fake_engine.update("svc", inference=captured("second")))
+    fake_engine.services.wait(fake_engine.services.update("svc", inference=captured("second")))
     assert name() == "second"
-    fake_engine.wait(fake_engine.update("svc", inference=replace(captured("x"), captured_as=None)))
+    fake_engine.services.wait(
+        fake_engine.services.update("svc", inference=replace(captured("x"), captured_as=None))
+    )
     assert name() is None
 
 
 def test_what_is_taken_on_is_recorded(fake_engine: Engine, fake: FakeTarget) -> None:
     deploy(fake_engine, "svc", captured("first"))
-    fake_engine.reload("svc", captured("first", answer=2))
+    fake_engine.services.reload("svc", captured("first", answer=2))
     assert "return 2" in (app(fake_engine, "svc") / "score.py").read_text()
     assert fake.only().reloads == 1
-    revision = fake_engine.revision(fake_engine.service("svc"))
+    revision = fake_engine.services.revision(fake_engine.services.get("svc"))
     assert fake_engine.memory.files.path(revision.files[0].digest).read_text().endswith("return 2\n")
 
 
 def test_what_is_refused_changes_nothing(fake_engine: Engine, fake: FakeTarget) -> None:
     deploy(fake_engine, "svc", captured("first"))
-    before = fake_engine.revision(fake_engine.service("svc"))
+    before = fake_engine.services.revision(fake_engine.services.get("svc"))
     fake.next_observations = [Observation(Phase.STARTING)]  # it does not serve again in this test
     fake.crash()
-    with pytest.raises(LaunchFailed, match="'svc' did not take on its script: no such fake service"):
-        fake_engine.reload("svc", captured("first", answer=2))
+    with pytest.raises(LaunchFailed, match="'svc' did not reload its script: no such fake service"):
+        fake_engine.services.reload("svc", captured("first", answer=2))
     assert "return 1" in (app(fake_engine, "svc") / "score.py").read_text()
-    assert fake_engine.revision(fake_engine.service("svc")) == before
+    assert fake_engine.services.revision(fake_engine.services.get("svc")) == before

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mlmagic.core.profile import Failure, Goal, Sample
-from mlmagic.engine.profiling.blocks import cut, load_of
-from mlmagic.engine.profiling.loads import (
+from mlmagic.engine.profiles.blocks import cut, load_of
+from mlmagic.engine.profiles.loads import (
     TURNS,
     Asked,
     further_turns,
@@ -18,8 +18,8 @@ from mlmagic.engine.profiling.loads import (
     turns_of,
     wanted_loads,
 )
-from mlmagic.engine.profiling.trial import alike
-from mlmagic.engine.profiling.watch import smooth
+from mlmagic.engine.profiles.resource_usage import smooth
+from mlmagic.engine.profiles.trial import alike
 from tests.core.test_profile import load
 
 ONE, TWO, SAME = (load("closed", level, rate, 5) for level, rate in ((1, 100), (2, 190), (4, 191)))

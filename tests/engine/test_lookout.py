@@ -4,9 +4,10 @@ import logging
 
 import pytest
 
-from mlmagic.engine import bus, lookout
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.lookout import View
+from mlmagic.engine.events import bus
+from mlmagic.engine.services import watcher as lookout
+from mlmagic.engine.services.watcher import View
 from mlmagic.errors import WorkspaceUnavailable
 from tests.engine.conftest import ON_FAKE, script
 from tests.targets.contract import wait_for
@@ -19,28 +20,28 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_each_view_has_all_services_and_what_is_new(fake_engine: Engine) -> None:
     views: list[View] = []
-    leave = fake_engine.lookout.watch(views.append)
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
+    leave = fake_engine.watcher.watch(views.append)
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     wait_for(lambda: views and "svc" in views[-1].services and views[-1].services["svc"].stats, "figures")
     news = [event for view in views for event in view.news]
     assert [event.id for event in news] == sorted({event.id for event in news})
     assert {"DeployRequested", "Launched"} <= {str(event.kind) for event in news}
     leave()
     leave()
-    assert fake_engine.lookout.watchers == 0
+    assert fake_engine.watcher.watchers == 0
 
 
 def test_what_has_not_changed_is_the_same_object(
     fake_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookout, "PAUSE_SECONDS", 0.0)
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
-    fake_engine.wait(fake_engine.deploy("other", [], script(), ON_FAKE), 20)
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
+    fake_engine.services.wait(fake_engine.services.deploy("other", [], script(), ON_FAKE), 20)
     views: list[View] = []
-    leave = fake_engine.lookout.watch(views.append)
+    leave = fake_engine.watcher.watch(views.append)
     wait_for(lambda: views and views[-1].services["svc"].stats, "its figures")
     before = views[-1]
-    fake_engine.stop("other")
+    fake_engine.services.stop("other")
     wait_for(lambda: views[-1].services["other"].state == "Stopped", "the change")
     assert views[-1].services["svc"] is before.services["svc"]
     assert views[-1].services["other"] is not before.services["other"]
@@ -55,7 +56,7 @@ def test_one_watchers_fault_is_not_anothers(
     def fail(_view: View) -> None:
         raise RuntimeError("a card's fault")
 
-    leave_first, leave_second = fake_engine.lookout.watch(fail), fake_engine.lookout.watch(views.append)
+    leave_first, leave_second = fake_engine.watcher.watch(fail), fake_engine.watcher.watch(views.append)
     with caplog.at_level(logging.ERROR):
         wait_for(lambda: views, "the second")
     assert "a card's fault" in caplog.text
@@ -68,9 +69,9 @@ def test_one_watchers_fault_is_not_anothers(
 
     with monkeypatch.context() as patched:
         patched.setattr(lookout.services, "list_services", away)
-        fake_engine.lookout._hear([])
-        fake_engine.lookout._looked = 0.0
-        fake_engine.lookout._hear([])
+        fake_engine.watcher._hear([])
+        fake_engine.watcher._looked = 0.0
+        fake_engine.watcher._hear([])
         assert len(views) in (told, told + 1)  # one may have been on its way
     wait_for(lambda: len(views) > told + 1, "the next")
     leave_second()

@@ -12,8 +12,8 @@ import requests
 from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import State
-from mlmagic.engine import keeper
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.services import daemon
 from mlmagic.workspace.location import Location
 from tests.engine.conftest import script
 from tests.engine.test_events import Hook, hook  # noqa: F401
@@ -22,7 +22,7 @@ from tests.targets.contract import wait_for
 
 pytestmark = pytest.mark.processes
 
-PUBLISH = "from mlmagic.core.notices import run_completed\nengine.publish(run_completed('e', 'r'))\n"
+PUBLISH = "from mlmagic.core.notices import run_completed\nengine.events.publish(run_completed('e', 'r'))\n"
 WAIT = "import time\ntime.sleep(60)\n"
 
 
@@ -30,15 +30,17 @@ def test_a_kill_between_sending_and_marking_sends_it_again(
     engine: Engine,
     hook: Hook,  # noqa: F811
 ) -> None:
-    engine.subscribe("hook", hook.url)
+    engine.events.subscribe("hook", hook.url)
     run_and_die(
         engine,
-        f"from mlmagic.engine.courier import Courier\nCourier._settle = die\n{PUBLISH}{WAIT}",
+        f"from mlmagic.engine.events.delivery import WebhookDelivery\nWebhookDelivery._settle = die\n{PUBLISH}{WAIT}",
     )
     assert len(hook.requests) == 1
-    assert [str(each.state) for each, _ in engine.deliveries()] == ["waiting"]
-    engine._see_to_it()  # as any verb does
-    wait_for(lambda: [str(each.state) for each, _ in engine.deliveries()] == ["delivered"], "the delivery")
+    assert [str(each.state) for each, _ in engine.events.deliveries()] == ["waiting"]
+    engine.supervision.ensure()  # as any verb does
+    wait_for(
+        lambda: [str(each.state) for each, _ in engine.events.deliveries()] == ["delivered"], "the delivery"
+    )
     first, second = hook.bodies()
     assert first == second
 
@@ -48,11 +50,11 @@ def test_the_keeper_stays_until_all_is_delivered(
     hook: Hook,  # noqa: F811
 ) -> None:
     brief = Engine(replace(location, name="team"), supervise=False)
-    brief.subscribe("hook", hook.url)
+    brief.events.subscribe("hook", hook.url)
     hook.hangs = threading.Event()
     path = brief.location.folder / "model.txt"
     path.write_text("x")
-    brief.register(path, ModelDescription("m"))
+    brief.models.register(path, ModelDescription("m"))
     brief.close()
     wait_for(lambda: not _keeper_has_left(brief), "the keeper, for one notice")
     hook.hangs.set()
@@ -63,7 +65,7 @@ def test_the_keeper_stays_until_all_is_delivered(
 
 
 def _keeper_has_left(engine: Engine) -> bool:
-    with keeper._keeper_lock(engine.location.folder) as free:
+    with daemon._daemon_lock(engine.location.folder) as free:
         return free
 
 
@@ -71,11 +73,11 @@ def test_a_service_follows_its_model_without_a_dropped_request(engine: Engine, t
     def register(text: str) -> None:
         path = tmp_path / "model.txt"
         path.write_text(text)
-        engine.register(path, ModelDescription("m"))
+        engine.models.register(path, ModelDescription("m"))
 
     register("one")
-    service = engine.wait(engine.deploy("svc", ["m"], script("tells_model")))
-    engine.follow("svc", "m")
+    service = engine.services.wait(engine.services.deploy("svc", ["m"], script("tells_model")))
+    engine.follows.add("svc", "m")
     answers: list[tuple[int, str]] = []
     stop = threading.Event()
 
@@ -90,12 +92,12 @@ def test_a_service_follows_its_model_without_a_dropped_request(engine: Engine, t
     asking.start()
     try:
         register("two")
-        wait_for(lambda: engine.service("svc").models == ("m:2",), "the update")
-        wait_for(lambda: engine.service("svc").state is State.HEALTHY, "its health")
+        wait_for(lambda: engine.services.get("svc").models == ("m:2",), "the update")
+        wait_for(lambda: engine.services.get("svc").state is State.HEALTHY, "its health")
         wait_for(lambda: "two" in answers[-1][1], "answers of the new version")
         register("broken")
         failed = wait_for(
-            lambda: [e for e in engine.events(service="svc") if e.kind is EventKind.FOLLOW_FAILED],
+            lambda: [e for e in engine.events.list(service="svc") if e.kind is EventKind.FOLLOW_FAILED],
             "the broken version's end",
         )
     finally:
@@ -104,6 +106,6 @@ def test_a_service_follows_its_model_without_a_dropped_request(engine: Engine, t
     assert {status for status, _ in answers} == {200}
     assert "m:3 was not taken on" in failed[0].message
     assert "these weights are broken" in failed[0].message
-    assert "two" in str(engine.invoke("svc", "1"))
-    now = engine.service("svc")
+    assert "two" in str(engine.requests.score("svc", "1"))
+    now = engine.services.get("svc")
     assert (now.state, now.models) == (State.HEALTHY, ("m:2",))

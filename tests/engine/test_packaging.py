@@ -40,13 +40,13 @@ INFERENCE = InferenceConfig("score.py", script_text=SCRIPT)
 @pytest.fixture
 def model(engine: Engine, tmp_path: Path) -> str:
     (tmp_path / "net.bin").write_text("weights")
-    return engine.register(tmp_path / "net.bin", ModelDescription("net")).id
+    return engine.models.register(tmp_path / "net.bin", ModelDescription("net")).id
 
 
 def test_a_folder_has_all_that_docker_build_needs(engine: Engine, model: str, tmp_path: Path) -> None:
-    made = engine.package([model], INFERENCE, kind=PackageKind.FOLDER, image_name="net-image")
+    made = engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, image_name="net-image")
     assert made.state is PackageState.SUCCEEDED
-    folder = engine.save_package(made, tmp_path / "taken")
+    folder = engine.packages.save(made, tmp_path / "taken")
     assert (folder / "azureml-models" / "net" / "1" / "net.bin").read_text() == "weights"
     assert (folder / "azureml-app" / "score.py").read_text() == SCRIPT
     assert "uvloop==" in (folder / "server.txt").read_text()
@@ -59,24 +59,24 @@ def test_a_folder_has_all_that_docker_build_needs(engine: Engine, model: str, tm
     assert libraries["uvloop"]["purl"].startswith("pkg:pypi/uvloop@")
     (of_model,) = [one for one in bill["components"] if one["type"] == "machine-learning-model"]
     assert of_model["components"][0]["hashes"][0]["alg"] == "SHA-256"
-    assert engine.package_called("net-image") == made
-    assert engine.packages() == [made]
+    assert engine.packages.get("net-image") == made
+    assert engine.packages.list() == [made]
     with pytest.raises(AlreadyExists, match="Name an empty one"):
-        engine.save_package(made, folder)
+        engine.packages.save(made, folder)
 
 
 def test_the_same_content_is_the_same_package(
     engine: Engine, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind in (PackageKind.FOLDER, PackageKind.ZIP):
-        first = engine.package([model], INFERENCE, kind=kind)
-        one = engine.save_package(first, tmp_path / f"{kind}-today")
+        first = engine.packages.create([model], INFERENCE, kind=kind)
+        one = engine.packages.save(first, tmp_path / f"{kind}-today")
         with monkeypatch.context() as patched:
             later = time.time() + 86400 * 30
             patched.setattr(time, "time", lambda later=later: later)
-            second = engine.package([model], INFERENCE, kind=kind)
+            second = engine.packages.create([model], INFERENCE, kind=kind)
         assert second.created_time > first.created_time + 86400
-        other = engine.save_package(second, tmp_path / f"{kind}-later")
+        other = engine.packages.save(second, tmp_path / f"{kind}-later")
         assert (second.digest, second.label) == (first.digest, first.label)
         contents = [
             {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
@@ -87,7 +87,9 @@ def test_the_same_content_is_the_same_package(
 
 def test_one_file_serves_where_there_is_python_alone(engine: Engine, model: str, tmp_path: Path) -> None:
     config = DeploymentConfig(environment_variables={"GREETING": "hello"})
-    made = engine.package([model], INFERENCE, kind=PackageKind.ZIP, image_name="net-zip", config=config)
+    made = engine.packages.create(
+        [model], INFERENCE, kind=PackageKind.ZIP, image_name="net-zip", config=config
+    )
     with zipfile.ZipFile(made.location) as packed:
         assert not [name for name in packed.namelist() if name.startswith("mlmagic/")]
     port = _free_port()
@@ -120,7 +122,9 @@ def _free_port() -> int:
 
 def test_manifests(engine: Engine, model: str) -> None:
     config = DeploymentConfig(cpu=0.5, memory_gb=1, environment_variables={"A": "b"})
-    made = engine.package([model], INFERENCE, kind=PackageKind.IOT_EDGE, image_name="edge", config=config)
+    made = engine.packages.create(
+        [model], INFERENCE, kind=PackageKind.IOT_EDGE, image_name="edge", config=config
+    )
     manifest = json.loads((Path(made.location) / "deployment.json").read_text())["modulesContent"]
     module = manifest["$edgeAgent"]["properties.desired"]["modules"]["edge"]
     assert module["settings"]["image"] == f"edge:{made.label}"
@@ -128,7 +132,9 @@ def test_manifests(engine: Engine, model: str) -> None:
     routes = manifest["$edgeHub"]["properties.desired"]["routes"]
     assert "/modules/edge/inputs/amlInput" in routes["deviceToModule"]
     assert "/modules/edge/outputs/amlOutput INTO $upstream" in routes["moduleToHub"]
-    made = engine.package([model], INFERENCE, kind=PackageKind.KUBERNETES, image_name="kube", config=config)
+    made = engine.packages.create(
+        [model], INFERENCE, kind=PackageKind.KUBERNETES, image_name="kube", config=config
+    )
     folder = Path(made.location) / "kubernetes"
     assert yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"] == [
         "deployment.yaml",
@@ -142,8 +148,8 @@ def test_manifests(engine: Engine, model: str) -> None:
 
 
 def test_what_files_cannot_do_is_told(engine: Engine, model: str) -> None:
-    made = engine.package([model], INFERENCE, kind=PackageKind.FOLDER)
+    made = engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER)
     with pytest.raises(UsageError, match="is files, and no image"):
-        engine.pull_package(made)
+        engine.packages.pull(made)
     with pytest.raises(UsageError, match="only images are pushed"):
-        engine.push_package(made, "registry.example/team/name")
+        engine.packages.push(made, "registry.example/team/name")

@@ -27,7 +27,7 @@ INFERENCE = InferenceConfig("score.py", script_text=SCRIPT)
 @pytest.fixture
 def model(engine: Engine, tmp_path: Path) -> str:
     (tmp_path / "net.bin").write_text("weights")
-    return engine.register(tmp_path / "net.bin", ModelDescription("net")).id
+    return engine.models.register(tmp_path / "net.bin", ModelDescription("net")).id
 
 
 @pytest.fixture
@@ -60,15 +60,19 @@ def test_an_image_serves_and_its_folder_builds_the_same(
     engine: Engine, docker: DockerEngine, model: str, container: Any, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    made = engine.package([model], INFERENCE, image_name="packaged", image_label="v1", report=said.append)
+    made = engine.packages.create(
+        [model], INFERENCE, image_name="packaged", image_label="v1", report=said.append
+    )
     assert (made.state, made.location) == (PackageState.SUCCEEDED, "packaged:v1")
     assert said
-    engine.pull_package(made)  # it is there
+    engine.packages.pull(made)  # it is there
     with pytest.raises(UsageError, match="is an image in the Docker engine"):
-        engine.save_package(made, tmp_path / "none")
+        engine.packages.save(made, tmp_path / "none")
     assert answer_of(container(made.location)) == ["weights", None, [1]]
 
-    folder = engine.save_package(engine.package([model], INFERENCE, kind=PackageKind.FOLDER), tmp_path / "f")
+    folder = engine.packages.save(
+        engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER), tmp_path / "f"
+    )
     # As its README says for a mirror: this machine's way to the index.
     for name, content in access_files().items():
         (folder / name).write_bytes(content)
@@ -90,14 +94,14 @@ def registry(tmp_path: Path) -> Iterator[str]:
 def test_an_image_is_pushed_and_pulled(
     engine: Engine, docker: DockerEngine, model: str, registry: str, container: Any
 ) -> None:
-    made = engine.package([model], INFERENCE, image_name="pushed", image_label="v1")
-    pushed = engine.push_package(made, f"{registry}/team/pushed")
+    made = engine.packages.create([model], INFERENCE, image_name="pushed", image_label="v1")
+    pushed = engine.packages.push(made, f"{registry}/team/pushed")
     assert pushed == f"{registry}/team/pushed:v1"
     docker.docker("rmi", "--force", pushed, made.location)
     docker.docker("pull", pushed)
     assert answer_of(container(pushed)) == ["weights", None, [1]]
     with pytest.raises(BuildFailed, match="cannot be pushed"):
-        engine.push_package(made, "127.0.0.1:1/team/pushed")
+        engine.packages.push(made, "127.0.0.1:1/team/pushed")
 
 
 def test_a_package_that_cannot_be_built_is_kept_with_its_log(
@@ -111,8 +115,8 @@ def test_a_package_that_cannot_be_built_is_kept_with_its_log(
         },
     )
     with pytest.raises(BuildFailed) as caught:
-        engine.package([model], wrong, image_name="failed")
+        engine.packages.create([model], wrong, image_name="failed")
     assert "no-such-package-at-all" in str(caught.value)
-    kept = engine.package_called("failed")
+    kept = engine.packages.get("failed")
     assert kept.state is PackageState.FAILED
     assert any("no-such-package-at-all" in line for line in kept.log)

@@ -23,21 +23,21 @@ INFERENCE = InferenceConfig("score.py", script_text=SCRIPT)
 
 
 def test_beside_itself_all_is_the_same(engine: Engine) -> None:
-    engine.wait(engine.deploy("svc", [], INFERENCE))
+    engine.services.wait(engine.services.deploy("svc", [], INFERENCE))
     before = len(servers_here())
-    found = engine.parity("svc", "local", [b"[1]", b"0"])
+    found = engine.parity.check("svc", "local", [b"[1]", b"0"])
     assert found.same
     assert (found.rows, found.packages) == (2, ())
     assert all(value > 0 for value in found.milliseconds)
     assert len(servers_here()) == before
     with pytest.raises(InvalidConfig, match="must be one at least"):
-        engine.parity("svc", "local", [])
+        engine.parity.check("svc", "local", [])
     with pytest.raises(NotFound, match="no service 'other'"):
-        engine.parity("other", "local", [b"1"])
+        engine.parity.check("other", "local", [b"1"])
 
 
 def test_a_container_that_answers_otherwise_is_told(engine: Engine, docker: DockerEngine) -> None:
-    engine.wait(engine.deploy("svc", [], INFERENCE))
-    found = engine.parity("svc", "docker", [b"[1]", b"0"])
+    engine.services.wait(engine.services.deploy("svc", [], INFERENCE))
+    found = engine.parity.check("svc", "docker", [b"[1]", b"0"])
     assert [str(one) for one in found.differences] == ["row 0 .root: value false / true"]
     assert docker.docker("ps", "--all", "--quiet", "--filter", "label=mlmagic.service=twin-of-svc") == ""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlmagic.engine import probe
+from mlmagic.engine.http import probe
 from tests.engine.conftest import Answering
 
 

@@ -14,7 +14,7 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.profile import Goal, Prices, Profile, ProfilePlan, ProfileState
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.profile_verbs import Progress
+from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import InvalidConfig, NotFound
 from tests.conftest import needs_root
 from tests.engine.conftest import servers_here
@@ -41,8 +41,8 @@ def plan(*cpus: float, memory: float = 0.5, **more: object) -> ProfilePlan:
 
 def test_a_service_is_measured_at_each_size(engine: Engine) -> None:
     seen: list[tuple[Progress, Profile]] = []
-    model = engine.register(Path(__file__), ModelDescription("m"))
-    made = engine.profile(
+    model = engine.models.register(Path(__file__), ModelDescription("m"))
+    made = engine.profiles.measure(
         plan(0.5, 1.0, goal=Goal(50, requests_per_second=20), prices=Prices(1, 0.1), description="d"),
         [model.id],
         script(SLEEPY),
@@ -67,16 +67,16 @@ def test_a_service_is_measured_at_each_size(engine: Engine) -> None:
     done = [progress.done for progress, _ in seen]
     assert done == sorted(done)
     assert (done[0], done[-1]) == (0, 1)
-    assert engine.profile_called("p") == made
-    assert engine.profiles() == [made]
+    assert engine.profiles.get("p") == made
+    assert engine.profiles.list() == [made]
     assert servers_here() == []
-    engine.tag_with_profile(made)
-    tags = engine.model(model.id).tags
+    engine.profiles.tag_models(made)
+    tags = engine.models.get(model.id).tags
     assert tags == {"requestedCpu": "0.5", "requestedMemoryInGB": f"{made.recommendation.memory_gb:g}"}
 
 
 def test_answers_that_are_errors_are_told_with_their_bodies(engine: Engine) -> None:
-    made = engine.profile(plan(), [], script(CHOOSY), [b"1", b"2"])
+    made = engine.profiles.measure(plan(), [], script(CHOOSY), [b"1", b"2"])
     assert made.state is ProfileState.SUCCEEDED
     (failure,) = made.sizes[0].failures
     assert (failure.status, failure.row) == (500, 1)
@@ -86,7 +86,7 @@ def test_answers_that_are_errors_are_told_with_their_bodies(engine: Engine) -> N
 
 def test_a_size_that_is_too_small_is_told_as_such(engine: Engine) -> None:
     needs_root()
-    made = engine.profile(
+    made = engine.profiles.measure(
         ProfilePlan("p", (1.0,), (0.1, 1.0), seconds=0.3, concurrencies=(1,)), [], script(GREEDY), [b"1"]
     )
     small, large = made.sizes
@@ -97,11 +97,11 @@ def test_a_size_that_is_too_small_is_told_as_such(engine: Engine) -> None:
 
 
 def test_a_script_that_fails_gives_a_failed_profile_with_its_words(engine: Engine) -> None:
-    made = engine.profile(plan(), [], script(BROKEN), [b"1"])
+    made = engine.profiles.measure(plan(), [], script(BROKEN), [b"1"])
     assert made.state is ProfileState.FAILED
     assert "no weights" in made.error
     with pytest.raises(NotFound, match="no recommendation 'p'"):
-        engine.tag_with_profile(made)
+        engine.profiles.tag_models(made)
 
 
 def test_an_interrupted_profile_keeps_what_was_measured(engine: Engine) -> None:
@@ -109,20 +109,20 @@ def test_an_interrupted_profile_keeps_what_was_measured(engine: Engine) -> None:
         if profile.sizes and profile.state is ProfileState.RUNNING:
             raise KeyboardInterrupt
 
-    made = engine.profile(plan(0.5, 1.0), [], script(SLEEPY), [b"1"], watching=interrupt)
+    made = engine.profiles.measure(plan(0.5, 1.0), [], script(SLEEPY), [b"1"], watching=interrupt)
     assert made.state is ProfileState.CANCELED
     assert len(made.sizes) == 1
-    assert engine.profile_called("p") == made
+    assert engine.profiles.get("p") == made
     assert servers_here() == []
 
 
 def test_what_can_be_known_is_told_before_anything_starts(engine: Engine) -> None:
     with pytest.raises(InvalidConfig, match="must have a row at least"):
-        engine.profile(plan(), [], script(SLEEPY), [])
+        engine.profiles.measure(plan(), [], script(SLEEPY), [])
     with pytest.raises(NotFound, match="no model 'nowhere'"):
-        engine.profile(plan(), ["nowhere"], script(SLEEPY), [b"1"])
+        engine.profiles.measure(plan(), ["nowhere"], script(SLEEPY), [b"1"])
     with pytest.raises(NotFound, match="no profile 'p'"):
-        engine.profile_called("p")
+        engine.profiles.get("p")
 
 
 KILLED = """
@@ -133,9 +133,9 @@ from mlmagic.core.profile import ProfilePlan
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
 
-engine = Engine(Location.of_folder(Path(sys.argv[1])), use_keeper=False)
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False)
 plan = ProfilePlan("p", (1.0,), (0.5,), seconds=60)
-engine.profile(plan, [], InferenceConfig("score.py", script_text=sys.argv[2]), [b"1"],
+engine.profiles.measure(plan, [], InferenceConfig("score.py", script_text=sys.argv[2]), [b"1"],
                watching=lambda progress, profile: print(progress.words, flush=True))
 """
 

@@ -17,10 +17,10 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 def test_a_container_is_measured_and_nothing_of_it_is_left(engine: Engine, docker: DockerEngine) -> None:
     plan = ProfilePlan("p", (0.5, 1.0), (0.25,), seconds=0.5, concurrencies=(1, 2), target="docker")
-    model = engine.register(Path(__file__), ModelDescription("m"))
+    model = engine.models.register(Path(__file__), ModelDescription("m"))
     init = "import os\ndef init(): assert os.listdir(os.environ['AZUREML_MODEL_DIR'])"
     reads = SLEEPY.replace("def init(): pass", init)
-    made = engine.profile(plan, [model.id], script(reads), [b"1"])
+    made = engine.profiles.measure(plan, [model.id], script(reads), [b"1"])
     assert made.state is ProfileState.SUCCEEDED, made.error
     assert [size.cpu for size in made.sizes] == [0.5, 1.0]
     for size in made.sizes:

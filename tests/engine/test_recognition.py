@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pytest
 
-from mlmagic.engine.recognition import (
+from mlmagic.engine.models.frameworks import (
     framework_of_head,
     framework_of_modules,
     framework_of_names,

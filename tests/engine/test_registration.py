@@ -9,7 +9,7 @@ import pytest
 
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.registration import PICKLE_WARNING, library_mismatches, to_plain
+from mlmagic.engine.models.registration import PICKLE_WARNING, library_mismatches, to_plain
 from mlmagic.errors import AlreadyExists, NotFound, UsageError
 from tests.conftest import MakeEngine
 
@@ -28,28 +28,28 @@ class Weighted:
 
 def test_a_live_object_is_stored_with_the_versions_it_needs(engine: Engine, tmp_path: Path) -> None:
     told: list[str] = []
-    model = engine.register(Weighted(), ModelDescription("w"), notify=told.append)
+    model = engine.models.register(Weighted(), ModelDescription("w"), notify=told.append)
     assert [file.path for file in model.files] == ["model.pkl"]
     assert set(model.details.libraries) == {"joblib", "numpy"}
     assert model.details.libraries["numpy"] == np.__version__
     assert model.framework == "Custom"
     assert told == [PICKLE_WARNING]
-    loaded = joblib.load(engine.download_model("w:1", tmp_path / "out"))
+    loaded = joblib.load(engine.models.download("w:1", tmp_path / "out"))
     assert loaded.weights.tolist() == [0.0, 1.0, 2.0]
 
 
 def test_the_warning_about_pickles_comes_once(engine: Engine) -> None:
     told: list[str] = []
     for _ in range(3):
-        engine.register({"a": 1}, ModelDescription("w"), notify=told.append)
+        engine.models.register({"a": 1}, ModelDescription("w"), notify=told.append)
     assert len(told) == 1
 
 
 def test_what_cannot_be_stored_is_refused_with_the_reason(engine: Engine) -> None:
     with pytest.raises(UsageError, match="the generator object cannot be stored") as caught:
-        engine.register((x for x in "a"), ModelDescription("w"))
+        engine.models.register((x for x in "a"), ModelDescription("w"))
     assert "Save it with its own library" in str(caught.value)
-    assert engine.models() == []
+    assert engine.models.list() == []
     assert not engine.memory.files.has_intakes
 
 
@@ -60,26 +60,26 @@ def test_a_files_suffix_tells_the_framework(
     engine: Engine, tmp_path: Path, name: str, framework: str | None
 ) -> None:
     (tmp_path / name).write_bytes(b"x")
-    assert engine.register(tmp_path / name, ModelDescription("m")).framework == framework
+    assert engine.models.register(tmp_path / name, ModelDescription("m")).framework == framework
     named = ModelDescription("m", framework="Custom")
-    assert engine.register(str(tmp_path / name), named).framework == "Custom"
+    assert engine.models.register(str(tmp_path / name), named).framework == "Custom"
 
 
 def test_download_refuses_to_overwrite_unless_told(engine: Engine, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "a").write_text("a")
-    engine.register(folder, ModelDescription("m"))
+    engine.models.register(folder, ModelDescription("m"))
     out = tmp_path / "out"
-    assert engine.download_model("m", out) == out / "folder"
+    assert engine.models.download("m", out) == out / "folder"
     (out / "folder" / "sub" / "a").write_text("mine")
     with pytest.raises(AlreadyExists, match="exist_ok=True"):
-        engine.download_model("m", out)
+        engine.models.download("m", out)
     assert (out / "folder" / "sub" / "a").read_text() == "mine"
-    engine.download_model("m", out, exist_ok=True)
+    engine.models.download("m", out, exist_ok=True)
     assert (out / "folder" / "sub" / "a").read_text() == "a"
     with pytest.raises(NotFound):
-        engine.download_model("n", out)
+        engine.models.download("n", out)
 
 
 def test_mismatches_name_both_versions() -> None:

@@ -27,61 +27,62 @@ def captured(number: int) -> InferenceConfig:
 
 def test_a_restart_is_an_update_to_the_same(fake_engine: Engine, fake: FakeTarget) -> None:
     config = DeploymentConfig("fake", auth_enabled=True, tags={"a": "b"})
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), config), 20)
-    keys, before = fake_engine.get_keys("svc"), fake_engine.revision(fake_engine.service("svc"))
-    service = fake_engine.wait(fake_engine.restart("svc"), 20)
-    assert (service.serving, service.tags, fake_engine.get_keys("svc")) == (2, {"a": "b"}, keys)
-    assert replace(fake_engine.revision(service), number=1) == before
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), config), 20)
+    keys, before = fake_engine.keys.get("svc"), fake_engine.services.revision(fake_engine.services.get("svc"))
+    service = fake_engine.services.wait(fake_engine.services.restart("svc"), 20)
+    assert (service.serving, service.tags, fake_engine.keys.get("svc")) == (2, {"a": "b"}, keys)
+    assert replace(fake_engine.services.revision(service), number=1) == before
     wait_for(lambda: fake.only().spec.revision == 2, "the first to end")
-    fake_engine.stop("svc")
-    assert fake_engine.restart("svc").state is State.TRANSITIONING
+    fake_engine.services.stop("svc")
+    assert fake_engine.services.restart("svc").state is State.TRANSITIONING
     with pytest.raises(WrongState, match="cannot restart 'svc' while it is Transitioning"):
         _restart_twice(fake_engine)
 
 
 def _restart_twice(engine: Engine) -> None:
-    engine.wait(engine.service("svc"), 20)
-    engine.restart("svc")
-    engine.restart("svc")
+    engine.services.wait(engine.services.get("svc"), 20)
+    engine.services.restart("svc")
+    engine.services.restart("svc")
 
 
 def test_what_is_newer_is_said_and_nothing_is_recorded(fake_engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "model.txt"
     file.write_text("x")
     for name in ("wine", "wine", "iris"):
-        fake_engine.register(file, ModelDescription(name))
-    fake_engine.wait(fake_engine.deploy("svc", ["wine:1", "iris"], captured(1), ON_FAKE), 20)
-    events = len(fake_engine.events())
-    same = fake_engine.renewal("svc", captured(1), "it")
+        fake_engine.models.register(file, ModelDescription(name))
+    fake_engine.services.wait(
+        fake_engine.services.deploy("svc", ["wine:1", "iris"], captured(1), ON_FAKE), 20
+    )
+    events = len(fake_engine.events.list())
+    same = fake_engine.services.renewal("svc", captured(1), "it")
     assert same.words == ("wine:1 becomes wine:2",)
-    renewal = fake_engine.renewal("svc", captured(2), "it")
+    renewal = fake_engine.services.renewal("svc", captured(2), "it")
     assert renewal.words == ("wine:1 becomes wine:2", "the script becomes it")
-    assert len(fake_engine.events()) == events
-    fake_engine.register(file, ModelDescription("wine"))  # later than what was said
-    service = fake_engine.wait(fake_engine.renew("svc", renewal, captured(2)), 20)
+    assert len(fake_engine.events.list()) == events
+    fake_engine.models.register(file, ModelDescription("wine"))  # later than what was said
+    service = fake_engine.services.wait(fake_engine.services.renew("svc", renewal, captured(2)), 20)
     assert service.models == ("wine:2", "iris:1")
-    assert fake_engine.renewal("svc", captured(2), "it").words == ("wine:2 becomes wine:3",)
+    assert fake_engine.services.renewal("svc", captured(2), "it").words == ("wine:2 becomes wine:3",)
 
 
 def test_scale(fake_engine: Engine, fake: FakeTarget, make_engine: MakeEngine) -> None:
-    service = fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
+    service = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     assert isinstance(fake, Scalable)
-    assert fake_engine.can_scale(service)
-    fake_engine.scale("svc", 3)
-    wait_for(lambda: fake_engine.service("svc").stats.get("replicas") == 3.0, "three")
-    assert fake_engine.newest_events(1, "svc")[0].message == "3 replicas asked for"
+    assert fake_engine.services.can_scale(service)
+    fake_engine.services.scale("svc", 3)
+    wait_for(lambda: fake_engine.services.get("svc").stats.get("replicas") == 3.0, "three")
+    assert fake_engine.events.newest(1, "svc")[0].message == "3 replicas requested"
     with pytest.raises(InvalidConfig, match="between 1 and 100"):
-        fake_engine.scale("svc", 0)
-    fake_engine.stop("svc")
+        fake_engine.services.scale("svc", 0)
+    fake_engine.services.stop("svc")
     with pytest.raises(WrongState, match="cannot scale 'svc' while it is Stopped"):
-        fake_engine.scale("svc", 1)
+        fake_engine.services.scale("svc", 1)
 
 
 def test_one_replica_is_all_there_is_on_this_machine(engine: Engine, fake_engine: Engine) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
-    fake_engine._targets = engine._targets
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     with fake_engine.memory.writing() as tx:
         tx.exec_driver_sql("UPDATE services SET target = 'local'")
-    assert not engine.can_scale(engine.service("svc"))
+    assert not engine.services.can_scale(engine.services.get("svc"))
     with pytest.raises(UsageError, match="which runs one replica"):
-        engine.scale("svc", 2)
+        engine.services.scale("svc", 2)

@@ -13,8 +13,8 @@ import requests
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import State
-from mlmagic.engine import probe
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.http import probe
 from mlmagic.errors import InvalidConfig
 from mlmagic.sdk.webservice import Webservice
 from tests.certificates import write_certificate
@@ -46,7 +46,10 @@ def ask() -> Iterator[Callable[..., int]]:
 
 def deploy(engine: Engine, **settings: Any) -> Webservice:
     return Webservice.of(
-        engine, engine.wait(engine.deploy("svc", [], script("other"), DeploymentConfig(**settings)))
+        engine,
+        engine.services.wait(
+            engine.services.deploy("svc", [], script("other"), DeploymentConfig(**settings))
+        ),
     )
 
 
@@ -130,7 +133,7 @@ def test_a_certificate_that_cannot_be_used_is_refused_beforehand(
     write_certificate(files[0], tmp_path / "other.pem")
     with pytest.raises(InvalidConfig, match="KEY_VALUES_MISMATCH"):
         deploy(engine, ssl_cert_pem_file=str(files[0]), ssl_key_pem_file=str(files[1]))
-    assert engine.services() == []
+    assert engine.services.list() == []
 
 
 def test_web_pages_may_call_it(engine: Engine) -> None:

@@ -24,13 +24,13 @@ def _register(engine: Engine, folder: Path, name: str, files: list[str]) -> str:
         (top / file).parent.mkdir(parents=True, exist_ok=True)
         (top / file).write_text(file)
     path = top if len(files) > 1 else top / files[0]
-    return engine.register(path, ModelDescription(name)).id
+    return engine.models.register(path, ModelDescription(name)).id
 
 
 def test_the_model_folder_of_one_model(engine: Engine, tmp_path: Path) -> None:
     _register(engine, tmp_path, "one", ["model.bin"])
-    engine.wait(engine.deploy("svc", ["one"], script("lists_models")))
-    answer = engine.invoke("svc", "")
+    engine.services.wait(engine.services.deploy("svc", ["one"], script("lists_models")))
+    answer = engine.requests.score("svc", "")
     assert answer["root"].endswith("/azureml-models/one/1")
     assert answer["files"] == ["model.bin"]
     assert answer["folder"] == "app"
@@ -39,17 +39,17 @@ def test_the_model_folder_of_one_model(engine: Engine, tmp_path: Path) -> None:
 def test_the_model_folder_of_a_folder_and_of_several_models(engine: Engine, tmp_path: Path) -> None:
     _register(engine, tmp_path, "one", ["model.bin"])
     _register(engine, tmp_path, "many", ["a.bin", "sub/b.bin"])
-    engine.wait(engine.deploy("svc", ["many"], script("lists_models")))
-    assert engine.invoke("svc", "")["files"] == ["many/a.bin", "many/sub/b.bin"]
-    engine.wait(engine.update("svc", model_names=["one:1", "many"]))
-    answer = engine.invoke("svc", "")
+    engine.services.wait(engine.services.deploy("svc", ["many"], script("lists_models")))
+    assert engine.requests.score("svc", "")["files"] == ["many/a.bin", "many/sub/b.bin"]
+    engine.services.wait(engine.services.update("svc", model_names=["one:1", "many"]))
+    answer = engine.requests.score("svc", "")
     assert answer["root"].endswith("/azureml-models")
     assert answer["files"] == ["many/1/many/a.bin", "many/1/many/sub/b.bin", "one/1/model.bin"]
 
 
 def test_a_script_without_models_has_no_model_folder(engine: Engine) -> None:
-    engine.wait(engine.deploy("svc", [], script()))
-    assert engine.invoke("svc", None)["model_dir"] is None
+    engine.services.wait(engine.services.deploy("svc", [], script()))
+    assert engine.requests.score("svc", None)["model_dir"] is None
 
 
 def test_a_source_directory_comes_along(engine: Engine, tmp_path: Path) -> None:
@@ -62,9 +62,11 @@ def test_a_source_directory_comes_along(engine: Engine, tmp_path: Path) -> None:
         "import pkg\ndef init():\n    global text\n    text = open('data.txt').read()\n"
         "def run(raw):\n    return [pkg.ANSWER, text]\n"
     )
-    engine.wait(engine.deploy("svc", [], InferenceConfig("main/score.py", source_directory=str(folder))))
+    engine.services.wait(
+        engine.services.deploy("svc", [], InferenceConfig("main/score.py", source_directory=str(folder)))
+    )
     (folder / "data.txt").write_text("changed afterwards")
-    assert engine.invoke("svc", "") == [42, "data"]
+    assert engine.requests.score("svc", "") == [42, "data"]
 
 
 @pytest.mark.parametrize(
@@ -78,32 +80,32 @@ def test_a_failed_deploy_tells_the_users_own_traceback(
     engine: Engine, name: str, phase: str, line: str
 ) -> None:
     with pytest.raises(ScriptError) as caught:
-        engine.wait(engine.deploy("svc", [], script(name)))
+        engine.services.wait(engine.services.deploy("svc", [], script(name)))
     assert caught.value.phase == phase
     assert line in str(caught.value)
     assert "mlmagic/scoring" not in str(caught.value)
 
 
 def test_an_error_in_run_is_told_with_its_traceback(engine: Engine) -> None:
-    engine.wait(engine.deploy("svc", [], script("run_raises")))
+    engine.services.wait(engine.services.deploy("svc", [], script("run_raises")))
     with pytest.raises(InvokeError) as caught:
-        engine.invoke("svc", "x")
+        engine.requests.score("svc", "x")
     assert caught.value.status == 500
     assert "ZeroDivisionError" in str(caught.value)
     assert "return 1 / 0" in str(caught.value)
 
 
 def test_a_taken_port_fails_with_the_port(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = engine.wait(engine.deploy("first", [], script()))
+    first = engine.services.wait(engine.services.deploy("first", [], script()))
     port = int((first.url or "").rpartition(":")[2])
     # as if it had been taken between the check and the launch
     monkeypatch.setattr("mlmagic.targets.checks.is_free", lambda host, port: True)
     with pytest.raises(LaunchFailed, match=f"port {port} is in use"):
-        engine.wait(engine.deploy("second", [], script(), DeploymentConfig(port=port)))
+        engine.services.wait(engine.services.deploy("second", [], script(), DeploymentConfig(port=port)))
 
 
 def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> None:
-    service = engine.wait(engine.deploy("svc", [], script()))
+    service = engine.services.wait(engine.services.deploy("svc", [], script()))
     answers: list[int] = []
     stop = threading.Event()
 
@@ -116,27 +118,27 @@ def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        updated = engine.wait(engine.update("svc", inference=script("other")))
+        updated = engine.services.wait(engine.services.update("svc", inference=script("other")))
     finally:
         stop.set()
         asking.join()
     assert updated.url == service.url
-    assert engine.invoke("svc", "1") == "other"
+    assert engine.requests.score("svc", "1") == "other"
     assert len(answers) > 10
     assert set(answers) == {200}
 
 
 def test_logs_of_what_failed_are_kept(engine: Engine) -> None:
     with pytest.raises(ScriptError):
-        engine.wait(engine.deploy("svc", [], script("init_raises")))
-    assert any("KeyError" in line for line in engine.logs("svc"))
+        engine.services.wait(engine.services.deploy("svc", [], script("init_raises")))
+    assert any("KeyError" in line for line in engine.services.logs("svc"))
 
 
 def test_the_events_tell_the_story(engine: Engine) -> None:
-    engine.wait(engine.deploy("svc", [], script()))
-    engine.wait(engine.update("svc", inference=script("other")))
-    engine.delete("svc")
-    assert [event.kind for event in engine.events(service="svc")] == [
+    engine.services.wait(engine.services.deploy("svc", [], script()))
+    engine.services.wait(engine.services.update("svc", inference=script("other")))
+    engine.services.delete("svc")
+    assert [event.kind for event in engine.events.list(service="svc")] == [
         EventKind.DEPLOY_REQUESTED,
         EventKind.LAUNCHED,
         EventKind.STATE_CHANGED,

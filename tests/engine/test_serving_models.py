@@ -50,65 +50,70 @@ def _imported(service: Webservice) -> set[str]:
 
 
 def test_a_classifier_is_served_as_documented(engine: Engine, classifier: Any) -> None:
-    engine.register(classifier, ModelDescription("clf", sample_input=ROWS.tolist()))
+    engine.models.register(classifier, ModelDescription("clf", sample_input=ROWS.tolist()))
     said: list[str] = []
-    service = engine.wait(engine.deploy("svc", ["clf:1"], notify=said.append))
+    service = engine.services.wait(engine.services.deploy("svc", ["clf:1"], notify=said.append))
     assert said[0] == "Serving model clf:1 without a script (ScikitLearn)."
     body = {"data": ROWS.tolist()}
-    np.testing.assert_allclose(engine.invoke("svc", body), classifier.predict_proba(ROWS), rtol=1e-5)
-    assert engine.invoke("svc", {**body, "method": "predict"}) == [0, 0, 1, 1]
+    np.testing.assert_allclose(engine.requests.score("svc", body), classifier.predict_proba(ROWS), rtol=1e-5)
+    assert engine.requests.score("svc", {**body, "method": "predict"}) == [0, 0, 1, 1]
     with pytest.raises(InvokeError, match=r"answered 400: .*Expected rows of 2 values, got 3"):
-        engine.invoke("svc", {"data": [[1, 2, 3]]})
+        engine.requests.score("svc", {"data": [[1, 2, 3]]})
     told = requests.get(service.swagger_uri or "", timeout=10).json()
     assert told["definitions"]["ServiceInput"]["example"] == body
-    inference = engine.revision(service).inference
+    inference = engine.services.revision(service).inference
     assert [pin.partition("==")[0] for pin in inference.requirements][-1] == "scikit-learn"
 
 
 def test_onnx_imports_neither_scikit_learn_nor_pandas(engine: Engine, classifier: Any, graph: Any) -> None:
-    engine.register(graph, ModelDescription("net", sample_input=ROWS[:1].tolist()))
-    service = engine.wait(engine.deploy("svc", ["net"]))
-    assert engine.invoke("svc", {"data": ROWS.tolist()})["label"] == [0, 0, 1, 1]
+    engine.models.register(graph, ModelDescription("net", sample_input=ROWS[:1].tolist()))
+    service = engine.services.wait(engine.services.deploy("svc", ["net"]))
+    assert engine.requests.score("svc", {"data": ROWS.tolist()})["label"] == [0, 0, 1, 1]
     assert _imported(service) == {"onnxruntime"}
-    engine.register(classifier, ModelDescription("clf"))
-    assert "sklearn" in _imported(engine.wait(engine.deploy("other", ["clf"])))
+    engine.models.register(classifier, ModelDescription("clf"))
+    assert "sklearn" in _imported(engine.services.wait(engine.services.deploy("other", ["clf"])))
 
 
 def test_an_update_makes_the_script_anew(engine: Engine, classifier: Any, ridge: Any, graph: Any) -> None:
-    engine.register(classifier, ModelDescription("m"))
-    engine.wait(engine.deploy("svc", ["m"]))
-    engine.register(graph, ModelDescription("m"))
+    engine.models.register(classifier, ModelDescription("m"))
+    engine.services.wait(engine.services.deploy("svc", ["m"]))
+    engine.models.register(graph, ModelDescription("m"))
     said: list[str] = []
-    engine.wait(engine.update("svc", model_names=["m:2"], notify=said.append))
+    engine.services.wait(engine.services.update("svc", model_names=["m:2"], notify=said.append))
     assert said[0] == "Serving model m:2 without a script (Onnx)."
-    assert engine.invoke("svc", {"data": ROWS.tolist()})["label"] == [0, 0, 1, 1]
-    engine.register(ridge, ModelDescription("ridge"))
-    engine.wait(engine.update("svc", model_names=["m:2", "ridge"]))
-    assert len(engine.invoke("svc", {"model": "ridge", "data": ROWS.tolist()})) == 4
-    assert engine.invoke("svc", {"model": "m", "data": ROWS[:1].tolist()})["label"] == [0]
+    assert engine.requests.score("svc", {"data": ROWS.tolist()})["label"] == [0, 0, 1, 1]
+    engine.models.register(ridge, ModelDescription("ridge"))
+    engine.services.wait(engine.services.update("svc", model_names=["m:2", "ridge"]))
+    assert len(engine.requests.score("svc", {"model": "ridge", "data": ROWS.tolist()})) == 4
+    assert engine.requests.score("svc", {"model": "m", "data": ROWS[:1].tolist()})["label"] == [0]
 
 
 def test_batching_and_providers_are_of_the_deploy_line(engine: Engine, graph: Any) -> None:
-    engine.register(graph, ModelDescription("net"))
+    engine.models.register(graph, ModelDescription("net"))
     config = DeploymentConfig(batch=True, environment_variables={"MLMAGIC_ONNX_PROVIDERS": "CPU"})
-    engine.wait(engine.deploy("svc", ["net"], config=config))
-    assert engine.invoke("svc", {"data": ROWS.tolist()})["label"] == [0, 0, 1, 1]
-    engine.delete("svc")
+    engine.services.wait(engine.services.deploy("svc", ["net"], config=config))
+    assert engine.requests.score("svc", {"data": ROWS.tolist()})["label"] == [0, 0, 1, 1]
+    engine.services.delete("svc")
     config = DeploymentConfig(environment_variables={"MLMAGIC_ONNX_PROVIDERS": "TPU"})
     with pytest.raises(ScriptError, match="'TPU' is no execution provider"):
-        engine.wait(engine.deploy("svc", ["net"], config=config))
+        engine.services.wait(engine.services.deploy("svc", ["net"], config=config))
 
 
 def test_a_sample_that_does_not_fit_fails_the_deploy(engine: Engine, classifier: Any) -> None:
-    engine.register(classifier, ModelDescription("clf", sample_input=[[1, 2, 3]]))
+    engine.models.register(classifier, ModelDescription("clf", sample_input=[[1, 2, 3]]))
     with pytest.raises(ScriptError, match="Expected rows of 2 values, got 3"):
-        engine.wait(engine.deploy("svc", ["clf"]))
+        engine.services.wait(engine.services.deploy("svc", ["clf"]))
 
 
 def test_a_file_of_weights_registered_by_its_path(engine: Engine, ridge: Any, tmp_path: Path) -> None:
     import joblib
 
     joblib.dump(ridge, tmp_path / "model.joblib")
-    assert engine.register(tmp_path / "model.joblib", ModelDescription("ridge")).framework == "ScikitLearn"
-    engine.wait(engine.deploy("svc", ["ridge"]))
-    np.testing.assert_allclose(engine.invoke("svc", {"data": ROWS.tolist()}), ridge.predict(ROWS), rtol=1e-5)
+    assert (
+        engine.models.register(tmp_path / "model.joblib", ModelDescription("ridge")).framework
+        == "ScikitLearn"
+    )
+    engine.services.wait(engine.services.deploy("svc", ["ridge"]))
+    np.testing.assert_allclose(
+        engine.requests.score("svc", {"data": ROWS.tolist()}), ridge.predict(ROWS), rtol=1e-5
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.engine import sources
+from mlmagic.engine.scripts import sources
 from mlmagic.errors import CaptureError, NotFound, UsageError
 from mlmagic.workspace.files import FileStore, Intake
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.webservice import Desired, Retiring, State, Webservice
-from mlmagic.engine.steps.rules import Step, handles_of, next_step, restart_delay
+from mlmagic.engine.services.reconcile.planner import Step, handles_of, next_step, restart_delay
 
 BASE: dict[str, Any] = {
     "id": "1",

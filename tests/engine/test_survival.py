@@ -15,8 +15,8 @@ import mlmagic.scoring.report as run_report
 from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelFilter
 from mlmagic.core.webservice import State
-from mlmagic.engine import keeper
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.services import daemon
 from mlmagic.workspace.location import Location
 from tests.conftest import MakeEngine
 from tests.engine.conftest import SCRIPTS, script
@@ -24,6 +24,10 @@ from tests.targets.contract import wait_for
 
 pytestmark = pytest.mark.processes
 
+DEPLOY = """
+service = engine.services.deploy("svc", [], InferenceConfig(str(scripts / "echo.py")))
+engine.services.wait(service)
+"""
 # Runs in a process of its own: an engine over the folder argv[1], then the code in argv[2].
 PRELUDE = """
 import os, signal, sys
@@ -38,7 +42,7 @@ from mlmagic.workspace.location import Location
 def die(*_args, **_kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
-engine = Engine(Location.of_folder(Path(sys.argv[1])), use_keeper=False)
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False)
 scripts = Path(sys.argv[2])
 """
 
@@ -68,7 +72,7 @@ def processes_of(engine: Engine) -> list[int]:
 
 
 def server_pid(engine: Engine, name: str) -> int:
-    service = engine.service(name)
+    service = engine.services.get(name)
     assert service.handle is not None
     seen = run_report.read_report(Path(service.handle["run_dir"]))
     assert seen is not None
@@ -76,50 +80,51 @@ def server_pid(engine: Engine, name: str) -> int:
 
 
 def _came_back(engine: Engine, restarts: int) -> bool:
-    service = engine.service("svc")
+    service = engine.services.get("svc")
     return service.restarts == restarts and service.state is State.HEALTHY
 
 
 def test_a_killed_kernel_leaves_the_service_serving(engine: Engine) -> None:
     run_and_die(
         engine,
-        "engine.wait(engine.deploy('svc', [], InferenceConfig(str(scripts / 'echo.py'))))\ndie()\n",
+        f"{DEPLOY}die()\n",
     )
-    service = engine.services()[0]
+    service = engine.services.list()[0]
     assert service.state is State.HEALTHY
-    answer = engine.invoke("svc", {"hello": 1})
+    answer = engine.requests.score("svc", {"hello": 1})
     assert answer["said"] == {"hello": 1}
     assert answer["pid"] == server_pid(engine, "svc")
-    engine.delete("svc")
+    engine.services.delete("svc")
     assert processes_of(engine) == []
 
 
 def test_a_killed_service_is_back_without_being_asked(engine: Engine) -> None:
-    service = engine.wait(engine.deploy("svc", [], script()))
+    service = engine.services.wait(engine.services.deploy("svc", [], script()))
     first = server_pid(engine, "svc")
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: _came_back(engine, 1), "the restart")
     assert server_pid(engine, "svc") != first
-    assert engine.service("svc").url == service.url
-    assert engine.invoke("svc", {})["said"] == {}
-    messages = [event.message for event in engine.events(service="svc") if event.kind is EventKind.ENDED]
+    assert engine.services.get("svc").url == service.url
+    assert engine.requests.score("svc", {})["said"] == {}
+    messages = [event.message for event in engine.events.list(service="svc") if event.kind is EventKind.ENDED]
     assert len(messages) == 1
     assert "SIGKILL" in messages[0]
 
 
 def test_the_keeper_looks_after_services_when_no_kernel_does(make_engine: MakeEngine) -> None:
-    brief = make_engine(supervise=False, use_keeper=True)
-    brief.wait(brief.deploy("svc", [], script()))
+    brief = make_engine(supervise=False, use_daemon=True)
+    brief.services.wait(brief.services.deploy("svc", [], script()))
     first = server_pid(brief, "svc")
     os.kill(first, signal.SIGKILL)
     wait_for(
-        lambda: (s := brief.service("svc")).restarts == 1 and s.state is State.HEALTHY, "the keeper's work"
+        lambda: (s := brief.services.get("svc")).restarts == 1 and s.state is State.HEALTHY,
+        "the keeper's work",
     )
     assert server_pid(brief, "svc") != first
-    brief.delete("svc")
+    brief.services.delete("svc")
 
     def keeper_has_left() -> bool:
-        with keeper._keeper_lock(brief.location.folder) as free:
+        with daemon._daemon_lock(brief.location.folder) as free:
             return free
 
     wait_for(keeper_has_left, "the keeper's end, as there is nothing to keep")
@@ -140,13 +145,13 @@ KILLED = {
 def test_a_kill_in_the_middle_of_a_deploy_is_made_good(engine: Engine, where: str, then: str) -> None:
     run_and_die(
         engine,
-        f"{KILLED[where]}engine.wait(engine.deploy('svc', [], InferenceConfig(str(scripts / 'echo.py'))))\n",
+        f"{KILLED[where]}{DEPLOY}",
     )
     if then == "healthy":
-        engine.wait(engine.services()[0])
-        assert engine.invoke("svc", 1)["said"] == 1
+        engine.services.wait(engine.services.list()[0])
+        assert engine.requests.score("svc", 1)["said"] == 1
         wait_for(lambda: len(processes_of(engine)) == 1, f"one process alone, killed {where}")
-    engine.delete("svc")
+    engine.services.delete("svc")
     # One that was started but not yet at work finds that it is not wanted, and ends by itself.
     wait_for(lambda: processes_of(engine) == [], f"no stray process, killed {where}")
     assert list(engine.memory.services_folder.iterdir()) == []
@@ -156,10 +161,10 @@ def test_a_kill_before_the_record_leaves_nothing(engine: Engine) -> None:
     run_and_die(
         engine,
         "from mlmagic.workspace import services\nservices.create = die\n"
-        "engine.deploy('svc', [], InferenceConfig(str(scripts / 'echo.py')))\n",
+        "engine.services.deploy('svc', [], InferenceConfig(str(scripts / 'echo.py')))\n",
     )
     engine.memory.sweep()
-    assert engine.services() == []
+    assert engine.services.list() == []
     assert not engine.memory.files.has_intakes
     assert [p for p in (engine.memory.folder / "files").rglob("*") if p.is_file()] == []
 
@@ -179,35 +184,35 @@ def test_a_kill_in_the_middle_of_registering_leaves_nothing(
 ) -> None:
     model = tmp_path / "model.bin"
     model.write_bytes(os.urandom(9_000_000))
-    run_and_die(engine, f"{code}engine.register({str(model)!r}, ModelDescription('m'))\n")
+    run_and_die(engine, f"{code}engine.models.register({str(model)!r}, ModelDescription('m'))\n")
     engine.memory.sweep()
-    assert engine.models(ModelFilter()) == []
+    assert engine.models.list(ModelFilter()) == []
     assert not engine.memory.files.has_intakes
     assert [p for p in (engine.memory.folder / "files").rglob("*") if p.is_file()] == []
 
 
 def test_a_crash_loop_ends_as_failed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlmagic.engine.steps import serving
+    from mlmagic.engine.services.reconcile import decisions
 
-    monkeypatch.setattr(serving, "restart_delay", lambda restarts: 0.0)
-    engine.wait(engine.deploy("svc", [], script()))
-    for restart in range(1, serving.RESTARTS_BEFORE_FAILED + 1):
+    monkeypatch.setattr(decisions, "restart_delay", lambda restarts: 0.0)
+    engine.services.wait(engine.services.deploy("svc", [], script()))
+    for restart in range(1, decisions.RESTARTS_BEFORE_FAILED + 1):
         os.kill(server_pid(engine, "svc"), signal.SIGKILL)
         wait_for(
-            lambda n=restart: (s := engine.service("svc")).restarts == n and s.state is State.HEALTHY,
+            lambda n=restart: (s := engine.services.get("svc")).restarts == n and s.state is State.HEALTHY,
             f"{restart}",
         )
     os.kill(server_pid(engine, "svc"), signal.SIGKILL)
-    wait_for(lambda: engine.service("svc").state is State.FAILED, "the end of patience")
-    assert "6 times in a row" in engine.service("svc").words
+    wait_for(lambda: engine.services.get("svc").state is State.FAILED, "the end of patience")
+    assert "6 times in a row" in engine.services.get("svc").words
 
 
 def test_each_workspace_has_a_keeper_of_its_own(tmp_path: Path) -> None:
     engines = [Engine(Location.of_folder(tmp_path / name), supervise=False) for name in ("one", "two")]
     for engine in engines:
-        engine.wait(engine.deploy("svc", [], script()))
+        engine.services.wait(engine.services.deploy("svc", [], script()))
     for engine in engines:
-        with keeper._keeper_lock(engine.location.folder) as free:
+        with daemon._daemon_lock(engine.location.folder) as free:
             assert not free
-        engine.delete("svc")
+        engine.services.delete("svc")
         engine.close()

@@ -12,8 +12,9 @@ from sqlalchemy import update
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import State
-from mlmagic.engine import keeper, reach
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.services import daemon
+from mlmagic.engine.services import ownership as reach
 from mlmagic.errors import NotFound, UsageError, WorkspaceUnavailable
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import identity, services
@@ -35,34 +36,34 @@ def location(location: Location, postgresql: Server) -> Location:
 def test_a_service_from_deploy_to_delete(engine: Engine, location: Location) -> None:
     model = location.folder / "model.bin"
     model.write_bytes(b"model")
-    registered = engine.register(model, ModelDescription("m"))
-    engine.wait(engine.deploy("svc", [registered.id], script(), ON_LOCAL))
-    first = engine.invoke("svc", {"data": [1]})
-    updated = engine.wait(engine.update("svc", config_changes={"description": "again"}))
+    registered = engine.models.register(model, ModelDescription("m"))
+    engine.services.wait(engine.services.deploy("svc", [registered.id], script(), ON_LOCAL))
+    first = engine.requests.score("svc", {"data": [1]})
+    updated = engine.services.wait(engine.services.update("svc", config_changes={"description": "again"}))
     assert (updated.serving, updated.machine) == (2, identity.machine())
-    assert engine.invoke("svc", {"data": [1]})["said"] == first["said"]
-    engine.delete("svc")
-    assert engine.services() == []
-    engine.delete_model("m:1")
+    assert engine.requests.score("svc", {"data": [1]})["said"] == first["said"]
+    engine.services.delete("svc")
+    assert engine.services.list() == []
+    engine.models.delete("m:1")
     assert not engine.memory.files.path(registered.files[0].digest).exists()
 
 
 def test_the_keeper_keeps_and_shows_no_password(engine: Engine, location: Location) -> None:
-    engine.wait(engine.deploy("svc", [], script(), ON_LOCAL))
-    keeper.ensure_keeper(location)
-    process = psutil.Process(keeper._children[location.folder].pid)
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_LOCAL))
+    daemon.ensure_daemon(location)
+    process = psutil.Process(daemon._children[location.folder].pid)
     assert not any("postgresql://" in part for part in process.cmdline())
     assert engine.bus.wait_until(lambda: _keeper_has_begun(location), 30)
-    engine._supervisor.close()  # type: ignore[union-attr]
+    engine.supervision.close()
     assert engine.bus.wait_until(lambda: _held_by(engine, process.pid), 30)
     with engine.memory.reading() as tx:
         assert services.get(tx, "svc").state is State.HEALTHY
-    engine.delete("svc")
-    keeper._children[location.folder].wait(30)
+    engine.services.delete("svc")
+    daemon._children[location.folder].wait(30)
 
 
 def _keeper_has_begun(location: Location) -> bool:
-    with keeper._keeper_lock(location.folder) as free:
+    with daemon._daemon_lock(location.folder) as free:
         return not free
 
 
@@ -77,24 +78,24 @@ def test_a_keeper_outlasts_the_databases_absence(monkeypatch: pytest.MonkeyPatch
     def away(_memory: object) -> bool:
         raise WorkspaceUnavailable("away")
 
-    monkeypatch.setattr(keeper, "has_work", away)
-    assert keeper._may_be_needed(None)  # type: ignore[arg-type]
+    monkeypatch.setattr(daemon, "has_work", away)
+    assert daemon._may_be_needed(None)  # type: ignore[arg-type]
 
 
 def test_a_model_registered_on_one_machine_is_served_on_another(location: Location, tmp_path: Path) -> None:
     files_url = (tmp_path / "store").as_uri()
     here, there = (
-        Engine(replace(location, folder=tmp_path / name, files_url=files_url), use_keeper=False)
+        Engine(replace(location, folder=tmp_path / name, files_url=files_url), use_daemon=False)
         for name in ("here", "there")
     )
     (tmp_path / "model.bin").write_bytes(b"model")
-    here.register(tmp_path / "model.bin", ModelDescription("m"))
-    there.wait(there.deploy("svc", ["m"], script(), ON_LOCAL))
-    folder = Path(there.invoke("svc", {})["model_dir"])
+    here.models.register(tmp_path / "model.bin", ModelDescription("m"))
+    there.services.wait(there.services.deploy("svc", ["m"], script(), ON_LOCAL))
+    folder = Path(there.requests.score("svc", {})["model_dir"])
     assert folder.is_relative_to(tmp_path / "there")
     assert (folder / "model.bin").read_bytes() == b"model"
-    there.delete("svc")
-    here.delete_model("m:1")
+    there.services.delete("svc")
+    here.models.delete("m:1")
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
     here.close()
     there.close()
@@ -106,7 +107,7 @@ def theirs(make_engine: MakeEngine, fake: FakeTarget, monkeypatch: pytest.Monkey
     monkeypatch.setattr(fake.__class__, "on_this_machine", True)
     monkeypatch.setattr(reach, "machine", lambda: "elsewhere")
     engine = make_engine(targets=lambda name: fake, supervise=False)
-    engine.deploy("svc", [], script(), ON_FAKE)
+    engine.services.deploy("svc", [], script(), ON_FAKE)
     monkeypatch.setattr(reach, "machine", identity.machine)
     return engine
 
@@ -115,13 +116,13 @@ def test_another_machines_service_is_left_to_it(
     theirs: Engine, make_engine: MakeEngine, fake: FakeTarget
 ) -> None:
     here = make_engine(targets=lambda name: fake)
-    here.wait(here.deploy("ours", [], script(), ON_FAKE))
+    here.services.wait(here.services.deploy("ours", [], script(), ON_FAKE))
     assert [service.spec.name for service in fake.services.values()] == ["ours"]
     for verb in (
-        lambda: here.update("svc", config_changes={"description": "x"}),
-        lambda: here.invoke("svc", {}),
-        lambda: here.logs("svc"),
-        lambda: here.deploy("svc", [], script(), ON_FAKE, overwrite=True),
+        lambda: here.services.update("svc", config_changes={"description": "x"}),
+        lambda: here.requests.score("svc", {}),
+        lambda: here.services.logs("svc"),
+        lambda: here.services.deploy("svc", [], script(), ON_FAKE, overwrite=True),
     ):
         with pytest.raises(UsageError, match=r"it runs on elsewhere, with target 'fake'\. Do it there"):
             verb()
@@ -130,17 +131,17 @@ def test_another_machines_service_is_left_to_it(
 def test_what_a_machine_that_is_gone_has_left_can_be_deleted(theirs: Engine) -> None:
     with theirs.memory.writing() as tx:
         tx.execute(update(table).values(lease_until=services.ABANDONED_SECONDS))
-    theirs.delete("svc")
+    theirs.services.delete("svc")
     with pytest.raises(NotFound):
-        theirs.service("svc")
+        theirs.services.get("svc")
 
 
 def test_a_broken_connection_costs_a_running_service_nothing(
     make_engine: MakeEngine, fake: FakeTarget, postgresql: Server, location: Location, tmp_path: Path
 ) -> None:
     engine = make_engine(targets=lambda name: fake)
-    engine.wait(engine.deploy("svc", [], script(), ON_FAKE))
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
     name = location.database_url.rpartition("/")[2]
     postgresql.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-    engine.stop("svc")
+    engine.services.stop("svc")
     assert fake.services[1].stopped

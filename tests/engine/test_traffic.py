@@ -22,14 +22,14 @@ def test_how_many_can_be_kept(count: int) -> None:
 
 
 def test_a_service_or_a_target_that_keeps_none_is_told(fake_engine: Engine, answering: Answering) -> None:
-    fake_engine.wait(fake_engine.deploy("svc", [], script(), ON_FAKE), 20)
-    with pytest.raises(UsageError, match="'svc' does not keep its requests"):
-        fake_engine.traffic("svc")
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
+    with pytest.raises(UsageError, match="'svc' does not record its requests"):
+        fake_engine.requests.recorded("svc")
     keeping = replace(ON_FAKE, recorded_requests=5)
-    fake_engine.wait(fake_engine.deploy("other", [], script(), keeping), 20)
-    assert fake_engine.keeping_traffic() == ["other"]
-    with pytest.raises(UsageError, match="the target 'fake' cannot tell"):
-        fake_engine.traffic("other")
+    fake_engine.services.wait(fake_engine.services.deploy("other", [], script(), keeping), 20)
+    assert fake_engine.requests.recording_services() == ["other"]
+    with pytest.raises(UsageError, match="target 'fake' does not record requests"):
+        fake_engine.requests.recorded("other")
 
 
 @pytest.mark.processes
@@ -38,17 +38,17 @@ def test_a_service_or_a_target_that_keeps_none_is_told(fake_engine: Engine, answ
 def test_it_is_kept_and_asked_again(target: str, make_engine: MakeEngine, docker: DockerEngine) -> None:
     engine = make_engine()
     config = DeploymentConfig(target, memory_gb=0.25)
-    engine.wait(engine.deploy("svc", [], script(), config))
-    engine.invoke("svc", 0)
-    engine.wait(engine.update("svc", config_changes={"recorded_requests": 2}))
-    with pytest.raises(UsageError, match="was not asked anything"):
-        engine.traffic_to_replay("svc")
+    engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    engine.requests.score("svc", 0)
+    engine.services.wait(engine.services.update("svc", config_changes={"recorded_requests": 2}))
+    with pytest.raises(UsageError, match="no requests to"):
+        engine.requests.to_replay("svc")
     for value in (1, 2, 3):
-        engine.invoke("svc", value)
+        engine.requests.score("svc", value)
     # The server writes soon, not at once.
-    wait_for(lambda: [row.body for row in engine.traffic("svc")] == ["2", "3"], "the last two")
-    assert [row.status for row in engine.traffic("svc", last=1)] == [200]
-    assert all(row.milliseconds > 0 for row in engine.traffic("svc"))
-    rows = [body.encode() for body in engine.traffic_to_replay("svc")]
-    assert engine.parity("svc", "local", rows).rows == 2
-    engine.delete("svc")
+    wait_for(lambda: [row.body for row in engine.requests.recorded("svc")] == ["2", "3"], "the last two")
+    assert [row.status for row in engine.requests.recorded("svc", last=1)] == [200]
+    assert all(row.milliseconds > 0 for row in engine.requests.recorded("svc"))
+    rows = [body.encode() for body in engine.requests.to_replay("svc")]
+    assert engine.parity.check("svc", "local", rows).rows == 2
+    engine.services.delete("svc")

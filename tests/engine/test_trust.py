@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.engine import probe
-from mlmagic.engine.client import Caller, Client
-from mlmagic.engine.trust import trust_in
+from mlmagic.engine.http import probe
+from mlmagic.engine.http.certificates import trust_in
+from mlmagic.engine.http.client import Caller, Client
 from mlmagic.errors import InvokeError
 from tests.certificates import write_certificate
 

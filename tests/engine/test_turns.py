@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mlmagic.core.usage import Usage
-from mlmagic.engine.profiling import watch
-from mlmagic.engine.profiling.turns import in_turns
-from mlmagic.engine.profiling.watch import Watch
+from mlmagic.engine.profiles import resource_usage as watch
+from mlmagic.engine.profiles.interleaving import in_turns
+from mlmagic.engine.profiles.resource_usage import Watch
 
 
 class Measured:

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.engine.whole_files import OWNER_ONLY, write_whole
+from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     place = tmp_path / "note.json"
     for text in ("first", "größer"):
-        write_whole(place, text)
+        write_atomically(place, text)
         assert place.read_text(encoding="utf-8") == text
     assert os.listdir(tmp_path) == ["note.json"]
 
 
 def test_what_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
     place = tmp_path / "note.json"
-    write_whole(place, "before")
+    write_atomically(place, "before")
     with pytest.raises(UnicodeEncodeError):
-        write_whole(place, "\ud800")
+        write_atomically(place, "\ud800")
     assert place.read_text(encoding="utf-8") == "before"
     assert os.listdir(tmp_path) == ["note.json"]
 
@@ -31,7 +31,7 @@ def test_what_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
 def test_who_may_read_it(tmp_path: Path, mode: int, found: int) -> None:
     before = os.umask(0o027)
     try:
-        write_whole(tmp_path / "keys.json", "{}", mode=mode)
+        write_atomically(tmp_path / "keys.json", "{}", mode=mode)
     finally:
         os.umask(before)
     assert (tmp_path / "keys.json").stat().st_mode & 0o777 == found

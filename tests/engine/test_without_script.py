@@ -8,7 +8,7 @@ import pytest
 
 from mlmagic.capture.entry import validate
 from mlmagic.core.model import Model, ModelDescription, StoredFile
-from mlmagic.engine.without_script import FRAMEWORKS, framework_of, inference_for
+from mlmagic.engine.scripts.no_code import FRAMEWORKS, framework_of, inference_for
 from mlmagic.errors import UsageError
 
 

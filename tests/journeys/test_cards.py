@@ -56,9 +56,9 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
 
     # Scored from elsewhere: the panel lives on, the cell that made it does not.
     for _ in range(3):
-        engine.invoke("line-svc", {"data": [1]})
+        engine.requests.score("line-svc", {"data": [1]})
     panel.get_by_text("4 requests").wait_for()
-    engine.invoke("line-svc", {"data": [1]})
+    engine.requests.score("line-svc", {"data": [1]})
     panel.get_by_text("5 requests").wait_for()
     assert panel.locator("svg[aria-label]").count() == 1
 
@@ -73,4 +73,4 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
     card = page.locator(".jp-OutputArea-child", has_text="line-svc").first
     card.get_by_text("Healthy").wait_for()
     page.screenshot(path=ARTIFACTS / "lab-after-restart.png")
-    assert engine.invoke("line-svc", {"data": [1]}) == [2.0]
+    assert engine.requests.score("line-svc", {"data": [1]}) == [2.0]

@@ -79,7 +79,7 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
     deploy.focus()
     page.keyboard.press("Enter")
     name.wait_for(state="detached")
-    assert engine.service("line-svc").tags == {"team": "x"}
+    assert engine.services.get("line-svc").tags == {"team": "x"}
     card = page.locator(".jp-OutputArea-child", has_text="Endpoint")
     card.get_by_text("Healthy").wait_for()
     assert page.get_by_text("A form to deploy a service.").count() == 0

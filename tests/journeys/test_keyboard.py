@@ -180,4 +180,4 @@ def _delete(keyboard: Keyboard, engine: Engine, station: Station) -> None:
     keyboard.push("Really delete")
     output.get_by_text("deleted").first.wait_for()
     output.get_by_text("No services.").wait_for()
-    assert engine.service_names() == []
+    assert engine.services.names() == []

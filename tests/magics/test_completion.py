@@ -18,7 +18,7 @@ def full(session: MLMagic, shell: TestingShell, tmp_path: Path) -> TestingShell:
     for number in range(2):
         path = tmp_path / "weights.bin"
         path.write_text(str(number))
-        session.engine.register(path, ModelDescription("diabetes"))
+        session.engine.models.register(path, ModelDescription("diabetes"))
     (tmp_path / "src").mkdir()
     for name in ("score.py", "src/scoring.py", "my notes.py"):
         (tmp_path / name).write_text(SCRIPT)
@@ -112,5 +112,5 @@ def test_a_tab_makes_no_workspace(shell: TestingShell, tmp_path: Path) -> None:
 def test_a_tab_is_silent_when_the_workspace_is_broken(
     session: MLMagic, shell: TestingShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session.engine, "services", lambda: 1 / 0)
+    monkeypatch.setattr(session.engine.services, "list", lambda: 1 / 0)
     assert shell._mlmagic_extension._completion.complete("%update ") == ("", [])

@@ -40,7 +40,7 @@ def test_one_of_what_the_notebook_uses(notebook: TestingShell, session: MLMagic)
     assert f"numpy=={NUMPY}" in list(made.python.conda_dependencies.pip_packages)  # type: ignore[union-attr]
     card = notebook.run_cell("%environment show mine:1")
     assert f"numpy=={NUMPY}" in repr(card)
-    assert "served by the interpreter there is" in repr(card)
+    assert "served by this interpreter" in repr(card)
     assert "A=1" in card.markup
 
 
@@ -93,16 +93,17 @@ def test_a_deploy_names_one(notebook: TestingShell, session: MLMagic) -> None:
     notebook.run_cell("%environment create mine --packages six==1.17.0")
     notebook.run_cell("%deploy svc-one --script svc -e mine --ev 1")
     engine = session.engine
-    revision = engine.revision(engine.service("svc-one"))
-    assert revision.inference.environment == engine.environment("mine:1").record
+    revision = engine.services.revision(engine.services.get("svc-one"))
+    assert revision.inference.environment == engine.environments.get("mine:1").record
     assert revision.config.environment_variables == {"A": "1"}
     notebook.run_cell("%update svc-one --environment mine:2")
     assert (
-        engine.revision(engine.service("svc-one")).inference.environment == engine.environment("mine").record
+        engine.services.revision(engine.services.get("svc-one")).inference.environment
+        == engine.environments.get("mine").record
     )
     notebook.run_cell("from mlmagic.sdk.environment import Environment\nenv = Environment('other')")
     notebook.run_cell("%update svc-one -e {env}")
-    assert engine.revision(engine.service("svc-one")).inference.environment["name"] == "other"  # type: ignore[index]
+    assert engine.services.revision(engine.services.get("svc-one")).inference.environment["name"] == "other"  # type: ignore[index]
     notebook.refuses("%deploy svc-two --script svc -e nothing", NotFound, "no environment 'nothing'")
     notebook.refuses("%deploy svc-two --script svc --ev 1", UsageError, "--ev 1 needs an environment")
     notebook.refuses("%deploy svc-two --script svc -e {np}", UsageError, "--environment is a module")

@@ -14,7 +14,7 @@ HOOK = "--endpoint http://127.0.0.1:1/hook?code=hidden --no-handshake"
 @pytest.fixture
 def ready(session: MLMagic, shell: TestingShell, monkeypatch: pytest.MonkeyPatch) -> TestingShell:
     """A notebook with a subscription and a service; what is delivered is not sent anywhere."""
-    monkeypatch.setattr("mlmagic.engine.courier.Courier.claim", lambda self: [])
+    monkeypatch.setattr("mlmagic.engine.events.delivery.WebhookDelivery.claim", lambda self: [])
     shell.run_cell(
         f"%subscribe hook {HOOK} --event-type ModelRegistered --secret s3cret-word "
         "--advanced-filter \"data.ModelTags.stage StringIn ('prod')\" --subject-begins-with models/"
@@ -70,4 +70,4 @@ def test_bad_lines_are_refused(
     session: MLMagic, shell: TestingShell, line: str, error: type[Exception], words: str
 ) -> None:
     shell.refuses(line, error, words)
-    assert session.engine.subscriptions() == []
+    assert session.engine.events.subscriptions() == []

@@ -50,7 +50,7 @@ def notebook(
     shell.run_cell("clf = {}\n%register clf --name wine\n%register clf --name wine")
     shell.run_cell("%register model.onnx --name onnx --framework Onnx")
     shell.run_cell(f"%%score_script wine\n{SCRIPT}")
-    engine.keep_environment("mine", ENVIRONMENT)
+    engine.environments.register("mine", ENVIRONMENT)
     yield shell
     # What the Python imported, and what had it found.
     for name in [each for each in sys.modules if each.startswith(("azureml", "mlmagic.azureml"))]:
@@ -88,10 +88,10 @@ def deployed(session: MLMagic, name: str) -> Iterator[list[Revision]]:
     found: list[Revision] = []
     yield found
     engine = session.engine
-    revision = engine.revision(engine.wait(engine.service(name), 20))
+    revision = engine.services.revision(engine.services.wait(engine.services.get(name), 20))
     # The documents' name for a place is a label; what a service is does not depend on it.
     found.append(replace(revision, config=replace(revision.config, compute_type="")))
-    engine.delete(name)
+    engine.services.delete(name)
 
 
 def parts(revision: Revision) -> tuple[Any, ...]:
@@ -119,9 +119,11 @@ def test_line_python_and_file_deploy_what_the_form_does(
     with deployed(session, name) as by_file:
         Path("deploymentconfig.json").write_text(texts["file"])
         config = replace(read_deployment("deploymentconfig.json").to_core(), target=values.target)
-        environment = engine.environment(values.environment).record if values.environment else None
+        environment = engine.environments.get(values.environment).record if values.environment else None
         inference = SessionNotebook(session).inference(values)
-        engine.deploy(name, values.models, inference, config, environment=environment, nearest_python=True)
+        engine.services.deploy(
+            name, values.models, inference, config, environment=environment, nearest_python=True
+        )
     assert parts(by_line[0]) == parts(by_form[0])
     assert parts(by_python[0]) == parts(by_form[0])
     assert parts(by_file[0]) == parts(by_form[0])
@@ -169,7 +171,7 @@ def test_a_cell_comes_below_the_next_one_that_runs(
 
 def test_what_only_some_places_have_is_an_option(notebook: TestingShell, session: MLMagic) -> None:
     notebook.run_cell("%deploy svc-a --script wine --target docker --collect-model-data --ssl-cname h")
-    config = session.engine.revision(session.engine.service("svc-a")).config
+    config = session.engine.services.revision(session.engine.services.get("svc-a")).config
     assert config.compute_settings == {"collect_model_data": True, "ssl_cname": "h"}
     notebook.refuses(
         "%deploy svc-b --script wine --target local --num-replicas 2",

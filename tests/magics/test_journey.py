@@ -71,7 +71,7 @@ def test_from_a_cell_to_a_live_service(local: MLMagic, shell: TestingShell) -> N
     shell.run_cell("%logs diabetes-svc")
     assert "serving at" in shell.stdout
     shell.run_cell("%delete diabetes-svc")
-    assert local.engine.services() == []
+    assert local.engine.services.list() == []
 
 
 def test_the_errors_of_a_script_are_the_users_own(local: MLMagic, shell: TestingShell) -> None:
@@ -117,7 +117,7 @@ def test_a_live_service_takes_on_its_cell(local: MLMagic, shell: TestingShell) -
     assert "Reloaded svc-live" in shell.shown()
     assert "init() ran again" not in shell.shown()
     assert shell.run_cell("%score svc-live 1") == ["second", when]
-    with pytest.raises(ScriptError, match=r"serves its script as it was before: .*in init") as failed:
+    with pytest.raises(ScriptError, match=r"keeps serving the previous script: .*in init") as failed:
         shell.run_cell(LIVE.replace("os.getpid()", "os.getpids()"))
     assert "os.getpids()" in failed.value.traceback
     assert shell.run_cell("%score svc-live 1") == ["second", when]
@@ -171,7 +171,7 @@ def test_a_script_is_tried_before_it_ships(local: MLMagic, shell: TestingShell) 
     with pytest.raises(ScriptError, match=r"in run\(\): ZeroDivisionError"):
         shell.run_cell(f"%%score_script other --test 1\n{ECHO.replace('json.loads(raw)', '1 / 0')}")
     assert local.script_names == ["echo"]
-    assert local.engine.services() == []
+    assert local.engine.services.list() == []
 
 
 class Kernel:
@@ -218,8 +218,8 @@ def start_kernel(engine: Engine, tmp_path: Path) -> Iterator[Callable[[], Kernel
         return kernel
 
     yield start
-    for service in engine.services():
-        engine.delete(service.name)
+    for service in engine.services.list():
+        engine.services.delete(service.name)
     for client in clients:
         client.stop_channels()
     for manager in managers:
@@ -248,8 +248,8 @@ def test_ctrl_c_during_a_deploy_leaves_nothing(start_kernel: Callable[[], Kernel
     while reply["parent_header"].get("msg_id") != request:
         reply = kernel.client.get_shell_msg(timeout=60)
     assert reply["content"]["ename"] == "Interrupted"
-    assert "the deploy of 'slow-svc' was interrupted: nothing of it is left" in reply["content"]["evalue"]
-    assert engine.services() == []
+    assert "'slow-svc' was interrupted, and the service was deleted" in reply["content"]["evalue"]
+    assert engine.services.list() == []
     wait_for(lambda: not servers_of(engine), "the server to end")
     assert list(engine.memory.services_folder.iterdir()) == []
     assert "No services" in kernel.run("%services")
@@ -264,7 +264,7 @@ def test_a_killed_kernel_leaves_its_service_to_the_next(
     (server,) = servers_of(engine)
     first.process.send_signal(signal.SIGKILL)
     wait_for(lambda: not first.manager.is_alive(), "the kernel to end")
-    assert engine.invoke("echo-svc", [1]) == {"said": [1]}
+    assert engine.requests.score("echo-svc", [1]) == {"said": [1]}
 
     second = start_kernel()
     assert "Healthy" in second.run("%services")

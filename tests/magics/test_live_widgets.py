@@ -26,7 +26,7 @@ def test_each_is_made_once_for_all_cells(drawing: TestingShell, session: MLMagic
         listing = drawing.run_cell("found = %services")
         assert "services: live table (it needs a running kernel)" in drawing.shown()
         assert listing is None
-    assert session.engine.lookout.watchers == 2  # the card and the table
+    assert session.engine.watcher.watchers == 2  # the card and the table
     before = len(session.engine.bus._subscribers)
     for line in ("%models", "%models", "%models --latest"):
         drawing.run_cell(line)
@@ -39,7 +39,7 @@ def test_a_card_opened_from_the_table_is_that_of_the_deploy(drawing: TestingShel
     drawing.run_cell("%services")
     table = session._live[session.engine, "services"]
     table.open_button.click()
-    service = session.engine.service("wine-svc")
+    service = session.engine.services.get("wine-svc")
     assert table.card.children == (session._live[session.engine, service.id],)
 
 
@@ -51,7 +51,7 @@ def test_a_terminal_draws_none(shell: TestingShell, session: MLMagic) -> None:
 
 def test_the_button_takes_the_script_that_was_captured_last(drawing: TestingShell, session: MLMagic) -> None:
     drawing.run_cell("%deploy wine-svc --script wine")
-    service = session.engine.service("wine-svc")
+    service = session.engine.services.get("wine-svc")
     actions = session._live[session.engine, service.id].actions
     drawing.run_cell(f"%%score_script wine\n{SCRIPT}\nnewer = 1")
     actions.buttons["update"].click()
@@ -59,7 +59,7 @@ def test_the_button_takes_the_script_that_was_captured_last(drawing: TestingShel
     assert "as it was captured last" in actions.confirmation.question.value
     wait_for(lambda: not actions.work.doing, "the look")
     actions.confirmation.yes.click()
-    wait_for(lambda: session.engine.service("wine-svc").serving == 2, "the update")
+    wait_for(lambda: session.engine.services.get("wine-svc").serving == 2, "the update")
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_which_script_a_service_would_be_updated_to(
     for name in scripts:
         shell.run_cell(f"%%score_script {name}\n{SCRIPT}")
     shell.run_cell(deploy)
-    service: Webservice = session.engine.service("wine")
+    service: Webservice = session.engine.services.get("wine")
     found = newest_captured(session, service)
     assert (found is None) if words is None else (found is not None and words in found[1])

@@ -75,7 +75,7 @@ def test_bad_input_is_one_line_and_registers_nothing(
     shell.run_cell("clf = {}\ntext = 'nowhere-to-be-found'")
     for line, error, words in BAD_INPUT:
         shell.refuses(f"%register {line}", error, words)
-    assert session.engine.models() == []
+    assert session.engine.models.list() == []
 
 
 def test_models_lists_filters_and_is_a_list(session: MLMagic, shell: TestingShell) -> None:

@@ -55,9 +55,9 @@ def test_a_wrong_option_is_one_line(shell: TestingShell, session: MLMagic, line:
 def test_an_abbreviated_overwrite_replaces_nothing(shell: TestingShell, session: MLMagic) -> None:
     shell.run_cell(f"%%score_script svc-a\n{SCRIPT}")
     shell.run_cell("%deploy svc-a")
-    before: Any = session.engine.service("svc-a")
+    before: Any = session.engine.services.get("svc-a")
     shell.refuses("%deploy svc-a --overw", UsageError, "Did you mean '--overwrite'?")
-    assert session.engine.service("svc-a").id == before.id
+    assert session.engine.services.get("svc-a").id == before.id
 
 
 @pytest.mark.parametrize("magic", METHODS)

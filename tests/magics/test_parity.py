@@ -26,7 +26,7 @@ def test_a_service_is_set_beside_its_twin(shell: TestingShell, make_engine: Make
     assert shell.user_ns["found"].same
     shell.run_cell("%score svc [1,2]")
     shell.run_cell("%score svc 3")
-    wait_for(lambda: len(engine.traffic("svc")) >= 4, "what the comparison and we have asked")
+    wait_for(lambda: len(engine.requests.recorded("svc")) >= 4, "what the comparison and we have asked")
     shell.run_cell("%traffic svc -n 2 -o asked")
     assert list(shell.user_ns["asked"]) == ["[1,2]", "3"]
     assert "200" in repr(shell.user_ns["asked"])

@@ -131,5 +131,5 @@ def test_a_live_service_from_before_names_were_recorded(
     assert reloads(fake) == {"svc-live": 0}
     shell.run_cell(f"%%score_script svc-live\n{SCRIPT}\nnewer = 1")
     assert reloads(fake) == {"svc-live": 1}
-    service = session.engine.service("svc-live")
-    assert session.engine.revision(service).inference.captured_as == "svc-live"  # now it is recorded
+    service = session.engine.services.get("svc-live")
+    assert session.engine.services.revision(service).inference.captured_as == "svc-live"  # now it is recorded

@@ -64,7 +64,7 @@ def test_deploy_waits_shows_the_card_and_returns_the_service(captured: TestingSh
     assert captured.user_ns["again"].name == service.name == "wine-svc"
     assert (service.state, [each.id for each in service.models]) == ("Healthy", ["wine:1"])
     assert (service.tags, service.description) == ({"team": "x"}, "for a b")
-    config = service._engine.revision(service.record).config
+    config = service._engine.services.revision(service.record).config
     assert (config.cpu, config.memory_gb, config.target) == (0.25, 2.0, "fake")
     assert config.environment_variables == {"MODE": "fast", "WHO": "a b"}
     assert "Serving script wine (named like the model)." in captured.shown()
@@ -79,7 +79,7 @@ def test_a_file_is_served_with_its_folder(session: MLMagic, shell: TestingShell,
     (tmp_path / "my src" / "score.py").write_text(SCRIPT)
     shell.run_cell("%deploy svc-a --entry-script score.py --source-directory 'my src'")
     assert "Serving score.py in my src." in shell.shown()
-    assert session.engine.service("svc-a").state is State.HEALTHY
+    assert session.engine.services.get("svc-a").state is State.HEALTHY
 
 
 def test_who_may_ask_is_a_setting(captured: TestingShell, session: MLMagic, sent: list[Any]) -> None:
@@ -87,13 +87,13 @@ def test_who_may_ask_is_a_setting(captured: TestingShell, session: MLMagic, sent
         '%deploy svc-a --script wine --auth --cors-origins "https://a.example, https://b.example"'
     )
     engine = session.engine
-    config = engine.revision(engine.service("svc-a")).config
+    config = engine.services.revision(engine.services.get("svc-a")).config
     assert (config.auth_enabled, config.cors_origins) == (True, "https://a.example, https://b.example")
     assert captured.run_cell("%score svc-a 1") == {"answer": 1}
-    (key, _) = engine.get_keys("svc-a")
+    (key, _) = engine.keys.get("svc-a")
     assert key not in captured.shown()
     captured.run_cell('%update svc-a --no-auth --token-auth --cors-origins ""')
-    config = engine.revision(engine.service("svc-a")).config
+    config = engine.services.revision(engine.services.get("svc-a")).config
     assert (config.auth_enabled, config.token_auth_enabled, config.cors_origins) == (False, True, "")
     captured.refuses("%update svc-a --auth", InvalidConfig, "excludes auth_enabled")
     captured.refuses("%deploy svc-b --script wine --ssl-cert a.pem", InvalidConfig, "needs the other file")
@@ -101,7 +101,7 @@ def test_who_may_ask_is_a_setting(captured: TestingShell, session: MLMagic, sent
 
 def test_names_count_up_in_a_loop(captured: TestingShell, session: MLMagic) -> None:
     captured.run_cell("for i in range(2):\n    %deploy svc-{i} --script wine")
-    assert [service.name for service in session.engine.services()] == ["svc-0", "svc-1"]
+    assert [service.name for service in session.engine.services.list()] == ["svc-0", "svc-1"]
 
 
 def test_a_failed_deploy_shows_the_traceback_once(
@@ -118,7 +118,7 @@ def test_a_failed_deploy_shows_the_traceback_once(
     captured.showtraceback((ScriptError, caught.value, caught.value.__traceback__))
     printed = capsys.readouterr().out.strip()
     assert printed == "ScriptError: the script failed in init(): ZeroDivisionError: by zero"
-    assert session.engine.service("svc-a").state is State.FAILED
+    assert session.engine.services.get("svc-a").state is State.FAILED
 
 
 def test_a_target_that_refuses_is_told(captured: TestingShell, fake: FakeTarget) -> None:
@@ -152,15 +152,15 @@ def test_an_interrupt_leaves_nothing(
         raise KeyboardInterrupt
 
     fake.next_observations = [Observation(Phase.STARTING)]
-    monkeypatch.setattr(session.engine, "wait", interrupt)
+    monkeypatch.setattr(session.engine.services, "wait", interrupt)
     with pytest.raises(Interrupted, match="the deploy of 'svc-a' was interrupted: nothing of it is left"):
         captured.run_cell("%deploy svc-a --script wine")
-    assert session.engine.services() == []
+    assert session.engine.services.list() == []
     assert "svc-a: nothing is left of it." in captured.shown()
 
 
 def test_other_library_versions_are_told(captured: TestingShell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlmagic.engine.environments.meeting.installed_here", lambda name: "0.0.1")
+    monkeypatch.setattr("mlmagic.engine.environments.satisfaction.installed_here", lambda name: "0.0.1")
     captured.run_cell("%deploy svc-a -m wine")
     assert "wine:1: joblib is 0.0.1 here, and the model was stored with" in captured.shown()
 
@@ -203,11 +203,11 @@ def test_bad_input_is_one_line_and_changes_nothing(
     (tmp_path / "half.py").write_text("def run(data):\n    return data\n")
     (tmp_path / "broken.py").write_text("def init(:\n")
     captured.run_cell("%deploy taken --script wine")
-    session.engine._targets = lambda name: fake if name == "fake" else _no_target(name)
-    before = session.engine.events()
+    session.engine.targets.load = lambda name: fake if name == "fake" else _no_target(name)
+    before = session.engine.events.list()
     for line, error, words in BAD_INPUT:
         captured.refuses(f"%deploy {line}", error, words)
-    assert session.engine.events() == before
+    assert session.engine.events.list() == before
 
 
 def _no_target(name: str) -> Any:
@@ -261,7 +261,7 @@ def test_update_changes_what_is_named(captured: TestingShell) -> None:
         ["wine:2"],
         {"b": "2"},
     )
-    config = service._engine.revision(service.record).config
+    config = service._engine.services.revision(service.record).config
     assert (config.cpu, config.environment_variables) == (3.0, {"A": "1"})
     captured.run_cell(f"%%score_script other\n{SCRIPT}")
     captured.run_cell("%update svc-a --script other")
@@ -275,7 +275,7 @@ def test_a_failed_update_keeps_serving_and_says_why(captured: TestingShell, fake
     with pytest.raises(ScriptError, match="revision 1 keeps serving"):
         captured.run_cell("%update svc-a --description new")
     assert "svc-a: Healthy" in captured.shown()
-    assert "revision 2 failed; 1 keeps serving" in captured.shown()
+    assert "revision 2 failed; revision 1 keeps serving" in captured.shown()
     assert TRACEBACK.strip() in captured.shown()
 
 
@@ -292,7 +292,7 @@ def test_bad_updates_are_one_line(captured: TestingShell, session: MLMagic) -> N
     captured.run_cell("%deploy svc-a --script wine")
     for line, error, words in BAD_UPDATES:
         captured.refuses(f"%update {line}", error, words)
-    assert session.engine.service("svc-a").revision == 1
+    assert session.engine.services.get("svc-a").revision == 1
 
 
 def test_services_and_logs(captured: TestingShell) -> None:
@@ -346,10 +346,10 @@ def test_delete_checks_everything_first(captured: TestingShell, session: MLMagic
         "--model wine:1": "svc-a",
     }.items():
         captured.refuses(f"%delete {line}", UsageError, words)
-        assert len(session.engine.services()) == 2
+        assert len(session.engine.services.list()) == 2
     assert captured.run_cell("%delete svc-a svc-a svc-b --model {m}") is None
-    assert session.engine.services() == []
-    assert session.engine.models() == []
+    assert session.engine.services.list() == []
+    assert session.engine.models.list() == []
     assert "Deleted service svc-b." in captured.shown()
     assert "Deleted model wine:1." in captured.shown()
 
@@ -358,12 +358,12 @@ def test_models_are_served_without_a_script(session: MLMagic, shell: TestingShel
     shell.run_cell("from sklearn.linear_model import Ridge\nridge = Ridge().fit([[1], [2]], [1, 2])")
     shell.run_cell("m = %register ridge\n%deploy svc-a -m ridge")
     assert "Serving model ridge:1 without a script (ScikitLearn)." in shell.shown()
-    assert session.engine.revision(session.engine.service("svc-a")).inference.no_code
+    assert session.engine.services.revision(session.engine.services.get("svc-a")).inference.no_code
     shell.run_cell(f"%%score_script other\n{SCRIPT}")
     # A script of another name is never served in silence.
     shell.run_cell("%deploy svc-b -m ridge")
     assert "Serving model ridge:1 without a script (ScikitLearn)." in shell.shown()
-    assert session.engine.revision(session.engine.service("svc-b")).inference.no_code
+    assert session.engine.services.revision(session.engine.services.get("svc-b")).inference.no_code
     shell.run_cell("%deploy svc-c -m ridge --no-code")
     assert "without a script" in shell.shown()
     shell.refuses("%deploy svc-d -m ridge --no-code --script other", UsageError, "exclude each other")
@@ -386,14 +386,14 @@ def test_an_object_is_deployed_in_one_line(session: MLMagic, shell: TestingShell
     for version in (1, 2):
         shell.run_cell("%deploy {Ridge().fit(X, X)} --name quick --sample X[:2] --overwrite")
         assert f"Serving model quick:{version} without a script (ScikitLearn)." in shell.shown()
-    record = session.engine.model("quick")
+    record = session.engine.models.get("quick")
     assert (record.version, record.details.sample_input) == (2, [[1.0], [2.0]])
-    assert session.engine.service("quick").models == ("quick:2",)
+    assert session.engine.services.get("quick").models == ("quick:2",)
     # What cannot be deployed is not registered either.
     shell.run_cell("ridge = Ridge()\nthing = {}")
     shell.refuses("%deploy ridge --name quick", AlreadyExists, "service 'quick' exists already")
     shell.refuses("%deploy thing --name other-svc", UsageError, "cannot be served without a script")
-    assert [model.id for model in session.engine.models()] == ["quick:2", "quick:1"]
+    assert [model.id for model in session.engine.models.list()] == ["quick:2", "quick:1"]
     shell.refuses("%deploy ridgee --name quick", NotFound, "Did you mean 'ridge'")
     shell.refuses("%deploy ridge --name quick -m quick", UsageError, "not registered yet")
     shell.refuses("%deploy quick-b -m quick --sample X", UsageError, "--sample is of a model")

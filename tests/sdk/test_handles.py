@@ -33,7 +33,7 @@ def model(fake_engine: Engine, tmp_path: Path) -> Model:  # noqa: F811
     path = tmp_path / "net.onnx"
     path.write_text("weights")
     details = ModelDescription("net", tags={"a": "1"}, description="d", sample_input=[1])
-    return Model.of(fake_engine, fake_engine.register(path, details))
+    return Model.of(fake_engine, fake_engine.models.register(path, details))
 
 
 def test_a_model_tells_what_is_known_of_it(model: Model) -> None:
@@ -68,7 +68,7 @@ def test_a_model_is_downloaded_and_deleted(model: Model, tmp_path: Path) -> None
 
 
 def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model) -> None:  # noqa: F811
-    service = Webservice.of(fake_engine, fake_engine.deploy("svc", ["net"], script(), ON_FAKE))
+    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", ["net"], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
     assert (service.state, [each.id for each in service.models], service.compute_type) == (
         "Healthy",
@@ -82,7 +82,7 @@ def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model)
     service.update(models=[model], tags={"t": "1"}, cpu_cores=2.0)
     service.wait_for_deployment(timeout_sec=20)
     assert service.tags == {"t": "1"}
-    assert fake_engine.revision(service.record).config.cpu == 2.0
+    assert fake_engine.services.revision(service.record).config.cpu == 2.0
     service.stop()
     assert service.state == "Stopped"
     service.start()
@@ -102,12 +102,12 @@ def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model)
     service = Model.deploy(workspace, "svc", [model], deployment_config=ON_FAKE)
     service.wait_for_deployment(timeout_sec=20)
     assert (service.state, [each.id for each in service.models]) == ("Healthy", ["net:1"])
-    inference = fake_engine.revision(service.record).inference
+    inference = fake_engine.services.revision(service.record).inference
     assert inference.no_code
-    made = fake_engine.no_code(["net"])
+    made = fake_engine.scripts.no_code(["net"])
     assert "from mlmagic.scoring.frameworks.onnx import init, run" in (made.script_text or "")
     service.update(models=["net:1"])
-    assert fake_engine.revision(service.record).inference == inference
+    assert fake_engine.services.revision(service.record).inference == inference
 
 
 def test_a_failed_service_has_its_error(
@@ -116,14 +116,14 @@ def test_a_failed_service_has_its_error(
 ) -> None:
     error = {"phase": "init", "type": "KeyError", "message": "x", "traceback": "t"}
     fake.next_observations = [Observation(Phase.EXITED, error=error)]
-    service = Webservice.of(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     with pytest.raises(ScriptError, match="KeyError"):
         service.wait_for_deployment(timeout_sec=20)
     assert service.error == error
 
 
 def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    service = Webservice.of(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
     sent: list[Any] = []
     monkeypatch.setattr(fake_engine.client, "score", lambda name, uri, data, caller: sent.append(data))
@@ -132,11 +132,11 @@ def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.Mon
 
 
 def test_what_an_update_changes(fake_engine: Engine) -> None:  # noqa: F811
-    service = Webservice.of(fake_engine, fake_engine.deploy("svc", [], script(), ON_FAKE))
+    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
     service.update(environment_variables={"A": "1"}, cors_origins="*", properties={"p": "1"})
     service.wait_for_deployment(timeout_sec=20)
-    config = fake_engine.revision(service.record).config
+    config = fake_engine.services.revision(service.record).config
     assert (config.environment_variables, config.cors_origins) == ({"A": "1"}, "*")
     service.add_properties({"q": "2"})
     service.add_tags({"t": "1"})
@@ -162,13 +162,13 @@ def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
     for kind in (AciWebservice, AksWebservice):
         monkeypatch.setitem(Webservice._classes, "fake", kind)
         name = kind.__name__.lower()
-        service = Webservice.of(fake_engine, fake_engine.deploy(name, [], script(), ON_FAKE))
+        service = Webservice.of(fake_engine, fake_engine.services.deploy(name, [], script(), ON_FAKE))
         assert isinstance(service, kind)
         service.wait_for_deployment(timeout_sec=20)
         service.update(tags={"a": "b"}, auth_enabled=True, batch=True)
         service.wait_for_deployment(timeout_sec=20)
         assert (service.tags, service.auth_enabled, service.cpu_cores) == ({"a": "b"}, True, 0.1)
-        assert fake_engine.revision(service.record).config.batch
+        assert fake_engine.services.revision(service.record).config.batch
         needed = service.container_resource_requirements
         assert (needed.cpu, needed.memory_in_gb, needed.cpu_limit) == (0.1, 0.5, None)
         with pytest.raises(UsageError, match="images are built here"):
@@ -186,7 +186,7 @@ def test_a_service_in_a_cluster_tells_how_it_scales(
         autoscale_enabled=True, autoscale_max_replicas=5, period_seconds=20, cpu_cores=1, cpu_cores_limit=2
     )
     config = replace(asked.to_core(), target="fake")
-    service = Webservice.of(fake_engine, fake_engine.deploy("svc", [], script(), config))
+    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), config))
     assert isinstance(service, AksWebservice)
     scaler, probe = service.autoscaler, service.liveness_probe_requirements
     assert (scaler.min_replicas, scaler.max_replicas, scaler.target_utilization) == (1, 5, 70)

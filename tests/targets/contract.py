@@ -17,7 +17,7 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
-from mlmagic.engine import probe
+from mlmagic.engine.http import probe
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget, Watchable
 

@@ -9,7 +9,7 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
-from mlmagic.engine.client import Caller, Client
+from mlmagic.engine.http.client import Caller, Client
 from mlmagic.errors import BuildFailed, InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets import registry
 from mlmagic.targets.base import BuildsImages, ComputeTarget, Reloads, TakesKeys

@@ -14,7 +14,7 @@ import pytest
 import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
-from mlmagic.engine.client import Client
+from mlmagic.engine.http.client import Client
 from mlmagic.errors import InvalidConfig, LaunchFailed
 from mlmagic.targets.base import ComputeTarget, SizesLogs
 from tests.targets.contract import TargetContract, wait_for

@@ -14,7 +14,7 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
-from mlmagic.engine.client import Client
+from mlmagic.engine.http.client import Client
 from mlmagic.targets import zygote
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.server_files import lay_out_server

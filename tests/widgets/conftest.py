@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mlmagic.core.webservice import Webservice
-from mlmagic.engine import bus, lookout
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.events import bus
+from mlmagic.engine.services import watcher as lookout
 from mlmagic.widgets.panel import ServicePanel
 from tests.engine.conftest import (  # noqa: F401
     ON_FAKE,
@@ -46,4 +47,4 @@ def panel_of() -> Iterator[MakePanel]:
 
 def deploy(engine: Engine, name: str = "svc", **options: object) -> Webservice:
     """A service on the fake target, Healthy."""
-    return engine.wait(engine.deploy(name, [], script(), ON_FAKE, **options), 20)  # type: ignore[arg-type]
+    return engine.services.wait(engine.services.deploy(name, [], script(), ON_FAKE, **options), 20)  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ def test_stop_start_restart(fake_engine: Engine, panel_of: MakePanel) -> None:
         wait_for(lambda state=state: panel.model.state == state, state)
     assert (buttons["stop"].disabled, buttons["start"].disabled) == (False, True)
     buttons["restart"].click()
-    wait_for(lambda: fake_engine.service("svc").serving == 2, "a revision like the one before")
+    wait_for(lambda: fake_engine.services.get("svc").serving == 2, "a revision like the one before")
     wait_for(lambda: panel.model.state == "Healthy", "Healthy")
 
 
@@ -81,7 +81,7 @@ def test_while_one_is_at_work_none_can_be_pressed(
     fake_engine: Engine, panel_of: MakePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going_on = threading.Event()
-    monkeypatch.setattr(fake_engine, "stop", lambda name: going_on.wait(60))
+    monkeypatch.setattr(fake_engine.services, "stop", lambda name: going_on.wait(60))
     panel = panel_of(fake_engine, deploy(fake_engine))
     panel.actions.buttons["stop"].click()
     assert all(button.disabled for button in panel.actions.buttons.values())
@@ -98,7 +98,7 @@ def test_a_failure_is_told_as_text(
     def fail(_name: str) -> None:
         raise error
 
-    monkeypatch.setattr(fake_engine, "restart", fail)
+    monkeypatch.setattr(fake_engine.services, "restart", fail)
     panel = panel_of(fake_engine, deploy(fake_engine))
     panel.actions.buttons["restart"].click()
     told = settled(panel.actions)
@@ -114,22 +114,22 @@ def test_deletion_asks_once(fake_engine: Engine, panel_of: MakePanel) -> None:
     delete.click()
     asked.no.click()
     assert asked.children == ()
-    assert fake_engine.service_names() == ["svc"]
+    assert fake_engine.services.names() == ["svc"]
     delete.click()
     assert asked.yes.description == "Really delete"
     asked.yes.click()
     wait_for(lambda: panel.model.gone, "its end")
-    assert fake_engine.service_names() == []
+    assert fake_engine.services.names() == []
 
 
 def test_a_card_does_nothing_to_another_service_of_its_name(fake_engine: Engine, panel_of: MakePanel) -> None:
     panel = panel_of(fake_engine, deploy(fake_engine))
     panel._leave()  # so that it does not know
-    fake_engine.delete("svc")
+    fake_engine.services.delete("svc")
     deploy(fake_engine)
     panel.actions.buttons["stop"].click()
     assert "Another one has its name now" in settled(panel.actions)
-    assert fake_engine.service("svc").state is State.HEALTHY
+    assert fake_engine.services.get("svc").state is State.HEALTHY
 
 
 def test_scale_where_the_target_can(
@@ -140,8 +140,8 @@ def test_scale_where_the_target_can(
     panel.actions.buttons["scale"].click()
     assert "Asked for 4." in settled(panel.actions)
     assert fake.only().observation.ready == 4
-    monkeypatch.setattr(fake_engine, "can_scale", lambda service: False)
-    assert "scale" not in panel_of(fake_engine, fake_engine.service("svc")).actions.buttons
+    monkeypatch.setattr(fake_engine.services, "can_scale", lambda service: False)
+    assert "scale" not in panel_of(fake_engine, fake_engine.services.get("svc")).actions.buttons
 
 
 @pytest.fixture
@@ -150,8 +150,8 @@ def served(fake_engine: Engine, tmp_path: Path) -> Webservice:
     file = tmp_path / "wine.txt"
     for version in "12":
         file.write_text(version)
-        fake_engine.register(file, ModelDescription("wine"))
-    return fake_engine.wait(fake_engine.deploy("svc", ["wine:1"], script(), ON_FAKE), 20)
+        fake_engine.models.register(file, ModelDescription("wine"))
+    return fake_engine.services.wait(fake_engine.services.deploy("svc", ["wine:1"], script(), ON_FAKE), 20)
 
 
 def test_update_to_the_newest(fake_engine: Engine, panel_of: MakePanel, served: Any) -> None:
@@ -162,12 +162,12 @@ def test_update_to_the_newest(fake_engine: Engine, panel_of: MakePanel, served: 
     wait_for(lambda: actions.confirmation.children, "what it would do")
     question = actions.confirmation.question.value
     assert "wine:1 becomes wine:2; the script becomes" in question
-    assert fake_engine.service("svc").revision == 1
+    assert fake_engine.services.get("svc").revision == 1
     wait_for(lambda: not actions.confirmation.yes.disabled, "the end of the look")
     actions.confirmation.yes.click()
     settled(actions)
-    wait_for(lambda: fake_engine.service("svc").serving == 2, "the new revision")
-    assert fake_engine.service("svc").models == ("wine:2",)
+    wait_for(lambda: fake_engine.services.get("svc").serving == 2, "the new revision")
+    assert fake_engine.services.get("svc").models == ("wine:2",)
     wait_for(lambda: panel.model.state == "Healthy", "Healthy")
     actions.buttons["update"].click()
     assert "Nothing is newer than what svc serves." in settled(actions)

@@ -51,12 +51,14 @@ def test_it_is_read_when_there_is_more_and_while_somebody_follows(
     fake_engine: Engine, fake: FakeTarget, panel_of: MakePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
-    real = fake_engine.logs
-    monkeypatch.setattr(fake_engine, "logs", lambda name, **how: (reads.append(name), real(name, **how))[1])
+    real = fake_engine.services.logs
+    monkeypatch.setattr(
+        fake_engine.services, "logs", lambda name, **how: (reads.append(name), real(name, **how))[1]
+    )
     panel = panel_of(fake_engine, deploy(fake_engine))
     wait_for(lambda: "launched svc r1" in named(panel, "Log of svc"), "the log")
     looks = []
-    fake_engine.lookout.watch(looks.append)
+    fake_engine.watcher.watch(looks.append)
     wait_for(lambda: len(looks) > 5, "looks at a log that stays as it is")
     assert len(reads) == 1
     fake.only().log.append("more")
@@ -77,7 +79,7 @@ def test_a_log_out_of_reach_says_so(
     fake_engine: Engine, panel_of: MakePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = deploy(fake_engine)
-    monkeypatch.setattr("mlmagic.engine.reach.machine", lambda: "another")
+    monkeypatch.setattr("mlmagic.engine.services.ownership.machine", lambda: "another")
     with fake_engine.memory.writing() as tx:
         tx.exec_driver_sql("UPDATE services SET machine = 'its own'")
     panel = panel_of(fake_engine, service)

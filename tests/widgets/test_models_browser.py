@@ -22,7 +22,9 @@ Register = Callable[..., Model]
 def register(fake_engine: Engine, tmp_path: Path) -> Register:
     file = tmp_path / "model.txt"
     file.write_text("x")
-    return lambda name, engine=fake_engine, **more: engine.register(file, ModelDescription(name, **more))
+    return lambda name, engine=fake_engine, **more: engine.models.register(
+        file, ModelDescription(name, **more)
+    )
 
 
 ROWS = [
@@ -80,7 +82,7 @@ def test_it_follows_the_registry_and_who_uses_it(
     other = make_engine(targets=lambda name: fake)
     register("iris", other)
     wait_for(lambda: browser.name.options == (ALL, "iris", "wine"), "what another kernel registered")
-    other.deploy("wine-svc", ["wine"], script(), ON_FAKE)
+    other.services.deploy("wine-svc", ["wine"], script(), ON_FAKE)
     wait_for(lambda: "wine-svc" in browser.rows.value, "who uses it")
     browser.name.value = "iris"
     assert "wine" not in browser.rows.value
@@ -102,7 +104,7 @@ def test_tags_are_added_and_removed(fake_engine: Engine, register: Register) -> 
     wait_for(lambda: not browser.work.doing, "the button")
     browser.tag.value = "a"
     browser.remove.click()
-    wait_for(lambda: fake_engine.model("wine:1").tags == {"stage": "prod"}, "the other alone")
+    wait_for(lambda: fake_engine.models.get("wine:1").tags == {"stage": "prod"}, "the other alone")
     wait_for(lambda: not browser.work.doing, "the button")
     browser.tag.value = HOSTILE
     browser.add.click()

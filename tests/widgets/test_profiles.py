@@ -8,7 +8,7 @@ import pytest
 
 from mlmagic.core.profile import Failure, Goal, ProfileState, Sample, SizeResult
 from mlmagic.core.sizing import recommend
-from mlmagic.engine.profile_verbs import Progress
+from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.widgets import charts
 from mlmagic.widgets.profiles import profile_card, profiles_listing, progress_card
 from tests.core.test_profile import profile, size

@@ -44,13 +44,13 @@ def test_the_sample_is_sent_and_the_answer_shown(
     fake_engine: Engine, panel_of: MakePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: dict[str, Any] = {"sample": '{"data": [1]}', "sent": []}
-    monkeypatch.setattr(fake_engine, "request_sample", lambda name: said["sample"])
+    monkeypatch.setattr(fake_engine.requests, "sample", lambda name: said["sample"])
 
     def ask(name: str, body: bytes) -> Answer:
         said["sent"].append((name, body))
         return Answer(200, "[2]", 3.4)
 
-    monkeypatch.setattr(fake_engine, "ask", ask)
+    monkeypatch.setattr(fake_engine.requests, "send", ask)
     panel = panel_of(fake_engine, deploy(fake_engine))
     pane = panel.section("Try it")
     wait_for(lambda: pane.body.value == '{"data": [1]}', "the sample")
@@ -59,11 +59,11 @@ def test_the_sample_is_sent_and_the_answer_shown(
     assert said["sent"] == [("svc", b'{"data": [1]}')]
     # Another revision may want another request; what somebody has written stays.
     said["sample"] = '{"data": [2]}'
-    fake_engine.wait(fake_engine.restart("svc"), 20)
+    fake_engine.services.wait(fake_engine.services.restart("svc"), 20)
     wait_for(lambda: pane.body.value == '{"data": [2]}', "the other sample")
     pane.body.value = "mine"
     said["sample"] = '{"data": [3]}'
-    fake_engine.wait(fake_engine.restart("svc"), 20)
+    fake_engine.services.wait(fake_engine.services.restart("svc"), 20)
     wait_for(lambda: pane._sample == '{"data": [3]}', "the third sample")
     assert pane.body.value == "mine"
     pane.sample_button.click()
@@ -79,7 +79,7 @@ def test_what_hangs_keeps_only_its_own_button(
         going_on.wait(60)
         raise InvokeError(name, 0, HOSTILE)
 
-    monkeypatch.setattr(fake_engine, "ask", ask)
+    monkeypatch.setattr(fake_engine.requests, "send", ask)
     panel = panel_of(fake_engine, deploy(fake_engine))
     pane = panel.section("Try it")
     pane.send_button.click()

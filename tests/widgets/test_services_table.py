@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from mlmagic.engine import lookout
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.services import watcher as lookout
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.services_table import ServicesTable, live_row
 from mlmagic.workspace import services
@@ -20,7 +20,9 @@ from tests.widgets.test_panel import ESCAPED, HOSTILE
 
 @pytest.fixture
 def table(fake_engine: Engine, panel_of: MakePanel) -> Iterator[ServicesTable]:
-    made = ServicesTable(fake_engine, fake_engine.services(), lambda service: panel_of(fake_engine, service))
+    made = ServicesTable(
+        fake_engine, fake_engine.services.list(), lambda service: panel_of(fake_engine, service)
+    )
     yield made
     made.close_table()
 
@@ -37,9 +39,9 @@ def test_rows_come_change_and_go(
     wait_for(lambda: table.rows.value.count("Healthy") == 2, "their states")
     wait_for(lambda: "/score</a>" in table.rows.value, "their addresses")
     table.choice.value = "svc-b"
-    fake_engine.stop("svc-b")
+    fake_engine.services.stop("svc-b")
     wait_for(lambda: "Stopped" in table.rows.value, "what this kernel did")
-    fake_engine.delete("svc-a")
+    fake_engine.services.delete("svc-a")
     wait_for(lambda: table.choice.options == ("svc-b",), "the one that is left")
     assert table.choice.value == "svc-b"
     assert "1 service<" in table.rows.value
@@ -65,7 +67,7 @@ def test_many_rows_cost_one_look(
     for number in range(3):
         deploy(fake_engine, f"svc-{number}")
     told = []
-    leave = fake_engine.lookout.watch(lambda view: told.append(len(reads)))
+    leave = fake_engine.watcher.watch(lambda view: told.append(len(reads)))
     wait_for(lambda: len(told) > 3, "some looks")
     leave()
     assert all(after - before == 1 for before, after in pairwise(told))

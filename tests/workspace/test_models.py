@@ -115,10 +115,10 @@ def test_each_change_is_an_event(memory: Memory) -> None:
 def _register_many(location: Location, count: int) -> list[int]:
     from mlmagic.engine.engine import Engine
 
-    engine = Engine(location, supervise=False, use_keeper=False)
+    engine = Engine(location, supervise=False, use_daemon=False)
     path = location.folder.with_suffix(".bin")
     try:
-        return [engine.register(path, ModelDescription("many")).version for _ in range(count)]
+        return [engine.models.register(path, ModelDescription("many")).version for _ in range(count)]
     finally:
         engine.close()
 

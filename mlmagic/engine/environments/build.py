@@ -1,4 +1,4 @@
-"""Making one environment, once: by uv, or by conda and uv where a conda has packages to install."""
+"""BackgroundJob one environment, once: by uv, or by conda and uv where a conda has packages to install."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from mlmagic.engine.environments import uv
-from mlmagic.engine.environments.resolver_words import refusal
+from mlmagic.engine.environments.resolver_errors import refusal
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import BuildFailed, Interrupted, UsageError

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.environment import needs_of
+from mlmagic.engine.background_jobs import BackgroundJob, BackgroundJobs
 from mlmagic.engine.environments.build import build
-from mlmagic.engine.environments.place import choose
+from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import Store
-from mlmagic.engine.makings import Making, Makings
-from mlmagic.targets.base import Report
+from mlmagic.targets.base import ComputeTarget, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,30 @@ class Ready:
     """What was told while it was made; nothing if it was there."""
 
 
-def make_ready(python: str, environment: Mapping[str, Any] | None, run_dir: Path, report: Report) -> Ready:
-    """The interpreter of what is about to run, made if need be; for those who can wait.
+def ready_for(
+    target: ComputeTarget[Any],
+    python: str,
+    environment: Mapping[str, Any] | None,
+    run_dir: Path,
+    report: Report,
+) -> Ready:
+    """The interpreter for a run on ``target``; its environment is built first, if it has one of its own."""
+    if not target.runs_interpreter:
+        return Ready(python)
+    return build_and_wait(python, environment, run_dir, report)
 
-    Raises what the making raises.
+
+def build_and_wait(
+    python: str, environment: Mapping[str, Any] | None, run_dir: Path, report: Report
+) -> Ready:
+    """The interpreter of an environment; returns when it is built.
+
+    Raises what the build raises.
     """
-    makings = Makings()
+    makings = BackgroundJobs()
     builds = Builds(makings)
     try:
-        while isinstance(found := builds.look("", python, environment, run_dir), Making):
+        while isinstance(found := builds.look("", python, environment, run_dir), BackgroundJob):
             found.done.wait(timeout=0.5)
             report(found.words)
         return found
@@ -46,7 +61,7 @@ def make_ready(python: str, environment: Mapping[str, Any] | None, run_dir: Path
 class Builds:
     """What services wait for, over one store."""
 
-    def __init__(self, makings: Makings, store: Store | None = None) -> None:
+    def __init__(self, makings: BackgroundJobs, store: Store | None = None) -> None:
         self._makings = makings
         self._store = store
 
@@ -59,7 +74,7 @@ class Builds:
 
     def look(
         self, service_id: str, python: str, environment: Mapping[str, Any] | None, run_dir: Path
-    ) -> Ready | Making:
+    ) -> Ready | BackgroundJob:
         """The interpreter of a revision; or how far it is made, which begins with the first look.
 
         Raises what the making raised, once: the next look begins anew.

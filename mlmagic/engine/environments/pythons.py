@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.environment import MINIMUM_PYTHON, python_minor
-from mlmagic.engine.whole_files import write_whole
 from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.workspace.atomic_writes import write_atomically
 
 _ASK = (
     "import json, os, platform, sys; print(json.dumps([platform.python_implementation(), "
@@ -142,7 +142,7 @@ def _told(memo: Path) -> dict[str, dict[str, Any]]:
 
 def _remember(memo: Path, told: dict[str, dict[str, Any]]) -> None:
     memo.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(memo, json.dumps(told))
+    write_atomically(memo, json.dumps(told))
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -27,8 +27,8 @@ from pathlib import Path
 from threading import Event
 
 from mlmagic.engine.environments.specification import Specification
-from mlmagic.engine.whole_files import write_whole
 from mlmagic.targets.server_files import lay_out_server, server_digest
+from mlmagic.workspace.atomic_writes import write_atomically
 
 CACHE_VARIABLE = "MLMAGIC_CACHE"
 KEPT_DAYS = 30.0
@@ -86,7 +86,7 @@ class Store:
         place = self.root / "wanted" / f"{key}.json"
         if not place.exists():
             self._private(place.parent)
-            write_whole(place, json.dumps(specification.to_record(), indent=1))
+            write_atomically(place, json.dumps(specification.to_record(), indent=1))
         return key
 
     def wanted(self, key: str) -> Specification | None:
@@ -151,7 +151,7 @@ class Store:
         name = hashlib.sha256(run_dir.encode()).hexdigest()[:16]
         place = self.root / "users" / key / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(place, run_dir)
+        write_atomically(place, run_dir)
         self.touch(key)
 
     def touch(self, key: str) -> None:

@@ -152,12 +152,12 @@ def _deploy_by_engine(values: FormValues, environment: str) -> Iterator[str]:
     yield "# Without a script, Azure ML SDK v1 takes one model and no environment."
     more: dict[str, Any] = {"config": _Code("config.to_core()" if is_documented(values) else "config")}
     if environment:
-        more["environment"] = _Code(f"ws.engine.environment({values.environment!r}).record")
+        more["environment"] = _Code(f"ws.engine.environments.get({values.environment!r}).record")
         if values.nearest_python:
             more["nearest_python"] = True
     if values.overwrite:
         more["overwrite"] = True
-    yield _call("ws.engine.deploy", [repr(values.service), repr(list(values.models))], more)
+    yield _call("ws.engine.services.deploy", [repr(values.service), repr(list(values.models))], more)
     yield f"service = Webservice(ws, {values.service!r})"
 
 

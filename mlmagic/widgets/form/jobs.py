@@ -14,7 +14,7 @@ from mlmagic.core.model import Model
 from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, parse_rate
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.profile_verbs import Progress
+from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import MLMagicError
 from mlmagic.sdk.background import Background
 from mlmagic.sdk.profile import planned
@@ -50,16 +50,16 @@ class FormJobs:
         """Read again what is available."""
         engine = self._engine
         self._state.available = Available(
-            models=tuple(model.id for model in sorted(engine.models(), key=_newest_first)),
+            models=tuple(model.id for model in sorted(engine.models.list(), key=_newest_first)),
             scripts=tuple(self._notebook.script_names),
             environments=tuple(
                 f"{each.name}:{version}"
-                for each in engine.environments()
-                for version in reversed(engine.environment_versions(each.name))
+                for each in engine.environments.list()
+                for version in reversed(engine.environments.versions(each.name))
             ),
-            targets=engine.availability(self._notebook.target),
-            services={each.name: each.state for each in engine.services() if not each.never_came_up},
-            recorded=tuple(engine.keeping_traffic()),
+            targets=engine.targets.availability(self._notebook.target),
+            services={each.name: each.state for each in engine.services.list() if not each.never_came_up},
+            recorded=tuple(engine.requests.recording_services()),
         )
 
     def find_advice(self) -> None:
@@ -67,7 +67,7 @@ class FormJobs:
         wanted = set(self._state.models)
         fitting = [
             each
-            for each in self._engine.profiles()
+            for each in self._engine.profiles.list()
             if wanted and set(each.models) == wanted and each.recommendation is not None
         ]
         self._state.advice = max(fitting, key=lambda each: each.created_time, default=None)
@@ -78,7 +78,7 @@ class FormJobs:
         state.error = ""
 
         def work(inference: InferenceConfig | None) -> None:
-            record = self._engine.deploy(
+            record = self._engine.services.deploy(
                 values.service,
                 values.models,
                 inference,
@@ -89,7 +89,9 @@ class FormJobs:
                 nearest_python=values.nearest_python,
             )
             state.record = record
-            state.record = self._engine.wait_or_withdraw(record, self._notebook.timeout, watching=self._watch)
+            state.record = self._engine.services.wait_or_withdraw(
+                record, self._notebook.timeout, watching=self._watch
+            )
             state.deployed = True
 
         self._begin(f"Deploying {values.service}", "error", lambda: self._notebook.inference(values), work)
@@ -119,12 +121,12 @@ class FormJobs:
         def work(prepared: tuple[ProfilePlan, Any, InferenceConfig | None]) -> None:
             plan, given, inference = prepared
             if wish.recorded_by:
-                given = self._engine.traffic_to_replay(wish.recorded_by)
+                given = self._engine.requests.to_replay(wish.recorded_by)
             environment = self._environment(values)
             if environment is not None:
-                script = inference or self._engine.no_code(values.models)
+                script = inference or self._engine.scripts.no_code(values.models)
                 inference = replace(script, environment=environment)
-            made = self._engine.profile(
+            made = self._engine.profiles.measure(
                 plan,
                 values.models,
                 inference,
@@ -172,7 +174,7 @@ class FormJobs:
             setattr(self._state, trait, f"{type(error).__name__}: {error}")
 
     def _environment(self, values: FormValues) -> Any:
-        return self._engine.environment(values.environment).record if values.environment else None
+        return self._engine.environments.get(values.environment).record if values.environment else None
 
     def _note(self, line: str) -> None:
         self._state.notes = [*self._state.notes, line]

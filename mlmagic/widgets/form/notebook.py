@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.notify import Notify
 from mlmagic.core.webservice import Webservice
-from mlmagic.engine.model_verbs import Notify
 from mlmagic.widgets.form.values import FormValues
 
 

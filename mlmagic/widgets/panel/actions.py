@@ -11,7 +11,7 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.renewal import Renewal
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.renewal_verbs import MOST_REPLICAS
+from mlmagic.engine.services.services import MOST_REPLICAS
 from mlmagic.errors import NotFound
 from mlmagic.widgets import html
 from mlmagic.widgets.background import Work
@@ -91,13 +91,13 @@ class Actions(widgets.VBox):
         self.told = widgets.HTML()
         verbs: dict[str, Callable[[], None]] = {
             "update": self._look_for_newer,
-            "restart": lambda: self._run("Restart", lambda: engine.restart(self._name)),
-            "stop": lambda: self._run("Stop", lambda: engine.stop(self._name)),
-            "start": lambda: self._run("Start", lambda: engine.start(self._name)),
+            "restart": lambda: self._run("Restart", lambda: engine.services.restart(self._name)),
+            "stop": lambda: self._run("Stop", lambda: engine.services.stop(self._name)),
+            "start": lambda: self._run("Start", lambda: engine.services.start(self._name)),
             "scale": self._scale,
             "delete": self._ask_to_delete,
         }
-        if not engine.can_scale(service):
+        if not engine.services.can_scale(service):
             del verbs["scale"]
         self.buttons = {
             verb: widgets.Button(
@@ -150,28 +150,30 @@ class Actions(widgets.VBox):
 
     def _check_same(self) -> Webservice:
         """The record; raises `NotFound` if another service has its name now."""
-        service = self._engine.service(self._name)
+        service = self._engine.services.get(self._name)
         if service.id != self._id:
             raise NotFound("service", self._name, hint="Another one has its name now: %services shows it.")
         return service
 
     def _scale(self) -> None:
         replicas = self.replicas.value
-        self._run("Scale", lambda: self._engine.scale(self._name, replicas), f"Asked for {replicas}.")
+        self._run(
+            "Scale", lambda: self._engine.services.scale(self._name, replicas), f"Asked for {replicas}."
+        )
 
     def _ask_to_delete(self) -> None:
         self.confirmation.ask(
             f"Delete {self._name}? It ends, and its revisions and its log are forgotten. Models are kept.",
             "Really delete",
             f"Really delete {self._name}",
-            lambda: self._run("Deletion", lambda: self._engine.delete(self._name)),
+            lambda: self._run("Deletion", lambda: self._engine.services.delete(self._name)),
         )
 
     def _look_for_newer(self) -> None:
         def job() -> str:
             service = self._check_same()
             inference, words = self._captured(service) or (None, "")
-            renewal = self._engine.renewal(self._name, inference, words)
+            renewal = self._engine.services.renewal(self._name, inference, words)
             if not renewal:
                 return f"Nothing is newer than what {self._name} serves."
             self.confirmation.ask(
@@ -190,7 +192,7 @@ class Actions(widgets.VBox):
 
         def job() -> str:
             self._check_same()
-            self._engine.renew(self._name, renewal, inference, notes.append)
+            self._engine.services.renew(self._name, renewal, inference, notes.append)
             return "\n".join(notes)
 
         self.work.run(f"Update of {self._name}", job)

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.lookout import View
+from mlmagic.engine.services.watcher import View
 from mlmagic.errors import MLMagicError
 from mlmagic.widgets.background import reader
 from mlmagic.widgets.panel.actions import Actions, Captured, no_script
@@ -64,9 +64,9 @@ class ServicePanel(widgets.VBox):
         super().__init__([figures, error, self.actions, switches, self._sections])
         self._beginning = threading.Lock()
         with self._beginning:  # no news before what was before it, and none missed in between
-            self._leave: Callable[[], None] = engine.lookout.watch(self._look)
-            self.model.note(engine.newest_events(_MOST_EVENTS, self._name), time.time())
-        self.log_pane.look(engine.log_mark(service))
+            self._leave: Callable[[], None] = engine.watcher.watch(self._look)
+            self.model.note(engine.events.newest(_MOST_EVENTS, self._name), time.time())
+        self.log_pane.look(engine.services.log_mark(service))
 
     def section(self, name: str) -> Any:
         """Open a section, as its checkbox does: Log, History, Try it, Show keys. Returns what it shows."""
@@ -102,13 +102,13 @@ class ServicePanel(widgets.VBox):
         mine = [event for event in view.news if event.subject == subject]
         self.model.note(mine, time.time())
         if self._switches["Log"].value:
-            self.log_pane.look(self._engine.log_mark(service))
+            self.log_pane.look(self._engine.services.log_mark(service))
         if self._switches["Show keys"].value and any(each.kind is EventKind.KEY_CHANGED for each in mine):
             reader.soon((self, "keys"), self._reveal_keys)
 
     def _read_failure(self) -> None:
         with suppress(MLMagicError):  # it may have gone meanwhile
-            failure = last_failure(self._engine.logs(self._name, tail=READ_LINES))
+            failure = last_failure(self._engine.services.logs(self._name, tail=READ_LINES))
             self.model.failure = failure or self.model.failure
 
     def _read_log(self) -> None:
@@ -118,7 +118,7 @@ class ServicePanel(widgets.VBox):
         if self.model.gone:
             return
         try:
-            self.model.log = "\n".join(self._engine.logs(self._name, tail=READ_LINES))
+            self.model.log = "\n".join(self._engine.services.logs(self._name, tail=READ_LINES))
         except MLMagicError as error:
             self.model.log = str(error)
 

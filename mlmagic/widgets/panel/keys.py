@@ -21,7 +21,7 @@ class KeysPane(widgets.HTML):
     def reveal(self) -> None:
         """Show both keys, as they are now, or why there are none."""
         try:
-            primary, secondary = self._engine.get_keys(self._name)
+            primary, secondary = self._engine.keys.get(self._name)
         except MLMagicError as error:
             self.value = html.told(str(error))
             return

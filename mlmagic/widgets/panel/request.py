@@ -51,7 +51,7 @@ class RequestPane(widgets.VBox):
 
     def _read_sample(self) -> None:
         try:
-            found = self._engine.request_sample(self._name) or NO_SAMPLE
+            found = self._engine.requests.sample(self._name) or NO_SAMPLE
         except WrongState:  # it has gone meanwhile, and will be asked when it is back
             return
         untouched = self.body.value == self._sample
@@ -67,7 +67,7 @@ class RequestPane(widgets.VBox):
         body = self.body.value.encode()
 
         def ask() -> str:
-            answer = self._engine.ask(self._name, body)
+            answer = self._engine.requests.send(self._name, body)
             self.answer.value = answered(self._name, answer)
             return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlmagic.engine.environments.meeting import conflict, misspelt, pins, unmet
+from mlmagic.engine.environments.satisfaction import conflict, misspelt, pins, unmet
 
 THERE = {"numpy": "2.2.1", "six": "1.16.0", "torch": "2.1.0+cu118", "pre": "1.0rc1"}
 

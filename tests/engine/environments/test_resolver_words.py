@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlmagic.engine.environments.resolver_words import WORDS_LIMIT, refusal
+from mlmagic.engine.environments.resolver_errors import WORDS_LIMIT, refusal
 
 SERVER = ("orjson>=3.9",)
 

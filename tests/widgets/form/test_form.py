@@ -13,11 +13,11 @@ import pytest
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
+from mlmagic.core.notify import Notify
 from mlmagic.core.profile import Goal, Profile, ProfilePlan, ProfileState, Recommendation
 from mlmagic.core.webservice import Observation, Phase, Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.model_verbs import Notify
-from mlmagic.engine.profile_verbs import Progress
+from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.form import jobs
@@ -58,7 +58,7 @@ class Notes:
 @pytest.fixture
 def form(fake_engine: Engine) -> FormPanel:
     for name in ("wine", "wine", "net"):
-        fake_engine.register({}, ModelDescription(name))
+        fake_engine.models.register({}, ModelDescription(name))
     return FormPanel(fake_engine, Notes(fake_engine))
 
 
@@ -201,7 +201,7 @@ def test_it_becomes_the_live_panel(
     (panel,) = form.children
     assert isinstance(panel, ServicePanel)
     panel.close_panel()
-    service = fake_engine.service("wine-svc")
+    service = fake_engine.services.get("wine-svc")
     assert (service.state, service.models, service.tags) == ("Healthy", ("wine:2",), {"team": "<x>"})
     assert form._card().text.startswith("wine-svc: Healthy at http://127.0.0.1")
     assert repr(form) == "deploy form (it needs a running kernel)"
@@ -233,7 +233,7 @@ def test_a_name_that_is_taken_is_replaced_where_that_is_ticked(
     fake_engine: Engine,
 ) -> None:
     assert not is_shown(form.overwrite)
-    fake_engine.wait(fake_engine.deploy("wine-svc", [], script(), ON_FAKE), 20)
+    fake_engine.services.wait(fake_engine.services.deploy("wine-svc", [], script(), ON_FAKE), 20)
     form.deploy.refresh.click()
     assert "exists and is Healthy" in form.fields["service"].problem
     assert is_shown(form.overwrite)
@@ -242,7 +242,7 @@ def test_a_name_that_is_taken_is_replaced_where_that_is_ticked(
     form.deploy.deploy.click()
     wait_for(lambda: idle(form), "the update")
     assert form.state.deployed
-    assert fake_engine.service("wine-svc").revision == 2
+    assert fake_engine.services.get("wine-svc").revision == 2
     form.children[0].close_panel()
 
 
@@ -250,7 +250,7 @@ def test_what_happened_since_is_told_by_the_deploy(
     form: FormPanel,
     fake_engine: Engine,
 ) -> None:
-    fake_engine.wait(fake_engine.deploy("wine-svc", [], script(), ON_FAKE), 20)
+    fake_engine.services.wait(fake_engine.services.deploy("wine-svc", [], script(), ON_FAKE), 20)
     form.deploy.deploy.click()  # the form was not refreshed
     wait_for(lambda: idle(form), "the refusal")
     assert "service &#x27;wine-svc&#x27; exists already" in form.deploy.status.value
@@ -269,8 +269,8 @@ def test_a_deploy_is_taken_back(
     assert is_shown(form.deploy.cancel)
     form.deploy.cancel.click()
     wait_for(lambda: idle(form), "the end")
-    assert "nothing of it is left" in form.deploy.status.value
-    assert fake_engine.services() == []
+    assert "the service was deleted" in form.deploy.status.value
+    assert fake_engine.services.list() == []
     assert not is_shown(form.deploy.cancel)
 
 
@@ -297,7 +297,7 @@ def test_a_profile_shows_its_progress_and_offers_its_size(
         more["watching"](Progress("Succeeded", 1.0, 0.0), made)
         return made
 
-    monkeypatch.setattr(fake_engine, "profile", measured)
+    monkeypatch.setattr(fake_engine.profiles, "measure", measured)
     form.service.value = ""  # a service without a name can be measured
     form.settings.inputs["batch"].value = True
     form.profile.start.click()
@@ -329,7 +329,7 @@ def test_a_profile_asks_what_a_service_was_asked(
     pane = form.profile
     assert not is_shown(pane.requests)
     keeping = replace(ON_FAKE, recorded_requests=5)
-    fake_engine.wait(fake_engine.deploy("asked", [], script(), keeping), 20)
+    fake_engine.services.wait(fake_engine.services.deploy("asked", [], script(), keeping), 20)
     form.deploy.refresh.click()
     assert is_shown(pane.requests)
     assert [label for label, _ in pane.requests.options] == ["Dataset below", "Recorded requests of asked"]
@@ -337,7 +337,7 @@ def test_a_profile_asks_what_a_service_was_asked(
     assert not is_shown(pane.dataset)
     pane.start.click()
     wait_for(lambda: idle(form), "the refusal")
-    assert "the target &#x27;fake&#x27; cannot tell what &#x27;asked&#x27; was asked" in pane.card.value
+    assert "target &#x27;fake&#x27; does not record requests" in pane.card.value
 
     line = {"time": 1.0, "body": "[7]", "status": 200, "ms": 1.0}
     monkeypatch.setattr(fake, "traffic", lambda handle: [json.dumps(line).encode()], raising=False)
@@ -346,7 +346,7 @@ def test_a_profile_asks_what_a_service_was_asked(
     wait_for(lambda: idle(form), "the profile")
     assert [rows for _, rows in asked] == [[b"[7]"]]
 
-    fake_engine.delete("asked")
+    fake_engine.services.delete("asked")
     form.deploy.refresh.click()
     assert not is_shown(pane.requests)
     assert is_shown(pane.dataset)
@@ -361,7 +361,7 @@ def profiles_asked(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tupl
         found.append((plan, rows))
         return profile(ProfileState.SUCCEEDED)
 
-    monkeypatch.setattr(engine, "profile", measured)
+    monkeypatch.setattr(engine.profiles, "measure", measured)
     return found
 
 
@@ -407,7 +407,7 @@ def test_the_size_of_the_last_profile_of_these_models_is_offered(
     older, newer = (
         profile(ProfileState.SUCCEEDED, recommendation=Recommendation(cpu, 1.0, "why")) for cpu in (1.0, 2.0)
     )
-    monkeypatch.setattr(fake_engine, "profiles", lambda: [newer, older])
+    monkeypatch.setattr(fake_engine.profiles, "list", lambda: [newer, older])
     assert not is_shown(form.profile.accept)
     form.state.models = ["wine:2", "net:1"]
     assert form.state.advice is None
@@ -431,7 +431,7 @@ def test_a_profile_of_a_real_service(engine: Engine, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(jobs, "SECONDS", 0.1)
     notes = Notes(engine)
     notes.target = "local"
-    engine.register({}, ModelDescription("wine"))
+    engine.models.register({}, ModelDescription("wine"))
     form = FormPanel(engine, notes)
     form.profile.start.click()
     wait_for(lambda: idle(form), "the profile")

@@ -1,0 +1,12 @@
+"""How an operation reports a line that the user should read, while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Notify = Callable[[str], None]
+"""Takes one line of text for the user."""
+
+
+def silent(_line: str) -> None:
+    """A `Notify` that drops every line."""

@@ -1,0 +1,186 @@
+"""Which interpreter runs a script: this one if it has every package, a named one, or a built environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.conda_names import pip_requirements
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.environment import (
+    MINIMUM_PYTHON,
+    EnvironmentNeeds,
+    image_needs,
+    needs_of,
+    package_name,
+    python_minor,
+)
+from mlmagic.engine.environments import pythons, satisfaction, uv
+from mlmagic.engine.environments.build import find_conda
+from mlmagic.engine.environments.specification import Specification
+from mlmagic.engine.environments.store import Store
+from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
+from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.packages import packages_of
+from mlmagic.targets.server_files import SERVER_REQUIREMENTS
+
+Notify = Callable[[str], None]
+Versions = Callable[[Iterable[str]], dict[str, str | None]]
+"""Maps distributions to the versions that will run, None for a missing one; unknown ones are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The interpreter that will run a script, as far as it is known before the deploy."""
+
+    python: str
+    """The interpreter's path; that of an environment is known before it is built."""
+    version: str
+    """The version of Python; empty if unknown."""
+    versions: Versions
+    words: str = "here"
+    specification: Specification | None = None
+    """What is to be built first; None for an interpreter that exists."""
+
+
+def this_runtime() -> Runtime:
+    """This interpreter."""
+    version = pythons.this_interpreter().version
+    return Runtime(sys.executable, version, _versions(satisfaction.installed_here))
+
+
+def declared(record: Mapping[str, Any]) -> Runtime:
+    """A runtime elsewhere, such as in an image: only the requirements are known."""
+    needs = needs_of(record)
+    requirements = needs.pip_packages
+    with suppress(InvalidConfigs):
+        requirements = pip_requirements(needs)
+    return Runtime(sys.executable, needs.python or "", _pinned(requirements), "in the environment")
+
+
+def runtime_for(
+    target: ComputeTarget[Any], inference: InferenceConfig, notify: Notify, *, nearest_python: bool
+) -> Runtime:
+    """The runtime of a script on ``target``; raises `UsageError` for an environment that cannot be built."""
+    if target.runs_interpreter:
+        return choose(inference.environment, Store(), nearest=nearest_python, notify=notify)
+    return declared(inference.environment) if inference.environment else this_runtime()
+
+
+def choose(
+    record: Mapping[str, Any] | None, store: Store, *, nearest: bool, notify: Notify, strictly: bool = False
+) -> Runtime:
+    """The interpreter for an environment, as the documents' JSON; nothing is made yet.
+
+    ``strictly`` makes an environment of its own even where this interpreter would do. Raises `UsageError`s
+    for what can be known to be impossible: a Python that is not there (unless ``nearest``), conda packages
+    that cannot be had, requirements that exclude each other.
+    """
+    needs = needs_of(record)
+    for need in image_needs(needs):
+        notify(f"The environment asks for {need}: the service runs as a process here, without it.")
+    if needs.user_managed:
+        return this_runtime() if needs.asks_for_image else _managed(needs)
+    if not record:
+        return this_runtime()
+    python = _python(needs, store, nearest=nearest, notify=notify)
+    conda = find_conda() is not None
+    is_same_python = python.minor == pythons.this_interpreter().minor
+    if is_same_python and not strictly and _meets(needs, has_conda=conda):
+        return this_runtime()
+    specification = Specification.of(needs, python, has_conda=conda)
+    _check(specification, needs.name)
+    key = store.want(specification)
+    if store.is_built(key):
+        versions = _versions(satisfaction.installed_in(str(store.site_packages(key))))
+    else:
+        uv.find()
+        versions = _pinned(specification.requirements)
+    return Runtime(str(store.python(key)), python.version, versions, "in the environment", specification)
+
+
+def _versions(look: satisfaction.Installed) -> Versions:
+    def versions(names: Iterable[str]) -> dict[str, str | None]:
+        # As a pin has it: without the local part.
+        return {name: there.partition("+")[0] if (there := look(name)) else None for name in names}
+
+    return versions
+
+
+def _pinned(requirements: Iterable[str]) -> Versions:
+    pinned = satisfaction.pins(requirements)
+    return lambda names: {name: pinned[package_name(name)] for name in names if package_name(name) in pinned}
+
+
+def _said_by(python: str) -> satisfaction.Installed:
+    there = {package_name(name): version for name, version in packages_of(python).items()}
+    return lambda name: there.get(package_name(name))
+
+
+def _python(needs: EnvironmentNeeds, store: Store, *, nearest: bool, notify: Notify) -> pythons.Interpreter:
+    own = pythons.this_interpreter()
+    if needs.python is None or python_minor(needs.python) == own.minor:
+        return own
+    available = pythons.interpreters(store.root / "pythons.json")
+    found = pythons.choose(needs.python, own, available, nearest=nearest)
+    if found.minor != python_minor(needs.python):
+        notify(
+            f"The environment asks for Python {needs.python}: the nearest that is on this machine and that "
+            f"the scoring server runs on is {found.version}."
+        )
+    return found
+
+
+def _meets(needs: EnvironmentNeeds, *, has_conda: bool) -> bool:
+    """Whether this interpreter has all of it, so that nothing need be made."""
+    try:
+        return not satisfaction.unmet(Specification.of(needs, pythons.this_interpreter()).requirements)
+    except InvalidConfigs:
+        if has_conda:
+            return False
+        raise
+
+
+def _check(specification: Specification, name: str) -> None:
+    what = f"environment {name!r}" if name else "the environment"
+    wrong = [
+        InvalidConfig("requirement", line, "cannot be read")
+        for line in satisfaction.misspelt(specification.requirements)
+    ]
+    if wrong:
+        raise InvalidConfigs(what, wrong)
+    sides = satisfaction.conflict(specification.requirements, specification.server)
+    if sides is not None:
+        raise UsageError(
+            f"{what} cannot be made: {sides[0]} and {sides[1]} exclude each other", hint="Change one of them."
+        )
+
+
+def _managed(needs: EnvironmentNeeds) -> Runtime:
+    """The interpreter that brings its packages itself."""
+    if needs.interpreter == "python":
+        return this_runtime()
+    path = Path(needs.interpreter).expanduser()
+    found = pythons.ask(str(path)) if path.is_file() else None
+    if found is None:
+        raise NotFound(
+            "Python interpreter", needs.interpreter, hint="Name the file, such as /opt/env/bin/python."
+        )
+    if found.minor < python_minor(MINIMUM_PYTHON):
+        raise InvalidConfig(
+            "interpreter",
+            needs.interpreter,
+            f"is {found.version}, and the scoring server needs {MINIMUM_PYTHON}",
+        )
+    look = _said_by(str(path))
+    lacking = satisfaction.unmet(SERVER_REQUIREMENTS, look)
+    if lacking:
+        raise UsageError(
+            f"{needs.interpreter} has not what the scoring server needs: {', '.join(lacking)}",
+            hint="Install it there: pip install " + " ".join(f"'{line}'" for line in lacking),
+        )
+    return Runtime(str(path.absolute()), found.version, _versions(look), f"in {needs.interpreter}")

@@ -1,0 +1,98 @@
+"""Whether installed packages meet requirements, and which requirements exclude each other at first sight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import metadata
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+
+from mlmagic.core.environment import package_name
+from mlmagic.engine.environments.resolver_errors import Side
+
+Installed = Callable[[str], str | None]
+"""The version of a distribution, by name; None for one that is not installed."""
+
+
+def installed_here(name: str) -> str | None:
+    """In this interpreter."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def installed_in(folder: str) -> Installed:
+    """In another interpreter's folder of packages."""
+    found = {
+        package_name(each.metadata["Name"]): each.version for each in metadata.distributions(path=[folder])
+    }
+    return lambda name: found.get(package_name(name))
+
+
+def unmet(requirements: Iterable[str], installed: Installed = installed_here) -> list[str]:
+    """Those that are not installed, or not in a version that fits. What has extras or an address is unmet."""
+    return [line for line in requirements if not _is_met(line, installed)]
+
+
+def _is_met(line: str, installed: Installed) -> bool:
+    wanted = _parsed(line)
+    if wanted is None or wanted.url or wanted.extras:
+        return False
+    if wanted.marker is not None and not wanted.marker.evaluate():
+        return True
+    there = installed(wanted.name)
+    return there is not None and wanted.specifier.contains(there, prereleases=True)
+
+
+def pins(requirements: Iterable[str]) -> dict[str, str]:
+    """Of each distribution that is pinned to one version, that version; by `package_name`."""
+    found = {}
+    for line in requirements:
+        wanted = _parsed(line)
+        if wanted is not None and (version := _pinned(wanted)) is not None:
+            found[package_name(wanted.name)] = version
+    return found
+
+
+def conflict(requirements: Sequence[str], server: Sequence[str] = ()) -> tuple[Side, Side] | None:
+    """Two requirements of one distribution that exclude each other for certain, as one pins it."""
+    known = [(wanted, line in server) for line in (*requirements, *server) if (wanted := _parsed(line))]
+    for one, ones in known:
+        pinned = _pinned(one)
+        if pinned is None or one.marker is not None:
+            continue
+        for other, others in known:
+            same = package_name(one.name) == package_name(other.name) and other.marker is None
+            if same and not other.specifier.contains(pinned, prereleases=True):
+                return _side(one, ones), _side(other, others)
+    return None
+
+
+def misspelt(requirements: Iterable[str]) -> Iterator[str]:
+    """Those that pip could not read either; a path or an address is for the installer to judge."""
+    for line in requirements:
+        if _parsed(line) is None and "/" not in line:
+            yield line
+
+
+def _parsed(line: str) -> Requirement | None:
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        return None
+
+
+def _pinned(wanted: Requirement) -> str | None:
+    for each in wanted.specifier:
+        if each.operator in ("==", "===") and not each.version.endswith(".*"):
+            try:
+                return str(Version(each.version))
+            except InvalidVersion:
+                return None
+    return None
+
+
+def _side(wanted: Requirement, is_servers: bool) -> Side:
+    return Side(f"{wanted.name}{wanted.specifier}", "the scoring server" if is_servers else "asked for")

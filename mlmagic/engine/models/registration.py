@@ -1,0 +1,162 @@
+"""Models on their way into the registry: from a file, a folder, or a live object in the kernel."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlmagic.capture.modules import only_installed
+from mlmagic.capture.requirements import pinned_requirements
+from mlmagic.core.environment import python_minor
+from mlmagic.core.model import ModelDescription, StoredFile
+from mlmagic.engine.models import mlflow_folder as mlflow_models
+from mlmagic.engine.models.frameworks import (
+    FRAMEWORK_OF_PACKAGE,
+    HEAD_BYTES,
+    PICKLES,
+    framework_of_head,
+    framework_of_names,
+)
+from mlmagic.errors import UsageError
+from mlmagic.workspace.files import Intake
+
+PICKLE_FILE = "model.pkl"
+ONNX_FILE = "model.onnx"
+PICKLE_WARNING = (
+    "A pickle is code: whoever loads it runs what it holds. Register and deploy only pickles that you made "
+    "yourself or got from somebody you trust."
+)
+
+
+def take_path(
+    intake: Intake, details: ModelDescription, path: Path, child_paths: Iterable[str] | None
+) -> tuple[ModelDescription, tuple[StoredFile, ...]]:
+    """Take a model's file or folder; the framework is read off it if nobody named one."""
+    files = intake.take(path, child_paths)
+    if details.framework is None and (guess := _recognised(path, files)) is not None:
+        details = replace(details, framework=guess)
+    if details.framework == mlflow_models.FRAMEWORK and path.is_dir():
+        details = mlflow_models.describe(details, path)
+    return details, files
+
+
+def take_object(
+    intake: Intake, details: ModelDescription, model: object
+) -> tuple[ModelDescription, tuple[StoredFile, ...]]:
+    """Take a live object: ONNX as it is, anything else by joblib, with the exact library versions.
+
+    Raises `UsageError` with the reason if the object cannot be stored.
+    """
+    package = type(model).__module__.partition(".")[0]
+    if package == "onnx" and hasattr(model, "SerializeToString"):
+        files = (intake.take_bytes(model.SerializeToString(), ONNX_FILE),)
+        return _described(details, "Onnx", _versions({"onnx"})), files
+    import joblib
+
+    try:
+        modules = _modules_in(model)
+        files = (intake.make(PICKLE_FILE, lambda path: joblib.dump(model, path)),)
+    except Exception as error:
+        raise UsageError(
+            f"the {type(model).__name__} object cannot be stored: {error}",
+            hint="Save it with its own library, and register that file.",
+        ) from error
+    details = replace(details, modules=only_installed(modules | {"joblib"}))
+    versions = _versions(modules | {"joblib"})
+    return _described(details, FRAMEWORK_OF_PACKAGE.get(package), versions), files
+
+
+def holds_pickles(files: Iterable[StoredFile]) -> bool:
+    """Whether loading these files may run code."""
+    return any(file.path.endswith(PICKLES) for file in files)
+
+
+def library_mismatches(
+    details: ModelDescription, serving: Mapping[str, str | None], where: str = "here", python: str = ""
+) -> list[str]:
+    """How what will serve a model differs from what it was stored with; empty when it does not.
+
+    ``serving`` maps distributions to the versions they have ``where`` it is served, None for a missing one;
+    of those it leaves out nothing is known. Of Python the minor version counts.
+    """
+    stored = details.python_version
+    told = []
+    if stored and python and python_minor(stored) != python_minor(python):
+        told.append(f"Python is {python} {where}, and the model was stored with {stored}")
+    return told + [
+        f"{name} is {serving[name] or 'not installed'} {where}, and the model was stored with {version}"
+        for name, version in sorted(details.libraries.items())
+        if name in serving and serving[name] != version
+    ]
+
+
+def to_plain(value: Any) -> Any:
+    """A sample as JSON has it: arrays and tables become lists."""
+    import orjson
+
+    for method in ("to_dict", "tolist"):
+        convert = getattr(value, method, None)
+        if convert is not None:
+            with suppress(TypeError):
+                return convert(orient="records") if method == "to_dict" else convert()
+    try:
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+    except TypeError as error:
+        raise UsageError(f"the sample cannot be written as JSON: {error}") from error
+
+
+def _recognised(path: Path, files: Iterable[StoredFile]) -> str | None:
+    told = framework_of_names([file.path for file in files])
+    if told is not None or not path.is_file():
+        return told
+    with path.open("rb") as opened:
+        return framework_of_head(opened.read(HEAD_BYTES))
+
+
+def _described(
+    details: ModelDescription, framework: str | None, versions: dict[str, str]
+) -> ModelDescription:
+    main = {
+        "ScikitLearn": "scikit-learn",
+        "PyTorch": "torch",
+        "TensorFlow": "tensorflow",
+        "TfKeras": "keras",
+        "Onnx": "onnx",
+        "XGBoost": "xgboost",
+        "LightGBM": "lightgbm",
+    }.get(details.framework or framework or "", "")
+    return replace(
+        details,
+        framework=details.framework or framework or "Custom",
+        framework_version=details.framework_version or versions.get(main),
+        libraries=versions,
+        python_version=platform.python_version(),
+    )
+
+
+def _modules_in(model: object) -> set[str]:
+    """The modules whose classes and functions the pickle of ``model`` names."""
+    import pickle
+
+    modules: set[str] = set()
+
+    class Noting(pickle.Pickler):
+        def persistent_id(self, thing: Any) -> None:
+            owner = thing if isinstance(thing, type) or callable(thing) else type(thing)
+            module = getattr(owner, "__module__", None)
+            if isinstance(module, str):
+                modules.add(module)
+
+    with open(os.devnull, "wb") as nowhere:
+        # Out-of-band buffers: arrays are noted, not copied.
+        Noting(nowhere, protocol=5, buffer_callback=lambda buffer: None).dump(model)
+    return modules - {"__main__"}
+
+
+def _versions(modules: set[str]) -> dict[str, str]:
+    return dict(pin.split("==") for pin in pinned_requirements(modules))

@@ -1,0 +1,234 @@
+"""Packages: build them, find them, save their files, push their images."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.environment import Registry
+from mlmagic.core.model import Model
+from mlmagic.core.names import ModelReference
+from mlmagic.core.notify import Notify, silent
+from mlmagic.core.package import (
+    DEFAULT_NAME,
+    Package,
+    PackageKind,
+    PackageState,
+    check_image_label,
+    check_image_name,
+)
+from mlmagic.engine import staging
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.packages import manifests, readme, sbom
+from mlmagic.engine.packages.zip import write_zip
+from mlmagic.engine.scripts import sources
+from mlmagic.engine.scripts.scripts import Scripts
+from mlmagic.errors import AlreadyExists, UsageError
+from mlmagic.targets.docker.engine import connect, current
+from mlmagic.targets.docker.image import Images
+from mlmagic.targets.images import dockerfile
+from mlmagic.targets.images.blueprint import Blueprint, blueprint
+from mlmagic.targets.images.context import Context
+from mlmagic.targets.images.index import no_access
+from mlmagic.targets.images.lock import pinned
+from mlmagic.workspace import assets
+from mlmagic.workspace.memory import Memory
+
+KIND = "package"
+LABEL_DIGITS = 12
+
+
+class Packages:
+    """The packages of one workspace."""
+
+    def __init__(self, memory: Memory, models: Models, scripts: Scripts) -> None:
+        self._memory, self._models, self._scripts = memory, models, scripts
+
+    def create(
+        self,
+        model_names: Sequence[str | ModelReference],
+        inference: InferenceConfig | None = None,
+        *,
+        kind: PackageKind = PackageKind.IMAGE,
+        image_name: str | None = None,
+        image_label: str | None = None,
+        config: DeploymentConfig | None = None,
+        report: Notify = silent,
+        notify: Notify = silent,
+    ) -> Package:
+        """Make a package of a script and its models, or of models without a script; returns when it is made.
+
+        An image is named ``image_name:image_label``, by default ``package`` and the beginning of the
+        content's digest; for the other kinds that is what it will be called. Raises for what can be known
+        before, and `BuildFailed`; a package that failed is kept, with its log.
+        """
+        name = check_image_name(image_name or DEFAULT_NAME)
+        if image_label is not None:
+            check_image_label(image_label)
+        used = self._models.find_all(model_names)
+        inference = inference or self._scripts.no_code(model_names)
+        images = Images(connect(current())) if kind is PackageKind.IMAGE else None
+        with (
+            tempfile.TemporaryDirectory(prefix="mlmagic-package-") as folder,
+            self._memory.files.intake() as intake,
+        ):
+            taken, inference = sources.take(intake, inference)
+            intake.copy_out(taken, Path(folder) / "app")
+            config = config or DeploymentConfig()
+            spec = staging.scratch_spec(self._memory, Path(folder), name, inference, used, config)
+            plan = pinned(blueprint(spec))
+            start = plan.start(variables=config.environment_variables)
+            files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
+            context = files | {"Dockerfile": dockerfile.whole(plan.recipe, start).encode()}
+            digest = context.digest()
+            made = Package(
+                name,
+                kind,
+                tuple(model.id for model in used),
+                time.time(),
+                image_label or digest[:LABEL_DIGITS],
+                PackageState.RUNNING,
+                digest=digest,
+            )
+            with self._memory.writing() as tx:
+                version = assets.add(tx, KIND, name, made.record()).version
+            log: list[str] = []
+
+            def tell(line: str) -> None:
+                log.append(line)
+                report(line)
+
+            try:
+                if images is not None:
+                    location = f"{name}:{made.label}"
+                    images.make(plan, location, tell, threading.Event(), start=start)
+                else:
+                    location = str(self._write(made, plan, context, used, config))
+                    tell(f"wrote {location}")
+            except BaseException as error:
+                self._keep(
+                    version, replace(made, state=PackageState.FAILED, error=str(error), log=tuple(log))
+                )
+                raise
+            done = replace(made, state=PackageState.SUCCEEDED, location=location, log=tuple(log))
+            self._keep(version, done)
+        return done
+
+    def get(self, name: str, version: int | None = None) -> Package:
+        """The newest of that name, or the one named; raises `NotFound`."""
+        with self._memory.reading() as tx:
+            return Package.of(assets.get(tx, KIND, name, version).record)
+
+    def save(self, package: Package, output: Path) -> Path:
+        """Copy a package's files to ``output``, a folder that is empty or not there; returns it.
+
+        Raises `UsageError` for an image, which lies in the Docker engine.
+        """
+        if package.kind is PackageKind.IMAGE:
+            raise UsageError(
+                f"package {package.location!r} is an image in the Docker engine, and has no files",
+                hint="docker save writes it to a file; generate_dockerfile=True makes a folder.",
+            )
+        output = output.expanduser()
+        if output.is_dir() and any(output.iterdir()):
+            raise AlreadyExists("folder", str(output), hint="Name an empty one, or a new one.")
+        source = Path(package.location)
+        if source.is_dir():
+            shutil.copytree(source, output, dirs_exist_ok=True)
+        else:
+            output.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, output)
+        return output
+
+    def pull(self, package: Package) -> None:
+        """See that the Docker engine has the image. Raises `UsageError` for a package that is files."""
+        if package.kind is not PackageKind.IMAGE:
+            raise UsageError(f"package {package.name!r} is files, and no image", hint="Save it to a folder.")
+        Images(connect(current())).pull(package.location)
+
+    def push(
+        self, package: Package, repository: str, registry: Registry | None = None, report: Notify = silent
+    ) -> str:
+        """Push an image to ``repository``, such as registry.example/team/name; returns its name there."""
+        if package.kind is not PackageKind.IMAGE:
+            raise UsageError(f"package {package.name!r} is a {package.kind}, and only images are pushed")
+        images = Images(connect(current()))
+        return images.push(package.location, repository, package.label, registry, report)
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _write(
+        self,
+        package: Package,
+        plan: Blueprint,
+        context: Context,
+        used: Sequence[Model],
+        config: DeploymentConfig,
+    ) -> Path:
+        """The files of a package, written once for one content."""
+        place = (
+            self._memory.services_folder.parent
+            / "packages"
+            / f"{package.kind}-{package.digest[:16]}-{package.name}"
+        )
+        target = place / f"{package.name}.pyz" if package.kind is PackageKind.ZIP else place
+        draft = place.with_name(f".{uuid.uuid4().hex}")
+        draft.mkdir(parents=True)
+        try:
+            if package.kind is PackageKind.ZIP:
+                write_zip(plan, context, config, package.digest, draft / target.name)
+            else:
+                _write_folder(package, plan, context, used, config, draft)
+            shutil.rmtree(place, ignore_errors=True)
+            draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return target
+
+    def _keep(self, version: int, package: Package) -> None:
+        with self._memory.writing() as tx:
+            assets.replace(tx, KIND, package.name, version, package.record())
+
+    def list(self) -> list[Package]:
+        """The newest of each name."""
+        with self._memory.reading() as tx:
+            return [Package.of(each.record) for each in assets.newest_of_each(tx, KIND)]
+
+
+def _write_folder(
+    package: Package,
+    plan: Blueprint,
+    context: Context,
+    used: Sequence[Model],
+    config: DeploymentConfig,
+    folder: Path,
+) -> None:
+    image = f"{package.name}:{package.label}"
+    base, lines = plan.recipe.base_image, plan.requirements
+    context.write(folder)
+    more = ""
+    if package.kind is PackageKind.IOT_EDGE:
+        (folder / manifests.IOT_FILE).write_text(
+            manifests.iot_edge(package.name, image, config), encoding="utf-8"
+        )
+        more = f"* `{manifests.IOT_FILE}`: a deployment of IoT Edge, of {image} where the device finds it\n"
+    if package.kind is PackageKind.KUBERNETES:
+        inner = folder / manifests.KUBERNETES_FOLDER
+        inner.mkdir()
+        for file, text in manifests.kubernetes(package.name, image, config).items():
+            (inner / file).write_text(text, encoding="utf-8")
+        more = f"* `kubectl apply -k {inner.name}` deploys the image {image} where the cluster finds it\n"
+    (folder / readme.FILE).write_text(
+        readme.readme(package.name, package.label, base, package.models, lines, more), encoding="utf-8"
+    )
+    document: dict[str, Any] = sbom.sbom_of(package.name, package.digest, base, lines, used)
+    (folder / sbom.FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,34 @@
+"""Entry scripts before a deploy: generate one for models, or run one once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.names import ModelReference
+from mlmagic.engine.http.client import to_body
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.scripts import no_code, sources
+from mlmagic.engine.scripts.rehearsal import Rehearsal, rehearse
+from mlmagic.workspace.memory import Memory
+
+
+class Scripts:
+    """Entry scripts for the models of one workspace; nothing here is recorded."""
+
+    def __init__(self, memory: Memory, models: Models) -> None:
+        self._memory, self._models = memory, models
+
+    def no_code(self, model_names: Sequence[str | ModelReference]) -> InferenceConfig:
+        """The script that is generated to serve these models without a script of their own."""
+        return no_code.inference_for(self._models.find_all(model_names))[0]
+
+    def rehearse(
+        self, inference: InferenceConfig, model_names: Sequence[str | ModelReference], data: Any
+    ) -> Rehearsal:
+        """Run a script once on ``data``, in a process of its own."""
+        used = self._models.find_all(model_names)
+        with self._memory.files.intake() as intake:
+            files, inference = sources.take(intake, inference)
+            return rehearse(self._memory, intake, inference.entry_script, files, used, to_body(data))

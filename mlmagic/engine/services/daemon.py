@@ -1,0 +1,117 @@
+"""The supervisor daemon (`python -m mlmagic.engine.services.daemon`): supervises when no kernel does.
+
+There is one per workspace, started by any process that deploys. It takes the lease of a service only when
+the holder has ended. It exits when no services are left and no delivery is due.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlmagic.engine.services.supervisor import Supervisor
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import WorkspaceUnavailable
+from mlmagic.targets.checkout import python_path
+from mlmagic.workspace import deliveries, services
+from mlmagic.workspace.identity import machine
+from mlmagic.workspace.location import Location
+from mlmagic.workspace.memory import Memory
+
+# The names of the files are those of earlier versions: a daemon of either version must see the other.
+_LOCK_FILE = "keeper.lock"
+_LOG_FILE = "keeper.log"
+_LOCATION_VARIABLE = "MLMAGIC_DAEMON_LOCATION"
+_LOOK_SECONDS = 2.0
+_children: dict[Path, subprocess.Popen[bytes]] = {}
+"""Daemons this process started, by workspace folder: one that is starting has not got its lock yet."""
+
+
+def ensure_daemon(location: Location) -> None:
+    """Start the workspace's supervisor daemon unless it runs; returns at once."""
+    started = _children.get(location.folder)
+    if started is not None and started.poll() is None:
+        return
+    with _daemon_lock(location.folder) as free:
+        if not free:
+            return
+    with (location.folder / _LOG_FILE).open("ab") as log:
+        _children[location.folder] = subprocess.Popen(
+            [sys.executable, "-m", "mlmagic.engine.services.daemon", str(location.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            # Not an argument: every user of the machine can see those, and there may be a password in it.
+            env={**os.environ, "PYTHONPATH": python_path(), _LOCATION_VARIABLE: location.to_json()},
+        )
+
+
+def supervise(location: Location) -> None:
+    """Supervise the workspace's services and deliver its notices until there are none."""
+    while True:
+        with _daemon_lock(location.folder) as free:
+            if not free:
+                return
+            memory = Memory(location)
+            supervisor = Supervisor(memory, Targets())
+            supervisor.start()
+            try:
+                _until_no_work(memory, supervisor)
+            finally:
+                supervisor.close()
+        # A process that deployed while this one still held the lock has not started another daemon.
+        if not memory.is_there or not _may_be_needed(memory):
+            return
+
+
+def _until_no_work(memory: Memory, supervisor: Supervisor) -> None:
+    import select
+
+    with memory.bell() as bell:
+        while supervisor.running and memory.is_there and _may_be_needed(memory):
+            select.select([bell], [], [], _LOOK_SECONDS)
+            bell.hush()
+
+
+def _may_be_needed(memory: Memory) -> bool:
+    try:
+        return has_work(memory)
+    except WorkspaceUnavailable:  # services go on while the database is away
+        return True
+
+
+def has_work(memory: Memory) -> bool:
+    """Whether a supervisor is needed: for services of this machine, or for a delivery that is due."""
+    with memory.reading() as tx:
+        return bool(services.names(tx, for_machine=machine())) or deliveries.next_due(tx) is not None
+
+
+@contextlib.contextmanager
+def _daemon_lock(folder: Path) -> Iterator[bool]:
+    """Hold the daemon's lock; False if another process does. The lock ends with its process."""
+    try:
+        file = (folder / _LOCK_FILE).open("a")
+    except FileNotFoundError:
+        yield False
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+    # Taken out, so that the services this process starts do not inherit it.
+    supervise(Location.from_json(os.environ.pop(_LOCATION_VARIABLE)))

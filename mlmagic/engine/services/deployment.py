@@ -1,0 +1,278 @@
+"""Deploy and update in two steps: a plan, which checks everything, and its record, one transaction.
+
+A `DeployRequest` says what is wanted. `Deployments.plan` reads and checks, and writes nothing; when it
+raises, nothing has changed. `Deployments.record` writes the wanted revision and returns; a supervisor
+brings it about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.environment import needs_of
+from mlmagic.core.model import Model, added_properties
+from mlmagic.core.names import ModelReference, check_service_name
+from mlmagic.core.notify import Notify, silent
+from mlmagic.core.webservice import Desired, Revision, State, Webservice
+from mlmagic.engine import staging
+from mlmagic.engine.environments.runtime import runtime_for
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.scripts import no_code, sources
+from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.local_resources import absolute_paths, container_for
+from mlmagic.engine.services.ownership import machine_for, owned_here
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import AlreadyExists, NotFound, UsageError, WrongState
+from mlmagic.targets.base import ComputeTarget
+from mlmagic.workspace import services
+from mlmagic.workspace.memory import Memory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+Also = Callable[["Connection", Webservice], None]
+"""Called in the transaction that records a revision; when it raises, nothing is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeployRequest:
+    """What a deploy or an update asks for; what is None stays as it is, or has its default.
+
+    The environment is ``environment`` alone; `of` moves it there from ``inference``.
+    """
+
+    name: str
+    models: Sequence[str | ModelReference] | None = None
+    inference: InferenceConfig | None = None
+    config: DeploymentConfig | None = None
+    """The whole configuration, for a deploy."""
+    changes: Mapping[str, Any] | None = None
+    """What changes of the configuration, for an update."""
+    environment: Mapping[str, Any] | None = None
+    """The environment, as the JSON of Azure ML v1."""
+    sets_variables: bool = False
+    """The environment's variables become those of the configuration."""
+    overwrite: bool = False
+    nearest_python: bool = False
+    """Accept another Python version than the environment names."""
+    keep_python: bool = False
+    """Run on the interpreter of the revision before, not on this process's."""
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        inference: InferenceConfig | None,
+        environment: Mapping[str, Any] | None,
+        **wanted: Any,
+    ) -> DeployRequest:
+        """A request whose environment is ``environment``, else that of ``inference``."""
+        found = environment if environment is not None else inference.environment if inference else None
+        return cls(
+            name, inference=inference, environment=found, sets_variables=environment is not None, **wanted
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPlan:
+    """What is to be recorded: checked, and nothing written yet."""
+
+    name: str
+    models: tuple[Model, ...]
+    inference: InferenceConfig
+    config: DeploymentConfig
+    python: str
+    target: ComputeTarget[Any]
+    revises: Webservice | None = None
+    """The service that gets a new revision; None for a new service."""
+    removes: Webservice | None = None
+    """A service of that name that serves nothing, and is deleted first."""
+    keeps_files: tuple[Any, ...] | None = None
+    """The files of the revision before, where the script does not change."""
+
+
+class Deployments:
+    """Plans deploys and updates, and records them."""
+
+    def __init__(self, memory: Memory, targets: Targets, models: Models, keys: Keys) -> None:
+        self._memory, self._targets, self._models, self._keys = memory, targets, models, keys
+
+    def plan(self, request: DeployRequest, notify: Notify = silent) -> DeploymentPlan:
+        """Check a deploy; nothing is written."""
+        config = absolute_paths(request.config or DeploymentConfig())
+        if request.sets_variables:
+            variables = needs_of(request.environment).variables
+            config = replace(config, environment_variables={**variables, **config.environment_variables})
+        check_service_name(request.name)
+        config = container_for(config, needs_of(request.environment), self._targets, notify)
+        target = self._targets.usable(config.target)
+        used = self._models.find_all(request.models or ())
+        inference = request.inference or _no_code(used, notify, request.environment)
+        if request.environment is not None:
+            inference = replace(inference, environment=request.environment)
+        python = self._runtime(request, target, inference, used, notify)
+        existing = self._existing(request.name, overwrite=request.overwrite)
+        serves = existing is not None and existing.serving is not None
+        same_target = existing is not None and existing.target == config.target
+        port = staging.port_of(existing.url) if existing is not None and same_target else None
+        target.validate(config, current_port=port)
+        return DeploymentPlan(
+            request.name,
+            tuple(used),
+            inference,
+            config,
+            python,
+            target,
+            # What serves goes on until its successor answers, also on another target.
+            revises=existing if serves else None,
+            removes=None if serves else existing,
+        )
+
+    def plan_update(self, request: DeployRequest, notify: Notify = silent) -> DeploymentPlan:
+        """Check an update; nothing is written."""
+        if not request.changes and all(
+            given is None for given in (request.models, request.inference, request.environment)
+        ):
+            raise UsageError(
+                f"nothing to update in {request.name!r}", hint="Name models, a script or settings to change."
+            )
+        with self._memory.reading() as tx:
+            service = services.get(tx, request.name)
+            current = services.get_revision(tx, service.id, service.revision)
+        owned_here(service, "update")
+        config = absolute_paths(replace(current.config, **_changes(service, request)))
+        if config.target != service.target:
+            raise UsageError(
+                f"{service.name!r} runs on {service.target!r} and cannot move to {config.target!r}",
+                hint="Deploy it there under another name.",
+            )
+        target = self._targets.usable(config.target)
+        target.validate(config, current_port=staging.port_of(service.url))
+        used = self._models.find_all(current.models if request.models is None else request.models)
+        inference = request.inference
+        environment = request.environment or current.inference.environment
+        if inference is None and current.inference.no_code and request.models is not None:
+            inference = _no_code(used, notify, environment)
+        wanted = inference or current.inference
+        if environment is not None:
+            wanted = replace(wanted, environment=environment)
+        python = current.python
+        if not request.keep_python:
+            # A Python that was accepted at the deploy is accepted again.
+            nearest = request.nearest_python or not request.environment
+            asked = replace(request, nearest_python=nearest)
+            python = self._runtime(asked, target, wanted, used, notify)
+        return DeploymentPlan(
+            service.name,
+            tuple(used),
+            wanted,
+            config,
+            python,
+            target,
+            revises=service,
+            keeps_files=current.files if inference is None else None,
+        )
+
+    def record(
+        self,
+        plan: DeploymentPlan,
+        lease_holder: str | None = None,
+        *,
+        remove: Callable[[str], None] | None = None,
+        also: Also | None = None,
+    ) -> Webservice:
+        """Write the plan in one transaction; returns the service, which is Transitioning.
+
+        A new service's lease is ``lease_holder``'s. ``remove`` deletes the service that the plan removes.
+        """
+        with self._memory.files.intake() as intake:
+            if plan.keeps_files is None:
+                files, inference = sources.take(intake, plan.inference)
+            else:
+                files, inference = plan.keeps_files, plan.inference
+            ids = tuple(model.id for model in plan.models)
+            revision = Revision(1, ids, inference, files, plan.config, plan.python)
+            if plan.removes is not None and remove is not None:
+                remove(plan.removes.name)
+            intake.send()
+            with self._memory.writing() as tx:
+                intake.publish()
+                machine = machine_for(self._memory, plan.target)
+                if plan.revises is not None:
+                    moves = plan.revises.target != plan.config.target
+                    service = revise(tx, plan.name, revision, machine=machine if moves else None)
+                else:
+                    service = services.create(tx, plan.name, revision, lease_holder, machine=machine)
+                self._keys.keep(tx, service, plan.config)
+                if also is not None:
+                    also(tx, service)
+        if plan.revises is not None and plan.config.guarded:
+            self._keys.deliver(service)
+        return service
+
+    def _runtime(
+        self,
+        request: DeployRequest,
+        target: ComputeTarget[Any],
+        inference: InferenceConfig,
+        used: Sequence[Model],
+        notify: Notify,
+    ) -> str:
+        """The interpreter that will run the script; reports what differs there from the models' libraries."""
+        runtime = runtime_for(target, inference, notify, nearest_python=request.nearest_python)
+        self._models.report_mismatches(used, runtime, notify)
+        return runtime.python
+
+    def _existing(self, name: str, *, overwrite: bool) -> Webservice | None:
+        try:
+            with self._memory.reading() as tx:
+                existing = services.get(tx, name)
+        except NotFound:
+            return None
+        if overwrite or existing.never_came_up:
+            return owned_here(existing, "replace")
+        raise AlreadyExists(
+            "service",
+            name,
+            hint=f"It is {existing.state}. Change it with %update {name}, replace it with --overwrite, "
+            f"or delete it with %delete {name}.",
+        )
+
+
+def revise(
+    tx: Connection,
+    name: str,
+    revision: Revision,
+    operation: str = "update",
+    *,
+    machine: str | None = None,
+) -> Webservice:
+    """Record ``revision`` as the next of a service; refused while another one is starting.
+
+    With a ``machine``, the service belongs to that one from now on.
+    """
+    now = services.get(tx, name)
+    if now.state in (State.TRANSITIONING, State.UNSCHEDULABLE) or now.desired is Desired.DELETED:
+        raise WrongState(name, now.state, operation, hint="Wait for it, or delete it.")
+    return services.revise(tx, now, revision, machine=machine)
+
+
+def _changes(service: Webservice, request: DeployRequest) -> dict[str, Any]:
+    """What an update changes of the configuration; labels that were changed since the deploy stay."""
+    labels = {"tags": service.tags, "properties": service.properties, "description": service.description}
+    changes = {**labels, **(request.changes or {})}
+    if request.sets_variables and "environment_variables" not in changes:
+        changes["environment_variables"] = dict(needs_of(request.environment).variables)
+    changes["properties"] = added_properties(service.properties, changes["properties"])
+    return changes
+
+
+def _no_code(used: Sequence[Model], notify: Notify, environment: Mapping[str, Any] | None) -> InferenceConfig:
+    """The script that serves these models as they are; what an environment has need not be installed here."""
+    is_there = no_code.is_installed if environment is None else lambda module: True
+    inference, line = no_code.inference_for(used, is_there)
+    notify(line)
+    return inference

@@ -1,0 +1,31 @@
+"""Why a deploy or an update failed, as the error that the user sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mlmagic.core.webservice import Webservice
+from mlmagic.engine.services.reconcile.launcher import BUILD
+from mlmagic.errors import LaunchFailed, MLMagicError, ScriptError
+
+
+def failure_of(service: Webservice, last_lines: Callable[[], Iterable[str]]) -> MLMagicError:
+    """The error of a service that failed, or whose update failed while the old revision keeps serving.
+
+    ``last_lines`` reads the end of its log; it is called only where the record does not say enough.
+    """
+    record = dict(service.error or {})
+    context = ""
+    if service.serving is not None:
+        context = (
+            f"revision {record.get('revision')} of {service.name!r} failed, and revision "
+            f"{service.serving} keeps serving: "
+        )
+    if record.get("phase") in ("import", "init", "warmup"):
+        return ScriptError.from_record(record, context=context)
+    if record.get("phase") == BUILD:
+        log = str(record.get("traceback") or "")
+    else:
+        log = "\n".join(last_lines()) if not context else ""
+    message = f"{context or repr(service.name) + ' failed: '}{record.get('message', service.words)}"
+    return LaunchFailed(service.target, message, log=log, hint=str(record.get("hint") or ""))

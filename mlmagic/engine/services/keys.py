@@ -1,0 +1,128 @@
+"""Authentication of services: their keys, and access tokens."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlmagic.core.access import AccessToken, ServiceKeys, WhichKey
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.events import EventKind, service_subject
+from mlmagic.core.webservice import Webservice
+from mlmagic.engine import staging
+from mlmagic.engine.http.client import Caller
+from mlmagic.engine.services.ownership import owned_here
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import UsageError
+from mlmagic.targets.base import TakesKeys
+from mlmagic.workspace import events, keys, services
+from mlmagic.workspace.memory import Memory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+TOKEN_SECONDS = 3600
+REFRESH_SECONDS = TOKEN_SECONDS // 2
+"""Clients should request the next token so long after the last one."""
+
+
+class Keys:
+    """The keys and tokens of the services of one workspace."""
+
+    def __init__(self, memory: Memory, targets: Targets) -> None:
+        self._memory, self._targets = memory, targets
+
+    def get(self, name: str) -> tuple[str, str]:
+        """The primary and the secondary key. Raises `UsageError` for a service without key authentication."""
+        with self._memory.reading() as tx:
+            held = _held(tx, services.get(tx, name))
+        return held.primary, held.secondary
+
+    def regenerate(self, name: str, which: str, set_key: str | None = None) -> tuple[str, str]:
+        """Replace the primary or the secondary key by a new one (or by ``set_key``); returns both keys.
+
+        The service accepts the new key at once and refuses the old one a moment later. It is not restarted,
+        and the other key goes on working.
+        """
+        chosen = WhichKey.named(which)
+        with self._memory.writing() as tx:
+            service = owned_here(services.get(tx, name), "change the keys of")
+            held = _held(tx, service).with_key(chosen, set_key)
+            keys.keep(tx, service.id, held)
+            events.append(tx, EventKind.KEY_CHANGED, service_subject(name), f"the {chosen} key was changed")
+        self.deliver(service)
+        return held.primary, held.secondary
+
+    def access_token(self, name: str) -> AccessToken:
+        """An access token, valid for an hour; request the next one after half of it."""
+        with self._memory.reading() as tx:
+            held = _held(tx, services.get(tx, name), tokens=True)
+        return new_token(name, held, time.time())
+
+    def keep(self, tx: Connection, service: Webservice, config: DeploymentConfig) -> None:
+        """Store the keys that a service needs: those that ``config`` names, else new ones."""
+        if not config.guarded:
+            return
+        before = keys.get(tx, service.id)
+        held = before or ServiceKeys.new()
+        for which, key in (
+            (WhichKey.PRIMARY, config.primary_key),
+            (WhichKey.SECONDARY, config.secondary_key),
+        ):
+            if key is not None:
+                held = held.with_key(which, key)
+        if held != before:
+            self._memory.keep_private()
+            keys.keep(tx, service.id, held)
+
+    def deliver(self, service: Webservice) -> None:
+        """Hand the present keys to the service: on this disk, and to a target that cannot see this disk."""
+        staging.deliver_keys(self._memory, service)
+        target = self._targets.get(service.target)
+        if not isinstance(target, TakesKeys):
+            return
+        for number, handle in (
+            (service.serving, service.handle),
+            (service.candidate, service.candidate_handle),
+        ):
+            if number is not None and handle is not None:
+                file = staging.run_folder(self._memory, service, number) / staging.KEYS_FILE
+                if file.is_file():
+                    target.deliver_keys(target.unpack(handle), str(file))
+
+    def caller(self, tx: Connection, service: Webservice) -> Caller:
+        """The credential and the certificate that a client needs to call the service."""
+        assert service.serving is not None
+        config = services.get_revision(tx, service.id, service.serving).config
+        held = keys.get(tx, service.id) if config.guarded else None
+        credential = None
+        if held is not None:
+            token = new_token(service.name, held, time.time()) if config.token_auth_enabled else None
+            credential = token.access_token if token else held.primary
+        return Caller(credential, config.ssl_cert_pem_file)
+
+
+def new_token(name: str, held: ServiceKeys, now: float) -> AccessToken:
+    """A token for the service ``name``, made at ``now`` (seconds since 1970)."""
+    import jwt
+
+    made = int(now)
+    claims = {"sub": name, "iat": made, "exp": made + TOKEN_SECONDS}
+    return AccessToken(
+        jwt.encode(claims, held.token_secret, algorithm="HS256"),
+        refresh_after=datetime.fromtimestamp(made + REFRESH_SECONDS, UTC),
+        expiry_on=datetime.fromtimestamp(made + TOKEN_SECONDS, UTC),
+    )
+
+
+def _held(tx: Connection, service: Webservice, *, tokens: bool = False) -> ServiceKeys:
+    config = services.get_revision(tx, service.id, service.revision).config
+    held = keys.get(tx, service.id)
+    if held is None or not (config.token_auth_enabled if tokens else config.auth_enabled):
+        kind, option = ("token", "--token-auth") if tokens else ("key", "--auth")
+        raise UsageError(
+            f"{service.name!r} has no {kind} authentication",
+            hint=f"Turn it on with: %update {service.name} {option}",
+        )
+    return held

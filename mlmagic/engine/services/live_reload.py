@@ -1,0 +1,102 @@
+"""Live reload: a service gets a new version of its script while it serves, under the same revision."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import StoredFile
+from mlmagic.core.webservice import Revision, Webservice
+from mlmagic.engine.scripts import sources
+from mlmagic.engine.staging import run_folder
+from mlmagic.errors import LaunchFailed, ScriptError, UsageError
+from mlmagic.targets.base import ComputeTarget, Reloads
+from mlmagic.workspace import services
+from mlmagic.workspace.memory import Memory
+
+CopyOut = Callable[[Iterable[StoredFile], Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The outcome of a live reload."""
+
+    service: str
+    init: bool
+    """Whether init() ran again."""
+    milliseconds: float
+
+
+def reload_script(
+    memory: Memory, target: ComputeTarget[Any], service: Webservice, inference: InferenceConfig
+) -> Reloaded:
+    """Serve ``inference`` from now on. If that fails, the service goes on with the script it had.
+
+    Raises `ScriptError` with the script's own traceback, `UsageError`, or `LaunchFailed`.
+    """
+    if not isinstance(target, Reloads) or service.serving is None or service.handle is None:
+        raise UsageError(f"{service.name!r} cannot reload its script: it is {service.state} on {target.name}")
+    with memory.reading() as tx:
+        revision = services.get_revision(tx, service.id, service.serving)
+    folder = run_folder(memory, service, service.serving) / "app"
+    with memory.files.intake() as intake:
+        files, inference = sources.take(intake, inference)
+        _replace(folder, revision.files, files, intake.copy_out)
+        answer: dict[str, Any] = {}
+        try:
+            answer = dict(target.reload(target.unpack(service.handle)))
+        finally:
+            if "init" not in answer:
+                _replace(folder, files, revision.files, memory.files.copy_out)
+        _check(service, target, answer)
+        intake.send()
+        inference = replace(inference, environment=revision.inference.environment)
+        changed = replace(revision, files=files, inference=inference)
+        _record(memory, service, changed, intake.publish, answer)
+    return Reloaded(service.name, bool(answer["init"]), float(answer["ms"]))
+
+
+def _record(
+    memory: Memory,
+    service: Webservice,
+    revision: Revision,
+    publish: Callable[[], None],
+    answer: dict[str, Any],
+) -> None:
+    init = "init() ran again" if answer["init"] else "the state of init() was kept"
+    with memory.writing() as tx:
+        publish()
+        words = f"reloaded its script in {answer['ms']:.0f} ms; {init}"
+        for digest in services.amend_revision(tx, service, revision, words):
+            memory.files.remove(digest)
+
+
+def _check(service: Webservice, target: ComputeTarget[Any], answer: dict[str, Any]) -> None:
+    if "error" in answer:
+        context = f"{service.name!r} keeps serving the previous script: "
+        raise ScriptError.from_record(answer["error"], context=context)
+    if "init" not in answer:
+        raise LaunchFailed(
+            target.name, f"{service.name!r} did not reload its script: {answer.get('refused')}"
+        )
+
+
+def _replace(folder: Path, old: Iterable[StoredFile], new: Iterable[StoredFile], copy_out: CopyOut) -> None:
+    """Make ``folder`` hold ``new`` instead of ``old``, each file in one step."""
+    drafts = folder.with_name(f".{uuid.uuid4().hex}")
+    copy_out(new, drafts)
+    try:
+        for file in new:
+            place = folder / file.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(drafts / file.path, place)
+        for path in {file.path for file in old} - {file.path for file in new}:
+            (folder / path).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)

@@ -1,0 +1,114 @@
+"""Parity: the same requests to a service and to a comparison deployment of it on another target."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.environment import package_name
+from mlmagic.core.notify import Notify, silent
+from mlmagic.core.parity import TOLERANCE, Parity, compare, package_differences
+from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
+from mlmagic.engine import staging
+from mlmagic.engine.environments.builds import ready_for
+from mlmagic.engine.environments.runtime import runtime_for
+from mlmagic.engine.http.client import Client
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.profiles.trial import wait_until_up
+from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.ownership import owned_here
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import InvalidConfig, WrongState
+from mlmagic.targets.base import ComputeTarget, TellsPackages
+from mlmagic.workspace import services
+from mlmagic.workspace.memory import Memory
+
+
+class ParityChecks:
+    """Compares services between targets."""
+
+    def __init__(self, memory: Memory, targets: Targets, client: Client, models: Models, keys: Keys) -> None:
+        self._memory, self._targets, self._client = memory, targets, client
+        self._models, self._keys = models, keys
+
+    def check(
+        self,
+        name: str,
+        target_name: str,
+        rows: Sequence[bytes],
+        *,
+        tolerance: float = TOLERANCE,
+        notify: Notify = silent,
+    ) -> Parity:
+        """Send the same requests to a service and to a comparison deployment, which is deleted afterwards.
+
+        Each of ``rows`` is a request body. Numbers may differ by ``tolerance``, a relative difference. Raises
+        `WrongState` for a service that does not answer, and what a launch raises.
+        """
+        if not rows:
+            raise InvalidConfig("requests", rows, "must have at least one", hint="Each is a request body.")
+        with self._memory.reading() as tx:
+            service = owned_here(services.get(tx, name), "compare")
+            if service.scoring_uri is None or service.serving is None or service.handle is None:
+                raise WrongState(name, service.state, "compare")
+            revision = services.get_revision(tx, service.id, service.revision)
+            caller = self._keys.caller(tx, service)
+        target = self._targets.usable(target_name)
+        with tempfile.TemporaryDirectory(prefix="mlmagic-parity-") as folder:
+            spec = self._comparison_spec(service, revision, target, Path(folder), notify)
+            notify(f"starting {name} on {target_name}")
+            handle = target.launch(spec, notify)
+            try:
+                url = wait_until_up(target, handle)
+                answers = [
+                    (
+                        self._client.answer(name, service.scoring_uri, row, caller),
+                        self._client.answer(name, f"{url}/score", row),
+                    )
+                    for row in (rows[0], *rows)  # the first answer of each is its warm-up
+                ][1:]
+                packages = self._package_differences(service, target, handle, spec)
+            finally:
+                target.stop(handle, grace=1.0)
+        differences = [found for row, pair in enumerate(answers) for found in compare(row, *pair, tolerance)]
+        here, there = (statistics.median(pair[which].milliseconds for pair in answers) for which in (0, 1))
+        return Parity(
+            name, service.target, target_name, len(rows), tuple(differences), (here, there), packages
+        )
+
+    def _comparison_spec(
+        self,
+        service: Webservice,
+        revision: Revision,
+        target: ComputeTarget[Any],
+        folder: Path,
+        notify: Notify,
+    ) -> ServiceSpec:
+        used = self._models.find_all(revision.models)
+        self._memory.files.copy_out(revision.files, folder / "app")
+        runtime = runtime_for(target, revision.inference, notify, nearest_python=True)
+        ready = ready_for(target, runtime.python, revision.inference.environment, folder, notify)
+        # Containers of this name may be there from an earlier version: it stays.
+        name = f"twin-of-{service.name}"[:32].rstrip("-")
+        config = revision.config.for_trial(target.name)
+        return replace(
+            staging.scratch_spec(self._memory, folder, name, revision.inference, used, config),
+            revision=revision.number,
+            python=ready.python,
+            server_path=ready.server_path,
+        )
+
+    def _package_differences(
+        self, service: Webservice, target: ComputeTarget[Any], handle: Any, spec: ServiceSpec
+    ) -> tuple[tuple[str, str, str], ...]:
+        own = self._targets.get(service.target)
+        if not isinstance(own, TellsPackages) or not isinstance(target, TellsPackages):
+            return ()
+        here = own.packages(own.unpack(service.handle or {}))
+        there = target.packages(handle)
+        needed = [package_name(line) for line in spec.requirements] or sorted(here.keys() & there.keys())
+        return package_differences(here, there, ["python", *needed])

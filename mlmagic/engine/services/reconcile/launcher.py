@@ -1,0 +1,74 @@
+"""Launches the wanted revision of a service: stages it, builds its environment or image, and starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.webservice import Webservice
+from mlmagic.engine import staging
+from mlmagic.engine.background_jobs import BackgroundJob, BackgroundJobs
+from mlmagic.engine.environments.builds import Builds
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import BuildFailed, MLMagicError
+from mlmagic.targets.base import BuildsImages
+from mlmagic.workspace.memory import Memory
+
+BUILD = "environment"
+"""The phase of a failure before there was anything to start."""
+NOTES_KEPT = 50
+"""So many of the last lines of a build are kept with the launch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The launch waits for a build."""
+
+    words: str
+    """The build's last line."""
+
+
+class Launcher:
+    """Launches revisions; a build runs in the background, and the launch is tried again until it is done."""
+
+    def __init__(self, memory: Memory, targets: Targets, jobs: BackgroundJobs) -> None:
+        self._memory, self._targets, self._jobs = memory, targets, jobs
+        self._builds = Builds(jobs)
+
+    def launch(self, service: Webservice, notes: list[str]) -> Mapping[str, Any] | Waiting:
+        """Launch the wanted revision; returns its handle, or what the launch waits for.
+
+        Lines about the launch are added to ``notes``. Raises what the build or the target raises.
+        """
+        spec = staging.stage(self._memory, service)
+        target = self._targets.get(spec.config.target)
+        if target.runs_interpreter:
+            found = self._builds.look(service.id, spec.python, spec.environment, Path(spec.run_dir))
+            if isinstance(found, BackgroundJob):
+                return Waiting(found.words)
+            notes += found.notes
+            spec = replace(spec, python=found.python, server_path=found.server_path)
+        elif isinstance(target, BuildsImages):
+            wanted = target.image_wanted(spec)
+            if wanted is not None:
+                job = self._jobs.look(service.id, wanted, "its image", partial(target.build, spec))
+                if not job.done.is_set():
+                    return Waiting(job.words)
+                notes += job.notes[-NOTES_KEPT:]
+        return target.pack(target.launch(spec, notes.append))
+
+    def cancel(self, service: Webservice) -> None:
+        """Cancel the builds that only this service waits for."""
+        self._jobs.drop(service.id)
+
+
+def record_of(error: Exception) -> dict[str, Any]:
+    """What is kept of an error that a launch has raised."""
+    if isinstance(error, BuildFailed):
+        return {"phase": BUILD, "message": error.message, "traceback": error.log}
+    if isinstance(error, MLMagicError):
+        return {"message": str(error)}
+    return {"message": f"{type(error).__name__}: {error}"}

@@ -1,0 +1,75 @@
+"""Which step is next for a service: pure functions of its record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum, auto
+from typing import Any
+
+from mlmagic.core.webservice import Desired, State, Webservice
+
+
+class Step(Enum):
+    """One thing to do for a service."""
+
+    DELETE = auto()
+    """End every revision and delete the record."""
+    STOP = auto()
+    """End every revision and keep the record."""
+    DISCARD = auto()
+    """Cancel a candidate that is no longer wanted."""
+    RETIRE = auto()
+    """End and delete revisions that were replaced."""
+    LAUNCH = auto()
+    """Launch the wanted revision beside the one that serves."""
+    WATCH_CANDIDATE = auto()
+    """Probe the candidate."""
+    WATCH_SERVING = auto()
+    """Probe the revision that serves; restart it if it has ended."""
+    REST = auto()
+    """Nothing, until the owner wants something else."""
+
+
+def next_step(service: Webservice) -> Step:
+    """The next thing to do, the most urgent first."""
+    if service.desired is Desired.DELETED:
+        return Step.DELETE
+    if service.desired is Desired.STOPPED:
+        return Step.REST if service.state is State.STOPPED else Step.STOP
+    if service.candidate is not None and service.candidate != service.revision:
+        return Step.DISCARD
+    if service.retiring:
+        return Step.RETIRE
+    if service.candidate is not None:
+        return Step.WATCH_CANDIDATE
+    if service.serving == service.revision:
+        return Step.REST if service.state is State.FAILED else Step.WATCH_SERVING
+    return Step.REST if service.state is State.FAILED else Step.LAUNCH
+
+
+def handles_of(service: Webservice, numbers: Iterable[int]) -> dict[int, Mapping[str, Any] | None]:
+    """By revision, of those whose ``numbers`` are kept, its target's handle; None if it never ran.
+
+    The record's own handle is of what serves; where nothing does, of what served or failed last.
+    """
+    handles: dict[int, Mapping[str, Any] | None] = dict.fromkeys(numbers)
+    handles |= {old.revision: old.handle for old in service.retiring}
+    known = {old.revision for old in service.retiring} | {service.candidate}
+    last = min((number for number in handles if number not in known), default=None)
+    of = service.serving if service.serving is not None else last
+    if of is not None:
+        handles[of] = service.handle
+    if service.candidate is not None:
+        handles[service.candidate] = service.candidate_handle
+    return handles
+
+
+def restart_delay(restarts: int) -> float:
+    """Seconds to wait before the n-th restart of a service: none at first, then ever more."""
+    return 0.0 if restarts <= 1 else min(0.5 * 2.0 ** (restarts - 2), 30.0)
+
+
+RESTARTS_BEFORE_FAILED = 5
+"""A service that ends this often, without `STEADY_SECONDS` of health between, is not restarted again."""
+STEADY_SECONDS = 60.0
+"""After so many seconds of health, earlier restarts no longer count."""

@@ -1,0 +1,300 @@
+"""Does one reconciliation step for one service: looks, acts, and writes down what is true now.
+
+Each step is "is it there? else make it", so a step that a kill cut short is simply done again by the next
+holder of the lease. No transaction is open while a target or a service is asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.core.events import EventKind, endpoint_subject
+from mlmagic.core.follow import FollowState
+from mlmagic.core.notices import TOLD, model_deployed
+from mlmagic.core.webservice import Observation, Phase, State, Webservice, check_move
+from mlmagic.engine import staging
+from mlmagic.engine.http import probe
+from mlmagic.engine.services.reconcile import decisions, pace
+from mlmagic.engine.services.reconcile.decisions import Decision, News
+from mlmagic.engine.services.reconcile.health import Health
+from mlmagic.engine.services.reconcile.launcher import Launcher, Waiting, record_of
+from mlmagic.engine.services.reconcile.planner import STEADY_SECONDS, Step, handles_of, next_step
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import MLMagicError
+from mlmagic.targets.base import BuildsImages, ComputeTarget, Measures
+from mlmagic.workspace import events, follows, services
+from mlmagic.workspace.memory import Memory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+PROBES_BEFORE_UNHEALTHY = 3
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """One service, one step: `take` does it and returns the seconds until the next."""
+
+    memory: Memory
+    targets: Targets
+    launcher: Launcher
+    service: Webservice
+    health: Health
+
+    def take(self) -> float:
+        """Do the next step."""
+        steps: Mapping[Step, Callable[[], float]] = {
+            Step.DELETE: self._delete,
+            Step.STOP: self._stop,
+            Step.DISCARD: lambda: self._write(decisions.discarded(self.service)),
+            Step.RETIRE: self._retire,
+            Step.LAUNCH: self._launch,
+            Step.WATCH_CANDIDATE: self._watch_candidate,
+            Step.WATCH_SERVING: self._watch_serving,
+            Step.REST: lambda: pace.WHILE_SERVING,
+        }
+        step = next_step(self.service)
+        if step is not Step.LAUNCH and self.health.restart_at is None:
+            self.launcher.cancel(self.service)
+        return steps[step]()
+
+    # -- starting the wanted revision -----------------------------------------------------------------
+
+    def _launch(self) -> float:
+        self.health.notes.clear()
+        try:
+            handle = self.launcher.launch(self.service, self.health.notes)
+        except Exception as error:
+            return self._candidate_failed(record_of(error))
+        if isinstance(handle, Waiting):
+            return self._wait_for(handle)
+        return self._write(decisions.launched(self.service, handle, self.health.notes))
+
+    def _watch_candidate(self) -> float:
+        service = self.service
+        assert service.candidate is not None
+        assert service.candidate_handle is not None
+        name = self._target_name(service.candidate)
+        target = self.targets.get(name)
+        seen = target.observe(target.unpack(service.candidate_handle))
+        answering = None
+        if decisions.is_up(seen):
+            answering = probe.answers(str(seen.url), self._cert_file(str(seen.url)))
+        if seen.ended:
+            error = dict(seen.error) if seen.error else {"message": seen.words or "the process ended"}
+            return self._candidate_failed(error)
+        return self._write(decisions.candidate_observed(service, seen, answering, self._handles(), name))
+
+    def _candidate_failed(self, error: Mapping[str, Any]) -> float:
+        service = self.service
+        previous: tuple[str, ...] = ()
+        if service.serving is not None:
+            with self.memory.reading() as tx:
+                previous = services.get_revision(tx, service.id, service.serving).models
+        handle = service.candidate_handle
+        return self._write(decisions.failed_candidate(service, error, handle, self._handles(), previous))
+
+    def _wait_for(self, waiting: Waiting) -> float:
+        """Show how far a build is."""
+        if waiting.words != self.service.words:
+            self._write(Decision({"words": waiting.words}))
+        return pace.WHILE_BUILDING
+
+    # -- watching what serves -------------------------------------------------------------------------
+
+    def _watch_serving(self) -> float:
+        service, health = self.service, self.health
+        if health.restart_at is not None:
+            return self._restart_when_due(health.restart_at)
+        assert service.serving is not None
+        assert service.handle is not None
+        target = self._target_of(service.serving)
+        seen = target.observe(target.unpack(service.handle))
+        if seen.ended:
+            return self._ended(seen)
+        decision = decisions.serving_observed(service, seen, self._answering(seen))
+        state = State(decision.changes.get("state", service.state))
+        if state is State.HEALTHY and health.healthy_since is None:
+            health.healthy_since = time.monotonic()
+        if decision.changes:
+            return self._write(decision)
+        if state is State.HEALTHY and seen.url:
+            self._note_stats(target, seen, seen.url)
+        return decision.delay
+
+    def _answering(self, seen: Observation) -> bool | None:
+        """The probe of what serves; one slow answer does not make a Healthy service Unhealthy."""
+        if not decisions.is_up(seen):
+            return None
+        if self.health.probe_of(str(seen.url), self._cert_file(str(seen.url))).answers():
+            self.health.failed_probes = 0
+            return True
+        self.health.failed_probes += 1
+        return False if self.health.failed_probes >= PROBES_BEFORE_UNHEALTHY else None
+
+    def _ended(self, seen: Observation) -> float:
+        health = self.health
+        was_steady = (
+            health.healthy_since is not None and time.monotonic() - health.healthy_since > STEADY_SECONDS
+        )
+        health.healthy_since = None
+        decision = decisions.serving_ended(self.service, seen, was_steady=was_steady)
+        if decision.restart_after is not None:
+            health.restart_at = time.monotonic() + decision.restart_after
+        return self._write(decision)
+
+    def _restart_when_due(self, due: float) -> float:
+        left = due - time.monotonic()
+        if left > 0:
+            return left
+        self.health.notes.clear()
+        try:
+            handle = self.launcher.launch(self.service, self.health.notes)
+        except Exception as error:
+            self.health.restart_at = None
+            return self._ended(Observation(Phase.EXITED, words=str(error), error=record_of(error)))
+        if isinstance(handle, Waiting):
+            return self._wait_for(handle)
+        self.health.restart_at = None
+        return self._write(decisions.relaunched(self.service, handle))
+
+    def _note_stats(self, target: ComputeTarget[Any], seen: Observation, url: str) -> None:
+        metrics = self.health.usage
+        counted = self.health.probe_of(url, self._cert_file(url)).stats()
+        self._measure(target)
+        stats = metrics.stats(counted, seen.ready, time.monotonic())
+        if stats != self.service.stats:
+            with self.memory.quietly_writing() as tx:  # whoever shows them reads them every second anyway
+                services.note_stats(tx, self.service, stats)
+
+    def _measure(self, target: ComputeTarget[Any]) -> None:
+        metrics = self.health.usage
+        if not isinstance(target, Measures) or not metrics.wants_usage(time.monotonic()):
+            return
+        assert self.service.handle is not None
+        # A target that cannot be asked now does not make its service ill.
+        with contextlib.suppress(MLMagicError, OSError):
+            metrics.note_usage(target.usage(target.unpack(self.service.handle)), time.monotonic())
+
+    # -- ending revisions -----------------------------------------------------------------------------
+
+    def _retire(self) -> float:
+        service = self.service
+        for old in service.retiring:
+            self._end(old.revision, old.handle)
+            staging.unstage(self.memory, service, old.revision)
+        with self.memory.writing() as tx:
+            if services.observe(tx, service, {"retiring": []}):
+                for old in service.retiring:
+                    for digest in services.forget_revision(tx, service.id, old.revision):
+                        self.memory.files.remove(digest)
+        return pace.AT_ONCE
+
+    def _stop(self) -> float:
+        return self._write(decisions.stopped(self.service, self._end_all(keep_image=True)))
+
+    def _delete(self) -> float:
+        service = self.service
+        self._end_all(keep_image=False)
+        # The row goes last: who waits for the end finds nothing left.
+        shutil.rmtree(self.memory.services_folder / service.id, ignore_errors=True)
+        with self.memory.writing() as tx:
+            for digest in services.remove(tx, service, f"deleted {service.name}"):
+                self.memory.files.remove(digest)
+        return pace.AT_ONCE
+
+    def _end_all(self, *, keep_image: bool) -> dict[int, Mapping[str, Any] | None]:
+        """End every revision; returns their handles. The wanted one may be started again from its image."""
+        service = self.service
+        handles = self._handles()
+        for number, handle in handles.items():
+            target = self._target_of(number)
+            if keep_image and number == service.revision and handle and isinstance(target, BuildsImages):
+                target.halt(target.unpack(handle))
+            else:
+                self._end(number, handle)
+        if service.candidate is None and service.serving != service.revision:
+            self._end_unsaved()
+        return handles
+
+    def _end_unsaved(self) -> None:
+        """End what was perhaps launched by a process that was killed before it could save the handle."""
+        service = self.service
+        if staging.run_folder(self.memory, service, service.revision).is_dir():
+            target = self._target_of(service.revision)
+            handle = target.find(staging.stage(self.memory, service))
+            if handle is not None:
+                target.stop(handle)
+
+    def _end(self, number: int, handle: Mapping[str, Any] | None) -> None:
+        if handle is not None:
+            target = self._target_of(number)
+            target.stop(target.unpack(handle))
+
+    # -- shared ---------------------------------------------------------------------------------------
+
+    def _write(self, decision: Decision) -> float:
+        """Write a decision, and in the same transaction what follows from it; returns its delay."""
+        if "state" in decision.changes:
+            check_move(self.service.state, State(decision.changes["state"]))
+        if decision.changes:
+            with self.memory.writing() as tx:
+                written = services.observe(
+                    tx,
+                    self.service,
+                    decision.changes,
+                    kind=decision.kind,
+                    message=decision.message,
+                    data=decision.data,
+                )
+                if written:
+                    self._report(tx, decision)
+        return decision.delay
+
+    def _report(self, tx: Connection, decision: Decision) -> None:
+        service = self.service
+        if decision.news is News.FAILED:
+            follows.settle(tx, service, service.revision, FollowState.FAILED, decision.news_text)
+        elif decision.news is News.DEPLOYED:
+            follows.settle(tx, service, service.revision, FollowState.DONE)
+            self._publish_deployed(tx)
+
+    def _publish_deployed(self, tx: Connection) -> None:
+        """Publish ModelDeployed once a revision, however often it is started."""
+        service = self.service
+        mark = {"revision": service.revision}
+        subject = endpoint_subject(service.id)
+        if events.is_there(tx, EventKind.MODEL_DEPLOYED, subject, mark):
+            return
+        notice = model_deployed(
+            service.id, service.name, service.target, service.models, service.tags, service.properties
+        )
+        message = f"{service.name} serves {notice.data['ModelIds'] or 'a script without models'}"
+        events.append(tx, notice.kind, subject, message, {**mark, TOLD: dict(notice.data)})
+
+    def _handles(self) -> dict[int, Mapping[str, Any] | None]:
+        with self.memory.reading() as tx:
+            return handles_of(self.service, services.revision_numbers(tx, self.service.id))
+
+    def _target_of(self, number: int) -> ComputeTarget[Any]:
+        return self.targets.get(self._target_name(number))
+
+    def _target_name(self, number: int) -> str:
+        """The target of a revision: one that replaces another may run elsewhere."""
+        if number == self.service.serving:
+            return self.service.target
+        with self.memory.reading() as tx:
+            return services.get_revision(tx, self.service.id, number).config.target
+
+    def _cert_file(self, url: str) -> str | None:
+        """The file of the certificate that the wanted revision shows; None without one."""
+        if not url.startswith("https:"):
+            return None
+        with self.memory.reading() as tx:
+            config = services.get_revision(tx, self.service.id, self.service.revision).config
+        return config.ssl_cert_pem_file

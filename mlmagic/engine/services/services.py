@@ -1,0 +1,426 @@
+"""Services: deploy, update, look, wait, stop, start, delete.
+
+A method checks first, then records what is wanted and returns; a supervisor brings it about. `wait` waits
+for that, and reports a failure with the script's own traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.events import EventKind, service_subject
+from mlmagic.core.model import Model, ModelDescription, ModelFilter, check_labels
+from mlmagic.core.names import ModelReference
+from mlmagic.core.notify import Notify, silent
+from mlmagic.core.renewal import Renewal, newest_of
+from mlmagic.core.webservice import Desired, Revision, State, Webservice
+from mlmagic.engine.events.bus import Bus
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.scripts import sources
+from mlmagic.engine.services.deployment import DeploymentPlan, Deployments, DeployRequest, revise
+from mlmagic.engine.services.failures import failure_of
+from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.live_reload import Reloaded, reload_script
+from mlmagic.engine.services.ownership import is_owned_here, owned_here
+from mlmagic.engine.services.supervision import Supervision
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import (
+    Interrupted,
+    InvalidConfig,
+    MLMagicError,
+    NotFound,
+    UsageError,
+    WaitTimeout,
+    WrongState,
+)
+from mlmagic.targets.base import Scalable, SizesLogs
+from mlmagic.workspace import events, services
+from mlmagic.workspace.memory import Memory
+
+DEPLOY_TIMEOUT_SECONDS = 600.0
+DELETE_TIMEOUT_SECONDS = 60.0
+MOST_REPLICAS = 100
+
+Watch = Callable[[Webservice], None]
+"""Called with the record of a service whenever it may have changed."""
+
+
+def _ignore(_service: Webservice) -> None:
+    """Watch nothing."""
+
+
+class Services:
+    """The services of one workspace."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        targets: Targets,
+        bus: Bus,
+        models: Models,
+        keys: Keys,
+        supervision: Supervision,
+    ) -> None:
+        self._memory, self._targets, self._bus = memory, targets, bus
+        self._models, self._keys, self._supervision = models, keys, supervision
+        self._deployments = Deployments(memory, targets, models, keys)
+
+    # -- deploy and update ----------------------------------------------------------------------------
+
+    def deploy(
+        self,
+        name: str,
+        model_names: Sequence[str | ModelReference],
+        inference: InferenceConfig | None = None,
+        config: DeploymentConfig | None = None,
+        *,
+        overwrite: bool = False,
+        notify: Notify = silent,
+        environment: Mapping[str, Any] | None = None,
+        nearest_python: bool = False,
+    ) -> Webservice:
+        """Record a new service; returns while it is Transitioning. Without ``inference``, serve the models.
+
+        ``environment``, as the JSON of Azure ML v1, replaces that of ``inference``; ``nearest_python``
+        accepts another Python version than it names.
+
+        A service that never started is replaced. Any other is replaced only with ``overwrite``; if it serves,
+        it does so until its successor answers. When this raises, nothing was recorded.
+        """
+        request = DeployRequest.of(
+            name,
+            inference,
+            environment,
+            models=model_names,
+            config=config,
+            overwrite=overwrite,
+            nearest_python=nearest_python,
+        )
+        return self._carry_out(self._deployments.plan(request, notify))
+
+    def deploy_object(
+        self,
+        name: str,
+        model: object,
+        details: ModelDescription,
+        inference: InferenceConfig | None = None,
+        config: DeploymentConfig | None = None,
+        *,
+        notify: Notify = silent,
+        **options: Any,
+    ) -> tuple[Webservice, Model]:
+        """Register ``model`` (an object or a path) and deploy it, with the ``options`` of `deploy`.
+
+        If the deploy is refused, the model is deleted again.
+        """
+        registered = self._models.register(model, details, notify=notify)
+        try:
+            service = self.deploy(name, [registered.id], inference, config, notify=notify, **options)
+        except MLMagicError:
+            with suppress(MLMagicError):
+                self._models.delete(registered.id)
+            raise
+        return service, registered
+
+    def update(
+        self,
+        name: str,
+        *,
+        model_names: Sequence[str | ModelReference] | None = None,
+        inference: InferenceConfig | None = None,
+        config_changes: Mapping[str, Any] | None = None,
+        notify: Notify = silent,
+        environment: Mapping[str, Any] | None = None,
+        nearest_python: bool = False,
+    ) -> Webservice:
+        """Record a new revision of a service; what is not named stays as it is.
+
+        The old revision serves until the new one answers, and goes on serving if it never does.
+        ``environment`` and ``nearest_python`` are as for `deploy`.
+        """
+        request = DeployRequest.of(
+            name,
+            inference,
+            environment,
+            models=model_names,
+            changes=config_changes,
+            nearest_python=nearest_python,
+        )
+        return self._carry_out(self._deployments.plan_update(request, notify))
+
+    def _carry_out(self, plan: DeploymentPlan) -> Webservice:
+        service: Webservice | None = None
+        try:
+            service = self._deployments.record(plan, self._supervision.lease_holder, remove=self.delete)
+            self._supervision.ensure()
+        except KeyboardInterrupt:
+            if service is None:
+                raise
+            raise Interrupted(self.withdraw(service)) from None
+        return service
+
+    def withdraw(self, service: Webservice) -> str:
+        """Undo a deploy or an update that the user interrupted; returns a sentence about the outcome.
+
+        Only what a deploy has created is deleted; an update leaves what was there before it.
+        """
+        name = service.name
+        if service.revision == 1:
+            with suppress(NotFound):
+                self.delete(name)
+            return f"the deploy of {name!r} was interrupted, and the service was deleted"
+        with self._memory.writing() as tx:
+            now = services.get(tx, name)
+            if now.revision != service.revision or now.serving == service.revision:
+                return (
+                    f"the update of {name!r} was complete before the interrupt: revision {now.serving} serves"
+                )
+            if now.serving is not None:
+                services.take_back(tx, now)
+                return f"the update of {name!r} was interrupted: revision {now.serving} keeps serving"
+            services.want(tx, now, Desired.STOPPED)
+        self._supervision.ensure()
+        return f"the update of {name!r} was interrupted: it is stopped, as nothing served before"
+
+    def restart(self, name: str) -> Webservice:
+        """Start a service again, as it is; returns while it is Transitioning.
+
+        It is an update to the same revision, so callers get answers all the while. A Stopped or Failed
+        service is started.
+        """
+        service = owned_here(self.get(name), "restart")
+        if service.state in (State.STOPPED, State.FAILED):
+            return self.start(name)
+        self._targets.usable(service.target)
+        with self._memory.writing() as tx:
+            revision = services.get_revision(tx, service.id, service.revision)
+            renewed = revise(tx, name, revision, "restart")
+        if revision.config.guarded:
+            self._keys.deliver(renewed)
+        self._supervision.ensure()
+        return renewed
+
+    def renewal(self, name: str, captured: InferenceConfig | None = None, script_words: str = "") -> Renewal:
+        """What an update to the newest versions of its models, and to ``captured``, would change.
+
+        ``script_words`` name that script for people. Nothing is recorded.
+        """
+        service = self.get(name)
+        revision = self.revision(service)
+        newest = {model.name: model.version for model in self._models.list(ModelFilter(latest=True))}
+        script = ""
+        if captured is not None:
+            with self._memory.files.intake() as intake:
+                files, _ = sources.take(intake, captured)
+            script = "" if set(files) == set(revision.files) else script_words
+        return Renewal(revision.models, newest_of(revision.models, newest), script)
+
+    def renew(
+        self,
+        name: str,
+        renewal: Renewal,
+        captured: InferenceConfig | None = None,
+        notify: Notify = silent,
+    ) -> Webservice:
+        """Carry out a `renewal`; returns while the service is Transitioning."""
+        return self.update(
+            name,
+            model_names=renewal.newest if renewal.newest != renewal.served else None,
+            inference=captured if renewal.script else None,
+            notify=notify,
+        )
+
+    def live(self) -> list[tuple[Webservice, Revision]]:
+        """The services of this machine with live reload, and the revisions that they serve."""
+        with self._memory.reading() as tx:
+            serving = [
+                (each, services.get_revision(tx, each.id, each.revision))
+                for each in services.list_services(tx)
+                if each.serving == each.revision and is_owned_here(each)
+            ]
+        return [(each, revision) for each, revision in serving if revision.config.live]
+
+    def reload(self, name: str, inference: InferenceConfig) -> Reloaded:
+        """Replace the script of a service while it serves: see `mlmagic.engine.services.live_reload`."""
+        service = owned_here(self.get(name), "reload")
+        return reload_script(self._memory, self._targets.get(service.target), service, inference)
+
+    # -- look and wait --------------------------------------------------------------------------------
+
+    def get(self, name: str) -> Webservice:
+        """The record of a service; raises `NotFound` with the names there are."""
+        with self._memory.reading() as tx:
+            return services.get(tx, name)
+
+    def names(self) -> list[str]:
+        """The names of all services; no supervisor is started."""
+        with self._memory.reading() as tx:
+            return services.names(tx)
+
+    def revision(self, service: Webservice) -> Revision:
+        """The revision of a service that its owner wants."""
+        with self._memory.reading() as tx:
+            return services.get_revision(tx, service.id, service.revision)
+
+    def wait(
+        self,
+        service: Webservice,
+        timeout: float = DEPLOY_TIMEOUT_SECONDS,
+        *,
+        watching: Watch = _ignore,
+    ) -> Webservice:
+        """Wait until a deploy, update or start is complete; returns the Healthy service.
+
+        ``timeout`` is in seconds. ``watching`` is called in this thread with the record at each change.
+        Raises `ScriptError` with the script's own traceback, `LaunchFailed`, or `WaitTimeout`.
+        """
+        if not self._bus.wait_until(lambda: self._is_complete(service, watching), timeout):
+            seen = self.get(service.name)
+            raise WaitTimeout(
+                service.name,
+                seen.state,
+                timeout,
+                last_seen=seen.words,
+                hint=f"It goes on; see %services and %logs {service.name}.",
+            )
+        now = self.get(service.name)
+        if now.id != service.id:
+            raise NotFound("service", service.name, hint="It was replaced meanwhile.")
+        if now.state is State.FAILED or (now.revision < service.revision and now.error):
+            raise failure_of(now, lambda: self.logs(now.name, tail=20))
+        return now
+
+    def wait_or_withdraw(
+        self,
+        service: Webservice,
+        timeout: float = DEPLOY_TIMEOUT_SECONDS,
+        *,
+        watching: Watch = _ignore,
+    ) -> Webservice:
+        """`wait`; on Ctrl-C withdraw the deploy or update, and raise `Interrupted` with the outcome."""
+        try:
+            return self.wait(service, timeout, watching=watching)
+        except KeyboardInterrupt:
+            raise Interrupted(self.withdraw(service)) from None
+
+    def _is_complete(self, service: Webservice, watching: Watch) -> bool:
+        try:
+            now = self.get(service.name)
+        except NotFound as error:
+            raise NotFound("service", service.name, hint="It was deleted meanwhile.") from error
+        watching(now)
+        if now.id != service.id or now.revision != service.revision or now.state is State.FAILED:
+            return True
+        return now.state is State.HEALTHY and now.serving == service.revision
+
+    def logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        """The last ``tail`` lines of a service's log (of what failed last, if it never started)."""
+        service = owned_here(self.get(name), "read the logs of")
+        handle = service.handle or service.candidate_handle
+        if handle is None:
+            return iter(())
+        target = self._targets.get(service.target)
+        return target.logs(target.unpack(handle), tail=tail, follow=follow)
+
+    def log_mark(self, service: Webservice) -> Hashable:
+        """A value that changes when the log of ``service`` may have grown; the log is not read for it."""
+        handle = service.handle or service.candidate_handle
+        target = self._targets.of(service)
+        if handle is not None and isinstance(target, SizesLogs) and is_owned_here(service):
+            return repr(handle), target.log_size(target.unpack(handle))
+        return repr(handle), service.state, service.words, service.stats.get("requests")
+
+    # -- change ---------------------------------------------------------------------------------------
+
+    def label(self, name: str, **labels: Mapping[str, str]) -> Webservice:
+        """Replace ``tags`` or ``properties`` of a service, which goes on serving."""
+        for field, given in labels.items():
+            check_labels(field, given)
+        with self._memory.writing() as tx:
+            return services.label(
+                tx, services.get(tx, name), **{key: dict(value) for key, value in labels.items()}
+            )
+
+    def stop(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> Webservice:
+        """Stop a service without deleting it; returns when it is Stopped."""
+        self._want(name, Desired.STOPPED)
+        if not self._bus.wait_until(lambda: self.get(name).state is State.STOPPED, timeout):
+            raise WaitTimeout(name, "being stopped", timeout, last_seen=self.get(name).words)
+        return self.get(name)
+
+    def start(self, name: str) -> Webservice:
+        """Start a Stopped or Failed service; returns while it is Transitioning."""
+        service = self.get(name)
+        if service.state not in (State.STOPPED, State.FAILED):
+            raise WrongState(name, service.state, "start")
+        return self._want(name, Desired.RUNNING)
+
+    def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> None:
+        """Stop a service and delete its record; returns when it is deleted.
+
+        A service of another machine is stopped there. If nobody has supervised it for a minute, that machine
+        is gone, and the record alone is deleted.
+        """
+        if self._delete_abandoned(name):
+            return
+        service = self._want(name, Desired.DELETED)
+        if not self._bus.wait_until(lambda: not self._is_there(service), timeout):
+            raise WaitTimeout(name, "being deleted", timeout, last_seen=self.get(name).words)
+
+    def can_scale(self, service: Webservice) -> bool:
+        """Whether its target can run several replicas of it."""
+        return isinstance(self._targets.of(service), Scalable)
+
+    def scale(self, name: str, replicas: int) -> Webservice:
+        """Run so many replicas of a service from now on; returns when the target has the request."""
+        if not 1 <= replicas <= MOST_REPLICAS:
+            raise InvalidConfig("replicas", replicas, f"must be between 1 and {MOST_REPLICAS}")
+        service = owned_here(self.get(name), "scale")
+        target = self._targets.get(service.target)
+        if not isinstance(target, Scalable):
+            raise UsageError(
+                f"{name!r} runs on {service.target!r}, which runs one replica of a service",
+                hint="Deploy it on a target that scales.",
+            )
+        if service.handle is None or service.serving is None:
+            raise WrongState(name, service.state, "scale")
+        target.scale(target.unpack(service.handle), replicas)
+        message = f"{replicas} replica{'' if replicas == 1 else 's'} requested"
+        with self._memory.writing() as tx:
+            events.append(tx, EventKind.SCALED, service_subject(name), message)
+        return service
+
+    def _want(self, name: str, desired: Desired) -> Webservice:
+        with self._memory.writing() as tx:
+            service = services.want(tx, services.get(tx, name), desired)
+        self._supervision.ensure()
+        return service
+
+    def _delete_abandoned(self, name: str) -> bool:
+        with self._memory.reading() as tx:
+            if not services.is_abandoned(tx, services.get(tx, name)):
+                return False
+        with self._memory.writing() as tx:
+            service = services.get(tx, name)
+            if not services.is_abandoned(tx, service):
+                return False
+            message = f"deleted {name}, whose machine {service.machine} was gone"
+            for digest in services.remove(tx, service, message):
+                self._memory.files.remove(digest)
+        return True
+
+    def _is_there(self, service: Webservice) -> bool:
+        with suppress(NotFound):
+            return self.get(service.name).id == service.id
+        return False
+
+    def list(self) -> list[Webservice]:
+        """All services, sorted by name."""
+        with self._memory.reading() as tx:
+            found = services.list_services(tx)
+        if found:
+            self._supervision.ensure()  # a killed kernel may have left them without a supervisor
+        return found

@@ -1,0 +1,70 @@
+"""Who supervises the services of a workspace: a thread of this process, and the daemon after it."""
+
+from __future__ import annotations
+
+import threading
+
+from mlmagic.engine.services import daemon
+from mlmagic.engine.services.supervisor import Supervisor
+from mlmagic.engine.targets import Targets
+from mlmagic.workspace import deliveries, follows
+from mlmagic.workspace.identity import ProcessIdentity
+from mlmagic.workspace.memory import Memory
+
+DAEMON_DELAY_SECONDS = 3.0
+
+
+class Supervision:
+    """Starts a supervisor when there is work for one.
+
+    With ``in_process``, a thread of this process supervises, and the daemon when this process has ended.
+    Without it only the daemon does: for processes that end soon. ``use_daemon`` False starts no daemon.
+    """
+
+    def __init__(self, memory: Memory, targets: Targets, *, in_process: bool, use_daemon: bool) -> None:
+        self._memory, self._targets = memory, targets
+        self._in_process, self._use_daemon = in_process, use_daemon
+        self._mark = ProcessIdentity.current().mark()
+        self._supervisor: Supervisor | None = None
+        self._daemon_timer: threading.Timer | None = None
+
+    @property
+    def lease_holder(self) -> str | None:
+        """Who is to hold the lease of a new service: the supervisor of this process; None for any."""
+        return self._mark if self._in_process else None
+
+    def ensure(self) -> None:
+        """Make sure that the services are supervised."""
+        if self._in_process and (self._supervisor is None or not self._supervisor.running):
+            self._supervisor = Supervisor(self._memory, self._targets, self._mark)
+            self._supervisor.start()
+        if not self._use_daemon:
+            return
+        if not self._in_process:
+            daemon.ensure_daemon(self._memory.location)
+        elif self._daemon_timer is None:
+            # Later: the services that are starting need the cores more.
+            self._daemon_timer = threading.Timer(DAEMON_DELAY_SECONDS, self._start_daemon)
+            self._daemon_timer.daemon = True
+            self._daemon_timer.start()
+
+    def ensure_for_news(self) -> None:
+        """`ensure`, if a delivery is due or a service follows a model that has changed."""
+        with self._memory.reading() as tx:
+            wanted = deliveries.next_due(tx) is not None or follows.is_anything_waiting(tx)
+        if wanted:
+            self.ensure()
+
+    def close(self) -> None:
+        """Stop supervising here; the daemon takes the services over."""
+        if self._daemon_timer is not None:
+            self._daemon_timer.cancel()
+            self._start_daemon()
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.close()
+
+    def _start_daemon(self) -> None:
+        self._daemon_timer = None
+        if self._memory.is_there and daemon.has_work(self._memory):
+            daemon.ensure_daemon(self._memory.location)

@@ -1,0 +1,243 @@
+"""Supervises services: a thread in the process that holds their leases.
+
+It also delivers webhooks, and updates the services that follow a model.
+
+It waits for wake-up signals (a row was written, a server started or failed), for the end of a service whose
+target can be watched, and for the time that a reconciliation step asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from mlmagic.core.follow import is_ready
+from mlmagic.core.webservice import State, Webservice
+from mlmagic.engine.background_jobs import BackgroundJobs
+from mlmagic.engine.events.delivery import WebhookDelivery
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.services.deployment import Deployments
+from mlmagic.engine.services.follower import Follower
+from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.reconcile import pace
+from mlmagic.engine.services.reconcile.health import Health
+from mlmagic.engine.services.reconcile.launcher import Launcher
+from mlmagic.engine.services.reconcile.reconciler import Reconciler
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import NotFound, WorkspaceUnavailable
+from mlmagic.targets.base import Watchable
+from mlmagic.workspace import deliveries, leases, services
+from mlmagic.workspace.bells import Bell
+from mlmagic.workspace.identity import ProcessIdentity
+from mlmagic.workspace.memory import Memory
+
+CLOCK_SECONDS = 1.0
+RENEW_WITHIN_SECONDS = leases.LEASE_SECONDS / 2
+STEPS_AT_ONCE = 8
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Supervised:
+    """A service whose lease this supervisor holds."""
+
+    health: Health = field(default_factory=Health)
+    due: float = 0.0
+    busy: bool = False
+    signalled: bool = False
+    ended: bool = False
+    given_up: bool = False
+    watched: int | None = None
+    watched_handle: str = ""
+
+    def is_due(self, service: Webservice, now: float) -> bool:
+        """A wake-up signal may be about a service in motion; a healthy one is looked at in its own time."""
+        in_motion = service.state not in (State.HEALTHY, State.FAILED, State.STOPPED) or service.retiring
+        return self.due <= now or self.ended or (self.signalled and bool(in_motion))
+
+
+class Supervisor:
+    """Takes the leases that are free, and reconciles each service it holds."""
+
+    def __init__(self, memory: Memory, targets: Targets, mark: str | None = None) -> None:
+        """``mark`` is the name that its leases carry."""
+        self._memory = memory
+        self._targets = targets
+        self.mark = mark or ProcessIdentity.current().mark()
+        keys = Keys(memory, targets)
+        deployments = Deployments(memory, targets, Models(memory, on_news=lambda: None), keys)
+        self._follower = Follower(memory, deployments)
+        self._delivery = WebhookDelivery(memory, self.mark)
+        self._jobs = BackgroundJobs(changed=memory.ring)
+        self._launcher = Launcher(memory, targets, self._jobs)
+        self._supervised: dict[str, _Supervised] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(STEPS_AT_ONCE, thread_name_prefix="mlmagic-reconcile")
+        self._selector = selectors.DefaultSelector()
+        self._bell: Bell | None = None
+        self._step_done, self._notify_step = socket.socketpair()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start supervising, in a thread of its own."""
+        self._thread = threading.Thread(target=self.run, name="mlmagic-supervisor", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop, and release the leases, so that another process can take over at once."""
+        self._closing.set()
+        self._memory.ring()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+
+    def run(self) -> None:
+        """Supervise services until closed, or until the workspace is removed."""
+        with self._memory.bell() as bell:
+            self._bell = bell
+            self._step_done.setblocking(False)
+            self._selector.register(bell, selectors.EVENT_READ)
+            self._selector.register(self._step_done, selectors.EVENT_READ)
+            self._delivery.start()
+            try:
+                while not self._closing.is_set():
+                    try:
+                        self._round()
+                    except WorkspaceUnavailable as error:
+                        log.warning("%s Trying again", error)
+                        self._closing.wait(CLOCK_SECONDS)
+                    except Exception:
+                        if not self._memory.is_there:
+                            return
+                        log.exception("a supervisor's round failed; trying again")
+                        self._closing.wait(CLOCK_SECONDS)
+            finally:
+                self._leave()
+
+    def _round(self) -> None:
+        held = {service.name: service for service in self._look()}
+        with self._lock:
+            for name in self._supervised.keys() - held.keys():
+                self._give_up(self._supervised.pop(name))
+            now = time.monotonic()
+            for name, service in held.items():
+                entry = self._supervised.setdefault(name, _Supervised())
+                if not entry.busy and entry.is_due(service, now):
+                    entry.busy, entry.signalled, entry.ended = True, False, False
+                    self._pool.submit(self._reconcile, name, entry)
+                self._watch(service, entry)
+            dues = [entry.due for entry in self._supervised.values() if not entry.busy]
+        wake = min([now + CLOCK_SECONDS, *dues])
+        self._sleep(max(0.0, wake - time.monotonic()))
+
+    def _look(self) -> list[Webservice]:
+        """The services whose leases this process holds, after taking those that are free."""
+        with self._memory.reading() as tx:
+            wanting = services.needs_lease(tx, self.mark, RENEW_WITHIN_SECONDS)
+            if not wanting:
+                return services.held(tx, self.mark)
+        with self._memory.writing() as tx:
+            return services.lease(tx, self.mark)
+
+    def _reconcile(self, name: str, entry: _Supervised) -> None:
+        delay = pace.WHILE_SERVING
+        try:
+            # Read again: the round may have read the record before the last step wrote it.
+            with self._memory.reading() as tx:
+                service = services.get(tx, name)
+            delay = Reconciler(self._memory, self._targets, self._launcher, service, entry.health).take()
+            if is_ready(service) and self._follower.look(service):
+                delay = pace.AT_ONCE
+        except NotFound:
+            pass
+        except WorkspaceUnavailable as error:
+            log.warning("%s Trying again", error)
+        except Exception:
+            if self._memory.is_there:
+                log.exception("reconciling service %r failed; trying again", name)
+        finally:
+            with self._lock:
+                entry.busy = False
+                entry.due = time.monotonic() + delay
+                if entry.given_up:
+                    entry.health.forget()
+            if delay < CLOCK_SECONDS or entry.ended:
+                with contextlib.suppress(OSError):  # not the wake-up signal: that means news
+                    self._notify_step.send(b"1")
+
+    def _sleep(self, seconds: float) -> None:
+        for key, _ in self._selector.select(seconds):
+            if key.fileobj is self._bell:
+                assert self._bell is not None
+                self._bell.hush()
+                self._delivery.wake()
+                with self._lock:
+                    for entry in self._supervised.values():
+                        entry.signalled = True
+            elif key.fileobj is self._step_done:
+                with contextlib.suppress(BlockingIOError):
+                    while self._step_done.recv(64):
+                        pass
+            else:  # a watched service has ended
+                with self._lock:
+                    entry = key.data
+                    entry.ended = True
+                    self._unwatch(entry)
+
+    def _watch(self, service: Webservice, entry: _Supervised) -> None:
+        """Watch for the end of what serves, if its target can."""
+        handle = repr(service.handle) if service.serving is not None else ""
+        if handle == entry.watched_handle:
+            return
+        self._unwatch(entry)
+        entry.watched_handle = (
+            handle  # once per handle: a descriptor of what has ended stays readable for ever
+        )
+        if not handle or service.handle is None:
+            return
+        target = self._targets.get(service.target)
+        if not isinstance(target, Watchable):
+            return
+        descriptor = target.watch(target.unpack(service.handle))
+        if descriptor is not None:
+            entry.watched = descriptor
+            self._selector.register(descriptor, selectors.EVENT_READ, entry)
+
+    def _unwatch(self, entry: _Supervised) -> None:
+        if entry.watched is not None:
+            self._selector.unregister(entry.watched)
+            os.close(entry.watched)
+        entry.watched = None
+
+    def _give_up(self, entry: _Supervised) -> None:
+        self._unwatch(entry)
+        entry.given_up = True
+        if not entry.busy:
+            entry.health.forget()
+
+    def _leave(self) -> None:
+        self._delivery.close()
+        self._pool.shutdown(wait=True)
+        self._jobs.close()
+        with self._lock:
+            for entry in self._supervised.values():
+                self._give_up(entry)
+        self._selector.close()
+        self._step_done.close()
+        self._notify_step.close()
+        if self._memory.is_there:
+            with contextlib.suppress(Exception), self._memory.writing() as tx:
+                services.release_leases(tx, self.mark)
+                deliveries.release(tx, self.mark)

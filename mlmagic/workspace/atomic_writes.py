@@ -1,0 +1,25 @@
+"""Files that are replaced whole: whoever reads one sees all of it as it was, or all of it as it is."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from functools import partial
+from pathlib import Path
+
+OWNER_ONLY = 0o600
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o666) -> None:
+    """Make ``text`` the content of ``path``, in a folder that is there; with ``mode`` from the first moment.
+
+    When this raises, ``path`` is what it was, and nothing is left beside it.
+    """
+    draft = path.with_name(f".{uuid.uuid4().hex}")
+    try:
+        with open(draft, "x", encoding="utf-8", opener=partial(os.open, mode=mode)) as file:
+            file.write(text)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

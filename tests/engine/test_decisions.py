@@ -1,0 +1,194 @@
+"""What each reconciliation step decides, as a table: no thread, no target, no database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlmagic.core.events import EventKind
+from mlmagic.core.webservice import (
+    MOVES,
+    Desired,
+    Observation,
+    Phase,
+    Retiring,
+    State,
+    Webservice,
+    check_move,
+    next_state,
+)
+from mlmagic.engine.services.reconcile import decisions, pace
+from mlmagic.engine.services.reconcile.decisions import Decision, News
+from mlmagic.engine.services.reconcile.planner import RESTARTS_BEFORE_FAILED
+from mlmagic.errors import InvalidTransition
+
+OLD, NEW = {"key": "old"}, {"key": "new"}
+URL = "http://127.0.0.1:5001"
+UP = Observation(Phase.RUNNING, URL, 1, "running")
+
+
+def service(**values: Any) -> Webservice:
+    base: dict[str, Any] = {
+        "id": "1",
+        "name": "svc",
+        "target": "fake",
+        "desired": Desired.RUNNING,
+        "state": State.TRANSITIONING,
+        "revision": 1,
+        "created_time": 0.0,
+        "updated_time": 0.0,
+    }
+    return Webservice(**{**base, **values})
+
+
+UPDATE = service(revision=2, serving=1, handle=OLD, candidate=2, candidate_handle=NEW, models=("m:2",))
+FIRST = service(candidate=1, candidate_handle=NEW)
+SERVING = service(state=State.HEALTHY, serving=1, handle=OLD, url=URL)
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "answering", "changes", "kind"),
+    [
+        # The first revision answers: Healthy at once, as nothing has to be retired.
+        (FIRST, UP, True, {"state": "Healthy", "serving": 1, "retiring": []}, EventKind.STATE_CHANGED),
+        # An update answers: Healthy when the old revision has ended.
+        (
+            UPDATE,
+            UP,
+            True,
+            {
+                "state": "Transitioning",
+                "serving": 2,
+                "handle": NEW,
+                "retiring": [{"revision": 1, "handle": OLD}],
+                "target": "other",
+            },
+            EventKind.STATE_CHANGED,
+        ),
+        (FIRST, UP, False, {"words": "running"}, None),
+        (FIRST, Observation(Phase.UNKNOWN), None, {}, None),
+        (
+            FIRST,
+            Observation(Phase.UNSCHEDULABLE, words="no room"),
+            None,
+            {"state": "Unschedulable", "words": "no room"},
+            EventKind.STATE_CHANGED,
+        ),
+        (
+            service(state=State.UNSCHEDULABLE, words="no room", candidate=1, candidate_handle=NEW),
+            Observation(Phase.STARTING, words="starting"),
+            None,
+            {"state": "Transitioning", "words": "starting"},
+            EventKind.STATE_CHANGED,
+        ),
+    ],
+)
+def test_a_candidate_is_observed(
+    before: Webservice, seen: Observation, answering: bool | None, changes: dict[str, Any], kind: EventKind
+) -> None:
+    handles = {1: NEW} if before.revision == 1 else {1: OLD, 2: NEW}
+    made = decisions.candidate_observed(before, seen, answering, handles, "other")
+    assert {name: made.changes[name] for name in changes} == changes
+    assert made.kind is kind
+    assert bool(made.changes) is bool(changes)
+    promoted = "serving" in changes
+    assert made.news is (News.DEPLOYED if promoted else News.NOBODY)
+    assert made.delay == (pace.AT_ONCE if promoted else pace.WHILE_STARTING)
+
+
+def test_a_new_service_that_fails_is_failed_and_keeps_its_handle_for_the_log() -> None:
+    made = decisions.failed_candidate(FIRST, {"type": "ValueError", "message": "no"}, NEW, {1: NEW})
+    assert made.changes["state"] == "Failed"
+    assert made.changes["handle"] == NEW
+    assert made.changes["words"] == "ValueError: no"
+    assert (made.news, made.news_text) == (News.FAILED, "ValueError: no")
+
+
+def test_an_update_that_fails_goes_back_to_what_serves() -> None:
+    made = decisions.failed_candidate(UPDATE, {"message": "no"}, NEW, {1: OLD, 2: NEW}, ("m:1",))
+    assert made.kind is EventKind.ROLLED_BACK
+    assert made.changes["state"] == "Healthy"
+    assert (made.changes["revision"], made.changes["models"]) == (1, ["m:1"])
+    assert made.changes["retiring"] == [{"revision": 2, "handle": NEW}]
+    assert made.changes["error"] == {"message": "no", "revision": 2}
+    assert "serving" not in made.changes
+    assert "target" not in made.changes
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "answering", "state"),
+    [
+        (SERVING, UP, True, None),
+        (SERVING, UP, None, None),  # one probe without an answer
+        (SERVING, UP, False, "Unhealthy"),
+        (SERVING, Observation(Phase.UNKNOWN), None, None),
+        (service(state=State.UNHEALTHY, serving=1, handle=OLD, url=URL), UP, True, "Healthy"),
+        (SERVING, Observation(Phase.RUNNING, "http://127.0.0.1:5002", 1, "moved"), True, "Healthy"),
+    ],
+)
+def test_what_serves_is_observed(
+    before: Webservice, seen: Observation, answering: bool | None, state: str | None
+) -> None:
+    made = decisions.serving_observed(before, seen, answering)
+    assert made.changes.get("state") == state
+    assert made.delay == (
+        pace.WHILE_SERVING if (state or before.state) == State.HEALTHY else pace.WHILE_STARTING
+    )
+
+
+@pytest.mark.parametrize(
+    ("restarts", "was_steady", "state", "counted"),
+    [
+        (0, False, "Unhealthy", 1),
+        (3, False, "Unhealthy", 4),
+        (RESTARTS_BEFORE_FAILED, True, "Unhealthy", 1),
+        (RESTARTS_BEFORE_FAILED, False, "Failed", None),
+    ],
+)
+def test_what_ended_is_restarted_unless_it_ends_too_often(
+    restarts: int, was_steady: bool, state: str, counted: int | None
+) -> None:
+    seen = Observation(Phase.EXITED, words="it ended")
+    made = decisions.serving_ended(
+        service(state=State.HEALTHY, serving=1, restarts=restarts), seen, was_steady=was_steady
+    )
+    assert made.changes["state"] == state
+    assert made.changes.get("restarts") == counted
+    assert (made.restart_after is None) is (state == "Failed")
+
+
+def test_a_stop_keeps_the_handle_of_the_wanted_revision_for_its_log() -> None:
+    made = decisions.stopped(UPDATE, {1: OLD, 2: NEW})
+    assert (made.changes["state"], made.changes["serving"]) == ("Stopped", None)
+    assert made.changes["handle"] == NEW
+    assert made.changes["retiring"] == [{"revision": 1, "handle": None}]
+
+
+def test_a_candidate_that_is_no_longer_wanted_is_retired() -> None:
+    before = service(revision=3, serving=1, candidate=2, candidate_handle=NEW, retiring=(Retiring(4, OLD),))
+    made = decisions.discarded(before)
+    assert made.changes["candidate"] is None
+    assert [old["revision"] for old in made.changes["retiring"]] == [4, 2]
+
+
+def test_a_decision_without_changes_says_when_to_look_again() -> None:
+    assert Decision().delay == pace.AT_ONCE
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("answering", [True, False, None])
+def test_every_state_that_an_observation_leads_to_is_a_legal_move(
+    state: State, phase: Phase, answering: bool | None
+) -> None:
+    check_move(state, next_state(state, Observation(phase), answering))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(before, after) for before in State for after in State if after not in MOVES[before]],
+)
+def test_illegal_moves_are_errors(before: State, after: State) -> None:
+    with pytest.raises(InvalidTransition, match=f"cannot change from {before} to {after}"):
+        check_move(before, after)

@@ -153,7 +153,7 @@ def test_an_interrupt_leaves_nothing(
 
     fake.next_observations = [Observation(Phase.STARTING)]
     monkeypatch.setattr(session.engine.services, "wait", interrupt)
-    with pytest.raises(Interrupted, match="the deploy of 'svc-a' was interrupted: nothing of it is left"):
+    with pytest.raises(Interrupted, match="'svc-a' was interrupted, and the service was deleted"):
         captured.run_cell("%deploy svc-a --script wine")
     assert session.engine.services.list() == []
     assert "svc-a: nothing is left of it." in captured.shown()

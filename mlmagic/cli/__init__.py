@@ -58,7 +58,13 @@ for _command in (follow, unfollow):
 @cli.command()
 @click.option("--keep", is_flag=True, help="Leave the two services running.")
 def demo(keep: bool) -> None:
-    """Register, deploy and score two models, and print the time of each step."""
+    """Register, deploy and score two models, and print the time of each step.
+
+    \b
+    Examples:
+      mlmagic demo
+      mlmagic demo --keep
+    """
     from mlmagic.demo import run_demo
 
     run_demo(click.echo, keep=keep)
@@ -67,7 +73,12 @@ def demo(keep: bool) -> None:
 @cli.command(cls=click.Command, context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(arguments: Sequence[str]) -> None:
-    """Serve an entry script without a workspace (serve --help lists the options)."""
+    """Serve an entry script without a workspace (serve --help lists the options).
+
+    \b
+    Example:
+      mlmagic serve --entry-script score.py --port 5001
+    """
     from mlmagic.scoring.__main__ import main as serve_script
 
     sys.exit(serve_script(list(arguments)))
@@ -75,7 +86,13 @@ def serve(arguments: Sequence[str]) -> None:
 
 @cli.command()
 def workspace() -> None:
-    """Show the current workspace and its location."""
+    """Show the current workspace and its location.
+
+    \b
+    Examples:
+      mlmagic workspace
+      mlmagic workspace -w team
+    """
     from sqlalchemy import make_url
 
     from mlmagic.cli.base import location

@@ -17,7 +17,12 @@ def computetarget() -> None:
 @computetarget.command("list")
 @output("table")
 def list_targets(form: str) -> None:
-    """List the attached compute targets."""
+    """List the attached compute targets.
+
+    \b
+    Example:
+      mlmagic computetarget list
+    """
     from mlmagic.sdk.compute import ComputeTarget
     from mlmagic.sdk.workspace import Workspace
 
@@ -30,7 +35,12 @@ def list_targets(form: str) -> None:
 @_name
 @output()
 def show_target(name: str, form: str) -> None:
-    """Show a compute target as JSON."""
+    """Show a compute target as JSON.
+
+    \b
+    Example:
+      mlmagic computetarget show -n cluster
+    """
     from mlmagic.sdk.compute import ComputeTarget
     from mlmagic.sdk.workspace import Workspace
 
@@ -74,7 +84,12 @@ def attach_aks(
 @computetarget.command("detach")
 @_name
 def detach_target(name: str) -> None:
-    """Detach a compute target. The cluster itself is not changed."""
+    """Detach a compute target. The cluster itself is not changed.
+
+    \b
+    Example:
+      mlmagic computetarget detach -n cluster
+    """
     from mlmagic.sdk.compute import ComputeTarget
     from mlmagic.sdk.workspace import Workspace
 

@@ -37,7 +37,12 @@ def export_service(service: str, directory: str) -> None:
 @config.command("schema")
 @click.argument("file", type=click.Choice(["inferenceconfig", "deploymentconfig"]))
 def print_schema(file: str) -> None:
-    """Print the JSON Schema of a file, with which editors complete and check it."""
+    """Print the JSON Schema of a file, with which editors complete and check it.
+
+    \b
+    Example:
+      mlmagic config schema deploymentconfig > deploymentconfig.schema.json
+    """
     from mlmagic.core import deployment_file
     from mlmagic.sdk.configuration_files import inference_schema
 

@@ -36,7 +36,8 @@ def _of_versions(verb: str, what: str) -> None:
     # No target has versions, so the other options are ignored.
     @realtime.command(
         f"{verb}-version",
-        help=f"{what} a version of an endpoint (needs a Kubernetes cluster).",
+        help=f"{what} a version of an endpoint (needs a Kubernetes cluster).\n\n\b\nExample:\n"
+        f"  mlmagic endpoint realtime {verb}-version -n diabetes-svc --vn blue",
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
     @option("-n", "--name", required=True, help="The endpoint.")

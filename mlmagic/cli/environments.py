@@ -26,7 +26,13 @@ def environment() -> None:
 @environment.command("list")
 @output("table")
 def list_environments(form: str) -> None:
-    """List the newest version of each environment."""
+    """List the newest version of each environment.
+
+    \b
+    Examples:
+      mlmagic environment list
+      mlmagic environment list -o json
+    """
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
@@ -42,7 +48,13 @@ def list_environments(form: str) -> None:
 @_version
 @output()
 def show_environment(name: str, version: str | None, form: str) -> None:
-    """Show an environment as JSON."""
+    """Show an environment as JSON.
+
+    \b
+    Examples:
+      mlmagic environment show -n mine
+      mlmagic environment show -n mine -v 2
+    """
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
@@ -53,7 +65,12 @@ def show_environment(name: str, version: str | None, form: str) -> None:
 @environment.command("register")
 @option("-d", "--directory", required=True, metavar="DIR", help="The folder that download or scaffold wrote.")
 def register_environment(directory: str) -> None:
-    """Register the environment in a folder."""
+    """Register the environment in a folder.
+
+    \b
+    Example:
+      mlmagic environment register -d mine
+    """
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
@@ -67,7 +84,12 @@ def register_environment(directory: str) -> None:
 @option("-d", "--directory", required=True, metavar="DIR", help="The folder.")
 @option("--overwrite", is_flag=True, help="Overwrite existing files.")
 def download_environment(name: str, version: str | None, directory: str, overwrite: bool) -> None:
-    """Write an environment to a folder."""
+    """Write an environment to a folder.
+
+    \b
+    Example:
+      mlmagic environment download -n mine -d mine
+    """
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
@@ -79,7 +101,12 @@ def download_environment(name: str, version: str | None, directory: str, overwri
 @_name
 @option("-d", "--directory", required=True, metavar="DIR", help="The folder.")
 def scaffold_environment(name: str, directory: str) -> None:
-    """Write a new environment to a folder, to be edited and registered."""
+    """Write a new environment to a folder, to be edited and registered.
+
+    \b
+    Example:
+      mlmagic environment scaffold -n mine -d mine
+    """
     from mlmagic.sdk.environment import Environment
 
     Environment(name).save_to_directory(directory)
@@ -127,7 +154,13 @@ def create_environment(
     "--python", "python", type=click.Choice(["nearest"]), help="Accept the nearest Python on this machine."
 )
 def build_environment(name: str, version: str | None, python: str | None) -> None:
-    """Build an environment on this machine, unless it exists. Prints its interpreter."""
+    """Build an environment on this machine, unless it exists. Prints its interpreter.
+
+    \b
+    Examples:
+      mlmagic environment build -n mine
+      mlmagic environment build -n mine --python nearest
+    """
     with engine() as opened:
         record = opened.environments.get(name, version).record
         click.echo(opened.environments.build(record, nearest_python=python is not None, report=say))
@@ -158,7 +191,12 @@ def diff_environments(old: str, new: str, form: str) -> None:
 @environment.command("delete")
 @_name
 def delete_environment(name: str) -> None:
-    """Delete an environment with all its versions."""
+    """Delete an environment with all its versions.
+
+    \b
+    Example:
+      mlmagic environment delete -n mine
+    """
     with engine() as opened:
         opened.environments.delete([name])
     say(f"deleted {name}")
@@ -167,7 +205,13 @@ def delete_environment(name: str) -> None:
 @environment.command("clean")
 @option("--days", type=float, default=30.0, show_default=True, help="Unused for this many days.")
 def clean_environments(days: float) -> None:
-    """Remove built environments that no service uses. They are built again when they are needed."""
+    """Remove built environments that no service uses. They are built again when they are needed.
+
+    \b
+    Examples:
+      mlmagic environment clean
+      mlmagic environment clean --days 0
+    """
     with engine() as opened:
         gone = opened.environments.evict(days)
     say(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}")

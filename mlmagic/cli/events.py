@@ -28,7 +28,14 @@ def events() -> None:
 @option("--subscriptions", is_flag=True, help="List the webhook subscriptions instead.")
 @option("--follows", is_flag=True, help="List the services that follow a model instead.")
 def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
-    """List the last events, the webhook subscriptions, or the services that follow a model."""
+    """List the last events, the webhook subscriptions, or the services that follow a model.
+
+    \b
+    Examples:
+      mlmagic events list -l 20
+      mlmagic events list --subscriptions
+      mlmagic events list --follows
+    """
     from mlmagic.widgets import news
 
     with opened() as engine:
@@ -114,7 +121,12 @@ def subscribe(
 @events.command("unsubscribe")
 @option("-n", "--name", required=True, help="The subscription.")
 def unsubscribe(name: str) -> None:
-    """Delete a webhook subscription."""
+    """Delete a webhook subscription.
+
+    \b
+    Example:
+      mlmagic events unsubscribe -n team-chat
+    """
     with opened() as engine:
         engine.events.unsubscribe(name)
     say(f"deleted subscription {name}")
@@ -124,7 +136,13 @@ def unsubscribe(name: str) -> None:
 @option("-n", "--name", help="Only deliveries of this subscription.")
 @option("--dead", is_flag=True, help="Only deliveries that were given up.")
 def list_deliveries(name: str | None, dead: bool) -> None:
-    """List the webhook deliveries, done and pending."""
+    """List the webhook deliveries, done and pending.
+
+    \b
+    Examples:
+      mlmagic events deliveries
+      mlmagic events deliveries -n team-chat --dead
+    """
     from mlmagic.widgets.news import deliveries_listing
 
     with opened() as engine:
@@ -135,7 +153,12 @@ def list_deliveries(name: str | None, dead: bool) -> None:
 @events.command("redeliver")
 @option("-n", "--name", required=True, help="The subscription.")
 def redeliver(name: str) -> None:
-    """Retry the failed deliveries of a subscription."""
+    """Retry the failed deliveries of a subscription.
+
+    \b
+    Example:
+      mlmagic events redeliver -n team-chat
+    """
     with opened() as engine:
         count = engine.events.redeliver(name)
     say(f"deliveries to {name} that will be retried: {count}")
@@ -161,7 +184,13 @@ def follow(name: str, model: str, tag: str | None) -> None:
 @option("-n", "--name", required=True, help="The service.")
 @option("-m", "--model", metavar="NAME", help="Stop following only this model. Default: all models.")
 def unfollow(name: str, model: str | None) -> None:
-    """Stop following a model."""
+    """Stop following a model.
+
+    \b
+    Examples:
+      mlmagic service unfollow -n diabetes-svc
+      mlmagic service unfollow -n diabetes-svc -m diabetes
+    """
     with opened() as engine:
         for ended in engine.follows.remove(name, model):
             say(f"{ended.service} no longer follows {ended.model}")

@@ -89,7 +89,12 @@ def package() -> None:
 @package.command("list")
 @output("table")
 def list_packages(form: str) -> None:
-    """List the newest package of each name."""
+    """List the newest package of each name.
+
+    \b
+    Example:
+      mlmagic package list
+    """
     with engine() as opened:
         show([package_record(each) for each in opened.packages.list()], form)
 
@@ -98,7 +103,12 @@ def list_packages(form: str) -> None:
 @option("-n", "--name", required=True, help="The package.")
 @output()
 def show_package(name: str, form: str) -> None:
-    """Show a package as JSON."""
+    """Show a package as JSON.
+
+    \b
+    Example:
+      mlmagic package show -n churn
+    """
     with engine() as opened:
         show(package_record(opened.packages.get(name)), form)
 
@@ -107,7 +117,12 @@ def show_package(name: str, form: str) -> None:
 @option("-n", "--name", required=True, help="The package.")
 @option("-t", "--target-dir", "folder", required=True, metavar="DIR", help="The folder.")
 def save_package(name: str, folder: str) -> None:
-    """Copy a package's files to a folder."""
+    """Copy a package's files to a folder.
+
+    \b
+    Example:
+      mlmagic package save -n churn -t build
+    """
     with engine() as opened:
         click.echo(opened.packages.save(opened.packages.get(name), Path(folder)))
 

@@ -120,7 +120,12 @@ def profile() -> None:
 @profile.command("list")
 @output("table")
 def list_profiles(form: str) -> None:
-    """List the newest profile of each name."""
+    """List the newest profile of each name.
+
+    \b
+    Example:
+      mlmagic profile list
+    """
     with engine() as opened:
         _show_several(opened.profiles.list(), form)
 
@@ -129,7 +134,13 @@ def list_profiles(form: str) -> None:
 @option("-n", "--name", required=True, help="The profile.")
 @output()
 def show_profile(name: str, form: str) -> None:
-    """Show a profile: Azure ML v1's keys; as a table, each CPU and memory."""
+    """Show a profile: Azure ML v1's keys; as a table, each CPU and memory.
+
+    \b
+    Examples:
+      mlmagic profile show -n diabetes
+      mlmagic profile show -n diabetes -o table
+    """
     with engine() as opened:
         _show_profile(opened.profiles.get(name), form)
 

@@ -275,7 +275,12 @@ def show_traffic(name: str, last: int | None, form: str) -> None:
 @service.command("stop")
 @_name
 def stop_service(name: str) -> None:
-    """Stop a service without deleting it."""
+    """Stop a service without deleting it.
+
+    \b
+    Example:
+      mlmagic service stop -n diabetes-svc
+    """
     with engine() as opened:
         opened.services.stop(name)
     say(f"stopped {name}")
@@ -285,7 +290,12 @@ def stop_service(name: str) -> None:
 @_name
 @no_wait
 def start_service(name: str, no_wait: bool) -> None:
-    """Start a stopped or failed service."""
+    """Start a stopped or failed service.
+
+    \b
+    Example:
+      mlmagic service start -n diabetes-svc
+    """
     with engine() as opened:
         run_and_follow(opened, lambda: opened.services.start(name), wait=not no_wait)
 
@@ -294,7 +304,12 @@ def start_service(name: str, no_wait: bool) -> None:
 @_name
 @no_wait
 def restart_service(name: str, no_wait: bool) -> None:
-    """Restart a service without downtime."""
+    """Restart a service without downtime.
+
+    \b
+    Example:
+      mlmagic service restart -n diabetes-svc
+    """
     with engine() as opened:
         run_and_follow(opened, lambda: opened.services.restart(name), wait=not no_wait)
 
@@ -303,7 +318,12 @@ def restart_service(name: str, no_wait: bool) -> None:
 @_name
 @output()
 def service_keys(name: str, form: str) -> None:
-    """Print the two keys of a service."""
+    """Print the two keys of a service.
+
+    \b
+    Example:
+      mlmagic service get-keys -n diabetes-svc
+    """
     with engine() as opened:
         _show_keys(opened.keys.get(name), form)
 
@@ -314,7 +334,12 @@ def service_keys(name: str, form: str) -> None:
 @option("-s", "--set-key", metavar="KEY", help="The new key. Default: a generated key.")
 @output()
 def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> None:
-    """Replace one of the two keys of a service. The other key stays valid."""
+    """Replace one of the two keys of a service. The other key stays valid.
+
+    \b
+    Example:
+      mlmagic service regen-key -n diabetes-svc -k Primary
+    """
     with engine() as opened:
         _show_keys(opened.keys.regenerate(name, which, set_key), form)
 
@@ -323,7 +348,12 @@ def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> Non
 @_name
 @output()
 def service_access_token(name: str, form: str) -> None:
-    """Print an access token for a service, and the time to refresh it."""
+    """Print an access token for a service, and the time to refresh it.
+
+    \b
+    Example:
+      mlmagic service get-access-token -n diabetes-svc
+    """
     with engine() as opened:
         token = opened.keys.access_token(name)
     record = {
@@ -338,7 +368,12 @@ def service_access_token(name: str, form: str) -> None:
 @service.command("delete")
 @_name
 def delete_service(name: str) -> None:
-    """Delete a service."""
+    """Delete a service.
+
+    \b
+    Example:
+      mlmagic service delete -n diabetes-svc
+    """
     with engine() as opened:
         opened.services.delete(name)
     say(f"deleted {name}")

@@ -69,3 +69,13 @@ def test_a_script_served_by_hand_takes_no_abbreviation() -> None:
 def test_help_names_magics_as_they_are_typed(path: tuple[str, ...]) -> None:
     for percents, name in re.findall(r"(%+)([a-z_]+)", run(*path, "--help").stdout):
         assert name in (CELL_MAGICS if percents == "%%" else (*MAGICS, *CELL_MAGICS)), f"{percents}{name}"
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_has_an_example(path: tuple[str, ...]) -> None:
+    lines = [line.strip() for line in (ALL[path].help or "").splitlines()]
+    heading = next(place for place, line in enumerate(lines) if line in ("Example:", "Examples:"))
+    assert heading <= 6
+    examples = [line for line in lines[heading + 1 :] if line]
+    assert 1 <= len(examples) <= 3
+    assert all("mlmagic " in line for line in examples)

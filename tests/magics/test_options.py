@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.arguments import Group
 from mlmagic.errors import UsageError
 from mlmagic.magics.extension import _GROUPS
 from mlmagic.magics.options import parse_line
@@ -66,3 +67,21 @@ def test_help_names_magics_as_they_are_typed(magic: str) -> None:
     lines = {name for group in _GROUPS for name in group.magics["line"]} | {"config"}
     for percents, name in re.findall(r"(%+)([a-z_]+)", METHODS[magic].__doc__):
         assert name in (cells if percents == "%%" else lines | cells), f"{percents}{name}"
+
+
+@pytest.mark.parametrize("magic", METHODS)
+def test_help_is_a_usage_a_description_examples_and_groups(magic: str) -> None:
+    usage, description, examples, *groups = METHODS[magic].__doc__.rstrip().split("\n\n")
+    percents = "%%" if magic == "score_script" else "%"
+    assert usage.startswith(f"usage: {percents}{magic}")
+    assert len(description.splitlines()) <= 2
+    heading, *lines = examples.splitlines()
+    assert heading in ("Example:", "Examples:")
+    assert 1 <= len(lines) <= 3
+    assert all(re.match(rf"  %+{magic}\b", line) for line in lines)
+    assert all(re.match(r"[A-Z][a-z, ]+:\n  ", group) for group in groups)
+
+
+def test_options_of_a_deploy_are_in_the_groups_of_the_table() -> None:
+    titles = re.findall(r"^([A-Z][a-z ]+):$", METHODS["deploy"].__doc__, flags=re.MULTILINE)
+    assert titles == ["Examples", "Arguments", *Group]

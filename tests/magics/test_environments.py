@@ -115,7 +115,7 @@ def test_it_is_made_on_this_machine(notebook: TestingShell) -> None:
     notebook.run_cell("python = %environment build mine -o python")
     assert Path(notebook.user_ns["python"]).is_file()
     assert "Environment mine:1 is at" in notebook.shown()
-    assert "made, on Python" in repr(notebook.run_cell("%environment show mine"))
+    assert "built, on Python" in repr(notebook.run_cell("%environment show mine"))
     notebook.run_cell("%environment create broken --packages orjson==3.0")
     notebook.refuses("%environment build broken", UsageError, "exclude each other")
     notebook.run_cell("%environment create old --packages six --python-version 3.8")

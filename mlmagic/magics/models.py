@@ -16,7 +16,7 @@ from mlmagic.magics.live_widgets import show_models
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import find_model, read_sample
 from mlmagic.magics.options import Arguments, argument, data, labels, number, out, pairs, thing
-from mlmagic.targets import zygote
+from mlmagic.targets.local import zygote
 
 _NEEDS = "Resources"
 

@@ -16,7 +16,7 @@ from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.options import Arguments, argument, data, labels, models, out, pairs
 from mlmagic.magics.script_selection import inference_of, served_script
-from mlmagic.targets import zygote
+from mlmagic.targets.local import zygote
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript

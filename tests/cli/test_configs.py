@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 import yaml
 
-from tests.cli.conftest import run
+from tests.support.command_line import run
 
 ENVIRONMENT = {
     "name": "my-env",
@@ -59,7 +59,7 @@ def test_a_service_is_deployed_from_files_exported_and_deployed_again(files: Pat
         ("deploymentconfig.json", "deploymentconfig"),
     ):
         values = json.loads((exported / name).read_text())
-        jsonschema.validate(values, json.loads(run("config", "schema", schema).stdout))
+        jsonschema_rs.validate(json.loads(run("config", "schema", schema).stdout), values)
         assert run("config", "check", str(exported / name)).exit_code == 0
 
     ic, dc = str(exported / "inferenceconfig.json"), str(exported / "deploymentconfig.json")

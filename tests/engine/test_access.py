@@ -23,7 +23,7 @@ from mlmagic.sdk.webservice import Webservice
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.cards import event_line, service_card
 from mlmagic.workspace import database
-from tests.engine.conftest import ON_FAKE, script
+from tests.support.engines import ON_FAKE, script
 
 WITH_KEYS = replace(ON_FAKE, auth_enabled=True)
 WITH_TOKENS = replace(ON_FAKE, token_auth_enabled=True)

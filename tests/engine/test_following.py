@@ -17,9 +17,8 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.targets.fake import FakeTarget
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
 
 
 def register(engine: Engine, name: str = "m", **tags: str) -> str:

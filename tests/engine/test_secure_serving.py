@@ -17,9 +17,9 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.http import probe
 from mlmagic.errors import InvalidConfig
 from mlmagic.sdk.webservice import Webservice
-from tests.certificates import write_certificate
-from tests.engine.conftest import script
-from tests.targets.contract import wait_for
+from tests.support.certificates import write_certificate
+from tests.support.engines import script
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 

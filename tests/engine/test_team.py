@@ -20,9 +20,8 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import identity, services
 from mlmagic.workspace.database import services as table
 from mlmagic.workspace.location import Location
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, script
-from tests.postgresql import Server
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.postgresql import Server
 
 pytestmark = pytest.mark.processes
 ON_LOCAL = DeploymentConfig("local")
@@ -104,7 +103,7 @@ def test_a_model_registered_on_one_machine_is_served_on_another(location: Locati
 @pytest.fixture
 def theirs(make_engine: MakeEngine, fake: FakeTarget, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine here, with the service "svc" of another machine."""
-    monkeypatch.setattr(fake.__class__, "on_this_machine", True)
+    monkeypatch.setattr(fake.__class__, "runs_on_this_machine", lambda self: True)
     monkeypatch.setattr(reach, "machine", lambda: "elsewhere")
     engine = make_engine(targets=lambda name: fake, supervise=False)
     engine.services.deploy("svc", [], script(), ON_FAKE)

@@ -18,18 +18,11 @@ from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import Workspace
 from mlmagic.targets.fake import FakeTarget
-from tests.engine.conftest import (  # noqa: F401
-    ON_FAKE,
-    _impatient,
-    answering,
-    fake,
-    fake_engine,
-    script,
-)
+from tests.support.engines import ON_FAKE, script
 
 
 @pytest.fixture
-def model(fake_engine: Engine, tmp_path: Path) -> Model:  # noqa: F811
+def model(fake_engine: Engine, tmp_path: Path) -> Model:
     path = tmp_path / "net.onnx"
     path.write_text("weights")
     details = ModelDescription("net", tags={"a": "1"}, description="d", sample_input=[1])
@@ -67,7 +60,7 @@ def test_a_model_is_downloaded_and_deleted(model: Model, tmp_path: Path) -> None
         model.delete()
 
 
-def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model) -> None:  # noqa: F811
+def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model) -> None:
     service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", ["net"], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
     assert (service.state, [each.id for each in service.models], service.compute_type) == (
@@ -96,7 +89,7 @@ def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model)
         service.state  # noqa: B018
 
 
-def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model) -> None:  # noqa: F811
+def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model) -> None:
     workspace = Workspace(fake_engine.location)
     workspace.engine = fake_engine
     service = Model.deploy(workspace, "svc", [model], deployment_config=ON_FAKE)
@@ -111,8 +104,8 @@ def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model)
 
 
 def test_a_failed_service_has_its_error(
-    fake_engine: Engine,  # noqa: F811
-    fake: FakeTarget,  # noqa: F811
+    fake_engine: Engine,
+    fake: FakeTarget,
 ) -> None:
     error = {"phase": "init", "type": "KeyError", "message": "x", "traceback": "t"}
     fake.next_observations = [Observation(Phase.EXITED, error=error)]
@@ -122,7 +115,7 @@ def test_a_failed_service_has_its_error(
     assert service.error == error
 
 
-def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
     sent: list[Any] = []
@@ -131,7 +124,7 @@ def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.Mon
     assert sent == ['{"data": 1}']
 
 
-def test_what_an_update_changes(fake_engine: Engine) -> None:  # noqa: F811
+def test_what_an_update_changes(fake_engine: Engine) -> None:
     service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     service.wait_for_deployment(timeout_sec=20)
     service.update(environment_variables={"A": "1"}, cors_origins="*", properties={"p": "1"})
@@ -156,7 +149,7 @@ def test_what_an_update_changes(fake_engine: Engine) -> None:  # noqa: F811
 
 
 def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
-    fake_engine: Engine,  # noqa: F811
+    fake_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for kind in (AciWebservice, AksWebservice):
@@ -178,7 +171,7 @@ def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
 
 
 def test_a_service_in_a_cluster_tells_how_it_scales(
-    fake_engine: Engine,  # noqa: F811
+    fake_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(Webservice._classes, "fake", AksWebservice)

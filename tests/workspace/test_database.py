@@ -16,7 +16,7 @@ from mlmagic.errors import InvalidConfig, UsageError, WorkspaceUnavailable
 from mlmagic.workspace import events, models, postgresql
 from mlmagic.workspace.database import Database, migrations, parse, workspace
 from mlmagic.workspace.memory import Memory
-from tests.postgresql import Server, running
+from tests.support.postgresql import Server, running
 
 URL = make_url("postgresql://ada:secret@db.example:6543/team")
 
@@ -192,7 +192,7 @@ def test_a_server_may_be_missing_except_in_ci(
     ci: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", ci)
-    monkeypatch.setattr("tests.postgresql.binaries", lambda: None)
+    monkeypatch.setattr("tests.support.postgresql.binaries", lambda: None)
     with pytest.raises(outcome, match="apt-get install postgresql"), running():
         pass
 

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with a configuration before anything is recorded, for several targets."""
+"""Checks of a deployment configuration that several targets share."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from mlmagic.errors import InvalidConfig
 
 
 def check_port(config: DeploymentConfig, host: str, current_port: int | None) -> None:
-    """Raises `InvalidConfig` for a port of this machine that somebody else has."""
+    """Raise `InvalidConfig` if another program uses the wanted port of this machine."""
     port = config.port
     if port is not None and port != current_port and not is_free(host, port):
         raise InvalidConfig(
             "port",
             port,
             "is in use on this machine",
-            hint="Name another, or leave it out to get a free one.",
+            hint="Choose another port, or leave it out to get a free one.",
         )
 
 
 def check_certificate(config: DeploymentConfig) -> None:
-    """Raises `InvalidConfig` for files that cannot encrypt."""
+    """Raise `InvalidConfig` if the certificate or its key cannot be used."""
     try:
         tls.Certificate.of(config.ssl_cert_pem_file, config.ssl_key_pem_file)
     except tls.CannotEncrypt as error:
@@ -32,13 +32,13 @@ def check_certificate(config: DeploymentConfig) -> None:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether nobody listens there now; True where that is not ours to try."""
+    """Whether a server could listen on the port; True if this user may not try."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except PermissionError:
-            return True  # the server will say so in its own words
+            return True  # the server reports the error when it starts
         except OSError:
             return False
     return True

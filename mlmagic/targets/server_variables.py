@@ -1,4 +1,4 @@
-"""How a scoring server is told what a deployment asks for, wherever it runs: its variables."""
+"""The environment variables that pass a deployment's settings to its scoring server, on any target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlmagic.core.webservice import ServiceSpec
 
 
 def server_variables(spec: ServiceSpec) -> dict[str, str]:
-    """The server's own variables; those of the deployment come last, and may say otherwise."""
+    """The server's variables. The user's ``environment_variables`` come last and override the others."""
     config = spec.config
     variables = {
         "SERVICE_NAME": spec.name,

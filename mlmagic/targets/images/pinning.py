@@ -1,7 +1,7 @@
-"""Requirements pinned to what is installed here, with all that they need in turn.
+"""Requirements pinned to the versions that are installed here, with their dependencies.
 
-What a service was tried with is what its image gets. A requirement that another version is asked of than is
-here, or that is not here, stays as it is, and its own needs are the installer's to find.
+So an image gets the versions with which a service was tried. A requirement that is not installed here, or not
+in a version that fits, is not pinned, and the installer finds its dependencies.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from importlib import metadata
 from packaging.requirements import InvalidRequirement, Requirement
 
 from mlmagic.core.environment import package_name
-from mlmagic.targets.images.blueprint import Blueprint
+from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.context import Content, Context
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 Distribution = tuple[str, tuple[str, ...]]
-"""The version, and what it requires."""
+"""The version of an installed package, and its requirements."""
 Look = Callable[[str], Distribution | None]
 REQUIREMENTS, SERVER = "requirements.txt", "server.txt"
 OURS = "mlmagic"
-"""Its server comes as files."""
+"""mlmagic itself is never installed: its server is copied as files."""
 
 
 def installed_here(name: str) -> Distribution | None:
-    """In this interpreter; None where it is not."""
+    """The package installed in this interpreter; None if it is not installed."""
     try:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError:
@@ -34,8 +34,8 @@ def installed_here(name: str) -> Distribution | None:
     return found.version, tuple(found.requires or ())
 
 
-def pinned(plan: Blueprint, look: Look = installed_here) -> Blueprint:
-    """The same with pinned packages: the user's, and the server's as far as the user's leave them alone."""
+def pinned(plan: BuildPlan, look: Look = installed_here) -> BuildPlan:
+    """The plan with pinned packages. The user's requirements override the server's."""
     lines = _lines_of(plan.foundation, REQUIREMENTS)
     options = [line for line in lines if line.startswith("-")]
     asked = locked([line for line in lines if not line.startswith("-")], look)
@@ -65,7 +65,7 @@ def _text(lines: Iterable[str]) -> bytes:
 
 
 def locked(requirements: Iterable[str], look: Look = installed_here) -> tuple[str, ...]:
-    """``name==version`` for each of them and of what they need, by name."""
+    """``name==version`` for each requirement and its dependencies, sorted by name."""
     wanted: dict[str, str] = {}
     todo = [(line, "") for line in requirements]
     done: set[tuple[str, str]] = set()
@@ -73,7 +73,7 @@ def locked(requirements: Iterable[str], look: Look = installed_here) -> tuple[st
         line, extra = todo.pop(0)
         try:
             requirement = Requirement(line)
-        except InvalidRequirement:  # an address, a path: the installer knows
+        except InvalidRequirement:  # an address or a path: left to the installer
             wanted.setdefault(line, line)
             continue
         name = package_name(requirement.name)
@@ -105,5 +105,5 @@ def _without_marker(requirement: Requirement) -> str:
 
 
 def _public(version: str) -> str:
-    """Without the local part, which no index has."""
+    """The version without its local part, which no index has."""
     return version.partition("+")[0]

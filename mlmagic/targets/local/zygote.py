@@ -1,8 +1,8 @@
-"""The launcher's side of the zygote: a process of this kernel's that forks its services.
+"""The zygote: a process that has imported the libraries of a kernel, from which services are forked.
 
-There is one per kernel, started by `%load_ext mlmagic`. Where it cannot be used (no Linux, threads in it,
-another interpreter, an environment that libraries read when they are imported) a service is an ordinary
-process, and its log says why.
+There is one per kernel, started by `%load_ext mlmagic`. This is the kernel's side; `mlmagic.scoring.zygote`
+is the process. If the zygote cannot be used (no Linux, a library with threads, another interpreter, other
+variables that libraries read when they are imported), a service is an ordinary process, and its log says why.
 """
 
 from __future__ import annotations
@@ -17,15 +17,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlmagic.targets.checkout import python_path
+from mlmagic.targets.python_path import python_path
 
 SPAWN_TIMEOUT_SECONDS = 30.0
 SWITCH = "MLMAGIC_ZYGOTE"
-# Read by libraries and the interpreter while they are loaded: a zygote that has loaded them has read them.
-_READ_EARLY = ("OMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "GOTO_", "KMP_", "LD_", "CUDA_", "PYTHON")
-# Of these, what is the server's own and the same for each, and what libraries set when they are imported
-# in the kernel (scikit-learn, torch): that is not the user's doing.
-_NO_MATTER = frozenset(
+# Variables that libraries and the interpreter read when they are loaded: too late to change in a zygote.
+_EARLY_PREFIXES = (
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "BLIS_",
+    "NUMEXPR_",
+    "GOTO_",
+    "KMP_",
+    "LD_",
+    "CUDA_",
+    "PYTHON",
+)
+# Those of them that the server sets itself, or that libraries set in the kernel when they are imported
+# (scikit-learn, torch): they may differ.
+_MAY_DIFFER = frozenset(
     [
         "PYTHONPATH",
         "PYTHONUNBUFFERED",
@@ -38,15 +49,18 @@ _NO_MATTER = frozenset(
 
 
 class Refused(Exception):
-    """The zygote is not to be used for this service; the message says why."""
+    """The zygote cannot be used for this service; the message says why."""
 
 
 class Zygote:
-    """One zygote process. Methods may be called from any thread; orders are carried out in turn."""
+    """One zygote process.
+
+    Methods may be called from any thread; the process serves one call after another.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._environment = _early(os.environ)
+        self._environment = _early_variables(os.environ)
         self._packages = _package_state()
         ours, its = socket.socketpair()
         with its:
@@ -63,11 +77,11 @@ class Zygote:
 
     @property
     def usable(self) -> bool:
-        """Whether it runs, and what it has imported is what is installed now."""
+        """Whether the process runs, and no package was installed or removed since it started."""
         return self._process.poll() is None and self._packages == _package_state()
 
     def warm(self, modules: Iterable[str]) -> None:
-        """Have these imported, without waiting for it."""
+        """Import these modules in the zygote; returns at once."""
         wanted = sorted(set(modules))
         if wanted:
             threading.Thread(target=self._warm, args=(wanted,), name="mlmagic-warm", daemon=True).start()
@@ -81,19 +95,19 @@ class Zygote:
         cwd: str,
         log: Path,
     ) -> int:
-        """Fork a server; returns its pid. Raises `Refused`."""
+        """Fork a server and return its pid. Raises `Refused`."""
         if python != sys.executable:
             raise Refused(f"the service has an interpreter of its own, {python}")
-        if _early(env) != self._environment:
+        if _early_variables(env) != self._environment:
             raise Refused("its environment differs in variables that libraries read when they are imported")
-        order = {"serve": list(arguments), "modules": sorted(set(modules))}
-        answer = self._order({**order, "env": dict(env), "cwd": cwd, "log": str(log)})
+        call = {"serve": list(arguments), "modules": sorted(set(modules))}
+        answer = self._call({**call, "env": dict(env), "cwd": cwd, "log": str(log)})
         if "pid" not in answer:
             raise Refused(str(answer.get("refused", "the zygote did not answer")))
         return int(answer["pid"])
 
     def close(self) -> None:
-        """End it; its services go on."""
+        """End the zygote; its services keep running."""
         self._answers.close()
         self._socket.close()
         try:
@@ -104,18 +118,18 @@ class Zygote:
 
     def _warm(self, modules: list[str]) -> None:
         try:
-            self._order({"warm": modules})
+            self._call({"warm": modules})
         except Refused:
             return
 
-    def _order(self, order: Mapping[str, object]) -> dict[str, Any]:
+    def _call(self, call: Mapping[str, object]) -> dict[str, Any]:
         with self._lock:
             try:
                 self._socket.settimeout(SPAWN_TIMEOUT_SECONDS)
-                self._socket.sendall(json.dumps(order).encode() + b"\n")
+                self._socket.sendall(json.dumps(call).encode() + b"\n")
                 line = self._answers.readline()
             except (OSError, ValueError) as error:
-                # Its next answer would be taken for another order's: this one is of no more use.
+                # A late answer would be taken for the answer to the next call.
                 self._process.kill()
                 raise Refused(f"the zygote does not answer: {error}") from error
         if not line:
@@ -128,9 +142,9 @@ _starting = threading.Lock()
 
 
 def start() -> None:
-    """Start this process's zygote, unless it runs, cannot run here, or is switched off (MLMAGIC_ZYGOTE=0)."""
+    """Start the zygote of this process, unless it runs, cannot run here, or is off (MLMAGIC_ZYGOTE=0)."""
     global _current
-    # Only on Linux is a fork of a process that has loaded system libraries known to be sound.
+    # Only on Linux is it safe to fork a process that has loaded system libraries.
     if sys.platform != "linux" or os.environ.get(SWITCH, "1") == "0":
         return
     with _starting:
@@ -142,7 +156,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """End this process's zygote."""
+    """End the zygote of this process."""
     global _current
     with _starting:
         if _current is not None:
@@ -151,21 +165,21 @@ def stop() -> None:
 
 
 def current() -> Zygote | None:
-    """This process's zygote, if one was started; a new one if that is of no more use."""
+    """The zygote of this process, if one was started; a new one if that is not usable any more."""
     if _current is not None and not _current.usable:
         start()
     return _current
 
 
 def warm(modules: Iterable[str]) -> None:
-    """Have these imported where a zygote runs."""
+    """Import these modules in the zygote, if one runs."""
     zygote = current()
     if zygote is not None:
         zygote.warm(modules)
 
 
 def _package_state() -> tuple[float, ...]:
-    """Changes when a package is installed or removed."""
+    """A value that changes when a package is installed or removed."""
     return tuple(
         os.stat(place).st_mtime
         for place in sys.path
@@ -173,7 +187,9 @@ def _package_state() -> tuple[float, ...]:
     )
 
 
-def _early(environment: Mapping[str, str]) -> dict[str, str]:
+def _early_variables(environment: Mapping[str, str]) -> dict[str, str]:
     return {
-        key: environment[key] for key in environment if key.startswith(_READ_EARLY) and key not in _NO_MATTER
+        key: environment[key]
+        for key in environment
+        if key.startswith(_EARLY_PREFIXES) and key not in _MAY_DIFFER
     }

@@ -195,3 +195,17 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, env={**os.environ, "PATH": _SBIN}, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def _docker_engine() -> Iterator[DockerEngine]:
+    with running() as engine:
+        yield engine
+
+
+@pytest.fixture
+def docker(_docker_engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> DockerEngine:
+    """A real engine, for tests marked `processes`: what the target finds, with an image to build upon."""
+    monkeypatch.setenv("DOCKER_HOST", _docker_engine.host)
+    monkeypatch.setenv("MLMAGIC_BASE_IMAGE", BASE_IMAGE)
+    return _docker_engine

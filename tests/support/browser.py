@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-ARTIFACTS = Path(__file__).parent / "artifacts"
+ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 WAIT_SECONDS = 60.0
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 FLAGS = [

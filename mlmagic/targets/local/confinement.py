@@ -1,8 +1,8 @@
-"""Holding a process on this machine to so many cores and so much memory, and telling what it used.
+"""Limits on the CPU and memory of a process of this machine, and a measure of what it uses.
 
-Where the control groups may be written to (as root, and in some containers) they do it, as Docker and
-Kubernetes do: fractions of a core, and an end for want of memory. Elsewhere a process is held to whole cores
-by its affinity, and to its memory by a limit on its data. `words` says which it is.
+With cgroups (as root, and in some containers) the limits are those of Docker and Kubernetes: fractions of a
+core, and an end when the process runs out of memory. Without, a process is limited to whole cores by CPU
+affinity, and in its memory by a limit on its data segment. `Confinement.words` says which.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from mlmagic.core.configuration import BYTES_PER_GB
 from mlmagic.core.usage import Usage
 
 PERIOD_US = 100_000
-"""Docker's and Kubernetes' own: what a limit does to latency depends on it."""
+"""The period of Docker and Kubernetes: what a CPU limit does to latency depends on it."""
 ROOT = Path("/sys/fs/cgroup")
 _JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1"; shift; n=$((n-1)); done; exec "$@"'
 _LEAVE_SECONDS = 2.0
 
 
 class Confinement(ABC):
-    """One process tree's limits. ``name`` is all that has to be remembered of it."""
+    """The limits of one process tree. Another process finds them again by ``name``."""
 
     name: str
     words: str
-    """How it is held, for people."""
+    """What limits the process, for people."""
 
     @abstractmethod
     def command(self, command: list[str]) -> list[str]:
-        """The command that runs ``command`` within."""
+        """The command that runs ``command`` within the limits."""
 
     @abstractmethod
     def adopt(self, pid: int) -> None:
-        """Called with the process as soon as it is there."""
+        """Apply the limits to a process that has just been started."""
 
     @abstractmethod
     def usage(self, pid: int) -> Usage:
-        """What was used so far."""
+        """What the process tree has used so far."""
 
     @abstractmethod
     def remove(self) -> None:
-        """Forget it; its processes have ended."""
+        """Remove the limits; the processes have ended."""
 
 
 def confine(cpu: float, memory_gb: float, root: Path = ROOT) -> Confinement:
-    """The best confinement to be had here, ready for a process."""
+    """The best confinement that this machine allows, ready for a process."""
     groups = control_groups(root)
     if groups is not None:
         try:
@@ -63,13 +63,13 @@ def confine(cpu: float, memory_gb: float, root: Path = ROOT) -> Confinement:
 
 
 def confinement_called(name: str, root: Path = ROOT) -> Confinement | None:
-    """That which `confine` made, in this process or another; None where there is none by that name."""
+    """The confinement that `confine` created, in any process; None if there is none with this name."""
     groups = control_groups(root, name) if name else None
     return groups if groups is not None and groups.is_there else None
 
 
 def control_groups(root: Path = ROOT, name: str = "") -> ControlGroups | None:
-    """Groups below those of this process, not yet made; None where there are none to be had."""
+    """Cgroups below those of this process, not created yet; None if the machine has none."""
     name = name or f"mlmagic-{uuid.uuid4().hex[:12]}"
     own = _own_groups()
     if (root / "cgroup.controllers").is_file():
@@ -84,7 +84,7 @@ def control_groups(root: Path = ROOT, name: str = "") -> ControlGroups | None:
 
 
 def _below(base: Path, group: str) -> Path:
-    """A group's folder; its hierarchy's own where a container does not see the group."""
+    """A group's folder; the root of its hierarchy if a container does not see the group."""
     inner = base / group.lstrip("/")
     return inner if inner.is_dir() else base
 
@@ -101,9 +101,9 @@ def _own_groups(table: Path = Path("/proc/self/cgroup")) -> dict[str, str]:
 
 
 class ControlGroups(Confinement):
-    """What both versions of the kernel's control groups share."""
+    """What both versions of Linux's cgroups share."""
 
-    words = "control groups"
+    words = "cgroups"
 
     def __init__(self, name: str, folders: dict[str, Path]) -> None:
         self.name = name
@@ -114,7 +114,7 @@ class ControlGroups(Confinement):
         return all(folder.is_dir() for folder in self._folders.values())
 
     def command(self, command: list[str]) -> list[str]:
-        # The process joins by itself, before it is what it is to be: all it uses counts.
+        # The process joins the groups before it runs the command, so all that it uses counts.
         files = [str(folder / "cgroup.procs") for folder in self._folders.values()]
         return ["sh", "-c", _JOIN, "sh", str(len(files)), *files, *command]
 
@@ -123,7 +123,7 @@ class ControlGroups(Confinement):
 
     @abstractmethod
     def limit(self, cpu: float, memory_gb: float) -> None:
-        """Make the groups; raises `OSError` where that is not allowed."""
+        """Create the groups. Raises `OSError` without the permission."""
 
     def remove(self) -> None:
         deadline = time.monotonic() + _LEAVE_SECONDS
@@ -138,7 +138,7 @@ class ControlGroups(Confinement):
 
 
 class SeparateGroups(ControlGroups):
-    """Version 1: a hierarchy for each controller."""
+    """Cgroups version 1: a hierarchy for each controller."""
 
     def limit(self, cpu: float, memory_gb: float) -> None:
         for folder in self._folders.values():
@@ -155,7 +155,7 @@ class SeparateGroups(ControlGroups):
         try:
             return Usage(
                 _number(self._folders["cpuacct"] / "cpuacct.usage") / 1e9,
-                # Without the page cache, which the kernel takes back when it needs to.
+                # Without the page cache, which the kernel frees when it needs memory.
                 _table(memory / "memory.stat").get("total_rss", 0),
                 _number(memory / "memory.max_usage_in_bytes"),
                 _table(cpu / "cpu.stat").get("throttled_time", 0) / 1e9,
@@ -166,7 +166,7 @@ class SeparateGroups(ControlGroups):
 
 
 class UnifiedGroup(ControlGroups):
-    """Version 2: one hierarchy."""
+    """Cgroups version 2: one hierarchy."""
 
     def __init__(self, name: str, parent: Path) -> None:
         super().__init__(name, {"": parent / name})
@@ -196,7 +196,7 @@ class UnifiedGroup(ControlGroups):
 
 
 class Affinity(Confinement):
-    """Whole cores, and a limit on a process's data."""
+    """Whole cores by CPU affinity, and a limit on the data segment of the process."""
 
     name = ""
 
@@ -205,7 +205,7 @@ class Affinity(Confinement):
         self._bytes = _size(memory_gb)
         held = _cores_here()
         cores = min(self._cores, len(held)) if held else self._cores
-        self.words = f"{cores} whole core{'' if cores == 1 else 's'} by affinity, memory by its data limit"
+        self.words = f"CPU affinity ({cores} core{'' if cores == 1 else 's'}) and RLIMIT_DATA"
 
     def command(self, command: list[str]) -> list[str]:
         return command
@@ -242,7 +242,7 @@ def _cores_here() -> set[int]:
 
 
 def _quota(cpu: float) -> int:
-    return max(1000, round(cpu * PERIOD_US))  # the kernel takes no less than a millisecond
+    return max(1000, round(cpu * PERIOD_US))  # the kernel accepts no less than a millisecond
 
 
 def _size(memory_gb: float) -> int:

@@ -1,4 +1,4 @@
-"""From what a service needs to what its image is built from: the recipe and the files, in two parts."""
+"""What the image of a service is built from, derived from its `ServiceSpec`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from mlmagic.targets.images.dockerfile import APP, MODELS, Recipe, Start
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS, server_files
 
 BASE_IMAGE, BUILDER_IMAGE = "MLMAGIC_BASE_IMAGE", "MLMAGIC_BUILDER_IMAGE"
-"""Variables: the image to build upon, and the one in which packages are installed (one with compilers, say).
-``{python}`` stands for the service's Python, such as 3.11."""
+"""Variables: the base image, and the image in which packages are installed, such as one with compilers.
+``{python}`` in them is replaced by the service's Python, such as 3.11."""
 OUR_BASE_IMAGE = "python:{python}-slim"
 RESERVED = frozenset({"access", "server", "azureml-app", "azureml-models", "server.txt", "requirements.txt"})
 _LOCAL_VERSION = re.compile(r"^(torch[a-z]*)==([\w.]+)\+(cpu|cu\d+|rocm[\d.]+)\s*(;.*)?$")
@@ -32,20 +32,20 @@ _TORCH_INDEX = "--extra-index-url https://download.pytorch.org/whl/"
 
 
 @dataclass(frozen=True, slots=True)
-class Blueprint:
-    """What one image is built from."""
+class BuildPlan:
+    """What an image is built from: a recipe for its Dockerfile, and files in two parts."""
 
     recipe: Recipe
     needs: EnvironmentNeeds
     foundation: Context
-    """All but the script; without a Dockerfile, and without the way to the index."""
+    """All files but the script's; without a Dockerfile, and without access to the package index."""
     app: Context
-    """The script and its folder, below azureml-app/."""
+    """The entry script and its folder, below azureml-app/."""
     entry_script: str
     model_dir: str | None
-    """What AZUREML_MODEL_DIR is in the image."""
+    """The value of AZUREML_MODEL_DIR in the image."""
     requirements: tuple[str, ...]
-    """As the user or the capture pinned them."""
+    """The requirements as the user or the capture pinned them."""
 
     def start(
         self,
@@ -54,20 +54,20 @@ class Blueprint:
         labels: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> Start:
-        """How it starts when nobody says otherwise; ``variables`` count more than the environment's."""
+        """How a container starts by default; ``variables`` override those of the environment."""
         variables = {**self.needs.variables, **(variables or {})}
         if self.model_dir:
             variables["AZUREML_MODEL_DIR"] = self.model_dir
         return Start([*self.arguments(), *arguments], variables, labels or {})
 
     def arguments(self) -> list[str]:
-        """Of the server: what it serves."""
+        """The server's arguments that say what it serves."""
         arguments = ["--entry-script", self.entry_script, "--source-directory", APP]
         return [*arguments, "--model-dir", self.model_dir] if self.model_dir else arguments
 
 
-def blueprint(spec: ServiceSpec, environment: Mapping[str, str] | None = None) -> Blueprint:
-    """Of a revision that lies staged. Raises `UsageError` for an environment that no image can be."""
+def build_plan(spec: ServiceSpec, environment: Mapping[str, str] | None = None) -> BuildPlan:
+    """The plan for a staged revision. Raises `UsageError` for an environment that no image can provide."""
     known = os.environ if environment is None else environment
     needs = needs_of(spec.environment)
     requirements = pip_requirements(needs) if spec.environment is not None else spec.requirements
@@ -85,7 +85,7 @@ def blueprint(spec: ServiceSpec, environment: Mapping[str, str] | None = None) -
         files = {**_users_context(Path(needs.build_context[0])), **files}
     script = below(app, "azureml-app", honours_ignore=True)
     script[f"azureml-app/{spec.entry_script}"] = app / spec.entry_script
-    return Blueprint(
+    return BuildPlan(
         recipe,
         needs,
         Context(files),
@@ -102,7 +102,7 @@ def _recipe(needs: EnvironmentNeeds, spec: ServiceSpec, known: Mapping[str, str]
             "python",
             needs.python,
             f"is older than {MINIMUM_PYTHON}, which the scoring server needs",
-            hint="Ask for a newer one in the environment.",
+            hint="Choose a newer Python in the environment.",
         )
     python = ".".join(str(part) for part in python_minor(needs.python or _own_python()))
     base = _full_name(needs) or known.get(BASE_IMAGE) or OUR_BASE_IMAGE
@@ -127,7 +127,7 @@ def _recipe(needs: EnvironmentNeeds, spec: ServiceSpec, known: Mapping[str, str]
 
 
 def _full_name(needs: EnvironmentNeeds) -> str | None:
-    """Of the base image: with its registry in front, where that is named beside it."""
+    """The name of the environment's base image, with its registry."""
     image, registry = needs.base_image, needs.registry.address
     if image is None or not registry:
         return image
@@ -136,7 +136,7 @@ def _full_name(needs: EnvironmentNeeds) -> str | None:
 
 
 def with_indexes(requirements: Iterable[str]) -> list[str]:
-    """With the index that has them, where a version is one of PyTorch's own builds (``2.5.1+cpu``)."""
+    """The requirements, after the index of PyTorch if one is a build from there, such as ``2.5.1+cpu``."""
     lines = list(requirements)
     kinds = {found[3] for line in lines if (found := _LOCAL_VERSION.match(line))}
     return [*(f"{_TORCH_INDEX}{kind}" for kind in sorted(kinds)), *lines]
@@ -153,7 +153,10 @@ def _users_context(folder: Path) -> dict[str, Content]:
     taken = {name.split("/")[0] for name in files} & RESERVED
     if taken:
         raise InvalidConfig(
-            "build context", str(folder), f"holds {', '.join(sorted(taken))}, which the build needs itself"
+            "build context",
+            str(folder),
+            f"contains {', '.join(sorted(taken))}, which the build adds itself",
+            hint="Rename it in the build context.",
         )
     return files
 
@@ -166,7 +169,7 @@ def _in_image(spec: ServiceSpec) -> str | None:
 
 
 def _models_folder(model_dir: str) -> Path:
-    """The folder of all models: what AZUREML_MODEL_DIR is, or is in."""
+    """The folder of all models, which is or contains ``model_dir``."""
     path = Path(model_dir)
     return next(each for each in (path, *path.parents) if each.name == "azureml-models")
 

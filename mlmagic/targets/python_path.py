@@ -1,4 +1,4 @@
-"""Processes we start must find this very installation, also when it is a checkout and not installed."""
+"""PYTHONPATH for the processes that mlmagic starts: they must import the same mlmagic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def python_path() -> str:
-    """PYTHONPATH for such a process: with our own folder where that is a checkout, else as it is here."""
+    """This process's PYTHONPATH, with the folder of mlmagic in front if it is a source checkout."""
     home = Path(__file__).parents[2]
     parts = [] if home.name in ("site-packages", "dist-packages") else [str(home)]
     return os.pathsep.join(filter(None, [*parts, os.environ.get("PYTHONPATH")]))

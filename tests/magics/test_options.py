@@ -12,7 +12,7 @@ from mlmagic.errors import UsageError
 from mlmagic.magics.extension import _GROUPS
 from mlmagic.magics.options import parse_line
 from mlmagic.magics.session import MLMagic
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 METHODS = {
     name: getattr(group, method) if isinstance(method, str) else method

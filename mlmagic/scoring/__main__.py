@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m mlmagic.scoring",
         description="Serve an entry script.",
+        allow_abbrev=False,
         # Without a width argparse imports shutil, and with it all compressors.
         formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),
     )

@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 from IPython.core.magic_arguments import MagicArgumentParser
 
 from mlmagic.errors import InvalidConfig, UsageError
-from mlmagic.magics.arguments import (
-    Help,
-    data,
-    evaluate,
-    number,
-    pairs,
-    parse_line,
-    read_data,
-    split_line,
-    thing,
-    variable,
-)
+from mlmagic.magics.line import evaluate, read_data, split_line
+from mlmagic.magics.options import Help, data, number, pairs, parse_line, thing, variable
 from mlmagic.magics.services import model_references, split_score
 
 NOTEBOOK = {"model": object(), "x": 3, "name": "abc", "rate": 0.5, "on": True, "tags": {"a": "1"}, "d": {}}
@@ -66,7 +56,7 @@ def test_a_line_is_split_at_blanks_outside_quotes_and_brackets(line: str, words:
 
 @pytest.mark.parametrize("line", ['a "b', "{x", "[1, 2", "{'}"])
 def test_what_is_never_closed_is_told(line: str) -> None:
-    with pytest.raises(UsageError, match=r"missing\. Close what was opened"):
+    with pytest.raises(UsageError, match=r"missing\. Add the closing character"):
         split_line(line)
 
 
@@ -138,7 +128,7 @@ def test_text_from_the_notebook_is_never_read_as_an_option(parser: MagicArgument
         ("{model}", "argument name: must be text, not a object"),
         ("a -o 1x", "--out '1x' cannot be the name of a variable"),
         ("a -o class", "'class' cannot be the name of a variable"),
-        ("a --nothing", "unrecognized arguments: --nothing"),
+        ("a --nothing", "%do has no option '--nothing'"),
         ("", "the following arguments are required: name"),
         ("a --model", "argument -m/--model: expected one argument"),
         ("{nam}", "'nam' is not defined in the notebook. Did you mean 'name'?"),

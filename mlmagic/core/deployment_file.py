@@ -1,7 +1,7 @@
-"""deploymentconfig.json: the arguments of a deployment configuration as the documents write them in a file.
+"""deploymentconfig.json: the arguments of a deployment configuration as a file, and its JSON Schema.
 
-Keys are camelCase, some of them inside others; ``computeType`` says of which configuration. The first SDK
-passes over a key that it does not know; here it is an error that names the nearest one.
+Keys are camelCase, some of them nested; ``computeType`` names the compute type. Azure ML v1 ignores an
+unknown key; here it is an error that names the nearest one.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlmagic.core.deployments import ARGUMENTS, SCHEMA_TYPES, Argument, ComputeType
+from mlmagic.core.arguments import ComputeType, arguments_of
 from mlmagic.errors import InvalidConfig, NotFound
 
 COMPUTE_TYPE = "computeType"
 
 
 def nested(compute: ComputeType, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as the object of a file; those that no file has are left out."""
+    """Arguments as a JSON object; those that the file does not have are left out."""
     written: dict[str, Any] = {}
-    for argument in ARGUMENTS[compute]:
+    for argument in arguments_of(compute).values():
         if argument.key is not None and given.get(argument.name) is not None:
             *parents, last = argument.key.split(".")
             place = written
@@ -34,7 +34,7 @@ def write(compute: ComputeType, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(values: Any, where: str = "deploymentconfig.json") -> tuple[ComputeType, dict[str, Any]]:
-    """What a file gives. Raises `InvalidConfig` and `NotFound`; the values themselves are not checked."""
+    """The compute type and the arguments, not checked yet. Raises `InvalidConfig` and `NotFound`."""
     if not isinstance(values, Mapping):
         raise InvalidConfig(where, values, "must be a mapping")
     if values.get(COMPUTE_TYPE) is None:
@@ -42,7 +42,7 @@ def read(values: Any, where: str = "deploymentconfig.json") -> tuple[ComputeType
             COMPUTE_TYPE, None, f"is missing in {where}", hint=f"It is one of {', '.join(ComputeType)}."
         )
     compute = ComputeType.parse(values[COMPUTE_TYPE])
-    known = {argument.key: argument.name for argument in ARGUMENTS[compute] if argument.key}
+    known = {argument.key: argument.name for argument in arguments_of(compute).values() if argument.key}
     given = {}
     for key, value in _flat(values, known):
         if key == COMPUTE_TYPE:
@@ -55,11 +55,11 @@ def read(values: Any, where: str = "deploymentconfig.json") -> tuple[ComputeType
 
 
 def schema() -> dict[str, Any]:
-    """A JSON Schema (2020-12) of the file, by which editors complete and check it."""
+    """The JSON Schema (2020-12) of the file, with which editors complete and check it."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "deploymentconfig.json",
-        "description": "Where a service runs, and with how much.",
+        "description": "The compute type of a service and its arguments.",
         "type": "object",
         "required": [COMPUTE_TYPE],
         "properties": {COMPUTE_TYPE: {"enum": list(ComputeType)}},
@@ -82,7 +82,7 @@ def _flat(values: Mapping[str, Any], known: Mapping[str, str], path: str = "") -
 
 def _schema_of(compute: ComputeType) -> dict[str, Any]:
     properties: dict[str, Any] = {COMPUTE_TYPE: {"const": compute.value}}
-    for argument in ARGUMENTS[compute]:
+    for argument in arguments_of(compute).values():
         if argument.key is None:
             continue
         *parents, last = argument.key.split(".")
@@ -92,18 +92,5 @@ def _schema_of(compute: ComputeType) -> dict[str, Any]:
                 parent, {"type": "object", "additionalProperties": False, "properties": {}}
             )
             place = inner["properties"]
-        place[last] = _schema_of_argument(argument)
+        place[last] = argument.schema
     return {"type": "object", "additionalProperties": False, "properties": properties}
-
-
-def _schema_of_argument(argument: Argument) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "type": [SCHEMA_TYPES[argument.kind], "null"],
-        "description": argument.means,
-        **(argument.rule.schema if argument.rule else {}),
-    }
-    if argument.default is not None:
-        described["default"] = argument.default
-    if argument.kind is dict:
-        described["additionalProperties"] = {"type": "string"}
-    return described

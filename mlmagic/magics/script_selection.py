@@ -1,4 +1,4 @@
-"""Which script a deploy serves, when the line does not name it."""
+"""The script that a deploy serves: one that the line names, or one named like the service or a model."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic_arguments import argument
-
+from mlmagic.core.arguments import Group
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import NotFound, UsageError
+from mlmagic.magics.options import argument
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
@@ -19,31 +19,38 @@ if TYPE_CHECKING:
 
 
 def choose_script(
-    asked: str | None, service: str, models: Sequence[str], captured: Sequence[str], *, or_last: bool = True
+    wanted: str | None, service: str, models: Sequence[str], captured: Sequence[str]
 ) -> tuple[str, str] | None:
-    """The captured script to serve, and why it is that one; None to serve the models without one.
+    """The captured script to serve and the reason; None to serve the models without a script.
 
-    The one asked for; else the one named like the service; else like a model; else (``or_last``) the one
-    captured last. ``captured`` is in the order of capture. Raises `NotFound` or `UsageError`.
+    The script that the line names; else the one named like the service; else the one named like a model. No
+    other script is ever served. Raises `NotFound` or `UsageError`.
     """
-    if asked is not None:
-        if asked not in captured:
-            raise NotFound("captured script", asked, captured)
-        return asked, "as asked"
+    if wanted is not None:
+        if wanted not in captured:
+            raise NotFound("captured script", wanted, captured)
+        return wanted, "named with --script"
     if service in captured:
         return service, "named like the service"
     for model in models:
         if model in captured:
             return model, "named like the model"
-    if captured and or_last:
-        return captured[-1], "captured last"
     if models:
         return None
     raise UsageError(
-        f"no script for {service!r}",
-        hint="Capture one with %%score_script NAME, name a file with --entry-script, or name a model with "
-        "-m to serve it without a script.",
+        f"no script is named like the service {service!r}",
+        hint=captured_scripts_hint(captured)
+        or "Capture one with %%score_script NAME, name a file with --entry-script, or name a model with -m "
+        "to serve it without a script.",
     )
+
+
+def captured_scripts_hint(captured: Sequence[str]) -> str:
+    """The captured scripts and how to name one; empty if there is none."""
+    if not captured:
+        return ""
+    names = ", ".join(map(repr, captured))
+    return f"Captured scripts: {names}. Name one, for example: --script {captured[-1]}."
 
 
 def choose_inference(
@@ -55,11 +62,10 @@ def choose_inference(
     entry_script: str | None,
     source_directory: str | None,
     no_code: bool = False,
-    or_last: bool = True,
 ) -> tuple[InferenceConfig | None, str]:
-    """The script to serve as the engine takes it, and a line that says which it is.
+    """The script to serve as the engine's `InferenceConfig`, and a message that names it.
 
-    None for models without a script: the engine says which they are.
+    None for models without a script, which the engine names itself.
     """
     if no_code:
         if given := script or entry_script or source_directory:
@@ -78,7 +84,7 @@ def choose_inference(
             hint="Name the script in that folder, such as --entry-script score.py.",
         )
     names = [model.name for model in models]
-    chosen = choose_script(script, service, names, session.script_names, or_last=or_last)
+    chosen = choose_script(script, service, names, session.script_names)
     if chosen is None:
         return None, ""
     name, why = chosen
@@ -87,12 +93,24 @@ def choose_inference(
 
 def script_options(magic: Callable[..., Any]) -> Callable[..., Any]:
     """Give ``magic`` the options that name a script; read them with `chosen_script`."""
-    for option in (
-        argument("--source-directory", metavar="DIR", help="The folder that --entry-script lies in."),
-        argument("--entry-script", metavar="FILE", help="A script file, instead of a captured one."),
-        argument("--no-code", action="store_true", help="The models without a script."),
-        argument("-s", "--script", metavar="NAME", help="The captured script (default: as %%deploy does)."),
-    ):
+    options = (
+        argument(
+            "-s",
+            "--script",
+            metavar="NAME",
+            help="The captured script. Default: the one named like the service, else like a model.",
+            group=Group.MODELS,
+        ),
+        argument("--no-code", action="store_true", help="Use no script, only models.", group=Group.MODELS),
+        argument("--entry-script", metavar="FILE", help="A script file instead.", group=Group.MODELS),
+        argument(
+            "--source-directory",
+            metavar="DIR",
+            help="The folder of --entry-script. All its files are included.",
+            group=Group.MODELS,
+        ),
+    )
+    for option in reversed(options):
         magic = option(magic)
     return magic
 
@@ -100,7 +118,7 @@ def script_options(magic: Callable[..., Any]) -> Callable[..., Any]:
 def chosen_script(
     session: MLMagic, name: str, models: Sequence[ModelReference], args: Any
 ) -> tuple[InferenceConfig | None, str]:
-    """`choose_inference` for the options of `script_options`."""
+    """The script that a line with `script_options` names; see `choose_inference`."""
     return choose_inference(
         session,
         name,
@@ -113,9 +131,9 @@ def chosen_script(
 
 
 def served_script(service: str, revision: Revision, captured: Sequence[str]) -> str | None:
-    """Which of the ``captured`` scripts this revision of ``service`` serves; None if it is none of them.
+    """The ``captured`` script that this revision of ``service`` serves; None if it is none of them.
 
-    Where the name was not recorded yet, it is the script named like the service, else like a model.
+    Old revisions did not record the name: then it is the script named like the service, else like a model.
     """
     served = revision.inference
     if served.captured_as is not None:
@@ -128,9 +146,9 @@ def served_script(service: str, revision: Revision, captured: Sequence[str]) -> 
 
 
 def newest_captured(session: MLMagic, service: Webservice) -> tuple[InferenceConfig, str] | None:
-    """The captured script that ``service`` would be updated to, and what it is called.
+    """The captured script to which ``service`` would be updated, and its description.
 
-    None for one that serves a file, models without a script, or a script that is not captured here.
+    None for a service of a script file, of models alone, or of a script not captured in this notebook.
     """
     name = served_script(service.name, session.engine.services.revision(service), session.script_names)
     if name is None:
@@ -139,7 +157,7 @@ def newest_captured(session: MLMagic, service: Webservice) -> tuple[InferenceCon
 
 
 def inference_of(script: CapturedScript) -> InferenceConfig:
-    """A captured script as the engine takes it."""
+    """A captured script as an `InferenceConfig`."""
     return InferenceConfig(
         Path(script.file_name).name,
         script_text=script.source,

@@ -1,4 +1,4 @@
-"""A magic's line: split, with Python values from the notebook put in, and parsed.
+"""A magic's line as words, with the values of the notebook's variables and expressions.
 
 ``{expression}`` and ``$name`` are the notebook's own values, and ``svc-{name}`` puts one into a word; nothing
 else in a line is touched, and never anything in a cell. Any object may stand there, for options that take
@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import ast
 import json
-import keyword
 import re
-from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from IPython.core.magic_arguments import MagicArgumentParser, argument
-
-from mlmagic.core.model import parse_labels
-from mlmagic.errors import InvalidConfig, UsageError, nearest
+from mlmagic.errors import UsageError, nearest
 
 _CLOSING = {"{": "}", "[": "]", "(": ")"}
 _NAME_IN_WORD = re.compile(r"\{([A-Za-z_][\w.]*)\}")
@@ -56,7 +51,7 @@ def _words(line: str) -> Iterator[str]:
                 closers.pop()
     if quote or closers:
         raise UsageError(
-            f"{line.strip()!r} has a {quote or closers[-1]} missing", hint="Close what was opened."
+            f"{line.strip()!r} has a {quote or closers[-1]} missing", hint="Add the closing character."
         )
     if word:
         yield word
@@ -91,41 +86,7 @@ class Value(str):
         return word
 
 
-class Arguments:
-    """What a line said: the options as attributes, with Python objects in their places."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.__dict__.update(values)
-
-    def __getattr__(self, name: str) -> Any:  # for the type checker: the parser says which there are
-        raise AttributeError(name)
-
-
-class Help(Exception):
-    """The line asked for help; the text is to be printed."""
-
-
-def parse_line(parser: MagicArgumentParser, line: str, namespace: Mapping[str, Any]) -> Arguments:
-    """Parse a line with a magic's own parser; raises `Help` for -h, `UsageError` for what does not fit."""
-    words = split_line(line)
-    if "-h" in words or "--help" in words:
-        raise Help(help_text(parser))
-
-    def refuse(message: str) -> NoReturn:
-        usage = " ".join(parser.format_usage().replace("::", "").split())
-        raise UsageError(f"{parser.prog}: {message}", hint=f"Usage: {usage}")
-
-    parser.error = refuse
-    parser.register("type", None, text)
-    return Arguments(vars(parser.parse_args([part for word in words for part in _put_in(word, namespace)])))
-
-
-def help_text(parser: MagicArgumentParser) -> str:
-    """The parser's help without the restructured-text marks IPython adds for docstrings."""
-    return str(parser.format_help()).replace("::\n\n", "usage:\n", 1)
-
-
-def _put_in(word: str, namespace: Mapping[str, Any]) -> Iterator[str]:
+def with_values(word: str, namespace: Mapping[str, Any]) -> Iterator[str]:
     """The word, or two for ``--option={value}``, with the notebook's values in it."""
     head, equals, tail = word.partition("=")
     if _is_value(word):
@@ -192,71 +153,3 @@ def evaluate(expression: str, namespace: Mapping[str, Any]) -> Any:
         raise UsageError(f"{name!r} is not defined in the notebook", hint=hint) from None
     except Exception as error:
         raise UsageError(f"{shown!r} raised {type(error).__name__}: {error}") from error
-
-
-def pairs(option: str, given: Iterable[Any] | None) -> dict[str, str]:
-    """The KEY=VALUE words or dicts given for an option; none if it was not given."""
-    return parse_labels(option, given or ())
-
-
-# -- the kinds of options ---------------------------------------------------------------------------------
-
-
-def text(word: str) -> str:
-    """Text, also from the notebook; numbers are written out. What an option takes unless it says else."""
-    held = getattr(word, "held", word)
-    if not isinstance(held, str | int | float) or isinstance(held, bool):
-        raise ArgumentTypeError(f"must be text, not a {type(held).__name__}")
-    return str(held)
-
-
-def thing(word: str) -> Any:
-    """Text or an object."""
-    return getattr(word, "held", word)
-
-
-def data(word: str) -> str:
-    """What `read_data` is to read."""
-    return word
-
-
-def variable(word: str) -> str:
-    """A name that can be a variable of the notebook."""
-    name = text(word)
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise InvalidConfig("--out", name, "cannot be the name of a variable")
-    return name
-
-
-def number(
-    option: str, convert: Callable[[str], float] = float, *, above: float | None = None
-) -> Callable[[str], Any]:
-    """A number; the error names the option, the value and the rule."""
-
-    def read(word: str) -> Any:
-        held = getattr(word, "held", word)
-        try:
-            value = convert(held)
-        except (TypeError, ValueError):
-            kind = "a whole number" if convert is int else "a number"
-            raise InvalidConfig(option, held, f"must be {kind}") from None
-        if above is not None and not value > above:
-            raise InvalidConfig(option, value, f"must be above {above:g}")
-        return value
-
-    return read
-
-
-def kept(what: str) -> Any:
-    """``-o NAME``, the same for every magic."""
-    return argument("-o", "--out", type=variable, metavar="NAME", help=f"Variable to keep {what} in.")
-
-
-def models(help: str) -> Any:
-    """``-m NAME:VERSION``, as often as wanted."""
-    return argument("-m", "--model", action="append", default=[], type=thing, metavar="MODEL", help=help)
-
-
-def labels(option: str, help: str, *, metavar: str = "KEY=VALUE") -> Any:
-    """KEY=VALUE or a dict, as often as wanted; read with `pairs`."""
-    return argument(option, action="append", type=thing, metavar=metavar, help=help)

@@ -1,4 +1,4 @@
-"""What a deploy form does: look around, deploy, profile. Long work is a thread, which sets traits only."""
+"""The jobs of a deploy form: refresh, deploy, profile. Long jobs run in a thread that only sets traits."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from mlmagic.sdk.background import Background
 from mlmagic.sdk.profile import planned
 from mlmagic.sdk.request_bodies import bodies, dataset_id_of
 from mlmagic.widgets.form.notebook import Notebook
-from mlmagic.widgets.form.rules import Surroundings
 from mlmagic.widgets.form.state import FormState
+from mlmagic.widgets.form.validation import Available
 from mlmagic.widgets.form.values import FormValues
 
 SECONDS = 2.0
-"""Of each load of a profile, as `%profile` has it."""
+"""The time of each load of a profile: the default of `%profile`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileWish:
-    """What to measure, as it was typed: empty for nothing."""
+    """The input for a profile; empty texts are not given."""
 
     dataset: str = ""
     recorded_by: str = ""
-    """In place of the dataset: the service whose requests are asked again."""
+    """The service whose recorded requests are sent, instead of a dataset."""
     p99: str = ""
     rps: str = ""
 
 
-class FormWork:
-    """The verbs of one form, over the engine and the notebook that it stands in."""
+class FormJobs:
+    """The jobs of one form, with its engine and notebook."""
 
     def __init__(self, engine: Engine, notebook: Notebook, state: FormState) -> None:
         self._engine, self._notebook, self._state = engine, notebook, state
         self._cancelled = threading.Event()
 
-    def look_around(self) -> None:
-        """Read anew what there is to choose from."""
+    def refresh(self) -> None:
+        """Read again what is available."""
         engine = self._engine
-        self._state.there = Surroundings(
+        self._state.available = Available(
             models=tuple(model.id for model in sorted(engine.models.list(), key=_newest_first)),
             scripts=tuple(self._notebook.script_names),
             environments=tuple(
@@ -63,7 +63,7 @@ class FormWork:
         )
 
     def find_advice(self) -> None:
-        """The size that the newest profile of these models recommends, if there is one."""
+        """Find the newest profile of these models that has a recommendation."""
         wanted = set(self._state.models)
         fitting = [
             each
@@ -73,7 +73,7 @@ class FormWork:
         self._state.advice = max(fitting, key=lambda each: each.created_time, default=None)
 
     def deploy(self) -> None:
-        """Deploy the form as it stands now, as `%deploy` would; returns at once."""
+        """Deploy the content of the form as `%deploy` would; returns at once."""
         values, state = self._state.values, self._state
         state.error = ""
 
@@ -97,9 +97,9 @@ class FormWork:
         self._begin(f"Deploying {values.service}", "error", lambda: self._notebook.inference(values), work)
 
     def profile(self, wish: ProfileWish) -> None:
-        """Measure what would be deployed, as `%profile` would; returns at once."""
+        """Profile the content of the form as `%profile` would; returns at once."""
         values, state = self._state.values, self._state
-        state.profile_words, state.profiling = "", None
+        state.profile_error, state.profiling = "", None
 
         def prepare() -> tuple[ProfilePlan, Any, InferenceConfig | None]:
             plan = planned(
@@ -139,14 +139,14 @@ class FormWork:
             if made.recommendation is not None:
                 state.advice = made
 
-        self._begin("Profiling", "profile_words", prepare, work)
+        self._begin("Profiling", "profile_error", prepare, work)
 
     def cancel(self) -> None:
-        """Take back what is being deployed, or end what is being measured."""
+        """Undo the running deploy, or end the running profile."""
         self._cancelled.set()
 
     def _begin(self, what: str, trait: str, prepare: Callable[[], Any], work: Callable[[Any], None]) -> None:
-        """``prepare`` here, where the notebook's variables are; ``work`` in a thread. Errors to ``trait``."""
+        """Run ``prepare`` here, for the notebook's variables, and ``work`` in a thread. Errors: ``trait``."""
         self._state.record, self._state.notes, self._state.busy = None, [], what
         self._cancelled.clear()
         with self._errors_to(trait):
@@ -158,14 +158,14 @@ class FormWork:
     def _run(self, trait: str, work: Callable[[], None]) -> None:
         with self._errors_to(trait):
             work()
-        if getattr(self._state, trait):  # perhaps something is not as it was
+        if getattr(self._state, trait):  # what is available may have changed
             with self._errors_to(trait):
-                self.look_around()
+                self.refresh()
         self._state.busy = ""
 
     @contextmanager
     def _errors_to(self, trait: str) -> Iterator[None]:
-        """The form says what was raised: a thread, or a button, could not."""
+        """Show an exception in the form: a thread or a button has no output of its own."""
         try:
             yield
         except MLMagicError as error:
@@ -182,7 +182,7 @@ class FormWork:
     def _watch(self, service: Webservice) -> None:
         self._state.record = service
         if self._cancelled.is_set():
-            raise KeyboardInterrupt  # what Ctrl-C is in a cell
+            raise KeyboardInterrupt  # as Ctrl-C does in a cell
 
     def _watch_profile(self, progress: Progress, profile: Profile) -> None:
         self._state.profiling = (progress, profile)

@@ -1,4 +1,4 @@
-"""Which script a deploy serves when the line does not say."""
+"""The script that a deploy serves: named, or named like the service or a model, and never another."""
 
 from __future__ import annotations
 
@@ -10,42 +10,44 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.names import ModelReference
 from mlmagic.core.webservice import Revision
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.magics.choice import choose_inference, choose_script, served_script
+from mlmagic.magics.script_selection import choose_inference, choose_script, served_script
 from mlmagic.magics.session import MLMagic
 
 
 @pytest.mark.parametrize(
-    ("asked", "captured", "chosen"),
+    ("wanted", "captured", "chosen"),
     [
-        ("b", ["a", "b", "svc"], ("b", "as asked")),
+        ("b", ["a", "b", "svc"], ("b", "named with --script")),
         (None, ["svc", "m", "z"], ("svc", "named like the service")),
         (None, ["n", "m", "z"], ("m", "named like the model")),
-        (None, ["y", "z"], ("z", "captured last")),
+        (None, [], None),
+        # A script of another name is never served in silence.
+        (None, ["z"], None),
+        (None, ["y", "z"], None),
     ],
 )
-def test_the_order_of_choice(asked: str | None, captured: list[str], chosen: tuple[str, str]) -> None:
-    assert choose_script(asked, "svc", ["m", "n"], captured) == chosen
+def test_the_order_of_choice(wanted: str | None, captured: list[str], chosen: tuple[str, str] | None) -> None:
+    assert choose_script(wanted, "svc", ["m", "n"], captured) == chosen
 
 
 @pytest.mark.parametrize(
-    ("captured", "or_last", "chosen"),
+    ("wanted", "captured", "error", "message"),
     [
-        ([], True, None),
-        (["z"], False, None),
-        (["z"], True, ("z", "captured last")),
-        (["m", "z"], False, ("m", "named like the model")),
-        (["svc"], False, ("svc", "named like the service")),
+        (
+            None,
+            [],
+            UsageError,
+            r"no script is named like the service 'svc'\. Capture one with %%score_script",
+        ),
+        (None, ["y", "z"], UsageError, r"'svc'\. Captured scripts: 'y', 'z'\. Name one, .*: --script z\."),
+        ("scroe", ["score"], NotFound, r"no captured script 'scroe'\. Did you mean 'score'"),
     ],
 )
-def test_models_may_need_none(captured: list[str], or_last: bool, chosen: tuple[str, str] | None) -> None:
-    assert choose_script(None, "svc", ["m"], captured, or_last=or_last) == chosen
-
-
-def test_none_captured_or_the_wrong_one_asked() -> None:
-    with pytest.raises(UsageError, match=r"no script for 'svc'\. Capture one with %%score_script"):
-        choose_script(None, "svc", [], [])
-    with pytest.raises(NotFound, match=r"no captured script 'scroe'\. Did you mean 'score'"):
-        choose_script("scroe", "svc", [], ["score"])
+def test_without_a_model_a_script_must_be_named(
+    wanted: str | None, captured: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        choose_script(wanted, "svc", [], captured)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Following a deploy or an update to its end."""
+"""Progress of a deploy or an update in a shell."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
 
 
-def follow(engine: Engine, verb: Callable[[], Webservice], *, wait: bool, log: bool = False) -> None:
-    """Do it, tell each change on standard error, print the scoring URI; with ``log`` what it wrote, too."""
+def run_and_follow(
+    engine: Engine, operation: Callable[[], Webservice], *, wait: bool, log: bool = False
+) -> None:
+    """Start an operation and print each change of its service to standard error, then the scoring URI.
+
+    With ``log``, the service's log is printed too.
+    """
     from mlmagic.widgets.cards import service_text
 
     last = ""
 
-    def tell(record: Webservice) -> None:
+    def print_change(record: Webservice) -> None:
         nonlocal last
         text = service_text(record)
         if text != last:
             last = text
             say(text)
 
-    record = verb()
+    record = operation()
     if not wait:
-        tell(record)
+        print_change(record)
         return
-    record = engine.services.wait_or_withdraw(record, watching=tell)
+    record = engine.services.wait_or_withdraw(record, watching=print_change)
     if log:
         for line in engine.services.logs(record.name):
             say(line)

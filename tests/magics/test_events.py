@@ -37,7 +37,7 @@ def test_who_is_told_of_what(ready: TestingShell) -> None:
     happened = ready.run_cell("x = %events -n 100\nx")
     assert "ModelDeployed" in repr(happened)
     ready.run_cell("%events --redeliver hook")
-    assert "0 to be delivered" in ready.shown()
+    assert "that will be retried: 0" in ready.shown()
     ready.run_cell("%unsubscribe hook")
     assert len(ready.run_cell("x = %events --deliveries\nx")) == 0
 

@@ -1,4 +1,4 @@
-"""The live widgets that magics show below their plain cards and tables; a terminal draws none."""
+"""The live widgets that magics show with their plain cards and tables; a terminal shows none."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from IPython.display import display
 
 from mlmagic.core.model import ModelFilter
 from mlmagic.core.webservice import Webservice
-from mlmagic.magics.choice import newest_captured
+from mlmagic.magics.script_selection import newest_captured
 from mlmagic.magics.session import MLMagic
 
 
 def panel_of(session: MLMagic, service: Webservice) -> Any:
-    """The live card of a service: one for all who show it."""
+    """The live card of a service: the same widget in every cell that shows it."""
     from mlmagic.widgets.panel import ServicePanel
 
     captured = partial(newest_captured, session)
-    return session.one(service.id, lambda: ServicePanel(session.engine, service, captured))
+    return session.live_widget(service.id, lambda: ServicePanel(session.engine, service, captured))
 
 
 def show_panel(session: MLMagic, service: Webservice) -> None:
-    """The live card of a service."""
+    """Show the live card of a service."""
     _show(session, lambda: panel_of(session, service))
 
 
 def show_services(session: MLMagic, services: Iterable[Webservice]) -> None:
-    """The live table of services."""
+    """Show the live table of services."""
 
     def table() -> Any:
         from mlmagic.widgets.services_table import ServicesTable
 
         card = partial(panel_of, session)
-        return session.one("services", lambda: ServicesTable(session.engine, services, card))
+        return session.live_widget("services", lambda: ServicesTable(session.engine, services, card))
 
     _show(session, table)
 
 
 def show_models(session: MLMagic, wanted: ModelFilter) -> None:
-    """The registry to look through."""
+    """Show the browser of the model registry."""
 
     def browser() -> Any:
         from mlmagic.widgets.models_browser import ModelsBrowser
 
-        return session.one(wanted, lambda: ModelsBrowser(session.engine, wanted))
+        return session.live_widget(wanted, lambda: ModelsBrowser(session.engine, wanted))
 
     _show(session, browser)
 

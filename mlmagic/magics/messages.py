@@ -1,4 +1,4 @@
-"""Lines the user should read, shown in the cell that caused them."""
+"""One-line messages, shown in the cell that caused them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from html import escape
 from IPython.display import display
 
 
-def show_note(text: str) -> None:
-    """Show one line under the cell."""
+def show_message(text: str) -> None:
+    """Show one line below the cell."""
     from mlmagic.widgets.cards import Card
     from mlmagic.widgets.html import FONT
 

@@ -1,4 +1,4 @@
-"""What is wrong with a form, beside which field: pure rules, over those that a deploy has itself."""
+"""The problems of a form, by field: pure functions over the rules of a deploy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.configuration import InferenceConfig, check_origins
-from mlmagic.core.deployment_rules import check
+from mlmagic.core.deployments import check
 from mlmagic.core.model import parse_labels
 from mlmagic.core.names import check_service_name
 from mlmagic.core.webservice import State
@@ -22,46 +22,46 @@ _UNDER_WAY = (State.TRANSITIONING, State.UNSCHEDULABLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What there is to choose from, and what is taken already."""
+class Available:
+    """The models, scripts, environments and targets to choose from, and the names in use."""
 
     models: tuple[str, ...] = ()
     """Each version as ``name:version``, the newest of a name first."""
     scripts: tuple[str, ...] = ()
-    """The captured ones, the last one last."""
+    """The captured scripts, in the order of capture."""
     environments: tuple[str, ...] = ()
     targets: Mapping[str, str] = field(default_factory=dict)
-    """By name: why services cannot run there now; empty if they can."""
+    """By name: the reason why a target cannot be used now; empty if it can."""
     services: Mapping[str, State] = field(default_factory=dict)
-    """Those whose names are taken."""
+    """The services by name, and their states."""
     recorded: tuple[str, ...] = ()
-    """The services that keep what they are asked."""
+    """The services that record requests."""
     is_file: Callable[[str], bool] = os.path.isfile
     is_folder: Callable[[str], bool] = os.path.isdir
 
 
-def problems(values: FormValues, there: Surroundings) -> dict[str, str]:
-    """By field, in words, what a deploy would refuse; empty if it would not.
+def problems(values: FormValues, available: Available) -> dict[str, str]:
+    """By field, why a deploy would fail; empty if it would not.
 
-    Fields are those of `FormValues`, and arguments by name.
+    The fields are those of `FormValues`, and arguments by name.
     """
     found = {
-        SERVICE: _of_service(values, there),
-        MODELS: _of_models(values, there),
-        SCRIPT: _of_script(values.script, there),
-        ENVIRONMENT: _missing("environment", values.environment, there.environments),
-        TARGET: there.targets.get(values.target, f"There is no target {values.target!r}."),
-        **_of_settings(values, there.is_file),
+        SERVICE: _of_service(values, available),
+        MODELS: _of_models(values, available),
+        SCRIPT: _of_script(values.script, available),
+        ENVIRONMENT: _missing("environment", values.environment, available.environments),
+        TARGET: available.targets.get(values.target, f"Target not found: {values.target!r}."),
+        **_of_settings(values, available.is_file),
     }
-    return {name: words for name, words in found.items() if words}
+    return {name: problem for name, problem in found.items() if problem}
 
 
-def is_taken(service: str, there: Surroundings) -> bool:
-    """Whether a deploy of that name would have to take another's place."""
-    return service in there.services
+def is_taken(service: str, available: Available) -> bool:
+    """Whether a service of that name exists."""
+    return service in available.services
 
 
-def _of_service(values: FormValues, there: Surroundings) -> str:
+def _of_service(values: FormValues, available: Available) -> str:
     name = values.service
     if not name:
         return "Name the service, for example my-service."
@@ -69,23 +69,23 @@ def _of_service(values: FormValues, there: Surroundings) -> str:
         check_service_name(name)
     except InvalidConfig as error:
         return str(error)
-    if not is_taken(name, there):
+    if not is_taken(name, available):
         return ""
-    state = there.services[name]
+    state = available.services[name]
     if not values.overwrite:
-        return f"{name!r} exists already, and is {state}. Choose another name, or replace it."
-    return f"{name!r} is {state}: wait for it, or delete it." if state in _UNDER_WAY else ""
+        return f"A service {name!r} exists and is {state}. Choose another name, or replace it."
+    return f"The service {name!r} is {state}. Wait, or delete it." if state in _UNDER_WAY else ""
 
 
-def _of_models(values: FormValues, there: Surroundings) -> str:
+def _of_models(values: FormValues, available: Available) -> str:
     if not values.models and values.script.kind is ScriptKind.NONE:
-        return "Without a script, there must be a model to serve."
-    return next(filter(None, (_missing("model", model, there.models) for model in values.models)), "")
+        return "Add a model, or choose a script."
+    return next(filter(None, (_missing("model", model, available.models) for model in values.models)), "")
 
 
-def _of_script(script: Script, there: Surroundings) -> str:
+def _of_script(script: Script, available: Available) -> str:
     if script.kind is ScriptKind.CAPTURED:
-        return _missing("captured script", script.name, there.scripts)
+        return _missing("captured script", script.name, available.scripts)
     if script.kind is ScriptKind.NONE:
         return ""
     if not script.name:
@@ -95,14 +95,18 @@ def _of_script(script: Script, there: Surroundings) -> str:
     except InvalidConfig as error:
         return str(error)
     folder = Path(script.folder).expanduser()
-    if script.folder and not there.is_folder(str(folder)):
-        return f"There is no folder {script.folder!r}."
+    if script.folder and not available.is_folder(str(folder)):
+        return f"Folder not found: {script.folder!r}."
     path = folder / Path(script.name).expanduser()
-    return "" if there.is_file(str(path)) else f"There is no file {str(path)!r}; here is {os.getcwd()}."
+    return (
+        ""
+        if available.is_file(str(path))
+        else f"File not found: {str(path)!r}. The working folder is {os.getcwd()}."
+    )
 
 
 def _missing(kind: str, name: str, known: tuple[str, ...]) -> str:
-    return f"There is no {kind} {name!r} any more." if name and name not in known else ""
+    return f"The {kind} {name!r} does not exist any more." if name and name not in known else ""
 
 
 def _of_settings(values: FormValues, is_file: Callable[[str], bool]) -> dict[str, str]:
@@ -110,8 +114,8 @@ def _of_settings(values: FormValues, is_file: Callable[[str], bool]) -> dict[str
     found: dict[str, str] = {}
     for name, value in given.items():
         if isinstance(value, str) and name in shown and shown[name].kind is dict:
-            found[name] = _words(partial(parse_labels, name, lines_of(value)))
-    found["cors_origins"] = _words(lambda: check_origins(given.get("cors_origins", "")))
+            found[name] = _problem(partial(parse_labels, name, lines_of(value)))
+    found["cors_origins"] = _problem(lambda: check_origins(given.get("cors_origins", "")))
     try:
         check(f"a service on {values.target}", values.compute, given, is_file=is_file)
     except InvalidConfigs as error:
@@ -121,7 +125,7 @@ def _of_settings(values: FormValues, is_file: Callable[[str], bool]) -> dict[str
     return found
 
 
-def _words(rule: Callable[[], Any]) -> str:
+def _problem(rule: Callable[[], Any]) -> str:
     try:
         rule()
     except MLMagicError as error:
@@ -130,7 +134,7 @@ def _words(rule: Callable[[], Any]) -> str:
 
 
 def _beside(argument: str, given: Mapping[str, Any], shown: Mapping[str, Any]) -> str:
-    """The field that a violation is shown at: for certificates, the first that is missing."""
+    """The field beside which a violation is shown: for a certificate, the first that is missing."""
     if argument != "ssl_enabled":
         return argument
     files = ("ssl_cert_pem_file", "ssl_key_pem_file", "ssl_cname")

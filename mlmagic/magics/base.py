@@ -1,4 +1,4 @@
-"""What every magic does around its work: help, parsing, short errors, keeping the result."""
+"""The frame of every magic: parsing, help, short errors, and ``-o NAME``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from IPython.core.magic import Magics, no_var_expand
 
-from mlmagic.magics.arguments import Arguments, Help, parse_line
+from mlmagic.magics.options import Arguments, Help, parse_line, with_parser
 from mlmagic.magics.session import MLMagic
 
 
@@ -19,18 +19,16 @@ class SessionMagics(Magics):
         super().__init__(shell=session.shell)
         self.session = session
 
-    def keep_as(self, name: str | None, value: Any) -> Any:
-        """``-o NAME``: the value as a variable of the notebook too."""
+    def assign(self, name: str | None, value: Any) -> Any:
+        """``-o NAME``: assign the value to a variable of the notebook too."""
         if name:
             self.session.namespace[name] = value
         return value
 
 
 def parsed(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a magic its line parsed; ``--help`` prints the help and does nothing else.
-
-    Stands above ``@magic_arguments()``, whose parser it uses.
-    """
+    """Turn a method of parsed arguments into a magic of a line; ``--help`` prints the help text."""
+    method = with_parser(method)
     parser = method.parser  # type: ignore[attr-defined]
 
     @no_var_expand  # braces in a line are ours to read, and those in a cell are the user's

@@ -1,4 +1,4 @@
-"""A card that is kept true while the cell waits: drawn from the cell's own thread, never from another."""
+"""A card that is updated while the cell waits. The cell's own thread draws it, never another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlmagic.widgets.cards import Card, gone_card, service_card
 
 
 class LiveCard:
-    """The plain card of one service: an output of its own, updated in place."""
+    """The plain card of one service: a separate output, updated in place."""
 
     def __init__(self, service: Webservice, notes: Sequence[str]) -> None:
         self._notes = notes
@@ -21,18 +21,18 @@ class LiveCard:
         self._handle = display(self._shown, display_id=True)
 
     def wait(self, engine: Engine, service: Webservice, timeout: float) -> Webservice:
-        """Wait for the deploy, redrawing at each change; Ctrl-C takes it back."""
+        """Wait for the deploy and redraw at each change; Ctrl-C undoes the deploy."""
         try:
             return engine.services.wait_or_withdraw(service, timeout, watching=self._draw)
         except ScriptError as error:
-            # The card quotes the script's traceback: the cell's error need not do so again.
+            # The card shows the script's traceback, so the cell's error leaves it out.
             shown = [f"{type(error).__name__}: {error.message}"]
             error._render_traceback_ = lambda: shown  # type: ignore[method-assign]
             raise
         finally:
-            self._draw_last(engine, service)
+            self._draw_final(engine, service)
 
-    def _draw_last(self, engine: Engine, service: Webservice) -> None:
+    def _draw_final(self, engine: Engine, service: Webservice) -> None:
         try:
             self._draw(engine.services.get(service.name))
         except NotFound:
@@ -42,7 +42,7 @@ class LiveCard:
         self._show(service_card(service, self._notes))
 
     def _show(self, card: Card) -> None:
-        # No handle where the shell is not IPython's one instance: what was shown first stays.
+        # Without a handle (the shell is not IPython's one instance) the first card stays.
         if card.markup != self._shown.markup and self._handle is not None:
             self._handle.update(card)
             self._shown = card

@@ -1,4 +1,4 @@
-"""The same deploy in other words: a magic line, Python of the first Azure ML SDK, deploymentconfig.json."""
+"""Equivalent code for a form: a magic line, Python of Azure ML SDK v1, deploymentconfig.json."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from mlmagic.core import documents
+from mlmagic.core import deployment_file as json_file
+from mlmagic.core.arguments import ComputeType, option_of
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.deployments import ComputeType
-from mlmagic.core.settings import option_of
 from mlmagic.widgets.form.values import FormValues, ScriptKind
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:,@+][A-Za-z0-9_./:,@+-]*")
@@ -26,12 +25,12 @@ _UNTOUCHED = DeploymentConfig()
 
 
 def word(text: str) -> str:
-    """``text`` as one word of a magic's line, which is read as just that."""
+    """``text`` as one word of a magic's line."""
     if _PLAIN.fullmatch(text):
         return text
     if _QUOTABLE.fullmatch(text):
         return f'"{text}"'
-    # A Python expression: nothing in it means anything else to the line.
+    # As a Python expression, in which no character is special to the line.
     return "{" + repr(text) + "}"
 
 
@@ -41,7 +40,7 @@ def magic_line(values: FormValues) -> str:
 
 
 def python(values: FormValues, workspace: str = FROM_CONFIG) -> str:
-    """Python with the first SDK's names; ``workspace`` is the expression for it, see `workspace_code`."""
+    """Python with Azure ML SDK v1's names; ``workspace`` is the expression that opens the workspace."""
     environment = _environment(values)
     plain = values.script.kind is not ScriptKind.NONE or (len(values.models) == 1 and not environment)
     body = [
@@ -54,7 +53,7 @@ def python(values: FormValues, workspace: str = FROM_CONFIG) -> str:
 
 
 def workspace_code(name: str, found_by: str) -> str:
-    """Python that opens the workspace again, which was found by that rule (`mlmagic.workspace.location`)."""
+    """The Python expression that opens a workspace, by the rule that found it."""
     if found_by == "its name":
         return f"Workspace.get({name!r})"
     return "Workspace()" if found_by == "the user's default workspace" else FROM_CONFIG
@@ -62,11 +61,11 @@ def workspace_code(name: str, found_by: str) -> str:
 
 def deployment_file(values: FormValues) -> str:
     """The content of deploymentconfig.json."""
-    return json.dumps(documents.write(values.compute, values.given), indent=2)
+    return json.dumps(json_file.write(values.compute, values.given), indent=2)
 
 
 def is_documented(values: FormValues) -> bool:
-    """Whether the documents have a name for the target; else a file says ``local``, and the line the rest."""
+    """Whether Azure ML v1 has a compute type for the target; else a file names ``local``."""
     return values.compute.target == values.target
 
 
@@ -89,14 +88,14 @@ def _words(values: FormValues) -> Iterator[str]:
             yield from ("--python", "nearest")
     yield from ("--target", word(values.target))
     config = values.config
-    for name, value in {**_told(config), **config.compute_settings}.items():
+    for name, value in {**_changed(config), **config.compute_settings}.items():
         yield from _option(option_of(name), value)
     if values.overwrite:
         yield "--overwrite"
 
 
-def _told(config: DeploymentConfig) -> dict[str, Any]:
-    """What a configuration says besides its place and our defaults, by field."""
+def _changed(config: DeploymentConfig) -> dict[str, Any]:
+    """The fields of a configuration that differ from our defaults, without the target."""
     found = {each.name: getattr(config, each.name) for each in fields(config)}
     return {
         name: value
@@ -124,8 +123,8 @@ def _environment(values: FormValues) -> str:
 def _configuration(values: FormValues) -> str:
     if is_documented(values):
         return _call(f"config = {_CLASSES[values.compute]}.deploy_configuration", [], values.given)
-    # A target that the documents do not know has only what a local one has: all of it are fields.
-    return _call("config = DeploymentConfig", [repr(values.target)], _told(values.config))
+    # A target without a compute type takes the arguments of a local one, which are all fields.
+    return _call("config = DeploymentConfig", [repr(values.target)], _changed(values.config))
 
 
 def _deploy(values: FormValues, environment: str) -> Iterator[str]:
@@ -136,7 +135,7 @@ def _deploy(values: FormValues, environment: str) -> Iterator[str]:
     around = {"environment": _Code(environment)} if environment else {}
     if script.kind is ScriptKind.CAPTURED:
         folder = f"{script.name}-source"
-        yield f"source = mlmagic.captured_script({script.name!r}).save({folder!r})  # the cell, as a folder"
+        yield f"source = mlmagic.captured_script({script.name!r}).save({folder!r})  # the cell as a folder"
         yield _call(
             "script = InferenceConfig", ["'score.py'"], {"source_directory": _Code("source"), **around}
         )
@@ -150,7 +149,7 @@ def _deploy(values: FormValues, environment: str) -> Iterator[str]:
 
 
 def _deploy_by_engine(values: FormValues, environment: str) -> Iterator[str]:
-    yield "# Without a script, the first SDK takes one model and no environment; the engine takes more."
+    yield "# Without a script, Azure ML SDK v1 takes one model and no environment."
     more: dict[str, Any] = {"config": _Code("config.to_core()" if is_documented(values) else "config")}
     if environment:
         more["environment"] = _Code(f"ws.engine.environments.get({values.environment!r}).record")
@@ -163,7 +162,7 @@ def _deploy_by_engine(values: FormValues, environment: str) -> Iterator[str]:
 
 
 class _Code(str):
-    """Python already, where a value would be written out."""
+    """Python code in the place of a value."""
 
     __slots__ = ()
 
@@ -178,10 +177,10 @@ def _call(head: str, positional: list[str], named: Mapping[str, Any]) -> str:
 
 
 def _imports(body: str) -> Iterator[str]:
-    """Of what the code uses."""
+    """The imports that the code needs."""
     if "mlmagic." in body:
         yield "import mlmagic"
-    yield "import mlmagic.azureml  # finds the names below where azureml-core is not installed"
+    yield "import mlmagic.azureml  # provides the names below if azureml-core is not installed"
     for module, names in (
         ("azureml.core", ("Environment", "Workspace")),
         ("azureml.core.model", ("InferenceConfig", "Model")),

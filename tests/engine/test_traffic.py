@@ -17,7 +17,7 @@ from tests.support.waiting import wait_for
 
 @pytest.mark.parametrize("count", [-1, 100_001])
 def test_how_many_can_be_kept(count: int) -> None:
-    with pytest.raises(InvalidConfig, match=f"recorded requests {count} must be between 0"):
+    with pytest.raises(InvalidConfig, match=f"record {count} must be between 0"):
         DeploymentConfig(recorded_requests=count)
 
 

@@ -76,6 +76,8 @@ def test_old_names_of_joblib_are_joblib(monkeypatch):
 
 
 def test_without_sklearn_there_is_no_old_joblib(monkeypatch):
+    for name in ("sklearn.externals", "sklearn.externals.joblib"):  # another test may have loaded them
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("sklearn.externals.joblib")

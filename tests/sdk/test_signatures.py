@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from mlmagic.core.deployments import ARGUMENTS, ComputeType
-from mlmagic.sdk import signatures
+from mlmagic.core.arguments import KEYS, V1_ORDER, V1_UPDATE_ORDER, ComputeType, arguments_of
 from mlmagic.sdk.aci_webservice import AciWebservice
 from mlmagic.sdk.aks_endpoint import AksEndpoint
 from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.exceptions import WebserviceException
 
-MADE = {
-    AciWebservice: (ComputeType.ACI, signatures.ACI, signatures.ACI_UPDATE),
-    AksWebservice: (ComputeType.AKS, signatures.AKS, signatures.AKS_UPDATE),
-    AksEndpoint: (ComputeType.AKS_ENDPOINT, signatures.AKS_ENDPOINT, signatures.AKS_UPDATE),
+COMPUTE = {
+    AciWebservice: ComputeType.ACI,
+    AksWebservice: ComputeType.AKS,
+    AksEndpoint: ComputeType.AKS_ENDPOINT,
 }
 
 
@@ -26,14 +25,19 @@ def names(function: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.parametrize("kind", COMPUTE)
 def test_help_shows_every_argument(kind: Any) -> None:
-    compute, deploy, update = MADE[kind]
-    assert names(kind.deploy_configuration) == [*deploy, "more"]
-    assert names(kind.update) == ["self", *update, "more"]
-    known = {argument.name for argument in ARGUMENTS[compute]}
-    assert set(deploy) <= known
-    assert set(update) - {"image", "models", "inference_config"} <= known
+    compute = COMPUTE[kind]
+    deploy = names(kind.deploy_configuration)
+    assert deploy[: len(V1_ORDER[compute])] == list(V1_ORDER[compute])
+    assert set(deploy) == set(arguments_of(compute))
+    # AksEndpoint has the update of AksWebservice.
+    compute = ComputeType.AKS if compute is ComputeType.AKS_ENDPOINT else compute
+    before, after = ["self", "image"], ["models", "inference_config"]
+    ordered = [*before, *V1_UPDATE_ORDER[compute], *after]
+    update = names(kind.update)
+    assert update[: len(ordered)] == ordered
+    assert set(update) - {*before, *after} == set(arguments_of(compute)) - set(KEYS)
 
 
 def test_the_order_is_azure_ml_v1s() -> None:
@@ -61,7 +65,7 @@ def test_the_order_is_azure_ml_v1s() -> None:
 def test_an_argument_has_a_type_and_no_default() -> None:
     parameters = inspect.signature(AksWebservice.deploy_configuration).parameters
     assert str(parameters["cpu_cores"]) == "cpu_cores: float | None = None"
-    assert parameters["more"].kind is inspect.Parameter.VAR_KEYWORD
+    assert parameters["cors_origins"].kind is inspect.Parameter.KEYWORD_ONLY  # our own
 
 
 def test_mlmagics_own_arguments_are_taken_and_unknown_ones_refused() -> None:

@@ -141,4 +141,4 @@ def test_a_services_files_go_with_its_revisions_and_with_it(
     wait_for(lambda: first not in stored(folder), "the end of the first revision's files")
     assert len(stored(folder)) == 1
     fake_engine.services.delete("svc")
-    assert stored(folder) == []
+    wait_for(lambda: stored(folder) == [], "the end of the service's files")

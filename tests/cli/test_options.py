@@ -9,7 +9,7 @@ import click
 import pytest
 
 from mlmagic import cli as command_line
-from tests.cli.conftest import run
+from tests.support.command_line import run
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -90,7 +90,7 @@ def profile_model(
     """
     from mlmagic.core.configuration import DeploymentConfig
     from mlmagic.sdk.profile import planned
-    from mlmagic.sdk.rows import bodies
+    from mlmagic.sdk.request_bodies import bodies
 
     model_names = model_ids(options)
     with engine() as opened:

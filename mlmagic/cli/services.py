@@ -80,8 +80,9 @@ def list_services(
     from mlmagic.widgets.cards import services_listing
 
     with engine() as opened:
+        workspace = Workspace.over(opened)
         handles = Handle.list(
-            Workspace.over(opened),
+            workspace,
             compute_type,
             model_name=model_name,
             model_id=model_id,
@@ -90,7 +91,7 @@ def list_services(
         )
         found = [handle.record for handle in handles]
         if form == "table":
-            click.echo(repr(services_listing(found, lambda record: Handle.of(opened, record))))
+            click.echo(repr(services_listing(found, lambda record: Handle.of(workspace, record))))
             return
     show([service_record(one) for one in found], form)
 
@@ -229,7 +230,7 @@ def compare_service(
       mlmagic service parity -n diabetes-svc --with docker -d samples.csv
       mlmagic service parity -n diabetes-svc --with docker --traffic
     """
-    from mlmagic.sdk.rows import bodies
+    from mlmagic.sdk.request_bodies import bodies
     from mlmagic.widgets.parities import parity_card
 
     if (file is None) != traffic:

@@ -43,30 +43,30 @@ class ResourceConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class InferenceConfig:
-    """An entry script: text from a notebook cell, or a file in a source directory."""
+    """The entry script, from a cell or a file, and the environment it needs."""
 
     entry_script: str
     """File name of the script, relative to the source directory."""
     script_text: str | None = None
-    """The script itself when it was captured from a cell; else it is read from the source directory."""
+    """The script's text if it was captured from a cell; else the file is read."""
     source_directory: str | None = None
-    """Folder that is deployed with the script; without one, the script's file is deployed alone."""
+    """Folder that is deployed with the script; without it the script is deployed alone."""
     assets: Mapping[str, str] = field(default_factory=dict)
-    """Path in the service -> file on this machine, of files that a captured script needs."""
+    """Local file by its path in the service: files that a captured script needs."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """Path in the service -> content, of small files that a generated script needs."""
+    """Content by path in the service: small files that a generated script needs."""
     requirements: tuple[str, ...] = ()
-    """What the script imports, pinned, as pip writes it."""
+    """The packages that the script imports, as pinned pip requirements."""
     modules: tuple[str, ...] = ()
-    """Installed modules that a generated script imports; other scripts are read for theirs."""
+    """Installed modules to import before serving, besides those that the script imports."""
     environment: Mapping[str, Any] | None = None
-    """The environment as Azure ML v1's JSON of an Environment; None: this process's own packages."""
+    """An Environment as Azure ML v1's JSON; None: the packages of this process."""
     taken_from: str | None = None
-    """The folder from which the script was copied, for copying it again."""
+    """The folder the script was read from, to read it again (`LocalWebservice.reload`)."""
     captured_as: str | None = None
-    """The name of the captured script; rows from before this was recorded have none."""
+    """The name of the captured script; None for files, and in rows of earlier versions."""
     no_code: bool = False
-    """The script was generated for its models; it is generated again when they change."""
+    """The script was generated for the models; it is generated again when they change."""
     description: str = ""
 
     def __post_init__(self) -> None:

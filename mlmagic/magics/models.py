@@ -83,7 +83,7 @@ class ModelMagics(SessionMagics):
           %register outputs/net.onnx --name iris --sample {X[:3].tolist()}
           %register runs:/2f3a/model --name churn
         """
-        from mlmagic.sdk.model import Model
+        from mlmagic.sdk.workspace import Workspace
 
         model, default_name = find_model(args.model, self.session.namespace)
         resources = None
@@ -103,7 +103,7 @@ class ModelMagics(SessionMagics):
         engine = self.session.engine
         record = engine.models.register(model, details, child_paths=args.child_path, notify=show_message)
         zygote.warm(record.details.modules)
-        return self.assign(args.out, Model.of(engine, record))
+        return self.assign(args.out, Workspace.over(engine).model_of(record))
 
     @line_magic
     @parsed
@@ -128,7 +128,7 @@ class ModelMagics(SessionMagics):
           %models diabetes --latest
           %models --tag stage=prod -o models
         """
-        from mlmagic.sdk.model import Model
+        from mlmagic.sdk.workspace import Workspace
         from mlmagic.widgets.cards import models_listing
 
         engine = self.session.engine
@@ -136,7 +136,7 @@ class ModelMagics(SessionMagics):
         found, users = engine.models.with_users(wanted)
         show_models(self.session, wanted)
         listing = models_listing(
-            found, lambda model: Model.of(engine, model), lambda model: users.get(model.id, [])
+            found, Workspace.over(engine).model_of, lambda model: users.get(model.id, [])
         )
         return self.assign(args.out, listing)
 

@@ -55,7 +55,7 @@ class ParityMagics(SessionMagics):
           %parity diabetes-svc --with docker --traffic
           %parity diabetes-svc --with docker -d samples.csv --tolerance 1e-4
         """
-        from mlmagic.sdk.rows import bodies
+        from mlmagic.sdk.request_bodies import bodies
         from mlmagic.widgets.parities import parity_card
 
         engine = self.session.engine

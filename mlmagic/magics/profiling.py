@@ -119,7 +119,7 @@ class ProfilingMagics(SessionMagics):
           %profile diabetes --traffic diabetes-svc --tag
         """
         from mlmagic.sdk.profile import ModelProfile, planned
-        from mlmagic.sdk.rows import bodies, dataset_id_of
+        from mlmagic.sdk.request_bodies import bodies, dataset_id_of
         from mlmagic.sdk.workspace import Workspace
 
         engine = self.session.engine

@@ -237,12 +237,14 @@ class ServiceMagics(SessionMagics):
           %services -o services
         """
         from mlmagic.sdk.webservice import Webservice as Handle
+        from mlmagic.sdk.workspace import Workspace
         from mlmagic.widgets.cards import services_listing
 
         engine = self.session.engine
+        workspace = Workspace.over(engine)
         found = engine.services.list()
         show_services(self.session, found)
-        return self.assign(args.out, services_listing(found, lambda service: Handle.of(engine, service)))
+        return self.assign(args.out, services_listing(found, lambda service: Handle.of(workspace, service)))
 
     @line_magic
     @parsed
@@ -347,6 +349,7 @@ class ServiceMagics(SessionMagics):
         """Start a deploy or update, keep its card up to date until it ends, then show the live panel."""
         from mlmagic.magics.live_card import LiveCard
         from mlmagic.sdk.webservice import Webservice as Handle
+        from mlmagic.sdk.workspace import Workspace
 
         engine = self.session.engine
         record = operation()
@@ -357,7 +360,7 @@ class ServiceMagics(SessionMagics):
         except KeyboardInterrupt:  # before the wait, which undoes the deploy itself when it is interrupted
             raise Interrupted(engine.services.withdraw(record)) from None
         show_panel(self.session, record)
-        return self.assign(args.out, Handle.of(engine, record))
+        return self.assign(args.out, Handle.of(Workspace.over(engine), record))
 
 
 def _is_given(args: Arguments, nothing: Arguments) -> bool:

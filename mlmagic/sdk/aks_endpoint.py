@@ -1,4 +1,4 @@
-"""`AksEndpoint`: several versions of a service behind one address, each with its share of the requests."""
+"""`AksEndpoint`: several versions of a service behind one URL, each with a percentage of the traffic."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mlmagic.sdk.deployment import AksEndpointDeploymentConfiguration, takes_arg
 from mlmagic.sdk.exceptions import WebserviceException, raises
 
 VERSION_LIMIT = 6
-"""Versions of one endpoint, as the documents say."""
+"""The most versions of one endpoint in Azure ML v1."""
 
 
 @raises(WebserviceException)
 class AksEndpoint(AksWebservice):
-    """An endpoint in a cluster."""
+    """An endpoint in a Kubernetes cluster."""
 
     class VersionType(Enum):
-        """There is one control; all others are treatments."""
+        """One version is the control; the others are treatments."""
 
         control = "Control"
         treatment = "Treatment"
@@ -29,7 +29,10 @@ class AksEndpoint(AksWebservice):
     @staticmethod
     @takes_arguments(ComputeType.AKS_ENDPOINT)
     def deploy_configuration(**given: Any) -> AksEndpointDeploymentConfiguration:  # type: ignore[override]
-        """The configuration of an endpoint and its first version. Raises `WebserviceException`."""
+        """The configuration of `AksWebservice`, and the first version's name and traffic percentage.
+
+        Raises `WebserviceException` with all arguments that are not allowed.
+        """
         return AksEndpointDeploymentConfiguration(**given)
 
     @property
@@ -51,9 +54,9 @@ class AksEndpoint(AksWebservice):
 
 
 def versions_missing() -> TargetUnavailable:
-    """What to say while no target has versions."""
+    """The error while no compute target has versions."""
     return TargetUnavailable(
         "kubernetes",
-        "an endpoint's versions live in a Kubernetes cluster, and no target 'kubernetes' is installed",
-        fix="Deploy each version as a service of its own, with LocalWebservice.deploy_configuration().",
+        "endpoint versions live in a Kubernetes cluster, and the target 'kubernetes' is not installed",
+        fix="Deploy each version as a separate service with LocalWebservice.deploy_configuration().",
     )

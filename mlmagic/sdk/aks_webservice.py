@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.core.arguments import ComputeType
-from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.sdk.container_webservice import ContainerWebservice
 from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration, takes_arguments
 from mlmagic.sdk.exceptions import WebserviceException, raises
-from mlmagic.sdk.model import Model
-from mlmagic.sdk.webservice import Webservice
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.inference import InferenceConfig
 
 
 @dataclass(frozen=True, slots=True)
 class AutoScaler:
-    """How replicas follow the traffic: how many, looked at how often (seconds), how busy (percent)."""
+    """Autoscaling: the number of replicas, seconds between adjustments, target utilization (percent)."""
 
     autoscale_enabled: bool | None
     max_replicas: int | None
@@ -31,7 +24,7 @@ class AutoScaler:
 
 @dataclass(frozen=True, slots=True)
 class LivenessProbeRequirements:
-    """When a container is taken for dead: times in seconds, thresholds in probes."""
+    """The liveness probe of a container: times in seconds, thresholds in numbers of probes."""
 
     period_seconds: int | None
     initial_delay_seconds: int | None
@@ -42,7 +35,7 @@ class LivenessProbeRequirements:
 
 @dataclass(frozen=True, slots=True)
 class DataCollection:
-    """Where what goes in and out is kept."""
+    """Whether requests and responses are collected."""
 
     storage_enabled: bool
     event_hub_enabled: bool = False
@@ -50,17 +43,21 @@ class DataCollection:
 
 @raises(WebserviceException)
 class AksWebservice(ContainerWebservice):
-    """A service in a cluster."""
+    """A service in a Kubernetes cluster."""
 
     @staticmethod
     @takes_arguments(ComputeType.AKS)
     def deploy_configuration(**given: Any) -> AksServiceDeploymentConfiguration:
-        """The configuration of a service in a cluster. Raises `WebserviceException`."""
+        """The configuration of a service in a cluster: by default replicas scale and requests need a key.
+
+        With ``num_replicas`` their number is fixed. Raises `WebserviceException` with all arguments that are
+        not allowed.
+        """
         return AksServiceDeploymentConfiguration(**given)
 
     @property
     def autoscaler(self) -> AutoScaler:
-        """How the replicas follow the traffic."""
+        """The autoscaling settings."""
         return AutoScaler(
             self.autoscale_enabled,
             self.autoscale_max_replicas,
@@ -71,7 +68,7 @@ class AksWebservice(ContainerWebservice):
 
     @property
     def liveness_probe_requirements(self) -> LivenessProbeRequirements:
-        """When the cluster takes a container for dead."""
+        """The settings of the liveness probe."""
         return LivenessProbeRequirements(
             self.period_seconds,
             self.initial_delay_seconds,
@@ -82,24 +79,12 @@ class AksWebservice(ContainerWebservice):
 
     @property
     def data_collection(self) -> DataCollection:
-        """Whether what goes in and out is kept."""
+        """Whether requests and responses are collected."""
         return DataCollection(storage_enabled=bool(self.collect_model_data))
 
     @takes_arguments(
         ComputeType.AKS, update=True, before=("self", "image"), after=("models", "inference_config")
     )
-    def update(
-        self,
-        image: None = None,
-        models: Iterable[str | Model] | None = None,
-        inference_config: InferenceConfig | CoreInferenceConfig | None = None,
-        **given: Any,
-    ) -> None:
-        """Change models, script or arguments; what is not named stays. Returns at once.
-
-        Tags are replaced, properties are added.
-        """
-        self._update_given(image, models, inference_config, given)
-
-
-Webservice._classes["kubernetes"] = AksWebservice
+    def update(self, **given: Any) -> None:
+        """Change the arguments given. Tags are replaced, properties are added. Returns at once."""
+        self._update_given(**given)

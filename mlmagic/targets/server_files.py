@@ -27,7 +27,8 @@ _SUFFIXES = (".py", ".html")
 def server_files() -> Iterator[tuple[str, Path]]:
     """Each file of the server: its path below a folder of PYTHONPATH, and its path here."""
     home = Path(__file__).parents[1]
-    found = [home / "__init__.py", home / "errors.py", *(home / "scoring").rglob("*")]
+    alone = (home / name for name in ("__init__.py", "_version.py", "errors.py"))
+    found = [*alone, *(home / "scoring").rglob("*")]
     for path in sorted(found):
         if path.suffix in _SUFFIXES and path.is_file():
             yield path.relative_to(home.parent).as_posix(), path

@@ -20,6 +20,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.keys import new_token
 from mlmagic.errors import InvalidConfig, InvalidConfigs, UsageError
 from mlmagic.sdk.webservice import Webservice
+from mlmagic.sdk.workspace import Workspace
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.cards import event_line, service_card
 from mlmagic.workspace import database
@@ -30,7 +31,9 @@ WITH_TOKENS = replace(ON_FAKE, token_auth_enabled=True)
 
 
 def deploy(engine: Engine, config: DeploymentConfig = WITH_KEYS) -> Webservice:
-    return Webservice.of(engine, engine.services.wait(engine.services.deploy("svc", [], script(), config)))
+    return Webservice.of(
+        Workspace.over(engine), engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    )
 
 
 def keys_file(fake: FakeTarget) -> Path:

@@ -105,7 +105,7 @@ def test_a_service_follows_its_model_without_a_dropped_request(engine: Engine, t
         stop.set()
         asking.join()
     assert {status for status, _ in answers} == {200}
-    assert "m:3 was not taken on" in failed[0].message
+    assert "update to m:3 failed" in failed[0].message
     assert "these weights are broken" in failed[0].message
     assert "two" in str(engine.requests.score("svc", "1"))
     now = engine.services.get("svc")

@@ -35,7 +35,8 @@ def test_stand_ins_cost_nothing_when_unused():
     loaded = set(done.stdout.split())
     assert {name for name in loaded if ".shims." in name} == {
         "mlmagic.scoring.shims.finder",
-        "mlmagic.scoring.shims.installed",
+        "mlmagic.scoring.shims.installed_schema",
+        "mlmagic.scoring.shims.installed_http",
     }
     assert not loaded & {"numpy", "pandas", "mlmagic.scoring.http.multipart"}
 

@@ -73,8 +73,7 @@ def _record(
     with memory.writing() as tx:
         publish()
         words = f"reloaded its script in {answer['ms']:.0f} ms; {init}"
-        for digest in services.amend_revision(tx, service, revision, words):
-            memory.files.remove(digest)
+        services.amend_revision(tx, service, revision, words)
 
 
 def _check(service: Webservice, target: ComputeTarget[Any], answer: dict[str, Any]) -> None:

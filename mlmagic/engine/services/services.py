@@ -408,8 +408,7 @@ class Services:
             if not services.is_abandoned(tx, service):
                 return False
             message = f"deleted {name}, whose machine {service.machine} was gone"
-            for digest in services.remove(tx, service, message):
-                self._memory.files.remove(digest)
+            services.remove(tx, service, message)
         return True
 
     def _is_there(self, service: Webservice) -> bool:

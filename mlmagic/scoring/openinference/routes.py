@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mlmagic import __version__
+from mlmagic._version import __version__
 from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Response
@@ -57,9 +57,7 @@ class OpenInference:
     def not_found(self, request: Request) -> Response:
         """The refusal of any other path under `PREFIX`."""
         path = request.path.decode("latin-1")
-        return _error(
-            404, f"There is no {path} here: the model is called {self.name!r} (version {self.version})."
-        )
+        return _error(404, f"Not found: {path!r}. The model is {self.name!r}, version {self.version}.")
 
     def _well(self, request: Request, reply: Reply) -> None:
         reply(Response(200))

@@ -191,8 +191,7 @@ class Reconciler:
         with self.memory.writing() as tx:
             if services.observe(tx, service, {"retiring": []}):
                 for old in service.retiring:
-                    for digest in services.forget_revision(tx, service.id, old.revision):
-                        self.memory.files.remove(digest)
+                    services.forget_revision(tx, service.id, old.revision)
         return pace.AT_ONCE
 
     def _stop(self) -> float:
@@ -204,8 +203,7 @@ class Reconciler:
         # The row goes last: who waits for the end finds nothing left.
         shutil.rmtree(self.memory.services_folder / service.id, ignore_errors=True)
         with self.memory.writing() as tx:
-            for digest in services.remove(tx, service, f"deleted {service.name}"):
-                self.memory.files.remove(digest)
+            services.remove(tx, service, f"deleted {service.name}")
         return pace.AT_ONCE
 
     def _end_all(self, *, keep_image: bool) -> dict[int, Mapping[str, Any] | None]:

@@ -10,9 +10,10 @@ several arguments are in `mlmagic.core.deployments`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from mlmagic.errors import InvalidConfig
@@ -363,9 +364,10 @@ V1_UPDATE_ORDER: Mapping[ComputeType, tuple[str, ...]] = {
 """The same of ``update()``."""
 
 
-def arguments_of(compute: ComputeType, table: Iterable[Argument] = TABLE) -> dict[str, Argument]:
+@cache
+def arguments_of(compute: ComputeType) -> Mapping[str, Argument]:
     """The arguments of a compute type by name: Azure ML v1's in its order, then ours in the table's."""
-    there = {row.name: row.for_compute(compute) for row in table if compute in row.on}
+    there = {row.name: row.for_compute(compute) for row in TABLE if compute in row.on}
     return {name: there[name] for name in dict.fromkeys((*V1_ORDER[compute], *there))}
 
 

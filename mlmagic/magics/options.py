@@ -92,8 +92,12 @@ def _check_options(parser: MagicArgumentParser, words: Iterable[str]) -> None:
         option = word.partition("=")[0]
         if option == "--":
             return
-        if option.startswith("--") and option not in parser._option_string_actions:
-            match = nearest_option(option, parser._option_string_actions)
+        known = parser._option_string_actions
+        one_dash = (
+            option.startswith("-") and f"-{option}" in known
+        )  # argparse reads -overwrite as -o verwrite
+        if one_dash or (option.startswith("--") and option not in known):
+            match = nearest_option(option, known)
             raise UsageError(
                 f"{parser.prog} has no option {option!r}",
                 hint=f"Did you mean {match!r}?" if match else f"{parser.prog} --help lists the options.",

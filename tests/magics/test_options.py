@@ -45,6 +45,7 @@ def test_abbreviated_options_are_refused(magic: str) -> None:
     [
         ("%deploy svc-a --modle wine", "%deploy has no option '--modle'. Did you mean '--model'?"),
         ("%deploy svc-a --overw", "%deploy has no option '--overw'. Did you mean '--overwrite'?"),
+        ("%deploy svc-a -overwrite", "%deploy has no option '-overwrite'. Did you mean '--overwrite'?"),
         ("%deploy svc-a --xyzzy=1", "%deploy has no option '--xyzzy'. %deploy --help lists the options."),
         ("%profiles --nothing-like-it", "%profiles has no option '--nothing-like-it'. %profiles --help"),
     ],

@@ -86,7 +86,7 @@ class Credentials:
         given = {name: record[name] for name in VARIABLES if name in record}
         for name, value in given.items():
             if not isinstance(value, str) or not _can_be_sent(value):
-                # What it is, is not said: this goes to the log.
+                # Without the value: this goes to the log.
                 raise InvalidCredentials(
                     f"{where}: {called[name]} must be text of visible ASCII characters", hint=_HINT
                 )

@@ -24,7 +24,7 @@ ROW_SEPARATOR = " "
 
 
 def main() -> int:
-    """Work until there is no more; the exit code."""
+    """Process mini-batches until the input ends; the exit code."""
     words = sys.argv[1:]
     at = words.index("--") if "--" in words else len(words)
     mine, theirs = words[:at], words[at + 1 :]
@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--source-directory", required=True)
     parser.add_argument("--model-dir")
     options = parser.parse_args(mine)
-    # Whatever the script prints goes to standard error: standard output is for the answers.
+    # Output of the script goes to standard error: standard output is for the results.
     sys.stdout.flush()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -48,11 +48,11 @@ def main() -> int:
         if callable(getattr(module, "init", None)):
             module.init()
     except Exception as error:
-        _tell(answers, {"error": _record(error)})
+        _write(answers, {"error": _record(error)})
         return 3
-    _tell(answers, {"ready": True})
+    _write(answers, {"ready": True})
     for line in sys.stdin:
-        _tell(answers, _perform(module.run, json.loads(line)))
+        _write(answers, _perform(module.run, json.loads(line)))
     return 0
 
 
@@ -87,7 +87,7 @@ def _record(error: Exception) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "traceback": user_traceback(error)}
 
 
-def _tell(answers: Any, what: dict[str, Any]) -> None:
+def _write(answers: Any, what: dict[str, Any]) -> None:
     answers.write(json.dumps(what) + "\n")
     answers.flush()
 

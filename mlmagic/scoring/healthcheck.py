@@ -1,6 +1,6 @@
-"""``python -m mlmagic.scoring.healthcheck PORT``: exit code 0 if the server of this container answers.
+"""``python -m mlmagic.scoring.healthcheck PORT``: exit code 0 if the server of this container is healthy.
 
-For images, which may have no other program that can ask. It imports next to nothing: it runs again and again.
+For images, which may have no other HTTP client. It imports next to nothing: it runs every few seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _asked(port: int, tls: bool) -> bool:
             if not tls:
                 return _is_fine(plain)
             context = ssl.create_default_context()
-            # It is asked at an address that is in nobody's certificate, and only whether it lives.
+            # The address is in no certificate, and nothing secret is sent: only the health is checked.
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             with context.wrap_socket(plain) as secret:
                 return _is_fine(secret)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable, Collection
@@ -30,6 +31,7 @@ class SignalWatcher:
         self._register()
         for number in numbers:
             signal.signal(number, self._handle)
+        os.register_at_fork(after_in_child=self._reset)
 
     def close(self) -> None:
         """Watch no more; the handlers stay, and do nothing."""
@@ -38,6 +40,12 @@ class SignalWatcher:
     def _register(self) -> int:
         """Have signals written to our socket; the descriptor that they were written to before."""
         return signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+
+    def _reset(self) -> None:
+        """In a process that run() has forked: a signal ends it, and must not reach our loop."""
+        signal.set_wakeup_fd(-1)
+        for number in self._numbers:
+            signal.signal(number, signal.SIG_DFL)
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -1,14 +1,14 @@
 """``python -m mlmagic.scoring.zygote``: a process that has imported the libraries, forked per service.
 
 Most of a service's start is imports. The zygote does them once; a fork of it starts to serve in
-milliseconds, and shares their memory. It reads orders from its standard input, a socket, one JSON object a
+milliseconds, and shares their memory. It reads commands from standard input, a socket, one JSON object a
 line, and answers each with one line:
 
     {"serve": [arguments], "modules": [...], "log": path, "cwd": path, "env": {...}} -> {"pid": 123}
     {"warm": [modules]}                                                              -> {"warmed": [...]}
-    anything it will not do                                                          -> {"refused": "why"}
+    anything that is refused                                                         -> {"refused": "why"}
 
-It ends with whoever started it: at the end of its input. Services it forked are in sessions of their own.
+It ends when its input ends, so with its launcher. Services it forked are in sessions of their own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Forked(BaseException):
 
 
 def main() -> NoReturn:
-    """Take orders until the input ends."""
+    """Carry out commands until the input ends."""
     # A Ctrl-C in the launcher's terminal is not for us, nor for what is forked from us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The services are our children, and nobody waits for them: the system takes the dead away.
@@ -63,7 +63,7 @@ def _obey(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _import(modules: list[str]) -> list[str]:
-    """Import what can be; what cannot is the script's to complain of, in its own process."""
+    """Import those that can be imported; the script reports the others, in its own process."""
     before = len(sys.modules)
     done = []
     for name in modules:

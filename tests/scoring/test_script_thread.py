@@ -158,6 +158,20 @@ def test_a_scripts_own_loop_may_take_the_wakeup_descriptor(start_script):
     assert running.ends() == 0
 
 
+def test_a_process_that_run_has_forked_ends_by_a_signal_and_the_server_does_not(start_script):
+    text = (
+        "import multiprocessing, time\nfork = multiprocessing.get_context('fork')\ndef init(): pass\n"
+        "def work(begun):\n    begun.set()\n    time.sleep(60)\n"
+        "def run(raw):\n    begun = fork.Event()\n    child = fork.Process(target=work, args=(begun,))\n"
+        "    child.start()\n    begun.wait(5)\n    child.terminate()\n    child.join(5)\n"
+        "    return child.exitcode\n"
+    )
+    running = start_script(text)
+    for _ in range(3):
+        assert running.ask()[:2] == (200, str(-signal.SIGTERM))
+    assert running.ask("GET", "/")[1] == "Healthy"
+
+
 def test_reloading_stays_on_the_thread(make_script, make_scorer, tmp_path):
     from mlmagic.scoring.reload.reloader import Reloader
 

@@ -119,7 +119,7 @@ class Batcher:
     def switch_off(self, why: str) -> None:
         if self.benefit.on:
             self.benefit.on = False
-            _tell(why)
+            _log(why)
 
     def _submit(self) -> None:
         # The runner begins after the other connections that have something to read in this turn of the loop.
@@ -198,7 +198,7 @@ class Batch:
         benefit.record(requests, seconds, together=together)
         if was_on and not benefit.on:
             alone, with_others = (benefit.cost(together=each) * 1e6 for each in (False, True))
-            _tell(f"a request takes {with_others:.0f} us in a batch and {alone:.0f} us alone")
+            _log(f"a request takes {with_others:.0f} us in a batch and {alone:.0f} us alone")
 
     def finish(self) -> None:
         if self.abandoned and not self._taken:
@@ -239,6 +239,6 @@ def _within(
     return parts
 
 
-def _tell(why: str) -> None:
+def _log(why: str) -> None:
     sys.stderr.write(f"mlmagic: dynamic batching is off: {why}\n")
     sys.stderr.flush()

@@ -281,6 +281,6 @@ class AsyncScoringCall(ScoringCall):
             else:
                 self.response = self._answer(await result, start)
         except asyncio.CancelledError:
-            return  # its time was over, and the client has been told
+            return  # the time limit: the client has its 504
         except BaseException as error:
             self.response = self._scorer.failure(error)

@@ -176,7 +176,7 @@ class ScriptThread(CallThread):
                 time.sleep(PATIENCE_S)
                 if self._take_loop():
                     try:
-                        # A stop that was asked for before the loop moved here does not count.
+                        # A stop that was requested before the loop moved here does not count.
                         while not self.leaving and not self._main_done():
                             self.loop.run_forever()
                     finally:

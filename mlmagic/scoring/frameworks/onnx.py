@@ -20,7 +20,7 @@ from mlmagic.scoring.http.request import BadInput
 PROVIDERS = "MLMAGIC_ONNX_PROVIDERS"
 THREADS = "MLMAGIC_ONNX_THREADS"
 CPU = "CPUExecutionProvider"
-# Not unless they are asked for: one sends what it computes elsewhere, one builds an engine for minutes.
+# Only on request: one sends data elsewhere, one builds an engine for minutes.
 _ON_REQUEST = ("AzureExecutionProvider", "TensorrtExecutionProvider")
 _DTYPES: dict[str, Any] = {
     "float": numpy.float32,

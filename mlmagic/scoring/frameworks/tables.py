@@ -15,7 +15,7 @@ from mlmagic.scoring.inputs.types import explained
 
 METHOD = "method"
 METHODS = ("predict_proba", "predict", "transform", "predict_log_proba", "decision_function", "score_samples")
-"""What a request may ask for; the first that the model has is the default."""
+"""Methods that a request may name; the first that the model has is the default."""
 
 
 class TableModel:

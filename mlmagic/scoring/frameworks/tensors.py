@@ -85,7 +85,7 @@ class Tensor:
 
 
 class TensorModel:
-    """What graphs have in common; a subclass is asked to `call` them.
+    """What graphs have in common; a subclass implements `call`.
 
     A graph with one input takes ``{"data": ...}`` (or its own name, or the value alone); one with several
     takes them by name. One output is the answer; several come by name.

@@ -148,7 +148,7 @@ def check_head(method: bytes, target: bytes, version: str, fields: Mapping[bytes
 
 
 def without_upgrade(request: Request) -> bytes:
-    """The head of a request that has a body, as if it did not ask for another protocol; else nothing."""
+    """The head of a request that has a body, without the header Upgrade; nothing if it has no body."""
     fields = request.fields
     if b"transfer-encoding" not in fields and not int(fields.get(b"content-length", 0)):
         return b""

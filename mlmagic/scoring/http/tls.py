@@ -99,7 +99,7 @@ def load(cert_file: Path, key_file: Path) -> ssl.SSLContext:
 
 
 def _no_password() -> str:
-    # Without this OpenSSL would ask at the terminal, and wait.
+    # Without this OpenSSL would prompt for the password at the terminal, and wait.
     raise _Encrypted
 
 

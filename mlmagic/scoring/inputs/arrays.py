@@ -1,6 +1,6 @@
-"""Arrays and tables: from values of JSON, or of the other bodies, to what numpy and pandas have.
+"""From values of a body to arrays of numpy and tables of pandas.
 
-Imports them only when a script asks for one of theirs, by which time it has imported them itself.
+The libraries are imported when a script needs one of their types: by then it has imported them itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NUMBERS = "biufc"
 
 
 class Misfit(ValueError):
-    """A value that does not become what it should; the message ends a sentence: expected ..., got ...."""
+    """A value of the wrong kind; the message is: Expected ..., got ...."""
 
 
 def read_array(value: Any, dtype: Any = None) -> Any:
@@ -52,7 +52,7 @@ def read_array(value: Any, dtype: Any = None) -> Any:
 
 
 def plain_array(body: bytes, name: str, dtype: Any = None) -> Any | None:
-    """The numbers under ``name`` of a small JSON object, if there is nothing to be said about them."""
+    """The numbers under ``name`` of a small JSON object; None if they need any conversion or message."""
     import numpy
 
     try:

@@ -1,12 +1,11 @@
-"""Bodies: what a request brings, by its content type, as values for the parameters of run().
+"""Bodies of requests, by content type, as values for the parameters of run().
 
     JSON object, multipart     values by name
     other JSON                 one value
     .npy, Arrow IPC, CSV       one value: an array or a table
     anything else              one value: the bytes
 
-The libraries are imported when the first body of their kind arrives; where one is missing the client is
-told (415).
+The libraries are imported when the first body of their kind arrives; without the library the answer is 415.
 """
 
 from __future__ import annotations

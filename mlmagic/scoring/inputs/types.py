@@ -97,7 +97,7 @@ def _spelt(text: str) -> Any:
 
 
 def _decode(kind: Any, value: Any) -> Any:
-    """msgspec's question: ``value`` as a type it does not know. ValueErrors are told with their place."""
+    """msgspec's hook: ``value`` as a type that it does not know; it adds the path to ValueErrors."""
     reader = _reader(kind)
     if reader is None:
         raise TypeError(f"{kind} cannot be read")
@@ -115,7 +115,7 @@ def _reader(kind: Any) -> Callable[[Any], Any] | None:
 
 
 def _library_type(kind: Any) -> str | None:
-    """Which of the types that msgspec does not know; asked of modules that are there already."""
+    """Which of the types that msgspec does not know, in modules that are imported already."""
     kind = get_origin(kind) or kind
     if not isinstance(kind, type):
         return None

@@ -1,6 +1,6 @@
-"""Answers beyond JSON, for clients that ask for them: ``Accept: application/x-npy``, Arrow, CSV.
+"""Results in other formats than JSON, for clients that accept them: ``application/x-npy``, Arrow, CSV.
 
-What run() returned and such an encoding cannot hold is answered as JSON: ``Accept`` is a wish.
+A result that such a format cannot represent is sent as JSON: ``Accept`` is a preference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Encoder = Callable[[Any], Response]
 
 
 def encoder_for(accept: bytes) -> Encoder | None:
-    """The encoder of the first type that is asked for; None for JSON, and for all that is not known."""
+    """The encoder of the first type of ``accept``; None for JSON and for unknown types."""
     return _ENCODERS.get(accept.partition(b",")[0].partition(b";")[0].strip().lower())
 
 

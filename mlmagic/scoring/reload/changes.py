@@ -1,4 +1,4 @@
-"""What a new version of a script has changed, as far as its init() can tell.
+"""Which definitions of a script init() depends on, to find out whether they have changed.
 
 A script's top level is taken apart into definitions by name. What init() uses, and what that uses in turn,
 decides: if none of it has changed, what init() has made is still good.
@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 
 EVERYTHING = "*"
-"""Stands for statements that define nothing: whoever is looked at depends on them."""
+"""Stands for statements that define nothing: everything depends on them."""
 
 Definitions = dict[str, list[ast.AST]]
 

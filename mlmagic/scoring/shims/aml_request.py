@@ -45,7 +45,7 @@ class UserAgent(str):
 
 
 class AMLRequest:
-    """One request; everything is read when it is asked for, as often as it is."""
+    """One request; each part is read when it is accessed."""
 
     def __init__(self, request: Request) -> None:
         self._request = request

@@ -1,4 +1,4 @@
-"""Data collectors: what a model was asked and answered, kept in files.
+"""Data collectors: inputs and outputs of a model, recorded in files.
 
 `ModelDataCollector` writes CSV, `Collector` writes JSON lines, both below one folder:
 

@@ -1,4 +1,4 @@
-"""`azureml_user.parallel_run`: what scripts of batch jobs ask for a logger."""
+"""`azureml_user.parallel_run`: where scripts of batch jobs get their logger."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _REQUESTED = "_rawHttpRequested"
 
 
 def take_raw_request() -> Callable[[Request], Any] | None:
-    """What makes a Flask request of ours, if the real `rawhttp` was applied since the last call."""
+    """What converts our request to one of Flask, if the real `rawhttp` was applied since the last call."""
     for name in _REQUEST_MODULES:
         module: Any = sys.modules.get(name)
         if getattr(module, _REQUESTED, False):

@@ -1,4 +1,4 @@
-"""The real `inference_schema`, where it is installed: its own registry is asked what its decorators know."""
+"""The real `inference_schema`, where it is installed: schemas come from its own registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UTIL = "inference_schema.schema_util"
 
 
 class InstalledSchema:
-    """What the real decorators say of ``run``."""
+    """The schemas that the real decorators registered for ``run``."""
 
     def __init__(self, run: Callable[..., Any], util: ModuleType) -> None:
         self._run = run
@@ -42,7 +42,7 @@ class InstalledSchema:
 
 
 def guarded(run: Callable[..., Any]) -> Callable[..., Any]:
-    """``run``, whose decorators refuse with `BadInput`: what they raise is no error of the script's."""
+    """``run`` with errors of its decorators as `BadInput`: they are not errors of the script."""
     code = inspect.unwrap(run).__code__
     parameters = inspect.signature(run).parameters.values()
     # They cannot do without an argument that has a default.

@@ -1,4 +1,4 @@
-"""`azureml.core.model`: where a model's files are, as scripts of the first SDK ask for it.
+"""`azureml.core.model`: finds the files of a model for scripts of SDK v1.
 
     AZUREML_MODEL_DIR                  .../NAME/VERSION or any folder: the one model's
     AZUREML_MODEL_DIR/NAME/VERSION/    when there are several
@@ -26,7 +26,7 @@ class WebserviceException(Exception):
 
 
 class UserErrorException(WebserviceException):
-    """What was asked for cannot be."""
+    """An invalid request."""
 
 
 class ModelNotFoundException(WebserviceException):

@@ -117,7 +117,7 @@ def _check_rows(rows: list[Any]) -> None:
 
 
 def _as(column: Any, dtype: Any) -> Any:
-    """``column`` cast; what numbers and texts mean for dates and truth is said here."""
+    """``column`` cast; with rules for dates and booleans from numbers and texts."""
     kind = getattr(dtype, "kind", "O")
     if kind == "M":
         numbers = pd.api.types.is_numeric_dtype(column)

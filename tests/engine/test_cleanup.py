@@ -108,11 +108,12 @@ def test_what_cannot_be_stopped_is_left_to_the_next_sweep(
 
     def fail() -> None:
         with work.begin("test") as item, item.running(fake, spec(item.folder), silent):
-            monkeypatch.setattr(FakeTarget, "stop", refuse)
+            pass
 
-    with pytest.raises(LaunchFailed, match="it is away"):
-        fail()
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as away:
+        away.setattr(FakeTarget, "stop", refuse)
+        with pytest.raises(LaunchFailed, match="it is away"):
+            fail()
     (row,) = rows(memory)
     assert (row.owner, row.attempts) == (None, 1)
     work.sweep(CLEANER)

@@ -50,7 +50,9 @@ def test_all_of_it_is_read_as_it_was_written(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize(
-    ("owner", "is_left"), [(DEAD, True), (None, True), (ALIVE, False), ("elsewhere@1-1.00.abc", False)]
+    ("owner", "is_left"),
+    [(DEAD, True), (None, True), (ALIVE, False), ("elsewhere@1-1.00.abc", False)],
+    ids=["dead", "nobody", "alive", "elsewhere"],
 )
 def test_only_work_without_a_living_owner_is_claimed(
     memory: Memory, owner: str | None, is_left: bool

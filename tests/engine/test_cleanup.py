@@ -21,8 +21,8 @@ from mlmagic.workspace import assets, temporary_work
 from mlmagic.workspace.identity import ProcessIdentity, machine
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.temporary_work import Launch, UnfinishedRecord, Work
-from tests.conftest import MakeEngine
-from tests.targets.contract import wait_for
+from tests.support.engines import MakeEngine
+from tests.support.waiting import wait_for
 
 DEAD = ProcessIdentity(machine(), os.getpid(), 1.0).mark()
 CLEANER = ProcessIdentity.current().mark()

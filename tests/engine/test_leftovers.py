@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,29 +16,22 @@ from mlmagic.workspace import temporary_work
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.temporary_work import Work
-from tests.conftest import MakeEngine
-from tests.docker_engine import DockerEngine
-from tests.targets.contract import wait_for
+from tests.support.docker_engine import DockerEngine
+from tests.support.engines import MakeEngine
+from tests.support.processes import run_and_die
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
-# Runs in a process of its own: an engine over the folder argv[1]; `die` is kill -9.
-PRELUDE = """
-import os, signal, sys, threading, time
-from pathlib import Path
+# After the prelude of `run_and_die`.
+SETUP = """
+import threading, time
 from mlmagic.core.batch import BatchPlan
-from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.package import PackageKind
 from mlmagic.core.profile import ProfilePlan
-from mlmagic.engine.engine import Engine
 from mlmagic.engine.http.client import Client
 from mlmagic.engine.packages import packages
 from mlmagic.engine.services import cleanup
-from mlmagic.targets.local import LocalTarget
-from mlmagic.workspace.location import Location
-
-def die(*_args, **_kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
 
 def die_when_there(file):
     def watch():
@@ -51,7 +40,7 @@ def die_when_there(file):
         die()
     threading.Thread(target=watch, daemon=True).start()
 
-folder = Path(sys.argv[1])
+folder = engine.location.folder
 flag = folder / "started"
 ECHO = InferenceConfig("score.py", script_text="def init(): pass\\ndef run(data): return data\\n")
 SLOW = InferenceConfig("score.py", script_text=f'''
@@ -62,7 +51,6 @@ def run(data):
     pathlib.Path({str(flag)!r}).touch()
     time.sleep(100)
 ''')
-engine = Engine(Location.of_folder(folder), use_daemon=False)
 """
 PARITY = """
 engine.services.wait(engine.services.deploy("svc", [], ECHO))
@@ -89,6 +77,12 @@ REHEARSAL = """
 die_when_there(flag)
 engine.scripts.rehearse(SLOW, [], 1)
 """
+SWEEP = """
+begun = engine.temporary_work.begin("test")
+item = begun.__enter__()
+cleanup._remove = die
+engine.temporary_work.sweep(item.work.owner)
+"""
 
 Kill = Callable[[str], None]
 
@@ -102,19 +96,14 @@ def temporary(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def killed(location: Location, temporary: Path) -> Kill:
+def killed(make_engine: MakeEngine, temporary: Path) -> Kill:
     """Runs code in another process, which must end by kill -9."""
+    opened = make_engine()
 
     def run(code: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-c", PRELUDE + code, str(location.folder)],
-            env={**os.environ, "TMPDIR": str(temporary)},
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("TMPDIR", str(temporary))
+            run_and_die(opened, SETUP + code, timeout=120)
 
     return run
 
@@ -223,8 +212,7 @@ def test_containers(
 def test_a_kill_in_the_middle_of_cleaning_up(
     killed: Kill, make_engine: MakeEngine, location: Location, temporary: Path
 ) -> None:
-    killed(PROFILE.format(target="local"))
-    killed("cleanup._remove = die\ntime.sleep(60)")
+    killed(SWEEP)
     check_clean(make_engine, location, temporary)
 
 

@@ -94,7 +94,7 @@ def test_what_is_put_off_is_claimed_when_it_is_due(memory: Memory, monkeypatch: 
 def test_a_workspace_from_before_there_was_temporary_work(memory: Memory) -> None:
     with memory.writing() as tx:
         table.drop(tx)
-        tx.execute(delete(migrations).where(migrations.c.name == "m006_temporary_work"))
+        tx.execute(delete(migrations).where(migrations.c.name == "m007_temporary_work"))
     database = Database(memory.location.database_url)
     with database.writing() as tx:
         temporary_work.add(tx, Work("a", "batch", ALIVE))

@@ -248,6 +248,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), "")
 
 
+def nearest_option(word: str, options: Iterable[str]) -> str:
+    """The option in ``options`` that ``word`` abbreviates or misspells, or ``""``."""
+    known = list(options)
+    abbreviated = [option for option in known if option.startswith(word)]
+    return min(abbreviated, key=len, default="") or nearest(word, known)
+
+
 def _with_details(text: str, details: str) -> str:
     return f"{text}\n\n{details.rstrip()}" if details else text
 

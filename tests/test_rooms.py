@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mlmagic
-from tests.house import (
+from tests.support.imports import (
     FILES,
     MAY_IMPORT,
     OPEN_TO_ALL,
@@ -20,11 +20,11 @@ from tests.house import (
     room_of,
 )
 
-# Of the scoring room, other rooms know the run folder's protocol and files, its bell and door, the names of
-# its variables, and which certificates it takes.
+# Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal and control
+# socket, the names of its variables, and which certificates it takes.
 OPEN_OF_SCORING = {
-    "mlmagic.scoring.bell",
-    "mlmagic.scoring.door",
+    "mlmagic.scoring.wakeup",
+    "mlmagic.scoring.control",
     "mlmagic.scoring.http.cors",
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",
@@ -45,13 +45,6 @@ HEAVY = {
     "pandas",
     "psycopg",
 }
-
-
-def test_a_circle_is_found() -> None:
-    graph = {
-        name: frozenset(others) for name, others in {"a": "b", "b": "cd", "c": "a", "d": "e", "e": ""}.items()
-    }
-    assert circles(graph) == [["a", "b", "c"]]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -1,10 +1,10 @@
-"""The command line: the same verbs as the magics, in a shell.
+"""The command line: the operations of the magics, in a shell.
 
-    mlmagic model|service|endpoint|environment|computetarget|config|profile ...   as the old ``az ml``
+    mlmagic model|service|endpoint|environment|computetarget|config|profile ...   as in ``az ml`` v1
     mlmagic serve|demo|workspace|completion
 
-Data goes to standard output, as ``-o json``, ``table`` or ``tsv``; words and progress to standard error. Exit
-codes: 0, 1 for an error of the request or the service, 2 for a line that cannot be read.
+Data goes to standard output, as ``-o json``, ``table`` or ``tsv``; messages and progress go to standard
+error. Exit codes: 0, 1 for an error of the request or the service, 2 for a wrong command line.
 """
 
 from __future__ import annotations
@@ -34,10 +34,17 @@ def main() -> None:
     cli(prog_name="mlmagic")
 
 
-@click.group(cls=Commands)
+@click.group("mlmagic", cls=Commands, context_settings={"max_content_width": 100})
 @click.version_option(__version__, prog_name="mlmagic")
 def cli() -> None:
-    """Models and live web services: the same as the magics, in a shell."""
+    """Register models and deploy them as live web services.
+
+    \b
+    Examples:
+      mlmagic demo
+      mlmagic model register -n iris -p iris.onnx
+      mlmagic model deploy -n iris-svc -m iris
+    """
 
 
 for _group in (model, service, endpoint, environment, computetarget, config, profile, package, events):
@@ -51,7 +58,13 @@ for _command in (follow, unfollow):
 @cli.command()
 @click.option("--keep", is_flag=True, help="Leave the two services running.")
 def demo(keep: bool) -> None:
-    """Register, deploy and score two real models, with the time of each step."""
+    """Register, deploy and score two models, and print the time of each step.
+
+    \b
+    Examples:
+      mlmagic demo
+      mlmagic demo --keep
+    """
     from mlmagic.demo import run_demo
 
     run_demo(click.echo, keep=keep)
@@ -60,7 +73,12 @@ def demo(keep: bool) -> None:
 @cli.command(cls=click.Command, context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(arguments: Sequence[str]) -> None:
-    """Serve an entry script by hand, without a workspace (serve --help lists the options)."""
+    """Serve an entry script without a workspace (serve --help lists the options).
+
+    \b
+    Example:
+      mlmagic serve --entry-script score.py --port 5001
+    """
     from mlmagic.scoring.__main__ import main as serve_script
 
     sys.exit(serve_script(list(arguments)))
@@ -68,7 +86,13 @@ def serve(arguments: Sequence[str]) -> None:
 
 @cli.command()
 def workspace() -> None:
-    """Show which workspace is in use, and where it lies."""
+    """Show the current workspace and its location.
+
+    \b
+    Examples:
+      mlmagic workspace
+      mlmagic workspace -w team
+    """
     from sqlalchemy import make_url
 
     from mlmagic.cli.base import location
@@ -85,7 +109,12 @@ def workspace() -> None:
 @cli.command(cls=click.Command)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that completes commands, services and models: eval "$(mlmagic completion bash)"."""
+    """Print the script with which the shell completes commands, services and models.
+
+    \b
+    Example:
+      eval "$(mlmagic completion bash)"
+    """
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

@@ -1,4 +1,4 @@
-"""What all commands share: the workspace they are about, how they print, how they fail."""
+"""The base of all commands: the workspace, output, errors, help texts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.errors import MLMagicError
+from mlmagic.errors import MLMagicError, nearest, nearest_option
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -20,27 +20,53 @@ WORKSPACE = "mlmagic.workspace"
 FORMS = ("json", "table", "tsv")
 
 
-class Command(click.Command):
-    """A command that may be told which workspace it is about."""
+class Option(click.Option):
+    """An option under the heading ``group`` of its command's help text."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, *names: Any, group: str = "", **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.group = group
+
+
+def option(
+    *names: str, group: str = "", **settings: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """As `click.option`, under the heading ``group``."""
+    return click.option(*names, cls=Option, group=group, **settings)
+
+
+class Command(click.Command):
+    """A command with ``--workspace-name``. Its help text shows the options in groups."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
         self.params.append(
             click.Option(
                 ["-w", "--workspace-name"],
                 metavar="NAME",
                 expose_value=False,
                 callback=_remember,
-                help="The user's workspace of that name (default: the one found from here).",
+                help="The workspace. Default: the one of the current folder, or the user's.",
             )
         )
         self.params.append(
             click.Option(["-g", "--resource-group"], expose_value=False, hidden=True)
         )  # of az ml: there are none here
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Called by click to write the options."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if (record := parameter.get_help_record(ctx)) is not None:
+                groups.setdefault(getattr(parameter, "group", "") or "Options", []).append(record)
+        groups["Options"] = groups.pop("Options")  # last: every command has these
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
 
 class Commands(click.Group):
-    """Turns our errors into one line and exit code 1; anything else is a fault of ours and shows itself."""
+    """A group of commands. Errors are one line: exit code 1 for ours, 2 for a wrong command line."""
 
     command_class = Command
     group_class = type
@@ -51,6 +77,47 @@ class Commands(click.Group):
         except MLMagicError as error:
             click.echo(f"{error.kind_of_error}: {error}", err=True)
             ctx.exit(1)
+        except click.UsageError as error:
+            raise WrongLine.of(error) from None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise WrongLine.of(error) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0].isidentifier() and self.get_command(ctx, args[0]) is None:
+            match = nearest(args[0], self.list_commands(ctx))
+            hint = f"Did you mean {match!r}?" if match else f"See {ctx.command_path} --help."
+            raise WrongLine(f"{ctx.command_path} has no command {args[0]!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class WrongLine(click.UsageError):
+    """A command line that cannot be read. It is reported in one line, without the usage."""
+
+    @classmethod
+    def of(cls, error: click.UsageError) -> click.UsageError:
+        """``error`` in one line; a request for help stays what it is."""
+        if isinstance(error, cls) or error.ctx is None or type(error).__name__ == "NoArgsIsHelpError":
+            return error
+        path = error.ctx.command_path
+        if isinstance(error, click.NoSuchOption):
+            known = [
+                each for option in error.ctx.command.params for each in (*option.opts, *option.secondary_opts)
+            ]
+            match = nearest_option(error.option_name, known)
+            hint = f"Did you mean {match!r}?" if match else f"See {path} --help."
+            return cls(f"{path} has no option {error.option_name!r}. {hint}", error.ctx)
+        message = " ".join(error.format_message().split())
+        return cls(f"{path}: {message.rstrip('.')}. See {path} --help.", error.ctx)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line to standard error."""
+        click.echo(self.message, file=file, err=file is None)
 
 
 def _remember(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
@@ -59,7 +126,7 @@ def _remember(ctx: click.Context, option: click.Parameter, value: str | None) ->
 
 
 def location() -> Location:
-    """Where the workspace lies that this command is about. Raises `NotFound`."""
+    """The location of the command's workspace. Raises `NotFound`."""
     from mlmagic.workspace.location import existing, locate
 
     context = click.get_current_context(silent=True)  # the shell that completes a line has none
@@ -68,26 +135,30 @@ def location() -> Location:
 
 
 def engine() -> closing[Engine]:
-    """A command ends soon: the keeper looks after the services, not this process."""
+    """The engine without a supervisor: a command ends soon, so the daemon supervises services."""
     from mlmagic.engine.engine import Engine
 
     return closing(Engine(location(), supervise=False))
 
 
 def say(text: str) -> None:
-    """Words: to standard error."""
+    """Print a message to standard error."""
     click.echo(text, err=True)
 
 
 def output(default: str = "json") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """``-o json|table|tsv``, given to the command as ``form``."""
+    """``-o json|table|tsv``, passed to the command as ``form``."""
     return click.option(
-        "-o", "--output", "form", type=click.Choice(FORMS), default=default, show_default=True
+        *("-o", "--output", "form"),
+        type=click.Choice(FORMS),
+        default=default,
+        show_default=True,
+        help="Output format.",
     )
 
 
 def show(value: Any, form: str = "json") -> None:
-    """Data: to standard output. A list of records becomes rows, one record becomes rows of key and value."""
+    """Print data to standard output: a list of records as rows, one record as rows of key and value."""
     if form == "json":
         click.echo(json.dumps(value, indent=2, default=str))
         return
@@ -131,13 +202,18 @@ def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     return parse_labels(option, given)
 
 
+def labels(given: Sequence[str]) -> list[str | list[str]]:
+    """``KEY`` and ``KEY=VALUE`` words as Azure ML v1's lists have them: keys, and pairs of key and value."""
+    return [each.split("=", 1) if "=" in each else each for each in given]
+
+
 def complete_services(ctx: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """Names of services, for the shell."""
+    """Names of services, for completion."""
     return _complete(lambda open_engine: open_engine.services.names(), begun)
 
 
 def complete_models(ctx: click.Context, option: click.Parameter, begun: str) -> list[str]:
-    """Ids of models, for the shell."""
+    """Ids of models, for completion."""
     return _complete(lambda open_engine: [model.id for model in open_engine.models.list()], begun)
 
 
@@ -145,5 +221,5 @@ def _complete(names: Callable[[Engine], list[str]], begun: str) -> list[str]:
     try:
         with engine() as opened:
             return [name for name in names(opened) if name.startswith(begun)]
-    except MLMagicError:  # the shell is no place to say so
+    except MLMagicError:  # pressing Tab must not print an error
         return []

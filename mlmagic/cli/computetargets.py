@@ -1,23 +1,28 @@
-"""``mlmagic computetarget``: places that the workspace knows by name."""
+"""``mlmagic computetarget``: the attached compute targets of the workspace."""
 
 from __future__ import annotations
 
 import click
 
-from mlmagic.cli.base import Commands, engine, output, say, show
+from mlmagic.cli.base import Commands, engine, option, output, say, show
 
-_name = click.option("-n", "--name", required=True)
+_name = option("-n", "--name", required=True, help="The compute target.")
 
 
 @click.group(cls=Commands)
 def computetarget() -> None:
-    """Compute targets."""
+    """Attached compute targets."""
 
 
 @computetarget.command("list")
 @output("table")
 def list_targets(form: str) -> None:
-    """List what was attached."""
+    """List the attached compute targets.
+
+    \b
+    Example:
+      mlmagic computetarget list
+    """
     from mlmagic.sdk.compute import ComputeTarget
     from mlmagic.sdk.workspace import Workspace
 
@@ -30,7 +35,12 @@ def list_targets(form: str) -> None:
 @_name
 @output()
 def show_target(name: str, form: str) -> None:
-    """Show one."""
+    """Show a compute target as JSON.
+
+    \b
+    Example:
+      mlmagic computetarget show -n cluster
+    """
     from mlmagic.sdk.compute import ComputeTarget
     from mlmagic.sdk.workspace import Workspace
 
@@ -40,15 +50,15 @@ def show_target(name: str, form: str) -> None:
 
 @computetarget.group("attach")
 def attach() -> None:
-    """Note a place that is there already."""
+    """Attach an existing compute target."""
 
 
 @attach.command("aks")
 @_name
-@click.option("-i", "--compute-resource-id", "resource_id")
-@click.option("--cluster-name", help="The context of the kubeconfig here.")
-@click.option("--cluster-resource-group", "group")
-@click.option("--cluster-purpose")
+@option("-i", "--compute-resource-id", "resource_id", metavar="ID", help="Azure resource id; it is recorded.")
+@option("--cluster-name", metavar="NAME", help="The context in the local kubeconfig.")
+@option("--cluster-resource-group", "group", metavar="NAME", help="Azure resource group; it is recorded.")
+@option("--cluster-purpose", metavar="PURPOSE", help="FastProd, DenseProd or DevTest; it is recorded.")
 def attach_aks(
     name: str,
     resource_id: str | None,
@@ -56,7 +66,12 @@ def attach_aks(
     group: str | None,
     cluster_purpose: str | None,
 ) -> None:
-    """Note a Kubernetes cluster."""
+    """Attach a Kubernetes cluster.
+
+    \b
+    Example:
+      mlmagic computetarget attach aks -n cluster --cluster-name my-context
+    """
     from mlmagic.sdk.compute import AksCompute, ComputeTarget
     from mlmagic.sdk.workspace import Workspace
 
@@ -69,7 +84,12 @@ def attach_aks(
 @computetarget.command("detach")
 @_name
 def detach_target(name: str) -> None:
-    """Forget one; the place stays what it is."""
+    """Detach a compute target. The cluster itself is not changed.
+
+    \b
+    Example:
+      mlmagic computetarget detach -n cluster
+    """
     from mlmagic.sdk.compute import ComputeTarget
     from mlmagic.sdk.workspace import Workspace
 

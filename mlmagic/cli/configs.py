@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mlmagic.cli.base import Commands, complete_services, engine, say, show
+from mlmagic.cli.base import Commands, complete_services, engine, option, say, show
 
 
 @click.group(cls=Commands)
@@ -16,9 +16,14 @@ def config() -> None:
 
 @config.command("export")
 @click.argument("service", shell_complete=complete_services)
-@click.option("-d", "--directory", default=".", show_default=True, help="Where to write them.")
+@option("-d", "--directory", default=".", show_default=True, metavar="DIR", help="The folder.")
 def export_service(service: str, directory: str) -> None:
-    """Write both files of a service, and its source; deployed with its models they give it again."""
+    """Write both configuration files of a service and its source, and print a command that deploys it again.
+
+    \b
+    Example:
+      mlmagic config export diabetes-svc -d exported
+    """
     from mlmagic.sdk.configuration_files import export
 
     with engine() as opened:
@@ -32,18 +37,28 @@ def export_service(service: str, directory: str) -> None:
 @config.command("schema")
 @click.argument("file", type=click.Choice(["inferenceconfig", "deploymentconfig"]))
 def print_schema(file: str) -> None:
-    """Print the JSON Schema of a file, by which editors complete and check it."""
-    from mlmagic.core import documents
+    """Print the JSON Schema of a file, with which editors complete and check it.
+
+    \b
+    Example:
+      mlmagic config schema deploymentconfig > deploymentconfig.schema.json
+    """
+    from mlmagic.core import deployment_file
     from mlmagic.sdk.configuration_files import inference_schema
 
-    show(documents.schema() if file == "deploymentconfig" else inference_schema())
+    show(deployment_file.schema() if file == "deploymentconfig" else inference_schema())
 
 
 @config.command("check")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 def check_file(file: str) -> None:
-    """Check an inferenceconfig or a deploymentconfig, as JSON or YAML."""
-    from mlmagic.core.documents import COMPUTE_TYPE
+    """Check an inferenceconfig or a deploymentconfig, as JSON or YAML.
+
+    \b
+    Example:
+      mlmagic config check deploymentconfig.json
+    """
+    from mlmagic.core.deployment_file import COMPUTE_TYPE
     from mlmagic.sdk.configuration_files import read_deployment, read_inference, read_object
 
     values = read_object(file)

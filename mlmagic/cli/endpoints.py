@@ -1,6 +1,6 @@
-"""``mlmagic endpoint realtime``: services by the name that the old ``az ml`` had for those with versions.
+"""``mlmagic endpoint realtime``: services under the name that ``az ml`` v1 had for services with versions.
 
-What one service can do, an endpoint can; its versions need a Kubernetes cluster.
+An endpoint has the commands of a service; its versions need a Kubernetes cluster.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mlmagic.cli.base import Commands
+from mlmagic.cli.base import Commands, option
 from mlmagic.cli.services import service
 
 _AS_SERVICES = (
@@ -25,7 +25,7 @@ def endpoint() -> None:
 
 @endpoint.group(cls=Commands)
 def realtime() -> None:
-    """Endpoints that answer at once."""
+    """Endpoints for real-time scoring."""
 
 
 for _name in _AS_SERVICES:
@@ -33,14 +33,15 @@ for _name in _AS_SERVICES:
 
 
 def _of_versions(verb: str, what: str) -> None:
-    # Whatever the line says besides, it cannot be done: the options are not looked at.
+    # No target has versions, so the other options are ignored.
     @realtime.command(
         f"{verb}-version",
-        help=f"{what} a version of an endpoint (needs a Kubernetes cluster).",
+        help=f"{what} a version of an endpoint (needs a Kubernetes cluster).\n\n\b\nExample:\n"
+        f"  mlmagic endpoint realtime {verb}-version -n diabetes-svc --vn blue",
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
-    @click.option("-n", "--name", required=True)
-    @click.option("--vn", "--version-name", "version", required=True)
+    @option("-n", "--name", required=True, help="The endpoint.")
+    @option("--vn", "--version-name", "version", required=True, help="The version.")
     def command(name: str, version: str, **_: Any) -> None:
         from mlmagic.sdk.aks_endpoint import versions_missing
 

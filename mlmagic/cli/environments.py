@@ -7,26 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Commands, engine, output, pairs, say, show
+from mlmagic.cli.base import Commands, engine, option, output, pairs, say, show
 from mlmagic.errors import UsageError
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
     from mlmagic.sdk.workspace import Workspace
 
-_name = click.option("-n", "--name", required=True)
-_version = click.option("-v", "--version", help="Default: the newest.")
+_name = option("-n", "--name", required=True, help="The environment.")
+_version = option("-v", "--version", help="Its version. Default: the newest.")
 
 
 @click.group(cls=Commands)
 def environment() -> None:
-    """Environments: what a script needs around it."""
+    """Environments: the packages, Python and variables of services."""
 
 
 @environment.command("list")
 @output("table")
 def list_environments(form: str) -> None:
-    """List the newest version of each."""
+    """List the newest version of each environment.
+
+    \b
+    Examples:
+      mlmagic environment list
+      mlmagic environment list -o json
+    """
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
@@ -42,7 +48,13 @@ def list_environments(form: str) -> None:
 @_version
 @output()
 def show_environment(name: str, version: str | None, form: str) -> None:
-    """Show one."""
+    """Show an environment as JSON.
+
+    \b
+    Examples:
+      mlmagic environment show -n mine
+      mlmagic environment show -n mine -v 2
+    """
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
@@ -51,9 +63,14 @@ def show_environment(name: str, version: str | None, form: str) -> None:
 
 
 @environment.command("register")
-@click.option("-d", "--directory", required=True, help="The folder that download or scaffold wrote.")
+@option("-d", "--directory", required=True, metavar="DIR", help="The folder that download or scaffold wrote.")
 def register_environment(directory: str) -> None:
-    """Register the environment that a folder holds."""
+    """Register the environment in a folder.
+
+    \b
+    Example:
+      mlmagic environment register -d mine
+    """
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
@@ -64,10 +81,15 @@ def register_environment(directory: str) -> None:
 @environment.command("download")
 @_name
 @_version
-@click.option("-d", "--directory", required=True)
-@click.option("--overwrite", is_flag=True)
+@option("-d", "--directory", required=True, metavar="DIR", help="The folder.")
+@option("--overwrite", is_flag=True, help="Overwrite existing files.")
 def download_environment(name: str, version: str | None, directory: str, overwrite: bool) -> None:
-    """Write one to a folder."""
+    """Write an environment to a folder.
+
+    \b
+    Example:
+      mlmagic environment download -n mine -d mine
+    """
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
@@ -77,9 +99,14 @@ def download_environment(name: str, version: str | None, directory: str, overwri
 
 @environment.command("scaffold")
 @_name
-@click.option("-d", "--directory", required=True)
+@option("-d", "--directory", required=True, metavar="DIR", help="The folder.")
 def scaffold_environment(name: str, directory: str) -> None:
-    """Write a new one to a folder, to be edited and registered."""
+    """Write a new environment to a folder, to be edited and registered.
+
+    \b
+    Example:
+      mlmagic environment scaffold -n mine -d mine
+    """
     from mlmagic.sdk.environment import Environment
 
     Environment(name).save_to_directory(directory)
@@ -88,24 +115,31 @@ def scaffold_environment(name: str, directory: str) -> None:
 
 @environment.command("create")
 @_name
-@click.option("--conda", metavar="FILE", help="A conda specification.")
-@click.option("--pip", metavar="FILE", help="A file of pip's requirements.")
-@click.option("--packages", multiple=True, metavar="REQUIREMENT", help="As pip writes it; may repeat.")
-@click.option("--python-path", metavar="FILE", help="An interpreter; what is installed in it, pinned.")
-@click.option("--dockerfile", metavar="FILE", help="A Dockerfile.")
-@click.option("--image", metavar="NAME", help="A base image.")
-@click.option("--python-version", metavar="X.Y", help="The Python it asks for.")
-@click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable that it sets.")
+@option("--conda", metavar="FILE", help="A conda specification.")
+@option("--pip", metavar="FILE", help="A requirements file of pip.")
+@option("--packages", multiple=True, metavar="REQUIREMENT", help="A requirement of pip; may repeat.")
+@option("--python-path", metavar="FILE", help="An interpreter, whose installed packages are pinned.")
+@option("--dockerfile", metavar="FILE", help="A Dockerfile.")
+@option("--image", metavar="NAME", help="A base image.")
+@option("--python-version", metavar="X.Y", help="The Python version.")
+@option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="An environment variable; may repeat.")
 def create_environment(
     name: str, python_version: str | None, variables: Sequence[str], **sources: Any
 ) -> None:
-    """Register one from a file, a list of packages, an image or an interpreter."""
+    """Register an environment from a file, a list of packages, an image or an interpreter.
+
+    \b
+    Examples:
+      mlmagic environment create -n mine --pip requirements.txt
+      mlmagic environment create -n other --packages scikit-learn==1.9.1 --packages pandas
+      mlmagic environment create -n conda --conda environment.yml --python-version 3.11
+    """
     from mlmagic.sdk.environment_sources import environment_of
 
     if not any(sources.values()):
         raise UsageError(
-            f"environment {name!r} is made from nothing",
-            hint="Name --conda, --pip, --packages or --python-path.",
+            f"environment {name!r} has no source",
+            hint="Name one: --conda, --pip, --packages, --python-path, --dockerfile or --image.",
         )
     with engine() as opened:
         made = environment_of(name, sources, python_version, pairs("--env", variables))
@@ -116,9 +150,17 @@ def create_environment(
 @environment.command("build")
 @_name
 @_version
-@click.option("--python", "python", type=click.Choice(["nearest"]), help="Take the nearest that is here.")
+@option(
+    "--python", "python", type=click.Choice(["nearest"]), help="Accept the nearest Python on this machine."
+)
 def build_environment(name: str, version: str | None, python: str | None) -> None:
-    """Make one on this machine, unless it is there; prints its interpreter."""
+    """Build an environment on this machine, unless it exists. Prints its interpreter.
+
+    \b
+    Examples:
+      mlmagic environment build -n mine
+      mlmagic environment build -n mine --python nearest
+    """
     with engine() as opened:
         record = opened.environments.get(name, version).record
         click.echo(opened.environments.build(record, nearest_python=python is not None, report=say))
@@ -129,7 +171,12 @@ def build_environment(name: str, version: str | None, python: str | None) -> Non
 @click.argument("new", metavar="NAME[:VERSION]")
 @output("table")
 def diff_environments(old: str, new: str, form: str) -> None:
-    """Show what changed from one to the other."""
+    """Compare two environments.
+
+    \b
+    Example:
+      mlmagic environment diff mine:1 mine:2
+    """
     with engine() as opened:
         changes = opened.environments.compare(old, new)
     show(
@@ -144,16 +191,27 @@ def diff_environments(old: str, new: str, form: str) -> None:
 @environment.command("delete")
 @_name
 def delete_environment(name: str) -> None:
-    """Forget one, with all its versions."""
+    """Delete an environment with all its versions.
+
+    \b
+    Example:
+      mlmagic environment delete -n mine
+    """
     with engine() as opened:
         opened.environments.delete([name])
     say(f"deleted {name}")
 
 
 @environment.command("clean")
-@click.option("--days", type=float, default=30.0, show_default=True, help="Unused for so long.")
+@option("--days", type=float, default=30.0, show_default=True, help="Unused for this many days.")
 def clean_environments(days: float) -> None:
-    """Remove made environments that no service uses; they are made again when they are needed."""
+    """Remove built environments that no service uses. They are built again when they are needed.
+
+    \b
+    Examples:
+      mlmagic environment clean
+      mlmagic environment clean --days 0
+    """
     with engine() as opened:
         gone = opened.environments.evict(days)
     say(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}")

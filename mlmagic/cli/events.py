@@ -7,22 +7,35 @@ from collections.abc import Sequence
 
 import click
 
-from mlmagic.cli.base import Command, Commands, say
+from mlmagic.cli.base import Command, Commands, option, say
 from mlmagic.cli.base import engine as opened
 from mlmagic.errors import InvalidConfig
 
 
 @click.group(cls=Commands)
 def events() -> None:
-    """What happened in the workspace, and who is told of it."""
+    """Events of the workspace, webhook subscriptions and deliveries."""
 
 
 @events.command("list")
-@click.option("-l", "--num-lines", "lines", type=click.IntRange(1), default=50, show_default=True)
-@click.option("--subscriptions", is_flag=True, help="Who is told of them, instead.")
-@click.option("--follows", is_flag=True, help="Which services follow which models, instead.")
+@option(
+    *("-l", "--num-lines", "lines"),
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Number of the last events.",
+)
+@option("--subscriptions", is_flag=True, help="List the webhook subscriptions instead.")
+@option("--follows", is_flag=True, help="List the services that follow a model instead.")
 def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
-    """List the last events, the subscriptions, or who follows what."""
+    """List the last events, the webhook subscriptions, or the services that follow a model.
+
+    \b
+    Examples:
+      mlmagic events list -l 20
+      mlmagic events list --subscriptions
+      mlmagic events list --follows
+    """
     from mlmagic.widgets import news
 
     with opened() as engine:
@@ -36,21 +49,46 @@ def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
 
 
 @events.command("subscribe")
-@click.option("-n", "--name", required=True)
-@click.option("--endpoint", required=True, metavar="URL", help="The webhook, http or https.")
-@click.option("--event-type", "types", multiple=True, help="Only these, such as ModelRegistered.")
-@click.option("--subject-begins-with")
-@click.option("--subject-ends-with")
-@click.option(
+@option("-n", "--name", required=True, help="The subscription.")
+@option("--endpoint", required=True, metavar="URL", help="The webhook's URL, http or https.")
+@option(
+    "--event-type",
+    "types",
+    multiple=True,
+    metavar="TYPE",
+    help="Only events of this type, such as ModelRegistered; may repeat.",
+    group="Filters",
+)
+@option(
+    "--subject-begins-with",
+    metavar="TEXT",
+    help="Only events whose subject begins so, such as models/diabetes.",
+    group="Filters",
+)
+@option("--subject-ends-with", metavar="TEXT", help="Only events whose subject ends so.", group="Filters")
+@option(
     "--advanced-filter",
     "advanced",
     multiple=True,
     metavar="FILTER",
-    help="Such as \"data.ModelTags.stage StringIn ('prod')\"; all must hold.",
+    help="For example \"data.ModelTags.stage StringIn ('prod')\"; may repeat, and all must match.",
+    group="Filters",
 )
-@click.option("--schema", default="eventgrid", show_default=True, help="Or cloudevents.")
-@click.option("--secret-env", metavar="VARIABLE", help="Sign each body with this variable's value.")
-@click.option("--no-handshake", is_flag=True, help="Do not ask the endpoint whether it agrees.")
+@option(
+    "--schema",
+    default="eventgrid",
+    show_default=True,
+    metavar="SCHEMA",
+    help="eventgrid or cloudevents.",
+    group="Delivery",
+)
+@option(
+    "--secret-env",
+    metavar="VARIABLE",
+    help="Sign each body with the secret in this environment variable.",
+    group="Delivery",
+)
+@option("--no-handshake", is_flag=True, help="Skip the validation of the endpoint.", group="Delivery")
 def subscribe(
     name: str,
     endpoint: str,
@@ -62,7 +100,13 @@ def subscribe(
     secret_env: str | None,
     no_handshake: bool,
 ) -> None:
-    """Have the workspace's events sent to a webhook, from now on."""
+    """Send the new events of the workspace to a webhook.
+
+    \b
+    Examples:
+      mlmagic events subscribe -n team-chat --endpoint https://chat.example/hook
+      mlmagic events subscribe -n retrain --endpoint https://ci.example/hook --event-type ModelRegistered
+    """
     from mlmagic.core.filters import EventFilter
 
     wanted = EventFilter.read(types, subject_begins_with, subject_ends_with, advanced)
@@ -71,23 +115,34 @@ def subscribe(
         made = engine.events.subscribe(
             name, endpoint, schema=schema, wanted=wanted, secret=secret, handshake=not no_handshake
         )
-    say(f"{made.name}: {made.shown_endpoint} is told of {made.filter}")
+    say(f"Subscription {made.name}: {made.shown_endpoint} receives {made.filter}")
 
 
 @events.command("unsubscribe")
-@click.option("-n", "--name", required=True)
+@option("-n", "--name", required=True, help="The subscription.")
 def unsubscribe(name: str) -> None:
-    """Send nothing more to a subscription."""
+    """Delete a webhook subscription.
+
+    \b
+    Example:
+      mlmagic events unsubscribe -n team-chat
+    """
     with opened() as engine:
         engine.events.unsubscribe(name)
-    say(f"{name} is told of nothing more")
+    say(f"deleted subscription {name}")
 
 
 @events.command("deliveries")
-@click.option("-n", "--name", help="Only those to this subscription.")
-@click.option("--dead", is_flag=True, help="Only those that were given up.")
+@option("-n", "--name", help="Only deliveries of this subscription.")
+@option("--dead", is_flag=True, help="Only deliveries that were given up.")
 def list_deliveries(name: str | None, dead: bool) -> None:
-    """List what was told to whom, and what is on its way."""
+    """List the webhook deliveries, done and pending.
+
+    \b
+    Examples:
+      mlmagic events deliveries
+      mlmagic events deliveries -n team-chat --dead
+    """
     from mlmagic.widgets.news import deliveries_listing
 
     with opened() as engine:
@@ -96,36 +151,53 @@ def list_deliveries(name: str | None, dead: bool) -> None:
 
 
 @events.command("redeliver")
-@click.option("-n", "--name", required=True)
+@option("-n", "--name", required=True, help="The subscription.")
 def redeliver(name: str) -> None:
-    """Try again what a subscription did not take."""
+    """Retry the failed deliveries of a subscription.
+
+    \b
+    Example:
+      mlmagic events redeliver -n team-chat
+    """
     with opened() as engine:
         count = engine.events.redeliver(name)
-    say(f"{count} to be delivered to {name} again")
+    say(f"deliveries to {name} that will be retried: {count}")
 
 
 @click.command("follow", cls=Command)
-@click.option("-n", "--name", required=True, help="The service.")
-@click.option("-m", "--model", required=True, metavar="NAME")
-@click.option("--tag", metavar="KEY=VALUE", help="Only versions with this tag, from when they have it.")
+@option("-n", "--name", required=True, help="The service.")
+@option("-m", "--model", required=True, metavar="NAME", help="The model; the service serves a version of it.")
+@option("--tag", metavar="KEY=VALUE", help="Follow only versions with this tag, once they have it.")
 def follow(name: str, model: str, tag: str | None) -> None:
-    """Update a service to each new version of a model; the old one answers until the new one does."""
+    """Update a service to each new version of a model.
+    The old revision answers until the new one is healthy.
+
+    \b
+    Example:
+      mlmagic service follow -n diabetes-svc -m diabetes --tag stage=prod
+    """
     with opened() as engine:
         say(f"{engine.follows.add(name, model, tag)}, from now on")
 
 
 @click.command("unfollow", cls=Command)
-@click.option("-n", "--name", required=True, help="The service.")
-@click.option("-m", "--model", metavar="NAME", help="Only this model.")
+@option("-n", "--name", required=True, help="The service.")
+@option("-m", "--model", metavar="NAME", help="Stop following only this model. Default: all models.")
 def unfollow(name: str, model: str | None) -> None:
-    """Update a service by itself no longer."""
+    """Stop following a model.
+
+    \b
+    Examples:
+      mlmagic service unfollow -n diabetes-svc
+      mlmagic service unfollow -n diabetes-svc -m diabetes
+    """
     with opened() as engine:
         for ended in engine.follows.remove(name, model):
-            say(f"{ended.service} follows {ended.model} no longer")
+            say(f"{ended.service} no longer follows {ended.model}")
 
 
 def _variable(name: str) -> str:
-    """What an environment variable holds: a secret in a command line would be seen by others."""
+    """The value of an environment variable: other users could read a secret in the command line."""
     value = os.environ.get(name)
     if not value:
         raise InvalidConfig("--secret-env", name, "names an environment variable that is not set")

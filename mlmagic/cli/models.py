@@ -1,4 +1,4 @@
-"""``mlmagic model``: the registry, and deploying from it."""
+"""``mlmagic model``: the model registry, and deploys."""
 
 from __future__ import annotations
 
@@ -10,21 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Commands, complete_models, engine, output, pairs, say, show
-from mlmagic.cli.following import follow
-from mlmagic.cli.settings import deployed, deployment, given, inference, script, settings
-from mlmagic.errors import InvalidConfig, UsageError
+from mlmagic.cli.base import Commands, complete_models, engine, option, output, pairs, say, show
+from mlmagic.cli.deployment_options import (
+    deploy_config_file,
+    deployment,
+    deployment_options,
+    for_engine,
+    given_arguments,
+    inference,
+    model_ids,
+    models,
+    no_wait,
+    script,
+)
+from mlmagic.cli.deployment_progress import run_and_follow
+from mlmagic.core.arguments import Group
+from mlmagic.errors import UsageError
 
 if TYPE_CHECKING:
     from mlmagic.core.model import Model
 
-_labels = (
-    click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE"),
-    click.option("--property", "properties", multiple=True, metavar="KEY=VALUE"),
+_model_id = option(
+    *("-i", "--model-id", "reference"),
+    required=True,
+    metavar="NAME:VERSION",
+    shell_complete=complete_models,
+    help="The model.",
 )
-_model_id = click.option(
-    "-i", "--model-id", "reference", required=True, metavar="NAME:VERSION", shell_complete=complete_models
-)
+_NEEDS = "Resources"
 
 
 @click.group(cls=Commands)
@@ -33,21 +46,60 @@ def model() -> None:
 
 
 @model.command("register")
-@click.option("-n", "--name", required=True)
-@click.option("-p", "--model-path", "path", help="A file or folder.")
-@click.option("--asset-path", help="The file or folder in the run's files (with --run-id).")
-@click.option("--run-id", help="Take the files of this run of --experiment-name, or of MLflow.")
-@click.option("--experiment-name")
-@_labels[0]
-@_labels[1]
-@click.option("-d", "--description", default="")
-@click.option("--model-framework", "framework")
-@click.option("--model-framework-version", "framework_version")
-@click.option("--cc", "--cpu-cores", "cpu", type=float, help="Cores it asks for where it is served.")
-@click.option("--gb", "--memory-gb", "memory", type=float, help="Gigabytes it asks for.")
-@click.option("--gc", "--gpu-cores", "gpu", type=int, help="GPUs it asks for.")
-@click.option("--child-path", "child_paths", multiple=True)
-@click.option("-t", "--output-metadata-file", "metadata", metavar="FILE", help="Write modelId as JSON.")
+@option("-n", "--name", required=True, help="The model's name.")
+@option("-p", "--model-path", "path", metavar="PATH", help="A file or folder.", group="Files")
+@option(
+    "--child-path",
+    "child_paths",
+    multiple=True,
+    metavar="PATH",
+    help="Only this file or folder.",
+    group="Files",
+)
+@option(
+    "--run-id",
+    metavar="ID",
+    help="Register the files of this run, of --experiment-name or of MLflow.",
+    group="Files",
+)
+@option("--experiment-name", metavar="NAME", help="The experiment of the run.", group="Files")
+@option("--asset-path", metavar="PATH", help="With --run-id: the file or folder of the run.", group="Files")
+@option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may repeat.", group=Group.LABELS)
+@option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A property; may repeat.",
+    group=Group.LABELS,
+)
+@option("-d", "--description", default="", metavar="TEXT", help="The description.", group=Group.LABELS)
+@option(
+    "--model-framework",
+    "framework",
+    metavar="NAME",
+    help="ScikitLearn, Onnx, TensorFlow, PyTorch, XGBoost, ...",
+    group=Group.LABELS,
+)
+@option(
+    "--model-framework-version",
+    "framework_version",
+    metavar="VERSION",
+    help="The framework's version.",
+    group=Group.LABELS,
+)
+@option(
+    "--cc", "--cpu-cores", "cpu", type=float, metavar="CORES", help="CPU cores of its services.", group=_NEEDS
+)
+@option(
+    "--gb", "--memory-gb", "memory", type=float, metavar="GB", help="Memory of its services.", group=_NEEDS
+)
+@option("--gc", "--gpu-cores", "gpu", type=int, metavar="COUNT", help="GPUs that it needs.", group=_NEEDS)
+@option(
+    *("-t", "--output-metadata-file", "metadata"),
+    metavar="FILE",
+    help="Write the modelId to this file as JSON.",
+)
 def register_model(
     name: str,
     path: str | None,
@@ -65,13 +117,20 @@ def register_model(
     child_paths: Sequence[str],
     metadata: str | None,
 ) -> None:
-    """Register a file or folder as the next version of a model."""
+    """Register a file or folder as the next version of a model.
+
+    \b
+    Examples:
+      mlmagic model register -n iris -p outputs/iris.onnx
+      mlmagic model register -n churn -p model.pkl --tag stage=dev -t model.json
+      mlmagic model register -n churn --run-id 2f3a --asset-path model
+    """
     from mlmagic.core.configuration import ResourceConfiguration
     from mlmagic.core.model import ModelDescription
     from mlmagic.sdk.run import files_of_run
     from mlmagic.sdk.workspace import Workspace
 
-    asked = any(each is not None for each in (cpu, memory, gpu))
+    has_resources = any(each is not None for each in (cpu, memory, gpu))
     details = ModelDescription(
         name,
         tags=pairs("--tag", tags),
@@ -79,7 +138,7 @@ def register_model(
         description=description,
         framework=framework,
         framework_version=framework_version,
-        resource_configuration=ResourceConfiguration(cpu, memory, gpu) if asked else None,
+        resource_configuration=ResourceConfiguration(cpu, memory, gpu) if has_resources else None,
         run_id=run_id or "",
         experiment_name=experiment_name or "",
     )
@@ -88,9 +147,7 @@ def register_model(
             stored = asset_path or path or name
             path = str(files_of_run(Workspace.over(opened), run_id, stored, experiment_name))
         if path is None:
-            raise UsageError(
-                "a model is made of files", hint="Name them: -p PATH, or --run-id with --asset-path."
-            )
+            raise UsageError("no files are named", hint="Name them: -p PATH, or --run-id with --asset-path.")
         registered = opened.models.register(path, details, child_paths=child_paths or None, notify=say)
     if metadata:
         Path(metadata).write_text(json.dumps({"modelId": registered.id}) + "\n", encoding="utf-8")
@@ -98,12 +155,14 @@ def register_model(
 
 
 @model.command("list")
-@click.option("-n", "--model-name", "--name", "name")
-@click.option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]")
-@click.option("--property", "properties", multiple=True, metavar="KEY[=VALUE]")
-@click.option("--model-framework", "framework")
-@click.option("--run-id")
-@click.option("-l", "--latest", is_flag=True)
+@option("-n", "--model-name", "--name", "name", metavar="NAME", help="Only models of this name.")
+@option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="Only models with this tag.")
+@option(
+    "--property", "properties", multiple=True, metavar="KEY[=VALUE]", help="Only models with this property."
+)
+@option("--model-framework", "framework", metavar="NAME", help="Only models of this framework.")
+@option("--run-id", metavar="ID", help="Only models of this run.")
+@option("-l", "--latest", is_flag=True, help="Only the newest version of each name.")
 @output("table")
 def list_models(
     name: str | None,
@@ -114,7 +173,14 @@ def list_models(
     latest: bool,
     form: str,
 ) -> None:
-    """List models."""
+    """List the registered models.
+
+    \b
+    Examples:
+      mlmagic model list
+      mlmagic model list -n diabetes --latest
+      mlmagic model list --tag stage=prod -o json
+    """
     from mlmagic.core.model import ModelFilter
     from mlmagic.sdk.workspace import Workspace
     from mlmagic.widgets.cards import models_listing
@@ -132,16 +198,27 @@ def list_models(
 
 
 @model.command("show")
-@click.option("-i", "--model-id", "reference", metavar="NAME:VERSION", shell_complete=complete_models)
-@click.option("-n", "--model-name", "--name", "name")
-@click.option("-v", "--version", type=int)
+@option(
+    *("-i", "--model-id", "reference"),
+    metavar="NAME:VERSION",
+    shell_complete=complete_models,
+    help="The model.",
+)
+@option("-n", "--model-name", "--name", "name", metavar="NAME", help="Its name, instead of the id.")
+@option("-v", "--version", type=int, help="With -n: the version. Default: the newest.")
 @output()
 def show_model(reference: str | None, name: str | None, version: int | None, form: str) -> None:
-    """Show one model: by its id, or the newest of a name."""
+    """Show a model as JSON.
+
+    \b
+    Examples:
+      mlmagic model show -i diabetes:1
+      mlmagic model show -n diabetes
+    """
     from mlmagic.core.names import ModelReference
 
     if not reference and not name:
-        raise UsageError("no model is named", hint="Give -i NAME:VERSION, or -n NAME [-v VERSION].")
+        raise UsageError("no model is named", hint="Name one: -i NAME:VERSION, or -n NAME [-v VERSION].")
     with engine() as opened:
         found = opened.models.get(reference or ModelReference(str(name), version))
     show(model_record(found), form)
@@ -149,10 +226,12 @@ def show_model(reference: str | None, name: str | None, version: int | None, for
 
 @model.command("update")
 @_model_id
-@click.option("--add-tag", "add_tags", multiple=True, metavar="KEY=VALUE")
-@click.option("--remove-tag", "remove_tags", multiple=True, metavar="KEY")
-@click.option("--add-property", "add_properties", multiple=True, metavar="KEY=VALUE")
-@click.option("-d", "--description")
+@option("--add-tag", "add_tags", multiple=True, metavar="KEY=VALUE", help="Add or change a tag; may repeat.")
+@option("--remove-tag", "remove_tags", multiple=True, metavar="KEY", help="Remove a tag; may repeat.")
+@option(
+    "--add-property", "add_properties", multiple=True, metavar="KEY=VALUE", help="Add a property; may repeat."
+)
+@option("-d", "--description", metavar="TEXT", help="The new description.")
 @output()
 def update_model(
     reference: str,
@@ -162,7 +241,12 @@ def update_model(
     description: str | None,
     form: str,
 ) -> None:
-    """Change a model's tags or description, or add properties."""
+    """Change a model's tags or description, or add properties.
+
+    \b
+    Example:
+      mlmagic model update -i diabetes:1 --add-tag stage=prod --remove-tag draft
+    """
     with engine() as opened:
         before = opened.models.get(reference)
         tags = {**before.tags, **pairs("--add-tag", add_tags)}
@@ -177,10 +261,15 @@ def update_model(
 
 @model.command("download")
 @_model_id
-@click.option("-t", "--target-dir", "folder", default=".")
-@click.option("--overwrite", is_flag=True)
+@option("-t", "--target-dir", "folder", default=".", show_default=True, metavar="DIR", help="The folder.")
+@option("--overwrite", is_flag=True, help="Overwrite existing files.")
 def download_model(reference: str, folder: str, overwrite: bool) -> None:
-    """Copy a model's files into a folder."""
+    """Copy a model's files to a folder.
+
+    \b
+    Example:
+      mlmagic model download -i diabetes:1 -t models
+    """
     with engine() as opened:
         click.echo(opened.models.download(reference, Path(folder), exist_ok=overwrite))
 
@@ -188,28 +277,33 @@ def download_model(reference: str, folder: str, overwrite: bool) -> None:
 @model.command("delete")
 @_model_id
 def delete_model(reference: str) -> None:
-    """Forget a model version that no service uses."""
+    """Delete a model version that no service uses.
+
+    \b
+    Example:
+      mlmagic model delete -i diabetes:1
+    """
     with engine() as opened:
         say(f"deleted {opened.models.delete(reference).id}")
 
 
 @model.command("deploy")
-@click.option("-n", "--name", required=True, help="The service.")
-@click.option(
-    "-m", "--model", "models", multiple=True, metavar="NAME[:VERSION]", shell_complete=complete_models
-)
-@click.option("-f", "--model-metadata-file", "metadata", metavar="FILE", help="JSON with the modelId.")
+@option("-n", "--name", required=True, help="The service.", group=Group.MODELS)
+@models
 @script
-@click.option("--dc", "--deploy-config-file", "dc", metavar="FILE", help="deploymentconfig.json, or YAML.")
-@click.option("--ct", "--compute-target", "target", help="The target (default: local, or the file's).")
-@settings
-@click.option("--overwrite", is_flag=True)
-@click.option("--no-wait", is_flag=True)
-@click.option("-v", "verbose", is_flag=True, help="Print the service's log, too.")
+@option(
+    *("--ct", "--compute-target", "target"),
+    metavar="TARGET",
+    help="The compute target. Default: local, or the file's.",
+    group=Group.RESOURCES,
+)
+@deploy_config_file
+@deployment_options
+@option("--overwrite", is_flag=True, help="Replace the service of that name.", group=Group.RUN)
+@no_wait
+@option("-v", "verbose", is_flag=True, help="Print the service's log too.", group=Group.RUN)
 def deploy_model(
     name: str,
-    models: Sequence[str],
-    metadata: str | None,
     dc: str | None,
     target: str | None,
     overwrite: bool,
@@ -217,11 +311,21 @@ def deploy_model(
     verbose: bool,
     **options: Any,
 ) -> None:
-    """Deploy an entry script with its models, or models without a script, as a service."""
-    wanted = [*models, *(read_model_ids(metadata) if metadata else [])]
+    """Deploy an entry script with its models, or models without a script, as a live web service.
+    Prints the scoring URI once the service is healthy.
+
+    \b
+    Examples:
+      mlmagic model deploy -n diabetes-svc -m diabetes:1
+      mlmagic model deploy -n churn-svc -m churn --entry-script score.py --ct docker --auth
+      mlmagic model deploy -n churn-svc -m churn:2 --ic inferenceconfig.json --dc deploymentconfig.json
+    """
+    wanted = model_ids(options)
     with engine() as opened:
-        script_config, config = deployed(inference(opened, options), deployment(dc, target, given(options)))
-        follow(
+        script_config, config = for_engine(
+            inference(opened, options), deployment(dc, target, given_arguments(options))
+        )
+        run_and_follow(
             opened,
             lambda: opened.services.deploy(
                 name, wanted, script_config, config, overwrite=overwrite, notify=say, nearest_python=True
@@ -231,20 +335,8 @@ def deploy_model(
         )
 
 
-def read_model_ids(file: str) -> list[str]:
-    """What ``register -t`` has written: one modelId, or a list of such. Raises `InvalidConfig`."""
-    from mlmagic.sdk.configuration_files import read_object
-
-    values = read_object(file)
-    records = values if isinstance(values, list) else [values]
-    ids = [str(record["modelId"]) for record in records if isinstance(record, dict) and "modelId" in record]
-    if len(ids) != len(records):
-        raise InvalidConfig(file, values, 'must hold {"modelId": "NAME:VERSION"}')
-    return ids
-
-
 def model_record(record: Model) -> dict[str, Any]:
-    """A model as data."""
+    """A model as plain data."""
     values = asdict(record.details)
     files = [file.path for file in record.files]
     return {"id": record.id, "version": record.version, **values, "files": files, "size": record.size}

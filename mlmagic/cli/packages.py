@@ -1,37 +1,45 @@
-"""``mlmagic model package``, ``mlmagic package``: a service to take away."""
+"""``mlmagic model package``, ``mlmagic package``: services as images, folders or files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Command, Commands, complete_models, engine, output, say, show
-from mlmagic.cli.models import read_model_ids
-from mlmagic.cli.settings import deployed, inference, script
+from mlmagic.cli.base import Command, Commands, engine, option, output, say, show
+from mlmagic.cli.deployment_options import for_engine, inference, model_ids, models, script
 
 if TYPE_CHECKING:
     from mlmagic.core.package import Package
 
 
 @click.command("package", cls=Command)
-@click.option(
-    "-m", "--model", "models", multiple=True, metavar="NAME[:VERSION]", shell_complete=complete_models
-)
-@click.option("-f", "--model-metadata-file", "metadata", metavar="FILE", help="JSON with the modelId.")
+@models
 @script
-@click.option("--kind", help="image, folder, zip, iot-edge or kubernetes (default: image).")
-@click.option("--generate-dockerfile", is_flag=True, help="The same as --kind folder.")
-@click.option("--il", "--image-label", "label", help="Default: the beginning of the content's digest.")
-@click.option("--in", "--image-name", "-n", "name", help="Default: package.")
-@click.option("-o", "--output-path", "folder", metavar="DIR", help="Copy the package's files there.")
-@click.option("--push", "repository", metavar="REPOSITORY", help="Push the image there.")
+@option(
+    "--kind",
+    metavar="KIND",
+    help="image, folder, zip, iot-edge or kubernetes. Default: image.",
+    group="Package",
+)
+@option("--generate-dockerfile", is_flag=True, help="The same as --kind folder.", group="Package")
+@option("--in", "--image-name", "-n", "name", help="The image's name. Default: package.", group="Package")
+@option(
+    *("--il", "--image-label", "label"),
+    metavar="LABEL",
+    help="The image's label. Default: the start of the content's digest.",
+    group="Package",
+)
+@option(
+    *("-o", "--output-path", "folder"),
+    metavar="DIR",
+    help="Copy the package's files to this folder.",
+    group="Package",
+)
+@option("--push", "repository", metavar="REPOSITORY", help="Push the image there.", group="Package")
 def package_model(
-    models: Sequence[str],
-    metadata: str | None,
     kind: str | None,
     generate_dockerfile: bool,
     label: str | None,
@@ -40,15 +48,23 @@ def package_model(
     repository: str | None,
     **options: Any,
 ) -> None:
-    """Package an entry script with its models, or models without a script; prints where it is."""
+    """Package an entry script with its models, or models without a script.
+    Prints the location of the package.
+
+    \b
+    Examples:
+      mlmagic model package -m diabetes:1 --kind zip -o build
+      mlmagic model package -m churn --entry-script score.py -n churn --push registry.example/team/churn
+    """
     from mlmagic.core.configuration import DeploymentConfig
     from mlmagic.core.package import PackageKind
 
     wanted = PackageKind.parse(kind or ("folder" if generate_dockerfile or folder else "image"))
+    model_names = model_ids(options)
     with engine() as opened:
-        script_config, config = deployed(inference(opened, options), DeploymentConfig())
+        script_config, config = for_engine(inference(opened, options), DeploymentConfig())
         made = opened.packages.create(
-            [*models, *(read_model_ids(metadata) if metadata else [])],
+            model_names,
             script_config,
             kind=wanted,
             image_name=name,
@@ -67,37 +83,52 @@ def package_model(
 
 @click.group(cls=Commands)
 def package() -> None:
-    """Packages that were made (mlmagic model package makes one)."""
+    """Packages. Create one with: mlmagic model package"""
 
 
 @package.command("list")
 @output("table")
 def list_packages(form: str) -> None:
-    """List packages: the newest of each name."""
+    """List the newest package of each name.
+
+    \b
+    Example:
+      mlmagic package list
+    """
     with engine() as opened:
         show([package_record(each) for each in opened.packages.list()], form)
 
 
 @package.command("show")
-@click.option("-n", "--name", required=True)
+@option("-n", "--name", required=True, help="The package.")
 @output()
 def show_package(name: str, form: str) -> None:
-    """Show one package."""
+    """Show a package as JSON.
+
+    \b
+    Example:
+      mlmagic package show -n churn
+    """
     with engine() as opened:
         show(package_record(opened.packages.get(name)), form)
 
 
 @package.command("save")
-@click.option("-n", "--name", required=True)
-@click.option("-t", "--target-dir", "folder", required=True)
+@option("-n", "--name", required=True, help="The package.")
+@option("-t", "--target-dir", "folder", required=True, metavar="DIR", help="The folder.")
 def save_package(name: str, folder: str) -> None:
-    """Copy a package's files into a folder."""
+    """Copy a package's files to a folder.
+
+    \b
+    Example:
+      mlmagic package save -n churn -t build
+    """
     with engine() as opened:
         click.echo(opened.packages.save(opened.packages.get(name), Path(folder)))
 
 
 def package_record(made: Package) -> dict[str, Any]:
-    """A package as data, without its log."""
+    """A package as plain data, without its log."""
     record = replace(made, log=()).record()
     del record["log"]
     return record

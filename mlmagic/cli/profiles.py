@@ -1,4 +1,4 @@
-"""``mlmagic model profile``, ``mlmagic profile``: how fast a service is, at which size."""
+"""``mlmagic model profile``, ``mlmagic profile``: load tests of services."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Command, Commands, complete_models, engine, output, say, show
-from mlmagic.cli.models import read_model_ids
-from mlmagic.cli.settings import deployed, inference, script
+from mlmagic.cli.base import Command, Commands, engine, option, output, say, show
+from mlmagic.cli.deployment_options import for_engine, inference, model_ids, models, script
+from mlmagic.core.arguments import Group
 from mlmagic.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,33 +18,60 @@ if TYPE_CHECKING:
     from mlmagic.engine.profiles.profiles import Progress
 
 
+_REQUESTS, _GOAL, _RESULT = "Requests", "Goal and prices", "Measurement and result"
+
+
 @click.command("profile", cls=Command)
-@click.option("-n", "--name", required=True, help="What the profile is called.")
-@click.option(
-    "-m", "--model", "models", multiple=True, metavar="NAME[:VERSION]", shell_complete=complete_models
-)
-@click.option("-f", "--model-metadata-file", "metadata", metavar="FILE", help="JSON with the modelId.")
+@option("-n", "--name", required=True, help="The profile's name.", group=Group.MODELS)
+@models
 @script
-@click.option("--idi", "--input-dataset-id", "dataset_id", metavar="NAME[:VERSION]", help="A dataset.")
-@click.option("-d", "--input-data", "file", metavar="FILE", help="CSV of one column, JSON list, or lines.")
-@click.option("--traffic", metavar="SERVICE", help="In place of -d: what this service was asked (--record).")
-@click.option("--cc", "--cpu-cores", "--cpu", "cpu", metavar="CORES", help="Sizes to try, such as 0.5,1,2.")
-@click.option("--gb", "--memory-gb", "--memory", "memory", metavar="GB", help="Sizes to try, such as 0.5,1.")
-@click.option("--p99", metavar="50ms", help="What 99 of 100 requests are to be answered within.")
-@click.option("--rps", type=float, help="Requests per second that are to be answered.")
-@click.option("--core-price", type=float, help="Of an hour of a core.")
-@click.option("--gb-price", type=float, help="Of an hour of a gigabyte.")
-@click.option(
-    "--seconds", type=float, default=2.0, show_default=True, help="Of each load, in sum over its turns."
+@option(
+    "--idi", "--input-dataset-id", "dataset_id", metavar="NAME[:VERSION]", help="A dataset.", group=_REQUESTS
 )
-@click.option("--ct", "--compute-target", "target", default="local", show_default=True)
-@click.option("--description", default="")
-@click.option("--tag-models", is_flag=True, help="Write the recommendation to the models' tags.")
+@option(
+    *("-d", "--input-data", "file"),
+    metavar="FILE",
+    help="A CSV file of one column, a JSON list, or lines.",
+    group=_REQUESTS,
+)
+@option("--traffic", metavar="SERVICE", help="The requests that this service has recorded.", group=_REQUESTS)
+@option(
+    *("--ct", "--compute-target", "target"),
+    metavar="TARGET",
+    default="local",
+    show_default=True,
+    help="The compute target.",
+    group=Group.RESOURCES,
+)
+@option(
+    *("--cc", "--cpu-cores", "--cpu", "cpu"),
+    metavar="CORES",
+    help="CPU cores to try, such as 0.5,1,2.",
+    group=Group.RESOURCES,
+)
+@option(
+    *("--gb", "--memory-gb", "--memory", "memory"),
+    metavar="GB",
+    help="Memory to try, such as 0.5,1.",
+    group=Group.RESOURCES,
+)
+@option("--p99", metavar="50ms", help="Longest latency of 99 % of requests.", group=_GOAL)
+@option("--rps", type=float, metavar="COUNT", help="Requests per second to reach.", group=_GOAL)
+@option("--core-price", type=float, metavar="PRICE", help="Price of a core for an hour.", group=_GOAL)
+@option("--gb-price", type=float, metavar="PRICE", help="Price of a gigabyte for an hour.", group=_GOAL)
+@option(
+    "--seconds",
+    type=float,
+    default=2.0,
+    show_default=True,
+    help="Total time of each load. More time gives narrower intervals.",
+    group=_RESULT,
+)
+@option("--description", default="", metavar="TEXT", help="The description.", group=_RESULT)
+@option("--tag-models", is_flag=True, help="Write the recommendation to the models' tags.", group=_RESULT)
 @output()
 def profile_model(
     name: str,
-    models: Sequence[str],
-    metadata: str | None,
     dataset_id: str | None,
     file: str | None,
     traffic: str | None,
@@ -53,18 +80,26 @@ def profile_model(
     form: str,
     **options: Any,
 ) -> None:
-    """Measure a service of models under load at several sizes, and recommend one."""
+    """Measure a service under load with several amounts of CPU and memory, and recommend one.
+
+    \b
+    Examples:
+      mlmagic model profile -n diabetes -m diabetes -d samples.csv
+      mlmagic model profile -n diabetes -m diabetes -d samples.csv --cpu 0.5,1,2 --p99 50ms --rps 200
+      mlmagic model profile -n diabetes -m diabetes --traffic diabetes-svc --tag-models
+    """
     from mlmagic.core.configuration import DeploymentConfig
     from mlmagic.sdk.profile import planned
     from mlmagic.sdk.request_bodies import bodies
 
+    model_names = model_ids(options)
     with engine() as opened:
         handle = inference(opened, options)
         plan = planned(name, target=target, **options)
-        script_config, config = deployed(handle, DeploymentConfig(target))
+        script_config, config = for_engine(handle, DeploymentConfig(target))
         made = opened.profiles.measure(
             plan,
-            [*models, *(read_model_ids(metadata) if metadata else [])],
+            model_names,
             script_config,
             bodies(_dataset(opened, dataset_id, file, traffic)),
             config=config,
@@ -79,22 +114,33 @@ def profile_model(
 
 @click.group(cls=Commands)
 def profile() -> None:
-    """Profiles that were made (mlmagic model profile makes one)."""
+    """Profiles. Create one with: mlmagic model profile"""
 
 
 @profile.command("list")
 @output("table")
 def list_profiles(form: str) -> None:
-    """List profiles: the newest of each name."""
+    """List the newest profile of each name.
+
+    \b
+    Example:
+      mlmagic profile list
+    """
     with engine() as opened:
         _show_several(opened.profiles.list(), form)
 
 
 @profile.command("show")
-@click.option("-n", "--name", required=True)
+@option("-n", "--name", required=True, help="The profile.")
 @output()
 def show_profile(name: str, form: str) -> None:
-    """Show one profile: the documents' keys; as a table, each size."""
+    """Show a profile: Azure ML v1's keys; as a table, each CPU and memory.
+
+    \b
+    Examples:
+      mlmagic profile show -n diabetes
+      mlmagic profile show -n diabetes -o table
+    """
     with engine() as opened:
         _show_profile(opened.profiles.get(name), form)
 
@@ -103,7 +149,12 @@ def show_profile(name: str, form: str) -> None:
 @click.argument("names", nargs=-1, required=True)
 @output("table")
 def compare_profiles(names: Sequence[str], form: str) -> None:
-    """Set profiles beside each other, such as those of two versions of a model."""
+    """Compare profiles, such as those of two versions of a model.
+
+    \b
+    Example:
+      mlmagic profile compare diabetes-1 diabetes-2
+    """
     with engine() as opened:
         _show_several([opened.profiles.get(name) for name in names], form)
 
@@ -111,7 +162,7 @@ def compare_profiles(names: Sequence[str], form: str) -> None:
 def _dataset(opened: Engine, dataset_id: str | None, file: str | None, traffic: str | None) -> Any:
     if [dataset_id, file, traffic].count(None) != 2:
         raise UsageError(
-            "which requests to ask with?", hint="Name one: --idi DATASET, -d FILE, or --traffic SERVICE."
+            "name one source of requests", hint="One of: --idi DATASET, -d FILE, --traffic SERVICE."
         )
     if file is not None:
         return file

@@ -1,4 +1,4 @@
-"""``mlmagic service``: live services."""
+"""``mlmagic service``: the services of the workspace."""
 
 from __future__ import annotations
 
@@ -9,29 +9,55 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Commands, complete_models, complete_services, engine, output, say, show
-from mlmagic.cli.following import follow
-from mlmagic.cli.models import read_model_ids
-from mlmagic.cli.settings import deployment, given, inference, script, settings
+from mlmagic.cli.base import (
+    Commands,
+    complete_models,
+    complete_services,
+    engine,
+    labels,
+    option,
+    output,
+    say,
+    show,
+)
+from mlmagic.cli.deployment_options import (
+    deploy_config_file,
+    deployment,
+    deployment_options,
+    given_arguments,
+    inference,
+    model_ids,
+    models,
+    no_wait,
+    script,
+)
+from mlmagic.cli.deployment_progress import run_and_follow
 from mlmagic.errors import InvalidConfig
 
 if TYPE_CHECKING:
+    from mlmagic.core.configuration import DeploymentConfig
     from mlmagic.core.webservice import Webservice
 
-_name = click.option("-n", "--name", required=True, shell_complete=complete_services)
+_name = option(
+    *("-n", "--name"), required=True, shell_complete=complete_services, help="Its name.", group="Service"
+)
 
 
 @click.group(cls=Commands)
 def service() -> None:
-    """Live services."""
+    """Live web services."""
 
 
 @service.command("list")
-@click.option("--compute-type", help="Only Local, ACI or AKS.")
-@click.option("--model-name")
-@click.option("--model-id", shell_complete=complete_models)
-@click.option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]")
-@click.option("--property", "properties", multiple=True, metavar="KEY[=VALUE]")
+@option("--compute-type", metavar="TYPE", help="Only services on Local, ACI or AKS.")
+@option("--model-name", metavar="NAME", help="Only services of a model of this name.")
+@option(
+    "--model-id", metavar="NAME:VERSION", shell_complete=complete_models, help="Only services of this model."
+)
+@option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="Only services with this tag.")
+@option(
+    "--property", "properties", multiple=True, metavar="KEY[=VALUE]", help="Only services with this property."
+)
 @output("table")
 def list_services(
     compute_type: str | None,
@@ -41,7 +67,14 @@ def list_services(
     properties: Sequence[str],
     form: str,
 ) -> None:
-    """List services."""
+    """List the services of the workspace.
+
+    \b
+    Examples:
+      mlmagic service list
+      mlmagic service list --tag stage=prod
+      mlmagic service list -o json
+    """
     from mlmagic.sdk.webservice import Webservice as Handle
     from mlmagic.sdk.workspace import Workspace
     from mlmagic.widgets.cards import services_listing
@@ -53,8 +86,8 @@ def list_services(
             compute_type,
             model_name=model_name,
             model_id=model_id,
-            tags=[each.split("=", 1) if "=" in each else each for each in tags],
-            properties=[each.split("=", 1) if "=" in each else each for each in properties],
+            tags=labels(tags),
+            properties=labels(properties),
         )
         found = [handle.record for handle in handles]
         if form == "table":
@@ -67,21 +100,32 @@ def list_services(
 @_name
 @output()
 def show_service(name: str, form: str) -> None:
-    """Show one service."""
+    """Show a service as JSON.
+
+    \b
+    Example:
+      mlmagic service show -n diabetes-svc
+    """
     with engine() as opened:
         show(service_record(opened.services.get(name)), form)
 
 
 @service.command("run")
 @_name
-@click.option("-d", "--input-data", "data", required=True, help="The request body, or @FILE.")
+@option("-d", "--input-data", "data", required=True, metavar="DATA", help="The request body, or @FILE.")
 def run_service(name: str, data: str) -> None:
-    """Score: send a request body, print the answer as JSON."""
+    """Send a request body to a service and print the answer as JSON.
+
+    \b
+    Examples:
+      mlmagic service run -n diabetes-svc -d '{"data": [[1, 2, 3]]}'
+      mlmagic service run -n diabetes-svc -d @sample.json
+    """
     body: str | bytes = data
     if data.startswith("@"):
         path = Path(data[1:])
         if not path.is_file():
-            raise InvalidConfig("--input-data", data, "names a file that is not there")
+            raise InvalidConfig("--input-data", data, "names a file that does not exist")
         body = path.read_bytes()
     with engine() as opened:
         show(opened.requests.score(name, body))
@@ -89,20 +133,28 @@ def run_service(name: str, data: str) -> None:
 
 @service.command("logs")
 @_name
-@click.option("-l", "--num-lines", "lines", type=click.IntRange(1), default=5000, show_default=True)
-@click.option("-f", "--follow", "following", is_flag=True)
-@click.option("--events", "events", is_flag=True, help="What happened to it, instead of what it wrote.")
+@option(
+    *("-l", "--num-lines", "lines"),
+    type=click.IntRange(1),
+    default=5000,
+    show_default=True,
+    help="Number of the last lines to print.",
+)
+@option("-f", "--follow", "following", is_flag=True, help="Print new lines too, until it is interrupted.")
+@option("--events", "events", is_flag=True, help="Print the service's events instead of its log.")
 def service_logs(name: str, lines: int, following: bool, events: bool) -> None:
-    """Print what a service wrote."""
-    from mlmagic.widgets.cards import event_line
+    """Print the log of a service, or its events.
+
+    \b
+    Examples:
+      mlmagic service logs -n diabetes-svc
+      mlmagic service logs -n diabetes-svc -l 200 --follow
+      mlmagic service logs -n diabetes-svc --events
+    """
+    from mlmagic.widgets.log_lines import log_lines
 
     with engine() as opened:
-        if events:
-            opened.services.get(name)
-            for event in opened.events.newest(lines, name):
-                click.echo(event_line(event))
-            return
-        for line in opened.services.logs(name, tail=lines, follow=following):
+        for line in log_lines(opened, name, lines, follow=following, events=events):
             click.echo(line)
 
 
@@ -111,27 +163,36 @@ service.add_command(service_logs, "get-logs")  # as az ml calls it
 
 @service.command("update")
 @_name
-@click.option(
-    "-m", "--model", "models", multiple=True, metavar="NAME[:VERSION]", shell_complete=complete_models
-)
-@click.option("-f", "--model-metadata-file", "metadata", metavar="FILE", help="JSON with the modelId.")
+@models
 @script
-@click.option("--dc", "--deploy-config-file", "dc", metavar="FILE", help="deploymentconfig.json, or YAML.")
-@settings
-@click.option("--no-wait", is_flag=True)
-def update_service(
-    name: str, models: Sequence[str], metadata: str | None, dc: str | None, no_wait: bool, **options: Any
-) -> None:
-    """Change a service's models, script or settings; it answers all the while."""
-    wanted = [*models, *(read_model_ids(metadata) if metadata else [])]
+@deploy_config_file
+@deployment_options
+@no_wait
+def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> None:
+    """Change a service's models, script or settings. What is not named stays.
+    The old revision answers until the new one is healthy.
+
+    \b
+    Examples:
+      mlmagic service update -n diabetes-svc -m diabetes:2
+      mlmagic service update -n diabetes-svc --entry-script score.py --cpu 0.5
+      mlmagic service update -n diabetes-svc --auth --tag stage=prod
+    """
+    from mlmagic.core.deployments import changed_fields
+
+    wanted = model_ids(options)
     with engine() as opened:
         handle = inference(opened, options)
-        changes = given(options)
-        if dc is not None:
-            changes = {**_all_settings(dc), **changes}
+        given = given_arguments(options)
+        if dc is None:
+            changes = changed_fields(opened.services.revision(opened.services.get(name)).config, given)
+        else:
+            changes = _all_fields(deployment(dc, None, given)) | changed_fields(
+                deployment(dc, None, {}), given
+            )
         if handle is not None and handle.environment_variables:
             changes.setdefault("environment_variables", handle.environment_variables)
-        follow(
+        run_and_follow(
             opened,
             lambda: opened.services.update(
                 name,
@@ -147,20 +208,33 @@ def update_service(
 
 @service.command("parity")
 @_name
-@click.option("--with", "target", required=True, metavar="TARGET", help="Where its twin runs.")
-@click.option("-d", "--input-data", "file", metavar="FILE", help="CSV, JSON list, or lines.")
-@click.option("--traffic", is_flag=True, help="In place of -d: what the service was asked (--record).")
-@click.option("--tolerance", type=float, default=1e-6, show_default=True, help="Of numbers, as a share.")
+@option(
+    "--with",
+    "target",
+    required=True,
+    metavar="TARGET",
+    help="The compute target of the comparison deployment.",
+)
+@option("-d", "--input-data", "file", metavar="FILE", help="Request bodies: CSV, a JSON list, or lines.")
+@option("--traffic", is_flag=True, help="The requests that the service recorded, instead of -d.")
+@option("--tolerance", type=float, default=1e-6, show_default=True, help="Relative tolerance of numbers.")
 @output("table")
 def compare_service(
     name: str, target: str, file: str | None, traffic: bool, tolerance: float, form: str
 ) -> None:
-    """Ask a service and its twin on another target the same; exit code 1 where they differ."""
+    """Deploy a service on another target too, send both the same requests, and compare the answers.
+    The comparison deployment is deleted at the end. Exit code 1: the answers differ.
+
+    \b
+    Examples:
+      mlmagic service parity -n diabetes-svc --with docker -d samples.csv
+      mlmagic service parity -n diabetes-svc --with docker --traffic
+    """
     from mlmagic.sdk.request_bodies import bodies
     from mlmagic.widgets.parities import parity_card
 
     if (file is None) != traffic:
-        raise click.UsageError("name either -d FILE or --traffic")
+        raise click.UsageError("name either -d FILE or --traffic", click.get_current_context())
     with engine() as opened:
         given = bodies(opened.requests.to_replay(name) if traffic else file)
         found = opened.parity.check(name, target, given, tolerance=tolerance, notify=say)
@@ -174,24 +248,40 @@ def compare_service(
 
 @service.command("traffic")
 @_name
-@click.option("-n", "--last", type=click.IntRange(min=1), help="How many (default: all that are kept).")
+@option(
+    *("-l", "--last"),
+    type=click.IntRange(min=1),
+    help="Number of the last requests. Default: all recorded requests.",
+)
 @output("table")
 def show_traffic(name: str, last: int | None, form: str) -> None:
-    """What a service was asked since its last update, where it keeps that (--record)."""
+    """List the requests that a service has recorded since its last update.
+    Turn recording on with: mlmagic service update -n NAME --record COUNT
+
+    \b
+    Examples:
+      mlmagic service traffic -n diabetes-svc
+      mlmagic service traffic -n diabetes-svc --last 10 -o json
+    """
     from mlmagic.widgets.traffic import traffic_listing
 
     with engine() as opened:
-        asked = opened.requests.recorded(name, last=last)
+        requests = opened.requests.recorded(name, last=last)
     if form == "table":
-        click.echo(repr(traffic_listing(asked)))
+        click.echo(repr(traffic_listing(requests)))
     else:
-        show([asdict(request) for request in asked], form)
+        show([asdict(request) for request in requests], form)
 
 
 @service.command("stop")
 @_name
 def stop_service(name: str) -> None:
-    """End a service's process and keep its record."""
+    """Stop a service without deleting it.
+
+    \b
+    Example:
+      mlmagic service stop -n diabetes-svc
+    """
     with engine() as opened:
         opened.services.stop(name)
     say(f"stopped {name}")
@@ -199,38 +289,58 @@ def stop_service(name: str) -> None:
 
 @service.command("start")
 @_name
-@click.option("--no-wait", is_flag=True)
+@no_wait
 def start_service(name: str, no_wait: bool) -> None:
-    """Bring a stopped or failed service up again."""
+    """Start a stopped or failed service.
+
+    \b
+    Example:
+      mlmagic service start -n diabetes-svc
+    """
     with engine() as opened:
-        follow(opened, lambda: opened.services.start(name), wait=not no_wait)
+        run_and_follow(opened, lambda: opened.services.start(name), wait=not no_wait)
 
 
 @service.command("restart")
 @_name
-@click.option("--no-wait", is_flag=True)
+@no_wait
 def restart_service(name: str, no_wait: bool) -> None:
-    """Bring a service up anew as it is; it answers all the while."""
+    """Restart a service without downtime.
+
+    \b
+    Example:
+      mlmagic service restart -n diabetes-svc
+    """
     with engine() as opened:
-        follow(opened, lambda: opened.services.restart(name), wait=not no_wait)
+        run_and_follow(opened, lambda: opened.services.restart(name), wait=not no_wait)
 
 
 @service.command("get-keys")
 @_name
 @output()
 def service_keys(name: str, form: str) -> None:
-    """Print the two keys of a service."""
+    """Print the two keys of a service.
+
+    \b
+    Example:
+      mlmagic service get-keys -n diabetes-svc
+    """
     with engine() as opened:
         _show_keys(opened.keys.get(name), form)
 
 
 @service.command("regen-key")
 @_name
-@click.option("-k", "--key", "which", required=True, metavar="Primary|Secondary")
-@click.option("-s", "--set-key", help="The new key (default: made anew).")
+@option("-k", "--key", "which", required=True, metavar="Primary|Secondary", help="The key to replace.")
+@option("-s", "--set-key", metavar="KEY", help="The new key. Default: a generated key.")
 @output()
 def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> None:
-    """Make one of the two keys anew; callers that use the other notice nothing."""
+    """Replace one of the two keys of a service. The other key stays valid.
+
+    \b
+    Example:
+      mlmagic service regen-key -n diabetes-svc -k Primary
+    """
     with engine() as opened:
         _show_keys(opened.keys.regenerate(name, which, set_key), form)
 
@@ -239,7 +349,12 @@ def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> Non
 @_name
 @output()
 def service_access_token(name: str, form: str) -> None:
-    """Print a token for a service, with the time to ask for the next."""
+    """Print an access token for a service, and the time to refresh it.
+
+    \b
+    Example:
+      mlmagic service get-access-token -n diabetes-svc
+    """
     with engine() as opened:
         token = opened.keys.access_token(name)
     record = {
@@ -254,24 +369,28 @@ def service_access_token(name: str, form: str) -> None:
 @service.command("delete")
 @_name
 def delete_service(name: str) -> None:
-    """End a service and forget it."""
+    """Delete a service.
+
+    \b
+    Example:
+      mlmagic service delete -n diabetes-svc
+    """
     with engine() as opened:
         opened.services.delete(name)
     say(f"deleted {name}")
 
 
 def service_record(record: Webservice) -> dict[str, Any]:
-    """A service as data."""
+    """A service as plain data."""
     hidden = ("handle", "candidate_handle", "retiring")
     values = {key: value for key, value in asdict(record).items() if key not in hidden}
     return {**values, "scoring_uri": record.scoring_uri, "swagger_uri": record.swagger_uri}
 
 
-def _all_settings(dc: str) -> dict[str, Any]:
-    """What a file says of a service, but for the place: that it cannot change."""
-    config = asdict(deployment(dc, None, {}))
+def _all_fields(config: DeploymentConfig) -> dict[str, Any]:
+    """The fields of a file's configuration that an update can change, which the target is not."""
     kept = ("target", "live", "environment_variables")
-    return {name: value for name, value in config.items() if name not in kept}
+    return {name: value for name, value in asdict(config).items() if name not in kept}
 
 
 def _show_keys(keys: tuple[str, str], form: str) -> None:

@@ -50,7 +50,7 @@ class ServiceKeys:
         return replace(self, **{which.value: key or new_key()})
 
     def accepted(self, *, keys: bool, tokens: bool) -> Mapping[str, str]:
-        """What a server is to take, as its keys file has it (`mlmagic.scoring.access`)."""
+        """What a server is to take, as its keys file has it (`mlmagic.scoring.authentication`)."""
         taken = {"primary": self.primary, "secondary": self.secondary} if keys else {}
         return {**taken, **({"token_secret": self.token_secret} if tokens else {})}
 

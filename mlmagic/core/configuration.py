@@ -1,4 +1,4 @@
-"""What a deployment asks for: resources, the entry script, the place."""
+"""Configurations: a model's resources, an entry script and its files, a deployment."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlmagic.core.access import check_key
+from mlmagic.core.arguments import ARGUMENTS
 from mlmagic.errors import InvalidConfig
 
-DEFAULT_CPU = 0.1
-DEFAULT_MEMORY_GB = 0.5
+DEFAULT_CPU: float = ARGUMENTS["cpu_cores"].default
+DEFAULT_MEMORY_GB: float = ARGUMENTS["memory_gb"].default
+DEFAULT_SCORING_TIMEOUT_MS: int = ARGUMENTS["scoring_timeout_ms"].default
+DEFAULT_REQUEST_WAIT_MS: int = ARGUMENTS["max_request_wait_time"].default
+DEFAULT_TARGET = "local"
 BYTES_PER_GB = 1 << 30
 """A gigabyte of a configuration is what Docker calls ``g`` and Kubernetes ``Gi``."""
-DEFAULT_TARGET = "local"
-DEFAULT_SCORING_TIMEOUT_MS = 60_000
-DEFAULT_REQUEST_WAIT_MS = 500
 
+_RULES = [(row.option[2:], row.field, row.rule) for row in ARGUMENTS.values() if row.field and row.rule]
+"""The rules of single fields, under the names that their options have."""
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#,]+")
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceConfiguration:
-    """What a model asks of the place that serves it: cores, gigabytes, GPUs."""
+    """The resources that a model needs: CPU cores, gigabytes of memory, GPUs."""
 
     cpu: float | None = None
     memory_in_gb: float | None = None
@@ -81,79 +84,65 @@ class InferenceConfig:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentConfig:
-    """Where a service runs, and with how much.
+    """A deployment: the compute target, resources, access and behaviour of a service.
 
-    Raises `InvalidConfig` for numbers out of range. Defaults are the documents': 0.1 cores and 0.5 GB, and
-    the limits of AksWebservice (60 s, one request at a time, 500 ms). The local target notes cores and memory
-    and does not limit the process.
+    Raises `InvalidConfig` for a value out of range. Most fields are arguments of `mlmagic.core.arguments`,
+    which describes them.
     """
 
     target: str = DEFAULT_TARGET
     cpu: float = DEFAULT_CPU
     memory_gb: float = DEFAULT_MEMORY_GB
     port: int | None = None
-    """The port to listen on; None lets the server pick a free one and keep it."""
+    """None: a free port, which the service keeps."""
     scoring_timeout_ms: int = DEFAULT_SCORING_TIMEOUT_MS
-    """How long run() may take; then the client is told 504, and run() is interrupted."""
+    """Then the caller gets 504, and run() is interrupted."""
     replica_max_concurrent_requests: int | None = None
-    """Calls of run() at a time. None: one (the documents' default), or any number for an async run()."""
+    """None: 1 (Azure ML v1's default), or no limit for an async run()."""
     max_request_wait_time: int = DEFAULT_REQUEST_WAIT_MS
-    """Milliseconds a request may wait for its turn; then the client is told 503."""
+    """Then the caller gets 503."""
     batch: bool = False
-    """run() is called once for several requests, as if the script had declared it."""
     auth_enabled: bool = False
-    """Callers need one of the service's two keys."""
     token_auth_enabled: bool = False
-    """Callers need a token, which lasts an hour. Not both: a service asks for one or the other."""
+    """Excludes ``auth_enabled``."""
     primary_key: str | None = field(default=None, repr=False)
-    """The keys to begin with, in place of new ones; kept with the service, never with its revisions."""
+    """The first keys, instead of new ones. They are stored with the service, never with its revisions."""
     secondary_key: str | None = field(default=None, repr=False)
     ssl_cert_pem_file: str | None = None
-    """The certificate (with its chain) and its key; the service speaks HTTPS. Read again when renewed."""
+    """The certificate chain and its key are read again when they are renewed."""
     ssl_key_pem_file: str | None = None
     cors_origins: str = ""
-    """Web pages that may call the service from a browser: origins with commas between, or ``*``."""
     compute_type: str = ""
-    """The documents' name for the place (local, aci, aks, aksendpoint), where the configuration used it."""
+    """A `ComputeType`, where the configuration names one."""
     compute_settings: Mapping[str, Any] = field(default_factory=dict)
-    """What only the place itself reads, by the documents' names: see `mlmagic.core.deployments`."""
+    """Arguments that only the target reads, by name."""
     recorded_requests: int = 0
-    """So many of the last requests are kept, for profiles and comparisons; 0: none."""
+    """How many of the last requests are recorded, for profiles and comparisons; 0: none."""
     live: bool = False
-    """It takes on its `%%score_script` cell each time that is run again."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
 
     def __post_init__(self) -> None:
-        check_positive("cpu", self.cpu)
-        check_positive("memory", self.memory_gb)
-        check_positive("scoring timeout (ms)", self.scoring_timeout_ms)
-        check_positive("concurrent requests", self.replica_max_concurrent_requests)
-        check_positive("request wait time (ms)", self.max_request_wait_time)
-        if not 0 <= self.recorded_requests <= MOST_RECORDED_REQUESTS:
-            raise InvalidConfig(
-                "recorded requests",
-                self.recorded_requests,
-                f"must be between 0 (none) and {MOST_RECORDED_REQUESTS:,}",
-            )
-        if self.port is not None and not 1 <= self.port <= 65535:
-            raise InvalidConfig("port", self.port, "must be between 1 and 65535")
+        for name, field_name, rule in _RULES:
+            value = getattr(self, field_name)
+            if value is not None and not rule.holds(value):
+                raise InvalidConfig(name, value, rule.words)
         self._check_access()
         check_origins(self.cors_origins)
 
     @property
     def guarded(self) -> bool:
-        """Whether callers need a credential."""
+        """Whether callers need a key or a token."""
         return self.auth_enabled or self.token_auth_enabled
 
     def without_keys(self) -> DeploymentConfig:
-        """As it may be recorded and shown."""
+        """The configuration as it may be recorded and shown."""
         return replace(self, primary_key=None, secondary_key=None)
 
     def for_trial(self, target: str) -> DeploymentConfig:
-        """The same on ``target`` at a free port, for anybody who asks: what is only tried needs no keys."""
+        """The configuration of a temporary service on ``target``: any free port, no authentication."""
         return replace(
             self.without_keys(),
             target=target,
@@ -172,7 +161,7 @@ class DeploymentConfig:
                 "token_auth_enabled",
                 True,
                 "excludes auth_enabled",
-                hint="Keys or tokens: switch the other off (auth_enabled=False, --no-auth).",
+                hint="Use keys or tokens. Turn keys off with auth_enabled=False (--no-auth).",
             )
         for which, key in (("primary_key", self.primary_key), ("secondary_key", self.secondary_key)):
             if key is not None:
@@ -183,13 +172,13 @@ class DeploymentConfig:
             raise InvalidConfig(
                 "ssl_cert_pem_file" if self.ssl_cert_pem_file else "ssl_key_pem_file",
                 self.ssl_cert_pem_file or self.ssl_key_pem_file,
-                "needs the other file, too",
+                "needs the other file too",
                 hint="Give a certificate (--ssl-cert) and its key (--ssl-key).",
             )
 
 
 def check_origins(origins: str) -> None:
-    """Raises `InvalidConfig` for what is no list of origins."""
+    """Raises `InvalidConfig` unless ``origins`` is a list of origins, separated by commas."""
     for origin in filter(None, map(str.strip, origins.split(","))):
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise InvalidConfig(
@@ -197,11 +186,8 @@ def check_origins(origins: str) -> None:
             )
 
 
-MOST_RECORDED_REQUESTS = 100_000
-
-
 def check_positive(name: str, value: float | None) -> None:
-    """A number of cores or gigabytes is above zero (or not given)."""
+    """Raises `InvalidConfig` unless a number of cores or gigabytes is above 0 (or None)."""
     # `not value > 0` and not `value <= 0`: it refuses NaN too.
     if value is not None and not value > 0:
         raise InvalidConfig(name, value, "must be above 0")

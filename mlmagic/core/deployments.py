@@ -1,342 +1,34 @@
-"""The documents' deployment configurations: what each compute type takes, its defaults and its rules.
+"""From deployment arguments to a `DeploymentConfig` and back, and the rules over several arguments.
 
-One table serves the SDK's ``deploy_configuration()``, deploymentconfig.json, its JSON Schema and the command
-line. Source: AciWebservice, AksWebservice, AksEndpoint and LocalWebservice of azureml-core 1.61, and the
-schemas of deploymentconfig.json in the documents. A service on this machine or in a container takes more here
-than the documents' arguments: whatever the scoring server can do. The rules over several arguments:
-`mlmagic.core.deployment_rules`.
+The arguments themselves, with the rule of each, are rows of `mlmagic.core.arguments`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from mlmagic.core.configuration import (
-    DEFAULT_CPU,
-    DEFAULT_MEMORY_GB,
-    DEFAULT_REQUEST_WAIT_MS,
-    DEFAULT_SCORING_TIMEOUT_MS,
-    MOST_RECORDED_REQUESTS,
-    DeploymentConfig,
+from mlmagic.core.arguments import (
+    ARGUMENTS,
+    AUTOSCALE,
+    CERTIFICATE,
+    KEYS,
+    Argument,
+    ComputeType,
+    arguments_of,
 )
-from mlmagic.errors import InvalidConfig
-
-
-class ComputeType(StrEnum):
-    """The kinds of place, as deploymentconfig.json names them."""
-
-    LOCAL = "local"
-    ACI = "aci"
-    AKS = "aks"
-    AKS_ENDPOINT = "aksendpoint"
-
-    @classmethod
-    def parse(cls, text: str) -> ComputeType:
-        """In any case; raises `InvalidConfig`."""
-        try:
-            return cls(str(text).lower())
-        except ValueError:
-            raise InvalidConfig("computeType", text, f"must be one of {', '.join(cls)}") from None
-
-    @property
-    def target(self) -> str:
-        """The compute target that stands for it: this machine, a Docker engine, a Kubernetes cluster."""
-        return _TARGETS[self]
-
-
-_TARGETS = {
-    ComputeType.LOCAL: "local",
-    ComputeType.ACI: "docker",
-    ComputeType.AKS: "kubernetes",
-    ComputeType.AKS_ENDPOINT: "kubernetes",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a value must be, in words and as JSON Schema says it."""
-
-    words: str
-    holds: Callable[[Any], bool]
-    schema: Mapping[str, Any]
-
-
-_NAMESPACE = r"[a-z0-9]([a-z0-9-]{,61}[a-z0-9])?"
-POSITIVE = Rule("must be above 0", lambda value: value > 0, {"exclusiveMinimum": 0})
-NOT_NEGATIVE = Rule("must be 0 or more", lambda value: value >= 0, {"minimum": 0})
-PERCENT = Rule("must be between 0 and 100", lambda value: 0 <= value <= 100, {"minimum": 0, "maximum": 100})
-PORT = Rule(
-    "must be between 1 and 65535", lambda value: 1 <= value <= 65535, {"minimum": 1, "maximum": 65535}
-)
-RECORDED = Rule(
-    f"must be between 0 (none) and {MOST_RECORDED_REQUESTS:,}",
-    lambda value: 0 <= value <= MOST_RECORDED_REQUESTS,
-    {"minimum": 0, "maximum": MOST_RECORDED_REQUESTS},
-)
-NAMESPACE = Rule(
-    "must be 1 to 63 lower-case letters, digits or '-', and start and end with a letter or digit",
-    lambda value: re.fullmatch(_NAMESPACE, value) is not None,
-    {"pattern": f"^{_NAMESPACE.replace('{,', '{0,')}$"},
-)
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.model import added_properties
+from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
 
 _UNTOUCHED = DeploymentConfig()
-_KINDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", dict: "a mapping"}
-SCHEMA_TYPES = {float: "number", int: "integer", bool: "boolean", str: "string", dict: "object"}
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument of ``deploy_configuration()``."""
-
-    name: str
-    key: str | None
-    """Where it is in deploymentconfig.json, with a dot between levels; None: not in there."""
-    kind: type
-    means: str
-    default: Any = None
-    """What holds where it is not given."""
-    rule: Rule | None = None
-    field: str | None = None
-    """The field of `DeploymentConfig` that it is; None for what only the place itself reads."""
-
-    def violation(self, value: Any) -> InvalidConfig | None:
-        """What is wrong with ``value``."""
-        accepted = (int, float) if self.kind is float else self.kind
-        if not isinstance(value, accepted) or (isinstance(value, bool) and self.kind is not bool):
-            return InvalidConfig(self.name, value, f"must be {_KINDS[self.kind]}")
-        if self.rule is not None and not self.rule.holds(value):
-            return InvalidConfig(self.name, value, self.rule.words)
-        return None
-
-    def must_be_named(self, value: Any) -> bool:
-        """Whether ``value`` has to be given: it is neither our default nor the documents'."""
-        ours = getattr(_UNTOUCHED, self.field) if self.field else self.default
-        differs = self.default is not None and value != self.default
-        return value is not None and (differs or value != ours)
-
-
-def _resources(*, limits: bool) -> tuple[Argument, ...]:
-    key = "containerResourceRequirements"
-    asked = (
-        Argument("cpu_cores", f"{key}.cpu", float, "Cores.", DEFAULT_CPU, POSITIVE, "cpu"),
-        Argument(
-            "memory_gb", f"{key}.memoryInGB", float, "Gigabytes.", DEFAULT_MEMORY_GB, POSITIVE, "memory_gb"
-        ),
-    )
-    most = (
-        Argument("cpu_cores_limit", f"{key}.cpuLimit", float, "Cores at most.", None, POSITIVE),
-        Argument("memory_gb_limit", f"{key}.memoryInGBLimit", float, "Gigabytes at most.", None, POSITIVE),
-    )
-    return (*asked, *most) if limits else asked
-
-
-_LABELS = (
-    Argument("tags", "tags", dict, "Tags; their values may change.", field="tags"),
-    Argument("properties", "properties", dict, "Properties; they are only added to.", field="properties"),
-    Argument("description", "description", str, "What it is.", field="description"),
-)
-_KEYS = (
-    Argument(
-        "primary_key",
-        "keys.primaryKey",
-        str,
-        "The first of the two keys (default: a new one).",
-        field="primary_key",
-    ),
-    Argument(
-        "secondary_key",
-        "keys.secondaryKey",
-        str,
-        "The second of the two keys (default: a new one).",
-        field="secondary_key",
-    ),
-)
-_INSIGHTS = Argument("enable_app_insights", "appInsightsEnabled", bool, "Collect its log as traces.", False)
-_COLLECTION = Argument(
-    "collect_model_data", "dataCollection.storageEnabled", bool, "Let the script's collectors write.", False
-)
-_CERTIFICATE = (
-    Argument("ssl_enabled", "sslEnabled", bool, "It speaks HTTPS.", False),
-    Argument(
-        "ssl_cert_pem_file",
-        "sslCertificate",
-        str,
-        "The certificate, with its chain (PEM).",
-        field="ssl_cert_pem_file",
-    ),
-    Argument(
-        "ssl_key_pem_file", "sslKey", str, "The key of the certificate (PEM).", field="ssl_key_pem_file"
-    ),
-    Argument("ssl_cname", "cname", str, "The host name in the certificate."),
-)
-_PACE = (
-    Argument(
-        "scoring_timeout_ms",
-        "scoringTimeoutMs",
-        int,
-        "How long run() may take.",
-        DEFAULT_SCORING_TIMEOUT_MS,
-        POSITIVE,
-        "scoring_timeout_ms",
-    ),
-    Argument(
-        "replica_max_concurrent_requests",
-        "maxConcurrentRequestsPerContainer",
-        int,
-        "Calls of run() at a time.",
-        1,
-        POSITIVE,
-        "replica_max_concurrent_requests",
-    ),
-    Argument(
-        "max_request_wait_time",
-        "maxQueueWaitMs",
-        int,
-        "Milliseconds a request may wait for its turn; then 503.",
-        DEFAULT_REQUEST_WAIT_MS,
-        POSITIVE,
-        "max_request_wait_time",
-    ),
-)
-AUTOSCALE = (
-    Argument("autoscale_enabled", "autoScaler.autoscaleEnabled", bool, "As many replicas as are busy.", None),
-    Argument("autoscale_min_replicas", "autoScaler.minReplicas", int, "At least.", 1, POSITIVE),
-    Argument("autoscale_max_replicas", "autoScaler.maxReplicas", int, "At most.", 10, POSITIVE),
-    Argument(
-        "autoscale_refresh_seconds", "autoScaler.refreshPeriodInSeconds", int, "How often.", 1, POSITIVE
-    ),
-    Argument(
-        "autoscale_target_utilization",
-        "autoScaler.targetUtilization",
-        int,
-        "Percent of the replicas that are to be busy.",
-        70,
-        POSITIVE,
-    ),
-)
-_PROBE = "livenessProbeRequirements"
-_PROBES = (
-    Argument("period_seconds", f"{_PROBE}.periodSeconds", int, "Between probes.", 10, POSITIVE),
-    Argument(
-        "initial_delay_seconds", f"{_PROBE}.initialDelaySeconds", int, "Before the first.", 310, POSITIVE
-    ),
-    Argument("timeout_seconds", f"{_PROBE}.timeoutSeconds", int, "Of a probe.", 2, POSITIVE),
-    Argument("success_threshold", f"{_PROBE}.successThreshold", int, "Until it is live.", 1, POSITIVE),
-    Argument("failure_threshold", f"{_PROBE}.failureThreshold", int, "Until it is dead.", 3, POSITIVE),
-)
-_REPLICAS = Argument("num_replicas", "numReplicas", int, "Replicas, where they do not scale.", None, POSITIVE)
-_OURS = (
-    Argument("cors_origins", "corsOrigins", str, "Web pages that may call it.", field="cors_origins"),
-    Argument(
-        "environment_variables",
-        "environmentVariables",
-        dict,
-        "What the script finds set.",
-        field="environment_variables",
-    ),
-    Argument("batch", "batch", bool, "One call of run() for several requests.", False, field="batch"),
-    Argument(
-        "recorded_requests",
-        "recordedRequests",
-        int,
-        "So many of the last requests are kept.",
-        0,
-        RECORDED,
-        "recorded_requests",
-    ),
-    Argument("live", "live", bool, "It takes on its cell when that is run again.", False, field="live"),
-)
-"""In no document: what the scoring server can do besides."""
-
-
-def _auth(*, default: bool) -> Argument:
-    return Argument("auth_enabled", "authEnabled", bool, "Callers need a key.", default, field="auth_enabled")
-
-
-_TOKENS = Argument(
-    "token_auth_enabled",
-    "tokenAuthEnabled",
-    bool,
-    "Callers need a token.",
-    False,
-    field="token_auth_enabled",
-)
-
-_AKS = (
-    *AUTOSCALE,
-    _COLLECTION,
-    _auth(default=True),
-    *_resources(limits=True),
-    _INSIGHTS,
-    *_PACE,
-    _REPLICAS,
-    *_KEYS,
-    *_LABELS,
-    Argument("gpu_cores", "gpuCores", int, "GPUs.", 0, NOT_NEGATIVE),
-    *_PROBES,
-    Argument("namespace", "namespace", str, "The namespace in the cluster.", None, NAMESPACE),
-    _TOKENS,
-    Argument("compute_target_name", "computeTargetName", str, "The cluster."),
-    *_OURS,
-)
-_PORT = Argument("port", "port", int, "Port to listen on (default: a free one).", None, PORT, "port")
-ARGUMENTS: Mapping[ComputeType, tuple[Argument, ...]] = {
-    ComputeType.LOCAL: (
-        _PORT,
-        *_resources(limits=False),
-        _auth(default=False),
-        _TOKENS,
-        *_KEYS,
-        *_CERTIFICATE[:3],
-        *_PACE,
-        *_LABELS,
-        *_OURS,
-    ),
-    ComputeType.ACI: (
-        *_resources(limits=False),
-        *_LABELS,
-        Argument("location", "location", str, "The region."),
-        _auth(default=False),
-        *_CERTIFICATE,
-        _INSIGHTS,
-        Argument("dns_name_label", "dnsNameLabel", str, "The first part of its host name."),
-        *_KEYS,
-        _COLLECTION,
-        Argument("cmk_vault_base_url", "vaultBaseUrl", str, "The vault of the customer's key."),
-        Argument("cmk_key_name", "keyName", str, "Its name there."),
-        Argument("cmk_key_version", "keyVersion", str, "Its version there."),
-        Argument("vnet_name", "vnetName", str, "The virtual network."),
-        Argument("subnet_name", "subnetName", str, "The subnet in it."),
-        _PORT,
-        _TOKENS,
-        *_PACE,
-        *_OURS,
-    ),
-    ComputeType.AKS: (*_AKS, Argument("blobfuse_enabled", None, bool, "Mount models by blobfuse.", True)),
-    ComputeType.AKS_ENDPOINT: (
-        *_AKS,
-        Argument("version_name", "versionName", str, "The first version (default: the endpoint's name)."),
-        Argument(
-            "traffic_percentile", "trafficPercentile", float, "Its share of the requests.", None, PERCENT
-        ),
-    ),
-}
-"""In the order of the documents' signatures."""
-
-EVERY: Mapping[str, Argument] = {
-    argument.name: argument for table in reversed(tuple(ARGUMENTS.values())) for argument in table
-}
-"""Each argument once: as a local service has it, where it does."""
-OUR_NAMES = frozenset(argument.name for argument in _OURS)
 
 
 def effective(compute: ComputeType, given: Mapping[str, Any]) -> dict[str, Any]:
-    """``given`` with the defaults of the service for all else."""
-    values: dict[str, Any] = {argument.name: argument.default for argument in ARGUMENTS[compute]}
+    """``given`` with the compute type's defaults for all other arguments."""
+    values: dict[str, Any] = {name: row.default for name, row in arguments_of(compute).items()}
     values.update(given)
     if values.get("autoscale_enabled") is None and "autoscale_enabled" in values:
         values["autoscale_enabled"] = values["num_replicas"] is None
@@ -346,42 +38,162 @@ def effective(compute: ComputeType, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deployment(compute: ComputeType, given: Mapping[str, Any]) -> DeploymentConfig:
-    """The configuration of a service; ``given`` has passed `check`."""
+    """The configuration that ``deploy_configuration()`` stands for; ``given`` has passed `check`."""
     values = effective(compute, given)
     fields: dict[str, Any] = {}
     own: dict[str, Any] = {}
-    for argument in ARGUMENTS[compute]:
-        value = values[argument.name]
-        if argument.field is None:
-            if argument.name in given and argument.name != "ssl_enabled":  # the files say it
-                own[argument.name] = value
-        elif value is not None:
-            fields[argument.field] = value
+    for name, row in arguments_of(compute).items():
+        if row.field is None:
+            if name in given and name != "ssl_enabled":  # the certificate's files say it
+                own[name] = values[name]
+        elif values[name] is not None:
+            fields[row.field] = values[name]
     if "replica_max_concurrent_requests" not in given:
-        fields.pop("replica_max_concurrent_requests", None)  # any number, for an async run()
+        fields.pop("replica_max_concurrent_requests", None)  # an async run() has no limit
     if not values.get("ssl_enabled", True):
-        fields.pop("ssl_cert_pem_file", None)
-        fields.pop("ssl_key_pem_file", None)
+        for name in CERTIFICATE:
+            fields.pop(name, None)
     return DeploymentConfig(compute.target, compute_type=compute.value, compute_settings=own, **fields)
 
 
 def given_of(config: DeploymentConfig) -> tuple[ComputeType, dict[str, Any]]:
-    """What `deployment` would have to be given for ``config``; no keys, which are never recorded there."""
-    compute = ComputeType.parse(config.compute_type or compute_of(config.target))
+    """The arguments with which `deployment` returns ``config``, without keys: they are not recorded."""
+    compute = ComputeType.parse(config.compute_type or ComputeType.of_target(config.target))
     given: dict[str, Any] = {}
-    for argument in ARGUMENTS[compute]:
-        if argument.field is None:
-            if argument.name in config.compute_settings:
-                given[argument.name] = config.compute_settings[argument.name]
-        elif argument.name not in ("primary_key", "secondary_key"):
-            value = getattr(config, argument.field)
-            if argument.must_be_named(value):
-                given[argument.name] = dict(value) if argument.kind is dict else value
+    for name, row in arguments_of(compute).items():
+        if row.field is None:
+            if name in config.compute_settings:
+                given[name] = config.compute_settings[name]
+        elif name not in KEYS:
+            value = getattr(config, row.field)
+            if must_be_named(row, value):
+                given[name] = dict(value) if row.kind is dict else value
     if config.ssl_cert_pem_file:
         given["ssl_enabled"] = True
     return compute, given
 
 
-def compute_of(target: str) -> ComputeType:
-    """The documents' name; a target that they do not know is told what a local one is."""
-    return next((compute for compute, name in _TARGETS.items() if name == target), ComputeType.LOCAL)
+def must_be_named(argument: Argument, value: Any) -> bool:
+    """Whether ``value`` has to be given: it is neither our default nor that of the compute type."""
+    ours = getattr(_UNTOUCHED, argument.field) if argument.field else argument.default
+    differs = argument.default is not None and value != argument.default
+    return value is not None and (differs or value != ours)
+
+
+def with_arguments(
+    config: DeploymentConfig, given: Mapping[str, Any], *, is_file: Callable[[str], bool] = os.path.isfile
+) -> DeploymentConfig:
+    """``config`` with what a line gives, by argument name.
+
+    Raises `InvalidConfig`, `InvalidConfigs`, or `NotFound` for what the target of ``config`` does not take.
+    """
+    fields = {field: value for name, value in given.items() if (field := ARGUMENTS[name].field)}
+    own = {name: value for name, value in given.items() if not ARGUMENTS[name].field}
+    changed = replace(config, compute_settings={**config.compute_settings, **own}, **fields)
+    if own:
+        compute, all_given = given_of(changed)
+        check(f"a service on {config.target}", compute, {**all_given, **own}, is_file=is_file)
+    return changed
+
+
+def changed_fields(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line changes of ``config``, by field; raises as `with_arguments`."""
+    changed = with_arguments(config, given)
+    return {
+        name: getattr(changed, name)
+        for name in {ARGUMENTS[each].field or "compute_settings" for each in given}
+    }
+
+
+def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the arguments of ``Webservice.update()`` change, by field. Raises `InvalidConfigs`."""
+    compute, before = given_of(config)
+    after = {**before, **given}
+    if "properties" in given:
+        after["properties"] = added_properties(config.properties, given["properties"])
+    if any(name in given for name in CERTIFICATE) and "ssl_enabled" not in given:
+        after["ssl_enabled"] = any(after.get(name) for name in CERTIFICATE)  # an empty text removes HTTPS
+    if not after.get("ssl_enabled"):
+        after = {name: value for name, value in after.items() if name not in CERTIFICATE}
+    check(f"a service on {config.target}", compute, after)
+    wanted = deployment(compute, after)
+    known = arguments_of(compute)
+    fields = {known[name].field for name in {**before, **given}} - {None}
+    changes = {field: getattr(wanted, field) for field in fields if field}
+    changes["compute_settings"] = wanted.compute_settings
+    return {name: value for name, value in changes.items() if value != getattr(config, name)}
+
+
+def check(
+    what: str,
+    compute: ComputeType,
+    given: Mapping[str, Any],
+    *,
+    is_file: Callable[[str], bool] = os.path.isfile,
+) -> None:
+    """Raises `InvalidConfigs` with every violation in ``given``: arguments by name, without the Nones.
+
+    ``what`` is the class whose configuration it is.
+    """
+    known = arguments_of(compute)
+    found: list[InvalidConfig] = []
+    for name, value in given.items():
+        if name not in known:
+            raise NotFound(f"argument of {what}", name, known)
+        if (wrong := known[name].violation(value)) is not None:
+            found.append(wrong)
+    # A rule over two arguments does not apply where one of them is not even of the right type.
+    sound = {name: value for name, value in given.items() if name not in {wrong.field for wrong in found}}
+    found += _joint_violations(sound, known)
+    found += _certificate_violations(sound, compute, is_file)
+    if found:
+        raise InvalidConfigs(what, found)
+
+
+def _joint_violations(given: Mapping[str, Any], known: Mapping[str, Argument]) -> Iterator[InvalidConfig]:
+    """Rules over several arguments; each looks only at those that are given."""
+    for limit, wanted in (("cpu_cores_limit", "cpu_cores"), ("memory_gb_limit", "memory_gb")):
+        if limit in given and given[limit] < (least := given.get(wanted, known[wanted].default)):
+            yield InvalidConfig(limit, given[limit], f"must not be below {wanted}, which is {least:g}")
+    if given.get("auth_enabled") and given.get("token_auth_enabled"):
+        yield InvalidConfig(
+            "token_auth_enabled", True, "excludes auth_enabled", hint="Keys or tokens, not both."
+        )
+    yield from _autoscale_violations(given)
+    for group in (("cmk_vault_base_url", "cmk_key_name", "cmk_key_version"), ("vnet_name", "subnet_name")):
+        missing = [name for name in group if not given.get(name)]
+        if 0 < len(missing) < len(group):
+            there = next(name for name in group if given.get(name))
+            yield InvalidConfig(there, given[there], f"needs {' and '.join(missing)} too")
+
+
+def _certificate_violations(
+    given: Mapping[str, Any], compute: ComputeType, is_file: Callable[[str], bool]
+) -> Iterator[InvalidConfig]:
+    needed = (*CERTIFICATE, "ssl_cname") if compute is ComputeType.ACI else CERTIFICATE
+    missing = [name for name in needed if not given.get(name)]
+    if given.get("ssl_enabled") and missing:
+        yield InvalidConfig("ssl_enabled", True, f"needs {' and '.join(missing)}")
+    elif not given.get("ssl_enabled") and any(given.get(name) for name in CERTIFICATE):
+        there = next(name for name in CERTIFICATE if given.get(name))
+        yield InvalidConfig(there, given[there], "needs ssl_enabled=True")
+    for name in CERTIFICATE:
+        if given.get(name) and not is_file(given[name]):
+            yield InvalidConfig(name, given[name], "names a file that is not there")
+
+
+def _autoscale_violations(given: Mapping[str, Any]) -> Iterator[InvalidConfig]:
+    enabled, replicas = given.get("autoscale_enabled"), given.get("num_replicas")
+    if enabled and replicas is not None:
+        yield InvalidConfig("num_replicas", replicas, "excludes autoscale_enabled")
+    if enabled is False and replicas is None:
+        yield InvalidConfig("autoscale_enabled", False, "needs num_replicas")
+    least, most = given.get("autoscale_min_replicas"), given.get("autoscale_max_replicas")
+    if least is not None and most is not None and least > most:
+        yield InvalidConfig(
+            "autoscale_min_replicas", least, f"must not be above autoscale_max_replicas, which is {most}"
+        )
+    if not enabled:
+        for name in AUTOSCALE[1:]:
+            if name in given:
+                yield InvalidConfig(name, given[name], "needs autoscale_enabled=True")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 
-# What each option or position is filled with; the rest are the user's own words. The last position repeats.
+# What completes each option or position; the others are free text. The last position repeats.
 _KINDS = {
     "model": "models",
     "environment": "environments",
@@ -30,6 +30,8 @@ _KINDS = {
     "dockerfile": "files",
     "script": "scripts",
     "entry_script": "files",
+    "ssl_cert_pem_file": "files",
+    "ssl_key_pem_file": "files",
     "source_directory": "files",
     "target": "targets",
     "framework": "frameworks",
@@ -69,7 +71,7 @@ class Completion:
                 for name, method in group.magics[kind].items():
                     bound = getattr(group, method) if isinstance(method, str) else method
                     self._parsers[name] = bound.parser
-        # A bound method is made anew at each look-up; the shell's list needs one object.
+        # Each look-up of a bound method is a new object; the shell's list needs one.
         self.match = self._matcher()
 
     def _matcher(self) -> Matcher:
@@ -85,7 +87,7 @@ class Completion:
         return cast("Matcher", match)
 
     def complete(self, line: str) -> tuple[str, list[str]]:
-        """What is being typed at the end of ``line``, and what it may become; empty if it is not ours."""
+        """The word at the end of ``line`` and its completions; empty if the line is not ours."""
         found = _LINE.fullmatch(line)
         parser = self._parsers.get(found[1]) if found else None
         if found is None or parser is None:
@@ -118,7 +120,7 @@ class Completion:
         }
         try:
             return list(dict.fromkeys(sources[kind]())) if kind else []
-        except Exception:  # a Tab is no place to tell of a database that cannot be read
+        except Exception:  # pressing Tab must not raise, even if the database cannot be read
             return []
 
     def _model_ids(self) -> list[str]:
@@ -141,7 +143,7 @@ class Completion:
         return [] if engine is None else [each.name for each in engine.events.subscriptions()]
 
     def _opened(self) -> Engine | None:
-        """The engine, opened only where that makes nothing new."""
+        """The engine, opened only if its workspace exists."""
         return self._session.engine if self._session.opened is None and _exists() else self._session.opened
 
     def _targets(self) -> list[str]:
@@ -161,7 +163,7 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _kind(parser: argparse.ArgumentParser, magic: str, before: Sequence[str]) -> str:
-    """What stands after these words: the value of an option, or a position."""
+    """The kind of the word after these: the value of an option, or a position."""
     takers = {option: a.dest for a in parser._actions if a.nargs != 0 for option in a.option_strings}
     given, waiting = 0, ""
     for word in before:
@@ -178,7 +180,7 @@ def _kind(parser: argparse.ArgumentParser, magic: str, before: Sequence[str]) ->
 
 
 def _files(current: str) -> list[str]:
-    """Files and folders that the typed path may become; those with blanks would need quotes."""
+    """Files and folders that complete the path; those with blanks would need quotes."""
     folder = current.rpartition("/")[0] + "/" if "/" in current else ""
     return sorted(
         f"{folder}{path.name}{'/' if path.is_dir() else ''}"
@@ -188,7 +190,7 @@ def _files(current: str) -> list[str]:
 
 
 def _exists() -> bool:
-    """Whether the workspace is there, so that opening it makes nothing."""
+    """Whether the workspace exists, so that opening it creates nothing."""
     from mlmagic.workspace.location import locate
 
     return (locate().folder / "files").is_dir()

@@ -1,4 +1,4 @@
-"""Which requests a profile asks, or a comparison: a dataset, recorded ones, or a model's sample."""
+"""The requests of a profile or a comparison: a dataset, recorded requests, or a model's sample."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.errors import UsageError
-from mlmagic.magics.arguments import read_data
-from mlmagic.magics.notes import show_note
+from mlmagic.magics.line import read_data
+from mlmagic.magics.messages import show_message
 
 if TYPE_CHECKING:
     from mlmagic.core.notify import Notify
@@ -21,10 +21,10 @@ def requests_of(
     dataset: str | None,
     models: Sequence[Any],
     recorded_by: str | None = None,
-    notify: Notify = show_note,
+    notify: Notify = show_message,
 ) -> Any:
-    """What ``-d`` names, or what was ``recorded_by`` a service; without either the sample of the first model
-    that has one, which is told.
+    """The dataset that ``-d`` names, or the requests ``recorded_by`` a service, or the sample of the first
+    model that has one, which is reported. Raises `UsageError`.
     """
     if recorded_by is not None:
         if dataset is not None:
@@ -35,13 +35,15 @@ def requests_of(
     for reference in models:
         sample = session.engine.models.get(reference).details.sample_input
         if sample is not None:
-            notify("Asking with the model's sample; -d names requests that are more like real ones.")
+            notify("Sending the model's sample. For more realistic requests, name a dataset with -d.")
             return [{"data": sample}]
-    raise UsageError("no requests to ask with", hint="Name them: -d {samples}, -d DataFrame, or -d FILE.")
+    raise UsageError(
+        "there are no requests to send", hint="Name them: -d {samples}, -d DataFrame, or -d FILE."
+    )
 
 
 def dataset_in(given: str, namespace: dict[str, Any]) -> Any:
-    """What ``-d`` names: a variable or an expression of the notebook, JSON, or a file."""
+    """The dataset that ``-d`` names: a variable or an expression of the notebook, JSON, or a file."""
     held = getattr(given, "held", None)
     if held is not None:
         return held

@@ -1,4 +1,4 @@
-"""`%environment`: what services need around them, kept, shown, compared and made."""
+"""`%environment`: packages, Python and variables of services; the options that name an environment."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments
 
+from mlmagic.core.arguments import Group
 from mlmagic.errors import UsageError
-from mlmagic.magics.arguments import Arguments, kept, labels, pairs, thing
-from mlmagic.magics.notes import show_note
-from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.messages import show_message
+from mlmagic.magics.options import Arguments, argument, labels, out, pairs, thing
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -19,26 +19,35 @@ if TYPE_CHECKING:
 
 VERBS = ("list", "show", "create", "build", "diff", "delete")
 NEAREST = "nearest"
+_CREATE = "Sources of create"
 
 
 _PYTHON = argument(
     "--python",
     metavar="nearest",
-    help="'nearest' takes the nearest Python where the one asked for is not on this machine.",
+    help="'nearest' accepts the nearest Python if the requested one is not on this machine.",
+    group=Group.ENVIRONMENT,
 )
 
 
-def surroundings(magic: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a magic that deploys the options; read them with `surroundings_of`."""
+def environment_options(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """Give ``magic`` the options that name an environment; read them with `environment_of_line`."""
     options = [
         argument(
             "-e",
             "--environment",
             type=thing,
             metavar="NAME[:VERSION]",
-            help="The environment it runs in: registered, curated, or {an Environment}.",
+            help="The environment: registered, curated, or {an Environment}.",
+            group=Group.ENVIRONMENT,
         ),
-        argument("--ev", metavar="VERSION", help="The environment's version (default: the newest)."),
+        argument(
+            *("--ev", "--environment-version"),
+            dest="ev",
+            metavar="VERSION",
+            help="Its version. Default: the newest.",
+            group=Group.ENVIRONMENT,
+        ),
         _PYTHON,
     ]
     for option in reversed(options):
@@ -46,15 +55,13 @@ def surroundings(magic: Callable[..., Any]) -> Callable[..., Any]:
     return magic
 
 
-def surroundings_of(engine: Engine, args: Arguments) -> dict[str, Any]:
-    """What the line says of the environment, as the engine's verbs take it."""
+def environment_of_line(engine: Engine, args: Arguments) -> dict[str, Any]:
+    """The environment that a line names, as keywords of the engine's deploy and update."""
     given = args.environment
     if given is None:
         if args.ev is not None or args.python is not None:
             option = f"--ev {args.ev}" if args.ev is not None else f"--python {args.python}"
-            raise UsageError(
-                f"{option} is about an environment, and none is named", hint="Name it with -e NAME."
-            )
+            raise UsageError(f"{option} needs an environment", hint="Name one with -e NAME.")
         return {}
     if isinstance(given, str):
         record = engine.environments.get(given, args.ev).record
@@ -66,11 +73,11 @@ def surroundings_of(engine: Engine, args: Arguments) -> dict[str, Any]:
 
 
 def nearest_python(args: Arguments) -> bool:
-    """Whether another Python is accepted."""
+    """Whether the line accepts the nearest Python."""
     if args.python not in (None, NEAREST):
         raise UsageError(
             f"--python {args.python!r} must be {NEAREST!r}",
-            hint="The environment says which Python it asks for.",
+            hint="The environment names its Python version itself.",
         )
     return bool(args.python)
 
@@ -81,32 +88,50 @@ class EnvironmentMagics(SessionMagics):
 
     @line_magic
     @parsed
-    @magic_arguments()
     @argument(
-        "verb", nargs="?", default="list", metavar="list|show|create|build|diff|delete", help="What to do."
+        "verb",
+        nargs="?",
+        default="list",
+        metavar="list|show|create|build|diff|delete",
+        help="The operation. Default: list.",
     )
-    @argument("names", nargs="*", metavar="NAME[:VERSION]", help="Which one; for diff two, or NAME:2 NAME:3.")
     @argument(
-        "--from-notebook", action="store_true", help="create: what the notebook uses, pinned (default)."
+        "names", nargs="*", metavar="NAME[:VERSION]", help="The environment; for diff two: NAME:2 NAME:3."
     )
-    @argument("--conda", metavar="FILE", help="create: from a conda specification.")
-    @argument("--pip", metavar="FILE", help="create: from a file of pip's requirements.")
-    @argument("--packages", nargs="+", metavar="REQUIREMENT", help="create: from these, as pip writes them.")
-    @argument("--python-path", metavar="FILE", help="create: what is installed in that interpreter, pinned.")
-    @argument("--dockerfile", metavar="FILE", help="create: from a Dockerfile.")
-    @argument("--image", metavar="NAME", help="create: from a base image.")
-    @argument("--python-version", metavar="X.Y", help="create: the Python it asks for.")
-    @labels("--env", "create: a variable that it sets, or {dict}.")
+    @argument(
+        "--from-notebook",
+        action="store_true",
+        help="The packages that the notebook uses, pinned (default).",
+        group=_CREATE,
+    )
+    @argument("--conda", metavar="FILE", help="A conda specification.", group=_CREATE)
+    @argument("--pip", metavar="FILE", help="A requirements file of pip.", group=_CREATE)
+    @argument("--packages", nargs="+", metavar="REQUIREMENT", help="Requirements of pip.", group=_CREATE)
+    @argument(
+        "--python-path",
+        metavar="FILE",
+        help="The packages that are installed for this interpreter, pinned.",
+        group=_CREATE,
+    )
+    @argument("--dockerfile", metavar="FILE", help="A Dockerfile.", group=_CREATE)
+    @argument("--image", metavar="NAME", help="A base image.", group=_CREATE)
+    @argument("--python-version", metavar="X.Y", help="The Python version.", group=_CREATE)
+    @labels("--env", help="An environment variable. A {dict} too; may repeat.", group=_CREATE)
     @_PYTHON
-    @kept("the environment, its interpreter or the list")
+    @out("the environment, its interpreter or the list")
     def environment(self, args: Arguments) -> Any:
-        """List, show, create, make, compare or delete environments: what a service needs around it.
+        """List, show, create, build, compare or delete environments: the packages, Python and variables of a
+        service. Curated environments: mlmagic-sklearn, mlmagic-onnx, mlmagic-pytorch.
 
-        %environment create NAME --from-notebook, then %deploy SERVICE -m MODEL --environment NAME. Curated
-        ones are there from the start: mlmagic-sklearn, mlmagic-onnx, mlmagic-pytorch.
+        Examples:
+          %environment create mine --from-notebook
+          %environment create other --packages "scikit-learn==1.9.1" pandas
+          %environment diff mine:1 mine:2
         """
         if args.verb not in VERBS:
-            raise UsageError(f"%environment has no verb {args.verb!r}", hint=f"There are {', '.join(VERBS)}.")
+            raise UsageError(
+                f"%environment has no operation {args.verb!r}", hint=f"Operations: {', '.join(VERBS)}."
+            )
         needed = {"list": (0, 0), "diff": (2, 2), "delete": (1, 99)}.get(args.verb, (1, 1))
         if not needed[0] <= len(args.names) <= needed[1]:
             example = " ".join([args.verb, "mine:1", "mine:2"][: needed[0] + 1])
@@ -114,7 +139,7 @@ class EnvironmentMagics(SessionMagics):
                 f"%environment {args.verb} takes {_count(*needed)}, and {len(args.names)} are given",
                 hint=f"For example %environment {example}.",
             )
-        verb: Mapping[str, Callable[[Arguments], Any]] = {
+        operations: Mapping[str, Callable[[Arguments], Any]] = {
             "list": self._list,
             "show": self._show,
             "create": self._create,
@@ -122,7 +147,7 @@ class EnvironmentMagics(SessionMagics):
             "diff": self._diff,
             "delete": self._delete,
         }
-        return self.keep_as(args.out, verb[args.verb](args))
+        return self.assign(args.out, operations[args.verb](args))
 
     def _list(self, args: Arguments) -> Any:
         from mlmagic.widgets.environments import environments_listing
@@ -147,15 +172,15 @@ class EnvironmentMagics(SessionMagics):
             pairs("--env", args.env),
             self.session.shell,
         )
-        kept_one = self.session.engine.environments.register(args.names[0], made.to_record())
-        show_note(f"Environment {kept_one.name}:{kept_one.version}.")
-        return _handle(kept_one)
+        kept = self.session.engine.environments.register(args.names[0], made.to_record())
+        show_message(f"Environment {kept.name}:{kept.version}.")
+        return _handle(kept)
 
     def _build(self, args: Arguments) -> Any:
         engine = self.session.engine
         found = engine.environments.get(args.names[0])
         python = engine.environments.build(found.record, nearest_python=nearest_python(args), report=print)
-        show_note(f"Environment {found.name}:{found.version} is at {python}.")
+        show_message(f"Environment {found.name}:{found.version} is at {python}.")
         return python if args.out else None
 
     def _diff(self, args: Arguments) -> Any:
@@ -167,7 +192,7 @@ class EnvironmentMagics(SessionMagics):
         engine = self.session.engine
         engine.environments.delete(args.names)
         for name in dict.fromkeys(args.names):
-            show_note(f"Deleted environment {name}.")
+            show_message(f"Deleted environment {name}.")
 
 
 def _handle(found: Any) -> Environment:

@@ -9,8 +9,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from mlmagic.magics.completion import Completion
 from mlmagic.magics.environments import EnvironmentMagics
+from mlmagic.magics.events import EventMagics
 from mlmagic.magics.models import ModelMagics
-from mlmagic.magics.news import NewsMagics
 from mlmagic.magics.packaging import PackagingMagics
 from mlmagic.magics.parity import ParityMagics
 from mlmagic.magics.profiling import ProfilingMagics
@@ -27,13 +27,13 @@ _GROUPS = (
     ProfilingMagics,
     PackagingMagics,
     ParityMagics,
-    NewsMagics,
+    EventMagics,
 )
 _ATTRIBUTE = "_mlmagic_extension"
 
 
 class Extension:
-    """What loading added to a shell, so that unloading takes out just that."""
+    """What loading adds to a shell and unloading removes."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.session = MLMagic(shell)
@@ -50,7 +50,7 @@ class Extension:
         self._shell.events.register("post_run_cell", self.session.deliver_cell)
         zygote.start()
 
-    def take_out(self) -> None:
+    def remove(self) -> None:
         zygote.stop()
         self._shell.events.unregister("post_run_cell", self.session.deliver_cell)
         self._shell.input_transformers_cleanup.remove(self._help)
@@ -64,11 +64,11 @@ class Extension:
 
 
 def help_of_cell_magics(names: Iterable[str]) -> Callable[[list[str]], list[str]]:
-    """A transformer of cells: ``%%score_script --help`` alone, which IPython refuses for its empty body."""
-    asks = re.compile(rf"%%({'|'.join(names)})\s(.*\s)?(-h|--help)\s*")
+    """A transformer of cells for a lone ``%%score_script --help``: IPython refuses an empty body."""
+    help_line = re.compile(rf"%%({'|'.join(names)})\s(.*\s)?(-h|--help)\s*")
 
     def transform(lines: list[str]) -> list[str]:
-        return [f"{lines[0].rstrip()}\n", "\n"] if asks.fullmatch("".join(lines)) else lines
+        return [f"{lines[0].rstrip()}\n", "\n"] if help_line.fullmatch("".join(lines)) else lines
 
     return transform
 
@@ -82,8 +82,8 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take the magics out; services go on."""
+    """Remove the magics; services keep running."""
     extension = getattr(shell, _ATTRIBUTE, None)
     if extension is not None:
-        extension.take_out()
+        extension.remove()
         setattr(shell, _ATTRIBUTE, None)

@@ -1,4 +1,4 @@
-"""The deploy form in a notebook: what it is shown by, and what it knows of its session."""
+"""The deploy form in a notebook, and its view of the session."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.magics.choice import choose_inference
 from mlmagic.magics.datasets import requests_of
-from mlmagic.magics.here import session_here
-from mlmagic.magics.objects import model_references
-from mlmagic.magics.session import MLMagic
-from mlmagic.magics.shown import panel_of
+from mlmagic.magics.live_widgets import panel_of
+from mlmagic.magics.model_arguments import model_references
+from mlmagic.magics.script_selection import choose_inference
+from mlmagic.magics.session import MLMagic, current_session
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, ScriptKind
 
@@ -27,12 +26,12 @@ class DeployForm(FormPanel):
     """The form that `%deploy` shows: ``mlmagic.DeployForm()`` at the end of a cell."""
 
     def __init__(self, session: MLMagic | None = None) -> None:
-        session = session or session_here()
+        session = session or current_session()
         super().__init__(session.engine, SessionNotebook(session))
 
 
 class SessionNotebook:
-    """See `mlmagic.widgets.form.notebook.Notebook`."""
+    """The session as a form needs it: see `mlmagic.widgets.form.notebook.Notebook`."""
 
     def __init__(self, session: MLMagic) -> None:
         self._session = session
@@ -68,12 +67,12 @@ class SessionNotebook:
 
 
 def show_form(session: MLMagic) -> Any:
-    """Show a form in the cell, and return it. A terminal draws none: there, what it would say."""
+    """Show a form in the cell and return it; a terminal shows the equivalent line."""
     form = DeployForm(session)
     display(form)
     return form
 
 
 def captured_script(name: str) -> CapturedScript:
-    """The script captured under ``name`` in this notebook; raises `NotFound` with those there are."""
-    return session_here().script(name)
+    """The script captured as ``name`` in this notebook. Raises `NotFound` with the names of all."""
+    return current_session().script(name)

@@ -1,4 +1,4 @@
-"""`%register`, `%models`, `%workspace`: what is kept, and where."""
+"""`%register`, `%models`, `%workspace`."""
 
 from __future__ import annotations
 
@@ -7,41 +7,82 @@ from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments
 
+from mlmagic.core.arguments import Group
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, ModelFilter
-from mlmagic.magics.arguments import Arguments, data, kept, labels, number, pairs, thing
-from mlmagic.magics.notes import show_note
-from mlmagic.magics.objects import find_model, read_sample
-from mlmagic.magics.running import SessionMagics, parsed
-from mlmagic.magics.shown import show_models
+from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.live_widgets import show_models
+from mlmagic.magics.messages import show_message
+from mlmagic.magics.model_arguments import find_model, read_sample
+from mlmagic.magics.options import Arguments, argument, data, labels, number, out, pairs, thing
 from mlmagic.targets.local import zygote
+
+_NEEDS = "Resources"
 
 
 @magics_class
 class ModelMagics(SessionMagics):
-    """The registry's magics."""
+    """The magics of the model registry and the workspace."""
 
     @line_magic
     @parsed
-    @magic_arguments()
-    @argument("model", type=thing, help="A variable that holds a model, or the path of a file or folder.")
-    @argument("--name", help="Name to register under (default: the variable's or file's own).")
-    @labels("--tag", "A tag, or {dict}; may change later.")
-    @labels("--property", "A property, or {dict}; never changes.")
-    @argument("--description", default="", help="What it is.")
-    @argument("--framework", help="ScikitLearn, Onnx, TensorFlow, PyTorch, XGBoost, ...")
-    @argument("--framework-version", help="The framework's version.")
-    @argument("--child-path", action="append", metavar="PATH", help="Only this file or folder of the folder.")
-    @argument("--sample", type=data, metavar="{EXPRESSION}", help="A sample input, such as {X[:3].tolist()}.")
-    @argument("--sample-output", type=data, metavar="{EXPRESSION}", help="What the sample gives.")
-    @argument("--cpu", type=number("cpu"), help="Cores it asks for where it is served.")
-    @argument("--memory", type=number("memory"), help="Gigabytes it asks for where it is served.")
-    @argument("--gpu", type=number("gpu", int), help="GPUs it asks for where it is served.")
-    @kept("the model")
+    @argument(
+        "model",
+        type=thing,
+        metavar="MODEL",
+        help="A variable that holds a model, the path of a file or folder, or runs:/ and models:/ of MLflow.",
+    )
+    @argument("--name", metavar="NAME", help="The name. Default: that of the variable or file.")
+    @argument(
+        "--child-path",
+        action="append",
+        metavar="PATH",
+        help="Register only this file or folder of the folder; may repeat.",
+    )
+    @argument(
+        "--framework",
+        metavar="NAME",
+        help="ScikitLearn, Onnx, TensorFlow, PyTorch, XGBoost, ...",
+    )
+    @argument("--framework-version", metavar="VERSION", help="The framework's version.")
+    @argument("--description", default="", metavar="TEXT", help="The description.", group=Group.LABELS)
+    @labels("--tag", help="A tag; it may change later. A {dict} too; may repeat.", group=Group.LABELS)
+    @labels("--property", help="A property; it never changes. A {dict} too; may repeat.", group=Group.LABELS)
+    @argument(
+        "--sample",
+        type=data,
+        metavar="EXPRESSION",
+        help="A sample input, such as {X[:3].tolist()}.",
+        group="Samples",
+    )
+    @argument(
+        "--sample-output", type=data, metavar="EXPRESSION", help="The output for the sample.", group="Samples"
+    )
+    @argument(
+        "--cpu",
+        type=number("cpu"),
+        metavar="CORES",
+        help="CPU cores that a service of it gets.",
+        group=_NEEDS,
+    )
+    @argument(
+        "--memory",
+        type=number("memory"),
+        metavar="GB",
+        help="Memory that a service of it gets.",
+        group=_NEEDS,
+    )
+    @argument("--gpu", type=number("gpu", int), metavar="COUNT", help="GPUs that it needs.", group=_NEEDS)
+    @out("the model")
     def register(self, args: Arguments) -> Any:
-        """Register a model: a live object, a file or a folder becomes the next version of its name."""
+        """Register a model: a live object, a file or a folder becomes the next version of its name.
+
+        Examples:
+          %register model --name diabetes --tag area=health
+          %register outputs/net.onnx --name iris --sample {X[:3].tolist()}
+          %register runs:/2f3a/model --name churn
+        """
         from mlmagic.sdk.workspace import Workspace
 
         model, default_name = find_model(args.model, self.session.namespace)
@@ -60,25 +101,32 @@ class ModelMagics(SessionMagics):
             resource_configuration=resources,
         )
         engine = self.session.engine
-        record = engine.models.register(model, details, child_paths=args.child_path, notify=show_note)
+        record = engine.models.register(model, details, child_paths=args.child_path, notify=show_message)
         zygote.warm(record.details.modules)
-        return self.keep_as(args.out, Workspace.over(engine).model_of(record))
+        return self.assign(args.out, Workspace.over(engine).model_of(record))
 
     @line_magic
     @parsed
-    @magic_arguments()
-    @argument("name", nargs="?", help="Only this name.")
-    @argument("--tag", action="append", default=[], metavar="KEY[=VALUE]", help="Only with this tag.")
+    @argument("name", nargs="?", metavar="NAME", help="Only models of this name.")
+    @argument("--tag", action="append", default=[], metavar="KEY[=VALUE]", help="Only models with this tag.")
     @argument(
-        "--property", action="append", default=[], metavar="KEY[=VALUE]", help="Only with this property."
+        "--property",
+        action="append",
+        default=[],
+        metavar="KEY[=VALUE]",
+        help="Only models with this property.",
     )
-    @argument("--framework", help="Only of this framework.")
+    @argument("--framework", metavar="NAME", help="Only models of this framework.")
     @argument("--latest", action="store_true", help="Only the newest version of each name.")
-    @kept("the list")
+    @out("the list")
     def models(self, args: Arguments) -> Any:
         """List the registered models.
+        In a notebook a browser is shown too, in which tags can be changed.
 
-        In a notebook they can be looked through above the list, and their tags changed.
+        Examples:
+          %models
+          %models diabetes --latest
+          %models --tag stage=prod -o models
         """
         from mlmagic.sdk.workspace import Workspace
         from mlmagic.widgets.cards import models_listing
@@ -90,27 +138,33 @@ class ModelMagics(SessionMagics):
         listing = models_listing(
             found, Workspace.over(engine).model_of, lambda model: users.get(model.id, [])
         )
-        return self.keep_as(args.out, listing)
+        return self.assign(args.out, listing)
 
     @line_magic
     @parsed
-    @magic_arguments()
     @argument(
         "which",
         nargs="?",
         type=thing,
-        help="A workspace's name, folder, database URL or configuration file to use from now on.",
+        metavar="WORKSPACE",
+        help="The name, folder, database URL or configuration file of the workspace to switch to.",
     )
-    @kept("the workspace")
+    @out("the workspace")
     def workspace(self, args: Arguments) -> Any:
-        """Show which workspace is in use and where it lies, or use another."""
+        """Show the current workspace and its location, or switch to another.
+
+        Examples:
+          %workspace
+          %workspace team
+          %workspace ./experiments
+        """
         from mlmagic.sdk.workspace import Workspace
 
         if args.which is None:
-            return self.keep_as(args.out, Workspace(self.session.engine.location))
+            return self.assign(args.out, Workspace(self.session.engine.location))
         chosen = args.which if isinstance(args.which, Workspace) else _workspace_called(str(args.which))
         self.session.use(chosen.engine)
-        return self.keep_as(args.out, chosen)
+        return self.assign(args.out, chosen)
 
 
 def _workspace_called(text: str) -> Any:

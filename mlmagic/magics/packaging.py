@@ -1,20 +1,19 @@
-"""`%package`: a service to take away."""
+"""`%package`: a service as an image, a folder or a file."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.package import DEFAULT_NAME, PackageKind, check_image_label, check_image_name
-from mlmagic.magics.arguments import Arguments, kept, thing
-from mlmagic.magics.choice import chosen_script, script_options
-from mlmagic.magics.notes import show_note
-from mlmagic.magics.objects import model_references
-from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.messages import show_message
+from mlmagic.magics.model_arguments import model_references
+from mlmagic.magics.options import Arguments, argument, out, thing
+from mlmagic.magics.script_selection import chosen_script, script_options
 
 
 @magics_class
@@ -23,30 +22,51 @@ class PackagingMagics(SessionMagics):
 
     @line_magic
     @parsed
-    @magic_arguments()
-    @argument("model", nargs="*", type=thing, help="NAME or NAME:VERSION; may be several.")
+    @argument("model", nargs="*", type=thing, metavar="MODEL", help="NAME or NAME:VERSION; may be several.")
     @script_options
-    @argument("--kind", default="folder", help="image, folder, zip, iot-edge or kubernetes (default folder).")
-    @argument("--name", help="What the image is, or will be, called (default: package).")
-    @argument("--label", help="Its label (default: the beginning of the content's digest).")
-    @argument("--save", metavar="DIR", help="Copy the files there.")
-    @argument("--push", metavar="REPOSITORY", help="Push the image, such as to registry.example/team/name.")
-    @kept("the package")
+    @argument(
+        "--kind",
+        default="folder",
+        metavar="KIND",
+        help="image, folder, zip, iot-edge or kubernetes. Default: folder.",
+        group="Package",
+    )
+    @argument("--name", metavar="NAME", help="The image's name. Default: package.", group="Package")
+    @argument(
+        "--label",
+        metavar="LABEL",
+        help="The image's label. Default: the start of the content's digest.",
+        group="Package",
+    )
+    @argument("--save", metavar="DIR", help="Copy the package's files to this folder.", group="Package")
+    @argument(
+        "--push",
+        metavar="REPOSITORY",
+        help="Push the image, for example to registry.example/team/name.",
+        group="Package",
+    )
+    @out("the package", "Package")
     def package(self, args: Arguments) -> Any:
-        """Make a package of a script and its models: an image, a folder with a Dockerfile, or one file."""
+        """Package a script and its models: an image, a folder with a Dockerfile, or one file.
+
+        Examples:
+          %package diabetes --save build
+          %package diabetes --kind image --name diabetes --push registry.example/team/diabetes
+          %package diabetes --kind zip
+        """
         from mlmagic.sdk.package import ModelPackage
         from mlmagic.sdk.workspace import Workspace
 
         engine = self.session.engine
         references = model_references(args.model)
         name = check_image_name(args.name or DEFAULT_NAME)
-        inference, which = chosen_script(self.session, name, references, args)
+        inference, message = chosen_script(self.session, name, references, args)
         kind = PackageKind.parse(args.kind)
         if args.label is not None:
             check_image_label(args.label)
-        if which:
-            show_note(which)
-        board = BuildBoard()
+        if message:
+            show_message(message)
+        progress = BuildProgress()
         made = engine.packages.create(
             references,
             inference,
@@ -54,24 +74,24 @@ class PackagingMagics(SessionMagics):
             image_name=name,
             image_label=args.label,
             config=DeploymentConfig(),
-            report=board.tell,
-            notify=show_note,
+            report=progress.show,
+            notify=show_message,
         )
         handle = ModelPackage.of(Workspace.over(engine), made)
         if args.save:
             handle.save(args.save)
         if args.push:
             handle.push(args.push)
-        return self.keep_as(args.out, handle)
+        return self.assign(args.out, handle)
 
 
-class BuildBoard:
-    """The builder's last line, in place of the one before."""
+class BuildProgress:
+    """The last line of the builder, updated in place."""
 
     def __init__(self) -> None:
         self._handle: Any = None
 
-    def tell(self, line: str) -> None:
+    def show(self, line: str) -> None:
         """Show this line."""
         shown = {"text/plain": line}
         if self._handle is None:

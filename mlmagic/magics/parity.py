@@ -1,46 +1,60 @@
-"""`%parity`: whether a service answers the same on another target."""
+"""`%parity`: compares the answers of a service on two compute targets."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from mlmagic.core.parity import TOLERANCE
-from mlmagic.magics.arguments import Arguments, data, kept, number
+from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.datasets import requests_of
-from mlmagic.magics.notes import show_note
-from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.magics.messages import show_message
+from mlmagic.magics.options import Arguments, argument, data, number, out
 
 
 @magics_class
 class ParityMagics(SessionMagics):
-    """The comparison's magic."""
+    """The magic of comparisons."""
 
     @line_magic
     @parsed
-    @magic_arguments()
-    @argument("name", help="The service.")
-    @argument("--with", dest="target", required=True, metavar="TARGET", help="Where its twin runs.")
+    @argument("name", help="The service.", metavar="NAME")
+    @argument(
+        "--with",
+        dest="target",
+        required=True,
+        metavar="TARGET",
+        help="The compute target of the comparison deployment.",
+    )
     @argument(
         "-d",
         "--dataset",
         type=data,
-        metavar="{EXPRESSION}",
-        help="Request bodies, as for %%profile (default: the model's sample).",
+        metavar="EXPRESSION",
+        help="Request bodies, as for %profile. Default: the model's sample.",
     )
-    @argument("--traffic", action="store_true", help="In place of -d: what the service was asked (--record).")
+    @argument(
+        "--traffic", action="store_true", help="The requests that the service has recorded, instead of -d."
+    )
     @argument(
         "--tolerance",
         type=number("tolerance"),
         default=TOLERANCE,
-        help=f"How much numbers may differ, as a share (default {TOLERANCE:g}).",
+        metavar="SHARE",
+        help=f"Relative tolerance of numbers. Default: {TOLERANCE:g}.",
     )
-    @kept("the comparison")
+    @out("the comparison")
     def parity(self, args: Arguments) -> Any:
-        """Ask a service and its twin on another target the same, and show where they differ."""
+        """Deploy a service on another target too, send both the same requests, and compare the answers.
+        The comparison deployment is deleted at the end.
+
+        Examples:
+          %parity diabetes-svc --with docker
+          %parity diabetes-svc --with docker --traffic
+          %parity diabetes-svc --with docker -d samples.csv --tolerance 1e-4
+        """
         from mlmagic.sdk.request_bodies import bodies
         from mlmagic.widgets.parities import parity_card
 
@@ -49,7 +63,7 @@ class ParityMagics(SessionMagics):
         recorded_by = args.name if args.traffic else None
         given = requests_of(self.session, args.dataset, service.models, recorded_by)
         found = engine.parity.check(
-            args.name, args.target, bodies(given), tolerance=args.tolerance, notify=show_note
+            args.name, args.target, bodies(given), tolerance=args.tolerance, notify=show_message
         )
         display(parity_card(found))
-        self.keep_as(args.out, found)
+        self.assign(args.out, found)

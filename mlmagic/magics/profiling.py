@@ -1,22 +1,22 @@
-"""`%profile`, `%profiles`: how fast a service is, at which size."""
+"""`%profile`, `%profiles`: load tests of a service with several amounts of CPU and memory."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
+from mlmagic.core.arguments import Group
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.profile import Profile, ProfileState
 from mlmagic.errors import UsageError
-from mlmagic.magics.arguments import Arguments, data, kept, number, thing
-from mlmagic.magics.choice import chosen_script, script_options
+from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.datasets import requests_of
-from mlmagic.magics.notes import show_note
-from mlmagic.magics.objects import model_references
-from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.magics.messages import show_message
+from mlmagic.magics.model_arguments import model_references
+from mlmagic.magics.options import Arguments, argument, data, number, out, thing
+from mlmagic.magics.script_selection import chosen_script, script_options
 
 if TYPE_CHECKING:
     from mlmagic.engine.profiles.profiles import Progress
@@ -28,40 +28,95 @@ class ProfilingMagics(SessionMagics):
 
     @line_magic
     @parsed
-    @magic_arguments()
-    @argument("model", nargs="*", type=thing, help="NAME or NAME:VERSION; may be several.")
+    @argument("model", nargs="*", type=thing, metavar="MODEL", help="NAME or NAME:VERSION; may be several.")
     @script_options
+    @argument("--name", metavar="NAME", help="The profile's name. Default: the model's.", group=Group.MODELS)
     @argument(
         "-d",
         "--dataset",
         type=data,
-        metavar="{EXPRESSION}",
-        help="Request bodies: a dataset or DataFrame of one column of strings, a list of samples, or a file "
-        "(default: the model's sample).",
+        metavar="EXPRESSION",
+        help="Request bodies: a dataset or DataFrame of one column of strings, a list of samples, or a file. "
+        "Default: the model's sample.",
+        group="Requests",
     )
-    @argument("--traffic", metavar="SERVICE", help="In place of -d: what this service was asked (--record).")
-    @argument("--name", help="What the profile is called (default: the model's name).")
-    @argument("--cpu", metavar="CORES", help="Sizes to try, such as 0.5,1,2 (default: up to this machine's).")
-    @argument("--memory", metavar="GB", help="Sizes to try, such as 0.5,1 (default: what is free).")
-    @argument("--p99", metavar="50ms", help="What 99 of 100 requests are to be answered within.")
-    @argument("--rps", type=number("rps", above=0), help="Requests per second that are to be answered.")
-    @argument("--core-price", type=number("core price"), help="Of an hour of a core.")
-    @argument("--gb-price", type=number("gigabyte price"), help="Of an hour of a gigabyte.")
+    @argument(
+        "--traffic",
+        metavar="SERVICE",
+        help="The requests that this service has recorded, instead of -d.",
+        group="Requests",
+    )
+    @argument(
+        "--target",
+        metavar="TARGET",
+        help="The compute target. Default: %config MLMagic.target.",
+        group=Group.RESOURCES,
+    )
+    @argument(
+        "--cpu",
+        metavar="CORES",
+        help="CPU cores to try, such as 0.5,1,2. Default: up to this machine's.",
+        group=Group.RESOURCES,
+    )
+    @argument(
+        "--memory",
+        metavar="GB",
+        help="Memory to try, such as 0.5,1. Default: the free memory.",
+        group=Group.RESOURCES,
+    )
+    @argument(
+        "--p99", metavar="50ms", help="Longest latency of 99 % of the requests.", group="Goal and prices"
+    )
+    @argument(
+        "--rps",
+        type=number("rps", above=0),
+        metavar="COUNT",
+        help="Requests per second to reach.",
+        group="Goal and prices",
+    )
+    @argument(
+        "--core-price",
+        type=number("core price"),
+        metavar="PRICE",
+        help="Price of a core for an hour.",
+        group="Goal and prices",
+    )
+    @argument(
+        "--gb-price",
+        type=number("gigabyte price"),
+        metavar="PRICE",
+        help="Price of a gigabyte for an hour.",
+        group="Goal and prices",
+    )
+    @argument(
+        "--batch",
+        action="store_true",
+        help="Call run() once for all concurrent requests (dynamic batching).",
+        group="Measurement and result",
+    )
     @argument(
         "--seconds",
         type=number("seconds", above=0),
         default=2.0,
-        help="Of each load, in sum over its turns (default 2); more give narrower intervals.",
+        metavar="SECONDS",
+        help="Total time of each load. More time gives narrower intervals. Default: 2.",
+        group="Measurement and result",
     )
-    @argument("--target", metavar="TARGET", help="Where it runs (default: %%config MLMagic.target).")
-    @argument("--batch", action="store_true", help="Call run() once for all requests that have arrived.")
-    @argument("--tag", action="store_true", help="Write the recommendation to the models' tags.")
-    @kept("the profile")
+    @argument(
+        "--tag",
+        action="store_true",
+        help="Write the recommendation to the models' tags.",
+        group="Measurement and result",
+    )
+    @out("the profile", "Measurement and result")
     def profile(self, args: Arguments) -> Any:
-        """Measure a service under load at several sizes, and recommend one. It can be interrupted.
+        """Measure a service under load with several amounts of CPU and memory, and recommend one.
+        Rates and percentiles have 95 % intervals (profile.record). It can be interrupted.
 
-        Sizes and loads take turns, and rates and percentiles have 95 % intervals that include how far the
-        machine was not the same from turn to turn: in profile.record.
+        Examples:
+          %profile diabetes
+          %profile diabetes --cpu 0.5,1,2 --p99 50ms --rps 200
+          %profile diabetes --traffic diabetes-svc --tag
         """
         from mlmagic.sdk.profile import ModelProfile, planned
         from mlmagic.sdk.request_bodies import bodies, dataset_id_of
@@ -70,9 +125,9 @@ class ProfilingMagics(SessionMagics):
         engine = self.session.engine
         references = model_references(args.model)
         if not references and not (args.script or args.entry_script):
-            raise UsageError("nothing to profile", hint="For example %profile MODEL -d SAMPLES.")
+            raise UsageError("there is nothing to profile", hint="For example %profile MODEL -d SAMPLES.")
         name = args.name or (references[0].name if references else str(args.script or args.entry_script))
-        inference, which = chosen_script(self.session, name, references, args)
+        inference, message = chosen_script(self.session, name, references, args)
         target = args.target or self.session.target
         plan = planned(
             name,
@@ -86,9 +141,9 @@ class ProfilingMagics(SessionMagics):
             target=target,
         )
         given = requests_of(self.session, args.dataset, references, args.traffic)
-        if which:
-            show_note(which)
-        board = ProgressBoard()
+        if message:
+            show_message(message)
+        progress = ProfileProgress()
         made = engine.profiles.measure(
             plan,
             references,
@@ -96,20 +151,25 @@ class ProfilingMagics(SessionMagics):
             bodies(given),
             config=DeploymentConfig(target, batch=args.batch),
             dataset_id=dataset_id_of(given),
-            watching=board.draw,
-            notify=show_note,
+            watching=progress.draw,
+            notify=show_message,
         )
         if args.tag and made.recommendation is not None:
             engine.profiles.tag_models(made)
-        return self.keep_as(args.out, ModelProfile.of(Workspace.over(engine), made))
+        return self.assign(args.out, ModelProfile.of(Workspace.over(engine), made))
 
     @line_magic
     @parsed
-    @magic_arguments()
-    @argument("names", nargs="*", metavar="NAME", help="Only these; one alone is shown whole.")
-    @kept("the list")
+    @argument("names", nargs="*", metavar="NAME", help="Only these profiles; one alone is shown in full.")
+    @out("the list")
     def profiles(self, args: Arguments) -> Any:
-        """List the profiles, show one, or set several beside each other."""
+        """List the profiles, show one, or compare several.
+
+        Examples:
+          %profiles
+          %profiles diabetes
+          %profiles diabetes churn
+        """
         from mlmagic.sdk.profile import ModelProfile
         from mlmagic.sdk.workspace import Workspace
         from mlmagic.widgets.profiles import profile_card, profiles_listing
@@ -120,23 +180,23 @@ class ProfilingMagics(SessionMagics):
         handles = [ModelProfile.of(workspace, each) for each in found]
         if len(args.names) == 1:
             display(profile_card(found[0]))
-            self.keep_as(args.out, handles[0])
+            self.assign(args.out, handles[0])
             return None
-        return self.keep_as(args.out, profiles_listing(found, handles))
+        return self.assign(args.out, profiles_listing(found, handles))
 
 
-class ProgressBoard:
-    """Where the cell shows how far a profile is; in the end, the profile."""
+class ProfileProgress:
+    """The progress of a profile in the cell, and then the profile."""
 
     def __init__(self) -> None:
         self._handle: Any = None
 
     def draw(self, progress: Progress, profile: Profile) -> None:
-        """Show this in place of what was shown before."""
+        """Show the progress in place of the last one."""
         from mlmagic.widgets.profiles import profile_card, progress_card
 
-        over = profile.state is not ProfileState.RUNNING
-        card = profile_card(profile) if over else progress_card(progress, profile)
+        ended = profile.state is not ProfileState.RUNNING
+        card = profile_card(profile) if ended else progress_card(progress, profile)
         if self._handle is None:
             self._handle = display(card, display_id=True)
         else:

@@ -1,4 +1,4 @@
-"""`%%score_script`: the cell is the entry script."""
+"""`%%score_script`: captures the cell as an entry script."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import cell_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from mlmagic.core.names import check_model_name
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
-from mlmagic.magics.arguments import Arguments, data, kept, labels, models, pairs, read_data
-from mlmagic.magics.choice import inference_of, served_script
-from mlmagic.magics.notes import show_note
-from mlmagic.magics.objects import model_references
-from mlmagic.magics.running import SessionMagics, parsed
+from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.line import read_data
+from mlmagic.magics.messages import show_message
+from mlmagic.magics.model_arguments import model_references
+from mlmagic.magics.options import Arguments, argument, data, labels, models, out, pairs
+from mlmagic.magics.script_selection import inference_of, served_script
 from mlmagic.targets.local import zygote
 
 if TYPE_CHECKING:
@@ -24,29 +24,50 @@ if TYPE_CHECKING:
 
 @magics_class
 class ScriptMagics(SessionMagics):
-    """Capture."""
+    """The scripts' magic."""
 
     @cell_magic
     @parsed
-    @magic_arguments()
-    @argument("name", help="What to call the script; %%deploy finds it by the service's or model's name.")
-    @argument("--show", action="store_true", help="Print the whole script as it will run.")
-    @argument("--write", metavar="FILE", help="Save the whole script to FILE too.")
-    @argument("--force", action="store_true", help="With --write: overwrite FILE.")
+    @argument(
+        "name",
+        metavar="NAME",
+        help="The script. %deploy serves the script named like the service, else like a model.",
+    )
+    @labels(
+        "--asset",
+        help="Include the file PATH; the script opens it as NAME. May repeat.",
+        metavar="NAME=PATH",
+        group="Content",
+    )
+    @argument(
+        "--carry",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="Write the value of the variable NAME into the script. May repeat.",
+        group="Content",
+    )
     @argument(
         "--test",
         type=data,
         metavar="DATA",
-        help="Run it once on DATA (JSON or {expression}) in a clean process.",
+        help="Run the script once on DATA (JSON or {expression}) in a new process.",
+        group="Test",
     )
-    @models("With --test: its models.")
-    @labels("--asset", "Ship PATH; the script finds it as NAME.", metavar="NAME=PATH")
-    @argument(
-        "--carry", action="append", default=[], metavar="NAME", help="Write NAME's value into the script."
-    )
-    @kept("the captured script")
+    @models("With --test: the script's models.", "Test")
+    @argument("--show", action="store_true", help="Print the whole script.", group="Output")
+    @argument("--write", metavar="FILE", help="Save the whole script to FILE.", group="Output")
+    @argument("--force", action="store_true", help="With --write: overwrite FILE.", group="Output")
+    @out("the captured script", "Output")
     def score_script(self, args: Arguments, cell: str) -> None:
-        """Capture this cell's init() and run(data), with what they use of the notebook, as a script."""
+        """Capture this cell's init() and run(data) as an entry script.
+        The functions, imports and values of the notebook that they use are included.
+
+        Examples:
+          %%score_script diabetes
+          %%score_script churn --test {"data": [[1, 2]]} -m churn
+          %%score_script churn --asset labels.json=data/labels.json --show
+        """
         from mlmagic.capture.modules import installed_modules
         from mlmagic.capture.script import capture
 
@@ -59,7 +80,7 @@ class ScriptMagics(SessionMagics):
             assets=pairs("--asset", args.asset),
             carry=args.carry,
             history=self.session.history(),
-            first_line=2,  # the magic's own line is the first that the user sees
+            first_line=2,  # line 1 of the cell is the magic's own
         )
         if args.show:
             print(script.source)
@@ -67,23 +88,23 @@ class ScriptMagics(SessionMagics):
             self._test(script, args)
         if path is not None:
             path.write_text(script.source, encoding="utf-8")
-            show_note(f"Wrote {path}.")
+            show_message(f"Wrote {path}.")
         self.session.keep(script)
         zygote.warm(installed_modules(script.source))
-        self.keep_as(args.out, script)
-        brought = f"; brings {', '.join(script.carried)}" if script.carried else ""
+        self.assign(args.out, script)
+        included = f"; includes {', '.join(script.carried)}" if script.carried else ""
         needs = f"; needs {', '.join(script.requirements)}" if script.requirements else ""
-        show_note(f"Captured {args.name}{brought}{needs}. Serve it with %deploy.")
-        self._take_on(script)
+        show_message(f"Captured {args.name}{included}{needs}. Serve it with %deploy.")
+        self._reload(script)
 
-    def _take_on(self, script: CapturedScript) -> None:
-        """Services that were deployed --live from this script serve it from now on."""
+    def _reload(self, script: CapturedScript) -> None:
+        """Reload the services that were deployed with --live from this script."""
         engine = self.session.engine
         for service, revision in engine.services.live():
             if served_script(service.name, revision, self.session.script_names) == script.name:
                 done = engine.services.reload(service.name, inference_of(script))
                 init = "; init() ran again" if done.init else ""
-                show_note(f"{done.service} serves it ({done.milliseconds:.0f} ms{init}).")
+                show_message(f"Reloaded {done.service} ({done.milliseconds:.0f} ms{init}).")
 
     def _test(self, script: CapturedScript, args: Arguments) -> None:
         body = read_data(args.test, self.session.namespace)
@@ -93,11 +114,13 @@ class ScriptMagics(SessionMagics):
         if result.output.strip():
             print(result.output.rstrip())
         display(result.answer)
-        show_note(f"Tested {script.name}: init() took {result.init_ms:.1f} ms, run() {result.run_ms:.1f} ms.")
+        show_message(
+            f"Tested {script.name}: init() took {result.init_ms:.1f} ms, run() {result.run_ms:.1f} ms."
+        )
 
 
 def _check_name(name: str) -> None:
-    """A script is found by a model's or service's name, so the rule is the models'."""
+    """Raises `InvalidConfig` for a name that no model can have: scripts are found by a model's name."""
     try:
         check_model_name(name)
     except InvalidConfig as error:
@@ -109,7 +132,7 @@ def _writable(given: str, *, force: bool) -> Path:
     if path.is_dir():
         raise UsageError(f"--write {given!r} is a folder", hint=f"Name a file, such as {path / 'score.py'}.")
     if not path.parent.is_dir():
-        raise NotFound("folder", str(path.parent), hint="Make it first.")
+        raise NotFound("folder", str(path.parent), hint="Create it first.")
     if path.exists() and not force:
-        raise AlreadyExists("file", str(path), hint="Name another, or add --force.")
+        raise AlreadyExists("file", str(path), hint="Name another file, or add --force.")
     return path

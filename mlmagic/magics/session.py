@@ -1,15 +1,16 @@
-"""What the magics of one kernel share: the engine, the captured scripts, the defaults."""
+"""The session of a kernel: the engine, the captured scripts and the defaults that its magics share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Bool, Float, Unicode, observe
 from traitlets.config import Configurable
 
-from mlmagic.errors import NotFound
+from mlmagic.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 class MLMagic(Configurable):
     """Defaults of the magics: `%config MLMagic.target = 'docker'`."""
 
-    target = Unicode("local", help="Where %deploy runs services when --target is not given.").tag(config=True)
-    azureml = Bool(False, help="Find the first Azure ML SDK's import names here.").tag(config=True)
-    timeout = Float(600.0, help="Seconds that %deploy and %update wait.").tag(config=True)
+    target = Unicode("local", help="The compute target of %deploy when --target is not given.").tag(
+        config=True
+    )
+    azureml = Bool(False, help="Make the import names of Azure ML SDK v1 (azureml.core) available.").tag(
+        config=True
+    )
+    timeout = Float(600.0, help="Longest time, in seconds, that %deploy and %update wait.").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(parent=shell)
@@ -29,7 +34,7 @@ class MLMagic(Configurable):
         self._engine: Engine | None = None
         self._scripts: dict[str, CapturedScript] = {}
         self._live: dict[Hashable, Any] = {}
-        """The widgets of this kernel, by engine and by what they show."""
+        """The widgets of this kernel, by engine and subject."""
         self._cell_to_insert: str | None = None
 
     @observe("azureml")
@@ -41,7 +46,7 @@ class MLMagic(Configurable):
 
     @property
     def engine(self) -> Engine:
-        """The engine of the workspace in use, opened the first time it is needed."""
+        """The engine of the current workspace, opened on first use."""
         if self._engine is None or not self._engine.memory.is_there:
             from mlmagic.engine.engine import Engine
             from mlmagic.workspace.location import locate
@@ -50,12 +55,12 @@ class MLMagic(Configurable):
         return self._engine
 
     def use(self, engine: Engine) -> None:
-        """Work in another workspace from now on."""
+        """Switch to another workspace."""
         self._engine = engine
 
     @property
     def opened(self) -> Engine | None:
-        """The engine if it is open; completion must not open one."""
+        """The engine if it is open. Completion must not open one."""
         return self._engine
 
     @property
@@ -63,7 +68,7 @@ class MLMagic(Configurable):
         return self.shell.user_ns  # type: ignore[no-any-return]
 
     def keep(self, script: CapturedScript) -> None:
-        """Remember a captured script; it becomes the one captured last."""
+        """Store a captured script; it becomes the last of `script_names`."""
         self._scripts.pop(script.name, None)
         self._scripts[script.name] = script
 
@@ -74,18 +79,18 @@ class MLMagic(Configurable):
 
     @property
     def script_names(self) -> list[str]:
-        """In the order they were captured, the last one last."""
+        """The captured scripts in the order of capture."""
         return list(self._scripts)
 
-    def one(self, what: Hashable, make: Callable[[], Any]) -> Any:
-        """The live widget of that of this workspace: one for all the cells that show it."""
-        key = (self.engine, what)
+    def live_widget(self, subject: Hashable, make: Callable[[], Any]) -> Any:
+        """The live widget of a subject in this workspace: one for all the cells that show it."""
+        key = (self.engine, subject)
         if key not in self._live:
             self._live[key] = make()
         return self._live[key]
 
     def insert_below(self, text: str) -> None:
-        """Put a cell with ``text`` below the next cell that is run: only a cell's reply can bring one."""
+        """Insert a cell with ``text`` below the next cell that runs: only a cell's reply can do so."""
         self._cell_to_insert = text
 
     def deliver_cell(self, _result: object = None) -> None:
@@ -95,6 +100,16 @@ class MLMagic(Configurable):
             self._cell_to_insert = None
 
     def history(self) -> list[str]:
-        """The cells run so far, which is where the notebook's import statements stand."""
+        """The source of the cells that have run, which holds the notebook's import statements."""
         manager = self.shell.history_manager
         return [] if manager is None else list(manager.input_hist_raw)
+
+
+def current_session() -> MLMagic:
+    """The session of the notebook; loads the extension if needed. Raises `UsageError` outside of one."""
+    shell = get_ipython()
+    if shell is None:
+        raise UsageError("this is not a notebook", hint="In a script, use mlmagic.Model.deploy.")
+    shell.extension_manager.load_extension("mlmagic")
+    found: MLMagic = next(one for one in shell.configurables if isinstance(one, MLMagic))
+    return found

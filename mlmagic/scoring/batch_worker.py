@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from mlmagic.scoring.environment import ScriptEnvironment
 from mlmagic.scoring.script import import_script, user_traceback
 from mlmagic.scoring.shims.finder import install
-from mlmagic.scoring.surroundings import Surroundings
 
 WRONG = "run() method in the entry script should return a list or a pandas DataFrame"
 ROW_SEPARATOR = " "
@@ -37,14 +37,14 @@ def main() -> int:
     sys.stdout.flush()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    place = Surroundings.of(options.entry_script, options.source_directory, options.model_dir)
-    sys.argv = [str(place.script), *theirs]
-    place.enter()
+    environment = ScriptEnvironment.of(options.entry_script, options.source_directory, options.model_dir)
+    sys.argv = [str(environment.script), *theirs]
+    environment.apply()
     try:
         install()
-        module = import_script(place.script, as_main=False)
+        module = import_script(environment.script, as_main=False)
         if not callable(getattr(module, "run", None)):
-            raise TypeError(f"{place.script.name} has no run(mini_batch)")
+            raise TypeError(f"{environment.script.name} has no run(mini_batch)")
         if callable(getattr(module, "init", None)):
             module.init()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Limits: how long run() may take, how many at once, how long a request may wait for its turn.
+"""Limits: how long a call of run() may take, how many run at once, how long a request may wait.
 
 A deployment has the names and defaults of the Azure ML documents (AksWebservice): 60,000 ms, 1, 500 ms. A
 server that is started by hand has the reference server's: an hour, and no limit to the wait.
@@ -10,14 +10,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlmagic.scoring.failures import StartFailed
+from mlmagic.scoring.start_errors import StartFailed
 
 TIMEOUT = "SCORING_TIMEOUT_MS"
 CONCURRENT = "MLMAGIC_MAX_CONCURRENT_REQUESTS"
 WAIT = "MLMAGIC_MAX_REQUEST_WAIT_MS"
 
 
-class NotALimit(StartFailed):
+class InvalidLimit(StartFailed):
     """A variable of the environment that should hold a limit holds something else."""
 
     phase = "limits"
@@ -33,7 +33,7 @@ class Limits:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
-        """As the environment says. Raises `NotALimit`."""
+        """From the environment variables. Raises `InvalidLimit`."""
         concurrent = _positive(environment, CONCURRENT)
         timeout, wait = _positive(environment, TIMEOUT), _positive(environment, WAIT)
         return cls(
@@ -53,5 +53,5 @@ def _positive(environment: Mapping[str, str], name: str) -> float | None:
         number = 0.0
     if not number > 0 or (name == CONCURRENT and not number.is_integer()):
         kind = "a whole number" if name == CONCURRENT else "a number of milliseconds"
-        raise NotALimit(f"{name} is {text!r}: it must be {kind} above 0")
+        raise InvalidLimit(f"{name} is {text!r}: it must be {kind} above 0")
     return number

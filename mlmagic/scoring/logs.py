@@ -1,4 +1,4 @@
-"""Logs: each line that is written while a request is answered says which request.
+"""Logs: each line that is written during a request has the id of that request.
 
 What a script prints, and what it logs, goes through ``sys.stdout`` and ``sys.stderr``; those of a server
 write whole lines, with the id of the request they belong to:
@@ -28,12 +28,12 @@ _answering: ContextVar[Identify | None] = ContextVar("answering", default=None)
 
 
 def answering(identify: Identify | None) -> None:
-    """From here on this thread, or task, answers the request that ``identify`` names; None: no request."""
+    """From now on this thread, or task, works on the request that ``identify`` names; None: on no request."""
     _answering.set(identify)
 
 
 class RequestLines(io.TextIOBase):
-    """A text stream that marks lines with the request they were written for.
+    """A text stream that marks each line with the id of its request.
 
     A line is written when it is complete, in one piece, so that lines of several threads do not mix. One that
     is not is kept per thread until it is, or until `flush` of a line that has grown over `LONGEST`.

@@ -1,9 +1,9 @@
-"""The last requests, kept in the run directory where a deployment asks for that.
+"""The last requests, recorded in the run directory if the deployment says so.
 
     traffic.jsonl, traffic.old.jsonl     one JSON object on a line: time, body, status, ms
 
-So that a service can be tried with what it is really asked: see `%profile --traffic` and `%parity --traffic`.
-Bodies alone are kept, never a field of the head; those that are no text, or very long, are not.
+`%profile --traffic` and `%parity --traffic` replay them. Only bodies are recorded, never headers, and no
+body that is not text or that is very long.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.scoring.failures import StartFailed
+from mlmagic.scoring.start_errors import StartFailed
 
 if TYPE_CHECKING:
     from mlmagic.scoring.calls.scorer import Reply
@@ -32,14 +32,14 @@ FILE_BYTES = 64 << 20
 WRITE_S = 0.2
 
 
-class NotACount(StartFailed):
+class InvalidCount(StartFailed):
     """The variable of the environment holds no number of requests."""
 
     phase = "limits"
 
 
 class Recorder:
-    """Writes down what was asked; `listen` is on the hot path, the writing is not."""
+    """Records requests and their status; `listen` is on the hot path, the writing is not."""
 
     def __init__(self, folder: Path, most: int, loop: asyncio.AbstractEventLoop) -> None:
         self._folder = folder
@@ -52,16 +52,16 @@ class Recorder:
     def of(
         cls, folder: Path | None, loop: asyncio.AbstractEventLoop, environment: Mapping[str, str] = os.environ
     ) -> Recorder | None:
-        """None where nothing is asked for, or there is nowhere to write. Raises `NotACount`."""
+        """None if nothing is to be recorded, or without a run directory. Raises `InvalidCount`."""
         text = environment.get(VARIABLE, "").strip()
         if not text or folder is None:
             return None
         if not text.isdecimal() or not 0 < int(text) <= MOST:
-            raise NotACount(f"{VARIABLE} is {text!r}: it must be a whole number from 1 to {MOST}")
+            raise InvalidCount(f"{VARIABLE} is {text!r}: it must be a whole number from 1 to {MOST}")
         return cls(folder, int(text), loop)
 
     def listen(self, request: Request, reply: Reply) -> Reply:
-        """``reply``, which from now on also writes down what was answered."""
+        """``reply``, which also records the response."""
         if request.method != b"POST" or len(request.body) > BODY_BYTES:
             return reply
 
@@ -83,7 +83,7 @@ class Recorder:
         del self._waiting[: -self._most]
 
     def write(self) -> None:
-        """Write down what is waiting; the file before is kept, so that the last requests are always there."""
+        """Write what was recorded; the previous file is kept, so that the last requests are always there."""
         if not self._waiting:
             return
         rows, self._waiting = self._waiting, []

@@ -1,4 +1,4 @@
-"""A rehearsal: the script's whole life once, without a server. One JSON line on stdout says how it went."""
+"""A rehearsal: init() and one call of run() without a server. One JSON line on stdout is the result."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from typing import Any
 
 import orjson
 
-from mlmagic.scoring.answers import JSON, encode
+from mlmagic.scoring.environment import ScriptEnvironment
 from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.response import chunk_bytes
+from mlmagic.scoring.outputs.http_result import http_result
+from mlmagic.scoring.outputs.json_encoder import JSON, encode
 from mlmagic.scoring.script import RunFailed, ScriptFailed
 from mlmagic.scoring.server import complain, load
-from mlmagic.scoring.surroundings import Surroundings
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
 
-def rehearse(place: Surroundings) -> int:
-    """Load, init(), run() what stdin holds; the exit code."""
-    # Whatever the script prints, and its libraries in C, goes to stderr: stdout carries one line.
+def rehearse(environment: ScriptEnvironment) -> int:
+    """Load the script, call init() and run() with the body from standard input; the exit code."""
+    # Output of the script, and of its libraries in C, goes to stderr: stdout has the one line.
     sys.stdout.flush()
-    stage = os.fdopen(os.dup(1), "wb")
+    result_file = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        line, code = _perform(place), EXIT_OK
+        line, code = _perform(environment), EXIT_OK
     except ScriptFailed as error:
         complain(error)
         line, code = json.dumps({"ok": False, "error": error.record()}), EXIT_FAILED
     sys.stdout.flush()
-    with stage:
-        stage.write(line.encode() + b"\n")
+    with result_file:
+        result_file.write(line.encode() + b"\n")
     return code
 
 
-def _perform(place: Surroundings) -> str:
+def _perform(environment: ScriptEnvironment) -> str:
     body = sys.stdin.buffer.read()
     loop = asyncio.new_event_loop()
     try:
         start = perf_counter()
-        script = load(place, loop)
+        script = load(environment, loop)
         ready = perf_counter()
         try:
-            result: Any = script.call(
-                Request(b"POST", b"/score", {b"content-type": b"application/json"}, body)
-            )
+            request = Request(b"POST", b"/score", {b"content-type": b"application/json"}, body)
+            result: Any = script.call(request)
             if inspect.iscoroutine(result):
                 result = loop.run_until_complete(result)
             done = perf_counter()
-            answer = _encoded(result)
+            answer = _encoded(result, request)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -64,8 +64,10 @@ def _perform(place: Surroundings) -> str:
     return orjson.dumps({"ok": True, "answer": orjson.Fragment(answer), **times}).decode()
 
 
-def _encoded(result: object) -> bytes:
-    """As JSON; of an answer that the script has made itself, what it says."""
-    if not isinstance(result, Response):
+def _encoded(result: object, request: Request) -> bytes:
+    """As JSON; of a response that the script has made itself, the body."""
+    if (found := http_result(result, request)) is None:
         return encode(result)
-    return result.body if result.content_type == JSON else encode(result.body.decode("utf-8", "replace"))
+    response, chunks = found
+    body = response.body if chunks is None else b"".join(map(chunk_bytes, chunks))
+    return body if response.content_type == JSON else encode(body.decode("utf-8", "replace"))

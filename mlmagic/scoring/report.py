@@ -1,8 +1,8 @@
-"""The run directory: what a server and whoever launched it know of each other.
+"""The run directory: how a server and its launcher communicate.
 
-    lock          made by the launcher, held (a POSIX record lock) by the server for life; removed to
-                  say that no server may start here any more
-    report.json   the server's last word: its pid, phase, URL, and why it failed
+    lock          made by the launcher, held (a POSIX record lock) by the server until it ends; when it is
+                  removed, no server can start here any more
+    report.json   the server's last report: its pid, phase, URL, and why it failed
 
 The server uses `RunDirectory`; everyone else uses the functions. A process that serves must not call
 them on its own directory: a record lock is dropped when any descriptor of its file is closed.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring import bell
+from mlmagic.scoring import wakeup
 
 LOCK = "lock"
 REPORT = "report.json"
@@ -33,7 +33,7 @@ _PAUSE_S = 0.01
 
 @dataclass(frozen=True)
 class Report:
-    """What a server last said of itself."""
+    """A server's last report."""
 
     pid: int
     phase: str
@@ -46,7 +46,7 @@ class Report:
 
 
 class Occupied(Exception):
-    """Another server holds this run directory, or none may start in it any more."""
+    """Another server holds this run directory, or it was retired."""
 
 
 class RunDirectory:
@@ -58,7 +58,7 @@ class RunDirectory:
 
     @classmethod
     def claim(cls, path: str | os.PathLike[str]) -> RunDirectory:
-        """Take the lock for life. Raises `Occupied`."""
+        """Take the lock until this process ends. Raises `Occupied`."""
         folder = Path(path)
         try:
             lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
@@ -69,7 +69,7 @@ class RunDirectory:
             raise Occupied
         return cls(folder, lock)
 
-    def say(
+    def write(
         self,
         phase: str,
         *,
@@ -77,7 +77,7 @@ class RunDirectory:
         port: int | None = None,
         error: dict[str, Any] | None = None,
     ) -> None:
-        """Replace the report, then ring the bells."""
+        """Replace the report, and notify those who wait for it."""
         body = {
             "pid": os.getpid(),
             "phase": phase,
@@ -89,7 +89,7 @@ class RunDirectory:
         draft = self.path / f".{REPORT}.{os.getpid()}"
         draft.write_text(json.dumps(body), encoding="utf-8")
         os.replace(draft, self.path / REPORT)
-        bell.ring(os.environ.get(bell.VARIABLE))
+        wakeup.notify(os.environ.get(wakeup.VARIABLE))
 
 
 def prepare(path: str | os.PathLike[str]) -> None:
@@ -101,7 +101,7 @@ def prepare(path: str | os.PathLike[str]) -> None:
 
 
 def read_report(path: str | os.PathLike[str]) -> Report | None:
-    """The server's last word, or ``None`` if it has not said any."""
+    """The server's last report; None if there is none."""
     try:
         body = json.loads((Path(path) / REPORT).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -116,7 +116,7 @@ def holder_alive(path: str | os.PathLike[str]) -> bool:
 
 
 def retire(path: str | os.PathLike[str]) -> bool:
-    """Let no server start here any more. ``False``, and nothing changed, while one holds the lock."""
+    """Let no server start here any more. False, and nothing is changed, while one holds the lock."""
     with _opened_lock(path) as lock:
         if lock is None:
             return True

@@ -1,4 +1,4 @@
-"""The user's script: found by its path, asked for `init` and `run`, called, and quoted when it fails."""
+"""The user's entry script: loading it, calling init() and run(), and its tracebacks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any, Literal
 
 import orjson
 
-from mlmagic.scoring.answers import encode
+from mlmagic.scoring.environment import SOURCE_DIRECTORY, hint_for
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.inputs.batches import MAX_ROWS, batch_of, check_stackable, separated
 from mlmagic.scoring.inputs.modes import input_of, learner_of, schema_of
 from mlmagic.scoring.inputs.parameters import NotAnEntryScript, Parameters
+from mlmagic.scoring.outputs.json_encoder import encode
 from mlmagic.scoring.shims.finder import install
-from mlmagic.scoring.shims.installed import InstalledSchema, guarded
-from mlmagic.scoring.surroundings import SOURCE_DIRECTORY, hint_for
+from mlmagic.scoring.shims.installed_schema import InstalledSchema, guarded
 
 Phase = Literal["import", "init", "warmup", "run"]
 
@@ -101,7 +101,7 @@ class UserScript:
         """
         try:
             if not path.is_file():
-                raise FileNotFoundError(f"there is no entry script {str(path)!r}")
+                raise FileNotFoundError(f"entry script not found: {str(path)!r}")
             install()
             script = cls(import_script(path, as_main))
             if batch and not script.batch:
@@ -152,7 +152,7 @@ class UserScript:
             raise WarmupFailed(error) from error
 
     def carry_over(self, old: UserScript, names: Iterable[str]) -> None:
-        """Take what init() of ``old`` has made: ``names`` of its module, or the state of its instance."""
+        """Copy what init() of ``old`` has made: ``names`` of its module, or the state of its instance."""
         vars(self.module).update({name: vars(old.module)[name] for name in names})
         if self._home is not self.module and old._home is not old.module:
             vars(self._home).update(vars(old._home))
@@ -261,4 +261,4 @@ def _nearby(path: Path) -> str:
     if path.is_file() or not path.parent.is_dir():
         return ""
     scripts = sorted(file.name for file in path.parent.glob("*.py"))[:8]
-    return f"{path.parent.name} holds: {', '.join(scripts) or 'no Python file'}."
+    return f"{path.parent.name} contains: {', '.join(scripts) or 'no Python file'}."

@@ -18,25 +18,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 from mlmagic.scoring import report
-from mlmagic.scoring.access import Access
+from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Scorer
-from mlmagic.scoring.description.swagger import Swagger
-from mlmagic.scoring.door import HAND_OVER, RELOAD, Door
-from mlmagic.scoring.failures import StartFailed
-from mlmagic.scoring.http.handover import giver, take
-from mlmagic.scoring.http.listening import BACKLOG, bind, url_of
-from mlmagic.scoring.http.protocol import HttpConnection
+from mlmagic.scoring.calls.script_thread import ScriptThread
+from mlmagic.scoring.control import HAND_OVER, RELOAD, ControlSocket
+from mlmagic.scoring.environment import MODEL_DIR, ScriptEnvironment, model_files
+from mlmagic.scoring.event_loop import new_event_loop
+from mlmagic.scoring.http.connection import HttpConnection
+from mlmagic.scoring.http.listener import BACKLOG, bind, url_of
+from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import log_format, mark_lines
+from mlmagic.scoring.openapi.swagger import Swagger
+from mlmagic.scoring.process_exit import EXIT_PATIENCE_S, exit_within
 from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript, WarmupFailed
 from mlmagic.scoring.service import Service
-from mlmagic.scoring.surroundings import MODEL_DIR, Surroundings, model_files
+from mlmagic.scoring.signals import SignalWatcher
+from mlmagic.scoring.start_errors import StartFailed
 
 EXIT_DRAINED = 0
 EXIT_SCRIPT_FAILED = 3
@@ -53,7 +55,7 @@ FIRST_REQUEST_S = 0.25
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen, and how long to stay for those who are being served."""
+    """Where to listen, and for how many seconds (``grace``) to finish requests after a signal."""
 
     host: str = "127.0.0.1"
     port: int = 5001
@@ -64,8 +66,8 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Guard:
-    """Files with what callers must know, and with what connections are encrypted; None is nothing."""
+class Security:
+    """Files with the keys of callers, the TLS certificate and its key; None: no authentication, no TLS."""
 
     keys_file: str | None = None
     cert_file: str | None = None
@@ -73,59 +75,65 @@ class Guard:
 
 
 def serve(
-    place: Surroundings,
+    environment: ScriptEnvironment,
     address: Address,
     directory: RunDirectory | None,
-    guard: Guard | None = None,
+    security: Security | None = None,
     *,
     batch: bool = False,
     live: bool = False,
 ) -> int:
-    """Serve the script at ``place`` until a signal says stop; the exit code.
+    """Serve the script of ``environment`` until a signal stops the server; the exit code.
 
-    ``batch``: requests that have arrived are one call. ``live``: the script can be reloaded.
+    ``batch``: dynamic batching. ``live``: the script can be reloaded.
     """
     faulthandler.enable()
     mark_lines(log_format())
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    guard = guard or Guard()
+    loop = new_event_loop()
+    security = security or Security()
+    say = directory.write if directory else _write_nothing
     try:
         limits = Limits.of()
         recorder = Recorder.of(directory.path if directory else None, loop)
-        access = Access.of(guard.keys_file, os.environ)
-        certificate = Certificate.of(guard.cert_file, guard.key_file)
-        script = load(place, loop, batch=batch)
+        access = Authenticator.of(security.keys_file, os.environ)
+        certificate = Certificate.of(security.cert_file, security.key_file)
+        script = load(environment, loop, batch=batch)
         sock = _listen(address)
     except ScriptFailed as error:
         complain(error)
-        _say(directory, report.FAILED, error=error.record())
+        say(report.FAILED, error=error.record())
         return EXIT_SCRIPT_FAILED
     except StartFailed as error:
         print(f"mlmagic: {error}", file=sys.stderr, flush=True)
-        _say(directory, report.FAILED, error=error.record())
+        say(report.FAILED, error=error.record())
         return error.exit_code
-    # What the libraries have made stays: the collector need not look at it again.
+    # The objects of the libraries stay: the garbage collector need not look at them again.
     gc.freeze()
-    scorer = Scorer(script, loop, limits=limits)
-    service = Service(scorer, Swagger(place.source, schema=script.schema), access, recorder)
-    server = Server(loop, service, place, sock, address.grace, certificate, live=live)
-    loop.run_until_complete(server.live(directory))
-    _say(directory, report.STOPPED)
+    thread = ScriptThread(loop)
+    scorer = Scorer(script, thread, limits=limits)
+    service = Service(scorer, Swagger(environment.source, schema=script.schema), access, recorder)
+    server = Server(loop, service, environment, sock, address.grace, certificate, live=live)
+    thread.run(server.run(directory))
     return EXIT_DRAINED
 
 
 def _listen(address: Address) -> socket.socket:
     if address.take_over is None:
         return bind(address.host, address.port, prefer=address.prefer)
-    taken = take(Path(address.take_over), address.port or address.prefer)
-    return taken or bind(address.host, address.port, prefer=address.prefer, share=True)
+    received = receive_socket(Path(address.take_over), address.port or address.prefer)
+    return received or bind(address.host, address.port, prefer=address.prefer, share=True)
 
 
-def load(place: Surroundings, loop: asyncio.AbstractEventLoop, *, batch: bool = False) -> UserScript:
+def load(
+    environment: ScriptEnvironment, loop: asyncio.AbstractEventLoop, *, batch: bool = False
+) -> UserScript:
     """Import the script, call its init(), try its own sample. Raises `ScriptFailed`."""
-    place.enter()
-    script = UserScript.load(place.script, as_main=True, batch=batch)
+    environment.apply()
+    script = UserScript.load(environment.script, as_main=True, batch=batch)
+    if (
+        script.is_async
+    ):  # what init() makes for a loop is for this one; a plain run() may make loops of its own
+        asyncio.set_event_loop(loop)
     _wait_for(script.init(), loop, InitFailed)
     _wait_for(script.warm_up(), loop, WarmupFailed)
     return script
@@ -142,12 +150,15 @@ def _wait_for(started: object, loop: asyncio.AbstractEventLoop, failure: type[Sc
 
 
 def complain(error: ScriptFailed) -> None:
-    """Tell the log why the script failed."""
+    """Log why the script failed."""
     record = error.record()
     where = _WHERE.get(record["phase"], "in run()")
     lines = [f"mlmagic: the script failed {where}", record["traceback"].rstrip()]
     if isinstance(error.cause, FileNotFoundError) and record["phase"] == "init" and MODEL_DIR in os.environ:
-        lines += [f"{MODEL_DIR} ({os.environ[MODEL_DIR]}) holds:", *(f"  {file}" for file in model_files())]
+        lines += [
+            f"{MODEL_DIR} ({os.environ[MODEL_DIR]}) contains:",
+            *(f"  {file}" for file in model_files()),
+        ]
     elif error.hint:
         lines.append(error.hint)
     print("\n".join(lines), file=sys.stderr, flush=True)
@@ -160,7 +171,7 @@ class Server:
         self,
         loop: asyncio.AbstractEventLoop,
         service: Service,
-        place: Surroundings,
+        environment: ScriptEnvironment,
         sock: socket.socket,
         grace: float,
         certificate: Certificate | None = None,
@@ -169,71 +180,76 @@ class Server:
     ) -> None:
         self._loop = loop
         self._service = service
-        self._place = place
+        self._environment = environment
         self._live = live
         self._sock = sock
         self._grace = grace
         self._certificate = certificate
         self._tls: dict[str, Any] = {}
-        """What the loop is told of TLS."""
+        """Arguments of the loop for TLS."""
         if certificate is not None:
             self._tls = {"ssl": certificate.context, "ssl_handshake_timeout": HANDSHAKE_S}
         self._connections: set[HttpConnection] = set()
-        self._told_to_stop = asyncio.Event()
-        self._hurry = False
+        self._stop_requested = asyncio.Event()
+        self._stop_now = False
         self._changed = asyncio.Event()
 
-    async def live(self, directory: RunDirectory | None) -> None:
-        """Serve until told to stop, then finish what has begun."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._on_signal)
+    async def run(self, directory: RunDirectory | None) -> None:
+        """Serve until a signal stops the server, then finish the requests that have begun."""
+        say = directory.write if directory else _write_nothing
+        signals = SignalWatcher(self._loop, (signal.SIGTERM, signal.SIGINT), self._on_signal)
         listener = await self._loop.create_server(
             self._connect, sock=self._sock, backlog=BACKLOG, **self._tls
         )
         self._watch_certificate()
-        door = self._open_door(directory.path) if directory else None
+        control = self._listen_for_commands(directory.path) if directory else None
         url, port = url_of(self._sock, tls=bool(self._tls)), self._sock.getsockname()[1]
-        _say(directory, report.SERVING, url=url, port=port)
+        say(report.SERVING, url=url, port=port)
         print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
-        await self._told_to_stop.wait()
-        if door:
-            door.close()
+        await self._stop_requested.wait()
+        if control:
+            control.close()
         waiting = self._accept_waiting()
         listener.close()
-        handshakes = [self._loop.create_task(self._welcome(connection)) for connection in waiting]
-        if handshakes:
-            await asyncio.wait(handshakes, timeout=FIRST_REQUEST_S)
+        accepting = [self._loop.create_task(self._accept(connection)) for connection in waiting]
+        if accepting:
+            await asyncio.wait(accepting, timeout=FIRST_REQUEST_S)
         await self._drain()
-        for handshake in handshakes:
-            handshake.cancel()
+        for each in accepting:
+            each.cancel()
+        signals.close()
         self._service.close()
+        say(report.STOPPED)
+        if self._service.scorer.runner.stuck:
+            exit_within(EXIT_PATIENCE_S, EXIT_DRAINED)
 
-    async def _welcome(self, connection: socket.socket) -> None:
-        # A client that spoils its handshake, or leaves, is no concern of the others.
+    async def _accept(self, connection: socket.socket) -> None:
+        # A client whose handshake fails must not affect the others.
         with contextlib.suppress(OSError):
             await self._loop.connect_accepted_socket(self._connect, connection, **self._tls)
 
     def _watch_certificate(self) -> None:
-        """Look now and then whether the certificate was renewed."""
+        """Check from time to time whether the certificate was renewed."""
         if self._certificate is not None:
             self._certificate.renew()
             self._loop.call_later(LOOK_S, self._watch_certificate)
 
-    def _open_door(self, folder: Path) -> Door:
-        handlers = {HAND_OVER: giver(self._sock)}
+    def _listen_for_commands(self, folder: Path) -> ControlSocket:
+        handlers = {HAND_OVER: handover_handler(self._sock)}
         if self._live:
-            from mlmagic.scoring.live.reload import Reloader
+            from mlmagic.scoring.reload.reloader import Reloader
 
-            reloader = Reloader(self._service.scorer.script, self._place.script, self._loop, self._use)
+            scorer = self._service.scorer
+            reloader = Reloader(scorer.script, self._environment.script, scorer.runner, self._use)
             handlers[RELOAD] = reloader.handle
-        return Door(folder, handlers, self._loop)
+        return ControlSocket(folder, handlers, self._loop)
 
     def _use(self, script: UserScript) -> None:
         self._service.scorer.use(script)
-        self._service.swagger = Swagger(self._place.source, schema=script.schema)
+        self._service.swagger = Swagger(self._environment.source, schema=script.schema)
 
     def _accept_waiting(self) -> list[socket.socket]:
-        """Those who are connected and not yet accepted: closing the listener would cut them off."""
+        """Connections in the queue: to close the listener would reset them."""
         waiting = []
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -244,27 +260,27 @@ class Server:
         return HttpConnection(self._service, self._connections, self._loop, self._changed.set)
 
     def _on_signal(self) -> None:
-        self._hurry = self._told_to_stop.is_set()
-        self._told_to_stop.set()
+        self._stop_now = self._stop_requested.is_set()
+        self._stop_requested.set()
         self._changed.set()
 
     async def _drain(self) -> None:
-        """Until nobody is left, the grace is over or a second signal comes."""
+        """Wait until no connection is open, the grace is over or a second signal comes."""
         start = self._loop.time()
-        while not self._hurry:
+        while not self._stop_now:
             elapsed = self._loop.time() - start
             patient = elapsed < FIRST_REQUEST_S
-            # Who is still shaking hands is not yet among the connections: TLS is patient in any case.
-            somebody = self._connections or (patient and self._tls)
-            if not somebody or elapsed >= self._grace:
+            # During a TLS handshake a connection is not yet in the set.
+            open_connections = self._connections or (patient and self._tls)
+            if not open_connections or elapsed >= self._grace:
                 break
             for connection in list(self._connections):
                 connection.drain(patient=patient)
-            await self._something_changes(FIRST_REQUEST_S if patient else self._grace - elapsed)
+            await self._connection_closes(FIRST_REQUEST_S if patient else self._grace - elapsed)
         for connection in list(self._connections):
             connection.transport.abort()
 
-    async def _something_changes(self, seconds: float) -> None:
+    async def _connection_closes(self, seconds: float) -> None:
         self._changed.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
@@ -274,13 +290,5 @@ async def _finish(awaitable: object) -> None:
     await awaitable  # type: ignore[misc]
 
 
-def _say(
-    directory: RunDirectory | None,
-    phase: str,
-    *,
-    url: str | None = None,
-    port: int | None = None,
-    error: dict[str, str] | None = None,
-) -> None:
-    if directory:
-        directory.say(phase, url=url, port=port, error=error)
+def _write_nothing(phase: str, **details: Any) -> None:
+    """Reports of a server without a run directory."""

@@ -1,4 +1,4 @@
-"""What each route answers: the table of the HTTP contract."""
+"""The routes of the service: the table of the HTTP contract."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import orjson
 
-from mlmagic.scoring.access import Access
-from mlmagic.scoring.answers import JSON
+from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
-from mlmagic.scoring.counters import Exposition
-from mlmagic.scoring.description.swagger import Swagger, UnknownVersion
-from mlmagic.scoring.encoders import encoder_for
 from mlmagic.scoring.http.cors import Cors
-from mlmagic.scoring.http.head import KnownHeads
 from mlmagic.scoring.http.request import Request, path_of
+from mlmagic.scoring.http.request_head import KnownHeads
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
+from mlmagic.scoring.metrics import Exposition
+from mlmagic.scoring.openapi.swagger import Swagger, UnknownVersion
 from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
+from mlmagic.scoring.outputs.json_encoder import JSON
+from mlmagic.scoring.outputs.table_encoders import encoder_for
 from mlmagic.scoring.recorder import Recorder
 
 NOT_FOUND = (
@@ -27,19 +27,19 @@ NOT_FOUND = (
     "This service answers GET /, POST /score, GET /swagger.json, GET /docs, GET /metrics, "
     "and the models under /v2."
 )
-DOCS = Path(__file__).parent / "description" / "docs.html"
-"""The page for people; it describes itself from /swagger.json."""
+DOCS = Path(__file__).parent / "openapi" / "docs.html"
+"""The page for people; it reads /swagger.json."""
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
 
 class Service:
-    """Answers requests with a script. `answer` calls ``reply`` exactly once, now or later."""
+    """Answers requests. `answer` calls ``reply`` exactly once, now or later."""
 
     def __init__(
         self,
         scorer: Scorer,
         swagger: Swagger,
-        access: Access | None = None,
+        access: Authenticator | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         self.scorer = scorer
@@ -66,11 +66,11 @@ class Service:
             self._routes[path] = _route(**handlers, OPTIONS=self._options)
 
     def admits(self, target: bytes, fields: Mapping[bytes, bytes]) -> bool:
-        """Whether a request with this head may be answered; asked before its body is there."""
+        """Whether a request with this head is authenticated; called before its body has arrived."""
         return self._access is None or self._access.admits(path_of(target), fields.get(b"authorization"))
 
     def answer(self, request: Request, reply: Reply) -> None:
-        """Find the route and let it answer."""
+        """Call the handler of its route."""
         route = self._routes.get(request.target) or self._routes.get(request.path)
         if route is not None and self._cors is not None:
             reply = self._permitting(self._cors, request, reply)
@@ -78,7 +78,7 @@ class Service:
             reply(refusal)
             return
         if not request.admitted:
-            self._turn_away(request, route is not None, reply)
+            self._refuse(request, route is not None, reply)
             return
         if route is None:
             is_model = request.path.startswith(PREFIX)
@@ -91,9 +91,9 @@ class Service:
             return
         handler(request, reply)
 
-    def _turn_away(self, request: Request, known: bool, reply: Reply) -> None:
-        # A browser asks with OPTIONS, and without credentials, whether it may ask. That is answered here,
-        # never by the script: what it does with an OPTIONS might be to score.
+    def _refuse(self, request: Request, known: bool, reply: Reply) -> None:
+        # A preflight request of a browser has no credentials. It is answered here, never by the script, which
+        # might score on OPTIONS.
         if known and request.method == b"OPTIONS":
             self._options(request, reply)
         else:
@@ -119,14 +119,14 @@ class Service:
 
     def _metrics(self, request: Request, reply: Reply) -> None:
         accept = request.fields.get(b"accept", b"").decode("latin-1")
-        if accept == JSON:  # the engine's question, every few seconds: it must cost nothing
+        if accept == JSON:  # the engine requests it every few seconds: it must be cheap
             reply(Response(200, orjson.dumps(self.scorer.counters.summary())))
             return
         if self._exposition is not None:
             reply(self._page(accept))
             return
 
-        def made(exposition: asyncio.Future[Exposition]) -> None:
+        def created(exposition: asyncio.Future[Exposition]) -> None:
             try:
                 self._exposition = exposition.result()
             except ImportError as error:
@@ -135,7 +135,7 @@ class Service:
                 reply(self._page(accept))
 
         asyncio.get_running_loop().run_in_executor(None, Exposition, self.scorer.counters).add_done_callback(
-            made
+            created
         )
 
     def _page(self, accept: str) -> Response:
@@ -149,7 +149,7 @@ class Service:
             reply(Response.message(404, str(error)))
 
     def _docs(self, request: Request, reply: Reply) -> None:
-        # What the page may load is all its own: it stays so whatever a script's description says.
+        # The page loads nothing from elsewhere, whatever the description of a script contains.
         policy = b"Content-Security-Policy: default-src 'self' 'unsafe-inline'; img-src data:\r\n"
         reply(Response(200, DOCS.read_bytes(), HTML, fields=policy))
 
@@ -162,7 +162,7 @@ class Service:
         self.scorer.submit(request, reply)
 
     def close(self) -> None:
-        """No more requests will come."""
+        """End: no more requests will come."""
         self.scorer.close()
         if self._recorder is not None:
             self._recorder.write()

@@ -37,7 +37,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The services are our children, and nobody waits for them: the system takes the dead away.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    _import(["mlmagic.scoring.server", "mlmagic.scoring.surroundings"])
+    _import(["mlmagic.scoring.server", "mlmagic.scoring.environment"])
     order = None
     try:
         with os.fdopen(os.dup(0), "rb") as orders:
@@ -102,8 +102,8 @@ def _serve(order: dict[str, Any]) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _forget_chance()
     sys.argv = ["mlmagic.scoring", *order["serve"]]
-    from mlmagic.scoring.__main__ import leave
     from mlmagic.scoring.__main__ import main as serve
+    from mlmagic.scoring.process_exit import leave
 
     leave(serve(order["serve"]))
 

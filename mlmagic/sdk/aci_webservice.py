@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlmagic.core.deployments import ComputeType
-from mlmagic.sdk import signatures
+from mlmagic.core.arguments import ComputeType
 from mlmagic.sdk.container_webservice import ContainerWebservice
-from mlmagic.sdk.deployment import AciServiceDeploymentConfiguration
+from mlmagic.sdk.deployment import AciServiceDeploymentConfiguration, takes_arguments
 from mlmagic.sdk.exceptions import WebserviceException, raises
 
 
@@ -16,16 +15,17 @@ class AciWebservice(ContainerWebservice):
     """A service in one container."""
 
     @staticmethod
-    @signatures.deploy_signature(ComputeType.ACI, signatures.ACI)
+    @takes_arguments(ComputeType.ACI)
     def deploy_configuration(**given: Any) -> AciServiceDeploymentConfiguration:
         """The configuration of a service in a container: by default 0.1 cores, 0.5 GB and no authentication.
 
-        ``more`` are mlmagic's own arguments: ``cors_origins``, ``batch``, ``port``, ... Raises
-        `WebserviceException` with all arguments that are not allowed.
+        Raises `WebserviceException` with all arguments that are not allowed.
         """
         return AciServiceDeploymentConfiguration(**given)
 
-    @signatures.update_signature(ComputeType.ACI, signatures.ACI_UPDATE)
+    @takes_arguments(
+        ComputeType.ACI, update=True, before=("self", "image"), after=("models", "inference_config")
+    )
     def update(self, **given: Any) -> None:
         """Change the arguments given. Tags are replaced, properties are added. Returns at once."""
         self._update_given(**given)

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from mlmagic.core.deployments import ComputeType
+from mlmagic.core.arguments import ComputeType
 from mlmagic.errors import TargetUnavailable
-from mlmagic.sdk import signatures
 from mlmagic.sdk.aks_webservice import AksWebservice
-from mlmagic.sdk.deployment import AksEndpointDeploymentConfiguration
+from mlmagic.sdk.deployment import AksEndpointDeploymentConfiguration, takes_arguments
 from mlmagic.sdk.exceptions import WebserviceException, raises
 
 VERSION_LIMIT = 6
@@ -28,10 +27,8 @@ class AksEndpoint(AksWebservice):
         treatment = "Treatment"
 
     @staticmethod
-    @signatures.deploy_signature(ComputeType.AKS_ENDPOINT, signatures.AKS_ENDPOINT)
-    def deploy_configuration(  # type: ignore[override]
-        **given: Any,
-    ) -> AksEndpointDeploymentConfiguration:
+    @takes_arguments(ComputeType.AKS_ENDPOINT)
+    def deploy_configuration(**given: Any) -> AksEndpointDeploymentConfiguration:  # type: ignore[override]
         """The configuration of `AksWebservice`, and the first version's name and traffic percentage.
 
         Raises `WebserviceException` with all arguments that are not allowed.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mlmagic.core.deployments import ComputeType
-from mlmagic.sdk import signatures
+from mlmagic.core.arguments import ComputeType
 from mlmagic.sdk.container_webservice import ContainerWebservice
-from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration
+from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration, takes_arguments
 from mlmagic.sdk.exceptions import WebserviceException, raises
 
 
@@ -47,12 +46,12 @@ class AksWebservice(ContainerWebservice):
     """A service in a Kubernetes cluster."""
 
     @staticmethod
-    @signatures.deploy_signature(ComputeType.AKS, signatures.AKS)
+    @takes_arguments(ComputeType.AKS)
     def deploy_configuration(**given: Any) -> AksServiceDeploymentConfiguration:
         """The configuration of a service in a cluster: by default replicas scale and requests need a key.
 
-        With ``num_replicas`` their number is fixed. ``more`` are mlmagic's own arguments: ``cors_origins``,
-        ``batch``, ... Raises `WebserviceException` with all arguments that are not allowed.
+        With ``num_replicas`` their number is fixed. Raises `WebserviceException` with all arguments that are
+        not allowed.
         """
         return AksServiceDeploymentConfiguration(**given)
 
@@ -83,7 +82,9 @@ class AksWebservice(ContainerWebservice):
         """Whether requests and responses are collected."""
         return DataCollection(storage_enabled=bool(self.collect_model_data))
 
-    @signatures.update_signature(ComputeType.AKS, signatures.AKS_UPDATE)
+    @takes_arguments(
+        ComputeType.AKS, update=True, before=("self", "image"), after=("models", "inference_config")
+    )
     def update(self, **given: Any) -> None:
         """Change the arguments given. Tags are replaced, properties are added. Returns at once."""
         self._update_given(**given)

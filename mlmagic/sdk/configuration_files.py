@@ -1,7 +1,7 @@
 """inferenceconfig.json and deploymentconfig.json: a service's two configurations as files, JSON or YAML.
 
-Every documented key is read, those from before Environment too; a key that nobody knows is an error that
-names the nearest one. Relative paths count from the folder of the file.
+All keys of Azure ML v1 are read, also the deprecated ones; an unknown key is an error that names the nearest
+one. Relative paths start at the folder of the file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.core import documents
+from mlmagic.core import deployment_file
+from mlmagic.core.arguments import CERTIFICATE
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.webservice import Revision
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
@@ -41,9 +42,9 @@ KEYS = (*_SIMPLE, "sourceDirectory", "environment", "baseImageRegistry")
 
 
 def read_deployment(path: str | Path) -> WebserviceDeploymentConfiguration:
-    """What deploymentconfig.json says. Raises with the key, or with all values that cannot be."""
-    compute, given = documents.read(read_object(path), Path(path).name)
-    for name in ("ssl_cert_pem_file", "ssl_key_pem_file"):
+    """The configuration in a deploymentconfig.json. Raises `UsageError` for a wrong key or value."""
+    compute, given = deployment_file.read(read_object(path), Path(path).name)
+    for name in CERTIFICATE:
         if isinstance(given.get(name), str):
             given[name] = str(Path(path).expanduser().parent / given[name])
     return configuration(compute, given)
@@ -52,9 +53,9 @@ def read_deployment(path: str | Path) -> WebserviceDeploymentConfiguration:
 def read_inference(
     path: str | Path, workspace: Workspace | None = None, environment: Environment | None = None
 ) -> InferenceConfig:
-    """What inferenceconfig.json says; ``environment`` is used in place of its own.
+    """The configuration in an inferenceconfig.json; ``environment`` replaces its own.
 
-    Where ``environment`` there is text, it is a registered one of ``workspace``, ``name[:version]``.
+    If ``environment`` in the file is text, it is a registered one of ``workspace``, ``name[:version]``.
     """
     file = Path(path).expanduser()
     values = read_object(file)
@@ -81,8 +82,8 @@ def read_inference(
 def export(engine: Engine, name: str, folder: Path) -> list[Path]:
     """Write both files of a service, and its source, into ``folder``; returns the paths.
 
-    Deployed with the same models they give the same service; its keys are not in them. Nothing is
-    overwritten.
+    Deployed with the same models they give the same service. They do not hold its keys. Existing files are
+    never overwritten.
     """
     service = engine.services.get(name)
     revision = engine.services.revision(service)
@@ -95,14 +96,14 @@ def export(engine: Engine, name: str, folder: Path) -> list[Path]:
     deployed = configuration_of(revision.config)
     for place, values in (
         (places[0], _inference_of(revision)),
-        (places[1], documents.write(deployed.compute, _but_variables(deployed.given))),
+        (places[1], deployment_file.write(deployed.compute, _but_variables(deployed.given))),
     ):
         place.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return places
 
 
 def inference_schema() -> dict[str, Any]:
-    """A JSON Schema (2020-12) of inferenceconfig.json, by which editors complete and check it."""
+    """The JSON Schema (2020-12) of inferenceconfig.json, with which editors complete and check it."""
     texts = {key: {"type": ["string", "null"]} for key in _SIMPLE}
     texts["enableGpu"] = {"type": ["boolean", "null"]}
     texts["entryScript"] = {"type": "string", "pattern": r"\.py$"}  # type: ignore[dict-item]
@@ -123,7 +124,7 @@ def inference_schema() -> dict[str, Any]:
 
 
 def _object(path: str) -> dict[str, Any]:
-    """The schema of one object of an environment; what is inside of it are objects, or anything."""
+    """The schema of one object of an environment, with its inner objects."""
     prefix = f"{path}." if path else ""
     inner = {
         key: _object(prefix + key) if prefix + key in environment_json.KEYS else {}
@@ -144,7 +145,7 @@ def _inference_of(revision: Revision) -> dict[str, Any]:
 
 
 def _but_variables(given: Mapping[str, Any]) -> dict[str, Any]:
-    """They are in the other file, as the documents have them."""
+    """Without the variables, which are in the other file, as in Azure ML v1."""
     return {name: value for name, value in given.items() if name != "environment_variables"}
 
 
@@ -165,7 +166,7 @@ def _environment(given: Any, workspace: Workspace | None) -> Environment | None:
         return None
     if isinstance(given, str):
         if workspace is None:
-            raise UsageError(f"environment {given!r} is one of a workspace, and there is none")
+            raise UsageError(f"the registered environment {given!r} needs a workspace")
         name, _, version = given.partition(":")
         return Environment.get(workspace, name, version or None)
     environment_json.check_record(given)
@@ -182,7 +183,7 @@ def _registry(given: Any) -> ContainerRegistry:
 
 
 def read_object(path: str | Path) -> Any:
-    """A JSON or YAML file's value. Raises `NotFound` and `InvalidConfig`."""
+    """The value of a JSON or YAML file. Raises `NotFound` and `InvalidConfig`."""
     file = Path(path).expanduser()
     if not file.is_file():
         raise NotFound("configuration file", str(file), hint=f"The working folder is {Path.cwd()}.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mlmagic.core.deployment_file import nested
 from mlmagic.core.deployments import effective, given_of
-from mlmagic.core.documents import nested
 from mlmagic.errors import UsageError
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.webservice import Webservice

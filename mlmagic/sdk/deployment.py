@@ -1,36 +1,41 @@
 """The deployment configurations that ``deploy_configuration()`` returns, one class for each compute type.
 
-They have every argument as an attribute, and tell all that is wrong with them at once; the table of the
-arguments, their defaults and rules is `mlmagic.core.deployments`.
+Each argument is an attribute, and all violations are reported at once. The arguments, their defaults and
+rules are rows of `mlmagic.core.arguments`. The signatures of ``deploy_configuration()`` and ``update()`` are
+made from them too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, Signature
+from typing import Any, ClassVar, TypeVar
 
+from mlmagic.core.arguments import KEYS, V1_ORDER, V1_UPDATE_ORDER, Argument, ComputeType, arguments_of
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.deployment_rules import check
-from mlmagic.core.deployments import ARGUMENTS, ComputeType, deployment, effective, given_of
+from mlmagic.core.deployments import check, deployment, effective, given_of
 from mlmagic.sdk.exceptions import WebserviceException, raises
+
+F = TypeVar("F")
 
 
 @raises(WebserviceException)
 class WebserviceDeploymentConfiguration:
-    """What was given, by argument; an argument that was not given is None, as in the first SDK."""
+    """The arguments of a deployment; one that was not given is None, as in Azure ML v1."""
 
     compute: ClassVar[ComputeType]
     service: ClassVar[str]
-    """The class of the services it makes."""
+    """The class of the services that it deploys."""
 
     def __init__(self, **given: Any) -> None:
-        self._names = [argument.name for argument in ARGUMENTS[self.compute]]
+        self._names = list(arguments_of(self.compute))
         check(self.service, self.compute, _without_nones(given))
         for name in self._names:
             setattr(self, name, given.get(name))
 
     def validate_configuration(self) -> None:
-        """Raises `WebserviceException` with each argument, value and rule that do not fit."""
+        """Raises `WebserviceException` with every argument that breaks a rule, its value and the rule."""
         check(self.service, self.compute, self.given)
 
     @property
@@ -40,22 +45,22 @@ class WebserviceDeploymentConfiguration:
 
     @property
     def effective(self) -> dict[str, Any]:
-        """All arguments, with what holds where one was not given."""
+        """All arguments, with the defaults of those that were not given."""
         return effective(self.compute, self.given)
 
     def to_core(self) -> DeploymentConfig:
-        """As the engine takes it; raises as `validate_configuration`."""
+        """The configuration for the engine; raises as `validate_configuration`."""
         self.validate_configuration()
         return deployment(self.compute, self.given)
 
     def print_deploy_configuration(self) -> None:
-        """Print what was given; keys stay hidden."""
+        """Print the arguments that were given, without the keys."""
         for name, value in self.given.items():
-            print(f"{name}: {'***' if name.endswith('_key') else value}")
+            print(f"{name}: {'***' if name in KEYS else value}")
 
     def __repr__(self) -> str:
         shown = ", ".join(
-            f"{name}={'***' if name.endswith('_key') else repr(value)}" for name, value in self.given.items()
+            f"{name}={'***' if name in KEYS else repr(value)}" for name, value in self.given.items()
         )
         return f"{type(self).__name__}({shown})"
 
@@ -66,25 +71,25 @@ class WebserviceDeploymentConfiguration:
 
 
 class LocalWebserviceDeploymentConfiguration(WebserviceDeploymentConfiguration):
-    """Of a service on this machine."""
+    """The deployment of a service on this machine."""
 
     compute, service = ComputeType.LOCAL, "LocalWebservice"
 
 
 class AciServiceDeploymentConfiguration(WebserviceDeploymentConfiguration):
-    """Of one container."""
+    """The deployment of a service in a container."""
 
     compute, service = ComputeType.ACI, "AciWebservice"
 
 
 class AksServiceDeploymentConfiguration(WebserviceDeploymentConfiguration):
-    """Of a service in a Kubernetes cluster."""
+    """The deployment of a service in a Kubernetes cluster."""
 
     compute, service = ComputeType.AKS, "AksWebservice"
 
 
 class AksEndpointDeploymentConfiguration(WebserviceDeploymentConfiguration):
-    """Of an endpoint with its first version, in a Kubernetes cluster."""
+    """The deployment of an endpoint and its first version in a Kubernetes cluster."""
 
     compute, service = ComputeType.AKS_ENDPOINT, "AksEndpoint"
 
@@ -101,14 +106,58 @@ _CLASSES: Mapping[ComputeType, type[WebserviceDeploymentConfiguration]] = {
 
 
 def configuration(compute: ComputeType, given: Mapping[str, Any]) -> WebserviceDeploymentConfiguration:
-    """Of ``compute``, with these arguments."""
+    """The configuration of a compute type with these arguments."""
     return _CLASSES[compute](**given)
 
 
 def configuration_of(config: DeploymentConfig) -> WebserviceDeploymentConfiguration:
-    """The one that makes ``config``; without keys."""
+    """The configuration that ``config`` was made from; without keys."""
     return configuration(*given_of(config))
 
 
 def _without_nones(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
+
+
+def takes_arguments(
+    compute: ComputeType, *, update: bool = False, before: Sequence[str] = (), after: Sequence[str] = ()
+) -> Callable[[Callable[..., F]], Callable[..., F]]:
+    """A decorator that gives a function of keywords the parameters of a compute type.
+
+    Azure ML v1's can be positional, in the order of its ``deploy_configuration()`` or ``update()``, between
+    those named ``before`` and ``after``; ours are keywords. The docstring gets a line for each.
+    """
+    known = {name: row for name, row in arguments_of(compute).items() if not (update and name in KEYS)}
+    ordered = (V1_UPDATE_ORDER if update else V1_ORDER).get(compute, ())
+    more = [name for name in known if name not in ordered]
+    signature = Signature(
+        [
+            *(Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, **_default(name)) for name in before),
+            *(_parameter(known[name], Parameter.POSITIONAL_OR_KEYWORD) for name in ordered),
+            *(Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, **_default(name)) for name in after),
+            *(_parameter(known[name], Parameter.KEYWORD_ONLY) for name in more),
+        ]
+    )
+
+    def decorate(function: Callable[..., F]) -> Callable[..., F]:
+        @functools.wraps(function)
+        def call(*positional: Any, **named: Any) -> F:
+            return function(**signature.bind_partial(*positional).arguments, **named)
+
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        lines = "".join(
+            f"    {row.name}: {row.option_help}\n" for row in (known[n] for n in (*ordered, *more))
+        )
+        call.__doc__ = f"{function.__doc__}\n\nArguments:\n{lines}"
+        return call
+
+    return decorate
+
+
+def _parameter(row: Argument, kind: Any) -> Parameter:
+    annotation = Mapping[str, str] if row.kind is dict else row.kind
+    return Parameter(row.name, kind, default=None, annotation=annotation | None)
+
+
+def _default(name: str) -> dict[str, Any]:
+    return {} if name == "self" else {"default": None}

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from mlmagic.core.arguments import ComputeType
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.errors import UsageError
 from mlmagic.sdk.deployment import (
     AciServiceDeploymentConfiguration,
     LocalWebserviceDeploymentConfiguration,
     WebserviceDeploymentConfiguration,
+    takes_arguments,
 )
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.inference import InferenceConfig
@@ -35,15 +37,13 @@ class LocalWebservice(Webservice):
         """Does nothing: `__new__` has found the service."""
 
     @staticmethod
-    def deploy_configuration(
-        port: int | None = None, **settings: Any
-    ) -> LocalWebserviceDeploymentConfiguration:
+    @takes_arguments(ComputeType.LOCAL)
+    def deploy_configuration(**given: Any) -> LocalWebserviceDeploymentConfiguration:
         """The configuration of a service on this machine; without ``port`` it listens on a free port.
 
-        ``settings`` are mlmagic's own, with the names of AksWebservice's: ``scoring_timeout_ms``,
-        ``auth_enabled``, ``ssl_enabled``, ``tags``, ...
+        Raises `WebserviceException` with all arguments that are not allowed.
         """
-        return LocalWebserviceDeploymentConfiguration(port=port, **settings)
+        return LocalWebserviceDeploymentConfiguration(**given)
 
     @property
     def compute_type(self) -> str:
@@ -82,7 +82,12 @@ class LocalWebservice(Webservice):
         if wait:
             self.wait_for_deployment()
 
-    def update(  # type: ignore[override]
+    @takes_arguments(
+        ComputeType.LOCAL,
+        update=True,
+        before=("self", "models", "image_config", "deployment_config", "wait", "inference_config"),
+    )
+    def update(
         self,
         models: Iterable[ModelLike] | None = None,
         image_config: None = None,

@@ -9,10 +9,10 @@ from typing import Any
 from mlmagic.core import webservice as core
 from mlmagic.core.access import AccessToken
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
+from mlmagic.core.deployments import config_changes
 from mlmagic.core.model import ModelFilter, added_properties
 from mlmagic.engine.services.services import DEPLOY_TIMEOUT_SECONDS
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
-from mlmagic.sdk.changes import config_changes
 from mlmagic.sdk.exceptions import WebserviceException, raised_with, raises
 from mlmagic.sdk.inference import InferenceConfig
 from mlmagic.sdk.labels import label_filter

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mlmagic.errors import WorkspaceUnavailable
-from mlmagic.scoring.bell import ring
+from mlmagic.scoring.wakeup import notify
 from mlmagic.workspace.bells import Bell, sweep_bells
 from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
@@ -87,7 +87,7 @@ class Memory:
 
     def ring(self) -> None:
         """Wake every process that has this workspace open, so that it reads the changes."""
-        ring(str(self.bells_folder))
+        notify(str(self.bells_folder))
 
     def bell(self) -> Bell:
         """A listener for the wake-up signals of all processes."""

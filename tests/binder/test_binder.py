@@ -24,6 +24,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.waiting import wait_for
+
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(540)]
 
 ROOT = Path(__file__).parents[2]
@@ -272,12 +274,12 @@ def _free_port() -> int:
 
 def _url_of(server: subprocess.Popen[str], home: Path) -> str:
     """Where a Jupyter server listens: it writes that down when it does."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        for path in home.glob(".local/share/jupyter/runtime/jpserver-*.json"):
-            try:
-                return str(json.loads(path.read_text(encoding="utf-8"))["url"])
-            except ValueError:
-                continue  # it is being written
-        time.sleep(0.1)
-    raise AssertionError(f"no Jupyter server: {server.communicate()[0] if server.poll() is not None else ''}")
+
+    def written() -> str:
+        if server.poll() is not None:
+            raise RuntimeError(f"no Jupyter server: {server.communicate()[0]}")
+        files = home.glob(".local/share/jupyter/runtime/jpserver-*.json")
+        return next((str(json.loads(path.read_text(encoding="utf-8"))["url"]) for path in files), "")
+
+    # A file that is not valid JSON is still being written.
+    return wait_for(written, "the file of the Jupyter server", ignoring=(ValueError,))

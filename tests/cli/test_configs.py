@@ -226,7 +226,7 @@ def test_models_are_shown_and_changed(folder: Path) -> None:
     )
     assert "properties ['p']" in run("model", "update", "-i", "net:1", "--add-property", "p=2").stderr
     assert "no model is named" in run("model", "show").stderr
-    assert "a model is made of files" in run("model", "register", "-n", "x").stderr
+    assert "no files are named" in run("model", "register", "-n", "x").stderr
 
 
 def test_a_workspace_is_named(folder: Path) -> None:

@@ -20,7 +20,7 @@ def test_created_compared_and_deleted(folder: Path) -> None:
     assert "six==1.17.0" in run("environment", "diff", "mine:1", "mine").stdout
     names = [each["name"] for each in json.loads(run("environment", "list", "-o", "json").stdout)]
     assert names[:2] == ["mine", "mlmagic-sklearn"]
-    assert "is made from nothing" in run("environment", "create", "-n", "x").stderr
+    assert "has no source" in run("environment", "create", "-n", "x").stderr
     run("environment", "delete", "-n", "mine")
     assert "no environment 'mine'" in run("environment", "show", "-n", "mine").stderr
     assert "for the curated ones" in run("environment", "delete", "-n", "mlmagic-onnx").stderr

@@ -31,14 +31,14 @@ def test_subscriptions_and_deliveries(
     monkeypatch.setenv("HOOK_SECRET", "s3cret-word")
     made = run("events", "subscribe", "-n", "hook", *HOOK, "--secret-env", "HOOK_SECRET")
     assert (made.exit_code, made.stdout) == (0, "")
-    assert made.stderr == "hook: http://127.0.0.1:1/hook?... is told of everything\n"
+    assert made.stderr == "Subscription hook: http://127.0.0.1:1/hook?... receives everything\n"
     run("model", "register", "-n", "net", "-p", "net.onnx")
     assert "models/net:1" in run("events", "list").stdout
     assert "waiting" in run("events", "deliveries", "-n", "hook").stdout
     listed = run("events", "list", "--subscriptions").stdout
     assert "signed" in listed
     assert "s3cret" not in listed
-    assert "0 to be delivered to hook again" in run("events", "redeliver", "-n", "hook").stderr
+    assert "deliveries to hook that will be retried: 0" in run("events", "redeliver", "-n", "hook").stderr
     assert run("events", "unsubscribe", "-n", "hook").exit_code == 0
     assert "Nothing is or was on its way" in run("events", "deliveries").stdout
 

@@ -37,8 +37,8 @@ def test_a_profile_is_made_listed_shown_and_compared(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (("-d", "rows.csv", "--idi", "d:1"), "Name one: --idi DATASET, -d FILE"),
-        ((), "which requests to ask with?"),
+        (("-d", "rows.csv", "--idi", "d:1"), "One of: --idi DATASET, -d FILE"),
+        ((), "name one source of requests"),
         (("-d", "nowhere.csv"), "no dataset file 'nowhere.csv'"),
         (("--idi", "d"), "no dataset 'd'"),
         (("-d", "score.py", "--cpu", "9"), "cpu 9.0 must be between 0.1 and 3.5"),

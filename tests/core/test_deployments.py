@@ -8,17 +8,10 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from mlmagic.core import documents
+from mlmagic.core import deployment_file
+from mlmagic.core.arguments import ARGUMENTS, V1_ORDER, ComputeType, arguments_of
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.deployment_rules import check
-from mlmagic.core.deployments import (
-    ARGUMENTS,
-    OUR_NAMES,
-    ComputeType,
-    deployment,
-    effective,
-    given_of,
-)
+from mlmagic.core.deployments import check, deployment, effective, given_of
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
 
 ACI, AKS, LOCAL, ENDPOINT = ComputeType.ACI, ComputeType.AKS, ComputeType.LOCAL, ComputeType.AKS_ENDPOINT
@@ -74,6 +67,7 @@ namespace namespace null
 compute_target_name computeTargetName null
 """
 LABELS = {"tags", "properties", "description"}
+OURS = set(ARGUMENTS) - {name for order in V1_ORDER.values() for name in order}
 # Beyond the documents, for the scoring server in it can do them.
 CONTAINERS_TAKE = {
     "port",
@@ -95,17 +89,17 @@ CONTAINERS_TAKE = {
 def test_arguments_keys_and_defaults_are_the_documents(
     compute: ComputeType, table: str, more: set[str]
 ) -> None:
-    ours = {argument.name: argument for argument in ARGUMENTS[compute]}
+    ours = arguments_of(compute)
     defaults = effective(compute, {})
     rows = [line.split() for line in table.strip().splitlines()]
     for name, key, default in rows:
         assert ours[name].key == key
         assert defaults[name] == json.loads(default), name
-    assert set(ours) - OUR_NAMES - LABELS == {row[0] for row in rows} | more
+    assert set(ours) - OURS - LABELS == {row[0] for row in rows} | more
 
 
 def test_a_local_service_has_the_documents_port_and_more() -> None:
-    names = {argument.name for argument in ARGUMENTS[LOCAL]}
+    names = set(arguments_of(LOCAL))
     assert {"port", "cpu_cores", "auth_enabled", "scoring_timeout_ms", "cors_origins"} <= names
 
 
@@ -185,8 +179,8 @@ def test_a_configuration_a_file_and_a_deployment_say_the_same(
     compute: ComputeType, given: dict[str, Any]
 ) -> None:
     check("Service", compute, given)
-    written = json.loads(json.dumps(documents.write(compute, given)))
-    assert documents.read(written) == (compute, given)
+    written = json.loads(json.dumps(deployment_file.write(compute, given)))
+    assert deployment_file.read(written) == (compute, given)
     config = deployment(compute, given)
     assert config.target == compute.target
     again, found = given_of(config)
@@ -232,16 +226,16 @@ FILES: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("values", "told"), FILES)
 def test_files_that_cannot_be_read(values: Any, told: str) -> None:
     with pytest.raises((InvalidConfig, NotFound), match=told):
-        documents.read(values)
+        deployment_file.read(values)
 
 
 def test_a_file_may_say_its_type_in_any_case_and_null() -> None:
-    assert documents.read({"computeType": "ACI", "location": None}) == (ACI, {})
+    assert deployment_file.read({"computeType": "ACI", "location": None}) == (ACI, {})
 
 
 @pytest.mark.parametrize(("compute", "given"), SOUND)
 def test_the_schema_accepts_what_is_sound(compute: ComputeType, given: dict[str, Any]) -> None:
-    jsonschema_rs.validate(documents.schema(), documents.write(compute, given))
+    jsonschema_rs.validate(deployment_file.schema(), deployment_file.write(compute, given))
 
 
 @pytest.mark.parametrize(
@@ -257,4 +251,4 @@ def test_the_schema_accepts_what_is_sound(compute: ComputeType, given: dict[str,
 )
 def test_the_schema_refuses_what_is_not(values: dict[str, Any]) -> None:
     with pytest.raises(jsonschema_rs.ValidationError):
-        jsonschema_rs.validate(documents.schema(), values)
+        jsonschema_rs.validate(deployment_file.schema(), values)

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from mlmagic.engine.batch.job import Outcome
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import CaptureError, InvalidConfig
 from tests.support.processes import servers_here
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -131,8 +131,7 @@ def test_an_interrupted_job_leaves_no_worker(engine: Engine, tmp_path: Path) -> 
     stopped = threading.Event()
 
     def stop() -> None:
-        while not servers_here():
-            time.sleep(0.01)
+        wait_for(servers_here, "a worker")
         stopped.set()
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -221,13 +221,12 @@ def test_one_process_at_a_time_sends_to_a_subscription(
 ) -> None:
     still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     register(still)
-    first, second = courier(), courier()
+    sent: list[int] = []
+    first, second = courier(send=lambda *_: sent.append(1) or Answer(200)), courier()
     assert first.claim() == ["hook"]
     assert second.claim() == []
     clock.now += 61  # a process of another machine would not be known to have ended
     assert second.claim() == ["hook"]
-    sent: list[int] = []
-    first._send = lambda *_: sent.append(1) or Answer(200)  # type: ignore[func-returns-value]
     first.serve("hook")
     assert sent == []  # it has lost the lease
 
@@ -243,10 +242,12 @@ def test_what_was_sent_but_not_marked_is_sent_again(
         ids.append(notice.id)
         return Answer(200)
 
-    dying = courier(send=send)
-    dying._settle = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
+    def send_and_die(subscription: Any, notice: Any, attempt: int) -> Answer:
+        send(subscription, notice, attempt)
+        raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        rounds(dying)
+        rounds(courier(send=send_and_die))
     clock.now += 61
     rounds(courier(send=send))
     assert len(ids) == 2

@@ -13,10 +13,9 @@ from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services import daemon
 from mlmagic.workspace.location import Location
 from tests.support.engines import script
-from tests.support.processes import run_and_die
+from tests.support.processes import daemons_of, run_and_die
 from tests.support.waiting import wait_for
 from tests.support.webhook import Hook
 
@@ -57,17 +56,12 @@ def test_the_keeper_stays_until_all_is_delivered(
     path.write_text("x")
     brief.models.register(path, ModelDescription("m"))
     brief.close()
-    wait_for(lambda: not _keeper_has_left(brief), "the keeper, for one notice")
+    wait_for(lambda: daemons_of(brief.location.folder), "the daemon, for one notice")
     hook.hangs.set()
     wait_for(lambda: hook.requests, "the notice")
-    wait_for(lambda: _keeper_has_left(brief), "the keeper's end")
+    wait_for(lambda: not daemons_of(brief.location.folder), "the daemon's end")
     ((envelope,),) = hook.bodies()
     assert (envelope["topic"], envelope["subject"]) == ("/workspaces/team", "models/m:1")
-
-
-def _keeper_has_left(engine: Engine) -> bool:
-    with daemon._daemon_lock(engine.location.folder) as free:
-        return free
 
 
 def test_a_service_follows_its_model_without_a_dropped_request(engine: Engine, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, UsageError
 from tests.support.entry_scripts import READS_MODEL
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -95,14 +96,12 @@ def test_one_file_serves_where_there_is_python_alone(engine: Engine, model: str,
 
 
 def _ask(url: str, server: subprocess.Popen[bytes]) -> Any:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert server.poll() is None, server.stderr and server.stderr.read()
-        try:
-            return requests.post(f"{url}/score", data="[1]", timeout=5).json()
-        except requests.ConnectionError:
-            time.sleep(0.05)
-    raise AssertionError("it never answered")
+    def answer() -> requests.Response:
+        if server.poll() is not None:
+            raise RuntimeError(server.stderr and server.stderr.read())
+        return requests.post(f"{url}/score", data="[1]", timeout=5)
+
+    return wait_for(answer, f"an answer of {url}", ignoring=(requests.ConnectionError,)).json()
 
 
 def _free_port() -> int:

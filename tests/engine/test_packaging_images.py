@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mlmagic.targets.images.package_index import access_files
 from tests.support import docker_registry
 from tests.support.docker_engine import DockerEngine
 from tests.support.entry_scripts import READS_MODEL
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 INFERENCE = InferenceConfig("score.py", script_text=READS_MODEL)
@@ -47,13 +48,8 @@ def container(docker: DockerEngine) -> Iterator[Any]:
 
 
 def answer_of(url: str) -> Any:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return requests.post(f"{url}/score", data="[1]", timeout=5).json()
-        except requests.ConnectionError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    ask = partial(requests.post, f"{url}/score", data="[1]", timeout=5)
+    return wait_for(ask, f"an answer of {url}", ignoring=(requests.ConnectionError,)).json()
 
 
 def test_an_image_serves_and_its_folder_builds_the_same(

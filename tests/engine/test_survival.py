@@ -14,10 +14,9 @@ from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelFilter
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services import daemon
 from mlmagic.workspace.location import Location
 from tests.support.engines import MakeEngine, script
-from tests.support.processes import run_and_die
+from tests.support.processes import daemons_of, run_and_die
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
@@ -92,11 +91,7 @@ def test_the_keeper_looks_after_services_when_no_kernel_does(make_engine: MakeEn
     assert server_pid(brief, "svc") != first
     brief.services.delete("svc")
 
-    def keeper_has_left() -> bool:
-        with daemon._daemon_lock(brief.location.folder) as free:
-            return free
-
-    wait_for(keeper_has_left, "the keeper's end, as there is nothing to keep")
+    wait_for(lambda: not daemons_of(brief.location.folder), "the daemon's end, as there is nothing to do")
     assert processes_of(brief) == []
 
 
@@ -181,7 +176,6 @@ def test_each_workspace_has_a_keeper_of_its_own(tmp_path: Path) -> None:
     for engine in engines:
         engine.services.wait(engine.services.deploy("svc", [], script()))
     for engine in engines:
-        with daemon._daemon_lock(engine.location.folder) as free:
-            assert not free
+        assert len(daemons_of(engine.location.folder)) == 1
         engine.services.delete("svc")
         engine.close()

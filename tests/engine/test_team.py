@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 from sqlalchemy import update
 
@@ -22,6 +21,8 @@ from mlmagic.workspace.database import services as table
 from mlmagic.workspace.location import Location
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.postgresql import Server
+from tests.support.processes import daemons_of
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 ON_LOCAL = DeploymentConfig("local")
@@ -50,20 +51,14 @@ def test_a_service_from_deploy_to_delete(engine: Engine, location: Location) -> 
 def test_the_keeper_keeps_and_shows_no_password(engine: Engine, location: Location) -> None:
     engine.services.wait(engine.services.deploy("svc", [], script(), ON_LOCAL))
     daemon.ensure_daemon(location)
-    process = psutil.Process(daemon._children[location.folder].pid)
+    (process,) = wait_for(lambda: daemons_of(location.folder), "the daemon")
     assert not any("postgresql://" in part for part in process.cmdline())
-    assert engine.bus.wait_until(lambda: _keeper_has_begun(location), 30)
     engine.supervision.close()
     assert engine.bus.wait_until(lambda: _held_by(engine, process.pid), 30)
     with engine.memory.reading() as tx:
         assert services.get(tx, "svc").state is State.HEALTHY
     engine.services.delete("svc")
-    daemon._children[location.folder].wait(30)
-
-
-def _keeper_has_begun(location: Location) -> bool:
-    with daemon._daemon_lock(location.folder) as free:
-        return not free
+    wait_for(lambda: not daemons_of(location.folder), "the daemon's end", timeout=30)
 
 
 def _held_by(engine: Engine, pid: int) -> bool:

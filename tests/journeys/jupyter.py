@@ -7,8 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import requests
 
 from mlmagic.workspace.location import Location
 from tests.support.browser import WAIT_SECONDS
+from tests.support.waiting import wait_for
 
 NOTEBOOK = "journey.ipynb"
 TOKEN = "secret"
@@ -71,7 +71,7 @@ def serving(client: str, folder: Path, workspace: Location, cells: Sequence[str]
             stderr=file,
         )
         try:
-            _until(lambda: _answers(f"{url}/api"), log.read_text)
+            wait_for(lambda: _answers(f"{url}/api"), log.read_text, timeout=WAIT_SECONDS)
             yield f"{url}/{path}/{NOTEBOOK}?token={TOKEN}"
         finally:
             server.terminate()
@@ -117,13 +117,6 @@ class Client:
     def command(self, name: str, arguments: str = "{}") -> None:
         """Of JupyterLab's own, by its id."""
         self.page.evaluate(f"window.jupyterapp.commands.execute('{name}', {arguments})")
-
-
-def _until(condition: Callable[[], bool], told: Callable[[], str]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.05)
 
 
 def _answers(url: str) -> bool:

@@ -39,9 +39,9 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
         "Script",
         "Environment",
         "Compute target",
-        "Size",
+        "CPU and memory",
         "CPU cores",
-        "Who may ask",
+        "Authentication",
         "Description",
     ):
         assert page.get_by_label(label, exact=True).count() == 1, label
@@ -50,10 +50,10 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
     name.press("End")
     name.press_sequentially("_")
     page.get_by_text("service name 'line-svc_' must be").wait_for()
-    page.get_by_text("Deploy is off until these are corrected: Service.").wait_for()
+    page.get_by_text("To deploy, correct: Service.").wait_for()
     assert deploy.is_disabled()
     name.press("Backspace")
-    page.wait_for_function("!document.body.innerText.includes('Deploy is off')")
+    page.wait_for_function("!document.body.innerText.includes('To deploy, correct')")
     page.get_by_label("Description", exact=True).fill("for <b>all</b>")
     page.get_by_label("More settings").check()
     page.get_by_label("Tags", exact=True).fill("team=x")
@@ -67,7 +67,7 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
 
     # The line comes below the next cell that runs.
     page.get_by_role("button", name="Insert into the notebook").click()
-    page.get_by_text("Run any cell: the line appears below it.").wait_for()
+    page.get_by_text("Run any cell: the line is inserted below it.").wait_for()
     page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
     lab.command("notebook:run-cell")
     page.wait_for_function(

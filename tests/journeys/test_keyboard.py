@@ -81,11 +81,11 @@ def _fill_in_the_form(keyboard: Keyboard, station: Station) -> int:
     keyboard.to("Service name")
     keyboard.type("No Name")
     output.get_by_text("must be 3 to 32").first.wait_for()
-    output.get_by_text("Deploy is off until these are corrected: Service.").wait_for()
+    output.get_by_text("To deploy, correct: Service.").wait_for()
     station("form")
     keyboard.type("line-svc")
     keyboard.push("Insert into the notebook")
-    output.get_by_text("Run any cell: the line appears below it.").wait_for()
+    output.get_by_text("Run any cell: the line is inserted below it.").wait_for()
     return cell
 
 

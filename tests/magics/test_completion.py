@@ -24,7 +24,7 @@ def full(session: MLMagic, shell: TestingShell, tmp_path: Path) -> TestingShell:
         (tmp_path / name).write_text(SCRIPT)
     shell.run_cell("scorer = 1")
     shell.run_cell(f"%%score_script wine\n{SCRIPT}")
-    shell.run_cell("%deploy live-one -m diabetes:1")
+    shell.run_cell("%deploy live-one -m diabetes:1 --script wine")
     return shell
 
 
@@ -38,7 +38,7 @@ OFFERED = {
     "%deploy svc -m dia": ["diabetes", "diabetes:2", "diabetes:1"],
     "%deploy svc -m diabetes:": ["diabetes:2", "diabetes:1"],
     "%deploy svc --model=diabetes:": ["diabetes:2", "diabetes:1"],
-    "svc = %deploy svc --m": ["--max-request-wait-time", "--memory", "--model"],
+    "svc = %deploy svc --m": ["--max-request-wait-time", "--memory", "--memory-gb", "--model"],
     "svc, other = %deploy svc --script ": ["wine"],
     "%deploy svc --o": ["--out", "--overwrite"],
     "%deploy svc --target ": ["docker", "local"],

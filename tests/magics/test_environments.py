@@ -68,7 +68,7 @@ def test_versions_are_compared(notebook: TestingShell, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "error", "words"),
     [
-        ("frobnicate", UsageError, "%environment has no verb 'frobnicate'"),
+        ("frobnicate", UsageError, "%environment has no operation 'frobnicate'"),
         ("show", UsageError, "takes one name, and 0 are given"),
         (
             "diff a",
@@ -104,11 +104,9 @@ def test_a_deploy_names_one(notebook: TestingShell, session: MLMagic) -> None:
     notebook.run_cell("from mlmagic.sdk.environment import Environment\nenv = Environment('other')")
     notebook.run_cell("%update svc-one -e {env}")
     assert engine.services.revision(engine.services.get("svc-one")).inference.environment["name"] == "other"  # type: ignore[index]
-    notebook.refuses("%deploy svc-two -e nothing", NotFound, "no environment 'nothing'")
-    notebook.refuses(
-        "%deploy svc-two --ev 1", UsageError, "--ev 1 is about an environment, and none is named"
-    )
-    notebook.refuses("%deploy svc-two -e {np}", UsageError, "--environment is a module")
+    notebook.refuses("%deploy svc-two --script svc -e nothing", NotFound, "no environment 'nothing'")
+    notebook.refuses("%deploy svc-two --script svc --ev 1", UsageError, "--ev 1 needs an environment")
+    notebook.refuses("%deploy svc-two --script svc -e {np}", UsageError, "--environment is a module")
 
 
 @pytest.mark.processes
@@ -117,7 +115,7 @@ def test_it_is_made_on_this_machine(notebook: TestingShell) -> None:
     notebook.run_cell("python = %environment build mine -o python")
     assert Path(notebook.user_ns["python"]).is_file()
     assert "Environment mine:1 is at" in notebook.shown()
-    assert "made, on Python" in repr(notebook.run_cell("%environment show mine"))
+    assert "built, on Python" in repr(notebook.run_cell("%environment show mine"))
     notebook.run_cell("%environment create broken --packages orjson==3.0")
     notebook.refuses("%environment build broken", UsageError, "exclude each other")
     notebook.run_cell("%environment create old --packages six --python-version 3.8")

@@ -58,7 +58,7 @@ def test_unloading_leaves_the_shell_as_it_was(bare_shell: TestingShell) -> None:
 def test_settings_are_changed_with_config(session: MLMagic, shell: TestingShell, engine: Engine) -> None:
     shell.run_cell("%config MLMagic.target = 'nowhere'")
     assert session.target == "nowhere"
-    shell.run_cell(f"%%score_script s\n{SCRIPT}")
+    shell.run_cell(f"%%score_script svc-a\n{SCRIPT}")
     session.use(engine)
     shell.refuses("%deploy svc-a", NotFound, "no target 'nowhere'")
 
@@ -82,7 +82,7 @@ def test_a_cell_magic_has_help_with_and_without_a_body(shell: TestingShell) -> N
     ):
         shell.run_cell(cell)
         assert shell.stdout.lstrip().startswith("usage:"), cell
-        assert "positional arguments:" in shell.stdout
+        assert "Arguments:" in shell.stdout
 
 
 def test_an_empty_cell_without_help_is_still_told(shell: TestingShell) -> None:

@@ -143,7 +143,7 @@ def test_deploy_alone_shows_a_form_and_says_how_a_line_is_written(
     assert "%deploy NAME -m MODEL:VERSION --script SCRIPT --target local" in notebook.shown()
     assert "<form" not in notebook.outputs[0].data["text/html"]
     for line in ("%deploy -m wine", "%deploy --no-auth", "%deploy --name svc-a"):
-        notebook.refuses(line, UsageError, "no NAME is given. %deploy alone shows a form")
+        notebook.refuses(line, UsageError, "NAME is missing. %deploy alone shows a form")
 
 
 def test_a_cell_comes_below_the_next_one_that_runs(
@@ -153,7 +153,7 @@ def test_a_cell_comes_below_the_next_one_that_runs(
     monkeypatch.setattr(notebook, "set_next_input", lambda text, replace: came.append((text, replace)))
     form = DeployForm(session)
     form.equivalents.insert.click()
-    assert "Run any cell: the line appears below it." in form.equivalents.note.value
+    assert "Run any cell: the line is inserted below it." in form.equivalents.note.value
     assert came == []
     notebook.run_cell("1")
     notebook.run_cell("2")
@@ -193,7 +193,7 @@ def test_a_captured_script_is_saved_as_a_folder(notebook: TestingShell, tmp_path
 
 def test_the_form_needs_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: None)
-    with pytest.raises(UsageError, match="this is no notebook"):
+    with pytest.raises(UsageError, match="this is not a notebook"):
         mlmagic.DeployForm()
 
 
@@ -203,8 +203,8 @@ def test_the_dataset_is_the_notebooks(notebook: TestingShell, session: MLMagic, 
     said: list[str] = []
     assert there.requests(" rows ", [], said.append) == [[1], [2]]
     assert there.requests("rows[:1]", [], said.append) == [[1]]
-    with pytest.raises(UsageError, match="no requests to ask with"):
+    with pytest.raises(UsageError, match="no requests to send"):
         there.requests("", ["wine:1"], said.append)
     notebook.run_cell("%register clf --name sampled --sample [[1]]")
     assert there.requests("", ["sampled:1"], said.append) == [{"data": [[1]]}]
-    assert "Asking with the model's sample" in said[0]
+    assert "Sending the model's sample" in said[0]

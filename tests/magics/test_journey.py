@@ -114,7 +114,7 @@ def test_a_live_service_takes_on_its_cell(local: MLMagic, shell: TestingShell) -
     shell.run_cell("svc = %deploy svc-live --live")
     _, when = shell.run_cell("%score svc-live 1")
     shell.run_cell(LIVE.replace("first", "second"))
-    assert "svc-live serves it" in shell.shown()
+    assert "Reloaded svc-live" in shell.shown()
     assert "init() ran again" not in shell.shown()
     assert shell.run_cell("%score svc-live 1") == ["second", when]
     with pytest.raises(ScriptError, match=r"keeps serving the previous script: .*in init") as failed:
@@ -241,7 +241,7 @@ def servers_of(engine: Engine) -> list[int]:
 def test_ctrl_c_during_a_deploy_leaves_nothing(start_kernel: Callable[[], Kernel], engine: Engine) -> None:
     kernel = start_kernel()
     kernel.run(f"%%score_script slow\n{SLOW}")
-    request = kernel.client.execute("%deploy slow-svc")
+    request = kernel.client.execute("%deploy slow-svc --script slow")
     wait_for(lambda: servers_of(engine), "the server to start")
     kernel.manager.interrupt_kernel()
     reply = kernel.client.get_shell_msg(timeout=60)
@@ -260,7 +260,7 @@ def test_a_killed_kernel_leaves_its_service_to_the_next(
 ) -> None:
     first = start_kernel()
     first.run(f"%%score_script echo\n{ECHO}")
-    assert "echo-svc: Healthy" in first.run("%deploy echo-svc")
+    assert "echo-svc: Healthy" in first.run("%deploy echo-svc --script echo")
     (server,) = servers_of(engine)
     first.process.send_signal(signal.SIGKILL)
     wait_for(lambda: not first.manager.is_alive(), "the kernel to end")

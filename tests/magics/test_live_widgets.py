@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlmagic.core.webservice import Webservice
-from mlmagic.magics.choice import newest_captured
+from mlmagic.magics.script_selection import newest_captured
 from mlmagic.magics.session import MLMagic
 from tests.support.shells import SCRIPT, TestingShell
 from tests.support.waiting import wait_for
@@ -20,7 +20,7 @@ def drawing(shell: TestingShell, session: MLMagic, monkeypatch: pytest.MonkeyPat
 
 
 def test_each_is_made_once_for_all_cells(drawing: TestingShell, session: MLMagic) -> None:
-    drawing.run_cell("%deploy wine-svc")
+    drawing.run_cell("%deploy wine-svc --script wine")
     assert drawing.shown().endswith("wine-svc: live panel (it needs a running kernel)")
     for _ in range(2):
         listing = drawing.run_cell("found = %services")
@@ -35,7 +35,7 @@ def test_each_is_made_once_for_all_cells(drawing: TestingShell, session: MLMagic
 
 
 def test_a_card_opened_from_the_table_is_that_of_the_deploy(drawing: TestingShell, session: MLMagic) -> None:
-    drawing.run_cell("%deploy wine-svc")
+    drawing.run_cell("%deploy wine-svc --script wine")
     drawing.run_cell("%services")
     table = session._live[session.engine, "services"]
     table.open_button.click()
@@ -50,7 +50,7 @@ def test_a_terminal_draws_none(shell: TestingShell, session: MLMagic) -> None:
 
 
 def test_the_button_takes_the_script_that_was_captured_last(drawing: TestingShell, session: MLMagic) -> None:
-    drawing.run_cell("%deploy wine-svc")
+    drawing.run_cell("%deploy wine-svc --script wine")
     service = session.engine.services.get("wine-svc")
     actions = session._live[session.engine, service.id].actions
     drawing.run_cell(f"%%score_script wine\n{SCRIPT}\nnewer = 1")
@@ -66,7 +66,7 @@ def test_the_button_takes_the_script_that_was_captured_last(drawing: TestingShel
     ("scripts", "deploy", "words"),
     [
         (["wine"], "%deploy wine", "'wine' as it was captured last"),
-        (["other", "more"], "%deploy wine", "'more' as it was captured last"),
+        (["other", "more"], "%deploy wine --script more", "'more' as it was captured last"),
         (["other", "more"], "%deploy wine --script other", "'other' as it was captured last"),
         (["wine", "other"], "%deploy wine --script other", "'other' as it was captured last"),
         (["wine"], "%deploy wine --entry-script score.py", None),

@@ -52,7 +52,7 @@ def test_names_come_from_variables_and_files(session: MLMagic, shell: TestingShe
 
 
 BAD_INPUT: list[tuple[str, type[Exception], str]] = [
-    ("", UsageError, "required: model"),
+    ("", UsageError, "required: MODEL"),
     ("cfl", NotFound, "no variable, file or folder 'cfl'. Did you mean 'clf'?"),
     ("nowhere.bin", NotFound, "The working folder is"),
     ("clf.best", NotFound, "For an expression, write {clf.best}"),

@@ -47,6 +47,6 @@ def test_what_cannot_be_profiled_is_told(shell: TestingShell, make_engine: MakeE
     shell.refuses("%profile", UsageError, "nothing to profile")
     shell.refuses("%profile nowhere -d [1]", NotFound, "no model 'nowhere'")
     shell.run_cell(CELL)
-    shell.refuses("%profile -s half", UsageError, "no requests to ask with")
+    shell.refuses("%profile -s half", UsageError, "no requests to send")
     with pytest.raises(InvalidConfigs, match=r"cpu 9\.0 must be between"):
         shell.run_cell("%profile -s half -d [1] --cpu 9")

@@ -29,7 +29,7 @@ def test_a_cell_becomes_a_script_and_is_not_run(session: MLMagic, shell: Testing
     assert isinstance(script, CapturedScript)
     assert "factor = 3" in script.source
     assert "import json" in script.source
-    assert "Captured scaled; brings" in shell.shown()
+    assert "Captured scaled; includes" in shell.shown()
     assert "scale" in shell.shown()
     assert shell.stdout == ""
 
@@ -52,7 +52,7 @@ def test_show_and_write(session: MLMagic, shell: TestingShell, tmp_path: Path) -
     source = session.script("s").source
     assert source in shell.stdout
     assert (tmp_path / "my score.py").read_text() == source
-    with pytest.raises(AlreadyExists, match="Name another, or add --force"):
+    with pytest.raises(AlreadyExists, match="Name another file, or add --force"):
         shell.run_cell(f"%%score_script s --write 'my score.py'\n{SCRIPT}")
     shell.run_cell(f"%%score_script s --write 'my score.py' --force\n{SCRIPT}#\n")
     assert (tmp_path / "my score.py").read_text().endswith("#\n")
@@ -79,7 +79,7 @@ BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     (f"%%score_script s --write .\n{SCRIPT}", UsageError, "is a folder"),
     (f"%%score_script s --test [undefined]\n{SCRIPT}", UsageError, "'undefined' is not defined"),
     (f"%%score_script s --test 1 -m nothing\n{SCRIPT}", NotFound, "no model 'nothing'"),
-    (f"%%score_script\n{SCRIPT}", UsageError, "required: name"),
+    (f"%%score_script\n{SCRIPT}", UsageError, "required: NAME"),
 ]
 
 
@@ -108,14 +108,14 @@ def test_live_services_take_on_their_own_script_only(
     Path("score.py").write_text(SCRIPT)
     shell.run_cell("%deploy svc-file --live --entry-script score.py")
     shell.run_cell(f"%%score_script one\n{SCRIPT}\nnewer = 1")
-    assert "svc-one serves it" in shell.shown()
+    assert "Reloaded svc-one" in shell.shown()
     assert reloads(fake) == {"svc-one": 1, "svc-two": 0, "svc-still": 0, "svc-file": 0}
     shell.run_cell(f"%%score_script svc-two\n{SCRIPT}")  # named like a service that serves another
     assert reloads(fake) == {"svc-one": 1, "svc-two": 0, "svc-still": 0, "svc-file": 0}
     shell.run_cell("%update svc-one --script two")
     shell.run_cell(f"%%score_script two\n{SCRIPT}\nnewer = 2")
     assert sorted(reloads(fake).values()) == [0, 0, 1, 1]
-    assert shell.shown().count("serves it") == 2
+    assert shell.shown().count("Reloaded ") == 2
 
 
 def test_a_live_service_from_before_names_were_recorded(

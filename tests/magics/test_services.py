@@ -83,7 +83,9 @@ def test_a_file_is_served_with_its_folder(session: MLMagic, shell: TestingShell,
 
 
 def test_who_may_ask_is_a_setting(captured: TestingShell, session: MLMagic, sent: list[Any]) -> None:
-    captured.run_cell('%deploy svc-a --auth --cors-origins "https://a.example, https://b.example"')
+    captured.run_cell(
+        '%deploy svc-a --script wine --auth --cors-origins "https://a.example, https://b.example"'
+    )
     engine = session.engine
     config = engine.services.revision(engine.services.get("svc-a")).config
     assert (config.auth_enabled, config.cors_origins) == (True, "https://a.example, https://b.example")
@@ -94,11 +96,11 @@ def test_who_may_ask_is_a_setting(captured: TestingShell, session: MLMagic, sent
     config = engine.services.revision(engine.services.get("svc-a")).config
     assert (config.auth_enabled, config.token_auth_enabled, config.cors_origins) == (False, True, "")
     captured.refuses("%update svc-a --auth", InvalidConfig, "excludes auth_enabled")
-    captured.refuses("%deploy svc-b --ssl-cert a.pem", InvalidConfig, "needs the other file")
+    captured.refuses("%deploy svc-b --script wine --ssl-cert a.pem", InvalidConfig, "needs the other file")
 
 
 def test_names_count_up_in_a_loop(captured: TestingShell, session: MLMagic) -> None:
-    captured.run_cell("for i in range(2):\n    %deploy svc-{i}")
+    captured.run_cell("for i in range(2):\n    %deploy svc-{i} --script wine")
     assert [service.name for service in session.engine.services.list()] == ["svc-0", "svc-1"]
 
 
@@ -107,7 +109,7 @@ def test_a_failed_deploy_shows_the_traceback_once(
 ) -> None:
     fake.next_observations = [Observation(Phase.EXITED, words="init() failed", error=DIED)]
     with pytest.raises(ScriptError) as caught:
-        captured.run_cell("%deploy svc-a")
+        captured.run_cell("%deploy svc-a --script wine")
     assert caught.value.traceback == TRACEBACK
     card = captured.outputs[-1].data
     assert "svc-a: Failed" in card["text/plain"]
@@ -122,13 +124,13 @@ def test_a_failed_deploy_shows_the_traceback_once(
 def test_a_target_that_refuses_is_told(captured: TestingShell, fake: FakeTarget) -> None:
     fake.refuses = "no more room"
     with pytest.raises(LaunchFailed, match="no more room"):
-        captured.run_cell("%deploy svc-a")
+        captured.run_cell("%deploy svc-a --script wine")
     assert "svc-a: Failed" in captured.shown()
 
 
 def test_no_wait_returns_at_once(captured: TestingShell, fake: FakeTarget) -> None:
     fake.next_observations = [Observation(Phase.STARTING)]
-    service = captured.run_cell("%deploy svc-a --no-wait")
+    service = captured.run_cell("%deploy svc-a --script wine --no-wait")
     assert service.state == "Transitioning"
     assert "svc-a: Transitioning" in captured.shown()
 
@@ -136,11 +138,11 @@ def test_no_wait_returns_at_once(captured: TestingShell, fake: FakeTarget) -> No
 def test_a_wait_has_its_limit(captured: TestingShell, session: MLMagic, fake: FakeTarget) -> None:
     fake.next_observations = [Observation(Phase.STARTING, words="still pulling")]
     with pytest.raises(WaitTimeout, match=r"still Transitioning after 0.05 s \(last seen: .*It goes on"):
-        captured.run_cell("%deploy svc-a --timeout 0.05")
+        captured.run_cell("%deploy svc-a --script wine --timeout 0.05")
     session.timeout = 0.01
     fake.next_observations = [Observation(Phase.STARTING)]
     with pytest.raises(WaitTimeout, match=r"after 0.01 s"):
-        captured.run_cell("%deploy svc-b")
+        captured.run_cell("%deploy svc-b --script wine")
 
 
 def test_an_interrupt_leaves_nothing(
@@ -152,7 +154,7 @@ def test_an_interrupt_leaves_nothing(
     fake.next_observations = [Observation(Phase.STARTING)]
     monkeypatch.setattr(session.engine.services, "wait", interrupt)
     with pytest.raises(Interrupted, match="'svc-a' was interrupted, and the service was deleted"):
-        captured.run_cell("%deploy svc-a")
+        captured.run_cell("%deploy svc-a --script wine")
     assert session.engine.services.list() == []
     assert "svc-a: nothing is left of it." in captured.shown()
 
@@ -164,7 +166,7 @@ def test_other_library_versions_are_told(captured: TestingShell, monkeypatch: py
 
 
 BAD_INPUT: list[tuple[str, type[Exception], str]] = [
-    ("--auth", UsageError, "no NAME is given. %deploy alone shows a form"),
+    ("--auth", UsageError, "NAME is missing. %deploy alone shows a form"),
     ("ab", InvalidConfig, "service name 'ab' must be 3 to 32"),
     ("Wine_SVC", InvalidConfig, "For example 'wine-svc'"),
     ("{m}", UsageError, "the service's name is a Model. To deploy an object, name the service"),
@@ -178,16 +180,20 @@ BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     ("svc-a --entry-script half.py", CaptureError, "init"),
     ("svc-a --entry-script broken.py", CaptureError, "line 1"),
     ("svc-a --source-directory .", UsageError, "needs --entry-script"),
-    ("svc-a --target nowhere", NotFound, "no target 'nowhere'"),
-    ("svc-a --cpu -1", InvalidConfig, "cpu -1.0 must be above 0"),
-    ("svc-a --cpu abc", InvalidConfig, "cpu 'abc' must be a number"),
-    ("svc-a --cpu nan", InvalidConfig, "cpu nan must be above 0"),
-    ("svc-a --port 70000", InvalidConfig, "port 70000 must be between 1 and 65535"),
-    ("svc-a --timeout 0", InvalidConfig, "timeout 0.0 must be above 0"),
-    ("svc-a --env A", InvalidConfig, "--env 'A' must be KEY=VALUE"),
-    ("svc-a --memory 5000", Exception, "no room"),
-    ("svc-a -o 1", InvalidConfig, "--out '1' cannot be the name of a variable"),
-    ("taken", AlreadyExists, "service 'taken' exists already. It is Healthy. Change it with %update"),
+    ("svc-a --script wine --target nowhere", NotFound, "no target 'nowhere'"),
+    ("svc-a --script wine --cpu -1", InvalidConfig, "cpu -1.0 must be above 0"),
+    ("svc-a --script wine --cpu abc", InvalidConfig, "cpu 'abc' must be a number"),
+    ("svc-a --script wine --cpu nan", InvalidConfig, "cpu nan must be above 0"),
+    ("svc-a --script wine --port 70000", InvalidConfig, "port 70000 must be between 1 and 65535"),
+    ("svc-a --script wine --timeout 0", InvalidConfig, "timeout 0.0 must be above 0"),
+    ("svc-a --script wine --env A", InvalidConfig, "--env 'A' must be KEY=VALUE"),
+    ("svc-a --script wine --memory 5000", Exception, "no room"),
+    ("svc-a --script wine -o 1", InvalidConfig, "--out '1' cannot be the name of a variable"),
+    (
+        "taken --script wine",
+        AlreadyExists,
+        "service 'taken' exists already. It is Healthy. Change it with %update",
+    ),
 ]
 
 
@@ -196,7 +202,7 @@ def test_bad_input_is_one_line_and_changes_nothing(
 ) -> None:
     (tmp_path / "half.py").write_text("def run(data):\n    return data\n")
     (tmp_path / "broken.py").write_text("def init(:\n")
-    captured.run_cell("%deploy taken")
+    captured.run_cell("%deploy taken --script wine")
     session.engine.targets.load = lambda name: fake if name == "fake" else _no_target(name)
     before = session.engine.events.list()
     for line, error, words in BAD_INPUT:
@@ -209,7 +215,7 @@ def _no_target(name: str) -> Any:
 
 
 def test_score_sends_what_stands_there(captured: TestingShell, sent: list[Any]) -> None:
-    captured.run_cell("%deploy svc-a\nx = [1, 2]\nname = 'text'")
+    captured.run_cell("%deploy svc-a --script wine\nx = [1, 2]\nname = 'text'")
     for line, body in {
         'svc-a {"data": [[1, 2]], "on": true}': '{"data": [[1, 2]], "on": true}',
         "svc-a {'data': x}": {"data": [1, 2]},
@@ -240,7 +246,7 @@ BAD_SCORING: list[tuple[str, type[Exception], str]] = [
 
 
 def test_bad_scoring_is_one_line(captured: TestingShell, session: MLMagic, sent: list[Any]) -> None:
-    captured.run_cell("%deploy svc-a\nx = [1, 2]\ns = %deploy stopped\ns.stop()")
+    captured.run_cell("%deploy svc-a --script wine\nx = [1, 2]\ns = %deploy stopped --script wine\ns.stop()")
     for line, error, words in BAD_SCORING:
         captured.refuses(f"%score {line}", error, words)
     assert sent == []
@@ -259,12 +265,12 @@ def test_update_changes_what_is_named(captured: TestingShell) -> None:
     assert (config.cpu, config.environment_variables) == (3.0, {"A": "1"})
     captured.run_cell(f"%%score_script other\n{SCRIPT}")
     captured.run_cell("%update svc-a --script other")
-    assert "Serving script other (as asked)." in captured.shown()
+    assert "Serving script other (named with --script)." in captured.shown()
     assert [each.id for each in service.models] == ["wine:2"]
 
 
 def test_a_failed_update_keeps_serving_and_says_why(captured: TestingShell, fake: FakeTarget) -> None:
-    captured.run_cell("%deploy svc-a")
+    captured.run_cell("%deploy svc-a --script wine")
     fake.next_observations = [Observation(Phase.EXITED, words="init() failed", error=DIED)]
     with pytest.raises(ScriptError, match="revision 1 keeps serving"):
         captured.run_cell("%update svc-a --description new")
@@ -283,7 +289,7 @@ BAD_UPDATES: list[tuple[str, type[Exception], str]] = [
 
 
 def test_bad_updates_are_one_line(captured: TestingShell, session: MLMagic) -> None:
-    captured.run_cell("%deploy svc-a")
+    captured.run_cell("%deploy svc-a --script wine")
     for line, error, words in BAD_UPDATES:
         captured.refuses(f"%update {line}", error, words)
     assert session.engine.services.get("svc-a").revision == 1
@@ -325,13 +331,13 @@ BAD_LOGS = {
 
 
 def test_bad_log_requests_are_one_line(captured: TestingShell) -> None:
-    captured.run_cell("%deploy svc-a")
+    captured.run_cell("%deploy svc-a --script wine")
     for line, words in BAD_LOGS.items():
         captured.refuses(f"%logs {line}", UsageError, words)
 
 
 def test_delete_checks_everything_first(captured: TestingShell, session: MLMagic) -> None:
-    captured.run_cell("%deploy svc-a -m wine\n%deploy svc-b")
+    captured.run_cell("%deploy svc-a -m wine\n%deploy svc-b --script wine")
     for line, words in {
         "": "nothing to delete",
         "svc-a nothing": "no service 'nothing'",
@@ -354,11 +360,24 @@ def test_models_are_served_without_a_script(session: MLMagic, shell: TestingShel
     assert "Serving model ridge:1 without a script (ScikitLearn)." in shell.shown()
     assert session.engine.services.revision(session.engine.services.get("svc-a")).inference.no_code
     shell.run_cell(f"%%score_script other\n{SCRIPT}")
+    # A script of another name is never served in silence.
     shell.run_cell("%deploy svc-b -m ridge")
-    assert "Serving script other (captured last)." in shell.shown()
+    assert "Serving model ridge:1 without a script (ScikitLearn)." in shell.shown()
+    assert session.engine.services.revision(session.engine.services.get("svc-b")).inference.no_code
     shell.run_cell("%deploy svc-c -m ridge --no-code")
     assert "without a script" in shell.shown()
     shell.refuses("%deploy svc-d -m ridge --no-code --script other", UsageError, "exclude each other")
+    shell.refuses(
+        "%deploy svc-d",
+        UsageError,
+        "no script is named like the service 'svc-d'. Captured scripts: 'other'. Name one, for example: "
+        "--script other.",
+    )
+    shell.run_cell("thing = {}\n%register thing")
+    shell.refuses("%deploy svc-d -m thing", UsageError, "Captured scripts: 'other'. Name one")
+    shell.refuses("%deploy svc-d -m thing --no-code", UsageError, "cannot be served without a script")
+    shell.run_cell("%deploy svc-d -m thing --script other")
+    assert "Serving script other (named with --script)." in shell.shown()
 
 
 def test_an_object_is_deployed_in_one_line(session: MLMagic, shell: TestingShell) -> None:

@@ -10,17 +10,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mlmagic.scoring.calls.scorer import Scorer
-from mlmagic.scoring.description.swagger import Swagger
+from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer
+from mlmagic.scoring.openapi.swagger import Swagger
 from mlmagic.scoring.report import prepare
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import Service
-from tests.support.serving import SCRIPTS, Inline
+from tests.support.serving import SCRIPTS
 
 from .running import Running
 from .wire import Wire
@@ -57,10 +59,23 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture
-def service(loop: asyncio.AbstractEventLoop, make_script: Callable[[str], UserScript]) -> Service:
-    """Echoes the body; run() is called on the loop."""
-    scorer = Scorer(make_script("def run(data): return data"), loop, pace=Inline())
-    return Service(scorer, Swagger(Path("/nowhere"), {}))
+def make_scorer(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Scorer]]:
+    """Scorers of scripts, whose calls are made by the thread that runs the test."""
+    made = []
+
+    def make(script: UserScript, **options: Any) -> Scorer:
+        made.append(Scorer(script, ScriptThread(loop), **options))
+        return made[-1]
+
+    yield make
+    for scorer in made:
+        scorer.close()
+
+
+@pytest.fixture
+def service(make_scorer: Callable[..., Scorer], make_script: Callable[[str], UserScript]) -> Service:
+    """Echoes the body."""
+    return Service(make_scorer(make_script("def run(data): return data")), Swagger(Path("/nowhere"), {}))
 
 
 @pytest.fixture
@@ -71,12 +86,14 @@ def wire(service: Service, loop: asyncio.AbstractEventLoop) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def wire_to(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[UserScript], Wire]]:
+def wire_to(
+    make_scorer: Callable[..., Scorer], loop: asyncio.AbstractEventLoop
+) -> Iterator[Callable[[UserScript], Wire]]:
     """Connections to scripts."""
     made = []
 
     def connect(script: UserScript) -> Wire:
-        made.append(Wire(Service(Scorer(script, loop, pace=Inline()), Swagger(Path("/nowhere"), {})), loop))
+        made.append(Wire(Service(make_scorer(script), Swagger(Path("/nowhere"), {})), loop))
         return made[-1]
 
     yield connect
@@ -85,13 +102,15 @@ def wire_to(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[UserScript], 
 
 
 @pytest.fixture
-def ask(loop: asyncio.AbstractEventLoop) -> Callable[..., SimpleNamespace]:
+def ask(
+    make_scorer: Callable[..., Scorer], loop: asyncio.AbstractEventLoop
+) -> Callable[..., SimpleNamespace]:
     """Asks a script in this process: ``ask(script, target, body) -> Response``."""
 
     def ask(script, target=b"/score", body=b"", method=b"POST", development=False, **fields):
         if isinstance(script, str):
             script = UserScript.load(SCRIPTS / f"{script}.py")
-        scorer = Scorer(script, loop, pace=Inline(), development=development)
+        scorer = make_scorer(script, development=development)
         service = Service(scorer, Swagger(Path("/nowhere"), {}, script.schema))
         named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
         request = Request(method, target, named, body)
@@ -101,7 +120,7 @@ def ask(loop: asyncio.AbstractEventLoop) -> Callable[..., SimpleNamespace]:
             service.answer(request, reply.set_result)
             return await asyncio.wait_for(reply, 5)
 
-        response = loop.run_until_complete(answer())
+        response = scorer.thread.run(answer())
         head = Renderer().render(response, request).partition(b"\r\n\r\n")[0].decode()
         return SimpleNamespace(
             status=response.status, body=response.body, run_failed=response.run_failed, head=head + "\r\n"

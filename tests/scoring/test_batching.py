@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mlmagic.scoring.calls.batching import Benefit
 from mlmagic.scoring.calls.scorer import Scorer
+from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.calls.stacking import WrongRows, key_of, stacked, taken_apart
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.script import ImportFailed, UserScript
-from tests.support.serving import Inline
 
 CALLS = """
 import numpy as np, pandas as pd
@@ -39,9 +39,8 @@ def run(data: np.ndarray, factor: int = 1):
 class Crowd:
     """Sends several requests at once to a script in this process."""
 
-    def __init__(self, script, loop):
-        self.script, self.loop = script, loop
-        self.scorer = Scorer(script, loop, pace=Inline())
+    def __init__(self, scorer):
+        self.scorer, self.script, self.loop = scorer, scorer.script, scorer.thread.loop
 
     def ask(self, *bodies, abandoned=()):
         replies = []
@@ -58,7 +57,7 @@ class Crowd:
                 self.scorer.submit(request, reply.set_result)
             return await asyncio.wait_for(asyncio.gather(*replies), 5)
 
-        return [(answer.status, json.loads(answer.body)) for answer in self.loop.run_until_complete(ask())]
+        return [(answer.status, json.loads(answer.body)) for answer in self.scorer.thread.run(ask())]
 
     @property
     def calls(self):
@@ -67,8 +66,8 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(make_script, loop):
-    return lambda text: Crowd(make_script(text), loop)
+def crowd(make_script, make_scorer):
+    return lambda text: Crowd(make_scorer(make_script(text)))
 
 
 def test_what_arrives_together_is_called_together(crowd):
@@ -188,8 +187,10 @@ def several_and_one(tmp_path_factory):
     loop = asyncio.new_event_loop()
     path = tmp_path_factory.mktemp("batched") / "score_batched.py"
     path.write_text(SCRIPT)
-    together, alone = Crowd(UserScript.load(path), loop), Crowd(UserScript.load(path), loop)
-    yield together, alone
+    scorers = [Scorer(UserScript.load(path), ScriptThread(loop)) for _ in range(2)]
+    yield [Crowd(scorer) for scorer in scorers]
+    for scorer in scorers:
+        scorer.close()
     loop.close()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlmagic.scoring.description.dialects import in_dialect
+from mlmagic.scoring.openapi.dialects import in_dialect
 
 NULLABLE = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 

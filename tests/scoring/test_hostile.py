@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlmagic.scoring.http import head
+from mlmagic.scoring.http import request_head as head
 
 from .hostile import ACCEPTED, GET, REFUSED, exchange, statuses
 from .wire import Wire

@@ -1,6 +1,6 @@
 import pytest
 
-from mlmagic.scoring.limits import CONCURRENT, TIMEOUT, WAIT, Limits, NotALimit
+from mlmagic.scoring.limits import CONCURRENT, TIMEOUT, WAIT, InvalidLimit, Limits
 
 
 @pytest.mark.parametrize(
@@ -19,5 +19,5 @@ def test_limits(environment, limits):
     ("name", "text"), [(TIMEOUT, "0"), (TIMEOUT, "x"), (WAIT, "-1"), (CONCURRENT, "1.5"), (WAIT, "nan")]
 )
 def test_what_is_no_limit(name, text):
-    with pytest.raises(NotALimit, match=f"{name} is '{text}'"):
+    with pytest.raises(InvalidLimit, match=f"{name} is '{text}'"):
         Limits.of({name: text})

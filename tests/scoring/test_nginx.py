@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from tests.support.waiting import wait_for
 
 from .hostile import ACCEPTED, GET, HOST, REFUSED, exchange, get, statuses
 
@@ -85,11 +86,7 @@ def nginx(start_script) -> Iterator[SimpleNamespace]:
         (folder / "conf").write_text(CONFIGURATION.format(folder=folder, port=port))
         process = subprocess.Popen([program, "-p", name, "-c", "conf", "-e", "error.log"])
         try:
-            deadline = time.monotonic() + 10
-            while not (folder / "pid").exists():
-                assert process.poll() is None, (folder / "error.log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_for((folder / "pid").exists, (folder / "error.log").read_text, timeout=10)
             yield SimpleNamespace(
                 alone=f"{name}/alone", before=f"{name}/before", port=port, seen=lambda: int(ours.ask()[1])
             )

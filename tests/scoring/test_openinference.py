@@ -174,7 +174,7 @@ class TestRoutes:
                     {"inputs": [entry(np.ones(1), "data", data=[1])], "outputs": [{"name": "y"}]}
                 ).encode(),
                 400,
-                "There is no output 'y'",
+                "Output not found: 'y'",
             ),
         ],
     )
@@ -187,7 +187,7 @@ class TestRoutes:
     def test_another_model_is_not_here(self, ask, make_script):
         response = ask(make_script(TYPED), b"/v2/models/other/infer")
         assert response.status == 404
-        assert "the model is called 'model'" in json.loads(response.body)["error"]
+        assert "The model is 'model'" in json.loads(response.body)["error"]
 
     @pytest.mark.parametrize("length", [b"x", b"99999"])
     def test_a_wrong_length_of_the_json(self, ask, make_script, length):
@@ -218,6 +218,6 @@ def test_a_real_client(start_script):
             words = [each if isinstance(each, str) else each.decode() for each in answer.as_numpy("word")]
             assert words == ["é", "é"]
             assert answer.get_response()["id"] == "r1"
-    with pytest.raises(client_module.InferenceServerException, match="the model is called 'model'"):
+    with pytest.raises(client_module.InferenceServerException, match="The model is 'model'"):
         client.infer("other", [given])
     client.close()

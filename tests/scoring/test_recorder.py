@@ -7,7 +7,7 @@ import pytest
 from mlmagic.core.traffic import read_recorded
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
-from mlmagic.scoring.recorder import BODY_BYTES, MOST, NEW, OLD, VARIABLE, NotACount, Recorder
+from mlmagic.scoring.recorder import BODY_BYTES, MOST, NEW, OLD, VARIABLE, InvalidCount, Recorder
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_folder_that_is_gone_costs_the_record_and_not_the_answer(tmp_path, loo
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", str(MOST + 1)])
 def test_what_is_no_count(tmp_path, loop, text):
-    with pytest.raises(NotACount, match=f"{VARIABLE} is '{text}': it must be a whole number from 1 to"):
+    with pytest.raises(InvalidCount, match=f"{VARIABLE} is '{text}': it must be a whole number from 1 to"):
         Recorder.of(tmp_path, loop, {VARIABLE: text})
 
 

@@ -3,8 +3,8 @@ import subprocess
 import sys
 
 from mlmagic.scoring import report
-from mlmagic.scoring.bell import ring
 from mlmagic.scoring.report import Report, RunDirectory, holder_alive, prepare, read_report, retire
+from mlmagic.scoring.wakeup import notify
 
 HOLDER = """
 import fcntl, sys
@@ -19,7 +19,7 @@ def test_the_last_word_is_read(tmp_path):
     prepare(tmp_path / "run")
     assert read_report(tmp_path / "run") is None
     directory = RunDirectory.claim(tmp_path / "run")
-    directory.say(report.SERVING, url="http://127.0.0.1:1", port=1)
+    directory.write(report.SERVING, url="http://127.0.0.1:1", port=1)
     said = read_report(tmp_path / "run")
     assert isinstance(said, Report)
     assert (said.phase, said.port, said.error) == ("serving", 1, None)
@@ -55,11 +55,11 @@ def test_bells_are_rung(tmp_path):
         listener.settimeout(5)
         (tmp_path / str(listener.getsockname()[1])).touch()
         (tmp_path / "not-a-port").touch()
-        ring(tmp_path)
+        notify(tmp_path)
         assert listener.recv(8) == b"\x07"
 
 
 def test_no_bell_is_no_error(tmp_path):
-    ring(tmp_path / "gone")
-    ring(None)
-    ring("")
+    notify(tmp_path / "gone")
+    notify(None)
+    notify("")

@@ -87,7 +87,7 @@ def test_init_that_misses_a_file_is_told_which_there_are(tmp_path, monkeypatch):
         script.init()
     record = caught.value.record()
     assert record["phase"] == "init"
-    assert record["hint"] == "AZUREML_MODEL_DIR holds: model.pkl."
+    assert record["hint"] == "AZUREML_MODEL_DIR contains: model.pkl."
     frames = re.findall(r'File ".*?([\w.]+)", line \d+, in (\w+)', record["traceback"])
     assert frames == [("init_raises.py", "init"), ("init_raises.py", "load")]
 

@@ -14,6 +14,7 @@ import pytest
 
 from mlmagic.scoring.report import holder_alive, prepare, read_report, retire
 from tests.support.serving import SCRIPTS
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -35,7 +36,8 @@ def test_stand_ins_cost_nothing_when_unused():
     loaded = set(done.stdout.split())
     assert {name for name in loaded if ".shims." in name} == {
         "mlmagic.scoring.shims.finder",
-        "mlmagic.scoring.shims.installed",
+        "mlmagic.scoring.shims.installed_schema",
+        "mlmagic.scoring.shims.installed_http",
     }
     assert not loaded & {"numpy", "pandas", "mlmagic.scoring.http.multipart"}
 
@@ -136,8 +138,7 @@ def test_it_drains(start):
     client.request("POST", "/score", "0.5")
     waiting = threading.Thread(target=lambda: answers.append(client.getresponse()))
     waiting.start()
-    while "mlmagic_requests_in_flight 1" not in running.ask("GET", "/metrics")[1]:
-        pass
+    wait_for(lambda: "mlmagic_requests_in_flight 1" in running.ask("GET", "/metrics")[1], "the request")
     running.process.send_signal(signal.SIGTERM)
     waiting.join(10)
     assert answers[0].status == 200
@@ -152,8 +153,7 @@ def test_it_does_not_wait_for_ever(start, signals):
     running = start("slow", "--grace", "0.3" if signals == 1 else "60")
     client, port = running.client(), running.report("serving").port
     client.request("POST", "/score", "30")
-    while "mlmagic_requests_in_flight 1" not in running.ask("GET", "/metrics")[1]:
-        pass
+    wait_for(lambda: "mlmagic_requests_in_flight 1" in running.ask("GET", "/metrics")[1], "the request")
     running.process.send_signal(signal.SIGTERM)
     # The second must not merge with the first: it is sent once nobody is let in any more.
     with contextlib.suppress(OSError):
@@ -169,8 +169,7 @@ def test_health_is_live_during_a_long_run(start):
     running = start("slow")
     client = running.client()
     client.request("POST", "/score", "3")
-    while "mlmagic_requests_in_flight 1" not in running.ask("GET", "/metrics")[1]:
-        pass
+    wait_for(lambda: "mlmagic_requests_in_flight 1" in running.ask("GET", "/metrics")[1], "the request")
     begun = time.monotonic()
     assert running.ask("GET", "/")[0] == 200
     assert time.monotonic() - begun < 1.5

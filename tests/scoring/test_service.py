@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.scoring.calls.scorer import RUN_RAISED
-from mlmagic.scoring.description.swagger import Swagger
+from mlmagic.scoring.openapi.swagger import Swagger
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import NOT_ALLOWED
 from tests.support.serving import SCRIPTS

@@ -118,3 +118,88 @@ def test_a_client_that_does_not_read_is_waited_for(connect):
     assert len(wire.written) == before
     wire.connection.resume_writing()
     wire.turns(lambda: len(wire.written) > before)
+
+
+BODY = "from azureml.contrib.services.aml_response import AMLResponse\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "sent"),
+    [
+        ("(each for each in ['a', b'b', '', 'ö'])", "abö".encode()),
+        ("iter(['a,b\\n', '1,2\\n'])", b"a,b\n1,2\n"),
+        ("map(str, range(3))", b"012"),
+        ("open(__file__, 'rb')", None),
+        ("open(__file__)", None),
+        ("Chunks()", b"xy"),
+        ("(each for each in ())", b""),
+    ],
+)
+def test_a_response_of_an_iterator_is_streamed(connect, tmp_path, message, sent):
+    wire = connect(
+        f"{BODY}class Chunks:\n  def __iter__(self): return iter('xy')\n"
+        f"def run(data): return AMLResponse({message}, 201, {{'X-A': '1'}})"
+    )
+    head, body = unchunked(wire.send(POST % (1, b"Accept: text/event-stream\r\n")))
+    assert body == ((tmp_path / "score.py").read_bytes() if sent is None else sent)
+    assert head.startswith(b"HTTP/1.1 201")
+    assert b"Content-Type: text/html; charset=utf-8\r\n" in head
+    assert b"X-A: 1" in head.splitlines()
+    assert b"Transfer-Encoding: chunked" in head
+    assert (wire.counters.by_status, wire.counters.in_flight) == ({201: 1}, 0)
+    assert wire.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").endswith(b"Healthy")
+
+
+@pytest.mark.parametrize("message", ["['a', b'b']", "('a', 'b')"])
+def test_a_response_of_a_list_is_its_texts(connect, message):
+    wire = connect(f"{BODY}def run(data): return AMLResponse({message}, 200)")
+    assert wire.send(POST % (1, b"")).endswith(b"\r\n\r\nab")
+
+
+@pytest.mark.parametrize(("message", "begun"), [("iter([1])", False), ("iter(['a', 1])", True)])
+def test_a_response_must_yield_text_or_bytes(connect, message, begun, capfd):
+    wire = connect(f"{BODY}def run(data): return AMLResponse({message}, 200)")
+    raw = wire.send(POST % (1, b""))
+    assert raw.startswith(b"HTTP/1.1 200" if begun else b"HTTP/1.1 500")
+    assert not raw.endswith(b"0\r\n\r\n")
+    assert wire.closed is begun
+    assert "a response yielded int: it must yield text or bytes" in capfd.readouterr().err
+    assert wire.counters.errors == 1
+
+
+def test_a_chunk_is_sent_before_the_next_is_made(connect):
+    wire = connect(
+        f"{BODY}import threading\nstop = threading.Event()\n"
+        "def parts():\n  yield 'a'\n  while not stop.is_set(): yield ''\n  yield 'b'\n"
+        "def run(data): return AMLResponse(parts(), 200)"
+    )
+    wire.connection.data_received(POST % (1, b""))
+    wire.turns(lambda: wire.written.endswith(b"1\r\na\r\n"))
+    wire.module.stop.set()
+    wire.turns(lambda: wire.written.endswith(b"1\r\nb\r\n0\r\n\r\n"))
+
+
+def test_when_the_client_leaves_a_streamed_file_is_closed(connect):
+    wire = connect(
+        f"{BODY}closed = []\nclass Parts:\n  def __iter__(self): return self\n"
+        "  def __next__(self): return 'x' * 99\n  def close(self): closed.append(True)\n"
+        "def run(data): return AMLResponse(Parts(), 200)"
+    )
+    wire.connection.data_received(POST % (1, b""))
+    wire.turns(lambda: len(wire.written) > 1000)
+    wire.close()
+    wire.turns(lambda: wire.module.closed)
+    assert wire.counters.in_flight == 0
+
+
+def test_a_streamed_body_can_be_read_by_the_script(connect):
+    wire = connect(f"{BODY}def run(data): return AMLResponse(iter('ab'), 200).get_data(as_text=True)")
+    assert wire.send(POST % (1, b"")).endswith(b'"ab"')
+
+
+@pytest.mark.parametrize("script", [SYNC, ASYNC])
+@pytest.mark.parametrize("accept", [b"*/*", b"application/x-ndjson", b"text/event-stream"])
+def test_every_stream_is_counted_when_it_ends(connect, script, accept):
+    wire = connect(script)
+    wire.send(POST % (1, b"Accept: %b\r\n" % accept))
+    assert (wire.counters.by_status, wire.counters.in_flight) == ({200: 1}, 0)

@@ -54,7 +54,7 @@ def test_a_broken_renewal_keeps_the_certificate(files, tmp_path, capsys):
     certificate.renew()
     assert presented(certificate.context) == first
     said = capsys.readouterr().err
-    assert "KEY_VALUES_MISMATCH; the certificate before it stays in use" in said
+    assert "KEY_VALUES_MISMATCH; the previous certificate stays in use" in said
     certificate.renew()
     assert capsys.readouterr().err == ""  # told once
     files[0].unlink()
@@ -93,12 +93,12 @@ def _cut_off(cert, key):
 @pytest.mark.parametrize(
     ("spoil", "named", "words", "fix"),
     [
-        (_missing, 1, "No such file", "Name a PEM file"),
-        (_other_key, 1, "KEY_VALUES_MISMATCH", "the certificate was made with"),
+        (_missing, 1, "No such file", "Give a PEM file"),
+        (_other_key, 1, "KEY_VALUES_MISMATCH", "the private key that belongs to the certificate"),
         (_encrypted, 1, "is encrypted", "openssl pkey -in"),
-        (_no_pem, 0, "is not in PEM form", "-----BEGIN"),
-        (_no_certificate, 0, "cannot be used", "in PEM form"),
-        (_cut_off, 1, "cannot be used", "in PEM form"),
+        (_no_pem, 0, "is not in PEM format", "-----BEGIN"),
+        (_no_certificate, 0, "cannot be used", "in PEM format"),
+        (_cut_off, 1, "cannot be used", "in PEM format"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_the_fix(files, spoil, named, words, fix):

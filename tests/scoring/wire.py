@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from types import ModuleType
 
-from mlmagic.scoring.counters import Counters
-from mlmagic.scoring.http.protocol import HttpConnection
+from mlmagic.scoring.http.connection import HttpConnection
+from mlmagic.scoring.metrics import Counters
 from mlmagic.scoring.service import Service
 
 
@@ -66,7 +66,7 @@ class Wire:
             while self.connection.busy and not self.closed:
                 await asyncio.sleep(0)
 
-        self.loop.run_until_complete(asyncio.wait_for(turns(), 5))
+        self.service.scorer.thread.run(asyncio.wait_for(turns(), 5))
 
     def turns(self, condition: Callable[[], object]) -> None:
         """Let the loop go round a few times, and on until ``condition``."""
@@ -77,7 +77,7 @@ class Wire:
             while not condition():
                 await asyncio.sleep(0)
 
-        self.loop.run_until_complete(asyncio.wait_for(turns(), 5))
+        self.service.scorer.thread.run(asyncio.wait_for(turns(), 5))
 
     @property
     def counters(self) -> Counters:

@@ -13,13 +13,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import wait_for
 
 PYTHON = "3.11"
 """Debian 12's."""
@@ -95,11 +96,13 @@ def _process(program: str, folder: Path) -> Iterator[DockerEngine]:
             start_new_session=True,
         )
         try:
-            deadline = time.monotonic() + _START_SECONDS
-            while not _answers(host):
-                if child.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"dockerd did not come up:\n{(folder / 'log').read_text()[-4000:]}")
-                time.sleep(0.1)
+            wait_for(
+                lambda: child.poll() is not None or _answers(host),
+                lambda: f"dockerd:\n{(folder / 'log').read_text()[-4000:]}",
+                timeout=_START_SECONDS,
+            )
+            if child.poll() is not None:
+                raise RuntimeError(f"dockerd ended:\n{(folder / 'log').read_text()[-4000:]}")
             yield DockerEngine(host, is_ours=True)
         finally:
             _stop(child)

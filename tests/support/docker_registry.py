@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import bcrypt
 import requests
+
+from tests.support.waiting import wait_for
 
 
 @contextmanager
@@ -37,13 +38,11 @@ def running(folder: Path, *, user: str = "", password: str = "") -> Iterator[str
     settings.write_text("\n".join(lines) + "\n")
     command = [program, "serve", str(settings)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                requests.get(f"http://{address}/v2/", timeout=2)
-                break
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        wait_for(
+            lambda: requests.get(f"http://{address}/v2/", timeout=2).status_code,
+            "the registry",
+            timeout=20,
+            ignoring=(requests.ConnectionError,),
+        )
         yield address
         server.terminate()

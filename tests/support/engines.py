@@ -12,6 +12,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import pace
 from mlmagic.targets.fake import FakeTarget
+from mlmagic.targets.faulty_fakes import AwayTarget, FlappingTarget, ForgetfulTarget, SlowTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
@@ -37,11 +38,16 @@ def answering() -> Iterator[Answering]:
 
 
 @pytest.fixture
-def fake(answering: Answering) -> FakeTarget:
-    """A fake target whose services answer."""
-    target = FakeTarget()
+def fake(answering: Answering, request: pytest.FixtureRequest) -> FakeTarget:
+    """A fake target whose services answer; with ``on_every_fake``, one after the other of all fakes."""
+    target: FakeTarget = getattr(request, "param", FakeTarget)()
     target.url = answering.url
     return target
+
+
+on_every_fake = pytest.mark.parametrize(
+    "fake", [FakeTarget, SlowTarget, AwayTarget, FlappingTarget, ForgetfulTarget], indirect=True
+)
 
 
 @pytest.fixture

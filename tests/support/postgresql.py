@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import wait_for
 
 _START_SECONDS = 60
 _TEMPLATE = "empty_workspace"
@@ -121,12 +122,14 @@ def _as_server(command: Sequence[str]) -> list[str]:
 
 
 def _wait_until_ready(child: subprocess.Popen[bytes], programs: Path, port: int, folder: Path) -> int:
-    deadline = time.monotonic() + _START_SECONDS
     ask = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
-    while subprocess.run(ask, cwd="/").returncode:
-        if child.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"PostgreSQL did not come up:\n{(folder / 'log').read_text()}")
-        time.sleep(0.05)
+    wait_for(
+        lambda: child.poll() is not None or not subprocess.run(ask, cwd="/").returncode,
+        lambda: f"PostgreSQL:\n{(folder / 'log').read_text()}",
+        timeout=_START_SECONDS,
+    )
+    if child.poll() is not None:
+        raise RuntimeError(f"PostgreSQL ended:\n{(folder / 'log').read_text()}")
     return _pid(folder / "data") or child.pid
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -46,6 +47,18 @@ def servers_here() -> list[psutil.Process]:
         with suppress(psutil.Error):
             if any(word.startswith("mlmagic.") for word in child.cmdline()):
                 found.append(child)
+    return found
+
+
+def daemons_of(folder: Path) -> list[psutil.Process]:
+    """The supervisor daemons that run for the workspace in this folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            is_daemon = "mlmagic.engine.services.daemon" in words and str(folder) in words
+            if is_daemon and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
     return found
 
 

@@ -14,7 +14,7 @@ PAUSE_SECONDS = 0.01
 
 def wait_for(
     condition: Callable[[], T],
-    message: str = "",
+    message: str | Callable[[], str] = "",
     *,
     timeout: float = LONGEST_SECONDS,
     ignoring: tuple[type[Exception], ...] = (AssertionError,),
@@ -23,7 +23,8 @@ def wait_for(
 
     Args:
         condition: May assert: a failed assertion means "not yet", as do the exceptions in ``ignoring``.
-        message: What is waited for; the failure shows it with what ``condition`` returned or raised last.
+        message: What is waited for, or a function that returns it (a log, for example). The failure shows it,
+            with what ``condition`` returned or raised last.
         timeout: In seconds.
 
     Raises:
@@ -40,5 +41,6 @@ def wait_for(
         except ignoring as error:
             seen = error
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout:g} s for {message or condition}; last seen: {seen!r}")
+            what = message() if callable(message) else message
+            raise AssertionError(f"waited {timeout:g} s for: {what or condition}; last seen: {seen!r}")
         time.sleep(PAUSE_SECONDS)

@@ -113,7 +113,7 @@ class TargetContract:
         self.until(target, handle, Phase.RUNNING)
         packed = json.loads(json.dumps(target.pack(handle)))
         assert target.unpack(packed) == handle
-        assert target.observe(target.unpack(packed)).phase is Phase.RUNNING
+        self.until(target, target.unpack(packed), Phase.RUNNING)
 
     def test_a_launch_that_runs_already_is_taken_over(
         self, target: ComputeTarget[Any], launch: Callable[..., Any]
@@ -121,7 +121,7 @@ class TargetContract:
         spec, handle = launch()
         first = self.until(target, handle, Phase.RUNNING)
         again = target.launch(spec, lambda line: None)
-        assert target.observe(again).url == first.url
+        assert self.until(target, again, Phase.RUNNING).url == first.url
         found = target.find(spec)
         assert found is not None
         target.stop(found)
@@ -254,7 +254,7 @@ class TargetContract:
         self.until(target, handle, Phase.RUNNING)
         with refused_unless(target.capabilities.delivers_keys):
             target.deliver_keys(handle, str(keys))
-            assert target.observe(handle).phase is Phase.RUNNING
+            self.until(target, handle, Phase.RUNNING)
 
     def test_recorded_requests_are_read(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         _, handle = launch(config=DeploymentConfig(self.target_name, recorded_requests=10))

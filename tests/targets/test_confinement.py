@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from mlmagic.targets.local.confinement import Affinity, confine, confinement_called, control_groups
 from tests.support.processes import needs_root
+from tests.support.waiting import wait_for
 
 BUSY = "import time\nend = time.monotonic() + 1.0\nwhile time.monotonic() < end: pass\n"
 GREEDY = "held = bytearray(400 << 20)\nprint(len(held))\n"
@@ -59,10 +59,7 @@ def test_without_control_groups_whole_cores_and_a_limit_on_data(tmp_path: Path) 
     assert isinstance(held, Affinity)
     assert "CPU affinity (1 core)" in held.words
     child = run(held, "import os, time\ntime.sleep(0.3)\nprint(len(os.sched_getaffinity(0)))\n" + GREEDY)
-    deadline = time.monotonic() + 10
-    while not held.usage(child.pid).memory_bytes and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert held.usage(child.pid).memory_bytes > 0
+    wait_for(lambda: held.usage(child.pid).memory_bytes > 0, "some use of memory", timeout=10)
     out, error = child.communicate(timeout=30)
     assert out.splitlines() == ["1"]
     assert "MemoryError" in error

@@ -14,7 +14,7 @@ from tests.support.answering import Answering
 from tests.support.cards import ESCAPED, HOSTILE, MakePanel, deploy
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
-from tests.support.widget_tree import markup_of, named
+from tests.support.widget_tree import controls, markup_of, named
 
 
 def test_it_shows_the_service_and_follows_it(
@@ -153,7 +153,7 @@ def test_keys_are_shown_when_asked_for_and_nowhere_else(fake_engine: Engine, pan
     assert secondary in keys.value
     changed, _ = fake_engine.keys.regenerate("svc", "Primary")
     wait_for(lambda: changed in keys.value, "the new key")
-    panel._switches["Show keys"].value = False
+    controls(panel)["Show keys"].value = False
     assert keys.value == ""
     panel.section("Show keys")
     panel.close_panel()
@@ -171,8 +171,6 @@ def test_everything_to_press_or_fill_in_has_a_name_of_its_own(
     panel = panel_of(fake_engine, deploy(fake_engine))
     panel.section("Try it")
     panel.actions.buttons["delete"].click()
-    from tests.support.widget_tree import controls
-
     found = controls(panel)
     assert {"Update", "Restart", "Stop", "Start", "Delete", "Really delete", "Send", "Follow"} <= found.keys()
     assert all("svc" in control.tooltip for control in found.values()), found

@@ -1,8 +1,8 @@
-"""Natural micro-batching: what has arrived by the time run() is called is predicted in one call.
+"""Dynamic batching: concurrent requests are predicted in one call of run().
 
 Nothing waits for a timer. On a quiet service each request is a call of its own; under load, those that
-came in the same turn of the event loop, or while the last call was busy, are stacked. It is declared, by the
-script (`batched`, ``run.batch = True``) or the deployment, since stacked rows may differ in the last bit.
+came in the same turn of the event loop, or during the last call, are stacked. The script (`batched`,
+``run.batch = True``) or the deployment turns it on, since stacked rows may differ in the last bit.
 
 Each request is read and checked by itself. One that does not fit, or cannot be stacked with the others, is
 called by itself, and so is each of a batch that failed. Where calling together does not pay, or the answer
@@ -17,9 +17,9 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 from typing import Any, Protocol
 
+from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.calls.stacking import Arguments, WrongRows, key_of, stacked, taken_apart
-from mlmagic.scoring.calls.turns import Overdue
 
 MAX_REQUESTS = 256
 
@@ -37,7 +37,7 @@ class Stackable(Protocol):
         """Its arguments, read and checked; None if it has been answered with a refusal."""
 
     def call(self, arguments: Arguments) -> None:
-        """run() for this one alone; must not raise but `Overdue`."""
+        """run() for this one alone; must not raise but `TimeLimitExceeded`."""
 
     def take(self, answer: Any, seconds: float) -> None:
         """Its part of an answer."""
@@ -128,7 +128,9 @@ class Batcher:
 
 
 class Batch:
-    """One call of the runner's: it takes what waits when its turn has come."""
+    """One call of the runner: it takes the requests that wait when it begins."""
+
+    time_limited = True
 
     def __init__(self, batcher: Batcher) -> None:
         self._batcher = batcher
@@ -177,12 +179,12 @@ class Batch:
         try:
             answer = batcher.call(stacked([arguments for _, arguments, _ in group]))
             parts = taken_apart(answer, [rows for _, _, rows in group])
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except WrongRows as error:
             batcher.switch_off(str(error))
             return False
-        except BaseException:  # whoever is to blame will raise it again, alone
+        except BaseException:  # the request that causes it raises it again, alone
             return False
         seconds = perf_counter() - start
         for (request, _, _), part in zip(group, parts, strict=True):
@@ -196,7 +198,7 @@ class Batch:
         benefit.record(requests, seconds, together=together)
         if was_on and not benefit.on:
             alone, with_others = (benefit.cost(together=each) * 1e6 for each in (False, True))
-            _tell(f"a request takes {with_others:.0f} us with others and {alone:.0f} us alone")
+            _tell(f"a request takes {with_others:.0f} us in a batch and {alone:.0f} us alone")
 
     def finish(self) -> None:
         if self.abandoned and not self._taken:
@@ -206,14 +208,14 @@ class Batch:
         self._batcher.ended()
 
     def turn_away(self, limit_s: float) -> None:
-        """Those who have waited that long go; the others wait on."""
+        """Refuse the requests that have waited that long; the others wait on."""
         waiting, now = self._batcher.waiting, perf_counter()
         while waiting and now - waiting[0].arrived >= limit_s:
             waiting.popleft().turn_away(limit_s)
         self._batcher.ended()
 
     def give_up(self, limit_s: float) -> None:
-        self._batcher.switch_off(f"together, requests passed the time limit of {limit_s:g} s")
+        self._batcher.switch_off(f"a batch exceeded the time limit of {limit_s:g} s")
         for request in self._taken:
             request.give_up(limit_s)
 
@@ -238,5 +240,5 @@ def _within(
 
 
 def _tell(why: str) -> None:
-    sys.stderr.write(f"mlmagic: batching is off: {why}\n")
+    sys.stderr.write(f"mlmagic: dynamic batching is off: {why}\n")
     sys.stderr.flush()

@@ -1,296 +1,211 @@
-"""run() in turn, where it does the least harm.
-
-A hop to another thread costs more than a small model; a long call on the event loop makes the service
-look dead. `Pace` decides from what the last calls took; `Runner` carries it out, and interrupts what takes
-longer than it may.
-"""
+"""The calls of a plain run(), in the order of arrival, within their limits."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import queue
-import signal
 import sys
-import threading
+from collections.abc import Callable
 from time import perf_counter
-from types import FrameType
-from typing import Protocol
+from typing import Any
 
-from mlmagic.scoring.calls.turns import Call, Overdue, Turns
+from mlmagic.scoring.calls.call_queue import CallQueue, TimeLimitExceeded
+from mlmagic.scoring.calls.call_thread import CallThread, ExtraThread, SyncCall
+from mlmagic.scoring.calls.script_thread import ScriptThread
 
 TOGETHER_S = 0.002
-"""Calls on the loop follow one another for so long before their answers leave and others have a turn."""
+"""Calls follow one another for so long before their answers leave and the event loop has a turn."""
 INTERRUPT_S = 1.0
-"""How long an interrupted call has to end before another thread takes its turn."""
+"""How long an interrupted call has to end before another thread makes the next one."""
 
 
-class SyncCall(Call, Protocol):
-    """A call of a plain run()."""
+class Runner(CallQueue[SyncCall]):
+    """Has calls made by the script's thread, and by extra ones where ``concurrent`` is more than 1.
 
-    def perform(self) -> None:
-        """Do it, in whichever thread; must not raise."""
-
-
-class Pace:
-    """Decides whether the next call may run on the event loop.
-
-    It may once calls are known to be short: the average is below `SHORT_S`. It may not any more after
-    one that took `LONG_S`, or when the average passes `LIMIT_S`. A call that held up the loop for
-    `HARM_S` makes it ask for more and more short calls in a row before it trusts again.
-    """
-
-    SHORT_S = 0.0015
-    LIMIT_S = 0.002
-    LONG_S = 0.005
-    HARM_S = 0.1
-    WEIGHT = 0.2
-    PATIENCE = 10_000
-
-    __slots__ = ("_in_a_row", "_wanted", "average", "inline")
-
-    def __init__(self) -> None:
-        self.inline = False
-        self.average: float | None = None
-        self._wanted = 1
-        self._in_a_row = 0
-
-    def record(self, seconds: float) -> None:
-        """A call took this long."""
-        average = self.average
-        # One slow call must not be remembered for a hundred quick ones: it counts as 4 x LONG_S.
-        seen = seconds if seconds < 4 * self.LONG_S else 4 * self.LONG_S
-        self.average = average = seen if average is None else average + self.WEIGHT * (seen - average)
-        if seconds >= self.LONG_S:
-            self._slow(seconds)
-        elif self.inline:
-            self.inline = average < self.LIMIT_S
-        else:
-            self._in_a_row += 1
-            self.inline = average < self.SHORT_S and self._in_a_row >= self._wanted
-
-    def _slow(self, seconds: float) -> None:
-        if self.inline and seconds >= self.HARM_S:
-            self._wanted = min(self._wanted * 10, self.PATIENCE)
-        self.inline = False
-        self._in_a_row = 0
-
-
-class Runner(Turns[SyncCall]):
-    """Performs calls in turn, on the loop or in worker threads, ``concurrent`` of them at a time.
-
-    Those that arrive in one turn of the loop are performed after all of them have been read, and answered
-    after all have been performed. A small model takes twice the time where its code and data leave the
-    processor's caches for those of a socket between any two calls.
+    Those that arrive in one turn of the event loop are made after all of them have been read, and answered
+    after all have been made. A small model takes twice the time where its code and data leave the processor's
+    caches for those of a socket between any two calls.
     """
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
-        pace: Pace | None = None,
+        thread: ScriptThread,
         *,
         concurrent: int = 1,
         wait_s: float | None = None,
         timeout_s: float | None = None,
     ) -> None:
-        super().__init__(loop, concurrent=concurrent, wait_s=wait_s)
-        self.pace = pace or Pace()
+        super().__init__(thread.loop, concurrent=concurrent, wait_s=wait_s)
+        self._thread = thread
+        thread.host = self
         self._timeout_s = timeout_s
-        self._alarm = Alarm(timeout_s) if timeout_s and Alarm.works() else None
-        self._idle: list[_Worker] = []
-        self._asked = False
+        self._idle: list[ExtraThread] = []
+        self._made: list[SyncCall] = []
+        """Calls that were made while nobody runs the loop, and are to be answered."""
+        self._scheduled = False
+
+    # ---- on the event loop ----------------------------------------------------------------------
 
     def submit(self, call: SyncCall) -> None:
-        """Perform ``call`` when its turn comes; never before this returns."""
+        """Make ``call`` when its turn comes; never before this returns."""
         self._waiting.append(call)
-        self._ask()
+        if self._thread.away:
+            if not self._scheduled:
+                self._scheduled = True
+                self._loop.call_soon(self._scheduled_next)
+        elif self._free:
+            self._thread.leave_loop()
+        else:
+            self._watch()
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        """The result of ``function``, called on the script's thread, without a time limit."""
+        result: asyncio.Future[Any] = self._loop.create_future()
+        self.submit(_FunctionCall(self, function, result))
+        return await result
 
     def close(self) -> None:
-        """Let the worker threads end after the calls they are in."""
-        for worker in self._idle:
-            worker.end()
+        """Let the threads end after the calls they are in; the script's own call is interrupted."""
+        for thread in self._idle:
+            thread.end()
         self._idle.clear()
+        self._thread.close()
 
-    def _ask(self) -> None:
-        if not self._asked:
-            self._asked = True
-            self._loop.call_soon(self._asked_for)
+    @property
+    def stuck(self) -> bool:
+        """Whether the script's thread is still inside a call."""
+        return self._thread.call is not None
 
-    def _asked_for(self) -> None:
-        self._asked = False
+    def _scheduled_next(self) -> None:
+        self._scheduled = False
         self._next()
 
     def _next(self) -> None:
-        seconds = 0.0
-        performed = []
-        while self._waiting and self._free and seconds < TOGETHER_S:
-            call = self._waiting.popleft()
-            if call.abandoned:
-                performed.append(call)
-            elif self.pace.inline:
-                seconds += self._perform_here(call)
-                performed.append(call)
-            else:
-                self._start(call)
-        for call in performed:
-            call.finish()
+        thread = self._thread
+        if thread.away:
+            if thread.leaving:
+                return  # the script's thread looks at what waits when it has the loop
+            super()._next()
+            if thread.call is None:
+                thread.leave_loop()
+        elif self._waiting and self._free:
+            thread.leave_loop()
         if self._waiting:
-            if self._free:
-                self._ask()
             self._watch()
 
     def _begin(self, call: SyncCall) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self)
-        worker.take(call)
-        if self._timeout_s is not None:
-            worker.timer = self._loop.call_later(self._timeout_s, self._overdue, worker, call)
+        thread: CallThread = self._thread
+        if thread.call is not None:
+            thread = self._idle.pop() if self._idle else ExtraThread(self._loop, self)
+        thread.start(call)
+        self._limit(thread, call, perf_counter())
 
-    def _perform_here(self, call: SyncCall) -> float:
-        """The seconds it took."""
-        start = perf_counter()
-        if self._alarm is None:
-            call.perform()
-        elif not self._alarm.guard(call):
-            call.give_up(self._alarm.seconds)
-        seconds = perf_counter() - start
-        self.pace.record(seconds)
-        return seconds
+    def _limit(self, thread: CallThread, call: SyncCall, began: float) -> None:
+        if self._timeout_s is not None and call.time_limited:
+            left = began + self._timeout_s - perf_counter()
+            thread.timer = self._loop.call_later(max(left, 0), self._overdue, thread, call)
 
-    def _overdue(self, worker: _Worker, call: SyncCall) -> None:
+    def _overdue(self, thread: CallThread, call: SyncCall) -> None:
         assert self._timeout_s is not None
         call.give_up(self._timeout_s)
-        worker.interrupt(call)
-        worker.timer = self._loop.call_later(INTERRUPT_S, self._replace, worker, call)
+        thread.interrupt(call)
+        thread.timer = self._loop.call_later(INTERRUPT_S, self._replace, thread, call)
 
-    def _replace(self, worker: _Worker, call: SyncCall) -> None:
-        """It is in code that cannot be interrupted: let it be, and give its turn to another."""
+    def _replace(self, thread: CallThread, call: SyncCall) -> None:
+        """It is in code that cannot be interrupted: leave it, and let another thread make the next call."""
         sys.stderr.write(
-            f"mlmagic: a run() that passed its time limit of {self._timeout_s:g} s cannot be interrupted; "
-            "another thread goes on in its place\n"
+            f"mlmagic: run() exceeded its time limit of {self._timeout_s:g} s and cannot be interrupted. "
+            "Until it returns, another thread calls run().\n"
         )
-        worker.timer = None
-        worker.replaced = True
-        worker.end()
+        thread.timer = None
+        thread.replaced = True
+        thread.end()
         self._done(call)
 
-    def back(self, worker: _Worker, call: SyncCall, seconds: float) -> None:
-        """A worker has ended a call; on the loop."""
-        if worker.replaced or worker.busy_with is not call:
+    def moved(self, began: float) -> None:
+        self._answer_made()
+        self._free -= 1
+        assert self._thread.call is not None
+        self._limit(self._thread, self._thread.call, began)
+        self._next()
+
+    def ended(self, thread: CallThread, call: SyncCall) -> None:
+        if thread.call is not call:
             return
-        worker.busy_with = None
-        if worker.timer:
-            worker.timer.cancel()
-            worker.timer = None
-        self._idle.append(worker)
-        self.pace.record(seconds)
+        thread.call = None
+        if thread.timer:
+            thread.timer.cancel()
+            thread.timer = None
+        if thread.replaced:
+            thread.replaced = False  # the script's thread is there again; an extra one has ended
+            self._next()
+            return
+        if isinstance(thread, ExtraThread):
+            self._idle.append(thread)
         self._done(call)
 
-    def call_back(self, worker: _Worker, call: SyncCall, seconds: float) -> None:
-        """The same, from the worker's thread. RuntimeError: the loop is closed, the server has left."""
-        self._loop.call_soon_threadsafe(self.back, worker, call, seconds)
+    def _answer_made(self) -> None:
+        made, self._made = self._made, []
+        for call in made:
+            call.finish()
 
+    # ---- on the script's thread -----------------------------------------------------------------
 
-class _Worker:
-    """A thread that performs what it is given, one call at a time."""
-
-    def __init__(self, runner: Runner) -> None:
-        self.timer: asyncio.TimerHandle | None = None
-        self.replaced = False
-        self.busy_with: SyncCall | None = None
-        self._runner = runner
-        self._jobs: queue.SimpleQueue[SyncCall | None] = queue.SimpleQueue()
-        self._inside: SyncCall | None = None
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._work, name="mlmagic-run", daemon=True)
-        self._thread.start()
-
-    def take(self, call: SyncCall) -> None:
-        self.busy_with = call
-        self._jobs.put(call)
-
-    def end(self) -> None:
-        self._jobs.put(None)
-
-    def interrupt(self, call: SyncCall) -> None:
-        """Raise `Overdue` in the thread if it is still inside ``call``."""
-        with self._lock:
-            if self._inside is call and self._thread.ident:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(self._thread.ident), ctypes.py_object(Overdue)
-                )
-
-    def _work(self) -> None:
-        call: SyncCall | None = None
-        start = 0.0
-        while True:
-            # The interruption of a call may arrive a moment after its end. Whatever it hits is done again;
-            # `back` does not mind to be called twice.
-            try:
-                if call is not None:
-                    self._runner.call_back(self, call, perf_counter() - start)
-                call = self._jobs.get()
-                if call is None:
-                    return
-                start = perf_counter()
-                self._perform(call)
-            except Overdue:
+    def perform_waiting(self) -> None:
+        waiting, made = self._waiting, self._made
+        until = 0.0
+        while waiting and self._free:
+            call = waiting.popleft()
+            if call.abandoned:
+                made.append(call)
                 continue
-            except RuntimeError:  # the loop is closed: the server has left
-                return
+            began = perf_counter()
+            if until and began >= until:
+                waiting.appendleft(call)
+                break
+            until = until or began + TOGETHER_S
+            if not self._thread.perform(call, began):
+                return  # the deputy has the loop, and all else
+            made.append(call)
+        if made:
+            self._answer_made()
+            if waiting:
+                self._next()
 
-    def _perform(self, call: SyncCall) -> None:
-        self._inside = call
+
+class _FunctionCall:
+    """A function of ours as a call."""
+
+    time_limited = False
+    abandoned = False
+
+    def __init__(self, runner: Runner, function: Callable[[], Any], result: asyncio.Future[Any]) -> None:
+        self._runner = runner
+        self._function = function
+        self._future = result
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self.arrived = perf_counter()
+
+    def perform(self) -> None:
         try:
-            call.perform()
-        finally:
-            with self._lock:
-                self._inside = None
+            self._result = self._function()
+        except TimeLimitExceeded:
+            raise
+        except BaseException as error:
+            self._error = error
 
-
-class Alarm:
-    """Interrupts what runs on the event loop's own thread, by SIGALRM as the reference server does.
-
-    The timer is not set for each call, which would cost more than a small model: it is set once, and the
-    handler looks whether a call is going on, and whether its time is over.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._deadline = 0.0
-        """Of the call that is going on; 0 between calls: an alarm that comes late hits nothing."""
-        self._set = False
-        signal.signal(signal.SIGALRM, self._ring)
-
-    @staticmethod
-    def works() -> bool:
-        """Only the main thread has signals, and only POSIX has this one."""
-        return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-
-    def guard(self, call: SyncCall) -> bool:
-        """Perform ``call``; False if it was interrupted."""
-        try:
-            self._deadline = perf_counter() + self.seconds
-            if not self._set:
-                self._set_timer(self.seconds)
-            call.perform()
-            self._deadline = 0.0
-        except Overdue:
-            return False
-        finally:
-            self._deadline = 0.0
-        return True
-
-    def _set_timer(self, seconds: float) -> None:
-        self._set = True
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-    def _ring(self, number: int, frame: FrameType | None) -> None:
-        self._set = False
-        if not self._deadline:
+    def finish(self) -> None:
+        if self._future.done():
             return
-        left = self._deadline - perf_counter()
-        if left > 0:
-            self._set_timer(left)
-            return
-        self._deadline = 0.0
-        raise Overdue
+        if self._error is not None:
+            self._future.set_exception(self._error)
+        else:
+            self._future.set_result(self._result)
+
+    def turn_away(self, limit_s: float) -> None:
+        # It waits as long as it takes.
+        self.arrived = perf_counter()
+        self._runner.submit(self)
+
+    def give_up(self, limit_s: float) -> None:
+        raise AssertionError("it has no time limit")

@@ -1,7 +1,7 @@
-"""Scoring: a request through run() to its answer, in whichever way the script runs.
+"""Scoring: from a request through run() to its response.
 
-a plain run()      `Runner`: on the event loop while it is short, else in a worker thread
-an async run()     `Tasks`
+a plain run()      `Runner`, on the script's thread: see `mlmagic.scoring.calls.script_thread`
+an async run()     `TaskRunner`, in the event loop
 a batched run()    `Batcher`, over the runner
 """
 
@@ -11,106 +11,117 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import orjson
 
-from mlmagic.scoring.answers import Unserialisable, encode
 from mlmagic.scoring.calls.batching import Batcher
-from mlmagic.scoring.calls.runner import Pace, Runner
+from mlmagic.scoring.calls.call_queue import TaskRunner, TimeLimitExceeded
+from mlmagic.scoring.calls.runner import Runner
+from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.calls.stacking import Arguments
 from mlmagic.scoring.calls.streams import AsyncStream, Stream, SyncStream, first_of, first_of_async
-from mlmagic.scoring.calls.turns import Overdue, Tasks
-from mlmagic.scoring.counters import Counters
 from mlmagic.scoring.http.request import BadInput, Request
-from mlmagic.scoring.http.response import Renderer, Response
+from mlmagic.scoring.http.response import Chunked, Renderer, Response
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import answering
+from mlmagic.scoring.metrics import Counters
+from mlmagic.scoring.outputs.http_result import http_result
+from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode
+from mlmagic.scoring.outputs.stream_formats import Chunks, format_of
 from mlmagic.scoring.script import RunFailed, UserScript
 
 RUN_RAISED = "An unexpected error occurred in scoring script. Check the logs for more info."
 BUSY = (
-    "The service is busy: the request waited {:.0f} ms for its turn (max_request_wait_time). Try again, "
-    "or give the service more replicas or concurrent requests (replica_max_concurrent_requests)."
+    "The service is busy: the request waited {:.0f} ms (max_request_wait_time). Try again later, or give the "
+    "service more replicas or more concurrent requests (replica_max_concurrent_requests)."
 )
 
 DEVELOPMENT = "MLMAGIC_DEVELOPMENT"
+
+_PLAIN = frozenset([dict, list, tuple, str, int, float, bool, type(None)])
+"""Types of results that are nothing but JSON: quicker to look up than to check for all the others."""
 
 Reply = Callable[[Response], None]
 
 
 class Scorer:
-    """Answers scoring requests with a script; `submit` has ``reply`` called exactly once, now or later."""
+    """Answers scoring requests with a script. `submit` calls ``reply`` exactly once, now or later."""
 
     def __init__(
         self,
         script: UserScript,
-        loop: asyncio.AbstractEventLoop,
+        thread: ScriptThread,
         *,
         limits: Limits | None = None,
-        pace: Pace | None = None,
         development: bool | None = None,
     ) -> None:
         limits = limits or Limits()
         self.script = script
+        self.thread = thread
         self.counters = Counters()
         self.renderer = Renderer()
         self.development = os.environ.get(DEVELOPMENT) == "1" if development is None else development
-        self._runner = Runner(
-            loop,
-            pace,
+        self.runner = Runner(
+            thread,
             concurrent=limits.concurrent or 1,
             wait_s=limits.wait_s,
             timeout_s=limits.timeout_s,
         )
-        self._tasks = Tasks(
-            loop, concurrent=limits.concurrent, wait_s=limits.wait_s, timeout_s=limits.timeout_s
+        self._tasks = TaskRunner(
+            thread.loop, concurrent=limits.concurrent, wait_s=limits.wait_s, timeout_s=limits.timeout_s
         )
-        self._batcher = Batcher(self._runner, script.perform, max_rows=script.batch or 1)
-        self._start = self._way()
+        self._batcher = Batcher(self.runner, script.perform, max_rows=script.batch or 1)
+        self._start = self._call_maker()
 
     def use(self, script: UserScript) -> None:
-        """Answer with ``script`` from now on; what is in run() ends on the old one."""
+        """Use ``script`` from now on; calls in progress end with the old one."""
         self.script = script
         self._batcher.call, self._batcher.max_rows = script.perform, script.batch or 1
-        self._start = self._way()
+        self._start = self._call_maker()
 
     def submit(self, request: Request, reply: Reply) -> None:
-        """Have ``request`` answered."""
+        """Answer ``request``."""
         self.counters.in_flight += 1
         self._start(request, reply)
 
     def close(self) -> None:
         """No more requests will come."""
-        self._runner.close()
+        self.runner.close()
 
-    def _way(self) -> Callable[[Request, Reply], None]:
+    def _call_maker(self) -> Callable[[Request, Reply], None]:
         if self.script.is_async:
             return lambda request, reply: self._tasks.submit(AsyncScoringCall(self, request, reply))
         if self.script.batch:
             return lambda request, reply: self._batcher.add(StackableCall(self, request, reply))
-        return lambda request, reply: self._runner.submit(SyncScoringCall(self, request, reply))
+        return lambda request, reply: self.runner.submit(SyncScoringCall(self, request, reply))
 
     def stream(self, items: Any, first: Any, request: Request, exec_ms: float) -> Stream:
         """The answer of a generator that has made its first item."""
+        form = format_of(request, first)
+        head = Response(200, content_type=form.content_type, exec_ms=exec_ms)
+        rest = (head, form, first, self._stream_failed, partial(self.identify, request))
+        return AsyncStream(items, *rest) if isinstance(items, AsyncGenerator) else self._sync(items, *rest)
 
-        def failed(error: BaseException) -> bytes:
-            return self.failure(error).body
+    def chunked(self, head: Response, chunks: Chunked, request: Request) -> Stream:
+        """The answer ``head``, whose body is ``chunks``."""
+        first = first_of(chunks)
+        return self._sync(chunks, head, Chunks(), first, self._stream_failed, partial(self.identify, request))
 
-        def identify() -> str:
-            return self.identify(request)
+    def _sync(self, items: Chunked, *rest: Any) -> Stream:
+        return SyncStream(items, self.runner, *rest)
 
-        if isinstance(items, AsyncGenerator):
-            return AsyncStream(items, request, first, failed, identify, exec_ms=exec_ms)
-        return SyncStream(items, self._runner, request, first, failed, identify, exec_ms=exec_ms)
+    def _stream_failed(self, error: BaseException) -> bytes:
+        return self.failure(error).body
 
     def identify(self, request: Request) -> str:
         """The id of ``request``."""
         return self.renderer.identify(request).decode("latin-1")
 
     def failure(self, error: BaseException) -> Response:
-        """The request did not fit, or run() raised: the log gets it all, the client only in development."""
+        """The response to bad input or an error of run(), whose traceback is logged."""
         if isinstance(error, BadInput):
             return Response.message(error.status, str(error))
         record = RunFailed(error).record()
@@ -128,6 +139,8 @@ class ScoringCall:
     """One request on its way through run(), and the answer it gets."""
 
     __slots__ = ("_replied", "_reply", "_request", "_scorer", "response")
+
+    time_limited = True
 
     def __init__(self, scorer: Scorer, request: Request, reply: Reply) -> None:
         self._scorer = scorer
@@ -152,7 +165,7 @@ class ScoringCall:
         if self._replied:
             return
         self._replied = True
-        response = self.response or Response.message(500, "The request was given up.")
+        response = self.response or Response.message(500, "The request was cancelled.")
         if isinstance(response, Stream):
             response.on_end = lambda failed: self._count(500 if failed else response.status)
         else:
@@ -170,20 +183,22 @@ class ScoringCall:
         self.finish()
 
     def _answer(self, result: Any, start: float) -> Response:
-        if isinstance(result, Generator):
+        if type(result) not in _PLAIN and isinstance(result, Generator):
             first = first_of(result)
             return self._scorer.stream(result, first, self._request, (perf_counter() - start) * 1000)
         exec_ms = (perf_counter() - start) * 1000
         return self._encoded(result, exec_ms)
 
     def _encoded(self, result: Any, exec_ms: float) -> Response:
-        if self._request.encoder is not None:
-            response: Response = self._request.encoder(result)
-            response.exec_ms = exec_ms
-            return response
-        if isinstance(result, Response):
-            return result.sealed(exec_ms)
-        return Response(200, encode(result), exec_ms=exec_ms)
+        if type(result) not in _PLAIN and (found := http_result(result, self._request)) is not None:
+            head, chunks = found
+            head.exec_ms = exec_ms
+            return head if chunks is None else self._scorer.chunked(head, chunks, self._request)
+        if self._request.encoder is None:
+            return Response(200, encode(result), exec_ms=exec_ms)
+        response: Response = self._request.encoder(result)
+        response.exec_ms = exec_ms
+        return response
 
     def _count(self, status: int) -> None:
         counters = self._scorer.counters
@@ -203,7 +218,7 @@ class SyncScoringCall(ScoringCall):
         try:
             result = self._scorer.script.call(self._request)
             self.response = self._answer(result, start)
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except BaseException as error:  # SystemExit too: a script must not stop the service
             self.response = self._scorer.failure(error)
@@ -220,7 +235,7 @@ class StackableCall(ScoringCall):
         answering(self.identify)
         try:
             return self._scorer.script.prepare(self._request)
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except BaseException as error:
             self.response = self._scorer.failure(error)
@@ -233,7 +248,7 @@ class StackableCall(ScoringCall):
         start = perf_counter()
         try:
             self.response = self._answer(self._scorer.script.perform(arguments), start)
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except BaseException as error:
             self.response = self._scorer.failure(error)

@@ -1,12 +1,7 @@
-"""Streams: the answer of a run() that is a generator, item by item.
+"""Streams: answers that are sent piece by piece, of a run() that is a generator or returns a response of one.
 
-    Accept: text/event-stream       server-sent events, one per item, JSON in each
-    Accept: application/x-ndjson    a line of JSON per item
-    items of bytes                  the bytes themselves
-    otherwise                       a JSON array that grows
-
-The first item is made before the head of the answer is sent: what fails by then is an ordinary 500. What
-fails later breaks the connection off (in server-sent events it is an event ``error`` first).
+The first item is made before the head of the answer is sent: an error until then is an ordinary 500. A later
+one closes the connection in the middle (in server-sent events there is an event ``error`` first).
 """
 
 from __future__ import annotations
@@ -16,129 +11,63 @@ import contextlib
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from time import perf_counter
-from types import AsyncGeneratorType, GeneratorType
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
-from mlmagic.scoring.answers import JSON, encode
+from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
-from mlmagic.scoring.calls.turns import Overdue
-from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.logs import Identify, answering
-
-EVENTS = "text/event-stream"
-LINES = "application/x-ndjson"
-BYTES = "application/octet-stream"
+from mlmagic.scoring.outputs.stream_formats import Format
 
 _END: Any = object()
 
 Then = Callable[[bytes | None], None]
 
 
-class Format(Protocol):
-    """How items become bytes."""
-
-    content_type: str
-
-    def item(self, value: Any, first: bool) -> bytes: ...
-    def end(self, empty: bool) -> bytes: ...
-    def failure(self, message: bytes) -> bytes: ...
-
-
-class Array:
-    """A JSON array."""
-
-    content_type = JSON
-
-    def item(self, value: Any, first: bool) -> bytes:
-        return (b"[" if first else b",") + encode(value)
-
-    def end(self, empty: bool) -> bytes:
-        return b"[]" if empty else b"]"
-
-    def failure(self, message: bytes) -> bytes:
-        return b""
-
-
-class Lines(Array):
-    """JSON, an item a line."""
-
-    content_type = LINES
-
-    def item(self, value: Any, first: bool) -> bytes:
-        return encode(value) + b"\n"
-
-    def end(self, empty: bool) -> bytes:
-        return b""
-
-
-class Events(Lines):
-    """Server-sent events."""
-
-    content_type = f"{EVENTS}; charset=utf-8"
-
-    def item(self, value: Any, first: bool) -> bytes:
-        return b"data: %s\n\n" % encode(value)
-
-    def failure(self, message: bytes) -> bytes:
-        return b"event: error\ndata: %s\n\n" % message
-
-
-class Raw(Lines):
-    """Bytes as they are."""
-
-    content_type = BYTES
-
-    def item(self, value: Any, first: bool) -> bytes:
-        return bytes(value)
-
-
-def format_of(request: Request, first: Any) -> Format:
-    """What the client asks for; of bytes, bytes."""
-    wanted = request.fields.get(b"accept", b"")
-    if EVENTS.encode() in wanted:
-        return Events()
-    if LINES.encode() in wanted or b"application/jsonl" in wanted:
-        return Lines()
-    return Raw() if isinstance(first, bytes | bytearray | memoryview) else Array()
-
-
-def is_stream(result: object) -> bool:
-    """Whether an answer is to be sent item by item."""
-    return isinstance(result, GeneratorType | AsyncGeneratorType)
-
-
 class Stream(Response):
-    """An answer that is sent while it is made.
+    """An answer that is sent while it is made: the head is that of ``head``.
 
-    ``failed`` tells the log of an error and makes the last words to the client. `on_end` is called once,
-    with whether the stream has failed.
+    ``failed`` logs an error and returns the message for the client. `on_end` is called once, with whether the
+    stream has failed.
     """
 
     __slots__ = ("_ended", "_failed", "_format", "_over", "first", "identify", "on_end")
 
-    is_stream = True
+    is_stream: ClassVar[bool] = True
 
     def __init__(
         self,
-        request: Request,
+        head: Response,
+        form: Format,
         first: Any,
         failed: Callable[[BaseException], bytes],
         identify: Identify,
-        *,
-        exec_ms: float | None = None,
     ) -> None:
-        self._format = format_of(request, first)
+        self._format = form
         self._failed = failed
         self.identify = identify
         self._ended = first is _END
         self._over = False
         self.on_end: Callable[[bool], None] = _nothing
-        super().__init__(200, content_type=self._format.content_type, exec_ms=exec_ms)
+        super().__init__(
+            head.status,
+            content_type=head.content_type,
+            fields=head.fields,
+            run_failed=head.run_failed,
+            exec_ms=head.exec_ms,
+        )
         self.first = self._format.end(True) if first is _END else self._format.item(first, True)
 
+    @property
+    def complete(self) -> bool:
+        """All of it has been made, and `on_end` called."""
+        return self._over
+
     def pull(self, then: Then) -> None:
-        """Have the next piece made; ``then`` gets it on the loop, ``b""`` at the end, None if it broke."""
+        """Have the next piece made; ``then`` gets it on the loop, None if the stream broke.
+
+        A piece may be empty; at the end an empty one is passed, and the stream is `complete`.
+        """
         if self._ended:
             self._finish(failed=False)
             then(b"")
@@ -183,7 +112,7 @@ class Stream(Response):
 
 
 class SyncStream(Stream):
-    """Of a generator; each step is a call of its own, so that other requests have their turn between."""
+    """Of a generator; each step is a call of its own, so that other requests are served."""
 
     __slots__ = ("_items", "_runner")
 
@@ -236,6 +165,8 @@ class AsyncStream(Stream):
 class _Step:
     """One step of a generator, as a call."""
 
+    time_limited = True
+
     def __init__(self, stream: SyncStream, step: Callable[[], Any], then: Then) -> None:
         self._stream = stream
         self._step = step
@@ -249,7 +180,7 @@ class _Step:
         answering(self._stream.identify)
         try:
             self._piece = self._stream.piece(self._step())
-        except Overdue:
+        except TimeLimitExceeded:
             raise
         except BaseException as error:
             self._error = error

@@ -8,11 +8,11 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, Protocol
 
+from mlmagic.scoring.environment import MODEL_DIR
 from mlmagic.scoring.http.request import BadInput, Request, query_values
 from mlmagic.scoring.inputs.arrays import LARGE
 from mlmagic.scoring.inputs.bodies import Whole, values_of
 from mlmagic.scoring.inputs.parameters import READER, NotAnEntryScript
-from mlmagic.scoring.surroundings import MODEL_DIR
 
 DATA = "data"
 """The key of a body that holds what is predicted."""

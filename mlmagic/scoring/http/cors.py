@@ -1,6 +1,6 @@
-"""Which web pages may ask the service: AML_CORS_ORIGINS, a list with commas; ``*`` is any.
+"""Allowed origins (CORS): AML_CORS_ORIGINS, a comma-separated list; ``*`` is any.
 
-The fields of a permission go with every answer of a known route to a page of an allowed origin.
+Every response of a known route to a page of an allowed origin has the CORS headers.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ METHODS = (b"GET", b"POST")
 
 
 class Cors:
-    """The origins that may ask."""
+    """The allowed origins."""
 
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = frozenset(origin.lower().encode() for origin in origins)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Cors | None:
-        """None unless there are any."""
+        """None if there are none."""
         origins = [origin.strip() for origin in environment.get(VARIABLE, "").split(",")]
         return cls(filter(None, origins)) if any(origins) else None
 
     def permit(self, request: Request, response: Response) -> None:
-        """Add the permission to ``response``, unless a script has given its own."""
+        """Add the CORS headers to ``response``, unless the script has added its own."""
         if b"access-control-allow-origin:" in response.fields.lower():
             return
         # The answer to one page must not be kept for another.

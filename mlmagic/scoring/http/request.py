@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import orjson
@@ -33,41 +34,30 @@ class Headers(dict[str, str]):
         return super().get(name.title(), default)
 
 
+@dataclass(slots=True, eq=False)
 class Request:
-    """A complete request. ``fields`` has lower-case names; repeated fields are joined with commas."""
+    """A complete request."""
 
-    __slots__ = (
-        "abandoned", "admitted", "arrived", "body", "encoder", "fields", "identity", "keep_alive", "method",
-        "target", "values", "version",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        method: bytes,
-        target: bytes,
-        fields: dict[bytes, bytes],
-        body: bytes = b"",
-        *,
-        version: str = "1.1",
-        keep_alive: bool = True,
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.fields = fields
-        self.body = body
-        self.version = version
-        self.keep_alive = keep_alive
-        self.arrived = 0.0
-        self.admitted = True
-        """It may be answered by its route: it has a credential, or needs none."""
-        self.identity = b""
-        """The request id; empty until somebody needs one."""
-        self.values: dict[str, Any] | None = None
-        """The body, where somebody has read it already."""
-        self.encoder: Callable[[Any], Any] | None = None
-        """Makes the `Response` of what run() returned, where it is not to be JSON."""
-        self.abandoned = False
-        """The client has gone: nobody will read the answer."""
+    method: bytes
+    target: bytes
+    fields: dict[bytes, bytes]
+    """The headers: lower-case names; the values of a repeated header are joined with commas."""
+    body: bytes = b""
+    _: KW_ONLY
+    version: str = "1.1"
+    keep_alive: bool = True
+    arrived: float = field(default=0.0, init=False)
+    """When it was complete, by `time.perf_counter`."""
+    admitted: bool = field(default=True, init=False)
+    """It has a valid credential, or needs none."""
+    identity: bytes = field(default=b"", init=False)
+    """The request id; empty until it is needed."""
+    values: dict[str, Any] | None = field(default=None, init=False)
+    """The body as values by name, if it was read already."""
+    encoder: Callable[[Any], Any] | None = field(default=None, init=False)
+    """Makes the `Response` of what run() returned; None for JSON."""
+    abandoned: bool = field(default=False, init=False)
+    """The client has disconnected: nobody will read the answer."""
 
     @property
     def path(self) -> bytes:

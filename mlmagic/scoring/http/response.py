@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections.abc import Generator, Iterable
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
 import orjson
 
 from mlmagic._version import __version__
-from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.outputs.json_encoder import JSON
 
 HTML = "text/html; charset=utf-8"
 
@@ -18,6 +21,12 @@ ID_LIMIT = 100
 _IDENTITIES = (b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id")
 _QUOTED = frozenset((*_IDENTITIES, b"traceid"))
 """Fields of a request that its answer quotes."""
+RUN_FAILED = "x-ms-run-function-failed"
+SERVER_FIELDS = frozenset((
+    "content-type", "content-length", "transfer-encoding", "connection", "date",
+    "x-request-id", "x-ms-request-id", RUN_FAILED,
+))  # fmt: skip
+"""Headers that the server sets: how an answer is framed, and which request it belongs to."""
 LEADS_LIMIT = 64
 
 # http.HTTPStatus has them too, and costs two milliseconds of every start.
@@ -57,40 +66,64 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+Chunked = Generator[Any, None, None]
+"""The pieces of a body, text or bytes."""
+
+
+@dataclass(slots=True, eq=False)
 class Response:
-    """What a route answers; ``fields`` are finished header lines."""
+    """One answer."""
 
-    __slots__ = ("body", "close", "content_type", "exec_ms", "fields", "run_failed", "status")
+    is_stream: ClassVar[bool] = False
 
-    is_stream = False
+    status: int
+    body: bytes = b""
+    content_type: str = JSON
+    _: KW_ONLY
+    fields: bytes = b""
+    """More headers, as complete lines."""
+    run_failed: bool = False
+    exec_ms: float | None = None
+    """How long run() took."""
+    close: bool = False
+    """Close the connection afterwards."""
 
-    def __init__(
-        self,
-        status: int,
-        body: bytes = b"",
-        content_type: str = JSON,
-        *,
-        fields: bytes = b"",
-        run_failed: bool = False,
-        exec_ms: float | None = None,
-        close: bool = False,
-    ) -> None:
-        self.status = status
-        self.body = body
-        self.content_type = content_type
-        self.fields = fields
-        self.run_failed = run_failed
-        self.exec_ms = exec_ms
-        self.close = close
-
-    def sealed(self, exec_ms: float) -> Response:
-        """As it is sent when run() itself has returned it."""
+    def sealed(self) -> Response:
+        """What is sent if run() has returned this."""
         return self
+
+    def chunks(self) -> Chunked | None:
+        """Its body, if that is streamed."""
+        return None
 
     @classmethod
     def message(cls, status: int, message: str, *, close: bool = False, fields: bytes = b"") -> Response:
         """``{"message": ...}``, as every error of the contract looks."""
         return cls(status, orjson.dumps({"message": message}), close=close, fields=fields)
+
+
+def field_lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    """The lines of ``headers``, without those that the server sets."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers if name.lower() not in SERVER_FIELDS]
+    return "".join(lines).encode("latin-1")
+
+
+def chunk_bytes(chunk: Any) -> bytes:
+    """A piece of a body. Raises TypeError unless it is text or bytes."""
+    if isinstance(chunk, str):
+        return chunk.encode()
+    if isinstance(chunk, bytes | bytearray | memoryview):
+        return bytes(chunk)
+    raise TypeError(f"a response yielded {type(chunk).__name__}: it must yield text or bytes")
+
+
+def closing(chunks: Iterable[Any]) -> Chunked:
+    """``chunks``, a file or a generator say, which is closed at the end, or when this is closed."""
+    try:
+        yield from chunks
+    finally:
+        if callable(close := getattr(chunks, "close", None)):
+            close()
 
 
 def unauthorized() -> Response:

@@ -57,13 +57,15 @@ class Streaming:
     def _take(self, piece: bytes | None) -> None:
         if self._transport.is_closing():
             self._stream.abandon()
-        elif piece:
+        elif piece is None:
+            self._done(False)
+        elif piece or not self._stream.complete:
             self._write(piece)
             self._go_on()
         else:
-            if piece is not None and self._chunked:
+            if self._chunked:
                 self._transport.write(b"0\r\n\r\n")
-            self._done(piece is not None)
+            self._done(True)
 
     def _write(self, piece: bytes) -> None:
         if piece:

@@ -6,18 +6,18 @@ import ssl
 import sys
 from pathlib import Path
 
-from mlmagic.scoring.failures import StartFailed
-from mlmagic.scoring.files import WatchedFiles
+from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.watched_files import WatchedFiles
 
 LOOK_S = 1.0
-"""How often the files are looked at."""
+"""How often the files are checked for changes."""
 HANDSHAKE_S = 10.0
 """How long a client may take for its part of the handshake."""
 
 _FIXES = {
-    "KEY_VALUES_MISMATCH": "Name the key that the certificate was made with.",
-    "KEY_TYPE_MISMATCH": "Name the key that the certificate was made with.",
-    "EE_KEY_TOO_SMALL": "Make a key of 2048 bits or more.",
+    "KEY_VALUES_MISMATCH": "Give the private key that belongs to the certificate.",
+    "KEY_TYPE_MISMATCH": "Give the private key that belongs to the certificate.",
+    "EE_KEY_TOO_SMALL": "Create a key of 2048 bits or more.",
 }
 
 
@@ -28,7 +28,7 @@ class CannotEncrypt(StartFailed):
 
 
 class _Encrypted(Exception):
-    """The key asks for a password."""
+    """The key needs a password."""
 
 
 class Certificate:
@@ -42,7 +42,7 @@ class Certificate:
 
     @classmethod
     def of(cls, cert_file: str | None, key_file: str | None) -> Certificate | None:
-        """As a server is told; None for one without TLS. Raises `CannotEncrypt`."""
+        """From the options of a server; None without TLS. Raises `CannotEncrypt`."""
         if not cert_file and not key_file:
             return None
         if not cert_file or not key_file:
@@ -55,7 +55,7 @@ class Certificate:
     def renew(self) -> None:
         """Use the files' present contents from the next handshake on, if they have changed.
 
-        What cannot be used is told in the log, and the certificate before it stays.
+        A file that cannot be used is logged, and the previous certificate stays.
         """
         if not self._watched.changed():
             return
@@ -64,7 +64,7 @@ class Certificate:
             load(self.cert_file, self.key_file)
             self.context.load_cert_chain(self.cert_file, self.key_file, _no_password)
         except (CannotEncrypt, OSError, _Encrypted) as error:
-            _say(f"{error}; the certificate before it stays in use")
+            _say(f"{error}; the previous certificate stays in use")
         else:
             _say(f"certificate {self.cert_file} was renewed")
 
@@ -76,10 +76,10 @@ def load(cert_file: Path, key_file: Path) -> ssl.SSLContext:
             text = path.read_bytes()
         except OSError as error:
             raise CannotEncrypt(
-                f"{what} {path}: {error.strerror}", hint="Name a PEM file that the server may read."
+                f"{what} {path}: {error.strerror}", hint="Give a PEM file that the server can read."
             ) from None
         if b"-----BEGIN " not in text:
-            raise CannotEncrypt(f"{what} {path} is not in PEM form", hint="It begins with -----BEGIN.")
+            raise CannotEncrypt(f"{what} {path} is not in PEM format", hint="A PEM file contains -----BEGIN.")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -87,13 +87,13 @@ def load(cert_file: Path, key_file: Path) -> ssl.SSLContext:
     except _Encrypted:
         raise CannotEncrypt(
             f"key {key_file} is encrypted",
-            hint=f"The server cannot ask for its password: openssl pkey -in {key_file} -out plain.pem",
+            hint=f"Decrypt it, for the server has no password: openssl pkey -in {key_file} -out plain.pem",
         ) from None
     except ssl.SSLError as error:
         reason = error.reason or "it holds no certificate, or no key"
         raise CannotEncrypt(
             f"certificate {cert_file} and key {key_file} cannot be used: {reason}",
-            hint=_FIXES.get(reason, "Give a certificate in PEM form and the key it was made with."),
+            hint=_FIXES.get(reason, "Give a certificate in PEM format and its private key."),
         ) from None
     return context
 

@@ -27,6 +27,7 @@ from mlmagic.scoring.inputs.parameters import (
     Parameters,
 )
 from mlmagic.scoring.inputs.typed import TypedInput
+from mlmagic.scoring.shims.installed_http import take_raw_request
 
 
 class Described(Protocol):
@@ -72,16 +73,14 @@ class PlainInput:
 
 
 class RawInput:
-    """The first parameter gets an `AMLRequest`."""
+    """The first parameter gets the whole request, as ``make`` makes it of ours."""
 
     takes_options = True
 
-    def __init__(self, parameters: Parameters) -> None:
-        from mlmagic.scoring.shims.aml_request import AMLRequest
-
+    def __init__(self, parameters: Parameters, make: Callable[[Request], Any]) -> None:
         parameters.check_single()
         self._name = parameters.data
-        self._make = AMLRequest
+        self._make = make
 
     def arguments(self, request: Request) -> dict[str, Any]:
         return {self._name: self._make(request)}
@@ -131,14 +130,14 @@ class WithHeaders:
 def input_of(run: Callable[..., object], parameters: Parameters) -> Input:
     """The mode of ``run``. Raises `NotAnEntryScript`."""
     schema = schema_of(run)
-    raw = bool(mark(run, RAW))
+    raw = mark(run, RAW) or take_raw_request()
     if raw and schema:
         raise NotAnEntryScript("run() has both @rawhttp and a schema: it can take a request in one way only")
     mode: Input
     if (reader := mark(run, READER)) is not None:
         mode = reader
     elif raw:
-        mode = RawInput(parameters)
+        mode = RawInput(parameters, raw)
     elif schema:
         mode = SchemaInput(parameters, schema)
     else:
@@ -161,7 +160,7 @@ def learner_of(mode: Input) -> Learner | None:
 def _installed_schema(run: Callable[..., object]) -> Described | None:
     if "inference_schema" not in sys.modules:
         return None
-    from mlmagic.scoring.shims.installed import InstalledSchema
+    from mlmagic.scoring.shims.installed_schema import InstalledSchema
 
     return InstalledSchema.of(run)
 

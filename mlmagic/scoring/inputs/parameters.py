@@ -8,7 +8,7 @@ from collections.abc import Callable
 HEADERS_PARAMETER = "request_headers"
 RAW = "__mlmagic_raw__"
 SCHEMA = "__mlmagic_schema__"
-"""What the decorators leave on run(): a flag, and a `mlmagic.scoring.inputs.modes.Described`."""
+"""What the decorators leave on run(): what makes its request of ours, and a `modes.Described`."""
 READER = "__mlmagic_reader__"
 """A `mlmagic.scoring.inputs.modes.Learner` that a run() of ours brings along: it reads its requests."""
 

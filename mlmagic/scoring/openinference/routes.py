@@ -57,9 +57,7 @@ class OpenInference:
     def not_found(self, request: Request) -> Response:
         """The refusal of any other path under `PREFIX`."""
         path = request.path.decode("latin-1")
-        return _error(
-            404, f"There is no {path} here: the model is called {self.name!r} (version {self.version})."
-        )
+        return _error(404, f"Not found: {path!r}. The model is {self.name!r}, version {self.version}.")
 
     def _well(self, request: Request, reply: Reply) -> None:
         reply(Response(200))

@@ -161,7 +161,7 @@ def write_outputs(
     known = {tensor.name for tensor in tensors}
     for name in requested:
         if name not in known:
-            raise BadInput(f"There is no output {name!r}: there are {', '.join(sorted(known))}.")
+            raise BadInput(f"Output not found: {name!r}. The outputs are: {', '.join(sorted(known))}.")
     told, binary = [], b""
     for tensor in tensors:
         if requested and tensor.name not in requested:

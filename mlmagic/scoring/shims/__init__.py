@@ -8,7 +8,8 @@
     collector       ModelDataCollector and Collector, and the files they write
     schema          input_schema, output_schema and what they leave on run()
     schema_util     questions about a decorated function
-    installed       the real inference_schema, where there is one
+    installed       the real inference_schema, where it is installed
+    installed_http  the real requests and responses, which are Flask's, where they are installed
     types           what a parameter type is; a value that does not fit it
     numpy_type, pandas_type, standard_type, spark_type
 

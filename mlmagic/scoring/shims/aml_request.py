@@ -20,7 +20,7 @@ Run = TypeVar("Run", bound=Callable[..., Any])
 
 def rawhttp(run: Run) -> Run:
     """Mark ``run``: it takes requests as they are."""
-    setattr(run, RAW, True)
+    setattr(run, RAW, AMLRequest)
     return run
 
 

@@ -1,31 +1,36 @@
-"""`AMLResponse`: the answer of a run() that says status and headers itself."""
+"""`AMLResponse`: an answer of run() with a status and headers of its own, and a body that may be streamed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mlmagic.scoring.answers import JSON, encode
-from mlmagic.scoring.http.response import HTML, Response
+from mlmagic.scoring.http.response import (
+    HTML,
+    RUN_FAILED,
+    Chunked,
+    Response,
+    chunk_bytes,
+    closing,
+    field_lines,
+)
+from mlmagic.scoring.outputs.json_encoder import JSON, Unserialisable, encode
 from mlmagic.scoring.shims.fields import HeaderLines
 
-_RUN_FAILED = "x-ms-run-function-failed"
-# How a message is framed is the server's to say, and so is which request it answers.
-_OURS = (
-    "content-type", "content-length", "transfer-encoding", "connection", "date",
-    "x-request-id", "x-ms-request-id", _RUN_FAILED,
-)  # fmt: skip
 _BODILESS = (204, 304)
 
 
 class AMLResponse(Response):
-    """``message`` is the body: text or bytes as they are, anything else (or ``json_str``) as JSON.
+    """``message`` is the body.
 
-    A header's value is split at its commas into repeated headers. A status of 500 or more counts as a
+    Text and bytes are sent as they are; so are lists of them, joined. Those of a generator, a file or another
+    iterator are sent one by one, each when it is yielded. Anything else (or ``json_str``) is sent as JSON.
+
+    The value of a header is split at its commas into repeated headers. A status of 500 or more counts as a
     failure of run().
     """
 
-    __slots__ = ("_headers",)
+    __slots__ = ("_chunks", "_headers")
 
     def __init__(
         self,
@@ -36,7 +41,9 @@ class AMLResponse(Response):
         run_function_failed: bool = False,
     ) -> None:
         body, content_type = _body(message, json_str)
-        super().__init__(_checked(status_code), body, content_type, run_failed=bool(run_function_failed))
+        self._chunks = None if isinstance(body, bytes) else body
+        whole = body if isinstance(body, bytes) else b""
+        super().__init__(_checked(status_code), whole, content_type, run_failed=bool(run_function_failed))
         self._headers = HeaderLines()
         for name, value in (response_headers or {}).items():
             for part in str(value).split(","):
@@ -68,7 +75,15 @@ class AMLResponse(Response):
         return self.mimetype == JSON
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether the body is sent in chunks, as they are made."""
+        return self._chunks is not None
+
+    @property
     def data(self) -> bytes:
+        """The body; one that is streamed is collected."""
+        if self._chunks is not None:
+            self.set_data(b"".join(map(chunk_bytes, closing(self._chunks))))
         return self.body
 
     @data.setter
@@ -77,23 +92,25 @@ class AMLResponse(Response):
 
     def set_data(self, value: str | bytes) -> None:
         """Another body of the same type."""
-        self.body = value.encode() if isinstance(value, str) else bytes(value)
+        self.body, self._chunks = chunk_bytes(value), None
 
     def get_data(self, as_text: bool = False) -> bytes | str:
-        return self.body.decode("utf-8", "replace") if as_text else self.body
+        return self.data.decode("utf-8", "replace") if as_text else self.data
 
-    def sealed(self, exec_ms: float) -> Response:
+    def sealed(self) -> Response:
         """What is sent: a copy, so that a script may return one object again and again."""
-        failed = self._headers.get(_RUN_FAILED, str(self.run_failed)).lower() == "true"
-        lines = [f"{name}: {value}\r\n" for name, value in self._headers if name.lower() not in _OURS]
+        failed = self._headers.get(RUN_FAILED, str(self.run_failed)).lower() == "true"
         return Response(
             self.status,
             b"" if self.status in _BODILESS else self.body,
             self._type(),
-            fields="".join(lines).encode("latin-1"),
+            fields=field_lines(self._headers),
             run_failed=failed or self.status >= 500,
-            exec_ms=exec_ms,
         )
+
+    def chunks(self) -> Chunked | None:
+        """The body that is to be streamed after `sealed`, if it is; it can be read only once."""
+        return None if self._chunks is None or self.status in _BODILESS else closing(self._chunks)
 
     def _type(self) -> str:
         return str(self._headers.get("Content-Type", self.content_type))
@@ -106,13 +123,23 @@ def _checked(code: Any) -> int:
     return status
 
 
-def _body(message: Any, json_str: bool) -> tuple[bytes, str]:
+def _body(message: Any, json_str: bool) -> tuple[bytes | Iterable[Any], str]:
     if message is None:
         return b"{}", JSON
     if json_str:
         return encode(message), JSON
-    if isinstance(message, str):
-        return message.encode(), HTML
-    if isinstance(message, bytes | bytearray | memoryview):
-        return bytes(message), HTML
-    return encode(message), JSON
+    if isinstance(message, _CHUNK):
+        return chunk_bytes(message), HTML
+    if isinstance(message, list | tuple) and all(isinstance(each, _CHUNK) for each in message):
+        return b"".join(map(chunk_bytes, message)), HTML
+    if isinstance(message, Iterator):
+        return message, HTML
+    try:
+        return encode(message), JSON
+    except Unserialisable:
+        if isinstance(message, Iterable):
+            return message, HTML
+        raise
+
+
+_CHUNK = (str, bytes, bytearray, memoryview)

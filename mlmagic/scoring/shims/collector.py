@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring.answers import encode
+from mlmagic.scoring.outputs.json_encoder import encode
 
 DESIGNATIONS = ("inputs", "predictions", "labels", "signals", "general")
 _NAMED_AFTER_DESIGNATION = ("inputs", "predictions", "labels")

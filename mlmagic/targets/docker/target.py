@@ -38,8 +38,8 @@ from mlmagic.targets.installed_packages import LIST_PACKAGES, by_package_name
 from mlmagic.targets.validation import check_certificate, check_port
 
 _RELOAD = (
-    "import json; from mlmagic.scoring.door import RELOAD, knock; "
-    "print(json.dumps(knock({folder!r}, {{'do': RELOAD}}, timeout=600.0)[0]))"
+    "import json; from mlmagic.scoring.control import RELOAD, send_command; "
+    "print(json.dumps(send_command({folder!r}, {{'do': RELOAD}}, timeout=600.0)[0]))"
 )
 
 

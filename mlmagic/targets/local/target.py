@@ -24,7 +24,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable, UsageError
-from mlmagic.scoring.door import RELOAD, knock
+from mlmagic.scoring.control import RELOAD, send_command
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.installed_packages import by_package_name, packages_of
@@ -245,7 +245,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
 
     def reload(self, handle: LocalHandle) -> Mapping[str, Any]:
         try:
-            answer, _ = knock(handle.run_dir, {"do": RELOAD}, timeout=RELOAD_SECONDS)
+            answer, _ = send_command(handle.run_dir, {"do": RELOAD}, timeout=RELOAD_SECONDS)
         except OSError as error:
             raise LaunchFailed(self.name, f"the service did not reload its script: {error}") from error
         return answer

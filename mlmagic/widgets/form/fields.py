@@ -1,81 +1,50 @@
-"""The inputs of a form: one for each setting, with its label, and room below for what is wrong with it.
+"""The fields of a form: an input with its label, and its problem below.
 
-Only widgets that a keyboard reaches and a screen reader can name.
+Only widgets that work with a keyboard and have a name for screen readers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
-from mlmagic.core.deployments import Argument
+from mlmagic.core.arguments import Argument
+from mlmagic.core.deployments import must_be_named
 from mlmagic.widgets import html
 
 _STYLE = {"description_width": "190px"}
 MOST = 2**31 - 1
-TITLES: Mapping[str, str] = {
-    "cpu_cores": "CPU cores",
-    "memory_gb": "Memory (GB)",
-    "num_replicas": "Replicas",
-    "autoscale_enabled": "Scale with the load",
-    "autoscale_min_replicas": "Replicas at least",
-    "autoscale_max_replicas": "Replicas at most",
-    "autoscale_target_utilization": "Busy replicas (percent)",
-    "batch": "Batch: run() is called once for all requests that have arrived",
-    "live": "Live: it takes on its cell each time that is run again",
-    "description": "Description",
-    "port": "Port",
-    "ssl_cert_pem_file": "Certificate file (PEM)",
-    "ssl_key_pem_file": "Key file (PEM)",
-    "ssl_cname": "Host name in the certificate",
-    "cors_origins": "Web pages that may call it",
-    "collect_model_data": "Collect data: let the script's collectors write",
-    "environment_variables": "Environment variables",
-    "tags": "Tags",
-    "properties": "Properties",
-    "scoring_timeout_ms": "Scoring timeout (ms)",
-    "max_request_wait_time": "Waiting time (ms)",
-    "replica_max_concurrent_requests": "Calls of run() at a time",
-    "recorded_requests": "Requests to keep",
-}
-"""What people read of a setting, where it has an input of its own."""
-_HINTS = {
-    "port": "empty: a free one",
-    "cors_origins": "https://a.example, https://b.example, or *",
-    "replica_max_concurrent_requests": "empty: 1, or any number for an async run()",
-    "num_replicas": "empty: as many as are busy",
-}
 
 
 class Field(widgets.VBox):
-    """Inputs side by side, perhaps more ``below``, and then what is wrong."""
+    """Inputs side by side, perhaps more ``below``, and then the problem."""
 
     def __init__(self, *inputs: widgets.Widget, below: widgets.Widget | None = None) -> None:
         self._problem = widgets.HTML()
         row = inputs[0] if len(inputs) == 1 else widgets.HBox(inputs, layout=wrapping())
         super().__init__([row, *([below] if below else []), self._problem])
-        self.tell("")
+        self.show_problem("")
 
     @property
     def problem(self) -> str:
         """As HTML."""
         return str(self._problem.value)
 
-    def tell(self, words: str) -> None:
-        """Show what is wrong; nothing takes it away."""
-        self._problem.value = problem_note(words) if words else ""
-        self._problem.layout.display = "" if words else "none"
+    def show_problem(self, message: str) -> None:
+        """Show the problem; an empty text hides it."""
+        self._problem.value = problem_note(message) if message else ""
+        self._problem.layout.display = "" if message else "none"
 
     def show(self, shown: bool) -> None:
-        """Whether it is there to be filled in."""
+        """Show or hide the field."""
         self.layout.display = "" if shown else "none"
 
 
 class Choice(widgets.Dropdown):
-    """One of several, which may become others; what is chosen by a person is told, and nothing else."""
+    """A dropdown whose options may change. ``chosen`` is called for a choice of the user only."""
 
     def __init__(self, title: str, chosen: Callable[[Any], None] = lambda value: None) -> None:
         self._offering = False
@@ -83,7 +52,7 @@ class Choice(widgets.Dropdown):
         self.observe(lambda change: None if self._offering else chosen(change["new"]), "value")
 
     def offer(self, options: Sequence[tuple[str, Any]], chosen: Any) -> None:
-        """Other options, with one of them chosen; none where it is not among them."""
+        """Replace the options and select one of them; none if ``chosen`` is not among them."""
         self._offering = True
         try:
             self.options = options
@@ -92,39 +61,43 @@ class Choice(widgets.Dropdown):
             self._offering = False
 
 
-def problem_note(words: str) -> str:
-    """Words beside a field, told apart by a mark and a line, not by colour alone."""
+def problem_note(message: str) -> str:
+    """A problem as HTML, marked by a sign and a line, not by colour alone."""
     return (
         f'<div role="status" aria-live="polite" style="{html.FONT};border-left:3px solid '
         f'var(--jp-error-color1,#c4314b);padding-left:8px;white-space:pre-wrap">'
-        f'<span aria-hidden="true">✖ </span>{escape(words)}</div>'
+        f'<span aria-hidden="true">✖ </span>{escape(message)}</div>'
     )
 
 
-def said(words: str) -> str:
-    """Words that come and go, read out when they come."""
-    return f'<div role="status" aria-live="polite" style="{html.FONT}">{escape(words)}</div>' if words else ""
+def status(message: str) -> str:
+    """A message as HTML, which screen readers announce when it appears."""
+    return (
+        f'<div role="status" aria-live="polite" style="{html.FONT}">{escape(message)}</div>'
+        if message
+        else ""
+    )
 
 
 def heading(text: str) -> widgets.HTML:
-    """Of a part of the form."""
+    """The heading of a part of the form."""
     return widgets.HTML(
         f'<div role="heading" aria-level="4" style="{html.FONT};font-weight:600">{text}</div>'
     )
 
 
 def line(title: str, hint: str = "") -> widgets.Text:
-    """A line of text."""
+    """An input for a line of text."""
     return widgets.Text(description=title, placeholder=hint, style=_STYLE, layout=_wide())
 
 
 def tick(title: str) -> widgets.Checkbox:
-    """Yes or no."""
+    """A checkbox."""
     return widgets.Checkbox(description=title, indent=False, layout=_wide())
 
 
 def button(title: str, pressed: Callable[[], None], *, primary: bool = False) -> widgets.Button:
-    """As wide as its words."""
+    """A button as wide as its label."""
     made = widgets.Button(
         description=title,
         button_style="primary" if primary else "",
@@ -135,17 +108,17 @@ def button(title: str, pressed: Callable[[], None], *, primary: bool = False) ->
 
 
 def setting(argument: Argument) -> widgets.Widget:
-    """The input of a setting, at its default."""
-    title, hint = TITLES[argument.name], _HINTS.get(argument.name, "")
+    """The input of an argument, with its default."""
+    title, hint = argument.title, argument.placeholder
     if argument.kind is bool:
         made = tick(title)
         made.value = bool(argument.default)
     elif argument.kind is dict:
         made = widgets.Textarea(
-            description=title, placeholder="KEY=VALUE, each on a line", rows=2, style=_STYLE, layout=_wide()
+            description=title, placeholder="KEY=VALUE, one per line", rows=2, style=_STYLE, layout=_wide()
         )
-    elif argument.default is None or argument.must_be_named(argument.default):
-        made = line(title, hint)  # empty is something else than any number
+    elif argument.default is None or must_be_named(argument, argument.default):
+        made = line(title, hint)  # empty differs from every number
     else:
         number = widgets.BoundedIntText if argument.kind is int else widgets.BoundedFloatText
         step = 1 if argument.kind is int else 0.1
@@ -159,7 +132,7 @@ def setting(argument: Argument) -> widgets.Widget:
             style=_STYLE,
             layout=_wide(),
         )
-    made.tooltip = argument.means
+    made.tooltip = argument.option_help
     return made
 
 
@@ -168,5 +141,5 @@ def _wide() -> widgets.Layout:
 
 
 def wrapping() -> widgets.Layout:
-    """A row that goes on below where there is no room."""
+    """The layout of a row that wraps."""
     return widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 8px")

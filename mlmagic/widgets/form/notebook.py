@@ -1,4 +1,4 @@
-"""What a deploy form needs of the notebook that it stands in."""
+"""The notebook as a deploy form needs it."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from mlmagic.widgets.form.values import FormValues
 
 
 class Notebook(Protocol):
-    """The session that the magics share, as far as a form knows it."""
+    """The part of the magics' session that a form uses."""
 
     @property
     def target(self) -> str:
-        """Where services run when nothing is said."""
+        """The default compute target."""
 
     @property
     def timeout(self) -> float:
-        """Seconds to wait for a deploy."""
+        """The longest time to wait for a deploy, in seconds."""
 
     @property
     def script_names(self) -> Sequence[str]:
-        """The captured scripts, the last one last."""
+        """The captured scripts, in the order of capture."""
 
     def inference(self, values: FormValues) -> InferenceConfig | None:
-        """The script to serve, as `%deploy` chooses it; None for models without one."""
+        """The script that `%deploy` would serve; None for models without a script."""
 
     def requests(self, dataset: str, models: Sequence[str], notify: Notify) -> Any:
-        """What ``-d`` of `%profile` means; for an empty text, a model's sample. Raises `UsageError`."""
+        """The dataset that ``-d`` of `%profile` names; for an empty text, a model's sample."""
 
     def panel(self, service: Webservice) -> Any:
         """The live card of a service."""
 
     def insert_below(self, text: str) -> None:
-        """Have a cell with ``text`` come below the next cell that is run."""
+        """Insert a cell with ``text`` below the next cell that runs."""

@@ -1,4 +1,4 @@
-"""The parts of a form that are more than one input: models, script, size."""
+"""The fields of several inputs: models, script, CPU and memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 from traitlets import link
 
-from mlmagic.core.deployments import EVERY
+from mlmagic.core.arguments import ARGUMENTS
 from mlmagic.widgets import html
 from mlmagic.widgets.form import choices, fields
 from mlmagic.widgets.form.fields import Choice, Field
@@ -18,7 +18,7 @@ from mlmagic.widgets.form.values import Script, ScriptKind
 
 
 class ModelPicker(Field):
-    """A name and a version to add; those added, each with a button that takes it out."""
+    """A name and a version to add, and the added models with a button to remove each."""
 
     def __init__(self, state: FormState) -> None:
         self._state = state
@@ -29,20 +29,20 @@ class ModelPicker(Field):
         self.add = fields.button("Add model", self._add)
         self.chosen = widgets.HBox(layout=fields.wrapping())
         super().__init__(self.name, self.version, self.add, below=self.chosen)
-        state.observe(self.refresh, ["there"])
+        state.observe(self.refresh, ["available"])
         state.observe(self._draw, ["models"])
         self.refresh()
         self._draw()
 
     def refresh(self, _change: Any = None) -> None:
-        """Offer what there is now."""
-        names = list(choices.versions(self._state.there.models))
+        """Update the options."""
+        names = list(choices.versions(self._state.available.models))
         name = self.name.value if self.name.value in names else next(iter(names), None)
         self.name.offer([(each, each) for each in names], name)
         self._offer_versions(name)
 
     def _offer_versions(self, name: str | None) -> None:
-        found = choices.versions(self._state.there.models).get(name or "", [])
+        found = choices.versions(self._state.available.models).get(name or "", [])
         self.version.offer(found, found[0][1] if found else None)
         self.add.disabled = not found
 
@@ -51,37 +51,37 @@ class ModelPicker(Field):
         if model not in self._state.models:
             self._state.models = [*self._state.models, model]
 
-    def _take_out(self, model: str) -> None:
+    def _remove(self, model: str) -> None:
         self._state.models = [each for each in self._state.models if each != model]
 
     def _draw(self, _change: Any = None) -> None:
         models = self._state.models
-        said = escape(", ".join(models) or "none")
+        names = escape(", ".join(models) or "none")
         self.chosen.children = (
-            widgets.HTML(f'<div role="status" style="{html.FONT}">Models to serve: {said}</div>'),
-            *(fields.button(f"Remove {each}", partial(self._take_out, each)) for each in models),
+            widgets.HTML(f'<div role="status" style="{html.FONT}">Models to serve: {names}</div>'),
+            *(fields.button(f"Remove {each}", partial(self._remove, each)) for each in models),
         )
 
 
 class ScriptPicker(Field):
-    """A captured script, a file (then which), or none."""
+    """A captured script, a script file with its folder, or none."""
 
     def __init__(self, state: FormState) -> None:
         self._state = state
         self.kind = Choice("Script", self._choose)
         self.file = fields.line("Script file", "score.py")
-        self.folder = fields.line("Source folder", "empty: the file alone")
+        self.folder = fields.line("Source folder", "empty: only the file")
         self._of_file = widgets.VBox([self.file, self.folder])
         super().__init__(self.kind, below=self._of_file)
         link((state, "script_file"), (self.file, "value"))
         link((state, "script_folder"), (self.folder, "value"))
-        state.observe(self.refresh, ["there", "script"])
+        state.observe(self.refresh, ["available", "script"])
         self.refresh()
 
     def refresh(self, _change: Any = None) -> None:
-        """Offer what there is now."""
+        """Update the options."""
         script: Script = self._state.script
-        self.kind.offer(choices.scripts(self._state.there), script)
+        self.kind.offer(choices.scripts(self._state.available), script)
         self._of_file.layout.display = "" if script.kind is ScriptKind.FILE else "none"
 
     def _choose(self, chosen: Script | None) -> None:
@@ -90,12 +90,12 @@ class ScriptPicker(Field):
 
 
 class SizePicker(widgets.VBox):
-    """A preset or a profile's advice, which set cores and gigabytes; or these as they are typed."""
+    """CPU and memory: a preset, a profile's recommendation, or other values."""
 
     def __init__(self, state: FormState) -> None:
         self._state = state
-        self.size = Choice("Size", self._choose)
-        self.cpu, self.memory = (fields.setting(EVERY[name]) for name in ("cpu_cores", "memory_gb"))
+        self.size = Choice("CPU and memory", self._choose)
+        self.cpu, self.memory = (fields.setting(ARGUMENTS[name]) for name in ("cpu_cores", "memory_gb"))
         self.fields = {"cpu_cores": Field(self.cpu), "memory_gb": Field(self.memory)}
         super().__init__([self.size, *self.fields.values()])
         for box in (self.cpu, self.memory):
@@ -104,11 +104,11 @@ class SizePicker(widgets.VBox):
         self.refresh()
 
     def take(self, size: tuple[float, float]) -> None:
-        """Cores and gigabytes, together."""
+        """Set CPU cores and gigabytes."""
         self.cpu.value, self.memory.value = size
 
     def refresh(self, _change: Any = None) -> None:
-        """Offer what is recommended now; what is typed stays."""
+        """Update the options; the values stay."""
         options = choices.sizes(self._state.advice)
         typed = (self.cpu.value, self.memory.value)
         known = typed in [value for _, value in options]

@@ -1,4 +1,4 @@
-"""A deploy form's state, as traits: what was typed, what follows from it, and how far its work is.
+"""The state of a deploy form as traits: its input, what is derived from it, and the progress of its jobs.
 
 Threads set these traits, and nothing else.
 """
@@ -11,21 +11,21 @@ from typing import Any
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, HasTraits, List, Unicode, observe
 
-from mlmagic.widgets.form import equivalents
-from mlmagic.widgets.form.rules import Surroundings, problems
+from mlmagic.widgets.form import equivalent_code
+from mlmagic.widgets.form.validation import Available, problems
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind, offered, read_setting
 
 LINE, PYTHON, FILE = "line", "python", "file"
-NOTHING_YET = "It stands here when there is nothing left to correct."
+NOTHING_YET = "Shown when all fields are valid."
 
 
 class FormState(HasTraits):
-    """What a form shows, without how."""
+    """The state of a form, without its widgets."""
 
     service = Unicode("")
     models = List(Unicode())
     script = AnyTrait(Script())
-    """Which script, as a `Script`; of a file, its name and folder are typed."""
+    """A `Script`; the name and folder of a file are in the next two."""
     script_file = Unicode("")
     script_folder = Unicode("")
     environment = Unicode("")
@@ -33,38 +33,38 @@ class FormState(HasTraits):
     target = Unicode("local")
     overwrite = Bool(False)
     settings = Dict()
-    """By argument, as it was typed or ticked."""
-    there = AnyTrait(Surroundings())
-    workspace = Unicode(equivalents.FROM_CONFIG)
-    """The workspace, as Python."""
+    """By argument: the input of its field."""
+    available = AnyTrait(Available())
+    workspace = Unicode(equivalent_code.FROM_CONFIG)
+    """The Python expression that opens the workspace."""
 
     problems = Dict()
-    """By field, in words."""
+    """By field: why it is not valid."""
     texts = Dict({LINE: NOTHING_YET, PYTHON: NOTHING_YET, FILE: NOTHING_YET})
 
     busy = Unicode("")
-    """What is being done; empty while nothing is."""
+    """The name of the running job; empty if there is none."""
     notes = List(Unicode())
-    """What the engine says of it meanwhile."""
+    """The messages of the engine about it."""
     error = Unicode("")
-    """Why the last deploy failed, in its own words."""
+    """The error of the last deploy."""
     record = AnyTrait(None, allow_none=True)
-    """The service that is, or was, being deployed."""
+    """The service of the last deploy."""
     deployed = Bool(False)
     profiling = AnyTrait(None, allow_none=True)
-    """The progress of a profile and the profile, as they were last told."""
-    profile_words = Unicode("")
-    """Why there is no profile."""
+    """The last progress of a profile, and the profile."""
+    profile_error = Unicode("")
+    """The error of the last profile."""
     advice = AnyTrait(None, allow_none=True)
-    """The size that the last profile of these models recommends, and the profile's name."""
+    """The newest profile of these models that has a recommendation."""
 
     def __init__(self, **traits: Any) -> None:
-        self._following = threading.RLock()
+        self._deriving = threading.RLock()
         super().__init__(**traits)
 
     @property
     def values(self) -> FormValues:
-        """The form as it stands."""
+        """The content of the form."""
         script: Script = self.script
         if script.kind is ScriptKind.FILE:
             script = Script(script.kind, self.script_file.strip(), self.script_folder.strip())
@@ -99,21 +99,21 @@ class FormState(HasTraits):
         "target",
         "overwrite",
         "settings",
-        "there",
+        "available",
         "workspace",
     )
     def _follow(self, _change: Any = None) -> None:
-        with self._following:  # a thread may look around while somebody types
+        with self._deriving:  # a thread may refresh while the user types
             self._derive()
 
     def _derive(self) -> None:
         values = self.values
-        self.problems = problems(values, self.there)
+        self.problems = problems(values, self.available)
         if self.problems:
             self.texts = dict.fromkeys((LINE, PYTHON, FILE), NOTHING_YET)
         else:
             self.texts = {
-                LINE: equivalents.magic_line(values),
-                PYTHON: equivalents.python(values, self.workspace),
-                FILE: equivalents.deployment_file(values),
+                LINE: equivalent_code.magic_line(values),
+                PYTHON: equivalent_code.python(values, self.workspace),
+                FILE: equivalent_code.deployment_file(values),
             }

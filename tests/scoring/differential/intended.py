@@ -224,12 +224,6 @@ INTENDED = (
         "They take any TimeoutError of the script's for their own.",
     ),
     meant(
-        "lists in a response",
-        "body, content-type",
-        lambda d: d.script == "raw_responses" and d.request.name == "list",
-        "AMLResponse of a list is JSON; they join its texts.",
-    ),
-    meant(
         "no permission unasked",
         "access-control-allow-origin",
         lambda d: "Origin" not in d.request.headers and d.ours is None,

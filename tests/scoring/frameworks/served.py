@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from mlmagic.scoring.answers import encode
 from mlmagic.scoring.http.request import BadInput, Request
+from mlmagic.scoring.outputs.json_encoder import encode
 from mlmagic.scoring.script import UserScript
 
 ONE = "from mlmagic.scoring.frameworks.{} import init, run\n"

@@ -20,13 +20,13 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["mlmagic.scoring.http", "mlmagic.scoring.service"]):
-    from mlmagic.scoring.http import protocol, request, response  # noqa: F401
-    from mlmagic.scoring.http.head import KnownHeads
-    from mlmagic.scoring.http.protocol import HttpConnection
+    from mlmagic.scoring.http import connection, request, request_reader, response  # noqa: F401
+    from mlmagic.scoring.http.connection import HttpConnection
+    from mlmagic.scoring.http.request_head import KnownHeads
     from mlmagic.scoring.service import Service
 
-from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.http.response import Renderer, Response
+from mlmagic.scoring.openapi.swagger import Swagger
 
 from ..hostile import ACCEPTED, REFUSED
 from . import reference
@@ -93,7 +93,7 @@ class Client:
             self.connection.data_received(data)
             self.loop.settle()
             # A read is fed in slices of 32 KiB: one is read ahead, and a body of at most what was sent.
-            assert len(self.connection._unparsed) <= len(data)
+            assert len(self.connection._reader.unparsed) <= len(data)
 
     def write(self, data: bytes) -> None:
         assert not self.closed

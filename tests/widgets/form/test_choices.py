@@ -7,7 +7,7 @@ import pytest
 from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, Recommendation
 from mlmagic.widgets.form import choices
 from mlmagic.widgets.form.choices import AS_TYPED
-from mlmagic.widgets.form.rules import Surroundings
+from mlmagic.widgets.form.validation import Available
 from mlmagic.widgets.form.values import Script, ScriptKind
 
 
@@ -25,7 +25,7 @@ def test_versions_have_their_names_and_the_newest_is_told() -> None:
 
 
 def test_scripts_are_the_last_captured_first() -> None:
-    assert [value for _, value in choices.scripts(Surroundings(scripts=("a", "b")))] == [
+    assert [value for _, value in choices.scripts(Available(scripts=("a", "b")))] == [
         Script(ScriptKind.CAPTURED, "b"),
         Script(ScriptKind.CAPTURED, "a"),
         Script(ScriptKind.FILE),
@@ -34,22 +34,22 @@ def test_scripts_are_the_last_captured_first() -> None:
 
 
 def test_requests_are_those_that_are_typed_or_recorded() -> None:
-    assert choices.requests(Surroundings()) == [("the dataset below", "")]
-    assert choices.requests(Surroundings(recorded=("wine-svc",)))[1:] == [
-        ("what wine-svc was asked", "wine-svc")
+    assert choices.requests(Available()) == [("Dataset below", "")]
+    assert choices.requests(Available(recorded=("wine-svc",)))[1:] == [
+        ("Recorded requests of wine-svc", "wine-svc")
     ]
 
 
 def test_targets_say_why_they_cannot_be_used() -> None:
-    there = Surroundings(targets={"local": "", "docker": "nobody answers. Start it.", "far": "x" * 200})
+    there = Available(targets={"local": "", "docker": "nobody answers. Start it.", "far": "x" * 200})
     local, docker, far = choices.targets(there)
-    assert local == ("local: can be used", "local")
-    assert docker == ("docker: cannot be used now. nobody answers. Start it.", "docker")
+    assert local == ("local", "local")
+    assert docker == ("docker (not available: nobody answers. Start it.)", "docker")
     assert len(far[0]) < 130
 
 
 def test_curated_environments_are_told() -> None:
-    there = Surroundings(environments=("mine:2", "mlmagic-onnx:1"))
+    there = Available(environments=("mine:2", "mlmagic-onnx:1"))
     assert [label for label, _ in choices.environments(there)][1:] == ["mine:2", "mlmagic-onnx:1 (curated)"]
 
 
@@ -65,17 +65,17 @@ def test_sizes_have_what_a_profile_recommends() -> None:
 @pytest.mark.parametrize(
     ("there", "script", "models", "service"),
     [
-        (Surroundings(), Script(), [], ""),
-        (Surroundings(models=("a:2", "a:1")), Script(), ["a:2"], "a-svc"),
-        (Surroundings(models=("a:1", "b:1")), Script(), [], ""),
+        (Available(), Script(), [], ""),
+        (Available(models=("a:2", "a:1")), Script(), ["a:2"], "a-svc"),
+        (Available(models=("a:1", "b:1")), Script(), [], ""),
         (
-            Surroundings(models=("a:1", "wine:3", "wine:2"), scripts=("old", "wine")),
+            Available(models=("a:1", "wine:3", "wine:2"), scripts=("old", "wine")),
             Script(ScriptKind.CAPTURED, "wine"),
             ["wine:3"],
             "wine-svc",
         ),
         (
-            Surroundings(models=("a:1", "b:1"), scripts=("Other One",)),
+            Available(models=("a:1", "b:1"), scripts=("Other One",)),
             Script(ScriptKind.CAPTURED, "Other One"),
             [],
             "other-one-svc",
@@ -83,7 +83,7 @@ def test_sizes_have_what_a_profile_recommends() -> None:
     ],
 )
 def test_a_form_begins_with_what_was_made_last(
-    there: Surroundings, script: Script, models: list[str], service: str
+    there: Available, script: Script, models: list[str], service: str
 ) -> None:
     assert choices.beginning(there) == {"script": script, "models": models, "service": service}
 

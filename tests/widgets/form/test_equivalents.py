@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.magics.arguments import Arguments, pairs, parse_line
+from mlmagic.core.deployments import with_arguments
+from mlmagic.magics.deployment_options import given_arguments
+from mlmagic.magics.options import Arguments, pairs, parse_line
 from mlmagic.magics.services import ServiceMagics, model_references
-from mlmagic.magics.settings import place_settings_of, settings_of
 from mlmagic.sdk.configuration_files import read_deployment
-from mlmagic.widgets.form.equivalents import (
+from mlmagic.widgets.form.equivalent_code import (
     FROM_CONFIG,
     deployment_file,
     is_documented,
@@ -51,7 +52,7 @@ def test_any_text_and_any_labels_are_read_as_they_were_written(text: str, labels
     assert "\n" not in line
     args = parsed(line)
     assert (args.description or "") == text
-    assert pairs("--tag", args.tag) == labels
+    assert pairs("--tag", args.tags) == labels
 
 
 @pytest.mark.parametrize("values", ALL.values(), ids=list(ALL))
@@ -67,7 +68,7 @@ def test_the_line_says_what_the_form_says(values: FormValues) -> None:
     assert (args.entry_script or "", args.source_directory or "") == (file.name, file.folder)
     assert (args.script or "") == (values.script.name if values.script.kind is ScriptKind.CAPTURED else "")
     assert args.no_code is (values.script.kind is ScriptKind.NONE)
-    config = DeploymentConfig(args.target, compute_settings=place_settings_of(args), **settings_of(args))
+    config = with_arguments(DeploymentConfig(args.target), given_arguments(args), is_file=lambda path: True)
     assert config == values.config
 
 

@@ -20,7 +20,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.widgets.form import work
+from mlmagic.widgets.form import jobs
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 from mlmagic.widgets.panel import ServicePanel
@@ -102,12 +102,12 @@ def test_a_problem_stands_beside_its_field_and_turns_deploy_off(form: FormPanel)
     assert "service name &#x27;&lt;b&gt;Wine&#x27; must be" in field.problem
     assert "<b>" not in field.problem
     assert form.deploy.deploy.disabled
-    assert "Deploy is off until these are corrected: Service." in form.deploy.status.value
-    assert "nothing left to correct" in form.equivalents.text.value
+    assert "To deploy, correct: Service." in form.deploy.status.value
+    assert "Shown when all fields are valid" in form.equivalents.text.value
     form.settings.inputs["port"].value = "80x"
     assert "port &#x27;80x&#x27; must be a whole number" in form.settings.fields["port"].problem
     assert form.settings.more.value  # it was out of sight
-    assert "corrected: Service, Port." in form.deploy.status.value
+    assert "correct: Service, Port." in form.deploy.status.value
     form.service.value, form.settings.inputs["port"].value = "wine-svc", "8080"
     assert (field.problem, form.deploy.status.value) == ("", "")
     assert "--port 8080" in form.equivalents.text.value
@@ -132,11 +132,11 @@ def test_a_target_that_cannot_be_used_says_why(
 ) -> None:
     fake.available = False
     form = FormPanel(fake_engine, Notes(fake_engine))
-    assert "fake: cannot be used now. the fake target is off. Set available = True." in form.target.label
+    assert "fake (not available: the fake target is off. Set available = True.)" in form.target.label
     assert "Set available = True." in form.fields["target"].problem
     fake.available = True
     form.deploy.refresh.click()
-    assert form.target.label == "fake: can be used"
+    assert form.target.label == "fake"
     assert form.fields["target"].problem == ""
 
 
@@ -162,18 +162,18 @@ def test_a_file_is_named_where_it_is_chosen(form: FormPanel) -> None:
     assert is_shown(picker._of_file)
     assert "Name the file" in picker.problem
     picker.file.value = "gone.py"
-    assert "There is no file &#x27;gone.py&#x27;" in picker.problem
+    assert "File not found: &#x27;gone.py&#x27;" in picker.problem
     picker.kind.value = Script()
     assert picker.problem == ""
     assert "--no-code" in form.equivalents.text.value
 
 
 def test_access_is_one_choice(form: FormPanel) -> None:
-    form.settings.who.value = "auth_enabled"
+    form.settings.authentication.value = "auth_enabled"
     assert "--auth" in form.state.texts["line"]
-    form.settings.who.value = "token_auth_enabled"
+    form.settings.authentication.value = "token_auth_enabled"
     assert form.state.texts["line"].endswith("--token-auth")
-    form.settings.who.value = ""
+    form.settings.authentication.value = ""
     assert "auth" not in form.state.texts["line"]
 
 
@@ -182,7 +182,7 @@ def test_presets_and_what_is_typed_are_the_same_size(form: FormPanel) -> None:
     size.size.value = (1.0, 2.0)
     assert form.state.texts["line"].endswith("--cpu 1.0 --memory 2.0")
     size.cpu.value = 0.7
-    assert size.size.label == "as typed below"
+    assert size.size.label == "Other"
     size.cpu.value, size.memory.value = 0.1, 0.5
     assert size.size.label == "0.1 cores, 0.5 GB (default)"
     assert "--cpu" not in form.state.texts["line"]
@@ -204,7 +204,7 @@ def test_it_becomes_the_live_panel(
     service = fake_engine.services.get("wine-svc")
     assert (service.state, service.models, service.tags) == ("Healthy", ("wine:2",), {"team": "<x>"})
     assert form._card().text.startswith("wine-svc: Healthy at http://127.0.0.1")
-    assert repr(form) == "the form itself (it needs a running kernel)"
+    assert repr(form) == "deploy form (it needs a running kernel)"
     assert capfd.readouterr() == ("", "")
 
 
@@ -235,7 +235,7 @@ def test_a_name_that_is_taken_is_replaced_where_that_is_ticked(
     assert not is_shown(form.overwrite)
     fake_engine.services.wait(fake_engine.services.deploy("wine-svc", [], script(), ON_FAKE), 20)
     form.deploy.refresh.click()
-    assert "exists already, and is Healthy" in form.fields["service"].problem
+    assert "exists and is Healthy" in form.fields["service"].problem
     assert is_shown(form.overwrite)
     form.overwrite.value = True
     assert form.fields["service"].problem == ""
@@ -251,10 +251,10 @@ def test_what_happened_since_is_told_by_the_deploy(
     fake_engine: Engine,
 ) -> None:
     fake_engine.services.wait(fake_engine.services.deploy("wine-svc", [], script(), ON_FAKE), 20)
-    form.deploy.deploy.click()  # the form has not looked around again
+    form.deploy.deploy.click()  # the form was not refreshed
     wait_for(lambda: idle(form), "the refusal")
     assert "service &#x27;wine-svc&#x27; exists already" in form.deploy.status.value
-    assert "exists already, and is Healthy" in form.fields["service"].problem
+    assert "exists and is Healthy" in form.fields["service"].problem
 
 
 def test_a_deploy_is_taken_back(
@@ -332,7 +332,7 @@ def test_a_profile_asks_what_a_service_was_asked(
     fake_engine.services.wait(fake_engine.services.deploy("asked", [], script(), keeping), 20)
     form.deploy.refresh.click()
     assert is_shown(pane.requests)
-    assert [label for label, _ in pane.requests.options] == ["the dataset below", "what asked was asked"]
+    assert [label for label, _ in pane.requests.options] == ["Dataset below", "Recorded requests of asked"]
     pane.requests.value = "asked"
     assert not is_shown(pane.dataset)
     pane.start.click()
@@ -421,7 +421,7 @@ def test_any_error_of_a_thread_is_told(form: FormPanel, monkeypatch: pytest.Monk
     def broken(values: FormValues) -> None:
         raise NotFound("captured script", "wine")
 
-    monkeypatch.setattr(form.work._notebook, "inference", broken)
+    monkeypatch.setattr(form.jobs._notebook, "inference", broken)
     form.deploy.deploy.click()
     assert "no captured script &#x27;wine&#x27;" in form.deploy.status.value
     assert idle(form)
@@ -429,14 +429,14 @@ def test_any_error_of_a_thread_is_told(form: FormPanel, monkeypatch: pytest.Monk
 
 @pytest.mark.processes
 def test_a_profile_of_a_real_service(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "SECONDS", 0.1)
     notes = Notes(engine)
     notes.target = "local"
     engine.models.register({}, ModelDescription("wine"))
     form = FormPanel(engine, notes)
     form.profile.start.click()
     wait_for(lambda: idle(form), "the profile")
-    assert form.state.profile_words == ""
+    assert form.state.profile_error == ""
     assert "recommended" in form.profile.card.value
     assert form.state.advice.models == ("wine:1",)
     form.profile.accept.click()

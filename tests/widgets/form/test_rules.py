@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from mlmagic.core.webservice import State
-from mlmagic.widgets.form.rules import Surroundings, problems
+from mlmagic.widgets.form.validation import Available, problems
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 from tests.support.forms import CAPTURED, FORMS
 
-THERE = Surroundings(
+THERE = Available(
     models=("wine:2", "wine:1", "onnx:1"),
     scripts=("wine",),
     environments=("mine:1", "mlmagic-onnx:1"),
@@ -38,20 +38,20 @@ def of_file(name: str, folder: str = "") -> Script:
     [
         ({"service": ""}, "service", "Name the service"),
         ({"service": "My_Svc"}, "service", "service name 'My_Svc' must be 3 to 32"),
-        ({"service": "taken"}, "service", "'taken' exists already, and is Healthy. Choose another name"),
-        ({"service": "moving", "overwrite": True}, "service", "'moving' is Transitioning: wait for it"),
-        ({"models": ("gone:1",)}, "models", "There is no model 'gone:1' any more."),
-        ({"models": (), "script": Script()}, "models", "there must be a model to serve"),
-        ({"script": Script(ScriptKind.CAPTURED, "gone")}, "script", "no captured script 'gone' any more"),
+        ({"service": "taken"}, "service", "'taken' exists and is Healthy. Choose another name"),
+        ({"service": "moving", "overwrite": True}, "service", "'moving' is Transitioning. Wait"),
+        ({"models": ("gone:1",)}, "models", "The model 'gone:1' does not exist any more."),
+        ({"models": (), "script": Script()}, "models", "Add a model"),
+        ({"script": Script(ScriptKind.CAPTURED, "gone")}, "script", "captured script 'gone' does not exist"),
         ({"script": of_file("")}, "script", "Name the file"),
         ({"script": of_file("notes.txt")}, "script", "must be a .py file"),
         ({"script": of_file("half-made.py")}, "script", "must have a name that Python can import"),
-        ({"script": of_file("other.py")}, "script", "There is no file 'other.py'"),
-        ({"script": of_file("score.py", "nowhere")}, "script", "There is no folder 'nowhere'."),
-        ({"script": of_file("other.py", "src")}, "script", "There is no file 'src/other.py'"),
-        ({"environment": "gone:3"}, "environment", "There is no environment 'gone:3' any more."),
+        ({"script": of_file("other.py")}, "script", "File not found: 'other.py'"),
+        ({"script": of_file("score.py", "nowhere")}, "script", "Folder not found: 'nowhere'."),
+        ({"script": of_file("other.py", "src")}, "script", "File not found: 'src/other.py'"),
+        ({"environment": "gone:3"}, "environment", "The environment 'gone:3' does not exist any more."),
         ({"target": "kubernetes"}, "target", "no cluster. Install one."),
-        ({"target": "nowhere"}, "target", "There is no target 'nowhere'."),
+        ({"target": "nowhere"}, "target", "Target not found: 'nowhere'."),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(changes: dict[str, Any], field: str, words: str) -> None:

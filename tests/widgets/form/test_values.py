@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.arguments import ARGUMENTS
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.deployments import EVERY
 from mlmagic.widgets.form.values import FormValues, offered, read_setting
 
-EVERYWHERE = {
+ARGUMENTSWHERE = {
     "cpu_cores",
     "memory_gb",
     "auth_enabled",
@@ -43,11 +43,11 @@ OF_CLUSTERS = {
 @pytest.mark.parametrize(
     ("target", "fields"),
     [
-        ("local", EVERYWHERE | HERE),
-        ("fake", EVERYWHERE | HERE),
-        ("somebody-elses", EVERYWHERE | HERE),
-        ("docker", EVERYWHERE | HERE | OF_CONTAINERS),
-        ("kubernetes", EVERYWHERE | OF_CLUSTERS),
+        ("local", ARGUMENTSWHERE | HERE),
+        ("fake", ARGUMENTSWHERE | HERE),
+        ("somebody-elses", ARGUMENTSWHERE | HERE),
+        ("docker", ARGUMENTSWHERE | HERE | OF_CONTAINERS),
+        ("kubernetes", ARGUMENTSWHERE | OF_CLUSTERS),
     ],
 )
 def test_a_target_has_its_fields(target: str, fields: set[str]) -> None:
@@ -76,7 +76,7 @@ def test_a_target_has_its_fields(target: str, fields: set[str]) -> None:
     ],
 )
 def test_what_is_typed_is_read_as_its_kind(name: str, raw: Any, read: Any) -> None:
-    assert read_setting(EVERY[name], raw) == read
+    assert read_setting(ARGUMENTS[name], raw) == read
 
 
 def test_only_what_differs_is_given() -> None:

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring.answers import encode
 from mlmagic.scoring.http.request import BadInput, Request
+from mlmagic.scoring.outputs.json_encoder import encode
 from mlmagic.scoring.script import ScriptFailed, UserScript
 
 

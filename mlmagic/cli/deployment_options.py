@@ -1,0 +1,178 @@
+"""Models, the entry script and the deployment arguments as options, or as files: ``--ic``, ``--dc``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.cli.base import complete_models, option, pairs
+from mlmagic.core.arguments import OPTIONS, Argument, Group
+from mlmagic.errors import InvalidConfig, UsageError
+
+if TYPE_CHECKING:
+    from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+    from mlmagic.engine.engine import Engine
+    from mlmagic.sdk.inference import InferenceConfig as InferenceHandle
+
+Command = Callable[..., Any]
+no_wait = option("--no-wait", is_flag=True, help="Return at once.", group=Group.RUN)
+deploy_config_file = option(
+    *("--dc", "--deploy-config-file", "dc"),
+    metavar="FILE",
+    help="deploymentconfig.json, or YAML.",
+    group=Group.RESOURCES,
+)
+
+
+def models(command: Command) -> Command:
+    """Give ``command`` the options that name models; read them with `model_ids`."""
+    return _all(
+        [
+            option(
+                *("-m", "--model", "models"),
+                multiple=True,
+                metavar="NAME[:VERSION]",
+                shell_complete=complete_models,
+                help="A model; may repeat.",
+                group=Group.MODELS,
+            ),
+            option(
+                *("-f", "--model-metadata-file", "metadata"),
+                metavar="FILE",
+                help="JSON with the modelId, as register -t writes it.",
+                group=Group.MODELS,
+            ),
+        ],
+        command,
+    )
+
+
+def model_ids(options: dict[str, Any]) -> list[str]:
+    """The models that a command line names, taken out of ``options``. Raises `InvalidConfig`."""
+    models, file = options.pop("models"), options.pop("metadata")
+    return [*models, *(_read_model_ids(file) if file else [])]
+
+
+def script(command: Command) -> Command:
+    """Give ``command`` the options that name an entry script; read them with `inference`."""
+    return _all(
+        [
+            option(
+                *("--ic", "--inference-config-file", "ic"),
+                metavar="FILE",
+                help="inferenceconfig.json, or YAML.",
+                group=Group.MODELS,
+            ),
+            option(
+                *("--entry-script", "--es", "entry_script"),
+                metavar="FILE",
+                help="A script file.",
+                group=Group.MODELS,
+            ),
+            option(
+                *("--source-directory", "--sd", "source_directory"),
+                metavar="DIR",
+                help="The folder of --entry-script. All its files are included.",
+                group=Group.MODELS,
+            ),
+            option(
+                *("-e", "--environment-name", "environment_name"),
+                metavar="NAME",
+                help="A registered environment.",
+                group=Group.ENVIRONMENT,
+            ),
+            option(
+                *("--ev", "--environment-version", "environment_version"),
+                metavar="VERSION",
+                help="Its version. Default: the newest.",
+                group=Group.ENVIRONMENT,
+            ),
+        ],
+        command,
+    )
+
+
+def deployment_options(command: Command) -> Command:
+    """Give ``command`` an option for each row of the table; read them with `given_arguments`."""
+    return _all([_option(row) for row in OPTIONS], command)
+
+
+def given_arguments(options: dict[str, Any]) -> dict[str, Any]:
+    """The deployment arguments that the command line gives, by name."""
+    given = {row.name: options[row.name] for row in OPTIONS}
+    for row in OPTIONS:
+        if row.kind is dict:
+            given[row.name] = pairs(row.option, given[row.name]) if given[row.name] else None
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def inference(engine: Engine, options: dict[str, Any]) -> InferenceHandle | None:
+    """The script that a command line names, taken out of ``options``; None without one."""
+    names = ("ic", "entry_script", "source_directory", "environment_name", "environment_version")
+    ic, entry_script, folder, name, version = (options.pop(each) for each in names)
+    if ic and (entry_script or folder):
+        raise UsageError("--ic names a script already", hint="Leave out --entry-script.")
+    if not ic and not entry_script:
+        if folder:
+            raise UsageError(
+                f"--source-directory {folder!r} needs --entry-script",
+                hint="Name the script in that folder, such as --entry-script score.py.",
+            )
+        return None
+    from mlmagic.sdk.configuration_files import read_inference
+    from mlmagic.sdk.environment import Environment
+    from mlmagic.sdk.inference import InferenceConfig
+    from mlmagic.sdk.workspace import Workspace
+
+    workspace = Workspace.over(engine)
+    environment = Environment.get(workspace, name, version) if name else None
+    if ic:
+        return read_inference(ic, workspace, environment)
+    return InferenceConfig(entry_script, source_directory=folder, environment=environment)
+
+
+def for_engine(
+    handle: InferenceHandle | None, config: DeploymentConfig
+) -> tuple[InferenceConfig | None, DeploymentConfig]:
+    """Both configurations for the engine."""
+    return (None, config) if handle is None else handle.for_engine(config)
+
+
+def deployment(dc: str | None, target: str | None, given: dict[str, Any]) -> DeploymentConfig:
+    """The configuration of the file, if there is one, with the arguments of the command line."""
+    from mlmagic.core.configuration import DEFAULT_TARGET, DeploymentConfig
+    from mlmagic.core.deployments import with_arguments
+    from mlmagic.sdk.configuration_files import read_deployment
+
+    config = DeploymentConfig(DEFAULT_TARGET) if dc is None else read_deployment(dc).to_core()
+    return with_arguments(replace(config, target=target) if target else config, given)
+
+
+def _option(row: Argument) -> Command:
+    if row.kind is bool:
+        return option(
+            f"{row.option}/{row.opposite}", row.name, default=None, help=row.option_help, group=row.group
+        )
+    more: dict[str, Any] = {"type": row.kind, "help": row.option_help}
+    if row.kind is dict:
+        more = {"multiple": True, "help": f"{row.option_help} May repeat."}
+    return option(*row.options, row.name, metavar=row.value_name, group=row.group, **more)
+
+
+def _read_model_ids(file: str) -> list[str]:
+    """The ids in a file of ``register -t``: one modelId, or a list of them. Raises `InvalidConfig`."""
+    from mlmagic.sdk.configuration_files import read_object
+
+    values = read_object(file)
+    records = values if isinstance(values, list) else [values]
+    ids = [str(record["modelId"]) for record in records if isinstance(record, dict) and "modelId" in record]
+    if len(ids) != len(records):
+        raise InvalidConfig(file, values, 'must hold {"modelId": "NAME:VERSION"}')
+    return ids
+
+
+def _all(options: Sequence[Command], command: Command) -> Command:
+    for each in reversed(options):
+        command = each(command)
+    return command

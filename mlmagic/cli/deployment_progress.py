@@ -1,0 +1,43 @@
+"""Progress of a deploy or an update in a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from mlmagic.cli.base import say
+
+if TYPE_CHECKING:
+    from mlmagic.core.webservice import Webservice
+    from mlmagic.engine.engine import Engine
+
+
+def run_and_follow(
+    engine: Engine, operation: Callable[[], Webservice], *, wait: bool, log: bool = False
+) -> None:
+    """Start an operation and print each change of its service to standard error, then the scoring URI.
+
+    With ``log``, the service's log is printed too.
+    """
+    from mlmagic.widgets.cards import service_text
+
+    last = ""
+
+    def print_change(record: Webservice) -> None:
+        nonlocal last
+        text = service_text(record)
+        if text != last:
+            last = text
+            say(text)
+
+    record = operation()
+    if not wait:
+        print_change(record)
+        return
+    record = engine.services.wait_or_withdraw(record, watching=print_change)
+    if log:
+        for line in engine.services.logs(record.name):
+            say(line)
+    click.echo(record.scoring_uri)

@@ -1,0 +1,48 @@
+"""A card that is updated while the cell waits. The cell's own thread draws it, never another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from IPython.display import display
+
+from mlmagic.core.webservice import Webservice
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import NotFound, ScriptError
+from mlmagic.widgets.cards import Card, gone_card, service_card
+
+
+class LiveCard:
+    """The plain card of one service: a separate output, updated in place."""
+
+    def __init__(self, service: Webservice, notes: Sequence[str]) -> None:
+        self._notes = notes
+        self._shown = service_card(service, notes)
+        self._handle = display(self._shown, display_id=True)
+
+    def wait(self, engine: Engine, service: Webservice, timeout: float) -> Webservice:
+        """Wait for the deploy and redraw at each change; Ctrl-C undoes the deploy."""
+        try:
+            return engine.services.wait_or_withdraw(service, timeout, watching=self._draw)
+        except ScriptError as error:
+            # The card shows the script's traceback, so the cell's error leaves it out.
+            shown = [f"{type(error).__name__}: {error.message}"]
+            error._render_traceback_ = lambda: shown  # type: ignore[method-assign]
+            raise
+        finally:
+            self._draw_final(engine, service)
+
+    def _draw_final(self, engine: Engine, service: Webservice) -> None:
+        try:
+            self._draw(engine.services.get(service.name))
+        except NotFound:
+            self._show(gone_card(service))
+
+    def _draw(self, service: Webservice) -> None:
+        self._show(service_card(service, self._notes))
+
+    def _show(self, card: Card) -> None:
+        # Without a handle (the shell is not IPython's one instance) the first card stays.
+        if card.markup != self._shown.markup and self._handle is not None:
+            self._handle.update(card)
+            self._shown = card

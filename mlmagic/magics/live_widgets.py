@@ -1,0 +1,55 @@
+"""The live widgets that magics show with their plain cards and tables; a terminal shows none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from IPython.display import display
+
+from mlmagic.core.model import ModelFilter
+from mlmagic.core.webservice import Webservice
+from mlmagic.magics.script_selection import newest_captured
+from mlmagic.magics.session import MLMagic
+
+
+def panel_of(session: MLMagic, service: Webservice) -> Any:
+    """The live card of a service: the same widget in every cell that shows it."""
+    from mlmagic.widgets.panel import ServicePanel
+
+    captured = partial(newest_captured, session)
+    return session.live_widget(service.id, lambda: ServicePanel(session.engine, service, captured))
+
+
+def show_panel(session: MLMagic, service: Webservice) -> None:
+    """Show the live card of a service."""
+    _show(session, lambda: panel_of(session, service))
+
+
+def show_services(session: MLMagic, services: Iterable[Webservice]) -> None:
+    """Show the live table of services."""
+
+    def table() -> Any:
+        from mlmagic.widgets.services_table import ServicesTable
+
+        card = partial(panel_of, session)
+        return session.live_widget("services", lambda: ServicesTable(session.engine, services, card))
+
+    _show(session, table)
+
+
+def show_models(session: MLMagic, wanted: ModelFilter) -> None:
+    """Show the browser of the model registry."""
+
+    def browser() -> Any:
+        from mlmagic.widgets.models_browser import ModelsBrowser
+
+        return session.live_widget(wanted, lambda: ModelsBrowser(session.engine, wanted))
+
+    _show(session, browser)
+
+
+def _show(session: MLMagic, widget: Callable[[], Any]) -> None:
+    if getattr(session.shell, "kernel", None) is not None:
+        display(widget())

@@ -1,0 +1,78 @@
+"""The environment of the process that a script runs in: its folder, import path and environment variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+MODEL_DIR = "AZUREML_MODEL_DIR"
+SOURCE_DIRECTORY = "AZUREML_SOURCE_DIRECTORY"
+TREE_LINES = 50
+
+
+@dataclass(frozen=True)
+class ScriptEnvironment:
+    """A script, its source directory and its models; all paths are absolute."""
+
+    script: Path
+    source: Path
+    models: Path | None
+
+    @classmethod
+    def of(cls, entry_script: str, source_directory: str | None, model_dir: str | None) -> ScriptEnvironment:
+        """From the command line, where the script is relative to the source directory."""
+        if source_directory:
+            source = Path(source_directory).resolve()
+            script = (source / entry_script).resolve()
+        else:
+            script = Path(entry_script).resolve()
+            source = script.parent
+        return cls(script, source, Path(model_dir).resolve() if model_dir else None)
+
+    def apply(self) -> None:
+        """Set the working directory, the import path and the variables of this process."""
+        os.environ["AML_APP_ROOT"] = os.environ[SOURCE_DIRECTORY] = str(self.source)
+        os.environ["AZUREML_ENTRY_SCRIPT"] = str(self.script)
+        if self.models:
+            os.environ[MODEL_DIR] = str(self.models)
+        # `python -m` has put the launcher's folder first; the script must not import from there.
+        if sys.path and sys.path[0] == os.getcwd():
+            del sys.path[0]
+        if self.source.is_dir():
+            os.chdir(self.source)
+        folder, source = str(self.script.parent), str(self.source)
+        sys.path[:0] = [folder] if folder == source else [folder, source]
+
+
+def model_files(limit: int = TREE_LINES) -> list[str]:
+    """Files under AZUREML_MODEL_DIR, relative and in order; at most ``limit`` of them."""
+    root = os.environ.get(MODEL_DIR, "")
+    found: list[str] = []
+    if root:
+        for folder, below, files in os.walk(root):
+            below.sort()
+            found += [os.path.relpath(os.path.join(folder, file), root) for file in sorted(files)]
+            if len(found) >= limit:
+                break
+    return found[:limit]
+
+
+def hint_for(error: BaseException) -> str:
+    """What to do about an error of a script that starts, as far as its environment tells."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"Is {error.name.partition('.')[0]!r} among the requirements of this service?"
+    if isinstance(error, KeyError) and error.args == (MODEL_DIR,):
+        return "This service was started without a model."
+    if isinstance(error, FileNotFoundError):
+        return _models_hint()
+    return ""
+
+
+def _models_hint() -> str:
+    if MODEL_DIR not in os.environ:
+        return f"{MODEL_DIR} is not set: this service was started without a model."
+    files = model_files(9)
+    shown = ", ".join(files[:8]) + (", ..." if len(files) > 8 else "")
+    return f"{MODEL_DIR} contains: {shown or 'nothing'}."

@@ -1,0 +1,227 @@
+"""HTTP/1.1 on one connection: requests are read, answered one at a time, in order, within time limits.
+
+    data_received -> `RequestReader` -> its queue
+    _advance      -> one request at a time to the service -> _reply -> bytes
+
+Reading pauses while the queue is full, answering while the client does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from mlmagic.scoring.calls.streams import Stream
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.http.request_head import Refusal
+from mlmagic.scoring.http.request_reader import TIMEOUT_S, RequestReader
+from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.streaming import Streaming
+from mlmagic.scoring.service import Service
+
+IDLE_S = 300.0
+INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
+
+GOODBYE_S = 1.0
+"""A client of TLS has this long, after its last answer, to read it before a drain closes the connection."""
+LINGER_S = 2.0
+"""After a refusal, what the client still sends is thrown away for this long, so that it can read why."""
+
+
+class HttpConnection(asyncio.Protocol):
+    """One client. ``connections`` is the server's set of those that are open."""
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        service: Service,
+        connections: set[HttpConnection],
+        loop: asyncio.AbstractEventLoop,
+        lost: Callable[[], object] = bool,
+    ) -> None:
+        self._service = service
+        self._connections = connections
+        self._loop = loop
+        self._lost = lost
+        """Called when the connection is lost."""
+        self._reader = RequestReader(service, loop.time)
+        self._queue = self._reader.queue
+        self._current: Request | None = None
+        """The request that the service is answering."""
+        self._streaming: Streaming | None = None
+        """Its answer, while that is being sent piece by piece."""
+        self._reading_paused = False
+        self._writing_paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle_since = 0.0
+        self.served = 0
+
+    # ---- the connection -------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._connections.add(self)
+        self._idle_since = self._loop.time()
+        self._timer = self._loop.call_later(TIMEOUT_S, self._check_time)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._connections.discard(self)
+        self._reader.abandon()
+        if self._current is not None:
+            self._current.abandoned = True
+        if self._streaming is not None:
+            self._streaming.abandon()
+        if self._timer:
+            self._timer.cancel()
+        self._lost()
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if reader.done:
+            return
+        reader.receive(data)
+        if not self._reading_paused and reader.full:
+            self._reading_paused = True
+            self.transport.pause_reading()
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still be reading."""
+        self._reader.end()
+        # TLS has no half-closed connections.
+        return self.busy and self.transport.can_write_eof()
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+        if self._streaming is not None:
+            self._streaming.pause()
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        if self._streaming is not None:
+            self._streaming.resume()
+        self._loop.call_soon(self._advance)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a complete request waits for its answer."""
+        return self._current is not None or bool(self._queue) or bool(self._reader.unparsed)
+
+    def drain(self, *, patient: bool) -> None:
+        """Close as soon as nothing is owed. With ``patient`` a request may still be on its way."""
+        self._reader.last = True
+        if not self.busy and not self._reader.reading and not (patient and not self.served):
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.close()
+        if not self.transport.can_write_eof():
+            # TLS: a client that keeps its connection for later does not answer our close_notify until then.
+            # Its last answer has had time to leave when this aborts; one that has not, is waited for.
+            idle = self._loop.time() - self._idle_since
+            self._loop.call_later(max(GOODBYE_S - idle, GOODBYE_S / 20), self._abort_if_sent)
+
+    def _abort_if_sent(self) -> None:
+        if self.transport.get_write_buffer_size() == 0:
+            self.transport.abort()
+
+    def _check_time(self) -> None:
+        now = self._loop.time()
+        if self._reader.reading:
+            deadline = self._reader.deadline
+            if now >= deadline and not self._reader.done:
+                self._reader.refuse(Refusal(408, "The request took too long to arrive."))
+                self._advance()
+                return
+        else:
+            deadline = self._idle_since + IDLE_S
+            if now >= deadline and not self.busy:
+                self.transport.close()
+                return
+        self._timer = self._loop.call_later(min(max(deadline - now, 1.0), TIMEOUT_S), self._check_time)
+
+    # ---- answering ------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Hand the next request to the service, if it is its turn."""
+        if self._current is not None or self._writing_paused:
+            return
+        if not self._queue:
+            self._nothing_owed()
+            return
+        item = self._queue.popleft()
+        if isinstance(item, Response):
+            self._end_with(item)
+            return
+        self._current = item
+        try:
+            self._service.answer(item, self._reply)
+        except Exception:
+            traceback.print_exc()
+            self._reply(Response.message(500, INTERNAL))
+
+    def _reply(self, response: Response) -> None:
+        request, reader = self._current, self._reader
+        if request is None or request.abandoned:
+            return
+        response.close = (
+            not request.keep_alive
+            or (reader.last and not self._queue and not reader.unparsed and not reader.reading)
+            or (response.is_stream and request.version == "1.0")
+        )
+        self.transport.write(self._service.renderer.render(response, request))
+        if isinstance(response, Stream):
+            self._streaming = Streaming(
+                response,
+                self.transport,
+                self._loop,
+                lambda complete: self._answered(response.close or not complete),
+                chunked=request.version != "1.0",
+            )
+            self._streaming.start(paused=self._writing_paused)
+        else:
+            self._answered(response.close)
+
+    def _answered(self, close: bool) -> None:
+        """All of an answer has been written."""
+        self._current = None
+        self._streaming = None
+        self.served += 1
+        if close:
+            self._reader.done = True
+            self.transport.close()
+            return
+        if self._queue or self._reader.unparsed:
+            # Not at once: other connections have their turn first.
+            self._loop.call_soon(self._continue)
+        else:
+            self._idle_since = self._loop.time()
+            self._nothing_owed()
+
+    def _continue(self) -> None:
+        if (self._reader.unparsed or self._reading_paused) and self._reader.resume() and self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+        self._advance()
+
+    def _nothing_owed(self) -> None:
+        reader = self._reader
+        if reader.expects and not reader.body_begun:
+            reader.expects = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if reader.last and reader.done and not reader.reading:
+            self.transport.close()
+
+    def _end_with(self, refusal: Response) -> None:
+        self.transport.write(self._service.renderer.render(refusal, None))
+        # Closing while the client still sends would reset the connection and lose the answer.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_S, self.transport.abort)

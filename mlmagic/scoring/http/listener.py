@@ -1,0 +1,73 @@
+"""The listening socket: on a given port or any free one, never on one that is in use."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from mlmagic.scoring.start_errors import StartFailed
+
+BACKLOG = 2048
+
+
+class CannotListen(StartFailed):
+    """The address cannot be listened on."""
+
+    phase = "bind"
+    exit_code = 98
+
+
+class PortTaken(CannotListen):
+    """``port`` is in use."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            f"port {port} is in use",
+            hint=f"Stop the process that listens on {port}, or choose another port (0 is any free one).",
+        )
+
+
+def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socket.socket:
+    """A bound socket, not listening yet. Raises `PortTaken`, or `CannotListen` for any other reason.
+
+    With ``port`` 0 any free port is taken, ``prefer`` first. With ``share`` the port may be in use by
+    a server that is about to end.
+    """
+    if port == 0 and prefer:
+        try:
+            return bind(host, prefer, share=share)
+        except PortTaken:
+            return bind(host, 0)
+    try:
+        # A port that was bound with SO_REUSEPORT could be bound here too: try without it first.
+        if port and not share:
+            _bound(host, port, reuse=False).close()
+        return _bound(host, port, reuse=True)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port) from error
+        raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
+def url_of(sock: socket.socket, *, tls: bool = False) -> str:
+    """Where a client on this machine reaches ``sock``."""
+    host, port = sock.getsockname()[:2]
+    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host) or (f"[{host}]" if ":" in host else host)
+    return f"{'https' if tls else 'http'}://{here}:{port}"
+
+
+def _bound(host: str, port: int, *, reuse: bool) -> socket.socket:
+    family, kind, proto, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse and hasattr(socket, "SO_REUSEPORT"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock

@@ -1,0 +1,280 @@
+"""The reading half of a connection: bytes to requests, in order, within bounds.
+
+    receive -> parser callbacks -> `queue`: requests, and at most one final refusal
+
+What cannot be read safely is refused in its turn, after the requests before it, and nothing after it is read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Protocol
+
+import httptools
+
+from mlmagic.scoring.http import request_head
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.http.request_head import (
+    BODY_LIMIT,
+    FIELD_LIMIT,
+    HEAD_LIMIT,
+    NAMES,
+    KnownHeads,
+    Refusal,
+    check_head,
+)
+from mlmagic.scoring.http.response import Response, unauthorized
+
+QUEUE_LIMIT = 64
+SLICE = 32 * 1024
+"""A read is parsed in pieces, so that a flood of pipelined requests cannot fill the queue at once."""
+
+TIMEOUT_S = 60.0
+"""For the head of a request; for its body, this and a second for each `SLOWEST` bytes of it."""
+SLOWEST = 16 * 1024
+
+
+class Gate(Protocol):
+    """What the reader needs of the service."""
+
+    heads: KnownHeads
+
+    def admits(self, target: bytes, fields: dict[bytes, bytes]) -> bool:
+        """Whether a request with this head may be answered."""
+
+
+class RequestReader:
+    """Reads what one client sends."""
+
+    def __init__(self, gate: Gate, clock: Callable[[], float]) -> None:
+        self._gate = gate
+        self._clock = clock
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self.queue: deque[Request | Response] = deque()
+        self.unparsed = b""
+        self.done = False
+        """No further byte is parsed: a refusal or a last request is in the queue, or was answered."""
+        self.last = False
+        """The connection ends with what is in the queue."""
+        self.ended = False
+        """The client has sent its last byte."""
+        self.reading = False
+        """A request has begun to arrive and is not complete."""
+        self.expects = False
+        """The client waits for a 100 before it sends the body."""
+        self._pieces: list[bytes] = []
+        self._arrived = self._added = 0
+        """Bytes of reads since it began; and fields that are not in `_fields` by themselves."""
+        self._forget_message()
+
+    # ---- for the connection ---------------------------------------------------------------------
+
+    @property
+    def full(self) -> bool:
+        """Whether reading is to pause."""
+        return bool(self.unparsed) or len(self.queue) >= QUEUE_LIMIT
+
+    @property
+    def deadline(self) -> float:
+        """When the request that is arriving must be complete."""
+        return self._started + TIMEOUT_S + self._body_size / SLOWEST
+
+    @property
+    def body_begun(self) -> bool:
+        """Whether some of the body of the request that is arriving is there."""
+        return bool(self._pieces)
+
+    def receive(self, data: bytes) -> None:
+        """Read what has arrived. A request that is whole and alone may be known by its head."""
+        if self.unparsed:
+            self.unparsed += data
+            return
+        alone = not self.reading and not self.queue and len(data) <= SLICE
+        heads = self._gate.heads
+        if alone and (request := heads.request(data)) is not None:
+            request.arrived = perf_counter()
+            request.admitted = self._gate.admits(request.target, request.fields)
+            if request.admitted:
+                self.queue.append(request)
+                return
+        self._parse(data)
+        if alone and len(self.queue) == 1 and not self.reading and isinstance(self.queue[0], Request):
+            heads.learn(data, self.queue[0])
+
+    def resume(self) -> bool:
+        """Read on, if the queue has room again; False while it has not."""
+        if len(self.queue) > QUEUE_LIMIT // 2:
+            return False
+        if self.unparsed:
+            data, self.unparsed = self.unparsed, b""
+            self._parse(data)
+            if self.ended and not self.unparsed:
+                self.stop()
+        return not self.unparsed and len(self.queue) <= QUEUE_LIMIT // 2
+
+    def end(self) -> None:
+        """The client sends no more."""
+        self.ended = self.last = True
+        if not self.unparsed:
+            self.stop()
+
+    def stop(self) -> None:
+        """Read nothing more."""
+        self.done = True
+        self.reading = self.expects = False
+        self._pieces = []
+
+    def abandon(self) -> None:
+        """Forget what was read: the connection is lost."""
+        self.done = True
+        self.queue.clear()
+        self.unparsed = b""
+        self._pieces = []
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with ``refusal`` after all requests before it, and read nothing more."""
+        self._end_after(Response.message(refusal.status, str(refusal)))
+
+    def _end_after(self, refusal: Response) -> None:
+        refusal.close = True
+        self.last = True
+        self.stop()
+        self.queue.append(refusal)
+
+    # ---- parsing --------------------------------------------------------------------------------
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser until the data ends, the queue is full or nothing more may be read."""
+        if len(data) <= SLICE:
+            self._feed(data)
+            return
+        view = memoryview(data)
+        for start in range(0, len(data), SLICE):
+            if self.done:
+                return
+            if len(self.queue) >= QUEUE_LIMIT:
+                self.unparsed = data[start:]
+                break
+            self._feed(view[start : start + SLICE])
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stop:
+                self._ignore_upgrade()
+                data = data[stop.args[0] :]
+                if data and not self.done:
+                    continue
+            except httptools.HttpParserError as error:
+                if not self.done:
+                    self.refuse(_refusal(error))
+            break
+        if self.reading:
+            self._arrived += len(data)
+            # The parser shows no line before its end; and of a body, nothing that is not in it.
+            if not self._head_done and self._arrived > HEAD_LIMIT + SLICE:
+                self.refuse(Refusal(431, request_head.TOO_LONG))
+            elif self._arrived > 2 * HEAD_LIMIT + 3 * self._body_size:
+                self.refuse(Refusal(400, "The chunks of the body are mostly overhead."))
+
+    def _ignore_upgrade(self) -> None:
+        """What follows is no other protocol, as the parser thinks, but the body, or a new request."""
+        self._parser = httptools.HttpRequestParser(self)
+        request = self.queue[-1]
+        if isinstance(request, Request) and (plain := request_head.without_upgrade(request)):
+            self.queue.pop()
+            self.done = False
+            self._parser.feed_data(plain)
+
+    # ---- parser callbacks -----------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self.done:
+            raise Refusal(400, "Nothing may follow the last request.")
+        self._forget_message()
+        self.reading = True
+        self._started = self._clock()
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes | None) -> None:
+        if value is None:
+            value = b""
+        name = NAMES.get(name) or request_head.field_name(name)
+        fields = self._fields
+        if name in fields or self._head_done:
+            self._add(name, value)
+        else:
+            fields[name] = value
+
+    def _add(self, name: bytes, value: bytes) -> None:
+        """A field that has come already, or that comes after the body."""
+        self._added += 1
+        if self._added > FIELD_LIMIT:
+            raise Refusal(431, request_head.TOO_MANY)
+        if self._head_done:
+            request_head.check_trailer(name)
+        else:
+            self._fields[name] = request_head.joined(name, self._fields[name], value)
+
+    def on_headers_complete(self) -> None:
+        self._head_done = True
+        parser, target, fields = self._parser, self._target, self._fields
+        if len(fields) + self._added > FIELD_LIMIT:
+            raise Refusal(431, request_head.TOO_MANY)
+        if self._arrived > HEAD_LIMIT - SLICE:
+            request_head.check_size(target, fields)
+        method = self._method = parser.get_method()
+        version = self._version = parser.get_http_version()
+        self.expects = check_head(method, target, version, fields)
+        self._admitted = self._gate.admits(target, fields)
+        if self.expects and not self._admitted:
+            self._end_after(unauthorized())  # it need not send its body
+            raise Refusal(401, "")
+
+    def on_body(self, piece: bytes) -> None:
+        self._body_size += len(piece)
+        if self._body_size > BODY_LIMIT:
+            raise Refusal(413, f"The body exceeds {BODY_LIMIT} bytes.")
+        if self._admitted:
+            self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        pieces = self._pieces
+        request = Request(
+            self._method,
+            self._target,
+            self._fields,
+            pieces[0] if len(pieces) == 1 else b"".join(pieces),
+            version=self._version,
+            keep_alive=self._parser.should_keep_alive(),
+        )
+        request.arrived = perf_counter()
+        request.admitted = self._admitted
+        self.reading = self.expects = False
+        self._pieces = []
+        self.queue.append(request)
+        if not request.keep_alive:
+            self.done = self.last = True
+
+    def _forget_message(self) -> None:
+        self._method = self._target = b""
+        self._version = "1.1"
+        self._fields: dict[bytes, bytes] = {}
+        self._pieces = []
+        self._added = self._body_size = self._arrived = 0
+        self._head_done = self.expects = False
+        self._admitted = False
+        self._started = 0.0
+
+
+def _refusal(error: httptools.HttpParserError) -> Refusal:
+    """Ours, which the parser has caught, or its own."""
+    cause = error.__context__
+    return (
+        cause if isinstance(cause, Refusal) else Refusal(400, f"The request is not valid HTTP/1.1: {error}.")
+    )

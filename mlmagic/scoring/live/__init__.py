@@ -1,1 +1,0 @@
-"""Taking on a changed script while serving."""

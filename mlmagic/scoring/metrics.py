@@ -1,0 +1,110 @@
+"""Counts and durations of the scoring requests; written on the hot path, read at GET /metrics."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+WINDOW = 512
+BOUNDS_S = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+)  # fmt: skip
+
+
+class Counters:
+    """Scoring requests since the start, and the durations of the last `WINDOW` of them."""
+
+    __slots__ = ("by_status", "durations", "in_flight", "latest", "seconds")
+
+    def __init__(self) -> None:
+        self.by_status: dict[int, int] = {}
+        self.durations = [0] * (len(BOUNDS_S) + 1)
+        """Requests whose duration is at most the bound of the same place, and above the one before."""
+        self.seconds = 0.0
+        self.in_flight = 0
+        self.latest: deque[float] = deque(maxlen=WINDOW)
+
+    def record(self, seconds: float, status: int) -> None:
+        """One scoring request was answered."""
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+        self.durations[bisect_left(BOUNDS_S, seconds)] += 1
+        self.seconds += seconds
+        self.latest.append(seconds)
+
+    @property
+    def requests(self) -> int:
+        return sum(self.by_status.values())
+
+    @property
+    def errors(self) -> int:
+        """Those answered with a status of 400 or more."""
+        return sum(count for status, count in self.by_status.items() if status >= 400)
+
+    def quantile(self, q: float) -> float:
+        """The latency that a share ``q`` of the latest requests stayed within, in seconds."""
+        ordered = sorted(self.latest)
+        return ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+    def summary(self) -> dict[str, float]:
+        """The figures that are shown to people; latencies in milliseconds."""
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "in_flight": self.in_flight,
+            "p50_ms": round(self.quantile(0.5) * 1000, 4),
+            "p99_ms": round(self.quantile(0.99) * 1000, 4),
+        }
+
+
+class Exposition:
+    """The counters, and whatever the script has registered with prometheus-client, as Prometheus text.
+
+    Importing the library takes longer than a health probe may wait: make this in another thread.
+    """
+
+    def __init__(self, counters: Counters) -> None:
+        import prometheus_client
+        import prometheus_client.core
+        import prometheus_client.exposition
+
+        self._library: Any = prometheus_client
+        self._counters = counters
+        # A registry of our own, so that a script may do with the library's what it likes.
+        self._registry = prometheus_client.CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def page(self, accept: str) -> tuple[bytes, str]:
+        """The body and its content type, in the format that ``accept`` asks for."""
+        encode, content_type = self._library.exposition.choose_encoder(accept)
+        return encode(self._registry), content_type
+
+    def collect(self) -> Iterator[Any]:
+        """Called by the registry."""
+        core, counters = self._library.core, self._counters
+        requests = core.CounterMetricFamily(
+            "mlmagic_requests", "Scoring requests answered, by status.", labels=["code"]
+        )
+        for status, count in sorted(counters.by_status.items()):
+            requests.add_metric([str(status)], count)
+        yield requests
+        yield core.GaugeMetricFamily(
+            "mlmagic_requests_in_flight",
+            "Scoring requests in progress.",
+            value=counters.in_flight,
+        )
+        duration = core.HistogramMetricFamily(
+            "mlmagic_request_duration_seconds", "Seconds from the end of a scoring request to its response."
+        )
+        duration.add_metric([], _cumulative(counters.durations), counters.seconds)
+        yield duration
+        yield from self._library.REGISTRY.collect()
+
+
+def _cumulative(counts: list[int]) -> list[tuple[str, int]]:
+    total, buckets = 0, []
+    for bound, count in zip((*BOUNDS_S, float("inf")), counts, strict=True):
+        total += count
+        buckets.append(("+Inf" if bound == float("inf") else str(bound), total))
+    return buckets

@@ -1,0 +1,1 @@
+"""Descriptions of a service: OpenAPI for programs, a page for people."""

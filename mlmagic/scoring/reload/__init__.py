@@ -1,0 +1,1 @@
+"""Live reload: a changed script replaces the one that is served."""

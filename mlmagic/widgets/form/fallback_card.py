@@ -1,0 +1,19 @@
+"""The part of a deploy form that works without a kernel: plain HTML and text."""
+
+from __future__ import annotations
+
+from html import escape
+
+from mlmagic.widgets import html
+from mlmagic.widgets.cards import Card
+
+_USUAL = "%deploy NAME -m MODEL:VERSION --script SCRIPT --target local"
+
+
+def form_card(line: str = "") -> Card:
+    """The purpose of the form and its equivalent line; without one, an example of a line."""
+    purpose = "A form to deploy a service; it needs a notebook and a running kernel."
+    hint = "Equivalent line:" if line else "Or deploy with a line, for example (see %deploy --help):"
+    shown = line or _USUAL
+    markup = f'<div style="{html.FONT};max-width:760px">{escape(f"{purpose} {hint}")}{html.pre(shown)}</div>'
+    return Card(markup, f"{purpose} {hint}\n  {shown}")

@@ -1,0 +1,81 @@
+"""Options of every command: none may be abbreviated, and help texts name magics as people type them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from mlmagic import cli as command_line
+from tests.support.command_line import run
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Each command, with the words that call it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+        else:
+            yield (*path, name), command
+
+
+ALL = dict(commands(command_line.cli))
+PARSED = [path for path, command in ALL.items() if not command.context_settings.get("ignore_unknown_options")]
+MAGICS = ("config", "deploy", "update", "traffic", "profile", "parity", "environment", "register", "score")
+CELL_MAGICS = ("score_script", "score")
+
+
+@pytest.mark.parametrize("path", PARSED, ids=" ".join)
+def test_abbreviated_options_are_refused(path: tuple[str, ...]) -> None:
+    known = {each for parameter in ALL[path].params for each in (*parameter.opts, *parameter.secondary_opts)}
+    for option in known:
+        begun = option[:-1]
+        if begun.startswith("--") and len(begun) > 2 and begun not in known:
+            done = run(*path, begun)
+            assert done.exit_code == 2, done.output
+            assert re.fullmatch(rf"mlmagic .*no option '{begun}'\. Did you mean '--.*'\?\n", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("model deploy --modle x", "mlmagic model deploy has no option '--modle'. Did you mean '--model'?"),
+        ("model deploy --zz", "mlmagic model deploy has no option '--zz'. See mlmagic model deploy --help."),
+        ("model deplyo", "mlmagic model has no command 'deplyo'. Did you mean 'deploy'?"),
+        ("modle deploy", "mlmagic has no command 'modle'. Did you mean 'model'?"),
+        ("model xyz", "mlmagic model has no command 'xyz'. See mlmagic model --help."),
+        (
+            "service logs",
+            "mlmagic service logs: Missing option '-n' / '--name'. See mlmagic service logs --help.",
+        ),
+        (
+            "service parity -n a --with docker",
+            "mlmagic service parity: name either -d FILE or --traffic. See mlmagic service parity --help.",
+        ),
+    ],
+)
+def test_a_wrong_line_is_one_line(words: str, message: str) -> None:
+    done = run(*words.split())
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"{message}\n")
+
+
+def test_a_script_served_by_hand_takes_no_abbreviation() -> None:
+    assert run("serve", "--entry", "score.py").exit_code == 2
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_names_magics_as_they_are_typed(path: tuple[str, ...]) -> None:
+    for percents, name in re.findall(r"(%+)([a-z_]+)", run(*path, "--help").stdout):
+        assert name in (CELL_MAGICS if percents == "%%" else (*MAGICS, *CELL_MAGICS)), f"{percents}{name}"
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_has_an_example(path: tuple[str, ...]) -> None:
+    lines = [line.strip() for line in (ALL[path].help or "").splitlines()]
+    heading = next(place for place, line in enumerate(lines) if line in ("Example:", "Examples:"))
+    assert heading <= 6
+    examples = [line for line in lines[heading + 1 :] if line]
+    assert 1 <= len(examples) <= 3
+    assert all("mlmagic " in line for line in examples)

@@ -1,0 +1,123 @@
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from pathlib import PurePosixPath
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@dataclass
+class Point:
+    x: int
+    label: object = None
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+def decoded(value):
+    return json.loads(encode(value))
+
+
+@given(VALUES.filter(lambda value: value is not None))
+def test_json_comes_back_as_it_went(value):
+    assert decoded(value) == value
+
+
+@given(st.dictionaries(st.integers() | st.booleans() | st.none() | st.text(), st.integers()))
+def test_any_plain_key_is_written(value):
+    assert set(decoded(value).values()) <= set(value.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, {}),
+        ("text", "text"),
+        ('{"a": 1}', '{"a": 1}'),
+        ([float("nan"), float("inf")], [None, None]),
+        (np.arange(3), [0, 1, 2]),
+        (np.arange(6).reshape(2, 3).T, [[0, 3], [1, 4], [2, 5]]),
+        (np.array(["a", None], dtype=object), ["a", None]),
+        (np.array(["a", "b"]), ["a", "b"]),
+        ({"n": np.int64(2**40), 1: np.int64(3)}, {"n": 2**40, "1": 3}),
+        ([2**70, np.int64(5), np.float32(0.5), np.bool_(True)], [2**70, 5, 0.5, True]),
+        (np.array([np.nan, 1.0]), [None, 1.0]),
+        (np.float16(0.5), 0.5),
+        (pd.DataFrame({"a": [1, 2], "b": ["x", None]}), [{"a": 1, "b": "x"}, {"a": 2, "b": None}]),
+        (pd.Series([1.5, np.nan]), [1.5, None]),
+        (pd.Index([1, 2]), [1, 2]),
+        (pd.Timestamp("2026-01-02"), "2026-01-02T00:00:00"),
+        ([pd.NaT, pd.NA], [None, None]),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
+        ([date(2026, 1, 2), 2**64], ["2026-01-02", 2**64]),
+        (timedelta(seconds=90), 90.0),
+        ([Decimal("1.5"), Fraction(1, 4), Decimal("nan")], [1.5, 0.25, None]),
+        (b"\x00\xff", "AP8="),
+        ({3, 1, 2}, [1, 2, 3]),
+        ((i * i for i in range(3)), [0, 1, 4]),
+        ({"a": iter([2**70])}, {"a": [2**70]}),
+        ({"a": 1}.values(), [1]),
+        (range(3), [0, 1, 2]),
+        (Point(1, {1}), {"x": 1, "label": [1]}),
+        ([Point(1), 2**64], [{"x": 1, "label": None}, 2**64]),
+        ([Colour.RED, 2**64], ["red", 2**64]),
+        ([uuid.UUID(int=1), 2**64], ["00000000-0000-0000-0000-000000000001", 2**64]),
+        ({True: "b", None: "c", 1.5: "d"}, {"true": "b", "null": "c", "1.5": "d"}),
+        (PurePosixPath("a/b"), "a/b"),
+        ("\ud800", "\ud800"),
+    ],
+)
+def test_what_a_model_returns_is_written(value, expected):
+    assert decoded(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (2j, "a complex"),
+        ({"a": [1, 2j]}, "a complex, which cannot be written as JSON (at answer['a'][1])"),
+        (object(), "an object"),
+        (Point, "type"),
+        ({(1, 2): 3}, "tuple as a key"),
+        (np.complex64(1), "a complex"),
+    ],
+)
+def test_what_cannot_be_written_is_named(value, says):
+    with pytest.raises(Unserialisable) as caught:
+        encode(value)
+    assert says in str(caught.value)
+
+
+def test_a_loop_is_named():
+    value = []
+    value.append(value)
+    with pytest.raises(Unserialisable, match="contains itself"):
+        encode(value)
+
+
+def test_what_a_generator_raises_is_the_scripts_own():
+    def values():
+        yield 1
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        encode({"a": values()})

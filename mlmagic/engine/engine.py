@@ -25,6 +25,7 @@ from mlmagic.engine.services.parity import ParityChecks
 from mlmagic.engine.services.requests import Requests
 from mlmagic.engine.services.services import Services
 from mlmagic.engine.services.supervision import Supervision
+from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.engine.services.watcher import ServiceWatcher
 from mlmagic.engine.targets import LoadTarget, Targets
 from mlmagic.workspace.location import Location, locate
@@ -57,18 +58,22 @@ class Engine:
         self.assets = Assets(self.memory)
         self.environments = Environments(self.memory, self.assets)
         self.models = Models(self.memory, on_news)
-        self.scripts = Scripts(self.memory, self.models)
+        self.temporary_work = TemporaryWork(self.memory, self.targets)
+        self.scripts = Scripts(self.memory, self.models, self.temporary_work)
         self.keys = Keys(self.memory, self.targets)
         self.services = Services(
             self.memory, self.targets, self.bus, self.models, self.keys, self.supervision
         )
         self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)
-        self.parity = ParityChecks(self.memory, self.targets, self.client, self.models, self.keys)
+        self.parity = ParityChecks(
+            self.memory, self.targets, self.client, self.models, self.keys, self.temporary_work
+        )
         self.follows = Follows(self.memory, self.supervision.ensure)
         self.events = Events(self.memory, on_news)
-        self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts)
-        self.packages = Packages(self.memory, self.models, self.scripts)
-        self.batch = Batch(self.memory, self.models)
+        self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
+        self.packages = Packages(self.memory, self.models, self.scripts, self.temporary_work)
+        self.batch = Batch(self.memory, self.models, self.temporary_work)
+        self.supervision.ensure_for_leftovers()
 
     @classmethod
     def of(cls, location: Location) -> Engine:

@@ -202,6 +202,25 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+# Work that leaves something behind if its process dies: see `mlmagic.workspace.temporary_work`.
+temporary_work = Table(
+    "temporary_work",
+    metadata,
+    Column("id", name(32), primary_key=True),
+    Column("kind", name(16), nullable=False),
+    # The only machine that can clean up: the folders and processes are there.
+    Column("machine", name(255), nullable=False, index=True),
+    # The process that does the work, or cleans up after it; NULL: nobody.
+    Column("owner", prose()),
+    Column("started", Float, nullable=False),
+    Column("folders", record(), nullable=False),
+    Column("launches", record(), nullable=False),
+    Column("unfinished", record()),
+    # Of cleaning up: how often it failed, and when to try again.
+    Column("attempts", Integer, nullable=False),
+    Column("next_time", Float, nullable=False),
+)
+
 # One row: the id of this workspace, for stores that several workspaces share.
 workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
@@ -253,6 +272,11 @@ def m005_assets(connection: Connection) -> None:
 @migration
 def m006_unreferenced_files(connection: Connection) -> None:
     unreferenced.create(connection, checkfirst=True)
+
+
+@migration
+def m007_temporary_work(connection: Connection) -> None:
+    temporary_work.create(connection, checkfirst=True)
 
 
 def now(connection: Connection) -> float:

@@ -30,7 +30,7 @@ def test_beside_itself_all_is_the_same(engine: Engine) -> None:
     assert (found.rows, found.packages) == (2, ())
     assert all(value > 0 for value in found.milliseconds)
     assert len(servers_here()) == before
-    with pytest.raises(InvalidConfig, match="must be one at least"):
+    with pytest.raises(InvalidConfig, match="must have at least one"):
         engine.parity.check("svc", "local", [])
     with pytest.raises(NotFound, match="no service 'other'"):
         engine.parity.check("other", "local", [b"1"])

@@ -62,13 +62,13 @@ def daemons_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def run_and_die(engine: Engine, code: str) -> None:
+def run_and_die(engine: Engine, code: str, timeout: float = 60.0) -> None:
     """Run ``code`` in another process, which must end by kill -9."""
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + code, str(engine.location.folder), str(SCRIPTS)],
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr

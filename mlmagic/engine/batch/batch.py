@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import Store
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.scripts import sources
+from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.errors import InvalidConfig
 from mlmagic.workspace.atomic_writes import write_atomically
 from mlmagic.workspace.memory import Memory
@@ -37,8 +37,8 @@ def _unwatched(_tally: Tally) -> None:
 class Batch:
     """Runs batch jobs with the models of one workspace."""
 
-    def __init__(self, memory: Memory, models: Models) -> None:
-        self._memory, self._models = memory, models
+    def __init__(self, memory: Memory, models: Models, temporary_work: TemporaryWork) -> None:
+        self._memory, self._models, self._temporary_work = memory, models, temporary_work
 
     def run(
         self,
@@ -61,10 +61,10 @@ class Batch:
             raise InvalidConfig("inputs", list(inputs), "must hold a file or a row at least")
         (log_folder / "logs").mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory(prefix="mlmagic-batch-") as name,
+            self._temporary_work.begin("batch") as work,
             self._memory.files.intake() as intake,
         ):
-            folder = Path(name)
+            folder = work.folder
             files, inference = sources.take(intake, inference, required=("run",))
             intake.copy_out(files, folder / "app")
             staging.lay_out_models(self._memory, self._named_models(folder / "app", plan.arguments), folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import threading
 import time
 import uuid
@@ -32,6 +31,7 @@ from mlmagic.engine.packages import manifests, readme, sbom
 from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
+from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
 from mlmagic.errors import AlreadyExists, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
@@ -49,8 +49,11 @@ LABEL_DIGITS = 12
 class Packages:
     """The packages of one workspace."""
 
-    def __init__(self, memory: Memory, models: Models, scripts: Scripts) -> None:
+    def __init__(
+        self, memory: Memory, models: Models, scripts: Scripts, temporary_work: TemporaryWork
+    ) -> None:
         self._memory, self._models, self._scripts = memory, models, scripts
+        self._temporary_work = temporary_work
 
     def create(
         self,
@@ -77,13 +80,13 @@ class Packages:
         inference = inference or self._scripts.no_code(model_names)
         images = DockerEngine.current().images if kind is PackageKind.IMAGE else None
         with (
-            tempfile.TemporaryDirectory(prefix="mlmagic-package-") as folder,
+            self._temporary_work.begin("package") as work,
             self._memory.files.intake() as intake,
         ):
             taken, inference = sources.take(intake, inference)
-            intake.copy_out(taken, Path(folder) / "app")
+            intake.copy_out(taken, work.folder / "app")
             config = config or DeploymentConfig()
-            spec = staging.scratch_spec(self._memory, Path(folder), name, inference, used, config)
+            spec = staging.scratch_spec(self._memory, work.folder, name, inference, used, config)
             plan = pinned(build_plan(spec))
             start = plan.start(variables=config.environment_variables)
             files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
@@ -99,7 +102,9 @@ class Packages:
                 digest=digest,
             )
             with self._memory.writing() as tx:
-                version = assets.add(tx, KIND, name, made.record()).version
+                asset = assets.add(tx, KIND, name, made.record())
+                work.unfinished(tx, asset, state=PackageState.FAILED.value)
+            version = asset.version
             log: list[str] = []
 
             def tell(line: str) -> None:
@@ -111,7 +116,7 @@ class Packages:
                     location = f"{name}:{made.label}"
                     images.build(plan, location, tell, threading.Event(), start=start)
                 else:
-                    location = str(self._write(made, plan, context, used, config))
+                    location = str(self._write(work, made, plan, context, used, config))
                     tell(f"wrote {location}")
             except BaseException as error:
                 self._keep(
@@ -167,6 +172,7 @@ class Packages:
 
     def _write(
         self,
+        work: WorkItem,
         package: Package,
         plan: BuildPlan,
         context: Context,
@@ -181,6 +187,7 @@ class Packages:
         )
         target = place / f"{package.name}.pyz" if package.kind is PackageKind.ZIP else place
         draft = place.with_name(f".{uuid.uuid4().hex}")
+        work.own(draft)
         draft.mkdir(parents=True)
         try:
             if package.kind is PackageKind.ZIP:

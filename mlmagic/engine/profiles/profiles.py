@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from mlmagic.engine.profiles.interleaving import in_turns
 from mlmagic.engine.profiles.trial import Trial
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
+from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.targets.base import ComputeTarget
@@ -57,9 +57,16 @@ def _unwatched(_progress: Progress, _profile: Profile) -> None:
 class Profiles:
     """The profiles of one workspace."""
 
-    def __init__(self, memory: Memory, targets: Targets, models: Models, scripts: Scripts) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        targets: Targets,
+        models: Models,
+        scripts: Scripts,
+        temporary_work: TemporaryWork,
+    ) -> None:
         self._memory, self._targets = memory, targets
-        self._models, self._scripts = models, scripts
+        self._models, self._scripts, self._temporary_work = models, scripts, temporary_work
 
     def measure(
         self,
@@ -87,10 +94,10 @@ class Profiles:
         runtime = runtime_for(target, inference, notify, nearest_python=True)
         self._models.report_mismatches(used, runtime, notify)
         with (
-            tempfile.TemporaryDirectory(prefix="mlmagic-profile-") as name,
+            self._temporary_work.begin("profile") as work,
             self._memory.files.intake() as intake,
         ):
-            folder = Path(name)
+            folder = work.folder
             files, inference = sources.take(intake, inference)
             intake.copy_out(files, folder / "app")
             ready = ready_for(target, runtime.python, inference.environment, folder, notify)
@@ -111,7 +118,7 @@ class Profiles:
                 environment=inference.environment,
                 dataset_id=dataset_id,
             )
-            return self._measure(target, spec, begun, rows, watching)
+            return self._measure(work, target, spec, begun, rows, watching)
 
     def get(self, name: str, version: int | None = None) -> Profile:
         """The newest of that name, or the one named; raises `NotFound`."""
@@ -132,6 +139,7 @@ class Profiles:
 
     def _measure(
         self,
+        work: WorkItem,
         target: ComputeTarget[Any],
         spec: ServiceSpec,
         profile: Profile,
@@ -140,7 +148,9 @@ class Profiles:
     ) -> Profile:
         plan = profile.plan
         with self._memory.writing() as tx:
-            version = assets.add(tx, KIND, plan.name, record_of(profile)).version
+            asset = assets.add(tx, KIND, plan.name, record_of(profile))
+            work.unfinished(tx, asset, state=ProfileState.CANCELED.value, words="")
+        version = asset.version
         trials: list[Trial] = []
         clock = _Clock(plan.seconds)
 
@@ -159,7 +169,7 @@ class Profiles:
                 bells_dir=str(run_dir),
                 config=replace(spec.config, cpu=cpu, memory_gb=memory_gb),
             )
-            trials.append(Trial(target, tried, plan, rows, partial(tell, at)))
+            trials.append(Trial(work, target, tried, plan, rows, partial(tell, at)))
         try:
             with ExitStack() as ending:
                 for trial in trials:

@@ -23,6 +23,7 @@ from mlmagic.engine.profiles.loads import (
     wanted_loads,
 )
 from mlmagic.engine.profiles.resource_usage import LOOK_SECONDS, Watch, smooth
+from mlmagic.engine.services.temporary_work import WorkItem
 from mlmagic.errors import LaunchFailed, MLMagicError, ScriptError
 from mlmagic.targets.base import ComputeTarget
 
@@ -45,12 +46,14 @@ class Trial:
 
     def __init__(
         self,
+        work: WorkItem,
         target: ComputeTarget[Any],
         spec: ServiceSpec,
         plan: ProfilePlan,
         rows: Sequence[bytes],
         tell: Tell,
     ) -> None:
+        self._work = work
         self._target, self._spec, self._plan, self._rows, self._tell = target, spec, plan, rows, tell
         self.steps_left = STARTING_STEPS + total_steps(plan.concurrencies)
         self.watch = Watch(self._usage)
@@ -99,8 +102,9 @@ class Trial:
         began = time.monotonic()
         self._step("starting")
         with self._errors_told():
-            self._handle = self._target.launch(self._spec, self._tell)
-            self._ending.callback(self._stop)
+            running = self._work.running(self._target, self._spec, self._tell)
+            self._handle = self._ending.enter_context(running)
+            self._ending.callback(self.watch.resume)
             url = wait_until_up(self._target, self._handle)
             self._cold_start_s = time.monotonic() - began
             self._loader = self._ending.enter_context(LoaderProcess(url, self._rows))
@@ -156,10 +160,6 @@ class Trial:
 
     def _usage(self) -> Usage:
         return self._target.usage(self._handle) if self._target.capabilities.measures else Usage()
-
-    def _stop(self) -> None:
-        self.watch.resume()
-        self._target.stop(self._handle, grace=1.0)
 
 
 def wait_until_up(target: ComputeTarget[Any], handle: Any) -> str:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,7 @@ class Rehearsal:
 def rehearse(
     memory: Memory,
     intake: Intake,
+    folder: Path,
     entry_script: str,
     files: Sequence[StoredFile],
     used: Sequence[Model],
@@ -44,32 +44,30 @@ def rehearse(
 ) -> Rehearsal:
     """Run import, ``init()`` and ``run(body)`` in a process of their own.
 
-    ``files`` are those the intake has taken. Raises `ScriptError` with the script's traceback, or
-    `LaunchFailed` if the process ended otherwise.
+    ``files`` are those the intake has taken; ``folder`` is an empty folder to work in. Raises `ScriptError`
+    with the script's traceback, or `LaunchFailed` if the process ended otherwise.
     """
-    with tempfile.TemporaryDirectory(prefix="mlmagic-rehearsal-") as name:
-        folder = Path(name)
-        intake.copy_out(files, folder / "app")
-        model_dir = staging.lay_out_models(memory, used, folder)
-        command = [
-            sys.executable,
-            "-m",
-            "mlmagic.scoring",
-            "--rehearse",
-            "--entry-script",
-            entry_script,
-            "--source-directory",
-            str(folder / "app"),
-        ]
-        if model_dir is not None:
-            command += ["--model-dir", model_dir]
-        environment = {**os.environ, "PYTHONPATH": python_path()}
-        try:
-            done = subprocess.run(
-                command, input=body, capture_output=True, env=environment, timeout=timeout, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise LaunchFailed("local", f"the script was still running after {timeout:g} s") from error
+    intake.copy_out(files, folder / "app")
+    model_dir = staging.lay_out_models(memory, used, folder)
+    command = [
+        sys.executable,
+        "-m",
+        "mlmagic.scoring",
+        "--rehearse",
+        "--entry-script",
+        entry_script,
+        "--source-directory",
+        str(folder / "app"),
+    ]
+    if model_dir is not None:
+        command += ["--model-dir", model_dir]
+    environment = {**os.environ, "PYTHONPATH": python_path()}
+    try:
+        done = subprocess.run(
+            command, input=body, capture_output=True, env=environment, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LaunchFailed("local", f"the script was still running after {timeout:g} s") from error
     output = done.stderr.decode("utf-8", "replace")
     try:
         result = json.loads(done.stdout.splitlines()[-1])

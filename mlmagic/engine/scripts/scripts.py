@@ -11,14 +11,15 @@ from mlmagic.engine.http.client import to_body
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.scripts.rehearsal import Rehearsal, rehearse
+from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.workspace.memory import Memory
 
 
 class Scripts:
     """Entry scripts for the models of one workspace; nothing here is recorded."""
 
-    def __init__(self, memory: Memory, models: Models) -> None:
-        self._memory, self._models = memory, models
+    def __init__(self, memory: Memory, models: Models, temporary_work: TemporaryWork) -> None:
+        self._memory, self._models, self._temporary_work = memory, models, temporary_work
 
     def no_code(self, model_names: Sequence[str | ModelReference]) -> InferenceConfig:
         """The script that is generated to serve these models without a script of their own."""
@@ -29,6 +30,7 @@ class Scripts:
     ) -> Rehearsal:
         """Run a script once on ``data``, in a process of its own."""
         used = self._models.find_all(model_names)
-        with self._memory.files.intake() as intake:
+        with self._temporary_work.begin("rehearsal") as work, self._memory.files.intake() as intake:
             files, inference = sources.take(intake, inference)
-            return rehearse(self._memory, intake, inference.entry_script, files, used, to_body(data))
+            entry_script = inference.entry_script
+            return rehearse(self._memory, intake, work.folder, entry_script, files, used, to_body(data))

@@ -1,7 +1,7 @@
 """The supervisor daemon (`python -m mlmagic.engine.services.daemon`): supervises when no kernel does.
 
 There is one per workspace, started by any process that deploys. It takes the lease of a service only when
-the holder has ended. It exits when no services are left and no delivery is due.
+the holder has ended. It exits when no services are left, no delivery is due and there is nothing to clean up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.targets.python_path import python_path
-from mlmagic.workspace import deliveries, services
+from mlmagic.workspace import deliveries, services, temporary_work
 from mlmagic.workspace.identity import machine
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
@@ -89,9 +89,13 @@ def _may_be_needed(memory: Memory) -> bool:
 
 
 def has_work(memory: Memory) -> bool:
-    """Whether a supervisor is needed: for services of this machine, or for a delivery that is due."""
+    """Whether a supervisor is needed: for this machine's services and leftovers, or for a delivery."""
     with memory.reading() as tx:
-        return bool(services.names(tx, for_machine=machine())) or deliveries.next_due(tx) is not None
+        return (
+            bool(services.names(tx, for_machine=machine()))
+            or deliveries.next_due(tx) is not None
+            or temporary_work.is_anything_left(tx)
+        )
 
 
 @contextlib.contextmanager

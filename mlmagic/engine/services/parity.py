@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from mlmagic.engine.models.models import Models
 from mlmagic.engine.profiles.trial import wait_until_up
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
+from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, WrongState
 from mlmagic.targets.base import ComputeTarget
@@ -31,9 +31,17 @@ from mlmagic.workspace.memory import Memory
 class ParityChecks:
     """Compares services between targets."""
 
-    def __init__(self, memory: Memory, targets: Targets, client: Client, models: Models, keys: Keys) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        targets: Targets,
+        client: Client,
+        models: Models,
+        keys: Keys,
+        temporary_work: TemporaryWork,
+    ) -> None:
         self._memory, self._targets, self._client = memory, targets, client
-        self._models, self._keys = models, keys
+        self._models, self._keys, self._temporary_work = models, keys, temporary_work
 
     def check(
         self,
@@ -58,11 +66,10 @@ class ParityChecks:
             revision = services.get_revision(tx, service.id, service.revision)
             caller = self._keys.caller(tx, service)
         target = self._targets.usable(target_name)
-        with tempfile.TemporaryDirectory(prefix="mlmagic-parity-") as folder:
-            spec = self._comparison_spec(service, revision, target, Path(folder), notify)
+        with self._temporary_work.begin("parity") as work:
+            spec = self._comparison_spec(service, revision, target, work.folder, notify)
             notify(f"starting {name} on {target_name}")
-            handle = target.launch(spec, notify)
-            try:
+            with work.running(target, spec, notify) as handle:
                 url = wait_until_up(target, handle)
                 answers = [
                     (
@@ -72,8 +79,6 @@ class ParityChecks:
                     for row in (rows[0], *rows)  # the first answer of each is its warm-up
                 ][1:]
                 packages = self._package_differences(service, target, handle, spec)
-            finally:
-                target.stop(handle, grace=1.0)
         differences = [found for row, pair in enumerate(answers) for found in compare(row, *pair, tolerance)]
         here, there = (statistics.median(pair[which].milliseconds for pair in answers) for which in (0, 1))
         return Parity(

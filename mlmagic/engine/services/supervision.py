@@ -7,7 +7,7 @@ import threading
 from mlmagic.engine.services import daemon
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
-from mlmagic.workspace import deliveries, follows
+from mlmagic.workspace import deliveries, follows, temporary_work
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 
@@ -52,6 +52,13 @@ class Supervision:
         """`ensure`, if a delivery is due or a service follows a model that has changed."""
         with self._memory.reading() as tx:
             wanted = deliveries.next_due(tx) is not None or follows.is_anything_waiting(tx)
+        if wanted:
+            self.ensure()
+
+    def ensure_for_leftovers(self) -> None:
+        """`ensure`, if a process of this machine died in the middle of temporary work."""
+        with self._memory.reading() as tx:
+            wanted = temporary_work.is_anything_left(tx)
         if wanted:
             self.ensure()
 

@@ -1,6 +1,7 @@
 """Supervises services: a thread in the process that holds their leases.
 
-It also delivers webhooks, and updates the services that follow a model.
+It also delivers webhooks, updates the services that follow a model, and cleans up after temporary work whose
+process has ended.
 
 It waits for wake-up signals (a row was written, a server started or failed), for the end of a service whose
 target can be watched, and for the time that a reconciliation step asked for.
@@ -15,7 +16,7 @@ import selectors
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from mlmagic.core.follow import is_ready
@@ -30,6 +31,7 @@ from mlmagic.engine.services.reconcile import pace
 from mlmagic.engine.services.reconcile.health import Health
 from mlmagic.engine.services.reconcile.launcher import Launcher
 from mlmagic.engine.services.reconcile.reconciler import Reconciler
+from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import NotFound, WorkspaceUnavailable
 from mlmagic.workspace import deliveries, leases, services
@@ -38,6 +40,7 @@ from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 
 CLOCK_SECONDS = 1.0
+CLEANUP_SECONDS = 10.0
 RENEW_WITHIN_SECONDS = leases.LEASE_SECONDS / 2
 STEPS_AT_ONCE = 8
 
@@ -75,6 +78,9 @@ class Supervisor:
         deployments = Deployments(memory, targets, Models(memory, on_news=lambda: None), keys)
         self._follower = Follower(memory, deployments)
         self._delivery = WebhookDelivery(memory, self.mark)
+        self._temporary_work = TemporaryWork(memory, targets)
+        self._cleanup: Future[None] | None = None
+        self._cleanup_due = 0.0
         self._jobs = BackgroundJobs(changed=memory.ring)
         self._launcher = Launcher(memory, targets, self._jobs)
         self._supervised: dict[str, _Supervised] = {}
@@ -138,6 +144,7 @@ class Supervisor:
                     self._pool.submit(self._reconcile, name, entry)
                 self._watch(service, entry)
             dues = [entry.due for entry in self._supervised.values() if not entry.busy]
+        self._start_cleanup(now)
         wake = min([now + CLOCK_SECONDS, *dues])
         self._sleep(max(0.0, wake - time.monotonic()))
 
@@ -175,6 +182,20 @@ class Supervisor:
             if delay < CLOCK_SECONDS or entry.ended:
                 with contextlib.suppress(OSError):  # not the wake-up signal: that means news
                     self._notify_step.send(b"1")
+
+    def _start_cleanup(self, now: float) -> None:
+        if now >= self._cleanup_due and (self._cleanup is None or self._cleanup.done()):
+            self._cleanup_due = now + CLEANUP_SECONDS
+            self._cleanup = self._pool.submit(self._clean_up)
+
+    def _clean_up(self) -> None:
+        try:
+            self._temporary_work.sweep(self.mark)
+        except WorkspaceUnavailable as error:
+            log.warning("%s Trying again", error)
+        except Exception:
+            if self._memory.is_there:
+                log.exception("cleaning up after temporary work failed; trying again")
 
     def _sleep(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):

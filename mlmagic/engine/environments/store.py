@@ -7,7 +7,6 @@
       users/KEY/HASH        the folder of a service's revision that runs on it; gone when that is
       locks/KEY             held while it is made or removed
       servers/DIGEST/       the scoring server's files, for PYTHONPATH
-      pythons.json          which interpreters are on the machine
 
 Whoever looks sees a whole environment or none.
 """

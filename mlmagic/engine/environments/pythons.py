@@ -1,7 +1,7 @@
 """Which Python interpreters are on this machine, and which of them an environment gets.
 
-uv finds them on PATH and among those that uv or pyenv has installed, and keeps in its cache what it found. The
-one we run on is always there.
+uv finds them, on PATH and among those that uv or pyenv has installed, and caches what it found. The one we
+run on is always there.
 """
 
 from __future__ import annotations
@@ -63,9 +63,8 @@ def interpreters() -> list[Interpreter]:
         ):
             # A free-threaded or debug build is another Python to the packages.
             if (each["implementation"], each.get("variant", "default")) == ("cpython", "default"):
-                found.setdefault(
-                    each["version"], Interpreter(os.path.realpath(each["path"]), each["version"])
-                )
+                one = Interpreter(os.path.realpath(each["path"]), each["version"])
+                found.setdefault(one.version, one)
     return sorted(found.values(), key=lambda each: _release(each.version), reverse=True)
 
 

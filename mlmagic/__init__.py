@@ -1,7 +1,8 @@
 """mlmagic: from a notebook cell to a live, typed, monitored web service.
 
-``%load_ext mlmagic`` adds the magics. Importing the package imports none of its rooms; each public
-name is brought in the first time it is used, so that the scoring server and a fresh kernel stay light.
+``%load_ext mlmagic`` adds the magics. Importing the package imports almost nothing; a public name is
+imported the first time it is used, so that the scoring server and a new kernel start fast. No module of the
+package imports this one: it stands above them all.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from mlmagic._version import __version__
 
-# Threads of ours that have something to say would say it in whichever cell ran last. Who wants to hear it
-# adds a handler to the logger "mlmagic".
+# Without a handler, messages of background threads would appear in whichever cell ran last. To read them,
+# add a handler to the logger "mlmagic".
 logging.getLogger("mlmagic").addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:

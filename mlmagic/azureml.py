@@ -1,7 +1,7 @@
-"""``import mlmagic.azureml``: code of the first Azure ML SDK runs here as it stands.
+"""``import mlmagic.azureml``: code for Azure ML v1 runs on mlmagic without changes.
 
-After it ``from azureml.core import Workspace, Model`` and the like find mlmagic's own objects, wherever the
-real packages are not installed; where they are, they are used, and nothing changes.
+After this import ``from azureml.core import Workspace, Model`` and the like import mlmagic's own classes.
+Installed azureml packages take precedence; where they are installed, nothing changes.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import UsageError
-from mlmagic.targets import zygote
+from mlmagic.targets.local import zygote
 from mlmagic.workspace.location import locate
 
 Echo = Callable[..., None]

@@ -13,7 +13,8 @@ MLMagicError                       shown in a cell as one short message; ``hint`
 ├─ TargetError                     a compute target could not do what was asked
 │   ├─ TargetUnavailable           the target itself is not there
 │   ├─ LaunchFailed                the target refused or lost the service
-│   └─ Unschedulable               the target has no room
+│   ├─ Unschedulable               the target has no room
+│   └─ NotSupported                the target lacks the capability
 ├─ BuildFailed                     an environment cannot be built; shows the builder's own words
 ├─ InvokeError                     the service answered a request with an error; the body is kept
 ├─ WaitTimeout                     a wait ended before the thing waited for; says what was last seen
@@ -175,6 +176,14 @@ class Unschedulable(TargetError):
     def __init__(self, target: str, wanted: str, available: str, *, hint: str = "") -> None:
         self.wanted, self.available = wanted, available
         super().__init__(target, f"{target} has no room for {wanted}: {available}", hint=hint)
+
+
+class NotSupported(TargetError):
+    """The target lacks the capability for ``action``; see `mlmagic.targets.capabilities`."""
+
+    def __init__(self, target: str, action: str) -> None:
+        self.action = action
+        super().__init__(target, f"target {target!r} cannot {action}", hint="Deploy to a target that can.")
 
 
 class BuildFailed(MLMagicError):

@@ -1,8 +1,7 @@
-"""Who may import whom, and that loading mlmagic is light."""
+"""Who may import whom, that no imports form a circle, and that loading mlmagic is light."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,26 +9,17 @@ from pathlib import Path
 import pytest
 
 import mlmagic
+from tests.house import (
+    FILES,
+    MAY_IMPORT,
+    OPEN_TO_ALL,
+    PACKAGE,
+    circles,
+    imports,
+    module_of,
+    room_of,
+)
 
-PACKAGE = Path(mlmagic.__file__).parent
-# A room may import itself and those named here; `errors` is open to all.
-MAY_IMPORT = {
-    "core": set(),
-    "scoring": set(),
-    "capture": {"core"},
-    "workspace": {"core", "scoring"},
-    "targets": {"core", "scoring"},
-    "engine": {"core", "capture", "workspace", "targets"},
-    "sdk": {"core", "workspace", "engine", "scoring"},
-    "widgets": {"core", "engine", "sdk"},
-    "magics": {"core", "capture", "workspace", "targets", "engine", "sdk", "widgets"},
-    "cli": {"core", "scoring", "workspace", "engine", "sdk", "widgets", "demo"},
-    "demo": {"core", "workspace", "targets", "engine"},
-    "azureml": {"sdk"},
-    "errors": set(),
-    "__init__": {"magics"},
-    "__main__": {"cli"},
-}
 # Of the scoring room, other rooms know the run folder's protocol and files, its bell and door, the names of
 # its variables, and which certificates it takes.
 OPEN_OF_SCORING = {
@@ -57,37 +47,46 @@ HEAVY = {
 }
 
 
-def _imports(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            module = node.module or ""
-            found |= {f"{module}.{alias.name}" if module.count(".") < 2 else module for alias in node.names}
-    return {name for name in found if name.startswith("mlmagic.")}
+def test_a_circle_is_found() -> None:
+    graph = {
+        name: frozenset(others) for name, others in {"a": "b", "b": "cd", "c": "a", "d": "e", "e": ""}.items()
+    }
+    assert circles(graph) == [["a", "b", "c"]]
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_rooms_import_downwards_only(path: Path) -> None:
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for name in _imports(path):
-        other = name.split(".")[1]
-        if other in (room, "errors", "__version__"):
+    for name in imports()[module_of(path)]:
+        other = room_of(name)
+        if other == room or other in OPEN_TO_ALL:
             continue
+        assert other != "__init__", f"{room} imports the roof, mlmagic/__init__.py"
         assert other in MAY_IMPORT[room], f"{room} may not import {name}"
         if other == "scoring":
             assert any(name.startswith(open_part) for open_part in OPEN_OF_SCORING), name
 
 
+def test_no_imports_form_a_circle() -> None:
+    assert circles(imports()) == []
+
+
+def test_rooms_form_no_circle() -> None:
+    assert circles({room: frozenset(others) for room, others in MAY_IMPORT.items()}) == []
+
+
+def test_the_roof_offers_what_it_says() -> None:
+    for name in mlmagic.__all__:
+        assert getattr(mlmagic, name) is not None
+        home = mlmagic._PUBLIC.get(name)
+        assert home is None or room_of(home) in MAY_IMPORT["__init__"] | OPEN_TO_ALL
+
+
 def test_every_room_has_its_rule() -> None:
-    rooms = {
-        path.name.removesuffix(".py")
-        for path in PACKAGE.iterdir()
-        if not path.name.startswith(("_", "py.", "README"))
-    }
-    assert rooms == set(MAY_IMPORT) - {"__init__", "__main__"}
+    rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
+    assert {room for room in rooms if not room.startswith(("__pycache__", "py.", "README"))} == set(
+        MAY_IMPORT
+    )
 
 
 @pytest.mark.processes

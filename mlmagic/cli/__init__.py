@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import click
 
-from mlmagic import __version__
+from mlmagic._version import __version__
 from mlmagic.cli.base import Commands
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
@@ -72,13 +72,13 @@ def workspace() -> None:
     from sqlalchemy import make_url
 
     from mlmagic.cli.base import location
-    from mlmagic.workspace import contents, postgresql
+    from mlmagic.workspace import postgresql, remote_files
 
     place = location()
     database = postgresql.shown(make_url(place.database_url))
     click.echo(f"{place.name}\n  folder    {place.folder}\n  database  {database}")
     if place.files_url:
-        click.echo(f"  files     {contents.shown(place.files_url)}")
+        click.echo(f"  files     {remote_files.shown(place.files_url)}")
     click.echo(f"  found by  {place.found_by}")
 
 

@@ -32,7 +32,7 @@ def list_environments(form: str) -> None:
     with engine() as opened:
         found = Environment.list(_workspace(opened))
     if form == "json":
-        show([one._record() | {"version": one.version} for one in found.values()])
+        show([one.to_record() | {"version": one.version} for one in found.values()])
     else:
         show([_row(one) for one in found.values()], form)
 
@@ -47,7 +47,7 @@ def show_environment(name: str, version: str | None, form: str) -> None:
 
     with engine() as opened:
         found = Environment.get(_workspace(opened), name, version)
-    show(found._record(), form)
+    show(found.to_record(), form)
 
 
 @environment.command("register")
@@ -109,7 +109,7 @@ def create_environment(
         )
     with engine() as opened:
         made = environment_of(name, sources, python_version, pairs("--env", variables))
-        kept = opened.environments.register(name, made._record())
+        kept = opened.environments.register(name, made.to_record())
     click.echo(f"{kept.name}:{kept.version}")
 
 

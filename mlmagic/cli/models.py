@@ -68,7 +68,8 @@ def register_model(
     """Register a file or folder as the next version of a model."""
     from mlmagic.core.configuration import ResourceConfiguration
     from mlmagic.core.model import ModelDescription
-    from mlmagic.sdk.runs import files_of
+    from mlmagic.sdk.run import files_of_run
+    from mlmagic.sdk.workspace import Workspace
 
     asked = any(each is not None for each in (cpu, memory, gpu))
     details = ModelDescription(
@@ -84,7 +85,8 @@ def register_model(
     )
     with engine() as opened:
         if run_id:
-            path = str(files_of(opened, run_id, asset_path or path or name, experiment_name))
+            stored = asset_path or path or name
+            path = str(files_of_run(Workspace.over(opened), run_id, stored, experiment_name))
         if path is None:
             raise UsageError(
                 "a model is made of files", hint="Name them: -p PATH, or --run-id with --asset-path."
@@ -114,7 +116,7 @@ def list_models(
 ) -> None:
     """List models."""
     from mlmagic.core.model import ModelFilter
-    from mlmagic.sdk.model import Model as Handle
+    from mlmagic.sdk.workspace import Workspace
     from mlmagic.widgets.cards import models_listing
 
     with engine() as opened:
@@ -122,7 +124,7 @@ def list_models(
         found = opened.models.list(wanted)
         if form == "table":
             listing = models_listing(
-                found, lambda m: Handle.of(opened, m), lambda m: opened.models.users(m.id)
+                found, Workspace.over(opened).model_of, lambda m: opened.models.users(m.id)
             )
             click.echo(repr(listing))
             return

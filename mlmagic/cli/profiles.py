@@ -56,7 +56,7 @@ def profile_model(
     """Measure a service of models under load at several sizes, and recommend one."""
     from mlmagic.core.configuration import DeploymentConfig
     from mlmagic.sdk.profile import planned
-    from mlmagic.sdk.rows import bodies
+    from mlmagic.sdk.request_bodies import bodies
 
     with engine() as opened:
         handle = inference(opened, options)

@@ -47,8 +47,9 @@ def list_services(
     from mlmagic.widgets.cards import services_listing
 
     with engine() as opened:
+        workspace = Workspace.over(opened)
         handles = Handle.list(
-            Workspace.over(opened),
+            workspace,
             compute_type,
             model_name=model_name,
             model_id=model_id,
@@ -57,7 +58,7 @@ def list_services(
         )
         found = [handle.record for handle in handles]
         if form == "table":
-            click.echo(repr(services_listing(found, lambda record: Handle.of(opened, record))))
+            click.echo(repr(services_listing(found, lambda record: Handle.of(workspace, record))))
             return
     show([service_record(one) for one in found], form)
 
@@ -155,7 +156,7 @@ def compare_service(
     name: str, target: str, file: str | None, traffic: bool, tolerance: float, form: str
 ) -> None:
     """Ask a service and its twin on another target the same; exit code 1 where they differ."""
-    from mlmagic.sdk.rows import bodies
+    from mlmagic.sdk.request_bodies import bodies
     from mlmagic.widgets.parities import parity_card
 
     if (file is None) != traffic:

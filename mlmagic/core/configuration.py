@@ -40,30 +40,30 @@ class ResourceConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class InferenceConfig:
-    """The entry script and where it comes from: text from a cell, or a file in a source directory."""
+    """The entry script, from a cell or a file, and the environment it needs."""
 
     entry_script: str
     """File name of the script, relative to the source directory."""
     script_text: str | None = None
-    """The script itself when it was captured from a cell; else it is read from the source directory."""
+    """The script's text if it was captured from a cell; else the file is read."""
     source_directory: str | None = None
-    """Folder that is served along with the script; a file script alone is served alone."""
+    """Folder that is deployed with the script; without it the script is deployed alone."""
     assets: Mapping[str, str] = field(default_factory=dict)
-    """Path in the service -> file here, for files a captured script brings along."""
+    """Local file by its path in the service: files that a captured script needs."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """Path in the service -> content, for small files that a generated script brings along."""
+    """Content by path in the service: small files that a generated script needs."""
     requirements: tuple[str, ...] = ()
-    """What the script imports, pinned, as pip writes it."""
+    """The packages that the script imports, as pinned pip requirements."""
     modules: tuple[str, ...] = ()
-    """Installed modules that serving imports; those of the script itself are read off it when it is taken."""
+    """Installed modules to import before serving, besides those that the script imports."""
     environment: Mapping[str, Any] | None = None
-    """What it needs around it, as the documents' JSON of an Environment; None: what this process has."""
+    """An Environment as Azure ML v1's JSON; None: the packages of this process."""
     taken_from: str | None = None
-    """The folder that the script was taken from, when it was; for taking it again."""
+    """The folder the script was read from, to read it again (`LocalWebservice.reload`)."""
     captured_as: str | None = None
-    """The name it was captured under, when it was; rows from before this was recorded have none."""
+    """The name of the captured script; None for files, and in rows of earlier versions."""
     no_code: bool = False
-    """The script was made for its models: it is made anew when they change."""
+    """The script was generated for the models; it is generated again when they change."""
     description: str = ""
 
     def __post_init__(self) -> None:

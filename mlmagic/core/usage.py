@@ -1,4 +1,4 @@
-"""What a process tree has used: told by whoever runs it, read by whoever sizes it."""
+"""The resources that a service has used, and the rate of a counter."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a service has used since its start. Zero where the place cannot tell."""
+    """What a service has used since its start; zero for what its target cannot measure."""
 
     cpu_seconds: float = 0.0
     memory_bytes: int = 0
-    """Now."""
+    """Memory in use now."""
     peak_bytes: int = 0
     throttled_seconds: float = 0.0
-    """How long it was held back by its CPU limit, in sum over its threads."""
+    """How long the CPU limit has held it back, summed over its threads."""
     memory_kills: int = 0
-    """How often a process of it was ended for want of memory."""
+    """How many of its processes were killed because it was out of memory (OOM)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A counter at a moment (seconds, of a clock that only goes on)."""
+    """The value of a counter at a time, in seconds of a monotonic clock."""
 
     at: float
     value: float
 
 
 def rate(before: Reading | None, now: Reading) -> float | None:
-    """How much is counted per second; None while there is nothing to compare with.
+    """The increase per second; None without an earlier reading.
 
-    A counter that stands lower than before has begun anew in between: all it counts is since then.
+    A lower value than before means that the counter was reset in between, so all of it counts.
     """
     if before is None or now.at <= before.at:
         return None

@@ -40,7 +40,7 @@ class Desired(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a target sees when it looks at what it launched."""
+    """What a target observes of a service that it launched."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -52,7 +52,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look at a launched service. ``words`` are for the user; ``error`` is the script's own."""
+    """The state of a launched service at one moment, as its target reports it.
+
+    ``ready`` is the number of replicas that answer, ``words`` is a message for the user, and ``error`` is the
+    record of the script's own failure: phase, type, message, traceback.
+    """
 
     phase: Phase
     url: str | None = None
@@ -67,38 +71,38 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """What a target needs to run one revision of a service; all paths are absolute."""
+    """What a target needs to run one revision of a service. All paths are absolute."""
 
     name: str
     revision: int
     run_dir: str
-    """Folder of this revision: app/, azureml-models/, and what the target writes."""
+    """The run folder of this revision: app/, azureml-models/, and what target and server write."""
     entry_script: str
     """Relative to ``app_dir``."""
     app_dir: str
     model_dir: str | None
-    """What AZUREML_MODEL_DIR shall be; None without models."""
+    """The value of AZUREML_MODEL_DIR; None without models."""
     python: str
-    """The interpreter that runs it."""
+    """The interpreter, for targets that run one of this machine."""
     bells_dir: str
-    """Where the server tells of its own changes."""
+    """The folder of the wake-up signals with which the server reports its changes."""
     config: DeploymentConfig
     modules: tuple[str, ...] = ()
-    """What the script and its models will import, as far as is known."""
+    """The modules that the script and its models will import, as far as is known."""
     environment: Mapping[str, Any] | None = None
-    """What it needs around it, as the documents' JSON of an Environment; None: what the deployer had."""
+    """Its Azure ML v1 Environment, as JSON values; None is the environment of the kernel that deployed it."""
     requirements: tuple[str, ...] = ()
-    """Without an environment: what has to be installed for script and models, pinned, as pip writes it."""
+    """Without an environment: the pinned requirements of script and models, as pip writes them."""
     preferred_port: int | None = None
-    """The port the service had before, to be kept if it can be."""
+    """The former port of the service, to be kept if it is free."""
     predecessor: str | None = None
-    """``run_dir`` of the revision that still serves there, and hands its port over."""
+    """The run folder of the revision that serves now, and hands its port over."""
     server_path: str | None = None
-    """A folder with the scoring server, for PYTHONPATH, where ``python`` does not have it installed."""
+    """A folder with the scoring server, for PYTHONPATH, if it is not installed for ``python``."""
     keys_file: str | None = None
-    """The file with the keys of callers, which changes as they do; None where anybody may ask."""
+    """The file with the keys of callers, which may change at any time; None without authentication."""
     trial: bool = False
-    """It is to be measured: it is held to its cores and its memory, and ends with whoever launched it."""
+    """Whether this is a trial for a profile: with limited CPU and memory, and ended with its launcher."""
 
 
 @dataclass(frozen=True, slots=True)

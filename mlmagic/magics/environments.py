@@ -58,8 +58,8 @@ def surroundings_of(engine: Engine, args: Arguments) -> dict[str, Any]:
         return {}
     if isinstance(given, str):
         record = engine.environments.get(given, args.ev).record
-    elif hasattr(given, "_record"):
-        record = given._record()
+    elif hasattr(given, "to_record"):
+        record = given.to_record()
     else:
         raise UsageError(f"--environment is a {type(given).__name__}", hint="Name one, such as -e mine:2.")
     return {"environment": record, "nearest_python": nearest_python(args)}
@@ -147,7 +147,7 @@ class EnvironmentMagics(SessionMagics):
             pairs("--env", args.env),
             self.session.shell,
         )
-        kept_one = self.session.engine.environments.register(args.names[0], made._record())
+        kept_one = self.session.engine.environments.register(args.names[0], made.to_record())
         show_note(f"Environment {kept_one.name}:{kept_one.version}.")
         return _handle(kept_one)
 
@@ -173,7 +173,7 @@ class EnvironmentMagics(SessionMagics):
 def _handle(found: Any) -> Environment:
     from mlmagic.sdk.environment import Environment
 
-    return Environment._from_record(found.record, str(found.version))
+    return Environment.from_record(found.record, str(found.version))
 
 
 def _count(least: int, most: int) -> str:

@@ -17,7 +17,7 @@ from mlmagic.magics.profiling import ProfilingMagics
 from mlmagic.magics.scripts import ScriptMagics
 from mlmagic.magics.services import ServiceMagics
 from mlmagic.magics.session import MLMagic
-from mlmagic.targets import zygote
+from mlmagic.targets.local import zygote
 
 _GROUPS = (
     ModelMagics,

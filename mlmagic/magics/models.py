@@ -16,7 +16,7 @@ from mlmagic.magics.notes import show_note
 from mlmagic.magics.objects import find_model, read_sample
 from mlmagic.magics.running import SessionMagics, parsed
 from mlmagic.magics.shown import show_models
-from mlmagic.targets import zygote
+from mlmagic.targets.local import zygote
 
 
 @magics_class
@@ -42,7 +42,7 @@ class ModelMagics(SessionMagics):
     @kept("the model")
     def register(self, args: Arguments) -> Any:
         """Register a model: a live object, a file or a folder becomes the next version of its name."""
-        from mlmagic.sdk.model import Model
+        from mlmagic.sdk.workspace import Workspace
 
         model, default_name = find_model(args.model, self.session.namespace)
         resources = None
@@ -62,7 +62,7 @@ class ModelMagics(SessionMagics):
         engine = self.session.engine
         record = engine.models.register(model, details, child_paths=args.child_path, notify=show_note)
         zygote.warm(record.details.modules)
-        return self.keep_as(args.out, Model.of(engine, record))
+        return self.keep_as(args.out, Workspace.over(engine).model_of(record))
 
     @line_magic
     @parsed
@@ -80,7 +80,7 @@ class ModelMagics(SessionMagics):
 
         In a notebook they can be looked through above the list, and their tags changed.
         """
-        from mlmagic.sdk.model import Model
+        from mlmagic.sdk.workspace import Workspace
         from mlmagic.widgets.cards import models_listing
 
         engine = self.session.engine
@@ -88,7 +88,7 @@ class ModelMagics(SessionMagics):
         found, users = engine.models.with_users(wanted)
         show_models(self.session, wanted)
         listing = models_listing(
-            found, lambda model: Model.of(engine, model), lambda model: users.get(model.id, [])
+            found, Workspace.over(engine).model_of, lambda model: users.get(model.id, [])
         )
         return self.keep_as(args.out, listing)
 

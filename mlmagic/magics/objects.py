@@ -12,7 +12,7 @@ from typing import Any
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import NotFound, nearest
 from mlmagic.magics.arguments import read_data
-from mlmagic.sdk.runs import SCHEMES, fetched, name_in
+from mlmagic.sdk.mlflow_artifacts import SCHEMES, fetched, name_in
 
 
 def find_model(given: Any, namespace: Mapping[str, Any]) -> tuple[object, str]:

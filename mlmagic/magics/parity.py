@@ -41,7 +41,7 @@ class ParityMagics(SessionMagics):
     @kept("the comparison")
     def parity(self, args: Arguments) -> Any:
         """Ask a service and its twin on another target the same, and show where they differ."""
-        from mlmagic.sdk.rows import bodies
+        from mlmagic.sdk.request_bodies import bodies
         from mlmagic.widgets.parities import parity_card
 
         engine = self.session.engine

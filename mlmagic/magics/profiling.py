@@ -64,7 +64,7 @@ class ProfilingMagics(SessionMagics):
         machine was not the same from turn to turn: in profile.record.
         """
         from mlmagic.sdk.profile import ModelProfile, planned
-        from mlmagic.sdk.rows import bodies, dataset_id_of
+        from mlmagic.sdk.request_bodies import bodies, dataset_id_of
         from mlmagic.sdk.workspace import Workspace
 
         engine = self.session.engine

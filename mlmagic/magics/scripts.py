@@ -16,7 +16,7 @@ from mlmagic.magics.choice import inference_of, served_script
 from mlmagic.magics.notes import show_note
 from mlmagic.magics.objects import model_references
 from mlmagic.magics.running import SessionMagics, parsed
-from mlmagic.targets import zygote
+from mlmagic.targets.local import zygote
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript

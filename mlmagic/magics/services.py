@@ -196,12 +196,14 @@ class ServiceMagics(SessionMagics):
         In a notebook a live table stands above the list; it opens a service's card.
         """
         from mlmagic.sdk.webservice import Webservice as Handle
+        from mlmagic.sdk.workspace import Workspace
         from mlmagic.widgets.cards import services_listing
 
         engine = self.session.engine
+        workspace = Workspace.over(engine)
         found = engine.services.list()
         show_services(self.session, found)
-        return self.keep_as(args.out, services_listing(found, lambda service: Handle.of(engine, service)))
+        return self.keep_as(args.out, services_listing(found, lambda service: Handle.of(workspace, service)))
 
     @line_magic
     @parsed
@@ -291,6 +293,7 @@ class ServiceMagics(SessionMagics):
         """Do it, show the card, keep it true while waiting; then the live panel."""
         from mlmagic.magics.waiting import LiveCard
         from mlmagic.sdk.webservice import Webservice as Handle
+        from mlmagic.sdk.workspace import Workspace
 
         engine = self.session.engine
         record = verb()
@@ -301,7 +304,7 @@ class ServiceMagics(SessionMagics):
         except KeyboardInterrupt:  # in the moment before the wait, which takes back what it is interrupted in
             raise Interrupted(engine.services.withdraw(record)) from None
         show_panel(self.session, record)
-        return self.keep_as(args.out, Handle.of(engine, record))
+        return self.keep_as(args.out, Handle.of(Workspace.over(engine), record))
 
 
 def _service_of(args: Arguments) -> str:

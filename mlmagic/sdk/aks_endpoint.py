@@ -1,4 +1,4 @@
-"""`AksEndpoint`: several versions of a service behind one address, each with its share of the requests."""
+"""`AksEndpoint`: several versions of a service behind one URL, each with a percentage of the traffic."""
 
 from __future__ import annotations
 
@@ -6,66 +6,37 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from mlmagic.core.deployments import ComputeType
 from mlmagic.errors import TargetUnavailable
+from mlmagic.sdk import signatures
 from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.deployment import AksEndpointDeploymentConfiguration
 from mlmagic.sdk.exceptions import WebserviceException, raises
 
 VERSION_LIMIT = 6
-"""Versions of one endpoint, as the documents say."""
+"""The most versions of one endpoint in Azure ML v1."""
 
 
 @raises(WebserviceException)
 class AksEndpoint(AksWebservice):
-    """An endpoint in a cluster."""
+    """An endpoint in a Kubernetes cluster."""
 
     class VersionType(Enum):
-        """There is one control; all others are treatments."""
+        """One version is the control; the others are treatments."""
 
         control = "Control"
         treatment = "Treatment"
 
     @staticmethod
+    @signatures.deploy_signature(ComputeType.AKS_ENDPOINT, signatures.AKS_ENDPOINT)
     def deploy_configuration(  # type: ignore[override]
-        autoscale_enabled: bool | None = None,
-        autoscale_min_replicas: int | None = None,
-        autoscale_max_replicas: int | None = None,
-        autoscale_refresh_seconds: int | None = None,
-        autoscale_target_utilization: int | None = None,
-        collect_model_data: bool | None = None,
-        auth_enabled: bool | None = None,
-        cpu_cores: float | None = None,
-        memory_gb: float | None = None,
-        enable_app_insights: bool | None = None,
-        scoring_timeout_ms: int | None = None,
-        replica_max_concurrent_requests: int | None = None,
-        max_request_wait_time: int | None = None,
-        num_replicas: int | None = None,
-        primary_key: str | None = None,
-        secondary_key: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-        description: str | None = None,
-        gpu_cores: int | None = None,
-        period_seconds: int | None = None,
-        initial_delay_seconds: int | None = None,
-        timeout_seconds: int | None = None,
-        success_threshold: int | None = None,
-        failure_threshold: int | None = None,
-        namespace: str | None = None,
-        token_auth_enabled: bool | None = None,
-        compute_target_name: str | None = None,
-        cpu_cores_limit: float | None = None,
-        memory_gb_limit: float | None = None,
-        version_name: str | None = None,
-        traffic_percentile: float | None = None,
-        **ours: Any,
+        **given: Any,
     ) -> AksEndpointDeploymentConfiguration:
-        """As AksWebservice's, and the name of the first version (the endpoint's) and its share in percent.
-        Raises `WebserviceException` with all that cannot be.
+        """The configuration of `AksWebservice`, and the first version's name and traffic percentage.
+
+        Raises `WebserviceException` with all arguments that are not allowed.
         """
-        given = locals()
-        return AksEndpointDeploymentConfiguration(**given.pop("ours"), **given)
+        return AksEndpointDeploymentConfiguration(**given)
 
     @property
     def versions(self) -> Mapping[str, AksWebservice]:
@@ -86,9 +57,9 @@ class AksEndpoint(AksWebservice):
 
 
 def versions_missing() -> TargetUnavailable:
-    """What to say while no target has versions."""
+    """The error while no compute target has versions."""
     return TargetUnavailable(
         "kubernetes",
-        "an endpoint's versions live in a Kubernetes cluster, and no target 'kubernetes' is installed",
-        fix="Deploy each version as a service of its own, with LocalWebservice.deploy_configuration().",
+        "endpoint versions live in a Kubernetes cluster, and the target 'kubernetes' is not installed",
+        fix="Deploy each version as a separate service with LocalWebservice.deploy_configuration().",
     )

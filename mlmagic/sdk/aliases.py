@@ -1,6 +1,6 @@
-"""The names of the first SDK for ours: ``from azureml.core import Workspace`` finds `mlmagic.sdk`.
+"""Azure ML v1's import names: ``from azureml.core import Workspace`` imports `mlmagic.sdk`.
 
-Only where the real packages are absent: the finder is the last that is asked.
+Installed packages of these names take precedence: the finder is the last one on `sys.meta_path`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ _EXCEPTIONS = (
     "AuthenticationException UserErrorException"
 )
 _ENVIRONMENT = (
-    "environment: Environment PythonSection DockerSection DockerBuildContext ContainerRegistry "
-    "DEFAULT_CPU_IMAGE DEFAULT_GPU_IMAGE; conda: CondaDependencies"
+    "environment: Environment DEFAULT_CPU_IMAGE DEFAULT_GPU_IMAGE; "
+    "environment_sections: PythonSection DockerSection DockerBuildContext ContainerRegistry; "
+    "conda: CondaDependencies"
 )
 _MODEL = "model: Model; inference: InferenceConfig; package: ModelPackage"
 
 
 def _of_scripts(table: Mapping[str, str]) -> dict[str, str]:
-    """What scripts find while they are served, found here as well."""
+    """The table of the names that entry scripts import."""
     return {
         name: "; ".join(f"{_SCRIPTS}.{part}" for part in filter(None, offers.split("; ")))
         for name, offers in table.items()
@@ -44,18 +45,19 @@ PACKAGES = {
     **_of_scripts(SCRIPT_PACKAGES),
     "azureml.core": (
         f"workspace: Workspace; model: Model; environment: Environment; {_WEBSERVICES}; dataset: Dataset; "
-        "datastore: Datastore; compute: ComputeTarget; run: Experiment Run"
+        "datastore: Datastore; compute: ComputeTarget; run: Experiment Run; "
+        "compatible_version: VERSION __version__"
     ),
     "azureml.core.webservice": _WEBSERVICES,
     "azureml.core.compute": "compute: ComputeTarget AksCompute AmlCompute",
     "azureml.train": "",
-    "azureml.train.automl": "run: AutoMLRun",
+    "azureml.train.automl": "automl_run: AutoMLRun",
     "azureml.data": "dataset: TabularDataset FileDataset; pipeline: OutputFileDatasetConfig",
     "azureml.pipeline": "",
     "azureml.pipeline.core": "pipeline: Pipeline PipelineData PipelineParameter PipelineRun StepRun",
     "azureml.pipeline.steps": "parallel_run: ParallelRunConfig ParallelRunStep",
 }
-"""What a stand-in package offers, as ``module: names``."""
+"""The names of each stand-in package, as ``module: names``."""
 
 MODULES = {
     **_of_scripts(SCRIPT_MODULES),
@@ -74,7 +76,7 @@ MODULES = {
     ),
     "azureml.core.environment": _ENVIRONMENT,
     "azureml.core.conda_dependencies": "conda: CondaDependencies",
-    "azureml.core.container_registry": "environment: ContainerRegistry",
+    "azureml.core.container_registry": "environment_sections: ContainerRegistry",
     "azureml.pipeline.core.graph": "pipeline: PipelineParameter",
     "azureml.pipeline.core.pipeline": "pipeline: Pipeline",
     "azureml.pipeline.core.run": "pipeline: PipelineRun StepRun",
@@ -96,14 +98,14 @@ MODULES = {
     ),
     "azureml.data.tabular_dataset": "dataset: TabularDataset",
     "azureml.data.file_dataset": "dataset: FileDataset",
-    "azureml.train.automl.run": "run: AutoMLRun",
+    "azureml.train.automl.run": "automl_run: AutoMLRun",
     "azureml.exceptions": f"exceptions: {_EXCEPTIONS}",
 }
-"""The same for modules that are no packages."""
+"""The names of each stand-in module, as ``module: names``."""
 
 
 def install() -> None:
-    """Have ``azureml`` found here, where nothing else has it. Doing it twice changes nothing."""
+    """Let ``import azureml...`` find these names where no package is installed. May be called again."""
     if any(isinstance(finder, SdkFinder) for finder in sys.meta_path):
         return
     _forget_stand_ins()
@@ -116,11 +118,11 @@ def install() -> None:
 
 
 class SdkFinder(ShimFinder):
-    """Finds what the tables here list."""
+    """Finds the modules of the tables above."""
 
 
 def _forget_stand_ins() -> None:
-    """Those for scripts, if they were asked for before: they offer less."""
+    """Forget stand-ins for entry scripts that were imported before: they have fewer names."""
     for name in [*PACKAGES, *MODULES]:
         if name in sys.modules and is_stand_in(sys.modules[name]):
             del sys.modules[name]

@@ -1,6 +1,6 @@
-"""Who asks, as code of the first SDK says it; here nobody asks who that is.
+"""Azure ML v1's authentication classes. They are accepted and have no effect.
 
-A workspace here is a folder or a database of the user's own: whoever may open it, may use it.
+A workspace is a folder or a database: access to it is access to the workspace.
 """
 
 from __future__ import annotations
@@ -8,26 +8,26 @@ from __future__ import annotations
 from typing import Any
 
 
-class _Nobody:
+class _NoAuthentication:
     def __init__(self, *args: Any, **more: Any) -> None:
-        """Whatever is given is not looked at, and not kept."""
+        """All arguments are ignored."""
 
     def get_authentication_header(self) -> dict[str, str]:
-        """Nothing."""
+        """Always empty."""
         return {}
 
 
-class InteractiveLoginAuthentication(_Nobody):
-    """A person at a browser."""
+class InteractiveLoginAuthentication(_NoAuthentication):
+    """A login in a browser; no effect."""
 
 
-class ServicePrincipalAuthentication(_Nobody):
-    """A program with a secret."""
+class ServicePrincipalAuthentication(_NoAuthentication):
+    """A service principal with a secret; no effect."""
 
 
-class MsiAuthentication(_Nobody):
-    """A machine with an identity."""
+class MsiAuthentication(_NoAuthentication):
+    """A managed identity; no effect."""
 
 
-class AzureCliAuthentication(_Nobody):
-    """Whoever is logged in to the command line."""
+class AzureCliAuthentication(_NoAuthentication):
+    """The login of the Azure command line; no effect."""

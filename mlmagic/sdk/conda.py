@@ -1,4 +1,4 @@
-"""`CondaDependencies`: a conda specification that one builds and edits, as in the first SDK.
+"""`CondaDependencies`: a conda specification to create and edit.
 
 name: project_environment
 channels: [anaconda, conda-forge]
@@ -24,7 +24,7 @@ _KEYS = ("name", "channels", "dependencies", "prefix", "variables")
 
 
 class CondaDependencies:
-    """A conda specification, read from ``conda_dependencies_file_path`` or begun as the first SDK does."""
+    """A conda specification, read from a file, or a new one with Azure ML v1's defaults."""
 
     DEFAULT_NUMBER_OF_CONDA_PACKAGES = 2
 
@@ -34,7 +34,7 @@ class CondaDependencies:
         _underlying_structure: dict[str, Any] | None = None,
     ) -> None:
         if conda_dependencies_file_path is not None and _underlying_structure is not None:
-            raise UserErrorException("give a file or a structure, not both")
+            raise UserErrorException("a file and a structure exclude each other", hint="Give one of them.")
         if conda_dependencies_file_path is not None:
             values = _read(Path(conda_dependencies_file_path).expanduser())
         elif _underlying_structure is not None:
@@ -55,9 +55,9 @@ class CondaDependencies:
         python_version: str = PYTHON_DEFAULT_VERSION,
         pin_sdk_version: bool = True,
     ) -> CondaDependencies:
-        """One with these packages; ``azureml-defaults`` from pip where none are named.
+        """A specification with these packages; without ``pip_packages`` with ``azureml-defaults``.
 
-        ``pin_sdk_version`` changes nothing here: the first SDK's packages are not needed to serve.
+        ``pin_sdk_version`` has no effect: Azure ML v1's packages are not needed to serve.
         """
         made = CondaDependencies()
         made._dependencies[:] = [f"python={python_version}"]
@@ -70,7 +70,7 @@ class CondaDependencies:
 
     @staticmethod
     def merge_requirements(requirements: Iterable[str]) -> list[str]:
-        """Without repetitions; of one package the last."""
+        """The requirements without duplicates; of each package the last."""
         merged: dict[str, str] = {}
         for requirement in requirements:
             merged[package_name(requirement)] = requirement
@@ -80,41 +80,43 @@ class CondaDependencies:
 
     @property
     def conda_channels(self) -> Iterator[str]:
-        """Where conda looks for packages."""
+        """The channels that conda searches."""
         return iter(self._values.get("channels") or [])
 
     @property
     def conda_packages(self) -> Iterator[str]:
-        """Among them python itself."""
+        """The conda packages, python included."""
         return (each for each in self._dependencies if isinstance(each, str))
 
     def add_channel(self, channel: str) -> None:
-        """Add one, unless it is there."""
+        """Add a channel, unless it is in the list."""
         channels = self._values.setdefault("channels", [])
         if channel not in channels:
             channels.append(channel)
 
     def remove_channel(self, channel: str) -> None:
-        """Remove one; silent where it is not there."""
+        """Remove a channel if it is in the list."""
         if channel in (channels := self._values.get("channels") or []):
             channels.remove(channel)
 
     def add_conda_package(self, conda_package: str) -> None:
-        """Add it, or put it in the place of another version of it."""
+        """Add a package; it replaces another version of the package."""
         self._replace(self._dependencies, _text(conda_package, "conda package"))
 
     def remove_conda_package(self, conda_package: str) -> None:
-        """Remove it in whichever version; python cannot be removed."""
+        """Remove a package in any version. Raises for python."""
         if package_name(conda_package) == "python":
-            raise UserErrorException("python cannot be removed", hint="set_python_version() changes it.")
+            raise UserErrorException(
+                "python cannot be removed", hint="Change its version with set_python_version()."
+            )
         self._remove(self._dependencies, conda_package)
 
     def set_python_version(self, version: str) -> None:
-        """Such as ``3.11``."""
+        """Set the Python version, for example ``3.11``."""
         self.add_conda_package(f"python={version}")
 
     def get_python_version(self) -> str | None:
-        """None where the specification does not say."""
+        """The Python version; None if the specification has none."""
         for package in self.conda_packages:
             if package_name(package) == "python":
                 return package.partition("=")[2].lstrip("=") or None
@@ -124,58 +126,60 @@ class CondaDependencies:
 
     @property
     def pip_packages(self) -> Iterator[str]:
-        """Requirements as pip writes them; options are not among them."""
+        """The pip requirements without the options."""
         return (line for line in self._pip if not line.startswith("-"))
 
     @property
     def pip_options(self) -> Iterator[str]:
-        """Lines such as ``--index-url ...``."""
+        """The pip options, for example ``--index-url ...``."""
         return (line for line in self._pip if line.startswith("-"))
 
     def add_pip_package(self, pip_package: str) -> None:
-        """Add it, or put it in the place of another version of it."""
+        """Add a package; it replaces another version of the package."""
         if _text(pip_package, "pip package").startswith("-"):
             raise UserErrorException(
-                f"pip package {pip_package!r} begins with '-'", hint="set_pip_option() adds an option."
+                f"pip package {pip_package!r} begins with '-'", hint="Add an option with set_pip_option()."
             )
         self._replace(self._pip, pip_package)
 
     def remove_pip_package(self, pip_package: str) -> None:
-        """Remove it in whichever version."""
+        """Remove a package in any version."""
         self._remove(self._pip, pip_package)
 
     def set_pip_requirements(self, pip_requirements: Iterable[str]) -> None:
-        """These packages in place of all; options stay."""
+        """Replace all pip packages; options are kept."""
         options = list(self.pip_options)
         self._pip[:] = [*options, *(_text(each, "pip package") for each in pip_requirements)]
 
     def set_pip_option(self, pip_option: str) -> None:
-        """Add an option, or put it in the place of another value of it."""
+        """Add an option; it replaces another value of the option."""
         if not _text(pip_option, "pip option").startswith("-"):
-            raise UserErrorException(f"pip option {pip_option!r} does not begin with '-'")
+            raise UserErrorException(
+                f"pip option {pip_option!r} does not begin with '-'", hint="For example --index-url URL."
+            )
         self.remove_pip_option(pip_option)
         self._pip.insert(0, pip_option)
 
     def remove_pip_option(self, pip_option: str) -> None:
-        """Remove it with whichever value."""
+        """Remove an option with any value."""
         name = re.split(r"[\s=]", pip_option, maxsplit=1)[0]
         self._pip[:] = [line for line in self._pip if re.split(r"[\s=]", line, maxsplit=1)[0] != name]
 
     # ---- as text --------------------------------------------------------------------------------
 
     def as_dict(self) -> dict[str, Any]:
-        """The specification itself."""
+        """The specification as a dict; changes to it change the specification."""
         return self._values
 
     def serialize_to_string(self) -> str:
-        """As YAML."""
+        """The specification as YAML."""
         import yaml
 
         text: str = yaml.safe_dump(self._values, sort_keys=False)
         return text
 
     def save(self, path: str | None = None) -> str:
-        """Write it to a file, ``conda_dependencies.yml`` here by default; returns the path."""
+        """Write a YAML file (default: conda_dependencies.yml in the working folder); returns its path."""
         file = Path(path or DEFAULT_FILE).expanduser()
         if file.is_dir():
             file = file / DEFAULT_FILE
@@ -184,7 +188,7 @@ class CondaDependencies:
         return str(file)
 
     def save_to_file(self, base_directory: str, conda_file_path: str | None = None) -> str:
-        """Write it below ``base_directory``; returns the path relative to that."""
+        """Write a YAML file in ``base_directory``; returns its path relative to the folder."""
         relative = conda_file_path or DEFAULT_FILE
         self.save(str(Path(base_directory) / relative))
         return relative
@@ -220,7 +224,7 @@ class CondaDependencies:
             if isinstance(line, str) and package_name(line) == package_name(package):
                 lines[index] = package
                 return
-        # The list of pip's packages stands last, as conda writes it.
+        # The list of pip packages comes last, as conda writes it.
         at = len(lines) - 1 if lines and isinstance(lines[-1], dict) else len(lines)
         lines.insert(at, package)
 
@@ -232,7 +236,7 @@ class CondaDependencies:
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise UserErrorException(f"{what} {value!r} must be text that is not empty")
+        raise UserErrorException(f"{what} {value!r} must be text and not empty")
     return value
 
 
@@ -250,17 +254,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _checked(values: Any, where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise UserErrorException(f"{where} holds no mapping", hint=f"Its keys are {', '.join(_KEYS)}.")
+        raise UserErrorException(f"{where} is not a mapping", hint=f"Its keys are {', '.join(_KEYS)}.")
     unknown = [key for key in values if key not in _KEYS]
     if unknown:
         raise UserErrorException(
-            f"{where} has the key {unknown[0]!r}, which no conda specification has",
-            hint=f"There are {', '.join(_KEYS)}.",
+            f"{where} has the key {unknown[0]!r}, which conda specifications do not have",
+            hint=f"Use {', '.join(_KEYS)}.",
         )
     for each in values.get("dependencies") or []:
         if not isinstance(each, str) and not (isinstance(each, dict) and list(each) == ["pip"]):
             raise UserErrorException(
-                f"{where}: dependency {each!r} is neither a package nor a list of pip's",
+                f"{where}: dependency {each!r} is neither a package nor a list of pip packages",
                 hint="For example - numpy=2.2, or - pip: [requests].",
             )
     return values

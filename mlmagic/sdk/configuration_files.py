@@ -18,7 +18,8 @@ from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.conda import CondaDependencies
 from mlmagic.sdk.deployment import WebserviceDeploymentConfiguration, configuration, configuration_of
-from mlmagic.sdk.environment import ContainerRegistry, Environment
+from mlmagic.sdk.environment import Environment
+from mlmagic.sdk.environment_sections import ContainerRegistry
 from mlmagic.sdk.inference import InferenceConfig
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def read_inference(
     arguments = {argument: values[key] for key, argument in _SIMPLE.items() if values.get(key) is not None}
     folder = file.parent / (values.get("sourceDirectory") or "")
     if values.get("sourceDirectory") is None:
-        arguments["entry_script"] = str(folder / values["entryScript"])
+        for argument in {"entry_script", "conda_file", "extra_docker_file_steps"} & arguments.keys():
+            arguments[argument] = str(folder / arguments[argument])
     else:
         arguments["source_directory"] = str(folder)
     if registry := values.get("baseImageRegistry"):
@@ -167,7 +169,7 @@ def _environment(given: Any, workspace: Workspace | None) -> Environment | None:
         name, _, version = given.partition(":")
         return Environment.get(workspace, name, version or None)
     environment_json.check_record(given)
-    return Environment._from_record(dict(given))
+    return Environment.from_record(dict(given))
 
 
 def _registry(given: Any) -> ContainerRegistry:

@@ -1,4 +1,4 @@
-"""What services in containers have in common, on a Docker engine or in a cluster."""
+"""What services in containers share, on a Docker engine or in a cluster."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlmagic.core.deployments import effective, given_of
+from mlmagic.core.documents import nested
 from mlmagic.errors import UsageError
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.webservice import Webservice
 
-_NO_SETTINGS = frozenset(("self", "__class__", "image", "models", "inference_config", "more"))
-
 
 @dataclass(frozen=True, slots=True)
 class ContainerResourceRequirements:
-    """Cores and gigabytes of a container; the limits are those of a cluster."""
+    """CPU cores and memory (GB) of a container; limits apply in a cluster only."""
 
     cpu: float
     memory_in_gb: float
@@ -28,34 +27,38 @@ class ContainerWebservice(Webservice):
     """The values of its configuration are attributes: ``cpu_cores``, ``num_replicas``, ``namespace``, ..."""
 
     def __getattr__(self, name: str) -> Any:
-        # Asked only for what is no attribute otherwise.
+        # Python calls it only for names that are not attributes otherwise.
         if name.startswith("_"):
             raise AttributeError(name)
-        compute, given = given_of(self._revision.config)
-        values = effective(compute, given)
+        values = self._values()
         if name not in values:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return values[name]
 
     @property
     def container_resource_requirements(self) -> ContainerResourceRequirements:
-        """Cores and gigabytes, and what they may rise to."""
+        """CPU cores and memory, and their limits."""
         config = self._revision.config
         limits = config.compute_settings
         return ContainerResourceRequirements(
             config.cpu, config.memory_gb, limits.get("cpu_cores_limit"), limits.get("memory_gb_limit")
         )
 
-    def _update_given(self, given: dict[str, Any]) -> None:
-        """Update by the arguments of the subclass' ``update``, as `locals` has them."""
-        settings = {name: value for name, value in given.items() if name not in _NO_SETTINGS}
-        if given["image"] is not None:
-            raise UsageError("images are made here, and not given", hint="Give models and inference_config.")
-        self._update(given["models"], given["inference_config"], {**settings, **given["more"]})
+    def _update_given(
+        self, *, image: object = None, models: Any = None, inference_config: Any = None, **settings: Any
+    ) -> None:
+        """Update by the arguments of a subclass's ``update``."""
+        if image is not None:
+            raise UsageError(
+                "images are built by mlmagic and cannot be given", hint="Give models and inference_config."
+            )
+        self._update(models, inference_config, settings)
 
-    def _own_values(self) -> dict[str, Any]:
-        from mlmagic.core.documents import nested
+    def _values(self) -> dict[str, Any]:
+        compute, given = given_of(self._revision.config)
+        return effective(compute, given)
 
+    def _extra_values(self) -> dict[str, Any]:
         compute, given = given_of(self._revision.config)
         return nested(
             compute, {name: value for name, value in effective(compute, given).items() if value is not None}

@@ -1,7 +1,7 @@
-"""`Dataset`: rows or files by where they lie, registered by name, as in the first SDK.
+"""`Dataset`: rows or files by their paths, registered by name.
 
-Over pandas, and over fsspec where a path is a URL. Nothing is copied: a dataset is a recipe, and its rows are
-read when somebody asks for them.
+Rows are read with pandas, URLs with fsspec. Nothing is copied: a dataset is a list of paths and steps, and
+its rows are read each time they are used.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.sdk.datastore import location_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 if TYPE_CHECKING:
     import pandas
-
-    from mlmagic.sdk.workspace import Workspace
 
 KIND = "dataset"
 _READERS = {"delimited": "read_csv", "parquet": "read_parquet", "json lines": "read_json"}
@@ -28,7 +27,7 @@ _READERS = {"delimited": "read_csv", "parquet": "read_parquet", "json lines": "r
 
 @raises(UserErrorException)
 class _Registrable:
-    """What tabular and file datasets share."""
+    """What tabular and file datasets share: paths, and registration by name."""
 
     kind = ""
 
@@ -46,13 +45,13 @@ class _Registrable:
 
     def register(
         self,
-        workspace: Workspace,
+        workspace: WorkspaceBase,
         name: str,
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
         create_new_version: bool = False,
     ) -> Any:
-        """Keep it by name; another one of that name is refused unless ``create_new_version``."""
+        """Register the dataset. Raises if another has the name, unless ``create_new_version``."""
         record = {
             "type": self.kind,
             "recipe": self._record,
@@ -65,22 +64,24 @@ class _Registrable:
         return _of_asset(workspace.engine.assets.keep(KIND, name, record))
 
     def as_named_input(self, name: str) -> NamedInput:
-        """As an input of a pipeline's step."""
+        """The dataset as a named input of a pipeline step."""
         return NamedInput(name, self)
 
     def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
-        """As an input that a step finds as files."""
+        """The dataset as an input of a pipeline step."""
         return NamedInput(self.name or "input", self)
 
     as_download = as_mount
 
     def unregister_all_versions(self) -> None:
-        """Use `Dataset.unregister`, which knows the workspace."""
-        raise UsageError("a dataset does not know its workspace", hint="Dataset.unregister(workspace, name).")
+        """Not supported: raises with a reference to `Dataset.unregister`."""
+        raise UsageError(
+            "a dataset has no workspace to unregister from", hint="Use Dataset.unregister(workspace, name)."
+        )
 
     @property
     def paths(self) -> list[str]:
-        """The files and URLs it stands for now."""
+        """The files and URLs that match its paths now. Raises `NotFound` for a path without files."""
         found: list[str] = []
         for path in self._record["paths"]:
             if "://" in path:
@@ -94,7 +95,9 @@ class _Registrable:
                 if file.is_file()
             ]
             if not files:
-                raise NotFound("file", path, hint="A dataset is read where its files lay when it was made.")
+                raise NotFound(
+                    "file", path, hint="Datasets are not copied: the files must stay at their paths."
+                )
             found += files
         return found
 
@@ -104,13 +107,16 @@ class _Registrable:
 
 
 class NamedInput:
-    """A dataset as a step's input; here its files are where they are."""
+    """A dataset as a named input of a pipeline step; its files are read from their paths."""
 
     def __init__(self, name: str, dataset: Any) -> None:
         self.name, self.dataset = name, dataset
 
+    def __repr__(self) -> str:
+        return f"NamedInput(name={self.name!r}, dataset={self.dataset!r})"
+
     def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
-        """The same."""
+        """Returns itself."""
         return self
 
     as_download = as_direct = as_hdfs = as_mount
@@ -118,14 +124,14 @@ class NamedInput:
 
 @raises(UserErrorException)
 class TabularDataset(_Registrable):
-    """Rows."""
+    """A table, read from files when it is used."""
 
     kind = "Tabular"
 
     def to_pandas_dataframe(
         self, on_error: str = "null", out_of_range_datetime: str = "null"
     ) -> pandas.DataFrame:
-        """All rows."""
+        """All rows as a DataFrame."""
         import pandas
 
         frames = self._read()
@@ -135,7 +141,7 @@ class TabularDataset(_Registrable):
         return frame.reset_index(drop=True)
 
     def tables(self) -> list[pandas.DataFrame]:
-        """The rows of each file by themselves; of a part of the rows (`take`, `skip`) one table."""
+        """One DataFrame per file; a single one after `take` or `skip`."""
         if any(step in ("take", "skip") for step, _ in self._record["steps"]):
             return [self.to_pandas_dataframe()]
         frames = self._read()
@@ -156,26 +162,27 @@ class TabularDataset(_Registrable):
                 frames.append(frame)
             except ImportError as error:
                 raise UserErrorException(
-                    f"{path} cannot be read: {error}", hint="pip install fsspec and the package of that URL."
+                    f"{path} cannot be read: {error}",
+                    hint="Install fsspec and its package for this kind of URL.",
                 ) from None
             except (OSError, ValueError) as error:
                 raise UserErrorException(f"{path} cannot be read: {error}") from None
         return frames
 
     def take(self, count: int) -> TabularDataset:
-        """The first ``count`` rows."""
+        """A dataset of the first ``count`` rows."""
         return self._with("take", count)
 
     def skip(self, count: int) -> TabularDataset:
-        """All but the first ``count`` rows."""
+        """A dataset without the first ``count`` rows."""
         return self._with("skip", count)
 
     def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> TabularDataset:
-        """Only these columns."""
+        """A dataset with only these columns."""
         return self._with("keep", [columns] if isinstance(columns, str) else list(columns))
 
     def drop_columns(self, columns: str | Sequence[str]) -> TabularDataset:
-        """All but these columns."""
+        """A dataset without these columns."""
         return self._with("drop", [columns] if isinstance(columns, str) else list(columns))
 
     def _with(self, step: str, value: Any) -> TabularDataset:
@@ -196,18 +203,18 @@ def _stepped(frame: pandas.DataFrame, step: str, value: Any) -> pandas.DataFrame
 
 @raises(UserErrorException)
 class FileDataset(_Registrable):
-    """Files."""
+    """A list of files."""
 
     kind = "File"
 
     def to_path(self) -> list[str]:
-        """Their paths, as from the folder that holds all of them, with a slash before."""
+        """The files' paths relative to their common folder, each with a leading slash."""
         files = self.paths
         root = _common_folder(files)
         return [f"/{Path(file).relative_to(root).as_posix()}" for file in files]
 
     def download(self, target_path: str | None = None, overwrite: bool = False) -> list[str]:
-        """Copy them into a folder (a new one by default); returns the paths."""
+        """Copy the files into a folder (default: a new temporary one); returns their paths."""
         import tempfile
 
         folder = Path(target_path).expanduser() if target_path else Path(tempfile.mkdtemp(prefix="dataset-"))
@@ -241,10 +248,10 @@ class _TabularFactory:
         empty_as_string: bool = False,
         encoding: str = "utf8",
     ) -> TabularDataset:
-        """Rows of CSV files: a path, a URL, ``(datastore, path)``, or a list of those; ``*`` is any name."""
+        """A table from CSV files: a path, URL, ``(datastore, path)``, or a list; ``*`` is a wildcard."""
         options: dict[str, Any] = {"sep": separator, "encoding": encoding}
         if separator == "\n":
-            # The documents' way to have each line as one string: a separator that no text has, and no quotes.
+            # In Azure ML v1 this reads each line as one string: a separator that no text has, and no quotes.
             options |= {"sep": "\x1f", "quoting": csv.QUOTE_NONE}
         if not header:
             options["header"] = None
@@ -256,14 +263,14 @@ class _TabularFactory:
 
     @staticmethod
     def from_parquet_files(path: Any, validate: bool = True, **more: Any) -> TabularDataset:
-        """Rows of Parquet files."""
+        """A table from Parquet files."""
         return _tabular(path, "parquet", {}, validate)
 
     @staticmethod
     def from_json_lines_files(
         path: Any, validate: bool = True, encoding: str = "utf8", **more: Any
     ) -> TabularDataset:
-        """Rows of files with a JSON object on each line."""
+        """A table from files with one JSON object per line."""
         return _tabular(path, "json lines", {"lines": True, "encoding": encoding}, validate)
 
     @staticmethod
@@ -275,7 +282,7 @@ class _TabularFactory:
         tags: Mapping[str, str] | None = None,
         **more: Any,
     ) -> TabularDataset:
-        """Write a table to a datastore, and register it."""
+        """Write a DataFrame to a datastore and register it as a dataset."""
         datastore = target[0] if isinstance(target, tuple) else target
         folder = Path(location_of(datastore.path(target[1] if isinstance(target, tuple) else None)))
         folder.mkdir(parents=True, exist_ok=True)
@@ -292,7 +299,7 @@ class _FileFactory:
 
     @staticmethod
     def from_files(path: Any, validate: bool = True, **more: Any) -> FileDataset:
-        """Files: a path, ``(datastore, path)``, or a list of those; ``*`` is any name."""
+        """Files: a path, ``(datastore, path)``, or a list of these; ``*`` is a wildcard."""
         made = FileDataset({"paths": _locations(path)})
         if validate:
             _ = made.paths
@@ -301,30 +308,30 @@ class _FileFactory:
 
 @raises(UserErrorException)
 class Dataset:
-    """Makes datasets, and finds those that are registered."""
+    """Creates datasets (``Dataset.Tabular``, ``Dataset.File``) and finds registered ones."""
 
     Tabular = _TabularFactory
     File = _FileFactory
 
     @staticmethod
-    def get_by_name(workspace: Workspace, name: str, version: str | int = "latest") -> Any:
-        """The newest version, or the one named."""
+    def get_by_name(workspace: WorkspaceBase, name: str, version: str | int = "latest") -> Any:
+        """The registered dataset of that name: the newest version, or the one given."""
         return _of_asset(workspace.engine.assets.get(KIND, name, None if version == "latest" else version))
 
     @staticmethod
-    def get_by_id(workspace: Workspace, id: str) -> Any:
-        """By ``name:version``."""
+    def get_by_id(workspace: WorkspaceBase, id: str) -> Any:
+        """The registered dataset with the id ``name:version``."""
         name, _, version = id.partition(":")
         return Dataset.get_by_name(workspace, name, version or "latest")
 
     @staticmethod
-    def get_all(workspace: Workspace) -> dict[str, Any]:
-        """The newest version of each, by name."""
+    def get_all(workspace: WorkspaceBase) -> dict[str, Any]:
+        """The newest version of each registered dataset, by name."""
         return {asset.name: _of_asset(asset) for asset in workspace.engine.assets.list(KIND)}
 
     @staticmethod
-    def unregister(workspace: Workspace, name: str) -> None:
-        """Forget all versions; the files stay where they are."""
+    def unregister(workspace: WorkspaceBase, name: str) -> None:
+        """Remove all versions from the workspace; the files are not deleted."""
         workspace.engine.assets.delete(KIND, name)
 
 
@@ -338,7 +345,7 @@ def _tabular(path: Any, form: str, options: Mapping[str, Any], validate: bool) -
 def _locations(path: Any) -> list[str]:
     paths = path if isinstance(path, list) else [path]
     if not paths:
-        raise InvalidConfig("path", path, "must name a file at least")
+        raise InvalidConfig("path", path, "must name at least one file")
     return [location_of(each) for each in paths]
 
 

@@ -1,26 +1,24 @@
-"""`Datastore`: a folder of the workspace that files are uploaded to, as in the first SDK."""
+"""`Datastore`: a folder of the workspace that files are uploaded to."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk.exceptions import UserErrorException, raises
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 DEFAULT_NAME = "workspaceblobstore"
 
 
 @raises(UserErrorException)
 class Datastore:
-    """``Datastore(workspace)`` is the default one; each lies in the workspace's own folder."""
+    """A named folder for files; ``Datastore(workspace)`` is the default one."""
 
-    def __init__(self, workspace: Workspace, name: str | None = None) -> None:
+    def __init__(self, workspace: WorkspaceBase, name: str | None = None) -> None:
         self.workspace = workspace
         self.name = name or DEFAULT_NAME
         self.folder = workspace.folder / "datastores" / self.name
@@ -31,17 +29,17 @@ class Datastore:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     @staticmethod
-    def get(workspace: Workspace, datastore_name: str) -> Datastore:
-        """The one of that name; raises if there is none."""
+    def get(workspace: WorkspaceBase, datastore_name: str) -> Datastore:
+        """The datastore of that name. Raises `UserErrorException` if there is none."""
         return Datastore(workspace, datastore_name)
 
     @staticmethod
-    def get_default(workspace: Workspace) -> Datastore:
-        """The one there always is."""
+    def get_default(workspace: WorkspaceBase) -> Datastore:
+        """The default datastore, which every workspace has."""
         return Datastore(workspace)
 
     def path(self, path: str | None = None) -> tuple[Datastore, str]:
-        """A place in it, as `Dataset` takes it."""
+        """A path in the datastore, as `Dataset` takes it."""
         return self, path or ""
 
     def upload(
@@ -51,7 +49,7 @@ class Datastore:
         overwrite: bool = False,
         show_progress: bool = True,
     ) -> tuple[Datastore, str]:
-        """Copy a folder into it."""
+        """Copy a folder into the datastore."""
         folder = Path(src_dir).expanduser()
         if not folder.is_dir():
             raise NotFound("folder", str(folder))
@@ -66,8 +64,9 @@ class Datastore:
         overwrite: bool = False,
         show_progress: bool = True,
     ) -> tuple[Datastore, str]:
-        """Copy files into it; their folders count from ``relative_root``. Files there are left unless
-        ``overwrite``.
+        """Copy files into the datastore, with their folders below ``relative_root``.
+
+        Existing files are skipped unless ``overwrite``.
         """
         root = self.folder / (target_path or "")
         for file in files:
@@ -87,7 +86,7 @@ class Datastore:
     def download(
         self, target_path: str, prefix: str | None = None, overwrite: bool = False, show_progress: bool = True
     ) -> int:
-        """Copy what begins with ``prefix`` into a folder; returns how many files."""
+        """Copy the files whose path begins with ``prefix`` into a folder; returns their number."""
         count = 0
         for source in sorted(self.folder.rglob("*")):
             relative = source.relative_to(self.folder).as_posix()
@@ -103,7 +102,7 @@ class Datastore:
 
     def _inside(self, place: Path) -> Path:
         if not place.resolve().is_relative_to(self.folder.resolve()):
-            raise UserErrorException(f"{place} lies outside of the datastore {self.name!r}")
+            raise UserErrorException(f"'{place}' lies outside of the datastore {self.name!r}")
         return place
 
     def __repr__(self) -> str:
@@ -111,10 +110,10 @@ class Datastore:
 
 
 def location_of(path: Any) -> str:
-    """A path as `Dataset` takes it, as text: of a file here, or a URL."""
+    """A path as `Dataset` takes it, as text: a local path or a URL."""
     if isinstance(path, tuple) and len(path) == 2 and isinstance(path[0], Datastore):
         return str(path[0].folder / path[1])
     if isinstance(path, str | Path):
         text = str(path)
         return text if "://" in text else str(Path(text).expanduser().absolute())
-    raise UserErrorException(f"path {path!r} is no path, URL or (datastore, path)")
+    raise UserErrorException(f"{path!r} is not a path, a URL or a pair (datastore, path)")

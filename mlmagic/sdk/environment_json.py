@@ -1,26 +1,17 @@
-"""An environment as the documents' JSON, in camelCase: in inferenceconfig.json, in files, in the workspace.
+"""An environment as Azure ML v1's JSON, in camelCase: in inferenceconfig.json, in files, in the workspace.
 
-A key that is not known is an error with the nearest that is; the first SDK passed over it in silence.
+An unknown key is an error with the nearest known one; Azure ML v1 ignored it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.conda import CondaDependencies
+from mlmagic.sdk.environment_sections import DATABRICKS, DockerBuildContext, EnvironmentSections
 
-if TYPE_CHECKING:
-    from mlmagic.sdk.environment import Environment
-
-DATABRICKS: Mapping[str, Any] = {
-    "mavenLibraries": [],
-    "pypiLibraries": [],
-    "rcranLibraries": [],
-    "jarLibraries": [],
-    "eggLibraries": [],
-}
 KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
         *("name", "version", "environmentVariables", "python", "docker", "spark", "databricks", "r"),
@@ -41,11 +32,11 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "spark": ("repositories", "packages", "precachePackages"),
     "databricks": tuple(DATABRICKS),
 }
-"""What each object of it may hold."""
+"""The keys of each object, by its path."""
 
 
-def record_of(environment: Environment) -> dict[str, Any]:
-    """As JSON; a registry's password is in it, as in the first SDK's."""
+def record_of(environment: EnvironmentSections) -> dict[str, Any]:
+    """The environment as JSON values. A registry's password is among them, as in Azure ML v1."""
     python, docker = environment.python, environment.docker
     registry, context = docker.base_image_registry, docker.build_context
     dependencies = python.conda_dependencies
@@ -86,7 +77,7 @@ def record_of(environment: Environment) -> dict[str, Any]:
 
 
 def check_record(record: Any, place: str = "environment") -> None:
-    """Raises `InvalidConfig` or `NotFound` for what is no environment."""
+    """Raises `InvalidConfig` or `NotFound` for JSON values that are not an environment."""
     if not isinstance(record, Mapping):
         raise InvalidConfig(place, record, "must be a mapping")
     for path, known in KEYS.items():
@@ -103,10 +94,8 @@ def check_record(record: Any, place: str = "environment") -> None:
                 raise NotFound(f"key of {where}", key, known)
 
 
-def fill(environment: Environment, record: Mapping[str, Any]) -> None:
-    """Set what ``record`` says. Raises as `check_record` does."""
-    from mlmagic.sdk.environment import DockerBuildContext
-
+def fill(environment: EnvironmentSections, record: Mapping[str, Any]) -> None:
+    """Set the environment's values from ``record``. Raises as `check_record` does."""
     check_record(record)
     environment.name = record.get("name")
     environment.environment_variables = dict(record.get("environmentVariables") or {})

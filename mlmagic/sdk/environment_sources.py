@@ -1,4 +1,4 @@
-"""An environment from what a line names: one of the files, lists, images and interpreters that hold one."""
+"""An `Environment` from the options of a command line, such as a file, a list of packages or an image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlmagic.errors import UsageError
 from mlmagic.sdk.environment import Environment
 
 SOURCES = ("from_notebook", "conda", "pip", "packages", "python_path", "dockerfile", "image")
-"""As a command line names them, with dashes."""
+"""The options, with dashes on a command line."""
 
 
 def environment_of(
@@ -19,22 +19,23 @@ def environment_of(
     variables: Mapping[str, str] | None = None,
     shell: Any = None,
 ) -> Environment:
-    """The environment that one of `SOURCES` describes; of the notebook where none is given.
+    """The environment of one of `SOURCES`; without a source that of the notebook.
 
-    A Dockerfile or an image may have packages of ``conda`` or ``pip`` besides. Raises `UsageError` for
-    sources that exclude each other, `NotFound` for a file that is not there.
+    A Dockerfile or an image may be combined with ``conda`` or ``pip``. Raises `UsageError` for other
+    combinations, and `NotFound` for a missing file.
     """
     given = [source for source in SOURCES if sources.get(source)]
     images = {"dockerfile", "image"} & set(given)
     exclusive = [source for source in given if not (images and source in ("conda", "pip"))]
     if len(exclusive) > 1:
         shown = " and ".join(f"--{source.replace('_', '-')}" for source in exclusive)
-        raise UsageError(f"{shown} exclude each other", hint="Name one source.")
+        raise UsageError(f"{shown} exclude each other", hint="Use one of them.")
     made = _made(name, sources, exclusive[0] if exclusive else "from_notebook", shell)
     if python_version:
         if made.python.user_managed_dependencies or made.python.conda_dependencies is None:
             raise UsageError(
-                f"--python-version {python_version!r} says nothing where the image brings its own Python"
+                f"--python-version {python_version!r} has no effect: the image has its own Python",
+                hint="Leave it out.",
             )
         made.python.conda_dependencies.set_python_version(python_version)
     made.environment_variables = dict(variables or {})

@@ -1,4 +1,4 @@
-"""The exceptions of the first SDK, by their names, over our own errors.
+"""Azure ML v1's exceptions, by their names.
 
     AzureMLException
     ├─ WebserviceException           models and services
@@ -9,8 +9,8 @@
     └─ AuthenticationException
         └─ UserErrorException
 
-What a method of the SDK raises is both: the exception that code of the first SDK catches, and the error of
-ours that says more (`mlmagic.errors`), with all its attributes: the answer's body, the script's traceback.
+A method of the SDK raises an exception that is both: the one that code for Azure ML v1 catches, and one of
+`mlmagic.errors` with all its attributes, such as the response's body or the script's traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ C = TypeVar("C")
 
 
 class AzureMLException(MLMagicError):
-    """The root: ``message``, ``inner_exception`` and ``details``, as in the first SDK."""
+    """The base class, with ``message``, ``inner_exception`` and ``details``."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class AzureMLException(MLMagicError):
 
 
 class WebserviceException(AzureMLException):
-    """Of models, services and their configurations."""
+    """Models, services and their configurations."""
 
     def __init__(self, exception_message: str = "", status_code: int | None = None, **more: Any) -> None:
         super().__init__(exception_message, **more)
@@ -57,27 +57,27 @@ class WebserviceException(AzureMLException):
 
 
 class ModelNotFoundException(AzureMLException):
-    """`Model.get_model_path` found nothing."""
+    """`Model.get_model_path` found no model."""
 
 
 class ModelPathNotFoundException(AzureMLException):
-    """The path of a model is not there."""
+    """The path of a model does not exist."""
 
 
 class ComputeTargetException(AzureMLException):
-    """Of compute targets: not found, or a configuration that cannot be."""
+    """A compute target was not found, or its configuration is invalid."""
 
 
 class WorkspaceException(AzureMLException):
-    """Of workspaces: not found, or the name is taken."""
+    """A workspace was not found, or its name is taken."""
 
 
 class RunEnvironmentException(AzureMLException):
-    """No run is going on."""
+    """This process belongs to no run."""
 
 
 class TrainingException(AzureMLException):
-    """Of training."""
+    """Training failed."""
 
 
 class ExperimentExecutionException(AzureMLException):
@@ -85,31 +85,31 @@ class ExperimentExecutionException(AzureMLException):
 
 
 class ProjectSystemException(AzureMLException):
-    """Of the project's folder."""
+    """The folder of the project is invalid."""
 
 
 class SnapshotException(AzureMLException):
-    """Of the folder that a run takes along."""
+    """The snapshot of a run's folder is invalid."""
 
 
 class RunConfigurationException(AzureMLException):
-    """Of a run's configuration."""
+    """The configuration of a run is invalid."""
 
 
 class DiscoveryUrlNotFoundException(AzureMLException):
-    """The service could not be found."""
+    """The URL of a service was not found."""
 
 
 class ActivityFailedException(AzureMLException):
-    """A run has failed."""
+    """A run failed."""
 
 
 class ActivityCanceledException(AzureMLException):
-    """A run was cancelled."""
+    """A run was canceled."""
 
 
 class ParallelRunException(AzureMLException):
-    """A batch job has failed; ``delay_seconds`` is how long to wait before it is tried again."""
+    """A batch job failed; retry it after ``delay_seconds``."""
 
     def __init__(
         self,
@@ -123,11 +123,11 @@ class ParallelRunException(AzureMLException):
 
 
 class AuthenticationException(AzureMLException):
-    """Who asks is not known."""
+    """The caller could not be authenticated."""
 
 
 class UserErrorException(AuthenticationException):
-    """What was asked for cannot be; the first SDK puts it here."""
+    """The request is invalid; Azure ML v1 derives it from AuthenticationException."""
 
 
 NAMES = tuple(
@@ -136,8 +136,8 @@ NAMES = tuple(
 
 
 @contextmanager
-def told_as(kind: type[AzureMLException]) -> Iterator[None]:
-    """Within, an error of ours is raised as ``kind`` too."""
+def raised_as(kind: type[AzureMLException]) -> Iterator[None]:
+    """Inside the block an error of `mlmagic.errors` is raised as ``kind``, too."""
     try:
         yield
     except AzureMLException:
@@ -147,28 +147,28 @@ def told_as(kind: type[AzureMLException]) -> Iterator[None]:
 
 
 def raises(kind: type[AzureMLException]) -> Callable[[type[C]], type[C]]:
-    """A class decorator: every public method and property tells its errors as ``kind``."""
+    """Decorate a class: its public methods and properties raise their errors as ``kind``, too."""
 
     def decorate(owner: type[C]) -> type[C]:
         for name, member in list(vars(owner).items()):
             if (not name.startswith("_") or name in ("__init__", "__new__")) and (
-                told := _told(member, kind)
+                raising := _raising(member, kind)
             ) is not None:
-                setattr(owner, name, told)
+                setattr(owner, name, raising)
         return owner
 
     return decorate
 
 
-def told_with(kind: type[AzureMLException], error: MLMagicError, beginning: str) -> AzureMLException:
-    """``error`` as ``kind`` too, its message after words that code of the first SDK looks for."""
+def raised_with(kind: type[AzureMLException], error: MLMagicError, beginning: str) -> AzureMLException:
+    """``error`` as ``kind``, too; its message begins with text that code for Azure ML v1 looks for."""
     both = _both(kind, error)
     both.message = f"{beginning}: {error.message}"
     both.args = (both.message,)
     return both
 
 
-def _told(member: Any, kind: type[AzureMLException]) -> Any | None:
+def _raising(member: Any, kind: type[AzureMLException]) -> Any | None:
     if isinstance(member, staticmethod | classmethod):
         return type(member)(_wrapped(member.__func__, kind))
     if isinstance(member, property):
@@ -181,7 +181,7 @@ def _told(member: Any, kind: type[AzureMLException]) -> Any | None:
 def _wrapped(function: Callable[..., Any], kind: type[AzureMLException]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        with told_as(kind):
+        with raised_as(kind):
             return function(*args, **options)
 
     return call

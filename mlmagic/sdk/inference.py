@@ -1,31 +1,43 @@
-"""`InferenceConfig`: the entry script, its folder and its environment, as in the first SDK."""
+"""`InferenceConfig`: the entry script, its folder and its environment."""
 
 from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mlmagic.core import configuration as core
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
-from mlmagic.sdk.environment import ContainerRegistry, Environment
+from mlmagic.sdk.deprecated_environment import DeprecatedEnvironment
+from mlmagic.sdk.environment import Environment
+from mlmagic.sdk.environment_sections import ContainerRegistry
 from mlmagic.sdk.exceptions import UserErrorException, WebserviceException, raises
 
-RUNTIMES = ("python", "spark-py")
-CUDA_VERSIONS = ("9.0", "9.1", "10.0")
-_LEGACY = ("runtime", "conda_file", "extra_docker_file_steps", "enable_gpu", "base_image", "cuda_version")
+
+def _deprecated(name: str) -> Any:
+    """A read-only attribute for an argument that `Environment` replaced."""
+    return property(lambda config: getattr(config._deprecated, name), doc="Deprecated; see `environment`.")
 
 
 @raises(WebserviceException)
 class InferenceConfig:
     """What is served: ``entry_script`` in ``source_directory``, in ``environment``.
 
-    The arguments before Environment (``runtime``, ``conda_file``, ...) are taken with a warning and become
-    one; they exclude ``environment``. Everything that is wrong is told at once. The script is read when it
-    is deployed. It may hold no syntax error: `UserErrorException`.
+    The deprecated arguments (``runtime``, ``conda_file``, ``base_image``, ...) are another way to give an
+    environment, exclude ``environment``, and warn. All wrong values are reported together. The script is read
+    when it is deployed. A syntax error in it raises `UserErrorException`.
     """
+
+    runtime = _deprecated("runtime")
+    conda_file = _deprecated("conda_file")
+    extra_docker_file_steps = _deprecated("extra_docker_file_steps")
+    enable_gpu = _deprecated("enable_gpu")
+    base_image = _deprecated("base_image")
+    base_image_registry = _deprecated("base_image_registry")
+    cuda_version = _deprecated("cuda_version")
 
     def __init__(
         self,
@@ -42,29 +54,36 @@ class InferenceConfig:
         environment: Environment | None = None,
     ) -> None:
         self.entry_script = entry_script
-        self.runtime = runtime
-        self.conda_file = conda_file
-        self.extra_docker_file_steps = extra_docker_file_steps
         self.source_directory = source_directory and str(Path(source_directory).expanduser().resolve())
-        self.enable_gpu = enable_gpu
         self.description = description
-        self.base_image = base_image
-        self.base_image_registry = base_image_registry
-        self.cuda_version = cuda_version
         self.environment = environment
-        self.validate_configuration()
-        legacy = [name for name in _LEGACY if getattr(self, name) is not None]
-        if legacy:
+        self._deprecated = DeprecatedEnvironment(
+            runtime,
+            conda_file,
+            extra_docker_file_steps,
+            enable_gpu,
+            base_image,
+            base_image_registry,
+            cuda_version,
+        )
+        given, folder = self._deprecated.given, self._base()
+        excluded = [InvalidConfig(name, value, "excludes environment") for name, value in given.items()]
+        self._check([*self._deprecated.violations(folder), *(excluded if environment is not None else ())])
+        if given:
             warnings.warn(
-                f"InferenceConfig: {', '.join(legacy)} come from before Environment; give environment=",
+                f"InferenceConfig: {', '.join(given)} are deprecated; give environment=",
                 DeprecationWarning,
                 stacklevel=3,
             )
-            self.environment = self._legacy_environment()
+        if environment is None:
+            self.environment = self._deprecated.environment(folder)
 
     def validate_configuration(self) -> None:
         """Raises `WebserviceException` with each argument, value and rule that do not fit."""
-        violations = list(self._violations())
+        self._check()
+
+    def _check(self, more: Iterable[InvalidConfig] = ()) -> None:
+        violations: list[InvalidConfig | NotFound] = [*self._violations(), *more]
         if len(violations) == 1 and isinstance(violations[0], NotFound):
             raise violations[0]
         if violations:
@@ -73,7 +92,7 @@ class InferenceConfig:
                 [
                     each
                     if isinstance(each, InvalidConfig)
-                    else InvalidConfig(each.kind, each.name, "is not there")
+                    else InvalidConfig(each.kind, each.name, "was not found")
                     for each in violations
                 ],
             )
@@ -83,10 +102,10 @@ class InferenceConfig:
         except SyntaxError as error:
             raise UserErrorException(
                 f"{self.entry_script}, line {error.lineno}: {error.msg}",
-                hint="mlmagic serve --entry-script runs a script by hand.",
+                hint=f"Fix it, then try the script with: mlmagic serve --entry-script {path}",
             ) from None
 
-    def _violations(self) -> Any:
+    def _violations(self) -> Iterator[InvalidConfig | NotFound]:
         try:
             core.InferenceConfig(self.entry_script or "")
         except InvalidConfig as error:
@@ -94,22 +113,10 @@ class InferenceConfig:
             return
         folder = self.source_directory
         if folder is not None and not Path(folder).is_dir():
-            yield InvalidConfig("source_directory", folder, "must be a folder that is there")
+            yield InvalidConfig("source_directory", folder, "must be an existing folder")
         elif not (path := self._path()).is_file():
             known = [found.name for found in path.parent.glob("*.py")] if path.parent.is_dir() else []
             yield NotFound("entry script", str(self.entry_script), known)
-        if self.environment is not None:
-            for name in _LEGACY:
-                if getattr(self, name) is not None:
-                    yield InvalidConfig(name, getattr(self, name), "excludes environment")
-        if self.runtime is not None and self.runtime not in RUNTIMES:
-            yield InvalidConfig("runtime", self.runtime, f"must be {' or '.join(RUNTIMES)}")
-        if self.cuda_version is not None and self.cuda_version not in CUDA_VERSIONS:
-            yield InvalidConfig("cuda_version", self.cuda_version, f"must be {', '.join(CUDA_VERSIONS)}")
-        for name in ("conda_file", "extra_docker_file_steps"):
-            file = getattr(self, name)
-            if file is not None and not (self._base() / file).is_file():
-                yield InvalidConfig(name, file, "must be a file in the source directory")
 
     def _base(self) -> Path:
         return Path(self.source_directory) if self.source_directory else Path()
@@ -117,45 +124,29 @@ class InferenceConfig:
     def _path(self) -> Path:
         return self._base() / Path(self.entry_script).expanduser()
 
-    def _legacy_environment(self) -> Environment:
-        made = Environment("legacy")
-        if self.conda_file is not None:
-            made = Environment.from_conda_specification("legacy", str(self._base() / self.conda_file))
-        if self.base_image is not None:
-            made.docker.base_image = self.base_image
-        if self.base_image_registry is not None:
-            made.docker.base_image_registry = self.base_image_registry
-        if self.extra_docker_file_steps is not None:
-            made.docker.extra_steps = (self._base() / self.extra_docker_file_steps).read_text(
-                encoding="utf-8"
-            )
-        made.docker.enable_gpu = bool(self.enable_gpu)
-        made.docker.cuda_version = self.cuda_version
-        return made
-
     def to_core(self) -> core.InferenceConfig:
-        """As the engine takes it; checked again, as it may have been edited."""
+        """The configuration as the engine takes it; checked again, as it may have been edited."""
         self.validate_configuration()
         dependencies = self.environment and self.environment.python.conda_dependencies
         return core.InferenceConfig(
             str(Path(self.entry_script)),
             source_directory=self.source_directory,
             requirements=tuple(dependencies.pip_packages) if dependencies else (),
-            environment=self.environment._record() if self.environment else None,
+            environment=self.environment.to_record() if self.environment else None,
             description=self.description or "",
         )
 
     def for_engine(self, config: core.DeploymentConfig) -> tuple[core.InferenceConfig, core.DeploymentConfig]:
         """Both configurations as the engine takes them.
 
-        What the environment sets, the deployment may set otherwise.
+        Environment variables of the deployment override those of the environment.
         """
         variables = {**self.environment_variables, **config.environment_variables}
         return self.to_core(), replace(config, environment_variables=variables)
 
     @property
     def environment_variables(self) -> dict[str, str]:
-        """What the environment sets."""
+        """The environment variables that the environment sets."""
         return dict(self.environment.environment_variables or {}) if self.environment else {}
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""How the first SDK filters by tags and properties: ``['area', ['stage', 'prod']]``."""
+"""Filters by tags and properties as Azure ML v1 writes them: ``['area', ['stage', 'prod']]``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlmagic.errors import InvalidConfig
 
 
 def label_filter(given: Iterable[Any] | None) -> tuple[str, ...]:
-    """As `ModelFilter` takes it: ``key``, or ``key=value``. Raises `InvalidConfig`."""
+    """The filter as `ModelFilter` takes it: ``key`` or ``key=value``. Raises `InvalidConfig`."""
     if given is None:
         return ()
     if isinstance(given, str) or not isinstance(given, list | tuple):

@@ -1,59 +1,67 @@
-"""`LocalWebservice`: a service on this machine, a process of its own."""
+"""`LocalWebservice`: a service on this machine, in its own process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.errors import UsageError
-from mlmagic.sdk.deployment import LocalWebserviceDeploymentConfiguration, WebserviceDeploymentConfiguration
+from mlmagic.sdk.deployment import (
+    AciServiceDeploymentConfiguration,
+    LocalWebserviceDeploymentConfiguration,
+    WebserviceDeploymentConfiguration,
+)
 from mlmagic.sdk.exceptions import WebserviceException, raises
-from mlmagic.sdk.model import Model
+from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.model_deployment import deploy
+from mlmagic.sdk.model_references import ModelLike
 from mlmagic.sdk.webservice import Webservice
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.inference import InferenceConfig
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 
 @raises(WebserviceException)
 class LocalWebservice(Webservice):
-    """A service on this machine. ``must_exist=False`` of the first SDK is not offered: deploy makes one."""
+    """A service on this machine.
 
-    def __new__(cls, workspace: Workspace, name: str, must_exist: bool = True) -> Webservice:  # type: ignore[misc]
+    ``must_exist=False`` of Azure ML v1 has no effect: a service has to be deployed before it is found.
+    """
+
+    def __new__(cls, workspace: WorkspaceBase, name: str, must_exist: bool = True) -> Webservice:  # type: ignore[misc]
         return super().__new__(cls, workspace, name)
 
-    def __init__(self, workspace: Workspace, name: str, must_exist: bool = True) -> None:
-        """Everything was done by `__new__`."""
+    def __init__(self, workspace: WorkspaceBase, name: str, must_exist: bool = True) -> None:
+        """Does nothing: `__new__` has found the service."""
 
     @staticmethod
     def deploy_configuration(
         port: int | None = None, **settings: Any
     ) -> LocalWebserviceDeploymentConfiguration:
-        """``port`` None picks a free one. ``settings`` are ours: what else a service here can be told, by the
-        names of AksWebservice (``scoring_timeout_ms``, ``auth_enabled``, ``ssl_enabled``, ``tags``, ...).
+        """The configuration of a service on this machine; without ``port`` it listens on a free port.
+
+        ``settings`` are mlmagic's own, with the names of AksWebservice's: ``scoring_timeout_ms``,
+        ``auth_enabled``, ``ssl_enabled``, ``tags``, ...
         """
         return LocalWebserviceDeploymentConfiguration(port=port, **settings)
 
     @property
     def compute_type(self) -> str:
-        """Local, in a container too."""
+        """Local, also for a service in a container."""
         return "Local"
 
     @property
     def port(self) -> int | None:
-        """Where it listens; None before it does."""
+        """The port it listens on; None before it listens."""
         return urlsplit(uri).port if (uri := self.scoring_uri) else None
 
     def reload(self, wait: bool = False) -> None:
-        """Take the script and its folder again as they are now. It answers all the while."""
+        """Read the script and its folder again, and update the service without downtime."""
         revision = self._revision
         if revision.inference.taken_from is None:
             raise UsageError(
-                f"the script of {self.name!r} came from a cell, or is made for its models",
-                hint="Run the cell again and update the service.",
+                f"the script of {self.name!r} was not read from a file, so it cannot be read again",
+                hint="Run its cell again, then update the service.",
             )
         inference = revision.inference
         files_beside = len(revision.files) > 1
@@ -76,35 +84,35 @@ class LocalWebservice(Webservice):
 
     def update(  # type: ignore[override]
         self,
-        models: Iterable[str | Model] | None = None,
+        models: Iterable[ModelLike] | None = None,
         image_config: None = None,
         deployment_config: WebserviceDeploymentConfiguration | None = None,
         wait: bool = False,
         inference_config: InferenceConfig | CoreInferenceConfig | None = None,
         **settings: Any,
     ) -> None:
-        """Change models, script or configuration; what is not named stays, and it answers all the while."""
+        """Change models, script or configuration without downtime; arguments not given stay as they are."""
         if image_config is not None:
-            raise UsageError("image_config is not taken any more", hint="Give inference_config.")
+            raise UsageError("image_config is not supported", hint="Give inference_config.")
         given: Mapping[str, Any] = deployment_config.given if deployment_config is not None else {}
         self._update(models, inference_config, {**given, **settings})
         if wait:
             self.wait_for_deployment()
 
     def run(self, input_data: Any) -> Any:
-        """Score; while it is being deployed, that is waited for. See `Webservice.run`."""
+        """Score ``input_data`` after a deployment in progress has ended; see `Webservice.run`."""
         if self.record.serving is None:
             self.wait_for_deployment()
         return self._engine.requests.score(self.name, input_data)
 
     def get_logs(self, num_lines: int = 5000, raw: bool = False) -> str:
-        """What the service wrote, its last ``num_lines`` lines; it is raw in any case."""
+        """The last ``num_lines`` lines of the service's log; ``raw`` has no effect."""
         return super().get_logs(num_lines)
 
     def delete(
         self, delete_cache: bool = True, delete_image: bool = False, delete_volume: bool = True
     ) -> None:
-        """End it and forget it; there is no image, and what it was made of goes with it."""
+        """Stop and delete the service with its files; the arguments have no effect."""
         super().delete()
 
     def deploy_to_cloud(
@@ -113,23 +121,18 @@ class LocalWebservice(Webservice):
         deployment_config: WebserviceDeploymentConfiguration | None = None,
         deployment_target: Any = None,
     ) -> Webservice:
-        """The same models and script as another service, at another place."""
-        from mlmagic.sdk.aci_webservice import AciWebservice
-
+        """Deploy the same models and script to another compute target (default: a container)."""
         inference = self._revision.inference
         if inference.taken_from is None:
             raise UsageError(
-                f"the script of {self.name!r} came from a cell", hint="Deploy the cell with %deploy."
+                f"the script of {self.name!r} was captured from a cell", hint="Deploy the cell with %deploy."
             )
         script = CoreInferenceConfig(inference.entry_script, source_directory=inference.taken_from)
-        config = deployment_config or AciWebservice.deploy_configuration()
-        return Model.deploy(self.workspace, name or self.name, self.models, script, config, deployment_target)
+        config = deployment_config or AciServiceDeploymentConfiguration()
+        return deploy(self.workspace, name or self.name, self.models, script, config, deployment_target)
 
-    def _say_done(self) -> None:
+    def _print_success(self) -> None:
         print(f"Local webservice is running at {(self.scoring_uri or '').removesuffix('/score')}")
 
-    def _own_values(self) -> dict[str, Any]:
+    def _extra_values(self) -> dict[str, Any]:
         return {"port": self.port}
-
-
-Webservice._classes["local"] = LocalWebservice

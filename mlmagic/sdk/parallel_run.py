@@ -1,6 +1,6 @@
-"""`ParallelRunConfig` and `ParallelRunStep`: batch scoring, as in the first SDK.
+"""`ParallelRunConfig` and `ParallelRunStep`: batch scoring.
 
-A step runs on this machine, in processes of its own; ``compute_target`` and ``node_count`` are noted.
+A step runs on this machine, in its own processes; ``compute_target`` and ``node_count`` have no effect.
 """
 
 from __future__ import annotations
@@ -8,23 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.core import configuration as core
 from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan
 from mlmagic.errors import InvalidConfig, InvalidConfigs
+from mlmagic.sdk.environment import Environment
 from mlmagic.sdk.exceptions import ParallelRunException, UserErrorException, raises
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.environment import Environment
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 _STEP_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
 @raises(UserErrorException)
 class ParallelRunConfig:
-    """How a `ParallelRunStep` runs; all that cannot be is told together, when it is made.
+    """How a `ParallelRunStep` runs. Raises `UserErrorException` with all wrong values together.
 
     Defaults: 10 files or 1 MB to a mini-batch, 60 s for a call of run(), 3 tries, a process for each core.
     Source: ParallelRunConfig of azureml-pipeline-steps.
@@ -71,7 +69,7 @@ class ParallelRunConfig:
         self.inference()
 
     def plan(self, values: Mapping[str, Any], arguments: Sequence[str]) -> BatchPlan:
-        """As the engine takes it; ``values`` are those of the pipeline's parameters, by name."""
+        """The plan as the engine takes it; ``values`` are those of the pipeline's parameters, by name."""
 
         def of(given: Any) -> Any:
             return given.value_in(values) if hasattr(given, "value_in") else given
@@ -94,22 +92,20 @@ class ParallelRunConfig:
         )
 
     def inference(self) -> core.InferenceConfig:
-        """The script as the engine takes it. Raises `UserErrorException` where it is not there."""
+        """The script as the engine takes it. Raises `UserErrorException` if the file does not exist."""
         folder = self.source_directory and str(Path(self.source_directory).expanduser().resolve())
         script = core.InferenceConfig(
-            self.entry_script, source_directory=folder, environment=self.environment._record()
+            self.entry_script, source_directory=folder, environment=self.environment.to_record()
         )
         path = Path(folder or "") / Path(self.entry_script).expanduser()
         if not path.is_file():
-            raise InvalidConfig("entry_script", self.entry_script, f"is not there: {path.absolute()}")
+            raise InvalidConfig("entry_script", self.entry_script, f"was not found: {path.absolute()}")
         return script
 
     @staticmethod
-    def load_yaml(workspace: Workspace, path: str) -> ParallelRunConfig:
-        """From a YAML file with the arguments' names as keys; ``environment`` is a registered one's name."""
+    def load_yaml(workspace: WorkspaceBase, path: str) -> ParallelRunConfig:
+        """Read a YAML file with the arguments as keys; ``environment`` is the name of a registered one."""
         import yaml
-
-        from mlmagic.sdk.environment import Environment
 
         values = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
         if isinstance(values.get("environment"), str):
@@ -124,8 +120,8 @@ class ParallelRunConfig:
 class ParallelRunStep:
     """A step of a `Pipeline`: ``run(mini_batch)`` of the configuration's script over its inputs.
 
-    ``inputs`` are datasets (``as_named_input``, ``as_mount`` change nothing here); ``output`` is where the
-    rows go. Source: ParallelRunStep of azureml-pipeline-steps.
+    ``inputs`` are datasets of one kind; ``output`` is a `PipelineData` or `OutputFileDatasetConfig`.
+    Source: ParallelRunStep of azureml-pipeline-steps.
     """
 
     def __init__(
@@ -146,7 +142,7 @@ class ParallelRunStep:
                 "and end with a letter or digit",
             )
         if not inputs:
-            raise InvalidConfig("inputs", inputs, "must hold a dataset at least")
+            raise InvalidConfig("inputs", inputs, "must contain at least one dataset")
         kinds = {getattr(getattr(each, "dataset", each), "kind", type(each).__name__) for each in inputs}
         if len(kinds) > 1 or not kinds <= {"File", "Tabular"}:
             raise InvalidConfig(
@@ -159,19 +155,19 @@ class ParallelRunStep:
 
     @property
     def datasets(self) -> list[Any]:
-        """Its inputs, without how they come."""
+        """The datasets of the inputs."""
         return [getattr(each, "dataset", each) for each in self.inputs]
 
     def rows(self) -> list[Any]:
-        """Paths of all files; or a table for each file of rows."""
+        """The paths of all files, or one DataFrame per file of a table."""
         found: list[Any] = []
         for dataset in self.datasets:
             found += dataset.paths if dataset.kind == "File" else dataset.tables()
         return found
 
-    def words(self, values: Mapping[str, Any], output: str) -> list[str]:
-        """The script's arguments as text: parameters by their values, datasets and outputs by their paths."""
-        made = []
+    def argument_texts(self, values: Mapping[str, Any], output: str) -> list[str]:
+        """The script's arguments: parameters by their values, datasets and outputs by their paths."""
+        texts = []
         for each in self.arguments:
             if hasattr(each, "value_in"):
                 each = each.value_in(values)
@@ -179,8 +175,8 @@ class ParallelRunStep:
                 each = output
             elif hasattr(getattr(each, "dataset", each), "paths"):
                 each = getattr(each, "dataset", each).paths[0]
-            made.append(str(each))
-        return made
+            texts.append(str(each))
+        return texts
 
     def __repr__(self) -> str:
         return f"ParallelRunStep(name={self.name!r})"

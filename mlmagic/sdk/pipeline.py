@@ -1,10 +1,10 @@
-"""`Pipeline` and its runs, as far as batch scoring uses them, as in the first SDK.
+"""`Pipeline` and its runs: batch scoring in steps.
 
     run = Experiment(ws, "batch").submit(Pipeline(ws, [step]))
     run.wait_for_completion(show_output=True)
     next(run.get_children()).get_output_data("scores").download("results")
 
-Steps run on this machine, one after the other, in a thread of this process.
+Steps run on this machine, one after another, in a thread of this process.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.core.batch import Tally
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
+from mlmagic.sdk.datastore import Datastore
 from mlmagic.sdk.exceptions import ActivityFailedException, UserErrorException, raises
 from mlmagic.sdk.parallel_run import ParallelRunStep
-from mlmagic.sdk.run import FAILED, Experiment, Run
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.datastore import Datastore
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.run import FAILED, Experiment, Run, Submittable
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 FINISHED = "Finished"
 OUTPUT = "outputs"
@@ -32,86 +31,102 @@ _OUTPUT_NAME = "default"
 _POLL_SECONDS = 0.2
 
 
+@dataclass(eq=False)
 class PipelineParameter:
-    """A value that is given when a pipeline is submitted; ``default_value`` if it is not."""
+    """A value that may be given when a pipeline is submitted, with a default."""
 
-    def __init__(self, name: str, default_value: Any) -> None:
-        self.name, self.default_value = name, default_value
+    name: str
+    default_value: Any
 
     def value_in(self, values: Mapping[str, Any]) -> Any:
-        """Its value among those given."""
+        """The value given, or the default."""
         return values.get(self.name, self.default_value)
 
 
 class PipelineData:
-    """What a step puts out, by a name."""
+    """A named output of a step."""
 
     def __init__(self, name: str, datastore: Datastore | None = None, **more: Any) -> None:
         self.name, self.datastore = name, datastore
 
+    def __repr__(self) -> str:
+        return f"PipelineData(name={self.name!r})"
+
     def as_dataset(self) -> PipelineData:
-        """The same."""
+        """Returns itself."""
         return self
 
 
 class OutputFileDatasetConfig:
-    """The same, to be copied to ``destination``, ``(datastore, path)``, when the step is done."""
+    """A named output of a step, copied to ``destination`` (``(datastore, path)``) after it succeeded."""
 
     def __init__(self, name: str | None = None, destination: Any = None, **more: Any) -> None:
         self.name = name or "output"
         self.destination = destination
 
+    def __repr__(self) -> str:
+        return f"OutputFileDatasetConfig(name={self.name!r}, destination={self.destination!r})"
+
 
 @raises(UserErrorException)
-class Pipeline:
-    """Steps, to be done one after the other."""
+class Pipeline(Submittable):
+    """Steps that run one after another."""
 
-    def __init__(self, workspace: Workspace, steps: Any, description: str | None = None, **more: Any) -> None:
+    def __init__(
+        self, workspace: WorkspaceBase, steps: Any, description: str | None = None, **more: Any
+    ) -> None:
         self.workspace, self.description = workspace, description
         self.steps: list[ParallelRunStep] = list(steps) if isinstance(steps, Sequence) else [steps]
         self.validate()
 
     def validate(self) -> None:
-        """Raises `UserErrorException` for a step that cannot be run here."""
+        """Raises `UserErrorException` for a step that is not a `ParallelRunStep`."""
         if not self.steps:
-            raise InvalidConfig("steps", self.steps, "must hold a step at least")
+            raise InvalidConfig("steps", self.steps, "must contain a step")
         for step in self.steps:
             if not isinstance(step, ParallelRunStep):
                 raise InvalidConfig(
-                    "steps", type(step).__name__, "is no step that runs here: ParallelRunStep is"
+                    "steps", type(step).__name__, "must be a ParallelRunStep: other steps are not supported"
                 )
 
     def submit(
         self, experiment_name: str, pipeline_parameters: Mapping[str, Any] | None = None, **more: Any
     ) -> PipelineRun:
-        """Begin; see `Experiment.submit`."""
-        return begin(Experiment(self.workspace, experiment_name), self, pipeline_parameters or {})
+        """Run the pipeline in the background; see `Experiment.submit`."""
+        return self.begin(Experiment(self.workspace, experiment_name), pipeline_parameters or {})
+
+    def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> PipelineRun:
+        """Run the steps in a thread of this process. Raises what can be checked beforehand."""
+        return begin(experiment, self, parameters)
 
     def publish(self, *args: Any, **more: Any) -> None:
-        """A pipeline that is called over HTTP needs a service that keeps it, which is not here."""
+        """Not supported: raises with what to do instead."""
         raise UsageError(
-            "pipelines are not published here", hint="Submit it: Experiment(ws, NAME).submit(pipeline)."
+            "publishing pipelines is not supported", hint="Submit it: Experiment(ws, NAME).submit(pipeline)."
         )
+
+    def __repr__(self) -> str:
+        return f"Pipeline(workspace={self.workspace.name!r}, steps={self.steps!r})"
 
 
 @raises(ActivityFailedException)
 class StepRun(Run):
-    """The run of one step."""
+    """The run of a step."""
 
     @property
     def name(self) -> str:
-        """The step's."""
+        """The step's name."""
         return str(self._record["properties"]["step"])
 
     def get_output_data(self, name: str = _OUTPUT_NAME) -> OutputData:
-        """What it has put out under that name."""
+        """The output of that name."""
         known = str(self._record["properties"]["output"])
         if name not in (known, _OUTPUT_NAME):
             raise NotFound(f"output of step {self.name!r}", name, [known])
         return OutputData(self, known)
 
     def get_details_with_logs(self) -> dict[str, Any]:
-        """What is known of it, with all that the script has printed."""
+        """The run's id, status and log files."""
         logs = {
             name: (self.folder / name).read_text(encoding="utf-8", errors="replace")
             for name in self.get_file_names()
@@ -121,18 +136,21 @@ class StepRun(Run):
 
 
 class OutputData:
-    """The files that a step has put out."""
+    """The files of a step's output."""
 
     def __init__(self, run: StepRun, name: str) -> None:
         self._run, self.name = run, name
 
+    def __repr__(self) -> str:
+        return f"OutputData(name={self.name!r}, path={str(self.path)!r})"
+
     @property
     def path(self) -> Path:
-        """Where they lie."""
+        """The folder of the files."""
         return self._run.folder / OUTPUT / self.name
 
     def download(self, local_path: str, overwrite: bool | None = None, **more: Any) -> int:
-        """Copy them to ``local_path/azureml/RUN/NAME``; returns how many files."""
+        """Copy the files to ``local_path/azureml/RUN/NAME``; returns their number."""
         place = Path(local_path).expanduser() / "azureml" / self._run.id / self.name
         files = [file for file in self.path.rglob("*") if file.is_file()] if self.path.is_dir() else []
         for file in files:
@@ -144,7 +162,7 @@ class OutputData:
 
 @raises(ActivityFailedException)
 class PipelineRun(Run):
-    """The run of a pipeline, whose children are those of its steps."""
+    """The run of a pipeline; its child runs are those of the steps."""
 
     _threads: dict[str, threading.Thread] = {}
 
@@ -155,7 +173,7 @@ class PipelineRun(Run):
         raise_on_error: bool = True,
         **more: Any,
     ) -> Any:
-        """Return ``Finished`` when it is done; raises with the reason if it has failed."""
+        """Wait until the run has ended; returns its status. Raises the error of a run that failed."""
         thread = self._threads.get(self.id)
         shown = ""
         waited = 0.0
@@ -167,27 +185,27 @@ class PipelineRun(Run):
                 shown = words
                 print(words)
         if self.status == FAILED and raise_on_error:
-            raise ActivityFailedException(str(self._record["properties"].get("error", "it has failed")))
+            raise ActivityFailedException(str(self._record["properties"].get("error", "the run failed")))
         return self.get_status()
 
     def get_status(self) -> str:
-        """Running, Finished, Failed or Canceled: the documents' words for pipelines."""
+        """Running, Finished, Failed or Canceled."""
         return FINISHED if self.status == "Completed" else self.status
 
     def get_children(self, **more: Any) -> Iterator[StepRun]:
-        """The runs of its steps, in order."""
+        """The runs of the steps, in order."""
         found = [StepRun(self.experiment, run.id) for run in super().get_children()]
         return iter(sorted(found, key=lambda run: run._record["started"]))
 
     get_steps = get_children
 
     def find_step_run(self, name: str) -> list[StepRun]:
-        """Those of the step of that name."""
+        """The runs of the step of that name."""
         return [run for run in self.get_children() if run.name == name]
 
 
 def begin(experiment: Experiment, pipeline: Pipeline, parameters: Mapping[str, Any]) -> PipelineRun:
-    """Run a pipeline in a thread; what can be known beforehand is told at once."""
+    """Run a pipeline in a thread; raises what can be checked beforehand."""
     wanted = [(step, step.config.plan(parameters, ()), step.rows()) for step in pipeline.steps]
     made = Run._begin(experiment, uuid.uuid4().hex, parent=None)
     run = PipelineRun(experiment, made.id)
@@ -224,7 +242,7 @@ def _perform(run: PipelineRun, step: ParallelRunStep, rows: list[Any], parameter
         words = f"{step.name}: {done} of {tally.items} items, {tally.failed_items} failed"
         run.add_properties({"words": words})
 
-    plan = step.config.plan(parameters, step.words(parameters, str(output)))
+    plan = step.config.plan(parameters, step.argument_texts(parameters, str(output)))
     try:
         outcome = experiment.workspace.engine.batch.run(
             plan, step.config.inference(), rows, output, child.folder, watching=watch
@@ -232,7 +250,7 @@ def _perform(run: PipelineRun, step: ParallelRunStep, rows: list[Any], parameter
         if outcome.error:
             why = outcome.failures[-1] if outcome.failures else {}
             cause = f": {why.get('type')}: {why.get('message')}\n{why.get('traceback', '')}" if why else ""
-            raise ActivityFailedException(f"step {step.name!r} has failed: {outcome.error}{cause}")
+            raise ActivityFailedException(f"step {step.name!r} failed: {outcome.error}{cause}")
         destination = getattr(step.output, "destination", None)
         if destination is not None:
             datastore, path = destination

@@ -1,96 +1,74 @@
-"""`ModelProfile`: a profile that is being made, or was, as in the first SDK."""
+"""`ModelProfile`: measurements of a service under load, finished or in progress."""
 
 from __future__ import annotations
 
 import threading
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.core import profile as core
 from mlmagic.core.configuration import BYTES_PER_GB, DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.profile_record import details
 from mlmagic.engine.profiles.profiles import Progress
-from mlmagic.errors import InvalidConfig, MLMagicError
-from mlmagic.sdk.background import Background
+from mlmagic.errors import InvalidConfig
+from mlmagic.sdk.background import Background, BackgroundRecord
 from mlmagic.sdk.exceptions import WebserviceException, raises
-from mlmagic.sdk.references import references
-from mlmagic.sdk.rows import bodies, dataset_id_of
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.inference import InferenceConfig
-    from mlmagic.sdk.model import Model
-    from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.model_references import ModelLike, model_ids
+from mlmagic.sdk.request_bodies import bodies, dataset_id_of
+from mlmagic.sdk.workspace_base import WorkspaceBase
 
 Profiles = list["ModelProfile"]
 Sizes = float | Sequence[float] | None
 
 
 @raises(WebserviceException)
-class ModelProfile:
-    """A profile by its name: what `Model.profile` returns, or one that is kept."""
+class ModelProfile(BackgroundRecord[core.Profile]):
+    """A profile, found by its name or returned by `Model.profile`."""
 
-    def __init__(self, workspace: Workspace, name: str, **more: Any) -> None:
-        self.workspace = workspace
-        self._record = workspace.engine.profiles.get(name)
-        self._work: Background | None = None
+    def __init__(self, workspace: WorkspaceBase, name: str, **more: Any) -> None:
+        self._open(workspace, workspace.engine.profiles.get(name))
+
+    def _open(self, workspace: WorkspaceBase, record: core.Profile) -> None:
+        super()._open(workspace, record)
         self._cancelled = threading.Event()
 
     @staticmethod
-    def list(workspace: Workspace) -> Profiles:
-        """The newest of each name."""
+    def list(workspace: WorkspaceBase) -> Profiles:
+        """The newest profile of each name."""
         return [ModelProfile.of(workspace, record) for record in workspace.engine.profiles.list()]
-
-    @classmethod
-    def of(cls, workspace: Workspace, record: core.Profile) -> ModelProfile:
-        """The handle of a profile as it is kept."""
-        made = cls.__new__(cls)
-        made.workspace, made._record = workspace, record
-        made._work, made._cancelled = None, threading.Event()
-        return made
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self._record.name
-
-    @property
-    def state(self) -> str:
-        """Running, Succeeded, Failed, or Canceled."""
-        return str(self._record.state)
 
     @property
     def record(self) -> core.Profile:
-        """All that was measured, at each size: see `mlmagic.core.profile.Profile`."""
+        """All measurements, at each size of CPU and memory: see `mlmagic.core.profile.Profile`."""
         return self._record
 
     @property
     def recommendation(self) -> core.Recommendation | None:
-        """The size to take, and why; None where nothing answered."""
+        """The recommended CPU and memory, and why; None if no size succeeded."""
         return self._record.recommendation
 
     def wait_for_completion(self, show_output: bool = False) -> None:
-        """Return when it has ended. One that failed is told as a warning, as in the first SDK."""
-        if self._work is not None:
-            self._work.wait((lambda: self._record.words) if show_output else None)
+        """Wait until the profile has ended. A failure is a warning, as in Azure ML v1."""
+        self._wait((lambda: self._record.words) if show_output else None)
         if show_output:
             print(f"Profile {self.name}: {self.state}")
         if self._record.state is core.ProfileState.FAILED:
-            warnings.warn(f"profile {self.name!r} has failed: {self._record.error}", stacklevel=2)
+            warnings.warn(f"profile {self.name!r} failed: {self._record.error}", stacklevel=2)
 
     def cancel(self) -> None:
-        """End it after the load that is being made; what was measured is kept."""
+        """Stop after the load in progress; the measurements so far are kept."""
         self._cancelled.set()
         self.wait_for_completion()
 
     def get_details(self) -> dict[str, Any]:
-        """The documents' keys, from ``requestedCpu`` to ``recommendedMemoryInGB``; those with a value."""
+        """Azure ML v1's keys that have a value, from ``requestedCpu`` to ``recommendedMemoryInGB``."""
         return details(self._record)
 
     def serialize(self) -> dict[str, Any]:
-        """`get_details`, with the dataset, the models and the environment."""
+        """`get_details` with the dataset, the models and the environment."""
         return {
             **self.get_details(),
             "id": self.name,
@@ -100,7 +78,7 @@ class ModelProfile:
         }
 
     def tag_models(self) -> None:
-        """Write the recommendation to the models' tags requestedCpu and requestedMemoryInGB."""
+        """Set the models' tags requestedCpu and requestedMemoryInGB to the recommendation."""
         self.workspace.engine.profiles.tag_models(self._record)
 
     def _start(
@@ -112,32 +90,27 @@ class ModelProfile:
         engine, plan, models = self.workspace.engine, self._record.plan, self._record.models
         dataset = self._record.dataset_id
 
-        def run(work: Background) -> None:
+        def work(background: Background) -> core.Profile:
             def watch(progress: Progress, profile: core.Profile) -> None:
                 self._record = profile
-                work.begin()
+                background.begin()
                 if self._cancelled.is_set() and profile.state is core.ProfileState.RUNNING:
                     raise KeyboardInterrupt
 
-            try:
-                self._record = engine.profiles.measure(
-                    plan, models, inference, rows, config=config, dataset_id=dataset, watching=watch
-                )
-            except MLMagicError as error:
-                self._record = replace(self._record, state=core.ProfileState.FAILED, error=str(error))
-                raise
+            return engine.profiles.measure(
+                plan, models, inference, rows, config=config, dataset_id=dataset, watching=watch
+            )
 
-        self._work = Background(run, f"profile {self.name}")
-        self._work.wait_for_begin()
+        self._begin(f"profile {self.name}", work, core.ProfileState.FAILED)
 
     def __repr__(self) -> str:
         return f"ModelProfile(name={self.name!r}, state={self.state!r}, recommendation={self.recommendation})"
 
 
 def begin(
-    workspace: Workspace,
+    workspace: WorkspaceBase,
     profile_name: str,
-    models: Iterable[str | Model],
+    models: Iterable[ModelLike],
     inference_config: InferenceConfig | CoreInferenceConfig | None,
     input_dataset: Any,
     cpu: Sizes,
@@ -149,11 +122,9 @@ def begin(
     seconds: float,
     target: str,
 ) -> ModelProfile:
-    """See `mlmagic.sdk.model.Model.profile`."""
-    from mlmagic.sdk.inference import InferenceConfig
-
+    """Start to measure; see `mlmagic.sdk.model.Model.profile`."""
     if input_dataset is None:
-        raise InvalidConfig("input_dataset", None, "must be given", hint="Each row is a request's body.")
+        raise InvalidConfig("input_dataset", None, "must be given", hint="Each row is the body of a request.")
     engine = workspace.engine
     plan = core.ProfilePlan(
         profile_name,
@@ -170,7 +141,7 @@ def begin(
     script = inference_config
     if isinstance(script, InferenceConfig):
         script, config = script.for_engine(config)
-    named = tuple(engine.models.get(reference).id for reference in references(engine, models))
+    named = tuple(engine.models.get(reference).id for reference in model_ids(engine, models))
     begun = core.Profile(plan, core.ProfileState.RUNNING, named, 0.0, dataset_id=dataset_id_of(input_dataset))
     made = ModelProfile.of(workspace, begun)
     made._start(script, config, rows)
@@ -190,7 +161,7 @@ def planned(
     target: str,
     description: str = "",
 ) -> core.ProfilePlan:
-    """What the options of a line ask for. Raises `InvalidConfig` or `InvalidConfigs`."""
+    """The plan that the options of a command line describe. Raises `InvalidConfig` or `InvalidConfigs`."""
     priced = core_price is not None or gb_price is not None
     return core.ProfilePlan(
         name,
@@ -205,7 +176,7 @@ def planned(
 
 
 def sizes(given: Sizes) -> tuple[float, ...]:
-    """One or several numbers, or none."""
+    """One number or several as a tuple; empty for None."""
     if given is None:
         return ()
     try:
@@ -215,14 +186,14 @@ def sizes(given: Sizes) -> tuple[float, ...]:
 
 
 def default_cpus() -> tuple[float, ...]:
-    """What is tried on this machine where nothing is named, in cores."""
+    """The CPU cores to measure by default on this machine."""
     import os
 
     return core.default_cpus(float(os.cpu_count() or 1))
 
 
 def default_memory_gb() -> float:
-    """What is allowed on this machine where nothing is named."""
+    """The memory (GB) to measure with by default on this machine."""
     import psutil
 
     return core.default_memory_gb(psutil.virtual_memory().available / BYTES_PER_GB)

@@ -1,20 +1,20 @@
-"""`ResourceConfiguration`: what a model asks of the place that serves it, as in the first SDK."""
+"""`ResourceConfiguration`: the CPU cores, memory and GPUs that a model needs where it is served."""
 
 from __future__ import annotations
 
 from mlmagic.core.configuration import ResourceConfiguration as _Core
-from mlmagic.sdk.exceptions import WebserviceException, told_as
+from mlmagic.sdk.exceptions import WebserviceException, raised_as
 
 
 class ResourceConfiguration(_Core):
-    """Cores, gigabytes, GPUs; all above 0."""
+    """CPU cores, memory in GB and GPUs; all above 0."""
 
     def __init__(
         self, cpu: float | None = None, memory_in_gb: float | None = None, gpu: int | None = None
     ) -> None:
-        with told_as(WebserviceException):
+        with raised_as(WebserviceException):
             super().__init__(cpu, memory_in_gb, gpu)
 
     def serialize(self) -> dict[str, float | None]:
-        """As a dict of JSON."""
+        """The values as a dict with Azure ML v1's keys."""
         return {"cpu": self.cpu, "memoryInGB": self.memory_in_gb, "gpu": self.gpu}

@@ -1,7 +1,7 @@
-"""`Run` and `Experiment`: what registering a model from a run needs of them, as in the first SDK.
+"""`Run` and `Experiment`: runs that log metrics and files, and register models from them.
 
 A run is a folder of the workspace: ``outputs/`` with the files, and ``run.json`` with its metrics, tags and
-its parent. `Run.get_context` in a process without a run gives one that only prints.
+its parent. Outside of a run `Run.get_context` returns an `OfflineRun`, which prints what is logged.
 """
 
 from __future__ import annotations
@@ -10,57 +10,63 @@ import json
 import shutil
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import as_labels
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.sdk.describing import described
 from mlmagic.sdk.exceptions import RunEnvironmentException, raises
-from mlmagic.sdk.model import Model
+from mlmagic.sdk.mlflow_artifacts import fetched
+from mlmagic.sdk.model_registration import register_model
+from mlmagic.sdk.offline_run import OfflineRun
+from mlmagic.sdk.workspace_base import WorkspaceBase
 from mlmagic.workspace.atomic_writes import write_atomically
-
-if TYPE_CHECKING:
-    from mlmagic.sdk.workspace import Workspace
 
 RUNNING, COMPLETED, FAILED, CANCELED = "Running", "Completed", "Failed", "Canceled"
 RECORD = "run.json"
 
 
+class Submittable(ABC):
+    """Something that `Experiment.submit` can run: a `mlmagic.sdk.pipeline.Pipeline`."""
+
+    @abstractmethod
+    def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> Run:
+        """Start it in the background; returns its run."""
+
+
 @raises(RunEnvironmentException)
 class Experiment:
-    """Runs under one name."""
+    """A named group of runs."""
 
-    def __init__(self, workspace: Workspace, name: str, **more: Any) -> None:
+    def __init__(self, workspace: WorkspaceBase, name: str, **more: Any) -> None:
         self.workspace, self.name = workspace, name
 
     @property
     def folder(self) -> Path:
-        """Where its runs lie."""
+        """The folder of its runs."""
         return self.workspace.folder / "runs" / self.name
 
     def start_logging(self, *, outputs: str | None = None, **more: Any) -> Run:
-        """Begin a run in this process."""
+        """Start a run in this process."""
         return Run._begin(self, uuid.uuid4().hex, parent=None)
 
     def submit(
         self, config: Any, *, pipeline_parameters: Mapping[str, Any] | None = None, **more: Any
     ) -> Run:
-        """Begin a pipeline, see `mlmagic.sdk.pipeline`. Scripts of training are not run here."""
-        from mlmagic.sdk.pipeline import Pipeline, begin
-
-        if not isinstance(config, Pipeline):
+        """Run a `mlmagic.sdk.pipeline.Pipeline` in the background. Training scripts are not supported."""
+        if not isinstance(config, Submittable):
             raise UsageError(
-                f"a {type(config).__name__} cannot be submitted here: a Pipeline of ParallelRunSteps can",
-                hint="Training happens in your own process: experiment.start_logging().",
+                f"a {type(config).__name__} cannot be submitted: only a Pipeline of ParallelRunSteps can",
+                hint="Train in your own process: run = experiment.start_logging().",
             )
-        return begin(self, config, pipeline_parameters or {})
+        return config.begin(self, pipeline_parameters or {})
 
     def get_runs(self, type: str | None = None, tags: Any = None, **more: Any) -> Iterator[Run]:
-        """All runs that are no other's children, newest first."""
+        """All runs without a parent, newest first."""
         found = [Run(self, path.name) for path in self.folder.glob("*") if (path / RECORD).is_file()]
         found = [run for run in found if run._record["parent"] is None]
         return iter(sorted(found, key=lambda run: run._record["started"], reverse=True))
@@ -96,28 +102,28 @@ class Run:
 
     @staticmethod
     def get_context(allow_offline: bool = True, **more: Any) -> OfflineRun:
-        """The run that this process belongs to: none here, and `OfflineRun` stands in for it."""
+        """The current run: always an `OfflineRun`, as processes do not belong to runs."""
         if not allow_offline:
             raise RunEnvironmentException(
                 "no run is going on in this process",
-                hint="Experiment(workspace, name).start_logging() begins one.",
+                hint="Start one with Experiment(workspace, name).start_logging().",
             )
         return OfflineRun()
 
-    # ---- what happens in it ---------------------------------------------------------------------
+    # ---- logging ---------------------------------------------------------------------
 
     def log(self, name: str, value: float | str, description: str = "", **more: Any) -> None:
-        """Note a metric; of several the values are kept in order."""
+        """Log a value of a metric; values are kept in order."""
         with self._changing() as record:
             record["metrics"].setdefault(name, []).append(value)
 
     def log_list(self, name: str, value: Sequence[Any], description: str = "") -> None:
-        """Note several values of a metric."""
+        """Log several values of a metric."""
         for each in value:
             self.log(name, each)
 
     def get_metrics(self, name: str | None = None, **more: Any) -> dict[str, Any]:
-        """By name: one value, or a list where there were several."""
+        """Metrics by name: one value, or a list if several were logged."""
         metrics = {
             key: values[0] if len(values) == 1 else values for key, values in self._record["metrics"].items()
         }
@@ -134,7 +140,7 @@ class Run:
             record["properties"].update(as_labels(properties))
 
     def upload_file(self, name: str, path_or_stream: Any, **more: Any) -> None:
-        """Keep a file as ``name``, such as ``outputs/model.pkl``."""
+        """Store a file in the run as ``name``, for example ``outputs/model.pkl``."""
         place = self._place(name)
         place.parent.mkdir(parents=True, exist_ok=True)
         if hasattr(path_or_stream, "read"):
@@ -147,19 +153,19 @@ class Run:
         shutil.copyfile(source, place)
 
     def upload_folder(self, name: str, path: str, **more: Any) -> None:
-        """Keep a folder as ``name``."""
+        """Store a folder in the run as ``name``."""
         folder = Path(path).expanduser()
         if not folder.is_dir():
             raise NotFound("folder", str(folder))
         shutil.copytree(folder, self._place(name), dirs_exist_ok=True)
 
     def get_file_names(self) -> list[str]:
-        """What it has kept."""
+        """The paths of its stored files."""
         files = (path for path in self.folder.rglob("*") if path.is_file() and path.name != RECORD)
         return sorted(path.relative_to(self.folder).as_posix() for path in files)
 
     def download_file(self, name: str, output_file_path: str | None = None, **more: Any) -> None:
-        """Copy a file out of it."""
+        """Copy a stored file to ``output_file_path`` (default: the working folder)."""
         source = self._place(name)
         if not source.is_file():
             raise NotFound("file of the run", name, self.get_file_names())
@@ -168,30 +174,30 @@ class Run:
         shutil.copyfile(source, target)
 
     def child_run(self, name: str | None = None, **more: Any) -> Run:
-        """Begin a run inside of this one."""
+        """Start a child run."""
         return Run._begin(self.experiment, name or uuid.uuid4().hex, parent=self.id)
 
     def get_children(self, **more: Any) -> Iterator[Run]:
-        """The runs inside of this one."""
+        """The child runs."""
         for path in sorted(self.experiment.folder.glob(f"*/{RECORD}")):
             run = Run(self.experiment, path.parent.name)
             if run._record["parent"] == self.id:
                 yield run
 
     def complete(self) -> None:
-        """It has come to its end."""
+        """Mark the run as completed."""
         self._end(COMPLETED)
 
     def fail(self, error_details: object = None, **more: Any) -> None:
-        """It has failed."""
+        """Mark the run as failed."""
         self._end(FAILED)
 
     def cancel(self) -> None:
-        """It was given up."""
+        """Mark the run as canceled."""
         self._end(CANCELED)
 
     def wait_for_completion(self, show_output: bool = False, **more: Any) -> dict[str, Any]:
-        """What is known of it; a run here is done by whoever began it."""
+        """The run's id and status; does not wait: the process that started the run ends it."""
         return {"runId": self.id, "status": self.status}
 
     @property
@@ -200,12 +206,12 @@ class Run:
         return str(self._record["status"])
 
     def get_status(self) -> str:
-        """The same."""
+        """The `status`."""
         return self.status
 
     @property
     def folder(self) -> Path:
-        """Where its files lie."""
+        """The folder of its files."""
         return self.experiment.folder / self.id
 
     # ---- models ---------------------------------------------------------------------------------
@@ -224,35 +230,29 @@ class Run:
         sample_output_dataset: Any = None,
         resource_configuration: ResourceConfiguration | None = None,
         **more: Any,
-    ) -> Model:
-        """Register what it has kept at ``model_path`` (by default a file or folder called ``model_name``)."""
-        source = self._place(model_path or model_name)
-        if not source.exists():
-            raise NotFound("path of the run", model_path or model_name, self.get_file_names())
-        details = described(
-            model_name,
-            tags=tags,
-            properties=properties,
-            description=description,
-            datasets=datasets,
-            model_framework=model_framework,
-            model_framework_version=model_framework_version,
-            sample_input_dataset=sample_input_dataset,
-            sample_output_dataset=sample_output_dataset,
-            resource_configuration=resource_configuration,
+    ) -> Any:
+        """Register its files at ``model_path`` (default: the file or folder ``model_name``) as a model."""
+        given = {
+            name: value for name, value in locals().items() if name not in ("self", "model_path", "more")
+        }
+        return register_model(
+            self.experiment.workspace,
+            str(self._stored(model_path or model_name)),
             run_id=self.id,
             experiment_name=self.experiment.name,
+            **given,
         )
-        engine = self.experiment.workspace.engine
-        return Model.of(engine, engine.models.register(str(source), details, notify=print))
 
     def get_best_child(self, metric: str, *, maximize: bool = True) -> Run:
-        """The run inside of this one with the best last value of ``metric``."""
+        """The child run with the best last value of ``metric``."""
         scored = [
             (values[-1], run) for run in self.get_children() if (values := run._record["metrics"].get(metric))
         ]
         if not scored:
-            raise UsageError(f"no run inside of {self.id!r} has the metric {metric!r}")
+            raise UsageError(
+                f"no child run of {self.id!r} has the metric {metric!r}",
+                hint="Log it: child.log(metric, value).",
+            )
         choose = max if maximize else min
         return choose(scored, key=lambda pair: pair[0])[1]
 
@@ -269,7 +269,7 @@ class Run:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
-        """The record, to be changed; it is written back whole."""
+        """The record to change; it is written back when the block ends."""
         record = self._record
         yield record
         write_atomically(self._file, json.dumps(record))
@@ -278,10 +278,18 @@ class Run:
         with self._changing() as record:
             record["status"] = status
 
+    def _stored(self, name: str) -> Path:
+        place = self._place(name)
+        if not place.exists():
+            raise NotFound("path of the run", name, self.get_file_names())
+        return place
+
     def _place(self, name: str) -> Path:
         place = (self.folder / name).resolve()
         if not place.is_relative_to(self.folder.resolve()) or place == self._file.resolve():
-            raise UsageError(f"{name!r} lies outside of the run")
+            raise UsageError(
+                f"{name!r} lies outside of the run", hint="Use a path such as outputs/model.pkl."
+            )
         return place
 
     def __enter__(self) -> Run:
@@ -292,46 +300,15 @@ class Run:
             self._end(COMPLETED if error is None else FAILED)
 
     def __repr__(self) -> str:
-        return f"Run(experiment={self.experiment.name!r}, id={self.id!r}, status={self.status!r})"
+        kind, experiment = type(self).__name__, self.experiment.name
+        return f"{kind}(experiment={experiment!r}, id={self.id!r}, status={self.status!r})"
 
 
-@raises(RunEnvironmentException)
-class AutoMLRun(Run):
-    """A run whose children are attempts at one task; the best of them counts."""
+def files_of_run(workspace: WorkspaceBase, run_id: str, path: str, experiment: str | None) -> Path:
+    """The files at ``path`` of a run of ``experiment``; without an experiment of an MLflow run.
 
-    def get_output(
-        self, iteration: int | None = None, metric: str | None = None, **more: Any
-    ) -> tuple[Run, Any]:
-        """The best child and its model (``outputs/model.pkl``), loaded."""
-        wanted = metric or self._record["properties"].get("primary_metric")
-        if not wanted:
-            raise UsageError(
-                "the best child is best by a metric", hint="Give metric=, or set the property primary_metric."
-            )
-        best = self.get_best_child(wanted)
-        import joblib
-
-        return best, joblib.load(best.folder / "outputs" / "model.pkl")
-
-
-class OfflineRun:
-    """Stands in where no run is going on: what is logged is printed."""
-
-    id = "OfflineRun"
-
-    def log(self, name: str, value: Any, description: str = "", **more: Any) -> None:
-        """Print it."""
-        print(f"Attempted to log scalar metric {name}:\n{value}")
-
-    def log_list(self, name: str, value: Any, description: str = "") -> None:
-        """Print it."""
-        print(f"Attempted to log list metric {name}:\n{value}")
-
-    def tag(self, key: str, value: str | None = None) -> None:
-        """Nowhere to keep it."""
-
-    def upload_file(self, name: str, path_or_stream: Any, **more: Any) -> None:
-        """Nowhere to keep it."""
-
-    def complete(self) -> None:
-        """Nothing to end."""
+    Raises `NotFound`.
+    """
+    if experiment is None:
+        return fetched(f"runs:/{run_id}/{path}")
+    return Run(Experiment(workspace, experiment), run_id)._stored(path)

@@ -1,30 +1,43 @@
-"""`Workspace`: the handle people script with; everything it does, the engine does."""
+"""`Workspace`: models, services and the other objects of one workspace, by name."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mlmagic.core import model as core_model
+from mlmagic.core import webservice as core_webservice
 from mlmagic.core.model import ModelFilter
 from mlmagic.core.names import check_workspace_name
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, NotFound
+from mlmagic.sdk.aci_webservice import AciWebservice
+from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.compute import ComputeTarget
 from mlmagic.sdk.dataset import Dataset
 from mlmagic.sdk.datastore import Datastore
 from mlmagic.sdk.environment import Environment
 from mlmagic.sdk.exceptions import WorkspaceException, raises
-from mlmagic.sdk.local_webservice import LocalWebservice as _LocalWebservice  # noqa: F401 (known by its target)
+from mlmagic.sdk.local_webservice import LocalWebservice
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
+from mlmagic.sdk.workspace_base import WorkspaceBase
 from mlmagic.workspace.location import Location, existing, find_config, locate, read_config, with_files
+
+SERVICE_CLASSES: Mapping[str, type[Webservice]] = {
+    "local": LocalWebservice,
+    "docker": AciWebservice,
+    "kubernetes": AksWebservice,
+}
+"""By compute target; services on other targets are plain `Webservice` objects."""
 
 
 @raises(WorkspaceException)
-class Workspace:
-    """One workspace: ``.models`` and ``.webservices`` by name."""
+class Workspace(WorkspaceBase):
+    """One workspace. Its ``.models``, ``.webservices``, ``.environments``, ... are dicts by name."""
 
     def __init__(
         self,
@@ -34,8 +47,9 @@ class Workspace:
         auth: object = None,
         **more: Any,
     ) -> None:
-        """The one called ``workspace_name``; without a name the one that is found from here. Who asks, and in
-        which subscription, is not looked at.
+        """Open the workspace called ``workspace_name``, or without a name the one of the working folder.
+
+        ``subscription_id``, ``resource_group`` and ``auth`` have no effect.
         """
         if isinstance(subscription_id, Location):
             self._location = subscription_id
@@ -47,7 +61,7 @@ class Workspace:
 
     @classmethod
     def over(cls, engine: Engine) -> Workspace:
-        """The workspace of an engine that is open."""
+        """The workspace of an open engine."""
         made = object.__new__(cls)
         made._location, made.engine = engine.location, engine
         return made
@@ -56,9 +70,9 @@ class Workspace:
     def from_config(cls, path: str | Path | None = None, auth: object = None, **more: Any) -> Workspace:
         """Open the workspace a configuration file names.
 
-        ``path`` is the file or a folder to look in (and its parents); the working folder by default. The
-        documents' form (``subscription_id``, ``resource_group``, ``workspace_name``) opens the local
-        workspace of that name. MLMAGIC_WORKSPACE, where set, overrides. Raises `NotFound`.
+        ``path`` is the file, or a folder to search with its parents (default: the working folder). Azure ML
+        v1's form (``subscription_id``, ``resource_group``, ``workspace_name``) opens the local workspace of
+        that name. The variable MLMAGIC_WORKSPACE takes precedence. Raises `NotFound`.
         """
         overridden = locate()
         if overridden.found_by.startswith("environment"):
@@ -71,7 +85,8 @@ class Workspace:
             raise NotFound(
                 "workspace configuration file",
                 str(path or "config.json"),
-                hint=f"None names a workspace in {start.absolute()} or above it.",
+                hint=f"None names a workspace in {start.absolute()} or above it. "
+                "Write one with Workspace.write_config().",
             )
         return cls(with_files(read_config(found)))
 
@@ -84,7 +99,7 @@ class Workspace:
         resource_group: str | None = None,
         **more: Any,
     ) -> Workspace:
-        """Open this user's workspace called ``name``; raises if there is none."""
+        """Open this user's workspace called ``name``. Raises `WorkspaceException` if there is none."""
         return cls(existing(name))
 
     @classmethod
@@ -99,7 +114,7 @@ class Workspace:
         exist_ok: bool = False,
         **more: Any,
     ) -> Workspace:
-        """Make a workspace of this user's; raises for a name that is taken unless ``exist_ok``."""
+        """Create a workspace for this user. Raises if it exists, unless ``exist_ok``."""
         place = replace(
             Location.named(check_workspace_name(name), found_by="its name"),
             subscription_id=subscription_id or "",
@@ -112,7 +127,7 @@ class Workspace:
         return cls(place)
 
     def write_config(self, path: str | Path = ".", file_name: str = "config.json") -> Path:
-        """Write a file that `from_config` finds; returns its path."""
+        """Write a configuration file that `from_config` reads; returns its path."""
         target = Path(path).expanduser().absolute() / file_name
         target.parent.mkdir(parents=True, exist_ok=True)
         values = {
@@ -130,40 +145,42 @@ class Workspace:
         return target
 
     @property
-    def name(self) -> str:
-        """As its folder, or its configuration, says."""
-        return self._location.name
-
-    @property
-    def folder(self) -> Path:
-        """Where its files lie."""
-        return self._location.folder
-
-    @property
     def found_by(self) -> str:
-        """Which rule led here: a configuration file, the environment variable, a name, or the default."""
+        """How the workspace was found: configuration file, environment variable, name or default."""
         return self._location.found_by
 
     @property
     def subscription_id(self) -> str:
-        """As its configuration says; it means nothing here."""
+        """The value in the configuration file; it has no effect."""
         return self._location.subscription_id
 
     @property
     def resource_group(self) -> str:
-        """As its configuration says; it means nothing here."""
+        """The value in the configuration file; it has no effect."""
         return self._location.resource_group
 
     @property
     def models(self) -> dict[str, Model]:
         """The newest version of each model, by name."""
         newest = self.engine.models.list(ModelFilter(latest=True))
-        return {model.name: Model.of(self.engine, model) for model in newest}
+        return {model.name: self.model_of(model) for model in newest}
 
     @property
     def webservices(self) -> dict[str, Webservice]:
         """The services, by name."""
-        return {each.name: Webservice.of(self.engine, each) for each in self.engine.services.list()}
+        return {each.name: Webservice.of(self, each) for each in self.engine.services.list()}
+
+    def model_of(self, record: core_model.Model) -> Model:
+        """The `Model` of a record."""
+        return Model.of(self, record)
+
+    def service_class(self, record: core_webservice.Webservice) -> type[Webservice]:
+        """The class of a service, by its compute target."""
+        target = record.target
+        # A local service of Azure ML v1 may run in a container.
+        if target == "docker" and self.engine.services.revision(record).config.compute_type == "local":
+            target = "local"
+        return SERVICE_CLASSES.get(target, Webservice)
 
     @property
     def environments(self) -> dict[str, Environment]:
@@ -172,7 +189,7 @@ class Workspace:
 
     @property
     def compute_targets(self) -> dict[str, ComputeTarget]:
-        """What was attached, by name."""
+        """The attached compute targets, by name."""
         return {target.name: target for target in ComputeTarget.list(self)}
 
     @property
@@ -182,24 +199,24 @@ class Workspace:
 
     @property
     def datastores(self) -> dict[str, Datastore]:
-        """By name."""
+        """The datastores, by name."""
         default = self.get_default_datastore()
         return {path.name: Datastore(self, path.name) for path in sorted(default.folder.parent.iterdir())}
 
     images: ClassVar[dict[str, Any]] = {}
-    """None: services here are not made of images that the workspace knows."""
+    """Always empty: a workspace has no list of images."""
 
     def get_default_datastore(self) -> Datastore:
-        """The folder that files are uploaded to."""
+        """The datastore that files are uploaded to by default."""
         return Datastore.get_default(self)
 
     @property
     def location(self) -> str:
-        """Here."""
+        """Always ``local``."""
         return "local"
 
     def get_details(self) -> dict[str, Any]:
-        """What is known of it, with the first SDK's keys."""
+        """The workspace as a dict with Azure ML v1's keys."""
         return {
             "id": f"/workspaces/{self.name}",
             "name": self.name,

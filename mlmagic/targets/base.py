@@ -1,10 +1,11 @@
-"""The contract of a compute target: a place that runs scoring servers.
+"""The contract of a compute target: something that runs scoring servers.
 
-What you provide: a name, a handle class, and six methods. What you get for it: `%deploy --target NAME`,
-health, restarts, updates, logs, cards and the command line, all from the engine.
+You provide a name, a handle class and seven methods. The engine then provides `%deploy --target NAME`,
+health checks, restarts, updates, logs, cards and the command line. What only some targets can do, such as
+replicas or images, is said by a `Capabilities` value and done by the methods that belong to it.
 
-Register yours under the entry point group ``mlmagic.targets``; `tests/targets/contract.py` is the suite that
-every target passes.
+Register a target under the entry point group ``mlmagic.targets``. Every target passes the test suite
+`tests/targets/contract.py`.
 """
 
 from __future__ import annotations
@@ -13,179 +14,189 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, TypeVar
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, ServiceSpec
+from mlmagic.errors import NotSupported
+from mlmagic.targets.capabilities import Capabilities
 
 Report = Callable[[str], None]
-"""Takes one line of progress, for people."""
+"""Called with each line of progress, for people."""
 
 H = TypeVar("H")
 
 
 class ComputeTarget(ABC, Generic[H]):
-    """A place that runs scoring servers; ``H`` is its own frozen dataclass of plain values.
+    """Runs scoring servers; ``H`` is the target's own handle, a frozen dataclass of plain values.
 
-    All that a target must remember of a service is in its handle, so any process that holds the handle
-    may call any method. Methods may block, may be called from any thread, and may be called again.
+    A handle holds all that a target must remember of a service, so any process that has the handle may call
+    any method. Methods may block, may be called from any thread, and may be called again.
     """
 
     name: ClassVar[str]
-    handle_type: type[H]
-    on_this_machine: ClassVar[bool] = False
-    """Whether its services are processes of the machine that deploys them: no other may touch them."""
+    """What users call it: ``--target NAME``; also the name of its entry point."""
 
-    runs_interpreter: ClassVar[bool] = False
-    """Whether it runs ``spec.python``, an interpreter of this machine, with what is installed in it."""
+    handle_type: type[H]
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    """What it can do beyond the abstract methods."""
+
+    # -- what every target does -----------------------------------------------------------------------
 
     @abstractmethod
     def check(self) -> None:
-        """Raise `TargetUnavailable` with the fix if services cannot be run here now.
+        """Raise `TargetUnavailable`, with the fix, if the target cannot be used now.
 
-        Called before anything of a deploy is recorded, and by completion and `%deploy --help`.
+        Called before a deployment is recorded, and for completion and `%deploy --help`.
         """
 
     @abstractmethod
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
-        """Raise a `UsageError` for what can be known to be wrong with ``config`` before it is recorded.
+        """Raise a `UsageError` for a ``config`` that cannot work here, before it is recorded.
 
-        Called in the front's process, after `check`. ``current_port`` is the one this service has already,
-        when it is an update.
+        Called after `check`, in the user's process. ``current_port`` is the port of the service that is
+        updated.
         """
 
     @abstractmethod
     def launch(self, spec: ServiceSpec, report: Report) -> H:
-        """Ask for the service to run; returns when it is asked for, not when it is up.
+        """Start the service; returns as soon as it is requested, before it is up.
 
-        Called by the supervisor for a new revision, and again after it ended. What `find` finds is taken
-        over, not started twice. Raises `LaunchFailed` or `Unschedulable`.
+        Called by the supervisor for each new revision, and to restart one that has ended. A service that
+        `find` finds is not started twice. Raises `LaunchFailed` or `Unschedulable`.
         """
 
     @abstractmethod
     def find(self, spec: ServiceSpec) -> H | None:
-        """The handle of what a launch of ``spec`` has started and that still runs; None if there is none.
+        """The handle of a launch of ``spec`` that still runs; None if there is none.
 
-        Called when a launcher may have been killed between the start and the saving of the handle.
+        Called when the launching process may have been killed before it saved the handle.
         """
 
     @abstractmethod
     def observe(self, handle: H) -> Observation:
-        """Look at it, without waiting. Never raises for what is gone; UNKNOWN when it cannot look.
+        """What is true of the service now, without waiting.
 
-        Called by the supervisor at each turn, before, during and after the service's life.
+        Called by the supervisor throughout the life of the service. Never raises for a service that is gone:
+        the phase is GONE then, and UNKNOWN if the target does not answer.
         """
 
     @abstractmethod
     def stop(self, handle: H, *, grace: float = 10.0) -> None:
-        """End it, letting requests in flight finish for ``grace`` seconds; returns when it is gone.
+        """Stop the service and remove what belongs to it; returns when it is gone.
 
-        Silent for what is gone already.
+        Requests in flight have ``grace`` seconds to finish. Does nothing if the service is gone already.
         """
 
     @abstractmethod
     def logs(self, handle: H, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
-        """The last ``tail`` lines of what it wrote, without line ends; then, with ``follow``, those to come.
+        """The last ``tail`` lines of the service's log, without line ends; empty if the service is gone.
 
-        Nothing for what is gone.
+        With ``follow``, the lines that come later too, until the service ends.
         """
 
+    # -- what has a default that suits most targets ---------------------------------------------------
+
+    def halt(self, handle: H) -> None:
+        """Stop the service, but keep what a later start needs, such as its image."""
+        self.stop(handle)
+
+    def runs_on_this_machine(self) -> bool:
+        """Whether services deployed now run on this machine, so that no other can reach or stop them."""
+        return False
+
     def pack(self, handle: H) -> Mapping[str, Any]:
-        """The handle as JSON has it, to be kept in a row."""
+        """The handle as JSON values, to be stored in the workspace."""
         return asdict(handle)  # type: ignore[call-overload, no-any-return]
 
     def unpack(self, record: Mapping[str, Any]) -> H:
-        """The inverse of `pack`."""
+        """The handle from what `pack` returned."""
         return self.handle_type(**record)
 
+    # -- what belongs to a capability -----------------------------------------------------------------
 
-@runtime_checkable
-class Reloads(Protocol):
-    """A target whose services can take on a changed script while they serve."""
+    # builds_images
 
-    def reload(self, handle: Any) -> Mapping[str, Any]:
-        """Have the script read anew from the service's folder; returns when it serves, or goes on as it was.
+    def missing_image(self, spec: ServiceSpec) -> str | None:
+        """The name of the image of ``spec`` if it must be built first; None if it exists.
 
-        ``{"init": whether init() ran again, "ms": milliseconds}``, or ``{"error": record}`` of a script that
-        failed, or ``{"refused": why}``. Raises `LaunchFailed` if it cannot be asked.
+        Raises a `UsageError` for an environment that no image can provide, and `TargetUnavailable`.
         """
+        raise NotSupported(self.name, "build images")
 
+    def build_image(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
+        """Build the image of ``spec`` and report each step.
 
-@runtime_checkable
-class Measures(Protocol):
-    """A target that can hold a service to its size and tell what it uses: profiling needs it."""
-
-    def usage(self, handle: Any) -> Usage:
-        """What the service has used since its start; nothing for what is gone."""
-
-    def holds_by(self, config: DeploymentConfig) -> str:
-        """How a trial is held to its cores and its memory, for people."""
-
-
-@runtime_checkable
-class Scalable(Protocol):
-    """A target that can run several replicas of a service; `Observation.ready` says how many answer."""
-
-    def scale(self, handle: Any, replicas: int) -> None:
-        """Run so many from now on; returns when it is asked for. Raises `Unschedulable`."""
-
-
-@runtime_checkable
-class SizesLogs(Protocol):
-    """A target that can tell whether there is more in a log, without reading it."""
-
-    def log_size(self, handle: Any) -> int:
-        """Bytes, or lines, that the service has written; 0 for what is gone."""
-
-
-@runtime_checkable
-class BuildsImages(Protocol):
-    """A target that builds an image before it launches; `launch` would, too, and keep its caller waiting."""
-
-    def image_wanted(self, spec: ServiceSpec) -> str | None:
-        """What identifies the image of ``spec``; None where it is there already.
-
-        Raises a `UsageError` for what no image can be, and `TargetUnavailable`.
+        Raises `BuildFailed`, also soon after ``cancelled`` is set.
         """
+        raise NotSupported(self.name, "build images")
 
-    def build(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
-        """Build it, telling each line; give up soon after ``cancelled``. Raises `BuildFailed`."""
+    # measures
 
-    def halt(self, handle: Any) -> None:
-        """End it as `stop` does, but keep its image: it is to be started again."""
+    def usage(self, handle: H) -> Usage:
+        """What the service has used since its start; an empty `Usage` if it is gone."""
+        raise NotSupported(self.name, "measure what a service uses")
 
+    def limited_by(self, config: DeploymentConfig) -> str:
+        """What limits the CPU and memory of a trial, such as "cgroups", for people."""
+        raise NotSupported(self.name, "measure what a service uses")
 
-@runtime_checkable
-class TakesKeys(Protocol):
-    """A target whose services do not see the keys file of this machine."""
+    # scales
 
-    def deliver_keys(self, handle: Any, keys_file: str) -> None:
-        """Have the service take the keys in ``keys_file``; silent for what is gone."""
+    def scale(self, handle: H, replicas: int) -> None:
+        """Run ``replicas`` replicas from now on; returns as soon as it is requested.
 
+        `Observation.ready` is the number of replicas that answer. Raises `Unschedulable`.
+        """
+        raise NotSupported(self.name, "run several replicas of a service")
 
-@runtime_checkable
-class TellsPackages(Protocol):
-    """A target that can say what is installed where a service runs."""
+    # reloads
 
-    def packages(self, handle: Any) -> Mapping[str, str]:
-        """Version by `package_name`, with Python's own under ``python``; empty for what is gone."""
+    def reload(self, handle: H) -> Mapping[str, Any]:
+        """Load the script in the service's folder into the running service; returns when that is done.
 
+        Returns ``{"init": whether init() ran again, "ms": milliseconds}``; ``{"error": record}`` if the
+        script failed and the old one still serves; or ``{"refused": why}``. Raises `LaunchFailed` if the
+        service cannot be reached.
+        """
+        raise NotSupported(self.name, "reload a script while it serves")
 
-@runtime_checkable
-class KeepsTraffic(Protocol):
-    """A target whose services can be read what they were asked: see `mlmagic.scoring.recorder`."""
+    # watches
 
-    def traffic(self, handle: Any) -> Sequence[bytes]:
-        """The contents of a recorder's files, the older one first; nothing for what is gone."""
-
-
-@runtime_checkable
-class Watchable(Protocol):
-    """A target whose services can be waited for, rather than asked again and again."""
-
-    def watch(self, handle: Any) -> int | None:
+    def watch(self, handle: H) -> int | None:
         """A file descriptor that becomes readable when the service ends; the caller closes it.
 
-        None where there is none to give.
+        None if there is no descriptor for this service.
         """
+        raise NotSupported(self.name, "signal the end of a service")
+
+    # delivers_keys
+
+    def deliver_keys(self, handle: H, keys_file: str) -> None:
+        """Copy ``keys_file`` to the service, which uses its keys from then on. Silent for what is gone."""
+        raise NotSupported(self.name, "copy keys to a service")
+
+    # records_traffic
+
+    def traffic(self, handle: H) -> Sequence[bytes]:
+        """The contents of the recorder's files, the older one first; empty if the service is gone.
+
+        Their format is described in `mlmagic.scoring.recorder`.
+        """
+        raise NotSupported(self.name, "read recorded requests")
+
+    # lists_packages
+
+    def packages(self, handle: H) -> Mapping[str, str]:
+        """The version of each installed package, and of ``python``; empty if the service is gone.
+
+        Names are normalized with `mlmagic.core.environment.package_name`.
+        """
+        raise NotSupported(self.name, "list the packages of a service")
+
+    # sizes_logs
+
+    def log_size(self, handle: H) -> int:
+        """The length of the service's log, in bytes or lines; 0 if the service is gone."""
+        raise NotSupported(self.name, "tell the size of a log")

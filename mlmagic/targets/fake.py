@@ -1,8 +1,7 @@
-"""A target that runs nothing and does as it is told: for tests of everything above targets.
+"""A target that runs nothing, for tests of all that uses targets.
 
-Its services are entries of a dict, so the engines of a test share one instance. It is made to misbehave by
-its attributes: `available`, `refuses`, `next_observations`, and `crash`. It can whatever a target may be
-able to and needs nothing for: measure, scale, reload, tell the size of a log.
+Its services are entries of a dict, so the engines of a test share one instance. Tests make it misbehave with
+`available`, `refuses`, `next_observations` and `crash`.
 """
 
 from __future__ import annotations
@@ -18,18 +17,19 @@ from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable, Unschedulable
 from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.capabilities import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
 class FakeHandle:
-    """Which fake service."""
+    """The number of a fake service."""
 
     key: int
 
 
 @dataclass(slots=True)
 class FakeService:
-    """What the fake knows of one launch; tests change it."""
+    """One launched service; tests change it."""
 
     spec: ServiceSpec
     observation: Observation
@@ -44,6 +44,9 @@ class FakeTarget(ComputeTarget[FakeHandle]):
 
     name: ClassVar[str] = "fake"
     handle_type = FakeHandle
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        measures=True, scales=True, reloads=True, sizes_logs=True
+    )
 
     def __init__(self) -> None:
         self.services: dict[int, FakeService] = {}
@@ -94,7 +97,7 @@ class FakeTarget(ComputeTarget[FakeHandle]):
 
     def logs(self, handle: FakeHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         service = self.services.get(handle.key)
-        yield from service.log[-tail:] if service and tail > 0 else []
+        yield from service.log[-tail:] if service and not service.stopped and tail > 0 else []
 
     def reload(self, handle: FakeHandle) -> Mapping[str, Any]:
         service = self.services.get(handle.key)
@@ -105,14 +108,14 @@ class FakeTarget(ComputeTarget[FakeHandle]):
 
     def log_size(self, handle: FakeHandle) -> int:
         service = self.services.get(handle.key)
-        return len(service.log) if service else 0
+        return len(service.log) if service and not service.stopped else 0
 
     def usage(self, handle: FakeHandle) -> Usage:
         service = self.services.get(handle.key)
-        return service.usage if service else Usage()
+        return service.usage if service and not service.stopped else Usage()
 
-    def holds_by(self, config: DeploymentConfig) -> str:
-        return "nothing: it runs nothing"
+    def limited_by(self, config: DeploymentConfig) -> str:
+        return "nothing"
 
     def scale(self, handle: FakeHandle, replicas: int) -> None:
         service = self.services.get(handle.key)
@@ -120,7 +123,7 @@ class FakeTarget(ComputeTarget[FakeHandle]):
             service.observation = replace(service.observation, ready=replicas)
 
     def only(self) -> FakeService:
-        """The one service launched and not stopped."""
+        """The only service that is launched and not stopped."""
         (service,) = [service for service in self.services.values() if not service.stopped]
         return service
 

@@ -10,37 +10,38 @@ from mlmagic.errors import NotFound, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
 
 GROUP = "mlmagic.targets"
-# Installed for tests; it serves nothing a user would want.
+# Installed for tests only.
 HIDDEN = frozenset({"fake"})
 
 PLANNED = {"kubernetes": "Clusters (aks)"}
-"""What the documents' compute types need, and what it is for."""
+"""Targets of Azure ML v1's compute types that are not part of mlmagic, and what they serve."""
 
 
 @cache
-def _installed() -> dict[str, EntryPoint]:
+def installed() -> dict[str, EntryPoint]:
+    """The entry point of each installed target, by name."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def names() -> list[str]:
-    """The targets a user may name."""
-    return sorted(_installed().keys() - HIDDEN)
+    """The installed targets that a user can deploy to."""
+    return sorted(installed().keys() - HIDDEN)
 
 
 def known() -> list[str]:
-    """Those, and what the documents' compute types need besides."""
-    return [*names(), *sorted(PLANNED.keys() - _installed().keys())]
+    """The installed targets, and those that Azure ML v1's compute types need."""
+    return [*names(), *sorted(PLANNED.keys() - installed().keys())]
 
 
 def load(name: str) -> ComputeTarget[Any]:
     """The target called ``name``; raises `NotFound`, or `TargetUnavailable` if its package is broken."""
-    point = _installed().get(name)
+    point = installed().get(name)
     if point is None:
         if name in PLANNED:
             raise TargetUnavailable(
                 name,
-                f"{PLANNED[name]} are served by the target {name!r}, which is not installed",
-                fix=f"Deploy to {' or '.join(names())} instead, or install a package that has it.",
+                f"{PLANNED[name]} need the target {name!r}, which is not installed",
+                fix=f"Deploy to {' or '.join(names())} instead, or install a package with that target.",
             )
         raise NotFound("target", name, names())
     try:

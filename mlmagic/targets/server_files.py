@@ -1,6 +1,6 @@
-"""What a scoring server is made of, for places that do not have this installation: its files and packages.
+"""The files and packages of the scoring server, for interpreters and images without mlmagic.
 
-The scoring room needs nothing else of ours; `mlmagic/errors.py` comes along for scripts that name our errors.
+The server needs nothing else of mlmagic; `mlmagic/errors.py` is for scripts that import its errors.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ SERVER_REQUIREMENTS = (
     "pyyaml>=6.0",
     "uvloop>=0.19",
 )
-"""The distributions that the scoring room imports, as this package itself asks for them."""
+"""The packages that `mlmagic.scoring` imports, with the versions that mlmagic requires."""
 _SUFFIXES = (".py", ".html")
 
 
 def server_files() -> Iterator[tuple[str, Path]]:
-    """Each file of the server: where it belongs below a folder of PYTHONPATH, and where it lies here."""
+    """Each file of the server: its path below a folder of PYTHONPATH, and its path here."""
     home = Path(__file__).parents[1]
-    found = [home / "__init__.py", home / "errors.py", *(home / "scoring").rglob("*")]
+    alone = (home / name for name in ("__init__.py", "_version.py", "errors.py"))
+    found = [*alone, *(home / "scoring").rglob("*")]
     for path in sorted(found):
         if path.suffix in _SUFFIXES and path.is_file():
             yield path.relative_to(home.parent).as_posix(), path
 
 
 def server_digest() -> str:
-    """The same for the same files: 16 hexadecimal digits."""
-    told = hashlib.sha256()
+    """16 hexadecimal digits that identify the content of the server's files."""
+    digest = hashlib.sha256()
     for name, path in server_files():
         content = path.read_bytes()
-        told.update(f"{name}\0{len(content)}\0".encode() + content)
-    return told.hexdigest()[:16]
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def lay_out_server(folder: Path) -> None:
-    """Copy the server's files below ``folder``, which is to be on PYTHONPATH."""
+    """Copy the server's files below ``folder``, which can then be on PYTHONPATH."""
     for name, path in server_files():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(path.read_bytes())
+        copy = folder / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())

@@ -18,7 +18,7 @@ def environments_listing(found: Sequence[Environment], times: Sequence[float]) -
     """``%environment``: name, version, Python, packages, when (seconds since the epoch; 0 if curated)."""
     rows = []
     for each, created in zip(found, times, strict=True):
-        needs = needs_of(each._record())
+        needs = needs_of(each.to_record())
         when = html.ago(created) if created else "curated"
         rows.append([str(each.name), str(each.version), needs.python or "any", _packages(needs), when])
     caption = f"{len(found)} environment{'' if len(found) == 1 else 's'}"
@@ -28,7 +28,7 @@ def environments_listing(found: Sequence[Environment], times: Sequence[float]) -
 
 def environment_card(found: Environment, where: str) -> Card:
     """One environment: what it asks for, and ``where`` it would be run."""
-    needs = needs_of(found._record())
+    needs = needs_of(found.to_record())
     rows = [
         ("Python", needs.interpreter if needs.user_managed else needs.python or "any"),
         *([("Conda packages", "\n".join(needs.conda_packages))] if needs.conda_packages else []),

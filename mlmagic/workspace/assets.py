@@ -1,6 +1,6 @@
-"""Assets: what is registered by kind and name besides models (environments, datasets, compute targets).
+"""Assets: registered objects other than models, such as environments, datasets, profiles and packages.
 
-Each is a JSON record, and each registration a version. What a record means is its owner's business.
+Each is a JSON record with a kind and a name, and each registration is a version.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def add(tx: Connection, kind: str, name: str, record: Mapping[str, Any]) -> Asse
 
 
 def replace(tx: Connection, kind: str, name: str, version: int, record: Mapping[str, Any]) -> None:
-    """Write another record in the place of a version's: of what grows while it is made."""
+    """Replace the record of a version, for assets that change while they are created."""
     query = update(assets).where(assets.c.kind == kind, assets.c.name == name, assets.c.version == version)
     tx.execute(query.values(record=dict(record)))
 
 
 def get(tx: Connection, kind: str, name: str, version: int | None = None) -> Asset:
-    """That version, or the newest; raises `NotFound` with what there is."""
+    """The version given, or the newest. Raises `NotFound` with the existing ones."""
     query = select(assets).where(assets.c.kind == kind, assets.c.name == name)
     if version is not None:
         query = query.where(assets.c.version == version)
@@ -61,19 +61,19 @@ def get(tx: Connection, kind: str, name: str, version: int | None = None) -> Ass
 
 
 def versions(tx: Connection, kind: str, name: str) -> list[int]:
-    """Oldest first."""
+    """The versions of an asset, oldest first."""
     query = select(assets.c.version).where(assets.c.kind == kind, assets.c.name == name)
     return list(tx.scalars(query.order_by(assets.c.version)))
 
 
 def newest_of_each(tx: Connection, kind: str) -> list[Asset]:
-    """By name."""
+    """The newest version of each asset of a kind, by name."""
     query = select(assets).where(assets.c.kind == kind).order_by(assets.c.name, assets.c.version)
     return list({row.name: _asset(row) for row in tx.execute(query)}.values())
 
 
 def remove(tx: Connection, kind: str, name: str) -> None:
-    """Forget all versions; raises `NotFound`."""
+    """Delete all versions. Raises `NotFound`."""
     get(tx, kind, name)
     tx.execute(delete(assets).where(assets.c.kind == kind, assets.c.name == name))
 

@@ -1,8 +1,8 @@
-"""The rows: tables, migrations, and the two kinds of transaction.
+"""The database: tables, migrations, and the two kinds of transaction.
 
 SQLite in WAL mode by default; PostgreSQL for a team (see `postgresql`). A writing transaction takes
-the write lock at its start (``BEGIN IMMEDIATE``), so that what it read is still true when it writes, and
-two writers wait for each other rather than fail.
+the write lock at its start (``BEGIN IMMEDIATE``), so that what it read is still true when it writes, and two
+writers wait for each other instead of failing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from mlmagic.errors import InvalidConfig
 from mlmagic.workspace import postgresql
-from mlmagic.workspace.columns import name, prose, record
+from mlmagic.workspace.column_types import name, prose, record
 
 BUSY_TIMEOUT_SECONDS = 60.0
 _KINDS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
@@ -52,7 +52,7 @@ model_names = Table(
     "model_names",
     metadata,
     Column("name", name(255), primary_key=True),
-    # Counts up for ever: a version that was deleted is not given again.
+    # Never decreases: the number of a deleted version is not used again.
     Column("last_version", Integer, nullable=False),
 )
 
@@ -66,13 +66,16 @@ models = Table(
     Column("files", record(), nullable=False),
 )
 
-# Which contents a model or a revision holds: what is not here may be removed.
+# Which files a model or a revision needs.
 references = Table(
     "file_references",
     metadata,
     Column("digest", name(64), primary_key=True),
     Column("holder", name(320), primary_key=True),
 )
+
+# Files that have lost their last reference and are still to be removed.
+unreferenced = Table("unreferenced_files", metadata, Column("digest", name(64), primary_key=True))
 
 services = Table(
     "services",
@@ -83,7 +86,7 @@ services = Table(
     Column("desired", name(16), nullable=False),
     Column("state", name(16), nullable=False),
     Column("revision", Integer, nullable=False),
-    # Counts up for ever, as model versions do.
+    # Never decreases, as for model versions.
     Column("last_revision", Integer, nullable=False),
     Column("created_time", Float, nullable=False),
     Column("updated_time", Float, nullable=False),
@@ -119,7 +122,7 @@ revisions = Table(
     Column("python", prose(), nullable=False),
 )
 
-# Apart from the services: whoever reads those does not read keys.
+# A table of its own, so that reading services does not read keys.
 service_keys = Table(
     "service_keys",
     metadata,
@@ -138,12 +141,12 @@ subscriptions = Table(
     Column("filter", record(), nullable=False),
     Column("secret", prose()),
     Column("created_time", Float, nullable=False),
-    # Who sends to it now: one process at a time.
+    # The process that sends to it now: one at a time.
     Column("lease_holder", prose()),
     Column("lease_until", Float, nullable=False, default=0.0),
 )
 
-# One row per event and subscription that wants it, written with the event.
+# One row per event and subscription that accepts it, written with the event.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -165,7 +168,7 @@ follows = Table(
     Column("tag", prose()),
 )
 
-# A version is here once, from when it counts on: so it is taken on at most once.
+# One row per version to update to: each version is tried at most once.
 followed_versions = Table(
     "followed_versions",
     metadata,
@@ -199,7 +202,7 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
-# One row: what tells this workspace from others, in places they share.
+# One row: the id of this workspace, for stores that several workspaces share.
 workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
 Migration = Callable[[Connection], None]
@@ -207,7 +210,7 @@ _MIGRATIONS: list[Migration] = []
 
 
 def migration(step: Migration) -> Migration:
-    """Add a step; steps run in the order they stand here, each once, with the record of it."""
+    """Add a migration. Each runs once, in the order of this file, in the transaction that records it."""
     _MIGRATIONS.append(step)
     return step
 
@@ -247,15 +250,20 @@ def m005_assets(connection: Connection) -> None:
     assets.create(connection, checkfirst=True)
 
 
+@migration
+def m006_unreferenced_files(connection: Connection) -> None:
+    unreferenced.create(connection, checkfirst=True)
+
+
 def now(connection: Connection) -> float:
-    """Seconds since the epoch by the one clock that all who use this database share: leases go by it."""
+    """Seconds since the epoch, by the clock that all users of this database share; for leases."""
     if connection.dialect.name == "sqlite":  # its users are on one machine
         return time.time()
     return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
 
 
 class Database:
-    """The connection to one workspace's rows.
+    """The connection to one workspace's database.
 
     Raises `InvalidConfig` for a URL of another kind of database, `UsageError` for a driver that is not
     installed, and `WorkspaceUnavailable` for a server that cannot be used, now or in any transaction.
@@ -292,10 +300,10 @@ class Database:
                 with connection.begin():
                     yield connection
         except DBAPIError as error:
-            told = None if self._on_sqlite else postgresql.unavailable(self._url, error)
-            if told is None:
+            unavailable = None if self._on_sqlite else postgresql.unavailable(self._url, error)
+            if unavailable is None:
                 raise
-            raise told from error
+            raise unavailable from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -304,7 +312,7 @@ class Database:
         with self.reading() as connection:
             if _missing_migrations(connection) == []:
                 return
-        with self.writing() as connection:  # somebody else may have been faster: ask again
+        with self.writing() as connection:  # another process may have been faster: check again
             for step in _missing_migrations(connection):
                 step(connection)
                 connection.execute(insert(migrations).values(name=step.__name__, applied=time.time()))
@@ -318,7 +326,7 @@ def _missing_migrations(connection: Connection) -> list[Migration]:
 
 
 def parse(url: str) -> URL:
-    """The parts of a database URL; raises `InvalidConfig` for what is none, or none of ours."""
+    """The parts of a database URL. Raises `InvalidConfig` for anything but SQLite and PostgreSQL."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -343,7 +351,7 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # We say BEGIN ourselves (below); the driver's own idea of when to do so comes too late.
+    # We send BEGIN ourselves (below): the driver would send it too late.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")

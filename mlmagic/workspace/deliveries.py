@@ -1,8 +1,8 @@
-"""What is on its way to whom: an outbox.
+"""The table of webhook deliveries (an outbox).
 
-A delivery is written with its event, in one transaction: what happened is told, and what did not is not. It
-waits until an attempt has been answered and that was written down; whoever is killed in between, the next
-one sends it again. To one subscription, one process sends at a time: the one that holds its lease.
+A delivery is written in the transaction of its event. It waits until the result of an attempt is recorded;
+after a kill in between it is sent again. One process at a time sends to a subscription: the one that holds
+its lease.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from mlmagic.workspace.leases import is_free
 from mlmagic.workspace.subscriptions import list_subscriptions
 
 LEASE_SECONDS = 60.0
-"""Longer than an attempt may take; the lease of a process that has ended is free at once."""
+"""Longer than an attempt; the lease of a process that has ended is free at once."""
 
 _WAITING = deliveries.c.state == DeliveryState.WAITING.value
 
 
 def add(tx: Connection, event: Event) -> None:
-    """Write down to whom an event is to be delivered, at once."""
+    """Add a delivery of the event for each subscription that accepts it, due now."""
     wanting = list_subscriptions(tx)
     # Filters look at neither the source nor the id, so the workspace's name need not be known here.
     notice = notice_of(event, "") if wanting else None
@@ -54,7 +54,7 @@ def next_due(tx: Connection) -> float | None:
 
 
 def claimable(tx: Connection, me: str, now: float, *, but: Collection[str] = ()) -> list[str]:
-    """The subscriptions to which something is due and whose lease is free, but for those in ``but``."""
+    """The subscriptions with a due delivery and a free lease, except those in ``but``."""
     due = select(deliveries.c.subscription).where(_WAITING, deliveries.c.next_time <= now).distinct()
     rows = tx.execute(select(subscriptions).where(subscriptions.c.name.in_(due))).all()
     return [row.name for row in rows if row.name not in but and is_free(row, me, now)]
@@ -71,6 +71,7 @@ def claim(
 
 
 def renew(tx: Connection, me: str, name: str, now: float) -> None:
+    """Take or renew the lease of a subscription."""
     tx.execute(
         update(subscriptions)
         .where(subscriptions.c.name == name)
@@ -79,7 +80,7 @@ def renew(tx: Connection, me: str, name: str, now: float) -> None:
 
 
 def release(tx: Connection, me: str, name: str | None = None) -> None:
-    """Give a lease of ``me`` back; all of them without a name."""
+    """Release the lease of ``me`` on a subscription; without a name all of them."""
     mine = update(subscriptions).where(subscriptions.c.lease_holder == me)
     if name is not None:
         mine = mine.where(subscriptions.c.name == name)
@@ -87,9 +88,9 @@ def release(tx: Connection, me: str, name: str | None = None) -> None:
 
 
 def take(tx: Connection, me: str, name: str, now: float) -> Delivery | None:
-    """The next delivery that is due to a subscription, if its lease is (still) ours; renews that.
+    """The next due delivery of a subscription, if ``me`` holds its lease, which is renewed.
 
-    What was tried least comes first: one notice that a receiver chokes on does not keep the others.
+    Deliveries with the fewest attempts come first, so that a failing one does not block the others.
     """
     row = tx.execute(select(subscriptions).where(subscriptions.c.name == name)).first()
     if row is None or row.lease_holder != me:
@@ -107,7 +108,7 @@ def take(tx: Connection, me: str, name: str, now: float) -> Delivery | None:
 
 
 def settle(tx: Connection, seen: Delivery, verdict: Verdict, status: int | None) -> None:
-    """Write what became of an attempt; nothing if somebody else has written meanwhile."""
+    """Record the result of an attempt, unless another process has recorded one meanwhile."""
     tx.execute(
         update(deliveries)
         .where(_row(seen), _WAITING, deliveries.c.attempts == seen.attempts)
@@ -122,7 +123,7 @@ def settle(tx: Connection, seen: Delivery, verdict: Verdict, status: int | None)
 
 
 def postpone(tx: Connection, name: str, until: float) -> None:
-    """Let all that waits for a subscription wait until then."""
+    """Postpone all waiting deliveries of a subscription until then."""
     tx.execute(
         update(deliveries)
         .where(deliveries.c.subscription == name, _WAITING, deliveries.c.next_time < until)
@@ -133,7 +134,7 @@ def postpone(tx: Connection, name: str, until: float) -> None:
 def list_deliveries(
     tx: Connection, name: str | None = None, states: Sequence[DeliveryState] = ()
 ) -> list[Delivery]:
-    """Deliveries, the newest event first; of one subscription, or in certain states, if named."""
+    """Deliveries of one subscription or all, the newest event first; with ``states`` only in these."""
     query = select(deliveries).order_by(deliveries.c.event_id.desc(), deliveries.c.subscription)
     if name is not None:
         query = query.where(deliveries.c.subscription == name)
@@ -143,7 +144,7 @@ def list_deliveries(
 
 
 def revive(tx: Connection, name: str) -> int:
-    """Let the dead deliveries of a subscription be tried again, as if they were new; returns how many."""
+    """Retry the dead deliveries of a subscription as if they were new; returns their number."""
     now = time.time()
     done = tx.execute(
         update(deliveries)

@@ -1,4 +1,4 @@
-"""The log of what happened: rows that are only ever added."""
+"""The event log: rows are only added."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlmagic.workspace.database import events
 def append(
     tx: Connection, kind: EventKind, subject: str, message: str, data: Mapping[str, Any] | None = None
 ) -> None:
-    """Write one event, in the transaction of the change it tells of, and to whom it is to be delivered."""
+    """Write an event and its deliveries, in the transaction of the change."""
     event = Event(0, time.time(), kind, subject, message, dict(data or {}))
     values = {"time": event.time, "kind": kind.value, "subject": subject, "message": message}
     written = tx.execute(insert(events).values(**values, data=event.data).returning(events.c.id))
@@ -28,12 +28,12 @@ def append(
 
 
 def get(tx: Connection, event_id: int) -> Event:
-    """The event with this id, which there is."""
+    """The event with this id, which must exist."""
     return _event(tx.execute(select(events).where(events.c.id == event_id)).one())
 
 
 def after(tx: Connection, event_id: int, *, subject: str | None = None, limit: int = 1000) -> list[Event]:
-    """Events newer than ``event_id``, oldest first; of one subject if named."""
+    """Events after ``event_id``, oldest first; of one subject if it is given."""
     query = select(events).where(events.c.id > event_id).order_by(events.c.id).limit(limit)
     if subject is not None:
         query = query.where(events.c.subject == subject)
@@ -41,7 +41,7 @@ def after(tx: Connection, event_id: int, *, subject: str | None = None, limit: i
 
 
 def newest(tx: Connection, count: int, *, subject: str | None = None) -> list[Event]:
-    """The last events, oldest first; of one subject if named."""
+    """The last events, oldest first; of one subject if it is given."""
     query = select(events).order_by(events.c.id.desc()).limit(count)
     if subject is not None:
         query = query.where(events.c.subject == subject)
@@ -50,7 +50,7 @@ def newest(tx: Connection, count: int, *, subject: str | None = None) -> list[Ev
 
 
 def is_there(tx: Connection, kind: EventKind, subject: str, data: Mapping[str, Any]) -> bool:
-    """Whether something was written already: an event of this kind and subject whose data hold ``data``."""
+    """Whether an event of this kind and subject exists whose data contain ``data``."""
     query = select(events.c.data).where(events.c.subject == subject, events.c.kind == kind.value)
     return any(all(row.get(key) == data[key] for key in data) for row in tx.scalars(query))
 

@@ -1,11 +1,11 @@
-"""Files by content: each is kept once under its SHA-256, however many models or scripts hold it.
+"""Stored files: each is stored once under its SHA-256, however many models or scripts contain it.
 
 Files come in through an `Intake`: a folder of its own under ``incoming/``, named after the process that
-owns it. Publishing moves them to their place by rename, inside the transaction that records them; so a
-process killed on the way leaves an intake without a living owner, and `FileStore.sweep` takes it away.
+owns it. Publishing moves them to their place by rename, inside the transaction that records them. A process
+killed on the way leaves an intake without a living owner, and `FileStore.sweep` removes it.
 
-A team has its contents in a store that all its machines reach (`contents`); the folder's own files are then
-copies of those this machine has used, and may be removed at any time.
+A team has a store that all its machines can reach (`remote_files`). The files in the folder are then copies
+of those this machine has used, and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -20,34 +20,35 @@ from pathlib import Path
 
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.workspace.contents import Contents, missing
-from mlmagic.workspace.copies import copy_and_hash
+from mlmagic.workspace.file_writing import copy_and_hash, write_and_hash
 from mlmagic.workspace.identity import ProcessIdentity
+from mlmagic.workspace.remote_files import RemoteFiles, missing
 
 
 class FileStore:
     """The files of one workspace folder, and of the team's store if there is one."""
 
-    def __init__(self, folder: Path, contents: Contents | None = None) -> None:
+    def __init__(self, folder: Path, contents: RemoteFiles | None = None) -> None:
         self.contents = contents
-        self._leaving: set[str] = set()
+        self.unrecorded: set[str] = set()
+        """What intakes that failed may have stored, although no row refers to it."""
         self._blobs = folder / "files"
         self._incoming = folder / "incoming"
         for path in (self._blobs, self._incoming):
             path.mkdir(parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
-        """Where the content with this hash lies in the folder (whether it is there or not)."""
+        """The path in the folder for a SHA-256, whether the file exists or not."""
         return self._blobs / digest[:2] / digest
 
     def url(self, digest: str) -> str:
-        """Where the content with this hash is kept."""
+        """The URL of the file with this SHA-256."""
         return self.contents.url(digest) if self.contents else self.path(digest).as_uri()
 
     def fetched(self, digest: str) -> Path:
-        """The content's place in the folder, after it was brought there if need be.
+        """The path of the file with this SHA-256, downloaded from the team's store if necessary.
 
-        Raises `NotFound` with the hash and the store if it is nowhere, and `WorkspaceUnavailable`.
+        Raises `NotFound` with the hash and the store, and `WorkspaceUnavailable`.
         """
         place = self.path(digest)
         if place.exists():
@@ -60,33 +61,33 @@ class FileStore:
 
     @contextmanager
     def intake(self) -> Iterator[Intake]:
-        """A way in; what was not published when it closes is gone."""
+        """Store new files; those that were not published when the block ends are discarded."""
         folder = self._incoming / ProcessIdentity.current().mark()
         folder.mkdir()
         try:
             yield (intake := Intake(self, folder))
         except BaseException:
-            if self.contents is not None:
-                self._leaving |= intake.sent
+            self.unrecorded |= intake.stored
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def lay_out(self, files: Iterable[StoredFile], folder: Path) -> None:
-        """Make ``folder`` hold ``files``, by hard link where the file system can, else by copy."""
+        """Put ``files`` into ``folder``, as hard links if the file system supports them, else as copies."""
         for file in files:
             place = folder / file.path
             place.parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(self.fetched(file.digest), place)
 
     def copy_out(self, files: Iterable[StoredFile], folder: Path) -> None:
-        """Make ``folder`` hold copies of ``files`` that their receiver may change."""
+        """Copy ``files`` into ``folder``; the copies may be changed."""
         _copy_all(files, self.fetched, folder)
 
     def sweep(self, is_referenced: Callable[[str], bool]) -> int:
-        """Remove intakes of dead owners, and what those had published without recording it.
+        """Remove intakes of processes that have ended, and the files they stored that no row refers to.
 
-        Called inside a writing transaction, so nobody publishes meanwhile. Returns how many there were.
+        Called inside a writing transaction, so that nobody publishes meanwhile. Returns how many there were.
+        Raises `WorkspaceUnavailable` if the team's store cannot be used; the rest is removed the next time.
         """
         swept = 0
         for folder in self._incoming.iterdir():
@@ -102,43 +103,33 @@ class FileStore:
 
     @property
     def has_intakes(self) -> bool:
+        """Whether intakes exist, of this process or another."""
         return any(self._incoming.iterdir())
 
     def remove(self, digest: str) -> None:
-        """Forget a content; what is not there is silent. It leaves the team's store with `remove_left`."""
+        """Remove a file here and from the team's store; does nothing where it is missing.
+
+        Called inside a writing transaction, so that nobody publishes it meanwhile, and one later than the
+        transaction that dropped the last reference: had that failed, its rows would still need the file.
+        Raises `WorkspaceUnavailable` if the team's store cannot be used.
+        """
         self.path(digest).unlink(missing_ok=True)
         if self.contents is not None:
-            self._leaving.add(digest)
-
-    @property
-    def has_leaving(self) -> bool:
-        return bool(self._leaving)
-
-    def remove_left(self, is_referenced: Callable[[str], bool]) -> None:
-        """Remove from the team's store what was forgotten, unless somebody refers to it after all.
-
-        Called in a transaction after the one that forgot: had that failed, its rows would still need what a
-        store cannot bring back. In a writing one, so nobody publishes meanwhile.
-        """
-        assert self.contents is not None
-        for digest in tuple(self._leaving):
-            self._leaving.discard(digest)
-            if not is_referenced(digest):
-                self.contents.remove(digest)
+            self.contents.remove(digest)
 
 
 class Intake:
-    """Files on their way into the store."""
+    """New files that are being stored."""
 
     def __init__(self, store: FileStore, folder: Path) -> None:
         self._store = store
         self._folder = folder
         self._taken: list[StoredFile] = []
-        self.sent: set[str] = set()
-        """What may lie in the team's store because of this intake."""
+        self.stored: set[str] = set()
+        """What may lie at its place, or in the team's store, because of this intake."""
 
     def take(self, source: Path, child_paths: Iterable[str] | None = None) -> tuple[StoredFile, ...]:
-        """Copy a file, or a folder under its own base name; returns what was taken, in path order.
+        """Copy a file, or a folder under its base name; returns the stored files in the order of their paths.
 
         ``child_paths`` restricts a folder to some of its files, relative to it. Raises `NotFound` for a
         missing path and `UsageError` for a folder without files.
@@ -160,23 +151,23 @@ class Intake:
         return tuple(self.take_file(path, f"{top}/{path.relative_to(source).as_posix()}") for path in chosen)
 
     def take_file(self, source: Path, path: str) -> StoredFile:
-        """Copy one file, hashing it on the way, to be found at ``path`` later."""
+        """Copy and hash one file, whose path in the model or service is ``path``."""
         temporary = self._folder / uuid.uuid4().hex
         digest, size = copy_and_hash(source, temporary)
         return self._keep(temporary, StoredFile(path, digest, size))
 
     def take_bytes(self, content: bytes, path: str) -> StoredFile:
-        """Take content that is in memory."""
+        """Store ``content`` as the file ``path``."""
         temporary = self._folder / uuid.uuid4().hex
-        temporary.write_bytes(content)
-        return self._keep(temporary, StoredFile(path, hashlib.sha256(content).hexdigest(), len(content)))
+        digest, size = write_and_hash(content, temporary)
+        return self._keep(temporary, StoredFile(path, digest, size))
 
     def copy_out(self, files: Iterable[StoredFile], folder: Path) -> None:
-        """Make ``folder`` hold copies of some of the files taken."""
+        """Copy some of the files taken into ``folder``."""
         _copy_all(files, self._folder.joinpath, folder)
 
     def make(self, path: str, write: Callable[[Path], object]) -> StoredFile:
-        """Take what ``write`` writes to the place it is given, without a second copy of it."""
+        """Store the file that ``write`` writes to the path it is called with, without a second copy."""
         temporary = self._folder / uuid.uuid4().hex
         write(temporary)
         with temporary.open("rb") as written:
@@ -189,35 +180,35 @@ class Intake:
         self._taken.append(file)
         return file
 
-    def fetch(self, contents: Contents, digest: str) -> None:
-        """Bring a content of the team's store to its place."""
+    def fetch(self, contents: RemoteFiles, digest: str) -> None:
+        """Download a file from the team's store."""
         temporary = self._folder / digest
         contents.get(digest, temporary)
         temporary.chmod(0o444)
         self._move(digest)
 
     def send(self) -> None:
-        """Bring what was taken to the team's store, if there is one.
+        """Upload the files taken to the team's store, if there is one.
 
-        To be called before the transaction that records it: that one would keep every other writer waiting.
+        Call it before the transaction that records them: inside, the upload would block all other writers.
         """
         if self._store.contents is not None:
-            self.sent = self._listed()
-            for digest in self.sent:
+            for digest in self._listed():
                 self._store.contents.put(self._folder / digest, digest)
 
     def publish(self) -> None:
-        """Move what was taken to its place. To be called inside the transaction that records it."""
+        """Move the files taken to their places. Call it inside the transaction that records them."""
         for digest in self._listed():
             self._move(digest)
             if self._store.contents is not None:
-                # Sent, as a rule; but the last who referred to it may have removed it since.
+                # Usually it was sent; but its last other reference may have been dropped since.
                 self._store.contents.put(self._store.path(digest), digest)
 
     def _listed(self) -> set[str]:
-        """What was taken, after it was written down that it may become an orphan: see FileStore.sweep."""
+        """The hashes of the files taken, after they were listed for `FileStore.sweep`."""
         digests = {file.digest for file in self._taken}
         (self._folder / "manifest").write_text("\n".join(digests))
+        self.stored |= digests
         return digests
 
     def _move(self, digest: str) -> None:
@@ -255,7 +246,9 @@ def _children(folder: Path, child_paths: Iterable[str]) -> list[Path]:
         if not path.exists():
             raise NotFound("child path", child, [p.name for p in folder.iterdir()])
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise UsageError(f"child path {child!r} leads out of {str(folder)!r}")
+            raise UsageError(
+                f"child path {child!r} leads out of {str(folder)!r}", hint="Use paths inside of the folder."
+            )
         chosen += _all_files(path) if path.is_dir() else [path]
     return sorted(set(chosen))
 

@@ -1,7 +1,8 @@
-"""Which services follow which models, and the versions that wait for them.
+"""The tables of the models that services follow, and of the versions they are to be updated to.
 
-A version that a service is to take on is written down with the change that made it count; it is marked as
-started with the update, and as ended with the update's end. So each is taken on once, whoever is killed when.
+A version is recorded in the transaction that registers or tags it, marked as started when the update
+starts, and as ended when the update ends. So each version is tried once, even if processes are killed in
+between.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from mlmagic.workspace.database import followed_versions, follows, services
 
 
 def put(tx: Connection, service: Webservice, follow: Follow) -> None:
-    """Record that a service follows a model; in place of what it followed of that model before."""
+    """Let a service follow a model; replaces how it followed that model before."""
     where = (follows.c.service_id == service.id) & (follows.c.model == follow.model)
     tx.execute(delete(follows).where(where))
     tx.execute(insert(follows).values(service_id=service.id, model=follow.model, tag=follow.tag))
 
 
 def end(tx: Connection, service: Webservice, model: str | None) -> list[Follow]:
-    """Follow a model (None: any) no longer; returns what was followed, raises `NotFound` for nothing."""
+    """Stop following a model (None: any); returns what was followed. Raises `NotFound` if nothing was."""
     found = [each for each in of_service(tx, service) if model in (None, each.model)]
     if not found:
         known = [each.model for each in of_service(tx, service)]
@@ -39,12 +40,13 @@ def end(tx: Connection, service: Webservice, model: str | None) -> list[Follow]:
 
 
 def forget(tx: Connection, service_id: str) -> None:
-    """Remove all of a service that is no more."""
+    """Delete all follows of a deleted service."""
     for table in (follows, followed_versions):
         tx.execute(delete(table).where(table.c.service_id == service_id))
 
 
 def of_service(tx: Connection, service: Webservice) -> list[Follow]:
+    """The models that a service follows."""
     query = select(follows).where(follows.c.service_id == service.id).order_by(follows.c.model)
     return [
         Follow(service.name, row.model, row.tag, _last(tx, service.id, row.model))
@@ -53,7 +55,7 @@ def of_service(tx: Connection, service: Webservice) -> list[Follow]:
 
 
 def note(tx: Connection, model: Model) -> None:
-    """Write down for which services this version counts, as it is tagged now."""
+    """Record a version for the services that follow it with its current tags."""
     query = (
         select(follows, services.c.name)
         .join(services, services.c.id == follows.c.service_id)
@@ -74,7 +76,7 @@ def note(tx: Connection, model: Model) -> None:
 
 
 def waiting(tx: Connection, service_id: str) -> dict[str, list[int]]:
-    """The versions that wait for a service, by model."""
+    """The waiting versions of a service, by model."""
     query = select(followed_versions.c.model, followed_versions.c.version).where(
         followed_versions.c.service_id == service_id, followed_versions.c.state == FollowState.WAITING.value
     )
@@ -85,22 +87,23 @@ def waiting(tx: Connection, service_id: str) -> dict[str, list[int]]:
 
 
 def is_anything_waiting(tx: Connection) -> bool:
+    """Whether a version waits for any service."""
     query = select(followed_versions.c.version).where(followed_versions.c.state == FollowState.WAITING.value)
     return tx.scalar(query.limit(1)) is not None
 
 
 def skip(tx: Connection, service_id: str, model: str, versions: Iterable[int]) -> None:
-    """Mark versions that wait as passed over."""
+    """Mark waiting versions as skipped."""
     for version in versions:
         tx.execute(
             update(followed_versions)
             .where(_row(service_id, model, version), followed_versions.c.state == FollowState.WAITING.value)
-            .values(state=FollowState.SKIPPED.value, words="passed over for a newer one")
+            .values(state=FollowState.SKIPPED.value, words="skipped for a newer version")
         )
 
 
 def begin(tx: Connection, service: Webservice, model: str, version: int) -> bool:
-    """Mark a version as started with the service's revision; False if it does not wait any more."""
+    """Mark a waiting version as started with the service's revision; False if it no longer waits."""
     done = tx.execute(
         update(followed_versions)
         .where(_row(service.id, model, version), followed_versions.c.state == FollowState.WAITING.value)
@@ -110,7 +113,7 @@ def begin(tx: Connection, service: Webservice, model: str, version: int) -> bool
 
 
 def settle(tx: Connection, service: Webservice, revision: int, state: FollowState, words: str = "") -> None:
-    """Write how the update to ``revision`` ended, if it was one of ours, into the service's log."""
+    """Record how the update to ``revision`` ended, if it was an update of a follow."""
     query = select(followed_versions).where(
         followed_versions.c.service_id == service.id,
         followed_versions.c.revision == revision,
@@ -121,7 +124,7 @@ def settle(tx: Connection, service: Webservice, revision: int, state: FollowStat
 
 
 def refuse(tx: Connection, service: Webservice, model: str, version: int, words: str) -> None:
-    """Write that a version that waits cannot even be tried."""
+    """Record that the update to a waiting version could not be started."""
     _end(tx, service, model, version, FollowState.FAILED, words)
 
 
@@ -141,7 +144,7 @@ def _end(
     kind, message = EventKind.FOLLOWED, f"serves {model}:{version}, as it follows {model}"
     if state is not FollowState.DONE:
         kind = EventKind.FOLLOW_FAILED
-        message = f"{model}:{version} was not taken on, and is not tried again: {words}"
+        message = f"the update to {model}:{version} failed and is not retried: {words}"
     data = {"model": model, "version": version}
     events.append(tx, kind, service_subject(service.name), message, data)
 
@@ -151,7 +154,7 @@ def _state(tx: Connection, service_id: str, model: str, version: int) -> str | N
 
 
 def _last(tx: Connection, service_id: str, model: str) -> str:
-    """What became of the newest version that was tried."""
+    """The state of the newest version that was tried."""
     row = tx.execute(
         select(followed_versions)
         .where(

@@ -1,4 +1,4 @@
-"""Which process is which. A pid alone is none: pids are used again, so the start time goes with it."""
+"""The identity of a process: machine, pid and start time, as pids are reused."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-# The kernel's idea of when it was booted, which start times are counted from, moves with the clock.
+# Start times are counted from the boot time, which the kernel adjusts with the clock.
 _TOLERANCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """One process on one machine, told apart from any later one with its pid."""
+    """One process on one machine; a later process with the same pid is a different one."""
 
     host: str
     """A `machine`."""
@@ -26,21 +26,21 @@ class ProcessIdentity:
 
     @classmethod
     def current(cls) -> ProcessIdentity:
-        """This process: the same value however often it is asked for."""
+        """This process; always the same value."""
         return _identity(os.getpid())
 
     @classmethod
     def owner_of(cls, mark: str) -> ProcessIdentity | None:
-        """The process that made a `mark`; None for anything else."""
+        """The process that created a `mark`; None for other text."""
         return cls.parse(mark.rpartition(".")[0])
 
     def mark(self) -> str:
-        """A name for something this process owns, like no other: a file's, or a lease's holder."""
+        """A unique name for a file or lease that this process owns."""
         return f"{self}.{uuid.uuid4().hex[:12]}"
 
     @classmethod
     def parse(cls, text: str) -> ProcessIdentity | None:
-        """The inverse of ``str``; None for anything else."""
+        """The inverse of ``str``; None for other text."""
         host, _, rest = text.rpartition("@")
         pid, _, started = rest.partition("-")
         try:
@@ -53,7 +53,7 @@ class ProcessIdentity:
 
     @property
     def dead(self) -> bool:
-        """Whether it is certain that this process has ended. Of another machine's, nothing is certain."""
+        """Whether this process has certainly ended; never certain for a process of another machine."""
         if self.host != machine():
             return False
         started = _start_time(self.pid)
@@ -67,13 +67,13 @@ def _identity(pid: int) -> ProcessIdentity:
 
 @cache
 def machine() -> str:
-    """This machine's name. A host name alone is too often another machine's as well."""
+    """This machine's name: host name and machine id, as host names are not unique."""
     host = socket.gethostname().replace("/", "_") or "localhost"
     try:
         number = Path("/etc/machine-id").read_bytes().strip()
     except OSError:
         number = b""
-    # Hashed, as its documentation asks: the number itself is not for others to see.
+    # Hashed, as its documentation requires: the id itself must not be exposed.
     return f"{host}-{sha256(number).hexdigest()[:8]}" if number else host
 
 

@@ -1,4 +1,4 @@
-"""The keys of services: one row per service, whatever its revision. They are in no event and no record."""
+"""The keys of services: one row per service. They are in no event and no service record."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from mlmagic.workspace.database import service_keys
 
 
 def get(tx: Connection, service_id: str) -> ServiceKeys | None:
-    """The keys of a service; None for one that has never had any."""
+    """The keys of a service; None if it never had any."""
     columns = (service_keys.c.primary, service_keys.c.secondary, service_keys.c.token_secret)
     row = tx.execute(select(*columns).where(service_keys.c.service_id == service_id)).first()
     return ServiceKeys(*row) if row else None
 
 
 def keep(tx: Connection, service_id: str, held: ServiceKeys) -> None:
-    """Record the keys of a service, in place of those before."""
+    """Write the keys of a service; they replace earlier ones."""
     forget(tx, service_id)
     tx.execute(insert(service_keys).values(service_id=service_id, **asdict(held)))
 
 
 def forget(tx: Connection, service_id: str) -> None:
-    """Remove them."""
+    """Delete the keys of a service."""
     tx.execute(delete(service_keys).where(service_keys.c.service_id == service_id))

@@ -1,4 +1,4 @@
-"""Leases: which process looks after a row. One that has ended holds none, whatever the row says."""
+"""Leases: which process is responsible for a row. A lease of a process that has ended is free."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ LEASE_SECONDS = 15.0
 
 
 def is_free(row: Any, me: str, now: float) -> bool:
-    """Whether ``me`` (a `ProcessIdentity.mark`) may take the row's lease, or renew its own.
+    """Whether ``me`` (a `ProcessIdentity.mark`) may take or renew the lease of a row.
 
-    A row with a ``machine`` is for that one's processes only.
+    Only processes of its ``machine`` may, if the row has one.
     """
     bound_to = getattr(row, "machine", None)
     if bound_to is not None and bound_to != _machine_of(me):

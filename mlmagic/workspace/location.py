@@ -1,15 +1,15 @@
-"""Where a workspace lies: a folder with the files, and a database with the rows.
+"""The location of a workspace: a folder with the files, and a database.
 
     FOLDER/
       workspace.db        the rows (SQLite), unless a database URL is given
       files/ab/abcd...    model and script files by content hash, read-only
-      incoming/OWNER/     files on their way in; swept when their owner is gone
+      incoming/OWNER/     files that are being stored; removed when their owner has ended
       services/ID/rN/     one revision of a service as it runs: app/, azureml-models/, log, report
-      bells/PORT          who wants to be told of changes
+      bells/PORT          processes that listen for wake-up signals
 
 Found in this order: MLMAGIC_WORKSPACE (a folder or a database URL), a ``config.json`` here or in a
 parent folder, the user's own default workspace. A team's files may lie elsewhere too: MLMAGIC_FILES, or
-``files_url`` in the file, names the store (see `contents`).
+``files_url`` in the file, names the store (see `remote_files`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CONFIG_FILES = ("config.json", ".azureml/config.json", "aml_config/config.json"
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a workspace keeps what it knows. ``found_by`` says which rule found it."""
+    """The folder and the database of a workspace. ``found_by`` is the rule that found it."""
 
     name: str
     folder: Path
@@ -45,17 +45,17 @@ class Location:
     subscription_id: str = ""
     resource_group: str = ""
     files_url: str = ""
-    """A team's store of model files, as fsspec has it; empty where they are in the folder only."""
+    """The fsspec URL of a team's file store; empty if files are in the folder only."""
 
     @classmethod
     def of_folder(cls, folder: Path, *, name: str | None = None, found_by: str = "") -> Location:
-        """A workspace that is one folder, with SQLite in it."""
+        """A workspace in a folder, with a SQLite database."""
         folder = folder.expanduser().absolute()
         return cls(name or folder.name or DEFAULT_NAME, folder, _sqlite_url(folder), found_by)
 
     @classmethod
     def of_url(cls, url: str, *, found_by: str = "") -> Location:
-        """A workspace whose rows are in the database at ``url``; its files in the user's own folder."""
+        """A workspace with the database at ``url``, and its files in a folder of the user."""
         scheme, _, rest = url.partition("://")
         if scheme.startswith("sqlite"):
             return cls.of_folder(Path(rest.removeprefix("/")).parent, found_by=found_by)
@@ -64,7 +64,7 @@ class Location:
         return cls(name, folder, url, found_by)
 
     def to_json(self) -> str:
-        """All of it as text, for a process of this machine."""
+        """The location as JSON text, for another process of this machine."""
         return json.dumps({**asdict(self), "folder": str(self.folder)})
 
     @classmethod
@@ -80,7 +80,7 @@ class Location:
 
 
 def locate(environ: Mapping[str, str] = os.environ, start: Path | None = None) -> Location:
-    """The workspace to use when nobody names one."""
+    """The workspace to use when none is named."""
     setting = environ.get(ENVIRONMENT_VARIABLE, "").strip()
     if setting:
         found_by = f"environment variable {ENVIRONMENT_VARIABLE}"
@@ -94,15 +94,15 @@ def locate(environ: Mapping[str, str] = os.environ, start: Path | None = None) -
 
 
 def with_files(location: Location, environ: Mapping[str, str] = os.environ) -> Location:
-    """The location, with the store of files that the environment names, if it names one."""
+    """The location with the file store of the environment variable, if it is set."""
     return replace(location, files_url=environ.get(FILES_VARIABLE, "").strip() or location.files_url)
 
 
 def existing(name: str) -> Location:
-    """The user's own workspace called ``name``; raises `NotFound` with those there are."""
+    """The user's own workspace called ``name``. Raises `NotFound` with the existing ones."""
     location = Location.named(name, found_by="its name")
     if name == _DATABASES or not location.folder.is_dir():
-        # Among them lies a folder for the workspaces whose rows are on a server: those have no names here.
+        # One of the folders is for workspaces with a database on a server: these cannot be opened by name.
         known = [path.name for path in user_folder().glob("*") if path.is_dir() and path.name != _DATABASES]
         raise NotFound("workspace", name, known)
     return with_files(location)
@@ -122,8 +122,8 @@ def find_config(start: Path) -> Path | None:
 def read_config(path: Path) -> Location:
     """Open the location that a configuration file names.
 
-    Keys: ``workspace_name`` (the documents' form, beside ``subscription_id`` and ``resource_group``);
-    ours are ``folder`` (relative to the file), ``database_url`` and ``files_url``.
+    Keys: Azure ML v1's ``workspace_name``, ``subscription_id`` and ``resource_group``; mlmagic's own are
+    ``folder`` (relative to the file), ``database_url`` and ``files_url``.
     """
     if not path.is_file():
         raise NotFound(
@@ -154,7 +154,7 @@ def read_config(path: Path) -> Location:
 
 
 def user_folder() -> Path:
-    """Where this user's workspaces lie."""
+    """The folder of this user's workspaces."""
     from platformdirs import user_data_path
 
     return user_data_path("mlmagic", appauthor=False) / "workspaces"
@@ -165,10 +165,10 @@ def _sqlite_url(folder: Path) -> str:
 
 
 def _place(rest: str) -> str:
-    """What of a URL says where the rows are: who one is there, and by which password, may change."""
+    """The part of a database URL that identifies the database, without user and password."""
     where, _, query = rest.partition("?")
-    told = sorted(pair for pair in parse_qsl(query) if pair[0] in ("host", "port", "dbname", "options"))
-    return where.rpartition("@")[2] + "".join(f"?{key}={value}" for key, value in told)
+    options = sorted(pair for pair in parse_qsl(query) if pair[0] in ("host", "port", "dbname", "options"))
+    return where.rpartition("@")[2] + "".join(f"?{key}={value}" for key, value in options)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A workspace, opened: its rows, its files, and the bell that tells of changes.
+"""An open workspace: its database, its files, and the signal that wakes other processes after a change.
 
 The tables are modules of plain functions over a transaction (`models`, `services`, `events`), so that one
 transaction can change a row and write its event together:
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.scoring.bell import ring
 from mlmagic.workspace.bells import Bell, sweep_bells
-from mlmagic.workspace.contents import Contents
 from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
+from mlmagic.workspace.remote_files import RemoteFiles
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -42,60 +42,71 @@ class Memory:
         self.services_folder.mkdir(exist_ok=True)
         self.bells_folder = self.folder / "bells"
         self._database = Database(location.database_url)
-        self.files = FileStore(self.folder, self._contents())
+        self.files = FileStore(self.folder, self._remote_files())
+        self._is_cleaning_off = False
         self.sweep()
 
-    def _contents(self) -> Contents | None:
+    def _remote_files(self) -> RemoteFiles | None:
         if not self.location.files_url:
             return None
         from mlmagic.workspace.database import workspace
 
         try:
             with self.reading() as tx:
-                return Contents(self.location.files_url, tx.scalars(workspace.select()).one())
+                return RemoteFiles(self.location.files_url, tx.scalars(workspace.select()).one())
         except BaseException:
             self.close()
             raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one moment and changes nothing."""
+        """A read-only transaction on one snapshot of the database."""
         with self._database.reading() as tx:
             yield tx
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that writes all or nothing, and rings when it is done."""
+        """A transaction that writes all or nothing.
+
+        After it the listeners are notified, and files that have lost their last reference are removed.
+        """
+        from mlmagic.workspace import file_references
+
         with self._database.writing() as tx:
             yield tx
+            has_unreferenced = file_references.has_unreferenced(tx)
         self.ring()
-        self._remove_left()
+        if has_unreferenced or self.files.unrecorded:
+            self._remove_unreferenced()
 
     @contextmanager
     def quietly_writing(self) -> Iterator[Connection]:
-        """A transaction that writes what nobody waits for, so that nobody is woken for it."""
+        """A transaction that writes values nobody waits for; it sends no wake-up signal."""
         with self._database.writing() as tx:
             yield tx
 
     def ring(self) -> None:
-        """Tell every process that has this workspace open to look."""
+        """Wake every process that has this workspace open, so that it reads the changes."""
         ring(str(self.bells_folder))
 
     def bell(self) -> Bell:
-        """A bell that rings at each change, in whichever process it was made."""
+        """A listener for the wake-up signals of all processes."""
         return Bell(self.bells_folder)
 
     def sweep(self) -> None:
-        """Take away what processes that were killed have left half-done."""
+        """Remove what processes that were killed have left behind."""
+        from mlmagic.workspace import file_references
+
         sweep_bells(self.bells_folder)
         if self.files.has_intakes:
-            from mlmagic.workspace import models
-
-            with self._database.writing() as tx:
-                self.files.sweep(lambda digest: models.is_referenced(tx, digest))
-            self._remove_left()
-        # Folders first, rows second: a service's row is written before its folder is made, so a folder
-        # whose row is missing now belongs to nobody.
+            with self._cleaning() as tx:
+                self.files.sweep(lambda digest: file_references.is_referenced(tx, digest))
+        with self._database.reading() as tx:
+            has_unreferenced = file_references.has_unreferenced(tx)
+        if has_unreferenced:
+            self._remove_unreferenced()
+        # List the folders first and the rows second: a service's row is written before its folder is created,
+        # so a folder without a row now belongs to no service.
         folders = list(self.services_folder.iterdir())
         if folders:
             from mlmagic.workspace import services
@@ -106,34 +117,48 @@ class Memory:
                 if folder.name not in known:
                     shutil.rmtree(folder, ignore_errors=True)
 
-    def _remove_left(self) -> None:
-        if self.files.has_leaving:
-            from mlmagic.workspace import models
+    def _remove_unreferenced(self) -> None:
+        from mlmagic.workspace import file_references
 
-            try:
-                with self._database.writing() as tx:
-                    self.files.remove_left(lambda digest: models.is_referenced(tx, digest))
-            except WorkspaceUnavailable as error:  # what was asked for is done; this costs room only
-                log.warning("files that nobody needs were left behind. %s", error)
+        if self._is_cleaning_off:
+            return
+        with self._cleaning() as tx:
+            unrecorded = tuple(self.files.unrecorded)
+            for digest in {*unrecorded, *file_references.unreferenced_digests(tx)}:
+                if not file_references.is_referenced(tx, digest):
+                    self.files.remove(digest)
+            file_references.forget_unreferenced(tx)
+            self.files.unrecorded.difference_update(unrecorded)
+
+    @contextmanager
+    def _cleaning(self) -> Iterator[Connection]:
+        """A transaction that removes files. If it fails, they take up space until the next opening."""
+        try:
+            with self._database.writing() as tx:
+                yield tx
+        except WorkspaceUnavailable as error:
+            self._is_cleaning_off = True
+            log.warning("Files that nothing refers to were not removed. %s", error)
 
     def keep_private(self) -> None:
-        """Let the machine's other users not read the rows; the group of a shared folder still may."""
+        """Deny other users of this machine access to the database; the group of a shared folder keeps it."""
         for file in self.folder.glob("workspace.db*"):
             with suppress(OSError):
                 file.chmod(file.stat().st_mode & 0o770)
 
     @property
     def is_shared(self) -> bool:
-        """Whether other machines may have it open too: its rows are on a server."""
+        """Whether other machines may have it open, too: its database is on a server."""
         return not self.location.database_url.startswith("sqlite")
 
     @property
     def is_there(self) -> bool:
-        """Whether the folder is still the one that was opened: somebody may remove a workspace."""
+        """Whether the folder is still the one that was opened; it may have been deleted meanwhile."""
         try:
             return self.folder.stat().st_ino == self._inode
         except OSError:
             return False
 
     def close(self) -> None:
+        """Close the connections to the database."""
         self._database.close()

@@ -1,4 +1,4 @@
-"""The model registry's rows."""
+"""The tables of the model registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from mlmagic.core.model import Model, ModelDescription, ModelFilter, StoredFile,
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace import events, follows
-from mlmagic.workspace.database import model_names, models, references, revisions, services
+from mlmagic.workspace.database import model_names, models, revisions, services
+from mlmagic.workspace.file_references import refer, release
 
 
 def add(tx: Connection, details: ModelDescription, files: Iterable[StoredFile]) -> Model:
@@ -43,7 +44,7 @@ def add(tx: Connection, details: ModelDescription, files: Iterable[StoredFile]) 
 
 
 def get(tx: Connection, reference: ModelReference) -> Model:
-    """The version asked for, or the newest; raises `NotFound` with what there is."""
+    """The version given, or the newest. Raises `NotFound` with the existing ones."""
     query = select(models).where(models.c.name == reference.name)
     if reference.version is not None:
         query = query.where(models.c.version == reference.version)
@@ -59,7 +60,7 @@ def get(tx: Connection, reference: ModelReference) -> Model:
 
 
 def list_models(tx: Connection, wanted: ModelFilter) -> list[Model]:
-    """Models that pass the filter, by name, newest version first."""
+    """Models that match the filter, by name, the newest version first."""
     query = select(models).order_by(models.c.name, models.c.version.desc())
     if wanted.name is not None:
         query = query.where(models.c.name == wanted.name)
@@ -73,7 +74,7 @@ def list_models(tx: Connection, wanted: ModelFilter) -> list[Model]:
 
 
 def names(tx: Connection) -> list[str]:
-    """The names under which models are registered."""
+    """The names of all models."""
     return list(tx.scalars(select(models.c.name).distinct().order_by(models.c.name)))
 
 
@@ -86,9 +87,9 @@ def change(
     description: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Model:
-    """Replace the tags, add properties (which never change afterwards), set the description.
+    """Replace the tags, add properties, set the description; ``details`` are other fields to replace.
 
-    ``details`` are other fields of `ModelDescription` to replace.
+    Raises `UsageError` for a property that is set: properties never change.
     """
     model = get(tx, reference)
     changed = replace(model.details, **details) if details else model.details
@@ -113,8 +114,8 @@ def change(
     return now
 
 
-def remove(tx: Connection, reference: ModelReference) -> tuple[Model, list[str]]:
-    """Forget one version; returns it with the contents nothing refers to any more.
+def remove(tx: Connection, reference: ModelReference) -> Model:
+    """Delete one version; returns what it was.
 
     Refused with the services' names while a service uses it.
     """
@@ -126,9 +127,9 @@ def remove(tx: Connection, reference: ModelReference) -> tuple[Model, list[str]]
             hint=f"Delete or update {'them' if len(users) > 1 else 'it'} first.",
         )
     tx.execute(_row(delete(models), model))
-    orphans = release(tx, f"models/{model.id}")
+    release(tx, f"models/{model.id}")
     events.append(tx, EventKind.MODEL_DELETED, model_subject(model.id), f"deleted {model.id}")
-    return model, orphans
+    return model
 
 
 def used_by(tx: Connection, model_id: str) -> list[str]:
@@ -150,24 +151,6 @@ def users(tx: Connection) -> dict[str, list[str]]:
             if row.name not in names:
                 names.append(row.name)
     return found
-
-
-def refer(tx: Connection, holder: str, files: Iterable[StoredFile]) -> None:
-    """Note that ``holder`` needs these contents."""
-    digests = sorted({file.digest for file in files})
-    if digests:
-        tx.execute(insert(references), [{"digest": digest, "holder": holder} for digest in digests])
-
-
-def release(tx: Connection, holder: str) -> list[str]:
-    """Note that ``holder`` needs nothing more; returns the contents that nobody needs now."""
-    held = set(tx.scalars(select(references.c.digest).where(references.c.holder == holder)))
-    tx.execute(delete(references).where(references.c.holder == holder))
-    return sorted(digest for digest in held if not is_referenced(tx, digest))
-
-
-def is_referenced(tx: Connection, digest: str) -> bool:
-    return tx.scalar(select(references.c.digest).where(references.c.digest == digest).limit(1)) is not None
 
 
 def _next_version(tx: Connection, name: str) -> int:

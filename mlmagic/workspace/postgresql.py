@@ -76,13 +76,13 @@ def _begin(connection: Connection) -> None:
 
 
 def shown(url: URL) -> str:
-    """The URL as it may be shown: without a password, in whichever part of it that stands."""
+    """The URL without its password, to show it."""
     open_query = {key: value for key, value in url.query.items() if "password" not in key.lower()}
     return url.set(query=open_query).render_as_string(hide_password=True)
 
 
 def unavailable(url: URL, error: DBAPIError) -> WorkspaceUnavailable | None:
-    """What a failure of the driver means, if the server or our way to it is at fault; else None."""
+    """The error for a failure of the server or the connection; None for other failures of the driver."""
     code = getattr(error.orig, "sqlstate", None)
     if code is None and not error.connection_invalidated and not _is_about_connecting(error):
         return None
@@ -91,9 +91,9 @@ def unavailable(url: URL, error: DBAPIError) -> WorkspaceUnavailable | None:
 
 
 def explain(url: URL, code: str | None, words: str) -> tuple[str, str]:
-    """What is wrong and how to mend it, from the SQLSTATE (if any) and the words of server or driver.
+    """What happened and how to fix it, from the SQLSTATE (if any) and the message of server or driver.
 
-    Two empty texts for an error that says nothing about the server, such as a broken constraint.
+    Two empty texts for an error that is not about the server, such as a violated constraint.
     """
     server = f"{url.host or url.query.get('host') or 'the local socket'}:{url.port or 5432}"
     user = url.username or "you"
@@ -105,23 +105,23 @@ def explain(url: URL, code: str | None, words: str) -> tuple[str, str]:
     if code == "3D000" or (url.database and f'database "{url.database}" does not exist' in words):
         return (
             f"PostgreSQL at {server} has no database {url.database!r}",
-            f"Make it: createdb -h {url.host or 'HOST'} -p {url.port or 5432} {url.database}.",
+            f"Create it: createdb -h {url.host or 'HOST'} -p {url.port or 5432} {url.database}.",
         )
     if code == "42501":
         return (
-            f"user {user!r} may not make or change tables in database {url.database!r} at {server}",
+            f"user {user!r} may not create or change tables in database {url.database!r} at {server}",
             f"Have its owner run: GRANT CREATE ON SCHEMA public TO {user}.",
         )
     if code == "55P03":
         return (
-            f"somebody has been writing to database {url.database!r} at {server} "
+            f"another writer has blocked database {url.database!r} at {server} "
             f"for {LOCK_TIMEOUT_SECONDS:.0f} seconds",
-            "Try again; pg_stat_activity shows who it is.",
+            "Try again; pg_stat_activity shows the writer.",
         )
     if code is None or code.startswith(("08", "28", "53", "57P")):
         return (
             f"database {url.database!r} cannot be used: PostgreSQL at {server} says: {_core(words)}",
-            "See that the server runs, that this machine may reach it, and that host and port are right.",
+            "Check that the server runs, that this machine can reach it, and that host and port are right.",
         )
     return "", ""
 
@@ -132,7 +132,7 @@ def _is_about_connecting(error: DBAPIError) -> bool:
 
 
 def _core(words: str) -> str:
-    """The last part of the first line that tells something: libpq wraps it in much that is known already."""
+    """The informative part of libpq's message."""
     lines = [line for line in words.splitlines() if "failed: " in line or "FATAL: " in line] or [
         words.strip()
     ]

@@ -1,11 +1,12 @@
-"""The services' rows, their revisions, and the leases that say who looks after which.
+"""The tables of services, their revisions, and the leases of the supervisors that run them.
 
-Who may write what: a front (deploy, update, stop, delete) writes what is *wanted*: ``desired``,
-``revision``. The supervisor that holds the lease writes what *is*: ``state``, ``handle``, ``candidate``
-and the rest; its writes count only while what is wanted is still what it saw.
+Deploy, update, stop and delete write the desired state: ``desired`` and ``revision``. The supervisor that
+holds the lease writes the actual state: ``state``, ``handle``, ``candidate`` and the rest; its writes count
+only while the desired state is still the one it has seen.
 
-A lease of a process that has ended is free at once. Whether a process of another machine has ended cannot
-be known from here: its lease is free when its time is up. A service with a ``machine`` is that one's only.
+A lease of a process that has ended is free at once. Whether a process of another machine has ended is not
+known here: its lease is free after its time. A service with a ``machine`` belongs to that machine's
+supervisors only.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservi
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.workspace import database, events, follows, identity, keys
 from mlmagic.workspace.database import revisions, services
+from mlmagic.workspace.file_references import refer, release
 from mlmagic.workspace.leases import LEASE_SECONDS, is_free
-from mlmagic.workspace.models import is_referenced, refer, release
 
 ABANDONED_SECONDS = 60.0
 
@@ -35,7 +36,7 @@ ABANDONED_SECONDS = 60.0
 def create(
     tx: Connection, name: str, revision: Revision, holder: str | None, *, machine: str | None = None
 ) -> Webservice:
-    """Record a new service that is wanted to run; its lease is ``holder``'s, if one is given.
+    """Add a new service with the desired state running; ``holder`` gets its lease.
 
     With a ``machine``, it can run on that one only.
     """
@@ -112,7 +113,7 @@ def revise(
 
 
 def want(tx: Connection, service: Webservice, desired: Desired) -> Webservice:
-    """Record that a service is to run, be stopped, or be deleted."""
+    """Set the desired state of a service: running, stopped or deleted."""
     kind, words = {
         Desired.RUNNING: (EventKind.START_REQUESTED, "start requested"),
         Desired.STOPPED: (EventKind.STOP_REQUESTED, "stop requested"),
@@ -124,15 +125,15 @@ def want(tx: Connection, service: Webservice, desired: Desired) -> Webservice:
 
 
 def take_back(tx: Connection, service: Webservice) -> None:
-    """Record that an update is not wanted after all: what serves goes on serving."""
+    """Roll back an update: the serving revision is the desired one again."""
     assert service.serving is not None
     previous = get_revision(tx, service.id, service.serving)
-    follows.settle(tx, service, service.revision, FollowState.FAILED, "the update was taken back")
+    follows.settle(tx, service, service.revision, FollowState.FAILED, "the update was rolled back")
     _request(
         tx,
         service,
         EventKind.ROLLED_BACK,
-        f"the update to revision {service.revision} was taken back",
+        f"the update to revision {service.revision} was rolled back",
         revision=service.serving,
         models=list(previous.models),
         state=State.HEALTHY.value,
@@ -141,7 +142,7 @@ def take_back(tx: Connection, service: Webservice) -> None:
 
 
 def get(tx: Connection, name: str) -> Webservice:
-    """The service; raises `NotFound` with those there are."""
+    """The service of that name. Raises `NotFound` with the existing ones."""
     row = tx.execute(select(services).where(services.c.name == name)).first()
     if row is None:
         raise NotFound("service", name, names(tx))
@@ -149,11 +150,12 @@ def get(tx: Connection, name: str) -> Webservice:
 
 
 def list_services(tx: Connection) -> list[Webservice]:
+    """All services, by name."""
     return [_service(row) for row in tx.execute(select(services).order_by(services.c.name))]
 
 
 def names(tx: Connection, *, for_machine: str | None = None) -> list[str]:
-    """All services, or only those that ``for_machine`` may look after."""
+    """The names of all services, or of those that supervisors on ``for_machine`` may run."""
     query = select(services.c.name).order_by(services.c.name)
     if for_machine is not None:
         query = query.where(or_(services.c.machine.is_(None), services.c.machine == for_machine))
@@ -161,6 +163,7 @@ def names(tx: Connection, *, for_machine: str | None = None) -> list[str]:
 
 
 def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
+    """One revision of a service, which must exist."""
     row = tx.execute(
         select(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number)
     ).one()
@@ -176,8 +179,8 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     )
 
 
-def amend_revision(tx: Connection, service: Webservice, revision: Revision, message: str) -> list[str]:
-    """Record that a revision has other files and another script now; returns the contents nobody needs."""
+def amend_revision(tx: Connection, service: Webservice, revision: Revision, message: str) -> None:
+    """Replace the script and the files of the serving revision (live reload)."""
     assert service.serving == revision.number
     row = (revisions.c.service_id == service.id) & (revisions.c.number == revision.number)
     tx.execute(
@@ -186,14 +189,13 @@ def amend_revision(tx: Connection, service: Webservice, revision: Revision, mess
         .values(inference=asdict(revision.inference), files=[asdict(file) for file in revision.files])
     )
     holder = _holder(service.id, revision.number)
-    before = release(tx, holder)
+    release(tx, holder)
     refer(tx, holder, revision.files)
     events.append(tx, EventKind.RELOADED, service_subject(service.name), message)
-    return [digest for digest in before if not is_referenced(tx, digest)]
 
 
 def revision_numbers(tx: Connection, service_id: str) -> list[int]:
-    """The revisions of a service that are kept, oldest first."""
+    """The stored revisions of a service, oldest first."""
     query = (
         select(revisions.c.number).where(revisions.c.service_id == service_id).order_by(revisions.c.number)
     )
@@ -215,7 +217,7 @@ def observe(
     message: str = "",
     data: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Write what is true now of a service, with its event; False if what is wanted has changed since."""
+    """Write the actual state of a service with its event; False if the desired state has changed since."""
     result = tx.execute(
         update(services)
         .where(
@@ -231,30 +233,29 @@ def observe(
 
 
 def note_stats(tx: Connection, seen: Webservice, stats: Mapping[str, float]) -> None:
-    """Write what a service does now, while it is the revision that was seen; that is no change of it."""
+    """Write the metrics of the serving revision, without changing the updated time."""
     row = (services.c.id == seen.id) & (services.c.serving == seen.serving)
     tx.execute(update(services).where(row).values(stats=dict(stats)))
 
 
-def forget_revision(tx: Connection, service_id: str, number: int) -> list[str]:
-    """Remove one revision; returns the contents nobody needs now."""
+def forget_revision(tx: Connection, service_id: str, number: int) -> None:
+    """Remove one revision."""
     tx.execute(delete(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number))
-    return release(tx, _holder(service_id, number))
+    release(tx, _holder(service_id, number))
 
 
-def remove(tx: Connection, service: Webservice, message: str) -> list[str]:
-    """Remove a service and its revisions; returns the contents nobody needs now."""
-    numbers = revision_numbers(tx, service.id)
-    orphans = [digest for number in numbers for digest in forget_revision(tx, service.id, number)]
+def remove(tx: Connection, service: Webservice, message: str) -> None:
+    """Remove a service and its revisions."""
+    for number in revision_numbers(tx, service.id):
+        forget_revision(tx, service.id, number)
     keys.forget(tx, service.id)
     follows.forget(tx, service.id)
     tx.execute(delete(services).where(services.c.id == service.id))
     events.append(tx, EventKind.DELETED, service_subject(service.name), message)
-    return orphans
 
 
 def lease(tx: Connection, me: str) -> list[Webservice]:
-    """Renew the leases of ``me``, take those whose holder is gone; returns the services it now holds.
+    """Renew the leases of ``me`` and take the free ones; returns the services that ``me`` holds now.
 
     ``me`` is a `ProcessIdentity.mark`.
     """
@@ -288,13 +289,13 @@ def held(tx: Connection, me: str) -> list[Webservice]:
 
 
 def release_leases(tx: Connection, me: str) -> None:
-    """Let somebody else look after the services of ``me`` at once."""
+    """Release the leases of ``me``, so that another supervisor may take them at once."""
     given_back = {"lease_holder": None, "lease_until": database.now(tx)}
     tx.execute(update(services).where(services.c.lease_holder == me).values(**given_back))
 
 
 def is_abandoned(tx: Connection, service: Webservice) -> bool:
-    """Whether another machine's service has had nobody to look after it for a while: that machine is gone."""
+    """Whether a service of another machine has had no supervisor for a minute: that machine is gone."""
     if service.machine in (None, identity.machine()):
         return False
     until = tx.scalar(select(services.c.lease_until).where(services.c.id == service.id))

@@ -1,4 +1,4 @@
-"""The webhooks that want notices."""
+"""The table of webhook subscriptions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_free(tx: Connection, name: str) -> None:
 
 
 def add(tx: Connection, subscription: Subscription) -> None:
-    """Record a subscription: it gets what happens from now on."""
+    """Add a subscription; it receives events from now on."""
     check_free(tx, subscription.name)
     tx.execute(
         insert(subscriptions).values(
@@ -35,14 +35,14 @@ def add(tx: Connection, subscription: Subscription) -> None:
 
 
 def remove(tx: Connection, name: str) -> None:
-    """Remove a subscription, with what was on its way to it."""
+    """Remove a subscription and its deliveries."""
     get(tx, name)
     tx.execute(delete(deliveries).where(deliveries.c.subscription == name))
     tx.execute(delete(subscriptions).where(subscriptions.c.name == name))
 
 
 def get(tx: Connection, name: str) -> Subscription:
-    """The subscription; raises `NotFound` with those there are."""
+    """The subscription of that name. Raises `NotFound` with the existing ones."""
     row = tx.execute(select(subscriptions).where(subscriptions.c.name == name)).first()
     if row is None:
         raise NotFound("subscription", name, names(tx))
@@ -50,10 +50,12 @@ def get(tx: Connection, name: str) -> Subscription:
 
 
 def list_subscriptions(tx: Connection) -> list[Subscription]:
+    """All subscriptions, by name."""
     return [_subscription(row) for row in tx.execute(select(subscriptions).order_by(subscriptions.c.name))]
 
 
 def names(tx: Connection) -> list[str]:
+    """The names of all subscriptions."""
     return list(tx.scalars(select(subscriptions.c.name).order_by(subscriptions.c.name)))
 
 

@@ -24,12 +24,12 @@ import requests
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
-from mlmagic.targets.docker.engine import connect, current
+from mlmagic.targets.docker.connection import connect, current
 from mlmagic.targets.images.context import Context
-from mlmagic.targets.images.index import access_files
+from mlmagic.targets.images.package_index import access_files
 from mlmagic.workspace.location import Location
 from tests.benchmarks.measure import table
-from tests.docker_engine import BASE_IMAGE, DockerEngine, running
+from tests.support.docker_engine import BASE_IMAGE, DockerEngine, running
 
 SCRIPT = """
 import json, os, joblib, numpy

@@ -16,12 +16,12 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.demo import ONNX_SCRIPT, RIDGE_SCRIPT, train
 from mlmagic.engine.engine import Engine
-from mlmagic.targets import zygote
+from mlmagic.targets.local import zygote
 from mlmagic.workspace.location import Location
 from tests.benchmarks.measure import table
 
 PLAIN_SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return raw_data\n"
-# Read by libraries when they are imported, and so never given to a fork: see mlmagic.targets.zygote.
+# Read by libraries when they are imported, and so never given to a fork: see mlmagic.targets.local.zygote.
 NOT_FORKED = {"OMP_MLMAGIC_BENCHMARK": "1"}
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.capture.modules import DATA_LIMIT, imported_modules, is_local
-
-from .conftest import Notebook
+from tests.support.notebooks import Notebook
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from mlmagic.errors import CaptureError
-
-from .conftest import Notebook
+from tests.support.notebooks import Notebook
 
 HELPERS = """
 LIMIT = 3

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.errors import CaptureError, InvalidConfig, NotFound
-
-from .conftest import ENTRY, Notebook
+from tests.support.notebooks import ENTRY, Notebook
 
 
 def test_the_cell_is_kept_byte_for_byte_below_what_it_needs(notebook: Notebook) -> None:

@@ -7,17 +7,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from mlmagic import cli as command_line
+from tests.support.command_line import SCRIPT, run
 
-SCRIPT = "import json\ndef init():\n    print('up')\ndef run(raw):\n    return json.loads(raw)\n"
 Run = Callable[..., Result]
 
 
-def run(*words: str) -> Result:
-    """What a command prints, and how it ends."""
-    return CliRunner().invoke(command_line.cli, list(words))
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each command opens an engine: these are no unit tests."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and not item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.together)
 
 
 @pytest.fixture

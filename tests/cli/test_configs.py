@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 import yaml
 
-from tests.cli.conftest import run
+from tests.support.command_line import run
 
 ENVIRONMENT = {
     "name": "my-env",
@@ -59,7 +60,7 @@ def test_a_service_is_deployed_from_files_exported_and_deployed_again(files: Pat
         ("deploymentconfig.json", "deploymentconfig"),
     ):
         values = json.loads((exported / name).read_text())
-        jsonschema.validate(values, json.loads(run("config", "schema", schema).stdout))
+        jsonschema_rs.validate(json.loads(run("config", "schema", schema).stdout), values)
         assert run("config", "check", str(exported / name)).exit_code == 0
 
     ic, dc = str(exported / "inferenceconfig.json"), str(exported / "deploymentconfig.json")
@@ -99,7 +100,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ),
     ("ic.json", {"sourceDirectory": "source"}, "entryScript None must be text, in ic.json"),
     ("ic.json", {"entryScript": "nope.py", "sourceDirectory": "source"}, "no entry script 'nope.py'"),
-    ("ic.json", {"entryScript": "main.py", "sourceDirectory": "nowhere"}, "must be a folder that is there"),
+    ("ic.json", {"entryScript": "main.py", "sourceDirectory": "nowhere"}, "must be an existing folder"),
     ("ic.json", [], "ic.json [] must be a mapping"),
     (
         "ic.json",
@@ -155,6 +156,34 @@ def test_the_files_from_before_environment_are_read(files: Path) -> None:
     assert environment is not None
     assert (environment.docker.base_image, environment.docker.enable_gpu) == ("debian:12", True)
     assert list(environment.python.conda_dependencies.pip_packages) == ["nltk"]  # type: ignore[union-attr]
+
+
+@pytest.mark.processes
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_service_is_deployed_from_a_file_from_before_environment(folder: Path) -> None:
+    """Azure ML v1's own example, in another folder than the working folder."""
+    there = folder / "files"
+    there.mkdir()
+    (there / "score.py").write_text("def init(): pass\ndef run(d): return 1\n")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (there / "myenv.yml").write_text(f"dependencies: [python={version}, {{pip: [azureml-defaults]}}]\n")
+    example = {
+        "entryScript": "score.py",
+        "runtime": "python",
+        "condaFile": "myenv.yml",
+        "extraDockerfileSteps": None,
+        "sourceDirectory": None,
+        "enableGpu": False,
+        "baseImage": None,
+        "baseImageRegistry": None,
+    }
+    (there / "ic.json").write_text(json.dumps(example))
+    (there / "dc.json").write_text('{"computeType": "local"}')
+    checked = run("config", "check", "files/ic.json")
+    assert checked.exit_code == 0, checked.output
+    done = run("model", "deploy", "-n", "svc", "--ic", "files/ic.json", "--dc", "files/dc.json")
+    assert done.exit_code == 0, done.output
+    assert run("service", "delete", "-n", "svc").exit_code == 0
 
 
 def test_environments_are_registered_listed_shown_and_used(files: Path) -> None:

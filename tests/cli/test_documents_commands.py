@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import run
+from tests.support.command_line import run
 
 pytestmark = pytest.mark.processes
 

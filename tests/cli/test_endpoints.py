@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import run
+from tests.support.command_line import run
 
 
 def test_endpoints_are_listed_as_services_are(folder: Path) -> None:

@@ -14,7 +14,7 @@ from mlmagic.engine.services import daemon
 from mlmagic.workspace import events, services
 from mlmagic.workspace.location import locate
 from mlmagic.workspace.memory import Memory
-from tests.cli.conftest import run
+from tests.support.command_line import run
 
 HOOK = ("--endpoint", "http://127.0.0.1:1/hook?code=hidden", "--no-handshake")
 

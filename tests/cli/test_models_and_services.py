@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mlmagic import __version__
-from tests.cli.conftest import SCRIPT, run
+from tests.support.command_line import SCRIPT, run
 
 
 def test_a_model_is_registered_listed_downloaded_and_deleted(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from mlmagic.core import documents
@@ -241,8 +241,7 @@ def test_a_file_may_say_its_type_in_any_case_and_null() -> None:
 
 @pytest.mark.parametrize(("compute", "given"), SOUND)
 def test_the_schema_accepts_what_is_sound(compute: ComputeType, given: dict[str, Any]) -> None:
-
-    jsonschema.validate(documents.write(compute, given), documents.schema())
+    jsonschema_rs.validate(documents.schema(), documents.write(compute, given))
 
 
 @pytest.mark.parametrize(
@@ -257,6 +256,5 @@ def test_the_schema_accepts_what_is_sound(compute: ComputeType, given: dict[str,
     ],
 )
 def test_the_schema_refuses_what_is_not(values: dict[str, Any]) -> None:
-
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(values, documents.schema())
+    with pytest.raises(jsonschema_rs.ValidationError):
+        jsonschema_rs.validate(documents.schema(), values)

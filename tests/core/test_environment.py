@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.environment import EnvironmentNeeds, image_needs, needs_of, python_minor, without_password
-
-
-def conda(*packages: Any, **more: Any) -> dict[str, Any]:
-    return {"python": {"condaDependencies": {"dependencies": list(packages), **more}}}
+from tests.support.conda import conda
 
 
 @pytest.mark.parametrize(

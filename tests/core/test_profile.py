@@ -10,9 +10,7 @@ import pytest
 from mlmagic.core.profile import (
     Failure,
     Goal,
-    Load,
     Prices,
-    Profile,
     ProfilePlan,
     ProfileState,
     Sample,
@@ -26,20 +24,7 @@ from mlmagic.core.profile import (
 from mlmagic.core.profile_record import details, profile_of, record_of
 from mlmagic.core.sizing import has_room, needed_cpu, needed_memory, recommend
 from mlmagic.errors import InvalidConfig, InvalidConfigs
-
-
-def load(kind: str, level: float, rate: float, p99: float, good: int = 100) -> Load:
-    percentiles = {"50": p99 / 3, "90": p99 / 2, "95": p99 / 1.5, "99": p99, "99.9": p99 * 2}
-    ends = {name: (value * 0.9, None) for name, value in percentiles.items()}
-    return Load(
-        kind, level, 2.0, 100, good, rate, (rate - 1, rate + 1), p99 / 3, percentiles, ends, ((1, 2),)
-    )
-
-
-def size(cpu: float, capacity: float, p99: float, *, memory: float = 1.0, **more: Any) -> SizeResult:
-    loads = (load("closed", 1, capacity / 2, p99), load("closed", 2, capacity, p99), load("open", 9, 9, p99))
-    values = {"max_cores": cpu * 0.8, "peak_memory_gb": 0.31, **more}
-    return SizeResult(cpu, memory, "control groups", 1.0, loads, **values)
+from tests.support.profiles import LARGE, MIDDLE, SMALL, profile, size
 
 
 @pytest.mark.parametrize(
@@ -89,9 +74,6 @@ def test_options_are_read() -> None:
     for text in ("many", "0", "-1", "inf", "nan"):
         with pytest.raises(InvalidConfig, match=f"rps '{text}' must be a number above 0, such as 200"):
             parse_rate("rps", text)
-
-
-SMALL, MIDDLE, LARGE = size(0.5, 100, 40), size(1, 250, 15), size(2, 300, 10)
 
 
 @pytest.mark.parametrize(
@@ -146,22 +128,6 @@ def test_services_stay_beside_each_other_where_there_is_room(
     peak: int, more: int, free: int, expected: bool
 ) -> None:
     assert has_room(peak, more, free) is expected
-
-
-def profile(**changes: Any) -> Profile:
-    sizes = (SMALL, MIDDLE)
-    values: dict[str, Any] = {
-        "plan": ProfilePlan(
-            "p", (0.5, 1.0), (1.0,), goal=Goal(20, requests_per_second=9), prices=Prices(1, 2)
-        ),
-        "state": ProfileState.SUCCEEDED,
-        "models": ("m:1",),
-        "created_time": 0.0,
-        "rows": 3,
-        "sizes": (*sizes, SizeResult(3, 1, error="no")),
-        "recommendation": recommend(sizes, Goal(20)),
-    }
-    return Profile(**{**values, **changes})
 
 
 def test_a_profile_survives_json() -> None:

@@ -20,17 +20,20 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.keys import new_token
 from mlmagic.errors import InvalidConfig, InvalidConfigs, UsageError
 from mlmagic.sdk.webservice import Webservice
+from mlmagic.sdk.workspace import Workspace
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.cards import event_line, service_card
 from mlmagic.workspace import database
-from tests.engine.conftest import ON_FAKE, script
+from tests.support.engines import ON_FAKE, script
 
 WITH_KEYS = replace(ON_FAKE, auth_enabled=True)
 WITH_TOKENS = replace(ON_FAKE, token_auth_enabled=True)
 
 
 def deploy(engine: Engine, config: DeploymentConfig = WITH_KEYS) -> Webservice:
-    return Webservice.of(engine, engine.services.wait(engine.services.deploy("svc", [], script(), config)))
+    return Webservice.of(
+        Workspace.over(engine), engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    )
 
 
 def keys_file(fake: FakeTarget) -> Path:

@@ -10,7 +10,8 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import WrongState
-from tests.engine.conftest import ON_FAKE, Answering, script
+from tests.support.answering import Answering
+from tests.support.engines import ON_FAKE, script
 
 TYPED = """
 def init(): pass

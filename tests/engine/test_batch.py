@@ -19,7 +19,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.engine.batch.job import Outcome
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import CaptureError, InvalidConfig
-from tests.engine.conftest import servers_here
+from tests.support.processes import servers_here
 
 pytestmark = pytest.mark.processes
 

@@ -25,9 +25,9 @@ from mlmagic.errors import (
     WrongState,
 )
 from mlmagic.targets.fake import FakeTarget
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, Answering, script
-from tests.targets.contract import wait_for
+from tests.support.answering import Answering
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
 
 STARTING = Observation(Phase.STARTING)
 

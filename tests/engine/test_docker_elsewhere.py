@@ -14,10 +14,9 @@ import pytest
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed
-from tests import docker_registry
-from tests.docker_engine import BASE_IMAGE, DockerEngine
-from tests.engine.conftest import script
-from tests.engine.test_docker_services import ON_DOCKER
+from tests.support import docker_registry
+from tests.support.docker_engine import BASE_IMAGE, DockerEngine
+from tests.support.engines import ON_DOCKER, script
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 MACHINE = "127.0.0.2"

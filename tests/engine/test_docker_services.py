@@ -9,17 +9,14 @@ from dataclasses import replace
 import pytest
 import requests
 
-from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed, NotFound, ScriptError, TargetUnavailable
-from tests.conftest import MakeEngine
-from tests.docker_engine import DockerEngine
-from tests.engine.conftest import script
-from tests.targets.contract import wait_for
+from tests.support.docker_engine import DockerEngine
+from tests.support.engines import ON_DOCKER, MakeEngine, script
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
-ON_DOCKER = DeploymentConfig("docker", memory_gb=0.25)
 _LABEL = "label=mlmagic.service"
 
 

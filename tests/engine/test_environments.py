@@ -19,7 +19,7 @@ from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import LaunchFailed, NotFound, UsageError
-from tests.core.test_environment import conda
+from tests.support.conda import conda
 
 pytestmark = pytest.mark.processes
 

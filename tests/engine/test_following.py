@@ -17,9 +17,8 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.targets.fake import FakeTarget
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
 
 
 def register(engine: Engine, name: str = "m", **tags: str) -> str:
@@ -72,7 +71,7 @@ def test_a_version_that_fails_is_told_and_not_tried_again(serving: Engine, fake:
     register(serving)
     wait_for(lambda: told(serving, EventKind.FOLLOW_FAILED), "the outcome")
     assert told(serving, EventKind.FOLLOW_FAILED) == [
-        "m:2 was not taken on, and is not tried again: ValueError: broken; revision 1 keeps serving"
+        "the update to m:2 failed and is not retried: ValueError: broken; revision 1 keeps serving"
     ]
     serves(serving, "other:1", "m:1")
     serving.models.change("m:2", tags={"again": "yes"})  # it counted once
@@ -101,7 +100,7 @@ def test_what_cannot_be_tried_is_told(serving: Engine, fake: FakeTarget) -> None
     fake.available = False
     register(serving)
     wait_for(lambda: told(serving, EventKind.FOLLOW_FAILED), "the outcome")
-    assert "m:2 was not taken on, and is not tried again: the fake target is off" in str(
+    assert "the update to m:2 failed and is not retried: the fake target is off" in str(
         told(serving, EventKind.FOLLOW_FAILED)
     )
     assert requested(serving) == 0

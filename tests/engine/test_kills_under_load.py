@@ -15,7 +15,7 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import decisions
-from tests.targets.contract import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 

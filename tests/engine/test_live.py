@@ -15,7 +15,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.database import services as table
-from tests.engine.conftest import ON_FAKE
+from tests.support.engines import ON_FAKE
 
 LIVE = replace(ON_FAKE, live=True)
 

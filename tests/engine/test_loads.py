@@ -20,7 +20,7 @@ from mlmagic.engine.profiles.loads import (
 )
 from mlmagic.engine.profiles.resource_usage import smooth
 from mlmagic.engine.profiles.trial import alike
-from tests.core.test_profile import load
+from tests.support.profiles import load
 
 ONE, TWO, SAME = (load("closed", level, rate, 5) for level, rate in ((1, 100), (2, 190), (4, 191)))
 OPEN = load("open", 50, 50, 5)

@@ -9,8 +9,8 @@ from mlmagic.engine.events import bus
 from mlmagic.engine.services import watcher as lookout
 from mlmagic.engine.services.watcher import View
 from mlmagic.errors import WorkspaceUnavailable
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
+from tests.support.engines import ON_FAKE, script
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture(autouse=True)

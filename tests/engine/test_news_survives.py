@@ -15,10 +15,10 @@ from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services import daemon
 from mlmagic.workspace.location import Location
-from tests.engine.conftest import script
-from tests.engine.test_events import Hook, hook  # noqa: F401
-from tests.engine.test_survival import run_and_die
-from tests.targets.contract import wait_for
+from tests.support.engines import script
+from tests.support.processes import run_and_die
+from tests.support.waiting import wait_for
+from tests.support.webhook import Hook
 
 pytestmark = pytest.mark.processes
 
@@ -28,12 +28,13 @@ WAIT = "import time\ntime.sleep(60)\n"
 
 def test_a_kill_between_sending_and_marking_sends_it_again(
     engine: Engine,
-    hook: Hook,  # noqa: F811
+    hook: Hook,
 ) -> None:
     engine.events.subscribe("hook", hook.url)
     run_and_die(
         engine,
-        f"from mlmagic.engine.events.delivery import WebhookDelivery\nCourier._settle = die\n{PUBLISH}{WAIT}",
+        "from mlmagic.engine.events.delivery import WebhookDelivery as Delivery\n"
+        f"Delivery._settle = die\n{PUBLISH}{WAIT}",
     )
     assert len(hook.requests) == 1
     assert [str(each.state) for each, _ in engine.events.deliveries()] == ["waiting"]
@@ -47,7 +48,7 @@ def test_a_kill_between_sending_and_marking_sends_it_again(
 
 def test_the_keeper_stays_until_all_is_delivered(
     location: Location,
-    hook: Hook,  # noqa: F811
+    hook: Hook,
 ) -> None:
     brief = Engine(replace(location, name="team"), supervise=False)
     brief.events.subscribe("hook", hook.url)
@@ -104,7 +105,7 @@ def test_a_service_follows_its_model_without_a_dropped_request(engine: Engine, t
         stop.set()
         asking.join()
     assert {status for status, _ in answers} == {200}
-    assert "m:3 was not taken on" in failed[0].message
+    assert "update to m:3 failed" in failed[0].message
     assert "these weights are broken" in failed[0].message
     assert "two" in str(engine.requests.score("svc", "1"))
     now = engine.services.get("svc")

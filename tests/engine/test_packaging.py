@@ -21,20 +21,11 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, UsageError
+from tests.support.entry_scripts import READS_MODEL
 
 pytestmark = pytest.mark.processes
 
-SCRIPT = """
-import json, os
-
-def init():
-    global model
-    model = open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "net.bin")).read()
-
-def run(data):
-    return [model, os.environ.get("GREETING"), json.loads(data)]
-"""
-INFERENCE = InferenceConfig("score.py", script_text=SCRIPT)
+INFERENCE = InferenceConfig("score.py", script_text=READS_MODEL)
 
 
 @pytest.fixture
@@ -48,7 +39,7 @@ def test_a_folder_has_all_that_docker_build_needs(engine: Engine, model: str, tm
     assert made.state is PackageState.SUCCEEDED
     folder = engine.packages.save(made, tmp_path / "taken")
     assert (folder / "azureml-models" / "net" / "1" / "net.bin").read_text() == "weights"
-    assert (folder / "azureml-app" / "score.py").read_text() == SCRIPT
+    assert (folder / "azureml-app" / "score.py").read_text() == READS_MODEL
     assert "uvloop==" in (folder / "server.txt").read_text()
     assert "--model-dir" in (folder / "Dockerfile").read_text()
     words = (folder / "README.md").read_text()

@@ -15,13 +15,13 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import BuildFailed, UsageError
-from mlmagic.targets.images.index import access_files
-from tests import docker_registry
-from tests.docker_engine import DockerEngine
-from tests.engine.test_packaging import SCRIPT
+from mlmagic.targets.images.package_index import access_files
+from tests.support import docker_registry
+from tests.support.docker_engine import DockerEngine
+from tests.support.entry_scripts import READS_MODEL
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
-INFERENCE = InferenceConfig("score.py", script_text=SCRIPT)
+INFERENCE = InferenceConfig("score.py", script_text=READS_MODEL)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_package_that_cannot_be_built_is_kept_with_its_log(
 ) -> None:
     wrong = InferenceConfig(
         "score.py",
-        script_text=SCRIPT,
+        script_text=READS_MODEL,
         environment={
             "python": {"condaDependencies": {"dependencies": [{"pip": ["no-such-package-at-all==9"]}]}}
         },

@@ -7,8 +7,8 @@ import pytest
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, NotFound
-from tests.docker_engine import DockerEngine
-from tests.engine.conftest import servers_here
+from tests.support.docker_engine import DockerEngine
+from tests.support.processes import servers_here
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 

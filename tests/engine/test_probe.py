@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mlmagic.engine.http import probe
-from tests.engine.conftest import Answering
+from tests.support.answering import Answering
 
 
 def test_only_200_is_an_answer(answering: Answering) -> None:

@@ -10,28 +10,22 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.profile import Goal, Prices, Profile, ProfilePlan, ProfileState
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import InvalidConfig, NotFound
-from tests.conftest import needs_root
-from tests.engine.conftest import servers_here
+from tests.support.entry_scripts import SLEEPY, inline
+from tests.support.processes import needs_root, servers_here
 
 pytestmark = pytest.mark.processes
 
-SLEEPY = "import time\ndef init(): pass\ndef run(data):\n    time.sleep(0.01)\n    return 1\n"
 GREEDY = "def init():\n    global held\n    held = bytearray(300 << 20)\ndef run(data): return 1\n"
 CHOOSY = (
     "import json\ndef init(): pass\ndef run(data):\n"
     "    if json.loads(data) == 2: raise ValueError('not two')\n    return 1\n"
 )
 BROKEN = "def init(): raise RuntimeError('no weights')\ndef run(data): return 1\n"
-
-
-def script(text: str) -> InferenceConfig:
-    return InferenceConfig("score.py", script_text=text)
 
 
 def plan(*cpus: float, memory: float = 0.5, **more: object) -> ProfilePlan:
@@ -45,7 +39,7 @@ def test_a_service_is_measured_at_each_size(engine: Engine) -> None:
     made = engine.profiles.measure(
         plan(0.5, 1.0, goal=Goal(50, requests_per_second=20), prices=Prices(1, 0.1), description="d"),
         [model.id],
-        script(SLEEPY),
+        inline(SLEEPY),
         [b"1", b"2", b"3"],
         watching=lambda progress, profile: seen.append((progress, profile)),
     )
@@ -76,7 +70,7 @@ def test_a_service_is_measured_at_each_size(engine: Engine) -> None:
 
 
 def test_answers_that_are_errors_are_told_with_their_bodies(engine: Engine) -> None:
-    made = engine.profiles.measure(plan(), [], script(CHOOSY), [b"1", b"2"])
+    made = engine.profiles.measure(plan(), [], inline(CHOOSY), [b"1", b"2"])
     assert made.state is ProfileState.SUCCEEDED
     (failure,) = made.sizes[0].failures
     assert (failure.status, failure.row) == (500, 1)
@@ -87,17 +81,17 @@ def test_answers_that_are_errors_are_told_with_their_bodies(engine: Engine) -> N
 def test_a_size_that_is_too_small_is_told_as_such(engine: Engine) -> None:
     needs_root()
     made = engine.profiles.measure(
-        ProfilePlan("p", (1.0,), (0.1, 1.0), seconds=0.3, concurrencies=(1,)), [], script(GREEDY), [b"1"]
+        ProfilePlan("p", (1.0,), (0.1, 1.0), seconds=0.3, concurrencies=(1,)), [], inline(GREEDY), [b"1"]
     )
     small, large = made.sizes
-    assert "want of memory" in small.error
+    assert "out of memory" in small.error
     assert large.successful
     assert made.recommendation is not None
     assert made.recommendation.memory_gb >= 0.4
 
 
 def test_a_script_that_fails_gives_a_failed_profile_with_its_words(engine: Engine) -> None:
-    made = engine.profiles.measure(plan(), [], script(BROKEN), [b"1"])
+    made = engine.profiles.measure(plan(), [], inline(BROKEN), [b"1"])
     assert made.state is ProfileState.FAILED
     assert "no weights" in made.error
     with pytest.raises(NotFound, match="no recommendation 'p'"):
@@ -109,7 +103,7 @@ def test_an_interrupted_profile_keeps_what_was_measured(engine: Engine) -> None:
         if profile.sizes and profile.state is ProfileState.RUNNING:
             raise KeyboardInterrupt
 
-    made = engine.profiles.measure(plan(0.5, 1.0), [], script(SLEEPY), [b"1"], watching=interrupt)
+    made = engine.profiles.measure(plan(0.5, 1.0), [], inline(SLEEPY), [b"1"], watching=interrupt)
     assert made.state is ProfileState.CANCELED
     assert len(made.sizes) == 1
     assert engine.profiles.get("p") == made
@@ -118,9 +112,9 @@ def test_an_interrupted_profile_keeps_what_was_measured(engine: Engine) -> None:
 
 def test_what_can_be_known_is_told_before_anything_starts(engine: Engine) -> None:
     with pytest.raises(InvalidConfig, match="must have a row at least"):
-        engine.profiles.measure(plan(), [], script(SLEEPY), [])
+        engine.profiles.measure(plan(), [], inline(SLEEPY), [])
     with pytest.raises(NotFound, match="no model 'nowhere'"):
-        engine.profiles.measure(plan(), ["nowhere"], script(SLEEPY), [b"1"])
+        engine.profiles.measure(plan(), ["nowhere"], inline(SLEEPY), [b"1"])
     with pytest.raises(NotFound, match="no profile 'p'"):
         engine.profiles.get("p")
 

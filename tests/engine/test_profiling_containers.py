@@ -9,8 +9,8 @@ import pytest
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.profile import ProfilePlan, ProfileState
 from mlmagic.engine.engine import Engine
-from tests.docker_engine import DockerEngine
-from tests.engine.test_profiling import SLEEPY, script
+from tests.support.docker_engine import DockerEngine
+from tests.support.entry_scripts import SLEEPY, inline
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -20,7 +20,7 @@ def test_a_container_is_measured_and_nothing_of_it_is_left(engine: Engine, docke
     model = engine.models.register(Path(__file__), ModelDescription("m"))
     init = "import os\ndef init(): assert os.listdir(os.environ['AZUREML_MODEL_DIR'])"
     reads = SLEEPY.replace("def init(): pass", init)
-    made = engine.profiles.measure(plan, [model.id], script(reads), [b"1"])
+    made = engine.profiles.measure(plan, [model.id], inline(reads), [b"1"])
     assert made.state is ProfileState.SUCCEEDED, made.error
     assert [size.cpu for size in made.sizes] == [0.5, 1.0]
     for size in made.sizes:

@@ -11,7 +11,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.models.registration import PICKLE_WARNING, library_mismatches, to_plain
 from mlmagic.errors import AlreadyExists, NotFound, UsageError
-from tests.conftest import MakeEngine
+from tests.support.engines import MakeEngine
 
 
 @pytest.fixture

@@ -12,11 +12,9 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, UsageError, WrongState
-from mlmagic.targets.base import Scalable
 from mlmagic.targets.fake import FakeTarget
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
 
 SCRIPT = "def init(): pass\ndef run(data): return {}\n"
 
@@ -67,7 +65,7 @@ def test_what_is_newer_is_said_and_nothing_is_recorded(fake_engine: Engine, tmp_
 
 def test_scale(fake_engine: Engine, fake: FakeTarget, make_engine: MakeEngine) -> None:
     service = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
-    assert isinstance(fake, Scalable)
+    assert fake.capabilities.scales
     assert fake_engine.services.can_scale(service)
     fake_engine.services.scale("svc", 3)
     wait_for(lambda: fake_engine.services.get("svc").stats.get("replicas") == 3.0, "three")

@@ -17,9 +17,10 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.http import probe
 from mlmagic.errors import InvalidConfig
 from mlmagic.sdk.webservice import Webservice
-from tests.certificates import write_certificate
-from tests.engine.conftest import script
-from tests.targets.contract import wait_for
+from mlmagic.sdk.workspace import Workspace
+from tests.support.certificates import write_certificate
+from tests.support.engines import script
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -46,7 +47,7 @@ def ask() -> Iterator[Callable[..., int]]:
 
 def deploy(engine: Engine, **settings: Any) -> Webservice:
     return Webservice.of(
-        engine,
+        Workspace.over(engine),
         engine.services.wait(
             engine.services.deploy("svc", [], script("other"), DeploymentConfig(**settings))
         ),

@@ -13,7 +13,7 @@ from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvokeError, LaunchFailed, ScriptError
-from tests.engine.conftest import script
+from tests.support.engines import script
 
 pytestmark = pytest.mark.processes
 
@@ -99,7 +99,7 @@ def test_a_taken_port_fails_with_the_port(engine: Engine, monkeypatch: pytest.Mo
     first = engine.services.wait(engine.services.deploy("first", [], script()))
     port = int((first.url or "").rpartition(":")[2])
     # as if it had been taken between the check and the launch
-    monkeypatch.setattr("mlmagic.targets.checks.is_free", lambda host, port: True)
+    monkeypatch.setattr("mlmagic.targets.validation.is_free", lambda host, port: True)
     with pytest.raises(LaunchFailed, match=f"port {port} is in use"):
         engine.services.wait(engine.services.deploy("second", [], script(), DeploymentConfig(port=port)))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -18,9 +16,9 @@ from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services import daemon
 from mlmagic.workspace.location import Location
-from tests.conftest import MakeEngine
-from tests.engine.conftest import SCRIPTS, script
-from tests.targets.contract import wait_for
+from tests.support.engines import MakeEngine, script
+from tests.support.processes import run_and_die
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -28,35 +26,6 @@ DEPLOY = """
 service = engine.services.deploy("svc", [], InferenceConfig(str(scripts / "echo.py")))
 engine.services.wait(service)
 """
-# Runs in a process of its own: an engine over the folder argv[1], then the code in argv[2].
-PRELUDE = """
-import os, signal, sys
-from pathlib import Path
-from mlmagic.core.configuration import InferenceConfig
-from mlmagic.core.model import ModelDescription
-from mlmagic.engine.engine import Engine
-from mlmagic.workspace.location import Location
-from mlmagic.targets.local import LocalTarget
-from mlmagic.workspace.location import Location
-
-def die(*_args, **_kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False)
-scripts = Path(sys.argv[2])
-"""
-
-
-def run_and_die(engine: Engine, code: str) -> None:
-    """Run ``code`` in another process, which must end by kill -9."""
-    done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + code, str(engine.location.folder), str(SCRIPTS)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def processes_of(engine: Engine) -> list[int]:

@@ -20,9 +20,8 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import identity, services
 from mlmagic.workspace.database import services as table
 from mlmagic.workspace.location import Location
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, script
-from tests.postgresql import Server
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.postgresql import Server
 
 pytestmark = pytest.mark.processes
 ON_LOCAL = DeploymentConfig("local")
@@ -54,7 +53,7 @@ def test_the_keeper_keeps_and_shows_no_password(engine: Engine, location: Locati
     process = psutil.Process(daemon._children[location.folder].pid)
     assert not any("postgresql://" in part for part in process.cmdline())
     assert engine.bus.wait_until(lambda: _keeper_has_begun(location), 30)
-    engine._supervisor.close()  # type: ignore[union-attr]
+    engine.supervision.close()
     assert engine.bus.wait_until(lambda: _held_by(engine, process.pid), 30)
     with engine.memory.reading() as tx:
         assert services.get(tx, "svc").state is State.HEALTHY
@@ -90,11 +89,11 @@ def test_a_model_registered_on_one_machine_is_served_on_another(location: Locati
     )
     (tmp_path / "model.bin").write_bytes(b"model")
     here.models.register(tmp_path / "model.bin", ModelDescription("m"))
-    there.wait(there.deploy("svc", ["m"], script(), ON_LOCAL))
-    folder = Path(there.invoke("svc", {})["model_dir"])
+    there.services.wait(there.services.deploy("svc", ["m"], script(), ON_LOCAL))
+    folder = Path(there.requests.score("svc", {})["model_dir"])
     assert folder.is_relative_to(tmp_path / "there")
     assert (folder / "model.bin").read_bytes() == b"model"
-    there.delete("svc")
+    there.services.delete("svc")
     here.models.delete("m:1")
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
     here.close()
@@ -104,7 +103,7 @@ def test_a_model_registered_on_one_machine_is_served_on_another(location: Locati
 @pytest.fixture
 def theirs(make_engine: MakeEngine, fake: FakeTarget, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine here, with the service "svc" of another machine."""
-    monkeypatch.setattr(fake.__class__, "on_this_machine", True)
+    monkeypatch.setattr(fake.__class__, "runs_on_this_machine", lambda self: True)
     monkeypatch.setattr(reach, "machine", lambda: "elsewhere")
     engine = make_engine(targets=lambda name: fake, supervise=False)
     engine.services.deploy("svc", [], script(), ON_FAKE)

@@ -9,10 +9,10 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, UsageError
-from tests.conftest import MakeEngine
-from tests.docker_engine import DockerEngine
-from tests.engine.conftest import ON_FAKE, Answering, script
-from tests.targets.contract import wait_for
+from tests.support.answering import Answering
+from tests.support.docker_engine import DockerEngine
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.parametrize("count", [-1, 100_001])

@@ -14,7 +14,7 @@ from mlmagic.engine.http import probe
 from mlmagic.engine.http.certificates import trust_in
 from mlmagic.engine.http.client import Caller, Client
 from mlmagic.errors import InvokeError
-from tests.certificates import write_certificate
+from tests.support.certificates import write_certificate
 
 
 class Secure:

@@ -8,8 +8,8 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
-from tests.browser import ARTIFACTS, BROWSER, FLAGS, WAIT_SECONDS
 from tests.journeys.jupyter import Client, serving
+from tests.support.browser import ARTIFACTS, BROWSER, FLAGS, WAIT_SECONDS
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import requests
 
 from mlmagic.workspace.location import Location
-from tests.browser import WAIT_SECONDS
+from tests.support.browser import WAIT_SECONDS
 
 NOTEBOOK = "journey.ipynb"
 TOKEN = "secret"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mlmagic.engine.engine import Engine
-from tests.browser import ARTIFACTS
 from tests.journeys.accessibility import violations
 from tests.journeys.jupyter import Client
+from tests.support.browser import ARTIFACTS
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 

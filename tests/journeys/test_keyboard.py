@@ -16,10 +16,10 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
-from tests.browser import ARTIFACTS
 from tests.journeys.accessibility import violations
 from tests.journeys.jupyter import CLIENTS, NOTEBOOK, Client, serving
 from tests.journeys.keyboard import Keyboard
+from tests.support.browser import ARTIFACTS
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(420)]
 

@@ -9,7 +9,7 @@ from IPython.core.completer import Completion, provisionalcompleter
 
 from mlmagic.core.model import ModelDescription
 from mlmagic.magics.session import MLMagic
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.magics.session import MLMagic
 from mlmagic.sdk.environment import Environment
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 NUMPY = metadata.version("numpy")
 

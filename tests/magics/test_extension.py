@@ -9,7 +9,7 @@ import pytest
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import NotFound
 from mlmagic.magics.session import MLMagic
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 MAGICS = {
     "line": ["register", "models", "workspace", "deploy", "update", "score", "services", "logs", "delete"],
@@ -92,6 +92,7 @@ def test_an_empty_cell_without_help_is_still_told(shell: TestingShell) -> None:
         shell.run_cell("%%score_script x")
 
 
+@pytest.mark.processes
 def test_loading_imports_nothing_heavy() -> None:
     import subprocess
     import sys

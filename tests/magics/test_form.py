@@ -20,9 +20,9 @@ from mlmagic.magics.session import MLMagic
 from mlmagic.sdk.configuration_files import read_deployment
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.form.values import FormValues
-from tests.magics.conftest import SCRIPT, TestingShell
-from tests.targets.contract import wait_for
-from tests.widgets.form.examples import FORMS
+from tests.support.forms import FORMS
+from tests.support.shells import SCRIPT, TestingShell
+from tests.support.waiting import wait_for
 
 ENVIRONMENT = {
     "name": "mine",

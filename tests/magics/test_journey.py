@@ -17,8 +17,8 @@ from jupyter_client.manager import KernelManager
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, InvokeError, ScriptError
 from mlmagic.magics.session import MLMagic
-from tests.magics.conftest import TestingShell
-from tests.targets.contract import wait_for
+from tests.support.shells import TestingShell
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 

@@ -7,8 +7,8 @@ import pytest
 from mlmagic.core.webservice import Webservice
 from mlmagic.magics.choice import newest_captured
 from mlmagic.magics.session import MLMagic
-from tests.magics.conftest import SCRIPT, TestingShell
-from tests.targets.contract import wait_for
+from tests.support.shells import SCRIPT, TestingShell
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.magics.session import MLMagic
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.workspace import Workspace
-from tests.magics.conftest import TestingShell
+from tests.support.shells import TestingShell
 
 
 def test_a_live_object_is_registered_with_what_is_said_of_it(session: MLMagic, shell: TestingShell) -> None:

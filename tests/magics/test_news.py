@@ -6,7 +6,7 @@ import pytest
 
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.magics.session import MLMagic
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 HOOK = "--endpoint http://127.0.0.1:1/hook?code=hidden --no-handshake"
 

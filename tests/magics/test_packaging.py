@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mlmagic.errors import InvalidConfig, UsageError
 from mlmagic.magics.session import MLMagic
-from tests.conftest import MakeEngine
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.engines import MakeEngine
+from tests.support.shells import SCRIPT, TestingShell
 
 
 def test_a_captured_script_is_packaged(shell: TestingShell, make_engine: MakeEngine, tmp_path: Path) -> None:

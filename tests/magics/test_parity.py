@@ -6,9 +6,9 @@ import pytest
 
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.magics.session import MLMagic
-from tests.conftest import MakeEngine
-from tests.magics.conftest import SCRIPT, TestingShell
-from tests.targets.contract import wait_for
+from tests.support.engines import MakeEngine
+from tests.support.shells import SCRIPT, TestingShell
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 

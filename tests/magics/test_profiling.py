@@ -6,8 +6,8 @@ import pytest
 
 from mlmagic.errors import InvalidConfigs, NotFound, UsageError
 from mlmagic.magics.session import MLMagic
-from tests.conftest import MakeEngine
-from tests.magics.conftest import TestingShell
+from tests.support.engines import MakeEngine
+from tests.support.shells import TestingShell
 
 pytestmark = pytest.mark.processes
 

@@ -12,7 +12,7 @@ from mlmagic.errors import AlreadyExists, CaptureError, InvalidConfig, NotFound,
 from mlmagic.magics.session import MLMagic
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.database import revisions
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 
 def test_a_cell_becomes_a_script_and_is_not_run(session: MLMagic, shell: TestingShell) -> None:

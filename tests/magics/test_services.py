@@ -25,7 +25,7 @@ from mlmagic.magics.session import MLMagic
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import events
-from tests.magics.conftest import SCRIPT, TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "score.py", line 2, in init\nZeroDivisionError: by zero\n'

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlmagic.scoring.calls.runner import Pace
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.http.request import Request
@@ -21,30 +20,18 @@ from mlmagic.scoring.http.response import Renderer
 from mlmagic.scoring.report import prepare
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import Service
+from tests.support.serving import SCRIPTS, Inline
 
 from .running import Running
 from .wire import Wire
-
-SCRIPTS = Path(__file__).parent / "scripts"
-
-
-class Inline(Pace):
-    """Calls stay on the loop, however busy the machine that runs the tests is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inline = True
-
-    def record(self, seconds: float) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
 def modules() -> Iterator[None]:
     """Scripts that a test loads are forgotten afterwards."""
-    before = dict(sys.modules)
+    before = sys.modules.copy()
     yield
-    for name in set(sys.modules) - set(before):
+    for name in sys.modules.keys() - before.keys():
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SCRIPTS)):
             del sys.modules[name]
 

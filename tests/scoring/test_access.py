@@ -1,12 +1,10 @@
 """Who is admitted: keys, tokens, and files that change."""
 
-import json
-import os
-
 import jwt
 import pytest
 
 from mlmagic.scoring.access import LOOK_S, OPEN, VERIFIED_LIMIT, Access, Credentials, NoAccess, bearer
+from tests.support.access import write_keys
 
 SECRET = "s" * 64  # long enough for HS512, too
 NOW = 1_800_000_000.0
@@ -30,13 +28,6 @@ def time():
 @pytest.fixture
 def keys_file(tmp_path):
     return tmp_path / "keys.json"
-
-
-def write(path, **record):
-    """As whoever regenerates a key does: never half a file."""
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(record))
-    os.replace(draft, path)
 
 
 def token(secret=SECRET, algorithm="HS256", **claims):
@@ -126,13 +117,13 @@ def test_of_the_tokens_that_were_verified_not_all_are_remembered(time):
 
 def test_a_new_key_is_taken_at_once_and_an_old_one_refused_soon(keys_file):
     ticks = Time()
-    write(keys_file, primary="old-primary", secondary="secondary")
+    write_keys(keys_file, primary="old-primary", secondary="secondary")
     access = Access(keys_file, ticks=ticks)
     assert access.admits(b"/score", b"Bearer old-primary")
-    write(keys_file, primary="new-primary", secondary="secondary")
+    write_keys(keys_file, primary="new-primary", secondary="secondary")
     assert access.admits(b"/score", b"Bearer new-primary")
     assert not access.admits(b"/score", b"Bearer old-primary")
-    write(keys_file, primary="newer-primary", secondary="secondary")
+    write_keys(keys_file, primary="newer-primary", secondary="secondary")
     assert access.admits(b"/score", b"Bearer new-primary")  # nobody has looked yet
     ticks.now += LOOK_S
     assert not access.admits(b"/score", b"Bearer new-primary")
@@ -141,11 +132,11 @@ def test_a_new_key_is_taken_at_once_and_an_old_one_refused_soon(keys_file):
 
 def test_a_token_dies_with_its_secret(keys_file, time):
     ticks = Time()
-    write(keys_file, token_secret=SECRET)
+    write_keys(keys_file, token_secret=SECRET)
     access = Access(keys_file, clock=time, ticks=ticks)
     field = b"Bearer " + token()
     assert access.admits(b"/score", field)
-    write(keys_file, token_secret="t" * 43)
+    write_keys(keys_file, token_secret="t" * 43)
     ticks.now += LOOK_S
     assert not access.admits(b"/score", field)
 
@@ -153,7 +144,7 @@ def test_a_token_dies_with_its_secret(keys_file, time):
 @pytest.mark.parametrize("content", ["", "{", "{}", '{"primary": ""}', None])
 def test_a_broken_renewal_changes_nothing(keys_file, capsys, content):
     ticks = Time()
-    write(keys_file, primary="the-primary")
+    write_keys(keys_file, primary="the-primary")
     access = Access(keys_file, ticks=ticks)
     if content is None:
         keys_file.unlink()
@@ -165,7 +156,7 @@ def test_a_broken_renewal_changes_nothing(keys_file, capsys, content):
     assert said.count("the keys before it stay in use") == 1
     assert str(keys_file) in said
     assert "the-primary" not in said
-    write(keys_file, primary="another")
+    write_keys(keys_file, primary="another")
     assert access.admits(b"/score", b"Bearer another")
 
 
@@ -200,7 +191,7 @@ def test_keys_of_the_environment_are_not_left_there(keys_file):
     assert environment == {"OTHER": "1"}
     assert access.admits(b"/score", b"Bearer first-key")
     assert Access.of(None, environment) is None
-    write(keys_file, primary="of-the-file")
+    write_keys(keys_file, primary="of-the-file")
     access = Access.of(str(keys_file), {"MLMAGIC_PRIMARY_KEY": "first-key"})
     assert access.admits(b"/score", b"Bearer of-the-file")
     assert not access.admits(b"/score", b"Bearer first-key")

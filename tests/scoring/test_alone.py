@@ -20,7 +20,8 @@ def init():
 @batched
 def run(data: list):
     ours = [name for name in sys.modules if name.startswith("mlmagic.")]
-    return [[name for name in ours if not name.startswith("mlmagic.scoring")]] * len(data)
+    own = ("mlmagic.scoring", "mlmagic._version")
+    return [[name for name in ours if not name.startswith(own)]] * len(data)
 """
 
 
@@ -29,7 +30,8 @@ def run(data: list):
 def test_nothing_of_the_other_rooms_is_needed(tmp_path, part):
     here = Path(mlmagic.__file__).parent
     (tmp_path / "room/mlmagic").mkdir(parents=True)
-    shutil.copy(here / "__init__.py", tmp_path / "room/mlmagic")
+    for name in ("__init__.py", "_version.py"):
+        shutil.copy(here / name, tmp_path / "room/mlmagic")
     shutil.copytree(here / "scoring", tmp_path / "room/mlmagic/scoring")
     (tmp_path / "score.py").write_text(SCRIPT)
     done = subprocess.run(

@@ -14,8 +14,7 @@ from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.stacking import WrongRows, key_of, stacked, taken_apart
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.script import ImportFailed, UserScript
-
-from .conftest import Inline
+from tests.support.serving import Inline
 
 CALLS = """
 import numpy as np, pandas as pd

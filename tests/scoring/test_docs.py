@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.browser import ARTIFACTS, BROWSER, FLAGS
+from tests.support.browser import ARTIFACTS, BROWSER, FLAGS
 
 SCRIPT = """
 from dataclasses import dataclass

@@ -9,8 +9,8 @@ from mlmagic.scoring.access import Access, Credentials
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.service import Service
+from tests.support.serving import Inline
 
-from .conftest import Inline
 from .wire import Wire
 
 

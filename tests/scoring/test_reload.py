@@ -9,8 +9,7 @@ from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.live.changes import init_uses
 from mlmagic.scoring.live.reload import Reloader
-
-from .conftest import Inline
+from tests.support.serving import Inline
 
 SCRIPT = """
 import json

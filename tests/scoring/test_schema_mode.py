@@ -5,8 +5,7 @@ import json
 import pytest
 
 from mlmagic.scoring.script import ImportFailed, UserScript
-
-from .conftest import SCRIPTS
+from tests.support.serving import SCRIPTS
 
 TEN = list(range(10))
 JSON = b"application/json"

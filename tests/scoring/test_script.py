@@ -5,8 +5,7 @@ import pytest
 
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.script import ImportFailed, InitFailed, UserScript, user_traceback
-
-from .conftest import SCRIPTS
+from tests.support.serving import SCRIPTS
 
 
 def post(body):

@@ -11,9 +11,8 @@ from http.client import HTTPSConnection
 import pytest
 
 from mlmagic.scoring.report import read_report
-from tests.certificates import write_certificate
-
-from .test_access import write as write_keys
+from tests.support.access import write_keys
+from tests.support.certificates import write_certificate
 
 pytestmark = pytest.mark.processes
 

@@ -13,8 +13,7 @@ from http.client import HTTPConnection
 import pytest
 
 from mlmagic.scoring.report import holder_alive, prepare, read_report, retire
-
-from .conftest import SCRIPTS
+from tests.support.serving import SCRIPTS
 
 pytestmark = pytest.mark.processes
 

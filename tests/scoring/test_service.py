@@ -8,8 +8,7 @@ from mlmagic.scoring.calls.scorer import RUN_RAISED
 from mlmagic.scoring.description.swagger import Swagger
 from mlmagic.scoring.script import UserScript
 from mlmagic.scoring.service import NOT_ALLOWED
-
-from .conftest import SCRIPTS
+from tests.support.serving import SCRIPTS
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import ssl
 import pytest
 
 from mlmagic.scoring.http.tls import CannotEncrypt, Certificate
-from tests.certificates import write_certificate
+from tests.support.certificates import write_certificate
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from types import ModuleType
 import pytest
 
 from mlmagic.scoring.script import UserScript
-
-from .conftest import SCRIPTS
+from tests.support.serving import SCRIPTS
 
 
 def load(name):

@@ -61,6 +61,12 @@ def test_the_names_the_issue_lists_are_imported(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
+def test_a_notebooks_first_cell_prints_the_version(tmp_path: Path) -> None:
+    code = "import mlmagic.azureml, azureml.core\nprint(azureml.core.VERSION, azureml.core.__version__)"
+    assert python(code, tmp_path) == "1.61.0 1.61.0\n"
+
+
+@pytest.mark.processes
 def test_real_packages_are_used_where_they_are(tmp_path: Path) -> None:
     package = tmp_path / "azureml" / "core"
     package.mkdir(parents=True)

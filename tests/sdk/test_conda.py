@@ -95,7 +95,7 @@ def test_what_cannot_be_is_told(act: Any, told: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[1]", "holds no mapping"),
+        ("[1]", "is not a mapping"),
         ("nmae: a", "has the key 'nmae'"),
         ("dependencies: [3]", "dependency 3 is neither"),
         ("dependencies: [{conda: [a]}]", "is neither"),

@@ -11,7 +11,8 @@ import pytest
 from mlmagic.core.curated import CURATED
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
 from mlmagic.sdk import environment_json
-from mlmagic.sdk.environment import ContainerRegistry, DockerBuildContext, Environment
+from mlmagic.sdk.environment import Environment
+from mlmagic.sdk.environment_sections import ContainerRegistry, DockerBuildContext
 from mlmagic.sdk.exceptions import UserErrorException
 from mlmagic.sdk.workspace import Workspace
 
@@ -113,7 +114,7 @@ def test_a_folder_holds_all_of_it(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "env").iterdir()}
     assert names == {"azureml_environment.json", "conda_dependencies.yml", "BaseDockerfile"}
     again = Environment.load_from_directory(str(tmp_path / "env"))
-    assert again._record() == made._record()
+    assert again.to_record() == made.to_record()
     with pytest.raises(AlreadyExists):
         made.save_to_directory(str(tmp_path / "env"))
     made.save_to_directory(str(tmp_path / "env"), overwrite=True)
@@ -166,7 +167,7 @@ def test_the_documents_own_file_is_read() -> None:
         },
         "version": "1",
     }
-    made = Environment._from_record(json.loads(json.dumps(record)))
+    made = Environment.from_record(json.loads(json.dumps(record)))
     assert (made.name, made.version, made.docker.base_image) == ("my-deploy-env", "1", "img")
     assert made.python.conda_dependencies.get_python_version() == "3.6.2"  # type: ignore[union-attr]
 

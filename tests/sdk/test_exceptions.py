@@ -12,9 +12,9 @@ from mlmagic.sdk.exceptions import (
     ComputeTargetException,
     UserErrorException,
     WebserviceException,
+    raised_as,
+    raised_with,
     raises,
-    told_as,
-    told_with,
 )
 from mlmagic.sdk.labels import label_filter
 
@@ -23,7 +23,7 @@ def test_an_error_is_both_and_keeps_all_it_has() -> None:
     ours = InvokeError(
         "svc", 500, '{"message": "no"}', headers={"x-request-id": "7"}, message="no", hint="See it."
     )
-    with pytest.raises(WebserviceException) as caught, told_as(WebserviceException):
+    with pytest.raises(WebserviceException) as caught, raised_as(WebserviceException):
         raise ours
     both = caught.value
     assert isinstance(both, InvokeError)
@@ -36,20 +36,20 @@ def test_an_error_is_both_and_keeps_all_it_has() -> None:
 
 def test_an_error_of_the_scripts_shows_its_traceback_as_ours_does() -> None:
     ours = ScriptError("init", "the script failed", "Traceback: here")
-    with pytest.raises(WebserviceException, match="Traceback: here"), told_as(WebserviceException):
+    with pytest.raises(WebserviceException, match="Traceback: here"), raised_as(WebserviceException):
         raise ours
 
 
 def test_what_is_named_already_stays() -> None:
-    with pytest.raises(ComputeTargetException) as caught, told_as(WebserviceException):
+    with pytest.raises(ComputeTargetException) as caught, raised_as(WebserviceException):
         raise ComputeTargetException("none")
     assert not isinstance(caught.value, WebserviceException)
-    with pytest.raises(ValueError, match="x"), told_as(WebserviceException):
+    with pytest.raises(ValueError, match="x"), raised_as(WebserviceException):
         raise ValueError("x")
 
 
 def test_the_words_that_code_looks_for_come_first() -> None:
-    both = told_with(WebserviceException, NotFound("service", "a"), "WebserviceNotFound: a")
+    both = raised_with(WebserviceException, NotFound("service", "a"), "WebserviceNotFound: a")
     assert both.message == "WebserviceNotFound: a: no service 'a'"
     assert "There is no service yet" in str(both)
 
@@ -112,7 +112,7 @@ def test_every_error_of_ours_can_be_both() -> None:
         errors.InvalidConfigs("X", [InvalidConfig("a", 1, "must be 2")]),
     ]
     for ours in made:
-        with pytest.raises(WebserviceException) as caught, told_as(WebserviceException):
+        with pytest.raises(WebserviceException) as caught, raised_as(WebserviceException):
             raise ours
         assert isinstance(caught.value, type(ours))
         assert str(caught.value) == str(ours)

@@ -14,26 +14,20 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, NotFound, ScriptError, UsageError
 from mlmagic.sdk.aci_webservice import AciWebservice
 from mlmagic.sdk.aks_webservice import AksWebservice
+from mlmagic.sdk.local_webservice import LocalWebservice
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
-from mlmagic.sdk.workspace import Workspace
+from mlmagic.sdk.workspace import SERVICE_CLASSES, Workspace
 from mlmagic.targets.fake import FakeTarget
-from tests.engine.conftest import (  # noqa: F401
-    ON_FAKE,
-    _impatient,
-    answering,
-    fake,
-    fake_engine,
-    script,
-)
+from tests.support.engines import ON_FAKE, script
 
 
 @pytest.fixture
-def model(fake_engine: Engine, tmp_path: Path) -> Model:  # noqa: F811
+def model(fake_engine: Engine, tmp_path: Path) -> Model:
     path = tmp_path / "net.onnx"
     path.write_text("weights")
     details = ModelDescription("net", tags={"a": "1"}, description="d", sample_input=[1])
-    return Model.of(fake_engine, fake_engine.models.register(path, details))
+    return Model.of(Workspace.over(fake_engine), fake_engine.models.register(path, details))
 
 
 def test_a_model_tells_what_is_known_of_it(model: Model) -> None:
@@ -67,8 +61,10 @@ def test_a_model_is_downloaded_and_deleted(model: Model, tmp_path: Path) -> None
         model.delete()
 
 
-def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model) -> None:  # noqa: F811
-    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", ["net"], script(), ON_FAKE))
+def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model) -> None:
+    service = Webservice.of(
+        Workspace.over(fake_engine), fake_engine.services.deploy("svc", ["net"], script(), ON_FAKE)
+    )
     service.wait_for_deployment(timeout_sec=20)
     assert (service.state, [each.id for each in service.models], service.compute_type) == (
         "Healthy",
@@ -96,7 +92,7 @@ def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model)
         service.state  # noqa: B018
 
 
-def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model) -> None:  # noqa: F811
+def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model) -> None:
     workspace = Workspace(fake_engine.location)
     workspace.engine = fake_engine
     service = Model.deploy(workspace, "svc", [model], deployment_config=ON_FAKE)
@@ -111,19 +107,23 @@ def test_a_model_is_deployed_without_a_script(fake_engine: Engine, model: Model)
 
 
 def test_a_failed_service_has_its_error(
-    fake_engine: Engine,  # noqa: F811
-    fake: FakeTarget,  # noqa: F811
+    fake_engine: Engine,
+    fake: FakeTarget,
 ) -> None:
     error = {"phase": "init", "type": "KeyError", "message": "x", "traceback": "t"}
     fake.next_observations = [Observation(Phase.EXITED, error=error)]
-    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    service = Webservice.of(
+        Workspace.over(fake_engine), fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    )
     with pytest.raises(ScriptError, match="KeyError"):
         service.wait_for_deployment(timeout_sec=20)
     assert service.error == error
 
 
-def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Webservice.of(
+        Workspace.over(fake_engine), fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    )
     service.wait_for_deployment(timeout_sec=20)
     sent: list[Any] = []
     monkeypatch.setattr(fake_engine.client, "score", lambda name, uri, data, caller: sent.append(data))
@@ -131,8 +131,10 @@ def test_run_sends_what_it_is_given(fake_engine: Engine, monkeypatch: pytest.Mon
     assert sent == ['{"data": 1}']
 
 
-def test_what_an_update_changes(fake_engine: Engine) -> None:  # noqa: F811
-    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+def test_what_an_update_changes(fake_engine: Engine) -> None:
+    service = Webservice.of(
+        Workspace.over(fake_engine), fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    )
     service.wait_for_deployment(timeout_sec=20)
     service.update(environment_variables={"A": "1"}, cors_origins="*", properties={"p": "1"})
     service.wait_for_deployment(timeout_sec=20)
@@ -156,13 +158,15 @@ def test_what_an_update_changes(fake_engine: Engine) -> None:  # noqa: F811
 
 
 def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
-    fake_engine: Engine,  # noqa: F811
+    fake_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for kind in (AciWebservice, AksWebservice):
-        monkeypatch.setitem(Webservice._classes, "fake", kind)
+        monkeypatch.setitem(SERVICE_CLASSES, "fake", kind)
         name = kind.__name__.lower()
-        service = Webservice.of(fake_engine, fake_engine.services.deploy(name, [], script(), ON_FAKE))
+        service = Webservice.of(
+            Workspace.over(fake_engine), fake_engine.services.deploy(name, [], script(), ON_FAKE)
+        )
         assert isinstance(service, kind)
         service.wait_for_deployment(timeout_sec=20)
         service.update(tags={"a": "b"}, auth_enabled=True, batch=True)
@@ -171,22 +175,37 @@ def test_a_service_in_a_container_is_updated_by_the_documents_arguments(
         assert fake_engine.services.revision(service.record).config.batch
         needed = service.container_resource_requirements
         assert (needed.cpu, needed.memory_in_gb, needed.cpu_limit) == (0.1, 0.5, None)
-        with pytest.raises(UsageError, match="images are made here"):
+        with pytest.raises(UsageError, match="images are built by mlmagic"):
             service.update(image="x")  # type: ignore[arg-type]
         with pytest.raises(AttributeError, match="has no attribute 'cpus'"):
             service.cpus  # noqa: B018
 
 
-def test_a_service_in_a_cluster_tells_how_it_scales(
-    fake_engine: Engine,  # noqa: F811
+def test_the_reprs_of_services_look_alike(
+    fake_engine: Engine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(Webservice._classes, "fake", AksWebservice)
+    record = fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    for kind in (Webservice, LocalWebservice, AciWebservice, AksWebservice):
+        monkeypatch.setitem(SERVICE_CLASSES, "fake", kind)
+        service = Webservice.of(Workspace.over(fake_engine), record)
+        service.wait_for_deployment(timeout_sec=20)
+        shown = f"(name='svc', state='Healthy', scoring_uri={service.scoring_uri!r})"
+        assert repr(service) == kind.__name__ + shown
+
+
+def test_a_service_in_a_cluster_tells_how_it_scales(
+    fake_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SERVICE_CLASSES, "fake", AksWebservice)
     asked = AksWebservice.deploy_configuration(
         autoscale_enabled=True, autoscale_max_replicas=5, period_seconds=20, cpu_cores=1, cpu_cores_limit=2
     )
     config = replace(asked.to_core(), target="fake")
-    service = Webservice.of(fake_engine, fake_engine.services.deploy("svc", [], script(), config))
+    service = Webservice.of(
+        Workspace.over(fake_engine), fake_engine.services.deploy("svc", [], script(), config)
+    )
     assert isinstance(service, AksWebservice)
     scaler, probe = service.autoscaler, service.liveness_probe_requirements
     assert (scaler.min_replicas, scaler.max_replicas, scaler.target_utilization) == (1, 5, 70)

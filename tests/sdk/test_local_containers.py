@@ -13,7 +13,7 @@ from mlmagic.sdk.local_webservice import LocalWebservice
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import Workspace
-from tests.docker_engine import BASE_IMAGE, DockerEngine
+from tests.support.docker_engine import BASE_IMAGE, DockerEngine
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 

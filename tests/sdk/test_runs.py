@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.sdk.automl_run import AutoMLRun
+from mlmagic.sdk.mlflow_artifacts import name_in
 from mlmagic.sdk.model import Model
-from mlmagic.sdk.run import AutoMLRun, Experiment, Run
-from mlmagic.sdk.runs import name_in
+from mlmagic.sdk.run import Experiment, Run
 from mlmagic.sdk.workspace import Workspace
 
 
@@ -58,7 +59,7 @@ def test_a_model_of_an_mlflow_run_keeps_its_signature_and_requirements(
     )
     assert model.sample_input == rows[:2].tolist()
     assert any(path.endswith("MLmodel") for path in model.files)
-    with pytest.raises(NotFound, match="no MLflow artefact"):
+    with pytest.raises(NotFound, match="no MLflow artifact"):
         Model.register(workspace, f"runs:/{run.info.run_id}/nothing", "x")
 
 

@@ -1,14 +1,18 @@
 """The contract of a compute target, as a suite: subclass `TargetContract` and give it your target.
 
-Every target passes all of it. What only some have (limits, images, replicas) is tested beside it.
+Every target passes all of it. A capability that a target claims must work; one that it does not claim must be
+refused with `NotSupported`. What only one target has (ports, limits) is tested beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import select
 import shutil
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,24 +20,27 @@ from typing import Any, ClassVar
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.engine.http import probe
+from mlmagic.engine.http.client import Client
+from mlmagic.errors import BuildFailed, LaunchFailed, NotSupported
 from mlmagic.targets import registry
-from mlmagic.targets.base import ComputeTarget, Watchable
+from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.capabilities import METHODS
+from tests.support.waiting import wait_for
 
 SCRIPTS = Path(__file__).parent / "scripts"
-LONGEST_WAIT_SECONDS = 60.0
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    """Look until ``condition()`` is true; fail with ``what`` after a minute."""
-    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"waited {LONGEST_WAIT_SECONDS:g} s for: {what}")
+@contextlib.contextmanager
+def refused_unless(claimed: bool) -> Iterator[None]:
+    """The block must succeed if the capability is claimed; otherwise its first call must be refused."""
+    if claimed:
+        yield
+        return
+    with pytest.raises(NotSupported, match=r"target '.+' cannot "):
+        yield
 
 
 class TargetContract:
@@ -149,19 +156,150 @@ class TargetContract:
         shutil.rmtree(spec.run_dir)
         assert target.observe(handle).ended
         target.stop(handle)
-        assert list(target.logs(handle)) == [] or not self.answers
+        assert list(target.logs(handle)) == []
 
-    def test_watching_tells_of_the_end(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
-        import os
-        import select
+    def test_halt_ends_it_and_it_can_be_started_again(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        spec, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        target.halt(handle)
+        assert target.observe(handle).ended
+        again = target.launch(spec, lambda line: None)
+        self.until(target, again, Phase.RUNNING)
+        target.stop(again)
 
+    # -- capabilities ---------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("capability", METHODS)
+    def test_it_overrides_what_it_claims_and_nothing_else(
+        self, target: ComputeTarget[Any], capability: str
+    ) -> None:
+        for method in METHODS[capability]:
+            is_overridden = getattr(type(target), method) is not getattr(ComputeTarget, method)
+            assert is_overridden == getattr(target.capabilities, capability), method
+
+    def test_an_interpreter_is_run_or_ignored(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        if target.capabilities.runs_interpreter:
+            with pytest.raises(LaunchFailed, match="/no/such/python"):
+                launch(python="/no/such/python")
+        else:
+            _, handle = launch(python="/no/such/python")
+            self.until(target, handle, Phase.RUNNING)
+
+    def test_an_image_is_built_once(self, target: ComputeTarget[Any], tmp_path: Path) -> None:
+        spec = self.spec(tmp_path / "image", "slow_init.py")
+        with refused_unless(target.capabilities.builds_images):
+            assert target.missing_image(spec)
+            lines: list[str] = []
+            target.build_image(spec, lines.append, threading.Event())
+            assert lines
+            assert target.missing_image(spec) is None
+            target.stop(target.launch(spec, lambda line: None), grace=0.1)
+
+    def test_a_build_that_is_cancelled_builds_nothing(
+        self, target: ComputeTarget[Any], tmp_path: Path
+    ) -> None:
+        spec = self.spec(tmp_path / "image", "slow_init.py", name="cancelled")
+        cancelled = threading.Event()
+        cancelled.set()
+        error = BuildFailed if target.capabilities.builds_images else NotSupported
+        with pytest.raises(error):
+            target.build_image(spec, lambda line: None, cancelled)
+
+    def test_use_is_measured(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         _, handle = launch()
         self.until(target, handle, Phase.RUNNING)
-        if not isinstance(target, Watchable):
-            return
-        descriptor = target.watch(handle)
-        assert descriptor is not None
-        assert select.select([descriptor], [], [], 0)[0] == []
+        with refused_unless(target.capabilities.measures):
+            used = target.usage(handle)
+            assert used.memory_bytes > 0 or not self.answers
+        with refused_unless(target.capabilities.measures):
+            assert target.limited_by(DeploymentConfig(self.target_name))
+
+    def test_replicas_are_added(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        _, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        with refused_unless(target.capabilities.scales):
+            target.scale(handle, 2)
+            wait_for(lambda: target.observe(handle).ready == 2, "two replicas")
+
+    def test_a_script_is_reloaded(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        spec, handle = launch(config=DeploymentConfig(self.target_name, live=True))
+        url = self.until(target, handle, Phase.RUNNING).url
+        Path(spec.app_dir, "score.py").write_text("def init(): ...\ndef run(raw_data):\n    return 42\n")
+        with refused_unless(target.capabilities.reloads):
+            assert "init" in target.reload(handle)
+            if self.answers:
+                assert Client().score("contract", f"{url}/score", "x") == 42
+
+    def test_the_end_is_signalled(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        _, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        with refused_unless(target.capabilities.watches):
+            descriptor = target.watch(handle)
+            assert descriptor is not None
+            assert select.select([descriptor], [], [], 0)[0] == []
+            target.stop(handle)
+            assert select.select([descriptor], [], [], 10)[0] == [descriptor]
+            os.close(descriptor)
+
+    def test_keys_are_delivered(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        keys = tmp_path / "keys.json"
+        keys.write_text('{"primary": "' + "a" * 32 + '"}')
+        _, handle = launch(keys_file=str(keys))
+        self.until(target, handle, Phase.RUNNING)
+        with refused_unless(target.capabilities.delivers_keys):
+            target.deliver_keys(handle, str(keys))
+            assert target.observe(handle).phase is Phase.RUNNING
+
+    def test_recorded_requests_are_read(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        _, handle = launch(config=DeploymentConfig(self.target_name, recorded_requests=10))
+        url = self.until(target, handle, Phase.RUNNING).url
+        if self.answers:
+            Client().score("contract", f"{url}/score", "recorded")
+        with refused_unless(target.capabilities.records_traffic):
+            wait_for(lambda: b"recorded" in b"".join(target.traffic(handle)), "the request in the record")
+
+    def test_packages_are_listed(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        _, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        with refused_unless(target.capabilities.lists_packages):
+            assert {"python", "orjson"} <= set(target.packages(handle)) or not self.answers
+
+    def test_a_log_has_a_size_that_grows_with_it(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        _, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        wait_for(lambda: list(target.logs(handle)), "a line")
+        with refused_unless(target.capabilities.sizes_logs):
+            before = target.log_size(handle)
+            assert before > 0
+            assert target.log_size(handle) >= before
+
+    def test_what_it_claims_answers_for_what_is_gone(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        keys = tmp_path / "keys.json"
+        keys.write_text("{}")
+        spec, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
         target.stop(handle)
-        assert select.select([descriptor], [], [], 10)[0] == [descriptor]
-        os.close(descriptor)
+        shutil.rmtree(spec.run_dir)
+        can = target.capabilities
+        with refused_unless(can.measures):
+            assert target.usage(handle) == Usage()
+        with refused_unless(can.watches):
+            assert target.watch(handle) is None
+        with refused_unless(can.delivers_keys):
+            target.deliver_keys(handle, str(keys))
+        with refused_unless(can.records_traffic):
+            assert list(target.traffic(handle)) == []
+        with refused_unless(can.lists_packages):
+            assert target.packages(handle) == {}
+        with refused_unless(can.sizes_logs):
+            assert target.log_size(handle) == 0

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.targets.confinement import Affinity, confine, confinement_called, control_groups
-from tests.conftest import needs_root
+from mlmagic.targets.local.confinement import Affinity, confine, confinement_called, control_groups
+from tests.support.processes import needs_root
 
 BUSY = "import time\nend = time.monotonic() + 1.0\nwhile time.monotonic() < end: pass\n"
 GREEDY = "held = bytearray(400 << 20)\nprint(len(held))\n"
@@ -28,7 +28,7 @@ def test_control_groups_hold_cores_and_tell_what_was_used() -> None:
     """As root, which the tests of a machine of their own are; elsewhere `Affinity` is what there is."""
     needs_root()
     held = confine(0.2, 0.5)
-    assert held.words == "control groups"
+    assert held.words == "cgroups"
     child = run(held, BUSY)
     child.communicate(timeout=30)
     used = held.usage(child.pid)
@@ -57,7 +57,7 @@ def test_control_groups_end_what_takes_too_much_memory() -> None:
 def test_without_control_groups_whole_cores_and_a_limit_on_data(tmp_path: Path) -> None:
     held = confine(0.5, 0.2, root=tmp_path)
     assert isinstance(held, Affinity)
-    assert "1 whole core by affinity" in held.words
+    assert "CPU affinity (1 core)" in held.words
     child = run(held, "import os, time\ntime.sleep(0.3)\nprint(len(os.sched_getaffinity(0)))\n" + GREEDY)
     deadline = time.monotonic() + 10
     while not held.usage(child.pid).memory_bytes and time.monotonic() < deadline:

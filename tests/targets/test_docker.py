@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ from mlmagic.core.webservice import Phase
 from mlmagic.engine.http.client import Caller, Client
 from mlmagic.errors import BuildFailed, InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets import registry
-from mlmagic.targets.base import BuildsImages, ComputeTarget, Reloads, TakesKeys
-from mlmagic.targets.docker.engine import Address, current
-from tests.certificates import write_certificate
-from tests.docker_engine import DockerEngine
+from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.docker.connection import Address, current
+from mlmagic.targets.docker.engine import Engine
+from tests.support.certificates import write_certificate
+from tests.support.docker_engine import DockerEngine
+from tests.support.waiting import wait_for
 from tests.targets.contract import TargetContract
 
 pytestmark = pytest.mark.processes
@@ -59,7 +63,7 @@ class TestDocker(TargetContract):
         with pytest.raises(Exception):  # noqa: B017 -- however the connection ends
             self.score(target, handle, "eat")
         seen = self.until(target, handle, Phase.EXITED)
-        assert seen.words == "out of memory: it needed more than its limit memory_gb=0.25 (256 MiB)"
+        assert seen.words == "out of memory: the service needs more than its limit memory_gb=0.25 (256 MiB)"
         assert seen.error is not None
         assert "memory_gb" in seen.error["hint"]
 
@@ -134,7 +138,7 @@ class TestDocker(TargetContract):
     ) -> None:
         spec, handle = launch()
         url = self.until(target, handle, Phase.RUNNING).url
-        docker.docker("kill", handle.front)
+        docker.docker("kill", handle.proxy)
         assert "the port" in self.until(target, handle, Phase.EXITED).words
         port = int(str(url).rpartition(":")[2])
         again = target.launch(dataclasses.replace(spec, preferred_port=port), lambda line: None)
@@ -149,7 +153,7 @@ class TestDocker(TargetContract):
         assert found is not None
         assert target.observe(found).ended
         target.stop(found)
-        assert docker.docker("ps", "--all", "--quiet", "--filter", f"name={handle.front}") == ""
+        assert docker.docker("ps", "--all", "--quiet", "--filter", f"name={handle.proxy}") == ""
 
     def test_it_speaks_tls_and_asks_for_keys_which_change(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], tmp_path: Path
@@ -167,7 +171,6 @@ class TestDocker(TargetContract):
         uri = f"{url}/score".replace("127.0.0.1", "localhost")
         assert Client().score("s", uri, "x", Caller("a" * 32, str(cert))) == "x"
         keys.write_text('{"primary": "' + "b" * 32 + '"}')
-        assert isinstance(target, TakesKeys)
         target.deliver_keys(handle, str(keys))
         assert Client().score("s", uri, "x", Caller("b" * 32, str(cert))) == "x"
 
@@ -177,7 +180,6 @@ class TestDocker(TargetContract):
         spec, handle = launch(config=DeploymentConfig("docker", live=True))
         assert self.score(target, handle) == "x"
         Path(spec.app_dir, "score.py").write_text("def init(): ...\ndef run(raw_data):\n    return 42\n")
-        assert isinstance(target, Reloads)
         assert "init" in target.reload(handle)
         assert self.score(target, handle) == 42
 
@@ -187,10 +189,9 @@ class TestDocker(TargetContract):
         spec = dataclasses.replace(
             self.spec(tmp_path / "run", "echo.py"), requirements=("no-such-distribution-of-mlmagic==1",)
         )
-        assert isinstance(target, BuildsImages)
-        assert target.image_wanted(spec)
+        assert target.missing_image(spec)
         lines: list[str] = []
-        with pytest.raises(BuildFailed, match="its environment cannot be built") as failed:
+        with pytest.raises(BuildFailed, match="the environment image cannot be built") as failed:
             target.launch(spec, lines.append)
         assert "no-such-distribution-of-mlmagic was not found in the package registry" in failed.value.log
         assert "\x1b" not in failed.value.log
@@ -263,6 +264,36 @@ def test_no_engine_is_one_line_that_offers_another_way(
     assert str(refused.value).count("\n") == 0
     assert "nobody.sock" in str(refused.value)
     assert "--target local" in str(refused.value)
+
+
+@pytest.mark.usefixtures("docker")
+def test_a_cancelled_build_ends_at_once_though_its_step_is_silent(tmp_path: Path) -> None:
+    """The engine is told, too: it ends the container of the step."""
+    engine = Engine.current()
+    environment = {
+        "python": {"userManagedDependencies": True},
+        "docker": {"baseDockerfile": "FROM mlmagic-tests-python:3.11\nRUN echo slow-step && sleep 600\n"},
+    }
+    spec = TestDocker().spec(tmp_path / "run", "echo.py", environment=environment)
+    before = {each["Id"] for each in engine.api.containers()}
+    cancelled, lines = threading.Event(), list[str]()
+    raised: list[BaseException] = []
+
+    def build() -> None:
+        try:
+            registry.load("docker").build_image(spec, lines.append, cancelled)
+        except BuildFailed as error:
+            raised.append(error)
+
+    building = threading.Thread(target=build)
+    building.start()
+    wait_for(lambda: "slow-step" in lines, "the slow step")
+    cancelled.set()
+    began = time.monotonic()
+    building.join(30)
+    assert time.monotonic() - began < 5
+    assert "cancelled" in str(raised[0])
+    wait_for(lambda: {each["Id"] for each in engine.api.containers()} <= before, "the end of the step")
 
 
 def test_an_engine_that_left_is_unknown(

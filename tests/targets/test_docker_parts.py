@@ -12,11 +12,11 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
 from mlmagic.errors import BuildFailed
 from mlmagic.targets.docker import observation
-from mlmagic.targets.docker.engine import Address, current
+from mlmagic.targets.docker.connection import Address, current
 from mlmagic.targets.docker.progress import Progress
 from mlmagic.targets.docker.settings import host_settings, limits_of
-from mlmagic.targets.images.blueprint import blueprint
-from tests.targets.test_image_parts import spec
+from mlmagic.targets.images.build_plan import build_plan
+from tests.support.specs import spec
 
 
 def container(**state: Any) -> Mapping[str, Any]:
@@ -29,7 +29,7 @@ def container(**state: Any) -> Mapping[str, Any]:
         ({"OOMKilled": True, "ExitCode": 137}, {}, "more than its limit memory_gb=0.5 (512 MiB)"),
         ({"ExitCode": 3}, {"error": {"message": "no such weight"}}, "no such weight"),
         ({"ExitCode": 137}, {"phase": "serving"}, "SIGKILL"),
-        ({"ExitCode": 2}, {}, "it exited with code 2"),
+        ({"ExitCode": 2}, {}, "the container exited with code 2"),
         ({"ExitCode": 128, "Error": "exec: not found"}, {}, "exec: not found"),
     ],
 )
@@ -53,9 +53,9 @@ def test_a_report_that_is_not_there_says_nothing(report: bytes | None) -> None:
         (False, {"5001/tcp": [{"HostPort": "1"}]}, None),
     ],
 )
-def test_the_port_of_a_front(running: bool, ports: Any, port: int | None) -> None:
-    front = {"State": {"Running": running}, "NetworkSettings": {"Ports": ports}}
-    assert observation.port_of(front) == port
+def test_the_port_of_a_proxy_container(running: bool, ports: Any, port: int | None) -> None:
+    proxy = {"State": {"Running": running}, "NetworkSettings": {"Ports": ports}}
+    assert observation.port_of(proxy) == port
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def test_gpus_are_asked_for_where_the_environment_wants_them(
 ) -> None:
     config = DeploymentConfig("docker", compute_settings={} if cores is None else {"gpu_cores": cores})
     given = spec(tmp_path, config=config, environment={"docker": {"enableGpu": asked}})
-    assert host_settings(given, blueprint(given, {}), "front").get("device_requests") == requests
+    assert host_settings(given, build_plan(given, {}), "proxy").get("device_requests") == requests
 
 
 def test_a_failing_step_is_told_with_its_own_last_lines() -> None:
     told: list[str] = []
-    progress = Progress("its image", told.append)
+    progress = Progress("the service image cannot be built", told.append)
     for line in ("Step 1/2 : FROM x\n", " ---> 123\n", "Step 2/2 : RUN make\n", "cc: not ", "found\n"):
         progress.take({"stream": line})
-    with pytest.raises(BuildFailed, match="its image cannot be built: RUN make failed") as failed:
+    with pytest.raises(BuildFailed, match="the service image cannot be built: RUN make failed") as failed:
         progress.take({"error": "The command '/bin/sh -c make' returned a non-zero code: 127"})
     assert failed.value.log == "Step 2/2 : RUN make\ncc: not found"
     assert told == ["Step 1/2 : FROM x", "Step 2/2 : RUN make", "cc: not found"]
@@ -98,7 +98,7 @@ def test_a_failing_step_is_told_with_its_own_last_lines() -> None:
 
 def test_a_pull_tells_each_layer_when_it_begins_something_else() -> None:
     told: list[str] = []
-    progress = Progress("base image", told.append)
+    progress = Progress("base image 'x' cannot be pulled", told.append)
     for done in (1, 2, 3):
         progress.take({"status": "Downloading", "id": "ab12", "progressDetail": {"current": done}})
     progress.take({"status": "Pull complete", "id": "ab12"})

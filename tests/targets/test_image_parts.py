@@ -9,31 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.webservice import ServiceSpec
 from mlmagic.targets.images import dockerfile
-from mlmagic.targets.images.blueprint import blueprint, with_indexes
+from mlmagic.targets.images.build_plan import build_plan, with_indexes
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import Recipe, Start
-from mlmagic.targets.images.index import access_files, no_access
-
-
-def spec(folder: Path, **changes: object) -> ServiceSpec:
-    app = folder / "app"
-    app.mkdir(parents=True, exist_ok=True)
-    (app / "score.py").write_text("def init(): ...\ndef run(data): return data\n")
-    values = {
-        "name": "svc",
-        "revision": 1,
-        "run_dir": str(folder),
-        "entry_script": "score.py",
-        "app_dir": str(app),
-        "model_dir": None,
-        "python": "python",
-        "bells_dir": "",
-        "config": DeploymentConfig("docker"),
-    }
-    return ServiceSpec(**{**values, **changes})  # type: ignore[arg-type]
+from mlmagic.targets.images.package_index import access_files, no_access
+from tests.support.specs import spec
 
 
 class TestDockerfile:
@@ -141,7 +122,7 @@ class TestIndex:
 
 class TestBlueprint:
     def test_the_way_to_the_index_and_the_script_are_no_part_of_the_foundation(self, tmp_path: Path) -> None:
-        plan = blueprint(spec(tmp_path, requirements=("six==1.16.0",)), {})
+        plan = build_plan(spec(tmp_path, requirements=("six==1.16.0",)), {})
         assert not [name for name in plan.foundation.files if name.startswith(("access/", "azureml-app/"))]
         assert plan.foundation.files["requirements.txt"] == b"six==1.16.0\n"
         assert set(plan.app.files) == {"azureml-app/score.py"}
@@ -153,7 +134,7 @@ class TestBlueprint:
         (tmp_path / "app/data").mkdir()
         (tmp_path / "app/data/a.csv").touch()
         (tmp_path / "app/kept.txt").touch()
-        names = {name.removeprefix("azureml-app/") for name in blueprint(given, {}).app.files}
+        names = {name.removeprefix("azureml-app/") for name in build_plan(given, {}).app.files}
         assert names == {".dockerignore", "kept.txt", "score.py"}
 
     @pytest.mark.parametrize(
@@ -176,7 +157,7 @@ class TestBlueprint:
         settings: dict[str, str],
         base: str | None,
     ) -> None:
-        found = blueprint(spec(tmp_path, environment=environment), settings).recipe.base_image
+        found = build_plan(spec(tmp_path, environment=environment), settings).recipe.base_image
         assert found == base or (base is None and found.startswith("mine:3."))
 
     def test_a_build_context_comes_along_with_its_dockerfile(self, tmp_path: Path) -> None:
@@ -185,13 +166,13 @@ class TestBlueprint:
         (context / "Dockerfile").write_text("FROM a\nCOPY tools /tools\n")
         (context / "tools").write_text("x")
         environment = {"docker": {"buildContext": {"location": str(context)}}}
-        plan = blueprint(spec(tmp_path / "run", environment=environment), {})
+        plan = build_plan(spec(tmp_path / "run", environment=environment), {})
         assert plan.foundation.files["tools"] == context / "tools"
         assert plan.recipe.base_dockerfile == "FROM a\nCOPY tools /tools\n"
         (context / "server").mkdir()
         (context / "server/x").touch()
-        with pytest.raises(Exception, match="holds server, which the build needs itself"):
-            blueprint(spec(tmp_path / "run", environment=environment), {})
+        with pytest.raises(Exception, match="contains server, which the build adds itself"):
+            build_plan(spec(tmp_path / "run", environment=environment), {})
 
     def test_pytorchs_own_builds_come_from_its_index(self) -> None:
         lines = with_indexes(["torch==2.5.1+cpu", "torchvision==0.20+cpu", "numpy==2"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from mlmagic.targets.images.ignore import ignored
-from mlmagic.targets.images.lock import locked
+from mlmagic.targets.images.pinning import locked
 
 FILES = ["score.py", "data/a.csv", "data/b.txt", "data/deep/c.csv", "notes.md", "x/y/z.log"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -33,9 +34,8 @@ def test_the_servers_packages_are_what_it_imports_of_what_we_ask_for() -> None:
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(str(node.module).partition(".")[0])
-    owners = {
-        package_name(owner) for top in imported for owner in metadata.packages_distributions().get(top, ())
-    }
+    distributions = metadata.packages_distributions()
+    owners = {package_name(owner) for top in imported for owner in distributions.get(top, ())}
     declared = {line for line in PROJECT["dependencies"] if package_name(line) in owners}
     assert set(SERVER_REQUIREMENTS) == declared
 
@@ -47,13 +47,24 @@ def test_the_server_runs_on_the_pythons_that_we_run_on() -> None:
 def test_there_is_nothing_else_among_its_files() -> None:
     names = [name for name, _ in server_files()]
     assert {"mlmagic/__init__.py", "mlmagic/errors.py", "mlmagic/scoring/description/docs.html"} < set(names)
-    assert {name.split("/")[1] for name in names} == {"__init__.py", "errors.py", "scoring"}
+    assert {name.split("/")[1] for name in names} == {"__init__.py", "_version.py", "errors.py", "scoring"}
     assert not [name for name in names if "__pycache__" in name]
 
 
-def test_its_digest_is_that_of_its_files() -> None:
-    assert server_digest() == server_digest()
-    assert len(server_digest()) == 16
+def test_its_digest_is_that_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert re.fullmatch("[0-9a-f]{16}", server_digest())
+
+    def digest_of(**files: str) -> str:
+        found = []
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+            found.append((f"mlmagic/{name}", tmp_path / name))
+        monkeypatch.setattr("mlmagic.targets.server_files.server_files", lambda: iter(found))
+        return server_digest()
+
+    contents = [{"a": "x", "b": "y"}, {"a": "x", "b": "z"}, {"a": "xy", "b": ""}, {"a": "x", "c": "y"}]
+    assert len({digest_of(**files) for files in contents}) == len(contents)
+    assert digest_of(**contents[0]) == digest_of(**contents[0])
 
 
 @pytest.mark.processes

@@ -15,11 +15,11 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
 from mlmagic.engine.http.client import Client
-from mlmagic.targets import zygote
 from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.local import zygote
 from mlmagic.targets.server_files import lay_out_server
-from tests.targets import test_local
-from tests.targets.contract import wait_for
+from tests.support.waiting import wait_for
+from tests.targets.local_contract import LocalContract
 
 pytestmark = [
     pytest.mark.processes,
@@ -43,7 +43,7 @@ def _running(running: zygote.Zygote) -> None:
 
 
 @pytest.mark.usefixtures("_running")
-class TestForked(test_local.TestLocal):
+class TestForked(LocalContract):
     """All of it again, with every service a fork."""
 
     def test_it_is_a_fork(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
@@ -110,7 +110,7 @@ class TestForked(test_local.TestLocal):
 
 def test_it_ends_with_its_launcher(tmp_path: Path) -> None:
     code = (
-        "import os\nfrom mlmagic.targets import zygote\nzygote.start()\n"
+        "import os\nfrom mlmagic.targets.local import zygote\nzygote.start()\n"
         "print(zygote.current()._process.pid, flush=True)\nos.kill(os.getpid(), 9)\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != zygote.SWITCH}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,14 +11,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.events import bus
 from mlmagic.engine.services import watcher as lookout
 from mlmagic.widgets.panel import ServicePanel
-from tests.engine.conftest import (  # noqa: F401
-    ON_FAKE,
-    _impatient,
-    answering,
-    fake,
-    fake_engine,
-    script,
-)
+from tests.support.cards import MakePanel
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +19,6 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are read by a clock; the tests need not wait for it."""
     monkeypatch.setattr(bus, "CLOCK_SECONDS", 0.05)
     monkeypatch.setattr(lookout, "PAUSE_SECONDS", 0.0)
-
-
-MakePanel = Callable[..., ServicePanel]
 
 
 @pytest.fixture
@@ -43,8 +33,3 @@ def panel_of() -> Iterator[MakePanel]:
     yield make
     for panel in made:
         panel.close_panel()
-
-
-def deploy(engine: Engine, name: str = "svc", **options: object) -> Webservice:
-    """A service on the fake target, Healthy."""
-    return engine.services.wait(engine.services.deploy(name, [], script(), ON_FAKE, **options), 20)  # type: ignore[arg-type]

@@ -16,11 +16,9 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.panel.actions import Actions, offered, what_it_does
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
-from tests.widgets.conftest import MakePanel, deploy
-from tests.widgets.test_cards import FAILED, SERVICE
-from tests.widgets.test_panel import ESCAPED, HOSTILE
+from tests.support.cards import ESCAPED, FAILED, HOSTILE, SERVICE, MakePanel, deploy
+from tests.support.engines import ON_FAKE, script
+from tests.support.waiting import wait_for
 
 ALWAYS = {"delete"}
 

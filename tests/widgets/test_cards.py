@@ -12,34 +12,9 @@ from hypothesis import strategies as st
 
 from mlmagic.core.events import Event, EventKind
 from mlmagic.core.model import Model, ModelDescription, StoredFile
-from mlmagic.core.webservice import Desired, State, Webservice
+from mlmagic.core.webservice import State
 from mlmagic.widgets import cards
-
-SERVICE = Webservice(
-    id="abc",
-    name="wine",
-    target="local",
-    desired=Desired.RUNNING,
-    state=State.HEALTHY,
-    revision=2,
-    created_time=0.0,
-    updated_time=0.0,
-    serving=2,
-    url="http://127.0.0.1:5001",
-    models=("wine:1",),
-)
-FAILED = replace(
-    SERVICE,
-    state=State.FAILED,
-    words="by zero",
-    error={
-        "phase": "init",
-        "type": "ZeroDivisionError",
-        "message": "by zero",
-        "traceback": 'Traceback\n  File "sub/score.py", line 3, in init\n'
-        '  File "/usr/lib/x.py", line 1, in f\n',
-    },
-)
+from tests.support.cards import FAILED, SERVICE
 
 
 class Tags(HTMLParser):

@@ -5,9 +5,9 @@ import pytest
 from mlmagic.engine.engine import Engine
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.panel.log import FOLLOWED_LINES, last_failure, shown_lines
-from tests.targets.contract import wait_for
-from tests.widgets.conftest import MakePanel, deploy
-from tests.widgets.widget_tree import named
+from tests.support.cards import MakePanel, deploy
+from tests.support.waiting import wait_for
+from tests.support.widget_tree import named
 
 MANY = "\n".join(f"line {number}" for number in range(40))
 

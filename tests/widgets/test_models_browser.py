@@ -10,10 +10,9 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, MLMagicError, UsageError
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.models_browser import ALL, ModelsBrowser, chosen, with_tag, without_tag
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
-from tests.widgets.test_panel import HOSTILE
+from tests.support.cards import HOSTILE
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
 
 Register = Callable[..., Model]
 

@@ -10,14 +10,11 @@ from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services import usage_metrics as gauges
 from mlmagic.targets.fake import FakeTarget
-from tests.conftest import MakeEngine
-from tests.engine.conftest import ON_FAKE, Answering, script
-from tests.targets.contract import wait_for
-from tests.widgets.conftest import MakePanel, deploy
-from tests.widgets.widget_tree import markup_of, named
-
-HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> & \"'"
-ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt; &lt;img src=x onerror=alert(1)&gt; &amp;"
+from tests.support.answering import Answering
+from tests.support.cards import ESCAPED, HOSTILE, MakePanel, deploy
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
+from tests.support.widget_tree import markup_of, named
 
 
 def test_it_shows_the_service_and_follows_it(
@@ -61,7 +58,7 @@ def test_a_change_by_one_kernel_is_seen_in_the_card_of_another(
     here, there = panel_of(one, service), panel_of(other, other.services.get("svc"))
     other.services.stop("svc")
     wait_for(lambda: here.model.state == there.model.state == "Stopped", "Stopped in both")
-    one.start("svc")
+    one.services.start("svc")
     wait_for(lambda: here.model.state == there.model.state == "Healthy", "Healthy in both")
     wait_for(lambda: here.model.history == there.model.history, "the same history")
     wait_for(lambda: here.model.stats == there.model.stats != {}, "the same figures")
@@ -174,7 +171,7 @@ def test_everything_to_press_or_fill_in_has_a_name_of_its_own(
     panel = panel_of(fake_engine, deploy(fake_engine))
     panel.section("Try it")
     panel.actions.buttons["delete"].click()
-    from tests.widgets.widget_tree import controls
+    from tests.support.widget_tree import controls
 
     found = controls(panel)
     assert {"Update", "Restart", "Stop", "Start", "Delete", "Really delete", "Send", "Follow"} <= found.keys()

@@ -11,11 +11,18 @@ from mlmagic.core.sizing import recommend
 from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.widgets import charts
 from mlmagic.widgets.profiles import profile_card, profiles_listing, progress_card
-from tests.core.test_profile import profile, size
+from tests.support.profiles import profile, size
 
 SAMPLES = tuple(Sample(at / 10, 0.4, 0.1, 0.0) for at in range(20))
 
 
+@pytest.fixture
+def _no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text of a card is the same without matplotlib, and quicker."""
+    monkeypatch.setattr(charts, "can_draw", lambda: False)
+
+
+@pytest.mark.usefixtures("_no_picture")
 def test_the_card_says_which_size_to_take_and_why() -> None:
     card = profile_card(profile())
     assert "1 core and 0.4 GB recommended: the cheapest size that meets p99 within 20 ms" in card.text
@@ -25,6 +32,7 @@ def test_the_card_says_which_size_to_take_and_why() -> None:
     assert lines[5].split()[-1] == "no"
 
 
+@pytest.mark.together  # matplotlib is a large library
 def test_the_picture_has_its_finding_as_alt_text() -> None:
     found = re.search(r'<img alt="([^"]+)".*src="data:image/png;base64,iVBOR', profile_card(profile()).markup)
     assert found is not None
@@ -32,6 +40,7 @@ def test_the_picture_has_its_finding_as_alt_text() -> None:
     assert "99 of 100 within 15 ms" in found[1]
 
 
+@pytest.mark.together  # matplotlib is a large library
 def test_every_kind_of_profile_can_be_drawn() -> None:
     one = size(1, 5, 3, samples=SAMPLES)
     for sizes in ((one,), (one, SizeResult(2, 1, error="no")), ()):
@@ -40,6 +49,7 @@ def test_every_kind_of_profile_can_be_drawn() -> None:
         assert charts.alt_text(made)
 
 
+@pytest.mark.usefixtures("_no_picture")
 def test_a_failure_is_shown_as_text() -> None:
     failing = size(1, 5, 3, failures=(Failure(500, "<script>alert(1)</script>", 3, 7),))
     made = profile(sizes=(failing,), state=ProfileState.FAILED, error="<b>no</b>", recommendation=None)
@@ -50,6 +60,7 @@ def test_a_failure_is_shown_as_text() -> None:
     assert "Failed. <b>no</b>" in card.text
 
 
+@pytest.mark.usefixtures("_no_picture")
 def test_a_client_that_was_the_limit_is_told() -> None:
     from dataclasses import replace
 

@@ -10,10 +10,9 @@ from mlmagic.core.parity import Answer
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvokeError
 from mlmagic.widgets.panel.request import MOST_SHOWN, answered, readable
-from tests.targets.contract import wait_for
-from tests.widgets.conftest import MakePanel, deploy
-from tests.widgets.test_panel import ESCAPED, HOSTILE
-from tests.widgets.widget_tree import named
+from tests.support.cards import ESCAPED, HOSTILE, MakePanel, deploy
+from tests.support.waiting import wait_for
+from tests.support.widget_tree import named
 
 FAILURE = {"error": {"type": "KeyError", "message": "'x'", "traceback": "Traceback\n  line 3, in run"}}
 

@@ -11,11 +11,9 @@ from mlmagic.engine.services import watcher as lookout
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.services_table import ServicesTable, live_row
 from mlmagic.workspace import services
-from tests.conftest import MakeEngine
-from tests.targets.contract import wait_for
-from tests.widgets.conftest import MakePanel, deploy
-from tests.widgets.test_cards import FAILED
-from tests.widgets.test_panel import ESCAPED, HOSTILE
+from tests.support.cards import ESCAPED, FAILED, HOSTILE, MakePanel, deploy
+from tests.support.engines import MakeEngine
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from mlmagic.core.events import Event, EventKind
 from mlmagic.core.webservice import State
 from mlmagic.widgets.panel.state import POINTS, TRANSITIONS, Began, ServiceState, began, state_after
-from tests.widgets.test_cards import FAILED, SERVICE
+from tests.support.cards import FAILED, SERVICE
 
 
 def event(number: int, kind: EventKind, message: str = "", time: float = 0.0) -> Event:

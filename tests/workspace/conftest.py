@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mlmagic.workspace.location import Location
-from tests.postgresql import Server
+from tests.support.postgresql import Server
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.processes)])

@@ -16,7 +16,7 @@ from mlmagic.errors import InvalidConfig, UsageError, WorkspaceUnavailable
 from mlmagic.workspace import events, models, postgresql
 from mlmagic.workspace.database import Database, migrations, parse, workspace
 from mlmagic.workspace.memory import Memory
-from tests.postgresql import Server, running
+from tests.support.postgresql import Server, running
 
 URL = make_url("postgresql://ada:secret@db.example:6543/team")
 
@@ -60,10 +60,10 @@ def test_a_missing_driver_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch
         (None, 'FATAL:  database "team" does not exist', "at db.example:6543 has no database 'team'"),
         (None, "connection timeout expired", "says: connection timeout expired"),
         ("3D000", "in whatever language", "has no database 'team'"),
-        ("42501", "permission denied for schema public", "user 'ada' may not make or change tables"),
+        ("42501", "permission denied for schema public", "user 'ada' may not create or change tables"),
         ("53300", "FATAL:  sorry, too many clients already", "says: sorry, too many clients already"),
         ("57P01", "terminating connection due to administrator command", "says: terminating connection"),
-        ("55P03", "canceling statement due to lock timeout", "somebody has been writing"),
+        ("55P03", "canceling statement due to lock timeout", "another writer has blocked"),
         ("23505", "duplicate key", ""),
         ("22021", "invalid byte sequence in 'password'", ""),
     ],
@@ -192,7 +192,7 @@ def test_a_server_may_be_missing_except_in_ci(
     ci: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", ci)
-    monkeypatch.setattr("tests.postgresql.binaries", lambda: None)
+    monkeypatch.setattr("tests.support.postgresql.binaries", lambda: None)
     with pytest.raises(outcome, match="apt-get install postgresql"), running():
         pass
 
@@ -207,7 +207,7 @@ def test_a_server_that_cannot_be_used_is_told_in_one_line(postgresql: Server) ->
             f"postgresql://ada:secret@127.0.0.1:{port}/team": rf"127\.0\.0\.1{refused}",
             f"postgresql://ada:secret@localhost:{port}/team": f"localhost{refused}",
             postgresql.url("postgres", password="secret"): "refuses the password of user 'mlmagic'",
-            postgresql.url("nowhere"): "has no database 'nowhere'. Make it: createdb",
+            postgresql.url("nowhere"): "has no database 'nowhere'. Create it: createdb",
             "postgresql://ada:secret@nowhere.invalid/team": "PostgreSQL at nowhere.invalid:5432 says: ",
         }
         for url, words in cases.items():

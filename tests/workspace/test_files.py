@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.workspace.copies import copy_and_hash
+from mlmagic.workspace.file_writing import copy_and_hash
 from mlmagic.workspace.files import FileStore
 
 

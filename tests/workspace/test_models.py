@@ -8,7 +8,7 @@ from mlmagic.core.events import EventKind
 from mlmagic.core.model import Model, ModelDescription, ModelFilter, StoredFile
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
-from mlmagic.workspace import events, models
+from mlmagic.workspace import events, file_references, models
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 
@@ -84,8 +84,10 @@ def test_contents_go_with_their_last_holder(memory: Memory) -> None:
     _add(memory, "a")
     _add(memory, "b")
     with memory.writing() as tx:
-        assert models.remove(tx, ModelReference("a", 1))[1] == []
-        assert models.remove(tx, ModelReference("b", 1))[1] == [FILES[0].digest]
+        models.remove(tx, ModelReference("a", 1))
+        assert file_references.unreferenced_digests(tx) == []
+        models.remove(tx, ModelReference("b", 1))
+        assert file_references.unreferenced_digests(tx) == [FILES[0].digest]
 
 
 def test_a_transaction_that_fails_leaves_nothing(memory: Memory) -> None:

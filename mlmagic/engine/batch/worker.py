@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.errors import LaunchFailed, ScriptError
-from mlmagic.targets.checkout import python_path
+from mlmagic.targets.python_path import python_path
 
 INIT_SECONDS = 600.0
 

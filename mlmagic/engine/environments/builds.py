@@ -35,7 +35,7 @@ def ready_for(
     report: Report,
 ) -> Ready:
     """The interpreter for a run on ``target``; its environment is built first, if it has one of its own."""
-    if not target.runs_interpreter:
+    if not target.capabilities.runs_interpreter:
         return Ready(python)
     return build_and_wait(python, environment, run_dir, report)
 

@@ -12,7 +12,7 @@ from mlmagic.capture.history import History
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.engine.environments.pythons import ask
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.targets.packages import packages_of
+from mlmagic.targets.installed_packages import packages_of
 
 # What every kernel has, and no service needs.
 _KERNELS_OWN = frozenset(("mlmagic", "IPython", "ipykernel", "ipywidgets", "traitlets"))

@@ -25,7 +25,7 @@ from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
 from mlmagic.targets.base import ComputeTarget
-from mlmagic.targets.packages import packages_of
+from mlmagic.targets.installed_packages import packages_of
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 Notify = Callable[[str], None]
@@ -66,7 +66,7 @@ def runtime_for(
     target: ComputeTarget[Any], inference: InferenceConfig, notify: Notify, *, nearest_python: bool
 ) -> Runtime:
     """The runtime of a script on ``target``; raises `UsageError` for an environment that cannot be built."""
-    if target.runs_interpreter:
+    if target.capabilities.runs_interpreter:
         return choose(inference.environment, Store(), nearest=nearest_python, notify=notify)
     return declared(inference.environment) if inference.environment else this_runtime()
 

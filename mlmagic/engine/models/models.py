@@ -78,10 +78,7 @@ class Models:
         """Forget one version (named with its number); refused while a service uses it."""
         parsed = _reference(reference)
         with self._memory.writing() as tx:
-            removed, orphans = models.remove(tx, parsed)
-            for digest in orphans:
-                self._memory.files.remove(digest)
-        return removed
+            return models.remove(tx, parsed)
 
     def download(self, reference: str, folder: Path, *, exist_ok: bool = False) -> Path:
         """Copy a model's files into ``folder``; refuses to overwrite unless told. Returns the common path."""

@@ -31,13 +31,12 @@ from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.errors import AlreadyExists, UsageError
-from mlmagic.targets.docker.engine import connect, current
-from mlmagic.targets.docker.image import Images
+from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
-from mlmagic.targets.images.blueprint import Blueprint, blueprint
+from mlmagic.targets.images.build_plan import BuildPlan, build_plan
 from mlmagic.targets.images.context import Context
-from mlmagic.targets.images.index import no_access
-from mlmagic.targets.images.lock import pinned
+from mlmagic.targets.images.package_index import no_access
+from mlmagic.targets.images.pinning import pinned
 from mlmagic.workspace import assets
 from mlmagic.workspace.memory import Memory
 
@@ -74,7 +73,7 @@ class Packages:
             check_image_label(image_label)
         used = self._models.find_all(model_names)
         inference = inference or self._scripts.no_code(model_names)
-        images = Images(connect(current())) if kind is PackageKind.IMAGE else None
+        images = DockerEngine.current().images if kind is PackageKind.IMAGE else None
         with (
             tempfile.TemporaryDirectory(prefix="mlmagic-package-") as folder,
             self._memory.files.intake() as intake,
@@ -83,7 +82,7 @@ class Packages:
             intake.copy_out(taken, Path(folder) / "app")
             config = config or DeploymentConfig()
             spec = staging.scratch_spec(self._memory, Path(folder), name, inference, used, config)
-            plan = pinned(blueprint(spec))
+            plan = pinned(build_plan(spec))
             start = plan.start(variables=config.environment_variables)
             files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
             context = files | {"Dockerfile": dockerfile.whole(plan.recipe, start).encode()}
@@ -108,7 +107,7 @@ class Packages:
             try:
                 if images is not None:
                     location = f"{name}:{made.label}"
-                    images.make(plan, location, tell, threading.Event(), start=start)
+                    images.build(plan, location, tell, threading.Event(), start=start)
                 else:
                     location = str(self._write(made, plan, context, used, config))
                     tell(f"wrote {location}")
@@ -151,7 +150,7 @@ class Packages:
         """See that the Docker engine has the image. Raises `UsageError` for a package that is files."""
         if package.kind is not PackageKind.IMAGE:
             raise UsageError(f"package {package.name!r} is files, and no image", hint="Save it to a folder.")
-        Images(connect(current())).pull(package.location)
+        DockerEngine.current().images.pull(package.location)
 
     def push(
         self, package: Package, repository: str, registry: Registry | None = None, report: Notify = silent
@@ -159,7 +158,7 @@ class Packages:
         """Push an image to ``repository``, such as registry.example/team/name; returns its name there."""
         if package.kind is not PackageKind.IMAGE:
             raise UsageError(f"package {package.name!r} is a {package.kind}, and only images are pushed")
-        images = Images(connect(current()))
+        images = DockerEngine.current().images
         return images.push(package.location, repository, package.label, registry, report)
 
     # -- inside ---------------------------------------------------------------------------------------
@@ -167,7 +166,7 @@ class Packages:
     def _write(
         self,
         package: Package,
-        plan: Blueprint,
+        plan: BuildPlan,
         context: Context,
         used: Sequence[Model],
         config: DeploymentConfig,
@@ -204,7 +203,7 @@ class Packages:
 
 def _write_folder(
     package: Package,
-    plan: Blueprint,
+    plan: BuildPlan,
     context: Context,
     used: Sequence[Model],
     config: DeploymentConfig,

@@ -8,16 +8,16 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.targets.images.blueprint import Blueprint
+from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import MODELS
-from mlmagic.targets.images.index import FOLDER
+from mlmagic.targets.images.package_index import FOLDER
 
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 MINIMUM_PYTHON = (3, 11)
 
 
-def write_zip(plan: Blueprint, context: Context, config: DeploymentConfig, digest: str, out: Path) -> None:
+def write_zip(plan: BuildPlan, context: Context, config: DeploymentConfig, digest: str, out: Path) -> None:
     """Write the application to ``out``; ``python OUT --port 5001`` serves it."""
     settings = {
         "digest": digest,

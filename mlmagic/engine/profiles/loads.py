@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from mlmagic.core.profile import Goal, Load
 from mlmagic.errors import LaunchFailed
-from mlmagic.targets.checkout import python_path
+from mlmagic.targets.python_path import python_path
 
 GAIN = 1.05
 """More clients are tried as long as they bring a twentieth more."""

@@ -24,7 +24,7 @@ from mlmagic.engine.profiles.loads import (
 )
 from mlmagic.engine.profiles.resource_usage import LOOK_SECONDS, Watch, smooth
 from mlmagic.errors import LaunchFailed, MLMagicError, ScriptError
-from mlmagic.targets.base import ComputeTarget, Measures
+from mlmagic.targets.base import ComputeTarget
 
 START_SECONDS = 300.0
 STARTING_STEPS = 2
@@ -84,7 +84,7 @@ class Trial:
             failures += failed
         return SizeResult(
             *self.size,
-            self._target.holds_by(config) if isinstance(self._target, Measures) else "not at all",
+            self._target.limited_by(config) if self._target.capabilities.measures else "not at all",
             self._cold_start_s,
             tuple(loads),
             alike(failures),
@@ -155,7 +155,7 @@ class Trial:
             self.close()
 
     def _usage(self) -> Usage:
-        return self._target.usage(self._handle) if isinstance(self._target, Measures) else Usage()
+        return self._target.usage(self._handle) if self._target.capabilities.measures else Usage()
 
     def _stop(self) -> None:
         self.watch.resume()

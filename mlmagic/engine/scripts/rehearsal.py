@@ -15,7 +15,7 @@ from typing import Any
 from mlmagic.core.model import Model, StoredFile
 from mlmagic.engine import staging
 from mlmagic.errors import LaunchFailed, ScriptError
-from mlmagic.targets.checkout import python_path
+from mlmagic.targets.python_path import python_path
 from mlmagic.workspace.files import Intake
 from mlmagic.workspace.memory import Memory
 

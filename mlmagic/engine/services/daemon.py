@@ -17,7 +17,7 @@ from pathlib import Path
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import WorkspaceUnavailable
-from mlmagic.targets.checkout import python_path
+from mlmagic.targets.python_path import python_path
 from mlmagic.workspace import deliveries, services
 from mlmagic.workspace.identity import machine
 from mlmagic.workspace.location import Location

@@ -15,7 +15,6 @@ from mlmagic.engine.http.client import Caller
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import UsageError
-from mlmagic.targets.base import TakesKeys
 from mlmagic.workspace import events, keys, services
 from mlmagic.workspace.memory import Memory
 
@@ -80,7 +79,7 @@ class Keys:
         """Hand the present keys to the service: on this disk, and to a target that cannot see this disk."""
         staging.deliver_keys(self._memory, service)
         target = self._targets.get(service.target)
-        if not isinstance(target, TakesKeys):
+        if not target.capabilities.delivers_keys:
             return
         for number, handle in (
             (service.serving, service.handle),

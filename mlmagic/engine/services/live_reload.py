@@ -16,7 +16,7 @@ from mlmagic.core.webservice import Revision, Webservice
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.staging import run_folder
 from mlmagic.errors import LaunchFailed, ScriptError, UsageError
-from mlmagic.targets.base import ComputeTarget, Reloads
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -40,7 +40,7 @@ def reload_script(
 
     Raises `ScriptError` with the script's own traceback, `UsageError`, or `LaunchFailed`.
     """
-    if not isinstance(target, Reloads) or service.serving is None or service.handle is None:
+    if not target.capabilities.reloads or service.serving is None or service.handle is None:
         raise UsageError(f"{service.name!r} cannot reload its script: it is {service.state} on {target.name}")
     with memory.reading() as tx:
         revision = services.get_revision(tx, service.id, service.serving)
@@ -73,8 +73,7 @@ def _record(
     with memory.writing() as tx:
         publish()
         words = f"reloaded its script in {answer['ms']:.0f} ms; {init}"
-        for digest in services.amend_revision(tx, service, revision, words):
-            memory.files.remove(digest)
+        services.amend_revision(tx, service, revision, words)
 
 
 def _check(service: Webservice, target: ComputeTarget[Any], answer: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ def machine_for(memory: Memory, target: ComputeTarget[Any]) -> str | None:
 
     A workspace in a folder belongs to no machine: folders are moved, and host names change.
     """
-    return machine() if target.on_this_machine and memory.is_shared else None
+    return machine() if target.runs_on_this_machine() and memory.is_shared else None
 
 
 def is_owned_here(service: Webservice) -> bool:

@@ -23,7 +23,7 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, WrongState
-from mlmagic.targets.base import ComputeTarget, TellsPackages
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -106,7 +106,7 @@ class ParityChecks:
         self, service: Webservice, target: ComputeTarget[Any], handle: Any, spec: ServiceSpec
     ) -> tuple[tuple[str, str, str], ...]:
         own = self._targets.get(service.target)
-        if not isinstance(own, TellsPackages) or not isinstance(target, TellsPackages):
+        if not own.capabilities.lists_packages or not target.capabilities.lists_packages:
             return ()
         here = own.packages(own.unpack(service.handle or {}))
         there = target.packages(handle)

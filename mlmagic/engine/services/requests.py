@@ -16,7 +16,6 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvokeError, UsageError, WrongState
-from mlmagic.targets.base import KeepsTraffic
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -72,7 +71,7 @@ class Requests:
                 hint=f"Record the next 1000 with: %update {name} --record 1000",
             )
         target = self._targets.get(service.target)
-        if not isinstance(target, KeepsTraffic):
+        if not target.capabilities.records_traffic:
             raise UsageError(f"target {service.target!r} does not record requests, so {name!r} has none")
         if service.handle is None:
             return []

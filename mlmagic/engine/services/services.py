@@ -36,7 +36,6 @@ from mlmagic.errors import (
     WaitTimeout,
     WrongState,
 )
-from mlmagic.targets.base import Scalable, SizesLogs
 from mlmagic.workspace import events, services
 from mlmagic.workspace.memory import Memory
 
@@ -329,7 +328,7 @@ class Services:
         """A value that changes when the log of ``service`` may have grown; the log is not read for it."""
         handle = service.handle or service.candidate_handle
         target = self._targets.of(service)
-        if handle is not None and isinstance(target, SizesLogs) and is_owned_here(service):
+        if handle and target and target.capabilities.sizes_logs and is_owned_here(service):
             return repr(handle), target.log_size(target.unpack(handle))
         return repr(handle), service.state, service.words, service.stats.get("requests")
 
@@ -372,7 +371,8 @@ class Services:
 
     def can_scale(self, service: Webservice) -> bool:
         """Whether its target can run several replicas of it."""
-        return isinstance(self._targets.of(service), Scalable)
+        target = self._targets.of(service)
+        return target is not None and target.capabilities.scales
 
     def scale(self, name: str, replicas: int) -> Webservice:
         """Run so many replicas of a service from now on; returns when the target has the request."""
@@ -380,7 +380,7 @@ class Services:
             raise InvalidConfig("replicas", replicas, f"must be between 1 and {MOST_REPLICAS}")
         service = owned_here(self.get(name), "scale")
         target = self._targets.get(service.target)
-        if not isinstance(target, Scalable):
+        if not target.capabilities.scales:
             raise UsageError(
                 f"{name!r} runs on {service.target!r}, which runs one replica of a service",
                 hint="Deploy it on a target that scales.",
@@ -408,8 +408,7 @@ class Services:
             if not services.is_abandoned(tx, service):
                 return False
             message = f"deleted {name}, whose machine {service.machine} was gone"
-            for digest in services.remove(tx, service, message):
-                self._memory.files.remove(digest)
+            services.remove(tx, service, message)
         return True
 
     def _is_there(self, service: Webservice) -> bool:

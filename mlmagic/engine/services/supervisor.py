@@ -32,7 +32,6 @@ from mlmagic.engine.services.reconcile.launcher import Launcher
 from mlmagic.engine.services.reconcile.reconciler import Reconciler
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import NotFound, WorkspaceUnavailable
-from mlmagic.targets.base import Watchable
 from mlmagic.workspace import deliveries, leases, services
 from mlmagic.workspace.bells import Bell
 from mlmagic.workspace.identity import ProcessIdentity
@@ -208,7 +207,7 @@ class Supervisor:
         if not handle or service.handle is None:
             return
         target = self._targets.get(service.target)
-        if not isinstance(target, Watchable):
+        if not target.capabilities.watches:
             return
         descriptor = target.watch(target.unpack(service.handle))
         if descriptor is not None:

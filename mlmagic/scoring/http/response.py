@@ -8,7 +8,7 @@ import time
 
 import orjson
 
-from mlmagic import __version__
+from mlmagic._version import __version__
 from mlmagic.scoring.answers import JSON
 from mlmagic.scoring.http.request import Request
 

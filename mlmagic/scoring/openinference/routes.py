@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mlmagic import __version__
+from mlmagic._version import __version__
 from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Response

@@ -1,4 +1,4 @@
-"""Containers of one engine: files in and out of them, what they wrote, and how they are asked for."""
+"""The containers of one engine: their state, files, logs, and commands run in them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import codecs
 import io
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.targets.docker.streams import Stream
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import USER
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 Inspected = Mapping[str, Any]
-"""What the engine says of a container, in its own words (docs.docker.com/reference/api/engine)."""
+"""A container as the engine's API describes it: docs.docker.com/reference/api/engine."""
 
 
 class Containers:
-    """Those of one engine, by name."""
+    """The containers of one engine, by name."""
 
     def __init__(self, api: APIClient) -> None:
         self._api = api
 
-    def look(self, name: str) -> Inspected | None:
-        """What is true of it now; None for one that is gone."""
+    def inspect(self, name: str) -> Inspected | None:
+        """The container's state and settings; None if it is gone."""
         from docker.errors import NotFound
 
         try:
@@ -36,7 +36,7 @@ class Containers:
             return None
 
     def stats(self, name: str) -> Inspected:
-        """What it uses now; empty for one that is gone."""
+        """What the container uses now; empty if it is gone."""
         from docker.errors import APIError
 
         try:
@@ -45,12 +45,12 @@ class Containers:
             return {}
 
     def labelled(self, **labels: str) -> list[Inspected]:
-        """All that have these labels (``mlmagic.NAME=VALUE``), running or not."""
+        """All containers with these labels (``mlmagic.NAME=VALUE``), running or not."""
         wanted = [f"mlmagic.{name}={value}" for name, value in labels.items()]
         return list(self._api.containers(all=True, filters={"label": wanted}))
 
     def read(self, name: str, path: str) -> bytes | None:
-        """A file's content; None if it is not there, or the container is not."""
+        """The content of a file; None if the file or the container is gone."""
         from docker.errors import APIError
 
         try:
@@ -64,9 +64,9 @@ class Containers:
             return file.read() if file is not None else None
 
     def write(self, name: str, folder: str, files: Mapping[str, bytes]) -> None:
-        """Put files below a folder that a volume holds: the service's own, and nobody else may read them."""
-        made = io.BytesIO()
-        with tarfile.open(fileobj=made, mode="w") as tar:
+        """Write files into ``folder``, which is in a volume; only the service's user can read them."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
             for parent in sorted({path.rpartition("/")[0] for path in files} - {""}):
                 entry = tarfile.TarInfo(parent)
                 entry.type, entry.mode = tarfile.DIRTYPE, 0o700
@@ -75,40 +75,42 @@ class Containers:
             for path, content in files.items():
                 entry = tarfile.TarInfo(path)
                 entry.size, entry.mode = len(content), 0o600
-                entry.mtime = time.time()  # the server reads again what has changed
+                entry.mtime = time.time()  # the server reads a file again when it has changed
                 entry.uid = entry.gid = USER
                 tar.addfile(entry, io.BytesIO(content))
-        self._api.put_archive(name, folder, made.getvalue())
+        self._api.put_archive(name, folder, archive.getvalue())
 
     def write_context(self, name: str, folder: str, context: Context) -> None:
-        """Put a context's files below a folder that a volume holds, with their times."""
-        made = io.BytesIO()
-        context.archive(made, keep_times=True)
-        self._api.put_archive(name, folder, made.getvalue())
+        """Write the files of ``context``, with their times, into ``folder``, which is in a volume."""
+        archive = io.BytesIO()
+        context.archive(archive, keep_times=True)
+        self._api.put_archive(name, folder, archive.getvalue())
 
     def run(self, name: str, command: list[str], *, user: str = "") -> tuple[int, str, str]:
-        """Run a command in it: exit code, what it printed, and its complaints."""
+        """Run a command in the container: its exit code, standard output and standard error."""
         started = self._api.exec_create(name, command, user=user)
         out, err = bytearray(), bytearray()
-        with _ending(self._api.exec_start(started["Id"], stream=True, demux=True)) as chunks:
-            for printed, complained in chunks:
-                out += printed or b""
-                err += complained or b""
+        with Stream[tuple[bytes | None, bytes | None]](
+            lambda: self._api.exec_start(started["Id"], stream=True, demux=True)
+        ) as chunks:
+            for out_chunk, err_chunk in chunks:
+                out += out_chunk or b""
+                err += err_chunk or b""
         code = self._api.exec_inspect(started["Id"])["ExitCode"]
         return int(code or 0), out.decode(), err.decode()
 
     def remove(self, name: str) -> None:
-        """End it and forget it, with its own volumes; silent for what is gone."""
+        """Kill and remove the container and its anonymous volumes; does nothing if it is gone."""
         from docker.errors import APIError
 
         try:
             self._api.remove_container(name, force=True, v=True)
         except APIError as error:
-            if error.status_code not in (404, 409):  # 409: somebody else is removing it
+            if error.status_code not in (404, 409):  # 409: it is being removed already
                 raise
 
-    def end(self, name: str, grace: int) -> None:
-        """Tell it to stop, and kill it after ``grace`` seconds; silent for what is gone."""
+    def stop(self, name: str, grace: int) -> None:
+        """Stop the container, and kill it after ``grace`` seconds; does nothing if it is gone."""
         from docker.errors import NotFound
 
         try:
@@ -117,29 +119,21 @@ class Containers:
             return
 
     def lines(self, name: str, *, tail: int, follow: bool) -> Iterator[str]:
-        """What it wrote."""
+        """The last ``tail`` lines of the container's log, and with ``follow`` those to come."""
         from docker.errors import NotFound
 
         try:
-            said = self._api.logs(
-                name, stdout=True, stderr=True, stream=True, tail=max(tail, 0), follow=follow
-            )
-            with _ending(said) as chunks:
+            with Stream[bytes](
+                lambda: self._api.logs(
+                    name, stdout=True, stderr=True, stream=True, tail=max(tail, 0), follow=follow
+                )
+            ) as chunks:
                 yield from _lines(chunks)
         except NotFound:
             return
 
 
-@contextmanager
-def _ending(stream: Any) -> Iterator[Any]:
-    """A stream of the SDK, whose connection ends with it: its own ``close`` leaves the descriptor open."""
-    try:
-        yield stream
-    finally:
-        stream._response.close()
-
-
-def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     rest = ""
     for chunk in chunks:

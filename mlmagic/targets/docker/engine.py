@@ -1,145 +1,71 @@
-"""The Docker engine that is meant: DOCKER_HOST, or the current context of Docker's command line, or this
-machine's own.
-
-Which one it was is kept with each service: a process with other settings finds the service all the same.
-"""
+"""One Docker engine: its containers, images and proxy containers over one connection."""
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import os
-import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from mlmagic.errors import TargetUnavailable
+from mlmagic.errors import LaunchFailed, TargetUnavailable
+from mlmagic.targets.docker import connection
+from mlmagic.targets.docker.connection import FIX, TARGET, Address
+from mlmagic.targets.docker.container import Containers
+from mlmagic.targets.docker.image import Images
+from mlmagic.targets.docker.proxy import Proxies
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-TARGET = "docker"
-ANSWER_SECONDS = 120
-"""An engine that is busy building may take its time for a small question, too."""
-CONNECTIONS = 64
-_FIX = "Start Docker, or set DOCKER_HOST; or deploy without it: --target local."
+
+class Engine:
+    """A connected engine. All threads of a process share one for each address: see `Engine.at`."""
+
+    def __init__(self, address: Address, api: APIClient) -> None:
+        self.address = address
+        self.api = api
+        self.containers = Containers(api)
+        self.images = Images(api)
+        self.proxies = Proxies(api, self.containers, address)
+
+    @classmethod
+    def at(cls, address: Address) -> Engine:
+        """The engine at ``address``, connected once per process.
+
+        Raises `TargetUnavailable` if none answers.
+        """
+        key = os.getpid(), address  # a forked process must not share the connections of its parent
+        found = _engines.get(key)
+        if found is None:
+            connected = cls(address, connection.connect(address))
+            found = _engines.setdefault(key, connected)
+            if found is not connected:  # another thread was quicker
+                connected.api.close()
+        return found
+
+    @classmethod
+    def current(cls) -> Engine:
+        """The engine that Docker's command line would use now. Raises `TargetUnavailable`."""
+        return cls.at(connection.current())
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Of an engine."""
-
-    host: str
-    """Such as unix:///var/run/docker.sock or tcp://10.0.0.5:2376; as DOCKER_HOST has it."""
-    context: str = ""
-    """The context that says so, and with which certificates; empty where there is none."""
-
-    @property
-    def is_local(self) -> bool:
-        """Whether its ports are this machine's."""
-        return self.host.startswith(("unix:", "npipe:"))
-
-    @property
-    def machine(self) -> str:
-        """Where the ports of its containers are reached."""
-        return "127.0.0.1" if self.is_local else (urlsplit(self.host).hostname or "127.0.0.1")
+_engines: dict[tuple[int, Address], Engine] = {}
 
 
-def current(environment: Mapping[str, str] = os.environ) -> Address:
-    """As Docker's own command line decides it: DOCKER_HOST, DOCKER_CONTEXT, the chosen context, the default.
+@contextlib.contextmanager
+def engine_errors() -> Iterator[None]:
+    """Raise errors of mlmagic in place of those of the SDK.
 
-    Raises `TargetUnavailable` for a context that is not there.
+    `LaunchFailed`, with the engine's message, if the engine refuses a call; `TargetUnavailable` if it does
+    not answer.
     """
-    if environment.get("DOCKER_HOST"):
-        return Address(environment["DOCKER_HOST"])
-    library()
-    from docker.constants import DEFAULT_UNIX_SOCKET
-    from docker.context.config import get_current_context_name
-
-    name = environment.get("DOCKER_CONTEXT") or get_current_context_name()
-    if name in ("", "default"):
-        return Address(DEFAULT_UNIX_SOCKET.replace("http+unix://", "unix://"))
-    return Address(_context(name).Host, name)
-
-
-def library() -> Any:
-    """The docker SDK. Raises `TargetUnavailable` without it."""
-    try:
-        import docker
-    except ImportError as error:
-        raise TargetUnavailable(
-            TARGET,
-            f"the Docker target needs the package docker: {error}",
-            fix="Install it (pip install 'mlmagic[docker]'), or deploy with --target local.",
-        ) from None
-    return docker
-
-
-def connect(address: Address) -> APIClient:
-    """A client, the same for all threads. Raises `TargetUnavailable` if nobody answers there."""
-    library()
-    from docker.errors import DockerException
+    connection.library()
+    from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
 
     try:
-        return _client(address)
-    except (DockerException, RequestException, OSError) as error:
-        reason = _reason(error)
-        raise TargetUnavailable(
-            TARGET, f"no Docker engine answers at {address.host} ({reason})", fix=_FIX
-        ) from None
-
-
-@functools.lru_cache(maxsize=8)
-def _client(address: Address) -> APIClient:
-    docker = library()
-    _knock(address)
-    tls: Any = None
-    host = address.host
-    if address.context:
-        tls = _context(address.context).TLSConfig
-    elif not address.is_local:
-        said = docker.utils.kwargs_from_env()
-        tls, host = said.get("tls"), said.get("base_url", host)
-    client = docker.APIClient(
-        base_url=host,
-        tls=tls or False,
-        timeout=ANSWER_SECONDS,
-        max_pool_size=CONNECTIONS,
-        use_ssh_client=host.startswith("ssh://"),
-        version="auto",
-    )
-    client.ping()
-    return client
-
-
-def _knock(address: Address) -> None:
-    """Raises OSError where nobody listens: the SDK would leave its socket open."""
-    if address.host.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as knocking:
-            knocking.settimeout(ANSWER_SECONDS)
-            knocking.connect(address.host.removeprefix("unix://"))
-
-
-def _context(name: str) -> Any:
-    from docker.context import Context
-
-    found = Context.load_context(name)
-    if found is None or not found.Host:
-        raise TargetUnavailable(
-            TARGET,
-            f"Docker has no context {name!r}",
-            fix="See 'docker context ls'; DOCKER_CONTEXT names one.",
-        )
-    return found
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost words: what the system said."""
-    while error.__cause__ or error.__context__:
-        inner = error.__cause__ or error.__context__
-        assert inner is not None
-        error = inner
-    words = getattr(error, "strerror", None) or str(error)
-    return str(words).splitlines()[0] if words else type(error).__name__
+        yield
+    except APIError as error:
+        raise LaunchFailed(TARGET, f"the Docker engine refused: {error.explanation or error}") from None
+    except (DockerException, RequestException) as error:
+        raise TargetUnavailable(TARGET, f"the Docker engine does not answer: {error}", fix=FIX) from None

@@ -1,49 +1,52 @@
-"""Images: built and pulled with progress, named by their content, so that what is there is never made again.
+"""The images of one engine: built, pulled and pushed with progress.
 
-Two of them for a service: the foundation (packages, the server, models), the same for all that need the same,
-and upon it the service with its script.
+A service has two: the foundation (packages, the scoring server, models), shared by all services that need the
+same, and on top of it the image with its script. Both are named by a hash of their content, so nothing is
+built twice.
 """
 
 from __future__ import annotations
 
-import inspect
 import queue
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.environment import Registry
 from mlmagic.errors import BuildFailed
 from mlmagic.targets.base import Report
 from mlmagic.targets.docker.progress import Progress
+from mlmagic.targets.docker.streams import Stream
 from mlmagic.targets.images import dockerfile
-from mlmagic.targets.images.blueprint import Blueprint
+from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import Start
-from mlmagic.targets.images.index import access_files
+from mlmagic.targets.images.package_index import access_files
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 FOUNDATION = "mlmagic/foundation"
 LABEL = "mlmagic"
-"""All that is ours has labels that begin with it."""
+"""The prefix of the labels and names of all that mlmagic creates."""
+Message = Mapping[str, Any]
+"""What the engine reports during a build, pull or push."""
 _IN_MEMORY_BYTES = 16 << 20
 _LOOK_SECONDS = 0.5
-_END = object()
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class Images:
-    """Those of one engine."""
+    """The images of one engine, by name."""
 
     def __init__(self, api: APIClient) -> None:
         self._api = api
 
     def has(self, name: str) -> bool:
-        """Whether it is there."""
+        """Whether the engine has the image."""
         from docker.errors import ImageNotFound
 
         try:
@@ -52,35 +55,35 @@ class Images:
             return False
         return True
 
-    def make(
+    def build(
         self,
-        plan: Blueprint,
+        plan: BuildPlan,
         name: str,
         report: Report,
         cancelled: threading.Event,
         *,
         start: Start,
     ) -> None:
-        """Build the service's image, and its foundation if nobody has yet. Raises `BuildFailed`."""
+        """Build the service's image, and its foundation if it is missing. Raises `BuildFailed`."""
         foundation = foundation_name(plan)
-        # Of twenty services that need the same, one builds it and the others wait.
+        # If twenty services need the same foundation, one builds it and the others wait.
         lock = _locks[f"{self._api.base_url} {foundation}"]
         while not lock.acquire(timeout=_LOOK_SECONDS):
-            _heed(cancelled)
-            report("waiting for another service's build of the same packages")
+            _check(cancelled)
+            report("waiting for another service's build of the same environment")
         try:
             if not self.has(foundation):
-                self._fetch(plan, report, cancelled)
+                self._pull_base(plan, report, cancelled)
                 text = dockerfile.foundation(plan.recipe)
                 files = (plan.foundation | access_files()).files
-                self._build("its environment", text, files, foundation, report, cancelled)
+                self._build("the environment image", text, files, foundation, report, cancelled)
         finally:
             lock.release()
         text = dockerfile.service(start, upon=foundation)
-        self._build("its image", text, plan.app.files, name, report, cancelled)
+        self._build("the service image", text, plan.app.files, name, report, cancelled)
 
-    def forget(self, key: str) -> None:
-        """Remove the images of a revision, unless a container uses them."""
+    def remove(self, key: str) -> None:
+        """Remove the images of the revision ``key``, unless a container uses them."""
         from docker.errors import APIError
 
         for found in self._api.images(filters={"label": [f"mlmagic.key={key}"]}):
@@ -92,7 +95,7 @@ class Images:
                         raise
 
     def pull(self, name: str) -> None:
-        """See that it is there. Raises `BuildFailed`."""
+        """Pull the image unless the engine has it. Raises `BuildFailed`."""
         from docker.errors import APIError
 
         if self.has(name):
@@ -101,11 +104,12 @@ class Images:
             self._api.pull(name)
         except APIError as error:
             raise BuildFailed(
-                f"image {name!r} is not in the engine, and cannot be pulled: {error.explanation or error}"
+                f"image {name!r} cannot be pulled: {error.explanation or error}",
+                hint="Check its name, and log in to its registry with: docker login",
             ) from None
 
     def push(self, name: str, repository: str, label: str, registry: Registry | None, report: Report) -> str:
-        """Push it as ``repository:label``; returns that name. Raises `BuildFailed` with what was said."""
+        """Push the image as ``repository:label`` and return that name. Raises `BuildFailed`."""
         from docker.errors import APIError
 
         auth = None
@@ -113,16 +117,20 @@ class Images:
             auth = {"username": registry.username, "password": registry.password or ""}
         try:
             self._api.tag(name, repository, label)
-            messages = self._api.push(repository, tag=label, stream=True, decode=True, auth_config=auth)
-            self._follow(f"{repository}:{label}", messages, report, threading.Event())
+            self._follow(
+                Progress(f"image '{repository}:{label}' cannot be pushed", report),
+                lambda: self._api.push(repository, tag=label, stream=True, decode=True, auth_config=auth),
+                threading.Event(),
+            )
         except APIError as error:
             raise BuildFailed(
-                f"{repository}:{label} cannot be pushed: {error.explanation or error}"
+                f"image '{repository}:{label}' cannot be pushed: {error.explanation or error}",
+                hint="Log in to its registry with: docker login",
             ) from None
         return f"{repository}:{label}"
 
-    def _fetch(self, plan: Blueprint, report: Report, cancelled: threading.Event) -> None:
-        """Pull what it is built upon, with the environment's own credentials: line by line, and only once."""
+    def _pull_base(self, plan: BuildPlan, report: Report, cancelled: threading.Event) -> None:
+        """Pull the images that the build starts from, with the credentials of the environment."""
         from docker.errors import APIError, ImageNotFound
 
         registry = plan.needs.registry
@@ -133,12 +141,15 @@ class Images:
                 continue
             report(f"pulling {name}")
             try:
-                messages = self._api.pull(name, stream=True, decode=True, auth_config=auth)
-                self._follow(f"base image {name}", messages, report, cancelled)
+                self._follow(
+                    Progress(f"base image {name!r} cannot be pulled", report),
+                    partial(self._api.pull, name, stream=True, decode=True, auth_config=auth),
+                    cancelled,
+                )
             except (APIError, ImageNotFound) as error:
                 raise BuildFailed(
                     f"base image {name!r} cannot be pulled: {error.explanation or error}",
-                    hint="MLMAGIC_BASE_IMAGE names another, and so does the environment.",
+                    hint="Choose another with the variable MLMAGIC_BASE_IMAGE or in the environment.",
                 ) from None
 
     def _build(
@@ -157,71 +168,64 @@ class Images:
             context.archive(archive)
             archive.seek(0)
             try:
-                messages = self._api.build(
-                    fileobj=archive, custom_context=True, tag=name, rm=True, forcerm=True, decode=True
+                self._follow(
+                    Progress(f"{what} cannot be built", report),
+                    lambda: self._api.build(
+                        fileobj=archive, custom_context=True, tag=name, rm=True, forcerm=True, decode=True
+                    ),
+                    cancelled,
                 )
-                self._follow(what, messages, report, cancelled)
             except APIError as error:
                 raise BuildFailed(f"{what} cannot be built: {error.explanation or error}") from None
 
-    def _follow(self, what: str, messages: Iterator[Any], report: Report, cancelled: threading.Event) -> None:
-        """Tell what comes, and look up now and then whether it is still wanted."""
-        progress = Progress(what, report)
-        arrived: queue.Queue[Any] = queue.Queue()
+    def _follow(
+        self, progress: Progress, call: Callable[[], Iterable[Message]], cancelled: threading.Event
+    ) -> None:
+        """Report the messages of ``call``. Raises `BuildFailed`, also when ``cancelled`` is set."""
+        stream = Stream(call)
+        arrived: queue.Queue[Message | Exception | None] = queue.Queue()
+        # A thread of its own reads, because a step may be silent for minutes.
         threading.Thread(
-            target=_pass_on, args=(messages, arrived, cancelled), name="mlmagic-docker-build", daemon=True
+            target=_read, args=(stream, arrived), name="mlmagic-docker-build", daemon=True
         ).start()
         while True:
             if cancelled.is_set():
-                _hang_up(messages)
-            _heed(cancelled)
+                stream.end()  # the engine stops a build when its client is gone
+            _check(cancelled)
             try:
                 message = arrived.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
                 continue
-            if message is _END:
+            if message is None:
                 return
             if isinstance(message, Exception):
                 raise message
             progress.take(message)
 
 
-def foundation_name(plan: Blueprint) -> str:
-    """The same for the same packages, server and models, whatever the way to the package index."""
-    told = Context({**plan.foundation.files, "Dockerfile": dockerfile.foundation(plan.recipe).encode()})
-    return f"{FOUNDATION}:{told.digest()[:20]}"
+def foundation_name(plan: BuildPlan) -> str:
+    """The name of the foundation: the same for the same packages, server and models."""
+    content = Context({**plan.foundation.files, "Dockerfile": dockerfile.foundation(plan.recipe).encode()})
+    return f"{FOUNDATION}:{content.digest()[:20]}"
 
 
-def service_name(plan: Blueprint, name: str, labels: Mapping[str, str]) -> str:
-    """The same for the same service, script and foundation."""
+def service_name(plan: BuildPlan, name: str, labels: Mapping[str, str]) -> str:
+    """The name of the service's image: the same for the same service, script and foundation."""
     text = dockerfile.service(plan.start(labels=labels), upon=foundation_name(plan))
     return f"{LABEL}/{name}:{(plan.app | {'Dockerfile': text.encode()}).digest()[:20]}"
 
 
-def _pass_on(messages: Iterator[Any], arrived: queue.Queue[Any], cancelled: threading.Event) -> None:
-    """In a thread of its own, as a silent step keeps its reader waiting. Leaving ends the build."""
-    try:
-        for message in messages:
-            if cancelled.is_set():
-                break
-            arrived.put(message)
-        arrived.put(_END)
-    except Exception as error:
-        arrived.put(error)
-    finally:
-        close = getattr(messages, "close", None)
-        if close is not None:
-            close()
+def _read(stream: Stream[Message], arrived: queue.Queue[Message | Exception | None]) -> None:
+    """Put each message, and None or the error at the end; close the stream."""
+    with stream:
+        try:
+            for message in stream:
+                arrived.put(message)
+            arrived.put(None)
+        except Exception as error:
+            arrived.put(error)
 
 
-def _hang_up(messages: Iterator[Any]) -> None:
-    """End the connection, though another thread waits for what comes: the engine gives the build up then."""
-    known = inspect.getgeneratorlocals(messages) if inspect.isgenerator(messages) else {}
-    shutdown = getattr(getattr(known.get("response"), "raw", None), "shutdown", None)
-    if shutdown is not None:
-        shutdown()
-
-
-def _heed(cancelled: threading.Event) -> None:
+def _check(cancelled: threading.Event) -> None:
     if cancelled.is_set():
-        raise BuildFailed("the build was given up: nobody waits for it any more")
+        raise BuildFailed("the build was cancelled")

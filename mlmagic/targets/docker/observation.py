@@ -1,4 +1,4 @@
-"""From what the engine says of a container to what the supervisor is told: pure functions."""
+"""A container, as the engine describes it, as an `Observation` or `Usage`: pure functions."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mlmagic.targets.images.dockerfile import PORT
 _KILLED = 128 + 9
 
 
-def port_of(front: Mapping[str, Any] | None) -> int | None:
-    """The host's port that a front holds now; None while it holds none."""
-    if front is None or not front["State"]["Running"]:
+def port_of(proxy: Mapping[str, Any] | None) -> int | None:
+    """The port of the host that a proxy container publishes; None if it does not run."""
+    if proxy is None or not proxy["State"]["Running"]:
         return None
-    published = (front["NetworkSettings"].get("Ports") or {}).get(f"{PORT}/tcp") or []
+    published = (proxy["NetworkSettings"].get("Ports") or {}).get(f"{PORT}/tcp") or []
     return int(published[0]["HostPort"]) if published else None
 
 
 def record_of(report: bytes | None) -> Mapping[str, Any]:
-    """The server's report; empty while there is none."""
+    """The server's report as a record; empty if there is none."""
     try:
         found = json.loads(report or b"{}")
     except ValueError:
@@ -31,7 +31,7 @@ def record_of(report: bytes | None) -> Mapping[str, Any]:
 
 
 def running(container: Mapping[str, Any], *, serves: bool, url: str | None) -> Observation:
-    """Of one that lives. ``url`` is None where its port is gone."""
+    """A running container. ``url`` is None if its port is gone."""
     name = _name(container)
     if url is None:
         return Observation(Phase.EXITED, words=f"the port of container {name} is gone")
@@ -41,10 +41,10 @@ def running(container: Mapping[str, Any], *, serves: bool, url: str | None) -> O
 
 
 def ended(container: Mapping[str, Any], report: Mapping[str, Any]) -> Observation:
-    """Of one that has ended: why."""
+    """A container that has ended, with the reason."""
     if out_of_memory(container):
-        words = _lacked_memory(container)
-        hint = "Give it more (--memory, memory_gb), or a smaller model."
+        words = _memory_limit(container)
+        hint = "Raise the limit (--memory, memory_gb), or use a smaller model."
         return Observation(Phase.EXITED, words=words, error={"message": words, "hint": hint})
     error = report.get("error")
     if error:
@@ -54,12 +54,12 @@ def ended(container: Mapping[str, Any], report: Mapping[str, Any]) -> Observatio
         return Observation(Phase.EXITED, words=str(state["Error"]))
     code = int(state.get("ExitCode") or 0)
     if code == _KILLED:
-        return Observation(Phase.EXITED, words="it was ended by signal SIGKILL")
-    return Observation(Phase.EXITED, words=f"it exited with code {code}")
+        return Observation(Phase.EXITED, words="the container was ended by signal SIGKILL")
+    return Observation(Phase.EXITED, words=f"the container exited with code {code}")
 
 
 def usage(stats: Mapping[str, Any]) -> Usage:
-    """What the engine measured, on either version of control groups; nothing of one that is gone."""
+    """What the engine measured with cgroups, version 1 or 2; an empty `Usage` without ``stats``."""
     cpu, memory = stats.get("cpu_stats") or {}, stats.get("memory_stats") or {}
     details = memory.get("stats") or {}
     now = int(details.get("total_rss") or details.get("anon") or memory.get("usage") or 0)
@@ -75,10 +75,10 @@ def out_of_memory(container: Mapping[str, Any]) -> bool:
     return bool(container["State"].get("OOMKilled"))
 
 
-def _lacked_memory(container: Mapping[str, Any]) -> str:
+def _memory_limit(container: Mapping[str, Any]) -> str:
     limit = int(container["HostConfig"].get("Memory") or 0)
     return (
-        f"out of memory: it needed more than its limit memory_gb={limit / (1 << 30):g} "
+        f"out of memory: the service needs more than its limit memory_gb={limit / (1 << 30):g} "
         f"({limit / (1 << 20):.0f} MiB)"
     )
 

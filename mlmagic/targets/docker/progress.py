@@ -1,4 +1,4 @@
-"""What an engine says while it builds or pulls, as lines for people; of a step that failed, its last ones."""
+"""The messages of a build, pull or push as lines for people, with the last lines of a step that failed."""
 
 from __future__ import annotations
 
@@ -16,30 +16,29 @@ _QUIET = ("---> ", "Removing intermediate container", "Successfully tagged")
 
 
 class Progress:
-    """Takes the engine's messages in their order and tells what is news in them."""
+    """Reports what is new in the engine's messages. ``failure`` begins the error if one reports a failure."""
 
-    def __init__(self, what: str, report: Report) -> None:
-        self._what = what
+    def __init__(self, failure: str, report: Report) -> None:
+        self._failure = failure
         self._report = report
         self._step = ""
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._rest = ""
         self._layers: dict[str, str] = {}
-        self.last = ""
 
     def take(self, message: Mapping[str, Any]) -> None:
-        """One message. Raises `BuildFailed` with the failing step's last lines."""
+        """Take the next message. Raises `BuildFailed` with the last lines of the step that failed."""
         if "error" in message:
             raise BuildFailed(
-                f"{self._what} cannot be built: {self._reason(str(message['error']))}",
+                f"{self._failure}: {self._reason(str(message['error']))}",
                 log="\n".join(self._lines),
             )
         if "stream" in message:
-            self._said(str(message["stream"]))
+            self._add_output(str(message["stream"]))
         elif "status" in message:
-            self._moved(message)
+            self._add_status(message)
 
-    def _said(self, text: str) -> None:
+    def _add_output(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             line = _COLOURS.sub("", line.rstrip("\r").rpartition("\r")[2]).rstrip()
@@ -49,17 +48,16 @@ class Progress:
                 self._step = line
                 self._lines.clear()
             self._lines.append(line)
-            self._tell(line)
+            self._report_line(line)
 
-    def _moved(self, message: Mapping[str, Any]) -> None:
-        """A layer: told when it begins something else, not with each megabyte."""
+    def _add_status(self, message: Mapping[str, Any]) -> None:
+        """Report a layer when its status changes, not with each megabyte."""
         status, layer = str(message["status"]), str(message.get("id") or "")
         if self._layers.get(layer) != status:
             self._layers[layer] = status
-            self._tell(f"{layer}: {status}" if layer else status)
+            self._report_line(f"{layer}: {status}" if layer else status)
 
-    def _tell(self, line: str) -> None:
-        self.last = line
+    def _report_line(self, line: str) -> None:
         self._report(line)
 
     def _reason(self, error: str) -> str:

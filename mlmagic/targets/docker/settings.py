@@ -1,4 +1,4 @@
-"""From a deployment to what the engine is told of its container: names, limits, variables; pure functions."""
+"""The settings of a service's containers: names, labels, arguments, variables, limits. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 
 from mlmagic.core.configuration import DEFAULT_CPU, DeploymentConfig
 from mlmagic.core.webservice import ServiceSpec
-from mlmagic.targets.images.blueprint import Blueprint
+from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.dockerfile import APP, PORT, PYTHON, USER
-from mlmagic.targets.server_start import server_variables
+from mlmagic.targets.server_variables import server_variables
 
 RUNS = "/var/mlmagic"
-"""Where the servers of a service report; a volume that its revisions share."""
+"""The folder of the run folders: a volume that a service's revisions share."""
+PROXY_LABEL = "mlmagic.front"
+"""The label of a proxy container. Running services have this name, so it stays."""
 GIB = 1 << 30
 CPU_SHARES = 1024
 """The weight of one core."""
@@ -23,22 +25,27 @@ _PAUSE_MEMORY = 64 << 20
 
 
 def key_of(run_dir: str) -> str:
-    """What identifies a revision: 12 hexadecimal digits of its folder's path."""
+    """Identifies a revision: 12 hexadecimal digits of the hash of its run folder's path."""
     return hashlib.sha256(run_dir.encode()).hexdigest()[:12]
+
+
+def run_folder(run_dir: str) -> str:
+    """The run folder inside the containers, for the run folder ``run_dir`` of this machine."""
+    return f"{RUNS}/{key_of(run_dir)}"
 
 
 def container_name(spec: ServiceSpec) -> str:
     return f"mlmagic-{spec.name}-r{spec.revision}-{key_of(spec.run_dir)}"
 
 
-def front_name(spec: ServiceSpec) -> str:
+def proxy_name(spec: ServiceSpec) -> str:
     return f"mlmagic-{spec.name}-port-{key_of(spec.run_dir)}"
 
 
 def labels_of(spec: ServiceSpec) -> dict[str, str]:
-    """What everything of a revision is found by."""
+    """The labels of all that belongs to a revision."""
     folders = Path(spec.run_dir).parents
-    workspace = str(folders[min(2, len(folders) - 1)])  # services/ID/rN; a trial lies elsewhere
+    workspace = str(folders[min(2, len(folders) - 1)])  # services/ID/rN; a trial has another depth
     return {
         "mlmagic.service": spec.name,
         "mlmagic.revision": str(spec.revision),
@@ -47,9 +54,9 @@ def labels_of(spec: ServiceSpec) -> dict[str, str]:
     }
 
 
-def arguments_of(spec: ServiceSpec, plan: Blueprint, *, beside: str | None) -> list[str]:
-    """Of the server. ``beside`` is the run folder of the one whose port it takes over."""
-    run_dir = f"{RUNS}/{key_of(spec.run_dir)}"
+def arguments_of(spec: ServiceSpec, plan: BuildPlan, *, predecessor: str | None) -> list[str]:
+    """The server's arguments. ``predecessor`` is the run folder of the revision whose port it takes over."""
+    run_dir = run_folder(spec.run_dir)
     arguments = [*plan.arguments(), "--host", "0.0.0.0", "--port", str(PORT), "--run-dir", run_dir]
     if spec.config.batch:
         arguments += ["--batch"]
@@ -59,8 +66,8 @@ def arguments_of(spec: ServiceSpec, plan: Blueprint, *, beside: str | None) -> l
         arguments += ["--keys-file", f"{run_dir}/keys.json"]
     if uses_tls(spec.config):
         arguments += ["--ssl-cert", f"{run_dir}/certificate.pem", "--ssl-key", f"{run_dir}/key.pem"]
-    if beside is not None:
-        arguments += ["--take-over", f"{RUNS}/{key_of(beside)}"]
+    if predecessor is not None:
+        arguments += ["--take-over", run_folder(predecessor)]
     return arguments
 
 
@@ -68,13 +75,15 @@ def uses_tls(config: DeploymentConfig) -> bool:
     return bool(config.ssl_cert_pem_file and config.ssl_key_pem_file)
 
 
-def variables_of(spec: ServiceSpec, plan: Blueprint) -> dict[str, str]:
+def variables_of(spec: ServiceSpec, plan: BuildPlan) -> dict[str, str]:
     return {**plan.needs.variables, **server_variables(spec)}
 
 
 def limits_of(config: DeploymentConfig) -> dict[str, Any]:
-    """Of the engine's host configuration. Memory is a limit, without swap. Cores are one, too, except for the
-    documents' default of a tenth: that is a share, which counts when others want the processor as well.
+    """The limits, as options of the SDK's host configuration.
+
+    Memory is a hard limit, without swap. CPU is a hard limit too, except for Azure ML v1's default of a tenth
+    of a core: that is a share, which counts only while other containers need the processor.
     """
     memory = int(config.memory_gb * GIB)
     limits: dict[str, Any] = {
@@ -87,15 +96,15 @@ def limits_of(config: DeploymentConfig) -> dict[str, Any]:
     return limits
 
 
-def host_settings(spec: ServiceSpec, plan: Blueprint, front: str) -> dict[str, Any]:
-    """Of the service's container: little may be written, nothing more be allowed."""
+def host_settings(spec: ServiceSpec, plan: BuildPlan, proxy: str) -> dict[str, Any]:
+    """The host configuration of a service's container: read-only, without privileges."""
     settings: dict[str, Any] = {
-        "network_mode": f"container:{front}",
+        "network_mode": f"container:{proxy}",
         "read_only": True,
         "tmpfs": {"/tmp": "rw,nosuid,nodev,mode=1777"},
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "binds": {front: {"bind": RUNS, "mode": "rw"}},
+        "binds": {proxy: {"bind": RUNS, "mode": "rw"}},
         **limits_of(spec.config),
     }
     if plan.needs.gpu:
@@ -104,14 +113,17 @@ def host_settings(spec: ServiceSpec, plan: Blueprint, front: str) -> dict[str, A
     return settings
 
 
-def service_container(spec: ServiceSpec, plan: Blueprint, image: str, beside: str | None) -> dict[str, Any]:
-    """What is said at its creation besides the host's settings. The script's folder is a volume, filled from
-    the image: a live service's script can be replaced there.
+def service_container(
+    spec: ServiceSpec, plan: BuildPlan, image: str, predecessor: str | None
+) -> dict[str, Any]:
+    """The options of a service's container besides its host configuration.
+
+    The script's folder is a volume, filled from the image, so that live reload can replace the script.
     """
     return {
         "image": image,
         "name": container_name(spec),
-        "command": arguments_of(spec, plan, beside=beside),
+        "command": arguments_of(spec, plan, predecessor=predecessor),
         "environment": variables_of(spec, plan),
         "labels": labels_of(spec),
         "user": f"{USER}:{USER}",
@@ -119,12 +131,12 @@ def service_container(spec: ServiceSpec, plan: Blueprint, image: str, beside: st
     }
 
 
-def front_container(spec: ServiceSpec, foundation: str) -> dict[str, Any]:
-    """The container that holds a service's port and does nothing: its revisions come and go behind it."""
-    labels: Mapping[str, str] = {**labels_of(spec), "mlmagic.front": front_name(spec)}
+def proxy_container(spec: ServiceSpec, foundation: str) -> dict[str, Any]:
+    """The options of a proxy container; see `mlmagic.targets.docker.proxy`."""
+    labels: Mapping[str, str] = {**labels_of(spec), PROXY_LABEL: proxy_name(spec)}
     return {
         "image": foundation,
-        "name": front_name(spec),
+        "name": proxy_name(spec),
         "entrypoint": _PAUSE,
         "command": [],
         "labels": labels,
@@ -134,8 +146,11 @@ def front_container(spec: ServiceSpec, foundation: str) -> dict[str, Any]:
     }
 
 
-def front_host_settings(volume: str, published: tuple[str, int | None]) -> dict[str, Any]:
-    """``published`` is the host's address and port; no port is any."""
+def proxy_host_settings(volume: str, published: tuple[str, int | None]) -> dict[str, Any]:
+    """The host configuration of a proxy container.
+
+    ``published`` is the host's address and port; None is any port.
+    """
     return {
         "port_bindings": {PORT: published},
         "binds": {volume: {"bind": RUNS, "mode": "rw"}},

@@ -1,1 +1,1 @@
-"""What an image of a service is made of, whoever builds it: files, a Dockerfile, the way to the index."""
+"""What an image of a service is built from: a Dockerfile, files, and access to the package index."""

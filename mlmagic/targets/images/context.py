@@ -1,6 +1,6 @@
 """A build context: files by their paths in it, with a digest of their content, as a folder or an archive.
 
-The same content is the same context: times, owners and permissions of the files here are not taken along.
+Times and owners of the original files are left out, so the same content gives the same archive.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from mlmagic.targets.images import ignore
 
 Content = bytes | Path
 EPOCH = 315532800
-"""1980-01-01: the earliest time that all kinds of archive can hold (SOURCE_DATE_EPOCH counts, if set)."""
+"""1980-01-01, the earliest time that all kinds of archive can hold; SOURCE_DATE_EPOCH overrides it."""
 LEFT_OUT = frozenset({"__pycache__", ".DS_Store"})
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Files by path, with slashes and in no particular order."""
+    """Files by their relative paths, with slashes; the content of each is bytes or a file of this machine."""
 
     files: Mapping[str, Content] = field(default_factory=dict)
 
@@ -34,24 +34,24 @@ class Context:
         return Context({**self.files, **other})
 
     def digest(self, *, without: str = "\0") -> str:
-        """Of paths and contents, as 64 hexadecimal digits; not of those that begin with ``without``."""
-        told = hashlib.sha256()
+        """64 hexadecimal digits that identify the files, except those whose paths begin with ``without``."""
+        digest = hashlib.sha256()
         for name, content in sorted(self.files.items()):
             if not name.startswith(without):
-                told.update(f"{name}\0{_hash(content)}\n".encode())
-        return told.hexdigest()
+                digest.update(f"{name}\0{_hash(content)}\n".encode())
+        return digest.hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Make ``folder`` hold the files."""
+        """Write the files into ``folder``."""
         for name, content in sorted(self.files.items()):
-            place = folder / name
-            place.parent.mkdir(parents=True, exist_ok=True)
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, bytes):
-                place.write_bytes(content)
+                copy.write_bytes(content)
             else:
-                shutil.copyfile(content, place)
-            place.chmod(_mode(content))
-            os.utime(place, (epoch(), epoch()))
+                shutil.copyfile(content, copy)
+            copy.chmod(_mode(content))
+            os.utime(copy, (epoch(), epoch()))
 
     def archive(self, out: IO[bytes], *, keep_times: bool = False) -> None:
         """Write an uncompressed tar; the same bytes for the same content, unless ``keep_times``."""
@@ -77,7 +77,7 @@ class Context:
 
 
 def below(folder: Path, into: str, *, honours_ignore: bool = False) -> dict[str, Content]:
-    """The files of ``folder``, each below ``into``; with ``.dockerignore`` honoured, if asked for."""
+    """The files of ``folder``, each below ``into``; without those in ``.dockerignore`` if it is honoured."""
     leaves_out = _ignored(folder) if honours_ignore else _nothing
     found: dict[str, Content] = {}
     for path in _files(folder):
@@ -88,7 +88,7 @@ def below(folder: Path, into: str, *, honours_ignore: bool = False) -> dict[str,
 
 
 def epoch() -> int:
-    """The time that all files have."""
+    """The modification time of all files."""
     return int(os.environ.get("SOURCE_DATE_EPOCH") or EPOCH)
 
 
@@ -135,6 +135,6 @@ def _hash(content: Content) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _hash_file(path: str, size: int, changed: int, inode: int) -> str:
-    """Of a file as it was: large models are read once, not at each look."""
+    """The hash of a file, cached until the file changes: large models are read once."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

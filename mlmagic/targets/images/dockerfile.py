@@ -1,9 +1,9 @@
-"""The Dockerfile of a service, as text: two stages, and layers in the order in which things change.
+"""The Dockerfile of a service, as text. Its layers are in the order in which things change.
 
-builder      an environment in /opt/venv: the server's packages, then the user's; the server's own files.
-             What it needs for that (uv, the way to the index, compilers) stays there.
-foundation   the base image, /opt/venv, the models: the same for every version of a script
-service      the script and its folder; how to start. Changing a script changes this alone.
+builder      a virtual environment in /opt/venv with the packages of server and user, and the server's files.
+             What only the build needs (uv, access to the package index, compilers) stays in this stage.
+foundation   the base image, /opt/venv and the models: shared by all versions of a script
+service      the script and its folder, and how to start it: all that a new script changes
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlmagic.core.environment import MINIMUM_PYTHON
-from mlmagic.targets.images.index import FOLDER, VARIABLES
+from mlmagic.targets.images.package_index import FOLDER, VARIABLES
 
 APP = "/var/azureml-app"
 MODELS = "/var/azureml-models"
@@ -22,46 +22,49 @@ SERVER = "/opt/mlmagic"
 PYTHON = "/opt/venv/bin/python"
 PORT = 5001
 USER = 10001
-"""Nobody: it owns nothing in the image."""
+"""A user id without rights: it owns nothing in the image."""
 _MARK = "LABEL mlmagic.foundation=1"
-"""For those who clean up."""
+"""A label for those who remove unused images."""
 _ACCESS = f"set -a && . /{FOLDER}/{VARIABLES}"
-"""Of the one step that follows: how the package index is reached."""
+"""Sets how the package index is reached, for one step of the build."""
 _PACKAGES_FOLDER = "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'"
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an image is made from besides files."""
+    """What a Dockerfile is written from."""
 
     base_image: str
     builder_image: str | None = None
-    """Where packages are installed, such as one with compilers; None: the base image."""
+    """The image in which packages are installed, such as one with compilers; None is the base image."""
     base_dockerfile: str | None = None
-    """The text of a Dockerfile, in place of a base image; its last stage is the base."""
+    """The text of a Dockerfile whose last stage is the base, in place of a base image."""
     own_packages: bool = False
-    """The base brings the user's packages itself: only the server's are added, beside them."""
+    """Whether the base has the user's packages already, so that only the server's are added."""
     interpreter: str | None = None
-    """The base's interpreter; None: whichever ``python3`` is."""
+    """The interpreter of the base; None is ``python3``."""
     python: str | None = None
-    """The version it must be, such as 3.11."""
+    """The Python version that the base must have, such as 3.11."""
     extra_steps: str | None = None
     has_models: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How a service is started, and what it is called."""
+    """How a container starts by default, and its labels."""
 
     arguments: Sequence[str]
-    """Of ``python -m mlmagic.scoring``."""
+    """The arguments of ``python -m mlmagic.scoring``."""
     variables: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def foundation(recipe: Recipe) -> str:
-    """All but the script. The context holds access/, requirements.txt, server.txt, server/, models."""
+    """The Dockerfile of the foundation.
+
+    Its context has access/, requirements.txt, server.txt, server/ and azureml-models/.
+    """
     base, steps = _base(recipe)
     python = recipe.interpreter or '"$(command -v python3 || command -v python)"'
     beside = " --system-site-packages" if recipe.own_packages else ""
@@ -101,18 +104,18 @@ def foundation(recipe: Recipe) -> str:
 
 
 def service(start: Start, *, upon: str) -> str:
-    """The script upon a foundation: an image, or the stage ``mlmagic-foundation``."""
+    """The Dockerfile of the script on top of a foundation: an image, or the stage ``mlmagic-foundation``."""
     lines = [f"FROM {upon}", f"COPY azureml-app/ {APP}/"]
     for instruction, values in (("ENV", start.variables), ("LABEL", start.labels)):
         if values:
-            told = " ".join(f"{_name(name)}={_literal(value)}" for name, value in sorted(values.items()))
-            lines += [f"{instruction} {told}"]
+            words = " ".join(f"{_name(name)}={_literal(value)}" for name, value in sorted(values.items()))
+            lines += [f"{instruction} {words}"]
     lines += [f"CMD {json.dumps([*start.arguments, '--host', '0.0.0.0', '--port', str(PORT)])}"]
     return "\n".join(lines) + "\n"
 
 
 def _runtime() -> list[str]:
-    """What is the same for all services."""
+    """The instructions that are the same for all services."""
     variables = {
         "PATH": "/opt/venv/bin:$PATH",
         "HOME": "/tmp",
@@ -132,12 +135,12 @@ def _runtime() -> list[str]:
 
 
 def whole(recipe: Recipe, start: Start) -> str:
-    """One Dockerfile for all of it."""
+    """One Dockerfile for foundation and script."""
     return f"{foundation(recipe)}\n{service(start, upon='mlmagic-foundation')}"
 
 
 def _base(recipe: Recipe) -> tuple[str, list[str]]:
-    """What the stages begin from, and the lines before them: the user's Dockerfile, its last stage named."""
+    """The base of the stages, and the lines before them: the user's Dockerfile with its last stage named."""
     if recipe.base_dockerfile is None:
         return recipe.base_image, []
     lines = recipe.base_dockerfile.rstrip().splitlines()
@@ -156,12 +159,12 @@ def _version_check(wanted: str | None) -> str:
     oldest = tuple(int(part) for part in MINIMUM_PYTHON.split("."))
     check = (
         f"import sys; v = sys.version.split()[0]; sys.version_info >= {oldest} or "
-        f"sys.exit('the base image has Python ' + v + ', and the scoring server needs {MINIMUM_PYTHON}')"
+        f"sys.exit('the base image has Python ' + v + ', but the scoring server needs {MINIMUM_PYTHON}')"
     )
     if wanted:
         check += (
             f"; (v + '.').startswith('{wanted}.') or "
-            f"sys.exit('the base image has Python ' + v + ', and {wanted} is asked for')"
+            f"sys.exit('the base image has Python ' + v + ', but the environment needs {wanted}')"
         )
     return check
 
@@ -176,6 +179,6 @@ def _name(name: str) -> str:
 
 
 def _literal(value: str) -> str:
-    """A word that a Dockerfile takes as it is."""
+    """A quoted word, in which a Dockerfile replaces nothing."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
     return f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""``.dockerignore``: which files of a folder are left out.
+"""``.dockerignore``: the files of a folder that a build context leaves out.
 
 Source: docs.docker.com/build/concepts/context ("dockerignore files"): patterns of Go's ``filepath.Match``,
 and ``**`` for any number of folders; the last line that fits decides; ``!`` takes back; what lies below a
@@ -15,7 +15,7 @@ FILE = ".dockerignore"
 
 
 def ignored(text: str) -> Callable[[str], bool]:
-    """A function that says of a path, relative and with slashes, whether ``text`` leaves it out."""
+    """A function that returns whether the rules in ``text`` leave out a path, relative and with slashes."""
     rules = list(_rules(text))
 
     def leaves_out(path: str) -> bool:

@@ -18,7 +18,7 @@ from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import MLMagicError
 from mlmagic.sdk.background import Background
 from mlmagic.sdk.profile import planned
-from mlmagic.sdk.rows import bodies, dataset_id_of
+from mlmagic.sdk.request_bodies import bodies, dataset_id_of
 from mlmagic.widgets.form.notebook import Notebook
 from mlmagic.widgets.form.rules import Surroundings
 from mlmagic.widgets.form.state import FormState

@@ -18,7 +18,7 @@ from mlmagic.engine.environments.pythons import this_interpreter
 from mlmagic.engine.environments.runtime import choose, declared, this_runtime
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
-from tests.core.test_environment import conda
+from tests.support.conda import conda
 
 NUMPY = metadata.version("numpy")
 

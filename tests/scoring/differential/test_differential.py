@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import EVERY, Comparisons
+from .comparisons import EVERY, Comparisons
 from .intended import INTENDED
 from .zoo import Case
 

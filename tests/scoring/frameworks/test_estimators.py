@@ -11,7 +11,7 @@ import pytest
 
 from mlmagic.scoring.script import InitFailed
 
-from .conftest import Serve
+from .served import Serve
 
 pytestmark = pytest.mark.processes  # not that they start any: the libraries take seconds to import
 

@@ -24,7 +24,7 @@ from mlmagic.widgets.form.equivalents import (
     workspace_code,
 )
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
-from tests.widgets.form.examples import AWKWARD, FORMS, ON_A_CLUSTER
+from tests.support.forms import AWKWARD, FORMS, ON_A_CLUSTER
 
 ALL = {**FORMS, "on a cluster": ON_A_CLUSTER}
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"]))

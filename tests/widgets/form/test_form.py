@@ -24,8 +24,8 @@ from mlmagic.widgets.form import work
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 from mlmagic.widgets.panel import ServicePanel
-from tests.engine.conftest import ON_FAKE, script
-from tests.targets.contract import wait_for
+from tests.support.engines import ON_FAKE, script
+from tests.support.waiting import wait_for
 
 
 class Notes:
@@ -340,7 +340,8 @@ def test_a_profile_asks_what_a_service_was_asked(
     assert "target &#x27;fake&#x27; does not record requests" in pane.card.value
 
     line = {"time": 1.0, "body": "[7]", "status": 200, "ms": 1.0}
-    monkeypatch.setattr(fake, "traffic", lambda handle: [json.dumps(line).encode()], raising=False)
+    monkeypatch.setattr(fake, "capabilities", replace(fake.capabilities, records_traffic=True))
+    monkeypatch.setattr(fake, "traffic", lambda handle: [json.dumps(line).encode()])
     asked = profiles_asked(fake_engine, monkeypatch)
     pane.start.click()
     wait_for(lambda: idle(form), "the profile")

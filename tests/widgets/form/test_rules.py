@@ -10,7 +10,7 @@ import pytest
 from mlmagic.core.webservice import State
 from mlmagic.widgets.form.rules import Surroundings, problems
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
-from tests.widgets.form.examples import CAPTURED, FORMS
+from tests.support.forms import CAPTURED, FORMS
 
 THERE = Surroundings(
     models=("wine:2", "wine:1", "onnx:1"),

@@ -14,7 +14,6 @@ from mlmagic.engine.background_jobs import BackgroundJob, BackgroundJobs
 from mlmagic.engine.environments.builds import Builds
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import BuildFailed, MLMagicError
-from mlmagic.targets.base import BuildsImages
 from mlmagic.workspace.memory import Memory
 
 BUILD = "environment"
@@ -45,16 +44,16 @@ class Launcher:
         """
         spec = staging.stage(self._memory, service)
         target = self._targets.get(spec.config.target)
-        if target.runs_interpreter:
+        if target.capabilities.runs_interpreter:
             found = self._builds.look(service.id, spec.python, spec.environment, Path(spec.run_dir))
             if isinstance(found, BackgroundJob):
                 return Waiting(found.words)
             notes += found.notes
             spec = replace(spec, python=found.python, server_path=found.server_path)
-        elif isinstance(target, BuildsImages):
-            wanted = target.image_wanted(spec)
+        elif target.capabilities.builds_images:
+            wanted = target.missing_image(spec)
             if wanted is not None:
-                job = self._jobs.look(service.id, wanted, "its image", partial(target.build, spec))
+                job = self._jobs.look(service.id, wanted, "its image", partial(target.build_image, spec))
                 if not job.done.is_set():
                     return Waiting(job.words)
                 notes += job.notes[-NOTES_KEPT:]

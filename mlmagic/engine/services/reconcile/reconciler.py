@@ -26,7 +26,7 @@ from mlmagic.engine.services.reconcile.launcher import Launcher, Waiting, record
 from mlmagic.engine.services.reconcile.planner import STEADY_SECONDS, Step, handles_of, next_step
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import MLMagicError
-from mlmagic.targets.base import BuildsImages, ComputeTarget, Measures
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import events, follows, services
 from mlmagic.workspace.memory import Memory
 
@@ -174,7 +174,7 @@ class Reconciler:
 
     def _measure(self, target: ComputeTarget[Any]) -> None:
         metrics = self.health.usage
-        if not isinstance(target, Measures) or not metrics.wants_usage(time.monotonic()):
+        if not target.capabilities.measures or not metrics.wants_usage(time.monotonic()):
             return
         assert self.service.handle is not None
         # A target that cannot be asked now does not make its service ill.
@@ -191,8 +191,7 @@ class Reconciler:
         with self.memory.writing() as tx:
             if services.observe(tx, service, {"retiring": []}):
                 for old in service.retiring:
-                    for digest in services.forget_revision(tx, service.id, old.revision):
-                        self.memory.files.remove(digest)
+                    services.forget_revision(tx, service.id, old.revision)
         return pace.AT_ONCE
 
     def _stop(self) -> float:
@@ -204,8 +203,7 @@ class Reconciler:
         # The row goes last: who waits for the end finds nothing left.
         shutil.rmtree(self.memory.services_folder / service.id, ignore_errors=True)
         with self.memory.writing() as tx:
-            for digest in services.remove(tx, service, f"deleted {service.name}"):
-                self.memory.files.remove(digest)
+            services.remove(tx, service, f"deleted {service.name}")
         return pace.AT_ONCE
 
     def _end_all(self, *, keep_image: bool) -> dict[int, Mapping[str, Any] | None]:
@@ -214,7 +212,7 @@ class Reconciler:
         handles = self._handles()
         for number, handle in handles.items():
             target = self._target_of(number)
-            if keep_image and number == service.revision and handle and isinstance(target, BuildsImages):
+            if keep_image and number == service.revision and handle and target.capabilities.builds_images:
                 target.halt(target.unpack(handle))
             else:
                 self._end(number, handle)

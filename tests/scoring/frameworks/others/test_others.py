@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import mlmagic
-from tests.environments import python_with
+from tests.support.environments import python_with
 
 HERE = Path(__file__).parent
 INSTALL_S = 900

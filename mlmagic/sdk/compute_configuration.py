@@ -1,0 +1,122 @@
+"""The configurations of compute targets: a new cluster, an existing cluster, a target for batch jobs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from mlmagic.errors import InvalidConfig, InvalidConfigs
+from mlmagic.sdk.exceptions import ComputeTargetException, raises
+
+DEFAULT_AGENTS, DEFAULT_VM_SIZE = 3, "Standard_D3_v2"
+LEAST_PRODUCTION_CPUS = 12
+PURPOSES = ("FastProd", "DenseProd", "DevTest")
+_SIZES = {
+    1: "D1_v2",
+    2: "D2_v2 D2_v3 DS2_v2 F2s_v2 A2_v2 B2s",
+    4: "D3_v2 D4_v3 DS3_v2 F4s_v2 A4_v2 B4ms",
+    6: "NC6",
+    8: "D4_v2 D8_v3 DS4_v2 F8s_v2",
+    12: "NC12",
+    16: "D5_v2 D16_v3 DS5_v2 F16s_v2",
+    24: "NC24",
+}
+VIRTUAL_CPUS: Mapping[str, int] = {
+    f"standard_{name}".lower(): cores for cores, names in _SIZES.items() for name in names.split()
+}
+"""CPU cores of the machine types that Azure ML v1's documentation names; other types are not checked."""
+_GROUPS = (
+    ("ssl_cname", "ssl_cert_pem_file", "ssl_key_pem_file"),
+    (
+        *("vnet_resourcegroup_name", "vnet_name", "subnet_name"),
+        *("service_cidr", "dns_service_ip", "docker_bridge_cidr"),
+    ),
+)
+"""Arguments that are given together or not at all."""
+
+
+@raises(ComputeTargetException)
+class ComputeConfiguration(ABC):
+    """The arguments that were given, as attributes. Raises with all wrong values together."""
+
+    target: ClassVar[str]
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given = {name: value for name, value in given.items() if value is not None}
+        for name, value in given.items():
+            setattr(self, name, value)
+        self.validate_configuration()
+
+    def validate_configuration(self) -> None:
+        """Raises `ComputeTargetException` with each argument, value and rule that do not fit."""
+        violations = list(self._violations())
+        if violations:
+            raise InvalidConfigs(self.target, violations)
+
+    @abstractmethod
+    def _violations(self) -> Iterator[InvalidConfig]:
+        """Each value that is not allowed, with its rule."""
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
+        return f"{type(self).__name__}({shown})"
+
+
+class ProvisioningConfiguration(ComputeConfiguration):
+    """The configuration of a new AKS cluster."""
+
+    target = "AksCompute"
+
+    def _violations(self) -> Iterator[InvalidConfig]:
+        given = self.given
+        agents, size = given.get("agent_count", DEFAULT_AGENTS), given.get("vm_size", DEFAULT_VM_SIZE)
+        purpose = given.get("cluster_purpose", PURPOSES[0])
+        if purpose not in PURPOSES:
+            yield InvalidConfig("cluster_purpose", purpose, f"must be one of {', '.join(PURPOSES)}")
+        if not isinstance(agents, int) or agents <= 0:
+            yield InvalidConfig("agent_count", agents, "must be a whole number above 0")
+        elif purpose != "DevTest":
+            cores = VIRTUAL_CPUS.get(str(size).lower())
+            if cores is not None and agents * cores < LEAST_PRODUCTION_CPUS:
+                yield InvalidConfig(
+                    "agent_count",
+                    agents,
+                    f"times the {cores} vCPUs of {size} must be at least "
+                    f"{LEAST_PRODUCTION_CPUS} for production",
+                    hint=f"Use {-(-LEAST_PRODUCTION_CPUS // cores)} agents, or cluster_purpose DevTest.",
+                )
+        for group in _GROUPS:
+            missing = [name for name in group if name not in given]
+            if 0 < len(missing) < len(group):
+                there = next(name for name in group if name in given)
+                yield InvalidConfig(there, given[there], f"needs {', '.join(missing)} too")
+
+
+class AttachConfiguration(ComputeConfiguration):
+    """The existing AKS cluster to attach."""
+
+    target = "AksCompute"
+
+    def _violations(self) -> Iterator[InvalidConfig]:
+        names = ("resource_group", "cluster_name")
+        if "resource_id" in self.given:
+            for name in names:
+                if name in self.given:
+                    yield InvalidConfig(name, self.given[name], "excludes resource_id")
+        elif missing := [name for name in names if name not in self.given]:
+            hint = "Give resource_group and cluster_name, or resource_id."
+            yield InvalidConfig(missing[0], None, "is missing", hint=hint)
+
+
+class ClusterConfiguration(ComputeConfiguration):
+    """The configuration of an AmlCompute; it is recorded, and its jobs run on this machine."""
+
+    target = "AmlCompute"
+
+    def _violations(self) -> Iterator[InvalidConfig]:
+        least, most = self.given.get("min_nodes", 0), self.given.get("max_nodes", 1)
+        if not isinstance(least, int) or least < 0:
+            yield InvalidConfig("min_nodes", least, "must be a whole number, 0 or more")
+        elif not isinstance(most, int) or most < max(1, least):
+            yield InvalidConfig("max_nodes", most, f"must be a whole number, {max(1, least)} or more")

@@ -1,0 +1,71 @@
+"""`Model.deploy`: Azure ML v1's objects converted to the engine's request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
+from mlmagic.errors import UsageError
+from mlmagic.sdk.compute import AksCompute
+from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration, WebserviceDeploymentConfiguration
+from mlmagic.sdk.exceptions import UserErrorException
+from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.model_references import ModelLike, model_ids
+from mlmagic.sdk.webservice import Webservice
+from mlmagic.sdk.workspace_base import WorkspaceBase
+
+
+def deploy(
+    workspace: WorkspaceBase,
+    name: str,
+    models: Iterable[ModelLike],
+    inference_config: InferenceConfig | CoreInferenceConfig | None,
+    deployment_config: WebserviceDeploymentConfiguration | DeploymentConfig | None,
+    deployment_target: Any,
+    *,
+    overwrite: bool = False,
+    show_output: bool = False,
+) -> Webservice:
+    """Deploy a service; see `mlmagic.sdk.model.Model.deploy`."""
+    config = _core_config(deployment_config, deployment_target)
+    wanted = list(models)
+    if inference_config is None and len(wanted) != 1:
+        raise UserErrorException(
+            f"{len(wanted)} models are given, and no inference_config",
+            hint="Without a script one model is served. A model of the framework Multi holds several.",
+        )
+    inference = inference_config
+    if isinstance(inference, InferenceConfig):
+        inference, config = inference.for_engine(config)
+    record = workspace.engine.services.deploy(
+        name,
+        model_ids(workspace.engine, wanted),
+        inference,
+        config,
+        overwrite=overwrite or config.compute_type == "local",
+        notify=print,
+        nearest_python=True,
+    )
+    if show_output:
+        print("Request submitted. Follow it with wait_for_deployment(show_output=True).")
+    return Webservice.of(workspace, record)
+
+
+def _core_config(
+    given: WebserviceDeploymentConfiguration | DeploymentConfig | None, target: Any
+) -> DeploymentConfig:
+    if isinstance(given, DeploymentConfig):
+        return given
+    if given is None and target is not None:
+        given = _default_of(target)
+    return given.to_core() if given is not None else DeploymentConfig()
+
+
+def _default_of(target: Any) -> WebserviceDeploymentConfiguration:
+    if not isinstance(target, AksCompute):
+        raise UsageError(
+            f"deployment_target {target!r} needs a deployment_config", hint="Only AksCompute has defaults."
+        )
+    return AksServiceDeploymentConfiguration(compute_target_name=target.name)

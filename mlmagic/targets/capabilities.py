@@ -1,0 +1,59 @@
+"""What a compute target can do beyond the core of its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a target can do beyond the core of `ComputeTarget`; nothing, unless it says so.
+
+    Callers check a capability before they call its methods, which raise `NotSupported` without it.
+    """
+
+    runs_interpreter: bool = False
+    """It runs ``spec.python``, an interpreter of this machine, with the packages installed for it."""
+
+    builds_images: bool = False
+    """It runs images, which are built before a launch: `missing_image` and `build_image`."""
+
+    measures: bool = False
+    """It limits CPU and memory, and measures what a service uses: `usage` and `limited_by`. For profiles."""
+
+    scales: bool = False
+    """It runs several replicas of a service: `scale`."""
+
+    reloads: bool = False
+    """It loads a changed script into a running service (live reload): `reload`."""
+
+    watches: bool = False
+    """It signals the end of a service, which is otherwise found by polling: `watch`."""
+
+    delivers_keys: bool = False
+    """It copies changed keys to services that cannot read this machine's keys file: `deliver_keys`."""
+
+    records_traffic: bool = False
+    """It reads the requests that a service has recorded: `traffic`."""
+
+    lists_packages: bool = False
+    """It lists the packages that are installed where a service runs: `packages`."""
+
+    sizes_logs: bool = False
+    """It knows the size of a service's log without reading it: `log_size`."""
+
+
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "runs_interpreter": (),
+    "builds_images": ("missing_image", "build_image"),
+    "measures": ("usage", "limited_by"),
+    "scales": ("scale",),
+    "reloads": ("reload",),
+    "watches": ("watch",),
+    "delivers_keys": ("deliver_keys",),
+    "records_traffic": ("traffic",),
+    "lists_packages": ("packages",),
+    "sizes_logs": ("log_size",),
+}
+"""The methods of `ComputeTarget` that a target overrides for each capability."""

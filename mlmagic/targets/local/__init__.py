@@ -1,0 +1,1 @@
+"""The target ``local``: services as processes of this machine."""

@@ -1,0 +1,100 @@
+"""Server processes of this machine: exit codes, signals, and waiting for their end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+
+WAIT_SECONDS = 5.0
+"""How long to wait for a process that is ending."""
+
+# Servers that this process has started, by run folder: only their parent can read their exit codes.
+_children: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def keep_child(run_dir: str, child: subprocess.Popen[bytes]) -> None:
+    """Remember the server of ``run_dir``, so that its exit code can be read and no zombie stays."""
+    _children[run_dir] = child
+
+
+def exit_code(run_dir: str, *, wait: bool = False) -> int | None:
+    """The exit code of the server of ``run_dir``, negative for a signal; None if it is not known here.
+
+    ``wait`` if it is known to be ending: its lock is free a little before its exit code can be read.
+    """
+    child = _children.get(run_dir)
+    if child is None:
+        return None
+    if wait:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=WAIT_SECONDS)
+    return child.poll()
+
+
+def forget_child(run_dir: str) -> None:
+    """Forget the server of ``run_dir`` once it has ended."""
+    if exit_code(run_dir, wait=True) is not None:
+        _children.pop(run_dir, None)
+
+
+def how_it_ended(code: int | None) -> str:
+    """The end of a process in words, from its exit code."""
+    if code is None:
+        return "the process was killed (its exit code is not known)"
+    if code < 0:
+        name = signal.Signals(-code).name
+        memory = "; the system may be out of memory" if name == "SIGKILL" else ""
+        return f"the process was ended by signal {name}{memory}"
+    return f"the process exited with code {code}"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this user has this pid."""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def send_signal(pid: int, number: signal.Signals) -> None:
+    """Send a signal; does nothing if the process is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def kill_group(pid: int) -> None:
+    """Kill the processes that a server has started: it is the leader of its own process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def descriptor_of(pid: int) -> int | None:
+    """A file descriptor that becomes readable when the process ends; None if it is gone, or without Linux."""
+    if pid <= 0 or not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
+
+
+def wait_for_end(pid: int, *, until: float) -> None:
+    """Return when the process has ended, or at ``until`` of the monotonic clock."""
+    left = max(0.0, until - time.monotonic())
+    if not hasattr(os, "pidfd_open"):
+        time.sleep(min(left, 0.05))
+        return
+    descriptor = descriptor_of(pid)
+    if descriptor is None:
+        return
+    try:
+        select.select([descriptor], [], [], min(left, 30.0))
+    finally:
+        os.close(descriptor)

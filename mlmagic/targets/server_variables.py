@@ -1,0 +1,28 @@
+"""The environment variables that pass a deployment's settings to its scoring server, on any target."""
+
+from __future__ import annotations
+
+import mlmagic.scoring.http.cors as cors
+import mlmagic.scoring.limits as limits
+import mlmagic.scoring.recorder as recorder
+from mlmagic.core.webservice import ServiceSpec
+
+
+def server_variables(spec: ServiceSpec) -> dict[str, str]:
+    """The server's variables. The user's ``environment_variables`` come last and override the others."""
+    config = spec.config
+    variables = {
+        "SERVICE_NAME": spec.name,
+        "SERVICE_VERSION": str(spec.revision),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+        limits.TIMEOUT: str(config.scoring_timeout_ms),
+        limits.WAIT: str(config.max_request_wait_time),
+    }
+    if config.replica_max_concurrent_requests is not None:
+        variables[limits.CONCURRENT] = str(config.replica_max_concurrent_requests)
+    if config.recorded_requests:
+        variables[recorder.VARIABLE] = str(config.recorded_requests)
+    if config.cors_origins:
+        variables[cors.VARIABLE] = config.cors_origins
+    return {**variables, **config.environment_variables}

@@ -1,0 +1,85 @@
+"""Writing files whole, and hashing what was written.
+
+A disk that is nearly full takes a part of what it is given and says how much. Everything that the workspace
+stores goes through `write_all`, which writes the rest or raises.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import queue
+import threading
+from io import FileIO
+from pathlib import Path
+
+from mlmagic.errors import WorkspaceUnavailable
+
+_CHUNK = 4 << 20
+_BUFFERS = 4
+
+
+def write_all(writer: FileIO, content: bytes | memoryview) -> None:
+    """Write all of ``content`` to an unbuffered file. Raises `WorkspaceUnavailable` if it does not fit."""
+    view = memoryview(content)
+    try:
+        while view:
+            written = os.write(writer.fileno(), view)
+            if not written:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            view = view[written:]
+    except OSError as error:
+        raise WorkspaceUnavailable(
+            f"a file could not be stored in {Path(os.fsdecode(writer.name)).parent}: {error.strerror}",
+            hint="Free some space on that disk, then try again.",
+        ) from error
+
+
+def write_and_hash(content: bytes, target: Path) -> tuple[str, int]:
+    """Write ``content`` to ``target``; returns its SHA-256 and its size in bytes. Raises as `write_all`."""
+    with target.open("wb", buffering=0) as writer:
+        write_all(writer, content)
+    return hashlib.sha256(content).hexdigest(), len(content)
+
+
+def copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
+    """Copy ``source`` to ``target``; returns the SHA-256 of what was written, and its size in bytes.
+
+    The file is read once; hashing and writing run side by side (both release the GIL), which makes this
+    about as fast as the slower of the two. Raises as `write_all`.
+    """
+    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+        if os.fstat(reader.fileno()).st_size <= _CHUNK:
+            content = reader.readall()
+            write_all(writer, content)
+            return hashlib.sha256(content).hexdigest(), len(content)
+        return _copy_side_by_side(reader, writer)
+
+
+def _copy_side_by_side(reader: FileIO, writer: FileIO) -> tuple[str, int]:
+    hasher, size = hashlib.sha256(), 0
+    full: queue.Queue[memoryview | None] = queue.Queue()
+    empty: queue.Queue[bytearray] = queue.Queue()
+    for _ in range(_BUFFERS):
+        empty.put(bytearray(_CHUNK))
+
+    def hash_all() -> None:
+        while (view := full.get()) is not None:
+            hasher.update(view)
+            buffer = view.obj
+            view.release()
+            empty.put(buffer)  # type: ignore[arg-type]
+
+    worker = threading.Thread(target=hash_all, name="mlmagic-hash", daemon=True)
+    worker.start()
+    try:
+        while count := reader.readinto(buffer := empty.get()):
+            view = memoryview(buffer)[:count]
+            full.put(memoryview(buffer)[:count])
+            write_all(writer, view)
+            size += count
+    finally:
+        full.put(None)
+        worker.join()
+    return hasher.hexdigest(), size

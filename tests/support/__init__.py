@@ -1,0 +1,1 @@
+"""What tests of several rooms share: fixtures (tests/conftest.py loads them), samples, servers, waiting."""

@@ -1,0 +1,61 @@
+"""Processes that tests start, and what they need for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from mlmagic.engine.engine import Engine
+from tests.support.engines import SCRIPTS
+
+# Runs in a process of its own: an engine over the folder argv[1], then the code in argv[2].
+PRELUDE = """
+import os, signal, sys
+from pathlib import Path
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import ModelDescription
+from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
+from mlmagic.targets.local.target import LocalTarget
+from mlmagic.workspace.location import Location
+
+def die(*_args, **_kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False)
+scripts = Path(sys.argv[2])
+"""
+
+
+def needs_root() -> None:
+    """For what only root may do, such as making control groups; under CI it must be there."""
+    if os.geteuid():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("only root may make control groups here")
+
+
+def servers_here() -> list[psutil.Process]:
+    """Scoring servers, loaders and workers that this process has started."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(word.startswith("mlmagic.") for word in child.cmdline()):
+                found.append(child)
+    return found
+
+
+def run_and_die(engine: Engine, code: str) -> None:
+    """Run ``code`` in another process, which must end by kill -9."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + code, str(engine.location.folder), str(SCRIPTS)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr

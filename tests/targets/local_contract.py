@@ -1,0 +1,111 @@
+"""What the local target must do beside the contract of all targets, forked or not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import mlmagic.scoring.report as run_report
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import Phase
+from mlmagic.engine.http.client import Client
+from mlmagic.errors import InvalidConfig
+from mlmagic.targets.base import ComputeTarget
+from tests.support.waiting import wait_for
+from tests.targets.contract import TargetContract
+
+
+class LocalContract(TargetContract):
+    target_name = "local"
+
+    def test_the_scripts_own_error_is_told(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        _, handle = launch("broken_init.py")
+        seen = self.until(target, handle, Phase.EXITED)
+        assert seen.error is not None
+        assert (seen.error["phase"], seen.error["type"]) == ("init", "KeyError")
+        assert 'raise KeyError("no such weight")' in seen.error["traceback"]
+        assert "mlmagic/scoring" not in seen.error["traceback"]
+
+    def test_a_kill_is_told_as_such(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        spec, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        os.kill(_pid(spec), signal.SIGKILL)
+        assert "SIGKILL" in self.until(target, handle, Phase.EXITED).words
+
+    def test_what_the_script_printed_is_in_the_log(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        _, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        wait_for(lambda: "echo is ready" in list(target.logs(handle)), "the line in the log")
+        assert len(list(target.logs(handle, tail=1))) == 1
+
+    def test_following_a_log_ends_with_the_service(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        _, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        lines = target.logs(handle, follow=True)
+        assert next(lines) == "echo is ready"
+        target.stop(handle)
+        assert all(isinstance(line, str) for line in lines)
+
+    def test_what_the_script_started_ends_with_it(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        _, handle = launch("forks.py")
+        seen = self.until(target, handle, Phase.RUNNING)
+        child = Client().score("contract", f"{seen.url}/score", "x")
+        target.stop(handle)
+        wait_for(lambda: _has_ended(child), "the end of the script's child")
+
+    def test_the_port_asked_for_is_the_port(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], free_port: int
+    ) -> None:
+        _, handle = launch(config=DeploymentConfig("local", port=free_port))
+        assert self.until(target, handle, Phase.RUNNING).url == f"http://127.0.0.1:{free_port}"
+
+    def test_a_port_kept_from_before_is_kept_or_replaced(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], free_port: int
+    ) -> None:
+        _, first = launch(preferred_port=free_port)
+        assert self.until(target, first, Phase.RUNNING).url == f"http://127.0.0.1:{free_port}"
+        _, second = launch(preferred_port=free_port)
+        assert self.until(target, second, Phase.RUNNING).url != f"http://127.0.0.1:{free_port}"
+        _, third = launch(preferred_port=free_port, predecessor=first.run_dir)
+        assert self.until(target, third, Phase.RUNNING).url == f"http://127.0.0.1:{free_port}"
+
+    def test_a_taken_port_is_refused_beforehand_and_told_afterwards(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = other.getsockname()[1]
+            with pytest.raises(InvalidConfig, match=f"port {port} is in use"):
+                target.validate(DeploymentConfig("local", port=port))
+            target.validate(DeploymentConfig("local", port=port), current_port=port)
+            _, handle = launch(config=DeploymentConfig("local", port=port))
+            assert f"port {port} is in use" in self.until(target, handle, Phase.EXITED).words
+
+
+def _pid(spec: Any) -> int:
+    seen = run_report.read_report(Path(spec.run_dir))
+    assert seen is not None
+    return seen.pid
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

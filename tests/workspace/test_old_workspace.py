@@ -1,0 +1,110 @@
+"""A workspace made by an earlier version opens, and all that is in it can be used.
+
+``workspace_2026_11/`` is the folder that commit 00034ad made, its database as SQL: a model, an environment
+with a label, a service of two revisions on the target `fake`, a profile, a compute target, a run, a webhook
+with two deliveries that failed, and a service that follows its model's tag.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mlmagic.core.configuration import ResourceConfiguration
+from mlmagic.core.model import ModelDescription
+from mlmagic.core.webservice import State
+from mlmagic.engine.engine import Engine
+from mlmagic.sdk.compute import ComputeTarget
+from mlmagic.sdk.environment import Environment
+from mlmagic.sdk.model import Model
+from mlmagic.sdk.profile import ModelProfile
+from mlmagic.sdk.run import Experiment
+from mlmagic.sdk.webservice import Webservice
+from mlmagic.sdk.workspace import Workspace
+from mlmagic.targets.fake import FakeTarget
+from mlmagic.workspace.location import Location
+from tests.support.engines import MakeEngine
+from tests.support.waiting import wait_for
+
+MADE = Path(__file__).parent / "workspace_2026_11"
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Location:
+    folder = tmp_path / "team"
+    shutil.copytree(MADE, folder)
+    script = folder / "workspace.sql"
+    with closing(sqlite3.connect(folder / "workspace.db")) as database:
+        database.executescript(script.read_text(encoding="utf-8"))
+    script.unlink()
+    return Location.of_folder(folder)
+
+
+def test_all_of_it_is_read(make_engine: MakeEngine, tmp_path: Path) -> None:
+    engine = make_engine(supervise=False)
+    workspace = Workspace.over(engine)
+
+    model = Model(workspace, "diabetes")
+    assert (model.id, model.tags, model.properties) == ("diabetes:1", {"area": "health"}, {"made": "2026"})
+    assert (model.description, model.model_framework, model.files) == (
+        "an old model",
+        "Custom",
+        ["model.txt"],
+    )
+    assert (model.sample_input, model.sample_output) == ([[1, 2]], [3])
+    assert (model.resource_configuration, model.datasets) == (
+        ResourceConfiguration(1, 0.5),
+        {"train": ["rows:1"]},
+    )
+    assert Path(model.download(tmp_path / "copy")).read_text() == "weights of an old model\n"
+
+    environment = Environment.get(workspace, "scoring", label="stable")
+    assert (environment.version, environment.environment_variables) == ("1", {"A": "1"})
+    assert list(environment.python.conda_dependencies.pip_packages) == ["six==1.16.0"]  # type: ignore[union-attr]
+
+    service = Webservice(workspace, "diabetes-svc")
+    assert (service.state, service.models_ids, service.tags) == ("Healthy", ("diabetes:1",), {"a": "b"})
+    assert (service.properties, service.description) == ({"p": "q"}, "an old service")
+    assert service.get_keys() == ("first-key-0123456789", "second-key-0123456789")
+    revision = engine.services.revision(service.record)
+    assert (revision.number, revision.config.cpu, revision.config.auth_enabled) == (2, 1.0, True)
+    assert revision.config.environment_variables == {"GREETING": "hello"}
+    assert revision.inference.requirements == ("six==1.16.0",)
+
+    profile = ModelProfile(workspace, "sizes")
+    assert (profile.state, profile.get_details()["recommendedCpu"]) == ("Succeeded", 0.3)
+    assert [load.level for load in profile.record.sizes[0].loads] == [1, 2, 4000.0]
+
+    (follow,) = engine.follows.list()
+    assert (follow.service, follow.model, follow.tag) == ("diabetes-svc", "diabetes", "stage=prod")
+    (subscription,) = engine.events.subscriptions()
+    assert (subscription.name, subscription.endpoint, subscription.secret) == (
+        "hook",
+        "http://127.0.0.1:9/never",
+        "only-for-tests",
+    )
+    assert [(each.event_id, each.attempts) for each, _ in engine.events.deliveries()] == [(9, 1), (5, 1)]
+    assert len(engine.events.list(service="diabetes-svc")) == 7
+
+    assert ComputeTarget(workspace, "cluster").serialize()["properties"]["cluster_name"] == "context"
+    (run,) = Experiment(workspace, "old").get_runs()
+    assert (run.status, run.get_metrics()) == ("Completed", {"accuracy": 0.9})
+
+
+def test_its_service_serves_again_and_follows_its_model(
+    make_engine: MakeEngine,
+    fake: FakeTarget,
+    tmp_path: Path,
+) -> None:
+    engine: Engine = make_engine(targets=lambda name: fake)
+    engine.events.unsubscribe("hook")
+    wait_for(lambda: engine.services.list()[0].restarts == 1, "the service's new launch")
+    (tmp_path / "model.txt").write_text("new weights")
+    engine.models.register(tmp_path / "model.txt", ModelDescription("diabetes", tags={"stage": "prod"}))
+    wait_for(lambda: engine.services.get("diabetes-svc").serving == 3, "the update to the new version")
+    service = engine.services.wait(engine.services.get("diabetes-svc"), 20)
+    assert (service.models, service.state) == (("diabetes:2",), State.HEALTHY)

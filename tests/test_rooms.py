@@ -34,7 +34,10 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.__main__",
 }
 HEAVY = {
+    "cloudevents",
+    "cyclonedx",
     "docker",
+    "filelock",
     "fsspec",
     "kubernetes",
     "matplotlib",
@@ -44,6 +47,8 @@ HEAVY = {
     "numpy",
     "pandas",
     "psycopg",
+    "requests",
+    "urllib3",
 }
 
 

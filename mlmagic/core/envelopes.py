@@ -10,7 +10,6 @@ import hmac
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from mlmagic.core.notices import Notice
 from mlmagic.errors import InvalidConfig
@@ -37,9 +36,9 @@ CONTENT_TYPES = {
 }
 
 
-def event_grid(notice: Notice) -> dict[str, Any]:
-    """Event Grid's own schema, with the documents' empty ``dataVersion``."""
-    return {
+def event_grid(notice: Notice) -> bytes:
+    """Event Grid's own schema, with Azure ML's empty ``dataVersion``; an array, of one event."""
+    event = {
         "topic": notice.source,
         "subject": notice.subject,
         "eventType": notice.type,
@@ -49,26 +48,28 @@ def event_grid(notice: Notice) -> dict[str, Any]:
         "dataVersion": "",
         "metadataVersion": "1",
     }
+    return json.dumps([event], ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def cloud_event(notice: Notice) -> dict[str, Any]:
-    """CloudEvents 1.0, structured mode."""
-    return {
-        "specversion": "1.0",
+def cloud_event(notice: Notice) -> bytes:
+    """CloudEvents 1.0 in structured mode, as JSON."""
+    from cloudevents.core.bindings.http import to_structured_event
+    from cloudevents.core.v1.event import CloudEvent
+
+    attributes = {
         "source": notice.source,
         "subject": notice.subject,
         "type": notice.type,
-        "time": utc_text(notice.time),
+        "time": notice.time,
         "id": notice.id,
         "datacontenttype": "application/json",
-        "data": dict(notice.data),
     }
+    return to_structured_event(CloudEvent(attributes, dict(notice.data))).body
 
 
 def body_of(notice: Notice, schema: Schema) -> bytes:
-    """The request body; Event Grid sends an array, of one."""
-    envelope: Any = [event_grid(notice)] if schema is Schema.EVENT_GRID else cloud_event(notice)
-    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+    """The request body."""
+    return event_grid(notice) if schema is Schema.EVENT_GRID else cloud_event(notice)
 
 
 def signature(secret: str, body: bytes) -> str:

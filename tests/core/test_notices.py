@@ -63,6 +63,19 @@ def test_the_cloud_events_envelope() -> None:
     assert CONTENT_TYPES[Schema.CLOUD_EVENTS].startswith("application/cloudevents+json")
 
 
+def test_the_body_is_the_same_at_each_attempt_and_is_read_as_a_cloud_event() -> None:
+    from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+
+    notice = notice_of(replace(REGISTERED, subject="models/größe:3", time=1_700_000_000.0), "w")
+    assert notice is not None
+    for schema in Schema:
+        assert body_of(notice, schema) == body_of(notice, schema)
+    headers = {"content-type": CONTENT_TYPES[Schema.CLOUD_EVENTS]}
+    event = from_http_event(HTTPMessage(headers, body_of(notice, Schema.CLOUD_EVENTS)))
+    assert (event.get_id(), event.get_subject(), event.get_time()) == (notice.id, notice.subject, notice.time)
+    assert event.get_data() == notice.data
+
+
 def test_ids_are_stable_and_differ_by_event_time_and_subject() -> None:
     def id_of(event: Event, workspace: str = "w") -> str:
         notice = notice_of(event, workspace)

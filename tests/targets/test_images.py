@@ -30,6 +30,12 @@ FILES = ["score.py", "data/a.csv", "data/b.txt", "data/deep/c.csv", "notes.md", 
         ("note?.md", [path for path in FILES if path != "notes.md"]),
         ("[m-o]otes.md", [path for path in FILES if path != "notes.md"]),
         ("[^n]otes.md", FILES),
+        # Where Docker's rules are not those of .gitignore.
+        ("[!n]otes.md", [path for path in FILES if path != "notes.md"]),
+        ("da**.csv", FILES),  # `**` stands for whole folders
+        ("da**c.csv", [path for path in FILES if path != "data/deep/c.csv"]),
+        ("**.csv", [path for path in FILES if not path.endswith(".csv")]),
+        ("**es.m?", FILES),
     ],
 )
 def test_dockerignore(ignore: str, left: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Which Python interpreters are on this machine, and which of them an environment gets.
 
-Found where they are put: on PATH, by pyenv, by uv, and the one we run on. Each is asked once, and what it
-said is kept until its file changes.
+uv finds them, on PATH and among those that uv or pyenv has installed, and caches what it found. The one we
+run on is always there.
 """
 
 from __future__ import annotations
@@ -12,23 +12,20 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from mlmagic.core.environment import MINIMUM_PYTHON, python_minor
-from mlmagic.errors import InvalidConfig, NotFound
-from mlmagic.workspace.atomic_writes import write_atomically
+from mlmagic.engine.environments import uv
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 _ASK = (
     "import json, os, platform, sys; print(json.dumps([platform.python_implementation(), "
     "platform.python_version(), os.path.realpath(getattr(sys, '_base_executable', sys.executable))]))"
 )
 _ASK_SECONDS = 20.0
-_NAMES = ("python3", "python3.*[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +48,23 @@ def this_interpreter() -> Interpreter:
     return Interpreter(os.path.realpath(base), platform.python_version())
 
 
-def interpreters(memo: Path) -> list[Interpreter]:
-    """All there are on this machine, newest first; the first of a version that is found."""
-    told = _told(memo)
-    unknown = {name: mark for name, mark in _candidates() if told.get(name, {}).get("mark") != mark}
-    if unknown:
-        with ThreadPoolExecutor(8) as pool:
-            asked = zip(unknown, pool.map(ask, unknown), strict=True)
-            told |= {
-                name: {"mark": unknown[name], "is": asdict(found) if found else None} for name, found in asked
-            }
-        _remember(memo, told)
-    found = {this_interpreter().version: this_interpreter()}
-    for name, _ in _candidates():
-        if (said := told.get(name, {}).get("is")) and os.path.exists(said["path"]):
-            found.setdefault(said["version"], Interpreter(**said))
+def interpreters() -> list[Interpreter]:
+    """All there are on this machine, newest first; of a version, the first that uv finds.
+
+    Without uv, which builds environments for them, only the one we run on.
+    """
+    own = this_interpreter()
+    found = {own.version: own}
+    with suppress(UsageError):
+        # A project's or the user's configuration of uv may hide some.
+        for each in uv.read_json(
+            ("python", "list", "--only-installed", "--no-config", "--output-format", "json"),
+            {"PATH": os.pathsep.join(_folders())},
+        ):
+            # A free-threaded or debug build is another Python to the packages.
+            if (each["implementation"], each.get("variant", "default")) == ("cpython", "default"):
+                one = Interpreter(os.path.realpath(each["path"]), each["version"])
+                found.setdefault(one.version, one)
     return sorted(found.values(), key=lambda each: _release(each.version), reverse=True)
 
 
@@ -106,43 +105,14 @@ def ask(path: str) -> Interpreter | None:
     return None
 
 
-def _candidates() -> Iterator[tuple[str, str]]:
-    """Files that may be interpreters, and a mark that changes when they do."""
-    seen: set[str] = set()
-    for folder in _folders():
-        for name in _NAMES:
-            for path in sorted(folder.glob(name)):
-                real = os.path.realpath(path)
-                if real in seen or path.name.endswith("-config"):
-                    continue
-                seen.add(real)
-                with suppress(OSError):
-                    said = os.stat(path)
-                    yield str(path), f"{said.st_mtime_ns}-{said.st_size}"
-
-
-def _folders() -> Iterator[Path]:
-    home = Path.home()
-    pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
-    managed = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or home / ".local/share/uv/python")
-    for place in os.environ.get("PATH", "").split(os.pathsep):
+def _folders() -> Iterator[str]:
+    """Where interpreters are, beside those that uv has installed itself."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
         # pyenv's shims say another version when its settings change.
-        if place and Path(place) != pyenv / "shims":
-            yield Path(place)
-    for root in (pyenv / "versions", managed):
-        yield from sorted(root.glob("*/bin"))
-
-
-def _told(memo: Path) -> dict[str, dict[str, Any]]:
-    try:
-        return dict(json.loads(memo.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
-
-
-def _remember(memo: Path, told: dict[str, dict[str, Any]]) -> None:
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(memo, json.dumps(told))
+        if folder and Path(folder) != pyenv / "shims":
+            yield folder
+    yield from map(str, sorted((pyenv / "versions").glob("*/bin")))
 
 
 def _release(version: str) -> tuple[int, ...]:

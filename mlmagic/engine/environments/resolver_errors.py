@@ -1,4 +1,8 @@
-"""What uv says when requirements cannot be met, shortened: the two that exclude each other side by side."""
+"""What uv says when requirements cannot be met, shortened: the two that exclude each other side by side.
+
+uv explains a conflict in sentences only: ``uv pip install --output-format json`` writes JSON for a resolution
+that it found, and nothing for one that it did not (uv 0.13). So the sentences are read here.
+"""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def choose(
         return this_runtime() if needs.asks_for_image else _managed(needs)
     if not record:
         return this_runtime()
-    python = _python(needs, store, nearest=nearest, notify=notify)
+    python = _python(needs, nearest=nearest, notify=notify)
     conda = find_conda() is not None
     is_same_python = python.minor == pythons.this_interpreter().minor
     if is_same_python and not strictly and _meets(needs, has_conda=conda):
@@ -121,12 +121,11 @@ def _said_by(python: str) -> satisfaction.Installed:
     return lambda name: there.get(package_name(name))
 
 
-def _python(needs: EnvironmentNeeds, store: Store, *, nearest: bool, notify: Notify) -> pythons.Interpreter:
+def _python(needs: EnvironmentNeeds, *, nearest: bool, notify: Notify) -> pythons.Interpreter:
     own = pythons.this_interpreter()
     if needs.python is None or python_minor(needs.python) == own.minor:
         return own
-    available = pythons.interpreters(store.root / "pythons.json")
-    found = pythons.choose(needs.python, own, available, nearest=nearest)
+    found = pythons.choose(needs.python, own, pythons.interpreters(), nearest=nearest)
     if found.minor != python_minor(needs.python):
         notify(
             f"The environment asks for Python {needs.python}: the nearest that is on this machine and that "

@@ -7,7 +7,6 @@
       users/KEY/HASH        the folder of a service's revision that runs on it; gone when that is
       locks/KEY             held while it is made or removed
       servers/DIGEST/       the scoring server's files, for PYTHONPATH
-      pythons.json          which interpreters are on the machine
 
 Whoever looks sees a whole environment or none.
 """
@@ -15,7 +14,6 @@ Whoever looks sees a whole environment or none.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -105,19 +103,22 @@ class Store:
 
         A lock ends with its process, however that ends.
         """
+        from filelock import FileLock, Timeout
+
         place = self.root / "locks" / key
         self._private(place.parent)
-        with place.open("a") as file:
-            held = False
-            while not held:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    held = True
-                except OSError:
-                    if not wait or (given_up is not None and given_up.is_set()):
-                        break
-                    time.sleep(_LOCK_LOOK_SECONDS)
-            yield held
+        is_given_up = given_up.is_set if given_up is not None else lambda: False
+        try:
+            lock = FileLock(place).acquire(
+                timeout=-1 if wait and not is_given_up() else 0,
+                poll_interval=_LOCK_LOOK_SECONDS,
+                cancel_check=is_given_up,
+            )
+        except Timeout:
+            yield False
+            return
+        with lock:
+            yield True
 
     @contextlib.contextmanager
     def draft(self, specification: Specification) -> Iterator[Path]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mlmagic.errors import BuildFailed, Interrupted, UsageError
 
@@ -22,6 +24,7 @@ _NOT_INHERITED = (
     *("UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_WORKING_DIRECTORY", "FORCE_COLOR", "CLICOLOR_FORCE"),
 )
 _LOOK_SECONDS = 0.1
+_READ_SECONDS = 60.0
 
 
 def find() -> str:
@@ -41,11 +44,10 @@ def run(command: Sequence[str], folder: Path, report: Report, cancelled: threadi
 
     Raises `BuildFailed` with all that it wrote; `Interrupted` when it was ``cancelled``.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     child = subprocess.Popen(
         list(command),
         cwd=folder,
-        env={**environment, "NO_COLOR": "1", "UV_NO_PROGRESS": "1"},
+        env=_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -70,6 +72,29 @@ def run(command: Sequence[str], folder: Path, report: Report, cancelled: threadi
         raise Interrupted("the environment is not wanted any more")
     if code:
         raise BuildFailed(f"{Path(command[0]).name} ended with code {code}", log="\n".join(lines))
+
+
+def read_json(arguments: Sequence[str], variables: Mapping[str, str]) -> Any:
+    """What uv writes as JSON. Raises `UsageError` without uv, or if it ends with an error."""
+    command = [find(), *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            env={**_environment(), **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_READ_SECONDS,
+            check=True,
+        )
+        return json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise UsageError(f"{' '.join(command)} failed: {error}") from error
+
+
+def _environment() -> dict[str, str]:
+    """The variables that uv gets."""
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    return {**kept, "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
 
 
 def _end_when(cancelled: threading.Event, child: subprocess.Popen[str]) -> None:

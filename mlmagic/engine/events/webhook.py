@@ -1,7 +1,6 @@
-"""One HTTP request to a subscriber: a notice, or the question whether it wants any.
+"""One HTTP request to a subscriber: an event, or the handshake that agrees to get events.
 
-Only this machine contacts it. Redirects are not followed, answers are not read beyond what is needed, and no
-credential of the user's goes along (neither from a netrc file nor through a proxy of the environment).
+Only this machine contacts it, over a connection of its own. Of a response no more is read than is needed.
 """
 
 from __future__ import annotations
@@ -10,17 +9,14 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from mlmagic.core.envelopes import CONTENT_TYPES, Schema, body_of, signature, utc_text
 from mlmagic.core.notices import Notice
 from mlmagic.core.subscription import Answer, Subscription, parse_retry_after
+from mlmagic.engine.http.connections import Connections, NoAnswer, Response
 from mlmagic.errors import UsageError
-
-if TYPE_CHECKING:
-    import requests
 
 ANSWER_SECONDS = 30.0
 """As long as Event Grid waits for an answer."""
@@ -93,73 +89,56 @@ def _validate(subscription: Subscription, source: str) -> str | None:
 
 def _ask_permission(subscription: Subscription, source: str) -> str | None:
     """The handshake of CloudEvents ("HTTP 1.1 Web Hooks", 4.1); what went wrong, None if nothing did."""
-    import requests
-
     try:
-        with (
-            _session() as session,
-            session.options(
-                subscription.endpoint,
-                headers={"WebHook-Request-Origin": ORIGIN},
-                timeout=(CONNECT_SECONDS, HANDSHAKE_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            ) as response,
-        ):
-            allowed = response.headers.get("WebHook-Allowed-Origin", "")
-            if 200 <= response.status_code < 300 and allowed.strip().lower() in ("*", ORIGIN):
-                return None
-            return f"to OPTIONS, it answered {response.status_code} without WebHook-Allowed-Origin: {ORIGIN}"
-    except (requests.RequestException, OSError, ValueError) as error:
-        return f"to OPTIONS, {_cause(error)}"
+        response = _request(
+            "OPTIONS", subscription, headers={"WebHook-Request-Origin": ORIGIN}, timeout=HANDSHAKE_SECONDS
+        )
+    except NoAnswer as error:
+        return f"to OPTIONS, {error}"
+    allowed = response.headers.get("WebHook-Allowed-Origin", "")
+    if 200 <= response.status < 300 and allowed.strip().lower() in ("*", ORIGIN):
+        return None
+    return f"to OPTIONS, it answered {response.status} without WebHook-Allowed-Origin: {ORIGIN}"
 
 
 def _post(
     subscription: Subscription, body: bytes, extra: Mapping[str, str], timeout: float
 ) -> tuple[Answer, bytes]:
-    import requests
-
-    headers = {"Content-Type": CONTENT_TYPES[subscription.schema], "User-Agent": "mlmagic", **extra}
+    headers = {"Content-Type": CONTENT_TYPES[subscription.schema], **extra}
     if subscription.secret is not None:
         headers["X-Hub-Signature-256"] = signature(subscription.secret, body)
+    is_handshake = extra.get("aeg-event-type") == "SubscriptionValidation"
     try:
-        with (
-            _session() as session,
-            session.post(
-                subscription.endpoint,
-                data=body,
-                headers=headers,
-                timeout=(CONNECT_SECONDS, timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response,
-        ):
-            wait = parse_retry_after(response.headers.get("Retry-After"), time.time())
-            answer = Answer(response.status_code, retry_after=wait)
-            wanted = extra.get("aeg-event-type") == "SubscriptionValidation"
-            return answer, next(response.iter_content(_LONGEST_ANSWER), b"") if wanted else b""
-    except (requests.RequestException, OSError, ValueError) as error:
-        return Answer(None, _cause(error)), b""
+        response = _request(
+            "POST",
+            subscription,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            most=_LONGEST_ANSWER if is_handshake else 0,
+        )
+    except NoAnswer as error:
+        return Answer(None, str(error)), b""
+    wait = parse_retry_after(response.headers.get("Retry-After"), time.time())
+    return Answer(response.status, retry_after=wait), response.body
 
 
-def _session() -> requests.Session:
-    import requests
-
-    session = requests.Session()
-    session.trust_env = False
-    return session
-
-
-def _cause(error: Exception) -> str:
-    """Why there was no answer, without the URL that the library's own words would have in them."""
-    import requests
-
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted"
-    if isinstance(error, requests.ConnectTimeout):
-        return "it could not be reached in time"
-    if isinstance(error, requests.Timeout):
-        return "it did not answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "nothing accepts connections there, or it was cut off"
-    return f"it could not be asked ({type(error).__name__})"
+def _request(
+    method: str,
+    subscription: Subscription,
+    *,
+    headers: Mapping[str, str],
+    timeout: float,
+    body: bytes | None = None,
+    most: int = 0,
+) -> Response:
+    with closing(Connections()) as connections:
+        return connections.request(
+            method,
+            subscription.endpoint,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            connect_timeout=CONNECT_SECONDS,
+            most=most,
+        )

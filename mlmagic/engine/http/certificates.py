@@ -7,7 +7,6 @@ itself. Its owner's file says what it must be, which is more than an authority c
 from __future__ import annotations
 
 import hashlib
-import http.client
 import re
 import ssl
 from functools import cache
@@ -40,24 +39,6 @@ class Trust:
 def trust_in(cert_file: str) -> Trust:
     """This process's trust in a file, which remembers."""
     return Trust(cert_file)
-
-
-class TrustedConnection(http.client.HTTPSConnection):
-    """A connection to a service whose certificate is in a file."""
-
-    def __init__(self, host: str, port: int | None, *, trust: Trust, timeout: float) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # Neither authority nor host: the certificate itself is compared, before anything is sent.
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        super().__init__(host, port, timeout=timeout, context=context)
-        self._trust = trust
-
-    def connect(self) -> None:
-        super().connect()
-        shown = self.sock.getpeercert(binary_form=True)
-        if fingerprint(shown or b"") not in self._trust.fingerprints():
-            self.close()
-            raise ssl.SSLCertVerificationError(f"its certificate is not the one in {self._trust.cert_file}")
 
 
 def fingerprint(der: bytes) -> str:

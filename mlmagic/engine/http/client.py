@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-import requests
 
 from mlmagic.core.parity import Answer
-from mlmagic.engine.http.certificates import trust_in
+from mlmagic.engine.http.connections import CertificateRefused, Connections, NoAnswer, Response
 from mlmagic.errors import InvokeError, UsageError
 
 CALL_TIMEOUT_SECONDS = 300.0
 READ_TIMEOUT_SECONDS = 5.0
+_AT_ONCE = 10
+"""Idle connections to one service, for calls from several threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,7 @@ class Client:
     """Sends requests to services; keeps its connections open between calls."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str | None, requests.Session] = {}
-        """By the fingerprint of the one certificate that is trusted; None: those of the authorities."""
+        self._connections = Connections(_AT_ONCE)
 
     def score(
         self,
@@ -53,7 +54,7 @@ class Client:
         """
         response = self._asked(service, scoring_uri, to_body(data), caller, timeout)
         try:
-            return response.json()
+            return json.loads(response.body)
         except ValueError:
             return response.text
 
@@ -76,70 +77,36 @@ class Client:
 
     def _asked(
         self, service: str, scoring_uri: str, body: bytes | None, caller: Caller, timeout: float
-    ) -> requests.Response:
+    ) -> Response:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if caller.credential is not None:
             headers["Authorization"] = f"Bearer {caller.credential}"
         try:
-            response = self._send(scoring_uri, body, headers, caller.cert_file, timeout)
-        except requests.exceptions.SSLError as error:
+            response = self._connections.request(
+                "GET" if body is None else "POST",
+                scoring_uri,
+                body=body,
+                headers=headers,
+                timeout=timeout,
+                cert_file=caller.cert_file,
+            )
+        except CertificateRefused as error:
             raise InvokeError(
                 service,
                 0,
                 f"{scoring_uri} shows a certificate that is not trusted: {_certificate_cause(caller)}",
                 hint="If it was renewed a moment ago, try again.",
             ) from error
-        except requests.RequestException as error:
+        except NoAnswer as error:
             raise InvokeError(
-                service, 0, f"no answer from {scoring_uri}: {_cause(error)}", hint=f"See %logs {service}."
+                service, 0, f"no answer from {scoring_uri}: {error}", hint=f"See %logs {service}."
             ) from error
-        if response.status_code != 200:
+        if response.status != 200:
             raise _failure(service, response)
         return response
 
     def close(self) -> None:
-        for session in self._sessions.values():
-            session.close()
-        self._sessions.clear()
-
-    def _send(
-        self, uri: str, body: bytes | None, headers: dict[str, str], cert_file: str | None, timeout: float
-    ) -> requests.Response:
-        trusted: list[str | None] = [None]
-        if cert_file is not None and uri.startswith("https:"):
-            trusted = [*trust_in(cert_file).fingerprints()]
-        refusal: requests.exceptions.SSLError | None = None
-        for fingerprint in trusted:
-            try:
-                session = self._session(fingerprint)
-                method = "GET" if body is None else "POST"
-                return session.request(method, uri, data=body, headers=headers, timeout=timeout)
-            except requests.exceptions.SSLError as error:  # before anything was sent
-                refusal = error
-        raise refusal or requests.exceptions.SSLError(f"{cert_file} holds no certificate")
-
-    def _session(self, fingerprint: str | None) -> requests.Session:
-        session = self._sessions.get(fingerprint)
-        if session is None:
-            session = requests.Session()
-            # The services are on this machine or named by the user: no proxy of the environment's between.
-            session.trust_env = False
-            if fingerprint is not None:
-                session.verify = False  # the authorities: the certificate itself is compared
-                session.mount("https://", _TrustingOne(fingerprint))
-            self._sessions[fingerprint] = session
-        return session
-
-
-class _TrustingOne(requests.adapters.HTTPAdapter):
-    """Connects to whoever shows the certificate with one fingerprint."""
-
-    def __init__(self, fingerprint: str) -> None:
-        self._fingerprint = fingerprint
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, assert_fingerprint=self._fingerprint)
+        self._connections.close()
 
 
 def to_body(data: Any) -> bytes:
@@ -172,11 +139,11 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"it holds an object of type {type(value).__name__}")
 
 
-def _failure(service: str, response: requests.Response) -> InvokeError:
+def _failure(service: str, response: Response) -> InvokeError:
     """The server's message and, where it sent one, the script's own traceback."""
     message, traceback = response.text, ""
     try:
-        body = response.json()
+        body = json.loads(response.body)
     except ValueError:
         body = None
     if isinstance(body, dict):
@@ -188,7 +155,7 @@ def _failure(service: str, response: requests.Response) -> InvokeError:
             message = str(body.get("message") or response.text)
     return InvokeError(
         service,
-        response.status_code,
+        response.status,
         response.text,
         headers=dict(response.headers),
         message=message,
@@ -200,12 +167,3 @@ def _certificate_cause(caller: Caller) -> str:
     if caller.cert_file is None:
         return "no authority has signed it for this host"
     return f"it is not the one in {caller.cert_file}"
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason, without requests' wrapping of it."""
-    if isinstance(error, requests.Timeout):
-        return "it took too long"
-    if isinstance(error, requests.ConnectionError):
-        return "nothing accepts connections there, or it was cut off"
-    return str(error)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-from urllib.parse import urlsplit
+from contextlib import closing
 
-from mlmagic.engine.http.certificates import TrustedConnection, trust_in
+from mlmagic.engine.http.connections import Connections, NoAnswer
 
 PROBE_TIMEOUT_SECONDS = 2.0
 _FIGURES = ("requests", "errors", "p50_ms", "p99_ms")
@@ -21,7 +20,8 @@ class Probe:
     ) -> None:
         """``cert_file`` holds the certificate of an https:// service; None: one that an authority signed."""
         self.url, self.cert_file = url, cert_file
-        self._connection = _connection(url, cert_file, timeout)
+        self._timeout = timeout
+        self._connections = Connections()
 
     def answers(self) -> bool:
         """Whether ``GET /`` gives 200 in time."""
@@ -33,48 +33,30 @@ class Probe:
         return parse_stats(body) if status == 200 else {}
 
     def close(self) -> None:
-        self._connection.close()
+        self._connections.close()
 
-    def _get(self, path: str) -> tuple[int, str]:
-        kept = self._connection.sock is not None
+    def _get(self, path: str) -> tuple[int, bytes]:
+        """The status, 0 if there was no answer, and the body."""
         try:
-            return self._ask(path)
-        except (OSError, http.client.HTTPException):
-            self.close()
-            if not kept:
-                return 0, ""
-        try:  # a connection that was kept may have been closed by the other side: that is no illness
-            return self._ask(path)
-        except (OSError, http.client.HTTPException):
-            self.close()
-            return 0, ""
-
-    def _ask(self, path: str) -> tuple[int, str]:
-        self._connection.request("GET", path, headers=_JSON)
-        response = self._connection.getresponse()
-        return response.status, response.read().decode("utf-8", "replace")
-
-
-def _connection(url: str, cert_file: str | None, timeout: float) -> http.client.HTTPConnection:
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port
-    if parts.scheme != "https":
-        return http.client.HTTPConnection(host, port, timeout=timeout)
-    if cert_file is None:
-        return http.client.HTTPSConnection(host, port, timeout=timeout)
-    return TrustedConnection(host, port, trust=trust_in(cert_file), timeout=timeout)
+            response = self._connections.request(
+                "GET",
+                self.url.rstrip("/") + path,
+                headers=_JSON,
+                timeout=self._timeout,
+                cert_file=self.cert_file,
+            )
+        except NoAnswer:
+            return 0, b""
+        return response.status, response.body
 
 
 def answers(url: str, cert_file: str | None = None, timeout: float = PROBE_TIMEOUT_SECONDS) -> bool:
     """Ask once, over a new connection."""
-    probe = Probe(url, cert_file, timeout)
-    try:
+    with closing(Probe(url, cert_file, timeout)) as probe:
         return probe.answers()
-    finally:
-        probe.close()
 
 
-def parse_stats(body: str) -> dict[str, float]:
+def parse_stats(body: str | bytes) -> dict[str, float]:
     """The figures we show: requests, errors, p50_ms, p99_ms (milliseconds). What is no number is left out."""
     try:
         told = json.loads(body)

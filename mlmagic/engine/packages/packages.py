@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import time
@@ -10,7 +9,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import Registry
@@ -236,5 +234,5 @@ def _write_folder(
     (folder / readme.FILE).write_text(
         readme.readme(package.name, package.label, base, package.models, lines, more), encoding="utf-8"
     )
-    document: dict[str, Any] = sbom.sbom_of(package.name, package.digest, base, lines, used)
-    (folder / sbom.FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    document = sbom.sbom_of(package.name, package.digest, base, lines, used)
+    (folder / sbom.FILE).write_text(document, encoding="utf-8")

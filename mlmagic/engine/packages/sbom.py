@@ -1,16 +1,22 @@
 """The software bill of materials (SBOM) of a package, as CycloneDX 1.5: pip packages, and models by hash.
 
-The same for the same content: it has no time in it, and its serial number is made of the content's digest.
+The same content gives the same bytes: the document has no time in it, and its serial number is derived from
+the digest of the content.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from mlmagic.core.environment import package_name
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from mlmagic.core.model import Model
+
+if TYPE_CHECKING:
+    from cyclonedx.model.component import Component
 
 FILE = "sbom.cdx.json"
 _NAMESPACE = uuid.UUID("5f0c6a5e-7a0e-5b3f-9d67-8c7f5a1f0b11")
@@ -18,54 +24,65 @@ _NAMESPACE = uuid.UUID("5f0c6a5e-7a0e-5b3f-9d67-8c7f5a1f0b11")
 
 def sbom_of(
     name: str, digest: str, base_image: str, requirements: Iterable[str], models: Sequence[Model]
-) -> dict[str, Any]:
-    """The document."""
-    components = [_library(line) for line in requirements]
-    components += [_model(model) for model in models]
-    components.append({"type": "container", "bom-ref": f"image:{base_image}", "name": base_image})
-    return {
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.5",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest)}",
-        "version": 1,
-        "metadata": {
-            "component": {
-                "type": "application",
-                "bom-ref": name,
-                "name": name,
-                "version": digest[:12],
-                "hashes": [{"alg": "SHA-256", "content": digest}],
-            },
-            "tools": {"components": [{"type": "application", "name": "mlmagic"}]},
-        },
-        "components": components,
-    }
+) -> str:
+    """The document, as JSON."""
+    from cyclonedx.model import HashAlgorithm, HashType
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.tool import ToolRepository
+    from cyclonedx.output.json import JsonV1Dot5
+
+    package = Component(
+        type=ComponentType.APPLICATION,
+        bom_ref=name,
+        name=name,
+        version=digest[:12],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
+    )
+    mlmagic = Component(type=ComponentType.APPLICATION, name="mlmagic")
+    about = BomMetaData(component=package, tools=ToolRepository(components=[mlmagic]))
+    about.timestamp = None  # type: ignore[assignment] # else it is now, and the bytes differ
+    image = Component(type=ComponentType.CONTAINER, bom_ref=f"image:{base_image}", name=base_image)
+    lines = (line for line in requirements if not line.startswith("-"))  # an option of pip is no component
+    parts = {*map(_library, lines), *map(_model, models), image}
+    bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, digest), metadata=about, components=parts)
+    bom.register_dependency(package, parts)
+    return JsonV1Dot5(bom).output_as_string(indent=2) + "\n"
 
 
-def _library(requirement: str) -> dict[str, Any]:
-    name = package_name(requirement)
-    version = requirement.partition("==")[2].split(";")[0].strip()
-    made: dict[str, Any] = {"type": "library", "name": name}
-    if version:
-        made |= {"version": version, "purl": f"pkg:pypi/{name}@{version}"}
-    else:
-        made["purl"] = f"pkg:pypi/{name}"
-    return {**made, "bom-ref": made["purl"]}
+def _library(requirement: str) -> Component:
+    """A package; for the path of a wheel, which has no package URL, only the line."""
+    from cyclonedx.model.component import Component, ComponentType
+    from packageurl import PackageURL
+
+    try:
+        wanted = Requirement(requirement)
+    except InvalidRequirement:
+        return Component(type=ComponentType.LIBRARY, bom_ref=requirement, name=requirement)
+    name = canonicalize_name(wanted.name)
+    version = next((each.version for each in wanted.specifier if each.operator == "=="), None)
+    purl = PackageURL("pypi", name=name, version=version)
+    return Component(
+        type=ComponentType.LIBRARY, bom_ref=purl.to_string(), name=name, version=version, purl=purl
+    )
 
 
-def _model(model: Model) -> dict[str, Any]:
-    return {
-        "type": "machine-learning-model",
-        "bom-ref": f"model:{model.id}",
-        "name": model.name,
-        "version": str(model.version),
-        "components": [
-            {
-                "type": "file",
-                "bom-ref": f"model:{model.id}/{file.path}",
-                "name": file.path,
-                "hashes": [{"alg": "SHA-256", "content": file.digest}],
-            }
+def _model(model: Model) -> Component:
+    from cyclonedx.model import HashAlgorithm, HashType
+    from cyclonedx.model.component import Component, ComponentType
+
+    return Component(
+        type=ComponentType.MACHINE_LEARNING_MODEL,
+        bom_ref=f"model:{model.id}",
+        name=model.name,
+        version=str(model.version),
+        components=[
+            Component(
+                type=ComponentType.FILE,
+                bom_ref=f"model:{model.id}/{file.path}",
+                name=file.path,
+                hashes=[HashType(alg=HashAlgorithm.SHA_256, content=file.digest)],
+            )
             for file in model.files
         ],
-    }
+    )

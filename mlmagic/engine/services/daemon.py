@@ -7,7 +7,6 @@ the holder has ended. It exits when no services are left, no delivery is due and
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import subprocess
@@ -101,17 +100,17 @@ def has_work(memory: Memory) -> bool:
 @contextlib.contextmanager
 def _daemon_lock(folder: Path) -> Iterator[bool]:
     """Hold the daemon's lock; False if another process does. The lock ends with its process."""
-    try:
-        file = (folder / _LOCK_FILE).open("a")
-    except FileNotFoundError:
+    from filelock import FileLock, Timeout
+
+    if not folder.is_dir():  # the workspace was deleted
         yield False
         return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
+    try:
+        lock = FileLock(folder / _LOCK_FILE).acquire(timeout=0)
+    except (Timeout, FileNotFoundError):
+        yield False
+        return
+    with lock:
         yield True
 
 

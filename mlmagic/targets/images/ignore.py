@@ -3,6 +3,9 @@
 Source: docs.docker.com/build/concepts/context ("dockerignore files"): patterns of Go's ``filepath.Match``,
 and ``**`` for any number of folders; the last line that fits decides; ``!`` takes back; what lies below a
 match matches, too.
+
+A library for .gitignore files, such as pathspec, cannot express these rules: there ``[!a]`` is a negation and
+``a**b`` stays within a folder.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Callable, Iterator
 from posixpath import normpath
 
 FILE = ".dockerignore"
+_WILDCARD = re.compile(r"[*?\[\]\\]")
 
 
 def ignored(text: str) -> Callable[[str], bool]:
@@ -45,7 +49,10 @@ def _expression(pattern: str) -> str:
         if pattern.startswith("**/", at):
             made, at = made + "(.*/)?", at + 3
         elif pattern.startswith("**", at):
-            made, at = made + ".*", at + 2
+            # Docker: whole folders, but any text before an end without wildcards.
+            rest = pattern[at + 2 :]
+            any_text = not rest or (at == 0 and not _WILDCARD.search(rest))
+            made, at = made + (".*" if any_text else "(.*/)?"), at + 2
         elif pattern[at] == "*":
             made, at = made + "[^/]*", at + 1
         elif pattern[at] == "?":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlmagic.engine.environments import uv
 from mlmagic.engine.environments.pythons import Interpreter, ask, choose, interpreters, this_interpreter
 from mlmagic.errors import InvalidConfig, NotFound
 
@@ -54,16 +55,54 @@ def test_one_that_is_too_old_for_the_server_is_told() -> None:
 
 
 @pytest.mark.processes
-def test_the_machines_own_are_found_and_remembered(tmp_path: Path) -> None:
-    memo = tmp_path / "store" / "pythons.json"
-    found = interpreters(memo)
+def test_the_machines_own_are_found() -> None:
+    found = interpreters()
     assert this_interpreter() in found
     assert all(Path(each.path).is_file() for each in found)
     assert [each.minor for each in found] == sorted((each.minor for each in found), reverse=True)
-    told = json.loads(memo.read_text())
-    assert told
-    assert interpreters(memo) == found
-    assert json.loads(memo.read_text()) == told
+    assert interpreters() == found
+
+
+def fake_uv(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    program = folder / "uv"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(uv, "find", lambda: str(program))
+
+
+def test_uv_lists_those_that_packages_are_made_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [
+        {"version": "3.14.0", "implementation": "cpython", "variant": "freethreaded", "path": "/bin/t"},
+        {"version": "3.13.1", "implementation": "cpython", "path": "/somewhere/a"},
+        {"version": "3.13.1", "implementation": "cpython", "variant": "default", "path": "/somewhere/b"},
+        {"version": "3.11.13", "implementation": "pypy", "variant": "default", "path": "/somewhere/c"},
+        {"version": "3.9.2", "implementation": "cpython", "variant": "default", "path": "/somewhere/d"},
+    ]
+    (tmp_path / "list").write_text(json.dumps(listed))
+    fake_uv(tmp_path, monkeypatch, f'echo "$@ $PATH" >{tmp_path}/seen; cat {tmp_path}/list; echo warning >&2')
+    pyenv = tmp_path / "pyenv"
+    (pyenv / "versions" / "3.12.1" / "bin").mkdir(parents=True)
+    monkeypatch.setenv("PYENV_ROOT", str(pyenv))
+    monkeypatch.setenv("PATH", f"{pyenv}/shims:/usr/bin:/bin")
+    monkeypatch.setenv("UV_PYTHON", "3.9")
+    own = this_interpreter()
+    expected = [Interpreter("/somewhere/a", "3.13.1"), own, Interpreter("/somewhere/d", "3.9.2")]
+    assert sorted(interpreters(), key=lambda each: each.path) == sorted(expected, key=lambda each: each.path)
+    seen = (tmp_path / "seen").read_text()
+    assert "python list --only-installed" in seen
+    assert seen.endswith(f" /usr/bin:/bin:{pyenv}/versions/3.12.1/bin\n")
+
+
+@pytest.mark.parametrize("script", ["exit 2", "echo no JSON", None])
+def test_without_uv_there_is_only_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    if script is not None:
+        fake_uv(tmp_path, monkeypatch, script)
+    else:
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+        monkeypatch.setenv("PATH", str(tmp_path))
+    assert interpreters() == [this_interpreter()]
 
 
 @pytest.mark.processes

@@ -35,6 +35,7 @@ def runner(request):
     """On the event loop of a server, too."""
     loop = asyncio.new_event_loop() if request.param == "asyncio" else new_event_loop()
     runner = Runner(ScriptThread(loop))
+    runner._thread.patience_s = 0.01
     yield runner
     runner.close()
     loop.close()

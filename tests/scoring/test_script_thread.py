@@ -82,7 +82,7 @@ def test_many_connections_at_once(start_script):
     """Calls that are quick and long, in no order: one thread, and each its own answer."""
     text = (
         "import json, threading, time\ndef init():\n    global ident\n    ident = threading.get_ident()\n"
-        "def run(raw):\n    number = json.loads(raw)\n    time.sleep(0.015 if number % 17 == 0 else 0)\n"
+        "def run(raw):\n    number = json.loads(raw)\n    time.sleep(0.12 if number % 47 == 0 else 0)\n"
         "    return [number, threading.get_ident() == ident]\n"
     )
     running = start_script(text)

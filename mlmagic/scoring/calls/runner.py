@@ -10,7 +10,7 @@ from typing import Any
 
 from mlmagic.scoring.calls.call_queue import CallQueue, TimeLimitExceeded
 from mlmagic.scoring.calls.call_thread import CallThread, ExtraThread, SyncCall
-from mlmagic.scoring.calls.script_thread import ScriptThread
+from mlmagic.scoring.calls.script_thread import SHARED_PATIENCE_S, ScriptThread
 
 TOGETHER_S = 0.002
 """Calls follow one another for so long before their answers leave and the event loop has a turn."""
@@ -36,7 +36,10 @@ class Runner(CallQueue[SyncCall]):
     ) -> None:
         super().__init__(thread.loop, concurrent=concurrent, wait_s=wait_s)
         self._thread = thread
+        self._concurrent = concurrent
         thread.host = self
+        if concurrent > 1:
+            thread.patience_s = SHARED_PATIENCE_S
         self._timeout_s = timeout_s
         self._idle: list[ExtraThread] = []
         self._made: list[SyncCall] = []
@@ -84,7 +87,10 @@ class Runner(CallQueue[SyncCall]):
         if thread.away:
             if thread.leaving:
                 return  # the script's thread looks at what waits when it has the loop
-            super()._next()
+            # With one call at a time the loop returns after each long one: quick calls that wait cost less
+            # there. With more, threads that are free would wait for the loop.
+            if thread.call is not None or self._concurrent > 1:
+                super()._next()
             if thread.call is None:
                 thread.leave_loop()
         elif self._waiting and self._free:

@@ -33,8 +33,13 @@ from typing import Any, TypeVar
 from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.call_thread import CallThread, Host, SyncCall
 
-PATIENCE_S = 0.01
+PATIENCE_S = 0.05
 """A call that takes longer has the event loop moved to the deputy."""
+SHARED_PATIENCE_S = 0.005
+"""The same where extra threads make calls meanwhile, and need the loop."""
+LONGEST_PAUSE_S = 0.4
+"""While all calls are quick, the deputy looks less often, but at least once in this time: each look may cost
+the script's thread the interpreter lock, and on a busy machine some milliseconds until it has it back."""
 INTERRUPT = getattr(signal, "SIGURG", None)
 """Interrupts the main thread, in system calls too. By default it does nothing, and scripts do not use it."""
 
@@ -49,6 +54,7 @@ class ScriptThread(CallThread):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self.loop = loop
+        self.patience_s = PATIENCE_S
         self.away = False
         """The deputy runs the loop, or is about to."""
         self.leaving = False
@@ -170,11 +176,13 @@ class ScriptThread(CallThread):
         """Sleep while no calls begin; else look now and then whether one takes long."""
         while True:
             self._wake.acquire()
-            seen = -1
+            seen, pause_s = -1, self.patience_s
             while (now := self._watched(seen)) is not None:
                 seen = now
-                time.sleep(PATIENCE_S)
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 if self._take_loop():
+                    pause_s = self.patience_s
                     try:
                         # A stop that was requested before the loop moved here does not count.
                         while not self.leaving and not self._main_done():
@@ -197,7 +205,7 @@ class ScriptThread(CallThread):
     def _take_loop(self) -> bool:
         """Whether a call has taken so long that the loop is to run here."""
         with self._lock:
-            if self._inside is None or self.away or perf_counter() - self._began < PATIENCE_S:
+            if self._inside is None or self.away or perf_counter() - self._began < self.patience_s:
                 return False
             self.away, self.leaving = True, False
             self.call = self._inside

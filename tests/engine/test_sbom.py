@@ -21,6 +21,7 @@ LINES = [
     "uvloop==0.19.0",
     "torch==2.1+cpu; python_version > '3'",
     "Scikit_Learn[extra]>=1.5",
+    "numpy==2.*",
     "./wheels/mine.whl",
     "mine @ https://example.org/mine.whl",
 ]
@@ -44,6 +45,7 @@ def test_it_lists_packages_models_and_the_base_image() -> None:
         "image:python:3.11-slim",
         "model:net:2",
         "pkg:pypi/mine",
+        "pkg:pypi/numpy",
         "pkg:pypi/scikit-learn",
         "pkg:pypi/torch@2.1%2Bcpu",
         "pkg:pypi/uvloop@0.19.0",

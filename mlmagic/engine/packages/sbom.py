@@ -60,7 +60,8 @@ def _library(requirement: str) -> Component:
     except InvalidRequirement:
         return Component(type=ComponentType.LIBRARY, bom_ref=requirement, name=requirement)
     name = canonicalize_name(wanted.name)
-    version = next((each.version for each in wanted.specifier if each.operator == "=="), None)
+    pins = (each.version for each in wanted.specifier if each.operator == "==")
+    version = next((pin for pin in pins if not pin.endswith(".*")), None)
     purl = PackageURL("pypi", name=name, version=version)
     return Component(
         type=ComponentType.LIBRARY, bom_ref=purl.to_string(), name=name, version=version, purl=purl

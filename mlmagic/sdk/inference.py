@@ -70,10 +70,11 @@ class InferenceConfig:
         excluded = [InvalidConfig(name, value, "excludes environment") for name, value in given.items()]
         self._check([*self._deprecated.violations(folder), *(excluded if environment is not None else ())])
         if given:
+            # As in azureml-core the warning is the library's own, so a notebook shows it only if it asks to.
             warnings.warn(
-                f"InferenceConfig: {', '.join(given)} are deprecated; give environment=",
+                f"InferenceConfig: {', '.join(given)}: deprecated; give environment= instead",
                 DeprecationWarning,
-                stacklevel=3,
+                stacklevel=1,
             )
         if environment is None:
             self.environment = self._deprecated.environment(folder)

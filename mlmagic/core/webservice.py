@@ -84,7 +84,7 @@ class ServiceSpec:
     """The value of AZUREML_MODEL_DIR; None without models."""
     python: str
     """The interpreter, for targets that run one of this machine."""
-    bells_dir: str
+    wakeup_dir: str
     """The folder of the wake-up signals with which the server reports its changes."""
     config: DeploymentConfig
     modules: tuple[str, ...] = ()

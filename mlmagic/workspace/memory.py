@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.scoring.wakeup import notify
-from mlmagic.workspace.bells import Bell, sweep_bells
 from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.remote_files import RemoteFiles
+from mlmagic.workspace.wakeup import WakeupListener, remove_dead_listeners
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -40,7 +40,7 @@ class Memory:
         self._inode = self.folder.stat().st_ino
         self.services_folder = self.folder / "services"
         self.services_folder.mkdir(exist_ok=True)
-        self.bells_folder = self.folder / "bells"
+        self.wakeup_folder = self.folder / "bells"
         self._database = Database(location.database_url)
         self.files = FileStore(self.folder, self._remote_files())
         self._is_cleaning_off = False
@@ -75,29 +75,29 @@ class Memory:
         with self._database.writing() as tx:
             yield tx
             has_unreferenced = file_references.has_unreferenced(tx)
-        self.ring()
+        self.notify_all()
         if has_unreferenced or self.files.unrecorded:
             self._remove_unreferenced()
 
     @contextmanager
-    def quietly_writing(self) -> Iterator[Connection]:
+    def writing_quietly(self) -> Iterator[Connection]:
         """A transaction that writes values nobody waits for; it sends no wake-up signal."""
         with self._database.writing() as tx:
             yield tx
 
-    def ring(self) -> None:
+    def notify_all(self) -> None:
         """Wake every process that has this workspace open, so that it reads the changes."""
-        notify(str(self.bells_folder))
+        notify(str(self.wakeup_folder))
 
-    def bell(self) -> Bell:
+    def listener(self) -> WakeupListener:
         """A listener for the wake-up signals of all processes."""
-        return Bell(self.bells_folder)
+        return WakeupListener(self.wakeup_folder)
 
     def sweep(self) -> None:
         """Remove what processes that were killed have left behind."""
         from mlmagic.workspace import file_references
 
-        sweep_bells(self.bells_folder)
+        remove_dead_listeners(self.wakeup_folder)
         if self.files.has_intakes:
             with self._cleaning() as tx:
                 self.files.sweep(lambda digest: file_references.is_referenced(tx, digest))

@@ -20,7 +20,7 @@ def spec(folder: Path, **changes: object) -> ServiceSpec:
         "app_dir": str(app),
         "model_dir": None,
         "python": "python",
-        "bells_dir": "",
+        "wakeup_dir": "",
         "config": DeploymentConfig("docker"),
     }
     return ServiceSpec(**{**values, **changes})  # type: ignore[arg-type]

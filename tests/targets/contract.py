@@ -80,7 +80,7 @@ class TargetContract:
             "app_dir": str(app),
             "model_dir": None,
             "python": sys.executable,
-            "bells_dir": str(run_dir / "bells"),
+            "wakeup_dir": str(run_dir / "bells"),
             "config": DeploymentConfig(self.target_name),
         }
         return ServiceSpec(**{**values, **changes})

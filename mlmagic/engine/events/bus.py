@@ -1,4 +1,4 @@
-"""News of the workspace, in this process: one thread hears the bell, reads the events, tells who asked.
+"""The event bus of this process: one thread waits for wake-up signals, reads the events, calls subscribers.
 
 Subscribers are called in the bus's own thread, so they must be short, and in a kernel they may set widget
 traits only (what a thread prints lands in whichever cell ran last).
@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from mlmagic.core.events import Event
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import events
-from mlmagic.workspace.bells import Bell
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.wakeup import WakeupListener
 
 Subscriber = Callable[[Sequence[Event]], None]
-# A ring can be lost (another machine has none to hear), so the rows are looked at every second as well.
+# A signal can be lost (other machines send none here), so the rows are read every second as well.
 CLOCK_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -69,26 +69,26 @@ class Bus:
         self._closing.set()
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._memory.ring()
+            self._memory.notify_all()
             thread.join(timeout=CLOCK_SECONDS * 2)
 
     def _start(self) -> None:
         with self._changed:
             if self._thread is None and not self._closing.is_set():
-                bell = self._memory.bell()  # hung up before the first look, so no ring is missed
+                listener = self._memory.listener()  # before the first read, so no signal is missed
                 with self._memory.reading() as tx:
                     newest = events.newest_id(tx)
                 self._thread = threading.Thread(
-                    target=self._run, args=(bell, newest), name="mlmagic-bus", daemon=True
+                    target=self._run, args=(listener, newest), name="mlmagic-bus", daemon=True
                 )
                 self._thread.start()
 
-    def _run(self, bell: Bell, last: int) -> None:
-        with bell, selectors.DefaultSelector() as selector:
-            selector.register(bell, selectors.EVENT_READ)
+    def _run(self, listener: WakeupListener, last: int) -> None:
+        with listener, selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
             while not self._closing.is_set():
                 selector.select(CLOCK_SECONDS)
-                bell.hush()
+                listener.clear()
                 try:
                     with self._memory.reading() as tx:
                         news = events.after(tx, last)

@@ -78,13 +78,13 @@ class WebhookDelivery:
         with self._memory.reading() as tx:
             if not deliveries.claimable(tx, self._mark, now, but=busy):
                 return []
-        with self._memory.quietly_writing() as tx:
+        with self._memory.writing_quietly() as tx:
             return deliveries.claim(tx, self._mark, now, but=busy, most=AT_ONCE - len(busy))
 
     def serve(self, name: str) -> None:
         """Send all that is due to a subscription, whose lease is ours, one after the other."""
         while not self._closing.is_set():
-            with self._memory.quietly_writing() as tx:
+            with self._memory.writing_quietly() as tx:
                 delivery = deliveries.take(tx, self._mark, name, self._clock())
                 if delivery is None:
                     deliveries.release(tx, self._mark, name)
@@ -105,7 +105,7 @@ class WebhookDelivery:
             now=self._clock(),
             jitter=self._jitter(),
         )
-        with self._memory.quietly_writing() as tx:
+        with self._memory.writing_quietly() as tx:
             deliveries.settle(tx, delivery, verdict, answer.status)
             if verdict.state is DeliveryState.WAITING and answer.status in BUSY_STATUSES:
                 deliveries.postpone(tx, delivery.subscription, verdict.next_time)
@@ -140,7 +140,7 @@ class WebhookDelivery:
         except Exception:
             if self._memory.is_there and not self._closing.is_set():
                 log.exception("delivering to %r failed; trying again", name)
-                with suppress(Exception), self._memory.quietly_writing() as tx:
+                with suppress(Exception), self._memory.writing_quietly() as tx:
                     deliveries.release(tx, self._mark, name)
         finally:
             with self._lock:

@@ -166,7 +166,7 @@ class Profiles:
             tried = replace(
                 spec,
                 run_dir=str(run_dir),
-                bells_dir=str(run_dir),
+                wakeup_dir=str(run_dir),
                 config=replace(spec.config, cpu=cpu, memory_gb=memory_gb),
             )
             trials.append(Trial(work, target, tried, plan, rows, partial(tell, at)))

@@ -43,7 +43,7 @@ def sweep(memory: Memory, targets: Targets, mark: str) -> None:
     with memory.reading() as tx:
         if not temporary_work.is_anything_left(tx, mark):
             return
-    with memory.quietly_writing() as tx:
+    with memory.writing_quietly() as tx:
         claimed = temporary_work.claim(tx, mark)
     for work in claimed:
         try:
@@ -62,14 +62,14 @@ def clean(memory: Memory, targets: Targets, work: Work, error: str) -> None:
     for folder in map(Path, work.folders):
         if may_remove(work, folder, memory.folder):
             _remove(folder)
-    with memory.quietly_writing() as tx:
+    with memory.writing_quietly() as tx:
         temporary_work.remove(tx, work.id)
 
 
 def put_off(memory: Memory, work: Work, error: BaseException) -> None:
     """Leave the rest to the next sweep that is due."""
     log.warning("cannot clean up after %s %s: %s. Trying again later", work.kind, work.id, error)
-    with contextlib.suppress(Exception), memory.quietly_writing() as tx:
+    with contextlib.suppress(Exception), memory.writing_quietly() as tx:
         temporary_work.put_off(tx, work)
 
 
@@ -110,7 +110,7 @@ def record_of(spec: ServiceSpec) -> dict[str, Any]:
 def spec_of(record: Mapping[str, Any]) -> ServiceSpec:
     """The inverse of `record_of`, good for `ComputeTarget.find` alone."""
     config = DeploymentConfig(**record["config"])
-    nothing = {"entry_script": "", "app_dir": "", "model_dir": None, "python": "", "bells_dir": ""}
+    nothing = {"entry_script": "", "app_dir": "", "model_dir": None, "python": "", "wakeup_dir": ""}
     return ServiceSpec(**{**nothing, **record, "config": config})
 
 

@@ -74,10 +74,10 @@ def supervise(location: Location) -> None:
 def _until_no_work(memory: Memory, supervisor: Supervisor) -> None:
     import select
 
-    with memory.bell() as bell:
+    with memory.listener() as listener:
         while supervisor.running and memory.is_there and _may_be_needed(memory):
-            select.select([bell], [], [], _LOOK_SECONDS)
-            bell.hush()
+            select.select([listener], [], [], _LOOK_SECONDS)
+            listener.clear()
 
 
 def _may_be_needed(memory: Memory) -> bool:

@@ -35,9 +35,9 @@ from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import NotFound, WorkspaceUnavailable
 from mlmagic.workspace import deliveries, leases, services
-from mlmagic.workspace.bells import Bell
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.wakeup import WakeupListener
 
 CLOCK_SECONDS = 1.0
 CLEANUP_SECONDS = 10.0
@@ -81,13 +81,13 @@ class Supervisor:
         self._temporary_work = TemporaryWork(memory, targets)
         self._cleanup: Future[None] | None = None
         self._cleanup_due = 0.0
-        self._jobs = BackgroundJobs(changed=memory.ring)
+        self._jobs = BackgroundJobs(changed=memory.notify_all)
         self._launcher = Launcher(memory, targets, self._jobs)
         self._supervised: dict[str, _Supervised] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(STEPS_AT_ONCE, thread_name_prefix="mlmagic-reconcile")
         self._selector = selectors.DefaultSelector()
-        self._bell: Bell | None = None
+        self._listener: WakeupListener | None = None
         self._step_done, self._notify_step = socket.socketpair()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -104,16 +104,16 @@ class Supervisor:
     def close(self) -> None:
         """Stop, and release the leases, so that another process can take over at once."""
         self._closing.set()
-        self._memory.ring()
+        self._memory.notify_all()
         if self._thread is not None:
             self._thread.join(timeout=15)
 
     def run(self) -> None:
         """Supervise services until closed, or until the workspace is removed."""
-        with self._memory.bell() as bell:
-            self._bell = bell
+        with self._memory.listener() as listener:
+            self._listener = listener
             self._step_done.setblocking(False)
-            self._selector.register(bell, selectors.EVENT_READ)
+            self._selector.register(listener, selectors.EVENT_READ)
             self._selector.register(self._step_done, selectors.EVENT_READ)
             self._delivery.start()
             try:
@@ -199,9 +199,9 @@ class Supervisor:
 
     def _sleep(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
-            if key.fileobj is self._bell:
-                assert self._bell is not None
-                self._bell.hush()
+            if key.fileobj is self._listener:
+                assert self._listener is not None
+                self._listener.clear()
                 self._delivery.wake()
                 with self._lock:
                     for entry in self._supervised.values():

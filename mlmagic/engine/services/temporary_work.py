@@ -46,7 +46,7 @@ class WorkItem:
 
     def own(self, folder: Path) -> None:
         """Have ``folder``, in the workspace, removed as well if it is there when the work ends."""
-        with self._memory.quietly_writing() as tx:
+        with self._memory.writing_quietly() as tx:
             self._write(tx, replace(self.work, folders=(*self.work.folders, str(folder))))
 
     def unfinished(self, tx: Connection, asset: Asset, **changes: Any) -> None:
@@ -70,7 +70,7 @@ class WorkItem:
     def _record(self, spec: ServiceSpec, *launch: Launch) -> None:
         """Record what is known of the launch of ``spec``; nothing when it has been stopped."""
         others = [one for one in self.work.launches if one.spec["run_dir"] != spec.run_dir]
-        with self._memory.quietly_writing() as tx:
+        with self._memory.writing_quietly() as tx:
             self._write(tx, replace(self.work, launches=(*others, *launch)))
 
     def _write(self, tx: Connection, work: Work) -> None:
@@ -88,7 +88,7 @@ class TemporaryWork:
     def begin(self, kind: str) -> Iterator[WorkItem]:
         """Start work with an empty folder of its own."""
         item = WorkItem(self._memory, kind)
-        with self._memory.quietly_writing() as tx:
+        with self._memory.writing_quietly() as tx:
             temporary_work.add(tx, item.work)
         error = ""
         try:

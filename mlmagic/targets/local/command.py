@@ -63,7 +63,7 @@ def server_environment(spec: ServiceSpec, inherited: Mapping[str, str] | None = 
     return {
         **{name: value for name, value in known.items() if name not in left_out},
         "MLMAGIC_DEVELOPMENT": "1",
-        "MLMAGIC_BELLS": spec.bells_dir,
+        "MLMAGIC_BELLS": spec.wakeup_dir,
         "PYTHONPATH": spec.server_path or python_path(),
         **server_variables(spec),
     }

@@ -169,7 +169,7 @@ class Reconciler:
         self._measure(target)
         stats = metrics.stats(counted, seen.ready, time.monotonic())
         if stats != self.service.stats:
-            with self.memory.quietly_writing() as tx:  # whoever shows them reads them every second anyway
+            with self.memory.writing_quietly() as tx:  # whoever shows them reads them every second anyway
                 services.note_stats(tx, self.service, stats)
 
     def _measure(self, target: ComputeTarget[Any]) -> None:

@@ -1,8 +1,9 @@
-"""How one process tells the others that something changed: a byte to a port on this machine.
+"""Wake-up signals: how one process tells the others that the workspace has changed.
 
 Each listener binds a UDP port on the loopback address and leaves its number as a file name in the
-workspace's ``bells`` folder. A ring carries no content: whoever hears it looks at the rows. So a lost ring
-costs a second, a false one nothing, and it works the same between kernels, command line and servers.
+workspace's ``bells`` folder (the name is that of earlier versions). A signal has no content: who gets one
+reads the rows. So a lost signal costs a second and a false one nothing, and it works alike between kernels,
+the command line and servers.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from types import TracebackType
 from mlmagic.workspace.identity import ProcessIdentity
 
 
-class Bell:
-    """This process's own bell. Closing it takes its name out of the folder."""
+class WakeupListener:
+    """Receives this process's wake-up signals. Closing it removes its file from the folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -23,14 +24,14 @@ class Bell:
         self._socket.bind(("127.0.0.1", 0))
         self._socket.setblocking(False)
         self._name = folder / str(self._socket.getsockname()[1])
-        # The owner is written down so that a bell whose owner was killed can be taken away.
+        # The owner is recorded, so that the listener of a process that was killed can be removed.
         self._name.write_text(str(ProcessIdentity.current()))
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def hush(self) -> None:
-        """Take note of all rings so far."""
+    def clear(self) -> None:
+        """Discard the signals so far."""
         try:
             while self._socket.recv(16):
                 pass
@@ -41,7 +42,7 @@ class Bell:
         self._name.unlink(missing_ok=True)
         self._socket.close()
 
-    def __enter__(self) -> Bell:
+    def __enter__(self) -> WakeupListener:
         return self
 
     def __exit__(
@@ -50,8 +51,8 @@ class Bell:
         self.close()
 
 
-def sweep_bells(folder: Path) -> None:
-    """Remove the bells of processes that have ended."""
+def remove_dead_listeners(folder: Path) -> None:
+    """Remove the files of listeners whose processes have ended."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():

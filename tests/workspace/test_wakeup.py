@@ -7,51 +7,51 @@ import sys
 import pytest
 
 from mlmagic.workspace import identity
-from mlmagic.workspace.bells import sweep_bells
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.wakeup import remove_dead_listeners
 
 
-def _rings(bell: object, seconds: float) -> bool:
-    return bool(select.select([bell], [], [], seconds)[0])
+def _rings(listener: object, seconds: float) -> bool:
+    return bool(select.select([listener], [], [], seconds)[0])
 
 
 def test_a_ring_is_heard_by_all_and_then_silent(memory: Memory) -> None:
-    with memory.bell() as one, memory.bell() as two:
-        memory.ring()
+    with memory.listener() as one, memory.listener() as two:
+        memory.notify_all()
         assert _rings(one, 5)
         assert _rings(two, 5)
-        one.hush()
+        one.clear()
         assert not _rings(one, 0)
 
 
 def test_a_commit_rings_and_a_failure_does_not(memory: Memory) -> None:
-    with memory.bell() as bell:
+    with memory.listener() as listener:
         with pytest.raises(RuntimeError), memory.writing():
             raise RuntimeError
-        assert not _rings(bell, 0)
+        assert not _rings(listener, 0)
         with memory.writing():
             pass
-        assert _rings(bell, 5)
+        assert _rings(listener, 5)
 
 
 def test_a_closed_bell_leaves_no_name(memory: Memory) -> None:
-    memory.bell().close()
-    assert list(memory.bells_folder.iterdir()) == []
-    memory.ring()
+    memory.listener().close()
+    assert list(memory.wakeup_folder.iterdir()) == []
+    memory.notify_all()
 
 
 @pytest.mark.processes
 def test_the_bells_of_the_dead_are_taken_away(memory: Memory) -> None:
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom mlmagic.workspace.bells import Bell\n"
-        "Bell(Path(sys.argv[1]))\nos.kill(os.getpid(), 9)\n"
+        "import os, sys\nfrom pathlib import Path\nfrom mlmagic.workspace.wakeup import WakeupListener\n"
+        "WakeupListener(Path(sys.argv[1]))\nos.kill(os.getpid(), 9)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(memory.bells_folder)], check=False)
-    with memory.bell():
-        assert len(list(memory.bells_folder.iterdir())) == 2
-        sweep_bells(memory.bells_folder)
-        assert len(list(memory.bells_folder.iterdir())) == 1
+    subprocess.run([sys.executable, "-c", code, str(memory.wakeup_folder)], check=False)
+    with memory.listener():
+        assert len(list(memory.wakeup_folder.iterdir())) == 2
+        remove_dead_listeners(memory.wakeup_folder)
+        assert len(list(memory.wakeup_folder.iterdir())) == 1
 
 
 def test_a_machine_is_told_apart_by_more_than_its_host_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,10 +101,7 @@ class Memory:
         if self.files.has_intakes:
             with self._cleaning() as tx:
                 self.files.sweep(lambda digest: file_references.is_referenced(tx, digest))
-        with self._database.reading() as tx:
-            has_unreferenced = file_references.has_unreferenced(tx)
-        if has_unreferenced:
-            self._remove_unreferenced()
+        self.remove_unreferenced()
         # List the folders first and the rows second: a service's row is written before its folder is created,
         # so a folder without a row now belongs to no service.
         folders = list(self.services_folder.iterdir())
@@ -116,6 +113,15 @@ class Memory:
             for folder in folders:
                 if folder.name not in known:
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def remove_unreferenced(self) -> None:
+        """Remove the files that have lost their last reference; returns when they are removed."""
+        from mlmagic.workspace import file_references
+
+        with self._database.reading() as tx:
+            has_unreferenced = file_references.has_unreferenced(tx)
+        if has_unreferenced:
+            self._remove_unreferenced()
 
     def _remove_unreferenced(self) -> None:
         from mlmagic.workspace import file_references

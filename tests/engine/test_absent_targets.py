@@ -47,11 +47,6 @@ def test_a_launch_that_finds_nobody_says_why(fake_engine: Engine, fake: AwayTarg
         deploy(fake_engine)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="each refused launch counts as an end of the service: after five it is Failed, and stays Failed "
-    "when the target is back",
-)
 @on_away
 def test_a_restart_waits_until_its_target_is_back(fake_engine: Engine, fake: AwayTarget) -> None:
     deploy(fake_engine)
@@ -68,10 +63,6 @@ def test_a_restart_waits_until_its_target_is_back(fake_engine: Engine, fake: Awa
     assert fake_engine.services.get("svc").state is State.HEALTHY
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the supervisor logs a traceback each time a target raises TargetUnavailable",
-)
 @on_away
 def test_an_absent_target_is_no_fault_of_the_engine(
     fake_engine: Engine, fake: AwayTarget, caplog: pytest.LogCaptureFixture

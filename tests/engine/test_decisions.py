@@ -158,6 +158,14 @@ def test_what_ended_is_restarted_unless_it_ends_too_often(
     assert (made.restart_after is None) is (state == "Failed")
 
 
+def test_a_target_that_is_away_does_not_count_as_an_end() -> None:
+    ended = service(state=State.UNHEALTHY, serving=1, restarts=1)
+    made = decisions.relaunch_postponed(ended, "Docker is away")
+    assert made.changes == {"words": "Docker is away"}
+    assert made.restart_after == pace.WHILE_SERVING
+    assert decisions.relaunch_postponed(service(words="Docker is away"), "Docker is away").changes == {}
+
+
 def test_a_stop_keeps_the_handle_of_the_wanted_revision_for_its_log() -> None:
     made = decisions.stopped(UPDATE, {1: OLD, 2: NEW})
     assert (made.changes["state"], made.changes["serving"]) == ("Stopped", None)

@@ -368,6 +368,7 @@ class Services:
         service = self._want(name, Desired.DELETED)
         if not self._bus.wait_until(lambda: not self._is_there(service), timeout):
             raise WaitTimeout(name, "being deleted", timeout, last_seen=self.get(name).words)
+        self._memory.remove_unreferenced()  # the supervisor may be at it still
 
     def can_scale(self, service: Webservice) -> bool:
         """Whether its target can run several replicas of it."""

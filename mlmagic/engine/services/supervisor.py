@@ -33,7 +33,7 @@ from mlmagic.engine.services.reconcile.launcher import Launcher
 from mlmagic.engine.services.reconcile.reconciler import Reconciler
 from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import NotFound, WorkspaceUnavailable
+from mlmagic.errors import NotFound, TargetUnavailable, WorkspaceUnavailable
 from mlmagic.workspace import deliveries, leases, services
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
@@ -170,6 +170,8 @@ class Supervisor:
             pass
         except WorkspaceUnavailable as error:
             log.warning("%s Trying again", error)
+        except TargetUnavailable as error:
+            log.warning("service %r: %s Trying again", name, error)
         except Exception:
             if self._memory.is_there:
                 log.exception("reconciling service %r failed; trying again", name)

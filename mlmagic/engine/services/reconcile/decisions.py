@@ -206,6 +206,12 @@ def relaunched(service: Webservice, handle: Mapping[str, Any]) -> Decision:
     return Decision({"handle": handle}, EventKind.LAUNCHED, f"launched revision {service.serving} again")
 
 
+def relaunch_postponed(service: Webservice, reason: str) -> Decision:
+    """What ended cannot be launched now, as its target is away: that does not count as a restart."""
+    changes = {} if service.words == reason else {"words": reason}
+    return Decision(changes, delay=pace.WHILE_SERVING, restart_after=pace.WHILE_SERVING)
+
+
 def discarded(service: Webservice) -> Decision:
     """The candidate is no longer wanted: it is retired."""
     assert service.candidate is not None

@@ -25,7 +25,7 @@ from mlmagic.engine.services.reconcile.health import Health
 from mlmagic.engine.services.reconcile.launcher import Launcher, Waiting, record_of
 from mlmagic.engine.services.reconcile.planner import STEADY_SECONDS, Step, handles_of, next_step
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import MLMagicError
+from mlmagic.errors import MLMagicError, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import events, follows, services
 from mlmagic.workspace.memory import Memory
@@ -143,9 +143,11 @@ class Reconciler:
             health.healthy_since is not None and time.monotonic() - health.healthy_since > STEADY_SECONDS
         )
         health.healthy_since = None
-        decision = decisions.serving_ended(self.service, seen, was_steady=was_steady)
+        return self._restart_later(decisions.serving_ended(self.service, seen, was_steady=was_steady))
+
+    def _restart_later(self, decision: Decision) -> float:
         if decision.restart_after is not None:
-            health.restart_at = time.monotonic() + decision.restart_after
+            self.health.restart_at = time.monotonic() + decision.restart_after
         return self._write(decision)
 
     def _restart_when_due(self, due: float) -> float:
@@ -155,6 +157,8 @@ class Reconciler:
         self.health.notes.clear()
         try:
             handle = self.launcher.launch(self.service, self.health.notes)
+        except TargetUnavailable as error:
+            return self._restart_later(decisions.relaunch_postponed(self.service, str(error)))
         except Exception as error:
             self.health.restart_at = None
             return self._ended(Observation(Phase.EXITED, words=str(error), error=record_of(error)))

@@ -91,11 +91,11 @@ def _fill_in_the_form(keyboard: Keyboard, station: Station) -> int:
 
 def _profile(keyboard: Keyboard, output: Any, station: Station) -> None:
     keyboard.push("Profile")
-    output.get_by_role("button", name="Take the recommended size").wait_for(timeout=1000 * PROFILE_SECONDS)
+    output.get_by_role("button", name="Use the recommendation").wait_for(timeout=1000 * PROFILE_SECONDS)
     output.get_by_text("GB recommended:").first.wait_for()
     assert "Recommended:" in str(output.locator("img").first.get_attribute("alt"))
     station("profile", output)
-    keyboard.push("Take the recommended size")
+    keyboard.push("Use the recommendation")
     output.get_by_text("--cpu").first.wait_for()
 
 

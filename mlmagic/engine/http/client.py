@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from mlmagic.core.parity import Answer
+from mlmagic.core.plain_values import plain
 from mlmagic.engine.http.connections import CertificateRefused, Connections, NoAnswer, Response
 from mlmagic.errors import InvokeError, UsageError
 
@@ -120,23 +121,10 @@ def to_body(data: Any) -> bytes:
         return data.encode()
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
     try:
-        return orjson.dumps(data, default=_plain, option=options)
+        return orjson.dumps(data, default=plain, option=options)
     except TypeError as error:
         reason = error.__cause__ or error
         raise UsageError(f"the data cannot be sent as JSON: {reason}", hint="Send text or bytes.") from None
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "to_dict"):
-        try:
-            return value.to_dict(orient="records")
-        except TypeError:
-            return value.to_dict()
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    raise TypeError(f"it holds an object of type {type(value).__name__}")
 
 
 def _failure(service: str, response: Response) -> InvokeError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from mlmagic.capture.modules import only_installed
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.environment import python_minor
 from mlmagic.core.model import ModelDescription, StoredFile
+from mlmagic.core.plain_values import plain
 from mlmagic.engine.models import mlflow_folder as mlflow_models
 from mlmagic.engine.models.frameworks import (
     FRAMEWORK_OF_PACKAGE,
@@ -99,15 +99,15 @@ def to_plain(value: Any) -> Any:
     """A sample as JSON has it: arrays and tables become lists."""
     import orjson
 
-    for method in ("to_dict", "tolist"):
-        convert = getattr(value, method, None)
-        if convert is not None:
-            with suppress(TypeError):
-                return convert(orient="records") if method == "to_dict" else convert()
     try:
-        return orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+        return plain(value)
+    except TypeError:
+        pass  # it may be made of such values
+    try:
+        return orjson.loads(orjson.dumps(value, default=plain, option=orjson.OPT_SERIALIZE_NUMPY))
     except TypeError as error:
-        raise UsageError(f"the sample cannot be written as JSON: {error}") from error
+        reason = error.__cause__ or error
+        raise UsageError(f"the sample cannot be written as JSON: {reason}") from error
 
 
 def _recognised(path: Path, files: Iterable[StoredFile]) -> str | None:

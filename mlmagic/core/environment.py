@@ -65,6 +65,11 @@ class EnvironmentNeeds:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def are_any(self) -> bool:
+        """Whether there is an environment at all."""
+        return self != EnvironmentNeeds()
+
+    @property
     def asks_for_image(self) -> bool:
         """Whether only a container can meet it."""
         return bool(self.base_image or self.base_dockerfile or self.build_context)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.batch import DEFAULT_BYTES, DEFAULT_FILES, BatchPlan, Tally, parse_size, rows_for, split
 from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.environment import needs_of
 from mlmagic.core.model import Model, ModelFilter
 from mlmagic.core.notify import silent
 from mlmagic.engine import staging
@@ -89,7 +90,7 @@ class Batch:
 
     def _interpreter(self, inference: InferenceConfig, folder: Path) -> tuple[str, str | None]:
         """What runs the workers: this interpreter, or that of an environment, which is made if need be."""
-        runtime = choose(inference.environment, Store(), nearest=True, notify=silent)
+        runtime = choose(needs_of(inference.environment), Store(), nearest=True, notify=silent)
         ready = build_and_wait(runtime.python, inference.environment, folder, silent)
         return ready.python, ready.server_path
 

@@ -88,7 +88,7 @@ class Builds:
             return self._ready(key, run_dir)
         specification = self.store.wanted(key)
         if specification is None:  # the store was removed since
-            chosen = choose(environment, self.store, nearest=True, notify=lambda line: None)
+            chosen = choose(needs_of(environment), self.store, nearest=True, notify=lambda line: None)
             if chosen.specification is None:
                 return Ready(chosen.python)
             specification = chosen.specification

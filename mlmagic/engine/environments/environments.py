@@ -73,7 +73,7 @@ class Environments:
         """One sentence: which interpreter would run this environment here. Nothing is built."""
         store = Store()
         try:
-            runtime = choose(record, store, nearest=False, notify=silent)
+            runtime = choose(needs_of(record), store, nearest=False, notify=silent)
         except UsageError as error:
             return str(error)
         if runtime.specification is None:
@@ -95,7 +95,7 @@ class Environments:
         message, `UsageError` for what is known to be impossible before the build.
         """
         store = Store()
-        runtime = choose(record, store, nearest=nearest_python, notify=report, strictly=True)
+        runtime = choose(needs_of(record), store, nearest=nearest_python, notify=report, strictly=True)
         if runtime.specification is None:
             return Path(runtime.python)
         return build_environment(runtime.specification, store, report)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlmagic.core.conda_names import pip_requirements
-from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.environment import (
     MINIMUM_PYTHON,
     EnvironmentNeeds,
     image_needs,
-    needs_of,
     package_name,
     python_minor,
 )
@@ -53,9 +51,8 @@ def this_runtime() -> Runtime:
     return Runtime(sys.executable, version, _versions(satisfaction.installed_here))
 
 
-def declared(record: Mapping[str, Any]) -> Runtime:
+def declared(needs: EnvironmentNeeds) -> Runtime:
     """A runtime elsewhere, such as in an image: only the requirements are known."""
-    needs = needs_of(record)
     requirements = needs.pip_packages
     with suppress(InvalidConfigs):
         requirements = pip_requirements(needs)
@@ -63,29 +60,28 @@ def declared(record: Mapping[str, Any]) -> Runtime:
 
 
 def runtime_for(
-    target: ComputeTarget[Any], inference: InferenceConfig, notify: Notify, *, nearest_python: bool
+    target: ComputeTarget[Any], needs: EnvironmentNeeds, notify: Notify, *, nearest_python: bool
 ) -> Runtime:
     """The runtime of a script on ``target``; raises `UsageError` for an environment that cannot be built."""
     if target.capabilities.runs_interpreter:
-        return choose(inference.environment, Store(), nearest=nearest_python, notify=notify)
-    return declared(inference.environment) if inference.environment else this_runtime()
+        return choose(needs, Store(), nearest=nearest_python, notify=notify)
+    return declared(needs) if needs.are_any else this_runtime()
 
 
 def choose(
-    record: Mapping[str, Any] | None, store: Store, *, nearest: bool, notify: Notify, strictly: bool = False
+    needs: EnvironmentNeeds, store: Store, *, nearest: bool, notify: Notify, strictly: bool = False
 ) -> Runtime:
-    """The interpreter for an environment, as the documents' JSON; nothing is made yet.
+    """The interpreter for an environment; nothing is built yet.
 
     ``strictly`` makes an environment of its own even where this interpreter would do. Raises `UsageError`s
     for what can be known to be impossible: a Python that is not there (unless ``nearest``), conda packages
     that cannot be had, requirements that exclude each other.
     """
-    needs = needs_of(record)
     for need in image_needs(needs):
         notify(f"The environment asks for {need}: the service runs as a process here, without it.")
     if needs.user_managed:
         return this_runtime() if needs.asks_for_image else _managed(needs)
-    if not record:
+    if not needs.are_any:
         return this_runtime()
     python = _python(needs, nearest=nearest, notify=notify)
     conda = find_conda() is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.environment import needs_of
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, size_in_words
@@ -91,7 +92,7 @@ class Profiles:
         target = self._targets.usable(plan.target)
         used = self._models.find_all(model_names)
         inference = inference or self._scripts.no_code(model_names)
-        runtime = runtime_for(target, inference, notify, nearest_python=True)
+        runtime = runtime_for(target, needs_of(inference.environment), notify, nearest_python=True)
         self._models.report_mismatches(used, runtime, notify)
         with (
             self._temporary_work.begin("profile") as work,

@@ -8,11 +8,11 @@ brings it about.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.environment import needs_of
+from mlmagic.core.environment import EnvironmentNeeds, needs_of
 from mlmagic.core.model import Model, added_properties
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.notify import Notify, silent
@@ -53,6 +53,8 @@ class DeployRequest:
     """What changes of the configuration, for an update."""
     environment: Mapping[str, Any] | None = None
     """The environment, as the JSON of Azure ML v1."""
+    needs: EnvironmentNeeds = field(default_factory=EnvironmentNeeds)
+    """The same, parsed; `of` parses it once."""
     sets_variables: bool = False
     """The environment's variables become those of the configuration."""
     overwrite: bool = False
@@ -72,7 +74,12 @@ class DeployRequest:
         """A request whose environment is ``environment``, else that of ``inference``."""
         found = environment if environment is not None else inference.environment if inference else None
         return cls(
-            name, inference=inference, environment=found, sets_variables=environment is not None, **wanted
+            name,
+            inference=inference,
+            environment=found,
+            needs=needs_of(found),
+            sets_variables=environment is not None,
+            **wanted,
         )
 
 
@@ -104,16 +111,16 @@ class Deployments:
         """Check a deploy; nothing is written."""
         config = absolute_paths(request.config or DeploymentConfig())
         if request.sets_variables:
-            variables = needs_of(request.environment).variables
-            config = replace(config, environment_variables={**variables, **config.environment_variables})
+            variables = {**request.needs.variables, **config.environment_variables}
+            config = replace(config, environment_variables=variables)
         check_service_name(request.name)
-        config = container_for(config, needs_of(request.environment), self._targets, notify)
+        config = container_for(config, request.needs, self._targets, notify)
         target = self._targets.usable(config.target)
         used = self._models.find_all(request.models or ())
         inference = request.inference or _no_code(used, notify, request.environment)
         if request.environment is not None:
             inference = replace(inference, environment=request.environment)
-        python = self._runtime(request, target, inference, used, notify)
+        python = self._runtime(request, target, used, notify)
         existing = self._existing(request.name, overwrite=request.overwrite)
         serves = existing is not None and existing.serving is not None
         same_target = existing is not None and existing.target == config.target
@@ -162,9 +169,10 @@ class Deployments:
         python = current.python
         if not request.keep_python:
             # A Python that was accepted at the deploy is accepted again.
-            nearest = request.nearest_python or not request.environment
-            asked = replace(request, nearest_python=nearest)
-            python = self._runtime(asked, target, wanted, used, notify)
+            asked = request
+            if not request.environment:
+                asked = replace(request, needs=needs_of(environment), nearest_python=True)
+            python = self._runtime(asked, target, used, notify)
         return DeploymentPlan(
             service.name,
             tuple(used),
@@ -217,12 +225,11 @@ class Deployments:
         self,
         request: DeployRequest,
         target: ComputeTarget[Any],
-        inference: InferenceConfig,
         used: Sequence[Model],
         notify: Notify,
     ) -> str:
         """The interpreter that will run the script; reports what differs there from the models' libraries."""
-        runtime = runtime_for(target, inference, notify, nearest_python=request.nearest_python)
+        runtime = runtime_for(target, request.needs, notify, nearest_python=request.nearest_python)
         self._models.report_mismatches(used, runtime, notify)
         return runtime.python
 
@@ -265,7 +272,7 @@ def _changes(service: Webservice, request: DeployRequest) -> dict[str, Any]:
     labels = {"tags": service.tags, "properties": service.properties, "description": service.description}
     changes = {**labels, **(request.changes or {})}
     if request.sets_variables and "environment_variables" not in changes:
-        changes["environment_variables"] = dict(needs_of(request.environment).variables)
+        changes["environment_variables"] = dict(request.needs.variables)
     changes["properties"] = added_properties(service.properties, changes["properties"])
     return changes
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlmagic.core.environment import package_name
+from mlmagic.core.environment import needs_of, package_name
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.parity import TOLERANCE, Parity, compare, package_differences
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
@@ -95,7 +95,7 @@ class ParityChecks:
     ) -> ServiceSpec:
         used = self._models.find_all(revision.models)
         self._memory.files.copy_out(revision.files, folder / "app")
-        runtime = runtime_for(target, revision.inference, notify, nearest_python=True)
+        runtime = runtime_for(target, needs_of(revision.inference.environment), notify, nearest_python=True)
         ready = ready_for(target, runtime.python, revision.inference.environment, folder, notify)
         # Containers of this name may be there from an earlier version: it stays.
         name = f"twin-of-{service.name}"[:32].rstrip("-")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.environment import needs_of
 from mlmagic.engine.environments.observed_packages import (
     requirements_of_interpreter,
     requirements_of_notebook,
@@ -39,13 +40,15 @@ def store(tmp_path: Path) -> Store:
     ],
 )
 def test_this_interpreter_serves_what_it_has(record: dict[str, Any] | None, store: Store) -> None:
-    place = choose(record, store, nearest=False, notify=pytest.fail)
+    place = choose(needs_of(record), store, nearest=False, notify=pytest.fail)
     assert (place.python, place.specification) == (sys.executable, None)
     assert place.versions(["numpy", "no-such-thing"]) == {"numpy": NUMPY, "no-such-thing": None}
 
 
 def test_one_of_its_own_is_known_before_it_is_made(store: Store) -> None:
-    place = choose(conda("six=1.10", {"pip": ["idna==3.1"]}), store, nearest=False, notify=pytest.fail)
+    place = choose(
+        needs_of(conda("six=1.10", {"pip": ["idna==3.1"]})), store, nearest=False, notify=pytest.fail
+    )
     assert place.specification is not None
     assert place.python == str(store.python(place.specification.key))
     assert place.specification.requirements == ("six==1.10.*", "idna==3.1")
@@ -56,21 +59,23 @@ def test_one_of_its_own_is_known_before_it_is_made(store: Store) -> None:
 
 
 def test_strictly_it_has_one_of_its_own_all_the_same(store: Store) -> None:
-    place = choose(conda({"pip": ["numpy"]}), store, nearest=False, notify=pytest.fail, strictly=True)
+    place = choose(
+        needs_of(conda({"pip": ["numpy"]})), store, nearest=False, notify=pytest.fail, strictly=True
+    )
     assert place.specification is not None
 
 
 @pytest.mark.processes
 def test_another_python_is_told_or_refused(store: Store) -> None:
     told: list[str] = []
-    place = choose(conda("python=3.6.2"), store, nearest=True, notify=told.append)
+    place = choose(needs_of(conda("python=3.6.2")), store, nearest=True, notify=told.append)
     assert place.python == sys.executable
     assert told == [
         "The environment asks for Python 3.6.2: the nearest that is on this machine and that the scoring "
         f"server runs on is {this_interpreter().version}."
     ]
     with pytest.raises(InvalidConfig, match="older than the scoring server runs on"):
-        choose(conda("python=3.6.2"), store, nearest=False, notify=pytest.fail)
+        choose(needs_of(conda("python=3.6.2")), store, nearest=False, notify=pytest.fail)
 
 
 @pytest.mark.parametrize(
@@ -94,21 +99,21 @@ def test_what_cannot_be_is_told_before(
     record: dict[str, Any], error: type[Exception], words: str, store: Store
 ) -> None:
     with pytest.raises(error) as caught:
-        choose(record, store, nearest=False, notify=pytest.fail)
+        choose(needs_of(record), store, nearest=False, notify=pytest.fail)
     assert words in str(caught.value)
 
 
 def test_what_only_a_container_has_is_told(store: Store) -> None:
     told: list[str] = []
     record = {"docker": {"baseImage": "debian:12"}, "python": {"userManagedDependencies": True}}
-    assert choose(record, store, nearest=False, notify=told.append).python == sys.executable
+    assert choose(needs_of(record), store, nearest=False, notify=told.append).python == sys.executable
     assert told == [
         "The environment asks for base image debian:12: the service runs as a process here, without it."
     ]
 
 
 def test_of_an_image_what_it_pins_is_known() -> None:
-    place = declared(conda("python=3.9", "scikit-learn==1.2.0", {"pip": ["six"]}))
+    place = declared(needs_of(conda("python=3.9", "scikit-learn==1.2.0", {"pip": ["six"]})))
     assert place.version == "3.9"
     assert place.versions(["scikit-learn", "six"]) == {"scikit-learn": "1.2.0"}
     assert this_runtime().version == this_interpreter().version
@@ -117,12 +122,12 @@ def test_of_an_image_what_it_pins_is_known() -> None:
 @pytest.mark.processes
 def test_an_interpreter_of_ones_own_is_run_as_it_is(store: Store) -> None:
     record = {"python": {"userManagedDependencies": True, "interpreterPath": sys.executable}}
-    place = choose(record, store, nearest=False, notify=pytest.fail)
+    place = choose(needs_of(record), store, nearest=False, notify=pytest.fail)
     assert (place.python, place.specification) == (sys.executable, None)
     bare = {"python": {"userManagedDependencies": True, "interpreterPath": this_interpreter().path}}
     if Path(this_interpreter().path) != Path(sys.executable):
         with pytest.raises(UsageError, match="has not what the scoring server needs"):
-            choose(bare, store, nearest=False, notify=pytest.fail)
+            choose(needs_of(bare), store, nearest=False, notify=pytest.fail)
 
 
 def test_a_notebook_gives_what_it_imports_and_what_its_values_are() -> None:

@@ -129,7 +129,7 @@ def test_tls_with_a_certificate_that_signs_itself(
 def test_a_certificate_that_cannot_be_used_is_refused_beforehand(
     engine: Engine, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidConfig, match=r"nowhere\.pem: No such file.*Name a PEM file"):
+    with pytest.raises(InvalidConfig, match=r"nowhere\.pem: No such file.*Give a PEM file"):
         deploy(engine, ssl_cert_pem_file=str(tmp_path / "nowhere.pem"), ssl_key_pem_file=str(files[1]))
     write_certificate(files[0], tmp_path / "other.pem")
     with pytest.raises(InvalidConfig, match="KEY_VALUES_MISMATCH"):

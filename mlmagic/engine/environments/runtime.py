@@ -84,7 +84,7 @@ def choose(
     for need in image_needs(needs):
         notify(f"The environment needs {need}: the service runs as a process here, without it.")
     if needs.user_managed:
-        return this_runtime() if needs.asks_for_image else _managed(needs)
+        return this_runtime() if needs.needs_image else _managed(needs)
     if not record:
         return this_runtime()
     python = _python(needs, nearest=nearest, notify=notify)

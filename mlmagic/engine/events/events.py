@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mlmagic.core.envelopes import Schema
 from mlmagic.core.events import Event, service_subject
 from mlmagic.core.filters import EventFilter
-from mlmagic.core.notices import TOLD, Happening, check_happening, source_of
+from mlmagic.core.notices import NOTICE_DATA, Happening, check_happening, source_of
 from mlmagic.core.subscription import Delivery, DeliveryState, Subscription
 from mlmagic.engine.events import webhook
 from mlmagic.workspace import deliveries, events, subscriptions
@@ -30,7 +30,7 @@ class Events:
         """
         check_happening(happening)
         with self._memory.writing() as tx:
-            data = {TOLD: dict(happening.data)}
+            data = {NOTICE_DATA: dict(happening.data)}
             events.append(tx, happening.kind, happening.subject, f"{happening.subject} was published", data)
         self._on_news()
 

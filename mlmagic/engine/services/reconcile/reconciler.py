@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.events import EventKind, endpoint_subject
 from mlmagic.core.follow import FollowState
-from mlmagic.core.notices import TOLD, model_deployed
+from mlmagic.core.notices import NOTICE_DATA, model_deployed
 from mlmagic.core.webservice import Observation, Phase, State, Webservice, check_move
 from mlmagic.engine import staging
 from mlmagic.engine.http import probe
@@ -273,7 +273,7 @@ class Reconciler:
             service.id, service.name, service.target, service.models, service.tags, service.properties
         )
         message = f"{service.name} serves {notice.data['ModelIds'] or 'a script without models'}"
-        events.append(tx, notice.kind, subject, message, {**mark, TOLD: dict(notice.data)})
+        events.append(tx, notice.kind, subject, message, {**mark, NOTICE_DATA: dict(notice.data)})
 
     def _handles(self) -> dict[int, Mapping[str, Any] | None]:
         with self.memory.reading() as tx:

@@ -226,13 +226,13 @@ def _write_folder(
         (folder / manifests.IOT_FILE).write_text(
             manifests.iot_edge(package.name, image, config), encoding="utf-8"
         )
-        more = f"* `{manifests.IOT_FILE}`: an IoT Edge deployment of {image}, which the device must be able to pull\n"
+        more = f"* `{manifests.IOT_FILE}`: an IoT Edge deployment of {image}, which the device must pull\n"
     if package.kind is PackageKind.KUBERNETES:
         inner = folder / manifests.KUBERNETES_FOLDER
         inner.mkdir()
         for file, text in manifests.kubernetes(package.name, image, config).items():
             (inner / file).write_text(text, encoding="utf-8")
-        more = f"* `kubectl apply -k {inner.name}` deploys {image}, which the cluster must be able to pull\n"
+        more = f"* `kubectl apply -k {inner.name}` deploys {image}, which the cluster must pull\n"
     (folder / readme.FILE).write_text(
         readme.readme(package.name, package.label, base, package.models, lines, more), encoding="utf-8"
     )

@@ -169,7 +169,7 @@ class Reconciler:
         self._measure(target)
         stats = metrics.stats(counted, seen.ready, time.monotonic())
         if stats != self.service.stats:
-            with self.memory.writing_quietly() as tx:  # whoever shows them reads them every second anyway
+            with self.memory.writing_quietly() as tx:  # viewers read them every second anyway
                 services.note_stats(tx, self.service, stats)
 
     def _measure(self, target: ComputeTarget[Any]) -> None:
@@ -177,7 +177,7 @@ class Reconciler:
         if not target.capabilities.measures or not metrics.wants_usage(time.monotonic()):
             return
         assert self.service.handle is not None
-        # A target that cannot be asked now does not make its service ill.
+        # An unavailable target does not make its service Unhealthy.
         with contextlib.suppress(MLMagicError, OSError):
             metrics.note_usage(target.usage(target.unpack(self.service.handle)), time.monotonic())
 

@@ -1,4 +1,4 @@
-"""Who may ask a service: its two keys, the secret its tokens are signed with, and a token."""
+"""Authentication of a service's callers: two keys, the secret that signs tokens, and access tokens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WhichKey(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceKeys:
-    """What a service and its callers know. Its parts are in no representation."""
+    """The keys of a service and its token secret; ``repr`` shows none of them."""
 
     primary: str = field(repr=False)
     secondary: str = field(repr=False)
@@ -41,23 +41,24 @@ class ServiceKeys:
 
     @classmethod
     def new(cls) -> ServiceKeys:
+        """New random keys and a new token secret."""
         return cls(new_key(), new_key(), secrets.token_hex(32))
 
     def with_key(self, which: WhichKey, key: str | None = None) -> ServiceKeys:
-        """With another key in one place: ``key``, or a new one."""
+        """A copy with one key replaced by ``key``, or by a new one."""
         if key is not None:
             check_key(f"{which} key", key)
         return replace(self, **{which.value: key or new_key()})
 
     def accepted(self, *, keys: bool, tokens: bool) -> Mapping[str, str]:
-        """What a server is to take, as its keys file has it (`mlmagic.scoring.authentication`)."""
+        """The content of the keys file: what the server accepts (`mlmagic.scoring.authentication`)."""
         taken = {"primary": self.primary, "secondary": self.secondary} if keys else {}
         return {**taken, **({"token_secret": self.token_secret} if tokens else {})}
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token, and when to ask for the next. The names are the documents'; times are UTC."""
+    """An access token, and when to request the next one. Names are Azure ML v1's; times are UTC."""
 
     access_token: str = field(repr=False)
     refresh_after: datetime
@@ -66,12 +67,12 @@ class AccessToken:
 
 
 def new_key() -> str:
-    """32 letters and digits, as the documents' keys have."""
+    """A new random key: 32 letters and digits, as in Azure ML v1."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH))
 
 
 def check_key(name: str, key: str) -> None:
-    """Raises `InvalidConfig`, without the key, unless it can be sent in a header and is no mere word."""
+    """Raises `InvalidConfig`, without the key, unless it is long enough and can be sent in a header."""
     fits = isinstance(key, str) and key.isascii() and key.isprintable() and " " not in key
     if not fits or len(key) not in KEY_LENGTHS:
         raise InvalidConfig(name, "***", "must be 8 to 256 visible ASCII characters without blanks")

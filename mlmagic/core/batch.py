@@ -1,4 +1,4 @@
-"""Batch scoring: what may be asked for, how inputs are split, and when a job has failed. Pure rules.
+"""Batch scoring: the settings of a job, how inputs are split, and when a job has failed. Pure rules.
 
 Names, defaults and rules: ParallelRunConfig of azureml-pipeline-steps. Failed items are counted over the
 whole input, failed mini-batches over all mini-batches.
@@ -16,7 +16,7 @@ from mlmagic.errors import InvalidConfig, InvalidConfigs
 
 APPEND_ROW, SUMMARY_ONLY = "append_row", "summary_only"
 DEFAULT_FILES, DEFAULT_BYTES = 10, 1 << 20
-"""Of a mini-batch, where nothing is said: so many files, or so many bytes of a table."""
+"""The default size of a mini-batch: files, or bytes of a table."""
 DEFAULT_APPEND_FILE = "parallel_run_step.txt"
 _SIZE = re.compile(r"(\d+)\s*([kmg]?)b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -25,13 +25,13 @@ _NOT_IN_NAMES = set('~"#%&*:<>?/\\{|}')
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """How a batch job runs. Raises `InvalidConfigs` with all that cannot be."""
+    """The settings of a batch job. Raises `InvalidConfigs` with every invalid value."""
 
     error_threshold: int = -1
-    """So many items may fail; -1: any number."""
+    """How many items may fail; -1: any number."""
     output_action: str = APPEND_ROW
     mini_batch_size: str | int | None = None
-    """Files, or of a table bytes such as ``1MB``; None: 10 files, or 1 MB."""
+    """Files, or bytes of a table such as ``1MB``; None: 10 files, or 1 MB."""
     process_count: int | None = None
     """Worker processes; None: one for each core."""
     run_invocation_timeout: float = 60.0
@@ -39,12 +39,12 @@ class BatchPlan:
     run_max_try: int = 3
     append_row_file_name: str = DEFAULT_APPEND_FILE
     allowed_failed_count: int | None = None
-    """So many mini-batches may fail; None or -1: any number."""
+    """How many mini-batches may fail; None or -1: any number."""
     allowed_failed_percent: float | None = None
     partition_keys: tuple[str, ...] = ()
-    """A mini-batch for each combination of these columns' values."""
+    """Columns: each combination of their values is one mini-batch."""
     arguments: tuple[str, ...] = ()
-    """What the script finds in ``sys.argv``."""
+    """The script's arguments, in ``sys.argv``."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class BatchPlan:
             yield InvalidConfig(
                 "append_row_file_name",
                 self.append_row_file_name,
-                f"must not have {' '.join(sorted(bad))} in it",
+                f"must not contain {' '.join(sorted(bad))}",
             )
         if self.mini_batch_size is not None:
             try:
@@ -87,12 +87,12 @@ class BatchPlan:
 
     @property
     def appends(self) -> bool:
-        """Whether what run() returns is written to a file."""
+        """Whether the results of run() are written to a file."""
         return self.output_action.lower() == APPEND_ROW
 
     @property
     def processes(self) -> int:
-        """How many workers there are."""
+        """The number of worker processes."""
         return self.process_count or os.cpu_count() or 1
 
 
@@ -105,28 +105,28 @@ def parse_size(given: str | int) -> int:
 
 
 def split(items: Sequence[Any], count: int) -> list[list[Any]]:
-    """``count`` to each, in order; the last may have fewer."""
+    """Split ``items`` into lists of ``count``, in order; the last may be shorter."""
     return [list(items[at : at + count]) for at in range(0, len(items), count)]
 
 
 def rows_for(bytes_wanted: int, rows: int, total_bytes: int) -> int:
-    """How many rows make about so many bytes; one at least."""
+    """The number of rows that make about ``bytes_wanted``; at least 1."""
     return max(1, rows * bytes_wanted // max(total_bytes, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What has become of the mini-batches so far."""
+    """The counts of a running batch job."""
 
     batches: int
-    """In all."""
+    """The number of all mini-batches."""
     items: int
     failed_batches: int = 0
     failed_items: int = 0
     succeeded_items: int = 0
 
     def reason(self, plan: BatchPlan, *, over: bool) -> str:
-        """Why the job has failed, or nothing; some of it is only known when it is ``over``."""
+        """Why the job has failed, or an empty text; some reasons are known only when it is ``over``."""
         if plan.error_threshold >= 0 and self.failed_items > plan.error_threshold:
             return f"{self.failed_items} items have failed, more than error_threshold {plan.error_threshold}"
         allowed = plan.allowed_failed_count

@@ -1,7 +1,7 @@
-"""Conda's package specifications as pip's requirements, for places where there is no conda.
+"""Translate conda package specifications to pip requirements, where conda is not available.
 
-Three kinds of package: those that PyPI has, often by another name; system libraries that PyPI's wheels bring
-along themselves, which are left out; and what PyPI cannot give at all, which is told, all of it at once.
+There are three kinds of packages: those on PyPI, often under another name; system libraries that wheels on
+PyPI already contain, which are left out; and packages that PyPI does not have, which are reported together.
 
 Source: PEP 440, and conda's ``MatchSpec``: ``name=1.2`` means 1.2 and 1.2.x, ``name=1.2=build`` 1.2 alone.
 """
@@ -22,7 +22,7 @@ PYPI_NAMES = {
     "keras-gpu": "keras",
     "matplotlib-base": "matplotlib",
     "msgpack-python": "msgpack",
-    # Without its windows: a server has no screen, and none of the libraries for one.
+    # Without windows: a server has no screen and no libraries for one.
     "opencv": "opencv-python-headless",
     "pil": "pillow",
     "py-opencv": "opencv-python-headless",
@@ -93,7 +93,7 @@ IN_WHEELS = frozenset(
         # Pictures.
         *("freetype", "giflib", "jpeg", "lcms2", "lerc", "libdeflate", "libjpeg-turbo", "libpng", "libtiff"),
         *("libwebp", "libwebp-base", "openjpeg", "libopencv"),
-        # What wheels for a GPU carry, or ask for themselves.
+        # Parts that wheels for a GPU contain or require.
         *("cpuonly", "cudatoolkit", "cudnn", "cutensor", "libcublas", "libcudnn", "libcufft", "libcurand"),
         *("libcusolver", "libcusparse", "libnpp", "nccl", "pytorch-cuda", "pytorch-mutex"),
         # The native halves of Python packages.
@@ -170,9 +170,9 @@ _GPU_PARTS = re.compile(r"cuda-(?!python$|bindings$|core$).+|libnv.+")
 
 
 def pip_requirements(needs: EnvironmentNeeds) -> tuple[str, ...]:
-    """The packages of an environment as pip takes them: conda's translated, then pip's as they are.
+    """The pip requirements of an environment: translated conda packages, then its pip packages.
 
-    Raises `InvalidConfigs` with every conda package that cannot be had without conda, and why.
+    Raises `InvalidConfigs` with every conda package that pip cannot install, and the reason.
     """
     lines: list[str] = []
     refused: list[InvalidConfig] = []
@@ -187,12 +187,12 @@ def pip_requirements(needs: EnvironmentNeeds) -> tuple[str, ...]:
 
 
 def left_out(needs: EnvironmentNeeds) -> tuple[str, ...]:
-    """The conda packages for which nothing is installed, as wheels bring them."""
+    """The conda packages that are left out because wheels contain them."""
     return tuple(package for package in needs.conda_packages if _is_in_wheels(package_name(package)))
 
 
 def _translated(package: str) -> Iterator[str]:
-    """One line, or none for what wheels bring along."""
+    """The requirement of a conda package; nothing for one that wheels contain."""
     name = package_name(package)
     if _is_in_wheels(name):
         return
@@ -200,13 +200,16 @@ def _translated(package: str) -> Iterator[str]:
         raise InvalidConfig(
             "conda package",
             package,
-            "is no Python package, so pip cannot install it",
+            "is not a Python package, so pip cannot install it",
             hint="Leave it out, or use an image that has it.",
         )
     found = _SPEC.fullmatch(package.rpartition("::")[2].strip())
     if found is None:
         raise InvalidConfig(
-            "conda package", package, "is no specification", hint="For example numpy=2.2, or numpy>=2,<3."
+            "conda package",
+            package,
+            "is not a package specification",
+            hint="For example numpy=2.2, or numpy>=2,<3.",
         )
     yield f"{PYPI_NAMES.get(name, found['name'])}{_specifiers(package, found['rest'])}"
 
@@ -217,17 +220,17 @@ def _is_in_wheels(name: str) -> bool:
 
 
 def _specifiers(package: str, rest: str) -> str:
-    """What follows the name, as PEP 440 writes it."""
+    """The PEP 440 version specifiers of a conda package."""
     brackets = _BRACKETS.search(rest)
-    said = {key: a or b or c for key, a, b, c in _BRACKETED.findall(brackets[1])} if brackets else {}
+    attributes = {key: a or b or c for key, a, b, c in _BRACKETED.findall(brackets[1])} if brackets else {}
     plain = rest[: brackets.start()] if brackets else rest
     version, build = _version_and_build(plain.strip())
-    version, build = said.get("version", version), said.get("build", build)
+    version, build = attributes.get("version", version), attributes.get("build", build)
     if "|" in version:
         raise InvalidConfig(
             "conda package",
             package,
-            "allows one version or another, which pip cannot say",
+            "allows alternative versions (|), which pip does not support",
             hint="Name one range, such as >=1.2,<2.",
         )
     clauses = [clause.strip() for clause in version.split(",")]
@@ -255,7 +258,7 @@ def _clause(package: str, clause: str, *, exact: bool) -> str:
         raise InvalidConfig(
             "conda package", package, f"names version {version!r}, which no package on PyPI can have"
         )
-    # Only a plain release can stand for all that begin with it.
+    # Only a plain release can become a prefix match (1.2.*).
     family = f"{bare}.*" if _RELEASE.fullmatch(bare) else bare
     if sign == "=":
         return f"=={bare}" if exact and not starred else f"=={family}"

@@ -1,4 +1,4 @@
-"""Environments that are always there: minimal, pinned, found by name like registered ones, never replaced."""
+"""Curated environments: minimal, pinned, available in every workspace by name, and immutable."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ CURATED: Mapping[str, Mapping[str, Any]] = {
         ),
     )
 }
-"""By name: the documents' JSON, of version 1."""
+"""The curated environments by name, as Azure ML v1's JSON; all have version 1."""

@@ -44,7 +44,7 @@ def deployment(compute: ComputeType, given: Mapping[str, Any]) -> DeploymentConf
     own: dict[str, Any] = {}
     for name, row in arguments_of(compute).items():
         if row.field is None:
-            if name in given and name != "ssl_enabled":  # the certificate's files say it
+            if name in given and name != "ssl_enabled":  # the certificate's files imply it
                 own[name] = values[name]
         elif values[name] is not None:
             fields[row.field] = values[name]

@@ -1,4 +1,4 @@
-"""How a notice is written down for its receiver: Event Grid's schema, or CloudEvents 1.0.
+"""The envelope of a notice for its receiver: Event Grid's schema, or CloudEvents 1.0.
 
 Both are pure functions of the notice, so each attempt sends the same bytes.
 """
@@ -16,7 +16,7 @@ from mlmagic.errors import InvalidConfig
 
 
 class Schema(StrEnum):
-    """Which envelope a subscription wants."""
+    """The envelope of a subscription's notices."""
 
     EVENT_GRID = "eventgrid"
     CLOUD_EVENTS = "cloudevents"
@@ -73,7 +73,7 @@ def body_of(notice: Notice, schema: Schema) -> bytes:
 
 
 def signature(secret: str, body: bytes) -> str:
-    """What `X-Hub-Signature-256` says: HMAC-SHA256 of the body, in hexadecimal, as WebSub has it."""
+    """The value of `X-Hub-Signature-256`: HMAC-SHA256 of the body, in hexadecimal, as in WebSub."""
     return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
 
 

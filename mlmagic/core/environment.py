@@ -1,4 +1,4 @@
-"""What a service needs around it, read off the documents' JSON of an environment."""
+"""The needs of an environment, parsed from its Azure ML v1 JSON."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DEFAULT_BASE_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
-"""The documents' default; here it stands for: whatever image serves best."""
+"""Azure ML v1's default image; here it means that mlmagic chooses one."""
 PYTHON_DEFAULT_VERSION = "3.10.18"
-"""What the first SDK writes where nobody names a version; so it is nobody's wish."""
+"""The version that the v1 SDK writes when the user names none; so it does not count as a choice."""
 MINIMUM_PYTHON = "3.11"
-"""The oldest that the scoring server runs on."""
+"""The oldest Python version that the scoring server supports."""
 STANDINS = frozenset(
     (
         *("azureml-defaults", "azureml-core", "azureml-sdk", "azureml-inference-server-http"),
@@ -25,7 +25,7 @@ _NAME_ENDS = re.compile(r"[\s<>=!~;\[@]")
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Where a base image is pulled from, and as whom."""
+    """The registry of a base image, and the account to pull with."""
 
     address: str | None = None
     username: str | None = None
@@ -34,30 +34,30 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentNeeds:
-    """What one environment asks for; empty where it asks for nothing."""
+    """The packages, image and settings of one environment; empty fields need nothing."""
 
     name: str = ""
     version: str = ""
     python: str | None = None
-    """As conda writes it, such as 3.11 or 3.11.4; None where any will do."""
+    """Such as 3.11 or 3.11.4; None for any version."""
     user_managed: bool = False
-    """The image (or the interpreter) brings its packages itself: nothing is installed."""
+    """Whether the image or the interpreter already has its packages, so that nothing is installed."""
     interpreter: str = "python"
-    """The interpreter that such an environment is run by."""
+    """The interpreter of a user-managed environment."""
     conda_packages: tuple[str, ...] = ()
-    """As conda writes them, without python and pip."""
+    """Conda package specifications, without python and pip."""
     conda_channels: tuple[str, ...] = ()
     pip_packages: tuple[str, ...] = ()
-    """As pip writes them, without those that the server stands in for."""
+    """pip requirements, without the distributions that the scoring server replaces."""
     pip_options: tuple[str, ...] = ()
     """Lines such as ``--extra-index-url ...``."""
     base_image: str | None = None
-    """None: whichever is ours to choose."""
+    """None: mlmagic chooses one."""
     registry: Registry = Registry()
     base_dockerfile: str | None = None
     """The text of a Dockerfile."""
     build_context: tuple[str, str] | None = None
-    """A folder, and its Dockerfile."""
+    """The folder, and the path of its Dockerfile."""
     extra_steps: str | None = None
     """Lines for the end of the Dockerfile."""
     gpu: bool = False
@@ -70,13 +70,13 @@ class EnvironmentNeeds:
         return self != EnvironmentNeeds()
 
     @property
-    def asks_for_image(self) -> bool:
-        """Whether only a container can meet it."""
+    def needs_image(self) -> bool:
+        """Whether only a container can provide the environment."""
         return bool(self.base_image or self.base_dockerfile or self.build_context)
 
 
 def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
-    """What an environment, as the documents' JSON, asks for; nothing for None.
+    """The needs of an environment in Azure ML v1's JSON; empty for None.
 
     Source: azureml-core's ``azureml_environment.json``.
     """
@@ -116,7 +116,7 @@ def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
 
 
 def image_needs(needs: EnvironmentNeeds) -> Iterator[str]:
-    """Why an environment cannot be had without a container; nothing where it can."""
+    """The parts of an environment that only a container can provide."""
     if needs.base_image:
         yield f"base image {needs.base_image}"
     if needs.base_dockerfile:
@@ -128,12 +128,12 @@ def image_needs(needs: EnvironmentNeeds) -> Iterator[str]:
 
 
 def without_password(line: str) -> str:
-    """An option with an address, as it may be shown."""
+    """An option with a URL, with its password masked."""
     return re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
 
 
 def python_minor(version: str) -> tuple[int, int]:
-    """``3.11.4``, ``3.11`` and ``3.11.*`` are (3, 11); ``3`` is (3, 0); what is no version (0, 0)."""
+    """``3.11.4``, ``3.11`` and ``3.11.*`` are (3, 11); ``3`` is (3, 0); anything else is (0, 0)."""
     found = re.match(r"(\d+)(?:\.(\d+))?", version)
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
@@ -150,7 +150,7 @@ def _python_of(packages: list[str]) -> str | None:
 
 
 def _python_in(bounds: str) -> str | None:
-    """Of ``>=3.9,<3.13`` the newest minor version; None where any that serves will do."""
+    """The newest minor version in bounds such as ``>=3.9,<3.13``; None if every supported version will do."""
     lowest, newest = (0, 0), None
     for sign, version in re.findall(r"([<>]=?)\s*([\d.]+)", bounds):
         minor = python_minor(version)
@@ -166,6 +166,6 @@ def _python_in(bounds: str) -> str | None:
 
 
 def package_name(requirement: str) -> str:
-    """The name in ``scikit-learn[x]>=1.3``, as PyPI compares it; of ``conda-forge::numpy=2`` numpy."""
+    """The name in ``scikit-learn[x]>=1.3``, normalized as on PyPI; numpy for ``conda-forge::numpy=2``."""
     name = _NAME_ENDS.split(requirement.rpartition("::")[2].strip(), maxsplit=1)[0]
     return re.sub(r"[-_.]+", "-", name).lower()

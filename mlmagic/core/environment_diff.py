@@ -15,7 +15,7 @@ class Change:
     what: str
     """``python``, ``package``, ``image``, ``variable``, ..."""
     name: str
-    """Which one of them; the same as ``what`` where there is one only."""
+    """The name of the item; equal to ``what`` if there can be only one."""
     before: str | None
     """None for what was added."""
     after: str | None

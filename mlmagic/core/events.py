@@ -1,4 +1,4 @@
-"""What happened, in order: every change of a model or service is one event, written with the change."""
+"""The event log: every change of a model or service is one event, recorded with the change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class EventKind(StrEnum):
-    """The verbs of the log."""
+    """The kinds of events in the log."""
 
     MODEL_REGISTERED = "ModelRegistered"
     MODEL_UPDATED = "ModelUpdated"
@@ -38,9 +38,9 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the log. ``id`` grows; ``subject`` is ``models/NAME:V`` or ``services/NAME``.
+    """One event of the log. ``id`` increases; ``subject`` is ``models/NAME:V`` or ``services/NAME``.
 
-    What is told to subscribers has the subject that they are told (`mlmagic.core.notices`).
+    Events for webhook subscribers have the subject of their notices (`mlmagic.core.notices`).
     """
 
     id: int

@@ -1,8 +1,8 @@
-"""Which notices a subscription wants: by type, by subject, and by what its data say.
+"""Event filters: which notices a subscription receives, by type, subject and data.
 
 The rules are Event Grid's ("Understand event filtering"): names and texts are compared without regard to
-case; all that a filter names must hold; of the values of a condition, one is enough; a negated condition
-holds where there is no such key.
+case; every part of a filter must match; one matching value of a condition is enough; a negated condition
+matches if the key is missing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _EXAMPLE = "For example data.ModelTags.stage StringIn ('prod', 'test')."
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One advanced filter: a key, an operator, values of which one must fit."""
+    """One advanced filter: a key, an operator, and values of which one must match."""
 
     key: str
     operator: str
@@ -75,11 +75,11 @@ class Condition:
             word[1:-1].replace("''", "'") if word[0] == "'" else word[1:-1]
             for word in re.findall(_TEXT, several or one)
         ]
-        return cls(key, _in_our_case(operator), tuple(values))
+        return cls(key, _normalized_operator(operator), tuple(values))
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Condition:
-        """From Event Grid's JSON; the inverse of `plain`."""
+        """A condition from Event Grid's JSON; the inverse of `plain`."""
         known = {"operatorType", "key", "values", "value"}
         values = given.get("values", [given["value"]] if "value" in given else [])
         if set(given) - known or not isinstance(values, list) or not isinstance(given.get("key"), str):
@@ -89,13 +89,14 @@ class Condition:
                 "must have operatorType, key and values",
                 hint='For example {"operatorType": "StringIn", "key": "data.ModelTags.a", "values": ["b"]}.',
             )
-        return cls(given["key"], _in_our_case(str(given.get("operatorType", ""))), tuple(values))
+        return cls(given["key"], _normalized_operator(str(given.get("operatorType", ""))), tuple(values))
 
     def plain(self) -> dict[str, Any]:
-        """Event Grid's JSON."""
+        """The condition as Event Grid's JSON."""
         return {"operatorType": self.operator, "key": self.key, "values": list(self.values)}
 
     def accepts(self, notice: Notice) -> bool:
+        """Whether the notice matches the condition."""
         found = _look_up(notice, self.key)
         negated = self.operator.startswith("StringNot")
         compare = _COMPARE[self.operator.replace("StringNot", "String", 1)]
@@ -111,10 +112,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """What a subscription wants; the empty one wants all."""
+    """The filter of a subscription; an empty filter accepts every notice."""
 
     event_types: tuple[str, ...] = ()
-    """Names of kinds, without the namespace."""
+    """Event types without their namespace."""
     subject_begins_with: str = ""
     subject_ends_with: str = ""
     advanced: tuple[Condition, ...] = ()
@@ -127,14 +128,14 @@ class EventFilter:
         subject_ends_with: str | None = None,
         advanced: Iterable[str] = (),
     ) -> EventFilter:
-        """From what a line says; raises `InvalidConfig` with the text, the rule and the fix."""
+        """A filter from command-line values; raises `InvalidConfig` for an invalid one."""
         kinds = dict.fromkeys(str(published_kind(name)) for name in event_types)
         conditions = tuple(Condition.parse(text) for text in advanced)
         return cls(tuple(kinds), subject_begins_with or "", subject_ends_with or "", conditions)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> EventFilter:
-        """The inverse of `plain`; these are Event Grid's names."""
+        """A filter from Event Grid's JSON; the inverse of `plain`."""
         return cls(
             tuple(given.get("includedEventTypes") or ()),
             given.get("subjectBeginsWith") or "",
@@ -143,6 +144,7 @@ class EventFilter:
         )
 
     def plain(self) -> dict[str, Any]:
+        """The filter as Event Grid's JSON."""
         return {
             "includedEventTypes": list(self.event_types),
             "subjectBeginsWith": self.subject_begins_with,
@@ -151,6 +153,7 @@ class EventFilter:
         }
 
     def accepts(self, notice: Notice) -> bool:
+        """Whether the notice matches every part of the filter."""
         types = {full_type(published_kind(name)) for name in self.event_types}
         subject = notice.subject.lower()
         return (
@@ -171,8 +174,8 @@ class EventFilter:
         return "; ".join(filter(None, parts)) or "everything"
 
 
-def _in_our_case(operator: str) -> str:
-    """The operator as it is spelled, whatever case it was given in; unknown ones stay, to be refused."""
+def _normalized_operator(operator: str) -> str:
+    """The operator in its usual case; an unknown one is returned unchanged, to be refused later."""
     return {name.lower(): name for name in OPERATORS}.get(operator.lower(), operator)
 
 
@@ -184,7 +187,7 @@ def _look_up(notice: Notice, key: str) -> Any:
 
 
 def _look_in(value: Any, path: list[str]) -> Any:
-    """What lies at ``path``; a key may have dots in it, as tags may."""
+    """The value at ``path``; a key itself may contain dots, as tags may."""
     if not path:
         return value
     if not isinstance(value, Mapping):

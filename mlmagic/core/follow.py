@@ -1,8 +1,8 @@
-"""A service that follows a model: which version it takes on next, and when.
+"""Follow a model: choose the next version that a service is updated to.
 
-A version counts when it is registered, or when it gets the tag that is followed later; each at most once,
-however it ends. Only newer versions are taken on: of several that wait, the newest; and a service never goes
-back by itself.
+A version is considered when it is registered, or when it gets the followed tag later; each at most once,
+whatever the result. Only newer versions are deployed, and the newest of several that wait; a service never
+returns to an older version by itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlmagic.errors import InvalidConfig
 
 
 class FollowState(StrEnum):
-    """Where a version stands with a service that follows its model."""
+    """The state of a model version for a service that follows the model."""
 
     WAITING = "waiting"
     STARTED = "started"
@@ -28,17 +28,17 @@ class FollowState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """A service takes on the new versions of a model."""
+    """A service that is updated to each new version of a model."""
 
     service: str
     model: str
     tag: str | None = None
     """``key=value`` that a version must have; None: every version."""
     last: str = ""
-    """What became of the version that was tried last, in words."""
+    """A message on the last version that was tried."""
 
     def wants(self, tags: Mapping[str, str]) -> bool:
-        """Whether a version with these tags is taken on."""
+        """Whether the service is updated to a version with these tags."""
         if self.tag is None:
             return True
         key, _, value = self.tag.partition("=")
@@ -64,12 +64,12 @@ def served_version(models: Sequence[str], name: str) -> int | None:
 
 
 def with_version(models: Sequence[str], name: str, version: int) -> list[str]:
-    """These model ids, with another version of one model, each where it was."""
+    """The model ids with another version of one model, in the same order."""
     return [f"{name}:{version}" if ModelReference.parse(model).name == name else model for model in models]
 
 
 def choose(waiting: Sequence[int], served: int | None) -> tuple[int | None, list[int]]:
-    """The version to take on (None: none) and those to pass over, of those that wait."""
+    """The version to update to (None: none) of those that wait, and the versions to skip."""
     newest = max(waiting, default=None)
     if newest is None:
         return None, []
@@ -78,7 +78,7 @@ def choose(waiting: Sequence[int], served: int | None) -> tuple[int | None, list
 
 
 def is_ready(service: Webservice) -> bool:
-    """Whether a service can take on another version now: it is meant to run, and nothing is under way."""
+    """Whether a service can be updated now: it is to run, and no other change is in progress."""
     settled = service.state in (State.HEALTHY, State.UNHEALTHY, State.FAILED)
     return (
         service.desired is Desired.RUNNING and settled and service.candidate is None and not service.retiring

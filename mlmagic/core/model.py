@@ -1,4 +1,4 @@
-"""A registered model: a name, a version, files by content, and what people say about it."""
+"""A registered model: its name, version, files and description."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mlmagic.errors import InvalidConfig, UsageError
 
 FRAMEWORKS = (
     *("Custom", "TensorFlow", "ScikitLearn", "Onnx", "TfKeras", "PyTorch", "Multi"),
-    *("XGBoost", "LightGBM", "MLflow"),  # beyond the documents' own
+    *("XGBoost", "LightGBM", "MLflow"),  # in addition to Azure ML v1's
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One file of a model or of a script's source: where it lies in its folder, and its content."""
+    """One file of a model or of a script's source: its relative path, and the digest of its content."""
 
     path: str
     """Relative, with forward slashes."""
@@ -31,7 +31,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """What a caller says of a model when registering it; checked when made.
+    """The description of a model to register; checked when created.
 
     Raises `InvalidConfig` for a bad name, a tag or property that is not text, a framework version
     without a framework, or an unknown framework.
@@ -47,15 +47,15 @@ class ModelDescription:
     sample_output: Any = None
     resource_configuration: ResourceConfiguration | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
-    """Distribution -> version that the stored object needs again to be loaded as it was."""
+    """The distributions and versions with which the stored object was saved."""
     modules: tuple[str, ...] = ()
-    """What loading the stored object imports."""
+    """The modules that loading the stored object imports."""
     python_version: str = ""
     run_id: str = ""
-    """The run that made it."""
+    """The id of the run that produced the model."""
     experiment_name: str = ""
     datasets: tuple[tuple[str, str], ...] = ()
-    """Scenario and id of the datasets it was made of."""
+    """Pairs of scenario and id of the datasets that the model was trained on."""
 
     def __post_init__(self) -> None:
         check_model_name(self.name)
@@ -88,7 +88,7 @@ class Model:
 
     @property
     def id(self) -> str:
-        """``name:version``, as the documents write it."""
+        """``name:version``, as in Azure ML v1."""
         return f"{self.name}:{self.version}"
 
     @property
@@ -105,13 +105,13 @@ class Model:
 
     @property
     def size(self) -> int:
-        """Bytes, all files together."""
+        """The size of all files in bytes."""
         return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFilter:
-    """Which models to list. A tag or property is ``key`` (is there) or ``key=value``."""
+    """Which models to list. A tag or property is ``key`` (any value) or ``key=value``."""
 
     name: str | None = None
     tags: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class ModelFilter:
     run_id: str | None = None
 
     def accepts(self, model: Model) -> bool:
-        """Whether ``model`` passes (``latest`` is the caller's business: it looks at all versions)."""
+        """Whether ``model`` passes (except ``latest``, which the caller checks over all versions)."""
         return (
             (self.name is None or model.name == self.name)
             and (self.framework is None or model.framework == self.framework)
@@ -130,14 +130,14 @@ class ModelFilter:
         )
 
     def accepts_labels(self, tags: Mapping[str, str], properties: Mapping[str, str]) -> bool:
-        """Whether these have what is asked for."""
+        """Whether the tags and properties match the filter."""
         return all(_label_matches(tags, wanted) for wanted in self.tags) and all(
             _label_matches(properties, wanted) for wanted in self.properties
         )
 
 
 def check_labels(field_name: str, labels: Mapping[str, str]) -> None:
-    """Tags and properties are text to text, and a key is not empty."""
+    """Raises `InvalidConfig` unless keys and values are text and no key is empty."""
     for key, value in labels.items():
         if not isinstance(key, str) or not key:
             raise InvalidConfig(f"{field_name} key", key, "must be text that is not empty")
@@ -146,7 +146,7 @@ def check_labels(field_name: str, labels: Mapping[str, str]) -> None:
 
 
 def as_labels(given: Mapping[str, Any] | None) -> dict[str, str]:
-    """Tags as code of the first SDK gives them: a value that is no text becomes its JSON."""
+    """Tags as v1 code gives them: a value that is not text becomes JSON."""
     try:
         return {
             str(key): value if isinstance(value, str) else json.dumps(value)
@@ -157,7 +157,7 @@ def as_labels(given: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def added_properties(before: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """Both; raises `UsageError` naming the keys that are set to something else already."""
+    """The properties together; raises `UsageError` with the keys that already have another value."""
     taken = [key for key, value in new.items() if key in before and before[key] != value]
     if taken:
         raise UsageError(f"properties never change, and {', '.join(taken)} are set", hint="Use tags.")
@@ -165,7 +165,7 @@ def added_properties(before: Mapping[str, str], new: Mapping[str, str]) -> dict[
 
 
 def parse_labels(option: str, given: Iterable[Any]) -> dict[str, str]:
-    """``['a=1', {'b': '2'}]``, as given for ``option``, as one dict; `InvalidConfig` for what is neither."""
+    """``['a=1', {'b': '2'}]``, the values of ``option``, as one dict; raises `InvalidConfig` for others."""
     found: dict[str, str] = {}
     for item in given:
         if isinstance(item, Mapping):

@@ -1,4 +1,4 @@
-"""The documents' name rules, and references such as ``diabetes:1``."""
+"""Azure ML v1's rules for names, and references such as ``diabetes:1``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What subscribers are told: the five events of the documents, with their subjects and data.
+"""Notices for webhook subscribers: Azure ML v1's five events, with their subjects and data.
 
-A notice is made of an event of the log, and of nothing else: as long as the event is there, the same notice
-can be made again, with the same id. Operations that failed or were cancelled have no notice, as documented;
-of runs, the status that is told is ``failed``.
+A notice is built from an event of the log alone: as long as the event exists, the same notice can be built
+again, with the same id. Failed or cancelled registrations and deployments send no notice, as in Azure ML v1;
+of run statuses, only ``failed`` is sent.
 
 Names, subjects and keys: "Azure Machine Learning as an Event Grid source".
 """
@@ -28,14 +28,14 @@ PUBLISHED = (
     EventKind.RUN_STATUS_CHANGED,
     EventKind.DATASET_DRIFT_DETECTED,
 )
-"""The kinds of events that subscribers are told of."""
-TOLD = "told"
-"""Where an event keeps the data of its notice, beside what is ours."""
+"""The kinds of events that are sent to subscribers."""
+NOTICE_DATA = "told"
+"""The key of an event's data that holds its notice's data; stored in workspaces, so it stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something to publish: it has neither time nor id yet, which it gets in the log."""
+    """An event to publish, before the log gives it a time and an id."""
 
     kind: EventKind
     subject: str
@@ -44,14 +44,14 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One event as subscribers are told of it, whatever its envelope."""
+    """One event as it is sent to subscribers, without its envelope."""
 
     id: str
-    """Unique, and the same at each attempt, so that a receiver can tell a repetition."""
+    """Unique, and equal at each attempt, so that a receiver can detect a repetition."""
     type: str
-    """With its namespace: ``Microsoft.MachineLearningServices.ModelRegistered``."""
+    """The type with its namespace: ``Microsoft.MachineLearningServices.ModelRegistered``."""
     source: str
-    """The workspace it comes from, as a URI: ``/workspaces/NAME``."""
+    """The URI of its workspace: ``/workspaces/NAME``."""
     subject: str
     time: datetime
     data: Mapping[str, Any]
@@ -63,11 +63,11 @@ def source_of(workspace: str) -> str:
 
 
 def notice_of(event: Event, workspace: str) -> Notice | None:
-    """The notice of an event; None of one that subscribers are not told of."""
+    """The notice of an event; None for a kind that is not sent to subscribers."""
     if event.kind not in PUBLISHED:
         return None
     source = source_of(workspace)
-    # Not the workspace's name, which a folder may have several of. The time: other workspaces count, too.
+    # Without the workspace's name: a folder may have several. With the time: ids of workspaces overlap.
     name = f"{event.subject}#{event.id}@{event.time!r}"
     return Notice(
         str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
@@ -75,12 +75,12 @@ def notice_of(event: Event, workspace: str) -> Notice | None:
         source,
         event.subject,
         datetime.fromtimestamp(event.time, UTC),
-        _registered(event) if event.kind is EventKind.MODEL_REGISTERED else event.data[TOLD],
+        _registered(event) if event.kind is EventKind.MODEL_REGISTERED else event.data[NOTICE_DATA],
     )
 
 
 def full_type(kind: EventKind) -> str:
-    """A kind as the documents write it in an envelope."""
+    """The event type of a kind, with its namespace, as envelopes have it."""
     return f"{NAMESPACE}.{kind}"
 
 
@@ -101,7 +101,7 @@ def model_deployed(
     tags: Mapping[str, str],
     properties: Mapping[str, str],
 ) -> Happening:
-    """A deploy or an update has come up."""
+    """The event of a deploy or update that became Healthy."""
     return Happening(
         EventKind.MODEL_DEPLOYED,
         endpoint_subject(service_id),
@@ -124,7 +124,7 @@ def run_completed(
     tags: Mapping[str, str] | None = None,
     properties: Mapping[str, str] | None = None,
 ) -> Happening:
-    """A run has ended well."""
+    """The event of a run that completed."""
     data = _run(experiment_id, run_id, experiment_name, run_type, tags, properties)
     return Happening(EventKind.RUN_COMPLETED, _run_subject(experiment_id, run_id), data)
 
@@ -139,13 +139,13 @@ def run_status_changed(
     tags: Mapping[str, str] | None = None,
     properties: Mapping[str, str] | None = None,
 ) -> Happening:
-    """A run has failed: the one status that is told of. Raises `InvalidConfig` for another."""
+    """The event of a run that failed. Raises `InvalidConfig` for another status: only failures are sent."""
     if status.lower() != "failed":
         raise InvalidConfig(
             "run status",
             status,
-            "must be failed: other changes are not told of",
-            hint="A run that has ended well is a RunCompleted.",
+            "must be failed: no event is sent for other statuses",
+            hint="For a run that succeeded, publish RunCompleted.",
         )
     data = _run(experiment_id, run_id, experiment_name, run_type, tags, properties)
     subject = _run_subject(experiment_id, run_id)
@@ -163,7 +163,7 @@ def dataset_drift_detected(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> Happening:
-    """A drift monitor has seen data that differ from its base; ``start`` and ``end`` are of those data."""
+    """The event of a data drift; ``start`` and ``end`` are the time range of the drifted data."""
     return Happening(
         EventKind.DATASET_DRIFT_DETECTED,
         f"datadrift/{_named('data drift id', drift_id)}/run/{_named('run id', run_id)}",
@@ -181,7 +181,7 @@ def dataset_drift_detected(
 
 
 def check_happening(happening: Happening) -> None:
-    """Raises `InvalidConfig` unless it has a documented kind, a subject, and data as JSON has it."""
+    """Raises `InvalidConfig` unless the event has a published kind, a subject, and JSON data."""
     published_kind(happening.kind)
     _named("subject", happening.subject)
     if len(happening.subject) > 320:

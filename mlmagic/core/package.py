@@ -1,4 +1,4 @@
-"""Packages: a service to take away, as an image, a folder, a file, or manifests.
+"""Packages: a service for other machines, as an image, a folder, a file, or manifests.
 
 Names and states: ModelPackage of azureml-core 1.61.
 """
@@ -19,12 +19,12 @@ _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 class PackageKind(StrEnum):
-    """What a package is."""
+    """The form of a package."""
 
     IMAGE = "image"
-    """In the Docker engine."""
+    """A Docker image."""
     FOLDER = "folder"
-    """With a Dockerfile, for ``docker build``."""
+    """A folder with a Dockerfile, for ``docker build``."""
     ZIP = "zip"
     """One file, for ``python service.pyz``."""
     IOT_EDGE = "iot-edge"
@@ -34,7 +34,7 @@ class PackageKind(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> PackageKind:
-        """Raises `InvalidConfig`."""
+        """The kind named ``text``, in any case; raises `InvalidConfig` for others."""
         try:
             return cls(str(text).lower())
         except ValueError:
@@ -42,7 +42,7 @@ class PackageKind(StrEnum):
 
 
 class PackageState(StrEnum):
-    """The documents' words."""
+    """The states of a package in Azure ML v1."""
 
     NOT_STARTED = "NotStarted"
     RUNNING = "Running"
@@ -52,7 +52,7 @@ class PackageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package, as it is kept."""
+    """The record of one package."""
 
     name: str
     kind: PackageKind
@@ -64,12 +64,12 @@ class Package:
     location: str = ""
     """The image's name with its label, or the path of the folder or file."""
     digest: str = ""
-    """SHA-256 of all that it was made from, in hexadecimal: the same for the same content."""
+    """SHA-256 of the package's content, in hexadecimal."""
     error: str = ""
     log: tuple[str, ...] = field(default=(), repr=False)
 
     def record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The package as a JSON object."""
         return {**asdict(self), "kind": str(self.kind), "state": str(self.state)}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Whether a service answers the same in two places: pure comparison of answers and of packages."""
+"""Parity: compare a service's answers and packages on two compute targets. Pure rules."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 TOLERANCE = 1e-6
-"""Numbers that differ by less than this share are the same: two processors round differently."""
+"""Numbers with a smaller relative difference count as equal: processors round differently."""
 SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one place said to one request."""
+    """The answer of a service to one request."""
 
     status: int
     body: str
@@ -24,11 +24,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where two answers to one request part."""
+    """A difference between two answers to one request."""
 
     row: int
     place: str
-    """Within the answer, such as ``[0].score``; empty for the whole."""
+    """The path within the answer, such as ``[0].score``; empty for the whole answer."""
     what: str
     """status, type, keys, length or value."""
     here: str
@@ -42,27 +42,27 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """What came of asking both."""
+    """The result of comparing a service on two targets."""
 
     service: str
     here: str
-    """The target that the service is on."""
+    """The target of the service."""
     there: str
     rows: int
     differences: tuple[Difference, ...]
     milliseconds: tuple[float, float]
-    """The median of the answers' times, here and there."""
+    """The median response times, here and there."""
     packages: tuple[tuple[str, str, str], ...]
-    """Name, version here, version there, of those that differ; ``–`` where it is not."""
+    """Name, version here and version there of each package that differs; ``–`` if it is not installed."""
 
     @property
     def same(self) -> bool:
-        """Whether all answers were the same."""
+        """Whether all answers were equal."""
         return not self.differences
 
 
 def compare(row: int, here: Answer, there: Answer, tolerance: float = TOLERANCE) -> list[Difference]:
-    """Where two answers part."""
+    """The differences between two answers."""
     if here.status != there.status:
         return [Difference(row, "", "status", _shown(here), _shown(there))]
     try:
@@ -71,14 +71,14 @@ def compare(row: int, here: Answer, there: Answer, tolerance: float = TOLERANCE)
         same = here.body == there.body
         return [] if same else [Difference(row, "", "value", _text(here.body), _text(there.body))]
     if here.status != 200:
-        return []  # both refuse: their tracebacks need not be the same
-    return [Difference(row, *found) for found in _parted("", one, other, tolerance)]
+        return []  # both failed: their tracebacks need not be equal
+    return [Difference(row, *found) for found in _differences("", one, other, tolerance)]
 
 
 def package_differences(
     here: Mapping[str, str], there: Mapping[str, str], needed: Sequence[str]
 ) -> tuple[tuple[str, str, str], ...]:
-    """Of the packages that are ``needed``, those in two versions."""
+    """The ``needed`` packages whose versions differ."""
     return tuple(
         (name, here.get(name, "–"), there.get(name, "–"))
         for name in sorted(set(needed))
@@ -86,7 +86,7 @@ def package_differences(
     )
 
 
-def _parted(place: str, one: Any, other: Any, tolerance: float) -> Iterator[tuple[str, str, str, str]]:
+def _differences(place: str, one: Any, other: Any, tolerance: float) -> Iterator[tuple[str, str, str, str]]:
     if _kind(one) != _kind(other):
         yield place, "type", _kind(one), _kind(other)
     elif isinstance(one, dict):
@@ -94,13 +94,13 @@ def _parted(place: str, one: Any, other: Any, tolerance: float) -> Iterator[tupl
             yield place, "keys", _text(sorted(one)), _text(sorted(other))
             return
         for key, value in one.items():
-            yield from _parted(f"{place}.{key}", value, other[key], tolerance)
+            yield from _differences(f"{place}.{key}", value, other[key], tolerance)
     elif isinstance(one, list):
         if len(one) != len(other):
             yield place, "length", str(len(one)), str(len(other))
             return
         for at, value in enumerate(one):
-            yield from _parted(f"{place}[{at}]", value, other[at], tolerance)
+            yield from _differences(f"{place}[{at}]", value, other[at], tolerance)
     elif isinstance(one, float):
         both_nan = math.isnan(one) and math.isnan(other)
         if not both_nan and not math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance):

@@ -1,4 +1,4 @@
-"""Profiles: what a service was measured to do at each size, and the size to take.
+"""Profiles: the measured performance of a service at several sizes, and the recommended size.
 
 Names and keys: ModelProfile of azureml-core 1.61. Beyond them: several sizes, each with a curve of loads.
 """
@@ -15,21 +15,23 @@ from typing import Any
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 
 CPU_RANGE, MEMORY_RANGE = (0.1, 3.5), (0.1, 15.0)
-"""What the documents let a profile ask for, in cores and in gigabytes."""
+"""The range that Azure ML v1 allows in a profile, in cores and in gigabytes."""
 CONCURRENCIES = (1, 2, 4, 8)
-CPU_LADDER = (0.5, 1.0, 2.0, 3.5)
-"""The sizes that are tried where none is named, as far as the machine has the cores."""
+DEFAULT_CPUS = (0.5, 1.0, 2.0, 3.5)
+"""The CPU sizes measured by default, as far as the machine has the cores."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
 
 
 def default_cpus(cores: float) -> tuple[float, ...]:
-    """Those of the ladder that a machine of so many cores has."""
-    return tuple(cpu for cpu in CPU_LADDER if cpu <= cores) or (min(CPU_RANGE[1], max(CPU_RANGE[0], cores)),)
+    """The default CPU sizes for a machine with so many cores."""
+    return tuple(cpu for cpu in DEFAULT_CPUS if cpu <= cores) or (
+        min(CPU_RANGE[1], max(CPU_RANGE[0], cores)),
+    )
 
 
 def default_memory_gb(free_gb: float) -> float:
-    """What the documents allow at most, or what is free: a limit matters only where it is too small."""
+    """The free memory, within what Azure ML v1 allows: a limit matters only where it is too small."""
     return max(MEMORY_RANGE[0], min(MEMORY_RANGE[1], int(free_gb * 10) / 10))
 
 
@@ -65,22 +67,22 @@ def parse_rate(field: str, text: str | None) -> float | None:
 
 
 class ProfileState(StrEnum):
-    """The documents' words."""
+    """The states of a profile in Azure ML v1."""
 
     RUNNING = "Running"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     CANCELED = "Canceled"
-    """Interrupted; what was measured until then is kept."""
+    """Interrupted; the measurements until then are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a size must reach to be good enough. Latencies in milliseconds."""
+    """The performance that a size must reach. Latencies are in milliseconds."""
 
     latency_ms: float | None = None
     percent: float = 99.0
-    """Of the requests, so many must be answered within ``latency_ms``."""
+    """The percentage of requests that must be answered within ``latency_ms``."""
     requests_per_second: float | None = None
 
     def __str__(self) -> str:
@@ -94,7 +96,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What an hour of a core and of a gigabyte cost, in whatever currency."""
+    """The price of a core and of a gigabyte per hour, in any currency."""
 
     core_hour: float
     gigabyte_hour: float
@@ -102,7 +104,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class ProfilePlan:
-    """What to measure. Raises `InvalidConfigs` with all that cannot be."""
+    """What to measure. Raises `InvalidConfigs` with every invalid value."""
 
     name: str
     cpus: tuple[float, ...]
@@ -110,7 +112,7 @@ class ProfilePlan:
     goal: Goal = Goal()
     prices: Prices | None = None
     seconds: float = 2.0
-    """How long each load lasts, in sum over its turns."""
+    """The duration of each load, summed over its rounds."""
     concurrencies: tuple[int, ...] = CONCURRENCIES
     target: str = "local"
     description: str = ""
@@ -130,7 +132,7 @@ class ProfilePlan:
             ("memory_in_gb", self.memories_gb, MEMORY_RANGE),
         ):
             if not values:
-                yield InvalidConfig(name, values, "must name a size at least")
+                yield InvalidConfig(name, values, "must name at least one size")
             for value in values:
                 if not low <= value <= high:
                     yield InvalidConfig(name, value, f"must be between {low:g} and {high:g}")
@@ -146,29 +148,29 @@ class ProfilePlan:
 
     @property
     def sizes(self) -> list[tuple[float, float]]:
-        """Cores and gigabytes, the smallest first."""
+        """Pairs of cores and gigabytes, the smallest first."""
         return [(cpu, memory) for cpu in sorted(set(self.cpus)) for memory in sorted(set(self.memories_gb))]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Answers that were no success, alike: how many, and one of them."""
+    """Failed answers with one status and body: their number, and the row of one of them."""
 
     status: int
     """0 where there was no answer."""
     body: str
     count: int
     row: int
-    """Which row of the dataset one of them was."""
+    """The index of one such row in the dataset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one load gave. Latencies in milliseconds, each with the ends of its 95 % interval."""
+    """The results of one load. Latencies are in milliseconds, with the bounds of their 95 % intervals."""
 
     kind: str
-    """closed: so many clients, each asking again when it is answered; open: so many requests per second, come
-    what may, their latency counted from when they were due."""
+    """closed: clients that each send the next request after the last answer; open: a fixed rate of requests,
+    with latency counted from the time each was due (no coordinated omission)."""
     level: float
     """Clients, or requests per second."""
     seconds: float
@@ -180,33 +182,33 @@ class Load:
     percentiles_ms: Mapping[str, float]
     """By percentile, as "99.9"."""
     intervals_ms: Mapping[str, tuple[float, float | None]]
-    """None, here and above: beyond what was measured."""
+    """An upper bound of None lies beyond the measurements; also in ``rate_interval``."""
     histogram: tuple[tuple[float, int], ...] = ()
     """(upper bound in ms, requests), in buckets of a logarithmic scale."""
     client_cores: float = 0.0
-    """What the load itself took of this machine; near one, it was the client that was measured."""
+    """The cores that the load generator used; near 1, the generator was the bottleneck."""
 
     @property
     def failed(self) -> bool:
-        """Whether it asked, and nothing was answered with success."""
+        """Whether requests were sent and none succeeded."""
         return self.requests > 0 and not self.successes
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a service under load."""
+    """The resource usage of a service under load at one moment."""
 
     at: float
-    """Seconds since its loads began."""
+    """Seconds since the loads began."""
     cores: float
     memory_gb: float
     throttled: float
-    """Share of the time in which it was held back."""
+    """The share of time in which the CPU limit throttled it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SizeResult:
-    """What a service did at one size."""
+    """The results of a service at one size."""
 
     cpu: float
     memory_gb: float
@@ -219,44 +221,44 @@ class SizeResult:
     peak_memory_gb: float = 0.0
     samples: tuple[Sample, ...] = ()
     error: str = ""
-    """Why there is no more to tell: it did not come up, or ended."""
+    """Why the measurement stopped early: the service did not start, or it ended."""
 
     @property
     def fastest(self) -> Load | None:
-        """The load of clients under which the most requests succeeded."""
+        """The closed load with the highest rate of successful requests."""
         closed = [load for load in self.loads if load.kind == "closed"]
         return max(closed, key=lambda load: load.requests_per_second, default=None)
 
     @property
     def capacity(self) -> float:
-        """The most requests per second that succeeded."""
+        """The highest rate of successful requests per second."""
         return self.fastest.requests_per_second if self.fastest is not None else 0.0
 
     @property
     def successful(self) -> bool:
-        """Whether it answered, and never with an error."""
+        """Whether every request of every load succeeded."""
         return bool(self.loads) and not self.error and not self.failures
 
     def load(self, kind: str, level: float | None = None) -> Load | None:
-        """The first of a kind, at a level if named."""
+        """The first load of a kind, at ``level`` if given; None without one."""
         return next((x for x in self.loads if x.kind == kind and level in (None, x.level)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The size to take."""
+    """The recommended size."""
 
     cpu: float
     memory_gb: float
     why: str
     meets_goal: bool = True
     cost_per_1000: float | None = None
-    """Of a thousand predictions at capacity, in the currency of the prices."""
+    """The cost of 1000 predictions at capacity, in the currency of the prices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile, as it is kept."""
+    """The record of one profile."""
 
     plan: ProfilePlan
     state: ProfileState
@@ -270,7 +272,7 @@ class Profile:
     environment: Mapping[str, Any] | None = None
     dataset_id: str | None = None
     words: str = field(default="", compare=False)
-    """What is going on, while it runs."""
+    """The progress of a running profile."""
 
     @property
     def name(self) -> str:
@@ -278,16 +280,16 @@ class Profile:
 
     @property
     def chosen(self) -> SizeResult | None:
-        """The size measured that the documents' figures are of: the one recommended, else the largest."""
+        """The size whose figures Azure ML v1's keys show: the recommended one, else the largest."""
         answered = [size for size in self.sizes if size.loads]
         wanted = self.recommendation
         if wanted is not None:
-            # A recommendation may ask for less memory than the size had that it was measured with.
+            # A recommendation may have less memory than the size that was measured.
             answered = [s for s in answered if s.cpu >= wanted.cpu and s.memory_gb >= wanted.memory_gb]
             return min(answered, key=lambda size: (size.cpu, size.memory_gb), default=None)
         return answered[-1] if answered else None
 
 
 def size_in_words(cpu: float, memory_gb: float, between: str = ", ") -> str:
-    """Such as ``1 core, 0.5 GB``."""
+    """A size as text, such as ``1 core, 0.5 GB``."""
     return f"{cpu:g} core{'' if cpu == 1 else 's'}{between}{memory_gb:g} GB"

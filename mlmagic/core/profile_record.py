@@ -1,4 +1,4 @@
-"""A profile as JSON: as the workspace keeps it, and with the documents' keys."""
+"""Profiles as JSON: the workspace's record, and the details with Azure ML v1's keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mlmagic.core.statistics import PERCENTILES
 
 
 def record_of(profile: Profile) -> dict[str, Any]:
-    """As JSON has it; `profile_of` reads it."""
+    """The JSON record of a profile; `profile_of` reads it."""
     return {**asdict(profile), "state": str(profile.state)}
 
 
@@ -49,10 +49,10 @@ def profile_of(record: Mapping[str, Any]) -> Profile:
 
 
 def details(profile: Profile) -> dict[str, Any]:
-    """What ``ModelProfile.get_details()`` returns: the documents' keys, without those that have no value.
+    """The result of ``ModelProfile.get_details()``: Azure ML v1's keys, without those that have no value.
 
-    ``requestedQueriesPerSecond`` is the goal's. The latencies are those of one client that asks again as soon
-    as it is answered, as the documents' are; the loads beside it are under ``sizes``, which is ours.
+    ``requestedQueriesPerSecond`` is the goal's. As in Azure ML v1, the latencies are those of one client that
+    sends the next request after each answer.
     """
     plan, size = profile.plan, profile.chosen
     load = size.load("closed") if size else None
@@ -92,7 +92,7 @@ def _latency_key(percent: float) -> str:
 
 
 def finite(value: float) -> float | None:
-    """A number that JSON can say."""
+    """The value, or None for infinity and NaN, which JSON does not have."""
     return value if math.isfinite(value) else None
 
 

@@ -1,4 +1,4 @@
-"""What is newer than what a service serves, and so what an update to the newest would change."""
+"""Available updates: newer models and scripts than those that a service serves."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from mlmagic.core.names import ModelReference
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """An update that is not asked for yet. False when there is nothing newer."""
+    """An update that is available. False if there is nothing newer."""
 
     served: tuple[str, ...]
-    """Model ids of now."""
+    """The ids of the models that are served."""
     newest: tuple[str, ...]
-    """Those in their place."""
+    """The ids that would replace them, in the same order."""
     script: str = ""
-    """The script in place of the one that is served, in words; empty to keep that."""
+    """A description of the new script; empty if the script does not change."""
 
     def __bool__(self) -> bool:
         return bool(self.script) or self.served != self.newest
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Each change in a line."""
+        """The changes, one a line."""
         changed = [
             f"{before} becomes {after}"
             for before, after in zip(self.served, self.newest, strict=True)
@@ -37,7 +37,7 @@ class Renewal:
 def newest_of(served: Sequence[str], newest: Mapping[str, int]) -> tuple[str, ...]:
     """The ids ``served``, each with the newest version of its name; never one that is older.
 
-    Versions of one name that are served side by side are meant so, and stay.
+    Several versions of one name that are served together are kept.
     """
     references = [ModelReference.parse(model_id) for model_id in served]
     times = Counter(reference.name for reference in references)

@@ -1,4 +1,4 @@
-"""A request to try a service with, out of what the service says of itself (OpenAPI or Swagger 2)."""
+"""Build a sample request for a service from its OpenAPI or Swagger 2 description."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 DEEPEST = 8
-"""A schema may hold itself: at this depth nothing more is made up."""
+"""The deepest level of a sample: a schema may contain itself."""
 _PLAIN = {"string": "", "number": 0.0, "integer": 0, "boolean": False, "null": None}
 
 
 def request_sample(document: Mapping[str, Any]) -> Any:
-    """An input that fits ``POST .../score``; None where the description says nothing of it."""
+    """An input that fits ``POST .../score``; None if the description has none."""
     schema = _input(document)
     found = _example(schema, document, 0) if schema else None
     return None if found in ({}, []) else found
@@ -69,7 +69,7 @@ def _by_type(schema: Mapping[str, Any], document: Mapping[str, Any], depth: int)
         kind = kind[0] if kind else None
     if kind == "object" or "properties" in schema:
         inside = schema.get("properties") or {}
-        # What may be left out had better be: nothing is known of a value that makes sense.
+        # Optional fields are left out, because no sensible value is known.
         wanted = [name for name in inside if name in schema.get("required", inside)]
         return {name: _example(inside[name], document, depth + 1) for name in wanted}
     if kind == "array":

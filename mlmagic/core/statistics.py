@@ -1,4 +1,4 @@
-"""Percentiles and rates of what was measured, each with the interval it is known to within."""
+"""Percentiles and rates of measurements, each with its confidence interval."""
 
 from __future__ import annotations
 
@@ -8,45 +8,44 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 LEVEL = 0.95
-"""Of the confidence intervals."""
+"""The level of the confidence intervals."""
 _Z = 1.959964
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
-"""The documents' own."""
+"""The percentiles of Azure ML v1's profiles."""
 _T = (0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145)
 _PER_DECADE = 20
 _FEWEST_REACHING = 4
-"""Blocks with what is rare: of a rarer thing, another profile sees nothing with a chance of ``exp(-4)``."""
-_MOST_ALIKE = 0.8
-"""Autocorrelation of blocks: of a few, more cannot be told from a trend."""
+"""Blocks that must reach a percentile; with fewer, a repeated profile may miss it (chance ``exp(-4)``)."""
+_MAX_AUTOCORRELATION = 0.8
+"""The highest autocorrelation assumed: in a few blocks, a higher one cannot be separated from a trend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What a value is known to lie between, with 95 % confidence. Wide where little was measured."""
+    """A 95 % confidence interval. It is wide where little was measured."""
 
     low: float
     high: float
 
     def overlaps(self, other: Interval) -> bool:
-        """Whether both may be of the same value."""
+        """Whether both intervals may contain the same value."""
         return self.low <= other.high and other.low <= self.high
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Of values in ascending order: the smallest that ``percent`` % of them do not exceed (nearest rank)."""
+    """The percentile of values in ascending order, by nearest rank; NaN without values."""
     if not ordered:
         return math.nan
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
 
 def percentile_interval(blocks: Sequence[Sequence[float]], percent: float) -> Interval:
-    """Between which of the values the percentile lies, whatever their distribution.
+    """The confidence interval of a percentile, for any distribution of the values.
 
-    The values come in blocks, in the order of time: those of one are alike, for what slows one slows its
-    neighbours. So how far the share below the percentile differs from block to block says how well it is
-    known (Woodruff's interval for clusters, of the odds, as shares end at one); at best it is known as well
-    as from independent values. Infinite where so few were measured that the percentile may lie beyond all of
-    them, and where so few blocks reach it that another time it might be none.
+    The values come in blocks, in the order of time, because neighbouring latencies are correlated. The width
+    follows from how much the share below the percentile differs between blocks (Woodruff's interval for
+    clusters, in odds, since shares end at one); it is at least that of independent values. The upper bound is
+    infinite if the percentile may lie beyond all values, or if too few blocks reach it.
     """
     ordered = sorted(value for block in blocks for value in block)
     count, share = len(ordered), percent / 100
@@ -68,10 +67,10 @@ def percentile_interval(blocks: Sequence[Sequence[float]], percent: float) -> In
 
 
 def ratio_interval(blocks: Sequence[tuple[float, float]]) -> tuple[float, Interval]:
-    """Of (counted, measured) in each block, such as requests and seconds: the sums' ratio, and its interval.
+    """The ratio of two sums over blocks of (counted, measured), such as requests and seconds; its interval.
 
-    Blocks are in the order of time. The interval is Student's, by how far they differ, and wider where
-    neighbours are alike: then there are fewer of them than it seems. Infinite for one alone.
+    Blocks are in the order of time. The interval is Student's, and wider where neighbouring blocks correlate:
+    then there are effectively fewer of them. It is infinite for a single block.
     """
     measured = sum(size for _, size in blocks)
     if not measured:
@@ -82,12 +81,12 @@ def ratio_interval(blocks: Sequence[tuple[float, float]]) -> tuple[float, Interv
 
 
 def _shifted(share: float, by: float) -> float:
-    """A share whose odds are ``exp(by)`` times as high."""
+    """The share whose odds are ``exp(by)`` times those of ``share``."""
     return share / (share + (1 - share) * math.exp(-by))
 
 
 def _half_width(blocks: Sequence[tuple[float, float]]) -> float:
-    """Of the interval of a ratio of sums; blocks may be of different sizes."""
+    """Half the width of the interval of a ratio of sums; blocks may have different sizes."""
     count, measured = len(blocks), sum(size for _, size in blocks)
     if count < 2:
         return math.inf
@@ -97,22 +96,24 @@ def _half_width(blocks: Sequence[tuple[float, float]]) -> float:
     if not squares:
         return 0.0
     factor = _T[count - 1] if count <= len(_T) else _Z
-    alike = _likeness(rests, squares)
-    return factor * math.sqrt(squares * count / (count - 1) * (1 + alike) / (1 - alike)) / measured
+    correlation = _autocorrelation(rests, squares)
+    return (
+        factor * math.sqrt(squares * count / (count - 1) * (1 + correlation) / (1 - correlation)) / measured
+    )
 
 
-def _likeness(rests: Sequence[float], squares: float) -> float:
-    """How much each block's deviation is like the one before: their autocorrelation, where there is any.
+def _autocorrelation(rests: Sequence[float], squares: float) -> float:
+    """The autocorrelation of the blocks' deviations at lag 1, at least 0.
 
-    That of n blocks comes out too low, by (1 + 4 times what it is) / n: Kendall's correction.
+    The estimate from n blocks is too low by (1 + 4 times its value) / n: Kendall's correction adds that.
     """
     count, found = len(rests), sum(one * other for one, other in pairwise(rests)) / squares
     corrected = (count * found + 1) / max(count - 4, count / 2)
-    return min(max(0.0, corrected), _MOST_ALIKE)
+    return min(max(0.0, corrected), _MAX_AUTOCORRELATION)
 
 
 def histogram(values: Sequence[float]) -> list[tuple[float, int]]:
-    """How many lie in each bucket of a logarithmic scale: (upper bound, count), without empty ends."""
+    """A histogram on a logarithmic scale: pairs of (upper bound, count), without empty ends."""
     if not values:
         return []
     buckets: dict[int, int] = {}

@@ -1,6 +1,6 @@
-"""A webhook that wants notices, the deliveries to it, and when one is tried again.
+"""Webhook subscriptions, their deliveries, and when a delivery is retried.
 
-Schedule, limits and the answers that end it are Event Grid's ("Event Grid message delivery and retry"):
+The schedule, limits and final statuses are Event Grid's ("Event Grid message delivery and retry"):
 10 s, 30 s, 1 min, 5 min, 10 min, 30 min, 1 h, 3 h, 6 h, then every 12 h, up to 30 attempts within 24 hours.
 """
 
@@ -22,17 +22,17 @@ RETRY_SECONDS = (10, 30, 60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600
 MOST_ATTEMPTS = 30
 LONGEST_SECONDS = 24 * 3600.0
 JITTER = 0.1
-"""A delay is longer by up to this part of it, so that what failed together is not tried together again."""
+"""The share by which a delay may grow at random, so that failed deliveries are not all retried at once."""
 FINAL_STATUSES = (400, 401, 403, 413)
-"""Answers that no repetition changes: the delivery is dead at once."""
+"""Statuses after which a delivery is not retried: it is dead at once."""
 BUSY_STATUSES = (None, 408, 429, 503)
-"""No answer, or one that is about the receiver and not about the notice: the others wait, too."""
+"""Statuses that concern the receiver and not the notice (None: no answer): its other notices wait, too."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{2,63}")
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -41,15 +41,15 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Who wants which notices, and how."""
+    """A webhook subscription: its endpoint, schema and filter."""
 
     name: str
     endpoint: str = field(repr=False)
-    """The whole URL. Its query is often a secret: `shown_endpoint` is for people."""
+    """The whole URL. Its query is often a secret: show `shown_endpoint` instead."""
     schema: Schema = Schema.EVENT_GRID
     filter: EventFilter = field(default_factory=EventFilter)
     secret: str | None = field(default=None, repr=False)
-    """What bodies are signed with; None: they are not."""
+    """The secret that signs the bodies; None: bodies are not signed."""
     created_time: float = 0.0
 
     def __post_init__(self) -> None:
@@ -70,33 +70,33 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notice on its way to one subscription. Times are seconds since 1970."""
+    """The delivery of one notice to one subscription. Times are seconds since the epoch, UTC."""
 
     subscription: str
     event_id: int
     state: DeliveryState
     attempts: int
     since: float
-    """When it was first due; the 24 hours are counted from here."""
+    """The time it was first due; the limit of 24 hours starts here."""
     next_time: float
     status: int | None
-    """Of the last answer; None if there was none."""
+    """The HTTP status of the last answer; None without one."""
     words: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back of one attempt."""
+    """The receiver's answer to one attempt."""
 
     status: int | None
     words: str = ""
     retry_after: float | None = None
-    """Seconds that the receiver asked for."""
+    """The receiver's Retry-After, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a delivery after an attempt."""
+    """The state of a delivery after an attempt, and the time of the next one."""
 
     state: DeliveryState
     next_time: float
@@ -104,9 +104,9 @@ class Verdict:
 
 
 def judge(answer: Answer, *, attempts: int, since: float, now: float, jitter: float) -> Verdict:
-    """Whether a delivery is done, dead, or to be tried again, and when.
+    """Decide whether a delivery is delivered, dead, or retried, and when.
 
-    ``attempts`` counts the one that ``answer`` is of; ``jitter`` is between 0 and 1.
+    ``attempts`` includes the attempt of ``answer``; ``jitter`` is between 0 and 1.
     """
     status = answer.status
     if status is not None and 200 <= status < 300:
@@ -123,12 +123,12 @@ def judge(answer: Answer, *, attempts: int, since: float, now: float, jitter: fl
 
 
 def retry_delay(attempts: int, jitter: float) -> float:
-    """Seconds until the next attempt, after this many."""
+    """The seconds to wait after this many attempts."""
     return RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1] * (1 + JITTER * jitter)
 
 
 def parse_retry_after(text: str | None, now: float) -> float | None:
-    """Seconds that ``Retry-After`` asks for: a number, or an HTTP date; None for anything else."""
+    """The seconds in a ``Retry-After`` header (a number or an HTTP date); None for anything else."""
     if not text:
         return None
     if text.strip().isascii() and text.strip().isdigit():
@@ -157,8 +157,8 @@ def check_endpoint(url: str) -> None:
         raise InvalidConfig(
             "endpoint",
             f"{parts.scheme}://***@{parts.hostname}",
-            "must not name a user",
-            hint="Have the bodies signed, with a secret.",
+            "must not contain a user name",
+            hint="Sign the bodies with a secret instead.",
         )
     if parts.fragment:
         raise InvalidConfig("endpoint", url.partition("?")[0], "must not have a fragment (#...)")

@@ -1,4 +1,4 @@
-"""Requests that a service was asked, as it has kept them."""
+"""Recorded requests of a service."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request and how it was answered."""
+    """One recorded request, with the status and duration of its answer."""
 
     time: float
-    """When it was answered, in seconds since the epoch."""
+    """The time of the answer, in seconds since the epoch."""
     body: str
     status: int
     milliseconds: float
 
 
 def read_recorded(contents: Iterable[bytes], last: int) -> list[RecordedRequest]:
-    """The ``last`` requests that files of a recorder hold, oldest first; half a line is left out."""
+    """The ``last`` requests in a recorder's files, oldest first; incomplete lines are skipped."""
     found = []
     for content in contents:
         for line in content.splitlines():

@@ -1,11 +1,11 @@
-"""A web service: its record, what a target sees of it, and the table of its states.
+"""A web service: its record, its target's observations, and the table of its states.
 
     Transitioning --answers--> Healthy <--answers / does not--> Unhealthy
          |  \\--no room--> Unschedulable --room--> Transitioning
          \\--ended--> Failed                 Stopped: by request, until started again
 
-The states are the documents' own (Transitioning, Healthy, Unhealthy, Unschedulable, Failed); Stopped is
-ours. `next_state` is the whole table.
+Transitioning, Healthy, Unhealthy, Unschedulable and Failed are the states of Azure ML v1; Stopped is an
+addition. `next_state` is the whole table.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mlmagic.errors import InvalidTransition
 
 
 class State(StrEnum):
-    """What a service is, as people read it."""
+    """The state of a service, as users see it."""
 
     TRANSITIONING = "Transitioning"
     HEALTHY = "Healthy"
@@ -32,7 +32,7 @@ class State(StrEnum):
 
 
 class Desired(StrEnum):
-    """What its owner wants of a service."""
+    """The state that the owner of a service wants."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -40,7 +40,7 @@ class Desired(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a target observes of a service that it launched."""
+    """The phase of a launched service, as its target observes it."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -107,14 +107,14 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What one deploy or update asked for: immutable, numbered from 1 per service."""
+    """The request of one deploy or update: immutable, numbered from 1 per service."""
 
     number: int
     models: tuple[str, ...]
     """Model ids, ``name:version``."""
     inference: InferenceConfig
     files: tuple[StoredFile, ...]
-    """The source directory and script, by content."""
+    """The files of the source directory, the script included."""
     config: DeploymentConfig
     python: str
 
@@ -129,7 +129,7 @@ class Retiring:
 
 @dataclass(frozen=True, slots=True)
 class Webservice:
-    """The record of a service, as the workspace keeps it."""
+    """The record of a service in its workspace."""
 
     id: str
     name: str
@@ -137,36 +137,36 @@ class Webservice:
     desired: Desired
     state: State
     revision: int
-    """The revision its owner wants."""
+    """The revision that the owner wants."""
     created_time: float
     updated_time: float
     serving: int | None = None
-    """The revision that answers; None while none does."""
+    """The revision that serves requests; None while none does."""
     handle: Mapping[str, Any] | None = None
     """The target's handle of the serving revision."""
     candidate: int | None = None
-    """A revision that is being brought up."""
+    """The revision that is starting and not serving yet."""
     candidate_handle: Mapping[str, Any] | None = None
     retiring: tuple[Retiring, ...] = ()
-    """Revisions that are to be ended and forgotten."""
+    """Former revisions that are to be stopped and removed."""
     url: str | None = None
-    """Where the serving revision answers, such as http://127.0.0.1:5001; kept when it stops."""
+    """The URL of the serving revision, such as http://127.0.0.1:5001; kept when it stops."""
     words: str = ""
-    """What the target or the engine last said of it."""
+    """The last message of the target or the engine."""
     error: Mapping[str, Any] | None = None
-    """Why it failed: phase, type, message, traceback; or message alone."""
+    """The error of a failed service: phase, type, message, traceback; or message alone."""
     restarts: int = 0
-    """Times it was brought back since its last deploy."""
+    """The number of restarts since the last deploy."""
     models: tuple[str, ...] = ()
     """Model ids of the wanted revision."""
     machine: str | None = None
-    """The only machine that can run it and reach it; None where it does not matter."""
+    """The only machine that can run the service; None if any can."""
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     stats: Mapping[str, float] = field(default_factory=dict)
-    """What was last read of it: requests, errors, p50_ms, p99_ms as the server tells, requests_per_second,
-    cpu_cores, memory_bytes where the target can tell, and replicas."""
+    """The last usage metrics: requests, errors, p50_ms and p99_ms from the server; requests_per_second,
+    replicas; cpu_cores and memory_bytes where the target measures them."""
 
     @property
     def scoring_uri(self) -> str | None:
@@ -174,7 +174,7 @@ class Webservice:
 
     @property
     def never_came_up(self) -> bool:
-        """Whether its deploy failed and nothing of it serves: a deploy of that name takes its place."""
+        """Whether its deploy failed and no revision serves: a new deploy of the name replaces it."""
         return self.state is State.FAILED and self.serving is None
 
     @property
@@ -191,7 +191,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.FAILED: frozenset({State.FAILED}),
     State.STOPPED: frozenset({State.STOPPED}),
 }
-"""By state, those that an observation may lead to. A request (deploy, start, stop) leads to Transitioning."""
+"""The states that may follow a state by observation. A deploy, start or stop leads to Transitioning."""
 
 
 def check_move(before: State, after: State) -> None:
@@ -201,10 +201,10 @@ def check_move(before: State, after: State) -> None:
 
 
 def next_state(state: State, observation: Observation, answering: bool | None) -> State:
-    """The state after one look at a service.
+    """The state of a service after one observation.
 
-    ``answering`` is the engine's own probe of ``GET /``: True, False, or None when it did not ask
-    (there was no URL to ask). Failed and Stopped are final: a new deploy or start leaves them.
+    ``answering`` is the result of the engine's probe ``GET /``: True, False, or None if there was no URL to
+    probe. Failed and Stopped are final: only a new deploy or start leaves them.
     """
     if state in (State.FAILED, State.STOPPED):
         return state
@@ -214,7 +214,7 @@ def next_state(state: State, observation: Observation, answering: bool | None) -
         case Phase.UNSCHEDULABLE:
             return State.UNSCHEDULABLE
         case Phase.EXITED | Phase.GONE:
-            # What has been Healthy once is brought back; what never was, is told at once.
+            # A service that was Healthy once is restarted; one that never was, fails at once.
             return State.FAILED if state in (State.TRANSITIONING, State.UNSCHEDULABLE) else State.UNHEALTHY
         case Phase.STARTING:
             return State.TRANSITIONING if state is State.UNSCHEDULABLE else state

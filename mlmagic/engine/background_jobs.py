@@ -1,6 +1,7 @@
-"""What is being made while services wait for it (an environment, an image), each by a thread of its own.
+"""Background jobs: builds of environments and images, each in a thread of its own, while services wait.
 
-A supervisor asks at each turn and is never kept waiting; what nobody waits for any more is given up.
+A supervisor looks at a job in each reconciliation and never blocks on it. A job that no service waits for
+is cancelled.
 """
 
 from __future__ import annotations
@@ -11,27 +12,27 @@ from dataclasses import dataclass, field
 
 from mlmagic.targets.base import Report
 
-Make = Callable[[Report, threading.Event], None]
-"""Makes it, telling each line; gives up soon after the event is set."""
+Build = Callable[[Report, threading.Event], None]
+"""Builds the thing and reports each line of progress; stops soon after the event is set."""
 CLOSE_SECONDS = 10
 
 
 @dataclass(slots=True)
 class BackgroundJob:
-    """One thing on its way, or made."""
+    """One build: running or finished."""
 
     words: str
-    """The last line that was told."""
+    """The last line of progress."""
     notes: list[str] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
-    """Ids of the services that wait for it."""
+    """Ids of the services that wait for the job."""
     error: Exception | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
 
 
 class BackgroundJobs:
-    """What one supervisor has made; ``changed`` is called from other threads when there is news."""
+    """The jobs of one supervisor; ``changed`` is called from their threads at each progress and end."""
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
         self._changed = changed
@@ -39,21 +40,21 @@ class BackgroundJobs:
         self._running: dict[str, BackgroundJob] = {}
 
     def is_under_way(self, key: str) -> bool:
-        """Whether it is being made, or is made and nobody has looked since."""
+        """Whether the job of this key runs, or has finished and nobody has looked since."""
         with self._lock:
             return key in self._running
 
-    def look(self, service_id: str, key: str, what: str, make: Make) -> BackgroundJob:
-        """How far ``what`` has come, which begins with the first look.
+    def look(self, service_id: str, key: str, what: str, build: Build) -> BackgroundJob:
+        """The job that builds ``what``; the first look starts it.
 
-        Raises what the making raised, once: the next look begins anew.
+        Raises what a failed build raised, once: the next look starts a new build.
         """
         with self._lock:
             running = self._running.get(key)
             if running is None:
-                running = self._running[key] = BackgroundJob(f"{what} is being made")
+                running = self._running[key] = BackgroundJob(f"building {what}")
                 threading.Thread(
-                    target=self._make, args=(running, what, make), name="mlmagic-making", daemon=True
+                    target=self._build, args=(running, what, build), name="mlmagic-build", daemon=True
                 ).start()
             running.waiting.add(service_id)
             if not running.done.is_set():
@@ -64,7 +65,7 @@ class BackgroundJobs:
         return running
 
     def drop(self, service_id: str) -> None:
-        """A service waits no more; what nobody waits for is given up."""
+        """Remove a service from those that wait; jobs that no service waits for are cancelled."""
         with self._lock:
             for key, running in list(self._running.items()):
                 running.waiting.discard(service_id)
@@ -73,7 +74,7 @@ class BackgroundJobs:
                     del self._running[key]
 
     def close(self) -> None:
-        """Give all up; returns when nothing runs any more."""
+        """Cancel all jobs; returns when no job runs any more."""
         with self._lock:
             left = list(self._running.values())
             self._running.clear()
@@ -82,15 +83,15 @@ class BackgroundJobs:
         for running in left:
             running.done.wait(timeout=CLOSE_SECONDS)
 
-    def _make(self, running: BackgroundJob, what: str, make: Make) -> None:
+    def _build(self, running: BackgroundJob, what: str, build: Build) -> None:
         def report(line: str) -> None:
             if running.notes[-1:] != [line]:
                 running.notes.append(line)
-                running.words = f"{what} is being made: {line}"
+                running.words = f"building {what}: {line}"
                 self._changed()
 
         try:
-            make(report, running.cancelled)
+            build(report, running.cancelled)
         except Exception as error:
             running.error = error
         finally:

@@ -1,10 +1,10 @@
-"""A revision laid out on disk, as the documents say a script finds it.
+"""Lay out a service's revision on disk, in the folders that Azure ML v1 gives to a script.
 
     services/ID/rN/
       app/                       the source directory and the entry script; the working folder
       azureml-models/NAME/V/...  the models' files under their original names
-      lock, report.json, log.txt what the target and the server write
-      keys.json                  what callers must know, where the service asks for it
+      lock, report.json, log.txt written by the target and the server
+      keys.json                  keys and token secrets of callers, where the service needs authentication
 
 AZUREML_MODEL_DIR is the folder of the one model, or ``azureml-models`` for several; a script without models
 has none.
@@ -34,7 +34,7 @@ KEYS_FILE = "keys.json"
 
 
 def stage(memory: Memory, service: Webservice) -> ServiceSpec:
-    """Lay out the wanted revision, unless it lies there already, and say how to run it."""
+    """Lay out the wanted revision unless its folder exists; returns how to run it."""
     with memory.reading() as tx:
         revision = services.get_revision(tx, service.id, service.revision)
         used = [models.get(tx, ModelReference.parse(model)) for model in revision.models]
@@ -75,7 +75,7 @@ def scratch_spec(
     used: Sequence[Model],
     config: DeploymentConfig,
 ) -> ServiceSpec:
-    """What is only tried or packed; its script is in ``folder``/app already, its models are laid out."""
+    """The specification of a trial or a package; lays out the models beside the script in ``folder``/app."""
     return ServiceSpec(
         name=name,
         revision=1,
@@ -92,7 +92,7 @@ def scratch_spec(
 
 
 def requirements_of(script: Sequence[str], used: Sequence[Model]) -> tuple[str, ...]:
-    """What script and models need to be installed; of one distribution what the models were saved with."""
+    """The requirements of a script and its models; the models' versions win over the script's."""
     pinned = {package_name(line): line for line in script}
     for model in used:
         pinned |= {package_name(name): f"{name}=={at}" for name, at in model.details.libraries.items()}
@@ -100,8 +100,8 @@ def requirements_of(script: Sequence[str], used: Sequence[Model]) -> tuple[str, 
 
 
 def deliver_keys(memory: Memory, service: Webservice) -> None:
-    """Give each revision on disk, of those that ask for them, the service's keys as they are now."""
-    # Under the write lock: of two who deliver, the second has the newer keys.
+    """Write the service's current keys to each revision on disk that needs authentication."""
+    # Under the write lock: of two writers, the second has the newer keys.
     with memory.writing() as tx:
         held = keys.get(tx, service.id)
         for number in services.revision_numbers(tx, service.id):
@@ -113,18 +113,19 @@ def deliver_keys(memory: Memory, service: Webservice) -> None:
 
 
 def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str | None:
-    """Make ``folder`` hold azureml-models/; returns what AZUREML_MODEL_DIR is to be."""
+    """Lay out the models in ``folder``/azureml-models; returns the value of AZUREML_MODEL_DIR."""
     for model in used:
         memory.files.lay_out(model.files, folder / "azureml-models" / model.name / str(model.version))
     return _model_dir(folder, [model.id for model in used])
 
 
 def unstage(memory: Memory, service: Webservice, number: int) -> None:
-    """Take one revision's folder away."""
+    """Delete one revision's folder."""
     shutil.rmtree(run_folder(memory, service, number), ignore_errors=True)
 
 
 def run_folder(memory: Memory, service: Webservice, number: int) -> Path:
+    """The folder of a service's revision."""
     return memory.services_folder / service.id / f"r{number}"
 
 
@@ -135,11 +136,12 @@ def _predecessor(memory: Memory, service: Webservice, revision: Revision) -> str
 
 
 def port_of(url: str | None) -> int | None:
+    """The port in a URL; None without one."""
     return urlsplit(url).port if url else None
 
 
 def _model_dir(folder: Path, model_ids: Sequence[str]) -> str | None:
-    """What AZUREML_MODEL_DIR is to be where ``folder`` holds azureml-models/; None without models."""
+    """The value of AZUREML_MODEL_DIR for ``folder``/azureml-models; None without models."""
     if not model_ids:
         return None
     root = folder / "azureml-models"

@@ -33,7 +33,7 @@ def test_what_is_no_size(given: Any) -> None:
         ({"process_count": 0}, "process_count 0 must be a whole number from 1 on"),
         ({"run_invocation_timeout": 0}, "run_invocation_timeout 0 must be above 0 s"),
         ({"run_max_try": 0}, "run_max_try 0 must be a whole number from 1 on"),
-        ({"append_row_file_name": "a/b:c"}, "must not have / : in it"),
+        ({"append_row_file_name": "a/b:c"}, "must not contain / :"),
         ({"allowed_failed_count": -2}, "allowed_failed_count -2"),
         ({"allowed_failed_percent": 100.5}, "allowed_failed_percent 100.5 must be between 0 and 100"),
         ({"mini_batch_size": "x"}, "mini_batch_size 'x'"),

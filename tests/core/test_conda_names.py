@@ -77,11 +77,11 @@ def test_all_that_cannot_be_had_is_told_together() -> None:
         pip_requirements(EnvironmentNeeds(name="mine", conda_packages=packages))
     said = str(caught.value)
     assert said.startswith("environment 'mine' has 5 values that cannot be:")
-    assert "conda package 'openmpi=4.1' is no Python package, so pip cannot install it" in said
-    assert "conda package 'r-ggplot2' is no Python package" in said
-    assert "conda package 'numpy=1.2|1.3' allows one version or another, which pip cannot say" in said
+    assert "conda package 'openmpi=4.1' is not a Python package, so pip cannot install it" in said
+    assert "conda package 'r-ggplot2' is not a Python package" in said
+    assert "conda package 'numpy=1.2|1.3' allows alternative versions (|), which pip does not support" in said
     assert "conda package 'six=1.1.1f' names version '1.1.1f', which no package on PyPI can have" in said
-    assert "conda package '=1.2' is no specification" in said
+    assert "conda package '=1.2' is not a package specification" in said
 
 
 def test_the_tables_do_not_contradict_each_other() -> None:

@@ -17,7 +17,7 @@ def test_each_is_pinned_and_asks_for_no_image(record: dict[str, Any]) -> None:
     check_record(record)
     needs = needs_of(record)
     assert needs.name.startswith(CURATED_PREFIX)
-    assert not needs.asks_for_image
+    assert not needs.needs_image
     assert needs.python is None
     assert needs.pip_packages
     for line in needs.pip_packages:

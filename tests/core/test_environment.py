@@ -1,4 +1,4 @@
-"""What an environment asks for, read off its JSON."""
+"""The needs of an environment, parsed from its JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.support.conda import conda
 )
 def test_needs(record: dict[str, Any] | None, expected: EnvironmentNeeds) -> None:
     assert needs_of(record) == expected
-    assert expected.asks_for_image == bool(expected.base_image)
+    assert expected.needs_image == bool(expected.base_image)
     assert len([*image_needs(expected)]) == bool(expected.base_image)
 
 

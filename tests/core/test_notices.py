@@ -12,8 +12,8 @@ import pytest
 from mlmagic.core.envelopes import CONTENT_TYPES, Schema, body_of, signature
 from mlmagic.core.events import Event, EventKind
 from mlmagic.core.notices import (
+    NOTICE_DATA,
     PUBLISHED,
-    TOLD,
     Happening,
     check_happening,
     dataset_drift_detected,
@@ -138,7 +138,7 @@ def test_what_is_raised_has_the_documents_subject_and_data(
     happening: Happening, subject: str, data: dict[str, Any]
 ) -> None:
     check_happening(happening)
-    event = Event(1, 1.0, happening.kind, happening.subject, "", {TOLD: dict(happening.data)})
+    event = Event(1, 1.0, happening.kind, happening.subject, "", {NOTICE_DATA: dict(happening.data)})
     notice = notice_of(event, "w")
     assert notice is not None
     assert (notice.subject, notice.data) == (subject, data)

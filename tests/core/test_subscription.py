@@ -81,7 +81,7 @@ def test_retry_after(text: str | None, seconds: float | None) -> None:
         ("hook", "http:///path", "must be an http or https URL"),
         ("hook", "http://x y/", "must be an http or https URL"),
         ("hook", "http://x:99999/", "must be an http or https URL"),
-        ("hook", "https://me:word@x/", r"endpoint 'https://\*\*\*@x' must not name a user"),
+        ("hook", "https://me:word@x/", r"endpoint 'https://\*\*\*@x' must not contain a user name"),
         ("hook", "https://x/#a", "must not have a fragment"),
     ],
 )

@@ -108,7 +108,7 @@ def test_tables_are_split_by_keys_or_size(engine: Engine, tmp_path: Path) -> Non
     assert rows(tmp_path) == ["2 a", "2 a", "1 b"]
     work(engine, tmp_path, script, [table, table], mini_batch_size="1")
     assert rows(tmp_path) == ["1 a", "1 b", "1 a"] * 2
-    with pytest.raises(InvalidConfig, match="partition_keys 'city' is no column"):
+    with pytest.raises(InvalidConfig, match="partition_keys 'city' is not a column"):
         work(engine, tmp_path, script, [table], mini_batch_size=None, partition_keys=("city",))
 
 
@@ -143,7 +143,7 @@ def test_an_interrupted_job_leaves_no_worker(engine: Engine, tmp_path: Path) -> 
 
 
 def test_bad_input_is_told_before_anything_starts(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(InvalidConfig, match="must hold a file or a row at least"):
+    with pytest.raises(InvalidConfig, match="must have at least one file or row"):
         work(engine, tmp_path, "def run(batch):\n    return batch\n", [])
     with pytest.raises(CaptureError, match=r"does not define run\(\)"):
         work(engine, tmp_path, "def init():\n    pass\n", ["0"])

@@ -44,7 +44,7 @@ def test_a_service_is_built_and_answers_and_another_process_finds_it(
     deployed = engine.services.deploy("svc", [], inference, ON_DOCKER)
     service = engine.services.wait(deployed, watching=lambda seen: said.append(seen.words))
     assert service.state is State.HEALTHY
-    assert any(words.startswith("its image is being made: ") for words in said)
+    assert any(words.startswith("building its image: ") for words in said)
     assert engine.requests.score("svc", 1)["said"] == 1
     engine.close()
     other = make_engine()

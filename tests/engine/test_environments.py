@@ -53,7 +53,7 @@ def test_it_is_made_for_the_first_and_there_for_the_next(engine: Engine) -> None
     assert not [place for place in path if place.startswith(sys.prefix + "/")]
     assert str(Path(__file__).parents[2]) not in path
     launched = [e for e in engine.events.list(service="svc-one") if e.kind is EventKind.LAUNCHED]
-    if any("is being made" in words for words in seen):  # no other test has made it before
+    if any(words.startswith("building ") for words in seen):  # no other test has made it before
         assert "+ six==1.16.0" in launched[0].data["notes"]
 
     other = engine.services.wait(engine.services.deploy("svc-two", [], script(SIX)))
@@ -69,7 +69,7 @@ def test_what_cannot_be_made_fails_with_the_resolvers_words(engine: Engine) -> N
     engine.services.update("svc-one", inference=script(conda({"pip": ["requests==2.32.3", "idna==2.0"]})))
     with pytest.raises(LaunchFailed) as caught:
         engine.services.wait(replace(service, revision=2))
-    assert "idna==2.0 (asked for) and idna>=2.5 (requests==2.32.3) exclude each other" in str(caught.value)
+    assert "idna==2.0 (requested) and idna>=2.5 (requests==2.32.3) exclude each other" in str(caught.value)
     now = engine.services.get("svc-one")
     assert (now.state, now.serving) == (State.HEALTHY, 1)
 
@@ -86,7 +86,7 @@ def test_one_that_takes_long_holds_up_nobody_and_is_given_up_when_it_is_not_want
     stuck = engine.services.deploy(
         "svc-stuck", [], script(conda({"pip": ["six==1.16.0", f"--index-url {deaf}"]}))
     )
-    assert engine.bus.wait_until(lambda: "being made" in engine.services.get("svc-stuck").words, 20)
+    assert engine.bus.wait_until(lambda: "building" in engine.services.get("svc-stuck").words, 20)
     engine.services.wait(engine.services.deploy("svc-one", [], script()))
     assert engine.services.get("svc-stuck").state is State.TRANSITIONING
     key = Store().key_of(engine.services.revision(stuck).python)
@@ -127,7 +127,7 @@ def test_a_model_is_compared_with_what_will_serve_it(engine: Engine, tmp_path: P
     engine.services.wait(service)
     told.clear()
     engine.services.update("svc-one", model_names=[model.id], notify=told.append)
-    # Now that it is made, all of it is known.
+    # Now that it is built, every version is known.
     assert "m:1: idna is not installed in the environment, and the model was stored with 3.1" in told
 
 

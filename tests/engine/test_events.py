@@ -49,17 +49,17 @@ def clock() -> Clock:
 
 @pytest.fixture
 def still(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """An engine whose courier is the test's own."""
+    """An engine whose webhook delivery is the test's own."""
     engine = make_engine()
     monkeypatch.setattr(engine.supervision, "ensure", lambda: None)
     return engine
 
 
-MakeCourier = Callable[..., WebhookDelivery]
+MakeDelivery = Callable[..., WebhookDelivery]
 
 
 @pytest.fixture
-def courier(memory: Memory, clock: Clock) -> MakeCourier:
+def delivery(memory: Memory, clock: Clock) -> MakeDelivery:
     def make(**options: Any) -> WebhookDelivery:
         values = {"clock": clock, "jitter": lambda: 0.0, **options}
         return WebhookDelivery(memory, ProcessIdentity.current().mark(), **values)
@@ -67,11 +67,11 @@ def courier(memory: Memory, clock: Clock) -> MakeCourier:
     return make
 
 
-def rounds(courier: WebhookDelivery) -> int:
+def rounds(delivery: WebhookDelivery) -> int:
     """Serve what is due, in this thread; returns to how many subscriptions."""
-    names = courier.claim()
+    names = delivery.claim()
     for name in names:
-        courier.serve(name)
+        delivery.serve(name)
     return len(names)
 
 
@@ -86,12 +86,12 @@ def states(engine: Engine) -> list[tuple[str, int, int | None]]:
 
 
 def test_what_happens_is_delivered_signed_and_in_the_envelope(
-    still: Engine, courier: MakeCourier, hook: Hook
+    still: Engine, delivery: MakeDelivery, hook: Hook
 ) -> None:
     still.events.subscribe("hook", f"{hook.url}?code=hidden", secret="a long secret".replace(" ", "-"))
     register(still, stage="prod")
     assert states(still) == [("waiting", 0, None)]
-    assert rounds(courier()) == 1
+    assert rounds(delivery()) == 1
     ((headers, body),) = hook.requests
     (envelope,) = json.loads(body)
     assert envelope["eventType"] == "Microsoft.MachineLearningServices.ModelRegistered"
@@ -101,21 +101,21 @@ def test_what_happens_is_delivered_signed_and_in_the_envelope(
     assert headers["X-Hub-Signature-256"] == f"sha256={expected}"
     assert headers["aeg-event-type"] == "Notification"
     assert states(still) == [("delivered", 1, 200)]
-    assert rounds(courier()) == 0
+    assert rounds(delivery()) == 0
 
 
-def test_cloud_events_are_sent_as_such(still: Engine, courier: MakeCourier, hook: Hook) -> None:
+def test_cloud_events_are_sent_as_such(still: Engine, delivery: MakeDelivery, hook: Hook) -> None:
     hook.allows, hook.validates = "*", False
     still.events.subscribe("hook", hook.url, schema="cloudevents")
     assert hook.asked == "mlmagic"
     still.events.publish(run_completed("e", "r"))
-    rounds(courier())
+    rounds(delivery())
     ((headers, body),) = hook.requests
     assert headers["Content-Type"].startswith("application/cloudevents+json")
     assert json.loads(body)["subject"] == "experiments/e/runs/r"
 
 
-def test_filters_decide_who_is_told(still: Engine, courier: MakeCourier, hook: Hook) -> None:
+def test_filters_decide_who_is_told(still: Engine, delivery: MakeDelivery, hook: Hook) -> None:
     wanted = EventFilter.read(advanced=["data.ModelTags.stage StringIn ('prod')"])
     still.events.subscribe("prod", hook.url, wanted=wanted)
     still.events.subscribe("runs", hook.url, wanted=EventFilter.read(event_types=["RunCompleted"]))
@@ -124,16 +124,16 @@ def test_filters_decide_who_is_told(still: Engine, courier: MakeCourier, hook: H
     still.events.publish(run_completed("e", "r"))
     told = {(each.subscription, event.subject) for each, event in still.events.deliveries()}
     assert told == {("prod", "models/m:2"), ("runs", "experiments/e/runs/r")}
-    rounds(courier())
+    rounds(delivery())
     assert len(hook.requests) == 2
 
 
 def test_the_same_event_is_sent_again_with_back_off_until_it_is_taken(
-    still: Engine, courier: MakeCourier, hook: Hook, clock: Clock
+    still: Engine, delivery: MakeDelivery, hook: Hook, clock: Clock
 ) -> None:
     still.events.subscribe("hook", hook.url)
     register(still)
-    mine = courier()
+    mine = delivery()
     hook.answers = [(500, {}), (302, {"Location": "http://127.0.0.1:1/"}), (503, {"Retry-After": "100"})]
     assert rounds(mine) == 1
     for wait in (10, 30, 100):
@@ -148,28 +148,28 @@ def test_the_same_event_is_sent_again_with_back_off_until_it_is_taken(
 
 @pytest.mark.parametrize("status", [400, 413])
 def test_a_final_answer_ends_it_until_it_is_redelivered(
-    still: Engine, courier: MakeCourier, hook: Hook, clock: Clock, status: int
+    still: Engine, delivery: MakeDelivery, hook: Hook, clock: Clock, status: int
 ) -> None:
     still.events.subscribe("hook", hook.url)
     register(still)
     hook.answers = [(status, {})]
-    rounds(courier())
+    rounds(delivery())
     ((dead, _),) = still.events.deliveries(dead=True)
     assert (dead.state, dead.status) == (DeliveryState.DEAD, status)
     assert f"answered {status}, which is final" in dead.words
     assert still.events.redeliver("hook") == 1
-    rounds(courier())
+    rounds(delivery())
     assert states(still) == [("delivered", 1, 200)]
 
 
 def test_a_hook_that_is_down_gets_all_when_it_is_back(
-    still: Engine, courier: MakeCourier, hook: Hook, clock: Clock
+    still: Engine, delivery: MakeDelivery, hook: Hook, clock: Clock
 ) -> None:
     still.events.subscribe("hook", hook.url)
     for _ in range(3):
         register(still)
     hook.goes_down()
-    mine = courier()
+    mine = delivery()
     rounds(mine)
     # Only one was tried: where nobody answers, the others wait, too.
     assert sorted(each.attempts for each, _ in still.events.deliveries()) == [0, 0, 1]
@@ -182,17 +182,17 @@ def test_a_hook_that_is_down_gets_all_when_it_is_back(
 
 
 def test_a_hook_that_hangs_is_given_up_for_now(
-    still: Engine, courier: MakeCourier, hook: Hook, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    still: Engine, delivery: MakeDelivery, hook: Hook, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.05)
     still.events.subscribe("hook", hook.url)
     register(still)
     hook.hangs = threading.Event()
-    mine = courier()
+    mine = delivery()
     rounds(mine)
     assert states(still) == [("waiting", 1, None)]
-    ((delivery, _),) = still.events.deliveries()
-    assert delivery.words == "it did not answer in time"
+    ((sent, _),) = still.events.deliveries()
+    assert sent.words == "it did not answer in time"
     hook.hangs.set()  # it answers late: nobody listens any more
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 30)
     clock.now += 10
@@ -203,26 +203,26 @@ def test_a_hook_that_hangs_is_given_up_for_now(
 
 
 def test_it_is_given_up_after_a_day_without_an_answer(
-    still: Engine, courier: MakeCourier, clock: Clock
+    still: Engine, delivery: MakeDelivery, clock: Clock
 ) -> None:
     still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     register(still)
-    mine = courier(send=lambda *_: Answer(None, "nobody there"))
+    mine = delivery(send=lambda *_: Answer(None, "nobody there"))
     for _ in range(40):
         rounds(mine)
         clock.now += 12 * 3600
-    ((delivery, _),) = still.events.deliveries()
-    assert delivery.state is DeliveryState.DEAD
-    assert "24 hours" in delivery.words
+    ((sent, _),) = still.events.deliveries()
+    assert sent.state is DeliveryState.DEAD
+    assert "24 hours" in sent.words
 
 
 def test_one_process_at_a_time_sends_to_a_subscription(
-    still: Engine, courier: MakeCourier, clock: Clock, memory: Memory
+    still: Engine, delivery: MakeDelivery, clock: Clock, memory: Memory
 ) -> None:
     still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     register(still)
     sent: list[int] = []
-    first, second = courier(send=lambda *_: sent.append(1) or Answer(200)), courier()
+    first, second = delivery(send=lambda *_: sent.append(1) or Answer(200)), delivery()
     assert first.claim() == ["hook"]
     assert second.claim() == []
     clock.now += 61  # a process of another machine would not be known to have ended
@@ -232,7 +232,7 @@ def test_one_process_at_a_time_sends_to_a_subscription(
 
 
 def test_what_was_sent_but_not_marked_is_sent_again(
-    still: Engine, courier: MakeCourier, memory: Memory, clock: Clock
+    still: Engine, delivery: MakeDelivery, memory: Memory, clock: Clock
 ) -> None:
     still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     register(still)
@@ -247,9 +247,9 @@ def test_what_was_sent_but_not_marked_is_sent_again(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rounds(courier(send=send_and_die))
+        rounds(delivery(send=send_and_die))
     clock.now += 61
-    rounds(courier(send=send))
+    rounds(delivery(send=send))
     assert len(ids) == 2
     assert len(set(ids)) == 1
     assert states(still) == [("delivered", 1, 200)]
@@ -257,7 +257,7 @@ def test_what_was_sent_but_not_marked_is_sent_again(
 
 def test_an_endpoint_that_does_not_agree_is_refused(still: Engine, hook: Hook) -> None:
     hook.validates = False
-    with pytest.raises(UsageError, match=r"has not agreed to get events: .*validationCode.*--no-handshake"):
+    with pytest.raises(UsageError, match=r"has not accepted events: .*validationCode.*--no-handshake"):
         still.events.subscribe("hook", f"{hook.url}?code=hidden")
     assert still.events.subscriptions() == []
     hook.allows = "mlmagic"  # either way is enough
@@ -288,7 +288,7 @@ def test_bad_subscriptions_change_nothing(still: Engine) -> None:
 def test_a_deploy_is_told_when_it_answers_and_a_failed_one_is_not(
     fake_engine: Engine, fake: FakeTarget, hook: Hook
 ) -> None:
-    """With the supervisor's own courier."""
+    """With the supervisor's own webhook delivery."""
     fake_engine.events.subscribe("hook", hook.url, wanted=EventFilter.read(event_types=["ModelDeployed"]))
     register(fake_engine)
     fake.next_observations = [Observation(Phase.EXITED, words="no")]

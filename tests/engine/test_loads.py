@@ -10,12 +10,12 @@ import pytest
 from mlmagic.core.profile import Failure, Goal, Sample
 from mlmagic.engine.profiles.blocks import cut, load_of
 from mlmagic.engine.profiles.loads import (
-    TURNS,
-    Asked,
-    further_turns,
+    ROUNDS,
+    PlannedLoad,
+    further_rounds,
     round_rate,
+    rounds_of,
     total_steps,
-    turns_of,
     wanted_loads,
 )
 from mlmagic.engine.profiles.resource_usage import smooth
@@ -29,16 +29,16 @@ OPEN = load("open", 50, 50, 5)
 @pytest.mark.parametrize(
     ("done", "goal", "expected"),
     [
-        ([], Goal(), Asked("closed", 1, 2.0, 30)),
-        ([ONE], Goal(), Asked("closed", 2, 2.0)),
-        ([ONE, TWO], Goal(), Asked("closed", 4, 2.0)),
+        ([], Goal(), PlannedLoad("closed", 1, 2.0, 30)),
+        ([ONE], Goal(), PlannedLoad("closed", 2, 2.0)),
+        ([ONE, TWO], Goal(), PlannedLoad("closed", 4, 2.0)),
         # More clients have brought nothing: no more of them.
-        ([ONE, TWO, SAME], Goal(), Asked("open", 120, 2.0)),
-        ([ONE, TWO, SAME], Goal(requests_per_second=20), Asked("open", 20, 2.0)),
+        ([ONE, TWO, SAME], Goal(), PlannedLoad("open", 120, 2.0)),
+        ([ONE, TWO, SAME], Goal(requests_per_second=20), PlannedLoad("open", 20, 2.0)),
         ([ONE, TWO, SAME, OPEN], Goal(), None),
     ],
 )
-def test_next_load(done: list[Any], goal: Goal, expected: Asked | None) -> None:
+def test_next_load(done: list[Any], goal: Goal, expected: PlannedLoad | None) -> None:
     found = wanted_loads((8, 4, 2, 1), 2.0, 30, goal, done)
     assert found == expected or (found and expected and found.level == pytest.approx(expected.level))
 
@@ -55,33 +55,33 @@ def test_rates_at_random_are_round(rate: float, expected: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "mean_ms", "turns"),
+    ("kind", "mean_ms", "rounds"),
     [
         *(("closed", 1, 6), ("closed", 60, 3), ("closed", 120, 2), ("closed", 1000, 1)),
         *(("open", 10, 6), ("open", 12, 3), ("open", 25, 2), ("open", 40, 1), ("open", 0, 6)),
     ],
 )
-def test_where_answers_take_long_there_are_fewer_turns(kind: str, mean_ms: float, turns: int) -> None:
-    assert turns_of(replace(OPEN, kind=kind, mean_ms=mean_ms), 2.0) == turns
+def test_where_answers_take_long_there_are_fewer_rounds(kind: str, mean_ms: float, rounds: int) -> None:
+    assert rounds_of(replace(OPEN, kind=kind, mean_ms=mean_ms), 2.0) == rounds
 
 
-def test_all_loads_have_their_time_in_turns() -> None:
+def test_all_loads_have_their_time_in_rounds() -> None:
     begun = [replace(each, seconds=0.5) for each in (ONE, replace(TWO, mean_ms=70.0), OPEN)]
-    turns = further_turns(begun, 2.0)
-    assert len(turns) == TURNS
-    assert [[index for index, _ in turn] for turn in turns] == [[0, 2], [0, 1, 2]] * 3
+    rounds = further_rounds(begun, 2.0)
+    assert len(rounds) == ROUNDS
+    assert [[index for index, _ in one] for one in rounds] == [[0, 2], [0, 1, 2]] * 3
     for number, first in enumerate(begun):
-        asked = [wanted for turn in turns for index, wanted in turn if index == number]
+        asked = [wanted for one in rounds for index, wanted in one if index == number]
         assert {(wanted.kind, wanted.level) for wanted in asked} == {(first.kind, first.level)}
         assert sum(wanted.seconds for wanted in asked) + first.seconds == pytest.approx(2.0)
     late = replace(ONE, seconds=2.1)  # there were many rows
-    assert further_turns([late], 2.0) == [[]] * TURNS
+    assert further_rounds([late], 2.0) == [[]] * ROUNDS
 
 
 def test_no_profile_takes_more_steps_than_foretold() -> None:
     begun = [replace(load("closed", level, level, 5), seconds=0.5) for level in (1, 2, 4)]
-    turns = further_turns([*begun, replace(OPEN, seconds=0.5)], 2.0)
-    assert 4 + sum(map(len, turns)) == total_steps((4, 2, 1, 1))
+    rounds = further_rounds([*begun, replace(OPEN, seconds=0.5)], 2.0)
+    assert 4 + sum(map(len, rounds)) == total_steps((4, 2, 1, 1))
 
 
 def told(**changes: Any) -> dict[str, Any]:
@@ -90,13 +90,13 @@ def told(**changes: Any) -> dict[str, Any]:
     return {**given, "failures": [[500, "no", 2, 3]], **changes}
 
 
-def test_turns_are_cut_into_blocks_of_time() -> None:
+def test_rounds_are_cut_into_blocks_of_time() -> None:
     ends = [0.1 * number for number in range(1, 21)]
-    turn = told(latencies=[0.001] * 20, ends=ends)
-    blocks = list(cut(turn, 0.5))
+    one = told(latencies=[0.001] * 20, ends=ends)
+    blocks = list(cut(one, 0.5))
     assert [len(block.milliseconds) for block in blocks] == [4, 5, 5, 6]
     assert {block.seconds for block in blocks} == {0.5}
-    assert len(list(cut(turn, 0.1))) == 4  # of too few answers, none
+    assert len(list(cut(one, 0.1))) == 4  # of too few answers, none
     (whole,) = cut(told(), 0.5)
     assert whole.milliseconds == (1.0, 2.0, 4.0)
 
@@ -118,8 +118,8 @@ def test_a_load_is_summed_up_in_milliseconds() -> None:
 
 
 def test_loads_say_what_they_are() -> None:
-    assert [str(Asked("closed", level, 1)) for level in (1, 4)] == ["1 client", "4 clients"]
-    assert str(Asked("open", 12.345, 1)) == "12.3 requests/s at random"
+    assert [str(PlannedLoad("closed", level, 1)) for level in (1, 4)] == ["1 client", "4 clients"]
+    assert str(PlannedLoad("open", 12.345, 1)) == "12.3 requests/s at random"
 
 
 def test_failures_alike_are_one() -> None:

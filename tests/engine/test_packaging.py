@@ -139,7 +139,7 @@ def test_manifests(engine: Engine, model: str) -> None:
 
 def test_what_files_cannot_do_is_told(engine: Engine, model: str) -> None:
     made = engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER)
-    with pytest.raises(UsageError, match="is files, and no image"):
+    with pytest.raises(UsageError, match="consists of files and is not an image"):
         engine.packages.pull(made)
     with pytest.raises(UsageError, match="only images are pushed"):
         engine.packages.push(made, "registry.example/team/name")

@@ -1,4 +1,4 @@
-"""A service beside its twin on another target: really asked, and the twin gone afterwards."""
+"""A service and its comparison deployment on another target, which is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -40,4 +40,6 @@ def test_a_container_that_answers_otherwise_is_told(engine: Engine, docker: Dock
     engine.services.wait(engine.services.deploy("svc", [], INFERENCE))
     found = engine.parity.check("svc", "docker", [b"[1]", b"0"])
     assert [str(one) for one in found.differences] == ["row 0 .root: value false / true"]
-    assert docker.docker("ps", "--all", "--quiet", "--filter", "label=mlmagic.service=twin-of-svc") == ""
+    assert (
+        docker.docker("ps", "--all", "--quiet", "--filter", "label=mlmagic.service=comparison-of-svc") == ""
+    )

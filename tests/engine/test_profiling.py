@@ -111,7 +111,7 @@ def test_an_interrupted_profile_keeps_what_was_measured(engine: Engine) -> None:
 
 
 def test_what_can_be_known_is_told_before_anything_starts(engine: Engine) -> None:
-    with pytest.raises(InvalidConfig, match="must have a row at least"):
+    with pytest.raises(InvalidConfig, match="must have at least one row"):
         engine.profiles.measure(plan(), [], inline(SLEEPY), [])
     with pytest.raises(NotFound, match="no model 'nowhere'"):
         engine.profiles.measure(plan(), ["nowhere"], inline(SLEEPY), [b"1"])

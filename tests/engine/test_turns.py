@@ -1,4 +1,4 @@
-"""In which order the trials of a profile are made, and what is watched of them."""
+"""The order of a profile's measurements, and the resources watched in them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 from mlmagic.core.usage import Usage
 from mlmagic.engine.profiles import resource_usage as watch
-from mlmagic.engine.profiles.interleaving import in_turns
+from mlmagic.engine.profiles.interleaving import interleaved
 from mlmagic.engine.profiles.resource_usage import Watch
 
 
 class Measured:
-    """A trial of two turns after its first, which uses a hundred bytes."""
+    """A trial of two rounds after its first, which uses a hundred bytes."""
 
     def __init__(self, name: str, log: list[str]) -> None:
         self._name, self._log, self._left = name, log, 2
@@ -40,15 +40,15 @@ class Measured:
         (100, ["a begins", "a", "a", "a ends", "b begins", "b", "b"]),
     ],
 )
-def test_sizes_take_turns_where_there_is_room(free: int, expected: list[str]) -> None:
+def test_sizes_are_interleaved_where_there_is_room(free: int, expected: list[str]) -> None:
     log: list[str] = []
     trials: Any = [Measured(name, log) for name in "ab"]
-    given = list(in_turns(trials, lambda: free))
+    given = list(interleaved(trials, lambda: free))
     assert log == expected
     assert given == trials
 
 
-def test_what_is_used_between_turns_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_used_between_rounds_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, used = [0.0], [0.0]
     monkeypatch.setattr(watch.time, "monotonic", lambda: clock[0])
     seen = Watch(lambda: Usage(cpu_seconds=used[0], memory_bytes=1))

@@ -39,7 +39,10 @@ def test_the_framework_of_a_model(given: Model, framework: str) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (model(), "m:1 cannot be served without a script: it is of no framework that its files tell"),
+        (
+            model(),
+            "m:1 cannot be served without a script: it is of a framework that cannot be detected",
+        ),
         (
             model(framework="Custom"),
             "Supported are: Onnx, ScikitLearn, TensorFlow, PyTorch, XGBoost, LightGBM",

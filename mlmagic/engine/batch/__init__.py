@@ -1,1 +1,1 @@
-"""Batch scoring on this machine: `job` deals mini-batches out to `worker` processes."""
+"""Batch scoring on this machine: `job` distributes mini-batches to `worker` processes."""

@@ -51,15 +51,15 @@ class Batch:
         *,
         watching: OnTally = _unwatched,
     ) -> Outcome:
-        """Call ``run(mini_batch)`` over all files, or over the rows of all tables; returns when it is over.
+        """Call ``run(mini_batch)`` over all files, or over the rows of all tables; returns at the end.
 
-        Each table is a file's rows: no mini-batch goes beyond it. What run() returned is written to
-        ``output``, whole or not at all; what the script printed, and why mini-batches failed, to
-        ``log_folder``. The models that the script or its arguments name are laid out for it. A job that
-        failed is in the outcome; raises for what can be known before.
+        A mini-batch has rows of one table only. The results of run() are written to ``output`` atomically;
+        the script's output and the errors of mini-batches to ``log_folder``. The models that the script or
+        its arguments name are laid out for it. The outcome records a failed job; raises only for errors
+        known before the start.
         """
         if not len(inputs):
-            raise InvalidConfig("inputs", list(inputs), "must hold a file or a row at least")
+            raise InvalidConfig("inputs", list(inputs), "must have at least one file or row")
         (log_folder / "logs").mkdir(parents=True, exist_ok=True)
         with (
             self._temporary_work.begin("batch") as work,
@@ -89,13 +89,13 @@ class Batch:
         return outcome
 
     def _interpreter(self, inference: InferenceConfig, folder: Path) -> tuple[str, str | None]:
-        """What runs the workers: this interpreter, or that of an environment, which is made if need be."""
+        """The interpreter of the workers: this one, or that of an environment, which is built if needed."""
         runtime = choose(needs_of(inference.environment), Store(), nearest=True, notify=silent)
         ready = build_and_wait(runtime.python, inference.environment, folder, silent)
         return ready.python, ready.server_path
 
     def _named_models(self, source: Path, arguments: Sequence[str]) -> list[Model]:
-        """Those whose names stand in the script's folder or its arguments: it asks for them by name."""
+        """The models whose names appear in the script's folder or its arguments."""
         text = "\n".join(
             [file.read_text(encoding="utf-8", errors="replace") for file in source.rglob("*.py")]
             + [*arguments]
@@ -125,7 +125,7 @@ def _parts(plan: BatchPlan, table: Any) -> list[Any]:
         missing = [key for key in plan.partition_keys if key not in table.columns]
         if missing:
             raise InvalidConfig(
-                "partition_keys", missing[0], f"is no column; there are {list(table.columns)}"
+                "partition_keys", missing[0], f"is not a column; the columns are {list(table.columns)}"
             )
         grouped = table.groupby(list(plan.partition_keys), sort=False)
         return [part.reset_index(drop=True) for _, part in grouped]

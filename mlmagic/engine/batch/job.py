@@ -1,4 +1,4 @@
-"""A batch job: mini-batches dealt out to workers, tried again, added up."""
+"""A batch job: distribute mini-batches to workers, retry failures, count results."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from mlmagic.errors import LaunchFailed, MLMagicError
 
 @dataclass(frozen=True, slots=True)
 class MiniBatch:
-    """What one call of run() is for."""
+    """The input of one call of run()."""
 
     task: Mapping[str, Any]
-    """For the worker: ``files``, or ``table``."""
+    """The worker's task: ``files`` or ``table``."""
     items: int
-    """Files, or rows."""
+    """The number of files or rows."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What has become of a job."""
+    """The result of a job."""
 
     tally: Tally
     lines: list[list[str]]
-    """Of each mini-batch, in the order of the input."""
+    """The results of each mini-batch, in the order of the input."""
     error: str = ""
     failures: list[dict[str, Any]] = field(default_factory=list)
     """The last error of each mini-batch that failed: batch, tries, type, message, traceback."""
@@ -56,7 +56,7 @@ class Job:
         self._workers: set[Worker] = set()
 
     def run(self) -> Outcome:
-        """Raises `KeyboardInterrupt` when interrupted, with no worker left."""
+        """Run the job. An interrupt ends all workers before `KeyboardInterrupt` is raised."""
         count = min(self._plan.processes, max(1, len(self._batches)))
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
         try:
@@ -74,7 +74,7 @@ class Job:
         return outcome
 
     def stop(self) -> None:
-        """End all workers; `run` returns soon after."""
+        """Kill all workers; `run` returns soon after."""
         self._stopped.set()
         with self._lock:
             workers = list(self._workers)
@@ -99,7 +99,7 @@ class Job:
                 self._end(worker)
 
     def _try(self, number: int, worker: Worker | None) -> Worker | None:
-        """One mini-batch, as often as is allowed; the worker to go on with."""
+        """Run one mini-batch with retries; returns the worker to use for the next one."""
         batch, failure = self._batches[number], dict[str, Any]()
         for attempt in range(1, self._plan.run_max_try + 1):
             if self._stopped.is_set():

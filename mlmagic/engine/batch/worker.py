@@ -22,7 +22,7 @@ INIT_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the workers of a job run."""
+    """The script, folders and interpreter of a job's workers."""
 
     entry_script: str
     app_dir: str
@@ -32,15 +32,15 @@ class Stage:
     variables: Mapping[str, str]
     python: str = sys.executable
     server_path: str | None = None
-    """For PYTHONPATH, where the interpreter does not have us installed."""
+    """The scoring server's folder for PYTHONPATH, where the interpreter does not have mlmagic installed."""
 
 
 class TimedOut(Exception):
-    """A worker has not answered in time, and was ended."""
+    """A worker did not answer in time and was killed."""
 
 
 class Worker:
-    """A process that loads the script, and then works."""
+    """A process that loads the script once and then runs mini-batches."""
 
     def __init__(self, stage: Stage) -> None:
         command = [stage.python, "-m", "mlmagic.scoring.batch_worker", "--entry-script", stage.entry_script]
@@ -65,13 +65,13 @@ class Worker:
         self._rest = b""
 
     def wait_for_init(self) -> None:
-        """Return when init() is done; raises `ScriptError`, `TimedOut`, or `LaunchFailed`."""
+        """Wait until init() has returned; raises `ScriptError`, `TimedOut`, or `LaunchFailed`."""
         begun = self._answer(INIT_SECONDS)
         if "error" in begun:
             raise ScriptError.from_record({"phase": "init", **begun["error"]})
 
     def perform(self, task: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-        """What run() gave for one mini-batch; raises `TimedOut`, or `LaunchFailed` if it has ended."""
+        """Run one mini-batch; returns its result. Raises `TimedOut`, or `LaunchFailed` after its end."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(task).encode() + b"\n")
@@ -85,12 +85,12 @@ class Worker:
             raise
 
     def kill(self) -> None:
-        """End the process; may be called by another thread, while this one waits for an answer."""
+        """Kill the process; may be called by another thread while this one waits for an answer."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, 9)
 
     def close(self) -> None:
-        """End it, and leave nothing of it."""
+        """Kill the process and close its pipes."""
         self.kill()
         with contextlib.suppress(OSError):  # what could not be written any more
             self._process.communicate()

@@ -1,4 +1,4 @@
-"""BackgroundJob one environment, once: by uv, or by conda and uv where a conda has packages to install."""
+"""Build an environment once: with uv, or with conda and uv where conda packages are wanted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mlmagic.engine.environments.store import Store
 from mlmagic.errors import BuildFailed, Interrupted, UsageError
 
 CONDAS = ("micromamba", "mamba", "conda")
-# pip's options that uv does not take in a file of requirements, and what it calls them.
+# pip's options that uv does not read in a requirements file, and uv's names for them.
 _AS_ARGUMENTS = {"--pre": ("--prerelease", "allow"), "--trusted-host": ("--allow-insecure-host",)}
 
 
 def find_conda() -> str | None:
-    """A program that installs conda's packages; the quickest of those there are."""
+    """The path of a program that installs conda packages, the fastest one on PATH; None without one."""
     return next(filter(None, map(shutil.which, CONDAS)), None)
 
 
@@ -29,26 +29,26 @@ def build(
     report: uv.Report = lambda line: None,
     cancelled: Event | None = None,
 ) -> Path:
-    """Make the environment unless it is there; returns its interpreter.
+    """Build the environment unless it exists; returns its interpreter.
 
-    Of several who ask at once one makes it and the others wait. Raises `BuildFailed` with the resolver's
-    words, `UsageError` without uv, `Interrupted` when ``cancelled``.
+    Of several callers at the same time one builds it and the others wait. Raises `BuildFailed` with the
+    resolver's message, `UsageError` without uv, `Interrupted` when ``cancelled``.
     """
     key, cancelled = store.want(specification), cancelled or Event()
     if not store.is_built(key):
         program = uv.find()
         with store.lock(key, given_up=cancelled) as held:
             if not held:
-                raise Interrupted("the environment is not wanted any more")
+                raise Interrupted("the build was cancelled")
             if not store.is_built(key):
                 with store.draft(specification) as folder:
-                    _make(program, specification, folder, report, cancelled)
+                    _build_in(program, specification, folder, report, cancelled)
         store.evict()
     store.touch(key)
     return store.python(key)
 
 
-def _make(
+def _build_in(
     program: str, specification: Specification, folder: Path, report: uv.Report, cancelled: Event
 ) -> None:
     try:
@@ -56,8 +56,8 @@ def _make(
             conda = find_conda()
             if conda is None:
                 raise UsageError(
-                    "the environment is made by conda, which is not on PATH here any more",
-                    hint="Deploy it again, to have PyPI's packages in their place.",
+                    "the environment needs conda to be built, and conda is not on PATH any more",
+                    hint="Deploy again to use the packages of PyPI instead.",
                 )
             uv.run(conda_command(conda, specification, folder), folder.parent, report, cancelled)
         else:
@@ -66,14 +66,14 @@ def _make(
         wanted.write_text("".join(f"{line}\n" for line in _file_lines(specification)), encoding="utf-8")
         uv.run(_install_command(program, specification, folder), folder.parent, report, cancelled)
     except BuildFailed as failed:
-        said = refusal(failed.log, specification.server)
-        rest = said.words if said.words != said.line else ""
-        log = "\n\n".join(filter(None, (said.table, rest)))
-        raise BuildFailed(f"the environment cannot be made: {said.line}", log=log) from None
+        found = refusal(failed.log, specification.server)
+        rest = found.words if found.words != found.line else ""
+        log = "\n\n".join(filter(None, (found.table, rest)))
+        raise BuildFailed(f"the environment cannot be built: {found.line}", log=log) from None
 
 
 def _venv_command(program: str, specification: Specification, folder: Path) -> list[str]:
-    # Relocatable, as it is made under another name than it gets.
+    # Relocatable: it is built in a draft folder, which is then renamed.
     return [
         *(program, "venv", "--quiet", "--relocatable", "--no-project", "--no-python-downloads"),
         *("--python", specification.python.path, str(folder)),
@@ -89,7 +89,7 @@ def _install_command(program: str, specification: Specification, folder: Path) -
 
 
 def conda_command(conda: str, specification: Specification, folder: Path) -> list[str]:
-    """What makes an environment with conda's packages."""
+    """The command that creates an environment with conda packages."""
     channels = specification.conda_channels or ("conda-forge",)
     major, minor = specification.python.minor
     return [
@@ -105,7 +105,7 @@ def _file_lines(specification: Specification) -> Iterator[str]:
 
 
 def arguments_of(options: Sequence[str]) -> Iterator[str]:
-    """The options that uv takes as arguments only, as it calls them."""
+    """pip's options as arguments of uv, for those that uv does not read in a requirements file."""
     for line in options:
         name, *rest = line.replace("=", " ", 1).split()
         if name in _AS_ARGUMENTS:

@@ -1,4 +1,4 @@
-"""The interpreters of services: there already, or being made while they wait."""
+"""The interpreters of services: ready, or being built while the services wait."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Ready:
 
     python: str
     server_path: str | None = None
-    """For PYTHONPATH, where the interpreter does not have us installed."""
+    """The scoring server's folder for PYTHONPATH, where the interpreter does not have mlmagic installed."""
     notes: tuple[str, ...] = ()
-    """What was told while it was made; nothing if it was there."""
+    """The build's lines of progress; empty if the environment existed."""
 
 
 def ready_for(
@@ -47,27 +47,27 @@ def build_and_wait(
 
     Raises what the build raises.
     """
-    makings = BackgroundJobs()
-    builds = Builds(makings)
+    jobs = BackgroundJobs()
+    builds = Builds(jobs)
     try:
         while isinstance(found := builds.look("", python, environment, run_dir), BackgroundJob):
             found.done.wait(timeout=0.5)
             report(found.words)
         return found
     finally:
-        makings.close()
+        jobs.close()
 
 
 class Builds:
-    """What services wait for, over one store."""
+    """Builds of the environments that services wait for, in one store."""
 
-    def __init__(self, makings: BackgroundJobs, store: Store | None = None) -> None:
-        self._makings = makings
+    def __init__(self, jobs: BackgroundJobs, store: Store | None = None) -> None:
+        self._jobs = jobs
         self._store = store
 
     @property
     def store(self) -> Store:
-        """Where environments are; found when it is first needed."""
+        """The store of built environments; opened when it is first needed."""
         if self._store is None:
             self._store = Store()
         return self._store
@@ -75,16 +75,16 @@ class Builds:
     def look(
         self, service_id: str, python: str, environment: Mapping[str, Any] | None, run_dir: Path
     ) -> Ready | BackgroundJob:
-        """The interpreter of a revision; or how far it is made, which begins with the first look.
+        """The interpreter of a revision, or the job that builds it; the first look starts the build.
 
-        Raises what the making raised, once: the next look begins anew.
+        Raises what a failed build raised, once: the next look starts a new build.
         """
         key = self.store.key_of(python)
         if key is None:
             named = needs_of(environment)
             is_foreign = named.user_managed and str(Path(named.interpreter).expanduser().absolute()) == python
             return Ready(python, str(self.store.server()) if is_foreign else None)
-        if not self._makings.is_under_way(key) and self.store.is_built(key):
+        if not self._jobs.is_under_way(key) and self.store.is_built(key):
             return self._ready(key, run_dir)
         specification = self.store.wanted(key)
         if specification is None:  # the store was removed since
@@ -93,13 +93,13 @@ class Builds:
                 return Ready(chosen.python)
             specification = chosen.specification
 
-        def make(report: Report, cancelled: threading.Event) -> None:
+        def build_it(report: Report, cancelled: threading.Event) -> None:
             build(specification, self.store, report, cancelled)
 
-        making = self._makings.look(service_id, key, "its environment", make)
-        if not making.done.is_set():
-            return making
-        return self._ready(specification.key, run_dir, tuple(making.notes))
+        job = self._jobs.look(service_id, key, "its environment", build_it)
+        if not job.done.is_set():
+            return job
+        return self._ready(specification.key, run_dir, tuple(job.notes))
 
     def _ready(self, key: str, run_dir: Path, notes: tuple[str, ...] = ()) -> Ready:
         self.store.note_use(key, str(run_dir))

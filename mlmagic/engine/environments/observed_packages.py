@@ -1,4 +1,4 @@
-"""Where an environment's packages can be read off: a notebook and its kernel, or an interpreter there is."""
+"""Read an environment's packages off a notebook and its kernel, or off another interpreter."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Any
 
 from mlmagic.capture.history import History
 from mlmagic.capture.requirements import pinned_requirements
-from mlmagic.engine.environments.pythons import ask
+from mlmagic.engine.environments.pythons import inspect_interpreter
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.targets.installed_packages import packages_of
 
-# What every kernel has, and no service needs.
+# Packages that every kernel has and no service needs.
 _KERNELS_OWN = frozenset(("mlmagic", "IPython", "ipykernel", "ipywidgets", "traitlets"))
 
 
 def requirements_of_notebook(
     namespace: Mapping[str, Any], cells: Iterable[str]
 ) -> tuple[str, tuple[str, ...]]:
-    """The kernel's Python, and ``dist==version`` for what the cells import and the values are made of.
+    """The kernel's Python version, and ``dist==version`` for the packages of the cells' imports and values.
 
-    Raises `UsageError` where that is nothing at all.
+    Raises `UsageError` if there are none.
     """
     modules = {*_imported(cells), *_of_values(namespace)}
     found = pinned_requirements(name for name in modules if name.partition(".")[0] not in _KERNELS_OWN)
     if not found:
-        raise UsageError("the notebook has imported nothing that is installed", hint="Run its imports first.")
+        raise UsageError("the notebook has imported no installed package", hint="Run its imports first.")
     return platform.python_version(), found
 
 
 def requirements_of_interpreter(path: str) -> tuple[str, tuple[str, ...]]:
-    """The Python at ``path``, and all that is installed in it, pinned. Raises `NotFound`."""
-    found = ask(path) if Path(path).is_file() else None
+    """The version of the Python at ``path``, and its installed packages, pinned. Raises `NotFound`."""
+    found = inspect_interpreter(path) if Path(path).is_file() else None
     if found is None:
         raise NotFound("Python interpreter", path, hint="Name the file, such as /opt/env/bin/python.")
     there = packages_of(path)

@@ -1,7 +1,7 @@
-"""Which Python interpreters are on this machine, and which of them an environment gets.
+"""The Python interpreters of this machine, and the choice of one for an environment.
 
-uv finds them, on PATH and among those that uv or pyenv has installed, and caches what it found. The one we
-run on is always there.
+uv finds them, on PATH and among those that uv or pyenv has installed, and caches its findings. The running
+interpreter is always in the list.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from mlmagic.core.environment import MINIMUM_PYTHON, python_minor
 from mlmagic.engine.environments import uv
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
-_ASK = (
+_PROBE = (
     "import json, os, platform, sys; print(json.dumps([platform.python_implementation(), "
     "platform.python_version(), os.path.realpath(getattr(sys, '_base_executable', sys.executable))]))"
 )
-_ASK_SECONDS = 20.0
+_PROBE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python that is no virtual environment's."""
+    """A Python interpreter that is not in a virtual environment."""
 
     path: str
     version: str
@@ -43,15 +43,15 @@ class Interpreter:
 
 @cache
 def this_interpreter() -> Interpreter:
-    """The one we run on, or that our virtual environment is made from."""
+    """The running interpreter, or the base of its virtual environment."""
     base = getattr(sys, "_base_executable", sys.executable) or sys.executable
     return Interpreter(os.path.realpath(base), platform.python_version())
 
 
 def interpreters() -> list[Interpreter]:
-    """All there are on this machine, newest first; of a version, the first that uv finds.
+    """The interpreters of this machine, newest first; of each version, the first that uv finds.
 
-    Without uv, which builds environments for them, only the one we run on.
+    Without uv, only the running one.
     """
     own = this_interpreter()
     found = {own.version: own}
@@ -71,10 +71,10 @@ def interpreters() -> list[Interpreter]:
 def choose(
     wanted: str | None, own: Interpreter, available: Iterable[Interpreter], *, nearest: bool
 ) -> Interpreter:
-    """The interpreter for an environment that asks for Python ``wanted``, such as 3.11 or 3.11.4.
+    """The interpreter for an environment with Python ``wanted``, such as 3.11 or 3.11.4.
 
-    Our own where its minor version is right, else one that is, else with ``nearest`` the one nearest to it.
-    Raises `NotFound` with those there are; `InvalidConfig` for one too old for the server.
+    The running one if its minor version matches, else another match, else with ``nearest`` the nearest one.
+    Raises `NotFound` with the known versions; `InvalidConfig` for one too old for the scoring server.
     """
     if wanted is None or python_minor(wanted) == own.minor:
         return own
@@ -93,12 +93,16 @@ def choose(
     raise NotFound("Python on this machine", wanted, hint=way_out)
 
 
-def ask(path: str) -> Interpreter | None:
-    """What the interpreter at ``path`` says of itself; None if it is not CPython, or says nothing."""
+def inspect_interpreter(path: str) -> Interpreter | None:
+    """The base path and version of the interpreter at ``path``; None if it is not CPython or does not run."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with suppress(OSError, subprocess.SubprocessError, ValueError):
         done = subprocess.run(
-            [path, "-I", "-S", "-c", _ASK], capture_output=True, env=clean, timeout=_ASK_SECONDS, check=True
+            [path, "-I", "-S", "-c", _PROBE],
+            capture_output=True,
+            env=clean,
+            timeout=_PROBE_SECONDS,
+            check=True,
         )
         kind, version, base = json.loads(done.stdout)
         return Interpreter(base, version) if kind == "CPython" else None
@@ -106,10 +110,10 @@ def ask(path: str) -> Interpreter | None:
 
 
 def _folders() -> Iterator[str]:
-    """Where interpreters are, beside those that uv has installed itself."""
+    """The folders in which uv searches, besides its own."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for folder in os.environ.get("PATH", "").split(os.pathsep):
-        # pyenv's shims say another version when its settings change.
+        # pyenv's shims run another version when its settings change.
         if folder and Path(folder) != pyenv / "shims":
             yield folder
     yield from map(str, sorted((pyenv / "versions").glob("*/bin")))

@@ -1,7 +1,7 @@
-"""What uv says when requirements cannot be met, shortened: the two that exclude each other side by side.
+"""Short versions of uv's errors for conflicting requirements, with the two requirements side by side.
 
 uv explains a conflict in sentences only: ``uv pip install --output-format json`` writes JSON for a resolution
-that it found, and nothing for one that it did not (uv 0.13). So the sentences are read here.
+that it found, and nothing for one that it did not (uv 0.13). So the sentences are parsed here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WORDS_LIMIT = 600
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One requirement, and who has it."""
+    """One side of a conflict: a requirement, and the package or person that requires it."""
 
     requirement: str
     by: str
@@ -35,35 +35,35 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an environment cannot be made."""
+    """Why an environment cannot be built."""
 
     words: str
-    """The resolver's own, shortened to a paragraph."""
+    """The resolver's message, shortened to a paragraph."""
     sides: tuple[Side, ...] = ()
-    """The two requirements of one package that exclude each other, where there are such."""
+    """The two requirements of one package that exclude each other; empty if the message names none."""
 
     @property
     def line(self) -> str:
-        """In a line."""
+        """The reason in one line."""
         if self.sides:
             return f"{self.sides[0]} and {self.sides[1]} exclude each other"
         return self.words.partition("\n")[0]
 
     @property
     def table(self) -> str:
-        """The two in columns; empty without two."""
+        """The two requirements in columns; empty without a conflict of two."""
         width = max((len(side.requirement) for side in self.sides), default=0)
         return "\n".join(f"{side.requirement.ljust(width)}  {side.by}" for side in self.sides)
 
 
 def refusal(output: str, server: Sequence[str] = ()) -> Refusal:
-    """What uv wrote, read; ``server`` are requirements that are the scoring server's and not the user's."""
+    """Parse uv's output; ``server`` are the scoring server's requirements, the others are the user's."""
     text = _explanation(output)
     return Refusal(_shortened(text), _sides(text, server))
 
 
 def _explanation(output: str) -> str:
-    """The sentences that say why, on a line each, without marks and what comes before."""
+    """The sentences that explain the error, one a line, without marks and the lines before them."""
     lines: list[str] = []
     for raw in output.splitlines():
         line = _MARKS.sub("", raw).strip()
@@ -79,12 +79,12 @@ def _explanation(output: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    """Without the conclusions that follow by themselves, and no more than can be read at a glance."""
+    """The text without trivial conclusions, at most `WORDS_LIMIT` characters long."""
     lines = (_CONCLUSION.sub("", line).strip() for line in text.splitlines())
     short = "\n".join(line for line in lines if line and not _TRIVIAL.fullmatch(line))
     if len(short) <= WORDS_LIMIT:
         return short
-    # Of a package's own failed build the end says why.
+    # The reason for a package's failed build stands at the end.
     return f"{short[: WORDS_LIMIT // 3].rstrip()}\n...\n{short[-2 * WORDS_LIMIT // 3 :].lstrip()}"
 
 
@@ -100,6 +100,6 @@ def _sides(text: str, server: Sequence[str]) -> tuple[Side, ...]:
 def _required(text: str, server: Sequence[str]) -> Iterator[Side]:
     for found in _REQUIRE.finditer(text):
         for requirement in filter(None, found.groups()):
-            yield Side(requirement, "the scoring server" if requirement in server else "asked for")
+            yield Side(requirement, "the scoring server" if requirement in server else "requested")
     for found in _DEPENDS.finditer(text):
         yield Side(found[2], found[1])

@@ -73,20 +73,20 @@ def choose(
 ) -> Runtime:
     """The interpreter for an environment; nothing is built yet.
 
-    ``strictly`` makes an environment of its own even where this interpreter would do. Raises `UsageError`s
-    for what can be known to be impossible: a Python that is not there (unless ``nearest``), conda packages
-    that cannot be had, requirements that exclude each other.
+    ``strictly`` chooses a separate environment even if this interpreter has every package. Raises
+    `UsageError` for what is known to be impossible: a missing Python (unless ``nearest``), conda packages
+    that PyPI does not have, requirements that exclude each other.
     """
     for need in image_needs(needs):
-        notify(f"The environment asks for {need}: the service runs as a process here, without it.")
+        notify(f"The environment needs {need}: the service runs as a process here, without it.")
     if needs.user_managed:
-        return this_runtime() if needs.asks_for_image else _managed(needs)
+        return this_runtime() if needs.needs_image else _managed(needs)
     if not needs.are_any:
         return this_runtime()
     python = _python(needs, nearest=nearest, notify=notify)
     conda = find_conda() is not None
     is_same_python = python.minor == pythons.this_interpreter().minor
-    if is_same_python and not strictly and _meets(needs, has_conda=conda):
+    if is_same_python and not strictly and _satisfies(needs, has_conda=conda):
         return this_runtime()
     specification = Specification.of(needs, python, has_conda=conda)
     _check(specification, needs.name)
@@ -101,7 +101,7 @@ def choose(
 
 def _versions(look: satisfaction.Installed) -> Versions:
     def versions(names: Iterable[str]) -> dict[str, str | None]:
-        # As a pin has it: without the local part.
+        # Without the local part, as in a pin.
         return {name: there.partition("+")[0] if (there := look(name)) else None for name in names}
 
     return versions
@@ -112,7 +112,7 @@ def _pinned(requirements: Iterable[str]) -> Versions:
     return lambda names: {name: pinned[package_name(name)] for name in names if package_name(name) in pinned}
 
 
-def _said_by(python: str) -> satisfaction.Installed:
+def _installed_for(python: str) -> satisfaction.Installed:
     there = {package_name(name): version for name, version in packages_of(python).items()}
     return lambda name: there.get(package_name(name))
 
@@ -124,14 +124,14 @@ def _python(needs: EnvironmentNeeds, *, nearest: bool, notify: Notify) -> python
     found = pythons.choose(needs.python, own, pythons.interpreters(), nearest=nearest)
     if found.minor != python_minor(needs.python):
         notify(
-            f"The environment asks for Python {needs.python}: the nearest that is on this machine and that "
-            f"the scoring server runs on is {found.version}."
+            f"The environment needs Python {needs.python}, which is not on this machine. Python "
+            f"{found.version} is used: the nearest version that can run the scoring server."
         )
     return found
 
 
-def _meets(needs: EnvironmentNeeds, *, has_conda: bool) -> bool:
-    """Whether this interpreter has all of it, so that nothing need be made."""
+def _satisfies(needs: EnvironmentNeeds, *, has_conda: bool) -> bool:
+    """Whether this interpreter has every package, so that no environment need be built."""
     try:
         return not satisfaction.unmet(Specification.of(needs, pythons.this_interpreter()).requirements)
     except InvalidConfigs:
@@ -151,16 +151,17 @@ def _check(specification: Specification, name: str) -> None:
     sides = satisfaction.conflict(specification.requirements, specification.server)
     if sides is not None:
         raise UsageError(
-            f"{what} cannot be made: {sides[0]} and {sides[1]} exclude each other", hint="Change one of them."
+            f"{what} cannot be built: {sides[0]} and {sides[1]} exclude each other",
+            hint="Change one of them.",
         )
 
 
 def _managed(needs: EnvironmentNeeds) -> Runtime:
-    """The interpreter that brings its packages itself."""
+    """The runtime of a user-managed environment: an interpreter that already has its packages."""
     if needs.interpreter == "python":
         return this_runtime()
     path = Path(needs.interpreter).expanduser()
-    found = pythons.ask(str(path)) if path.is_file() else None
+    found = pythons.inspect_interpreter(str(path)) if path.is_file() else None
     if found is None:
         raise NotFound(
             "Python interpreter", needs.interpreter, hint="Name the file, such as /opt/env/bin/python."
@@ -171,11 +172,11 @@ def _managed(needs: EnvironmentNeeds) -> Runtime:
             needs.interpreter,
             f"is {found.version}, and the scoring server needs {MINIMUM_PYTHON}",
         )
-    look = _said_by(str(path))
+    look = _installed_for(str(path))
     lacking = satisfaction.unmet(SERVER_REQUIREMENTS, look)
     if lacking:
         raise UsageError(
-            f"{needs.interpreter} has not what the scoring server needs: {', '.join(lacking)}",
+            f"{needs.interpreter} lacks packages that the scoring server needs: {', '.join(lacking)}",
             hint="Install it there: pip install " + " ".join(f"'{line}'" for line in lacking),
         )
     return Runtime(str(path.absolute()), found.version, _versions(look), f"in {needs.interpreter}")

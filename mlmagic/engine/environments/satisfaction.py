@@ -1,4 +1,4 @@
-"""Whether installed packages meet requirements, and which requirements exclude each other at first sight."""
+"""Whether installed packages satisfy requirements, and which requirements conflict by their pins alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Installed = Callable[[str], str | None]
 
 
 def installed_here(name: str) -> str | None:
-    """In this interpreter."""
+    """The version of a distribution in this interpreter; None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -24,7 +24,7 @@ def installed_here(name: str) -> str | None:
 
 
 def installed_in(folder: str) -> Installed:
-    """In another interpreter's folder of packages."""
+    """A lookup of versions in another interpreter's site-packages ``folder``."""
     found = {
         package_name(each.metadata["Name"]): each.version for each in metadata.distributions(path=[folder])
     }
@@ -32,7 +32,7 @@ def installed_in(folder: str) -> Installed:
 
 
 def unmet(requirements: Iterable[str], installed: Installed = installed_here) -> list[str]:
-    """Those that are not installed, or not in a version that fits. What has extras or an address is unmet."""
+    """The requirements that the installed versions do not satisfy; extras and URLs always count as unmet."""
     return [line for line in requirements if not _is_met(line, installed)]
 
 
@@ -47,7 +47,7 @@ def _is_met(line: str, installed: Installed) -> bool:
 
 
 def pins(requirements: Iterable[str]) -> dict[str, str]:
-    """Of each distribution that is pinned to one version, that version; by `package_name`."""
+    """The versions of the pinned distributions, by `package_name`."""
     found = {}
     for line in requirements:
         wanted = _parsed(line)
@@ -57,7 +57,7 @@ def pins(requirements: Iterable[str]) -> dict[str, str]:
 
 
 def conflict(requirements: Sequence[str], server: Sequence[str] = ()) -> tuple[Side, Side] | None:
-    """Two requirements of one distribution that exclude each other for certain, as one pins it."""
+    """A pinned requirement and another of the same distribution that excludes the pin; None without any."""
     known = [(wanted, line in server) for line in (*requirements, *server) if (wanted := _parsed(line))]
     for one, ones in known:
         pinned = _pinned(one)
@@ -71,7 +71,7 @@ def conflict(requirements: Sequence[str], server: Sequence[str] = ()) -> tuple[S
 
 
 def misspelt(requirements: Iterable[str]) -> Iterator[str]:
-    """Those that pip could not read either; a path or an address is for the installer to judge."""
+    """The requirements that pip cannot parse; paths and URLs are left to the installer."""
     for line in requirements:
         if _parsed(line) is None and "/" not in line:
             yield line
@@ -95,4 +95,4 @@ def _pinned(wanted: Requirement) -> str | None:
 
 
 def _side(wanted: Requirement, is_servers: bool) -> Side:
-    return Side(f"{wanted.name}{wanted.specifier}", "the scoring server" if is_servers else "asked for")
+    return Side(f"{wanted.name}{wanted.specifier}", "the scoring server" if is_servers else "requested")

@@ -1,4 +1,4 @@
-"""What one realised environment is made from; the same specification is the same environment."""
+"""The specification of an environment to build; equal specifications share one built environment."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """A Python and what is to be installed for it."""
+    """A Python interpreter and the packages to install for it."""
 
     python: Interpreter
     requirements: tuple[str, ...]
-    """As pip writes them, without the server's own; conda's translated unless conda builds it."""
+    """pip requirements without the server's own; conda packages are translated unless conda builds it."""
     options: tuple[str, ...] = ()
     """Lines such as ``--extra-index-url ...``, in their order."""
     conda_packages: tuple[str, ...] = ()
-    """What conda itself is to install; empty without a conda."""
+    """The packages that conda installs; empty without conda."""
     conda_channels: tuple[str, ...] = ()
     server: tuple[str, ...] = SERVER_REQUIREMENTS
     platform: str = field(default_factory=sysconfig.get_platform)
 
     @classmethod
     def of(cls, needs: EnvironmentNeeds, python: Interpreter, *, has_conda: bool = False) -> Specification:
-        """What ``needs`` asks for, on ``python``.
+        """The specification of an environment's ``needs`` on ``python``.
 
-        Raises `InvalidConfigs` with all conda packages that cannot be had, where there is no conda.
+        Without conda, raises `InvalidConfigs` with all conda packages that PyPI does not have.
         """
         if has_conda and needs.conda_packages:
             return cls(
@@ -44,18 +44,18 @@ class Specification:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """All that pip is to install: what the user asks for, and what the server needs besides."""
+        """All requirements for pip: the user's and the scoring server's."""
         return (*sorted(set(self.requirements)), *self.server)
 
     @property
     def key(self) -> str:
-        """The address of its content: 20 hexadecimal digits. The order of requirements does not matter."""
-        told = {**asdict(self), "requirements": sorted(set(self.requirements))}
-        told["conda_packages"] = sorted(set(self.conda_packages))
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]
+        """A digest of the content: 20 hexadecimal digits. The order of requirements does not matter."""
+        content = {**asdict(self), "requirements": sorted(set(self.requirements))}
+        content["conda_packages"] = sorted(set(self.conda_packages))
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
     def to_record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The specification as a JSON object."""
         return asdict(self)
 
     @classmethod

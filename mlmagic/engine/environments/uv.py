@@ -17,8 +17,8 @@ from typing import Any
 from mlmagic.errors import BuildFailed, Interrupted, UsageError
 
 Report = Callable[[str], None]
-"""Takes one line of progress, for people."""
-# Of the kernel's own environment, what would have uv look at another Python or project than ours.
+"""Receives one line of progress, for people."""
+# Variables of this process that would point uv at another Python or project.
 _NOT_INHERITED = (
     *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
     *("UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_WORKING_DIRECTORY", "FORCE_COLOR", "CLICOLOR_FORCE"),
@@ -28,21 +28,21 @@ _READ_SECONDS = 60.0
 
 
 def find() -> str:
-    """The program: the one installed beside us, else the one on PATH. Raises `UsageError` without one."""
+    """The path of uv: beside this interpreter, else on PATH. Raises `UsageError` without uv."""
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.is_file() else shutil.which("uv")
     if found is None:
         raise UsageError(
-            "environments are made by uv, which is not installed here",
+            "uv is not installed here, and environments are built with uv",
             hint="Install it with: pip install 'mlmagic[environments]'.",
         )
     return found
 
 
 def run(command: Sequence[str], folder: Path, report: Report, cancelled: threading.Event) -> None:
-    """Run a command in ``folder``, telling each line it writes.
+    """Run a command in ``folder`` and report each line that it writes.
 
-    Raises `BuildFailed` with all that it wrote; `Interrupted` when it was ``cancelled``.
+    Raises `BuildFailed` with the whole output; `Interrupted` when ``cancelled`` was set.
     """
     child = subprocess.Popen(
         list(command),
@@ -69,13 +69,13 @@ def run(command: Sequence[str], folder: Path, report: Report, cancelled: threadi
         child.wait()
         child.stdout.close()
     if cancelled.is_set():
-        raise Interrupted("the environment is not wanted any more")
+        raise Interrupted("the build was cancelled")
     if code:
         raise BuildFailed(f"{Path(command[0]).name} ended with code {code}", log="\n".join(lines))
 
 
 def read_json(arguments: Sequence[str], variables: Mapping[str, str]) -> Any:
-    """What uv writes as JSON. Raises `UsageError` without uv, or if it ends with an error."""
+    """The JSON that a uv command writes. Raises `UsageError` without uv, or if the command fails."""
     command = [find(), *arguments]
     try:
         done = subprocess.run(
@@ -92,7 +92,7 @@ def read_json(arguments: Sequence[str], variables: Mapping[str, str]) -> Any:
 
 
 def _environment() -> dict[str, str]:
-    """The variables that uv gets."""
+    """The environment variables of uv's process."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     return {**kept, "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
 
@@ -105,7 +105,7 @@ def _end_when(cancelled: threading.Event, child: subprocess.Popen[str]) -> None:
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    """With all that it has started: packages without a wheel are built by programs of their own."""
+    """Kill the process and its children: packages without a wheel are built by other programs."""
     if child.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

@@ -26,18 +26,18 @@ log = logging.getLogger(__name__)
 
 
 class Bus:
-    """Hands on events, and wakes those who wait for a condition."""
+    """Passes new events to subscribers, and wakes threads that wait for a condition."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._subscribers: list[Subscriber] = []
         self._changed = threading.Condition()
-        self._turn = 0
+        self._reads = 0
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call ``subscriber`` at each change, with the events since the last; returns how to stop it."""
+        """Call ``subscriber`` at each change with the new events; returns a function that unsubscribes it."""
         self._start()
         with self._changed:
             self._subscribers.append(subscriber)
@@ -50,22 +50,23 @@ class Bus:
         return unsubscribe
 
     def wait_until(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until ``condition()`` holds, looking after each change; False when time is up."""
+        """Wait until ``condition()`` is true, checked after each change; False after ``timeout`` seconds."""
         self._start()
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             with self._changed:
-                seen = self._turn
+                seen = self._reads
             if condition():
                 return True
             left = CLOCK_SECONDS if deadline is None else min(CLOCK_SECONDS, deadline - time.monotonic())
             if left <= 0:
                 return False
             with self._changed:
-                if self._turn == seen:
+                if self._reads == seen:
                     self._changed.wait(left)
 
     def close(self) -> None:
+        """Stop the thread."""
         self._closing.set()
         thread, self._thread = self._thread, None
         if thread is not None:
@@ -98,19 +99,19 @@ class Bus:
                     continue
                 except Exception:
                     if not self._memory.is_there:
-                        return  # the workspace was removed under us: there will be no more news
+                        return  # the workspace was deleted: no more events will come
                     log.exception("the workspace's events cannot be read")
                     continue
                 last = news[-1].id if news else last
-                self._tell(news)
+                self._publish(news)
 
-    def _tell(self, news: Sequence[Event]) -> None:
+    def _publish(self, news: Sequence[Event]) -> None:
         with self._changed:
-            self._turn += 1
+            self._reads += 1
             self._changed.notify_all()
             subscribers = list(self._subscribers)
         for subscriber in subscribers:
             try:
                 subscriber(news)
-            except Exception:  # one card's fault is not another's
+            except Exception:  # an exception in one subscriber must not stop the others
                 log.exception("a subscriber of the event bus failed")

@@ -1,7 +1,7 @@
-"""Delivers notices: a thread beside the supervisor, and one for each subscription that is being served.
+"""Webhook delivery: a thread beside the supervisor, and one for each subscription that has notices due.
 
-Nothing here is in the way of a deploy: what happened is written, and the courier finds it. A receiver that
-hangs holds up its own notices only.
+A deploy never waits for a webhook: it records the event, and this thread sends it later. A receiver that
+hangs delays only its own notices.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from mlmagic.workspace import deliveries, events, subscriptions
 from mlmagic.workspace.memory import Memory
 
 Send = Callable[[Subscription, Notice, int], Answer]
-"""Sends a notice for the n-th time and says what came back; raises nothing."""
+"""Sends a notice for the n-th time and returns the receiver's answer; raises nothing."""
 CLOCK_SECONDS = 1.0
 AT_ONCE = 8
-"""Subscriptions that are served at the same time."""
+"""How many subscriptions are delivered to at the same time."""
 
 log = logging.getLogger(__name__)
 
 
 class WebhookDelivery:
-    """Sends what is due. ``mark`` names the holder of its leases."""
+    """Sends the notices that are due. ``mark`` is the holder's name in its leases."""
 
     def __init__(
         self,
@@ -50,24 +50,24 @@ class WebhookDelivery:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin, in a thread of its own."""
+        """Start the delivery thread."""
         self._news.set()
-        self._thread = threading.Thread(target=self._run, name="mlmagic-courier", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="mlmagic-delivery", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at once: something has changed."""
+        """Check for due notices now."""
         self._news.set()
 
     def close(self) -> None:
-        """End. What is being sent is not waited for: whoever comes next sends it again."""
+        """Stop without waiting for notices being sent: the next holder of the lease sends them again."""
         self._closing.set()
         self._news.set()
         if self._thread is not None:
             self._thread.join(timeout=CLOCK_SECONDS * 2)
 
     def claim(self) -> list[str]:
-        """The subscriptions that this courier is to serve now: something is due, and the lease was free."""
+        """Lease the subscriptions that have notices due and whose lease is free; returns their names."""
         now = self._clock()
         with self._memory.reading() as tx:
             due = deliveries.next_due(tx)
@@ -82,7 +82,7 @@ class WebhookDelivery:
             return deliveries.claim(tx, self._mark, now, but=busy, most=AT_ONCE - len(busy))
 
     def serve(self, name: str) -> None:
-        """Send all that is due to a subscription, whose lease is ours, one after the other."""
+        """Send all due notices of a subscription one after the other; its lease must be ours."""
         while not self._closing.is_set():
             with self._memory.writing_quietly() as tx:
                 delivery = deliveries.take(tx, self._mark, name, self._clock())
@@ -131,7 +131,7 @@ class WebhookDelivery:
                     self._busy.add(name)
                 # A daemon: a receiver that hangs must not keep a process from ending.
                 threading.Thread(
-                    target=self._serve, args=(name,), name=f"mlmagic-courier-{name}", daemon=True
+                    target=self._serve, args=(name,), name=f"mlmagic-delivery-{name}", daemon=True
                 ).start()
 
     def _serve(self, name: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mlmagic.core.envelopes import Schema
 from mlmagic.core.events import Event, service_subject
 from mlmagic.core.filters import EventFilter
-from mlmagic.core.notices import TOLD, Happening, check_happening, source_of
+from mlmagic.core.notices import NOTICE_DATA, Happening, check_happening, source_of
 from mlmagic.core.subscription import Delivery, DeliveryState, Subscription
 from mlmagic.engine.events import webhook
 from mlmagic.workspace import deliveries, events, subscriptions
@@ -23,14 +23,15 @@ class Events:
         self._memory, self._on_news = memory, on_news
 
     def publish(self, happening: Happening) -> None:
-        """Tell subscribers of something: a run's end, a drift (`mlmagic.core.notices` makes them).
+        """Publish an event to subscribers: a finished run, a data drift (built by `mlmagic.core.notices`).
 
-        Models and services tell of themselves. Raises `InvalidConfig` for what the documents do not have.
+        Models and services publish their own events. Raises `InvalidConfig` for a kind that Azure ML v1 does
+        not have.
         """
         check_happening(happening)
         with self._memory.writing() as tx:
-            data = {TOLD: dict(happening.data)}
-            events.append(tx, happening.kind, happening.subject, f"{happening.subject} was told of", data)
+            data = {NOTICE_DATA: dict(happening.data)}
+            events.append(tx, happening.kind, happening.subject, f"{happening.subject} was published", data)
         self._on_news()
 
     def subscribe(
@@ -43,11 +44,11 @@ class Events:
         secret: str | None = None,
         handshake: bool = True,
     ) -> Subscription:
-        """Have the workspace's events sent to a webhook, from now on.
+        """Send the workspace's future events to a webhook.
 
-        The endpoint is asked first (`webhook.shake_hands`), unless ``handshake`` is False. With a ``secret``
-        each body is signed. Raises `InvalidConfig`, `AlreadyExists`, or `UsageError` for an endpoint that
-        does not agree; nothing is recorded then.
+        The endpoint must first accept a handshake (`webhook.shake_hands`), unless ``handshake`` is False.
+        With a ``secret`` each body is signed. Raises `InvalidConfig`, `AlreadyExists`, or `UsageError` for an
+        endpoint that does not accept; nothing is recorded then.
         """
         subscription = Subscription(
             name, endpoint, Schema.named(schema), wanted or EventFilter(), secret, time.time()
@@ -63,27 +64,28 @@ class Events:
         return subscription
 
     def unsubscribe(self, name: str) -> None:
-        """Send nothing more to a subscription, and forget what was on its way."""
+        """Delete a subscription and its pending deliveries."""
         with self._memory.writing() as tx:
             subscriptions.remove(tx, name)
 
     def subscriptions(self) -> list[Subscription]:
+        """All webhook subscriptions."""
         with self._memory.reading() as tx:
             return subscriptions.list_subscriptions(tx)
 
     def deliveries(self, name: str | None = None, *, dead: bool = False) -> list[tuple[Delivery, Event]]:
-        """Deliveries with their events, newest first: of one subscription if named, or the dead ones."""
+        """Deliveries with their events, newest first; of one subscription if named, or the dead ones."""
         with self._memory.reading() as tx:
             if name is not None:
                 subscriptions.get(tx, name)
             states = (DeliveryState.DEAD,) if dead else ()
             found = deliveries.list_deliveries(tx, name, states)
             pairs = [(each, events.get(tx, each.event_id)) for each in found]
-        self._on_news()  # a killed kernel may have left them without anybody
+        self._on_news()  # a killed kernel may have left deliveries that nobody sends
         return pairs
 
     def redeliver(self, name: str) -> int:
-        """Try the dead deliveries of a subscription again, as if they were new; returns how many."""
+        """Send the dead deliveries of a subscription again, as new ones; returns their number."""
         with self._memory.writing() as tx:
             subscriptions.get(tx, name)
             count = deliveries.revive(tx, name)
@@ -91,11 +93,11 @@ class Events:
         return count
 
     def newest(self, count: int, service: str | None = None) -> list[Event]:
-        """The last events of the workspace, oldest first; of one service if named."""
+        """The last ``count`` events of the workspace, oldest first; only those of ``service`` if given."""
         with self._memory.reading() as tx:
             return events.newest(tx, count, subject=service_subject(service) if service else None)
 
     def list(self, *, after: int = 0, service: str | None = None) -> list[Event]:
-        """What happened, oldest first; to one service if named."""
+        """The events after id ``after``, oldest first; only those of ``service`` if given."""
         with self._memory.reading() as tx:
             return events.after(tx, after, subject=service_subject(service) if service else None)

@@ -1,6 +1,6 @@
-"""One HTTP request to a subscriber: an event, or the handshake that agrees to get events.
+"""HTTP requests to a webhook: an event, or the handshake in which the endpoint accepts events.
 
-Only this machine contacts it, over a connection of its own. Of a response no more is read than is needed.
+Each request has its own connection from this machine. No more of a response is read than is needed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 HANDSHAKE_SECONDS = 10.0
 ORIGIN = "mlmagic"
-"""Who asks for permission to send, in the handshake of CloudEvents."""
+"""The sender's name in the handshake of CloudEvents."""
 _LONGEST_ANSWER = 64 * 1024
 
 
 def send(subscription: Subscription, notice: Notice, attempt: int) -> Answer:
-    """Send a notice; the answer, whatever it is, and never an exception."""
+    """Send a notice; returns the answer, also of a failure, and never raises."""
     body = body_of(notice, subscription.schema)
     headers = {
         "aeg-event-type": "Notification",
@@ -39,28 +39,28 @@ def send(subscription: Subscription, notice: Notice, attempt: int) -> Answer:
 
 
 def shake_hands(subscription: Subscription, source: str) -> None:
-    """See to it that the endpoint wants notices; raises `UsageError` if it does not say so.
+    """Check that the endpoint accepts notices; raises `UsageError` if it does not.
 
-    Event Grid's validation event, whose code must come back, and CloudEvents' OPTIONS request, which must be
-    allowed: both are tried, first that of the schema, and one is enough.
+    The endpoint must return the code of Event Grid's validation event, or allow CloudEvents' OPTIONS request.
+    Both are tried, first the handshake of the schema, and one is enough.
     """
-    ways = [_validate, _ask_permission]
+    ways = [_validate, _request_permission]
     if subscription.schema is Schema.CLOUD_EVENTS:
         ways.reverse()
-    told = []
+    refusals = []
     for way in ways:
         refusal = way(subscription, source)
         if refusal is None:
             return
-        told.append(refusal)
+        refusals.append(refusal)
     raise UsageError(
-        f"the endpoint {subscription.shown_endpoint} has not agreed to get events: {'; '.join(told)}",
-        hint="Have it answer one of the two, or, if it is yours, subscribe with --no-handshake.",
+        f"the endpoint {subscription.shown_endpoint} has not accepted events: {'; '.join(refusals)}",
+        hint="Make it answer one of the two handshakes, or, if it is yours, subscribe with --no-handshake.",
     )
 
 
 def _validate(subscription: Subscription, source: str) -> str | None:
-    """Event Grid's handshake; what went wrong, None if nothing did."""
+    """Event Grid's handshake; returns the reason of a failure, else None."""
     code = str(uuid.uuid4())
     event = {
         "id": str(uuid.uuid4()),
@@ -81,14 +81,14 @@ def _validate(subscription: Subscription, source: str) -> str | None:
     if answer.status != 200:
         return f"to a SubscriptionValidationEvent, {answer.words or f'it answered {answer.status}'}"
     with suppress(ValueError):
-        said = json.loads(body)
-        if isinstance(said, dict) and said.get("validationResponse") == code:
+        answered = json.loads(body)
+        if isinstance(answered, dict) and answered.get("validationResponse") == code:
             return None
     return "to a SubscriptionValidationEvent, it did not answer with the validationCode"
 
 
-def _ask_permission(subscription: Subscription, source: str) -> str | None:
-    """The handshake of CloudEvents ("HTTP 1.1 Web Hooks", 4.1); what went wrong, None if nothing did."""
+def _request_permission(subscription: Subscription, source: str) -> str | None:
+    """The handshake of CloudEvents ("HTTP 1.1 Web Hooks", 4.1); the reason of a failure, or None."""
     try:
         response = _request(
             "OPTIONS", subscription, headers={"WebHook-Request-Origin": ORIGIN}, timeout=HANDSHAKE_SECONDS

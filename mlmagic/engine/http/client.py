@@ -1,4 +1,4 @@
-"""Calling a service over HTTP, as any client would."""
+"""An HTTP client for scoring requests to services."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _AT_ONCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What a client must know to ask a service."""
+    """The credentials of a caller: a key or token, and the certificate to expect."""
 
     credential: str | None = field(default=None, repr=False)
-    """A key or a token; None where anybody may ask."""
+    """A key or a token; None without authentication."""
     cert_file: str | None = None
-    """The certificate it shows; None for one that an authority has signed for its host, or for no TLS."""
+    """The file with the service's certificate; None without TLS, or if an authority has signed it."""
 
 
-ANYBODY = Caller()
+NO_CREDENTIALS = Caller()
 
 
 class Client:
@@ -44,39 +44,39 @@ class Client:
         service: str,
         scoring_uri: str,
         data: Any,
-        caller: Caller = ANYBODY,
+        caller: Caller = NO_CREDENTIALS,
         timeout: float = CALL_TIMEOUT_SECONDS,
     ) -> Any:
         """POST ``data`` and return the parsed answer.
 
-        Text and bytes are sent as they are (the documents' way); anything else as JSON. Raises
+        Text and bytes are sent unchanged, as in Azure ML v1; anything else as JSON. Raises
         `InvokeError` with the status and the whole body for every answer but 200, and status 0 when there
         was no answer.
         """
-        response = self._asked(service, scoring_uri, to_body(data), caller, timeout)
+        response = self._request(service, scoring_uri, to_body(data), caller, timeout)
         try:
             return json.loads(response.body)
         except ValueError:
             return response.text
 
-    def ask(self, service: str, scoring_uri: str, body: bytes, caller: Caller = ANYBODY) -> str:
+    def post(self, service: str, scoring_uri: str, body: bytes, caller: Caller = NO_CREDENTIALS) -> str:
         """POST ``body`` and return the answer as text; raises as `score` does."""
-        return self._asked(service, scoring_uri, body, caller, CALL_TIMEOUT_SECONDS).text
+        return self._request(service, scoring_uri, body, caller, CALL_TIMEOUT_SECONDS).text
 
-    def answer(self, service: str, scoring_uri: str, body: bytes, caller: Caller = ANYBODY) -> Answer:
-        """POST ``body``; whatever comes of it, with how long it took. Status 0 where nobody answered."""
+    def answer(self, service: str, scoring_uri: str, body: bytes, caller: Caller = NO_CREDENTIALS) -> Answer:
+        """POST ``body`` and return any answer, with its duration. Status 0 means that there was no answer."""
         began = time.perf_counter()
         try:
-            status, said = 200, self.ask(service, scoring_uri, body, caller)
+            status, text = 200, self.post(service, scoring_uri, body, caller)
         except InvokeError as error:
-            status, said = error.status, error.body
-        return Answer(status, said, 1000 * (time.perf_counter() - began))
+            status, text = error.status, error.body
+        return Answer(status, text, 1000 * (time.perf_counter() - began))
 
-    def read(self, service: str, uri: str, caller: Caller = ANYBODY) -> str:
-        """GET what a service says of itself, as text; raises as `score` does."""
-        return self._asked(service, uri, None, caller, READ_TIMEOUT_SECONDS).text
+    def read(self, service: str, uri: str, caller: Caller = NO_CREDENTIALS) -> str:
+        """GET ``uri`` of a service and return the answer as text; raises as `score` does."""
+        return self._request(service, uri, None, caller, READ_TIMEOUT_SECONDS).text
 
-    def _asked(
+    def _request(
         self, service: str, scoring_uri: str, body: bytes | None, caller: Caller, timeout: float
     ) -> Response:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -113,7 +113,7 @@ class Client:
 def to_body(data: Any) -> bytes:
     """A request's body: text and bytes verbatim, tables as records, all else as JSON (NaN as null).
 
-    Raises `UsageError` for what JSON cannot say.
+    Raises `UsageError` for values that JSON does not have.
     """
     if isinstance(data, bytes):
         return data
@@ -128,7 +128,7 @@ def to_body(data: Any) -> bytes:
 
 
 def _failure(service: str, response: Response) -> InvokeError:
-    """The server's message and, where it sent one, the script's own traceback."""
+    """The error of an answer: the server's message and, if it sent one, the script's traceback."""
     message, traceback = response.text, ""
     try:
         body = json.loads(response.body)

@@ -1,4 +1,4 @@
-"""HTTP connections to services and webhooks: one urllib3 pool, and which certificates it trusts.
+"""HTTP connections to services and webhooks: one urllib3 pool and its certificate checks.
 
 Requests go straight to the server: proxies and netrc files of the user's environment are not used. Redirects
 are not followed. Cookies are not kept, so a cookie of one service reaches no other.

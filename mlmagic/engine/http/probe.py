@@ -1,4 +1,4 @@
-"""How the engine asks a service whether it answers, the same way on every target."""
+"""Probe a service over HTTP for its health and usage metrics, in the same way on every target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _JSON = {"Accept": "application/json"}
 
 
 class Probe:
-    """Asks one service, again and again, over a connection that is kept."""
+    """Probes one service repeatedly over a connection that stays open."""
 
     def __init__(
         self, url: str, cert_file: str | None = None, timeout: float = PROBE_TIMEOUT_SECONDS
@@ -24,11 +24,11 @@ class Probe:
         self._connections = Connections()
 
     def answers(self) -> bool:
-        """Whether ``GET /`` gives 200 in time."""
+        """Whether ``GET /`` is answered with status 200 in time."""
         return self._get("/")[0] == 200
 
     def stats(self) -> dict[str, float]:
-        """What the service counts of itself; empty when it does not tell."""
+        """The usage metrics of the service; empty if it does not report any."""
         status, body = self._get("/metrics")
         return parse_stats(body) if status == 200 else {}
 
@@ -51,17 +51,17 @@ class Probe:
 
 
 def answers(url: str, cert_file: str | None = None, timeout: float = PROBE_TIMEOUT_SECONDS) -> bool:
-    """Ask once, over a new connection."""
+    """Probe a service once, over a new connection."""
     with closing(Probe(url, cert_file, timeout)) as probe:
         return probe.answers()
 
 
 def parse_stats(body: str | bytes) -> dict[str, float]:
-    """The figures we show: requests, errors, p50_ms, p99_ms (milliseconds). What is no number is left out."""
+    """The usage metrics in a response: requests, errors, p50_ms, p99_ms. Other values are skipped."""
     try:
-        told = json.loads(body)
+        figures = json.loads(body)
     except ValueError:
         return {}
-    if not isinstance(told, dict):
+    if not isinstance(figures, dict):
         return {}
-    return {name: told[name] for name in _FIGURES if type(told.get(name)) in (int, float)}
+    return {name: figures[name] for name in _FIGURES if type(figures.get(name)) in (int, float)}

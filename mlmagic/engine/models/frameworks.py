@@ -1,4 +1,4 @@
-"""Which framework a model is of, told by its files; nothing is loaded, and no pickle is opened as one."""
+"""Detect a model's framework from its files, without loading them and without unpickling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 PICKLES = (".pkl", ".pickle", ".joblib")
 HEAD_BYTES = 4096
-"""How much of a file `framework_of_head` wants to see."""
+"""How many bytes of a file `framework_of_head` needs."""
 
 FRAMEWORK_OF_PACKAGE = {
     "sklearn": "ScikitLearn",
@@ -37,7 +37,7 @@ _PREAMBLE = frozenset({"copyreg", "copy_reg", "builtins", "__builtin__", "cloudp
 
 
 def framework_of_names(paths: Iterable[str]) -> str | None:
-    """By the names of the files; None if they do not tell."""
+    """The framework by the names of the files; None if unknown."""
     files = [PurePosixPath(path) for path in paths]
     for name, framework in _OF_NAME.items():
         if any(file.name == name for file in files):
@@ -47,13 +47,13 @@ def framework_of_names(paths: Iterable[str]) -> str | None:
 
 
 def framework_of_modules(modules: Iterable[str]) -> str | None:
-    """By what loading a pickle imports; scikit-learn where it is one of several, for it wraps the others."""
+    """The framework by the modules that a pickle imports; scikit-learn if it is one of several."""
     found = {FRAMEWORK_OF_PACKAGE.get(name.partition(".")[0]) for name in modules} - {None}
     return found.pop() if len(found) == 1 else "ScikitLearn" if "ScikitLearn" in found else None
 
 
 def framework_of_head(head: bytes) -> str | None:
-    """By how a file begins, `HEAD_BYTES` of it; of a pickle, by the class of what it holds."""
+    """The framework by the first `HEAD_BYTES` of a file; for a pickle, by the class of its object."""
     for start, framework in _OF_HEAD:
         if head.startswith(start):
             return framework
@@ -61,7 +61,7 @@ def framework_of_head(head: bytes) -> str | None:
 
 
 def pickled_package(head: bytes) -> str | None:
-    """The package of the object that a pickle holds, read off its opcodes; None if ``head`` is no pickle."""
+    """The package of the object that a pickle holds, read off its opcodes; else None."""
     texts: list[str] = []
     try:
         for opcode, argument, _ in pickletools.genops(head):

@@ -1,4 +1,4 @@
-"""What an MLflow model folder says of itself: its requirements, its Python, its sample and its signature.
+"""Read the metadata of an MLflow model folder: requirements, Python version, sample and signature.
 
 MLmodel             flavours, signature, the version of Python
 requirements.txt    what it was logged with; exact pins are the versions of its libraries
@@ -20,26 +20,26 @@ _PIN = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;,]+)")
 
 
 def describe(details: ModelDescription, folder: Path) -> ModelDescription:
-    """``details`` with what the folder says, where nobody has said otherwise. Its signature is a property."""
+    """``details`` completed with the folder's metadata. The model's signature becomes a property."""
     import yaml
 
     try:
-        told: dict[str, Any] = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")) or {}
+        metadata: dict[str, Any] = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        return details  # the scoring server says what is wrong with it
-    signature = {key: value for key, value in (told.get("signature") or {}).items() if value}
+        return details  # the scoring server reports what is wrong with it
+    signature = {key: value for key, value in (metadata.get("signature") or {}).items() if value}
     properties = (
         {"signature": json.dumps(signature), **details.properties} if signature else details.properties
     )
-    python = ((told.get("flavors") or {}).get("python_function") or {}).get("python_version")
+    python = ((metadata.get("flavors") or {}).get("python_function") or {}).get("python_version")
     return replace(
         details,
         libraries={**_pins(folder / "requirements.txt"), **details.libraries},
         python_version=details.python_version or str(python or ""),
         properties={**properties, **details.properties},
-        sample_input=_sample(folder, told) if details.sample_input is None else details.sample_input,
-        framework_version=details.framework_version or told.get("mlflow_version"),
-        run_id=details.run_id or str(told.get("run_id") or ""),
+        sample_input=_sample(folder, metadata) if details.sample_input is None else details.sample_input,
+        framework_version=details.framework_version or metadata.get("mlflow_version"),
+        run_id=details.run_id or str(metadata.get("run_id") or ""),
     )
 
 
@@ -52,9 +52,9 @@ def _pins(file: Path) -> dict[str, str]:
     return {name: version for name, version in found if name.lower() not in ("mlflow", "mlflow-skinny")}
 
 
-def _sample(folder: Path, told: dict[str, Any]) -> Any:
-    """The rows of the example, as a request's ``data``."""
-    name = (told.get("saved_input_example_info") or {}).get("artifact_path")
+def _sample(folder: Path, metadata: dict[str, Any]) -> Any:
+    """The rows of the input example, as the ``data`` of a request."""
+    name = (metadata.get("saved_input_example_info") or {}).get("artifact_path")
     if not name or not (folder / name).is_file():
         return None
     try:

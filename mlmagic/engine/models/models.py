@@ -75,13 +75,13 @@ class Models:
         return changed
 
     def delete(self, reference: str) -> Model:
-        """Forget one version (named with its number); refused while a service uses it."""
+        """Delete one version (named with its number); refused while a service uses it."""
         parsed = _reference(reference)
         with self._memory.writing() as tx:
             return models.remove(tx, parsed)
 
     def download(self, reference: str, folder: Path, *, exist_ok: bool = False) -> Path:
-        """Copy a model's files into ``folder``; refuses to overwrite unless told. Returns the common path."""
+        """Copy a model's files into ``folder``; existing files are an error by default. Returns the path."""
         model = self.get(reference)
         tops = sorted({folder / file.path.partition("/")[0] for file in model.files})
         taken = [str(path) for path in tops if path.exists()]

@@ -1,4 +1,4 @@
-"""Models on their way into the registry: from a file, a folder, or a live object in the kernel."""
+"""Register models: store a file, a folder, or a live object of the kernel."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ PICKLE_WARNING = (
 def take_path(
     intake: Intake, details: ModelDescription, path: Path, child_paths: Iterable[str] | None
 ) -> tuple[ModelDescription, tuple[StoredFile, ...]]:
-    """Take a model's file or folder; the framework is read off it if nobody named one."""
+    """Store a model's file or folder; the framework is detected if none is named."""
     files = intake.take(path, child_paths)
-    if details.framework is None and (guess := _recognised(path, files)) is not None:
+    if details.framework is None and (guess := _detected(path, files)) is not None:
         details = replace(details, framework=guess)
     if details.framework == mlflow_models.FRAMEWORK and path.is_dir():
         details = mlflow_models.describe(details, path)
@@ -48,7 +48,7 @@ def take_path(
 def take_object(
     intake: Intake, details: ModelDescription, model: object
 ) -> tuple[ModelDescription, tuple[StoredFile, ...]]:
-    """Take a live object: ONNX as it is, anything else by joblib, with the exact library versions.
+    """Store a live object: ONNX unchanged, anything else with joblib, with the exact library versions.
 
     Raises `UsageError` with the reason if the object cannot be stored.
     """
@@ -79,16 +79,16 @@ def holds_pickles(files: Iterable[StoredFile]) -> bool:
 def library_mismatches(
     details: ModelDescription, serving: Mapping[str, str | None], where: str = "here", python: str = ""
 ) -> list[str]:
-    """How what will serve a model differs from what it was stored with; empty when it does not.
+    """How the runtime of a model differs from the versions it was stored with; empty if it does not.
 
     ``serving`` maps distributions to the versions they have ``where`` it is served, None for a missing one;
     of those it leaves out nothing is known. Of Python the minor version counts.
     """
     stored = details.python_version
-    told = []
+    messages = []
     if stored and python and python_minor(stored) != python_minor(python):
-        told.append(f"Python is {python} {where}, and the model was stored with {stored}")
-    return told + [
+        messages.append(f"Python is {python} {where}, and the model was stored with {stored}")
+    return messages + [
         f"{name} is {serving[name] or 'not installed'} {where}, and the model was stored with {version}"
         for name, version in sorted(details.libraries.items())
         if name in serving and serving[name] != version
@@ -96,7 +96,7 @@ def library_mismatches(
 
 
 def to_plain(value: Any) -> Any:
-    """A sample as JSON has it: arrays and tables become lists."""
+    """A sample as JSON values: arrays and tables become lists."""
     import orjson
 
     try:
@@ -110,10 +110,10 @@ def to_plain(value: Any) -> Any:
         raise UsageError(f"the sample cannot be written as JSON: {reason}") from error
 
 
-def _recognised(path: Path, files: Iterable[StoredFile]) -> str | None:
-    told = framework_of_names([file.path for file in files])
-    if told is not None or not path.is_file():
-        return told
+def _detected(path: Path, files: Iterable[StoredFile]) -> str | None:
+    framework = framework_of_names([file.path for file in files])
+    if framework is not None or not path.is_file():
+        return framework
     with path.open("rb") as opened:
         return framework_of_head(opened.read(HEAD_BYTES))
 

@@ -1,7 +1,7 @@
-"""What packages are made of, besides the image's own files.
+"""Packages of services for other machines, and the files in them.
 
 sbom          the software bill of materials (CycloneDX)
-readme        the README that goes with a folder
-zip           one file that serves by itself; `zip_main` is what runs in it
-manifests     for IoT Edge and Kubernetes
+readme        the README of a folder
+zip           a zip application, one file; `zip_main` is its main program
+manifests     deployment manifests for IoT Edge and Kubernetes
 """

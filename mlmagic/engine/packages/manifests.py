@@ -1,4 +1,4 @@
-"""Manifests that go with a folder: IoT Edge's deployment, and Kubernetes' for ``kubectl apply -k``."""
+"""Deployment manifests of a package folder, for IoT Edge and for Kubernetes (``kubectl apply -k``)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ KUBERNETES_FOLDER = "kubernetes"
 
 
 def iot_edge(name: str, image: str, config: DeploymentConfig) -> str:
-    """A deployment of one module, whose messages go in at ``amlInput`` and out at ``amlOutput``.
+    """An IoT Edge deployment of one module with input ``amlInput`` and output ``amlOutput``.
 
-    Source: the documents of Azure ML on IoT Edge, and the schema 1.1 of its deployment manifests.
+    Source: the Azure ML guide for IoT Edge, and schema 1.1 of IoT Edge's deployment manifests.
     """
     memory = round(config.memory_gb * (1 << 30))
     create = {
@@ -53,15 +53,15 @@ def iot_edge(name: str, image: str, config: DeploymentConfig) -> str:
         },
         "modules": {name: module},
     }
-    place = f"/modules/{name}"
+    module_path = f"/modules/{name}"
     hub = {
         "schemaVersion": "1.1",
         "routes": {
             "deviceToModule": (
                 "FROM /messages/* WHERE NOT IS_DEFINED($connectionModuleId) "
-                f'INTO BrokeredEndpoint("{place}/inputs/amlInput")'
+                f'INTO BrokeredEndpoint("{module_path}/inputs/amlInput")'
             ),
-            "moduleToHub": f"FROM {place}/outputs/amlOutput INTO $upstream",
+            "moduleToHub": f"FROM {module_path}/outputs/amlOutput INTO $upstream",
         },
         "storeAndForwardConfiguration": {"timeToLiveSecs": 7200},
     }
@@ -73,7 +73,7 @@ def iot_edge(name: str, image: str, config: DeploymentConfig) -> str:
 
 
 def kubernetes(name: str, image: str, config: DeploymentConfig) -> dict[str, str]:
-    """``kustomization.yaml`` and what it names, by file."""
+    """The Kubernetes manifests: file names and contents, ``kustomization.yaml`` included."""
     import yaml
 
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "mlmagic"}

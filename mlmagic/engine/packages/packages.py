@@ -65,11 +65,11 @@ class Packages:
         report: Notify = silent,
         notify: Notify = silent,
     ) -> Package:
-        """Make a package of a script and its models, or of models without a script; returns when it is made.
+        """Build a package of a script and its models, or of models without a script.
 
         An image is named ``image_name:image_label``, by default ``package`` and the beginning of the
-        content's digest; for the other kinds that is what it will be called. Raises for what can be known
-        before, and `BuildFailed`; a package that failed is kept, with its log.
+        content's digest; the other kinds name the image that will be built from them so. Raises for errors
+        known before the build, and `BuildFailed`; a failed package is recorded with its log.
         """
         name = check_image_name(image_name or DEFAULT_NAME)
         if image_label is not None:
@@ -105,17 +105,17 @@ class Packages:
             version = asset.version
             log: list[str] = []
 
-            def tell(line: str) -> None:
+            def log_line(line: str) -> None:
                 log.append(line)
                 report(line)
 
             try:
                 if images is not None:
                     location = f"{name}:{made.label}"
-                    images.build(plan, location, tell, threading.Event(), start=start)
+                    images.build(plan, location, log_line, threading.Event(), start=start)
                 else:
                     location = str(self._write(work, made, plan, context, used, config))
-                    tell(f"wrote {location}")
+                    log_line(f"wrote {location}")
             except BaseException as error:
                 self._keep(
                     version, replace(made, state=PackageState.FAILED, error=str(error), log=tuple(log))
@@ -126,19 +126,19 @@ class Packages:
         return done
 
     def get(self, name: str, version: int | None = None) -> Package:
-        """The newest of that name, or the one named; raises `NotFound`."""
+        """A package by name, the newest version by default; raises `NotFound`."""
         with self._memory.reading() as tx:
             return Package.of(assets.get(tx, KIND, name, version).record)
 
     def save(self, package: Package, output: Path) -> Path:
-        """Copy a package's files to ``output``, a folder that is empty or not there; returns it.
+        """Copy a package's files to ``output``, an empty or new folder; returns the folder.
 
-        Raises `UsageError` for an image, which lies in the Docker engine.
+        Raises `UsageError` for an image, which has no files outside the Docker engine.
         """
         if package.kind is PackageKind.IMAGE:
             raise UsageError(
                 f"package {package.location!r} is an image in the Docker engine, and has no files",
-                hint="docker save writes it to a file; generate_dockerfile=True makes a folder.",
+                hint="Write it to a file with docker save, or build a folder with generate_dockerfile=True.",
             )
         output = output.expanduser()
         if output.is_dir() and any(output.iterdir()):
@@ -152,9 +152,11 @@ class Packages:
         return output
 
     def pull(self, package: Package) -> None:
-        """See that the Docker engine has the image. Raises `UsageError` for a package that is files."""
+        """Pull the image into the Docker engine. Raises `UsageError` for a package that is not an image."""
         if package.kind is not PackageKind.IMAGE:
-            raise UsageError(f"package {package.name!r} is files, and no image", hint="Save it to a folder.")
+            raise UsageError(
+                f"package {package.name!r} consists of files and is not an image", hint="Save it to a folder."
+            )
         DockerEngine.current().images.pull(package.location)
 
     def push(
@@ -177,14 +179,14 @@ class Packages:
         used: Sequence[Model],
         config: DeploymentConfig,
     ) -> Path:
-        """The files of a package, written once for one content."""
-        place = (
+        """Write the files of a package; packages of equal content share them. Returns their path."""
+        folder = (
             self._memory.services_folder.parent
             / "packages"
             / f"{package.kind}-{package.digest[:16]}-{package.name}"
         )
-        target = place / f"{package.name}.pyz" if package.kind is PackageKind.ZIP else place
-        draft = place.with_name(f".{uuid.uuid4().hex}")
+        target = folder / f"{package.name}.pyz" if package.kind is PackageKind.ZIP else folder
+        draft = folder.with_name(f".{uuid.uuid4().hex}")
         work.own(draft)
         draft.mkdir(parents=True)
         try:
@@ -192,8 +194,8 @@ class Packages:
                 write_zip(plan, context, config, package.digest, draft / target.name)
             else:
                 _write_folder(package, plan, context, used, config, draft)
-            shutil.rmtree(place, ignore_errors=True)
-            draft.rename(place)
+            shutil.rmtree(folder, ignore_errors=True)
+            draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return target
@@ -203,7 +205,7 @@ class Packages:
             assets.replace(tx, KIND, package.name, version, package.record())
 
     def list(self) -> list[Package]:
-        """The newest of each name."""
+        """The newest version of each package."""
         with self._memory.reading() as tx:
             return [Package.of(each.record) for each in assets.newest_of_each(tx, KIND)]
 
@@ -224,15 +226,15 @@ def _write_folder(
         (folder / manifests.IOT_FILE).write_text(
             manifests.iot_edge(package.name, image, config), encoding="utf-8"
         )
-        more = f"* `{manifests.IOT_FILE}`: a deployment of IoT Edge, of {image} where the device finds it\n"
+        more = f"* `{manifests.IOT_FILE}`: an IoT Edge deployment of {image}, which the device must pull\n"
     if package.kind is PackageKind.KUBERNETES:
         inner = folder / manifests.KUBERNETES_FOLDER
         inner.mkdir()
         for file, text in manifests.kubernetes(package.name, image, config).items():
             (inner / file).write_text(text, encoding="utf-8")
-        more = f"* `kubectl apply -k {inner.name}` deploys the image {image} where the cluster finds it\n"
+        more = f"* `kubectl apply -k {inner.name}` deploys {image}, which the cluster must pull\n"
     (folder / readme.FILE).write_text(
         readme.readme(package.name, package.label, base, package.models, lines, more), encoding="utf-8"
     )
-    document = sbom.sbom_of(package.name, package.digest, base, lines, used)
-    (folder / sbom.FILE).write_text(document, encoding="utf-8")
+    bill = sbom.sbom_of(package.name, package.digest, base, lines, used)
+    (folder / sbom.FILE).write_text(bill, encoding="utf-8")

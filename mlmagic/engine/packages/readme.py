@@ -1,4 +1,4 @@
-"""The README of a folder: how it is built, run and asked, for somebody who has never heard of us."""
+"""The README of a package folder: how to build, run and call the service, without knowing mlmagic."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ FILE = "README.md"
 def readme(
     name: str, label: str, base_image: str, models: Sequence[str], requirements: Sequence[str], more: str = ""
 ) -> str:
-    """The text."""
+    """The README's text; ``more`` are further list items."""
     image = f"{name}:{label}"
     packages = "".join(f"* `{line}`\n" for line in requirements)
     held = ", ".join(f"`{model}`" for model in models) or "none"
     return f"""# {name}
 
 A web service that scores a model: a Dockerfile, the entry script, its models and the server. Building it
-needs Docker, the base image `{base_image}`, and a package index of Python's.
+needs Docker, the base image `{base_image}` and a Python package index.
 
     docker build -t {image} .
     docker run --rm --read-only --tmpfs /tmp -p 6789:5001 {image}
 
     curl -X POST http://localhost:6789/score -H 'Content-Type: application/json' -d '{{"data": [[1, 2, 3]]}}'
 
-`GET /` says whether it is healthy, `GET /swagger.json` what it takes, `GET /docs` is a page to try it on.
+`GET /` is the health check, `GET /swagger.json` describes the input, `GET /docs` is a page to try requests.
 
 * Models: {held}, below `azureml-models/`
 * The script and its folder: `azureml-app/`
-* A mirror of the package index: say so in `access/index.env`, which only the first stage of the build sees
-* Another base image: the lines `FROM {base_image}` of the Dockerfile, with the same minor version of Python
-* `sbom.cdx.json` lists what is in it (CycloneDX)
+* To use a mirror of the package index, set it in `access/index.env`, which only the first build stage reads
+* To use another base image, with the same minor version of Python, change `FROM {base_image}`
+* `sbom.cdx.json` is the software bill of materials (CycloneDX)
 {more}
 ## Packages
 

@@ -1,7 +1,7 @@
 """The software bill of materials (SBOM) of a package, as CycloneDX 1.5: pip packages, and models by hash.
 
-The same content gives the same bytes: the document has no time in it, and its serial number is derived from
-the digest of the content.
+Equal content gives equal bytes: the SBOM has no timestamp, and its serial number is derived from the digest
+of the content.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMESPACE = uuid.UUID("5f0c6a5e-7a0e-5b3f-9d67-8c7f5a1f0b11")
 def sbom_of(
     name: str, digest: str, base_image: str, requirements: Iterable[str], models: Sequence[Model]
 ) -> str:
-    """The document, as JSON."""
+    """The SBOM as JSON."""
     from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component, ComponentType
@@ -41,9 +41,9 @@ def sbom_of(
     )
     mlmagic = Component(type=ComponentType.APPLICATION, name="mlmagic")
     about = BomMetaData(component=package, tools=ToolRepository(components=[mlmagic]))
-    about.timestamp = None  # type: ignore[assignment] # else it is now, and the bytes differ
+    about.timestamp = None  # type: ignore[assignment] # else the current time, and the bytes differ
     image = Component(type=ComponentType.CONTAINER, bom_ref=f"image:{base_image}", name=base_image)
-    lines = (line for line in requirements if not line.startswith("-"))  # an option of pip is no component
+    lines = (line for line in requirements if not line.startswith("-"))  # options of pip are not components
     parts = {*map(_library, lines), *map(_model, models), image}
     bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, digest), metadata=about, components=parts)
     bom.register_dependency(package, parts)

@@ -1,4 +1,4 @@
-"""A service as one file: a zip application of Python's own kind, the same bytes for the same content."""
+"""Write a service as one file: a Python zip application; equal content gives equal bytes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The start of a zip application: it unpacks itself once, sees to its packages, and serves.
+"""The main program of a zip application: unpack the files once, install packages if needed, and serve.
 
-It runs on a machine that has Python and nothing of ours. Where the interpreter that starts it has every
-package in the pinned version, that one serves; else they are installed once into an environment beside the
-unpacked files, which needs pip and a package index. MLMAGIC_PACKAGES names another folder than
+It needs Python only, not mlmagic. If the interpreter that starts it has every package in the pinned version,
+that interpreter serves; else the packages are installed once into an environment beside the unpacked files,
+which needs pip and a package index. MLMAGIC_PACKAGES names another folder than
 ~/.cache/mlmagic-packages.
 """
 
@@ -27,7 +27,7 @@ def main() -> None:
                 packed.extractall(Path(draft) / "files")
                 try:
                     (Path(draft) / "files").rename(home)
-                except OSError:  # somebody else was quicker
+                except OSError:  # another process was faster
                     if not home.is_dir():
                         raise
     wanted = sys.version_info[:2]

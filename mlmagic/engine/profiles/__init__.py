@@ -1,6 +1,10 @@
-"""Measuring a service at several sizes.
+"""Profiles: measure a service at several sizes (CPU and memory).
 
-trial      one size: launched, held to it, loaded, watched, stopped
-loads      which loads, and what they gave
-loader     asks the service, in a process of its own
+profiles       the operations on profiles
+trial          one size: launch the service with limits, load it, watch it, stop it
+interleaving   the order of measurements: one round of every size after another
+loads          plans the loads and runs the load generator
+loader         the load generator, a process of its own
+blocks         the results of a load
+resource_usage what the service uses under load
 """

@@ -1,4 +1,4 @@
-"""What the loader told of one load, turn after turn: cut into blocks of time, and summed up."""
+"""Results of one load: the load generator's reports, cut into blocks of time and summed up."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from mlmagic.core.profile_record import finite
 from mlmagic.core.statistics import PERCENTILES, histogram, percentile, percentile_interval, ratio_interval
 
 BLOCKS = 8
-"""That a load's time is cut into."""
+"""The number of blocks of a load."""
 FEWEST_IN_BLOCK = 5
-"""Answers: of fewer, a block says little."""
+"""The fewest answers in a block; a smaller block would be mostly noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What was answered in one stretch of time."""
+    """The answers in one interval of time."""
 
     seconds: float
     milliseconds: tuple[float, ...]
-    """How long each answer took."""
+    """The latency of each answer."""
 
 
-def cut(told: Mapping[str, Any], seconds: float) -> Iterator[Block]:
-    """A turn in blocks of about ``seconds``, or longer ones where little was answered."""
-    latencies, whole = told["latencies"], float(told["seconds"])
+def cut(report: Mapping[str, Any], seconds: float) -> Iterator[Block]:
+    """Cut a round into blocks of about ``seconds``, or longer ones if there are few answers."""
+    latencies, whole = report["latencies"], float(report["seconds"])
     count = max(1, min(round(whole / seconds), len(latencies) // FEWEST_IN_BLOCK))
     parts: list[list[float]] = [[] for _ in range(count)]
-    for latency, end in zip(latencies, told["ends"], strict=True):
+    for latency, end in zip(latencies, report["ends"], strict=True):
         parts[min(count - 1, int(end / whole * count))].append(1000 * latency)
     return (Block(whole / count, tuple(part)) for part in parts)
 
 
 def load_of(
-    kind: str, level: float, turns: Sequence[Mapping[str, Any]], seconds: float
+    kind: str, level: float, rounds: Sequence[Mapping[str, Any]], seconds: float
 ) -> tuple[Load, list[Failure]]:
-    """The turns of a load that is to take so many ``seconds``, summed up."""
-    blocks = [block for told in turns for block in cut(told, seconds / BLOCKS)]
+    """Sum up the rounds of a load that takes ``seconds`` in all; returns it with its failures."""
+    blocks = [block for report in rounds for block in cut(report, seconds / BLOCKS)]
     latencies = [block.milliseconds for block in blocks]
     ordered = sorted(one for block in latencies for one in block)
     taken = sum(block.seconds for block in blocks)
@@ -48,7 +48,7 @@ def load_of(
         kind,
         level,
         taken,
-        sum(told["asked"] for told in turns),
+        sum(report["asked"] for report in rounds),
         len(ordered),
         rate,
         (interval.low, finite(interval.high)),
@@ -56,9 +56,9 @@ def load_of(
         {f"{p:g}": percentile(ordered, p) for p in PERCENTILES} if ordered else {},
         {f"{p:g}": _ends(latencies, p) for p in PERCENTILES} if ordered else {},
         tuple(histogram(ordered)),
-        sum(told["client_cores"] * told["seconds"] for told in turns) / taken,
+        sum(report["client_cores"] * report["seconds"] for report in rounds) / taken,
     )
-    failures = [Failure(*each) for told in turns for each in told["failures"]]
+    failures = [Failure(*each) for report in rounds for each in report["failures"]]
     return load, failures
 
 

@@ -1,4 +1,4 @@
-"""The trials of a profile, turn by turn: what slows the machine for a while slows all sizes alike."""
+"""Interleave the measurements of a profile's sizes, so that a slow phase of the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mlmagic.core.sizing import has_room
 from mlmagic.engine.profiles.trial import Trial
 
 
-def in_turns(trials: Sequence[Trial], free_bytes: Callable[[], int]) -> Iterator[Trial]:
-    """Make all trials; each is given when it has begun. Who made them closes them.
+def interleaved(trials: Sequence[Trial], free_bytes: Callable[[], int]) -> Iterator[Trial]:
+    """Run all trials; yields each after its first round. The caller closes them.
 
-    They are up beside each other, and loaded one at a time, as long as there is room for all; one after which
-    there is not is finished before the next begins.
+    The services run side by side and are loaded one at a time, while the memory suffices for all of them.
+    Otherwise a trial is finished before the next one begins.
     """
     for number, trial in enumerate(trials, 1):
         trial.begin()

@@ -1,10 +1,10 @@
-"""``python -m mlmagic.engine.profiles.loader``: asks a service, in a process that does nothing else.
+"""The load generator: ``python -m mlmagic.engine.profiles.loader`` sends requests to a service.
 
-Reads JSON from standard input: one line says whom to ask (host, port, path, rows in base64), and each one
-after it is a load, of which a line is written to standard output when it ends. Closed loads: so many clients,
-each asking again as soon as it is answered. Open loads: requests arrive at random at a rate, whether or not
-others were answered, and their latency counts from their arrival; so a service that falls behind is not
-spared the requests it kept waiting.
+Reads JSON lines from standard input: the first is the service (host, port, path, rows in base64), each other
+one a load. When a load ends, its results are written to standard output as one line. In a closed load each
+client sends the next request after the last answer. In an open load requests arrive at random at a fixed
+rate, whether or not earlier ones were answered, and latency counts from the arrival, so that queueing delay
+counts (no coordinated omission).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import httptools
 
 MOST_CONNECTIONS = 256
 LATE_SECONDS = 0.002
-"""Timers of an event loop are this coarse; what comes later is the client's own delay, and counts."""
+"""The precision of an event loop's timers; a longer delay of the client counts as latency."""
 BODY_KEPT = 2000
 ANSWER_SECONDS = 120.0
 
 
-class Asker(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection, one request at a time."""
 
     def __init__(self) -> None:
@@ -42,8 +42,8 @@ class Asker(asyncio.Protocol):
     def open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    def ask(self, request: bytes, done: Callable[[int, bytes], None]) -> None:
-        """Send; ``done`` gets the status (0: no answer) and the body."""
+    def send(self, request: bytes, done: Callable[[int, bytes], None]) -> None:
+        """Send a request; ``done`` receives the status (0: no answer) and the body."""
         self._done, self._body = done, []
         self._transport.write(request)
 
@@ -79,7 +79,7 @@ class Asker(asyncio.Protocol):
 
 
 class Loader:
-    """Asks one service for its rows, in turn."""
+    """Sends rows to one service, one after the other."""
 
     def __init__(self, host: str, port: int, path: str, rows: Sequence[bytes]) -> None:
         self._host, self._port = host, port
@@ -93,23 +93,23 @@ class Loader:
         ]
         self._next = 0
         self._chance = random.Random(20)
-        self._idle: list[Asker] = []
+        self._idle: list[Connection] = []
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
         self._start = 0.0
         self.latencies: list[float] = []
-        """Seconds, of the successes, in the order of their answers."""
+        """Latencies of the successes in seconds, in the order of their answers."""
         self.ends: list[float] = []
-        """When each came, in seconds since the load began."""
+        """The time of each answer, in seconds since the load began."""
         self.failures: dict[tuple[int, str], list[int]] = {}
-        """(status, body) -> how often, and the row of the first."""
-        self.asked = 0
+        """(status, body) -> the number of such answers, and the row of the first."""
+        self.sent = 0
 
     async def closed(self, clients: int, seconds: float, at_least: int) -> None:
-        """``clients`` at a time, until both the time is over and so many were asked."""
+        """A closed load of ``clients``, for ``seconds`` and ``at_least`` so many requests."""
         self._begin()
 
         def over() -> bool:
-            return perf_counter() - self._start >= seconds and self.asked >= at_least
+            return perf_counter() - self._start >= seconds and self.sent >= at_least
 
         async def client() -> None:
             while not over():
@@ -118,7 +118,7 @@ class Loader:
         await asyncio.gather(*(client() for _ in range(clients)))
 
     async def open(self, rate: float, seconds: float) -> None:
-        """``rate`` a second on average, at random (Poisson), the same in each profile."""
+        """An open load: Poisson arrivals at ``rate`` per second, the same sequence in each profile."""
         self._begin()
         chance = self._chance
         waiting: deque[asyncio.Task[None]] = deque()
@@ -133,21 +133,23 @@ class Loader:
                 due += chance.expovariate(rate)
             while waiting and waiting[0].done():
                 waiting.popleft()
-        await asyncio.sleep(max(0.0, self._start + seconds - perf_counter()))  # nobody may come for long
+        await asyncio.sleep(
+            max(0.0, self._start + seconds - perf_counter())
+        )  # the next arrival may be far off
         await asyncio.gather(*waiting)
 
     def close(self) -> None:
-        for asker in self._idle:
-            asker.close()
+        for connection in self._idle:
+            connection.close()
 
     def _begin(self) -> None:
-        self.latencies, self.ends, self.failures, self.asked = [], [], {}, 0
+        self.latencies, self.ends, self.failures, self.sent = [], [], {}, 0
         self._start = perf_counter()
 
     async def _one(self, arrival: float) -> None:
         row = self._next
         self._next = (row + 1) % len(self._requests)
-        self.asked += 1
+        self.sent += 1
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[tuple[int, bytes]] = loop.create_future()
 
@@ -157,32 +159,32 @@ class Loader:
 
         async with self._free:  # in order of arrival
             try:
-                asker = await self._asker()
+                connection = await self._connection()
             except OSError as error:
                 self._fail(0, f"no connection: {error}".encode(), row)
                 await asyncio.sleep(0.01)
                 return
-            asker.ask(self._requests[row], done)
+            connection.send(self._requests[row], done)
             try:
                 status, body = await asyncio.wait_for(answered, ANSWER_SECONDS)
             except TimeoutError:
-                asker.close()
+                connection.close()
                 status, body = 0, f"no answer within {ANSWER_SECONDS:g} s".encode()
             now = perf_counter()
-            if asker.open:
-                self._idle.append(asker)
+            if connection.open:
+                self._idle.append(connection)
         if status == 200:
             self.latencies.append(now - arrival)
             self.ends.append(now - self._start)
         else:
             self._fail(status, body, row)
 
-    async def _asker(self) -> Asker:
+    async def _connection(self) -> Connection:
         while self._idle:
-            asker = self._idle.pop()
-            if asker.open:
-                return asker
-        _, made = await asyncio.get_running_loop().create_connection(Asker, self._host, self._port)
+            connection = self._idle.pop()
+            if connection.open:
+                return connection
+        _, made = await asyncio.get_running_loop().create_connection(Connection, self._host, self._port)
         return made
 
     def _fail(self, status: int, body: bytes, row: int) -> None:
@@ -191,12 +193,12 @@ class Loader:
 
 
 async def serve() -> None:
-    """Do one load after another, and tell of each, until there are no more."""
+    """Run the loads of standard input one after the other, and write the results of each."""
     order = json.loads(sys.stdin.readline())
     watch = asyncio.ensure_future(end_with(order["parent"]))
     rows = [base64.b64decode(row) for row in order["rows"]]
     loader = Loader(order["host"], order["port"], order["path"], rows)
-    # In a thread: a connection that is closed meanwhile is noticed.
+    # In a thread, so that the event loop notices connections that are closed meanwhile.
     while line := await asyncio.to_thread(sys.stdin.readline):
         load = json.loads(line)
         began, used = perf_counter(), process_time()
@@ -205,22 +207,22 @@ async def serve() -> None:
         else:
             await loader.closed(int(load["level"]), load["seconds"], load["at_least"])
         seconds = perf_counter() - began
-        told = {
+        results = {
             "seconds": seconds,
-            "asked": loader.asked,
+            "asked": loader.sent,
             "latencies": loader.latencies,
             "ends": loader.ends,
             "failures": [[status, body, *rest] for (status, body), rest in loader.failures.items()],
             "client_cores": (process_time() - used) / seconds,
         }
-        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.write(json.dumps(results) + "\n")
         sys.stdout.flush()
     loader.close()
     watch.cancel()
 
 
 async def end_with(parent: int) -> None:
-    """Leave when the process that asked is gone: nobody wants the answer."""
+    """Exit when the parent process has ended."""
     while os.getppid() == parent:
         await asyncio.sleep(0.5)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""The loads of a profile: which come next, for how long; and the process that makes them."""
+"""The loads of a profile: which one comes next and for how long, and the process that generates them."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from mlmagic.errors import LaunchFailed
 from mlmagic.targets.python_path import python_path
 
 GAIN = 1.05
-"""More clients are tried as long as they bring a twentieth more."""
+"""More clients are tried while each step raises the throughput by 5 %."""
 OPEN_SHARE = 0.7
-"""Of the capacity: how loaded a service is where no goal says it."""
+"""The share of the capacity at which a service is loaded if there is no goal."""
 _STEPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
-"""Of a decade: about a quarter more each."""
+"""Round numbers within a decade, each about a quarter above the last."""
 MOST_AT_RANDOM = 4000.0
-"""Requests per second, where no goal says more: beyond, it is the client's own delays that are measured."""
+"""The highest rate of requests per second without a goal: above it the client itself is the bottleneck."""
 FEWEST = 20
-"""Requests that the first load makes at least, and each row once."""
+"""The fewest requests of the first load, which also sends each row once."""
 FIRST_SHARE = 0.25
-"""Of a load's time, in its first turn."""
-TURNS = 6
-"""After the first: all loads in each, so that what slows the machine for a while slows them all alike."""
-_LATENCIES_IN_TURN = {"closed": 5, "open": 25}
-"""A turn lasts at least so many. Arrivals at random find the service idle at first, and must forget that."""
+"""The share of a load's time in its first round."""
+ROUNDS = 6
+"""Rounds after the first. Each has all loads, so that a slow phase of the machine affects all alike."""
+_LATENCIES_IN_ROUND = {"closed": 5, "open": 25}
+"""The shortest round, in mean latencies. An open load needs more: it starts with an idle service."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One load to be made."""
+class PlannedLoad:
+    """One load to run."""
 
     kind: str
     level: float
@@ -56,11 +56,11 @@ class Asked:
 
 def wanted_loads(
     concurrencies: Sequence[int], seconds: float, rows: int, goal: Goal, done: Sequence[Load]
-) -> Asked | None:
-    """The next load after those that are done; None when there is enough.
+) -> PlannedLoad | None:
+    """The next load after those that are done; None after the last.
 
-    One client first, with every row at least once; then more, as long as that brings more; then at random at
-    the goal's rate, or at a share of the capacity.
+    The first has one client and sends every row at least once. Then come more clients, while that raises the
+    throughput; last an open load at the goal's rate, or at a share of the capacity.
     """
     if any(load.kind == "open" for load in done):
         return None
@@ -68,45 +68,45 @@ def wanted_loads(
     if len(done) < len(ordered):
         gains = len(done) < 2 or done[-1].requests_per_second >= done[-2].requests_per_second * GAIN
         if gains:
-            return Asked("closed", ordered[len(done)], seconds, 0 if done else max(rows, FEWEST))
+            return PlannedLoad("closed", ordered[len(done)], seconds, 0 if done else max(rows, FEWEST))
     capacity = max(load.requests_per_second for load in done)
     rate = goal.requests_per_second or round_rate(min(OPEN_SHARE * capacity, MOST_AT_RANDOM))
-    return Asked("open", rate, seconds) if rate > 0 else None
+    return PlannedLoad("open", rate, seconds) if rate > 0 else None
 
 
 def round_rate(rate: float) -> float:
-    """A round number, at most ``rate``: a profile that is made again asks the same of the service."""
+    """A round number, at most ``rate``, so that a repeated profile uses the same load."""
     if rate <= 0:
         return 0.0
     decade = 10.0 ** math.floor(math.log10(rate))
     return max(step * decade for step in _STEPS if step * decade <= rate)
 
 
-def turns_of(load: Load, seconds: float) -> int:
-    """In how many turns after its first a load is best continued: fewer, where answers take long."""
+def rounds_of(load: Load, seconds: float) -> int:
+    """The number of rounds after a load's first one: fewer for a slow service."""
     rest = seconds * (1 - FIRST_SHARE)
-    shortest = _LATENCIES_IN_TURN[load.kind] * load.mean_ms / 1000
-    return next((turns for turns in (6, 3, 2) if rest / turns >= shortest), 1)
+    shortest = _LATENCIES_IN_ROUND[load.kind] * load.mean_ms / 1000
+    return next((rounds for rounds in (6, 3, 2) if rest / rounds >= shortest), 1)
 
 
-def further_turns(firsts: Sequence[Load], seconds: float) -> list[list[tuple[int, Asked]]]:
-    """What comes after the first turn of each load: by turn, which of ``firsts`` are continued, and how.
+def further_rounds(firsts: Sequence[Load], seconds: float) -> list[list[tuple[int, PlannedLoad]]]:
+    """Plan the rounds after the first: for each round, indexes of ``firsts`` with the load to run.
 
-    A load that has taken its ``seconds`` already, for the sake of all rows, has no more.
+    A load whose first round took all ``seconds``, because it sent every row, is not continued.
     """
-    planned = [(load, turns_of(load, seconds)) for load in firsts]
+    planned = [(load, rounds_of(load, seconds)) for load in firsts]
     return [
         [
-            (index, Asked(load.kind, load.level, seconds * (1 - FIRST_SHARE) / turns))
-            for index, (load, turns) in enumerate(planned)
-            if load.seconds < seconds and turn % (TURNS // turns) == 0
+            (index, PlannedLoad(load.kind, load.level, seconds * (1 - FIRST_SHARE) / rounds))
+            for index, (load, rounds) in enumerate(planned)
+            if load.seconds < seconds and number % (ROUNDS // rounds) == 0
         ]
-        for turn in range(1, TURNS + 1)
+        for number in range(1, ROUNDS + 1)
     ]
 
 
 class LoaderProcess:
-    """The loader, started once for one load after another; `run` may be interrupted."""
+    """The process of the load generator, started once for all loads; `run` may be interrupted."""
 
     def __init__(self, url: str, rows: Sequence[bytes]) -> None:
         parts = urlsplit(url)
@@ -117,7 +117,7 @@ class LoaderProcess:
             "rows": [base64.b64encode(row).decode("ascii") for row in rows],
             "parent": os.getpid(),
         }
-        self._told: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -130,7 +130,7 @@ class LoaderProcess:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._say(self._order)
+        self._send(self._order)
         return self
 
     def __exit__(
@@ -143,36 +143,38 @@ class LoaderProcess:
         self._reader.join()
         self._process.communicate()  # which closes the pipes
 
-    def run(self, load: Asked, while_waiting: Callable[[], None], poll: float = 0.1) -> Mapping[str, Any]:
-        """Make one load; ``while_waiting`` is called every ``poll`` seconds. Raises `LaunchFailed`."""
-        self._say(asdict(load))
+    def run(
+        self, load: PlannedLoad, while_waiting: Callable[[], None], poll: float = 0.1
+    ) -> Mapping[str, Any]:
+        """Run one load; ``while_waiting`` is called every ``poll`` seconds. Raises `LaunchFailed`."""
+        self._send(asdict(load))
         while True:
             try:
-                told = self._told.get(timeout=poll)
+                line = self._results.get(timeout=poll)
                 break
             except queue.Empty:
                 while_waiting()
-        if not told:
+        if not line:
             assert self._process.stderr is not None
             words = self._process.stderr.read()
-            raise LaunchFailed("profile", "the loader has ended without an answer", log=words[-2000:])
-        answer: Mapping[str, Any] = json.loads(told)
+            raise LaunchFailed("profile", "the load generator ended without a result", log=words[-2000:])
+        answer: Mapping[str, Any] = json.loads(line)
         return answer
 
-    def _say(self, order: Mapping[str, Any]) -> None:
+    def _send(self, order: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended: `run` says so
+        with suppress(BrokenPipeError):  # it has ended: `run` raises
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
 
     def _read(self) -> None:
-        """Each line as it comes; an empty one at the end."""
+        """Queue each line of output; an empty one at the end."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._told.put(line)
-        self._told.put("")
+            self._results.put(line)
+        self._results.put("")
 
 
 def total_steps(concurrencies: Sequence[int]) -> int:
-    """How many turns one size may take, for telling the time that remains."""
-    return (len(set(concurrencies)) + 1) * (1 + TURNS)
+    """The most measurements of one size, to estimate the remaining time."""
+    return (len(set(concurrencies)) + 1) * (1 + ROUNDS)

@@ -22,7 +22,7 @@ from mlmagic.engine import staging
 from mlmagic.engine.environments.builds import ready_for
 from mlmagic.engine.environments.runtime import runtime_for
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.profiles.interleaving import in_turns
+from mlmagic.engine.profiles.interleaving import interleaved
 from mlmagic.engine.profiles.trial import Trial
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
@@ -39,13 +39,13 @@ TAGS = ("requestedCpu", "requestedMemoryInGB")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a profile is."""
+    """The progress of a running profile."""
 
     words: str
     done: float
     """From 0 to 1."""
     seconds_left: float
-    """At most, about."""
+    """An estimate of the longest remaining time."""
 
 
 OnProgress = Callable[[Progress, Profile], None]
@@ -81,14 +81,16 @@ class Profiles:
         watching: OnProgress = _unwatched,
         notify: Notify = silent,
     ) -> Profile:
-        """Measure a service of these models at each size of the plan; returns the profile, which is kept.
+        """Measure a service of these models at each size of the plan; returns the recorded profile.
 
-        Each of ``rows`` is a request's body. ``config`` says what else the service is to have. What has been
-        measured is kept after the first turn of each size, in the end, and when it is interrupted. Raises
-        only for what can be known beforehand; a service that fails is in the profile.
+        Each of ``rows`` is a request's body. ``config`` has the other settings of the service. Results are
+        saved after the first round of each size, at the end, and when the profile is interrupted. Raises only
+        for errors known beforehand; a service that fails is recorded in the profile.
         """
         if not rows:
-            raise InvalidConfig("input dataset", rows, "must have a row at least", hint="Each is a body.")
+            raise InvalidConfig(
+                "input dataset", rows, "must have at least one row", hint="Each row is a request body."
+            )
         target = self._targets.usable(plan.target)
         used = self._models.find_all(model_names)
         inference = inference or self._scripts.no_code(model_names)
@@ -103,7 +105,7 @@ class Profiles:
             intake.copy_out(files, folder / "app")
             ready = ready_for(target, runtime.python, inference.environment, folder, notify)
             service = f"profile-{plan.name}"[:32].lower()
-            held = _held(config or DeploymentConfig(), plan)
+            held = _trial_config(config or DeploymentConfig(), plan)
             spec = replace(
                 staging.scratch_spec(self._memory, folder, service, inference, used, held),
                 python=ready.python,
@@ -122,12 +124,12 @@ class Profiles:
             return self._measure(work, target, spec, begun, rows, watching)
 
     def get(self, name: str, version: int | None = None) -> Profile:
-        """The newest of that name, or the one named; raises `NotFound`."""
+        """A profile by name, the newest version by default; raises `NotFound`."""
         with self._memory.reading() as tx:
             return profile_of(assets.get(tx, KIND, name, version).record)
 
     def tag_models(self, profile: Profile) -> None:
-        """Write the size recommended to the models' tags, as the documents advise."""
+        """Write the recommended size to the models' tags, as Azure ML v1's guide does."""
         advice = profile.recommendation
         if advice is None:
             raise NotFound("recommendation", profile.name, hint="No size that was measured answered.")
@@ -155,7 +157,7 @@ class Profiles:
         trials: list[Trial] = []
         clock = _Clock(plan.seconds)
 
-        def tell(at: str, words: str) -> None:
+        def report(at: str, words: str) -> None:
             nonlocal profile
             profile = replace(profile, words=f"{at}: {words}")
             watching(clock.tick(profile.words, sum(trial.steps_left for trial in trials)), profile)
@@ -170,12 +172,12 @@ class Profiles:
                 wakeup_dir=str(run_dir),
                 config=replace(spec.config, cpu=cpu, memory_gb=memory_gb),
             )
-            trials.append(Trial(work, target, tried, plan, rows, partial(tell, at)))
+            trials.append(Trial(work, target, tried, plan, rows, partial(report, at)))
         try:
             with ExitStack() as ending:
                 for trial in trials:
                     ending.callback(trial.close)
-                for _ in in_turns(trials, _free_bytes):
+                for _ in interleaved(trials, _free_bytes):
                     profile = _with(profile, trials)
                     self._keep(version, profile)
         except KeyboardInterrupt:
@@ -191,13 +193,13 @@ class Profiles:
             assets.replace(tx, KIND, profile.name, version, record_of(profile))
 
     def list(self) -> list[Profile]:
-        """The newest of each name."""
+        """The newest version of each profile."""
         with self._memory.reading() as tx:
             return [profile_of(each.record) for each in assets.newest_of_each(tx, KIND)]
 
 
 def canceled(profile: Profile) -> Profile:
-    """A profile that was interrupted, with what was measured until then."""
+    """An interrupted profile, with its results until then."""
     return replace(profile, state=ProfileState.CANCELED, error="it was interrupted", words="")
 
 
@@ -223,13 +225,13 @@ def _free_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _held(config: DeploymentConfig, plan: ProfilePlan) -> DeploymentConfig:
-    """As it is to be served, but for anybody who asks, and with patience: waiting is what is measured."""
+def _trial_config(config: DeploymentConfig, plan: ProfilePlan) -> DeploymentConfig:
+    """The settings of a trial: no authentication, and long waits allowed, since they are measured."""
     return replace(config.for_trial(plan.target), max_request_wait_time=config.scoring_timeout_ms)
 
 
 class _Clock:
-    """How far, and how long still, by the steps that are left."""
+    """Computes progress and remaining time from the number of steps left."""
 
     def __init__(self, seconds_each: float) -> None:
         self._steps, self._each = 0, seconds_each

@@ -1,4 +1,4 @@
-"""What a service uses while it is loaded, looked at again and again."""
+"""The resource usage of a service under load, sampled at short intervals."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ LOOK_SECONDS = 0.1
 
 @dataclass(slots=True)
 class Watch:
-    """Looks at what a service uses, and remembers; what it does between its turns does not count."""
+    """Samples a service's resource usage; time between its rounds of load is not counted."""
 
     usage: Callable[[], Usage]
     samples: list[Sample] = field(default_factory=list)
     peak_bytes: int = 0
     _seconds: float = 0.0
-    """For how long it was watched."""
+    """The total time of the samples."""
     _last: tuple[float, Usage] | None = None
 
     def resume(self) -> None:
-        """Look anew: a turn begins, or there will be none."""
+        """Start a new interval, at the beginning of a round or at the end of all."""
         self._last = None
         self.look()
 
     def look(self) -> None:
-        """While a turn goes on."""
+        """Take a sample during a round."""
         now, used = time.monotonic(), self.usage()
         self.peak_bytes = max(self.peak_bytes, used.peak_bytes, used.memory_bytes)
         if self._last is None:
@@ -53,7 +53,7 @@ class Watch:
 
 
 def smooth(samples: Sequence[Sample], width: int) -> list[Sample]:
-    """The means of so many neighbours each (the largest memory of them): a look's own noise goes."""
+    """Average each ``width`` neighbouring samples to reduce noise; of memory, take the maximum."""
     if width <= 1:
         return list(samples)
     return [

@@ -1,4 +1,4 @@
-"""One size tried: the service is launched, held to it, loaded in turns, and watched."""
+"""The trial of one size: launch the service with limits, load it in rounds, and watch its resources."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mlmagic.engine.http import probe
 from mlmagic.engine.profiles.blocks import load_of
 from mlmagic.engine.profiles.loads import (
     FIRST_SHARE,
-    Asked,
     LoaderProcess,
-    further_turns,
+    PlannedLoad,
+    further_rounds,
     total_steps,
     wanted_loads,
 )
@@ -29,19 +29,19 @@ from mlmagic.targets.base import ComputeTarget
 
 START_SECONDS = 300.0
 STARTING_STEPS = 2
-"""That a size is started, and that it was."""
+"""The steps of a launch: starting and started."""
 MOST_SAMPLES = 200
 MOST_FAILURES = 20
 _POLL_SECONDS = 0.005
 
-Tell = Callable[[str], None]
-"""Takes what is going on."""
+Report = Callable[[str], None]
+"""Receives a message on the progress."""
 
 
 class Trial:
     """A service at one size, from its launch until it is closed.
 
-    What goes wrong with it is in the result. A KeyboardInterrupt passes through, and what was measured stays.
+    Errors of the service are in the result. A KeyboardInterrupt passes through, and the results are kept.
     """
 
     def __init__(
@@ -51,19 +51,19 @@ class Trial:
         spec: ServiceSpec,
         plan: ProfilePlan,
         rows: Sequence[bytes],
-        tell: Tell,
+        report: Report,
     ) -> None:
         self._work = work
-        self._target, self._spec, self._plan, self._rows, self._tell = target, spec, plan, rows, tell
+        self._target, self._spec, self._plan, self._rows, self._report = target, spec, plan, rows, report
         self.steps_left = STARTING_STEPS + total_steps(plan.concurrencies)
         self.watch = Watch(self._usage)
         self._handle: Any = None
         self._cold_start_s: float | None = None
         self._error = ""
         self._firsts: list[Load] = []
-        self._told: list[list[Mapping[str, Any]]] = []
-        """By load, what the loader told of each of its turns."""
-        self._further: list[list[tuple[int, Asked]]] = []
+        self._rounds: list[list[Mapping[str, Any]]] = []
+        """For each load, the load generator's results of each round."""
+        self._further: list[list[tuple[int, PlannedLoad]]] = []
         self._ending = ExitStack()
 
     @property
@@ -73,16 +73,16 @@ class Trial:
 
     @property
     def has_result(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether there are results or an error."""
         return bool(self._firsts or self._error)
 
     def result(self) -> SizeResult:
-        """All that was measured until now."""
+        """The results so far."""
         config, samples = self._spec.config, self.watch.samples
         loads: list[Load] = []
         failures: list[Failure] = []
-        for first, told in zip(self._firsts, self._told, strict=False):
-            load, failed = load_of(first.kind, first.level, told, self._plan.seconds)
+        for first, rounds in zip(self._firsts, self._rounds, strict=False):
+            load, failed = load_of(first.kind, first.level, rounds, self._plan.seconds)
             loads.append(load)
             failures += failed
         return SizeResult(
@@ -98,57 +98,57 @@ class Trial:
         )
 
     def begin(self) -> None:
-        """Launch the service, and make the first turn of each load."""
+        """Launch the service, and run the first round of each load."""
         began = time.monotonic()
         self._step("starting")
-        with self._errors_told():
-            running = self._work.running(self._target, self._spec, self._tell)
+        with self._errors_recorded():
+            running = self._work.running(self._target, self._spec, self._report)
             self._handle = self._ending.enter_context(running)
             self._ending.callback(self.watch.resume)
             url = wait_until_up(self._target, self._handle)
             self._cold_start_s = time.monotonic() - began
             self._loader = self._ending.enter_context(LoaderProcess(url, self._rows))
             self.watch.resume()
-            if self._first_turn():
-                self._further = further_turns(self._firsts, self._plan.seconds)
+            if self._first_round():
+                self._further = further_rounds(self._firsts, self._plan.seconds)
         self.steps_left = sum(map(len, self._further))
 
     def go_on(self) -> bool:
-        """Make the next turn; whether there was one."""
+        """Run the next round; False if there is none left."""
         if not self._further:
             return False
-        with self._errors_told():
+        with self._errors_recorded():
             self.watch.resume()
             for index, wanted in self._further.pop(0):
-                self._told[index].append(self._ask(wanted))
+                self._rounds[index].append(self._run(wanted))
         return True
 
     def close(self) -> None:
-        """End the service."""
+        """Stop the service."""
         self._further, self.steps_left = [], 0
         self._ending.close()
 
-    def _first_turn(self) -> bool:
-        """Find the loads to be made; whether none of them failed altogether."""
+    def _first_round(self) -> bool:
+        """Run the first round of each load; False if a load failed completely."""
         plan, seconds = self._plan, self._plan.seconds * FIRST_SHARE
         while wanted := wanted_loads(plan.concurrencies, seconds, len(self._rows), plan.goal, self._firsts):
-            self._told.append([self._ask(wanted)])
-            self._firsts.append(load_of(wanted.kind, wanted.level, self._told[-1], plan.seconds)[0])
+            self._rounds.append([self._run(wanted)])
+            self._firsts.append(load_of(wanted.kind, wanted.level, self._rounds[-1], plan.seconds)[0])
             if self._firsts[-1].failed:
                 return False
         return True
 
-    def _ask(self, wanted: Asked) -> Mapping[str, Any]:
+    def _run(self, wanted: PlannedLoad) -> Mapping[str, Any]:
         self._step(str(wanted))
         return self._loader.run(wanted, self.watch.look, LOOK_SECONDS)
 
     def _step(self, words: str) -> None:
-        self._tell(words)
+        self._report(words)
         self.steps_left -= 1
 
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
-        """Around a turn: afterwards the service is up, or it is told why not."""
+    def _errors_recorded(self) -> Iterator[None]:
+        """Record an error of the service during a round, and stop it then."""
         try:
             yield
             seen = self._target.observe(self._handle)
@@ -163,7 +163,7 @@ class Trial:
 
 
 def wait_until_up(target: ComputeTarget[Any], handle: Any) -> str:
-    """Where a service answers, when it does. Raises `ScriptError` or `LaunchFailed` if it never does."""
+    """Wait until a service answers; returns its URL. Raises `ScriptError` or `LaunchFailed`."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         seen = target.observe(handle)
@@ -179,7 +179,7 @@ def wait_until_up(target: ComputeTarget[Any], handle: Any) -> str:
 
 
 def alike(failures: Iterable[Failure]) -> tuple[Failure, ...]:
-    """Those of one status and body as one, the most frequent first."""
+    """Merge failures of one status and body, the most frequent first."""
     found: dict[tuple[int, str], Failure] = {}
     for failure in failures:
         before = found.get((failure.status, failure.body))

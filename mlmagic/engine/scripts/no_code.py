@@ -1,4 +1,4 @@
-"""Serving models without a script: which framework serves which model, and the script that is made for it."""
+"""Serve models without a script: detect the framework of a model, and generate its entry script."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FRAMEWORKS_ROOM = "mlmagic.scoring.frameworks"
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """What serves the models of one framework."""
+    """How models of one framework are served."""
 
     name: str
-    """The documents' constant, or one of ours."""
+    """The framework's name: Azure ML v1's constant, or an addition."""
     module: str
-    """In the server's room of frameworks."""
+    """The name of its module in the scoring server."""
     needs: tuple[str, ...]
-    """Modules without which it cannot; the first is what is to be installed."""
+    """Required modules; the first is the one to install."""
     uses: tuple[str, ...] = ("numpy",)
-    """Modules it may come to need, if they are installed."""
+    """Optional modules, used if they are installed."""
 
 
 _TABLES = ("numpy", "pandas")
@@ -46,21 +46,21 @@ FRAMEWORKS = {
         Framework("MLflow", "mlflow", ("yaml",), (*_TABLES, "mlflow", "joblib", "sklearn")),
     )
 }
-"""By name. Several models are Multi, each of its own framework."""
+"""The frameworks by name. Several models are Multi: each has its own framework."""
 _TO_INSTALL = {"sklearn": "scikit-learn", "yaml": "mlflow"}
 
 IsInstalled = Callable[[str], bool]
 
 
 def is_installed(module: str) -> bool:
-    """Whether the top-level ``module`` is there; it is not imported."""
+    """Whether the top-level ``module`` is installed; it is not imported."""
     return find_spec(module) is not None
 
 
 def inference_for(
     models: Sequence[Model], is_installed: IsInstalled = is_installed
 ) -> tuple[InferenceConfig, str]:
-    """A script that serves these models, and a line that says so.
+    """A generated script that serves these models, and a message about it.
 
     Raises `UsageError` for no model, one whose framework is not known or not supported, or a library that
     is not installed.
@@ -99,20 +99,24 @@ def inference_for(
 
 
 def framework_of(model: Model) -> Framework:
-    """What serves ``model``: what it was registered as, else what its files tell. Raises `UsageError`."""
-    told = model.framework
-    if told not in FRAMEWORKS and told in (None, "Custom"):
+    """The framework of ``model``: the registered one, else detected from its files. Raises `UsageError`."""
+    named = model.framework
+    if named not in FRAMEWORKS and named in (None, "Custom"):
         paths = [file.path for file in model.files]
-        told = framework_of_names(paths) or framework_of_modules(model.details.modules) or told
-    if told in FRAMEWORKS:
-        return FRAMEWORKS[told]
+        named = framework_of_names(paths) or framework_of_modules(model.details.modules) or named
+    if named in FRAMEWORKS:
+        return FRAMEWORKS[named]
     supported = ", ".join([*FRAMEWORKS, "Multi (several models)"])
-    if told == "Multi":
+    if named == "Multi":
         raise UsageError(
             f"model {model.id} is registered as Multi, which is several models behind one service",
             hint="Register each by itself, and name them all: -m A -m B.",
         )
-    what = "of no framework that its files tell" if told in (None, "Custom") else f"a {told} model"
+    what = (
+        "of a framework that cannot be detected from its files"
+        if named in (None, "Custom")
+        else f"a {named} model"
+    )
     raise UsageError(
         f"model {model.id} cannot be served without a script: it is {what}. Supported are: {supported}",
         hint="Register it with --framework if it is one of these, or write a script with %%score_script.",
@@ -120,7 +124,7 @@ def framework_of(model: Model) -> Framework:
 
 
 def sample_body(model: Model) -> Any:
-    """The sample it was registered with, as a request's body."""
+    """The model's sample input as a request body."""
     sample = model.details.sample_input
     return sample if isinstance(sample, dict) else {"data": sample}
 

@@ -39,7 +39,7 @@ Also = Callable[["Connection", Webservice], None]
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """What a deploy or an update asks for; what is None stays as it is, or has its default.
+    """The request of a deploy or an update. None keeps the present value, or means the default.
 
     The environment is ``environment`` alone; `of` moves it there from ``inference``.
     """

@@ -97,8 +97,7 @@ class ParityChecks:
         self._memory.files.copy_out(revision.files, folder / "app")
         runtime = runtime_for(target, needs_of(revision.inference.environment), notify, nearest_python=True)
         ready = ready_for(target, runtime.python, revision.inference.environment, folder, notify)
-        # Containers of this name may be there from an earlier version: it stays.
-        name = f"twin-of-{service.name}"[:32].rstrip("-")
+        name = f"comparison-of-{service.name}"[:32].rstrip("-")
         config = revision.config.for_trial(target.name)
         return replace(
             staging.scratch_spec(self._memory, folder, name, revision.inference, used, config),

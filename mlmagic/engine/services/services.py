@@ -1,4 +1,4 @@
-"""Services: deploy, update, look, wait, stop, start, delete.
+"""Services: deploy, update, list, wait, stop, start, delete.
 
 A method checks first, then records what is wanted and returns; a supervisor brings it about. `wait` waits
 for that, and reports a failure with the script's own traceback.

@@ -4,7 +4,7 @@ It also delivers webhooks, updates the services that follow a model, and cleans 
 process has ended.
 
 It waits for wake-up signals (a row was written, a server started or failed), for the end of a service whose
-target can be watched, and for the time that a reconciliation step asked for.
+target can be watched, and for the time that a reconciliation step returned.
 """
 
 from __future__ import annotations

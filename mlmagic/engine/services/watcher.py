@@ -73,20 +73,20 @@ class ServiceWatcher:
         if not news and now - self._looked < PAUSE_SECONDS:
             return
         self._looked = now
-        with self._lock:  # before the look: who comes later is not told of what was before
+        with self._lock:  # before the read: a later watcher gets no earlier events
             watchers = list(self._watchers)
         try:
             with self._memory.reading() as tx:
                 found = services.list_services(tx)
         except WorkspaceUnavailable:
-            return  # the bus says so, and tries again
-        # What has not changed stays the same object, which is quick to see for those who are told.
+            return  # the bus logs it and tries again
+        # Unchanged services stay the same objects, so that watchers can compare them quickly.
         self._seen = {each.name: self._same(each) for each in found}
         view = View(self._seen, news)
         for watcher in watchers:
             try:
                 watcher(view)
-            except Exception:  # one card's fault is not another's
+            except Exception:  # an exception in one watcher must not stop the others
                 log.exception("a watcher of the services failed")
 
     def _same(self, service: Webservice) -> Webservice:

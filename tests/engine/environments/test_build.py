@@ -103,10 +103,10 @@ def test_two_requirements_that_exclude_each_other_stand_side_by_side(store: Stor
     with pytest.raises(BuildFailed) as caught:
         build(specification, store)
     assert caught.value.message == (
-        "the environment cannot be made: "
-        "idna==2.0 (asked for) and idna>=2.5 (requests==2.32.3) exclude each other"
+        "the environment cannot be built: "
+        "idna==2.0 (requested) and idna>=2.5 (requests==2.32.3) exclude each other"
     )
-    assert caught.value.log.startswith("idna==2.0  asked for\nidna>=2.5  requests==2.32.3\n")
+    assert caught.value.log.startswith("idna==2.0  requested\nidna>=2.5  requests==2.32.3\n")
     assert store.keys() == []
     assert list((store.root / ".building").iterdir()) == []
 

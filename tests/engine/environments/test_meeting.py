@@ -37,8 +37,8 @@ def test_pins() -> None:
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (["orjson==3.0"], "orjson==3.0 (asked for) and orjson>=3.9 (the scoring server)"),
-        (["six==1.16.0", "Six<1.10"], "six==1.16.0 (asked for) and Six<1.10 (asked for)"),
+        (["orjson==3.0"], "orjson==3.0 (requested) and orjson>=3.9 (the scoring server)"),
+        (["six==1.16.0", "Six<1.10"], "six==1.16.0 (requested) and Six<1.10 (requested)"),
         (["orjson==3.10.0", "six>=1", "six<3"], ""),
         (["six==1.16.0; python_version < '3'", "six==1.17.0"], ""),
     ],

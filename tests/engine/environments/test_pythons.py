@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from mlmagic.engine.environments import uv
-from mlmagic.engine.environments.pythons import Interpreter, ask, choose, interpreters, this_interpreter
+from mlmagic.engine.environments.pythons import (
+    Interpreter,
+    choose,
+    inspect_interpreter,
+    interpreters,
+    this_interpreter,
+)
 from mlmagic.errors import InvalidConfig, NotFound
 
 OWN = Interpreter("/own", "3.11.7")
@@ -107,8 +113,8 @@ def test_without_uv_there_is_only_our_own(
 
 @pytest.mark.processes
 def test_a_virtual_environments_interpreter_says_what_it_is_made_from(tmp_path: Path) -> None:
-    assert ask(sys.executable) == this_interpreter()
+    assert inspect_interpreter(sys.executable) == this_interpreter()
     nothing = tmp_path / "python3"
     nothing.write_text("#!/bin/sh\nexit 1\n")
     nothing.chmod(0o755)
-    assert ask(str(nothing)) is None
+    assert inspect_interpreter(str(nothing)) is None

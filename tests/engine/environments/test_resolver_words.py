@@ -16,7 +16,7 @@ SERVER = ("orjson>=3.9",)
             "Using Python 3.11.7 environment at: x\nerror: No solution found when resolving dependencies\n"
             "  cause: Because you require orjson==3.0 and orjson>=3.9, we can conclude that your "
             "requirements are unsatisfiable.\n",
-            "orjson==3.0 (asked for) and orjson>=3.9 (the scoring server) exclude each other",
+            "orjson==3.0 (requested) and orjson>=3.9 (the scoring server) exclude each other",
         ),
         (
             "  × No solution found when resolving dependencies:\n"
@@ -25,7 +25,7 @@ SERVER = ("orjson>=3.9",)
             "      incompatible.\n"
             "      And because you require scikit-learn==1.9.1, we can conclude that your\n"
             "      requirements are unsatisfiable.\n",
-            "numpy==1.20 (asked for) and numpy>=1.24.1 (scikit-learn==1.9.1) exclude each other",
+            "numpy==1.20 (requested) and numpy>=1.24.1 (scikit-learn==1.9.1) exclude each other",
         ),
         (
             "error: No solution found when resolving dependencies\n"
@@ -51,7 +51,7 @@ def test_two_requirements_stand_side_by_side() -> None:
         "       And because you require a==1, we can conclude that your requirements are unsatisfiable."
     )
     told = refusal(said)
-    assert told.table == "numpy==1.20  asked for\nnumpy>=2     a==1"
+    assert told.table == "numpy==1.20  requested\nnumpy>=2     a==1"
     assert told.words == "Because a==1 depends on numpy>=2 and you require numpy==1.20"
 
 

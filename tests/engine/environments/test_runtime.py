@@ -71,8 +71,8 @@ def test_another_python_is_told_or_refused(store: Store) -> None:
     place = choose(needs_of(conda("python=3.6.2")), store, nearest=True, notify=told.append)
     assert place.python == sys.executable
     assert told == [
-        "The environment asks for Python 3.6.2: the nearest that is on this machine and that the scoring "
-        f"server runs on is {this_interpreter().version}."
+        "The environment needs Python 3.6.2, which is not on this machine. Python "
+        f"{this_interpreter().version} is used: the nearest version that can run the scoring server."
     ]
     with pytest.raises(InvalidConfig, match="older than the scoring server runs on"):
         choose(needs_of(conda("python=3.6.2")), store, nearest=False, notify=pytest.fail)
@@ -86,7 +86,7 @@ def test_another_python_is_told_or_refused(store: Store) -> None:
         (
             conda({"pip": ["orjson==3.0"]}),
             UsageError,
-            "orjson==3.0 (asked for) and orjson>=3.9 (the scoring server)",
+            "orjson==3.0 (requested) and orjson>=3.9 (the scoring server)",
         ),
         (
             {"python": {"userManagedDependencies": True, "interpreterPath": "/no/python"}},
@@ -108,7 +108,7 @@ def test_what_only_a_container_has_is_told(store: Store) -> None:
     record = {"docker": {"baseImage": "debian:12"}, "python": {"userManagedDependencies": True}}
     assert choose(needs_of(record), store, nearest=False, notify=told.append).python == sys.executable
     assert told == [
-        "The environment asks for base image debian:12: the service runs as a process here, without it."
+        "The environment needs base image debian:12: the service runs as a process here, without it."
     ]
 
 
@@ -126,7 +126,7 @@ def test_an_interpreter_of_ones_own_is_run_as_it_is(store: Store) -> None:
     assert (place.python, place.specification) == (sys.executable, None)
     bare = {"python": {"userManagedDependencies": True, "interpreterPath": this_interpreter().path}}
     if Path(this_interpreter().path) != Path(sys.executable):
-        with pytest.raises(UsageError, match="has not what the scoring server needs"):
+        with pytest.raises(UsageError, match="lacks packages that the scoring server needs"):
             choose(needs_of(bare), store, nearest=False, notify=pytest.fail)
 
 
@@ -142,7 +142,7 @@ def test_a_notebook_gives_what_it_imports_and_what_its_values_are() -> None:
     assert f"orjson=={metadata.version('orjson')}" in pinned
     assert not [line for line in pinned if line.startswith(("mlmagic", "ipython"))]
     linecache.clearcache()  # cells of other tests' notebooks
-    with pytest.raises(UsageError, match="has imported nothing"):
+    with pytest.raises(UsageError, match="has imported no installed package"):
         requirements_of_notebook({"x": 1}, [])
 
 

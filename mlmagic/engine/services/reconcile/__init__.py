@@ -3,7 +3,7 @@
 planner      which step is next: a pure function of the record
 decisions    what a step makes of what it saw: pure functions of record and observation
 launcher     stages a revision, builds what it needs, and launches it
-reconciler   does the step: asks targets and services, and writes the decision down
+reconciler   does the step: calls targets and services, and records the decision
 health       what a supervisor remembers of a service between steps
 pace         seconds until the next step
 """

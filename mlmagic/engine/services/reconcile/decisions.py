@@ -1,7 +1,7 @@
 """What a reconciliation step decides: pure functions from a record and an observation to what is written.
 
 A `Decision` is the whole outcome of a step: the columns that change, the event, and when to look again.
-Nothing here asks a target, a service or the database.
+Nothing here calls a target, a service or the database.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.events import EventKind, endpoint_subject
 from mlmagic.core.follow import FollowState
-from mlmagic.core.notices import TOLD, model_deployed
+from mlmagic.core.notices import NOTICE_DATA, model_deployed
 from mlmagic.core.webservice import Observation, Phase, State, Webservice, check_move
 from mlmagic.engine import staging
 from mlmagic.engine.http import probe
@@ -173,7 +173,7 @@ class Reconciler:
         self._measure(target)
         stats = metrics.stats(counted, seen.ready, time.monotonic())
         if stats != self.service.stats:
-            with self.memory.writing_quietly() as tx:  # whoever shows them reads them every second anyway
+            with self.memory.writing_quietly() as tx:  # viewers read them every second anyway
                 services.note_stats(tx, self.service, stats)
 
     def _measure(self, target: ComputeTarget[Any]) -> None:
@@ -181,7 +181,7 @@ class Reconciler:
         if not target.capabilities.measures or not metrics.wants_usage(time.monotonic()):
             return
         assert self.service.handle is not None
-        # A target that cannot be asked now does not make its service ill.
+        # An unavailable target does not make its service Unhealthy.
         with contextlib.suppress(MLMagicError, OSError):
             metrics.note_usage(target.usage(target.unpack(self.service.handle)), time.monotonic())
 
@@ -277,7 +277,7 @@ class Reconciler:
             service.id, service.name, service.target, service.models, service.tags, service.properties
         )
         message = f"{service.name} serves {notice.data['ModelIds'] or 'a script without models'}"
-        events.append(tx, notice.kind, subject, message, {**mark, TOLD: dict(notice.data)})
+        events.append(tx, notice.kind, subject, message, {**mark, NOTICE_DATA: dict(notice.data)})
 
     def _handles(self) -> dict[int, Mapping[str, Any] | None]:
         with self.memory.reading() as tx:

@@ -62,7 +62,10 @@ class NotFound(UsageError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = (), *, hint: str = "") -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        super().__init__(f"no {kind} {name!r}", hint=hint or _nearest_or_all(kind, name, self.known))
+        super().__init__(
+            f"{kind[:1].upper()}{kind[1:]} not found: {name!r}",
+            hint=hint or _nearest_or_all(kind, name, self.known),
+        )
 
 
 class AlreadyExists(UsageError):
@@ -264,6 +267,6 @@ def _nearest_or_all(kind: str, name: str, known: tuple[str, ...]) -> str:
     if match:
         return f"Did you mean {match!r}?"
     if not known:
-        return f"There is no {kind} yet."
+        return f"No {kind} exists yet."
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
-    return f"There are: {shown}."
+    return f"Available: {shown}."

@@ -86,7 +86,7 @@ def test_another_python_is_told_or_refused(store: Store) -> None:
         (
             {"python": {"userManagedDependencies": True, "interpreterPath": "/no/python"}},
             NotFound,
-            "no Python interpreter '/no/python'",
+            "Python interpreter not found: '/no/python'",
         ),
     ],
 )

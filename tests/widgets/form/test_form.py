@@ -423,7 +423,7 @@ def test_any_error_of_a_thread_is_told(form: FormPanel, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(form.jobs._notebook, "inference", broken)
     form.deploy.deploy.click()
-    assert "no captured script &#x27;wine&#x27;" in form.deploy.status.value
+    assert "Captured script not found: &#x27;wine&#x27;" in form.deploy.status.value
     assert idle(form)
 
 

@@ -14,7 +14,7 @@ def test_the_drawn_tree_is_the_real_one() -> None:
     real = {
         name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, MLMagicError)
     }
-    assert drawn - {"Everything"} == real
+    assert drawn - {"All"} == real
 
 
 def test_not_found_names_the_nearest() -> None:

@@ -54,7 +54,7 @@ def test_a_service_is_deployed_from_files_exported_and_deployed_again(files: Pat
         "deploymentconfig.json",
         "source",
     }
-    assert "exists already" in run("config", "export", "svc-a", "-d", "exported").stderr
+    assert "already exists" in run("config", "export", "svc-a", "-d", "exported").stderr
     for name, schema in (
         ("inferenceconfig.json", "inferenceconfig"),
         ("deploymentconfig.json", "deploymentconfig"),
@@ -112,7 +112,11 @@ WRONG: list[tuple[str, Any, str]] = [
         {"computeType": "local", "prot": 1},
         "for local not found: 'prot'. Did you mean 'port'?",
     ),
-    ("dc.yml", {"computeType": "local", "port": 0, "scoringTimeoutMs": -1}, "LocalWebservice has 2 values"),
+    (
+        "dc.yml",
+        {"computeType": "local", "port": 0, "scoringTimeoutMs": -1},
+        "LocalWebservice has 2 invalid values",
+    ),
     ("dc.yml", {"computeType": "aks"}, "'kubernetes', which is not installed. Deploy to "),
 ]
 

@@ -142,9 +142,7 @@ def test_an_update_that_fails_goes_back(fake_engine: Engine, fake: FakeTarget) -
     fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     record = {"phase": "import", "type": "ImportError", "message": "no x", "traceback": "t"}
     fake.next_observations = [Observation(Phase.EXITED, error=record)]
-    with pytest.raises(
-        ScriptError, match="revision 1 keeps serving: the script failed while it was imported"
-    ):
+    with pytest.raises(ScriptError, match="revision 1 keeps serving: the script failed during import"):
         fake_engine.services.wait(fake_engine.services.update("svc", inference=script("other")))
     now = fake_engine.services.get("svc")
     assert (now.state, now.revision, now.serving) == (State.HEALTHY, 1, 1)

@@ -77,7 +77,7 @@ def test_versions_are_compared(notebook: TestingShell, tmp_path: Path) -> None:
             "takes 2 names, and 1 are given. For example %environment diff mine:1 mine:2.",
         ),
         ("show nothing", NotFound, "Environment not found: 'nothing'"),
-        ("show mlmagic-onnx:2", NotFound, "version of environment 'mlmagic-onnx' '2'"),
+        ("show mlmagic-onnx:2", NotFound, "Version of environment 'mlmagic-onnx' not found: '2'"),
         ("delete nothing", NotFound, "Environment not found: 'nothing'"),
         ("create e --conda x.yml --packages six", UsageError, "--conda and --packages exclude each other"),
         ("create e --conda no.yml", NotFound, "no.yml"),

@@ -192,7 +192,7 @@ BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     (
         "taken --script wine",
         AlreadyExists,
-        "service 'taken' exists already. It is Healthy. Change it with %update",
+        "Service 'taken' already exists. It is Healthy. Change it with %update",
     ),
 ]
 
@@ -391,7 +391,7 @@ def test_an_object_is_deployed_in_one_line(session: MLMagic, shell: TestingShell
     assert session.engine.services.get("quick").models == ("quick:2",)
     # What cannot be deployed is not registered either.
     shell.run_cell("ridge = Ridge()\nthing = {}")
-    shell.refuses("%deploy ridge --name quick", AlreadyExists, "service 'quick' exists already")
+    shell.refuses("%deploy ridge --name quick", AlreadyExists, "Service 'quick' already exists")
     shell.refuses("%deploy thing --name other-svc", UsageError, "cannot be served without a script")
     assert [model.id for model in session.engine.models.list()] == ["quick:2", "quick:1"]
     shell.refuses("%deploy ridgee --name quick", NotFound, "Did you mean 'ridge'")

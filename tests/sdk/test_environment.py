@@ -227,7 +227,7 @@ def test_a_wheel_of_ones_own_is_kept(workspace: Workspace, tmp_path: Path) -> No
     address = Environment.add_private_pip_wheel(workspace, str(wheel))
     assert address.startswith("file://")
     assert address.endswith("/wheels/mine-1-py3-none-any.whl")
-    with pytest.raises(UserErrorException, match="exists already"):
+    with pytest.raises(UserErrorException, match="already exists"):
         Environment.add_private_pip_wheel(workspace, str(wheel))
     assert Environment.add_private_pip_wheel(workspace, str(wheel), exist_ok=True) == address
     with pytest.raises(UserErrorException, match="Wheel not found"):

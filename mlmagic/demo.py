@@ -1,4 +1,4 @@
-"""`mlmagic demo`: the quickstart's journey in a terminal, with real models, each step with its time."""
+"""`mlmagic demo`: the steps of the quickstart in a terminal, with two real models and timings."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from mlmagic.targets.local import zygote
 from mlmagic.workspace.location import locate
 
 Echo = Callable[..., None]
-"""`click.echo`, or what is called like it: text, and ``nl=False`` to stay on the line."""
+"""`click.echo`, or a function with its signature: a text, and ``nl=False`` for no newline."""
 
 WIDTH = 78
-"""Columns before the time of a step."""
+"""The column where the time of a step begins."""
 
 RIDGE_SCRIPT = """\
 import json
@@ -67,36 +67,36 @@ def run(raw_data):
 
 
 def run_demo(echo: Echo, *, keep: bool = False) -> None:
-    """Register, deploy, score, update and delete two services; raises what goes wrong."""
+    """Register two models, then deploy, score, update and delete two services. Errors are raised."""
     _check_installed()
     started = time.perf_counter()
     # As %load_ext and %%score_script do it in a kernel: the libraries are imported while we train.
     zygote.start()
     zygote.warm(["joblib", "numpy", "onnxruntime", "sklearn.linear_model"])
     with closing(Engine(locate())) as engine:
-        echo("Two real models become live services on this machine.")
+        echo("This demo deploys two real models as web services on this machine.")
         echo(f"Workspace {engine.location.name}, in {engine.location.folder}\n")
         demo = Demo(echo, engine)
         try:
             demo.journey()
         except BaseException:
-            echo("\nThe demo did not get through. What it made is removed.")
+            echo("\nThe demo failed. Deleting all demo resources.")
             demo.take_down()
             raise
         if keep:
-            _tell_kept(echo, engine, demo.services)
+            _show_kept(echo, engine, demo.services)
             return
         demo.take_down()
-        echo(f"\nDone in {time.perf_counter() - started:.1f} s; nothing is left of it.")
-        echo("The same in a notebook: %load_ext mlmagic, then %%score_script and %deploy (see the README).")
+        echo(f"\nDone in {time.perf_counter() - started:.1f} s. All demo resources were deleted.")
+        echo("Next, in a notebook: %load_ext mlmagic, then %%score_script and %deploy (see the README).")
 
 
 class Demo:
-    """One run: what it does, step by step, and what it has made so far."""
+    """One run of the demo, and the services that it has created so far."""
 
     def __init__(self, echo: Echo, engine: Engine) -> None:
         self._echo, self._engine = echo, engine
-        # Services of the user's own may bear any name: these bear one that nobody's does.
+        # The suffix keeps the demo's names apart from the user's services and models.
         mark = uuid.uuid4().hex[:6]
         self._diabetes, self._iris = f"demo-diabetes-{mark}", f"demo-iris-{mark}"
         self._ridge, self._onnx = f"demo-ridge-{mark}", f"demo-onnx-{mark}"
@@ -115,7 +115,7 @@ class Demo:
         self._update(second, {"data": patients[:1].tolist()})
 
     def take_down(self) -> None:
-        """Remove what there is of it."""
+        """Delete the services and models that the demo has created."""
         there = self._engine.services.names()
         with self._step("delete the services and models"):
             for name in self.services:
@@ -146,8 +146,8 @@ class Demo:
             note(_short(self._engine.requests.score(name, data)))
 
     def _update(self, model: str, data: Any) -> None:
-        """Put another version in place while a client goes on asking."""
-        with self._step(f"update {self._ridge} to {model}, under requests") as note:
+        """Update to another model version while a client sends requests."""
+        with self._step(f"update {self._ridge} to {model} under load") as note:
             updated = threading.Event()
             with ThreadPoolExecutor(max_workers=1) as pool:
                 answered = pool.submit(self._score_until, updated, data)
@@ -155,7 +155,7 @@ class Demo:
                     self._engine.services.wait(self._engine.services.update(self._ridge, model_names=[model]))
                 finally:
                     updated.set()
-            note(f"{answered.result()} requests answered meanwhile, none failed")
+            note(f"{answered.result()} requests succeeded during the update, none failed")
 
     def _score_until(self, done: threading.Event, data: Any) -> int:
         count = 0
@@ -166,7 +166,7 @@ class Demo:
 
     @contextmanager
     def _step(self, what: str) -> Iterator[Callable[[str], None]]:
-        """Say what is done, time it, and print what it gave."""
+        """Print a step, its time and its notes."""
         notes: list[str] = []
         self._echo(f"  {what} ".ljust(WIDTH, "."), nl=False)
         started = time.perf_counter()
@@ -190,7 +190,7 @@ def _check_installed() -> None:
 
 
 def train() -> tuple[Any, Any, Any, Any]:
-    """Ridge, its data, a classifier in ONNX, and its data."""
+    """Train the models: Ridge, its data, an ONNX classifier, and its data."""
     import numpy as np
     from skl2onnx import to_onnx
     from sklearn.datasets import load_diabetes, load_iris
@@ -204,12 +204,12 @@ def train() -> tuple[Any, Any, Any, Any]:
     return Ridge().fit(features, target), features, onnx_model, flowers
 
 
-def _tell_kept(echo: Echo, engine: Engine, names: Sequence[str]) -> None:
-    echo("\nThe services go on:")
+def _show_kept(echo: Echo, engine: Engine, names: Sequence[str]) -> None:
+    echo("\nThe services keep running:")
     for name in names:
         echo(f"  {name}  {engine.services.get(name).scoring_uri}")
     echo("\nTry:    mlmagic service list")
-    echo(f"Remove: {'; '.join(f'mlmagic service delete -n {name}' for name in names)}")
+    echo(f"Delete: {'; '.join(f'mlmagic service delete -n {name}' for name in names)}")
 
 
 def _duration(seconds: float) -> str:
@@ -217,7 +217,7 @@ def _duration(seconds: float) -> str:
 
 
 def _short(answer: Any) -> str:
-    """An answer with its numbers rounded, for reading."""
+    """A response as JSON, with rounded numbers."""
 
     def rounded(value: Any) -> Any:
         if isinstance(value, float):

@@ -1,25 +1,25 @@
-"""Everything that can go wrong, as one tree; each error says what was asked, what is true, what to do.
+"""All exceptions, as one tree. Each message says what happened and why, and what to do about it.
 
 MLMagicError                       shown in a cell as one short message; ``hint`` says what to do
-├─ UsageError                      the user asked for something that cannot be
-│   ├─ NotFound                    no such model, service, script, file, target
+├─ UsageError                      the request cannot be met; nothing was changed
+│   ├─ NotFound                    a model, service, script, file or target does not exist
 │   ├─ AlreadyExists               the name is taken
-│   ├─ InvalidConfig               a value breaks a rule: names the field, the value and the rule
-│   ├─ InvalidConfigs              several of them at once
-│   └─ WrongState                  the thing is there, but not in a state that allows the verb
-├─ WorkspaceUnavailable            the workspace's database or file store cannot be used now
+│   ├─ InvalidConfig               a value breaks a rule; has the field, the value and the rule
+│   ├─ InvalidConfigs              several invalid values
+│   └─ WrongState                  the state of the service does not allow the operation
+├─ WorkspaceUnavailable            the workspace's database or file store is unavailable
 ├─ CaptureError                    a cell uses something that cannot be captured
-├─ ScriptError                     the user's script failed: shows the user's own traceback
-├─ TargetError                     a compute target could not do what was asked
-│   ├─ TargetUnavailable           the target itself is not there
-│   ├─ LaunchFailed                the target refused or lost the service
-│   ├─ Unschedulable               the target has no room
+├─ ScriptError                     the user's script failed; has the script's traceback
+├─ TargetError                     a compute target failed
+│   ├─ TargetUnavailable           the target cannot be reached
+│   ├─ LaunchFailed                the target did not start the service
+│   ├─ Unschedulable               the target lacks CPU or memory
 │   └─ NotSupported                the target lacks the capability
-├─ BuildFailed                     an environment cannot be built; shows the builder's own words
-├─ InvokeError                     the service answered a request with an error; the body is kept
-├─ WaitTimeout                     a wait ended before the thing waited for; says what was last seen
-├─ InvalidTransition               a service was about to change to a state that cannot follow: a bug of ours
-└─ Interrupted                     the user pressed Ctrl-C; says what was undone
+├─ BuildFailed                     an environment cannot be built; has the build log
+├─ InvokeError                     the service answered a request with an error; has the body
+├─ WaitTimeout                     a wait timed out; has the last state
+├─ InvalidTransition               an illegal change of state: a bug in mlmagic
+└─ Interrupted                     the user pressed Ctrl-C; the message says what was undone
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any
 
 
 class MLMagicError(Exception):
-    """The root: ``message`` says what is wrong, ``hint`` what to do about it."""
+    """The base of all mlmagic errors: ``message`` says what happened, ``hint`` what to do about it."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class MLMagicError(Exception):
 
     @property
     def kind_of_error(self) -> str:
-        """Its name in the tree above."""
+        """The name of the class in the tree above; that of the nearest base for a subclass from elsewhere."""
         return next(each.__name__ for each in type(self).__mro__ if each.__module__ == __name__)
 
     def _render_traceback_(self) -> list[str]:
@@ -54,27 +54,30 @@ class MLMagicError(Exception):
 
 
 class UsageError(MLMagicError):
-    """The request cannot be met as it stands; nothing was changed."""
+    """The request cannot be met; nothing was changed."""
 
 
 class NotFound(UsageError):
-    """No ``kind`` is called ``name``; ``known`` are those there are."""
+    """There is no ``kind`` named ``name``; ``known`` are the existing names."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = (), *, hint: str = "") -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        super().__init__(f"no {kind} {name!r}", hint=hint or _nearest_or_all(kind, name, self.known))
+        super().__init__(
+            f"{kind[:1].upper()}{kind[1:]} not found: {name!r}",
+            hint=hint or _nearest_or_all(kind, name, self.known),
+        )
 
 
 class AlreadyExists(UsageError):
-    """A ``kind`` called ``name`` is there already."""
+    """A ``kind`` named ``name`` already exists."""
 
     def __init__(self, kind: str, name: str, *, hint: str = "") -> None:
         self.kind, self.name = kind, name
-        super().__init__(f"{kind} {name!r} exists already", hint=hint)
+        super().__init__(f"{kind[:1].upper()}{kind[1:]} {name!r} already exists", hint=hint)
 
 
 class InvalidConfig(UsageError):
-    """``field`` has ``value``, which breaks ``rule``."""
+    """The ``value`` of ``field`` breaks ``rule``."""
 
     def __init__(self, field: str, value: object, rule: str, *, hint: str = "") -> None:
         self.field, self.value, self.rule = field, value, rule
@@ -82,13 +85,13 @@ class InvalidConfig(UsageError):
 
 
 class InvalidConfigs(UsageError):
-    """The configuration of ``what`` has several ``violations``, told together."""
+    """The configuration of ``what`` has several ``violations``, reported together."""
 
     def __init__(self, what: str, violations: Sequence[InvalidConfig]) -> None:
         self.what, self.violations = what, tuple(violations)
         lines = "".join(f"\n  {violation}" for violation in self.violations)
-        count = "a value" if len(self.violations) == 1 else f"{len(self.violations)} values"
-        super().__init__(f"{what} has {count} that cannot be:{lines}")
+        count = "an invalid value" if len(self.violations) == 1 else f"{len(self.violations)} invalid values"
+        super().__init__(f"{what} has {count}:{lines}")
 
 
 class WrongState(UsageError):
@@ -100,11 +103,11 @@ class WrongState(UsageError):
 
 
 class WorkspaceUnavailable(MLMagicError):
-    """The workspace's database or its file store cannot be used here and now; the hint is the fix."""
+    """The workspace's database or its file store is unavailable; ``hint`` says how to fix it."""
 
 
 class CaptureError(MLMagicError):
-    """The cell uses ``name`` on ``line`` (1-based, of the cell), and it cannot be captured."""
+    """A cell cannot be captured because of ``name`` on ``line`` (of the cell, from 1)."""
 
     def __init__(self, message: str, *, name: str = "", line: int = 0, hint: str = "") -> None:
         self.name, self.line = name, line
@@ -112,9 +115,9 @@ class CaptureError(MLMagicError):
 
 
 _PHASES = {
-    "import": "while it was imported",
+    "import": "during import",
     "init": "in init()",
-    "warmup": "in run(), called with its own warmup sample",
+    "warmup": "in run() during warmup",
     "run": "in run()",
 }
 
@@ -131,7 +134,7 @@ class ScriptError(MLMagicError):
 
     @classmethod
     def from_record(cls, record: dict[str, Any], *, context: str = "") -> ScriptError:
-        """Rebuild from what a scoring server wrote: keys phase, type, message, traceback."""
+        """Rebuild the error from a scoring server's record with the keys phase, type, message, traceback."""
         phase = str(record.get("phase") or "init")
         what = f"{record.get('type', 'Error')}: {record.get('message', '')}"
         where = _PHASES.get(phase, f"in {phase}")
@@ -144,7 +147,7 @@ class ScriptError(MLMagicError):
 
 
 class TargetError(MLMagicError):
-    """Compute target ``target`` could not do what was asked."""
+    """The compute target ``target`` failed."""
 
     def __init__(self, target: str, message: str, *, hint: str = "") -> None:
         self.target = target
@@ -152,7 +155,7 @@ class TargetError(MLMagicError):
 
 
 class TargetUnavailable(TargetError):
-    """The target cannot be used here and now; ``fix`` says how it could be."""
+    """The target cannot be reached; ``fix`` says what to do."""
 
     def __init__(self, target: str, message: str, *, fix: str = "") -> None:
         self.fix = fix
@@ -160,7 +163,7 @@ class TargetUnavailable(TargetError):
 
 
 class LaunchFailed(TargetError):
-    """The target did not bring the service up; ``log`` holds its last words."""
+    """The target did not start the service; ``log`` has the last log lines."""
 
     def __init__(self, target: str, message: str, *, log: str = "", hint: str = "") -> None:
         self.log = log
@@ -171,11 +174,11 @@ class LaunchFailed(TargetError):
 
 
 class Unschedulable(TargetError):
-    """The target has no room for what was ``wanted``."""
+    """The target has less CPU or memory ``available`` than ``wanted``."""
 
     def __init__(self, target: str, wanted: str, available: str, *, hint: str = "") -> None:
         self.wanted, self.available = wanted, available
-        super().__init__(target, f"{target} has no room for {wanted}: {available}", hint=hint)
+        super().__init__(target, f"Not enough resources on {target!r} for {wanted}: {available}", hint=hint)
 
 
 class NotSupported(TargetError):
@@ -183,11 +186,13 @@ class NotSupported(TargetError):
 
     def __init__(self, target: str, action: str) -> None:
         self.action = action
-        super().__init__(target, f"target {target!r} cannot {action}", hint="Deploy to a target that can.")
+        super().__init__(
+            target, f"target {target!r} cannot {action}", hint="Deploy to a target that supports it."
+        )
 
 
 class BuildFailed(MLMagicError):
-    """An environment cannot be built; ``log`` holds the builder's own words."""
+    """An environment cannot be built; ``log`` has the build log."""
 
     def __init__(self, message: str, *, log: str = "", hint: str = "") -> None:
         self.log = log
@@ -198,7 +203,7 @@ class BuildFailed(MLMagicError):
 
 
 class InvokeError(MLMagicError):
-    """A service answered with HTTP ``status``; ``body`` is all it said, ``traceback`` the script's own."""
+    """A service answered a request with the HTTP ``status`` and ``body``; has the script's ``traceback``."""
 
     def __init__(
         self,
@@ -240,7 +245,7 @@ class InvalidTransition(MLMagicError):
 
 
 class Interrupted(MLMagicError):
-    """The user interrupted a verb; the message says what was undone."""
+    """The user interrupted an operation; the message says what was undone."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -264,6 +269,6 @@ def _nearest_or_all(kind: str, name: str, known: tuple[str, ...]) -> str:
     if match:
         return f"Did you mean {match!r}?"
     if not known:
-        return f"There is no {kind} yet."
+        return f"No {kind} exists yet."
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
-    return f"There are: {shown}."
+    return f"Available: {shown}."

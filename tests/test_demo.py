@@ -68,7 +68,7 @@ def test_what_it_made_is_removed_when_it_fails(folder: Path, monkeypatch: pytest
     screen = Screen()
     with pytest.raises(Exception, match="ZeroDivisionError"):
         demo.run_demo(screen)
-    assert " failed\n\nThe demo did not get through." in screen.text
+    assert " failed\n\nThe demo failed." in screen.text
     assert _left(folder) == []
 
 

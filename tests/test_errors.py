@@ -14,19 +14,24 @@ def test_the_drawn_tree_is_the_real_one() -> None:
     real = {
         name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, MLMagicError)
     }
-    assert drawn - {"Everything"} == real
+    assert drawn - {"All"} == real
 
 
 def test_not_found_names_the_nearest() -> None:
     assert str(NotFound("model", "diabtes", ["diabetes", "wine"])) == (
-        "no model 'diabtes'. Did you mean 'diabetes'?"
+        "Model not found: 'diabtes'. Did you mean 'diabetes'?"
     )
-    assert str(NotFound("model", "x", ["diabetes", "wine"])) == "no model 'x'. There are: diabetes, wine."
-    assert str(NotFound("model", "x")) == "no model 'x'. There is no model yet."
+    assert (
+        str(NotFound("model", "x", ["diabetes", "wine"]))
+        == "Model not found: 'x'. Available: diabetes, wine."
+    )
+    assert str(NotFound("model", "x")) == "Model not found: 'x'. No model exists yet."
 
 
 def test_a_cell_shows_the_message_and_none_of_our_frames() -> None:
-    assert NotFound("model", "x")._render_traceback_() == ["NotFound: no model 'x'. There is no model yet."]
+    assert NotFound("model", "x")._render_traceback_() == [
+        "NotFound: Model not found: 'x'. No model exists yet."
+    ]
 
 
 def test_the_scripts_traceback_follows_the_message() -> None:

@@ -12,7 +12,7 @@ from mlmagic.errors import InvalidConfig, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """One file or folder: its place in the service, relative to the script, and here."""
+    """A file or folder: its path in the service (relative to the script), and on this machine."""
 
     name: str
     place: str
@@ -28,7 +28,7 @@ class Shipped:
 
     @property
     def files(self) -> Iterator[tuple[str, str]]:
-        """Path in the service -> path here, of each file."""
+        """Path in the service and path on this machine, of each file."""
         if self.path.is_file():
             yield self.place, str(self.path)
             return
@@ -38,16 +38,16 @@ class Shipped:
 
 
 def read_assets(assets: Mapping[str, str]) -> tuple[Shipped, ...]:
-    """Check what ``--asset name=path`` asks for; two of the same file name get folders of their own.
+    """Read the values of ``--asset name=path``. Assets with equal file names get separate folders.
 
     Raises `InvalidConfig` for a name that cannot be a variable or a folder without files, `NotFound`
-    for a path that is not there.
+    for a path that does not exist.
     """
     shipped: list[Shipped] = []
     taken: set[str] = set()
     for name, given in assets.items():
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise InvalidConfig("asset name", name, "must be a name the script can use for the path")
+            raise InvalidConfig("asset name", name, "must be a valid Python variable name")
         path = Path(given).expanduser()
         if not path.exists():
             raise NotFound("file", given, hint=f"--asset {name}=PATH ships a file or a folder.")

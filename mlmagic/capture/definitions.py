@@ -1,7 +1,7 @@
-"""The live source of a function or class that was defined in the notebook.
+"""The source code of a function or class that was defined in the notebook.
 
-Live: what the object was compiled from, found through its code, and never "the newest cell that has a
-def of that name", which after running cells out of order is another function.
+This is the source that the object was compiled from, found through its code object. The newest cell with a
+`def` of that name may define another function if cells were run out of order.
 """
 
 from __future__ import annotations

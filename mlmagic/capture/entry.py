@@ -1,4 +1,4 @@
-"""What makes source an entry script: it compiles, and it has `init` and `run`, or a class with both."""
+"""The checks of an entry script: it compiles, and defines `init` and `run`, or a class with both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HELP = re.compile(r"^\s*\?{1,2}\s*[\w.]+\s*$|^\s*[\w.]+\?{1,2}\s*$")
 
 
 ENTRY = ("init", "run")
-"""What a script of a service defines; that of a batch job may do without init()."""
+"""The functions that a service's script must define; a batch job's script needs no init()."""
 
 
 def validate(source: str, file_name: str, required: Sequence[str] = ENTRY) -> None:
@@ -24,7 +24,7 @@ def validate(source: str, file_name: str, required: Sequence[str] = ENTRY) -> No
 
 
 def read_cell(cell: str, *, first_line: int = 1) -> Names:
-    """The names of a cell that is an entry script; raises `CaptureError` where it is none."""
+    """The names of an entry script's cell; raises `CaptureError` if the cell is no entry script."""
     return _check(cell, "the cell", first_line=first_line)
 
 
@@ -64,7 +64,7 @@ def _syntax_problem(source: str, error: SyntaxError, where: str, first_line: int
         )
     if _HELP.match(text):
         return CaptureError(
-            f"line {shown} of {where} asks for help, which works only in a notebook: {text}", line=shown
+            f"line {shown} of {where} is a help request, which works only in a notebook: {text}", line=shown
         )
     return CaptureError(f"line {shown} of {where} is not valid Python: {error.msg}: {text}", line=shown)
 
@@ -80,10 +80,10 @@ def _check_functions(
             if not (arguments.posonlyargs or arguments.args or arguments.vararg or _keywords(arguments)):
                 line = node.lineno + first_line - 1
                 raise CaptureError(
-                    f"run() (line {line}) takes no argument",
+                    f"run() (line {line}) takes no arguments",
                     name="run",
                     line=line,
-                    hint="Write run(data): data is what a request sends.",
+                    hint="Define run(data): data is the body of the request.",
                 )
 
 
@@ -103,7 +103,7 @@ def _check_defined(tree: ast.Module, names: Names, where: str, required: Sequenc
     parts = []
     for name in missing:
         near = nearest(name, functions)
-        parts.append(f"{name}()" + (f" (there is {near!r})" if near else ""))
+        parts.append(f"{name}()" + (f" (did you mean {near!r}?)" if near else ""))
     raise CaptureError(
         f"{where} does not define {' and '.join(parts)}",
         name=missing[0],

@@ -1,4 +1,4 @@
-"""What a script cannot carry, in words: why, and the ways out."""
+"""Messages for values that cannot be captured: the reason and what to do instead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHELL = re.compile(r"In|Out|get_ipython|_i{0,3}h?|_{2,3}|_i?\d+|_[od]h")
 
 
 class Refused(Exception):
-    """Why a value cannot be carried, and the way out."""
+    """A value cannot be captured: the reason, and what to do instead."""
 
     def __init__(self, reason: str, hint: str) -> None:
         super().__init__(reason)
@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 def too_long(text: str, hint: str) -> Refused:
-    return Refused(f"is {len(text):,} characters long when written out", hint)
+    return Refused(f"is {len(text):,} characters long as source code", hint)
 
 
 def live(name: str, value: object) -> Refused:
@@ -29,12 +29,12 @@ def live(name: str, value: object) -> Refused:
         f"or ship a file with --asset {name}=PATH."
     )
     if is_table(value):
-        ways = f"Bring its values along with --carry {name}. Or l{ways[1:]}"
+        ways = f"Copy its values into the script with --carry {name}. Or l{ways[1:]}"
     if isinstance(value, MethodType | BuiltinMethodType) and not isinstance(value.__self__, ModuleType):
         kind = f"a method of a live {describe_type(type(value.__self__))}"
     else:
         kind = f"a live {describe_type(type(value))}"
-    return Refused(f"is {kind}, which a script cannot carry as source", ways)
+    return Refused(f"is {kind}, which cannot be written as source code", ways)
 
 
 def is_shells_own(name: str, value: object) -> bool:

@@ -1,4 +1,4 @@
-"""What the imports of a script need to be installed, pinned to what the kernel has."""
+"""The packages that a script imports, pinned to the versions installed in the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names in the user's namespace, and what each contributes to a script.
+"""Resolves names of the user's namespace to the source code that a script needs.
 
 A module or an imported object gives its import line; a function or class of the notebook gives its
 source, and its own names are resolved in turn; a literal is written out. Anything else is a problem,
@@ -108,7 +108,7 @@ class Resolution:
                 self._values[name] = value
                 self._contribute(need, value)
             elif self._values[name] is not value:
-                raise Refused("means two different things in two modules", "Rename one of them.")
+                raise Refused("has different values in two modules", "Rename one of them.")
         elif name not in _PYTHON:
             self._settle_unknown(need)
 
@@ -117,10 +117,10 @@ class Resolution:
             self._add_import(Import("IPython.display", "display", "display"), need)
         elif need.name in need.namespace or need.name == "get_ipython":
             raise Refused(
-                "belongs to the notebook's own shell, which a service does not have",
-                "Give what it holds a name of your own."
+                "belongs to IPython, which a service does not have",
+                "Assign its value to a variable of your own."
                 if need.name != "get_ipython"
-                else "Leave it out of the script.",
+                else "Remove it from the script.",
             )
         elif not self.lenient:
             near = nearest(need.name, [known for known in {*need.namespace, *_PYTHON} if known != need.name])
@@ -140,7 +140,7 @@ class Resolution:
         if found is not None:
             self._add_import(found, need)
         elif isinstance(value, ModuleType):
-            raise Refused("is a module made while the notebook ran", "Put it into a .py file.")
+            raise Refused("is a module created at run time", "Move it to a .py file.")
         elif isinstance(value, enum.Enum):
             self._add_member(need, value)
         elif isinstance(value, functools.partial):
@@ -185,8 +185,8 @@ class Resolution:
             inside = ", ".join(sorted(set(function.__code__.co_freevars) - {"__class__"}))
             if inside:
                 raise Refused(
-                    f"is a function that keeps {inside} from the function it was made in",
-                    f"Make {inside} a parameter, or write it as a function of its own at the top of a cell.",
+                    f"is a closure: it uses {inside} of its enclosing function",
+                    f"Make {inside} a parameter, or define the function at the top level of a cell.",
                 )
         if found is None or "<lambda>" in found.name:
             way = (
@@ -194,7 +194,7 @@ class Resolution:
                 if function.__name__ != "<lambda>"
                 else "Write it with def"
             )
-            raise Refused("is a function whose source is gone", f"{way}.")
+            raise Refused("is a function whose source code was not found", f"{way}.")
         if function is not value and not definitions.has_decorators(found):
             raise Refused(
                 f"is a function wrapped by a {describe_type(type(value))} outside of its definition",
@@ -214,7 +214,7 @@ class Resolution:
             self._add_named_tuple(need, value)
             return
         if found is None:
-            raise Refused("is a class whose source is gone", "Run the cell that defines it again.")
+            raise Refused("is a class whose source code was not found", "Run the cell that defines it again.")
         self._add_definition(need, value, found, self.namespace, found.name)
 
     def _add_named_tuple(self, need: Need, value: type) -> None:
@@ -278,7 +278,7 @@ class Resolution:
         if not text:
             kind = type(value).__name__
             raise Refused(
-                f"is a member of {kind}, which the notebook no longer has", "Import it in the cell."
+                f"is a member of {kind}, which is no longer defined in the notebook", "Import it in the cell."
             )
         self._add(Piece(need.name, f"{need.name} = {text}\n", early=frozenset(early)))
 
@@ -288,13 +288,17 @@ class Resolution:
         if not inner:
             found = import_for(f"_{need.name}_function", value.func, self.history)
             if found is None:
-                raise Refused("is a partial of something that is not in the notebook", "Write it with def.")
+                raise Refused(
+                    "is a functools.partial of a function that is not in the notebook", "Write it with def."
+                )
             self.imports[found.name], inner = found, found.name
         try:
             given = [self._express(item, need, early) for item in value.args]
             named = [f"{key}={self._express(item, need, early)}" for key, item in value.keywords.items()]
         except NotSource:
-            raise Refused("is a partial whose arguments are not all literals", "Write it with def.") from None
+            raise Refused(
+                "is a functools.partial with arguments that are not literals", "Write it with def."
+            ) from None
         self.modules.add("functools")
         text = f"functools.partial({', '.join([inner, *given, *named])})"
         self._add(Piece(need.name, f"{need.name} = {text}\n", early=frozenset(early)))
@@ -309,7 +313,7 @@ class Resolution:
         if len(text) > CARRY_LIMIT:
             raise too_long(text, f"Ship it as a file with --asset {name}=PATH.")
         if len(text) > INLINE_LIMIT and name not in self.carry:
-            raise too_long(text, f"Bring it along all the same with --carry {name}, or load it in init().")
+            raise too_long(text, f"Include it anyway with --carry {name}, or load it in init().")
         self._add(Piece(name, f"{name} = {text}\n", early=frozenset(early)))
 
     def _express(self, value: object, need: Need, early: set[str]) -> str:

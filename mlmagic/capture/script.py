@@ -1,4 +1,4 @@
-"""A captured script: the cell as it was written, below all that it needs from the notebook."""
+"""A captured script: what the cell needs from the notebook, followed by the unchanged cell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE_NAME = "score.py"
 
 @dataclass(frozen=True, slots=True)
 class CapturedScript:
-    """What a service needs of a cell: one script, the files beside it, and what must be installed."""
+    """A captured cell: the script, the files beside it, and the packages it requires."""
 
     name: str
     source: str

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 INLINE_LIMIT = 10_000
-"""Characters of source that are written without being asked to."""
+"""Characters of source code that are captured without ``--carry``."""
 CARRY_LIMIT = 10_000_000
 """Characters of source that ``--carry`` allows."""
 _DEPTH = 60  # Python's parser gives up near 100 brackets

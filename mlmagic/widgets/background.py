@@ -1,6 +1,6 @@
-"""What cards do away from the cell's thread and the bus's: a button's work, and reading for all cards.
+"""Background threads of cards: one for a button's action, one that reads logs and samples for all cards.
 
-Threads set traits and nothing else.
+The threads set traits and nothing else.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ log = logging.getLogger(__name__)
 
 
 class Work(HasTraits):
-    """One thing at a time, in a thread of its own."""
+    """Runs one job at a time in a background thread."""
 
     doing = Unicode()
-    """What is being done, in words; empty when nothing is."""
+    """The name of the running job; empty if none runs."""
     told = Unicode()
-    """What came of the last."""
+    """The result message of the last job."""
 
     def run(self, doing: str, job: Callable[[], str]) -> None:
-        """Start ``job``, which returns what to tell; a failure is told with its reason."""
+        """Start ``job``, which returns a result message; an exception becomes an error message."""
         if self.doing:
             return
         self.told, self.doing = "", doing
@@ -44,7 +44,7 @@ class Work(HasTraits):
 
 
 class Reader:
-    """One thread for all cards, so that a slow log keeps neither the bus nor the notebook waiting."""
+    """One thread that reads for all cards, so that a slow log blocks neither event bus nor notebook."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class Reader:
         self._pool: ThreadPoolExecutor | None = None
 
     def soon(self, key: Hashable, job: Callable[[], None]) -> None:
-        """Do ``job``; one of the same ``key`` that has not begun yet does for both."""
+        """Queue ``job``, unless one with the same ``key`` is already queued."""
         with self._lock:
             if key in self._waiting:
                 return
@@ -66,7 +66,7 @@ class Reader:
             self._waiting.discard(key)
         try:
             job()
-        except Exception:  # one card's fault is not another's
+        except Exception:  # a failure in one card must not stop the others
             log.exception("a card could not read what it shows")
 
 

@@ -1,6 +1,6 @@
-"""What a notebook shows of services and models as plain HTML and plain text.
+"""Static cards and tables of services and models, as HTML and as plain text.
 
-These survive a kernel restart, nbconvert and GitHub; the live panel beside them does not.
+They survive a kernel restart, nbconvert and GitHub; the live panel does not.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
 
 
 def gone_card(service: Webservice) -> Card:
-    """What is left of a service that is not there any more."""
-    text = f"{service.name}: nothing is left of it."
+    """The card of a deleted service."""
+    text = f"{service.name} was deleted."
     return Card(f'<div style="{html.FONT}">{escape(text)}</div>', text)
 
 
@@ -73,7 +73,7 @@ def service_text(service: Webservice) -> str:
 
 
 def status(service: Webservice) -> str:
-    """What there is to say of the state: nothing of one that is well."""
+    """The message that explains the state; empty for a healthy service."""
     error = service.error or {}
     if service.state is State.FAILED and error.get("type"):
         return f"{error['type']}: {error.get('message', '')}"
@@ -81,12 +81,12 @@ def status(service: Webservice) -> str:
 
 
 def traceback(service: Webservice) -> str:
-    """The script's own, of why it failed, or why its last update did; empty without one."""
+    """The traceback of the failed script or of the failed last update; empty without one."""
     return str((service.error or {}).get("traceback") or "").rstrip()
 
 
 class Listing(Sequence[Any]):
-    """Handles in a table: shown as one, used as a list."""
+    """A list of handles that is displayed as a table."""
 
     def __init__(
         self, items: Sequence[Any], headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str
@@ -118,7 +118,7 @@ SHORT = 20
 
 
 def cell(value: str) -> str:
-    """Text in a table as HTML: a state as its badge, an address as a link; what is short is not broken."""
+    """Text in a table as HTML: a state as its badge, an address as a link; short text does not wrap."""
     if value in set(State):
         return html.state_badge(value)
     if value.startswith(("http://", "https://")):
@@ -129,21 +129,23 @@ def cell(value: str) -> str:
 def models_listing(
     models: Sequence[Model], handle: Callable[[Model], ModelHandle], users: Callable[[Model], Sequence[str]]
 ) -> Listing:
-    """``%models``: name, version, framework, tags, size, when, and who uses it."""
+    """``%models``: name, version, framework, tags, size, time and the services that use it."""
     rows = [model_row(model, users(model)) for model in models]
     return Listing([handle(model) for model in models], MODEL_HEADINGS, rows, models_caption(models))
 
 
 def models_caption(models: Sequence[Model]) -> str:
-    """How many there are, or how to make one."""
-    return _count(models, "model version", "No models match. %register OBJECT_OR_PATH --name NAME adds one.")
+    """How many there are, or how to create one."""
+    return _count(
+        models, "model version", "No models match. Register one with: %register OBJECT_OR_PATH --name NAME"
+    )
 
 
 MODEL_HEADINGS = ("Name", "Version", "Framework", "Tags", "Size", "Registered", "Used by")
 
 
 def model_row(model: Model, users: Sequence[str]) -> list[str]:
-    """What a table says of a model version, as text under `MODEL_HEADINGS`."""
+    """The table row of a model version, as text under `MODEL_HEADINGS`."""
     return [
         model.name,
         str(model.version),
@@ -166,8 +168,8 @@ def services_listing(
 
 
 def services_caption(services: Sequence[Webservice]) -> str:
-    """How many there are, or how to make one."""
-    return _count(services, "service", "No services. %deploy NAME -m MODEL makes one.")
+    """How many there are, or how to create one."""
+    return _count(services, "service", "No services. Create one with: %deploy NAME -m MODEL")
 
 
 SERVICE_HEADINGS = (
@@ -186,7 +188,7 @@ SERVICE_HEADINGS = (
 
 
 def service_row(service: Webservice) -> list[str]:
-    """What a table says of a service, as text under `SERVICE_HEADINGS`."""
+    """The table row of a service, as text under `SERVICE_HEADINGS`."""
     stats = service.stats
     return [
         service.name,
@@ -204,7 +206,7 @@ def service_row(service: Webservice) -> list[str]:
 
 
 def event_line(event: Event) -> str:
-    """One event of the log: when (local time), what."""
+    """One event as a line: local time, kind and message."""
     return f"{datetime.fromtimestamp(event.time):%Y-%m-%d %H:%M:%S}  {event.kind}: {event.message}"
 
 

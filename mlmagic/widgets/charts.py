@@ -1,6 +1,6 @@
-"""The picture of a profile, in matplotlib: transparent, in colours that hold on light and dark pages.
+"""The charts of a profile, drawn with matplotlib: transparent, readable on light and dark pages.
 
-Colours are told apart by the colour-blind (Okabe and Ito's), and every line has its own mark besides.
+The palette is colour-blind safe (Okabe and Ito), and each line also has its own marker.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ WIDTH_INCHES, HEIGHT_INCHES, DPI = 8.2, 6.2, 110
 
 
 def can_draw() -> bool:
-    """Whether matplotlib is there; it is not imported."""
+    """Whether matplotlib is installed; does not import it."""
     from importlib.util import find_spec
 
     return find_spec("matplotlib") is not None
 
 
 def profile_png(profile: Profile) -> bytes:
-    """Four charts: latencies, throughput against latency, use over time, capacity of each size."""
+    """Four charts as PNG: latencies, latency by throughput, CPU and memory over time, capacity."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -48,15 +48,15 @@ def profile_png(profile: Profile) -> bytes:
 
 
 def alt_text(profile: Profile) -> str:
-    """What the picture shows, as its finding."""
+    """The alternative text of the charts: the main results."""
     size = profile.chosen
     if size is None:
-        return f"Profile {profile.name}: no size answered."
+        return f"Profile {profile.name}: no CPU and memory setting could be measured."
     load = size.load("open") or size.loads[0]
     parts = [
-        f"Profile {profile.name}: with {name_of(size)} the service answers up to {size.capacity:.0f} "
-        f"requests per second; at {load.requests_per_second:.0f} per second half are answered within "
-        f"{_ms(load, '50')} and 99 of 100 within {_ms(load, '99')}."
+        f"Profile {profile.name}: with {name_of(size)} the service handles up to {size.capacity:.0f} "
+        f"requests per second; at {load.requests_per_second:.0f} requests per second the median latency is "
+        f"{_ms(load, '50')} and the 99th percentile is {_ms(load, '99')}."
     ]
     advice = profile.recommendation
     if advice is not None:
@@ -66,7 +66,7 @@ def alt_text(profile: Profile) -> str:
 
 
 def name_of(size: SizeResult) -> str:
-    """A size in words."""
+    """CPU and memory as text."""
     return size_in_words(size.cpu, size.memory_gb)
 
 
@@ -105,7 +105,7 @@ def _latencies(axes: Any, size: SizeResult | None) -> None:
 
 
 def _curve(axes: Any, sizes: Sequence[SizeResult]) -> None:
-    axes.set_title("Throughput against latency")
+    axes.set_title("Latency by throughput")
     for number, size in enumerate(sizes):
         closed = [load for load in size.loads if load.kind == "closed" and load.percentiles_ms]
         axes.plot(
@@ -148,7 +148,7 @@ def _use(axes: Any, size: SizeResult | None) -> None:
 
 
 def _capacity(axes: Any, sizes: Sequence[SizeResult], profile: Profile) -> None:
-    axes.set_title("Capacity of each size")
+    axes.set_title("Capacity by CPU and memory")
     if not sizes:
         return
     chosen = profile.chosen
@@ -167,7 +167,9 @@ def _capacity(axes: Any, sizes: Sequence[SizeResult], profile: Profile) -> None:
         axes.axhline(wanted, color=COLOURS[1], linestyle="--", linewidth=1)
     axes.set_ylim(0, max(*(size.capacity for size in sizes), wanted or 0, 1) * 1.18)
     if chosen is not None:
-        axes.set_xlabel("hatched: recommended" if profile.recommendation else "hatched: shown beside")
+        axes.set_xlabel(
+            "hatched: recommended" if profile.recommendation else "hatched: shown in the other charts"
+        )
 
 
 def _plain_ticks(axis: Any) -> None:

@@ -1,4 +1,4 @@
-"""What tables and browsers have in common: something to choose from that changes while they are open."""
+"""Dropdowns whose options change while they are open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def offer(choice: Any, names: Iterable[str]) -> None:
-    """Have a Dropdown offer ``names``; what is chosen stays so while it is among them, else the first is."""
+    """Set a Dropdown's options to ``names``; keeps the selection if possible, else selects the first."""
     options = tuple(names)
     if choice.options != options:
         before = choice.value

@@ -1,4 +1,4 @@
-"""What a notebook shows of environments as plain HTML and plain text."""
+"""Cards and tables of environments, as HTML and as plain text."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ _SHOWN_PACKAGES = 6
 
 
 def environments_listing(found: Sequence[Environment], times: Sequence[float]) -> Listing:
-    """``%environment``: name, version, Python, packages, when (seconds since the epoch; 0 if curated)."""
+    """``%environment``: name, version, Python, packages and time of each environment.
+
+    ``times`` are seconds since the epoch; 0 for a curated environment.
+    """
     rows = []
     for each, created in zip(found, times, strict=True):
         needs = needs_of(each.to_record())
         when = html.ago(created) if created else "curated"
         rows.append([str(each.name), str(each.version), needs.python or "any", _packages(needs), when])
     caption = f"{len(found)} environment{'' if len(found) == 1 else 's'}"
-    headings = ["Name", "Version", "Python", "Asks for", "Registered"]
+    headings = ["Name", "Version", "Python", "Packages", "Registered"]
     return Listing(found, headings, rows, caption)
 
 
 def environment_card(found: Environment, where: str) -> Card:
-    """One environment: what it asks for, and ``where`` it would be run."""
+    """One environment: its packages and settings, and ``where`` it runs on this machine."""
     needs = needs_of(found.to_record())
     rows = [
         ("Python", needs.interpreter if needs.user_managed else needs.python or "any"),
@@ -40,7 +43,7 @@ def environment_card(found: Environment, where: str) -> Card:
             if needs.variables
             else []
         ),
-        ("Here", where),
+        ("On this machine", where),
     ]
     title = f"{found.name}:{found.version}"
     cells = "".join(
@@ -62,7 +65,7 @@ def environment_card(found: Environment, where: str) -> Card:
 
 
 def difference_listing(changes: Sequence[Change], old: str, new: str) -> Listing:
-    """``%environment diff``: what changed, in a table."""
+    """``%environment diff``: a table of the changes."""
     rows = [
         [
             each.what if each.what == each.name else f"{each.what} {each.name}",
@@ -77,7 +80,7 @@ def difference_listing(changes: Sequence[Change], old: str, new: str) -> Listing
         changes,
         ["What", "Change", old, new],
         rows,
-        caption if changes else f"{old} and {new} ask for the same.",
+        caption if changes else f"No differences between {old} and {new}.",
     )
 
 

@@ -1,6 +1,6 @@
-"""What a service does now, in words and as a line: the same on cards and in tables.
+"""The metrics of a service as text and as a sparkline, for cards and tables.
 
-``stats`` are those of `mlmagic.core.webservice.Webservice`; what is not known is a dash.
+``stats`` are those of `mlmagic.core.webservice.Webservice`; an unknown metric is a dash.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ NOT_KNOWN = "–"
 
 
 def traffic(stats: Mapping[str, float]) -> str:
-    """What the server counts, in words."""
+    """Requests, failures and latencies, in words."""
     if not stats.get("requests"):
         return "no requests yet"
     text = html.count(round(stats["requests"]), "request")
@@ -25,19 +25,19 @@ def traffic(stats: Mapping[str, float]) -> str:
 
 
 def latency(stats: Mapping[str, float]) -> str:
-    """The median and the slowest of a hundred, of the latest requests, for a column."""
+    """Median and 99th percentile latency of the latest requests, for a table column."""
     if not stats.get("requests") or "p50_ms" not in stats or "p99_ms" not in stats:
         return NOT_KNOWN
     return f"{stats['p50_ms']:.3g} / {stats['p99_ms']:.3g} ms"
 
 
 def per_second(stats: Mapping[str, float]) -> str:
-    """Requests each second, since the look before."""
+    """Requests per second since the previous reading."""
     return f"{stats['requests_per_second']:.3g}/s" if "requests_per_second" in stats else NOT_KNOWN
 
 
 def errors(stats: Mapping[str, float]) -> str:
-    """Requests that failed, since the service's start."""
+    """Failed requests since the service started."""
     return f"{stats['errors']:.0f}" if "errors" in stats else NOT_KNOWN
 
 
@@ -52,7 +52,7 @@ def memory(stats: Mapping[str, float]) -> str:
 
 
 def in_words(stats: Mapping[str, float]) -> str:
-    """All of it that is known."""
+    """All known metrics in one line."""
     parts = [traffic(stats), per_second(stats)]
     parts += [f"CPU {cpu(stats)}", f"memory {memory(stats)}"]
     if "replicas" in stats:

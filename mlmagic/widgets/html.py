@@ -1,4 +1,4 @@
-"""Small pieces of HTML that look right in light and dark notebooks, with everything escaped."""
+"""HTML building blocks for light and dark notebooks; all text is escaped."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def state_badge(state: State | str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Text that stays in one line."""
+    """Text that does not wrap."""
     return f'<span style="white-space:nowrap">{escape(text)}</span>'
 
 
 def link(url: str | None) -> str:
-    """The URL as the notebook uses it, and behind it the way there from the reader's browser."""
+    """A link that shows the kernel's URL and opens the one that works in the reader's browser."""
     if not url:
         return "–"
     way = escape(browser_url(url), quote=True)
@@ -50,10 +50,10 @@ def link(url: str | None) -> str:
 
 
 def browser_url(url: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Where a browser finds what the kernel finds at ``url``.
+    """The URL with which the reader's browser opens what the kernel opens with ``url``.
 
-    In JupyterHub and Binder this machine's ports are reached through the hub's proxy; elsewhere they are
-    what they are.
+    In JupyterHub and Binder a browser reaches this machine's ports through the hub's proxy; elsewhere the
+    URL is unchanged.
     """
     prefix = environ.get("JUPYTERHUB_SERVICE_PREFIX")
     parts = urlsplit(url)
@@ -75,7 +75,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str) 
 
 
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same as text, in columns."""
+    """A table as plain text, in columns."""
     widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
     lines = [headings, *rows]
     return "\n".join(
@@ -84,7 +84,7 @@ def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def pre(text: str, attributes: str = "") -> str:
-    """Text of a log or traceback, as it is; a keyboard reaches it, to scroll. ``attributes`` are HTML."""
+    """Text of a log or traceback in a box that scrolls by keyboard; ``attributes`` are HTML."""
     return (
         f'<pre tabindex="0" {attributes} style="{MONO};margin:4px 0 0;padding:6px 8px;max-height:22em;'
         "overflow:auto;"
@@ -95,7 +95,7 @@ def pre(text: str, attributes: str = "") -> str:
 
 
 def ago(then: float, now: float | None = None) -> str:
-    """How long since ``then`` (seconds since the epoch), in the largest unit."""
+    """The time since ``then`` (seconds since the epoch), in the largest unit."""
     seconds = max(0, int((time.time() if now is None else now) - then))
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
@@ -104,7 +104,7 @@ def ago(then: float, now: float | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """How long something lasts, in the largest unit; it changes once a minute at most."""
+    """A duration in the largest unit; the text changes at most once a minute."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
@@ -112,12 +112,12 @@ def duration(seconds: float) -> str:
 
 
 def group(name: str, markup: str) -> str:
-    """A part of a card, called ``name`` for who does not see it; ``markup`` is HTML."""
+    """A part of a card with ``name`` as its accessible name; ``markup`` is HTML."""
     return f'<div role="group" aria-label="{escape(name)}" style="{FONT}">{markup}</div>'
 
 
 def told(text: str) -> str:
-    """What came of something, said at once to who does not see it; empty for nothing."""
+    """A message that screen readers announce at once; empty without text."""
     if not text:
         return ""
     first, _, rest = text.partition("\n")
@@ -131,7 +131,7 @@ def count(number: int, noun: str) -> str:
 
 
 def size_text(size: int) -> str:
-    """Bytes as people read them: three figures and a unit."""
+    """A number of bytes with three significant digits and a unit."""
     value, unit = float(size), "B"
     for bigger in ("kB", "MB", "GB", "TB"):
         if value < 999.5:

@@ -1,4 +1,4 @@
-"""The registry to look through: filter, choose a model, see its versions and who uses them, change tags."""
+"""The model browser: filter models, show their versions and the services that use them, edit tags."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ALL = "all models"
 Users = Mapping[str, Sequence[str]]
 """By model id, the names of the services that use it."""
 Row = tuple[Model, Sequence[str]]
-"""A version, and what the table says of it."""
+"""A version and its table row."""
 
 
 class ModelsBrowser(widgets.VBox):
-    """The model versions that pass ``wanted``, kept true; `close_browser` ends it."""
+    """A live table of the model versions that match ``wanted``; `close_browser` stops its updates."""
 
     def __init__(self, engine: Engine, wanted: ModelFilter | None = None) -> None:
         self._engine, self._wanted = engine, wanted
@@ -33,19 +33,17 @@ class ModelsBrowser(widgets.VBox):
         self.filter = widgets.Text(
             description="Filter",
             placeholder="name, tag, framework or service",
-            tooltip="Show the model versions that have this text in their row",
+            tooltip="Show only model versions whose row contains this text",
         )
         self.name = widgets.Dropdown(
             description="Model", options=(ALL,), tooltip="Show the versions of this model"
         )
         self.rows = widgets.HTML()
-        self.version = widgets.Dropdown(
-            description="Version", tooltip="The model version whose tags are to be changed"
-        )
+        self.version = widgets.Dropdown(description="Version", tooltip="The model version to tag")
         self.tag = widgets.Text(
             description="Tag",
             placeholder="KEY=VALUE",
-            tooltip="The tag to add, as KEY=VALUE, or the key of the one to remove",
+            tooltip="The tag to add (KEY=VALUE), or the key of the tag to remove",
         )
         narrow = {"width": "auto"}
         self.add = widgets.Button(description="Add tag", tooltip="Add the tag to the version", layout=narrow)
@@ -66,14 +64,14 @@ class ModelsBrowser(widgets.VBox):
         self._read()
 
     def close_browser(self) -> None:
-        """Stop listening; the last picture stays."""
+        """Stop the updates; the last content stays."""
         self._leave()
 
     def __repr__(self) -> str:
         return "models: browser (it needs a running kernel)"
 
     def _hear(self, news: Sequence[Event]) -> None:
-        """In the bus's thread: whatever happened, a version or a user of one may have come or gone."""
+        """Called in the event bus's thread; any event may have added or removed a version or its user."""
         self._read() if news else self._draw()
 
     def _read(self) -> None:
@@ -113,7 +111,7 @@ class ModelsBrowser(widgets.VBox):
 
 
 def chosen(rows: Sequence[Row], wanted: str, name: str | None) -> list[Row]:
-    """Those called ``name`` (None: any) that have ``wanted`` in them, whatever its case."""
+    """The rows of the model ``name`` (None: any) that contain ``wanted``, ignoring case."""
     words = wanted.strip().casefold()
     return [
         (model, row)
@@ -131,5 +129,5 @@ def without_tag(tags: Mapping[str, str], text: str) -> Mapping[str, str]:
     """The tags without the one that ``KEY`` or ``KEY=VALUE`` names; raises `UsageError` if there is none."""
     key = text.strip().partition("=")[0]
     if key not in tags:
-        raise UsageError(f"no tag {key!r} to remove", hint=f"There are: {', '.join(tags) or 'none'}.")
+        raise UsageError(f"Tag not found: {key!r}.", hint=f"Tags: {', '.join(tags) or 'none'}.")
     return {name: value for name, value in tags.items() if name != key}

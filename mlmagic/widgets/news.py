@@ -1,4 +1,4 @@
-"""What a notebook and a terminal show of events, subscriptions, deliveries and who follows what."""
+"""Tables of events, webhook subscriptions, webhook deliveries and followed models."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mlmagic.widgets.cards import Listing
 
 
 def events_listing(events: Sequence[Event]) -> Listing:
-    """What happened: when, what kind, to what, in words."""
+    """The events: time, kind, subject and message."""
     rows = [[html.ago(event.time), str(event.kind), event.subject, event.message] for event in events]
-    caption = f"The last {len(events)} events" if events else "Nothing has happened yet."
-    return Listing(events, ["When", "Event", "Subject", "What"], rows, caption)
+    caption = f"The last {len(events)} events" if events else "No events."
+    return Listing(events, ["When", "Event", "Subject", "Message"], rows, caption)
 
 
 def subscriptions_listing(subscriptions: Sequence[Subscription]) -> Listing:
-    """Name, endpoint (without its query), envelope and filter; a secret is only said to be there."""
+    """Name, endpoint (without its query), envelope and filter; a secret is shown only as `signed`."""
     rows = [
         [
             each.name,
@@ -30,12 +30,12 @@ def subscriptions_listing(subscriptions: Sequence[Subscription]) -> Listing:
         ]
         for each in subscriptions
     ]
-    caption = "Subscriptions" if rows else "No subscriptions. %subscribe NAME --endpoint URL makes one."
-    return Listing(subscriptions, ["Name", "Endpoint", "Schema", "Wants", "Bodies"], rows, caption)
+    caption = "Subscriptions" if rows else "No subscriptions. Create one with: %subscribe NAME --endpoint URL"
+    return Listing(subscriptions, ["Name", "Endpoint", "Schema", "Filter", "Payload"], rows, caption)
 
 
 def deliveries_listing(deliveries: Sequence[tuple[Delivery, Event]]) -> Listing:
-    """To whom, what, where it stands, and what was last answered."""
+    """The webhook deliveries: subscription, event, state, attempts and last result."""
     rows = [
         [
             delivery.subscription,
@@ -48,12 +48,16 @@ def deliveries_listing(deliveries: Sequence[tuple[Delivery, Event]]) -> Listing:
         ]
         for delivery, event in deliveries
     ]
-    headings = ["Subscription", "Event", "Subject", "When", "Delivery", "Attempts", "Last"]
-    return Listing(deliveries, headings, rows, "Deliveries" if rows else "Nothing is or was on its way.")
+    headings = ["Subscription", "Event", "Subject", "When", "State", "Attempts", "Last result"]
+    return Listing(deliveries, headings, rows, "Deliveries" if rows else "No deliveries.")
 
 
 def follows_listing(follows: Sequence[Follow]) -> Listing:
-    """Which service follows which model, with which tag, and what became of the last version."""
+    """The services that follow a model: service, model, tag and the outcome of the last version."""
     rows = [[each.service, each.model, each.tag or "any", each.last or "–"] for each in follows]
-    caption = "Services that follow a model" if rows else "No service follows a model. %follow makes one."
+    caption = (
+        "Services that follow a model"
+        if rows
+        else "No service follows a model. Follow one with: %follow SERVICE --model NAME"
+    )
     return Listing(follows, ["Service", "Model", "Tag", "Last version"], rows, caption)

@@ -1,4 +1,4 @@
-"""What a notebook shows of a comparison of two places."""
+"""The card of a parity check: the responses of one service on two compute targets."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ SHOWN = 20
 
 
 def parity_card(parity: Parity) -> Card:
-    """Whether the answers are the same, where they part, and what else differs."""
+    """Whether the responses match, the differences, the latencies and the differing packages."""
     count = len(parity.differences)
     rows = {difference.row for difference in parity.differences}
     verdict = (
-        f"all {parity.rows} answers are the same"
+        f"all {parity.rows} responses match"
         if parity.same
-        else f"{len(rows)} of {parity.rows} answers differ, in {count} place{'' if count == 1 else 's'}"
+        else f"{len(rows)} of {parity.rows} responses differ ({html.count(count, 'difference')})"
     )
     here, there = parity.milliseconds
     lines = [
         f"{parity.service} on {parity.here} and on {parity.there}: {verdict}.",
-        f"Median time of an answer: {here:.3g} ms on {parity.here}, {there:.3g} ms on {parity.there}.",
+        f"Median latency: {here:.3g} ms on {parity.here}, {there:.3g} ms on {parity.there}.",
         *map(str, parity.differences[:SHOWN]),
         *([f"and {count - SHOWN} more"] if count > SHOWN else []),
         *(

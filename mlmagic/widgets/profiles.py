@@ -1,4 +1,4 @@
-"""What a notebook shows of profiles: one, several beside each other, and one that is being made."""
+"""Cards of profiles: a finished profile, a table of profiles, and the progress of a running one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEADINGS = ("Cores", "GB", "Requests/s", "p50 ms", "p99 ms", "Peak MB", "Cold s
 
 
 def profile_card(profile: Profile) -> Card:
-    """The recommendation, each size in a row, and the picture."""
+    """The recommendation, a row for each CPU and memory setting, and the charts."""
     rows = [size_row(size) for size in profile.sizes]
     head = headline(profile)
     notes = [*_notes(profile)]
@@ -34,7 +34,7 @@ def profile_card(profile: Profile) -> Card:
 
 
 def progress_card(progress: Progress, profile: Profile) -> Card:
-    """How far it is, and how long still."""
+    """The progress in percent, and the time left."""
     percent = round(100 * progress.done)
     left = f", about {progress.seconds_left:.0f} s left" if progress.seconds_left >= 1 else ""
     text = f"{profile.name}: {percent} %, {progress.words}{left}"
@@ -46,7 +46,7 @@ def progress_card(progress: Progress, profile: Profile) -> Card:
 
 
 def profiles_listing(profiles: Sequence[Profile], handles: Sequence[object]) -> Listing:
-    """``%profiles``: a row for each; of several versions of a model they stand beside each other."""
+    """``%profiles``: a row for each profile."""
     rows = [
         [
             profile.name,
@@ -57,15 +57,14 @@ def profiles_listing(profiles: Sequence[Profile], handles: Sequence[object]) -> 
         ]
         for profile in profiles
     ]
-    headings = ["Name", "State", "Models", "Recommended", "Requests/s", "p50 ms", "p99 ms", "Made"]
-    caption = (
-        f"{len(rows)} profile{'' if len(rows) == 1 else 's'}" if rows else "No profiles. %profile makes one."
-    )
+    headings = ["Name", "State", "Models", "Recommended", "Requests/s", "p50 ms", "p99 ms", "Created"]
+    none = "No profiles. Create one with: %profile MODEL -d DATASET"
+    caption = html.count(len(rows), "profile") if rows else none
     return Listing(handles, headings, rows, caption)
 
 
 def headline(profile: Profile) -> str:
-    """What it has come to, in a line."""
+    """The result of a profile in one line: the recommendation, or the error."""
     advice = profile.recommendation
     if advice is None:
         return f"{profile.state}. {profile.error}".strip()
@@ -77,7 +76,10 @@ def headline(profile: Profile) -> str:
 
 
 def size_row(size: SizeResult) -> list[str]:
-    """One size's figures, with their 95 % intervals; latencies are those at random arrivals."""
+    """The measurements of one CPU and memory setting, with 95 % confidence intervals.
+
+    Latencies are those of the open load (random arrivals), if there was one.
+    """
     load = size.load("open") or size.load("closed")
     failed = sum(failure.count for failure in size.failures)
     return [
@@ -103,7 +105,7 @@ def _latencies(load: Load | None, *, with_intervals: bool = False) -> list[str]:
 
 
 def _known(value: float, interval: tuple[float, float | None], form: str) -> str:
-    """A figure, and what it lies between; without an end, where too little was measured to say."""
+    """A value and its interval; without an upper bound where there are too few measurements."""
     low, high = interval
     within = f"{low:{form}} to {high:{form}}" if high is not None else f"from {low:{form}}"
     return f"{value:{form}} ({within})"
@@ -119,15 +121,18 @@ def _chosen_figures(profile: Profile) -> list[str]:
 
 def _notes(profile: Profile) -> list[str]:
     held = {size.held_by for size in profile.sizes if size.held_by}
-    notes = (
-        [f"{html.count(profile.rows, 'row')}; held to its size by {', '.join(sorted(held))}."] if held else []
-    )
+    notes = []
+    if held:
+        rows = html.count(profile.rows, "row")
+        notes.append(f"{rows}; CPU and memory limited with {', '.join(sorted(held))}.")
     if any(load.client_cores > 0.9 for size in profile.sizes for load in size.loads):
-        notes.append("The load itself took a whole core: the service may be faster than was measured.")
+        notes.append("The load generator used a full CPU core: the service may be faster than measured.")
     for size in profile.sizes:
         for failure in size.failures[:1]:
             body = " ".join(failure.body.split())[:200]
-            notes.append(f"{charts.name_of(size)}: row {failure.row} gave status {failure.status}: {body}")
+            notes.append(
+                f"{charts.name_of(size)}: row {failure.row} returned status {failure.status}: {body}"
+            )
     return notes
 
 

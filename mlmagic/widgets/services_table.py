@@ -1,4 +1,4 @@
-"""The live table of services: a row for each, kept true, and any one's card below it."""
+"""The live table of services, with the card of a selected service below it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from mlmagic.widgets import cards, html
 from mlmagic.widgets.controls import offer
 
 OpenCard = Callable[[Webservice], Any]
-"""Gives the live card of a service."""
+"""Returns the live card of a service."""
 
 
 class ServicesTable(widgets.VBox):
-    """All services of the workspace; `close_table` ends it. It costs one look, with all cards."""
+    """A live table of the workspace's services; `close_table` stops its updates.
+
+    All tables and cards share one state watcher.
+    """
 
     def __init__(self, engine: Engine, services: Iterable[Webservice], open_card: OpenCard) -> None:
         self._open_card = open_card
         self._services: dict[str, Webservice] = {}
         self.rows = widgets.HTML()
-        self.choice = widgets.Dropdown(description="Service", tooltip="The service whose card is to be shown")
+        self.choice = widgets.Dropdown(description="Service", tooltip="The service whose card to open")
         self.open_button = widgets.Button(
-            description="Open card", tooltip="Show the card of the chosen service"
+            description="Open card", tooltip="Open the card of the selected service"
         )
         self.card = widgets.VBox()
         self._chooser = widgets.HBox([self.choice, self.open_button])
@@ -37,14 +40,14 @@ class ServicesTable(widgets.VBox):
         self._leave = engine.watcher.watch(self._look)
 
     def close_table(self) -> None:
-        """Stop listening; the last picture stays."""
+        """Stop the updates; the last content stays."""
         self._leave()
 
     def __repr__(self) -> str:
         return "services: live table (it needs a running kernel)"
 
     def _look(self, view: View) -> None:
-        """In the bus's thread: set traits, nothing else."""
+        """Called in the event bus's thread: sets traits, nothing else."""
         self._show(dict(view.services))
 
     def _show(self, services: dict[str, Webservice]) -> None:
@@ -64,7 +67,7 @@ class ServicesTable(widgets.VBox):
 
 
 def live_row(service: Webservice) -> list[str]:
-    """A row as HTML: that of the plain table, and what there is to say of the state."""
+    """A row as HTML: the row of the plain table, with the message that explains the state."""
     row = [cards.cell(value) for value in cards.service_row(service)]
     row[1] += f" {escape(cards.status(service))}"
     return row

@@ -1,4 +1,4 @@
-"""What a notebook and a terminal show of the requests that a service has kept."""
+"""The table of the recorded requests of a service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BODY_SHOWN = 120
 
 
 def traffic_listing(asked: Sequence[RecordedRequest]) -> Listing:
-    """When, how it was answered, and the body; used as a list, it has the bodies."""
+    """Time, status, latency and body of each request; as a list, the bodies."""
     rows = [
         [
             f"{datetime.fromtimestamp(request.time):%Y-%m-%d %H:%M:%S}",
@@ -22,6 +22,6 @@ def traffic_listing(asked: Sequence[RecordedRequest]) -> Listing:
         ]
         for request in asked
     ]
-    headings = ["Answered", "Status", "Took", "Body"]
+    headings = ["Time", "Status", "Latency", "Body"]
     caption = f"The last {len(asked)} requests" if asked else "No requests recorded since the last update."
     return Listing([request.body for request in asked], headings, rows, caption)

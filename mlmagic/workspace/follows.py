@@ -32,7 +32,7 @@ def end(tx: Connection, service: Webservice, model: str | None) -> list[Follow]:
     found = [each for each in of_service(tx, service) if model in (None, each.model)]
     if not found:
         known = [each.model for each in of_service(tx, service)]
-        raise NotFound(f"model followed by {service.name!r}:", model or "any", known)
+        raise NotFound(f"model followed by {service.name!r}", model or "any", known)
     for follow in found:
         for table in (follows, followed_versions):
             tx.execute(delete(table).where(table.c.service_id == service.id, table.c.model == follow.model))

@@ -30,15 +30,15 @@ def test_what_is_an_entry_script(source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "line", "words"),
     [
-        ("def init(): ...\ndef runn(data): ...", 0, "cell does not define run() (there is 'runn')"),
+        ("def init(): ...\ndef runn(data): ...", 0, "cell does not define run() (did you mean 'runn'?)"),
         ("def run(data): ...", 0, "does not define init(). An entry"),
         ("x = 1", 0, "does not define init() and run()"),
-        ("def init(): ...\ndef run(): ...", 2, "run() (line 2) takes no argument"),
+        ("def init(): ...\ndef run(): ...", 2, "run() (line 2) takes no arguments"),
         ("x = (1,\ndef init(): ...", 1, "not valid Python: '(' was never closed: x = (1,"),
         ("import os\n%matplotlib inline\n" + GOOD, 2, "is a magic, which works only in a notebook: %mat"),
         ("def init():\n    !pip install x\n", 2, "line 2 of the cell is a shell escape"),
         ("files = !ls\n" + GOOD, 1, "is a shell escape"),
-        (GOOD + "model?\n", 3, "asks for help"),
+        (GOOD + "model?\n", 3, "is a help request"),
         ("return 1\n" + GOOD, 1, "'return' outside function"),
         ("x = '\0'", 1, "null bytes"),
         ("class A:\n    init = run = 1", 0, "does not define init() and run()"),

@@ -107,13 +107,13 @@ def test_an_asset_wins_over_a_live_object(notebook: Notebook) -> None:
 def test_a_bad_asset_or_carried_name(notebook: Notebook) -> None:
     Path("empty").mkdir()
     Path("x").write_text("")
-    with pytest.raises(NotFound, match="no file 'gone"):
+    with pytest.raises(NotFound, match="File not found: 'gone"):
         notebook.capture("data", assets={"x": "gone.json"})
     with pytest.raises(InvalidConfig, match="asset 'empty' is a folder without files"):
         notebook.capture("data", assets={"x": "empty"})
-    with pytest.raises(InvalidConfig, match="asset name 'my-file' must be a name"):
+    with pytest.raises(InvalidConfig, match="asset name 'my-file' must be a valid Python variable name"):
         notebook.capture("data", assets={"my-file": "x"})
-    with pytest.raises(NotFound, match="no variable 'gone'"):
+    with pytest.raises(NotFound, match="Variable not found: 'gone'"):
         notebook.capture("data", carry=["gone"])
 
 

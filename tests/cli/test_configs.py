@@ -54,7 +54,7 @@ def test_a_service_is_deployed_from_files_exported_and_deployed_again(files: Pat
         "deploymentconfig.json",
         "source",
     }
-    assert "exists already" in run("config", "export", "svc-a", "-d", "exported").stderr
+    assert "already exists" in run("config", "export", "svc-a", "-d", "exported").stderr
     for name, schema in (
         ("inferenceconfig.json", "inferenceconfig"),
         ("deploymentconfig.json", "deploymentconfig"),
@@ -96,23 +96,27 @@ WRONG: list[tuple[str, Any, str]] = [
     (
         "ic.json",
         {"entryScript": "main.py", "sourceDir": "x"},
-        "no key of ic.json 'sourceDir'. Did you mean 'sourceD",
+        "Key of ic.json not found: 'sourceDir'. Did you mean 'sourceD",
     ),
     ("ic.json", {"sourceDirectory": "source"}, "entryScript None must be text, in ic.json"),
-    ("ic.json", {"entryScript": "nope.py", "sourceDirectory": "source"}, "no entry script 'nope.py'"),
+    ("ic.json", {"entryScript": "nope.py", "sourceDirectory": "source"}, "Entry script not found: 'nope.py'"),
     ("ic.json", {"entryScript": "main.py", "sourceDirectory": "nowhere"}, "must be an existing folder"),
     ("ic.json", [], "ic.json [] must be a mapping"),
     (
         "ic.json",
         {"entryScript": "main.py", "sourceDirectory": "source", "environment": {"pyton": {}}},
-        "no key of environment 'pyton'. Did you mean 'python'?",
+        "Key of environment not found: 'pyton'. Did you mean 'python'?",
     ),
     (
         "dc.yml",
         {"computeType": "local", "prot": 1},
-        "for local 'prot'. Did you mean 'port'?",
+        "for local not found: 'prot'. Did you mean 'port'?",
     ),
-    ("dc.yml", {"computeType": "local", "port": 0, "scoringTimeoutMs": -1}, "LocalWebservice has 2 values"),
+    (
+        "dc.yml",
+        {"computeType": "local", "port": 0, "scoringTimeoutMs": -1},
+        "LocalWebservice has 2 invalid values",
+    ),
     ("dc.yml", {"computeType": "aks"}, "'kubernetes', which is not installed. Deploy to "),
 ]
 
@@ -135,7 +139,10 @@ def test_files_that_cannot_be_read(files: Path) -> None:
         "names a script already"
         in run("model", "deploy", "-n", "svc", "--ic", "ic.json", "--es", "a.py").stderr
     )
-    assert "no configuration file 'no.json'" in run("model", "deploy", "-n", "svc", "--ic", "no.json").stderr
+    assert (
+        "Configuration file not found: 'no.json'"
+        in run("model", "deploy", "-n", "svc", "--ic", "no.json").stderr
+    )
 
 
 def test_the_files_from_before_environment_are_read(files: Path) -> None:
@@ -194,9 +201,9 @@ def test_environments_are_registered_listed_shown_and_used(files: Path) -> None:
     assert json.loads(run("environment", "show", "-n", "mine").stdout)["name"] == "mine"
     assert run("environment", "download", "-n", "mine", "-d", "copy").exit_code == 0
     assert (files / "copy" / "conda_dependencies.yml").is_file()
-    assert "no environment 'mne'" in run("environment", "show", "-n", "mne").stderr
+    assert "Environment not found: 'mne'" in run("environment", "show", "-n", "mne").stderr
     done = run("model", "deploy", "-n", "svc", "--es", "score.py", "-e", "yours")
-    assert "no environment 'yours'" in done.stderr
+    assert "Environment not found: 'yours'" in done.stderr
 
 
 def test_compute_targets_are_attached_and_forgotten(folder: Path) -> None:
@@ -232,7 +239,7 @@ def test_models_are_shown_and_changed(folder: Path) -> None:
 def test_a_workspace_is_named(folder: Path) -> None:
     from mlmagic.sdk.workspace import Workspace
 
-    assert "no workspace 'team'" in run("model", "list", "-w", "team").stderr
+    assert "Workspace not found: 'team'" in run("model", "list", "-w", "team").stderr
     Workspace.create("team").engine.close()
     assert run("model", "register", "-n", "net", "-p", "net.onnx", "-w", "team", "-g", "rg").exit_code == 0
     assert json.loads(run("model", "list", "-w", "team", "-o", "json").stdout)[0]["id"] == "net:1"

@@ -14,7 +14,7 @@ def test_endpoints_are_listed_as_services_are(folder: Path) -> None:
     assert json.loads(run("endpoint", "realtime", "list", "-o", "json").stdout) == []
     done = run("endpoint", "realtime", "show", "-n", "svc")
     assert done.exit_code == 1
-    assert "no service 'svc'" in done.stderr
+    assert "Service not found: 'svc'" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["create", "update", "delete"])

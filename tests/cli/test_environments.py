@@ -22,7 +22,7 @@ def test_created_compared_and_deleted(folder: Path) -> None:
     assert names[:2] == ["mine", "mlmagic-sklearn"]
     assert "has no source" in run("environment", "create", "-n", "x").stderr
     run("environment", "delete", "-n", "mine")
-    assert "no environment 'mine'" in run("environment", "show", "-n", "mine").stderr
+    assert "Environment not found: 'mine'" in run("environment", "show", "-n", "mine").stderr
     assert "for the curated ones" in run("environment", "delete", "-n", "mlmagic-onnx").stderr
 
 

@@ -40,7 +40,7 @@ def test_subscriptions_and_deliveries(
     assert "s3cret" not in listed
     assert "deliveries to hook that will be retried: 0" in run("events", "redeliver", "-n", "hook").stderr
     assert run("events", "unsubscribe", "-n", "hook").exit_code == 0
-    assert "Nothing is or was on its way" in run("events", "deliveries").stdout
+    assert "No deliveries." in run("events", "deliveries").stdout
 
 
 def test_the_events_of_a_service_are_its_newest(folder: Path) -> None:
@@ -62,9 +62,9 @@ def test_the_events_of_a_service_are_its_newest(folder: Path) -> None:
     [
         (("events", "subscribe", "-n", "hook", "--endpoint", "ftp://x"), "must be an http or https URL"),
         (("events", "subscribe", "-n", "hook", *HOOK, "--secret-env", "NO_SUCH"), "--secret-env 'NO_SUCH'"),
-        (("events", "unsubscribe", "-n", "hook"), "no subscription 'hook'"),
-        (("service", "follow", "-n", "svc", "-m", "net"), "no service 'svc'"),
-        (("service", "unfollow", "-n", "svc"), "no service 'svc'"),
+        (("events", "unsubscribe", "-n", "hook"), "Subscription not found: 'hook'"),
+        (("service", "follow", "-n", "svc", "-m", "net"), "Service not found: 'svc'"),
+        (("service", "unfollow", "-n", "svc"), "Service not found: 'svc'"),
     ],
 )
 def test_bad_lines_are_refused(folder: Path, words: tuple[str, ...], told: str) -> None:

@@ -39,8 +39,8 @@ def test_a_profile_is_made_listed_shown_and_compared(folder: Path) -> None:
     [
         (("-d", "rows.csv", "--idi", "d:1"), "One of: --idi DATASET, -d FILE"),
         ((), "name one source of requests"),
-        (("-d", "nowhere.csv"), "no dataset file 'nowhere.csv'"),
-        (("--idi", "d"), "no dataset 'd'"),
+        (("-d", "nowhere.csv"), "Dataset file not found: 'nowhere.csv'"),
+        (("--idi", "d"), "Dataset not found: 'd'"),
         (("-d", "score.py", "--cpu", "9"), "cpu 9.0 must be between 0.1 and 3.5"),
         (("-d", "score.py", "--p99", "soon"), "p99 'soon' must be a time"),
     ],

@@ -76,7 +76,7 @@ def test_all_that_cannot_be_had_is_told_together() -> None:
     with pytest.raises(InvalidConfigs) as caught:
         pip_requirements(EnvironmentNeeds(name="mine", conda_packages=packages))
     said = str(caught.value)
-    assert said.startswith("environment 'mine' has 5 values that cannot be:")
+    assert said.startswith("environment 'mine' has 5 invalid values:")
     assert "conda package 'openmpi=4.1' is not a Python package, so pip cannot install it" in said
     assert "conda package 'r-ggplot2' is not a Python package" in said
     assert "conda package 'numpy=1.2|1.3' allows alternative versions (|), which pip does not support" in said

@@ -216,10 +216,10 @@ FILES: list[tuple[Any, str]] = [
     ([], r"must be a mapping"),
     ({}, r"computeType None is missing .* one of local, aci, aks, aksendpoint"),
     ({"computeType": "azure"}, r"computeType 'azure' must be one of"),
-    ({"computeType": "local", "prot": 1}, r"no key of .* 'prot'. Did you mean 'port'\?"),
+    ({"computeType": "local", "prot": 1}, r"Key of .* not found: 'prot'. Did you mean 'port'\?"),
     ({"computeType": "aks", "autoScaler": 3}, r"autoScaler 3 must be a mapping"),
-    ({"computeType": "aks", "autoScaler": {"min": 3}}, r"no key of .* 'autoScaler.min'"),
-    ({"computeType": "aci", "numReplicas": 2}, r"no key of .* for aci 'numReplicas'"),
+    ({"computeType": "aks", "autoScaler": {"min": 3}}, r"Key of .* not found: 'autoScaler.min'"),
+    ({"computeType": "aci", "numReplicas": 2}, r"Key of .* for aci not found: 'numReplicas'"),
 ]
 
 

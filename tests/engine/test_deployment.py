@@ -48,14 +48,14 @@ def test_a_deploy_is_recorded_at_once_and_becomes_healthy(fake_engine: Engine, a
     ("call", "error", "words"),
     [
         ({"name": "Bad Name"}, InvalidConfig, "service name 'Bad Name' must be 3 to 32"),
-        ({"models": ["nothing"]}, NotFound, "no model 'nothing'"),
+        ({"models": ["nothing"]}, NotFound, "Model not found: 'nothing'"),
         ({"models": ["m:9"]}, NotFound, "m has versions 1"),
-        ({"inference": InferenceConfig("nowhere.py")}, NotFound, "no entry script 'nowhere.py'"),
+        ({"inference": InferenceConfig("nowhere.py")}, NotFound, "Entry script not found: 'nowhere.py'"),
         ({"inference": InferenceConfig("score.py", script_text="def run(x): 1")}, CaptureError, "init"),
         ({"inference": InferenceConfig("score.py", script_text="def init(): 1")}, CaptureError, "run"),
         ({"inference": InferenceConfig("score.py", script_text="def run(:")}, CaptureError, "line 1"),
         ({"inference": InferenceConfig("score.py", source_directory="/no/where")}, NotFound, "/no/where"),
-        ({"config": DeploymentConfig("nowhere")}, NotFound, "no target 'nowhere'"),
+        ({"config": DeploymentConfig("nowhere")}, NotFound, "Target not found: 'nowhere'"),
     ],
 )
 def test_bad_input_is_refused_and_changes_nothing(
@@ -142,9 +142,7 @@ def test_an_update_that_fails_goes_back(fake_engine: Engine, fake: FakeTarget) -
     fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     record = {"phase": "import", "type": "ImportError", "message": "no x", "traceback": "t"}
     fake.next_observations = [Observation(Phase.EXITED, error=record)]
-    with pytest.raises(
-        ScriptError, match="revision 1 keeps serving: the script failed while it was imported"
-    ):
+    with pytest.raises(ScriptError, match="revision 1 keeps serving: the script failed during import"):
         fake_engine.services.wait(fake_engine.services.update("svc", inference=script("other")))
     now = fake_engine.services.get("svc")
     assert (now.state, now.revision, now.serving) == (State.HEALTHY, 1, 1)
@@ -212,7 +210,7 @@ def test_delete_leaves_nothing(fake_engine: Engine, fake: FakeTarget) -> None:
     assert fake.services[1].stopped
     assert not (fake_engine.memory.services_folder / service.id).exists()
     assert [p for p in (fake_engine.memory.folder / "files").rglob("*") if p.is_file()] == []
-    with pytest.raises(NotFound, match="no service 'svc'"):
+    with pytest.raises(NotFound, match="Service not found: 'svc'"):
         fake_engine.services.delete("svc")
 
 

@@ -153,7 +153,7 @@ def test_unfollow_and_delete_end_it(serving: Engine) -> None:
     assert [str(each) for each in serving.follows.list()] == ["svc follows m with a=b"]
     serving.follows.remove("svc", "m")
     assert serving.follows.list() == []
-    with pytest.raises(NotFound, match="no model followed by 'svc'"):
+    with pytest.raises(NotFound, match="Model followed by 'svc' not found"):
         serving.follows.remove("svc")
     serving.follows.add("svc", "m")
     serving.services.delete("svc")
@@ -165,7 +165,7 @@ def test_unfollow_and_delete_end_it(serving: Engine) -> None:
 
 
 def test_bad_input_is_refused(serving: Engine) -> None:
-    with pytest.raises(NotFound, match="no service 'nothing'"):
+    with pytest.raises(NotFound, match="Service not found: 'nothing'"):
         serving.follows.add("nothing", "m")
     with pytest.raises(UsageError, match=r"'svc' does not serve 'n'.*It serves other:1, m:1"):
         serving.follows.add("svc", "n")

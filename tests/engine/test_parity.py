@@ -32,7 +32,7 @@ def test_beside_itself_all_is_the_same(engine: Engine) -> None:
     assert len(servers_here()) == before
     with pytest.raises(InvalidConfig, match="must have at least one"):
         engine.parity.check("svc", "local", [])
-    with pytest.raises(NotFound, match="no service 'other'"):
+    with pytest.raises(NotFound, match="Service not found: 'other'"):
         engine.parity.check("other", "local", [b"1"])
 
 

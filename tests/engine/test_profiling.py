@@ -94,7 +94,7 @@ def test_a_script_that_fails_gives_a_failed_profile_with_its_words(engine: Engin
     made = engine.profiles.measure(plan(), [], inline(BROKEN), [b"1"])
     assert made.state is ProfileState.FAILED
     assert "no weights" in made.error
-    with pytest.raises(NotFound, match="no recommendation 'p'"):
+    with pytest.raises(NotFound, match="Recommendation not found: 'p'"):
         engine.profiles.tag_models(made)
 
 
@@ -113,9 +113,9 @@ def test_an_interrupted_profile_keeps_what_was_measured(engine: Engine) -> None:
 def test_what_can_be_known_is_told_before_anything_starts(engine: Engine) -> None:
     with pytest.raises(InvalidConfig, match="must have at least one row"):
         engine.profiles.measure(plan(), [], inline(SLEEPY), [])
-    with pytest.raises(NotFound, match="no model 'nowhere'"):
+    with pytest.raises(NotFound, match="Model not found: 'nowhere'"):
         engine.profiles.measure(plan(), ["nowhere"], inline(SLEEPY), [b"1"])
-    with pytest.raises(NotFound, match="no profile 'p'"):
+    with pytest.raises(NotFound, match="Profile not found: 'p'"):
         engine.profiles.get("p")
 
 

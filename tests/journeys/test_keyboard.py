@@ -118,7 +118,7 @@ def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Station
     _update(keyboard, cell, output, revision=2)
     keyboard.push("Send")
     output.get_by_text("500 in").wait_for()
-    answer = output.locator("[aria-label='Answer of line-svc']")
+    answer = output.locator("[aria-label='Response of line-svc']")
     answer.get_by_text("TypeError: 'float' object is not subscriptable").first.wait_for()
     assert "slope['<i>tall</i>'] * x" in answer.inner_text()
     raised = output.get_by_role("group", name="Last error of line-svc")
@@ -177,7 +177,7 @@ def _delete(keyboard: Keyboard, engine: Engine, station: Station) -> None:
     output.get_by_text("Live:").wait_for()
     station("services", output)
     keyboard.push("Delete")
-    keyboard.push("Really delete")
+    keyboard.push("Delete permanently")
     output.get_by_text("deleted").first.wait_for()
     output.get_by_text("No services.").wait_for()
     assert engine.services.names() == []

@@ -59,10 +59,11 @@ def test_versions_are_compared(notebook: TestingShell, tmp_path: Path) -> None:
     assert "package six: six==1.16.0 -> six==1.17.0" in changes
     assert "mine:1" in repr(told)
     assert "package idna" in repr(notebook.run_cell("%environment diff mine:2 mine"))
-    assert "mine:2 and mine:2 ask for the same" in repr(notebook.run_cell("%environment diff mine:2 mine:2"))
+    same = notebook.run_cell("%environment diff mine:2 mine:2")
+    assert "No differences between mine:2 and mine:2." in repr(same)
     assert [each.version for each in notebook.run_cell("%environment list")][:1] == ["3"]
     notebook.run_cell("%environment delete mine")
-    notebook.refuses("%environment show mine", NotFound, "no environment 'mine'")
+    notebook.refuses("%environment show mine", NotFound, "Environment not found: 'mine'")
 
 
 @pytest.mark.parametrize(
@@ -75,12 +76,12 @@ def test_versions_are_compared(notebook: TestingShell, tmp_path: Path) -> None:
             UsageError,
             "takes 2 names, and 1 are given. For example %environment diff mine:1 mine:2.",
         ),
-        ("show nothing", NotFound, "no environment 'nothing'"),
-        ("show mlmagic-onnx:2", NotFound, "version of environment 'mlmagic-onnx' '2'"),
-        ("delete nothing", NotFound, "no environment 'nothing'"),
+        ("show nothing", NotFound, "Environment not found: 'nothing'"),
+        ("show mlmagic-onnx:2", NotFound, "Version of environment 'mlmagic-onnx' not found: '2'"),
+        ("delete nothing", NotFound, "Environment not found: 'nothing'"),
         ("create e --conda x.yml --packages six", UsageError, "--conda and --packages exclude each other"),
         ("create e --conda no.yml", NotFound, "no.yml"),
-        ("create e --python-path /no/python", NotFound, "no Python interpreter '/no/python'"),
+        ("create e --python-path /no/python", NotFound, "Python interpreter not found: '/no/python'"),
         ("build mlmagic-onnx --python 3.12", UsageError, "--python '3.12' must be 'nearest'"),
     ],
 )
@@ -104,7 +105,7 @@ def test_a_deploy_names_one(notebook: TestingShell, session: MLMagic) -> None:
     notebook.run_cell("from mlmagic.sdk.environment import Environment\nenv = Environment('other')")
     notebook.run_cell("%update svc-one -e {env}")
     assert engine.services.revision(engine.services.get("svc-one")).inference.environment["name"] == "other"  # type: ignore[index]
-    notebook.refuses("%deploy svc-two --script svc -e nothing", NotFound, "no environment 'nothing'")
+    notebook.refuses("%deploy svc-two --script svc -e nothing", NotFound, "Environment not found: 'nothing'")
     notebook.refuses("%deploy svc-two --script svc --ev 1", UsageError, "--ev 1 needs an environment")
     notebook.refuses("%deploy svc-two --script svc -e {np}", UsageError, "--environment is a module")
 

@@ -58,12 +58,12 @@ def test_who_follows_what(ready: TestingShell) -> None:
         (f"%subscribe hook {HOOK} --event-type Nothing", InvalidConfig, "event type 'Nothing'"),
         (f"%subscribe hook {HOOK} --advanced-filter nonsense", InvalidConfig, "advanced filter 'nonsense'"),
         (f"%subscribe hook {HOOK} --schema soap", InvalidConfig, "schema 'soap'"),
-        ("%unsubscribe nothing", NotFound, "no subscription 'nothing'"),
-        ("%events --deliveries nothing", NotFound, "no subscription 'nothing'"),
+        ("%unsubscribe nothing", NotFound, "Subscription not found: 'nothing'"),
+        ("%events --deliveries nothing", NotFound, "Subscription not found: 'nothing'"),
         ("%events --dead", UsageError, "--dead needs --deliveries"),
         ("%events --follows --subscriptions", UsageError, "exclude each other"),
-        ("%follow nothing --model m", NotFound, "no service 'nothing'"),
-        ("%unfollow nothing", NotFound, "no service 'nothing'"),
+        ("%follow nothing --model m", NotFound, "Service not found: 'nothing'"),
+        ("%unfollow nothing", NotFound, "Service not found: 'nothing'"),
     ],
 )
 def test_bad_lines_are_refused(

@@ -60,7 +60,7 @@ def test_settings_are_changed_with_config(session: MLMagic, shell: TestingShell,
     assert session.target == "nowhere"
     shell.run_cell(f"%%score_script svc-a\n{SCRIPT}")
     session.use(engine)
-    shell.refuses("%deploy svc-a", NotFound, "no target 'nowhere'")
+    shell.refuses("%deploy svc-a", NotFound, "Target not found: 'nowhere'")
 
 
 def test_every_magic_has_help(shell: TestingShell, tmp_path: Path) -> None:

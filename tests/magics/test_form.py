@@ -176,7 +176,7 @@ def test_what_only_some_places_have_is_an_option(notebook: TestingShell, session
     notebook.refuses(
         "%deploy svc-b --script wine --target local --num-replicas 2",
         NotFound,
-        "no argument of a service on local 'num_replicas'",
+        "Argument of a service on local not found: 'num_replicas'",
     )
 
 

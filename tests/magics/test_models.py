@@ -53,7 +53,7 @@ def test_names_come_from_variables_and_files(session: MLMagic, shell: TestingShe
 
 BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     ("", UsageError, "required: MODEL"),
-    ("cfl", NotFound, "no variable, file or folder 'cfl'. Did you mean 'clf'?"),
+    ("cfl", NotFound, "Variable, file or folder not found: 'cfl'. Did you mean 'clf'?"),
     ("nowhere.bin", NotFound, "The working folder is"),
     ("clf.best", NotFound, "For an expression, write {clf.best}"),
     ("text", NotFound, "nowhere-to-be-found"),
@@ -101,7 +101,7 @@ def test_workspace_shows_and_changes(session: MLMagic, shell: TestingShell, tmp_
     assert isinstance(shown, Workspace)
     assert shell.user_ns["here"] is shown
     assert shown.folder == session.engine.location.folder
-    with pytest.raises(NotFound, match="no workspace 'team'"):
+    with pytest.raises(NotFound, match="Workspace not found: 'team'"):
         shell.run_cell("%workspace team")
     (tmp_path / "other").mkdir()
     other = shell.run_cell("%workspace other")

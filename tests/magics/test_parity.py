@@ -16,13 +16,13 @@ pytestmark = pytest.mark.processes
 def test_a_service_is_set_beside_its_twin(shell: TestingShell, make_engine: MakeEngine) -> None:
     engine = make_engine()
     next(one for one in shell.configurables if isinstance(one, MLMagic)).use(engine)
-    shell.refuses("%parity svc --with local -d [1]", NotFound, "no service 'svc'")
+    shell.refuses("%parity svc --with local -d [1]", NotFound, "Service not found: 'svc'")
     shell.run_cell(f"%%score_script echo\n{SCRIPT}")
     shell.run_cell("%deploy svc --script echo --record 5")
     shell.refuses("%parity svc --with local", UsageError, "no requests to send")
-    shell.refuses("%parity svc --with nowhere -d [1]", NotFound, "no target 'nowhere'")
+    shell.refuses("%parity svc --with nowhere -d [1]", NotFound, "Target not found: 'nowhere'")
     shell.run_cell("%parity svc --with local -d [1,2] -o found")
-    assert "svc on local and on local: all 2 answers are the same." in shell.shown()
+    assert "svc on local and on local: all 2 responses match." in shell.shown()
     assert shell.user_ns["found"].same
     shell.run_cell("%score svc [1,2]")
     shell.run_cell("%score svc 3")
@@ -33,4 +33,4 @@ def test_a_service_is_set_beside_its_twin(shell: TestingShell, make_engine: Make
     shell.run_cell("%parity svc --with local --traffic -o found")
     assert shell.user_ns["found"].rows >= 4
     shell.refuses("%parity svc --with local --traffic -d [1]", UsageError, "exclude each other")
-    shell.refuses("%profile m --script echo --traffic none", NotFound, "no service 'none'")
+    shell.refuses("%profile m --script echo --traffic none", NotFound, "Service not found: 'none'")

@@ -45,7 +45,7 @@ def test_a_captured_script_is_profiled(shell: TestingShell, make_engine: MakeEng
 def test_what_cannot_be_profiled_is_told(shell: TestingShell, make_engine: MakeEngine) -> None:
     in_workspace(shell, make_engine)
     shell.refuses("%profile", UsageError, "nothing to profile")
-    shell.refuses("%profile nowhere -d [1]", NotFound, "no model 'nowhere'")
+    shell.refuses("%profile nowhere -d [1]", NotFound, "Model not found: 'nowhere'")
     shell.run_cell(CELL)
     shell.refuses("%profile -s half", UsageError, "no requests to send")
     with pytest.raises(InvalidConfigs, match=r"cpu 9\.0 must be between"):

@@ -40,7 +40,7 @@ def test_the_order_of_choice(wanted: str | None, captured: list[str], chosen: tu
             r"no script is named like the service 'svc'\. Capture one with %%score_script",
         ),
         (None, ["y", "z"], UsageError, r"'svc'\. Captured scripts: 'y', 'z'\. Name one, .*: --script z\."),
-        ("scroe", ["score"], NotFound, r"no captured script 'scroe'\. Did you mean 'score'"),
+        ("scroe", ["score"], NotFound, r"Captured script not found: 'scroe'\. Did you mean 'score'"),
     ],
 )
 def test_without_a_model_a_script_must_be_named(

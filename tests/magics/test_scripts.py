@@ -75,10 +75,10 @@ BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     ("%%score_script s\ndef init(): pass\ndef run(d):\n    return modle", CaptureError, "model"),
     (f"%%score_script s --asset x=nowhere.txt\n{SCRIPT}", NotFound, "nowhere.txt"),
     (f"%%score_script s --carry nothing\n{SCRIPT}", NotFound, "nothing"),
-    (f"%%score_script s --write no/where.py\n{SCRIPT}", NotFound, "no folder 'no'"),
+    (f"%%score_script s --write no/where.py\n{SCRIPT}", NotFound, "Folder not found: 'no'"),
     (f"%%score_script s --write .\n{SCRIPT}", UsageError, "is a folder"),
     (f"%%score_script s --test [undefined]\n{SCRIPT}", UsageError, "'undefined' is not defined"),
-    (f"%%score_script s --test 1 -m nothing\n{SCRIPT}", NotFound, "no model 'nothing'"),
+    (f"%%score_script s --test 1 -m nothing\n{SCRIPT}", NotFound, "Model not found: 'nothing'"),
     (f"%%score_script\n{SCRIPT}", UsageError, "required: NAME"),
 ]
 

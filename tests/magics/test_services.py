@@ -156,7 +156,7 @@ def test_an_interrupt_leaves_nothing(
     with pytest.raises(Interrupted, match="'svc-a' was interrupted, and the service was deleted"):
         captured.run_cell("%deploy svc-a --script wine")
     assert session.engine.services.list() == []
-    assert "svc-a: nothing is left of it." in captured.shown()
+    assert "svc-a was deleted." in captured.shown()
 
 
 def test_other_library_versions_are_told(captured: TestingShell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,17 +170,17 @@ BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     ("ab", InvalidConfig, "service name 'ab' must be 3 to 32"),
     ("Wine_SVC", InvalidConfig, "For example 'wine-svc'"),
     ("{m}", UsageError, "the service's name is a Model. To deploy an object, name the service"),
-    ("svc-a -m nothing", NotFound, "no model 'nothing'"),
+    ("svc-a -m nothing", NotFound, "Model not found: 'nothing'"),
     ("svc-a -m wine:7", NotFound, "7"),
     ("svc-a -m wine:x", InvalidConfig, "model version 'x'"),
     ("svc-a -m {mm}", UsageError, "'mm' is not defined in the notebook"),
     ("svc-a --script wien", NotFound, "Did you mean 'wine'?"),
-    ("svc-a --entry-script nowhere.py", NotFound, "no entry script 'nowhere.py'"),
+    ("svc-a --entry-script nowhere.py", NotFound, "Entry script not found: 'nowhere.py'"),
     ("svc-a --entry-script notes.txt", InvalidConfig, "must be a .py file"),
     ("svc-a --entry-script half.py", CaptureError, "init"),
     ("svc-a --entry-script broken.py", CaptureError, "line 1"),
     ("svc-a --source-directory .", UsageError, "needs --entry-script"),
-    ("svc-a --script wine --target nowhere", NotFound, "no target 'nowhere'"),
+    ("svc-a --script wine --target nowhere", NotFound, "Target not found: 'nowhere'"),
     ("svc-a --script wine --cpu -1", InvalidConfig, "cpu -1.0 must be above 0"),
     ("svc-a --script wine --cpu abc", InvalidConfig, "cpu 'abc' must be a number"),
     ("svc-a --script wine --cpu nan", InvalidConfig, "cpu nan must be above 0"),
@@ -192,7 +192,7 @@ BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     (
         "taken --script wine",
         AlreadyExists,
-        "service 'taken' exists already. It is Healthy. Change it with %update",
+        "Service 'taken' already exists. It is Healthy. Change it with %update",
     ),
 ]
 
@@ -235,7 +235,7 @@ def test_score_sends_what_stands_there(captured: TestingShell, sent: list[Any]) 
 
 
 BAD_SCORING: list[tuple[str, type[Exception], str]] = [
-    ("nothing 1", NotFound, "no service 'nothing'"),
+    ("nothing 1", NotFound, "Service not found: 'nothing'"),
     ("svc-a", UsageError, "no data to score. For example %score svc-a"),
     ("svc-a xx", UsageError, "'xx' is not defined in the notebook. Did you mean 'x'?"),
     ("svc-a {'a': }", UsageError, "is not a Python expression"),
@@ -280,10 +280,10 @@ def test_a_failed_update_keeps_serving_and_says_why(captured: TestingShell, fake
 
 
 BAD_UPDATES: list[tuple[str, type[Exception], str]] = [
-    ("nothing --cpu 1", NotFound, "no service 'nothing'"),
+    ("nothing --cpu 1", NotFound, "Service not found: 'nothing'"),
     ("svc-a", UsageError, "nothing to update in 'svc-a'"),
     ("svc-a --cpu 0", InvalidConfig, "cpu 0.0 must be above 0"),
-    ("svc-a -m nothing", NotFound, "no model 'nothing'"),
+    ("svc-a -m nothing", NotFound, "Model not found: 'nothing'"),
     ("svc-a --source-directory x", UsageError, "needs --entry-script"),
 ]
 
@@ -322,8 +322,8 @@ def test_the_events_of_a_service_are_its_newest(captured: TestingShell, session:
 
 
 BAD_LOGS = {
-    "nothing": "no service 'nothing'",
-    "nothing --events": "no service 'nothing'",
+    "nothing": "Service not found: 'nothing'",
+    "nothing --events": "Service not found: 'nothing'",
     "svc-a -n 0": "lines 0 must be above 0",
     "svc-a -n x": "lines 'x' must be a whole number",
     "svc-a -f -o text": "exclude each other",
@@ -340,7 +340,7 @@ def test_delete_checks_everything_first(captured: TestingShell, session: MLMagic
     captured.run_cell("%deploy svc-a -m wine\n%deploy svc-b --script wine")
     for line, words in {
         "": "nothing to delete",
-        "svc-a nothing": "no service 'nothing'",
+        "svc-a nothing": "Service not found: 'nothing'",
         "svc-a --model wine": "which version of 'wine'?",
         "svc-a --model wine:9": "9",
         "--model wine:1": "svc-a",
@@ -391,7 +391,7 @@ def test_an_object_is_deployed_in_one_line(session: MLMagic, shell: TestingShell
     assert session.engine.services.get("quick").models == ("quick:2",)
     # What cannot be deployed is not registered either.
     shell.run_cell("ridge = Ridge()\nthing = {}")
-    shell.refuses("%deploy ridge --name quick", AlreadyExists, "service 'quick' exists already")
+    shell.refuses("%deploy ridge --name quick", AlreadyExists, "Service 'quick' already exists")
     shell.refuses("%deploy thing --name other-svc", UsageError, "cannot be served without a script")
     assert [model.id for model in session.engine.models.list()] == ["quick:2", "quick:1"]
     shell.refuses("%deploy ridgee --name quick", NotFound, "Did you mean 'ridge'")

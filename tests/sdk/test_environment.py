@@ -46,9 +46,9 @@ def test_it_is_registered_in_versions(workspace: Workspace) -> None:
     assert list(workspace.environments) == ["project", *CURATED]
     copied = newest.clone("other")
     assert (copied.name, copied.version) == ("other", None)
-    with pytest.raises(UserErrorException, match=r"no environment 'projct'\. Did you mean 'project'"):
+    with pytest.raises(UserErrorException, match=r"Environment not found: 'projct'\. Did you mean 'project'"):
         Environment.get(workspace, "projct")
-    with pytest.raises(NotFound, match="no version of environment 'project' '9'"):
+    with pytest.raises(NotFound, match="Version of environment 'project' not found: '9'"):
         Environment.get(workspace, "project", "9")
     with pytest.raises(UserErrorException, match="a version or a label"):
         Environment.get(workspace, "project", "1", "latest")
@@ -129,8 +129,11 @@ def test_a_folder_holds_all_of_it(tmp_path: Path) -> None:
     ("record", "told"),
     [
         (3, "environment 3 must be a mapping"),
-        ({"nmae": "a"}, "no key of environment 'nmae'. Did you mean 'name'"),
-        ({"docker": {"baseImge": "a"}}, "no key of environment.docker 'baseImge'. Did you mean 'baseImage'"),
+        ({"nmae": "a"}, "Key of environment not found: 'nmae'. Did you mean 'name'"),
+        (
+            {"docker": {"baseImge": "a"}},
+            "Key of environment.docker not found: 'baseImge'. Did you mean 'baseImage'",
+        ),
         ({"docker": {"baseImageRegistry": 3}}, "environment.docker.baseImageRegistry 3 must be a mapping"),
         ({"python": []}, "environment.python"),
     ],
@@ -212,7 +215,7 @@ def test_labels_name_versions(workspace: Workspace) -> None:
     assert Environment.get(workspace, "labelled", label="stable").version == "2"
     assert Environment.get(workspace, "labelled", label="old").version == "1"
     assert Environment.get(workspace, "labelled", label="latest").version == "2"
-    with pytest.raises(UserErrorException, match="no environment label 'labelled:new'"):
+    with pytest.raises(UserErrorException, match="Environment label not found: 'labelled:new'"):
         Environment.get(workspace, "labelled", label="new")
     with pytest.raises(UserErrorException, match="always the newest"):
         Environment.label(workspace, "labelled", "1", ["latest"])
@@ -224,8 +227,8 @@ def test_a_wheel_of_ones_own_is_kept(workspace: Workspace, tmp_path: Path) -> No
     address = Environment.add_private_pip_wheel(workspace, str(wheel))
     assert address.startswith("file://")
     assert address.endswith("/wheels/mine-1-py3-none-any.whl")
-    with pytest.raises(UserErrorException, match="exists already"):
+    with pytest.raises(UserErrorException, match="already exists"):
         Environment.add_private_pip_wheel(workspace, str(wheel))
     assert Environment.add_private_pip_wheel(workspace, str(wheel), exist_ok=True) == address
-    with pytest.raises(UserErrorException, match="no wheel"):
+    with pytest.raises(UserErrorException, match="Wheel not found"):
         Environment.add_private_pip_wheel(workspace, str(tmp_path / "none.whl"))

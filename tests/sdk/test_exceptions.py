@@ -50,8 +50,8 @@ def test_what_is_named_already_stays() -> None:
 
 def test_the_words_that_code_looks_for_come_first() -> None:
     both = raised_with(WebserviceException, NotFound("service", "a"), "WebserviceNotFound: a")
-    assert both.message == "WebserviceNotFound: a: no service 'a'"
-    assert "There is no service yet" in str(both)
+    assert both.message == "WebserviceNotFound: a: Service not found: 'a'"
+    assert "No service exists yet" in str(both)
 
 
 def test_every_public_member_of_a_class_tells_its_errors_so() -> None:

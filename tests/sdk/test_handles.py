@@ -146,7 +146,7 @@ def test_what_an_update_changes(fake_engine: Engine) -> None:
     assert (service.properties, service.tags) == ({"p": "1", "q": "2"}, {})
     with pytest.raises(UsageError, match="properties never change, and p are set"):
         service.update(properties={"p": "2"})
-    with pytest.raises(NotFound, match=r"no argument of .* 'cpu_core'\. Did you mean 'cpu_cores'"):
+    with pytest.raises(NotFound, match=r"Argument of .* not found: 'cpu_core'\. Did you mean 'cpu_cores'"):
         service.update(cpu_core=2)
     with pytest.raises(UsageError, match="No parameters provided to update"):
         service.update()

@@ -48,7 +48,7 @@ def test_files_and_datasets(tmp_path: Path) -> None:
         (pandas.DataFrame({"a": ["1"], "b": ["2"]}), InvalidConfig, "must be one column of strings"),
         (pandas.DataFrame({"a": ["1", 2]}), InvalidConfig, "input_dataset 2 is not a string"),
         (7, InvalidConfig, "input_dataset 'int' must be a dataset"),
-        ("nowhere.csv", NotFound, "no dataset file 'nowhere.csv'"),
+        ("nowhere.csv", NotFound, "Dataset file not found: 'nowhere.csv'"),
     ],
 )
 def test_what_cannot_be_a_dataset(given: Any, error: type[Exception], words: str) -> None:

@@ -116,12 +116,12 @@ def test_the_best_child_is_the_model_of_an_automl_run(workspace: Workspace, tmp_
 
 def test_what_a_run_does_not_have_is_told(workspace: Workspace, tmp_path: Path) -> None:
     run = Experiment(workspace, "train").start_logging()
-    with pytest.raises(NotFound, match="no path of the run 'outputs/x'"):
+    with pytest.raises(NotFound, match="Path of the run not found: 'outputs/x'"):
         run.register_model("x", "outputs/x")
     for name in ("../outside", "run.json", "/etc/hostname"):
         with pytest.raises(Exception, match="lies outside of the run"):
             run.upload_file(name, __file__)
-    with pytest.raises(NotFound, match="no run 'other'"):
+    with pytest.raises(NotFound, match="Run not found: 'other'"):
         Run(run.experiment, "other")
     with pytest.raises(Exception, match="has the metric 'auc'"):
         run.get_best_child("auc")

@@ -55,7 +55,7 @@ def test_the_environment_variable_overrides(tmp_path: Path, monkeypatch: pytest.
 def test_files_that_are_missing_or_name_nothing(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="None names a workspace in"):
         Workspace.from_config(tmp_path)
-    with pytest.raises(NotFound, match=r"no workspace configuration file '.*nowhere\.json'"):
+    with pytest.raises(NotFound, match=r"Workspace configuration file not found: '.*nowhere\.json'"):
         Workspace.from_config(tmp_path / "nowhere.json")
     other = tmp_path / "config.json"
     other.write_text('{"workspace_name": 3}')
@@ -64,7 +64,7 @@ def test_files_that_are_missing_or_name_nothing(tmp_path: Path) -> None:
 
 
 def test_make_and_open(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no workspace 'team'"):
+    with pytest.raises(NotFound, match="Workspace not found: 'team'"):
         Workspace.get("team")
     made = Workspace.create("team")
     assert Workspace.get("team").folder == made.folder

@@ -19,7 +19,7 @@ def load(kind: str, level: float, rate: float, p99: float, good: int = 100) -> L
 def size(cpu: float, capacity: float, p99: float, *, memory: float = 1.0, **more: Any) -> SizeResult:
     loads = (load("closed", 1, capacity / 2, p99), load("closed", 2, capacity, p99), load("open", 9, 9, p99))
     values = {"max_cores": cpu * 0.8, "peak_memory_gb": 0.31, **more}
-    return SizeResult(cpu, memory, "control groups", 1.0, loads, **values)
+    return SizeResult(cpu, memory, "cgroups", 1.0, loads, **values)
 
 
 SMALL, MIDDLE, LARGE = size(0.5, 100, 40), size(1, 250, 15), size(2, 300, 10)

@@ -47,9 +47,9 @@ def test_what_can_be_asked_of_a_service(state: State, verbs: set[str]) -> None:
             SERVICE,
             Renewal(("wine:1",), ("wine:2",), "'wine' as it was captured last"),
             "Update wine: wine:1 becomes wine:2; the script becomes 'wine' as it was captured last. "
-            "Revision 2 answers until the new one does, and stays if that never does.",
+            "Revision 2 serves until the new revision is healthy, and keeps serving if the update fails.",
         ),
-        (FAILED, Renewal(("a:1",), ("a:2",)), "Update wine: a:1 becomes a:2. Revision 2 answers until"),
+        (FAILED, Renewal(("a:1",), ("a:2",)), "Update wine: a:1 becomes a:2. Revision 2 serves until"),
     ],
 )
 def test_an_update_says_what_it_does(service: Any, renewal: Renewal, words: str) -> None:
@@ -114,7 +114,7 @@ def test_deletion_asks_once(fake_engine: Engine, panel_of: MakePanel) -> None:
     assert asked.children == ()
     assert fake_engine.services.names() == ["svc"]
     delete.click()
-    assert asked.yes.description == "Really delete"
+    assert asked.yes.description == "Delete permanently"
     asked.yes.click()
     wait_for(lambda: panel.model.gone, "its end")
     assert fake_engine.services.names() == []
@@ -126,7 +126,7 @@ def test_a_card_does_nothing_to_another_service_of_its_name(fake_engine: Engine,
     fake_engine.services.delete("svc")
     deploy(fake_engine)
     panel.actions.buttons["stop"].click()
-    assert "Another one has its name now" in settled(panel.actions)
+    assert "Another service now has this name" in settled(panel.actions)
     assert fake_engine.services.get("svc").state is State.HEALTHY
 
 
@@ -136,7 +136,7 @@ def test_scale_where_the_target_can(
     panel = panel_of(fake_engine, deploy(fake_engine))
     panel.actions.replicas.value = 4
     panel.actions.buttons["scale"].click()
-    assert "Asked for 4." in settled(panel.actions)
+    assert "Scaling to 4 replicas." in settled(panel.actions)
     assert fake.only().observation.ready == 4
     monkeypatch.setattr(fake_engine.services, "can_scale", lambda service: False)
     assert "scale" not in panel_of(fake_engine, fake_engine.services.get("svc")).actions.buttons
@@ -168,5 +168,5 @@ def test_update_to_the_newest(fake_engine: Engine, panel_of: MakePanel, served: 
     assert fake_engine.services.get("svc").models == ("wine:2",)
     wait_for(lambda: panel.model.state == "Healthy", "Healthy")
     actions.buttons["update"].click()
-    assert "Nothing is newer than what svc serves." in settled(actions)
+    assert "svc is up to date." in settled(actions)
     assert actions.confirmation.children == ()

@@ -87,7 +87,7 @@ def test_a_state_that_needs_words_has_them(changes: dict[str, Any], said: str) -
 
 
 def test_what_is_gone_is_said_to_be() -> None:
-    assert "nothing is left" in cards.gone_card(SERVICE).text
+    assert "was deleted" in cards.gone_card(SERVICE).text
     assert "&lt;b&gt;" in cards.gone_card(replace(SERVICE, name="<b>")).markup
 
 

@@ -21,8 +21,8 @@ MANY = "\n".join(f"line {number}" for number in range(40))
         (MANY, "", False, MANY),
         (MANY, " LINE 7 ", True, "line 7"),
         ("Ümlaut\nother", "ümlaut", False, "Ümlaut"),
-        ("a", "<b>", True, "no line of the last 200 has '<b>' in it"),
-        ("", "x", True, "no line of the last 200 has 'x' in it"),
+        ("a", "<b>", True, "None of the last 200 lines contains '<b>'."),
+        ("", "x", True, "None of the last 200 lines contains 'x'."),
     ],
 )
 def test_which_lines_are_shown(log: str, wanted: str, follow: bool, shown: str) -> None:

@@ -59,7 +59,7 @@ def test_a_change_by_one_kernel_is_seen_in_the_card_of_another(
     wait_for(lambda: here.model.state == there.model.state == "Stopped", "Stopped in both")
     one.services.start("svc")
     wait_for(lambda: here.model.state == there.model.state == "Healthy", "Healthy in both")
-    wait_for(lambda: here.model.history == there.model.history, "the same history")
+    wait_for(lambda: here.model.events == there.model.events, "the same events")
     wait_for(lambda: here.model.stats == there.model.stats != {}, "the same figures")
 
 
@@ -84,7 +84,7 @@ def test_it_ends_with_its_service(
     assert (panel.model.state, panel.model.endpoint) == ("Stopped", "")
     again = panel_of(fake_engine, deploy(fake_engine))
     assert (again.model.state, panel.model.words) == ("Healthy", "deleted")
-    assert "delete" not in " ".join(again.model.history)
+    assert "delete" not in " ".join(again.model.events)
     wait_for(lambda: fake_engine.watcher.watchers == 1, "the old one to leave")
     assert all(button.disabled for button in panel.actions.buttons.values())
     assert capfd.readouterr() == ("", "")
@@ -108,11 +108,11 @@ def test_whatever_a_service_says_is_text_in_every_pane(
     panel = panel_of(fake_engine, fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     wait_for(lambda: panel.model.state == "Failed", "Failed")
     next(iter(fake.services.values())).log.append(HOSTILE)
-    panel.section("History")
-    for name in ("svc", "Last error of svc", "History of svc"):
+    panel.section("Events")
+    for name in ("svc", "Last error of svc", "Events of svc"):
         wait_for(lambda name=name: ESCAPED in named(panel, name), name)
     wait_for(lambda: ESCAPED in named(panel, "Log of svc"), "the log")
-    for name in ("svc", "Last error of svc", "History of svc", "Log of svc", "Figures of svc"):
+    for name in ("svc", "Last error of svc", "Events of svc", "Log of svc", "Metrics of svc"):
         assert "<script" not in named(panel, name)
         assert "<img" not in named(panel, name)
 
@@ -137,7 +137,7 @@ def test_a_card_of_a_target_that_is_not_installed_here(
     with elsewhere.memory.writing() as tx:
         tx.exec_driver_sql("UPDATE services SET target = 'elsewhere', desired = 'stopped', state = 'Stopped'")
     panel = panel_of(elsewhere, elsewhere.services.get("svc"))
-    wait_for(lambda: "no target 'elsewhere'" in panel.model.log, "why there is no log")
+    wait_for(lambda: "Target not found: 'elsewhere'" in panel.model.log, "why there is no log")
     assert (panel.model.state, service.name) == ("Stopped", "svc")
     assert "scale" not in panel.actions.buttons
 
@@ -171,5 +171,6 @@ def test_everything_to_press_or_fill_in_has_a_name_of_its_own(
     panel.section("Try it")
     panel.actions.buttons["delete"].click()
     found = controls(panel)
-    assert {"Update", "Restart", "Stop", "Start", "Delete", "Really delete", "Send", "Follow"} <= found.keys()
+    actions = {"Update", "Restart", "Stop", "Start", "Delete", "Delete permanently"}
+    assert actions | {"Send", "Follow"} <= found.keys()
     assert all("svc" in control.tooltip for control in found.values()), found

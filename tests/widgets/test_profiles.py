@@ -36,8 +36,8 @@ def test_the_card_says_which_size_to_take_and_why() -> None:
 def test_the_picture_has_its_finding_as_alt_text() -> None:
     found = re.search(r'<img alt="([^"]+)".*src="data:image/png;base64,iVBOR', profile_card(profile()).markup)
     assert found is not None
-    assert "answers up to 250 requests per second" in found[1]
-    assert "99 of 100 within 15 ms" in found[1]
+    assert "handles up to 250 requests per second" in found[1]
+    assert "the 99th percentile is 15 ms" in found[1]
 
 
 @pytest.mark.together  # matplotlib is a large library
@@ -56,7 +56,7 @@ def test_a_failure_is_shown_as_text() -> None:
     card = profile_card(made)
     assert "<script>" not in card.markup
     assert "<b>" not in card.markup
-    assert "row 7 gave status 500: <script>" in card.text
+    assert "row 7 returned status 500: <script>" in card.text
     assert "Failed. <b>no</b>" in card.text
 
 
@@ -66,7 +66,7 @@ def test_a_client_that_was_the_limit_is_told() -> None:
 
     busy = size(1, 5, 3)
     busy = replace(busy, loads=(replace(busy.loads[0], client_cores=0.97),))
-    assert "The load itself took a whole core" in profile_card(profile(sizes=(busy,))).text
+    assert "The load generator used a full CPU core" in profile_card(profile(sizes=(busy,))).text
 
 
 @pytest.mark.parametrize(("left", "words"), [(12.4, ", about 12 s left"), (0.2, "")])
@@ -81,4 +81,4 @@ def test_profiles_stand_beside_each_other() -> None:
     assert list(found) == ["one", "two"]
     assert "m:1" in repr(found)
     assert "m:2" in repr(found)
-    assert repr(profiles_listing([], [])) == "No profiles. %profile makes one."
+    assert repr(profiles_listing([], [])) == "No profiles. Create one with: %profile MODEL -d DATASET"

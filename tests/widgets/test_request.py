@@ -24,7 +24,7 @@ FAILURE = {"error": {"type": "KeyError", "message": "'x'", "traceback": "Traceba
         ('{"a": 1}', '{\n "a": 1\n}'),
         ("no JSON <b>", "no JSON <b>"),
         (json.dumps(FAILURE), "KeyError: 'x'\nTraceback\n  line 3, in run"),
-        ("x" * (MOST_SHOWN + 5), "x" * MOST_SHOWN + "\n... and 5 characters more"),
+        ("x" * (MOST_SHOWN + 5), "x" * MOST_SHOWN + "\n... and 5 more characters"),
     ],
 )
 def test_an_answer_for_people(body: str, shown: str) -> None:
@@ -36,7 +36,7 @@ def test_an_answer_is_text() -> None:
     assert "500 in 12.3 ms" in shown
     assert ESCAPED in shown
     assert "<script" not in shown
-    assert "no answer in 1 ms" in answered("svc", Answer(0, "x", 1.0))
+    assert "no response in 1 ms" in answered("svc", Answer(0, "x", 1.0))
 
 
 def test_the_sample_is_sent_and_the_answer_shown(
@@ -54,7 +54,7 @@ def test_the_sample_is_sent_and_the_answer_shown(
     pane = panel.section("Try it")
     wait_for(lambda: pane.body.value == '{"data": [1]}', "the sample")
     pane.send_button.click()
-    wait_for(lambda: "200 in 3.4 ms" in named(panel, "Answer of svc"), "the answer")
+    wait_for(lambda: "200 in 3.4 ms" in named(panel, "Response of svc"), "the answer")
     assert said["sent"] == [("svc", b'{"data": [1]}')]
     # Another revision may want another request; what somebody has written stays.
     said["sample"] = '{"data": [2]}'

@@ -49,20 +49,20 @@ def test_since_when_a_state_lasts(before: Began, events: list[Event], after: Beg
     assert began(before, events) == after
 
 
-def test_history_is_of_this_service_the_newest_first_and_not_endless() -> None:
+def test_events_are_of_this_service_the_newest_first_and_not_endless() -> None:
     model = ServiceState(replace(SERVICE, created_time=10.0, updated_time=10.0))
     before = event(1, EventKind.DELETED, "deleted wine", time=9.0)
     requested = event(2, EventKind.DEPLOY_REQUESTED, "deploy requested", time=10.0)
     model.note([before, requested], now=70.0)
-    assert [line.partition("  ")[2] for line in model.history] == ["DeployRequested: deploy requested"]
+    assert [line.partition("  ")[2] for line in model.events] == ["DeployRequested: deploy requested"]
     model.note([requested, event(3, EventKind.STATE_CHANGED, "Healthy: answers", time=70.0)], now=200.0)
-    assert [line.partition("  ")[2] for line in model.history] == [
+    assert [line.partition("  ")[2] for line in model.events] == [
         "StateChanged: Healthy: answers",
         "DeployRequested: deploy requested",
     ]
     assert model.lasting == "Healthy for 2 min"
     model.note([event(number, EventKind.LAUNCHED, time=300.0) for number in range(4, 40)], now=300.0)
-    assert len(model.history) == TRANSITIONS
+    assert len(model.events) == TRANSITIONS
 
 
 def test_only_new_figures_are_points() -> None:

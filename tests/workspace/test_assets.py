@@ -29,11 +29,11 @@ def test_each_registration_is_a_version(memory: Memory) -> None:
 def test_what_is_not_there(memory: Memory) -> None:
     with memory.writing() as tx:
         assets.add(tx, "environment", "mine", {})
-        with pytest.raises(NotFound, match=r"no environment 'mne'\. Did you mean 'mine'\?"):
+        with pytest.raises(NotFound, match=r"Environment not found: 'mne'\. Did you mean 'mine'\?"):
             assets.get(tx, "environment", "mne")
-        with pytest.raises(NotFound, match="no version of environment 'mine' '2'"):
+        with pytest.raises(NotFound, match="Version of environment 'mine' not found: '2'"):
             assets.get(tx, "environment", "mine", 2)
         assets.remove(tx, "environment", "mine")
         assert assets.versions(tx, "environment", "mine") == []
-        with pytest.raises(NotFound, match="There is no environment yet"):
+        with pytest.raises(NotFound, match="No environment exists yet"):
             assets.remove(tx, "environment", "mine")

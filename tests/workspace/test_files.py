@@ -47,7 +47,7 @@ def test_child_paths_restrict(store: FileStore, tmp_path: Path) -> None:
         (folder / name).write_text(name)
     with store.intake() as intake:
         assert [file.path for file in intake.take(folder, ["a", "sub"])] == ["m/a", "m/sub/c"]
-        with pytest.raises(NotFound, match="child path 'x'"):
+        with pytest.raises(NotFound, match="Child path not found: 'x'"):
             intake.take(folder, ["x"])
         with pytest.raises(UsageError, match="leads out of"):
             intake.take(folder, ["../store"])

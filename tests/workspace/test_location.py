@@ -71,7 +71,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 def test_the_databases_folder_is_no_workspace() -> None:
     for folder in (user_folder() / "wine", Location.of_url("postgresql://h/team").folder):
         folder.mkdir(parents=True)
-    with pytest.raises(NotFound, match=r"There are: wine\."):
+    with pytest.raises(NotFound, match=r"Available: wine\."):
         existing("team")
     with pytest.raises(NotFound):
         existing("databases")

@@ -63,7 +63,7 @@ def test_what_is_missing_is_told_with_what_is_there(memory: Memory) -> None:
     for name in ("diabetes", "diabetes", "wine"):
         _add(memory, name)
     with memory.reading() as tx:
-        with pytest.raises(NotFound, match=r"no model 'diabetes:7'\. diabetes has versions 1-2"):
+        with pytest.raises(NotFound, match=r"Model not found: 'diabetes:7'\. diabetes has versions 1-2"):
             models.get(tx, ModelReference("diabetes", 7))
         with pytest.raises(NotFound, match="Did you mean 'diabetes'"):
             models.get(tx, ModelReference("diabtes"))

@@ -1,8 +1,8 @@
-"""The live card of one service: what it does now, and what can be done with it.
+"""The live card of one service: its state, metrics, log and events, and buttons to manage it.
 
-Its state is traits; the engine's lookout sets them from a thread (a thread may set traits, and must never
-print or display), and stock ipywidgets draw them. It needs a running kernel: the plain card beside it tells
-the rest.
+Its state is traits, which stock ipywidgets draw. The engine's state watcher sets them from a thread; a
+thread may set traits, and must never print or display. The card needs a running kernel; a static card
+stands beside it for saved notebooks.
 """
 
 from mlmagic.widgets.panel.card import ServicePanel

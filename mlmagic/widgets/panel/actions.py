@@ -1,4 +1,4 @@
-"""The buttons of a card: what can be done with the service in the state it is in."""
+"""The buttons of a card: the actions that the service's state allows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlmagic.widgets.background import Work
 from mlmagic.widgets.panel.state import ServiceState
 
 Captured = Callable[[Webservice], tuple[InferenceConfig, str] | None]
-"""The script that the notebook has captured for a service, and what it is called; None without one."""
+"""Returns the script captured for a service in this notebook, with its description; None without one."""
 
 _SERVING = frozenset({State.HEALTHY, State.UNHEALTHY})
 _AT_REST = frozenset({State.STOPPED, State.FAILED})
@@ -34,18 +34,18 @@ _OFFERED: Mapping[str, frozenset[State]] = {
 
 
 def offered(state: State | str, *, gone: bool = False, busy: bool = False) -> frozenset[str]:
-    """What can be asked of a service in this state; nothing of one that is gone, or while it is asked."""
+    """The actions that a service in this state allows; none if it is deleted or an action is running."""
     if gone or busy:
         return frozenset()
     return frozenset(verb for verb, states in _OFFERED.items() if state in states)
 
 
 def no_script(_service: Webservice) -> None:
-    """A `Captured` for where nothing is captured."""
+    """A `Captured` without a script."""
 
 
 class Confirmation(widgets.HBox):
-    """Asks once before something is done; empty until there is something to ask."""
+    """A question with two buttons; empty while there is no question."""
 
     def __init__(self) -> None:
         self.question = widgets.HTML()
@@ -57,14 +57,14 @@ class Confirmation(widgets.HBox):
         self.no.on_click(lambda _button: self.clear())
 
     def ask(self, question: str, yes: str, tooltip: str, do: Callable[[], None]) -> None:
-        """Have ``do`` done when the button ``yes`` is pressed."""
+        """Show ``question``; the button ``yes`` calls ``do``."""
         self._do = do
         self.question.value = html.told(question)
         self.yes.description, self.yes.tooltip, self.no.tooltip = yes, tooltip, f"Do not {tooltip.lower()}"
         self._show(self.question, self.yes, self.no)
 
     def clear(self) -> None:
-        """Ask nothing any more."""
+        """Remove the question."""
         self._do = None
         self._show()
 
@@ -79,7 +79,7 @@ class Confirmation(widgets.HBox):
 
 
 class Actions(widgets.VBox):
-    """Buttons that are always there, so that whoever uses the keyboard finds them in their place."""
+    """The action buttons. They are disabled, never removed, so that keyboard focus keeps its order."""
 
     def __init__(
         self, engine: Engine, service: Webservice, model: ServiceState, captured: Captured = no_script
@@ -114,7 +114,7 @@ class Actions(widgets.VBox):
             1,
             MOST_REPLICAS,
             description="Replicas",
-            tooltip=f"How many replicas of {self._name} there are to be",
+            tooltip=f"Number of replicas of {self._name}",
             layout={"width": "150px"},
         )
         row: list[Any] = []
@@ -152,20 +152,21 @@ class Actions(widgets.VBox):
         """The record; raises `NotFound` if another service has its name now."""
         service = self._engine.services.get(self._name)
         if service.id != self._id:
-            raise NotFound("service", self._name, hint="Another one has its name now: %services shows it.")
+            raise NotFound(
+                "service", self._name, hint="Another service now has this name. List services with: %services"
+            )
         return service
 
     def _scale(self) -> None:
         replicas = self.replicas.value
-        self._run(
-            "Scale", lambda: self._engine.services.scale(self._name, replicas), f"Asked for {replicas}."
-        )
+        done = f"Scaling to {html.count(replicas, 'replica')}."
+        self._run("Scale", lambda: self._engine.services.scale(self._name, replicas), done)
 
     def _ask_to_delete(self) -> None:
         self.confirmation.ask(
-            f"Delete {self._name}? It ends, and its revisions and its log are forgotten. Models are kept.",
-            "Really delete",
-            f"Really delete {self._name}",
+            f"Delete {self._name}? This stops it and deletes its revisions and its log. Models are kept.",
+            "Delete permanently",
+            f"Permanently delete {self._name}",
             lambda: self._run("Deletion", lambda: self._engine.services.delete(self._name)),
         )
 
@@ -175,7 +176,7 @@ class Actions(widgets.VBox):
             inference, words = self._captured(service) or (None, "")
             renewal = self._engine.services.renewal(self._name, inference, words)
             if not renewal:
-                return f"Nothing is newer than what {self._name} serves."
+                return f"{self._name} is up to date."
             self.confirmation.ask(
                 what_it_does(service, renewal),
                 "Update now",
@@ -185,7 +186,7 @@ class Actions(widgets.VBox):
             return ""
 
         self.confirmation.clear()
-        self.work.run(f"Looking for what is newer for {self._name}", job)
+        self.work.run(f"Check of {self._name} for updates", job)
 
     def _update(self, renewal: Renewal, inference: InferenceConfig | None) -> None:
         notes: list[str] = []
@@ -199,9 +200,12 @@ class Actions(widgets.VBox):
 
 
 def what_it_does(service: Webservice, renewal: Renewal) -> str:
-    """What will happen when an update is confirmed."""
+    """The changes of an update, for its confirmation."""
     if service.serving is None:
-        after = "It is started with that."
+        after = "This starts the service."
     else:
-        after = f"Revision {service.serving} answers until the new one does, and stays if that never does."
+        after = (
+            f"Revision {service.serving} serves until the new revision is healthy, "
+            "and keeps serving if the update fails."
+        )
     return f"Update {service.name}: {'; '.join(renewal.words)}. {after}"

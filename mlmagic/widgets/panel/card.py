@@ -1,4 +1,4 @@
-"""The card itself: its panes, and who tells them of the service."""
+"""The live card of a service: its panes, and their updates from the state watcher."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlmagic.widgets.background import reader
 from mlmagic.widgets.panel.actions import Actions, Captured, no_script
 from mlmagic.widgets.panel.keys import KeysPane
 from mlmagic.widgets.panel.log import READ_LINES, LogPane, last_failure
-from mlmagic.widgets.panel.panes import ErrorPane, FiguresPane, HistoryPane, StatusPane
+from mlmagic.widgets.panel.panes import ErrorPane, EventsPane, MetricsPane, StatusPane
 from mlmagic.widgets.panel.request import RequestPane
 from mlmagic.widgets.panel.state import TRANSITIONS, ServiceState
 
@@ -27,10 +27,10 @@ _MOST_EVENTS = 10 * TRANSITIONS
 
 
 class ServicePanel(widgets.VBox):
-    """Live view of one service; `close_panel` ends it, and so does the service's deletion.
+    """The live card of one service. `close_panel` or the service's deletion stops its updates.
 
-    ``captured`` finds the script that an update would take. What is seldom looked at is made when it is
-    first asked for, so that many cards cost little.
+    ``captured`` returns the script that an update would use. Rarely used sections are created when they
+    are first opened, so that many cards cost little.
     """
 
     def __init__(self, engine: Engine, service: Webservice, captured: Captured = no_script) -> None:
@@ -49,12 +49,12 @@ class ServicePanel(widgets.VBox):
                 indent=False,
                 layout={"width": "auto"},
             )
-            for section in ("Log", "History", "Try it", "Show keys")
+            for section in ("Log", "Events", "Try it", "Show keys")
         }
         for switch in self._switches.values():
             switch.observe(self._show_sections, "value")
         figures = widgets.HBox(
-            [StatusPane(self._name, self.model), FiguresPane(self._name, self.model)],
+            [StatusPane(self._name, self.model), MetricsPane(self._name, self.model)],
             layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 14px"},
         )
         switches = widgets.HBox(
@@ -63,27 +63,27 @@ class ServicePanel(widgets.VBox):
         error = ErrorPane(self._name, self.model)
         super().__init__([figures, error, self.actions, switches, self._sections])
         self._beginning = threading.Lock()
-        with self._beginning:  # no news before what was before it, and none missed in between
+        with self._beginning:  # so that events arrive in order and none is lost
             self._leave: Callable[[], None] = engine.watcher.watch(self._look)
             self.model.note(engine.events.newest(_MOST_EVENTS, self._name), time.time())
         self.log_pane.look(engine.services.log_mark(service))
 
     def section(self, name: str) -> Any:
-        """Open a section, as its checkbox does: Log, History, Try it, Show keys. Returns what it shows."""
+        """Open a section, as its checkbox does: Log, Events, Try it, Show keys. Returns its pane."""
         self._switches[name].value = True
         return self._made[name]
 
     def close_panel(self) -> None:
-        """Stop listening; the last picture stays, without keys."""
+        """Stop the updates and hide the keys; the rest of the last content stays."""
         self._leave()
         self._switches["Show keys"].value = False
 
     def __repr__(self) -> str:
-        # What is left of the card in a saved notebook: the plain one above it tells the rest.
+        # Shown in a saved notebook, below the static card.
         return f"{self._name}: live panel (it needs a running kernel)"
 
     def _look(self, view: View) -> None:
-        """In the bus's thread: set traits, nothing else."""
+        """Called in the event bus's thread: sets traits, nothing else."""
         with self._beginning:
             self._take(view)
 
@@ -137,14 +137,14 @@ class ServicePanel(widgets.VBox):
             keys.reveal() if "Show keys" in opened else keys.conceal()
 
     def _make(self, section: str) -> Any:
-        if section == "History":
-            return HistoryPane(self._name, self.model)
+        if section == "Events":
+            return EventsPane(self._name, self.model)
         if section == "Try it":
             return RequestPane(self._engine, self._name, self.model)
         return KeysPane(self._engine, self._name)
 
 
 def raised_errors(before: Webservice | None, now: Webservice) -> bool:
-    """Whether more requests have failed than before; a server that was started anew counts from nothing."""
+    """Whether more requests have failed than before; a restarted server counts from zero."""
     failed = now.stats.get("errors", 0)
     return bool(failed) and (before is None or failed != before.stats.get("errors", 0))

@@ -1,4 +1,4 @@
-"""The keys of a service, on its card while somebody has asked to see them and in nothing else of it."""
+"""The pane with the keys of a service. Only this pane contains them, and only while it is open."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mlmagic.widgets import html
 
 
 class KeysPane(widgets.HTML):
-    """Empty until `reveal`. A notebook may keep what widgets show, so `conceal` leaves nothing there."""
+    """Empty until `reveal`. Saved notebooks may contain widget values, so `conceal` clears the keys."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         super().__init__()
         self._engine, self._name = engine, name
 
     def reveal(self) -> None:
-        """Show both keys, as they are now, or why there are none."""
+        """Show both current keys, or why there are none."""
         try:
             primary, secondary = self._engine.keys.get(self._name)
         except MLMagicError as error:
@@ -32,5 +32,5 @@ class KeysPane(widgets.HTML):
         self.value = html.table(["Key", "Value"], rows, f"Keys of {self._name}")
 
     def conceal(self) -> None:
-        """Show nothing."""
+        """Clear the pane."""
         self.value = ""

@@ -1,4 +1,4 @@
-"""The log of a card: its last lines as they come, or all that was read; with a filter, those that have it."""
+"""The log pane of a card: follows the newest lines, or shows all lines read; with an optional filter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FAILED = re.compile(r"(\[\S+\] |)run\(\) failed:")
 
 
 class LogPane(widgets.VBox):
-    """``read`` has the log read into the model, soon; it is asked only while somebody follows."""
+    """``read`` schedules reading the log into the model; it is called only while following."""
 
     def __init__(self, name: str, model: ServiceState, read: Callable[[], None]) -> None:
         self._name, self._model, self._read = name, model, read
@@ -26,14 +26,14 @@ class LogPane(widgets.VBox):
         self.follow = widgets.Checkbox(
             True,
             description="Follow",
-            tooltip=f"Show the last lines of {name} as they come",
+            tooltip=f"Show new log lines of {name} as they arrive",
             indent=False,
             layout={"width": "auto"},
         )
         self.wanted = widgets.Text(
             description="Filter",
-            placeholder="only lines with this text",
-            tooltip=f"Show the lines of {name} that have this text in them",
+            placeholder="text in a line",
+            tooltip=f"Show only log lines of {name} that contain this text",
         )
         self.lines = widgets.HTML()
         super().__init__([widgets.HBox([self.follow, self.wanted]), self.lines])
@@ -43,7 +43,7 @@ class LogPane(widgets.VBox):
         self._draw()
 
     def look(self, mark: Hashable) -> None:
-        """There is more in the log if ``mark`` is not the one of the last time."""
+        """Read the log if ``mark`` differs from the last one, which means that the log has grown."""
         if self.follow.value and mark != self._mark:
             self._mark = mark
             self._read()
@@ -61,17 +61,17 @@ class LogPane(widgets.VBox):
 
 
 def shown_lines(log: str, wanted: str, *, follow: bool) -> str:
-    """The lines with ``wanted`` in them, whatever its case: the last ones, or all where nobody follows."""
+    """The lines that contain ``wanted``, ignoring case: the last ones with ``follow``, else all."""
     lines = log.splitlines()
     if wanted.strip():
         lines = [line for line in lines if wanted.strip().casefold() in line.casefold()]
         if not lines:
-            return f"no line of the last {READ_LINES} has {wanted.strip()!r} in it"
+            return f"None of the last {READ_LINES} lines contains {wanted.strip()!r}."
     return "\n".join(lines[-FOLLOWED_LINES:] if follow else lines)
 
 
 def last_failure(lines: Iterable[str]) -> str:
-    """The traceback that run() ended with last, without the id of the request; nothing if it never did."""
+    """The traceback of the last failed run(), without the request id; empty if none failed."""
     found: list[str] = []
     mark: str | None = None
     for line in lines:

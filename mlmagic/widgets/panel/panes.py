@@ -1,4 +1,4 @@
-"""The panes of a card that only show: each is drawn alone, so that none resets another."""
+"""The read-only panes of a card. Each is redrawn alone, so that none resets another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlmagic.widgets.panel.state import ServiceState
 
 
 class Pane(widgets.HTML):
-    """A pane that is drawn anew when one of ``shows`` changes."""
+    """A pane that is redrawn when one of the traits in ``shows`` changes."""
 
     shows: tuple[str, ...] = ()
 
@@ -23,7 +23,7 @@ class Pane(widgets.HTML):
         self._draw()
 
     def markup(self) -> str:
-        """What there is to see, as HTML."""
+        """The content as HTML."""
         raise NotImplementedError
 
     def _draw(self, _change: Any = None) -> None:
@@ -31,7 +31,7 @@ class Pane(widgets.HTML):
 
 
 class StatusPane(Pane):
-    """State and address: said at once to who does not see it."""
+    """State, revision and address; screen readers announce changes."""
 
     shows = ("state", "words", "endpoint", "serving")
 
@@ -46,19 +46,19 @@ class StatusPane(Pane):
         )
 
 
-class FiguresPane(Pane):
-    """Traffic, latency and use. It changes every second, and so is not said."""
+class MetricsPane(Pane):
+    """Traffic, latency and usage. They change every second, so screen readers do not announce them."""
 
     shows = ("stats", "lasting")
 
     def markup(self) -> str:
         model = self._model
         words = " · ".join(filter(None, [model.lasting, figures.in_words(model.stats)]))
-        return html.group(f"Figures of {self._name}", f"{escape(words)} {figures.sparkline(model.latencies)}")
+        return html.group(f"Metrics of {self._name}", f"{escape(words)} {figures.sparkline(model.latencies)}")
 
 
 class ErrorPane(Pane):
-    """The script's own traceback, of the last failure: to come up, or else to answer."""
+    """The traceback of the last failed start, or of the last failed request."""
 
     shows = ("traceback", "failure")
 
@@ -69,13 +69,13 @@ class ErrorPane(Pane):
         return html.group(f"Last error of {self._name}", f"Last error:{html.pre(text)}")
 
 
-class HistoryPane(Pane):
-    """What happened to it."""
+class EventsPane(Pane):
+    """The latest events of the service."""
 
-    shows = ("history",)
+    shows = ("events",)
 
     def markup(self) -> str:
-        lines = "".join(f"<li>{escape(line)}</li>" for line in self._model.history)
+        lines = "".join(f"<li>{escape(line)}</li>" for line in self._model.events)
         return html.group(
-            f"History of {self._name}", f'<ol style="list-style:none;margin:0;padding:0">{lines}</ol>'
+            f"Events of {self._name}", f'<ol style="list-style:none;margin:0;padding:0">{lines}</ol>'
         )

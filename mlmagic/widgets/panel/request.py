@@ -1,4 +1,4 @@
-"""The "try it" box of a card: a request that fits the service, to be changed and sent."""
+"""The "Try it" pane of a card: edit and send a request, starting from a sample."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mlmagic.widgets.background import Work, reader
 from mlmagic.widgets.panel.state import ServiceState
 
 MOST_SHOWN = 10_000
-"""Characters of an answer."""
+"""Characters of a response."""
 NO_SAMPLE = "{}"
 
 
 class RequestPane(widgets.VBox):
-    """The sample is fetched for each revision; what somebody has written is left alone."""
+    """A request editor. Each revision gets a new sample, unless the user has edited the request."""
 
     def __init__(self, engine: Engine, name: str, model: ServiceState) -> None:
         self._engine, self._name, self._model = engine, name, model
@@ -30,12 +30,12 @@ class RequestPane(widgets.VBox):
         self.body = widgets.Textarea(
             NO_SAMPLE,
             description="Request",
-            tooltip=f"The body of a request to {name}",
+            tooltip=f"Request body for {name}",
             rows=4,
             layout={"width": "100%", "max_width": "700px"},
         )
         self.send_button = widgets.Button(description="Send", tooltip=f"Send the request to {name}")
-        self.sample_button = widgets.Button(description="Sample", tooltip=f"Write a request that fits {name}")
+        self.sample_button = widgets.Button(description="Sample", tooltip=f"Insert a sample for {name}")
         self.answer = widgets.HTML()
         super().__init__([self.body, widgets.HBox([self.send_button, self.sample_button]), self.answer])
         self.send_button.on_click(self._send)
@@ -52,7 +52,7 @@ class RequestPane(widgets.VBox):
     def _read_sample(self) -> None:
         try:
             found = self._engine.requests.sample(self._name) or NO_SAMPLE
-        except WrongState:  # it has gone meanwhile, and will be asked when it is back
+        except WrongState:  # not serving now; fetched again when it serves
             return
         untouched = self.body.value == self._sample
         self._sample = found
@@ -84,15 +84,15 @@ class RequestPane(widgets.VBox):
 
 def answered(name: str, answer: Answer) -> str:
     """Status, milliseconds and body, as HTML."""
-    status = f"{answer.status}" if answer.status else "no answer"
+    status = f"{answer.status}" if answer.status else "no response"
     return (
-        f'<div role="status" aria-live="polite" aria-label="Answer of {escape(name)}" style="{html.FONT}">'
+        f'<div role="status" aria-live="polite" aria-label="Response of {escape(name)}" style="{html.FONT}">'
         f"{status} in {answer.milliseconds:.3g} ms{html.pre(readable(answer.body))}</div>"
     )
 
 
 def readable(body: str) -> str:
-    """A body for people: JSON that is an object is set out in lines; what is long is cut."""
+    """A response body for display: a JSON object is indented, a long body is cut."""
     try:
         value = json.loads(body)
     except ValueError:
@@ -105,4 +105,4 @@ def readable(body: str) -> str:
         body = json.dumps(value, indent=1, ensure_ascii=False)
     if len(body) <= MOST_SHOWN:
         return body
-    return f"{body[:MOST_SHOWN]}\n... and {len(body) - MOST_SHOWN} characters more"
+    return f"{body[:MOST_SHOWN]}\n... and {len(body) - MOST_SHOWN} more characters"

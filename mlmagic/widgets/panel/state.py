@@ -1,4 +1,4 @@
-"""What a card shows of its service, without how."""
+"""The data of a live card, independent of its widgets."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ _REQUESTED = (
 
 
 Began = tuple[State | None, float]
-"""A state, if one is known, and since when (seconds since the epoch)."""
+"""A state, or None if unknown, and its start (seconds since the epoch)."""
 
 
 class ServiceState(HasTraits):
-    """The record of a service and what happened to it, as traits that change only when it does."""
+    """The record and the latest events of a service, as traits."""
 
     state = Unicode(str(State.TRANSITIONING))
     words = Unicode()
     endpoint = Unicode()
     traceback = Unicode()
-    """Why it failed to come up, or to stay."""
+    """The traceback of a failed start or of a crash."""
     failure = Unicode()
-    """What run() last raised for a caller, since this revision serves."""
+    """The traceback of the last failed request to this revision."""
     stats = Dict()
     lasting = Unicode()
-    """The state, and for how long."""
-    history = Tuple()
-    """What happened, the newest first, a line each."""
+    """The state and its duration."""
+    events = Tuple()
+    """The latest events as lines, the newest first."""
     log = Unicode()
     gone = Bool(False)
     serving = Tuple()
-    """Changes with what answers: the revision, and how often it took on a script."""
+    """The serving revision, and its number of live reloads."""
 
     latencies = List()
     """p50 and p99 (milliseconds) of the last readings; drawn with ``stats``."""
@@ -57,7 +57,7 @@ class ServiceState(HasTraits):
         self.show(service)
 
     def show(self, service: Webservice) -> None:
-        """The record is now this one."""
+        """Show a new record."""
         stats = dict(service.stats)
         if stats != self.stats and stats.get("requests") and "p50_ms" in stats:
             now = (float(stats["p50_ms"]), float(stats.get("p99_ms", stats["p50_ms"])))
@@ -69,23 +69,23 @@ class ServiceState(HasTraits):
         self._show_serving(service.serving)
 
     def note(self, events: Iterable[Event], now: float) -> None:
-        """These happened to it; those known already, or of another service of its name, do not count."""
+        """Add new events; known events, and events of an earlier service of this name, are ignored."""
         last = self._events[-1].id if self._events else 0
         new = [event for event in events if event.id > last and event.time >= self._created]
         if new:
             self._reloads += sum(event.kind is EventKind.RELOADED for event in new)
             self._began = began(self._began, new)
             self._events = [*self._events, *new][-TRANSITIONS:]
-            self.history = tuple(cards.event_line(event) for event in reversed(self._events))
+            self.events = tuple(cards.event_line(event) for event in reversed(self._events))
             self._show_serving(self.serving[0] if self.serving else None)
         self.tick(now)
 
     def tick(self, now: float) -> None:
-        """It is ``now`` (seconds since the epoch)."""
+        """Update the duration of the state; ``now`` is in seconds since the epoch."""
         self.lasting = f"{self.state} for {html.duration(now - self._began[1])}" if not self.gone else ""
 
     def end(self) -> None:
-        """The service is not there any more; the last picture stays."""
+        """Mark the service as deleted; the last content stays."""
         self.gone = True
         self.state, self.words = str(State.STOPPED), "deleted"
         self.endpoint = self.lasting = ""
@@ -98,7 +98,7 @@ class ServiceState(HasTraits):
 
 
 def state_after(event: Event) -> State | None:
-    """The state that an event has brought about; None for one that is no transition."""
+    """The state after an event; None if the event does not change the state."""
     if event.kind in _REQUESTED:
         return State.TRANSITIONING
     if event.kind is EventKind.ENDED:
@@ -110,7 +110,7 @@ def state_after(event: Event) -> State | None:
 
 
 def began(before: Began, events: Sequence[Event]) -> Began:
-    """The state after these events, and when it began: what brings about what is already changes nothing."""
+    """The state after these events, and its start; an event that repeats the state is ignored."""
     for event in events:
         after = state_after(event)
         if after is not None and after is not before[0]:

@@ -81,7 +81,7 @@ def test_another_python_is_told_or_refused(store: Store) -> None:
 @pytest.mark.parametrize(
     ("record", "error", "words"),
     [
-        (conda("openmpi", "r-base=4"), InvalidConfigs, "2 values that cannot be"),
+        (conda("openmpi", "r-base=4"), InvalidConfigs, "2 invalid values"),
         (conda({"pip": ["six=1"]}), InvalidConfigs, "requirement 'six=1' cannot be read"),
         (
             conda({"pip": ["orjson==3.0"]}),
@@ -91,7 +91,7 @@ def test_another_python_is_told_or_refused(store: Store) -> None:
         (
             {"python": {"userManagedDependencies": True, "interpreterPath": "/no/python"}},
             NotFound,
-            "no Python interpreter '/no/python'",
+            "Python interpreter not found: '/no/python'",
         ),
     ],
 )

@@ -253,7 +253,7 @@ def test_what_happened_since_is_told_by_the_deploy(
     fake_engine.services.wait(fake_engine.services.deploy("wine-svc", [], script(), ON_FAKE), 20)
     form.deploy.deploy.click()  # the form was not refreshed
     wait_for(lambda: idle(form), "the refusal")
-    assert "service &#x27;wine-svc&#x27; exists already" in form.deploy.status.value
+    assert "Service &#x27;wine-svc&#x27; already exists" in form.deploy.status.value
     assert "exists and is Healthy" in form.fields["service"].problem
 
 
@@ -423,7 +423,7 @@ def test_any_error_of_a_thread_is_told(form: FormPanel, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(form.jobs._notebook, "inference", broken)
     form.deploy.deploy.click()
-    assert "no captured script &#x27;wine&#x27;" in form.deploy.status.value
+    assert "Captured script not found: &#x27;wine&#x27;" in form.deploy.status.value
     assert idle(form)
 
 

@@ -71,10 +71,10 @@ def test_a_bad_script_names_the_file(
 def test_missing_things_are_named(intake: Intake, source: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"Did you mean 'score\.py'"):
         sources.take(intake, InferenceConfig("scor.py", source_directory=str(source)))
-    with pytest.raises(NotFound, match="source directory"):
+    with pytest.raises(NotFound, match="Source directory"):
         sources.take(intake, InferenceConfig("score.py", source_directory=str(tmp_path / "no")))
     gone = {"assets/x": str(tmp_path / "x")}
-    with pytest.raises(NotFound, match="asset"):
+    with pytest.raises(NotFound, match="Asset"):
         sources.take(intake, InferenceConfig("score.py", script_text=SCRIPT, assets=gone))
     (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
     with pytest.raises(UsageError, match="not UTF-8"):

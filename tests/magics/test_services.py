@@ -187,7 +187,7 @@ BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     ("svc-a --script wine --port 70000", InvalidConfig, "port 70000 must be between 1 and 65535"),
     ("svc-a --script wine --timeout 0", InvalidConfig, "timeout 0.0 must be above 0"),
     ("svc-a --script wine --env A", InvalidConfig, "--env 'A' must be KEY=VALUE"),
-    ("svc-a --script wine --memory 5000", Exception, "no room"),
+    ("svc-a --script wine --memory 5000", Exception, "Not enough resources"),
     ("svc-a --script wine -o 1", InvalidConfig, "--out '1' cannot be the name of a variable"),
     (
         "taken --script wine",

@@ -45,7 +45,7 @@ def test_condas_packages_are_not_left_out_where_conda_has_gone(
 ) -> None:
     specification = Specification(this_interpreter(), (), conda_packages=("six",))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match="made by conda, which is not on PATH"):
+    with pytest.raises(UsageError, match="conda is not on PATH any more"):
         build(specification, store)
     assert not store.is_built(specification.key)
 

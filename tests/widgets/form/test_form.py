@@ -252,8 +252,9 @@ def test_what_happened_since_is_told_by_the_deploy(
 ) -> None:
     fake_engine.services.wait(fake_engine.services.deploy("wine-svc", [], script(), ON_FAKE), 20)
     form.deploy.deploy.click()  # the form was not refreshed
-    wait_for(lambda: idle(form), "the refusal")
-    assert "Service &#x27;wine-svc&#x27; already exists" in form.deploy.status.value
+    refusal = "Service &#x27;wine-svc&#x27; already exists"
+    wait_for(lambda: refusal in form.deploy.status.value, "the refusal")
+    wait_for(lambda: idle(form), "the end of the job")
     assert "exists and is Healthy" in form.fields["service"].problem
 
 

@@ -79,7 +79,7 @@ def test_the_errors_of_a_script_are_the_users_own(local: MLMagic, shell: Testing
         ("def init():\n    {}['key']\ndef run(raw):\n    return raw", "in init()", "{}['key']"),
         (
             "import this_is_not_there\ndef init(): pass\ndef run(raw): return raw",
-            "imported",
+            "during import",
             "this_is_not_there",
         ),
     ]:

@@ -27,7 +27,7 @@ def test_an_image_makes_a_local_service_a_container(
     environment = Environment.from_docker_image("mine", BASE_IMAGE)
     script = InferenceConfig("score.py", source_directory="source_dir", environment=environment)
     service = Model.deploy(workspace, "boxed", [], script, LocalWebservice.deploy_configuration())
-    assert f"base image {BASE_IMAGE}: it is served in a container" in capsys.readouterr().out
+    assert f"base image {BASE_IMAGE}: the service runs in a container" in capsys.readouterr().out
     service.wait_for_deployment(timeout_sec=240)
     assert type(service) is LocalWebservice
     assert service.compute_type == "Local"

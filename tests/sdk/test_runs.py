@@ -59,7 +59,7 @@ def test_a_model_of_an_mlflow_run_keeps_its_signature_and_requirements(
     )
     assert model.sample_input == rows[:2].tolist()
     assert any(path.endswith("MLmodel") for path in model.files)
-    with pytest.raises(NotFound, match="no MLflow artifact"):
+    with pytest.raises(NotFound, match="MLflow artifact not found"):
         Model.register(workspace, f"runs:/{run.info.run_id}/nothing", "x")
 
 

@@ -96,6 +96,7 @@ def test_the_workspace_is_shown_without_its_password(folder: Path, monkeypatch: 
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(300)
 def test_the_whole_journey_in_real_processes(folder: Path) -> None:
     def mlmagic(*words: str) -> Any:
         return subprocess.run(

@@ -221,13 +221,13 @@ def test_an_engine_cleans_up_when_it_is_opened(
     [
         ("/tmp/mlmagic-test-1", True),
         ("/elsewhere/mlmagic-test-1", True),
-        ("/work/space/packages/.draft", True),
+        ("/data/space/packages/.draft", True),
         ("/tmp/mlmagic-test-2", False),
-        ("/work/space", False),
-        ("/work/space/../other", False),
+        ("/data/space", False),
+        ("/data/space/../other", False),
         ("/", False),
         ("mlmagic-test-1", False),
     ],
 )
 def test_which_folders_may_be_removed(folder: str, allowed: bool) -> None:
-    assert cleanup.may_remove(Work("1", "test", None), Path(folder), Path("/work/space")) == allowed
+    assert cleanup.may_remove(Work("1", "test", None), Path(folder), Path("/data/space")) == allowed

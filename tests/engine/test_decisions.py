@@ -167,9 +167,9 @@ def test_a_target_that_is_away_does_not_count_as_an_end() -> None:
 
 
 def test_a_stop_keeps_the_handle_of_the_wanted_revision_for_its_log() -> None:
-    made = decisions.stopped(UPDATE, {1: OLD, 2: NEW})
+    made = decisions.stopped(UPDATE, {1: OLD, 2: NEW}, "other")
     assert (made.changes["state"], made.changes["serving"]) == ("Stopped", None)
-    assert made.changes["handle"] == NEW
+    assert (made.changes["handle"], made.changes["target"]) == (NEW, "other")
     assert made.changes["retiring"] == [{"revision": 1, "handle": None}]
 
 

@@ -338,6 +338,22 @@ def test_an_overwrite_on_another_target_keeps_what_serves_until_its_successor_an
     assert all(each.stopped for each in there.services.values())
 
 
+def test_a_stop_in_the_middle_of_a_move_records_the_target_of_its_handle(
+    make_engine: MakeEngine, answering: Answering
+) -> None:
+    here, there = FakeTarget(), FakeTarget()
+    here.url = there.url = answering.url
+    engine = make_engine(targets=lambda name: there if name == "there" else here)
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+    there.next_observations = [STARTING]
+    engine.services.deploy("svc", [], script("other"), DeploymentConfig("there"), overwrite=True)
+    wait_for(lambda: engine.services.get("svc").candidate_handle, "the launch")
+    (key,) = there.services
+    stopped = engine.services.stop("svc")
+    assert (stopped.target, stopped.handle) == ("there", {"key": key})
+    assert all(each.stopped for fake in (here, there) for each in fake.services.values())
+
+
 def test_an_overwrite_that_is_refused_leaves_what_serves(fake_engine: Engine, tmp_path: Path) -> None:
     fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     (tmp_path / "score.py").write_text("def init(): pass\n")  # without run()

@@ -219,14 +219,18 @@ def discarded(service: Webservice) -> Decision:
     return Decision({"candidate": None, "candidate_handle": None, "retiring": _records(retiring)})
 
 
-def stopped(service: Webservice, handles: Handles) -> Decision:
-    """Every revision was ended by request; the wanted one keeps its handle, for its log."""
+def stopped(service: Webservice, handles: Handles, target: str) -> Decision:
+    """Every revision was ended by request; the wanted one keeps its handle, for its log.
+
+    ``target`` is the wanted revision's own, so that the handle and the record's target fit.
+    """
     others = [number for number in handles if number != service.revision]
     return Decision(
         {
             "state": State.STOPPED.value,
             "serving": None,
             "handle": handles.get(service.revision),
+            "target": target,
             "candidate": None,
             "candidate_handle": None,
             "retiring": _records(Retiring(number, None) for number in others),

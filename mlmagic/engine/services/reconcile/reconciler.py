@@ -199,7 +199,9 @@ class Reconciler:
         return pace.AT_ONCE
 
     def _stop(self) -> float:
-        return self._write(decisions.stopped(self.service, self._end_all(keep_image=True)))
+        handles = self._end_all(keep_image=True)
+        name = self._target_name(self.service.revision)
+        return self._write(decisions.stopped(self.service, handles, name))
 
     def _delete(self) -> float:
         service = self.service
@@ -215,8 +217,8 @@ class Reconciler:
         service = self.service
         handles = self._handles()
         for number, handle in handles.items():
-            target = self._target_of(number)
-            if keep_image and number == service.revision and handle and target.capabilities.builds_images:
+            if keep_image and number == service.revision and handle:
+                target = self._target_of(number)
                 target.halt(target.unpack(handle))
             else:
                 self._end(number, handle)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 LEVEL = 0.95
 """The level of the confidence intervals."""
@@ -47,16 +48,17 @@ def percentile_interval(blocks: Sequence[Sequence[float]], percent: float) -> In
     clusters, in odds, since shares end at one); it is at least that of independent values. The upper bound is
     infinite if the percentile may lie beyond all values, or if too few blocks reach it.
     """
-    ordered = sorted(value for block in blocks for value in block)
+    ascending = [sorted(block) for block in blocks if block]
+    ordered = sorted(chain.from_iterable(ascending))
     count, share = len(ordered), percent / 100
     if not count:
         return Interval(math.nan, math.nan)
     middle = percentile(ordered, percent)
-    below = [(sum(value <= middle for value in block), len(block)) for block in blocks if block]
+    below = [(bisect_right(block, middle), len(block)) for block in ascending]
     half, variance = _half_width(below), share * (1 - share)
     if half == math.inf:
         return Interval(0.0, math.inf)
-    reaching = sum(any(value >= middle for value in block) for block in blocks)
+    reaching = sum(block[-1] >= middle for block in ascending)
     independent = _Z * math.sqrt(variance / count)
     low = math.floor(count * min(share - independent, _shifted(share, -half / variance)))
     high = math.ceil(count * max(share + independent, _shifted(share, half / variance)))

@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from mlmagic.core.model import Model, ModelDescription, StoredFile
 from mlmagic.engine.packages.sbom import sbom_of
@@ -31,9 +29,13 @@ def bill(lines: list[str], models: list[Model]) -> str:
     return sbom_of("net-image", "12" * 32, "python:3.11-slim", lines, models)
 
 
+@pytest.mark.together  # the validator loads jsonschema's many grammars
 @pytest.mark.parametrize("lines", [[], LINES])
 @pytest.mark.parametrize("models", [[], [NET, TREE]])
 def test_it_is_valid(lines: list[str], models: list[Model]) -> None:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(bill(lines, models)) is None
 
 

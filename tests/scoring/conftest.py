@@ -31,9 +31,9 @@ from .wire import Wire
 @pytest.fixture(autouse=True)
 def modules() -> Iterator[None]:
     """Scripts that a test loads are forgotten afterwards."""
-    before = sys.modules.copy()
+    before = set(sys.modules)
     yield
-    for name in sys.modules.keys() - before.keys():
+    for name in sys.modules.keys() - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SCRIPTS)):
             del sys.modules[name]
 

@@ -21,6 +21,9 @@ pytest_plugins = [
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+# Tests and modules, once collected, are there to stay: until all are, the garbage collector finds nothing.
+gc.disable()
+
 _TOGETHER = {"make_engine", "bare_shell", "shell"}
 
 
@@ -32,6 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests and modules are there to stay: the garbage collector need not look at them again."""
+    """The garbage collector begins with what the tests make; it need not look at thousands of modules again."""
     gc.collect()
     gc.freeze()
+    gc.enable()

@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The garbage collector begins with what the tests make; it need not look at thousands of modules again."""
+    """From here on the garbage collector looks at what the tests make, and never at all the modules again."""
     gc.collect()
     gc.freeze()
     gc.enable()

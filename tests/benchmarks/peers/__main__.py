@@ -18,7 +18,7 @@ from tests.benchmarks.peers.figures import Results
 from tests.benchmarks.peers.process import stay_on_client_core
 from tests.benchmarks.peers.report import write
 from tests.benchmarks.peers.rounds import Plan, Stand, measure_all
-from tests.benchmarks.peers.servers import SERVERS
+from tests.benchmarks.peers.servers import SERVERS, beside
 
 RESULTS = Path(__file__).parents[1] / "results"
 PASSING = Path(__file__).parents[2] / "artifacts" / "peers"
@@ -33,6 +33,8 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended on the way out
     chosen = [server for server in SERVERS if not options.only or server.name in options.only]
+    if options.beside:
+        chosen += beside(options.beside)
     plan = Plan(options.rounds, options.seconds, options.starts)
     if options.quick:
         plan = Plan(rounds=1, seconds=1, starts=1)
@@ -51,6 +53,9 @@ def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser("peers.sh", description=__doc__)
     options.add_argument("--model", nargs="+", choices=models.NAMES, default=["ridge"])
     options.add_argument("--only", nargs="+", choices=[s.name for s in SERVERS], metavar="SERVER")
+    options.add_argument(
+        "--beside", type=Path, metavar="CHECKOUT", help="measure another checkout's mlmagic, too"
+    )
     options.add_argument("--rounds", type=int, default=12)
     options.add_argument("--seconds", type=int, default=1, help="of each run of wrk")
     options.add_argument("--starts", type=int, default=5, help="of each server")

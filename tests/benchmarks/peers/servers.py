@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class Server:
     """From the parsed answer to predictions, one for each row."""
     prepare: Callable[[Place], None] = field(default=lambda place: None)
     """What must be written once before it can start."""
+    checkout: Path = REPOSITORY
+    """Whose mlmagic is served."""
 
     def url(self, port: int) -> str:
         """Where it is asked."""
@@ -199,13 +201,22 @@ SERVERS = (
 )
 
 
+def beside(checkout: Path) -> list[Server]:
+    """The servers of another checkout of mlmagic, such as `git worktree add` makes of an older commit."""
+    return [
+        replace(server, name=f"{server.name} ({checkout.name})", checkout=checkout.resolve())
+        for server in SERVERS
+        if server.requirements == "mlmagic"
+    ]
+
+
 def variables(server: Server, place: Place) -> dict[str, str]:
     """What the process finds in its surroundings besides the usual."""
     return {
         "PATH": f"{place.environment / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "PEER_MODEL": str(place.model.folder),
         "PEER_PORT": str(place.ports[0]),
-        "PYTHONPATH": str(REPOSITORY if server.requirements == "mlmagic" else APPS),
+        "PYTHONPATH": str(server.checkout if server.requirements == "mlmagic" else APPS),
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         # Nobody calls home, and nobody watches files for changes.
         "BENTOML_DO_NOT_TRACK": "True",

@@ -21,13 +21,14 @@ from tests.support.imports import (
 )
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal and control
-# socket, the names of its variables, and which certificates it takes.
+# socket, the names of its variables, which certificates it takes, and how it writes values as JSON.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.wakeup",
     "mlmagic.scoring.control",
     "mlmagic.scoring.http.cors",
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",
+    "mlmagic.scoring.outputs.json_encoder",
     "mlmagic.scoring.recorder",
     "mlmagic.scoring.report",
     "mlmagic.scoring.shims",

@@ -81,7 +81,13 @@ def _object_imports(name: str, value: object) -> Iterator[Import]:
 
 
 def _public_first(home: str) -> Iterator[ModuleType]:
-    """The module and the packages around it, outermost first: people import from the outside."""
+    """The module and the packages around it, outermost first: people import from the outside.
+
+    Before `_io`, which is written in C, comes `io`, which makes its names public.
+    """
+    public = sys.modules.get(home.lstrip("_"))
+    if home.startswith("_") and isinstance(public, ModuleType):
+        yield public
     parts = home.split(".")
     for count in range(1, len(parts) + 1):
         module = sys.modules.get(".".join(parts[:count]))

@@ -60,10 +60,10 @@ def read_names(source: str, *, postponed: bool = False) -> Names:
     early = _loads_now(tree.body, annotations="annotations" not in futures)
     augmented = _only_augmented(tree)
     read_first = _read_first(tree.body) | augmented
-    defined = _defined(top) - augmented
+    defined = _defined(top, tree) - augmented
     uses = _global_uses(top, tree)
     # A global that is defined here and read before is needed as well: `limit = limit * 2`.
-    needed = (set().union(*uses.values()) - defined) | (read_first & _defined(top)) | augmented
+    needed = (set().union(*uses.values()) - defined) | (read_first & _defined(top, tree)) | augmented
     needed -= {"__annotations__"}
     places = _first_places(tree, uses)
     in_order = sorted(needed, key=lambda name: (places.get(name, (1, 0)), name))
@@ -93,14 +93,50 @@ def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
         yield from _tables(child)
 
 
-def _defined(top: symtable.SymbolTable) -> set[str]:
-    return {
+def _defined(top: symtable.SymbolTable, tree: ast.Module) -> set[str]:
+    passing, walruses = _comprehension_names(tree)
+    found = {
         symbol.get_name()
         for table in _tables(top)
         for symbol in table.get_symbols()
         if (table is top or symbol.is_declared_global())
         and (symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace())
     }
+    return found - passing | walruses
+
+
+def _comprehension_names(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """The names that are only bound as the variable of a comprehension at the top level, and those that a
+    walrus in one binds.
+
+    From Python 3.12 on, symtable shows the former among the top level's own names, and the latter not at all.
+    """
+    inside, outside, walruses = set[str](), set[str](), set[str]()
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, is_inside = waiting.pop()
+        if isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
+            (walruses if is_inside else outside).add(node.target.id)
+            waiting.append((node.value, is_inside))
+        elif isinstance(node, ast.comprehension):
+            inside |= {each.id for each in ast.walk(node.target) if isinstance(each, ast.Name)}
+            waiting += [(each, True) for each in (node.iter, *node.ifs)]
+        elif isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                outside.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            outside.add(node.name)
+            waiting += [(each, is_inside) for each in node.decorator_list]
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            outside |= {(each.asname or each.name).partition(".")[0] for each in node.names}
+        elif not isinstance(node, ast.Lambda):
+            # Names that handlers and patterns bind are plain text: `except E as name`, `case [*name]`.
+            outside |= {
+                bound for key in ("name", "rest") if isinstance(bound := getattr(node, key, None), str)
+            }
+            is_inside = is_inside or isinstance(node, _COMPREHENSIONS)
+            waiting += [(each, is_inside) for each in ast.iter_child_nodes(node)]
+    return inside - outside, walruses
 
 
 def _global_uses(top: symtable.SymbolTable, tree: ast.Module) -> dict[int, set[str]]:
@@ -108,11 +144,14 @@ def _global_uses(top: symtable.SymbolTable, tree: ast.Module) -> dict[int, set[s
     first_in_class = {
         node.lineno: _read_first(node.body) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
     }
+    passing, _ = _comprehension_names(tree)
     uses: dict[int, set[str]] = {}
     for table in _tables(top):
         start = 0 if table is top else table.get_lineno()
         for symbol in table.get_symbols():
             name = symbol.get_name()
+            if table is top and name in passing and symbol.is_assigned():
+                continue
             # `parse = staticmethod(parse)` in a class body reads the global first.
             from_outside = symbol.is_global() or (
                 str(table.get_type()) == "class" and name in first_in_class.get(start, ())

@@ -39,6 +39,12 @@ def free(source: str, **options: bool) -> dict[str, int]:
         ("async def f():\n    async for x in source: await x", {"source": 2}),
         ("def f(x: Annotation) -> Result: pass", {"Annotation": 1, "Result": 1}),
         ("v: Kind = 1", {"Kind": 1}),
+        ("ys = [x for x in xs]\ndef f(): return x", {"xs": 1, "x": 2}),
+        ("ys = [x for x in xs]\nx", {"xs": 1, "x": 2}),
+        ("ys = {x: 1 for x in xs}\ndef f(x): return x", {"xs": 1}),
+        ("def f(): return [x for x in xs] + [x]", {"xs": 1, "x": 1}),
+        ("ys = [[y := x for x in row] for row in rows]\ny", {"rows": 1}),
+        ("ys = [x for x in xs]\nmatch ys:\n    case [*x]: x", {"xs": 1}),
         ("print(*args, **kw)", {"print": 1, "args": 1, "kw": 1}),
     ],
 )  # fmt: skip

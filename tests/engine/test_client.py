@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime
+import decimal
 import json
 import threading
 from collections.abc import Iterator
@@ -21,10 +23,14 @@ from mlmagic.errors import InvokeError, UsageError
         (b"\x00raw", b"\x00raw"),
         ({"data": np.array([[1.5, 2.0]])}, b'{"data":[[1.5,2.0]]}'),
         (np.float32(0.5), b"0.5"),
-        ([float("nan"), 1], b"[null,1]"),
+        ([float("nan"), 1, None], b"[NaN,1,null]"),
+        (np.array([[1.0, np.nan]]), b"[[1.0,NaN]]"),
+        ({"i": 2**70, "s": {1}}, b'{"i":1180591620717411303424,"s":[1]}'),
+        (pd.DataFrame({"d": pd.to_datetime(["2020-01-01"])}), b'[{"d":"2020-01-01T00:00:00"}]'),
+        ([decimal.Decimal("1.5"), datetime.date(2020, 1, 1)], b'[1.5,"2020-01-01"]'),
         ({1: "a"}, b'{"1":"a"}'),
         (pd.DataFrame({"a": [1], "b": ["x"]}), b'[{"a":1,"b":"x"}]'),
-        (pd.Series([1, 2]), b'{"0":1,"1":2}'),
+        (pd.Series([1, 2]), b"[1,2]"),
         ({3, 1}, b"[1,3]"),
         (None, b"null"),
     ],
@@ -34,8 +40,10 @@ def test_what_is_sent(data: Any, body: bytes) -> None:
 
 
 def test_what_cannot_be_sent_is_named() -> None:
-    with pytest.raises(UsageError, match="cannot be sent as JSON: it holds an object of type object"):
+    with pytest.raises(UsageError, match=r"cannot be sent as JSON: it holds an object at data\['a'\]\[0\]"):
         to_body({"a": [object()]})
+    with pytest.raises(UsageError, match="several columns named 'a'"):
+        to_body(pd.DataFrame([[1, 2]], columns=["a", "a"]))
 
 
 class Scripted:
@@ -43,12 +51,14 @@ class Scripted:
 
     def __init__(self) -> None:
         self.status, self.body = 200, b"[1]"
+        self.content_type: str | None = None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
+                outer.content_type = self.headers["Content-Type"]
                 self.rfile.read(int(self.headers["Content-Length"]))
                 self.send_response(outer.status)
                 self.send_header("Content-Length", str(len(outer.body)))
@@ -85,6 +95,25 @@ def test_answers_are_parsed_where_they_are_json(
 ) -> None:
     scripted.body = body
     assert client.score("svc", scripted.uri, "x") == answer
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        ({"a": 1}, "application/json"),
+        ('{"a": [1}', "application/json"),
+        (b" [NaN]", "application/json"),
+        (b"12", "application/json"),
+        (b"\x89PNG", "application/octet-stream"),
+        (b"hello", "application/octet-stream"),
+        (b"", "application/octet-stream"),
+    ],
+)
+def test_bytes_that_are_not_json_are_sent_as_bytes(
+    scripted: Scripted, client: Client, data: Any, content_type: str
+) -> None:
+    client.score("svc", scripted.uri, data)
+    assert scripted.content_type == content_type
 
 
 def test_every_other_status_keeps_the_whole_body(scripted: Scripted, client: Client) -> None:

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "capture": {"core"},
     "workspace": {"core", "scoring"},
     "targets": {"core", "scoring"},
-    "engine": {"core", "capture", "workspace", "targets"},
+    "engine": {"core", "capture", "workspace", "targets", "scoring"},
     "sdk": {"core", "workspace", "engine", "scoring"},
     "widgets": {"core", "engine", "sdk"},
     "magics": {"core", "capture", "workspace", "targets", "engine", "sdk", "widgets"},

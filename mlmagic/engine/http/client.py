@@ -7,12 +7,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from mlmagic.core.parity import Answer
-from mlmagic.core.plain_values import plain
 from mlmagic.engine.http.connections import CertificateRefused, Connections, NoAnswer, Response
 from mlmagic.errors import InvokeError, UsageError
+from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode_request
 
 CALL_TIMEOUT_SECONDS = 300.0
 READ_TIMEOUT_SECONDS = 5.0
@@ -79,7 +77,7 @@ class Client:
     def _request(
         self, service: str, scoring_uri: str, body: bytes | None, caller: Caller, timeout: float
     ) -> Response:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = {"Content-Type": _content_type(body), "Accept": "application/json"}
         if caller.credential is not None:
             headers["Authorization"] = f"Bearer {caller.credential}"
         try:
@@ -111,7 +109,7 @@ class Client:
 
 
 def to_body(data: Any) -> bytes:
-    """A request's body: text and bytes verbatim, tables as records, all else as JSON (NaN as null).
+    """A request's body: text and bytes verbatim, all else as JSON, by the rules of answers; NaN stays NaN.
 
     Raises `UsageError` for values that JSON does not have.
     """
@@ -119,12 +117,24 @@ def to_body(data: Any) -> bytes:
         return data
     if isinstance(data, str):
         return data.encode()
-    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
     try:
-        return orjson.dumps(data, default=plain, option=options)
-    except TypeError as error:
-        reason = error.__cause__ or error
-        raise UsageError(f"the data cannot be sent as JSON: {reason}", hint="Send text or bytes.") from None
+        return encode_request(data)
+    except Unserialisable as error:
+        where = f" at data{error.path}" if error.path else ""
+        raise UsageError(
+            f"the data cannot be sent as JSON: it holds {error.what}{where}", hint="Send text or bytes."
+        ) from None
+
+
+def _content_type(body: bytes | None) -> str:
+    """JSON, or what was meant as JSON; of other bodies, such as an image, the type for any bytes."""
+    if body is None or body.lstrip()[:1] in (b"{", b"["):
+        return "application/json"
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return "application/octet-stream"
+    return "application/json"
 
 
 def _failure(service: str, response: Response) -> InvokeError:

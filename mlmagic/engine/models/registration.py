@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,6 @@ from mlmagic.capture.modules import only_installed
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.environment import python_minor
 from mlmagic.core.model import ModelDescription, StoredFile
-from mlmagic.core.plain_values import plain
 from mlmagic.engine.models import mlflow_folder as mlflow_models
 from mlmagic.engine.models.frameworks import (
     FRAMEWORK_OF_PACKAGE,
@@ -23,6 +23,7 @@ from mlmagic.engine.models.frameworks import (
     framework_of_names,
 )
 from mlmagic.errors import UsageError
+from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode
 from mlmagic.workspace.files import Intake
 
 PICKLE_FILE = "model.pkl"
@@ -96,18 +97,12 @@ def library_mismatches(
 
 
 def to_plain(value: Any) -> Any:
-    """A sample as JSON values: arrays and tables become lists."""
-    import orjson
-
+    """A sample as JSON values: what an answer may hold, written as in an answer. Raises `UsageError`."""
     try:
-        return plain(value)
-    except TypeError:
-        pass  # it may be made of such values
-    try:
-        return orjson.loads(orjson.dumps(value, default=plain, option=orjson.OPT_SERIALIZE_NUMPY))
-    except TypeError as error:
-        reason = error.__cause__ or error
-        raise UsageError(f"the sample cannot be written as JSON: {reason}") from error
+        return None if value is None else json.loads(encode(value))
+    except Unserialisable as error:
+        where = f" at sample{error.path}" if error.path else ""
+        raise UsageError(f"the sample cannot be written as JSON: it holds {error.what}{where}") from None
 
 
 def _detected(path: Path, files: Iterable[StoredFile]) -> str | None:

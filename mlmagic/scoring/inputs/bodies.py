@@ -11,6 +11,7 @@ The libraries are imported when the first body of their kind arrives; without th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -31,6 +32,9 @@ CSV = "text/csv"
 MULTIPART = "multipart/form-data"
 # `curl -d` and many a client send JSON with the type of a form, or with none.
 _UNMARKED = ("", "application/x-www-form-urlencoded")
+
+
+_may_be_huge = re.compile(rb"(?<![0-9.])[0-9]{19}").search
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,10 @@ def is_json(kind: str) -> bool:
 
 
 def parse_json(body: bytes) -> Any:
-    """Raises `BadInput`. Takes NaN and Infinity, which Python's own clients send."""
+    """Takes NaN and Infinity, which Python clients send, and integers of any size. Raises `BadInput`."""
     try:
-        return orjson.loads(body)
+        if not _may_be_huge(body):  # orjson would make a float of it
+            return orjson.loads(body)
     except ValueError:
         pass
     try:

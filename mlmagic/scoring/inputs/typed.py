@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -40,26 +40,29 @@ class TypedInput:
 
     @classmethod
     def of(cls, run: Callable[..., object], parameters: Parameters) -> TypedInput | None:
-        """None if the annotations say nothing, or something that no value of JSON becomes."""
-        if not any(hint not in _OPEN for hint in getattr(run, "__annotations__", {}).values()):
+        """None if the annotations say nothing, or something that no value of JSON becomes.
+
+        Raises `NotAnEntryScript` for constraints that could not be checked.
+        """
+        if not _says_something(getattr(run, "__annotations__", {}), parameters.names):
             return None
         try:
             hints = typing.get_type_hints(run, include_extras=True)
         except Exception as error:  # whatever the names in them lead to
             _tell(f"the annotations of run() cannot be read ({error}): it gets text")
             return None
-        wanted = {name: hints.get(name, Any) for name in parameters.names}
-        if all(hint in _OPEN for hint in wanted.values()):
+        wanted = {name: hints[name] for name in parameters.names if name in hints}
+        if not _says_something(wanted, parameters.names):
             return None
         from mlmagic.scoring.inputs.types import Type, Unknown
 
         try:
-            types = {name: Type(hint) for name, hint in wanted.items()}
+            types = {name: Type(wanted.get(name, Any)) for name in parameters.names}
         except Unknown as error:
             _tell(f"run() is annotated, but {error}: it gets text")
             return None
         try:
-            answer = Type(hints["return"]) if "return" in hints else None
+            answer = Type(hints["return"], is_answer=True) if "return" in hints else None
         except Unknown:
             answer = None
         return cls(parameters, types, answer)
@@ -94,6 +97,9 @@ class TypedInput:
                 arguments[name] = kind.read(values[name], name, is_text=is_text)
             elif name in self._required:
                 raise BadInput(f"A value is not provided for the {name!r} parameter.")
+        if values and not arguments and not is_text:
+            # A query may have other keys, such as a version of the service.
+            raise BadInput(f"The body has none of the parameters of run(): {', '.join(self._types)}.")
         return arguments
 
     def _alone(self, value: Any) -> dict[str, Any]:
@@ -111,9 +117,10 @@ class TypedInput:
         """Whether an object is the parameter's value itself: ``{"age": 3}`` for ``{"who": {"age": 3}}``."""
         name, kind = self._only or "", self._types[self._only or ""]
         if name not in values:
-            return bool(values) and name in self._required and kind.takes_objects
+            return bool(values) and kind.takes_objects
         # {"data": [...]} for run(data: dict) can only be all of it.
-        return kind.is_any_object and not isinstance(values[name], dict)
+        value = values[name]
+        return kind.is_any_object and not (isinstance(value, dict) or (value is None and kind.takes_null))
 
     def learn(self, sample: Any, arguments: dict[str, Any]) -> None:
         """``sample`` is a body that the script shows, ``arguments`` what it became."""
@@ -144,6 +151,14 @@ class TypedInput:
             told["definitions"] |= kind.definitions
         copy: dict[str, Any] = orjson.loads(orjson.dumps(told))
         return copy
+
+
+def _says_something(hints: Mapping[str, Any], names: list[str]) -> bool:
+    """Whether the annotations ``hints`` say more than that the first of the parameters ``names`` is text.
+
+    Any annotation of another parameter does: without it, only the first one gets anything.
+    """
+    return any(name in names[1:] or hint not in _OPEN for name, hint in hints.items())
 
 
 def _tell(words: str) -> None:

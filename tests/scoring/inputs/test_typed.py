@@ -229,3 +229,165 @@ class TestClasses:
     def test_two_are_one_too_many(self, make_script):
         with pytest.raises(ImportFailed, match="Model and Other both have"):
             make_script(self.SCRIPT + "class Other(Model): pass")
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "value"),
+    [
+        ("text: str, lang: str = 'en'", {"text": "a", "lang": "de"}, ["a", "de"]),
+        ("text: str, lang: str = 'en'", {"text": "a"}, ["a", "en"]),
+        ("text, lang: str = 'en'", {"text": "a", "lang": "de"}, ["a", "de"]),
+        ("first: str, second: str", {"first": "a", "second": "b"}, ["a", "b"]),
+        ("first: str, second: object", {"first": "a", "second": [1]}, ["a", [1]]),
+        ("n: int, more: object = None", {"n": 1, "more": {"x": 2**70}}, [1, {"x": 2**70}]),
+        ("n: int, m: int = 0", {"n": 2**70, "m": -(2**64)}, [2**70, -(2**64)]),
+        ("data: dict, m: int = 0", {"data": {"n": 2**70}}, [{"n": 2**70}, 0]),
+    ],
+)
+def test_every_annotated_parameter_gets_its_value(make_script, signature, body, value):
+    names = [part.split(":")[0].split("=")[0].strip() for part in signature.split(",")]
+    script = make_script(f"{HEAD}\ndef run({signature}): return [{', '.join(names)}]")
+    request = Request(b"POST", b"/score", {b"content-type": b"application/json"}, json.dumps(body).encode())
+    assert script.call(request) == value
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "value"),
+    [
+        ("data: dict = {}", {"a": 1}, {"a": 1}),
+        ("data: dict = {}", {}, {}),
+        ("data: dict = {}", {"data": [1]}, {"data": [1]}),
+        ("data: dict | None = None", {"a": 1}, {"a": 1}),
+        ("data: dict | None = None", {"data": [1]}, {"data": [1]}),
+        ("data: dict | None = None", {"data": None}, None),
+        ("data: dict[str, int] | None = None", {"data": {"a": 1}}, {"a": 1}),
+        ("words: list[str] = []", ["a"], ["a"]),
+        ("words: list[str] = []", {"words": ["a"]}, ["a"]),
+        ("n: int = 3", {}, 3),
+        ("n: int = 3", 4, 4),
+    ],
+)
+def test_one_parameter_with_a_default_gets_the_body(call, signature, body, value):
+    assert call(signature, body) == value
+
+
+def test_one_optional_model_gets_the_body(call):
+    assert call("p: Patient | None = None", {"name": "x"}).name == "x"
+    assert call("i: Item | None = None", {"top": 4}).top == 4
+
+
+@pytest.mark.parametrize(
+    ("signature", "body"),
+    [
+        ("n: int = 3", {"m": 4}),
+        ("n: int = 3, m: int = 4", {"k": 1}),
+        ("words: list[str] = []", {"word": "a"}),
+        ("text: str = '', lang: str = 'en'", {"language": "de"}),
+    ],
+)
+def test_a_body_with_none_of_the_names_is_refused(call, signature, body):
+    with pytest.raises(BadInput, match="The body has none of the parameters of run"):
+        call(signature, body)
+
+
+RULES = """
+import annotated_types, decimal
+from typing import NamedTuple, Optional
+from pydantic import AfterValidator, EmailStr, PositiveInt, SecretStr
+import pydantic.dataclasses
+from typing_extensions import TypedDict
+
+@dataclass
+class Order:
+    amount: Annotated[int, Field(gt=0)]
+    note: Annotated[str, Field(max_length=3)] = ""
+
+@pydantic.dataclasses.dataclass
+class Checked:
+    amount: PositiveInt
+
+class Keys(TypedDict):
+    amount: Annotated[int, annotated_types.Gt(0)]
+
+class Pair(NamedTuple):
+    amount: Annotated[int, Field(gt=0)]
+
+class Own:
+    def __init__(self, amount):
+        self.amount = amount
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source, handler):
+        from pydantic_core import core_schema
+        return core_schema.no_info_plain_validator_function(lambda value: cls(int(value)))
+
+class Holder(BaseModel):
+    own: Own
+
+@dataclass
+class Defaults:
+    array: object = None
+    scale: float = np.float64(1.5)
+    tags: decimal.Decimal = decimal.Decimal("1.5")
+
+def even(n):
+    if n % 2:
+        raise ValueError("must be even")
+    return n
+"""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "good", "bad", "words"),
+    [
+        ("Annotated[int, Field(ge=0)]", 0, -1, "Input should be greater than or equal to 0"),
+        ("PositiveInt", 1, 0, "greater than 0"),
+        ("Annotated[int, annotated_types.Lt(3)]", 2, 3, "less than 3"),
+        ("Annotated[list[int], annotated_types.Len(1, 2)]", [1], [], "at least 1"),
+        ("list[Annotated[int, Field(ge=0)]]", [0], [-1], r"The 'x\[0\]' parameter"),
+        ("dict[str, Annotated[int, Field(ge=0)]]", {"a": 0}, {"a": -1}, "The 'x.a' parameter"),
+        ("Annotated[int, Field(ge=0)] | None", None, -1, "greater than or equal to 0"),
+        ("Annotated[str, Field(pattern='^a')]", "ab", "b", "match pattern"),
+        ("Annotated[int, AfterValidator(even)]", 2, 3, "must be even"),
+        ("Order", {"amount": 1}, {"amount": 0}, "The 'x.amount' parameter"),
+        ("list[Order]", [{"amount": 1, "note": "abc"}], [{"amount": 1, "note": "abcd"}], "at most 3"),
+        ("Checked", {"amount": 1}, {"amount": 0}, "greater than 0"),
+        ("Keys", {"amount": 1}, {"amount": 0}, "greater than 0"),
+        ("Pair", [1], [0], "greater than 0"),
+        ("SecretStr", "a", 1, "valid string"),
+        ("Own", "3", "x", "parameter does not match its type"),
+        ("Holder", {"own": 3}, {}, "Field required"),
+        ("Defaults", {"scale": 2}, {"scale": "x"}, "Expected float"),
+    ],
+)
+def test_constraints_are_checked(make_script, annotation, good, bad, words):
+    script = make_script(f"{HEAD}{RULES}\ndef run(x: {annotation}): return 'good'")
+
+    def call(value):
+        body = json.dumps({"x": value}).encode()
+        return script.call(Request(b"POST", b"/score", {b"content-type": b"application/json"}, body))
+
+    assert call(good) == "good"
+    with pytest.raises(BadInput, match=words):
+        call(bad)
+    json.dumps(learner_of(script.input).describe())
+
+
+def test_constraints_that_cannot_be_checked_are_refused(make_script):
+    with pytest.raises(ImportFailed, match=r"constraints in the annotation .* cannot be checked"):
+        make_script(
+            f"{HEAD}\nclass S(msgspec.Struct):\n    a: Annotated[int, Field(ge=0)]\ndef run(s: S): pass"
+        )
+
+
+def test_an_answer_is_described_as_it_is_written(make_script):
+    script = make_script(
+        f"{HEAD}\nfrom pydantic import computed_field\n"
+        "class Out(BaseModel):\n"
+        "    a: int\n"
+        "    @computed_field\n"
+        "    @property\n"
+        "    def double(self) -> int: return 2 * self.a\n"
+        "def run(n: int) -> Out: return Out(a=n)"
+    )
+    described = learner_of(script.input).describe()
+    assert set(described["output"]["properties"]) == {"a", "double"}

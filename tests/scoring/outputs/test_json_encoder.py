@@ -7,13 +7,16 @@ from enum import Enum
 from fractions import Fraction
 from pathlib import PurePosixPath
 
+import attrs
+import msgspec
 import numpy as np
 import pandas as pd
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode
+from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode, encode_request
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
@@ -121,3 +124,90 @@ def test_what_a_generator_raises_is_the_scripts_own():
 
     with pytest.raises(ValueError, match="mine"):
         encode({"a": values()})
+
+
+class Item(pydantic.BaseModel):
+    price: float
+    made: datetime = datetime(2026, 1, 2)
+    code: str = pydantic.Field("x", serialization_alias="Code")
+
+    @pydantic.computed_field
+    @property
+    def double(self) -> float:
+        return 2 * self.price
+
+
+class Struct(msgspec.Struct, rename={"a": "A"}):
+    a: int
+    item: object = None
+    array: object = None
+
+
+@attrs.define
+class Attributed:
+    a: int
+    when: date = date(2026, 1, 2)
+    _hidden: int = 1
+
+
+class WithArray(pydantic.BaseModel, arbitrary_types_allowed=True):
+    array: np.ndarray
+
+
+class Numbers(pydantic.RootModel[list[int]]):
+    pass
+
+
+ITEM = {"price": 2.0, "made": "2026-01-02T00:00:00", "Code": "x", "double": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Item(price=2), ITEM),
+        ([Item(price=2)], [ITEM]),
+        ({"a": {"b": (Item(price=2),)}}, {"a": {"b": [ITEM]}}),
+        (Point(1, Item(price=2)), {"x": 1, "label": ITEM}),
+        ({1: Item(price=2), "n": 2**70}, {"1": ITEM, "n": 2**70}),
+        (Numbers([1, 2]), [1, 2]),
+        (WithArray(array=np.arange(2)), {"array": [0, 1]}),
+        (Struct(1), {"A": 1, "item": None, "array": None}),
+        (
+            [Struct(1, Item(price=2), np.array([1.5]))],
+            [{"A": 1, "item": ITEM, "array": [1.5]}],
+        ),
+        (Attributed(1), {"a": 1, "when": "2026-01-02"}),
+        ({"x": [Attributed(1)]}, {"x": [{"a": 1, "when": "2026-01-02"}]}),
+    ],
+)
+def test_models_of_libraries_are_written_as_their_library_does(value, expected):
+    assert decoded(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "a DataFrame with several columns named 'a'"),
+        ({"t": [pd.DataFrame([[1, 2]], columns=["a", "a"])]}, "several columns named 'a'"),
+        ({1: "a", "1": "b"}, "a dict with several keys that are '1' as text"),
+        ([{None: 1, "null": 2}], "several keys that are 'null' as text"),
+        (pd.DataFrame([[1, 2]], columns=[1, "1"]), "a DataFrame with several columns named '1'"),
+    ],
+)
+def test_nothing_is_lost_in_silence(value, words):
+    with pytest.raises(Unserialisable, match=words):
+        encode(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ([float("nan"), None], b"[NaN,null]"),
+        ({"a": np.array([np.inf, np.nan])}, b'{"a":[Infinity,NaN]}'),
+        (pd.DataFrame({"a": [np.nan]}), b'[{"a":NaN}]'),
+        ([None, 2**70, {1}], b"[null,1180591620717411303424,[1]]"),
+        (None, b"null"),
+    ],
+)
+def test_a_request_keeps_what_is_no_number(value, written):
+    assert encode_request(value) == written

@@ -21,6 +21,7 @@ from mlmagic.scoring.inputs.modes import input_of, learner_of, schema_of
 from mlmagic.scoring.inputs.parameters import NotAnEntryScript, Parameters
 from mlmagic.scoring.outputs.json_encoder import encode
 from mlmagic.scoring.shims.finder import install
+from mlmagic.scoring.shims.flask_context import call_in_context, uses_flask
 from mlmagic.scoring.shims.installed_schema import InstalledSchema, guarded
 
 Phase = Literal["import", "init", "warmup", "run"]
@@ -87,6 +88,7 @@ class UserScript:
             self._run = guarded(self._run)
         self._prepare, self._perform = separated(self._run, self.input, self.schema)
         self.is_async = _is_async(self._run)
+        self._in_flask = uses_flask(module)
         self.batch = 0
         """The most rows that one call may take; 0 if each request is a call of its own."""
         if declared := batch_of(self._run):
@@ -175,7 +177,10 @@ class UserScript:
 
         Raises `BadInput` for a request that does not fit, and lets through what run() raises.
         """
-        return self._run(**self.input.arguments(request))
+        arguments = self.input.arguments(request)
+        if self._in_flask:
+            return call_in_context(lambda: self._run(**arguments), request)
+        return self._run(**arguments)
 
 
 def _home(module: ModuleType) -> Any:

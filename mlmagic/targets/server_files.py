@@ -19,6 +19,7 @@ SERVER_REQUIREMENTS = (
     "pysimdjson>=6.0",
     "pyyaml>=6.0",
     "uvloop>=0.19",
+    "werkzeug>=3.0",
 )
 """The packages that `mlmagic.scoring` imports, with the versions that mlmagic requires."""
 _SUFFIXES = (".py", ".html")

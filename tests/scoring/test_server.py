@@ -36,10 +36,11 @@ def test_stand_ins_cost_nothing_when_unused():
     loaded = set(done.stdout.split())
     assert {name for name in loaded if ".shims." in name} == {
         "mlmagic.scoring.shims.finder",
+        "mlmagic.scoring.shims.flask_context",
         "mlmagic.scoring.shims.installed_schema",
         "mlmagic.scoring.shims.installed_http",
     }
-    assert not loaded & {"numpy", "pandas", "mlmagic.scoring.http.multipart"}
+    assert not loaded & {"numpy", "pandas", "werkzeug", "ipaddress", "mlmagic.scoring.http.multipart"}
 
 
 def test_it_serves_scripts_by_schema_and_raw_http(start, tmp_path):

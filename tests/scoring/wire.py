@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from mlmagic.scoring.http.connection import HttpConnection
 from mlmagic.scoring.metrics import Counters
@@ -38,6 +39,9 @@ class Wire:
             self.loop.call_soon(self.connection.connection_lost, None)
 
     abort = close
+
+    def get_extra_info(self, name: str) -> Any:
+        return ("192.0.2.1", 5000) if name == "peername" else None
 
     def is_closing(self) -> bool:
         return self.closed

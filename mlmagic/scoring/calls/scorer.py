@@ -28,7 +28,7 @@ from mlmagic.scoring.http.response import Chunked, Renderer, Response
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logs import answering
 from mlmagic.scoring.metrics import Counters
-from mlmagic.scoring.outputs.http_result import http_result
+from mlmagic.scoring.outputs.http_result import error_result, http_result
 from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode
 from mlmagic.scoring.outputs.stream_formats import Chunks, format_of
 from mlmagic.scoring.script import RunFailed, UserScript
@@ -124,6 +124,8 @@ class Scorer:
         """The response to bad input or an error of run(), whose traceback is logged."""
         if isinstance(error, BadInput):
             return Response.message(error.status, str(error))
+        if (response := error_result(error)) is not None:
+            return response
         record = RunFailed(error).record()
         sys.stderr.write(f"run() failed:\n{record['traceback']}")
         sys.stderr.flush()

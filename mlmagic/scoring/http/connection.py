@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlmagic.scoring.calls.streams import Stream
+from mlmagic.scoring.http.peer import Peer
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.request_head import Refusal
 from mlmagic.scoring.http.request_reader import TIMEOUT_S, RequestReader
@@ -63,6 +64,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        self._peer = _peer_of(transport)
         self._connections.add(self)
         self._idle_since = self._loop.time()
         self._timer = self._loop.call_later(TIMEOUT_S, self._check_time)
@@ -159,6 +161,7 @@ class HttpConnection(asyncio.Protocol):
             self._end_with(item)
             return
         self._current = item
+        item.peer = self._peer
         try:
             self._service.answer(item, self._reply)
         except Exception:
@@ -225,3 +228,10 @@ class HttpConnection(asyncio.Protocol):
         if self._timer:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_S, self.transport.abort)
+
+
+def _peer_of(transport: Any) -> Peer:
+    is_secure = transport.get_extra_info("sslcontext") is not None
+    name = transport.get_extra_info("peername")
+    address, port = name[:2] if isinstance(name, tuple) else ("", 0)
+    return Peer(address, port, is_secure)

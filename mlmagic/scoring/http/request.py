@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from mlmagic.scoring.http.peer import Peer
+
 
 class BadInput(Exception):
     """The request cannot be handed to run(); the message says why.
@@ -34,6 +36,9 @@ class Headers(dict[str, str]):
         return super().get(name.title(), default)
 
 
+_UNKNOWN = Peer()
+
+
 @dataclass(slots=True, eq=False)
 class Request:
     """A complete request."""
@@ -56,6 +61,8 @@ class Request:
     """The body as values by name, if it was read already."""
     encoder: Callable[[Any], Any] | None = field(default=None, init=False)
     """Makes the `Response` of what run() returned; None for JSON."""
+    peer: Peer = field(default=_UNKNOWN, init=False)
+    """The other end of the connection."""
     abandoned: bool = field(default=False, init=False)
     """The client has disconnected: nobody will read the answer."""
 

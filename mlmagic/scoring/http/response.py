@@ -88,14 +88,6 @@ class Response:
     close: bool = False
     """Close the connection afterwards."""
 
-    def sealed(self) -> Response:
-        """What is sent if run() has returned this."""
-        return self
-
-    def chunks(self) -> Chunked | None:
-        """Its body, if that is streamed."""
-        return None
-
     @classmethod
     def message(cls, status: int, message: str, *, close: bool = False, fields: bytes = b"") -> Response:
         """``{"message": ...}``, as every error of the contract looks."""

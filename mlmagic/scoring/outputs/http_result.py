@@ -12,12 +12,22 @@ HttpResult = tuple[Response, Chunked | None]
 
 
 def http_result(result: object, request: Request) -> HttpResult | None:
-    """What is sent for ``result``: an `AMLResponse`, ours or the real one, or one of Flask; else None."""
-    if isinstance(result, Response):
-        return result.sealed(), result.chunks()
-    if "werkzeug" in sys.modules:
-        from mlmagic.scoring.shims import installed_http
+    """What is sent for ``result``: an `AMLResponse`, ours or the real one, or one of Flask; else None.
 
-        if installed_http.is_response(result):
-            return installed_http.converted(result, request)
+    Raises ValueError for headers that cannot be sent.
+    """
+    if "werkzeug" in sys.modules:
+        from mlmagic.scoring.shims import wsgi
+
+        if wsgi.is_response(result):
+            return wsgi.converted(result, request)
+    return None
+
+
+def error_result(error: BaseException) -> Response | None:
+    """The answer to an error of werkzeug, which has a status; None for any other error."""
+    if "werkzeug" in sys.modules:
+        from mlmagic.scoring.shims import wsgi
+
+        return wsgi.error_response(error)
     return None

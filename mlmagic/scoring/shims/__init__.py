@@ -4,12 +4,13 @@
     models          azureml.core.model: Model.get_model_path
     aml_request     rawhttp and the request it hands to run()
     aml_response    the answer of a raw run()
-    fields          values by name: arguments, form fields, files, headers
     collector       ModelDataCollector and Collector, and the files they write
     schema          input_schema, output_schema and what they leave on run()
     schema_util     questions about a decorated function
     installed       the real inference_schema, where it is installed
-    installed_http  the real requests and responses, which are Flask's, where they are installed
+    installed_http  the real request, which is Flask's, where it is installed
+    flask_context   what Flask's own functions need in a script that uses them
+    wsgi            between our requests and answers and those of werkzeug and Flask
     types           what a parameter type is; a value that does not fit it
     numpy_type, pandas_type, standard_type, spark_type
 

@@ -211,3 +211,48 @@ def test_the_connection_stays_usable_after_a_stream(python, tmp_path):
             while not received.endswith(b"0\r\n\r\n"):
                 received += client.recv(4096)
             assert received.partition(b"\r\n\r\n")[2] == b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"
+
+
+FLASK = r"""
+import io
+import flask
+from flask import abort, jsonify, make_response, request, send_file, stream_with_context
+
+def init(): pass
+
+def streamed():
+    for _ in range(2):
+        yield request.args["make"]
+
+MAKERS = {
+    "request": lambda: [request.method, request.args["make"], request.get_json()],
+    "jsonify": lambda: jsonify(a=1),
+    "make": lambda: make_response("made", 201, {"X-A": "1"}),
+    "file": lambda: send_file(io.BytesIO(b"\x89PNG"), mimetype="image/png", download_name="a.png"),
+    "stream": lambda: flask.Response(stream_with_context(streamed())),
+    "abort": lambda: abort(404, "no such model"),
+}
+"""
+PLAIN = FLASK + "def run(data): return MAKERS[request.args['make']]()\n"
+RAW = (
+    "from azureml_inference_server_http.api.aml_request import rawhttp\n"
+    + FLASK
+    + "@rawhttp\ndef run(asked): return MAKERS[asked.args['make']]()\n"
+)
+ASYNC = FLASK + "async def run(data): return MAKERS[request.args['make']]()\n"
+
+
+@pytest.mark.parametrize("text", [PLAIN, RAW, ASYNC], ids=["plain", "raw", "async"])
+def test_functions_of_flask_have_their_context(python, tmp_path, text):
+    with served(python, tmp_path, text) as port:
+        assert json.loads(ask(port, "request", b"[1]")[1]) == ["POST", "request", [1]]
+        response, body = ask(port, "jsonify")
+        assert (response.getheader("Content-Type"), json.loads(body)) == ("application/json", {"a": 1})
+        response, body = ask(port, "make")
+        assert (response.status, response.getheader("X-A"), body) == (201, "1", b"made")
+        response, body = ask(port, "file")
+        assert (response.getheader("Content-Type"), body) == ("image/png", b"\x89PNG")
+        if text is not ASYNC:  # where Flask's own contexts end with the task
+            assert ask(port, "stream")[1] == b"streamstream"
+        response, body = ask(port, "abort")
+        assert (response.status, json.loads(body)) == (404, {"message": "no such model"})

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlmagic.core.folders import files_below
 from mlmagic.errors import InvalidConfig, NotFound
 
 
@@ -32,9 +33,8 @@ class Shipped:
         if self.path.is_file():
             yield self.place, str(self.path)
             return
-        for file in sorted(self.path.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
-                yield f"{self.place}/{file.relative_to(self.path).as_posix()}", str(file)
+        for file in files_below(self.path, leave_out={"__pycache__"}):
+            yield f"{self.place}/{file.relative_to(self.path).as_posix()}", str(file)
 
 
 def read_assets(assets: Mapping[str, str]) -> tuple[Shipped, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.folders import files_below
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.sdk.datastore import location_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
@@ -91,7 +92,7 @@ class _Registrable:
             files = [
                 str(file)
                 for match in matches
-                for file in (sorted(Path(match).rglob("*")) if Path(match).is_dir() else [Path(match)])
+                for file in (files_below(Path(match)) if Path(match).is_dir() else [Path(match)])
                 if file.is_file()
             ]
             if not files:

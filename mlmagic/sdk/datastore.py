@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core.folders import files_below
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk.exceptions import UserErrorException, raises
 from mlmagic.sdk.workspace_base import WorkspaceBase
@@ -53,7 +54,7 @@ class Datastore:
         folder = Path(src_dir).expanduser()
         if not folder.is_dir():
             raise NotFound("folder", str(folder))
-        files = [str(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+        files = [str(path) for path in files_below(folder)]
         return self.upload_files(files, str(folder), target_path, overwrite, show_progress)
 
     def upload_files(

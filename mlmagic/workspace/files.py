@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlmagic.core.folders import files_below
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace.file_writing import copy_and_hash, write_and_hash
@@ -142,7 +143,7 @@ class Intake:
                     f"child_paths {list(child_paths)!r} need a folder, and {str(source)!r} is a file"
                 )
             return (self.take_file(source, source.name),)
-        chosen = _children(source, child_paths) if child_paths else _all_files(source)
+        chosen = _children(source, child_paths) if child_paths else files_below(source)
         if not chosen:
             raise UsageError(
                 f"folder {str(source)!r} holds no files", hint="Put the model's files there first."
@@ -235,10 +236,6 @@ def _link_or_copy(source: Path, place: Path) -> None:
         shutil.copyfile(source, place)
 
 
-def _all_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
 def _children(folder: Path, child_paths: Iterable[str]) -> list[Path]:
     chosen: list[Path] = []
     for child in child_paths:
@@ -249,7 +246,7 @@ def _children(folder: Path, child_paths: Iterable[str]) -> list[Path]:
             raise UsageError(
                 f"child path {child!r} leads out of {str(folder)!r}", hint="Use paths inside of the folder."
             )
-        chosen += _all_files(path) if path.is_dir() else [path]
+        chosen += files_below(path) if path.is_dir() else [path]
     return sorted(set(chosen))
 
 

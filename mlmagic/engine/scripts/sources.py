@@ -9,6 +9,7 @@ from pathlib import Path
 from mlmagic.capture.entry import ENTRY, validate
 from mlmagic.capture.modules import installed_modules
 from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.folders import files_below
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace.files import Intake
@@ -80,15 +81,14 @@ def _read_script(inference: InferenceConfig) -> str:
 
 def _source_files(folder: Path) -> list[Path]:
     found, total = [], 0
-    for path in sorted(folder.rglob("*")):
-        if _LEFT_OUT.isdisjoint(path.relative_to(folder).parts) and path.is_file():
-            found.append(path)
-            total += path.stat().st_size
-            if total > LARGEST_SOURCE_BYTES:
-                raise UsageError(
-                    f"source directory {str(folder)!r} holds more than {LARGEST_SOURCE_BYTES >> 20} MB",
-                    hint="Put only what the script needs there, and register large files as a model.",
-                )
+    for path in files_below(folder, leave_out=_LEFT_OUT):
+        found.append(path)
+        total += path.stat().st_size
+        if total > LARGEST_SOURCE_BYTES:
+            raise UsageError(
+                f"source directory {str(folder)!r} holds more than {LARGEST_SOURCE_BYTES >> 20} MB",
+                hint="Put only what the script needs there, and register large files as a model.",
+            )
     return found
 
 

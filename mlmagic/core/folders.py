@@ -1,0 +1,41 @@
+"""The files of a folder, those of linked folders too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from mlmagic.errors import UsageError
+
+
+def files_below(folder: Path, *, leave_out: Collection[str] = ()) -> list[Path]:
+    """The files in ``folder`` and its subfolders, in the order of their paths.
+
+    Links are followed: their targets come along, as they do with ``cp -rL``. Files and folders whose name is
+    in ``leave_out`` are not looked at. Raises `UsageError` for a link to something that does not exist, and
+    for a link to a folder around it, which would never end.
+    """
+    return sorted(_walk(folder, (os.path.realpath(folder),), leave_out))
+
+
+def _walk(folder: Path, around: tuple[str, ...], leave_out: Collection[str]) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name in leave_out:
+            continue
+        if path.is_dir():
+            real = os.path.realpath(path)
+            if real in around:
+                raise UsageError(
+                    f"{str(path)!r} is a link to {real!r}, a folder that it is in itself",
+                    hint="Remove the link.",
+                )
+            yield from _walk(path, (*around, real), leave_out)
+        elif path.is_file():
+            yield path
+        # Emacs marks a file that is being edited by a link to nothing.
+        elif path.is_symlink() and not path.exists() and not path.name.startswith(".#"):
+            raise UsageError(
+                f"{str(path)!r} is a link to {os.readlink(path)!r}, which does not exist",
+                hint="Remove the link, or put the file there.",
+            )

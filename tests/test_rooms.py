@@ -25,6 +25,7 @@ from tests.support.imports import (
 OPEN_OF_SCORING = {
     "mlmagic.scoring.wakeup",
     "mlmagic.scoring.control",
+    "mlmagic.scoring.environment",
     "mlmagic.scoring.http.cors",
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 MODEL_DIR = "AZUREML_MODEL_DIR"
 SOURCE_DIRECTORY = "AZUREML_SOURCE_DIRECTORY"
+SOURCE_NAME_FILE = ".azureml-source-name"
+"""A file in the source directory that holds the name that the folder had where it was deployed from."""
 TREE_LINES = 50
 
 
@@ -42,8 +44,22 @@ class ScriptEnvironment:
             del sys.path[0]
         if self.source.is_dir():
             os.chdir(self.source)
+            _link_own_name(self.source)
         folder, source = str(self.script.parent), str(self.source)
         sys.path[:0] = [folder] if folder == source else [folder, source]
+
+
+def _link_own_name(source: Path) -> None:
+    """Let ``source_directory/file`` be found as well as ``file``.
+
+    Azure ML v1 copies the folder under its own name into the working directory; here it is the working
+    directory. An image has this link already.
+    """
+    try:
+        name = (source / SOURCE_NAME_FILE).read_text(encoding="utf-8")
+        (source / name).symlink_to(".")
+    except OSError:
+        return
 
 
 def model_files(limit: int = TREE_LINES) -> list[str]:

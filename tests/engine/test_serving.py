@@ -69,6 +69,20 @@ def test_a_source_directory_comes_along(engine: Engine, tmp_path: Path) -> None:
     assert engine.requests.score("svc", "") == [42, "data"]
 
 
+def test_files_are_found_under_the_name_of_their_folder_too(engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "source_dir"
+    folder.mkdir()
+    (folder / "data.txt").write_text("data")
+    (folder / "score.py").write_text(
+        "places = 'data.txt', 'source_dir/data.txt', './source_dir/data.txt'\n"
+        "def init(): pass\n"
+        "def run(raw): return [open(place).read() for place in places]\n"
+    )
+    inference = InferenceConfig("score.py", source_directory=str(folder))
+    engine.services.wait(engine.services.deploy("svc", [], inference))
+    assert engine.requests.score("svc", "") == ["data", "data", "data"]
+
+
 @pytest.mark.parametrize(
     ("name", "phase", "line"),
     [

@@ -33,6 +33,12 @@ def test_a_directory_ships_without_what_no_service_needs(intake: Intake, source:
     assert recorded == InferenceConfig("score.py", taken_from=str(source))
 
 
+def test_a_script_that_names_its_folder_finds_it_again(intake: Intake, source: Path) -> None:
+    (source / "score.py").write_text(f"open('./{source.name}/data/a.csv')\n{SCRIPT}")
+    files, _ = sources.take(intake, InferenceConfig("score.py", source_directory=str(source)))
+    assert ".azureml-source-name" in [file.path for file in files]
+
+
 def test_a_single_file_ships_alone(intake: Intake, source: Path) -> None:
     files, recorded = sources.take(intake, InferenceConfig(str(source / "score.py")))
     assert [file.path for file in files] == ["score.py"]

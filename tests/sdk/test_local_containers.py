@@ -22,8 +22,12 @@ def test_an_image_makes_a_local_service_a_container(
     workspace: Workspace, source: Path, docker: DockerEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (source / "source_dir" / "score.py").write_text(
-        "import os\ndef init():\n    print('up')\ndef run(data):\n    return [os.getuid(), os.getpid()]\n"
+        "import os\ndef init():\n    print('up')\n"
+        "    for place in ('data.txt', 'source_dir/data.txt', './source_dir/data.txt'):\n"
+        "        assert open(place).read() == 'data'\n"
+        "def run(data):\n    return [os.getuid(), os.getpid()]\n"
     )
+    (source / "source_dir" / "data.txt").write_text("data")
     environment = Environment.from_docker_image("mine", BASE_IMAGE)
     script = InferenceConfig("score.py", source_directory="source_dir", environment=environment)
     service = Model.deploy(workspace, "boxed", [], script, LocalWebservice.deploy_configuration())

@@ -50,6 +50,12 @@ class TestDockerfile:
         assert f"FROM {stage} AS mlmagic-builder" in text
         assert f"FROM {stage} AS mlmagic-foundation" in text
 
+    def test_the_folder_is_there_under_its_own_name(self) -> None:
+        text = dockerfile.service(Start([], source_name="my source"), upon="x")
+        link = "RUN ln -s . '/var/azureml-app/my source'"
+        assert f"COPY azureml-app/ /var/azureml-app/\nUSER root\n{link}\nUSER 10001:10001\n" in text
+        assert "ln -s" not in dockerfile.service(Start([]), upon="x")
+
     def test_values_are_taken_as_they_are(self) -> None:
         start = Start([], {"A": 'say "$HOME" \\ twice'}, {"l": "v"})
         text = dockerfile.service(start, upon="x")

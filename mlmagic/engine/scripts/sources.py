@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.folders import files_below
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
+from mlmagic.scoring.environment import SOURCE_NAME_FILE
 from mlmagic.workspace.files import Intake
 
 # What lies in a notebook's folder and no service needs.
@@ -32,9 +33,13 @@ def take(
         folder = Path(inference.source_directory).expanduser()
         if not folder.is_dir():
             raise NotFound("source directory", str(folder), hint=f"The working folder is {Path.cwd()}.")
-        for path in _source_files(folder):
+        found = _source_files(folder)
+        for path in found:
             name = path.relative_to(folder).as_posix()
             files[name] = intake.take_file(path, name)
+        own_name = folder.resolve().name
+        if not (folder / own_name).exists() and _mention(own_name, found):
+            files[SOURCE_NAME_FILE] = intake.take_bytes(own_name.encode(), SOURCE_NAME_FILE)
     text = inference.script_text
     if text is None:
         text = _read_script(inference)
@@ -90,6 +95,11 @@ def _source_files(folder: Path) -> list[Path]:
                 hint="Put only what the script needs there, and register large files as a model.",
             )
     return found
+
+
+def _mention(name: str, files: Iterable[Path]) -> bool:
+    """Whether a Python file names the folder, perhaps to open a file in it."""
+    return any(name.encode() in path.read_bytes() for path in files if path.suffix == ".py")
 
 
 def _take_asset(intake: Intake, files: dict[str, StoredFile], place: str, source: Path) -> None:

@@ -18,6 +18,7 @@ from mlmagic.core.environment import (
 )
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.scoring.environment import SOURCE_NAME_FILE
 from mlmagic.targets.images.context import Content, Context, below
 from mlmagic.targets.images.dockerfile import APP, MODELS, Recipe, Start
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS, server_files
@@ -58,7 +59,9 @@ class BuildPlan:
         variables = {**self.needs.variables, **(variables or {})}
         if self.model_dir:
             variables["AZUREML_MODEL_DIR"] = self.model_dir
-        return Start([*self.arguments(), *arguments], variables, labels or {})
+        named = self.app.files.get(f"azureml-app/{SOURCE_NAME_FILE}")
+        source_name = named.read_text(encoding="utf-8") if isinstance(named, Path) else ""
+        return Start([*self.arguments(), *arguments], variables, labels or {}, source_name)
 
     def arguments(self) -> list[str]:
         """The server's arguments that say what it serves."""

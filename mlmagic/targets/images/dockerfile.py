@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -58,6 +59,8 @@ class Start:
     """The arguments of ``python -m mlmagic.scoring``."""
     variables: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    source_name: str = ""
+    """The name of the source directory, by which scripts may open its files; empty for a script alone."""
 
 
 def foundation(recipe: Recipe) -> str:
@@ -106,6 +109,9 @@ def foundation(recipe: Recipe) -> str:
 def service(start: Start, *, upon: str) -> str:
     """The Dockerfile of the script on top of a foundation: an image, or the stage ``mlmagic-foundation``."""
     lines = [f"FROM {upon}", f"COPY azureml-app/ {APP}/"]
+    if start.source_name:
+        link = shlex.quote(f"{APP}/{start.source_name}")
+        lines += ["USER root", f"RUN ln -s . {link}", f"USER {USER}:{USER}"]
     for instruction, values in (("ENV", start.variables), ("LABEL", start.labels)):
         if values:
             words = " ".join(f"{_name(name)}={_literal(value)}" for name, value in sorted(values.items()))

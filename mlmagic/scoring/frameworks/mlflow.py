@@ -6,19 +6,17 @@ Takes ``{"data": ...}`` like the others, and the bodies of MLflow's own server: 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mlmagic.scoring.frameworks.mlflow_signature import Signature
 from mlmagic.scoring.frameworks.serving import DATA, ServedModel, entry, folder_with
 from mlmagic.scoring.frameworks.tables import TableModel
 from mlmagic.scoring.http.request import BadInput
 from mlmagic.scoring.inputs.bodies import Whole
 
-# The types of signatures, as numpy has them.
-_NUMBERS = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
 # What MLflow's own server calls it.
 KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -46,50 +44,40 @@ class MlflowModel:
 class PyFunc:
     """`mlflow.pyfunc` with scikit-learn's predict(); a frame that breaks the signature is the client's."""
 
-    def __init__(self, folder: Path, inputs: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, folder: Path) -> None:
         import mlflow
-
-        self._types = {each["name"]: each["type"] for each in inputs if each.get("type") in _NUMBERS}
-        tensor = inputs[0].get("tensor-spec", {}) if len(inputs) == 1 else {}
-        self._dtype = tensor.get("dtype")
 
         self._refusal = mlflow.exceptions.MlflowException
         self._model = mlflow.pyfunc.load_model(str(folder))
 
     def predict(self, data: Any) -> Any:
         try:
-            return self._model.predict(self._cast(data))
+            return self._model.predict(data)
         except self._refusal as error:
             raise BadInput(f"The model does not take this: {error.message}") from error
-
-    def _cast(self, data: Any) -> Any:
-        """JSON has one kind of number, and a signature several: 5 is a double where one is wanted."""
-        if hasattr(data, "dtypes"):
-            kinds = {name: data[name].dtype.kind for name in self._types if name in data}
-            wanted = {name: _NUMBERS[self._types[name]] for name, kind in kinds.items()}
-            return data.astype({name: to for name, to in wanted.items() if _fits(kinds[name], to)})
-        return data.astype(self._dtype) if self._dtype and _fits(data.dtype.kind, self._dtype) else data
-
-
-def _fits(kind: str, wanted: str) -> bool:
-    """Whether numbers of this kind may become ``wanted``: whole ones any, others only floats."""
-    return kind in "iu" or (kind == "f" and wanted.startswith("float"))
 
 
 def load(folder: Path) -> MlflowModel:
     """The model below ``folder``."""
     place = folder_with(folder, "MLmodel")
     described = _described(place)
-    inputs = json.loads((described.get("signature") or {}).get("inputs") or "[]")
-    columns = [each["name"] for each in inputs if each.get("name") and each.get("type") != "tensor"]
+    signature = Signature.of(described)
     if find_spec("mlflow") is not None:
-        return MlflowModel(TableModel(PyFunc(place, inputs), columns=columns))
-    return MlflowModel(_by_flavour(place, described.get("flavors") or {}, columns))
+        return MlflowModel(TableModel(PyFunc(place), columns=list(signature.types), signature=signature))
+    return MlflowModel(_by_flavour(place, described.get("flavors") or {}, signature))
 
 
-def _by_flavour(place: Path, flavours: dict[str, Any], columns: list[str]) -> ServedModel:
+def _by_flavour(place: Path, flavours: dict[str, Any], signature: Signature) -> ServedModel:
+    general = flavours.get("python_function") or {}
+    if code := general.get("code"):
+        sys.path.insert(0, str(place / code))  # as mlflow does: modules that the model was pickled with
     if "sklearn" in flavours:
-        return TableModel(_sklearn(place, flavours["sklearn"]), columns=columns or None)
+        return TableModel(
+            _sklearn(place, flavours["sklearn"]),
+            columns=list(signature.types) or None,
+            signature=signature,
+            method=general.get("predict_fn"),
+        )
     for flavour, module, key in _NATIVE:
         if flavour in flavours:
             from importlib import import_module

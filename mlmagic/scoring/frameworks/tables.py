@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 
+from mlmagic.scoring.frameworks.mlflow_signature import Signature
 from mlmagic.scoring.frameworks.serving import DATA
 from mlmagic.scoring.http.request import BadInput
 from mlmagic.scoring.inputs.arrays import Misfit, parse_array, read_array, read_frame
@@ -32,12 +33,16 @@ class TableModel:
         *,
         columns: Sequence[str] | None = None,
         width: int | None = None,
+        signature: Signature | None = None,
+        method: str | None = None,
     ) -> None:
         self._estimator = estimator
+        self._signature = signature or Signature({})
         names = getattr(estimator, "feature_names_in_", None) if columns is None else columns
         self.columns = [] if names is None else [str(name) for name in names]
         self.width = len(self.columns) or width or getattr(estimator, "n_features_in_", None)
         self.methods = [name for name in METHODS if callable(getattr(estimator, name, None))]
+        self.methods.sort(key=lambda name: name != method)
         self._numeric: set[int] = set()
         if not self.methods:
             raise TypeError(
@@ -61,7 +66,7 @@ class TableModel:
         if DATA not in values:
             raise BadInput(f"A value is not provided for the {DATA!r} parameter.")
         try:
-            data = self._rows(values[DATA])
+            data = self._signature.cast(self._rows(values[DATA]))
             self._check(data)
         except Misfit as error:
             raise BadInput(explained(str(error), DATA)) from None
@@ -74,17 +79,21 @@ class TableModel:
 
     def learn(self, arguments: dict[str, Any]) -> None:
         data = arguments[DATA]
-        kinds = [kind.kind for kind in data.dtypes] if hasattr(data, "dtypes") else [data.dtype.kind]
-        self._numeric = {place for place, kind in enumerate(kinds) if kind in "biuf"}
+        self._numeric = {place for place, kind in enumerate(self._kinds(data)) if kind in "biuf"}
         if self.width is None and data.ndim == 2:
             self.width = data.shape[1]
 
     def describe(self) -> dict[str, Any]:
-        cells = [{"type": "number"} if place in self._numeric else {} for place in range(len(self.columns))]
+        known = self._signature.schemas()
+        cells = [
+            known.get(name) or ({"type": "number"} if place in self._numeric else {})
+            for place, name in enumerate(self.columns)
+        ]
+        required = [name for name in self.columns if name not in self._signature.optional]
         row: dict[str, Any] = {"type": "array", "items": {"type": "number"} if self._numeric else {}}
         if self.columns:
             named = dict(zip(self.columns, cells, strict=True))
-            row = {"type": "object", "properties": named, "required": self.columns}
+            row = {"type": "object", "properties": named, "required": required}
         elif self.width:
             row |= {"minItems": self.width, "maxItems": self.width}
         rows: dict[str, Any] = {"type": "array", "items": row, "format": "numpy.ndarray"}
@@ -107,7 +116,10 @@ class TableModel:
         return _loose_array(value)
 
     def _frame(self, value: Any) -> Any:
-        """A `DataFrame` with the model's columns in its order; others are left out."""
+        """A `DataFrame` with the model's columns in its order; others are left out.
+
+        Columns that the signature calls optional may be missing.
+        """
         import pandas
 
         if isinstance(value, numpy.ndarray) or (
@@ -122,17 +134,23 @@ class TableModel:
             self._check_width(frame)
             frame.columns = self.columns
         elif missing:
-            raise Misfit(f"Expected rows with {', '.join(self.columns)}, got none called {missing[0]!r}")
-        return frame[self.columns]
+            missing = [name for name in missing if name not in self._signature.optional]
+            if missing:
+                raise Misfit(f"Expected rows with {', '.join(self.columns)}, got none called {missing[0]!r}")
+        return frame[[name for name in self.columns if name in frame.columns]]
+
+    def _kinds(self, data: Any) -> list[str]:
+        """The kind of numpy type of each column, or of the whole array; empty for a missing column."""
+        if not hasattr(data, "columns"):
+            return [data.dtype.kind]
+        return [data[name].dtype.kind if name in data.columns else "" for name in self.columns]
 
     def _check(self, data: Any) -> None:
         if not hasattr(data, "columns"):
             self._check_width(data)
-            kinds = [data.dtype.kind]
-        else:
-            kinds = [kind.kind for kind in data.dtypes]
+        kinds = self._kinds(data)
         for place in self._numeric:
-            if kinds[place] in "OU" and len(data):
+            if kinds[place] in ("O", "U") and len(data):
                 name = f" in {self.columns[place]!r}" if self.columns else ""
                 raise Misfit(f"Expected numbers{name}, got text")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,7 @@ def test_an_mlflow_folder_without_mlflow(
     zoo: Any, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("sys.path", [*sys.path])
     folder = tmp_path / "run" / "model"
     folder.mkdir(parents=True)
     columns = [{"name": name, "type": "double"} for name in ("a", "b")]
@@ -168,6 +171,13 @@ def test_an_mlflow_folder_without_mlflow(
     described["flavors"] = {"sklearn": {"pickled_model": "model.skops", "skops_trusted_types": None}}
     (folder / "MLmodel").write_text(json.dumps(described))
     assert np.shape(serve("mlflow", tmp_path).ask({"data": [[1, 2]]})) == (1, 2)
+    # Its own modules, and the method that MLflow calls.
+    (folder / "code").mkdir()
+    (folder / "code" / "own_features.py").write_text("def same(rows): return rows\n")
+    described["flavors"]["python_function"] = {"code": "code", "predict_fn": "predict"}
+    (folder / "MLmodel").write_text(json.dumps(described))
+    assert np.shape(serve("mlflow", tmp_path).ask({"data": [[1, 2]]})) == (1,)
+    assert importlib.import_module("own_features").same(1) == 1
     (folder / "MLmodel").write_text(json.dumps({"flavors": {"prophet": {}}}))
     with pytest.raises(InitFailed, match="flavours prophet, of which none can be loaded without mlflow"):
         serve("mlflow", tmp_path)

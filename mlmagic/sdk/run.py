@@ -19,10 +19,10 @@ from typing import Any
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import as_labels
 from mlmagic.errors import NotFound, UsageError
+from mlmagic.scoring.shims.offline_run import OfflineRun
 from mlmagic.sdk.exceptions import RunEnvironmentException, raises
 from mlmagic.sdk.mlflow_artifacts import fetched
 from mlmagic.sdk.model_registration import register_model
-from mlmagic.sdk.offline_run import OfflineRun
 from mlmagic.sdk.workspace_base import WorkspaceBase
 from mlmagic.workspace.atomic_writes import write_atomically
 

@@ -49,6 +49,8 @@ _DEFINED = {
     "resources": "ResourceConfiguration",
     "run_configuration": "RunConfiguration DockerConfiguration",
     "run_data": "Data DataLocation",
+    "script_run": "ScriptRun",
+    "script_run_config": "ScriptRunConfig get_run_config_from_script_run",
     "run": "Experiment Run",
     "webservice": "Webservice",
     "workspace": "Workspace",

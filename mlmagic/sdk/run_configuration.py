@@ -54,6 +54,11 @@ class RunConfiguration:
             self.environment.python.conda_dependencies = conda_dependencies
 
     @property
+    def has_environment(self) -> bool:
+        """Whether an environment was set or changed."""
+        return self._environment is not None
+
+    @property
     def environment(self) -> Environment:
         """The environment; at first one without packages, for which the notebook's environment is used."""
         if self._environment is None:

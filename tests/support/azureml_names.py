@@ -6,6 +6,7 @@ Counted over 164 files of public repositories.
 SDK_NAMES = (
     ("azureml.core", "VERSION"),
     ("azureml.core.runconfig", "RunConfiguration"),
+    ("azureml.core", "ScriptRunConfig"),
     ("azureml.data.data_reference", "DataReference"),
     ("azureml.core.runconfig", "CondaDependencies"),
     ("azureml.data.datapath", "DataPath"),
@@ -20,11 +21,13 @@ SDK_NAMES = (
     ("azureml.automl.core.shared", "log_server"),
     ("azureml.automl.core.shared", "logging_utilities"),
     ("azureml.core.image", "Image"),
+    ("azureml.core.script_run_config", "ScriptRunConfig"),
     ("azureml.telemetry", "INSTRUMENTATION_KEY"),
     ("azureml.core.compute", "ComputeInstance"),
     ("azureml.core.runconfig", "Data"),
     ("azureml.core.runconfig", "DataLocation"),
     ("azureml.core.runconfig", "Dataset"),
+    ("azureml.core.script_run_config", "get_run_config_from_script_run"),
     ("azureml.data", "dataset_type_definitions"),
 )
 """What registering, deploying, consuming, batch scoring, environments and runs use."""

@@ -22,7 +22,7 @@ NAMES = {
     "azureml": "",
     "azureml.core": (
         f"Workspace Model Environment {_WEBSERVICES} Dataset Datastore ComputeTarget Experiment Run "
-        "RunConfiguration ContainerRegistry Image VERSION __version__"
+        "RunConfiguration ScriptRunConfig ScriptRun ContainerRegistry Image VERSION __version__"
     ),
     "azureml.core.workspace": "Workspace",
     "azureml.core.model": "Model InferenceConfig ModelPackage",
@@ -41,6 +41,8 @@ NAMES = {
     "azureml.core.runconfig": (
         f"RunConfiguration DockerConfiguration Data DataLocation Dataset {_ENVIRONMENT}"
     ),
+    "azureml.core.script_run": "ScriptRun",
+    "azureml.core.script_run_config": "ScriptRunConfig get_run_config_from_script_run",
     "azureml.core.environment": _ENVIRONMENT,
     "azureml.core.conda_dependencies": "CondaDependencies",
     "azureml.core.container_registry": "ContainerRegistry",

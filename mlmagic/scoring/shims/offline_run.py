@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from mlmagic.scoring.shims.exceptions import RunEnvironmentException
+from mlmagic.scoring.shims.recorded_run import RUN_FOLDER, RecordedRun
 
 
 class OfflineRun:
@@ -66,8 +69,13 @@ class Run:
     """In a service: only `get_context`."""
 
     @staticmethod
-    def get_context(allow_offline: bool = True, **more: Any) -> OfflineRun:
-        """A run that prints what is logged. Raises `RunEnvironmentException` unless ``allow_offline``."""
+    def get_context(allow_offline: bool = True, **more: Any) -> RecordedRun | OfflineRun:
+        """The run of this process. Without one a run that prints what is logged.
+
+        Raises `RunEnvironmentException` without one unless ``allow_offline``.
+        """
+        if folder := os.environ.get(RUN_FOLDER):
+            return RecordedRun(Path(folder))
         if not allow_offline:
             raise RunEnvironmentException(
                 "A service belongs to no run. Call Run.get_context() without arguments."

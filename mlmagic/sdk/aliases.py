@@ -54,6 +54,7 @@ _DEFINED = {
     "run": "Experiment Run",
     "webservice": "Webservice",
     "workspace": "Workspace",
+    "mlmagic.widgets.run_details": "RunDetails",
     f"{_SCRIPTS}.offline_run": "_OfflineRun",
     f"{_SCRIPTS}.telemetry": (
         "INSTRUMENTATION_KEY set_diagnostics_collection enable_telemetry set_verbosity log_traceback"

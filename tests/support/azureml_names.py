@@ -5,6 +5,7 @@ Counted over 164 files of public repositories.
 
 SDK_NAMES = (
     ("azureml.core", "VERSION"),
+    ("azureml.widgets", "RunDetails"),
     ("azureml.core.runconfig", "RunConfiguration"),
     ("azureml.core", "ScriptRunConfig"),
     ("azureml.data.data_reference", "DataReference"),

@@ -82,6 +82,7 @@ NAMES = {
     "azureml.automl.core.shared.log_server": "enable_telemetry set_verbosity",
     "azureml.automl.core.shared.logging_utilities": "log_traceback",
     "azureml.telemetry": "INSTRUMENTATION_KEY set_diagnostics_collection",
+    "azureml.widgets": "RunDetails",
     "azureml.exceptions": _EXCEPTIONS,
 }
 """Names by module, separated by spaces."""

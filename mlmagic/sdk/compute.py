@@ -1,4 +1,4 @@
-"""`ComputeTarget`, `AksCompute` and `AmlCompute`: compute targets that are attached to a workspace by name.
+"""`ComputeTarget` and its kinds: compute targets that are attached to a workspace by name.
 
 An AksCompute is an existing Kubernetes cluster: attaching it records its name and its kubeconfig context.
 Clusters are not created.
@@ -13,6 +13,7 @@ from mlmagic.errors import TargetUnavailable
 from mlmagic.sdk.compute_configuration import (
     AttachConfiguration,
     ClusterConfiguration,
+    InstanceConfiguration,
     ProvisioningConfiguration,
 )
 from mlmagic.sdk.exceptions import ComputeTargetException, raises
@@ -42,11 +43,11 @@ class ComputeTarget:
 
     @staticmethod
     def create(workspace: WorkspaceBase, name: str, provisioning_configuration: Any) -> ComputeTarget:
-        """Record an AmlCompute, whose jobs run on this machine. Raises for an AksCompute."""
+        """Record an AmlCompute or a ComputeInstance: a name for this machine. Raises for an AksCompute."""
         check_compute_name(name)
         provisioning_configuration.validate_configuration()
         if isinstance(provisioning_configuration, ClusterConfiguration):
-            record = {"type": AmlCompute.compute_type, **provisioning_configuration.given}
+            record = {"type": provisioning_configuration.target, **provisioning_configuration.given}
             workspace.engine.assets.keep(KIND, name, record, only_once=True)
             return ComputeTarget(workspace, name)
         raise TargetUnavailable(
@@ -187,4 +188,28 @@ class AmlCompute(ComputeTarget):
         return self
 
 
-_CLASSES: dict[str, type[ComputeTarget]] = {each.compute_type: each for each in (AksCompute, AmlCompute)}
+@raises(ComputeTargetException)
+class ComputeInstance(ComputeTarget):
+    """A compute target for scripts: a name for this machine."""
+
+    compute_type = "ComputeInstance"
+    state = "Running"
+
+    @staticmethod
+    def provisioning_configuration(vm_size: str = "", **more: Any) -> InstanceConfiguration:
+        """The configuration of a ComputeInstance; its values are recorded and have no effect."""
+        return InstanceConfiguration({"vm_size": vm_size})
+
+    def get_status(self) -> ComputeInstance:
+        """Returns itself; its ``state`` is always Running."""
+        return self
+
+    def start(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
+        """Does nothing: this machine is running."""
+
+    stop = restart = start
+
+
+_CLASSES: dict[str, type[ComputeTarget]] = {
+    each.compute_type: each for each in (AksCompute, AmlCompute, ComputeInstance)
+}

@@ -120,3 +120,9 @@ class ClusterConfiguration(ComputeConfiguration):
             yield InvalidConfig("min_nodes", least, "must be a whole number, 0 or more")
         elif not isinstance(most, int) or most < max(1, least):
             yield InvalidConfig("max_nodes", most, f"must be a whole number, {max(1, least)} or more")
+
+
+class InstanceConfiguration(ClusterConfiguration):
+    """The configuration of a ComputeInstance; it is recorded, and the instance is this machine."""
+
+    target = "ComputeInstance"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.folders import files_below
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
+from mlmagic.sdk.dataset_consumption import DatasetConsumptionConfig
 from mlmagic.sdk.datastore import location_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
 from mlmagic.sdk.workspace_base import WorkspaceBase
@@ -64,15 +65,19 @@ class _Registrable:
             raise AlreadyExists(KIND, name, hint="Pass create_new_version=True.")
         return _of_asset(workspace.engine.assets.keep(KIND, name, record))
 
-    def as_named_input(self, name: str) -> NamedInput:
-        """The dataset as a named input of a pipeline step."""
-        return NamedInput(name, self)
+    def as_named_input(self, name: str) -> DatasetConsumptionConfig:
+        """The dataset as a named input of a script or a pipeline step."""
+        return DatasetConsumptionConfig(name, self)
 
-    def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
-        """The dataset as an input of a pipeline step."""
-        return NamedInput(self.name or "input", self)
+    def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:
+        """The dataset as an input whose script gets the path of the files."""
+        return self.as_named_input(self.name or "input").as_mount(path_on_compute)
 
     as_download = as_mount
+
+    def to_record(self) -> dict[str, Any]:
+        """The kind and the recipe of the dataset as JSON values; see `dataset_of_record`."""
+        return {"type": self.kind, "recipe": self._record}
 
     def unregister_all_versions(self) -> None:
         """Not supported: raises with a reference to `Dataset.unregister`."""
@@ -105,22 +110,6 @@ class _Registrable:
     def __repr__(self) -> str:
         named = f"name={self.name!r}, version={self.version}, " if self.name else ""
         return f"{type(self).__name__}({named}paths={self._record['paths']})"
-
-
-class NamedInput:
-    """A dataset as a named input of a pipeline step; its files are read from their paths."""
-
-    def __init__(self, name: str, dataset: Any) -> None:
-        self.name, self.dataset = name, dataset
-
-    def __repr__(self) -> str:
-        return f"NamedInput(name={self.name!r}, dataset={self.dataset!r})"
-
-    def as_mount(self, path_on_compute: str | None = None) -> NamedInput:
-        """Returns itself."""
-        return self
-
-    as_download = as_direct = as_hdfs = as_mount
 
 
 @raises(UserErrorException)
@@ -232,7 +221,7 @@ class FileDataset(_Registrable):
 
 
 @raises(UserErrorException)
-class _TabularFactory:
+class TabularDatasetFactory:
     """``Dataset.Tabular``."""
 
     @staticmethod
@@ -295,7 +284,7 @@ class _TabularFactory:
 
 
 @raises(UserErrorException)
-class _FileFactory:
+class FileDatasetFactory:
     """``Dataset.File``."""
 
     @staticmethod
@@ -311,8 +300,8 @@ class _FileFactory:
 class Dataset:
     """Creates datasets (``Dataset.Tabular``, ``Dataset.File``) and finds registered ones."""
 
-    Tabular = _TabularFactory
-    File = _FileFactory
+    Tabular = TabularDatasetFactory
+    File = FileDatasetFactory
 
     @staticmethod
     def get_by_name(workspace: WorkspaceBase, name: str, version: str | int = "latest") -> Any:
@@ -356,9 +345,14 @@ def _common_folder(files: Sequence[str]) -> Path:
     return Path(os.path.commonpath([str(Path(file).parent) for file in files]))
 
 
+def dataset_of_record(record: Mapping[str, Any]) -> Any:
+    """The dataset of a kind and a recipe."""
+    kind = {each.kind: each for each in (TabularDataset, FileDataset)}[record["type"]]
+    return kind(record["recipe"])
+
+
 def _of_asset(asset: Any) -> Any:
-    kind = {each.kind: each for each in (TabularDataset, FileDataset)}[asset.record["type"]]
-    made = kind(asset.record["recipe"])
+    made = dataset_of_record(asset.record)
     made.name, made.version = asset.name, asset.version
     made.description, made.tags = asset.record["description"], asset.record["tags"]
     return made

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlmagic.core.folders import files_below
 from mlmagic.errors import AlreadyExists, NotFound
+from mlmagic.sdk.data_reference import DataPath, DataReference
 from mlmagic.sdk.exceptions import UserErrorException, raises
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
@@ -39,9 +40,15 @@ class Datastore:
         """The default datastore, which every workspace has."""
         return Datastore(workspace)
 
-    def path(self, path: str | None = None) -> tuple[Datastore, str]:
-        """A path in the datastore, as `Dataset` takes it."""
-        return self, path or ""
+    def path(self, path: str | None = None, data_reference_name: str | None = None) -> DataReference:
+        """A path in the datastore, as `Dataset`, scripts and pipeline steps take it."""
+        return DataReference(self, data_reference_name, path)
+
+    def as_mount(self) -> DataReference:
+        """The whole datastore as an input of a script."""
+        return self.path()
+
+    as_download = as_upload = as_mount
 
     def upload(
         self,
@@ -49,7 +56,7 @@ class Datastore:
         target_path: str | None = None,
         overwrite: bool = False,
         show_progress: bool = True,
-    ) -> tuple[Datastore, str]:
+    ) -> DataReference:
         """Copy a folder into the datastore."""
         folder = Path(src_dir).expanduser()
         if not folder.is_dir():
@@ -64,7 +71,7 @@ class Datastore:
         target_path: str | None = None,
         overwrite: bool = False,
         show_progress: bool = True,
-    ) -> tuple[Datastore, str]:
+    ) -> DataReference:
         """Copy files into the datastore, with their folders below ``relative_root``.
 
         Existing files are skipped unless ``overwrite``.
@@ -82,7 +89,7 @@ class Datastore:
             shutil.copyfile(source, place)
             if show_progress:
                 print(f"Uploaded {relative}")
-        return self, target_path or ""
+        return self.path(target_path)
 
     def download(
         self, target_path: str, prefix: str | None = None, overwrite: bool = False, show_progress: bool = True
@@ -112,6 +119,8 @@ class Datastore:
 
 def location_of(path: Any) -> str:
     """A path as `Dataset` takes it, as text: a local path or a URL."""
+    if isinstance(path, DataPath):
+        return str(path.path)
     if isinstance(path, tuple) and len(path) == 2 and isinstance(path[0], Datastore):
         return str(path[0].folder / path[1])
     if isinstance(path, str | Path):

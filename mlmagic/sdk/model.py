@@ -12,6 +12,7 @@ from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.names import ModelReference
 from mlmagic.core.profile import Goal, Prices
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
+from mlmagic.scoring.shims import exceptions as script_exceptions
 from mlmagic.scoring.shims import models as script_models
 from mlmagic.sdk import model_deployment
 from mlmagic.sdk import package as packages
@@ -153,7 +154,7 @@ class Model(ModelAttributes):
         """
         try:
             return script_models.Model.get_model_path(model_name, version)
-        except script_models.ModelNotFoundException as error:
+        except script_exceptions.ModelNotFoundException as error:
             if _workspace is None:
                 raise ModelNotFoundException(str(error)) from None
         model = Model(_workspace, model_name, version=version)

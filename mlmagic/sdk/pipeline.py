@@ -19,10 +19,11 @@ from typing import Any
 
 from mlmagic.core.batch import Tally
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
+from mlmagic.scoring.shims.recorded_run import FAILED
 from mlmagic.sdk.datastore import Datastore
 from mlmagic.sdk.exceptions import ActivityFailedException, UserErrorException, raises
 from mlmagic.sdk.parallel_run import ParallelRunStep
-from mlmagic.sdk.run import FAILED, Experiment, Run, Submittable
+from mlmagic.sdk.run import Experiment, Run, Submittable
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 FINISHED = "Finished"
@@ -124,15 +125,6 @@ class StepRun(Run):
         if name not in (known, _OUTPUT_NAME):
             raise NotFound(f"output of step {self.name!r}", name, [known])
         return OutputData(self, known)
-
-    def get_details_with_logs(self) -> dict[str, Any]:
-        """The run's id, status and log files."""
-        logs = {
-            name: (self.folder / name).read_text(encoding="utf-8", errors="replace")
-            for name in self.get_file_names()
-            if name.startswith("logs/")
-        }
-        return {"runId": self.id, "status": self.status, "logFiles": logs}
 
 
 class OutputData:

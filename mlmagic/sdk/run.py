@@ -12,26 +12,31 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from mlmagic.core.configuration import ResourceConfiguration
-from mlmagic.core.model import as_labels
 from mlmagic.errors import NotFound, UsageError
+from mlmagic.scoring.shims.offline_run import OfflineRun
+from mlmagic.scoring.shims.recorded_run import (
+    CANCELED,
+    COMPLETED,
+    FAILED,
+    RECORD,
+    RUNNING,
+    RecordedRun,
+)
+from mlmagic.sdk.dataset import dataset_of_record
 from mlmagic.sdk.exceptions import RunEnvironmentException, raises
 from mlmagic.sdk.mlflow_artifacts import fetched
 from mlmagic.sdk.model_registration import register_model
-from mlmagic.sdk.offline_run import OfflineRun
 from mlmagic.sdk.workspace_base import WorkspaceBase
 from mlmagic.workspace.atomic_writes import write_atomically
 
-RUNNING, COMPLETED, FAILED, CANCELED = "Running", "Completed", "Failed", "Canceled"
-RECORD = "run.json"
-
 
 class Submittable(ABC):
-    """Something that `Experiment.submit` can run: a `mlmagic.sdk.pipeline.Pipeline`."""
+    """Something that `Experiment.submit` can run."""
 
     @abstractmethod
     def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> Run:
@@ -55,15 +60,24 @@ class Experiment:
         return Run._begin(self, uuid.uuid4().hex, parent=None)
 
     def submit(
-        self, config: Any, *, pipeline_parameters: Mapping[str, Any] | None = None, **more: Any
+        self,
+        config: Any,
+        tags: Mapping[str, str] | None = None,
+        *,
+        pipeline_parameters: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> Run:
-        """Run a `mlmagic.sdk.pipeline.Pipeline` in the background. Training scripts are not supported."""
+        """Run a `ScriptRunConfig` or a `Pipeline` in the background; returns its run."""
         if not isinstance(config, Submittable):
             raise UsageError(
-                f"a {type(config).__name__} cannot be submitted: only a Pipeline of ParallelRunSteps can",
-                hint="Train in your own process: run = experiment.start_logging().",
+                f"a {type(config).__name__} cannot be submitted",
+                hint="Submit a ScriptRunConfig or a Pipeline, or train in the notebook: "
+                "run = experiment.start_logging().",
             )
-        return config.begin(self, pipeline_parameters or {})
+        run = config.begin(self, pipeline_parameters or {})
+        if tags:
+            run.set_tags(tags)
+        return run
 
     def get_runs(self, type: str | None = None, tags: Any = None, **more: Any) -> Iterator[Run]:
         """All runs without a parent, newest first."""
@@ -76,68 +90,67 @@ class Experiment:
 
 
 @raises(RunEnvironmentException)
-class Run:
+class Run(RecordedRun):
     """One run of an experiment, found by its id."""
 
+    _context: ClassVar[Run | None] = None
+    """The run of this process."""
+
     def __init__(self, experiment: Experiment, run_id: str, **more: Any) -> None:
-        self.experiment, self.id = experiment, run_id
+        super().__init__(experiment.folder / run_id)
+        self._experiment = experiment
         if not self._file.is_file():
             known = [path.name for path in experiment.folder.glob("*")] if experiment.folder.is_dir() else []
             raise NotFound("run", run_id, known)
 
     @classmethod
-    def _begin(cls, experiment: Experiment, run_id: str, parent: str | None) -> Run:
+    def _begin(
+        cls,
+        experiment: Experiment,
+        run_id: str,
+        parent: str | None,
+        status: str = RUNNING,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> Self:
         folder = experiment.folder / run_id
         (folder / "outputs").mkdir(parents=True)
         record: dict[str, Any] = {
-            "status": RUNNING,
+            "status": status,
             "parent": parent,
             "started": time.time(),
             "metrics": {},
             "tags": {},
             "properties": {},
+            "inputs": dict(inputs or {}),
         }
         write_atomically(folder / RECORD, json.dumps(record))
         return cls(experiment, run_id)
 
     @staticmethod
-    def get_context(allow_offline: bool = True, **more: Any) -> OfflineRun:
-        """The current run: always an `OfflineRun`, as processes do not belong to runs."""
+    def get(workspace: WorkspaceBase, run_id: str) -> Run:
+        """The run with that id, of any experiment. Raises `RunEnvironmentException` if there is none."""
+        found = sorted((workspace.folder / "runs").glob(f"*/*/{RECORD}"))
+        for file in found:
+            if file.parent.name == run_id:
+                return Run(Experiment(workspace, file.parent.parent.name), run_id)
+        raise NotFound("run", run_id, [file.parent.name for file in found])
+
+    @staticmethod
+    def set_context(run: Run | None) -> None:
+        """Make a run the one of this process, which `get_context` returns."""
+        Run._context = run
+
+    @staticmethod
+    def get_context(allow_offline: bool = True, **more: Any) -> Run | OfflineRun:
+        """The run of the script that runs in this process; an `OfflineRun` in other processes."""
+        if Run._context is not None:
+            return Run._context
         if not allow_offline:
             raise RunEnvironmentException(
                 "no run is going on in this process",
                 hint="Start one with Experiment(workspace, name).start_logging().",
             )
         return OfflineRun()
-
-    # ---- logging ---------------------------------------------------------------------
-
-    def log(self, name: str, value: float | str, description: str = "", **more: Any) -> None:
-        """Log a value of a metric; values are kept in order."""
-        with self._changing() as record:
-            record["metrics"].setdefault(name, []).append(value)
-
-    def log_list(self, name: str, value: Sequence[Any], description: str = "") -> None:
-        """Log several values of a metric."""
-        for each in value:
-            self.log(name, each)
-
-    def get_metrics(self, name: str | None = None, **more: Any) -> dict[str, Any]:
-        """Metrics by name: one value, or a list if several were logged."""
-        metrics = {
-            key: values[0] if len(values) == 1 else values for key, values in self._record["metrics"].items()
-        }
-        return metrics if name is None else {name: metrics[name]} if name in metrics else {}
-
-    def tag(self, key: str, value: str | None = None) -> None:
-        """Set a tag."""
-        with self._changing() as record:
-            record["tags"][key] = "" if value is None else str(value)
-
-    def add_properties(self, properties: Mapping[str, str]) -> None:
-        """Set properties."""
-        with self._changing() as record:
-            record["properties"].update(as_labels(properties))
 
     def upload_file(self, name: str, path_or_stream: Any, **more: Any) -> None:
         """Store a file in the run as ``name``, for example ``outputs/model.pkl``."""
@@ -159,11 +172,6 @@ class Run:
             raise NotFound("folder", str(folder))
         shutil.copytree(folder, self._place(name), dirs_exist_ok=True)
 
-    def get_file_names(self) -> list[str]:
-        """The paths of its stored files."""
-        files = (path for path in self.folder.rglob("*") if path.is_file() and path.name != RECORD)
-        return sorted(path.relative_to(self.folder).as_posix() for path in files)
-
     def download_file(self, name: str, output_file_path: str | None = None, **more: Any) -> None:
         """Copy a stored file to ``output_file_path`` (default: the working folder)."""
         source = self._place(name)
@@ -184,35 +192,50 @@ class Run:
             if run._record["parent"] == self.id:
                 yield run
 
-    def complete(self) -> None:
-        """Mark the run as completed."""
-        self._end(COMPLETED)
-
-    def fail(self, error_details: object = None, **more: Any) -> None:
-        """Mark the run as failed."""
-        self._end(FAILED)
-
     def cancel(self) -> None:
         """Mark the run as canceled."""
-        self._end(CANCELED)
+        self.set_status(CANCELED)
 
     def wait_for_completion(self, show_output: bool = False, **more: Any) -> dict[str, Any]:
         """The run's id and status; does not wait: the process that started the run ends it."""
         return {"runId": self.id, "status": self.status}
 
     @property
-    def status(self) -> str:
-        """Running, Completed, Failed or Canceled."""
-        return str(self._record["status"])
-
-    def get_status(self) -> str:
-        """The `status`."""
-        return self.status
+    def experiment(self) -> Experiment:
+        """The experiment of the run."""
+        return self._experiment
 
     @property
-    def folder(self) -> Path:
-        """The folder of its files."""
-        return self.experiment.folder / self.id
+    def input_datasets(self) -> dict[str, Any]:
+        """The inputs by name: paths, or datasets for inputs in direct mode."""
+        return {
+            name: each["path"] if each["path"] is not None else dataset_of_record(each["dataset"])
+            for name, each in self._record.get("inputs", {}).items()
+        }
+
+    def get_details(self) -> dict[str, Any]:
+        """The run as a dict with Azure ML v1's keys."""
+        record = self._record
+        return {
+            "runId": self.id,
+            "status": self.get_status(),
+            "startTimeUtc": datetime.fromtimestamp(record["started"], UTC).isoformat(),
+            "properties": record["properties"],
+            "error": record["properties"].get("error"),
+        }
+
+    def get_details_with_logs(self) -> dict[str, Any]:
+        """The details, and the text of each log file by its path."""
+        logs = {
+            name: (self.folder / name).read_text(encoding="utf-8", errors="replace")
+            for name in self.get_file_names()
+            if name.startswith(("logs/", "user_logs/"))
+        }
+        return {**self.get_details(), "logFiles": logs}
+
+    def get_portal_url(self) -> str:
+        """The URL of the folder of its files on this machine."""
+        return self.folder.as_uri()
 
     # ---- models ---------------------------------------------------------------------------------
 
@@ -258,26 +281,6 @@ class Run:
 
     # ---- inside ---------------------------------------------------------------------------------
 
-    @property
-    def _file(self) -> Path:
-        return self.folder / RECORD
-
-    @property
-    def _record(self) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
-        return record
-
-    @contextmanager
-    def _changing(self) -> Iterator[dict[str, Any]]:
-        """The record to change; it is written back when the block ends."""
-        record = self._record
-        yield record
-        write_atomically(self._file, json.dumps(record))
-
-    def _end(self, status: str) -> None:
-        with self._changing() as record:
-            record["status"] = status
-
     def _stored(self, name: str) -> Path:
         place = self._place(name)
         if not place.exists():
@@ -297,7 +300,7 @@ class Run:
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if self.status == RUNNING:
-            self._end(COMPLETED if error is None else FAILED)
+            self.set_status(COMPLETED if error is None else FAILED)
 
     def __repr__(self) -> str:
         kind, experiment = type(self).__name__, self.experiment.name

@@ -30,6 +30,17 @@ class WorkspaceBase(ABC):
         """The folder of its files."""
         return self._location.folder
 
+    @property
+    def location_json(self) -> str:
+        """Where the workspace is, as JSON text for another process of this machine."""
+        return self._location.to_json()
+
+    @property
+    def setting(self) -> str:
+        """The value of MLMAGIC_WORKSPACE that opens this workspace in another process."""
+        url = self._location.database_url
+        return str(self.folder) if url.startswith("sqlite") else url
+
     @abstractmethod
     def model_of(self, record: Model) -> Any:
         """The `mlmagic.sdk.model.Model` of a record."""

@@ -1,17 +1,22 @@
 """Imports of packages that are not there."""
 
 import importlib
+import logging
 import sys
 from types import ModuleType
 
 import pytest
 
-from mlmagic.scoring.shims.finder import MODULES, PACKAGES, ShimFinder, install
+from mlmagic.scoring.shims.exceptions import UserErrorException
+from mlmagic.scoring.shims.finder import MODULES, ShimFinder, install
+from tests.support.azureml_names import SDK_NAMES, TRAINING_NAMES
 
 
 @pytest.fixture(autouse=True)
 def finders(monkeypatch):
     """The finder is last for one test; what it loads is forgotten."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "azureml"]:
+        monkeypatch.delitem(sys.modules, name)
     before = set(sys.modules)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     install()
@@ -34,19 +39,67 @@ def test_it_is_last_and_installed_once():
     assert isinstance(sys.meta_path[-1], ShimFinder)
 
 
-@pytest.mark.parametrize("name", sorted(PACKAGES) + sorted(MODULES))
+@pytest.mark.parametrize("name", sorted(MODULES))
 def test_every_stand_in_offers_what_the_table_says(name):
     module = importlib.import_module(name)
-    names = {**PACKAGES, **MODULES}[name].partition(": ")[2].split()
-    assert all(hasattr(module, offered) for offered in names)
-    assert hasattr(module, "__path__") == (name in PACKAGES)
+    for part in MODULES[name].split("; "):
+        assert all(hasattr(module, offered) for offered in part.partition(": ")[2].split())
 
 
-def test_other_names_are_not_found():
-    with pytest.raises(ModuleNotFoundError, match=r"azureml\.train"):
-        importlib.import_module("azureml.train")
-    with pytest.raises(ImportError, match="Workspace"):
-        exec("from azureml.core import Workspace")
+@pytest.mark.parametrize(("module", "name"), [*SDK_NAMES, *TRAINING_NAMES])
+def test_a_script_that_imports_a_name_of_the_sdk_starts(module, name):
+    assert hasattr(importlib.import_module(module), name)
+
+
+def test_a_name_that_needs_a_workspace_says_so_when_it_is_used():
+    scope = {}
+    exec("from azureml.core import Workspace, Run, VERSION\nimport azureml.train.automl", scope)
+    exec("def connect(workspace: Workspace | None = None): pass", scope)
+    with pytest.raises(
+        UserErrorException, match=r"azureml\.core\.Workspace\.from_config .* has no workspace"
+    ) as caught:
+        scope["Workspace"].from_config()
+    assert "Model.get_model_path(NAME)" in str(caught.value)
+    assert scope["Run"].get_context().id == "OfflineRun"
+    assert not isinstance(1, scope["Workspace"])
+
+
+def test_the_scoring_script_that_automl_writes_starts(capsys):
+    exec(
+        """
+import logging
+from azureml.automl.core.shared import logging_utilities, log_server
+from azureml.telemetry import INSTRUMENTATION_KEY
+log_server.enable_telemetry(INSTRUMENTATION_KEY)
+log_server.set_verbosity("INFO")
+logger = logging.getLogger("azureml.automl.core.scoring_script")
+try:
+    open("no such model")
+except Exception as e:
+    logging_utilities.log_traceback(e, logger)
+""",
+        {},
+    )
+    assert logging.getLogger("azureml").level == logging.INFO
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("from azureml.core import Wrkspace", "no 'Wrkspace' in azureml.core. Did you mean 'Workspace'"),
+        ("import azureml.coer", "no 'coer' in azureml. Did you mean 'core'"),
+        ("from azureml.core import AksCompute", "from azureml.core.compute import AksCompute"),
+        (
+            "from azureml.train.hyperdrive import choise",
+            "no 'choise' in azureml.train.hyperdrive. Did you mean 'choice'",
+        ),
+        ("import azureml.core.model.moddel", "no 'moddel' in azureml.core.model. Did you mean 'Model'"),
+    ],
+)
+def test_a_missing_name_is_an_import_error_with_the_nearest_names(code, words):
+    with pytest.raises(ImportError) as caught:
+        exec(code)
+    assert words in str(caught.value)
 
 
 def test_an_installed_package_wins(tmp_path, monkeypatch):

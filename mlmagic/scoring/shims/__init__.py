@@ -1,6 +1,13 @@
 """Stand-ins for packages that entry scripts import and that need not be installed.
 
     finder          which import name is answered by which of these modules; the real package wins
+    azureml_names   the names of Azure ML v1 that mlmagic has, by module
+    training        the names that belong to training: they import, and say on use why they are not available
+    unavailable     a name that can be imported and not be used
+    exceptions      azureml.exceptions
+    offline_run     azureml.core.run: a run that prints
+    telemetry       azureml.telemetry and AutoML's logging, which send nothing
+    version         the version of azureml-core that mlmagic follows
     models          azureml.core.model: Model.get_model_path
     aml_request     rawhttp and the request it hands to run()
     aml_response    the answer of a raw run()

@@ -14,23 +14,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlmagic.scoring.shims.exceptions import ModelNotFoundException, UserErrorException
+
 CACHE = "azureml-models"
-
-
-class WebserviceException(Exception):
-    """The root of what scripts catch; ``message`` as in the original."""
-
-    def __init__(self, exception_message: str = "", *args: object, **more: object) -> None:
-        super().__init__(exception_message)
-        self.message = exception_message
-
-
-class UserErrorException(WebserviceException):
-    """An invalid request."""
-
-
-class ModelNotFoundException(WebserviceException):
-    """No such model, or no such version of it."""
 
 
 class Model:

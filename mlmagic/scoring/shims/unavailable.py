@@ -1,0 +1,39 @@
+"""`Unavailable`: a name of Azure ML v1 that can be imported and not be used."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+
+class Unavailable:
+    """Importing it works; a call, an attribute or a subclass raises ``error`` with the reason."""
+
+    def __init__(self, name: str, reason: str, instead: str, error: type[Exception]) -> None:
+        self._name, self._reason, self._instead, self._error = name, reason, instead, error
+
+    def __call__(self, *args: object, **options: object) -> NoReturn:
+        self._refuse(self._name)
+
+    def __getattr__(self, attribute: str) -> NoReturn:
+        # Private names are looked up by copy, pickle, inspect and IPython.
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        self._refuse(f"{self._name}.{attribute}")
+
+    def __mro_entries__(self, bases: tuple[object, ...]) -> NoReturn:
+        self._refuse(self._name)
+
+    def __instancecheck__(self, value: object) -> bool:
+        return False
+
+    def __or__(self, other: object) -> Any:
+        """In annotations: ``Workspace | None``."""
+        return self
+
+    __ror__ = __or__
+
+    def __repr__(self) -> str:
+        return f"<{self._name}: {self._reason}>"
+
+    def _refuse(self, name: str) -> NoReturn:
+        raise self._error(f"{name} is not available: {self._reason}. {self._instead}")

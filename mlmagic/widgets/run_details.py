@@ -1,0 +1,97 @@
+"""`RunDetails`: shows a run, its metrics, its child runs and its log until it has ended."""
+
+from __future__ import annotations
+
+import threading
+from html import escape
+from typing import Any
+
+from IPython import get_ipython
+from IPython.display import display
+
+from mlmagic.sdk.run import Run
+from mlmagic.widgets import html
+from mlmagic.widgets.cards import Card
+
+POLL_SECONDS = 1.0
+ENDED = ("Completed", "Finished", "Failed", "Canceled")
+_LOG_LINES = 15
+_MARKS = {"Completed": "●", "Finished": "●", "Failed": "✖", "Canceled": "○"}
+
+
+class RunDetails:
+    """Shows a run: ``RunDetails(run).show()``."""
+
+    def __init__(self, run_instance: Run, **more: Any) -> None:
+        self._run = run_instance
+        self._thread: threading.Thread | None = None
+
+    def show(self, render_lib: Any = None, widget_settings: Any = None) -> None:
+        """Show the run in the notebook, updated until it has ended; print it in a plain process."""
+        card = run_card(self._run)
+        shell = get_ipython()
+        if shell is None or not hasattr(shell, "kernel"):
+            print(card)
+            return
+        handle = display(card, display_id=True)
+        if handle is not None and self._run.get_status() not in ENDED:
+            self._thread = threading.Thread(
+                target=self._follow, args=(handle, str(card)), name=f"details {self._run.id}", daemon=True
+            )
+            self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the display shows the end of the run, at most ``timeout`` seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _follow(self, handle: Any, shown: str) -> None:
+        ended = False
+        pause = threading.Event()
+        while not ended:
+            pause.wait(POLL_SECONDS)
+            ended = self._run.get_status() in ENDED
+            card = run_card(self._run)
+            if str(card) != shown:
+                shown = str(card)
+                handle.update(card)
+
+    def __repr__(self) -> str:
+        return f"RunDetails({self._run!r})"
+
+
+def run_card(run: Run) -> Card:
+    """The run as it is now: its status, metrics, child runs and the end of its log."""
+    status = run.get_status()
+    title = f"{_MARKS.get(status, '◌')} Run {run.id} of experiment {run.experiment.name}: {status}"
+    error = str(run.get_properties().get("error", "")) if status == "Failed" else ""
+    metrics = [[name, _metric_text(value)] for name, value in run.get_metrics().items()]
+    children = [
+        [child.get_properties().get("step", child.id), child.get_status()] for child in run.get_children()
+    ]
+    logs = run.get_details_with_logs()["logFiles"]
+    lines = [line for text in logs.values() for line in text.splitlines()][-_LOG_LINES:]
+    parts = [f"<div><b>{escape(title)}</b></div>"]
+    texts = [title]
+    for headings, rows, caption in (
+        (["Metric", "Value"], metrics, "Metrics"),
+        (["Child run", "Status"], children, "Child runs"),
+    ):
+        if rows:
+            parts.append(html.table(headings, [[escape(cell) for cell in row] for row in rows], caption))
+            texts.append(html.plain_table(headings, rows))
+    if error:
+        parts.append(html.told(error))
+        texts.append(error)
+    if lines and not error:
+        parts.append(html.pre("\n".join(lines), 'aria-label="Log"'))
+        texts.append("\n".join(lines))
+    body = "".join(parts)
+    return Card(f'<div style="{html.FONT};max-width:900px">{body}</div>', "\n\n".join(texts))
+
+
+def _metric_text(value: Any) -> str:
+    """A value as text; of several values the last one and their number."""
+    if isinstance(value, list) and value:
+        return f"{_metric_text(value[-1])} ({html.count(len(value), 'value')})"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,77 @@
+"""`RunDetails`: a run as it is now, and live until it has ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlmagic.engine.engine import Engine
+from mlmagic.sdk.run import Experiment, Run
+from mlmagic.sdk.workspace import Workspace
+from mlmagic.widgets import run_details
+from mlmagic.widgets.run_details import RunDetails, run_card
+
+
+@pytest.fixture
+def run(engine: Engine) -> Run:
+    return Experiment(Workspace.over(engine), "train").start_logging()
+
+
+def test_the_card_has_status_metrics_children_and_log(run: Run) -> None:
+    run.log_list("loss", [0.5, 0.25])
+    run.log("rows", 3)
+    child = run.child_run("first")
+    child.complete()
+    (run.folder / "user_logs").mkdir()
+    (run.folder / "user_logs/std_log.txt").write_text("<begins>\n")
+    text, markup = str(run_card(run)), run_card(run).markup
+    for words in (
+        "experiment train: Running",
+        "0.25 (2 values)",
+        "rows    3",
+        "first      Completed",
+        "<begins>",
+    ):
+        assert words in text, text
+    assert "&lt;begins&gt;" in markup
+    assert "<begins>" not in markup
+
+
+def test_a_failed_run_shows_its_error(run: Run) -> None:
+    run.add_properties({"error": "the script failed with exit code 1\n\nValueError: <no>"})
+    run.fail()
+    assert "ValueError: <no>" in str(run_card(run))
+    assert 'role="alert"' in run_card(run).markup
+
+
+def test_a_plain_process_prints(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    RunDetails(run).show()
+    assert f"Run {run.id} of experiment train: Running" in capsys.readouterr().out
+
+
+def test_a_notebook_shows_the_run_until_it_has_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, card: Any) -> None:
+            shown.append(str(card))
+
+    def display(card: Any, display_id: bool) -> Handle:
+        shown.append(str(card))
+        return Handle()
+
+    class Shell:
+        kernel = object()
+
+    monkeypatch.setattr(run_details, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(run_details, "display", display)
+    monkeypatch.setattr(run_details, "get_ipython", Shell)
+    details = RunDetails(run)
+    details.show()
+    run.log("loss", 0.5)
+    run.complete()
+    details.wait(10)
+    assert "Running" in shown[0]
+    assert "Completed" in shown[-1]
+    assert "0.5" in shown[-1]

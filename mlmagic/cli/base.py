@@ -53,6 +53,14 @@ class Command(click.Command):
             click.Option(["-g", "--resource-group"], expose_value=False, hidden=True)
         )  # of az ml: there are none here
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # `-ic FILE` of the first Azure ML command line would be read as `-i c`, or refused as `-i`.
+        known = {each for option in self.params for each in option.opts if each.startswith("--")}
+        for word in args:
+            if len(word) > 2 and word[0] == "-" != word[1] and f"-{word}" in known:
+                raise click.NoSuchOption(word, ctx=ctx)
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Called by click to write the options."""
         groups: dict[str, list[tuple[str, str]]] = {}

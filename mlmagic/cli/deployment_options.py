@@ -88,6 +88,12 @@ def script(command: Command) -> Command:
                 help="Its version. Default: the newest.",
                 group=Group.ENVIRONMENT,
             ),
+            option(
+                "--keep-base-image",
+                is_flag=True,
+                help="Use the environment's base image even if it is one of Azure's.",
+                group=Group.ENVIRONMENT,
+            ),
         ],
         command,
     )
@@ -111,6 +117,7 @@ def inference(engine: Engine, options: dict[str, Any]) -> InferenceHandle | None
     """The script that a command line names, taken out of ``options``; None without one."""
     names = ("ic", "entry_script", "source_directory", "environment_name", "environment_version")
     ic, entry_script, folder, name, version = (options.pop(each) for each in names)
+    keep_base_image = options.pop("keep_base_image")
     if ic and (entry_script or folder):
         raise UsageError("--ic names a script already", hint="Leave out --entry-script.")
     if not ic and not entry_script:
@@ -127,9 +134,14 @@ def inference(engine: Engine, options: dict[str, Any]) -> InferenceHandle | None
 
     workspace = Workspace.over(engine)
     environment = Environment.get(workspace, name, version) if name else None
-    if ic:
-        return read_inference(ic, workspace, environment)
-    return InferenceConfig(entry_script, source_directory=folder, environment=environment)
+    made = (
+        read_inference(ic, workspace, environment)
+        if ic
+        else InferenceConfig(entry_script, source_directory=folder, environment=environment)
+    )
+    if keep_base_image and made.environment is not None:
+        made.environment.docker.keep_base_image = True
+    return made
 
 
 def for_engine(

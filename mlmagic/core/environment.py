@@ -20,6 +20,9 @@ STANDINS = frozenset(
     )
 )
 """Distributions that the scoring server replaces: they need not be installed."""
+KEEP_IMAGE = "keepBaseImage"
+"""A key of ``docker`` that is not Azure ML v1's: the base image is used even if it is one of Azure's."""
+_AZURE_IMAGE = re.compile(r"(?:(?:mcr\.microsoft\.com|viennaglobal\.azurecr\.io)/)?azureml/")
 _NAME_ENDS = re.compile(r"[\s<>=!~;\[@]")
 
 
@@ -53,6 +56,8 @@ class EnvironmentNeeds:
     """Lines such as ``--extra-index-url ...``."""
     base_image: str | None = None
     """None: mlmagic chooses one."""
+    ignored_image: str | None = None
+    """An image of Azure's that is named, and not used."""
     registry: Registry = Registry()
     base_dockerfile: str | None = None
     """The text of a Dockerfile."""
@@ -87,7 +92,9 @@ def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
     lines = conda.get("dependencies") or []
     named = [line for line in lines if isinstance(line, str)]
     piped = [line for part in lines if isinstance(part, Mapping) for line in part.get("pip") or ()]
-    image, registry = docker.get("baseImage"), docker.get("baseImageRegistry") or {}
+    image, registry = docker.get("baseImage") or None, docker.get("baseImageRegistry") or {}
+    is_azures = image is not None and is_azure_image(image, registry.get("address"))
+    is_used = not is_azures or bool(docker.get(KEEP_IMAGE))
     context = docker.get("buildContext")
     managed = bool(python.get("userManagedDependencies"))
     return EnvironmentNeeds(
@@ -102,7 +109,8 @@ def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
         if managed
         else tuple(p for p in piped if not p.startswith("-") and package_name(p) not in STANDINS),
         pip_options=tuple(line for line in piped if line.startswith("-")),
-        base_image=image if image and not str(image).startswith(DEFAULT_BASE_IMAGE) else None,
+        base_image=image if is_used else None,
+        ignored_image=image if not is_used and not str(image).startswith(DEFAULT_BASE_IMAGE) else None,
         registry=Registry(registry.get("address"), registry.get("username"), registry.get("password")),
         base_dockerfile=docker.get("baseDockerfile"),
         build_context=(context["location"], context.get("dockerfilePath") or "Dockerfile")
@@ -113,6 +121,17 @@ def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
         cuda_version=docker.get("cudaVersion"),
         variables=dict(record.get("environmentVariables") or {}),
     )
+
+
+def is_azure_image(image: str, registry: str | None = None) -> bool:
+    """Whether ``image`` is one of Azure ML's own. Their Python is too old to serve anything here."""
+    full = f"{registry}/{image}" if registry else image
+    return _AZURE_IMAGE.match(full) is not None
+
+
+def with_base_image_kept(record: Mapping[str, Any]) -> dict[str, Any]:
+    """An environment's JSON, with its base image used even if it is one of Azure's."""
+    return {**record, "docker": {**(record.get("docker") or {}), KEEP_IMAGE: True}}
 
 
 def image_needs(needs: EnvironmentNeeds) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import line_magic, magics_class
 
 from mlmagic.core.arguments import Group
+from mlmagic.core.environment import with_base_image_kept
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.messages import show_message
@@ -49,6 +50,12 @@ def environment_options(magic: Callable[..., Any]) -> Callable[..., Any]:
             group=Group.ENVIRONMENT,
         ),
         _PYTHON,
+        argument(
+            "--keep-base-image",
+            action="store_true",
+            help="Use the environment's base image even if it is one of Azure's.",
+            group=Group.ENVIRONMENT,
+        ),
     ]
     for option in reversed(options):
         magic = option(magic)
@@ -59,8 +66,9 @@ def environment_of_line(engine: Engine, args: Arguments) -> dict[str, Any]:
     """The environment that a line names, as keywords of the engine's deploy and update."""
     given = args.environment
     if given is None:
-        if args.ev is not None or args.python is not None:
+        if args.ev is not None or args.python is not None or args.keep_base_image:
             option = f"--ev {args.ev}" if args.ev is not None else f"--python {args.python}"
+            option = "--keep-base-image" if args.keep_base_image else option
             raise UsageError(f"{option} needs an environment", hint="Name one with -e NAME.")
         return {}
     if isinstance(given, str):
@@ -69,6 +77,7 @@ def environment_of_line(engine: Engine, args: Arguments) -> dict[str, Any]:
         record = given.to_record()
     else:
         raise UsageError(f"--environment is a {type(given).__name__}", hint="Name one, such as -e mine:2.")
+    record = with_base_image_kept(record) if args.keep_base_image else record
     return {"environment": record, "nearest_python": nearest_python(args)}
 
 

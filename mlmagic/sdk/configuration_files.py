@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ _SIMPLE = {
     "runtime": "runtime",
     "condaFile": "conda_file",
     "extraDockerfileSteps": "extra_docker_file_steps",
+    "extraDockerFileSteps": "extra_docker_file_steps",  # the documents have both spellings
     "enableGpu": "enable_gpu",
     "baseImage": "base_image",
     "cudaVersion": "cuda_version",
@@ -183,7 +185,10 @@ def _registry(given: Any) -> ContainerRegistry:
 
 
 def read_object(path: str | Path) -> Any:
-    """The value of a JSON or YAML file. Raises `NotFound` and `InvalidConfig`."""
+    """The value of a JSON or YAML file. Raises `NotFound` and `InvalidConfig`.
+
+    JSON may have commas too many: the first Azure ML command line read its files as YAML, which takes them.
+    """
     file = Path(path).expanduser()
     if not file.is_file():
         raise NotFound("configuration file", str(file), hint=f"The working folder is {Path.cwd()}.")
@@ -191,7 +196,13 @@ def read_object(path: str | Path) -> Any:
     try:
         if file.suffix.lower() in (".yml", ".yaml"):
             return _read_yaml(text)
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except ValueError:
+            with suppress(ValueError):
+                if isinstance(found := _read_yaml(text), dict):
+                    return found
+            raise
     except ValueError as error:
         kind = "YAML" if file.suffix.lower() in (".yml", ".yaml") else "JSON"
         raise InvalidConfig(str(file), text[:40], f"must be {kind}: {error}") from None

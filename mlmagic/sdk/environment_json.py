@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlmagic.core.environment import KEEP_IMAGE
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.conda import CondaDependencies
 from mlmagic.sdk.environment_sections import DATABRICKS, DockerBuildContext, EnvironmentSections
@@ -24,7 +25,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "docker": (
         *("enabled", "baseImage", "baseDockerfile", "buildContext", "baseImageRegistry", "platform"),
         *("sharedVolumes", "shmSize", "arguments", "gpuSupport"),
-        *("extraDockerFileSteps", "enableGpu", "cudaVersion"),
+        *("extraDockerFileSteps", "extraDockerfileSteps", "enableGpu", "cudaVersion", KEEP_IMAGE),
     ),
     "docker.buildContext": ("location", "dockerfilePath"),
     "docker.baseImageRegistry": ("address", "username", "password", "registryIdentity"),
@@ -69,6 +70,7 @@ def record_of(environment: EnvironmentSections) -> dict[str, Any]:
             "extraDockerFileSteps": docker.extra_steps,
             "enableGpu": docker.enable_gpu,
             "cudaVersion": docker.cuda_version,
+            **({KEEP_IMAGE: True} if docker.keep_base_image else {}),
         },
         "spark": dict(environment.spark),
         "databricks": dict(environment.databricks),
@@ -118,7 +120,9 @@ def fill(environment: EnvironmentSections, record: Mapping[str, Any]) -> None:
         docker.build_context = DockerBuildContext(
             context.get("location", "."), context.get("dockerfilePath") or "Dockerfile"
         )
-    docker.extra_steps, docker.cuda_version = given.get("extraDockerFileSteps"), given.get("cudaVersion")
+    docker.extra_steps = given.get("extraDockerFileSteps") or given.get("extraDockerfileSteps")
+    docker.cuda_version = given.get("cudaVersion")
+    docker.keep_base_image = bool(given.get(KEEP_IMAGE, False))
     docker.enable_gpu = bool(given.get("enableGpu", False))
     docker.enabled = bool(given.get("enabled", False))
     docker.shared_volumes = bool(given.get("sharedVolumes", True))

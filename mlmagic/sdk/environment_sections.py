@@ -72,6 +72,8 @@ class DockerSection:
         self.platform = {"os": "Linux", "architecture": "amd64"}
         self.extra_steps: str | None = None
         """Lines added to the end of the Dockerfile (``extra_docker_file_steps`` of InferenceConfig)."""
+        self.keep_base_image = False
+        """Use the base image even if it is one of Azure's, which mlmagic replaces by its own."""
         self.enable_gpu = False
         self.cuda_version: str | None = None
         self.enabled = False

@@ -72,10 +72,10 @@ class Workspace(WorkspaceBase):
 
         ``path`` is the file, or a folder to search with its parents (default: the working folder). Azure ML
         v1's form (``subscription_id``, ``resource_group``, ``workspace_name``) opens the local workspace of
-        that name. The variable MLMAGIC_WORKSPACE takes precedence. Raises `NotFound`.
+        that name. Without ``path`` the variable MLMAGIC_WORKSPACE takes precedence over the working folder.
+        Raises `NotFound`.
         """
-        overridden = locate()
-        if overridden.found_by.startswith("environment"):
+        if path is None and (overridden := locate()).found_by.startswith("environment"):
             return cls(overridden)
         start = Path(path).expanduser() if path is not None else Path.cwd()
         if start.is_file():

@@ -260,3 +260,42 @@ def test_names_are_completed(folder: Path) -> None:
     run("model", "register", "-n", "net", "-p", "net.onnx")
     found = ShellComplete(cli, {}, "mlmagic", "_X").get_completions(["model", "delete", "-i"], "n")
     assert [each.value for each in found] == ["net:1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ic.json", '{"entryScript": "main.py", "sourceDirectory": "source",}'),
+        ("ic.json", '{\n  "entryScript": "main.py",\n  "sourceDirectory": "source",\n\n}\n'),
+        ("dc.json", '{"computeType": "local", "tags": {"a": "b",},}'),
+    ],
+)
+def test_a_comma_too_many_is_read_over(files: Path, name: str, text: str) -> None:
+    (files / name).write_text(text)
+    done = run("config", "check", name)
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("text", ['{"entryScript": "main.py" "a": 1}', "no JSON", "{,}"])
+def test_what_is_not_json_is_told(files: Path, text: str) -> None:
+    (files / "ic.json").write_text(text)
+    assert "must be JSON" in run("config", "check", "ic.json").stderr
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("key", ["extraDockerfileSteps", "extraDockerFileSteps"])
+def test_the_steps_of_a_dockerfile_have_two_spellings(files: Path, key: str) -> None:
+    from mlmagic.sdk.configuration_files import read_inference
+
+    (files / "source" / "steps").write_text("RUN true")
+    given = {"entryScript": "main.py", "sourceDirectory": "source", "runtime": "python", key: "steps"}
+    (files / "ic.json").write_text(json.dumps(given))
+    environment = read_inference("ic.json").environment
+    assert environment is not None
+    assert environment.docker.extra_steps == "RUN true"
+    given = {"entryScript": "main.py", "environment": {"name": "e", "docker": {key: "RUN true"}}}
+    (files / "ic.json").write_text(json.dumps(given))
+    (files / "main.py").write_text("def init(): pass\ndef run(d): return 1\n")
+    environment = read_inference("ic.json").environment
+    assert environment is not None
+    assert environment.docker.extra_steps == "RUN true"

@@ -41,6 +41,9 @@ def test_abbreviated_options_are_refused(path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ("model deploy -ic f.json", "mlmagic model deploy has no option '-ic'. Did you mean '--ic'?"),
+        ("model deploy -n a -dc f.json", "mlmagic model deploy has no option '-dc'. Did you mean '--dc'?"),
+        ("model deploy -n a -ct x", "mlmagic model deploy has no option '-ct'. Did you mean '--ct'?"),
         ("model deploy --modle x", "mlmagic model deploy has no option '--modle'. Did you mean '--model'?"),
         ("model deploy --zz", "mlmagic model deploy has no option '--zz'. See mlmagic model deploy --help."),
         ("model deplyo", "mlmagic model has no command 'deplyo'. Did you mean 'deploy'?"),

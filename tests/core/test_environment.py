@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from mlmagic.core.environment import EnvironmentNeeds, image_needs, needs_of, python_minor, without_password
+from mlmagic.core.environment import (
+    EnvironmentNeeds,
+    image_needs,
+    needs_of,
+    python_minor,
+    with_base_image_kept,
+    without_password,
+)
 from tests.support.conda import conda
 
 
@@ -42,6 +49,40 @@ def test_needs(record: dict[str, Any] | None, expected: EnvironmentNeeds) -> Non
     assert needs_of(record) == expected
     assert expected.needs_image == bool(expected.base_image)
     assert len([*image_needs(expected)]) == bool(expected.base_image)
+
+
+OLD_IMAGE = "mcr.microsoft.com/azureml/base:intelmpi2018.3-ubuntu16.04"
+
+
+@pytest.mark.parametrize(
+    ("docker", "used", "ignored"),
+    [
+        ({"baseImage": OLD_IMAGE}, None, OLD_IMAGE),
+        ({"baseImage": "azureml/base-gpu:1"}, None, "azureml/base-gpu:1"),
+        (
+            {"baseImage": "azureml/curated/x:1", "baseImageRegistry": {"address": "mcr.microsoft.com"}},
+            None,
+            "azureml/curated/x:1",
+        ),
+        ({"baseImage": OLD_IMAGE, "keepBaseImage": True}, OLD_IMAGE, None),
+        ({"baseImage": "my.registry/azureml/base:1"}, "my.registry/azureml/base:1", None),
+        (
+            {"baseImage": "azureml/base:1", "baseImageRegistry": {"address": "my.registry"}},
+            "azureml/base:1",
+            None,
+        ),
+        ({"baseImage": "azureml"}, "azureml", None),
+    ],
+)
+def test_images_of_azure_are_not_used(docker: dict[str, Any], used: str | None, ignored: str | None) -> None:
+    needs = needs_of({"docker": docker})
+    assert (needs.base_image, needs.ignored_image) == (used, ignored)
+
+
+def test_the_base_image_is_kept_on_demand() -> None:
+    record = {"name": "e", "docker": {"baseImage": OLD_IMAGE}}
+    assert needs_of(with_base_image_kept(record)).base_image == OLD_IMAGE
+    assert record == {"name": "e", "docker": {"baseImage": OLD_IMAGE}}
 
 
 def test_what_only_a_container_can_meet_is_told() -> None:

@@ -47,9 +47,15 @@ def test_the_working_folder_is_looked_in(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_environment_variable_overrides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text(json.dumps(DOCUMENTS_FORM))
     monkeypatch.setenv("MLMAGIC_WORKSPACE", str(tmp_path / "mine"))
-    found = Workspace.from_config(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    found = Workspace.from_config()
     assert found.folder == tmp_path / "mine"
     assert found.found_by == "environment variable MLMAGIC_WORKSPACE"
+    # A path that is given is used, and missed.
+    assert Workspace.from_config(tmp_path).name == "team"
+    assert Workspace.from_config(path="config.json").name == "team"
+    with pytest.raises(NotFound, match="nowhere"):
+        Workspace.from_config(path=tmp_path / "nowhere.json")
 
 
 def test_files_that_are_missing_or_name_nothing(tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ def runtime_for(
     target: ComputeTarget[Any], needs: EnvironmentNeeds, notify: Notify, *, nearest_python: bool
 ) -> Runtime:
     """The runtime of a script on ``target``; raises `UsageError` for an environment that cannot be built."""
+    if needs.ignored_image:
+        notify(
+            f"The base image {needs.ignored_image} is Azure's, with a Python too old for the scoring server: "
+            "mlmagic's own base is used. --keep-base-image insists on it."
+        )
     if target.capabilities.runs_interpreter:
         return choose(needs, Store(), nearest=nearest_python, notify=notify)
     return declared(needs) if needs.are_any else this_runtime()

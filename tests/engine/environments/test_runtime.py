@@ -16,9 +16,10 @@ from mlmagic.engine.environments.observed_packages import (
     requirements_of_notebook,
 )
 from mlmagic.engine.environments.pythons import this_interpreter
-from mlmagic.engine.environments.runtime import choose, declared, this_runtime
+from mlmagic.engine.environments.runtime import choose, declared, runtime_for, this_runtime
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
+from mlmagic.targets.fake import FakeTarget
 from tests.support.conda import conda
 
 NUMPY = metadata.version("numpy")
@@ -101,6 +102,15 @@ def test_what_cannot_be_is_told_before(
     with pytest.raises(error) as caught:
         choose(needs_of(record), store, nearest=False, notify=pytest.fail)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_an_image_of_azure_is_replaced_and_told(keeps: bool) -> None:
+    image = "mcr.microsoft.com/azureml/base:0.2.4"
+    told: list[str] = []
+    record = {"docker": {"baseImage": image, "keepBaseImage": keeps}}
+    runtime_for(FakeTarget(), needs_of(record), told.append, nearest_python=True)
+    assert [f"The base image {image} is Azure's" in line for line in told] == ([] if keeps else [True])
 
 
 def test_what_only_a_container_has_is_told(store: Store) -> None:

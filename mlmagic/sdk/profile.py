@@ -12,7 +12,7 @@ from mlmagic.core.configuration import BYTES_PER_GB, DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.profile_record import details
 from mlmagic.engine.profiles.profiles import Progress
-from mlmagic.errors import InvalidConfig
+from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.background import Background, BackgroundRecord
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.inference import InferenceConfig
@@ -58,6 +58,10 @@ class ModelProfile(BackgroundRecord[core.Profile]):
         if self._record.state is core.ProfileState.FAILED:
             warnings.warn(f"profile {self.name!r} failed: {self._record.error}", stacklevel=2)
 
+    def wait_for_profiling(self, show_output: bool = False) -> None:
+        """`wait_for_completion`, by its name of 2019."""
+        self.wait_for_completion(show_output)
+
     def cancel(self) -> None:
         """Stop after the load in progress; the measurements so far are kept."""
         self._cancelled.set()
@@ -65,7 +69,24 @@ class ModelProfile(BackgroundRecord[core.Profile]):
 
     def get_details(self) -> dict[str, Any]:
         """Azure ML v1's keys that have a value, from ``requestedCpu`` to ``recommendedMemoryInGB``."""
-        return details(self._record)
+        return Details(details(self._record))
+
+    def get_results(self) -> dict[str, Any]:
+        """The recommended size, with the keys of 2019: ``cpu`` in cores and ``memoryInGB``.
+
+        Raises `WebserviceException` while there is no recommendation. Source: the profiling guide of
+        azureml-core 1.0.
+        """
+        advice = self.recommendation
+        if advice is None:
+            raise NotFound(
+                "recommendation of profile",
+                self.name,
+                hint=f"It is {self.state}. Call wait_for_completion() first."
+                if self._record.state is core.ProfileState.RUNNING
+                else "No size that was measured answered. See get_details()['error'].",
+            )
+        return {"cpu": advice.cpu, "memoryInGB": advice.memory_gb}
 
     def serialize(self) -> dict[str, Any]:
         """`get_details` with the dataset, the models and the environment."""
@@ -105,6 +126,16 @@ class ModelProfile(BackgroundRecord[core.Profile]):
 
     def __repr__(self) -> str:
         return f"ModelProfile(name={self.name!r}, state={self.state!r}, recommendation={self.recommendation})"
+
+
+class Details(dict[str, Any]):
+    """The details of a profile; ``requestedMemoryInGb``, which the documents read, is found as well."""
+
+    def __missing__(self, key: str) -> Any:
+        for known, value in self.items():
+            if known.lower() == str(key).lower():
+                return value
+        raise KeyError(key)
 
 
 def begin(

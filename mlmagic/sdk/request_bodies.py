@@ -17,9 +17,12 @@ def bodies(given: Any) -> list[bytes]:
     """The request bodies of a dataset. Raises `InvalidConfig` or `NotFound`.
 
     As in Azure ML v1: a TabularDataset (or DataFrame) with one column of strings, each a body. Also a file
-    (CSV with one column, JSON with a list of samples, or one body per line), or a list of samples, which are
-    sent as JSON unless they are text or bytes. Source: ModelProfile of azureml-core 1.61.
+    (CSV with one column, JSON with a list of samples, or one body per line), a list of samples, which are
+    sent as JSON unless they are text or bytes, or the text of one body, which is JSON. Source: ModelProfile
+    of azureml-core 1.61 and, for the one body, 1.0.
     """
+    if isinstance(given, str | bytes) and _is_json(given):
+        return [to_body(given)]
     if hasattr(given, "to_pandas_dataframe"):
         given = given.to_pandas_dataframe()
     if isinstance(given, str | Path):
@@ -37,6 +40,14 @@ def bodies(given: Any) -> list[bytes]:
     if not found:
         raise InvalidConfig(_FIELD, given, "must have at least one row")
     return found
+
+
+def _is_json(text: str | bytes) -> bool:
+    """Whether ``text`` is a JSON object or list; a path is not."""
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def dataset_id_of(given: Any) -> str | None:

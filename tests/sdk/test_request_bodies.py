@@ -24,6 +24,8 @@ ONE = pandas.DataFrame({"sample": ['{"data": [1]}', "ü"]})
         ([{"data": [1, 2]}, "text", b"\0"], [b'{"data":[1,2]}', b"text", b"\0"]),
         (numpy.array([[1, 2], [3, 4]]), [b"[1,2]", b"[3,4]"]),
         (pandas.Series(["a", "b"]), [b"a", b"b"]),
+        ('{"data": [[1, 2]]}', [b'{"data": [[1, 2]]}']),
+        (b"[1]", [b"[1]"]),
     ],
 )
 def test_rows_are_bodies(given: Any, expected: list[bytes]) -> None:

@@ -42,7 +42,9 @@ profile = Model.profile(
     cpu=1.0,
     memory_in_gb=0.5,
 )
+profile.wait_for_profiling(True)
 profile.wait_for_completion(True)
+assert profile.get_results().keys() == {"cpu", "memoryInGB"}
 details = profile.get_details()
 print(details)
 assert details["state"] == "Succeeded"
@@ -57,7 +59,7 @@ assert profile.serialize()["modelIds"] == [model.id]
 assert profile.serialize()["inputDatasetId"] == "sample_request_data:1"
 
 model.add_tags(
-    {"requestedCpu": details["requestedCpu"], "requestedMemoryInGb": details["requestedMemoryInGB"]}
+    {"requestedCpu": details["requestedCpu"], "requestedMemoryInGb": details["requestedMemoryInGb"]}
 )
 
 try:

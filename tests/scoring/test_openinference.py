@@ -66,6 +66,10 @@ class TestTensors:
                 b"",
                 "has 1 values, and its shape",
             ),
+            (one(shape=[2**32, 2**32], data=[]), b"", "has 0 values, and its shape"),
+            (one(shape=[2**62, 4], data=[]), b"", "has 0 values, and its shape"),
+            (one(shape=[0, 2**70], data=[]), b"", "cannot have the shape"),
+            (one() + one(), b"", "several inputs called 'x'"),
             ([{"name": "x", "shape": [1], "datatype": "FP32"}], b"", "has no data"),
             ([{"name": "x", "shape": [1], "datatype": "FP32", "data": ["a"]}], b"", "is not FP32"),
             ([{"name": "x", "shape": [1], "datatype": "INT8", "data": [300]}], b"", "does not fit into INT8"),
@@ -183,6 +187,31 @@ class TestRoutes:
         response = ask(script, INFER, body)
         assert response.status == status
         assert words in json.loads(response.body)["error"]
+
+    @pytest.mark.parametrize("shape", [[1], [1, 1], []])
+    def test_a_parameter_without_an_array_takes_one_value(self, ask, make_script, shape):
+        inputs = [
+            entry(np.array([[1, 2]]), "data", data=[1, 2]),
+            {"name": "scale", "shape": shape, "datatype": "INT64", "data": [3]},
+        ]
+        told = json.loads(ask(make_script(TYPED), INFER, json.dumps({"inputs": inputs}).encode()).body)
+        assert told["outputs"][0]["data"] == [3, 6]
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            ({"name": "sacle", "shape": [1], "datatype": "INT64", "data": [3]}, "has no parameter 'sacle'"),
+            (
+                {"name": "data", "shape": [1], "datatype": "INT64", "data": [3]},
+                "several inputs called 'data'",
+            ),
+            ({"name": "scale", "shape": [2], "datatype": "INT64", "data": [3, 4]}, "does not match its type"),
+        ],
+    )
+    def test_inputs_that_are_not_meant_are_refused(self, ask, make_script, more, words):
+        inputs = [entry(np.array([[1, 2]]), "data", data=[1, 2]), more]
+        response = ask(make_script(TYPED), INFER, json.dumps({"inputs": inputs}).encode())
+        assert (response.status, words in json.loads(response.body)["error"]) == (400, True)
 
     def test_another_model_is_not_here(self, ask, make_script):
         response = ask(make_script(TYPED), b"/v2/models/other/infer")

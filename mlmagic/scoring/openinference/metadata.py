@@ -8,6 +8,8 @@ from mlmagic.scoring.script import UserScript
 
 _INTEGERS = {f"{sign}int{bits}": f"{sign}int{bits}".upper() for sign in ("", "u") for bits in (8, 16, 32, 64)}
 
+_SINGLE = ("integer", "number", "boolean", "string")
+
 Told = list[dict[str, Any]]
 
 
@@ -21,6 +23,13 @@ def described(script: UserScript) -> tuple[Told, Told]:
         for name, schema in properties.items()
     ]
     return inputs, _outputs(told.get("output"))
+
+
+def single_valued(script: UserScript) -> frozenset[str]:
+    """The parameters that take one number, truth value or text, and no array."""
+    told = script.schema.describe() if script.schema else {}
+    properties = told.get("input", {}).get("properties") or {}
+    return frozenset(name for name, schema in properties.items() if schema.get("type") in _SINGLE)
 
 
 def _outputs(schema: Any) -> Told:

@@ -20,7 +20,8 @@ from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.inputs.modes import PlainInput, RawInput, WithHeaders
-from mlmagic.scoring.openinference.metadata import described
+from mlmagic.scoring.openinference.metadata import described, single_valued
+from mlmagic.scoring.script import UserScript
 
 if TYPE_CHECKING:
     from mlmagic.scoring.openinference.tensors import Tensor
@@ -39,6 +40,9 @@ class OpenInference:
         self._scorer = scorer
         self.name = environment.get("SERVICE_NAME") or "model"
         self.version = environment.get("SERVICE_VERSION") or "1"
+        self._described: UserScript | None = None
+        self._single_valued: frozenset[str] = frozenset()
+        """The parameters of that script that take no array."""
 
     def routes(self) -> dict[bytes, dict[str, Handler]]:
         """Handlers by path and method."""
@@ -98,10 +102,15 @@ class OpenInference:
             raise BadInput("run() takes the raw request (@rawhttp), and no tensors.")
         values = {tensor.name: tensor.array for tensor in tensors}
         names = script.parameters.names
-        if isinstance(mode, PlainInput) or any(name in values for name in names):
+        if isinstance(mode, PlainInput):
             return values
+        if any(name in values for name in names):
+            for name in values:
+                if name not in names:
+                    raise BadInput(f"run() has no parameter {name!r}; it has {', '.join(names)}.")
+            return self._single(values)
         if len(tensors) == 1:
-            return {script.parameters.data: tensors[0].array}
+            return self._single({script.parameters.data: tensors[0].array})
         if len(names) > 1 or "pandas" not in sys.modules:
             given, known = ", ".join(values), ", ".join(names)
             raise BadInput(f"The inputs are called {given}, and the parameters of run() {known}.")
@@ -110,6 +119,16 @@ class OpenInference:
             return {names[0]: sys.modules["pandas"].DataFrame(columns)}
         except ValueError as error:
             raise BadInput(f"The inputs are no columns of one table: {error}") from None
+
+    def _single(self, values: dict[str, Any]) -> dict[str, Any]:
+        """``values``, with the one value of an array where a parameter takes no array."""
+        script = self._scorer.script
+        if self._described is not script:
+            self._described, self._single_valued = script, single_valued(script)
+        return {
+            name: array.item() if name in self._single_valued and array.size == 1 else array
+            for name, array in values.items()
+        }
 
 
 class Inference:

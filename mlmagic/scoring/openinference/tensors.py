@@ -5,6 +5,7 @@ Source: the Open Inference Protocol's REST specification, version 2, and the bin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,8 @@ def read_inputs(told: Any, binary: bytes) -> list[Tensor]:
     for entry in told:
         tensor, used = _read(entry, binary[start:])
         start += used
+        if any(tensor.name == other.name for other in tensors):
+            raise BadInput(f"There are several inputs called {tensor.name!r}.")
         tensors.append(tensor)
     if start != len(binary):
         raise BadInput(f"{len(binary)} bytes of binary data came, and the inputs take {start}.")
@@ -75,9 +78,14 @@ def _read(entry: Any, binary: bytes) -> tuple[Tensor, int]:
                 f"The binary_data_size of input {name!r} is {size!r}; {len(binary)} bytes are left."
             )
         array = _from_bytes(name, binary[:size], datatype)
-    if array.size != int(np.prod(shape)):
-        raise BadInput(f"Input {name!r} has {array.size} values, and its shape {shape} has {np.prod(shape)}.")
-    return Tensor(name, array.reshape(shape)), size or 0
+    if array.size != math.prod(shape):  # numpy's own product overflows
+        raise BadInput(
+            f"Input {name!r} has {array.size} values, and its shape {shape} has {math.prod(shape)}."
+        )
+    try:
+        return Tensor(name, array.reshape(shape)), size or 0
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"Input {name!r} cannot have the shape {shape}: {error}.") from None
 
 
 def _from_json(name: str, data: Any, datatype: str) -> Any:

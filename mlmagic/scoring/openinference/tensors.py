@@ -48,7 +48,8 @@ def read_inputs(told: Any, binary: bytes) -> list[Tensor]:
     """The tensors of a request's ``inputs``; ``binary`` is what followed the JSON. Raises `BadInput`."""
     if not isinstance(told, list) or not told:
         raise BadInput("The request has no inputs: a list of tensors with name, shape, datatype and data.")
-    tensors, start = [], 0
+    tensors: list[Tensor] = []
+    start = 0
     for entry in told:
         tensor, used = _read(entry, binary[start:])
         start += used
@@ -78,10 +79,9 @@ def _read(entry: Any, binary: bytes) -> tuple[Tensor, int]:
                 f"The binary_data_size of input {name!r} is {size!r}; {len(binary)} bytes are left."
             )
         array = _from_bytes(name, binary[:size], datatype)
-    if array.size != math.prod(shape):  # numpy's own product overflows
-        raise BadInput(
-            f"Input {name!r} has {array.size} values, and its shape {shape} has {math.prod(shape)}."
-        )
+    wanted = math.prod(shape)  # numpy's own product overflows
+    if array.size != wanted:
+        raise BadInput(f"Input {name!r} has {array.size} values, and its shape {shape} has {wanted}.")
     try:
         return Tensor(name, array.reshape(shape)), size or 0
     except (ValueError, OverflowError) as error:

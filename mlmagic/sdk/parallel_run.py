@@ -11,10 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core import configuration as core
-from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan
+from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan, Tally
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 from mlmagic.sdk.environment import Environment
-from mlmagic.sdk.exceptions import ParallelRunException, UserErrorException, raises
+from mlmagic.sdk.exceptions import (
+    ActivityFailedException,
+    ParallelRunException,
+    UserErrorException,
+    raises,
+)
+from mlmagic.sdk.pipeline_step import PipelineStep, Places, Report
+from mlmagic.sdk.run import Run
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 _STEP_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -117,7 +124,7 @@ class ParallelRunConfig:
 
 
 @raises(ParallelRunException)
-class ParallelRunStep:
+class ParallelRunStep(PipelineStep):
     """A step of a `Pipeline`: ``run(mini_batch)`` of the configuration's script over its inputs.
 
     ``inputs`` are datasets of one kind; ``output`` is a `PipelineData` or `OutputFileDatasetConfig`.
@@ -148,7 +155,8 @@ class ParallelRunStep:
             raise InvalidConfig(
                 "inputs", sorted(kinds), "must be datasets of one kind, FileDataset or TabularDataset"
             )
-        self.name, self.config = name, parallel_run_config
+        super().__init__(name, [output], [])
+        self.config, self.source_directory = parallel_run_config, parallel_run_config.source_directory
         self.inputs, self.output = list(inputs), output
         self.side_inputs, self.arguments = list(side_inputs or ()), list(arguments or ())
         self.allow_reuse = allow_reuse
@@ -177,6 +185,30 @@ class ParallelRunStep:
                 each = getattr(each, "dataset", each).paths[0]
             texts.append(str(each))
         return texts
+
+    def prepare(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """The rows or files. Raises `ParallelRunException` for a wrong parameter or missing files."""
+        self.config.plan(parameters, ())
+        return self.rows()
+
+    def perform(
+        self, run: Run, prepared: Any, parameters: Mapping[str, Any], places: Places, report: Report
+    ) -> None:
+        """Run the script over all mini-batches. Raises `ActivityFailedException` if the job fails."""
+        output = places[self.output.name] if self.outputs else run.folder / "outputs" / "default"
+
+        def watch(tally: Tally) -> None:
+            done = tally.succeeded_items + tally.failed_items
+            report(f"{self.name}: {done} of {tally.items} items, {tally.failed_items} failed")
+
+        plan = self.config.plan(parameters, self.argument_texts(parameters, str(output)))
+        outcome = run.experiment.workspace.engine.batch.run(
+            plan, self.config.inference(), prepared, output, run.folder, watching=watch
+        )
+        if outcome.error:
+            why = outcome.failures[-1] if outcome.failures else {}
+            cause = f": {why.get('type')}: {why.get('message')}\n{why.get('traceback', '')}" if why else ""
+            raise ActivityFailedException(f"step {self.name!r} failed: {outcome.error}{cause}")
 
     def __repr__(self) -> str:
         return f"ParallelRunStep(name={self.name!r})"

@@ -1,4 +1,4 @@
-"""`Pipeline` and its runs: batch scoring in steps.
+"""`Pipeline` and its runs: scripts and batch scoring in steps.
 
     run = Experiment(ws, "batch").submit(Pipeline(ws, [step]))
     run.wait_for_completion(show_output=True)
@@ -9,20 +9,19 @@ Steps run on this machine, one after another, in a thread of this process.
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from mlmagic.core.batch import Tally
-from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
-from mlmagic.scoring.shims.recorded_run import FAILED
-from mlmagic.sdk.datastore import Datastore
+from mlmagic.errors import InvalidConfig, MLMagicError, NotFound
+from mlmagic.scoring.shims.recorded_run import CANCELED, FAILED
+from mlmagic.sdk.dataset import Dataset
 from mlmagic.sdk.exceptions import ActivityFailedException, UserErrorException, raises
-from mlmagic.sdk.parallel_run import ParallelRunStep
+from mlmagic.sdk.pipeline_step import PipelineStep, in_order
 from mlmagic.sdk.run import Experiment, Run, Submittable
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
@@ -30,43 +29,6 @@ FINISHED = "Finished"
 OUTPUT = "outputs"
 _OUTPUT_NAME = "default"
 _POLL_SECONDS = 0.2
-
-
-@dataclass(eq=False)
-class PipelineParameter:
-    """A value that may be given when a pipeline is submitted, with a default."""
-
-    name: str
-    default_value: Any
-
-    def value_in(self, values: Mapping[str, Any]) -> Any:
-        """The value given, or the default."""
-        return values.get(self.name, self.default_value)
-
-
-class PipelineData:
-    """A named output of a step."""
-
-    def __init__(self, name: str, datastore: Datastore | None = None, **more: Any) -> None:
-        self.name, self.datastore = name, datastore
-
-    def __repr__(self) -> str:
-        return f"PipelineData(name={self.name!r})"
-
-    def as_dataset(self) -> PipelineData:
-        """Returns itself."""
-        return self
-
-
-class OutputFileDatasetConfig:
-    """A named output of a step, copied to ``destination`` (``(datastore, path)``) after it succeeded."""
-
-    def __init__(self, name: str | None = None, destination: Any = None, **more: Any) -> None:
-        self.name = name or "output"
-        self.destination = destination
-
-    def __repr__(self) -> str:
-        return f"OutputFileDatasetConfig(name={self.name!r}, destination={self.destination!r})"
 
 
 @raises(UserErrorException)
@@ -77,17 +39,18 @@ class Pipeline(Submittable):
         self, workspace: WorkspaceBase, steps: Any, description: str | None = None, **more: Any
     ) -> None:
         self.workspace, self.description = workspace, description
-        self.steps: list[ParallelRunStep] = list(steps) if isinstance(steps, Sequence) else [steps]
+        self.given = _flat(steps)
         self.validate()
+        self.steps = in_order(self.given)
 
     def validate(self) -> None:
-        """Raises `UserErrorException` for a step that is not a `ParallelRunStep`."""
-        if not self.steps:
-            raise InvalidConfig("steps", self.steps, "must contain a step")
-        for step in self.steps:
-            if not isinstance(step, ParallelRunStep):
+        """Raises `UserErrorException` for a step that is not supported."""
+        if not self.given:
+            raise InvalidConfig("steps", self.given, "must contain a step")
+        for step in self.given:
+            if not isinstance(step, PipelineStep):
                 raise InvalidConfig(
-                    "steps", type(step).__name__, "must be a ParallelRunStep: other steps are not supported"
+                    "steps", type(step).__name__, "must be a PythonScriptStep or a ParallelRunStep"
                 )
 
     def submit(
@@ -99,12 +62,6 @@ class Pipeline(Submittable):
     def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> PipelineRun:
         """Run the steps in a thread of this process. Raises what can be checked beforehand."""
         return begin(experiment, self, parameters)
-
-    def publish(self, *args: Any, **more: Any) -> None:
-        """Not supported: raises with what to do instead."""
-        raise UsageError(
-            "publishing pipelines is not supported", hint="Submit it: Experiment(ws, NAME).submit(pipeline)."
-        )
 
     def __repr__(self) -> str:
         return f"Pipeline(workspace={self.workspace.name!r}, steps={self.steps!r})"
@@ -121,10 +78,12 @@ class StepRun(Run):
 
     def get_output_data(self, name: str = _OUTPUT_NAME) -> OutputData:
         """The output of that name."""
-        known = str(self._record["properties"]["output"])
-        if name not in (known, _OUTPUT_NAME):
-            raise NotFound(f"output of step {self.name!r}", name, [known])
-        return OutputData(self, known)
+        first = str(self._record["properties"]["output"])
+        folder = self.folder / OUTPUT
+        known = {first, *(path.name for path in folder.glob("*") if path.is_dir())}
+        if name not in known | {_OUTPUT_NAME}:
+            raise NotFound(f"output of step {self.name!r}", name, sorted(known))
+        return OutputData(self, first if name == _OUTPUT_NAME else name)
 
 
 class OutputData:
@@ -156,7 +115,8 @@ class OutputData:
 class PipelineRun(Run):
     """The run of a pipeline; its child runs are those of the steps."""
 
-    _threads: dict[str, threading.Thread] = {}
+    _threads: ClassVar[dict[str, threading.Thread]] = {}
+    _pipelines: ClassVar[dict[str, Pipeline]] = {}
 
     def wait_for_completion(
         self,
@@ -184,6 +144,13 @@ class PipelineRun(Run):
         """Running, Finished, Failed or Canceled."""
         return FINISHED if self.status == "Completed" else self.status
 
+    def cancel(self) -> None:
+        """Stop the running script and mark the run as canceled; no further step starts."""
+        super().cancel()
+        if self.id in self._pipelines:
+            for step in self._pipelines[self.id].steps:
+                step.cancel()
+
     def get_children(self, **more: Any) -> Iterator[StepRun]:
         """The runs of the steps, in order."""
         found = [StepRun(self.experiment, run.id) for run in super().get_children()]
@@ -198,56 +165,79 @@ class PipelineRun(Run):
 
 def begin(experiment: Experiment, pipeline: Pipeline, parameters: Mapping[str, Any]) -> PipelineRun:
     """Run a pipeline in a thread; raises what can be checked beforehand."""
-    wanted = [(step, step.config.plan(parameters, ()), step.rows()) for step in pipeline.steps]
+    wanted = [(step, step.prepare(parameters)) for step in pipeline.steps]
     made = Run._begin(experiment, uuid.uuid4().hex, parent=None)
     run = PipelineRun(experiment, made.id)
+    places: dict[str, Path] = {}
 
     def work() -> None:
         try:
-            for step, _, rows in wanted:
-                _perform(run, step, rows, parameters)
-        except MLMagicError as error:
-            run.add_properties({"error": str(error)})
-            run.fail()
+            for step, prepared in wanted:
+                if run.status == CANCELED:
+                    return
+                _perform(run, step, prepared, parameters, places)
         except BaseException as error:
-            run.add_properties({"error": f"{type(error).__name__}: {error}"})
+            if run.status == CANCELED:
+                return
+            known = isinstance(error, MLMagicError)
+            run.add_properties({"error": str(error) if known else f"{type(error).__name__}: {error}"})
             run.fail()
-            raise
+            if not known:
+                raise
         else:
             run.complete()
 
     thread = threading.Thread(target=work, name=f"pipeline {run.id}", daemon=True)
-    PipelineRun._threads[run.id] = thread
+    PipelineRun._threads[run.id], PipelineRun._pipelines[run.id] = thread, pipeline
     thread.start()
+    atexit.register(_stop, run, thread)
     return run
 
 
-def _perform(run: PipelineRun, step: ParallelRunStep, rows: list[Any], parameters: Mapping[str, Any]) -> None:
+def _stop(run: PipelineRun, thread: threading.Thread) -> None:
+    """Cancel a pipeline at the end of its process."""
+    if thread.is_alive():
+        run.cancel()
+        thread.join(5)
+
+
+def _perform(
+    run: PipelineRun,
+    step: PipelineStep,
+    prepared: Any,
+    parameters: Mapping[str, Any],
+    places: dict[str, Path],
+) -> None:
     experiment = run.experiment
     child = Run._begin(experiment, uuid.uuid4().hex, parent=run.id)
-    name = getattr(step.output, "name", None) or _OUTPUT_NAME
+    name = step.outputs[0].name if step.outputs else _OUTPUT_NAME
     child.add_properties({"step": step.name, "output": name})
-    output = child.folder / OUTPUT / name
-
-    def watch(tally: Tally) -> None:
-        done = tally.succeeded_items + tally.failed_items
-        words = f"{step.name}: {done} of {tally.items} items, {tally.failed_items} failed"
-        run.add_properties({"words": words})
-
-    plan = step.config.plan(parameters, step.argument_texts(parameters, str(output)))
+    for output in step.outputs:
+        places[output.name] = child.folder / OUTPUT / output.name
     try:
-        outcome = experiment.workspace.engine.batch.run(
-            plan, step.config.inference(), rows, output, child.folder, watching=watch
-        )
-        if outcome.error:
-            why = outcome.failures[-1] if outcome.failures else {}
-            cause = f": {why.get('type')}: {why.get('message')}\n{why.get('traceback', '')}" if why else ""
-            raise ActivityFailedException(f"step {step.name!r} failed: {outcome.error}{cause}")
-        destination = getattr(step.output, "destination", None)
-        if destination is not None:
-            datastore, path = destination
-            datastore.upload(str(output), target_path=path, overwrite=True, show_progress=False)
+        step.perform(child, prepared, parameters, places, lambda words: run.add_properties({"words": words}))
+        for output in step.outputs:
+            _deliver(run, output, places[output.name])
     except BaseException:
-        child.fail()
+        child.set_status(CANCELED if run.status == CANCELED else FAILED)
         raise
     child.complete()
+
+
+def _deliver(run: PipelineRun, output: Any, folder: Path) -> None:
+    """Copy an output to its destination and register it, where it has one."""
+    destination = getattr(output, "destination", None)
+    if destination is not None:
+        datastore, path = destination
+        datastore.upload(str(folder), target_path=path, overwrite=True, show_progress=False)
+        folder = datastore.folder / path
+    if getattr(output, "registered_name", None):
+        files = Dataset.File.from_files(str(folder))
+        files.register(run.experiment.workspace, output.registered_name, create_new_version=True)
+
+
+def _flat(steps: Any) -> list[Any]:
+    """Steps, also in nested lists, as one list."""
+    if not isinstance(steps, list | tuple):
+        return [steps]
+    return [each for step in steps for each in _flat(step)]

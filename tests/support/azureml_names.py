@@ -6,6 +6,7 @@ Counted over 164 files of public repositories.
 SDK_NAMES = (
     ("azureml.core", "VERSION"),
     ("azureml.widgets", "RunDetails"),
+    ("azureml.pipeline.steps", "PythonScriptStep"),
     ("azureml.core.runconfig", "RunConfiguration"),
     ("azureml.core", "ScriptRunConfig"),
     ("azureml.data.data_reference", "DataReference"),

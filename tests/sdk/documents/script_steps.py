@@ -1,0 +1,122 @@
+"""A pipeline of scripts: prepare, train, register; with parameters, outputs and a failing step."""
+
+import os
+
+import mlmagic.azureml
+from azureml.core import Dataset, Experiment, Workspace
+from azureml.core.model import Model
+from azureml.core.runconfig import RunConfiguration
+from azureml.data import OutputFileDatasetConfig
+from azureml.data.data_reference import DataReference
+from azureml.exceptions import ActivityFailedException, UserErrorException
+from azureml.pipeline.core import Pipeline, PipelineData, PipelineParameter
+from azureml.pipeline.steps import PythonScriptStep
+
+ws = Workspace.create("steps")
+store = ws.get_default_datastore()
+
+with open("rows.csv", "w") as f:
+    f.write("x\n1\n2\n3\n")
+store.upload_files(["rows.csv"], target_path="raw", show_progress=False)
+
+os.makedirs("steps")
+with open("steps/prepare.py", "w") as f:
+    f.write("""
+import os, sys
+from azureml.core import Run
+source, target, factor = sys.argv[1:]
+rows = [int(line) * int(factor) for line in open(os.path.join(source, "rows.csv")).read().split()[1:]]
+with open(os.path.join(target, "rows.txt"), "w") as f:
+    f.write(" ".join(map(str, rows)))
+run = Run.get_context()
+run.log("rows", len(rows))
+run.parent.log("prepared", len(rows))
+""")
+with open("steps/train.py", "w") as f:
+    f.write("""
+import argparse, json, os
+from azureml.core import Model, Run
+parser = argparse.ArgumentParser()
+parser.add_argument("--rows")
+parser.add_argument("--model")
+args = parser.parse_args()
+rows = [int(each) for each in open(os.path.join(args.rows, "rows.txt")).read().split()]
+with open(os.path.join(args.model, "model.json"), "w") as f:
+    json.dump({"mean": sum(rows) / len(rows), "stage": os.environ["AML_PARAMETER_stage"]}, f)
+run = Run.get_context()
+run.log("mean", sum(rows) / len(rows))
+Model.register(workspace=run.experiment.workspace, model_path=args.model, model_name="mean")
+""")
+
+raw = DataReference(datastore=store, data_reference_name="raw", path_on_datastore="raw")
+prepared = PipelineData("prepared", datastore=store)
+trained = OutputFileDatasetConfig(name="trained", destination=(store, "models")).register_on_complete(
+    "models"
+)
+factor = PipelineParameter(name="factor", default_value=2)
+prepare = PythonScriptStep(
+    name="prepare",
+    script_name="prepare.py",
+    arguments=[raw, prepared, factor],
+    inputs=[raw],
+    outputs=[prepared],
+    source_directory="steps",
+    runconfig=RunConfiguration(),
+    allow_reuse=False,
+)
+train = PythonScriptStep(
+    name="train",
+    script_name="train.py",
+    arguments=["--rows", prepared, "--model", trained],
+    inputs=[prepared],
+    params={"stage": "trial"},
+    source_directory="steps",
+)
+pipeline = Pipeline(workspace=ws, steps=[train])  # the step before it belongs to it
+assert [step.name for step in pipeline.steps] == ["prepare", "train"]
+run = Experiment(ws, "means").submit(pipeline)
+assert run.wait_for_completion(show_output=True) == "Finished"
+assert [(step.name, step.get_status()) for step in run.get_steps()] == [
+    ("prepare", "Completed"),
+    ("train", "Completed"),
+]
+assert run.find_step_run("train")[0].get_metrics() == {"mean": 4}
+assert run.get_metrics() == {"prepared": 3}
+assert Model(ws, "mean").version == 1
+run.find_step_run("prepare")[0].get_output_data("prepared").download("here")
+assert Dataset.get_by_name(ws, "models").to_path() == ["/model.json"]
+store.download("there", prefix="models")
+assert '"stage": "trial"' in open("there/models/model.json").read()
+
+again = pipeline.submit("means", pipeline_parameters={"factor": 10})
+again.wait_for_completion()
+assert again.find_step_run("train")[0].get_metrics() == {"mean": 20}
+
+# A step that fails ends the pipeline.
+with open("steps/broken.py", "w") as f:
+    f.write("raise ValueError('no such column')\n")
+broken = PythonScriptStep("broken.py", source_directory="steps")
+later = PythonScriptStep("prepare.py", name="later", source_directory="steps")
+later.run_after(broken)
+run = Experiment(ws, "means").submit(Pipeline(ws, [[later]]))
+try:
+    run.wait_for_completion()
+except ActivityFailedException as error:
+    assert "step 'broken.py' failed" in str(error) and "ValueError: no such column" in str(error), error
+else:
+    raise AssertionError("it should have failed")
+assert [(step.name, step.get_status()) for step in run.get_steps()] == [("broken.py", "Failed")]
+
+broken.run_after(later)
+for wrong, words in (
+    (lambda: Pipeline(ws, [broken]), "broken.py -> later -> broken.py"),
+    (lambda: Pipeline(ws, []), "must contain a step"),
+    (lambda: Pipeline(ws, ["train"]), "must be a PythonScriptStep or a ParallelRunStep"),
+    (lambda: Pipeline(ws, [PythonScriptStep("x.py", source_directory="steps")]).submit("means"), "'x.py'"),
+):
+    try:
+        wrong()
+    except UserErrorException as error:
+        assert words in str(error), error
+    else:
+        raise AssertionError(words)

@@ -186,6 +186,10 @@ class ParallelRunStep(PipelineStep):
             texts.append(str(each))
         return texts
 
+    def move_to(self, source_directory: str) -> None:
+        """Run the script of another folder."""
+        self.source_directory = self.config.source_directory = source_directory
+
     def prepare(self, parameters: Mapping[str, Any]) -> list[Any]:
         """The rows or files. Raises `ParallelRunException` for a wrong parameter or missing files."""
         self.config.plan(parameters, ())

@@ -40,6 +40,10 @@ class PipelineStep(ABC):
         """Run after another step although none of its outputs is taken."""
         self._after.append(step)
 
+    def move_to(self, source_directory: str) -> None:
+        """Run the script of another folder."""
+        self.source_directory = source_directory
+
     @abstractmethod
     def prepare(self, parameters: Mapping[str, Any]) -> Any:
         """Check all that can be checked before the pipeline starts; returns a value for `perform`."""

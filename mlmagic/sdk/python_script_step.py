@@ -95,6 +95,9 @@ class PythonScriptStep(PipelineStep):
         if self._process is not None:
             self._process.cancel()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_process": None}
+
     def __repr__(self) -> str:
         return f"PythonScriptStep(name={self.name!r}, script_name={self.script_name!r})"
 

@@ -13,6 +13,7 @@ SDK_NAMES = (
     ("azureml.core.runconfig", "CondaDependencies"),
     ("azureml.data.datapath", "DataPath"),
     ("azureml.core.runconfig", "DEFAULT_CPU_IMAGE"),
+    ("azureml.pipeline.core", "PublishedPipeline"),
     ("azureml.core.run", "_OfflineRun"),
     ("azureml.data.datapath", "DataPathComputeBinding"),
     ("azureml.core", "RunConfiguration"),
@@ -24,6 +25,10 @@ SDK_NAMES = (
     ("azureml.automl.core.shared", "logging_utilities"),
     ("azureml.core.image", "Image"),
     ("azureml.core.script_run_config", "ScriptRunConfig"),
+    ("azureml.pipeline.core", "PipelineEndpoint"),
+    ("azureml.pipeline.core.schedule", "Schedule"),
+    ("azureml.pipeline.core.schedule", "ScheduleRecurrence"),
+    ("azureml.pipeline.core.schedule", "TimeZone"),
     ("azureml.telemetry", "INSTRUMENTATION_KEY"),
     ("azureml.core.compute", "ComputeInstance"),
     ("azureml.core.runconfig", "Data"),
@@ -31,6 +36,7 @@ SDK_NAMES = (
     ("azureml.core.runconfig", "Dataset"),
     ("azureml.core.script_run_config", "get_run_config_from_script_run"),
     ("azureml.data", "dataset_type_definitions"),
+    ("azureml.pipeline.core", "Schedule"),
 )
 """What registering, deploying, consuming, batch scoring, environments and runs use."""
 

@@ -70,9 +70,14 @@ NAMES = {
     "azureml.data.tabular_dataset": "TabularDataset",
     "azureml.data.file_dataset": "FileDataset",
     "azureml.data.output_dataset_config": "OutputFileDatasetConfig",
-    "azureml.pipeline.core": "Pipeline PipelineData PipelineParameter PipelineRun StepRun",
-    "azureml.pipeline.core.graph": "PipelineParameter",
+    "azureml.pipeline.core": (
+        "Pipeline PipelineData PipelineParameter PipelineRun StepRun PublishedPipeline "
+        "PipelineEndpoint Schedule ScheduleRecurrence TimeZone"
+    ),
+    "azureml.pipeline.core.graph": "PipelineParameter PublishedPipeline",
     "azureml.pipeline.core.pipeline": "Pipeline",
+    "azureml.pipeline.core.pipeline_endpoint": "PipelineEndpoint",
+    "azureml.pipeline.core.schedule": "Schedule ScheduleRecurrence TimeZone",
     "azureml.pipeline.core.run": "PipelineRun StepRun",
     "azureml.pipeline.steps.python_script_step": "PythonScriptStep",
     "azureml.pipeline.steps": "PythonScriptStep ParallelRunConfig ParallelRunStep",

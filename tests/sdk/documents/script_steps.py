@@ -1,6 +1,8 @@
 """A pipeline of scripts: prepare, train, register; with parameters, outputs and a failing step."""
 
 import os
+import subprocess
+import sys
 
 import mlmagic.azureml
 from azureml.core import Dataset, Experiment, Workspace
@@ -9,7 +11,15 @@ from azureml.core.runconfig import RunConfiguration
 from azureml.data import OutputFileDatasetConfig
 from azureml.data.data_reference import DataReference
 from azureml.exceptions import ActivityFailedException, UserErrorException
-from azureml.pipeline.core import Pipeline, PipelineData, PipelineParameter
+from azureml.pipeline.core import (
+    Pipeline,
+    PipelineData,
+    PipelineEndpoint,
+    PipelineParameter,
+    PublishedPipeline,
+    Schedule,
+    ScheduleRecurrence,
+)
 from azureml.pipeline.steps import PythonScriptStep
 
 ws = Workspace.create("steps")
@@ -92,6 +102,32 @@ again = pipeline.submit("means", pipeline_parameters={"factor": 10})
 again.wait_for_completion()
 assert again.find_step_run("train")[0].get_metrics() == {"mean": 20}
 
+# A published pipeline has its own copy of the scripts and may be run by another process.
+published = pipeline.publish(name="means", description="a mean", version="1.0")
+os.rename("steps", "moved")
+script = f"""
+import mlmagic.azureml
+from azureml.core import Workspace
+from azureml.pipeline.core import PublishedPipeline
+ws = Workspace.get("steps")
+(found,) = PublishedPipeline.list(ws)
+assert (found.id, found.name, found.status) == ("{published.id}", "means", "Active")
+run = found.submit(ws, "published", pipeline_parameters={{"factor": 5}})
+run.wait_for_completion()
+assert run.find_step_run("train")[0].get_metrics() == {{"mean": 10}}
+"""
+subprocess.run([sys.executable, "-c", script], check=True)
+os.rename("moved", "steps")
+endpoint = PipelineEndpoint.publish(ws, "means", pipeline=published, description="a mean")
+endpoint.add_default(pipeline)
+assert endpoint.get_default_version() == "1"
+assert PipelineEndpoint.get(ws, name="means").get_pipeline("0").id == published.id
+run = endpoint.submit("published", pipeline_version="0")
+run.wait_for_completion()
+assert run.find_step_run("train")[0].get_metrics() == {"mean": 4}
+published.disable()
+assert [each.status for each in PublishedPipeline.list(ws, active_only=False)] == ["Disabled", "Active"]
+
 # A step that fails ends the pipeline.
 with open("steps/broken.py", "w") as f:
     f.write("raise ValueError('no such column')\n")
@@ -110,6 +146,12 @@ assert [(step.name, step.get_status()) for step in run.get_steps()] == [("broken
 broken.run_after(later)
 for wrong, words in (
     (lambda: Pipeline(ws, [broken]), "broken.py -> later -> broken.py"),
+    (lambda: published.submit(ws, "means"), "is disabled"),
+    (lambda: published.endpoint, "has no REST endpoint"),
+    (lambda: PublishedPipeline.get(ws, "x"), "Published pipeline not found: 'x'"),
+    (lambda: endpoint.get_pipeline("7"), "'7'"),
+    (lambda: ScheduleRecurrence("Year", 1), "must be one of Minute"),
+    (lambda: Schedule.create(ws, "daily", published.id, recurrence=ScheduleRecurrence("Day", 1)), "cron"),
     (lambda: Pipeline(ws, []), "must contain a step"),
     (lambda: Pipeline(ws, ["train"]), "must be a PythonScriptStep or a ParallelRunStep"),
     (lambda: Pipeline(ws, [PythonScriptStep("x.py", source_directory="steps")]).submit("means"), "'x.py'"),

@@ -190,7 +190,7 @@ def _deliver(run: PipelineRun, output: Any, folder: Path) -> None:
     if destination is not None:
         datastore, path = destination
         datastore.upload(str(folder), target_path=path, overwrite=True, show_progress=False)
-        folder = datastore.folder / path
+        folder = datastore.fetch(path)
     if getattr(output, "registered_name", None):
         files = Dataset.File.from_files(str(folder))
         files.register(run.experiment.workspace, output.registered_name, create_new_version=True)

@@ -60,6 +60,8 @@ def test_a_name_that_needs_a_workspace_says_so_when_it_is_used():
     ) as caught:
         scope["Workspace"].from_config()
     assert "Model.get_model_path(NAME)" in str(caught.value)
+    with pytest.raises(UserErrorException, match=r"Model\.register .* has no workspace"):
+        importlib.import_module("azureml.core").Model.register("workspace", "path", "name")
     assert scope["Run"].get_context().id == "OfflineRun"
     assert not isinstance(1, scope["Workspace"])
 

@@ -13,13 +13,11 @@ from typing import Any
 from mlmagic.scoring.shims.azureml_names import NAMES
 from mlmagic.scoring.shims.exceptions import UserErrorException
 from mlmagic.scoring.shims.training import ROWS, Row, rows_of
-from mlmagic.scoring.shims.unavailable import Unavailable
+from mlmagic.scoring.shims.unavailable import NO_WORKSPACE, WITHOUT_WORKSPACE, Unavailable
 
 _HERE = "mlmagic.scoring.shims"
 _REQUEST = "aml_request: rawhttp AMLRequest"
 _RESPONSE = "aml_response: AMLResponse"
-_NO_WORKSPACE = "a scoring service has no workspace"
-_IN_A_SERVICE = "Load models with Model.get_model_path(NAME) or from the folder AZUREML_MODEL_DIR."
 
 MODULES = {
     "azureml.core": "models: Model; offline_run: Run; version: VERSION __version__",
@@ -118,7 +116,7 @@ class _StandIn:
         for name in NAMES.get(module.__name__, "").split():
             if not hasattr(module, name):
                 full = f"{module.__name__}.{name}"
-                setattr(module, name, Unavailable(full, _NO_WORKSPACE, _IN_A_SERVICE, self._error))
+                setattr(module, name, Unavailable(full, NO_WORKSPACE, WITHOUT_WORKSPACE, self._error))
         module.__all__ = [name for name in vars(module) if not name.startswith("_")]  # type: ignore[attr-defined]
         module.__getattr__ = self._attribute_of(module, rows)  # type: ignore[method-assign]
 

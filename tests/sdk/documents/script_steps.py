@@ -143,6 +143,19 @@ else:
     raise AssertionError("it should have failed")
 assert [(step.name, step.get_status()) for step in run.get_steps()] == [("broken.py", "Failed")]
 
+# A pipeline that is canceled starts no further step.
+with open("steps/long.py", "w") as f:
+    f.write("import time\nfrom azureml.core import Run\nRun.get_context().log('begun', 1)\ntime.sleep(600)\n")
+long = PythonScriptStep("long.py", source_directory="steps")
+next_step = PythonScriptStep("prepare.py", name="next", source_directory="steps")
+next_step.run_after(long)
+run = Experiment(ws, "means").submit(Pipeline(ws, [next_step]))
+while not [step for step in run.get_steps() if step.get_metrics()]:
+    assert run.get_status() == "Running"
+run.cancel()
+assert run.wait_for_completion() == "Canceled"
+assert [(step.name, step.get_status()) for step in run.get_steps()] == [("long.py", "Canceled")]
+
 broken.run_after(later)
 for wrong, words in (
     (lambda: Pipeline(ws, [broken]), "broken.py -> later -> broken.py"),

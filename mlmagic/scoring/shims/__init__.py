@@ -6,6 +6,8 @@
     unavailable     a name that can be imported and not be used
     exceptions      azureml.exceptions
     offline_run     azureml.core.run: a run that prints
+    recorded_run    a run whose metrics and files are kept in a folder
+    script_process  runs the script of a run in an environment without mlmagic
     telemetry       azureml.telemetry and AutoML's logging, which send nothing
     version         the version of azureml-core that mlmagic follows
     models          azureml.core.model: Model.get_model_path

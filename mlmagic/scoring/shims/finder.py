@@ -126,8 +126,10 @@ class _StandIn:
             full = f"{module.__name__}.{name}"
             if full in self._known:
                 return importlib.import_module(full)
+            if name.startswith("_"):
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             for row in rows:
-                if not row.names and not name.startswith("_"):
+                if not row.names:
                     return Unavailable(full, row.reason, row.instead, self._error)
             raise AttributeError(_not_found(module.__name__, name, module, self._known))
 

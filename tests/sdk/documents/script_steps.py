@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import mlmagic.azureml
-from azureml.core import Dataset, Experiment, Workspace
+from azureml.core import Dataset, Environment, Experiment, Workspace
 from azureml.core.model import Model
 from azureml.core.runconfig import RunConfiguration
 from azureml.data import OutputFileDatasetConfig
@@ -20,7 +20,7 @@ from azureml.pipeline.core import (
     Schedule,
     ScheduleRecurrence,
 )
-from azureml.pipeline.steps import PythonScriptStep
+from azureml.pipeline.steps import ParallelRunConfig, ParallelRunStep, PythonScriptStep
 
 ws = Workspace.create("steps")
 store = ws.get_default_datastore()
@@ -101,6 +101,40 @@ assert '"stage": "trial"' in open("there/models/model.json").read()
 again = pipeline.submit("means", pipeline_parameters={"factor": 10})
 again.wait_for_completion()
 assert again.find_step_run("train")[0].get_metrics() == {"mean": 20}
+
+# Batch scoring of the files that a script has written.
+with open("steps/split.py", "w") as f:
+    f.write("""
+import os, sys
+for number in range(4):
+    with open(os.path.join(sys.argv[1], f"{number}.txt"), "w") as f:
+        f.write(str(number))
+""")
+with open("steps/double.py", "w") as f:
+    f.write("def run(files):\n    return [int(open(file).read()) * 2 for file in files]\n")
+parts = OutputFileDatasetConfig(name="parts")
+doubled = PipelineData("doubled", datastore=store)
+split = PythonScriptStep("split.py", arguments=[parts], source_directory="steps")
+batch = ParallelRunStep(
+    "double-numbers",
+    ParallelRunConfig(
+        environment=Environment("batch"),
+        entry_script="double.py",
+        source_directory="steps",
+        mini_batch_size="2",
+        error_threshold=0,
+        output_action="append_row",
+        compute_target=None,
+        node_count=1,
+        process_count_per_node=1,
+    ),
+    inputs=[parts.as_input("parts")],
+    output=doubled,
+)
+run = Experiment(ws, "double").submit(Pipeline(ws, [batch]))
+run.wait_for_completion()
+place = run.find_step_run("double-numbers")[0].get_output_data("doubled").path
+assert (place / "parallel_run_step.txt").read_text().split() == ["0", "2", "4", "6"]
 
 # A published pipeline has its own copy of the scripts and may be run by another process.
 published = pipeline.publish(name="means", description="a mean", version="1.0")

@@ -8,7 +8,8 @@ from types import ModuleType
 import pytest
 
 from mlmagic.scoring.shims.exceptions import UserErrorException
-from mlmagic.scoring.shims.finder import MODULES, ShimFinder, install
+from mlmagic.scoring.shims.finder import PACKAGES, ShimFinder, install
+from mlmagic.scoring.shims.stand_ins import MODULES
 from tests.support.azureml_names import SDK_NAMES, TRAINING_NAMES
 
 
@@ -37,6 +38,10 @@ def test_it_is_last_and_installed_once():
     install()
     assert [type(each) for each in sys.meta_path].count(ShimFinder) == 1
     assert isinstance(sys.meta_path[-1], ShimFinder)
+
+
+def test_the_packages_with_stand_ins_are_those_of_the_table():
+    assert {name.partition(".")[0] for name in MODULES} == set(PACKAGES)
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))

@@ -1,6 +1,7 @@
 """Stand-ins for packages that entry scripts import and that need not be installed.
 
-    finder          which import name is answered by which of these modules; the real package wins
+    finder          finds stand-ins where no installed package has the module
+    stand_ins       which stand-in modules there are, and which of these modules each is made of
     azureml_names   the names of Azure ML v1 that mlmagic has, by module
     training        the names that belong to training: they import, and say on use why they are not available
     unavailable     a name that can be imported and not be used

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 
 from mlmagic.scoring.shims.azureml_names import NAMES
-from mlmagic.scoring.shims.finder import MODULES as SCRIPT_MODULES
-from mlmagic.scoring.shims.finder import ShimFinder, is_stand_in
+from mlmagic.scoring.shims.finder import PACKAGES, ShimFinder
+from mlmagic.scoring.shims.stand_ins import MODULES as SCRIPT_MODULES
+from mlmagic.scoring.shims.stand_ins import StandIns, is_stand_in
 from mlmagic.sdk.exceptions import UserErrorException
 
 _HOME = "mlmagic.sdk"
@@ -44,8 +45,14 @@ _DEFINED = {
     "model": "Model",
     "package": "ModelPackage",
     "parallel_run": "ParallelRunConfig ParallelRunStep",
-    "pipeline": "Pipeline PipelineData PipelineParameter PipelineRun StepRun OutputFileDatasetConfig",
+    "pipeline": "Pipeline",
+    "pipeline_endpoint": "PipelineEndpoint",
+    "pipeline_run": "PipelineRun StepRun",
+    "published_pipeline": "PublishedPipeline",
+    "schedule": "Schedule ScheduleRecurrence TimeZone",
+    "pipeline_data": "PipelineData PipelineParameter OutputFileDatasetConfig",
     "profile": "ModelProfile",
+    "python_script_step": "PythonScriptStep",
     "resources": "ResourceConfiguration",
     "run_configuration": "RunConfiguration DockerConfiguration",
     "run_data": "Data DataLocation",
@@ -95,16 +102,19 @@ def install() -> None:
         (index for index, finder in enumerate(sys.meta_path) if isinstance(finder, ShimFinder)),
         len(sys.meta_path),
     )
-    sys.meta_path.insert(at, SdkFinder(MODULES, _HOME, UserErrorException))
+    sys.meta_path.insert(at, SdkFinder())
 
 
 class SdkFinder(ShimFinder):
     """Finds the modules of the table above."""
 
+    def stand_ins(self) -> StandIns:
+        """The stand-ins of the SDK."""
+        return StandIns(MODULES, _HOME, UserErrorException)
+
 
 def _forget_stand_ins() -> None:
     """Forget stand-ins for entry scripts that were imported before: they have fewer names."""
-    packages = {name.partition(".")[0] for name in MODULES}
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in packages and is_stand_in(module):
+        if name.partition(".")[0] in PACKAGES and is_stand_in(module):
             del sys.modules[name]

@@ -17,8 +17,8 @@ class DataPath:
 
     @property
     def path(self) -> Path:
-        """The path on this machine."""
-        return Path(self.datastore.folder) / self.path_on_datastore.lstrip("/")
+        """The path on this machine; files of other storage are copied first."""
+        return Path(self.datastore.fetch(self.path_on_datastore))
 
     def create_compute_binding(
         self, mode: str = "mount", path_on_compute: str | None = None, overwrite: bool = False

@@ -9,12 +9,14 @@ from __future__ import annotations
 import csv
 import glob
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.folders import files_below
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
+from mlmagic.sdk.data_reference import DataPath
 from mlmagic.sdk.dataset_consumption import DatasetConsumptionConfig
 from mlmagic.sdk.datastore import location_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
@@ -205,8 +207,6 @@ class FileDataset(_Registrable):
 
     def download(self, target_path: str | None = None, overwrite: bool = False) -> list[str]:
         """Copy the files into a folder (default: a new temporary one); returns their paths."""
-        import tempfile
-
         folder = Path(target_path).expanduser() if target_path else Path(tempfile.mkdtemp(prefix="dataset-"))
         files = self.paths
         root = _common_folder(files)
@@ -273,12 +273,18 @@ class TabularDatasetFactory:
         **more: Any,
     ) -> TabularDataset:
         """Write a DataFrame to a datastore and register it as a dataset."""
-        datastore = target[0] if isinstance(target, tuple) else target
-        folder = Path(location_of(datastore.path(target[1] if isinstance(target, tuple) else None)))
-        folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(target, tuple):
+            datastore, folder = target
+        elif isinstance(target, DataPath):
+            datastore, folder = target.datastore, target.path_on_datastore
+        else:
+            datastore, folder = target, ""
         version = len(datastore.workspace.engine.assets.versions(KIND, name)) + 1
-        file = folder / f"{name}-{version}.csv"
-        dataframe.to_csv(file, index=False)
+        with tempfile.TemporaryDirectory() as temporary:
+            written = Path(temporary) / f"{name}-{version}.csv"
+            dataframe.to_csv(written, index=False)
+            datastore.upload_files([str(written)], None, folder, overwrite=True, show_progress=False)
+        file = datastore.fetch(f"{folder}/{written.name}")
         made = _tabular(str(file), "delimited", {"sep": ",", "encoding": "utf8"}, False)
         return made.register(datastore.workspace, name, description, tags, create_new_version=True)  # type: ignore[no-any-return]
 

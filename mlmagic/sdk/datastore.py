@@ -1,34 +1,45 @@
-"""`Datastore`: a folder of the workspace that files are uploaded to."""
+"""`Datastore`: a folder of the workspace, or other storage by a URL, that files are uploaded to.
+
+The files of other storage are copied to this machine each time a path of the datastore is used.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mlmagic.core.folders import files_below
-from mlmagic.errors import AlreadyExists, NotFound
+from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.sdk.data_reference import DataPath, DataReference
+from mlmagic.sdk.datastore_files import RemoteFiles
 from mlmagic.sdk.exceptions import UserErrorException, raises
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 DEFAULT_NAME = "workspaceblobstore"
+KIND = "datastore"
+_BLOB, _GEN2, _URL = "AzureBlob", "AzureDataLakeGen2", "Url"
 
 
 @raises(UserErrorException)
 class Datastore:
-    """A named folder for files; ``Datastore(workspace)`` is the default one."""
+    """A named place for files; ``Datastore(workspace)`` is the default one, a folder of the workspace."""
 
     def __init__(self, workspace: WorkspaceBase, name: str | None = None) -> None:
         self.workspace = workspace
         self.name = name or DEFAULT_NAME
         self.folder = workspace.folder / "datastores" / self.name
-        if self.name != DEFAULT_NAME and not self.folder.is_dir():
+        self._record: Mapping[str, Any] = {}
+        if workspace.engine.assets.versions(KIND, self.name):
+            self._record = workspace.engine.assets.get(KIND, self.name).record
+        elif self.name != DEFAULT_NAME and not self.folder.is_dir():
             there = self.folder.parent
             known = [path.name for path in there.iterdir()] if there.is_dir() else []
             raise NotFound("datastore", self.name, {DEFAULT_NAME, *known})
         self.folder.mkdir(parents=True, exist_ok=True)
+
+    # ---- registered -------------------------------------------------------------------------
 
     @staticmethod
     def get(workspace: WorkspaceBase, datastore_name: str) -> Datastore:
@@ -40,6 +51,108 @@ class Datastore:
         """The default datastore, which every workspace has."""
         return Datastore(workspace)
 
+    @staticmethod
+    def register_url(
+        workspace: WorkspaceBase,
+        datastore_name: str,
+        url: str,
+        *,
+        overwrite: bool = False,
+        kind: str = _URL,
+        **options: Any,
+    ) -> Datastore:
+        """Register any storage that fsspec reaches, such as ``s3://bucket`` or ``file:///shared``.
+
+        This method is mlmagic's own. ``options`` are those of the fsspec package, such as a key; they are
+        stored unencrypted in the workspace's database. Raises `UserErrorException` if the name is taken,
+        unless ``overwrite``.
+        """
+        assets = workspace.engine.assets
+        if datastore_name == DEFAULT_NAME or "/" in datastore_name:
+            raise InvalidConfig("datastore_name", datastore_name, "must be a new name without '/'")
+        RemoteFiles(url, options)
+        record = {"type": kind, "url": url, "options": options}
+        if overwrite and assets.versions(KIND, datastore_name):
+            assets.delete(KIND, datastore_name)
+        assets.keep(KIND, datastore_name, record, only_once=True)
+        return Datastore(workspace, datastore_name)
+
+    @staticmethod
+    def register_azure_blob_container(
+        workspace: WorkspaceBase,
+        datastore_name: str,
+        container_name: str,
+        account_name: str,
+        sas_token: str | None = None,
+        account_key: str | None = None,
+        protocol: str | None = None,
+        endpoint: str | None = None,
+        overwrite: bool = False,
+        **more: Any,
+    ) -> Datastore:
+        """Register a blob container; needs the packages fsspec and adlfs. See `register_url`."""
+        options = {"account_name": account_name, "sas_token": sas_token, "account_key": account_key}
+        given = {name: value for name, value in options.items() if value}
+        url = f"abfs://{container_name}"
+        return Datastore.register_url(
+            workspace, datastore_name, url, overwrite=overwrite, kind=_BLOB, **given
+        )
+
+    @staticmethod
+    def register_azure_data_lake_gen2(
+        workspace: WorkspaceBase,
+        datastore_name: str,
+        filesystem: str,
+        account_name: str,
+        tenant_id: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        overwrite: bool = False,
+        **more: Any,
+    ) -> Datastore:
+        """Register a file system of Data Lake Gen2; needs fsspec and adlfs. See `register_url`."""
+        options = {
+            "account_name": account_name,
+            "tenant_id": tenant_id,
+            "client_id": client_id,
+            "client_secret": client_secret,
+        }
+        given = {name: value for name, value in options.items() if value}
+        url = f"abfs://{filesystem}"
+        return Datastore.register_url(
+            workspace, datastore_name, url, overwrite=overwrite, kind=_GEN2, **given
+        )
+
+    @staticmethod
+    def register_azure_file_share(*args: Any, **more: Any) -> NoReturn:
+        """Raises: mount the file share and register its folder."""
+        raise UsageError(
+            "Azure file shares are not supported",
+            hint="Mount it, then: Datastore.register_url(ws, NAME, 'file:///MOUNTED/FOLDER').",
+        )
+
+    @staticmethod
+    def register_azure_sql_database(*args: Any, **more: Any) -> NoReturn:
+        """Raises: read the table with pandas and register it as a dataset."""
+        raise UsageError(
+            "databases are not datastores in mlmagic",
+            hint="Use pandas.read_sql, then Dataset.Tabular.register_pandas_dataframe.",
+        )
+
+    register_azure_postgre_sql = register_azure_my_sql = register_azure_sql_database
+
+    def unregister(self) -> None:
+        """Remove a registered datastore from the workspace; its files are not deleted."""
+        self.workspace.engine.assets.delete(KIND, self.name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def datastore_type(self) -> str:
+        """AzureBlob, AzureDataLakeGen2, Url, or Local for a folder of the workspace."""
+        return str(self._record.get("type", "Local"))
+
+    # ---- files ------------------------------------------------------------------------------
+
     def path(self, path: str | None = None, data_reference_name: str | None = None) -> DataReference:
         """A path in the datastore, as `Dataset`, scripts and pipeline steps take it."""
         return DataReference(self, data_reference_name, path)
@@ -49,6 +162,17 @@ class Datastore:
         return self.path()
 
     as_download = as_upload = as_mount
+
+    def fetch(self, path: str = "") -> Path:
+        """The path on this machine of a file, a folder or a pattern such as ``rows/*.csv``.
+
+        Files of other storage are copied first.
+        """
+        if self._remote is not None:
+            prefix = path.lstrip("/").partition("*")[0]
+            for name in self._remote.names(prefix):
+                self._remote.get(name, self._inside(self.folder / name))
+        return self.folder / path.lstrip("/")
 
     def upload(
         self,
@@ -76,18 +200,13 @@ class Datastore:
 
         Existing files are skipped unless ``overwrite``.
         """
-        root = self.folder / (target_path or "")
+        root = self.folder / (target_path or "").lstrip("/")
         for file in files:
             source = Path(file).expanduser()
             if not source.is_file():
                 raise NotFound("file", str(source))
             relative = source.relative_to(relative_root) if relative_root else Path(source.name)
-            place = self._inside(root / relative)
-            if place.exists() and not overwrite:
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, place)
-            if show_progress:
+            if self._put(source, self._inside(root / relative), overwrite) and show_progress:
                 print(f"Uploaded {relative}")
         return self.path(target_path)
 
@@ -96,17 +215,42 @@ class Datastore:
     ) -> int:
         """Copy the files whose path begins with ``prefix`` into a folder; returns their number."""
         count = 0
-        for source in sorted(self.folder.rglob("*")):
-            relative = source.relative_to(self.folder).as_posix()
-            if not source.is_file() or not relative.startswith(prefix or ""):
-                continue
-            place = Path(target_path).expanduser() / relative
+        for name in self._names(prefix or ""):
+            place = Path(target_path).expanduser() / name
             if place.exists() and not overwrite:
                 raise AlreadyExists("file", str(place), hint="Pass overwrite=True.")
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, place)
+            if self._remote is not None:
+                self._remote.get(name, place)
+            else:
+                shutil.copyfile(self.folder / name, place)
             count += 1
         return count
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    @property
+    def _remote(self) -> RemoteFiles | None:
+        """The files, where they are not in the folder."""
+        return RemoteFiles(self._record["url"], dict(self._record["options"])) if self._record else None
+
+    def _names(self, prefix: str) -> list[str]:
+        if self._remote is not None:
+            return self._remote.names(prefix)
+        files = (path for path in sorted(self.folder.rglob("*")) if path.is_file())
+        names = (path.relative_to(self.folder).as_posix() for path in files)
+        return [name for name in names if name.startswith(prefix)]
+
+    def _put(self, source: Path, place: Path, overwrite: bool) -> bool:
+        """Copy a file; returns False if it exists and is not overwritten."""
+        if self._remote is not None:
+            name = place.relative_to(self.folder).as_posix()
+            return self._remote.put(source, name, overwrite=overwrite)
+        if place.exists() and not overwrite:
+            return False
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
+        return True
 
     def _inside(self, place: Path) -> Path:
         if not place.resolve().is_relative_to(self.folder.resolve()):
@@ -114,7 +258,7 @@ class Datastore:
         return place
 
     def __repr__(self) -> str:
-        return f"Datastore(name={self.name!r})"
+        return f"Datastore(name={self.name!r}, type={self.datastore_type!r})"
 
 
 def location_of(path: Any) -> str:
@@ -122,7 +266,7 @@ def location_of(path: Any) -> str:
     if isinstance(path, DataPath):
         return str(path.path)
     if isinstance(path, tuple) and len(path) == 2 and isinstance(path[0], Datastore):
-        return str(path[0].folder / path[1])
+        return str(path[0].fetch(path[1]))
     if isinstance(path, str | Path):
         text = str(path)
         return text if "://" in text else str(Path(text).expanduser().absolute())

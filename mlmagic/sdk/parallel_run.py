@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core import configuration as core
-from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan
+from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan, Tally
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 from mlmagic.sdk.environment import Environment
-from mlmagic.sdk.exceptions import ParallelRunException, UserErrorException, raises
+from mlmagic.sdk.exceptions import (
+    ActivityFailedException,
+    ParallelRunException,
+    UserErrorException,
+    raises,
+)
+from mlmagic.sdk.pipeline_data import StepOutput
+from mlmagic.sdk.pipeline_step import PipelineStep, Places, Report
+from mlmagic.sdk.run import Run
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 _STEP_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -117,10 +125,11 @@ class ParallelRunConfig:
 
 
 @raises(ParallelRunException)
-class ParallelRunStep:
+class ParallelRunStep(PipelineStep):
     """A step of a `Pipeline`: ``run(mini_batch)`` of the configuration's script over its inputs.
 
-    ``inputs`` are datasets of one kind; ``output`` is a `PipelineData` or `OutputFileDatasetConfig`.
+    ``inputs`` are datasets of one kind, or outputs of other steps, which are files. ``output`` is a
+    `PipelineData` or `OutputFileDatasetConfig`.
     Source: ParallelRunStep of azureml-pipeline-steps.
     """
 
@@ -143,29 +152,29 @@ class ParallelRunStep:
             )
         if not inputs:
             raise InvalidConfig("inputs", inputs, "must contain at least one dataset")
-        kinds = {getattr(getattr(each, "dataset", each), "kind", type(each).__name__) for each in inputs}
+        kinds = {_kind_of(each) for each in inputs}
         if len(kinds) > 1 or not kinds <= {"File", "Tabular"}:
             raise InvalidConfig(
                 "inputs", sorted(kinds), "must be datasets of one kind, FileDataset or TabularDataset"
             )
-        self.name, self.config = name, parallel_run_config
+        super().__init__(name, [output], [*inputs, *(side_inputs or ()), *(arguments or ())])
+        self.config, self.source_directory = parallel_run_config, parallel_run_config.source_directory
         self.inputs, self.output = list(inputs), output
         self.side_inputs, self.arguments = list(side_inputs or ()), list(arguments or ())
         self.allow_reuse = allow_reuse
 
-    @property
-    def datasets(self) -> list[Any]:
-        """The datasets of the inputs."""
-        return [getattr(each, "dataset", each) for each in self.inputs]
-
-    def rows(self) -> list[Any]:
+    def rows(self, places: Places) -> list[Any]:
         """The paths of all files, or one DataFrame per file of a table."""
         found: list[Any] = []
-        for dataset in self.datasets:
+        for each in self.inputs:
+            if isinstance(each, StepOutput):
+                found += sorted(str(path) for path in places[each.name].rglob("*") if path.is_file())
+                continue
+            dataset = getattr(each, "dataset", each)
             found += dataset.paths if dataset.kind == "File" else dataset.tables()
         return found
 
-    def argument_texts(self, values: Mapping[str, Any], output: str) -> list[str]:
+    def argument_texts(self, values: Mapping[str, Any], output: str, places: Places) -> list[str]:
         """The script's arguments: parameters by their values, datasets and outputs by their paths."""
         texts = []
         for each in self.arguments:
@@ -173,10 +182,51 @@ class ParallelRunStep:
                 each = each.value_in(values)
             elif each is self.output:
                 each = output
+            elif isinstance(each, StepOutput):
+                each = places[each.name]
             elif hasattr(getattr(each, "dataset", each), "paths"):
                 each = getattr(each, "dataset", each).paths[0]
             texts.append(str(each))
         return texts
 
+    def move_to(self, source_directory: str) -> None:
+        """Run the script of another folder."""
+        self.source_directory = self.config.source_directory = source_directory
+
+    def prepare(self, parameters: Mapping[str, Any]) -> list[Any] | None:
+        """The rows or files; None if another step writes them.
+
+        Raises `ParallelRunException` for a wrong parameter or missing files.
+        """
+        self.config.plan(parameters, ())
+        return None if any(isinstance(each, StepOutput) for each in self.inputs) else self.rows({})
+
+    def perform(
+        self, run: Run, prepared: Any, parameters: Mapping[str, Any], places: Places, report: Report
+    ) -> None:
+        """Run the script over all mini-batches. Raises `ActivityFailedException` if the job fails."""
+        output = places[self.output.name] if self.outputs else run.folder / "outputs" / "default"
+
+        def watch(tally: Tally) -> None:
+            done = tally.succeeded_items + tally.failed_items
+            report(f"{self.name}: {done} of {tally.items} items, {tally.failed_items} failed")
+
+        plan = self.config.plan(parameters, self.argument_texts(parameters, str(output), places))
+        rows = self.rows(places) if prepared is None else prepared
+        outcome = run.experiment.workspace.engine.batch.run(
+            plan, self.config.inference(), rows, output, run.folder, watching=watch
+        )
+        if outcome.error:
+            why = outcome.failures[-1] if outcome.failures else {}
+            cause = f": {why.get('type')}: {why.get('message')}\n{why.get('traceback', '')}" if why else ""
+            raise ActivityFailedException(f"step {self.name!r} failed: {outcome.error}{cause}")
+
     def __repr__(self) -> str:
         return f"ParallelRunStep(name={self.name!r})"
+
+
+def _kind_of(given: Any) -> str:
+    """File or Tabular; the type's name for what cannot be an input."""
+    if isinstance(given, StepOutput):
+        return "File"
+    return str(getattr(getattr(given, "dataset", given), "kind", type(given).__name__))

@@ -206,6 +206,17 @@ class Run(RecordedRun):
         return self._experiment
 
     @property
+    def parent(self) -> Run | None:
+        """The run that this one is a child of; None for a run of its own."""
+        above = self._record["parent"]
+        return Run(self.experiment, above) if above is not None else None
+
+    def set_inputs(self, inputs: Mapping[str, Any]) -> None:
+        """Record the inputs that `input_datasets` returns."""
+        with self._changing() as record:
+            record["inputs"] = dict(inputs)
+
+    @property
     def input_datasets(self) -> dict[str, Any]:
         """The inputs by name: paths, or datasets for inputs in direct mode."""
         return {

@@ -48,3 +48,38 @@ def test_nothing_of_the_other_rooms_is_needed(tmp_path, part):
         assert (told["ok"], told["answer"]) == (True, [[]])
     else:
         assert "--entry-script" in done.stdout
+
+
+SDK_SCRIPT = """
+import azureml.train.automl
+from azureml.automl.core.shared import log_server
+from azureml.core import Dataset, Run, Workspace
+from azureml.core.model import Model
+from azureml.exceptions import WorkspaceException
+from azureml.train.hyperdrive import HyperDriveConfig
+
+def init():
+    Run.get_context().log("started", 1)
+
+def run(data):
+    try:
+        return Workspace.from_config()
+    except Exception as error:
+        return str(error)
+"""
+
+
+@pytest.mark.processes
+def test_a_script_that_imports_the_sdk_is_served(tmp_path):
+    (tmp_path / "score.py").write_text(SDK_SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "-m", "mlmagic.scoring", "--entry-script", "score.py", "--rehearse"],
+        input="[1]",
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(mlmagic.__file__).parents[1]), "PATH": ""},
+    )
+    told = json.loads(done.stdout)
+    assert told["ok"], done.stdout
+    assert "azureml.core.Workspace.from_config is not available: a service" in told["answer"]

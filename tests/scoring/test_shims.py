@@ -8,7 +8,8 @@ from types import ModuleType
 import pytest
 
 from mlmagic.scoring.shims.exceptions import UserErrorException
-from mlmagic.scoring.shims.finder import MODULES, ShimFinder, install
+from mlmagic.scoring.shims.finder import PACKAGES, ShimFinder, install
+from mlmagic.scoring.shims.stand_ins import MODULES
 from tests.support.azureml_names import SDK_NAMES, TRAINING_NAMES
 
 
@@ -39,6 +40,10 @@ def test_it_is_last_and_installed_once():
     assert isinstance(sys.meta_path[-1], ShimFinder)
 
 
+def test_the_packages_with_stand_ins_are_those_of_the_table():
+    assert {name.partition(".")[0] for name in MODULES} == set(PACKAGES)
+
+
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_every_stand_in_offers_what_the_table_says(name):
     module = importlib.import_module(name)
@@ -60,6 +65,8 @@ def test_a_name_that_needs_a_workspace_says_so_when_it_is_used():
     ) as caught:
         scope["Workspace"].from_config()
     assert "Model.get_model_path(NAME)" in str(caught.value)
+    with pytest.raises(UserErrorException, match=r"Model\.register .* has no workspace"):
+        importlib.import_module("azureml.core").Model.register("workspace", "path", "name")
     assert scope["Run"].get_context().id == "OfflineRun"
     assert not isinstance(1, scope["Workspace"])
 

@@ -6,12 +6,14 @@ Counted over 164 files of public repositories.
 SDK_NAMES = (
     ("azureml.core", "VERSION"),
     ("azureml.widgets", "RunDetails"),
+    ("azureml.pipeline.steps", "PythonScriptStep"),
     ("azureml.core.runconfig", "RunConfiguration"),
     ("azureml.core", "ScriptRunConfig"),
     ("azureml.data.data_reference", "DataReference"),
     ("azureml.core.runconfig", "CondaDependencies"),
     ("azureml.data.datapath", "DataPath"),
     ("azureml.core.runconfig", "DEFAULT_CPU_IMAGE"),
+    ("azureml.pipeline.core", "PublishedPipeline"),
     ("azureml.core.run", "_OfflineRun"),
     ("azureml.data.datapath", "DataPathComputeBinding"),
     ("azureml.core", "RunConfiguration"),
@@ -23,6 +25,10 @@ SDK_NAMES = (
     ("azureml.automl.core.shared", "logging_utilities"),
     ("azureml.core.image", "Image"),
     ("azureml.core.script_run_config", "ScriptRunConfig"),
+    ("azureml.pipeline.core", "PipelineEndpoint"),
+    ("azureml.pipeline.core.schedule", "Schedule"),
+    ("azureml.pipeline.core.schedule", "ScheduleRecurrence"),
+    ("azureml.pipeline.core.schedule", "TimeZone"),
     ("azureml.telemetry", "INSTRUMENTATION_KEY"),
     ("azureml.core.compute", "ComputeInstance"),
     ("azureml.core.runconfig", "Data"),
@@ -30,6 +36,7 @@ SDK_NAMES = (
     ("azureml.core.runconfig", "Dataset"),
     ("azureml.core.script_run_config", "get_run_config_from_script_run"),
     ("azureml.data", "dataset_type_definitions"),
+    ("azureml.pipeline.core", "Schedule"),
 )
 """What registering, deploying, consuming, batch scoring, environments and runs use."""
 

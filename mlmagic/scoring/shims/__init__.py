@@ -1,11 +1,14 @@
 """Stand-ins for packages that entry scripts import and that need not be installed.
 
-    finder          which import name is answered by which of these modules; the real package wins
+    finder          finds stand-ins where no installed package has the module
+    stand_ins       which stand-in modules there are, and which of these modules each is made of
     azureml_names   the names of Azure ML v1 that mlmagic has, by module
     training        the names that belong to training: they import, and say on use why they are not available
     unavailable     a name that can be imported and not be used
     exceptions      azureml.exceptions
     offline_run     azureml.core.run: a run that prints
+    recorded_run    a run whose metrics and files are kept in a folder
+    script_process  runs the script of a run in an environment without mlmagic
     telemetry       azureml.telemetry and AutoML's logging, which send nothing
     version         the version of azureml-core that mlmagic follows
     models          azureml.core.model: Model.get_model_path

@@ -1,7 +1,7 @@
 """The public names of Azure ML v1's packages that mlmagic has, by module.
 
 In a notebook they are the classes of `mlmagic.sdk`; in a service most have nothing to work on, and only what
-an entry script can use is there (`mlmagic.scoring.shims.finder`).
+an entry script can use is there (`mlmagic.scoring.shims.stand_ins`).
 """
 
 from __future__ import annotations
@@ -70,11 +70,17 @@ NAMES = {
     "azureml.data.tabular_dataset": "TabularDataset",
     "azureml.data.file_dataset": "FileDataset",
     "azureml.data.output_dataset_config": "OutputFileDatasetConfig",
-    "azureml.pipeline.core": "Pipeline PipelineData PipelineParameter PipelineRun StepRun",
-    "azureml.pipeline.core.graph": "PipelineParameter",
+    "azureml.pipeline.core": (
+        "Pipeline PipelineData PipelineParameter PipelineRun StepRun PublishedPipeline "
+        "PipelineEndpoint Schedule ScheduleRecurrence TimeZone"
+    ),
+    "azureml.pipeline.core.graph": "PipelineParameter PublishedPipeline",
     "azureml.pipeline.core.pipeline": "Pipeline",
+    "azureml.pipeline.core.pipeline_endpoint": "PipelineEndpoint",
+    "azureml.pipeline.core.schedule": "Schedule ScheduleRecurrence TimeZone",
     "azureml.pipeline.core.run": "PipelineRun StepRun",
-    "azureml.pipeline.steps": "ParallelRunConfig ParallelRunStep",
+    "azureml.pipeline.steps.python_script_step": "PythonScriptStep",
+    "azureml.pipeline.steps": "PythonScriptStep ParallelRunConfig ParallelRunStep",
     "azureml.pipeline.steps.parallel_run_config": "ParallelRunConfig",
     "azureml.pipeline.steps.parallel_run_step": "ParallelRunStep",
     "azureml.train.automl": "AutoMLRun",

@@ -1,160 +1,51 @@
-"""The last finder on `sys.meta_path`: it answers the imports that no installed package has answered."""
+"""The last finder on `sys.meta_path`: it finds the modules that no installed package has.
+
+Which modules those are is loaded with the first import of one (`mlmagic.scoring.shims.stand_ins`).
+"""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
-from mlmagic.scoring.shims.azureml_names import NAMES
-from mlmagic.scoring.shims.exceptions import UserErrorException
-from mlmagic.scoring.shims.training import ROWS, Row, rows_of
-from mlmagic.scoring.shims.unavailable import Unavailable
+if TYPE_CHECKING:
+    from mlmagic.scoring.shims.stand_ins import StandIns
 
-_HERE = "mlmagic.scoring.shims"
-_REQUEST = "aml_request: rawhttp AMLRequest"
-_RESPONSE = "aml_response: AMLResponse"
-_NO_WORKSPACE = "a scoring service has no workspace"
-_IN_A_SERVICE = "Load models with Model.get_model_path(NAME) or from the folder AZUREML_MODEL_DIR."
-
-MODULES = {
-    "azureml.core": "models: Model; offline_run: Run; version: VERSION __version__",
-    "azureml.core.model": "models: Model",
-    "azureml.core.run": "offline_run: Run _OfflineRun",
-    "azureml.exceptions": f"exceptions: {NAMES['azureml.exceptions']}",
-    "azureml.automl.core.shared.log_server": "telemetry: enable_telemetry set_verbosity",
-    "azureml.automl.core.shared.logging_utilities": "telemetry: log_traceback",
-    "azureml.telemetry": "telemetry: INSTRUMENTATION_KEY set_diagnostics_collection",
-    "azureml.contrib.services.aml_request": _REQUEST,
-    "azureml.contrib.services.aml_response": _RESPONSE,
-    "azureml.ai.monitoring": "collector: Collector CorrelationContext BasicCorrelationContext",
-    "azureml.ai.monitoring.collector": "collector: Collector",
-    "azureml.ai.monitoring.context": "collector: CorrelationContext BasicCorrelationContext",
-    "azureml.monitoring": "collector: ModelDataCollector",
-    "azureml.monitoring.modeldatacollector": "collector: ModelDataCollector",
-    "azureml_inference_server_http.api.aml_request": _REQUEST,
-    "azureml_inference_server_http.api.aml_response": _RESPONSE,
-    "azureml_user.parallel_run": "entry_script: EntryScript",
-    "inference_schema.schema_decorators": "schema: input_schema output_schema",
-    "inference_schema.schema_util": (
-        "schema_util: get_input_schema get_output_schema get_supported_versions is_schema_decorated "
-        "get_schemas_dict"
-    ),
-    "inference_schema.parameter_types.abstract_parameter_type": "types: AbstractParameterType",
-    "inference_schema.parameter_types.numpy_parameter_type": "numpy_type: NumpyParameterType",
-    "inference_schema.parameter_types.pandas_parameter_type": "pandas_type: PandasParameterType",
-    "inference_schema.parameter_types.standard_py_parameter_type": (
-        "standard_type: StandardPythonParameterType"
-    ),
-    "inference_schema.parameter_types.spark_parameter_type": "spark_type: SparkParameterType",
-}
-"""What a service offers of each stand-in module, as ``module: names; module: names``."""
+PACKAGES = ("azureml", "azureml_inference_server_http", "azureml_user", "inference_schema")
+"""The packages that have stand-ins."""
 
 ALIASES = {"sklearn.externals.joblib": "joblib"}
 """Modules that live elsewhere now; their submodules are found there too, as old pickles need."""
 
 
 class ShimFinder:
-    """Finds the stand-in modules of a table (default: `MODULES`), of `NAMES` and `training`, and `ALIASES`.
+    """Finds the stand-ins for modules of `PACKAGES`, and `ALIASES`."""
 
-    The use of a name that is not available raises ``error``. A name that a stand-in lacks raises
-    `ModuleNotFoundError` with the nearest names there are.
-    """
+    def __init__(self) -> None:
+        self._stand_ins: StandIns | None = None
 
-    def __init__(
-        self,
-        modules: Mapping[str, str] = MODULES,
-        home: str = _HERE,
-        error: type[Exception] = UserErrorException,
-    ) -> None:
-        self._modules, self._home, self._error = modules, home, error
-        named = {*modules, *NAMES, *(row.module for row in ROWS)}
-        self._known = {prefix for name in named for prefix in _prefixes(name)}
+    def stand_ins(self) -> StandIns:
+        """The stand-ins; called once, when the first is imported."""
+        from mlmagic.scoring.shims.stand_ins import StandIns
+
+        return StandIns()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of a stand-in or an alias; None for other names."""
-        if name in self._known or rows_of(name):
-            loader = _StandIn(self._modules.get(name, ""), self._home, self._known, self._error)
-            # Each is a package, so that `from MODULE import NAME` asks for a missing name as for a module.
-            return ModuleSpec(name, loader, is_package=True)  # type: ignore[arg-type]
+        if name.partition(".")[0] in PACKAGES:
+            if self._stand_ins is None:
+                self._stand_ins = self.stand_ins()
+            return self._stand_ins.spec_of(name)
         for old, new in ALIASES.items():
             if name == old or name.startswith(f"{old}."):
                 return ModuleSpec(name, _Alias(new + name[len(old) :]))  # type: ignore[arg-type]
-        package, _, leaf = name.rpartition(".")
-        parent = sys.modules.get(package)
-        if parent is not None and is_stand_in(parent) and not leaf.startswith("__"):
-            # Without its name: the import statement would ignore the error of a module of that name.
-            raise ModuleNotFoundError(_not_found(package, leaf, parent, self._known))
         return None
-
-
-class _StandIn:
-    """Loads an empty module and gives it what ``offers`` lists: ``module: names; module: names``."""
-
-    def __init__(self, offers: str, home: str, known: Set[str], error: type[Exception]) -> None:
-        self._offers, self._home, self._known, self._error = offers, home, known, error
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        return None
-
-    def exec_module(self, module: ModuleType) -> None:
-        for part in filter(None, self._offers.split("; ")):
-            source, _, names = part.partition(": ")
-            found = importlib.import_module(source if "." in source else f"{self._home}.{source}")
-            module.__doc__ = module.__doc__ or found.__doc__
-            for name in names.split():
-                setattr(module, name, getattr(found, name))
-        rows = rows_of(module.__name__)
-        for row in rows:
-            for name in row.names.split():
-                full = f"{module.__name__}.{name}"
-                setattr(module, name, Unavailable(full, row.reason, row.instead, self._error))
-        for name in NAMES.get(module.__name__, "").split():
-            if not hasattr(module, name):
-                full = f"{module.__name__}.{name}"
-                setattr(module, name, Unavailable(full, _NO_WORKSPACE, _IN_A_SERVICE, self._error))
-        module.__all__ = [name for name in vars(module) if not name.startswith("_")]  # type: ignore[attr-defined]
-        module.__getattr__ = self._attribute_of(module, rows)  # type: ignore[method-assign]
-
-    def _attribute_of(self, module: ModuleType, rows: Sequence[Row]) -> Callable[[str], Any]:
-        def attribute(name: str) -> Any:
-            """A module below this one; any public name of a package that is not available."""
-            full = f"{module.__name__}.{name}"
-            if full in self._known:
-                return importlib.import_module(full)
-            for row in rows:
-                if not row.names and not name.startswith("_"):
-                    return Unavailable(full, row.reason, row.instead, self._error)
-            raise AttributeError(_not_found(module.__name__, name, module, self._known))
-
-        return attribute
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    """``a``, ``a.b``, ``a.b.c`` of ``a.b.c``."""
-    parts = name.split(".")
-    return (".".join(parts[: end + 1]) for end in range(len(parts)))
-
-
-def _not_found(package: str, name: str, module: ModuleType, known: Set[str]) -> str:
-    """What is missing, and the module that has the name or the nearest names of ``package``."""
-    what = f"mlmagic has no {name!r} in {package}"
-    others = [other for other, names in NAMES.items() if name in names.split()]
-    if others:
-        return f"{what}. Use: from {min(others, key=len)} import {name}"
-    below = {each[len(package) + 1 :] for each in known if each.startswith(f"{package}.")}
-    there = sorted({*vars(module).get("__all__", ()), *(each for each in below if "." not in each)})
-    near = difflib.get_close_matches(name, there, n=3, cutoff=0.6)
-    if near:
-        return f"{what}. Did you mean {' or '.join(map(repr, near))}?"
-    shown = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
-    return f"{what}. It has: {shown}." if there else f"{what}."
 
 
 class _Alias:
@@ -168,11 +59,6 @@ class _Alias:
 
     def exec_module(self, module: ModuleType) -> None:
         sys.modules[module.__name__] = importlib.import_module(self._target)
-
-
-def is_stand_in(module: ModuleType) -> bool:
-    """Whether a finder of this kind has made it."""
-    return isinstance(getattr(getattr(module, "__spec__", None), "loader", None), _StandIn)
 
 
 def install() -> None:

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlmagic.scoring.shims.exceptions import ModelNotFoundException, UserErrorException
+from mlmagic.scoring.shims.unavailable import PartlyAvailable
 
 CACHE = "azureml-models"
 
 
-class Model:
+class Model(metaclass=PartlyAvailable):
     """Of the original's class only what works without a workspace."""
 
     def __init__(self, *args: object, **more: object) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlmagic.scoring.shims.exceptions import RunEnvironmentException
 from mlmagic.scoring.shims.recorded_run import RUN_FOLDER, RecordedRun
+from mlmagic.scoring.shims.unavailable import PartlyAvailable
 
 
 class OfflineRun:
@@ -65,7 +66,7 @@ _OfflineRun = OfflineRun
 """The class's name in Azure ML v1."""
 
 
-class Run:
+class Run(metaclass=PartlyAvailable):
     """In a service: only `get_context`."""
 
     @staticmethod

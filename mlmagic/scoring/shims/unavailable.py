@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from mlmagic.scoring.shims.exceptions import UserErrorException
+
+NO_WORKSPACE = "a service, or a script in an environment of its own, has no workspace"
+WITHOUT_WORKSPACE = "Load models with Model.get_model_path(NAME) or from the folder AZUREML_MODEL_DIR."
+
+
+class PartlyAvailable(type):
+    """The type of a class that has only the methods that need no workspace; the others raise."""
+
+    def __getattr__(cls, attribute: str) -> NoReturn:
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        name = f"{cls.__name__}.{attribute}"
+        raise UserErrorException(f"{name} is not available: {NO_WORKSPACE}. {WITHOUT_WORKSPACE}")
+
 
 class Unavailable:
     """Importing it works; a call, an attribute or a subclass raises ``error`` with the reason."""

@@ -4,6 +4,7 @@ import os
 
 import mlmagic.azureml
 from azureml.core import Dataset, Environment, Experiment, Run, ScriptRunConfig, Workspace
+from azureml.core.conda_dependencies import CondaDependencies
 from azureml.core.runconfig import DEFAULT_CPU_IMAGE, RunConfiguration
 from azureml.exceptions import ActivityFailedException, UserErrorException
 
@@ -87,6 +88,29 @@ else:
     raise AssertionError("it should have failed")
 assert run.get_status() == "Failed"
 assert run.wait_for_completion(raise_on_error=False)["status"] == "Failed"
+
+# A script in an environment of its own, which has no mlmagic.
+with open("training/alone.py", "w") as f:
+    f.write("""
+import six
+import azureml.train.automl
+from azureml.core import Run, Workspace
+run = Run.get_context()
+run.log("six", six.__version__)
+with open("outputs/model.txt", "w") as f:
+    f.write("weights")
+try:
+    Workspace.from_config()
+except Exception as error:
+    run.tag("error", str(error))
+""")
+own = Environment("own")
+own.python.conda_dependencies = CondaDependencies.create(pip_packages=["six==1.15.0"])
+run = Experiment(ws, "train").submit(ScriptRunConfig("training", "alone.py", environment=own))
+run.wait_for_completion(show_output=True)
+assert run.get_metrics() == {"six": "1.15.0"}, run.get_metrics()
+assert "has no workspace" in run.get_tags()["error"]
+assert run.register_model("alone", "outputs/model.txt").version == 1
 
 # A script that is canceled.
 with open("training/long.py", "w") as f:

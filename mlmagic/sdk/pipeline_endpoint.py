@@ -1,0 +1,114 @@
+"""`PipelineEndpoint`: a name for the versions of a published pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlmagic.errors import NotFound
+from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.sdk.pipeline_run import PipelineRun
+from mlmagic.sdk.published_pipeline import PublishedPipeline
+from mlmagic.sdk.workspace_base import WorkspaceBase
+
+KIND = "pipeline endpoint"
+PipelineEndpoints = list["PipelineEndpoint"]
+"""A name for it, because `PipelineEndpoint.list` hides the built-in one in its class."""
+
+
+@raises(UserErrorException)
+class PipelineEndpoint:
+    """Published pipelines as versions ``0``, ``1``, ... of one name; one of them is the default."""
+
+    def __init__(self, workspace: WorkspaceBase, name: str) -> None:
+        self.workspace, self.name = workspace, name
+        workspace.engine.assets.get(KIND, name)
+
+    @staticmethod
+    def publish(
+        workspace: WorkspaceBase, name: str, pipeline: Any, description: str | None = None, **more: Any
+    ) -> PipelineEndpoint:
+        """Create the endpoint with a pipeline or published pipeline as its default version.
+
+        Raises `UserErrorException` if the name is taken.
+        """
+        published = _published(pipeline, name)
+        record = {"pipelines": [published.id], "default": 0, "description": description or ""}
+        workspace.engine.assets.keep(KIND, name, record, only_once=True)
+        return PipelineEndpoint(workspace, name)
+
+    @staticmethod
+    def get(
+        workspace: WorkspaceBase, id: str | None = None, name: str | None = None, **more: Any
+    ) -> PipelineEndpoint:
+        """The endpoint of that name; its id is its name. Raises `UserErrorException` if there is none."""
+        return PipelineEndpoint(workspace, str(name or id))
+
+    @staticmethod
+    def list(workspace: WorkspaceBase, **more: Any) -> PipelineEndpoints:
+        """The endpoints, by name."""
+        return [PipelineEndpoint(workspace, asset.name) for asset in workspace.engine.assets.list(KIND)]
+
+    @property
+    def id(self) -> str:
+        """The name."""
+        return self.name
+
+    @property
+    def description(self) -> str:
+        """The description."""
+        return str(self._record["description"])
+
+    def add(self, pipeline: Any) -> None:
+        """Add a pipeline as the next version; the default stays."""
+        record = self._record
+        published = _published(pipeline, self.name)
+        self._keep({**record, "pipelines": [*record["pipelines"], published.id]})
+
+    def add_default(self, pipeline: Any) -> None:
+        """Add a pipeline as the next version and make it the default."""
+        self.add(pipeline)
+        self.set_default_version(str(len(self._record["pipelines"]) - 1))
+
+    def set_default_version(self, version: str) -> None:
+        """Set the default version."""
+        self.get_pipeline(version)
+        self._keep({**self._record, "default": int(version)})
+
+    def get_default_version(self) -> str:
+        """The default version."""
+        return str(self._record["default"])
+
+    def get_pipeline(self, version: str | None = None) -> PublishedPipeline:
+        """The published pipeline of a version, by default of the default version."""
+        record = self._record
+        versions = [str(number) for number in range(len(record["pipelines"]))]
+        wanted = str(record["default"] if version is None else version)
+        if wanted not in versions:
+            raise NotFound(f"version of {KIND} {self.name!r}", wanted, versions)
+        return PublishedPipeline(self.workspace, record["pipelines"][int(wanted)])
+
+    def submit(
+        self,
+        experiment_name: str,
+        pipeline_parameters: Mapping[str, Any] | None = None,
+        pipeline_version: str | None = None,
+        **more: Any,
+    ) -> PipelineRun:
+        """Run a version in the background, by default the default version."""
+        pipeline = self.get_pipeline(pipeline_version)
+        return pipeline.submit(self.workspace, experiment_name, pipeline_parameters)
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        return dict(self.workspace.engine.assets.get(KIND, self.name).record)
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        self.workspace.engine.assets.keep(KIND, self.name, record)
+
+    def __repr__(self) -> str:
+        return f"PipelineEndpoint(name={self.name!r}, default={self.get_default_version()!r})"
+
+
+def _published(pipeline: Any, name: str) -> PublishedPipeline:
+    return pipeline if isinstance(pipeline, PublishedPipeline) else pipeline.publish(name)

@@ -1,0 +1,184 @@
+"""`PublishedPipeline`: a pipeline that is stored in the workspace, to be submitted again later.
+
+Its folder has a copy of the folders of its scripts, ``steps.pickle``, and ``pipeline.json`` with its name.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import shutil
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mlmagic.errors import NotFound, UsageError
+from mlmagic.sdk.compute import ComputeTarget
+from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.sdk.pipeline_run import PipelineRun, begin
+from mlmagic.sdk.pipeline_step import PipelineStep
+from mlmagic.sdk.run import Experiment, Submittable
+from mlmagic.sdk.workspace_base import WorkspaceBase
+from mlmagic.workspace.atomic_writes import write_atomically
+from mlmagic.workspace.location import Location
+
+RECORD, STEPS, SOURCES = "pipeline.json", "steps.pickle", "sources"
+ACTIVE, DISABLED = "Active", "Disabled"
+Pipelines = list["PublishedPipeline"]
+"""A name for it, because `PublishedPipeline.list` hides the built-in one in its class."""
+
+
+@raises(UserErrorException)
+class PublishedPipeline(Submittable):
+    """A stored pipeline, found by its id."""
+
+    def __init__(self, workspace: WorkspaceBase, id: str) -> None:
+        self.workspace, self.id = workspace, id
+        if not (self.folder / RECORD).is_file():
+            known = [path.parent.name for path in _root(workspace).glob(f"*/{RECORD}")]
+            raise NotFound("published pipeline", id, known)
+
+    @staticmethod
+    def get(workspace: WorkspaceBase, id: str, **more: Any) -> PublishedPipeline:
+        """The published pipeline with that id. Raises `UserErrorException` if there is none."""
+        return PublishedPipeline(workspace, id)
+
+    @staticmethod
+    def list(workspace: WorkspaceBase, active_only: bool = True, **more: Any) -> Pipelines:
+        """The published pipelines, oldest first."""
+        files = _root(workspace).glob(f"*/{RECORD}")
+        found = [PublishedPipeline(workspace, file.parent.name) for file in files]
+        found.sort(key=lambda each: each._record["published"])
+        return [each for each in found if not active_only or each.status == ACTIVE]
+
+    get_all = list
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its files."""
+        return _root(self.workspace) / self.id
+
+    @property
+    def name(self) -> str:
+        """The name, which need not be unique."""
+        return str(self._record["name"])
+
+    @property
+    def description(self) -> str:
+        """The description."""
+        return str(self._record["description"])
+
+    @property
+    def version(self) -> str:
+        """The version, as given when it was published."""
+        return str(self._record["version"])
+
+    @property
+    def status(self) -> str:
+        """Active or Disabled."""
+        return str(self._record["status"])
+
+    @property
+    def endpoint(self) -> NoReturn:
+        """Raises: a published pipeline has no URL."""
+        raise UsageError(
+            f"published pipeline {self.name!r} has no REST endpoint",
+            hint="Run it with: published_pipeline.submit(ws, experiment_name).",
+        )
+
+    def enable(self) -> None:
+        """Allow `submit` again."""
+        self._set_status(ACTIVE)
+
+    def disable(self) -> None:
+        """Let `submit` raise, until `enable` is called."""
+        self._set_status(DISABLED)
+
+    def submit(
+        self,
+        workspace: WorkspaceBase,
+        experiment_name: str,
+        pipeline_parameters: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> PipelineRun:
+        """Run the pipeline in the background. Raises `UserErrorException` if it is disabled."""
+        return self.begin(Experiment(workspace, experiment_name), pipeline_parameters or {})
+
+    def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> PipelineRun:
+        """Run the pipeline in the background; see `Experiment.submit`."""
+        if self.status != ACTIVE:
+            raise UsageError(f"published pipeline {self.name!r} is disabled", hint="Call enable() first.")
+        steps = pickle.loads((self.folder / STEPS).read_bytes())
+        return begin(experiment, steps, parameters)
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))
+        return record
+
+    def _set_status(self, status: str) -> None:
+        write_atomically(self.folder / RECORD, json.dumps({**self._record, "status": status}))
+
+    def __repr__(self) -> str:
+        return f"PublishedPipeline(name={self.name!r}, id={self.id!r}, status={self.status!r})"
+
+
+def _root(workspace: WorkspaceBase) -> Path:
+    folder = workspace.folder / "published-pipelines"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class _Pickler(pickle.Pickler):
+    """Stores workspaces by their location, and compute targets, which have no effect, by their name."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, WorkspaceBase):
+            return _opened, (type(value), value.location_json)
+        if isinstance(value, ComputeTarget):
+            return str, (value.name,)
+        return NotImplemented
+
+
+def _pickled(steps: Any) -> bytes:
+    written = io.BytesIO()
+    _Pickler(written, protocol=4).dump(steps)
+    return written.getvalue()
+
+
+def _opened(kind: Any, location: str) -> Any:
+    return kind(Location.from_json(location))
+
+
+def publish(
+    workspace: WorkspaceBase, steps: Sequence[PipelineStep], name: str, description: str, version: str
+) -> PublishedPipeline:
+    """Store steps with copies of the folders of their scripts; see `Pipeline.publish`."""
+    for step in steps:
+        step.prepare({})
+    id = str(uuid.uuid4())
+    folder = _root(workspace) / id
+    draft = folder.with_name(f".{id}")
+    copies = pickle.loads(_pickled(list(steps)))
+    try:
+        for number, step in enumerate(copies):
+            source = Path(step.source_directory or ".").expanduser().absolute()
+            copied = Path(SOURCES) / str(number)
+            shutil.copytree(source, draft / copied, ignore=shutil.ignore_patterns(".git", "__pycache__"))
+            step.move_to(str(folder / copied))
+        (draft / STEPS).write_bytes(_pickled(copies))
+        record: dict[str, Any] = {
+            "name": name,
+            "description": description,
+            "version": version,
+            "status": ACTIVE,
+        }
+        record["published"] = time.time()
+        (draft / RECORD).write_text(json.dumps(record), encoding="utf-8")
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return PublishedPipeline(workspace, id)

@@ -86,7 +86,7 @@ def test_the_loop_moves_away_from_a_long_call_and_the_calls_keep_their_thread_an
 
     def b_is_running_and_a_is_answered():
         loop_threads.add(threading.current_thread())
-        return ("finish", "a") in log
+        return ("finish", "a") in log and ("perform", "b") in log
 
     until(runner, lambda: b_is_running_and_a_is_answered() and (gate.set() or len(log) == 8))
     assert [name for what, name in log if what == "perform"] == list("abcd")

@@ -77,7 +77,8 @@ def class_definition(kind: type, history: History) -> Definition | None:
     ]
     # Best where nothing of the live class is missing; a decorator may have added to it, though.
     whole = [(text, found) for text, found in written if _own_names(kind) <= _says_of(found)]
-    for text, found in whole or written:
+    exact = [(text, found) for text, found in whole if _gives(found, kind)]
+    for text, found in exact or whole or written:
         return Definition(found.name, _source_of(text, found))
     return None
 
@@ -210,6 +211,17 @@ def _has(kind: type) -> set[str]:
         *vars(kind).get("__annotations__", {}),
         *getattr(kind, "__members__", ()),
     }
+
+
+def _gives(node: ast.ClassDef, kind: type) -> bool:
+    """Whether the constants in the body of ``node`` are those of ``kind``."""
+    return all(
+        vars(kind).get(target.id) == statement.value.value
+        for statement in node.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    )
 
 
 def _own_names(kind: type) -> set[str]:

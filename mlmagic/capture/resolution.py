@@ -10,12 +10,14 @@ from __future__ import annotations
 import builtins
 import enum
 import functools
+import sys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from mlmagic.capture import definitions
+from mlmagic.capture.bound import Bound
 from mlmagic.capture.history import History, Import
 from mlmagic.capture.imports import describe_type, import_for, is_main, submodule_imports
 from mlmagic.capture.names import Names, read_names
@@ -200,7 +202,7 @@ class Resolution:
                 f"is a function wrapped by a {describe_type(type(value))} outside of its definition",
                 "Use the wrapper as a decorator, or wrap it in the cell.",
             )
-        self._add_definition(need, value, found, function.__globals__, f"{found.name}()")
+        self._add_definition(need, value, found, function.__globals__, f"{found.name}()", function)
         return True
 
     def _add_class(self, need: Need, value: type) -> None:
@@ -234,22 +236,58 @@ class Resolution:
         found: definitions.Definition,
         namespace: Mapping[str, object],
         user: str,
+        function: FunctionType | None = None,
     ) -> None:
         self.postponed = self.postponed or found.postponed
         if found.name != need.name and self._binds(found.name, value, need):
             needed = frozenset({found.name})
             self._add(Piece(need.name, f"{need.name} = {found.name}\n", needed, needed))
             return
-        names = read_names(found.source, postponed=found.postponed)
+        source, modules = self._reproduce(need, value, found, namespace, function)
+        names = read_names(source, postponed=found.postponed)
         for name in names.free:
+            if name in modules:
+                continue
             early = need.early or name in names.early
             self._waiting.append(Need(name, need.line, user, namespace, early))
         self._add_submodules(names, namespace)
         alias = "" if found.name == need.name else f"{need.name} = {found.name}\n"
         alias += self._attributes(need, value)
-        self._add(
-            Piece(need.name, found.source + alias, frozenset(names.free), names.early, rebinds=found.name)
+        self._add(Piece(need.name, source + alias, frozenset(names.free), names.early, rebinds=found.name))
+
+    def _reproduce(
+        self,
+        need: Need,
+        value: object,
+        found: definitions.Definition,
+        namespace: Mapping[str, object],
+        function: FunctionType | None,
+    ) -> tuple[str, set[str]]:
+        """The source of a definition, with the values that were bound when it ran, and their modules."""
+        modules: set[str] = set()
+
+        def write(live: object) -> str:
+            written = express(
+                live,
+                lambda inner: self._refer(inner, Need(need.name, need.line, found.name, namespace), set()),
+            )
+            for name in written.modules:
+                if name in self.defined or (name in namespace and namespace[name] is not sys.modules[name]):
+                    raise NotSource  # the name means something else in the notebook
+            modules.update(written.modules)
+            return written.text
+
+        bound = Bound(
+            found.source, namespace, self.history.timeline, write, self._alike, postponed=found.postponed
         )
+        source = bound.reproduce(value, function)
+        self.modules |= modules
+        return source, modules
+
+    def _alike(self, one: type, other: type) -> bool:
+        """Whether two classes of the notebook have the same source: its cell ran twice."""
+        first, second = (definitions.class_definition(kind, self.history) for kind in (one, other))
+        return first is not None and second is not None and first.source == second.source
 
     def _attributes(self, need: Need, value: object) -> str:
         """What was set on a plain function afterwards: ``prepare.seen = 0``."""

@@ -181,7 +181,7 @@ def attribute_of(kind: type, name: str) -> object:
 
 
 def _describes(expression: ast.expr, kind: type | None) -> bool:
-    """Whether a call describes an attribute, as ``field(default=2)`` and ``auto()`` do, and is not its value."""
+    """Whether a call describes an attribute, as ``field(default=2)`` and ``auto()`` do."""
     if not isinstance(expression, ast.Call) or kind is None:
         return False
     fields = any(

@@ -79,7 +79,7 @@ def class_definition(kind: type, history: History) -> Definition | None:
     whole = [(text, found) for text, found in written if _own_names(kind) <= _says_of(found)]
     exact = [(text, found) for text, found in whole if _gives(found, kind)]
     for text, found in exact or whole or written:
-        return Definition(found.name, _source_of(text, found))
+        return Definition(found.name, _source_of(text, found), _postponed_class(found, kind))
     return None
 
 
@@ -188,8 +188,19 @@ def _postponed(function: FunctionType) -> bool:
     return bool(function.__code__.co_flags & __future__.annotations.compiler_flag)
 
 
+def _postponed_class(node: ast.ClassDef, kind: type) -> bool:
+    """Whether annotations that are not quoted in the source are text in the class."""
+    kept = inspect.get_annotations(kind)
+    return any(
+        isinstance(kept.get(statement.target.id), str) and not isinstance(statement.annotation, ast.Constant)
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    )
+
+
 def _own_functions(kind: type) -> Iterator[FunctionType]:
-    for member in vars(kind).values():
+    # pydantic adds to a class when one of its attributes is read.
+    for member in tuple(vars(kind).values()):
         inner = getattr(member, "fget", None) or getattr(member, "__func__", member)
         inner = inspect.unwrap(inner) if callable(inner) and not isinstance(inner, type) else inner
         if not isinstance(inner, FunctionType) or inner.__module__ != kind.__module__:

@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from mlmagic.capture.annotations import quoted_names
+
 _FUTURE = "from __future__ import annotations\n"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -36,6 +38,8 @@ class Names:
     """Dotted uses, such as ``("scipy", "stats", "norm")``."""
     postponed: bool
     """Whether the source itself postpones its annotations."""
+    quoted: Mapping[str, int]
+    """Name that only the text of an annotation uses -> the first line of one."""
 
 
 def parse(source: str) -> ast.Module:
@@ -49,7 +53,7 @@ def read_names(source: str, *, postponed: bool = False) -> Names:
     """Read the names of ``source``; raises `SyntaxError`.
 
     ``postponed`` says that its annotations were compiled as text, as with
-    ``from __future__ import annotations``, and so use no names.
+    ``from __future__ import annotations``: their names are among the ``quoted`` ones.
     """
     text = _FUTURE + source if postponed else source
     tree = parse(text)
@@ -80,6 +84,11 @@ def read_names(source: str, *, postponed: bool = False) -> Names:
         ),
         chains=frozenset(_chains(tree)),
         postponed="annotations" in futures,
+        quoted={
+            name: max(1, line - offset)
+            for name, line in quoted_names(tree, postponed="annotations" in futures).items()
+            if name not in needed and name not in defined
+        },
     )
 
 

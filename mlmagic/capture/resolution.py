@@ -8,6 +8,7 @@ which says what the ways out are.
 from __future__ import annotations
 
 import builtins
+import copy
 import enum
 import functools
 import sys
@@ -78,24 +79,64 @@ class Resolution:
         self.problems: list[CaptureError] = []
         self.postponed = False
         self._values: dict[str, object] = {}
+        self._set_by_functions: set[str] = set()
+        self._late_problems: list[CaptureError] = []
         self._waiting: deque[Need] = deque()
+        self._quoted: deque[Need] = deque()
+        """Needs of annotations that are kept as text."""
 
     def resolve(self, names: Names, *, line_offset: int = 0) -> None:
         """Resolve the free names of a cell, and of all that they bring in."""
         for name, line in names.free.items():
             self._waiting.append(Need(name, line + line_offset, "", self.namespace))
+        for name, line in names.quoted.items():
+            self._quoted.append(Need(name, line + line_offset, "", self.namespace))
         # What was asked for by name is brought in although the cell may set the name itself:
         # `global vocab; vocab = json.load(open(vocab))`.
         for name in (*self.paths, *sorted(self.carry)):
             self._waiting.append(Need(name, 1 + line_offset, "", self.namespace))
         self._add_submodules(names, self.namespace)
+        self._work()
+        while self._quoted:
+            self._try(self._quoted.popleft())
+
+    def _work(self) -> None:
         while self._waiting:
             need = self._waiting.popleft()
             try:
                 self._settle(need)
             except Refused as refusal:
                 message = f"{need.name} {need.where} {refusal.reason}"
-                self.problems.append(CaptureError(message, name=need.name, line=need.line, hint=refusal.hint))
+                self._refuse(need, CaptureError(message, name=need.name, line=need.line, hint=refusal.hint))
+        self._start_globals()
+
+    def _try(self, need: Need) -> None:
+        """Bring in a name that only the text of an annotation uses, if that is possible."""
+        if need.name not in need.namespace:
+            return
+        kept = ("imports", "modules", "pieces", "carried", "problems", "postponed", "_values", "_quoted")
+        before = {name: copy.copy(getattr(self, name)) for name in kept}
+        self._waiting.append(need)
+        self._work()
+        if len(self.problems) > len(before["problems"]):
+            vars(self).update(before)
+
+    def _refuse(self, need: Need, problem: CaptureError) -> None:
+        if need.early:
+            self.problems.append(problem)
+        else:
+            self._late_problems.append(problem)
+
+    def _start_globals(self) -> None:
+        """Settle the names that captured functions set with ``global``: the service sets them, as the
+        notebook did, and what they hold in the notebook is not needed."""
+        for problem in self._late_problems:
+            name = problem.name
+            if name not in self._set_by_functions:
+                self.problems.append(problem)
+            elif text := self.history.timeline.start_constant(name):
+                self._add(Piece(name, f"{name} = {text}\n"))
+        self._late_problems.clear()
 
     def _settle(self, need: Need) -> None:
         name = need.name
@@ -127,14 +168,8 @@ class Resolution:
         elif not self.lenient:
             near = nearest(need.name, [known for known in {*need.namespace, *_PYTHON} if known != need.name])
             message = f"{need.name!r} {need.where} is not defined anywhere in the notebook"
-            self.problems.append(
-                CaptureError(
-                    message,
-                    name=need.name,
-                    line=need.line,
-                    hint=f"Did you mean {near!r}?" if near else "Run the cell that defines it first.",
-                )
-            )
+            hint = f"Did you mean {near!r}?" if near else "Run the cell that defines it first."
+            self._refuse(need, CaptureError(message, name=need.name, line=need.line, hint=hint))
 
     def _contribute(self, need: Need, value: object) -> None:
         name = need.name
@@ -250,10 +285,23 @@ class Resolution:
                 continue
             early = need.early or name in names.early
             self._waiting.append(Need(name, need.line, user, namespace, early))
+        for name in names.quoted:
+            self._quoted.append(Need(name, need.line, user, namespace))
+        for name in sorted(names.defined - {found.name, need.name}):
+            self._set_by_functions.add(name)
+            self._waiting.append(Need(name, need.line, user, namespace))
         self._add_submodules(names, namespace)
         alias = "" if found.name == need.name else f"{need.name} = {found.name}\n"
         alias += self._attributes(need, value)
-        self._add(Piece(need.name, source + alias, frozenset(names.free), names.early, rebinds=found.name))
+        self._add(
+            Piece(
+                need.name,
+                source + alias,
+                frozenset({*names.free, *names.quoted}),
+                names.early,
+                rebinds=found.name,
+            )
+        )
 
     def _reproduce(
         self,

@@ -98,6 +98,21 @@ class Timeline:
                 waiting += sorted(before[-1].reads)
         return ""
 
+    def start_constant(self, name: str) -> str:
+        """The source of the newest constant that a cell assigned to ``name`` at its top level; or ``""``."""
+        for tree in reversed(self._cells):
+            for node in reversed(tree.body):
+                match node:
+                    case ast.Assign(targets=[ast.Name(id=bound)], value=ast.Constant() as value):
+                        pass
+                    case ast.AnnAssign(target=ast.Name(id=bound), value=ast.Constant() as value):
+                        pass
+                    case _:
+                        continue
+                if bound == name:
+                    return ast.unparse(value)
+        return ""
+
     def sets_attribute(self, name: str, attribute: str) -> bool:
         """Whether a cell wrote ``name.attribute = ...`` or ``setattr(name, "attribute", ...)``."""
         return any(_sets(node, name, attribute) for tree in self._cells for node in ast.walk(tree))

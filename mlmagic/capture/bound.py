@@ -95,12 +95,14 @@ class Bound:
             self._statement(statement, kind)
 
     def _base(self, base: ast.expr, kind: type | None) -> None:
-        self.unverified.append(base)
         try:
             now = evaluate(base, self.namespace)
         except Unknown:
+            now = None
+        if kind is None or not isinstance(now, type):
+            self.unverified.append(base)
             return
-        if kind is None or not isinstance(now, type) or now in kind.__mro__:
+        if now in kind.__mro__:
             return
         then = next((each for each in kind.__mro__[1:] if each.__name__ == now.__name__), None)
         if then is None or not self.alike(then, now):

@@ -7,10 +7,12 @@ which says what the ways out are.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import copy
 import enum
 import functools
+import logging
 import sys
 from collections import deque
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from mlmagic.capture import definitions
+from mlmagic.capture.attributes import attribute_refused, later_attributes, logger_settings
 from mlmagic.capture.bound import Bound
 from mlmagic.capture.history import History, Import
 from mlmagic.capture.imports import describe_type, import_for, is_main, submodule_imports
@@ -25,6 +28,7 @@ from mlmagic.capture.names import Names, read_names
 from mlmagic.capture.pieces import Piece
 from mlmagic.capture.refusals import Refused, is_shells_own, live, too_long
 from mlmagic.capture.tables import express_table, is_table
+from mlmagic.capture.timeline import definition_in
 from mlmagic.capture.values import CARRY_LIMIT, INLINE_LIMIT, NotSource, express
 from mlmagic.errors import CaptureError, nearest
 
@@ -292,16 +296,10 @@ class Resolution:
             self._waiting.append(Need(name, need.line, user, namespace))
         self._add_submodules(names, namespace)
         alias = "" if found.name == need.name else f"{need.name} = {found.name}\n"
-        alias += self._attributes(need, value)
-        self._add(
-            Piece(
-                need.name,
-                source + alias,
-                frozenset({*names.free, *names.quoted}),
-                names.early,
-                rebinds=found.name,
-            )
-        )
+        first = set(names.early)
+        alias += self._attributes(need, value, source, first)
+        needs = frozenset({*names.free, *names.quoted})
+        self._add(Piece(need.name, source + alias, needs, frozenset(first), rebinds=found.name))
 
     def _reproduce(
         self,
@@ -337,17 +335,37 @@ class Resolution:
         first, second = (definitions.class_definition(kind, self.history) for kind in (one, other))
         return first is not None and second is not None and first.source == second.source
 
-    def _attributes(self, need: Need, value: object) -> str:
-        """What was set on a plain function afterwards: ``prepare.seen = 0``."""
-        if not isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
-            return ""
+    def _attributes(self, need: Need, value: object, source: str, early: set[str]) -> str:
+        """What was set on a function or class afterwards: ``prepare.seen = 0``, ``K.go = go``."""
+        node = definition_in(source)
+        is_set = functools.partial(self.history.timeline.sets_attribute, need.name)
+        lost: list[str] = []
+        if isinstance(value, type) and isinstance(node, ast.ClassDef):
+            found, lost = later_attributes(value, node, is_set)
+        else:
+            decorated = bool(getattr(node, "decorator_list", ()))
+            kept = getattr(value, "__dict__", {})
+            found = {key: item for key, item in kept.items() if not decorated or is_set(key)}
+        rows = [
+            f"{need.name}.{key} = {self._attribute(key, item, need, early)}\n" for key, item in found.items()
+        ]
+        return "".join([*rows, *(f"del {need.name}.{key}\n" for key in lost)])
+
+    def _attribute(self, key: str, item: object, need: Need, early: set[str]) -> str:
+        wrapper = type(item).__name__ if isinstance(item, staticmethod | classmethod | property) else ""
+        if isinstance(item, property):
+            parts: list[object] = [item.fget, item.fset, item.fdel]
+        else:
+            parts = [item.__func__ if isinstance(item, staticmethod | classmethod) else item]
+        while len(parts) > 1 and parts[-1] is None:
+            parts.pop()
         try:
-            return "".join(
-                f"{need.name}.{key} = {self._express(item, need, set())}\n"
-                for key, item in vars(value).items()
-            )
+            text = ", ".join(self._express(part, need, early) for part in parts)
         except NotSource:
-            return ""  # most likely a decorator's, which will set it again
+            raise attribute_refused(key) from None
+        if len(text) > INLINE_LIMIT:
+            raise attribute_refused(key)
+        return f"{wrapper}({text})" if wrapper else text
 
     def _binds(self, name: str, value: object, need: Need) -> bool:
         """Whether ``name`` is ``value`` in the notebook: then it is brought in under that name."""
@@ -400,7 +418,10 @@ class Resolution:
             raise too_long(text, f"Ship it as a file with --asset {name}=PATH.")
         if len(text) > INLINE_LIMIT and name not in self.carry:
             raise too_long(text, f"Include it anyway with --carry {name}, or load it in init().")
-        self._add(Piece(name, f"{name} = {text}\n", early=frozenset(early)))
+        source = f"{name} = {text}\n"
+        if isinstance(value, logging.Logger):
+            source += logger_settings(name, value)
+        self._add(Piece(name, source, early=frozenset(early)))
 
     def _express(self, value: object, need: Need, early: set[str]) -> str:
         if need.name in self.carry and is_table(value):

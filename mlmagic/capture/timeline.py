@@ -152,7 +152,7 @@ def _of_statement(statement: ast.stmt, moment: _Moment, *, compound: bool) -> It
     for node in (inner for part in header for inner in _outside_scopes(part)):
         for name in names_bound(node):
             yield Binding(name, moment, source, reads, isinstance(statement, ast.AugAssign))
-        if changed := _changed_in_place(node):
+        if changed := changed_in_place(node):
             yield Binding(changed, moment, source, reads, in_place=True)
 
 
@@ -172,7 +172,7 @@ def _outside_scopes(node: ast.AST) -> Iterator[ast.AST]:
             yield from _outside_scopes(child)
 
 
-def _changed_in_place(node: ast.AST) -> str:
+def changed_in_place(node: ast.AST) -> str:
     """The name whose object ``node`` changes: ``table[key] = 1``, ``rows.append(1)``, ``K.limit = 2``."""
     match node:
         case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):

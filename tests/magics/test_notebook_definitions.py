@@ -83,3 +83,21 @@ def test_a_default_keeps_the_value_it_was_bound_to(session: MLMagic, shell: Test
     shell.run_cell("factor = 100")
     shell.run_cell("%%score_script s\ndef init(): pass\ndef run(raw): return scale(raw)")
     assert "def scale(x, by=2)" in session.script("s").source
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("def init():\n    import no_such_package_x\ndef run(raw): return 1", "imports 'no_such_package_x' (line 3), which is not installed here. Install it with %pip install no_such_package_x"),
+        ("import no_such_package_x as x\ndef init(): pass\ndef run(raw): return x", "'no_such_package_x' (line 2)"),
+        ("def init(): helper()\ndef run(raw): return 1", "imports 'no_such_package_y', which is not installed"),
+        ("def init():\n    try:\n        import no_such_package_x\n    except ImportError: pass\ndef run(raw): return 1", ""),
+    ],
+)  # fmt: skip
+def test_a_package_that_is_not_installed_is_named_at_the_capture(
+    session: MLMagic, shell: TestingShell, cell: str, words: str
+) -> None:
+    shell.run_cell("def helper():\n    import no_such_package_y")
+    shell.run_cell(f"%%score_script s\n{cell}")
+    assert words in shell.shown()
+    assert ("not installed" in shell.shown()) == bool(words)

@@ -173,12 +173,13 @@ def _compiled(tree: ast.Module | ast.Expression, name: str) -> CodeType | None:
 
 
 def _same_code(one: CodeType | None, other: CodeType) -> bool:
-    return one is not None and _essence(one) == _essence(other)
+    return one is not None and essence(one) == essence(other)
 
 
-def _essence(code: CodeType) -> tuple[object, ...]:
+def essence(code: CodeType) -> tuple[object, ...]:
+    """What two pieces of code have in common if they do the same, wherever they are written."""
     consts = tuple(
-        _essence(const) if isinstance(const, CodeType) else (type(const), repr(const))
+        essence(const) if isinstance(const, CodeType) else (type(const), repr(const))
         for const in code.co_consts
     )
     return (code.co_code, code.co_names, code.co_varnames, consts)

@@ -27,6 +27,7 @@ from mlmagic.capture.imports import describe_type, import_for, is_main, submodul
 from mlmagic.capture.names import Names, read_names
 from mlmagic.capture.pieces import Piece
 from mlmagic.capture.refusals import Refused, is_shells_own, live, too_long
+from mlmagic.capture.reloads import import_after_reload
 from mlmagic.capture.tables import express_table, is_table
 from mlmagic.capture.timeline import definition_in
 from mlmagic.capture.values import CARRY_LIMIT, INLINE_LIMIT, NotSource, express
@@ -192,7 +193,7 @@ class Resolution:
             self._add_value(need, value)
 
     def _import_of(self, name: str, value: object) -> Import | None:
-        return import_for(name, value, self.history)
+        return import_for(name, value, self.history) or import_after_reload(name, value)
 
     def _add(self, piece: Piece) -> None:
         self.pieces[piece.name] = piece

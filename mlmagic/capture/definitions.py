@@ -77,8 +77,9 @@ def class_definition(kind: type, history: History) -> Definition | None:
     ]
     # Best where nothing of the live class is missing; a decorator may have added to it, though.
     whole = [(text, found) for text, found in written if _own_names(kind) <= _says_of(found)]
-    for text, found in whole or written:
-        return Definition(found.name, _source_of(text, found))
+    exact = [(text, found) for text, found in whole if _gives(found, kind)]
+    for text, found in exact or whole or written:
+        return Definition(found.name, _source_of(text, found), _postponed_class(found, kind))
     return None
 
 
@@ -172,12 +173,13 @@ def _compiled(tree: ast.Module | ast.Expression, name: str) -> CodeType | None:
 
 
 def _same_code(one: CodeType | None, other: CodeType) -> bool:
-    return one is not None and _essence(one) == _essence(other)
+    return one is not None and essence(one) == essence(other)
 
 
-def _essence(code: CodeType) -> tuple[object, ...]:
+def essence(code: CodeType) -> tuple[object, ...]:
+    """What two pieces of code have in common if they do the same, wherever they are written."""
     consts = tuple(
-        _essence(const) if isinstance(const, CodeType) else (type(const), repr(const))
+        essence(const) if isinstance(const, CodeType) else (type(const), repr(const))
         for const in code.co_consts
     )
     return (code.co_code, code.co_names, code.co_varnames, consts)
@@ -187,8 +189,19 @@ def _postponed(function: FunctionType) -> bool:
     return bool(function.__code__.co_flags & __future__.annotations.compiler_flag)
 
 
+def _postponed_class(node: ast.ClassDef, kind: type) -> bool:
+    """Whether annotations that are not quoted in the source are text in the class."""
+    kept = inspect.get_annotations(kind)
+    return any(
+        isinstance(kept.get(statement.target.id), str) and not isinstance(statement.annotation, ast.Constant)
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    )
+
+
 def _own_functions(kind: type) -> Iterator[FunctionType]:
-    for member in vars(kind).values():
+    # pydantic adds to a class when one of its attributes is read.
+    for member in tuple(vars(kind).values()):
         inner = getattr(member, "fget", None) or getattr(member, "__func__", member)
         inner = inspect.unwrap(inner) if callable(inner) and not isinstance(inner, type) else inner
         if not isinstance(inner, FunctionType) or inner.__module__ != kind.__module__:
@@ -210,6 +223,17 @@ def _has(kind: type) -> set[str]:
         *vars(kind).get("__annotations__", {}),
         *getattr(kind, "__members__", ()),
     }
+
+
+def _gives(node: ast.ClassDef, kind: type) -> bool:
+    """Whether the constants in the body of ``node`` are those of ``kind``."""
+    return all(
+        vars(kind).get(target.id) == statement.value.value
+        for statement in node.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    )
 
 
 def _own_names(kind: type) -> set[str]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from mlmagic.capture.names import parse
+from mlmagic.capture.timeline import Timeline
 
 _NOT_PYTHON = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$", re.MULTILINE)
 _ABSENT = object()
+_RUNS_HERE = ("%%time", "%%capture", "%%prun")
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
@@ -75,6 +77,13 @@ class History:
         texts = dict.fromkeys((*reversed(self._given), *reversed(tuple(_remembered()))))
         return tuple(cell for text in texts if (cell := read_cell_text(text)) is not None)
 
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The executions in their order; a cell that ran twice is there twice."""
+        texts = self._given or tuple(_remembered())
+        ran = (text for text in texts if _runs_here(text))
+        return Timeline(cell.tree for text in ran if (cell := read_cell_text(text)) is not None)
+
     def import_of(self, name: str, value: object) -> Import | None:
         """The newest import that bound ``name`` to ``value``."""
         for cell in self.cells:
@@ -107,6 +116,12 @@ def read_cell_text(text: str) -> Cell | None:
         return Cell(text, parse(text))
     except (SyntaxError, ValueError, RecursionError):
         return None
+
+
+def _runs_here(text: str) -> bool:
+    """Whether a cell's statements ran in the notebook: other cell magics do something else with them."""
+    magic = text.lstrip().split(maxsplit=1)[:1]
+    return not (magic and magic[0].startswith("%%")) or magic[0] in _RUNS_HERE
 
 
 def _remembered() -> Iterator[str]:

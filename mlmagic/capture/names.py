@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from mlmagic.capture.annotations import quoted_names
+
 _FUTURE = "from __future__ import annotations\n"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -36,6 +38,8 @@ class Names:
     """Dotted uses, such as ``("scipy", "stats", "norm")``."""
     postponed: bool
     """Whether the source itself postpones its annotations."""
+    quoted: Mapping[str, int]
+    """Name that only the text of an annotation uses -> the first line of one."""
 
 
 def parse(source: str) -> ast.Module:
@@ -49,7 +53,7 @@ def read_names(source: str, *, postponed: bool = False) -> Names:
     """Read the names of ``source``; raises `SyntaxError`.
 
     ``postponed`` says that its annotations were compiled as text, as with
-    ``from __future__ import annotations``, and so use no names.
+    ``from __future__ import annotations``: their names are among the ``quoted`` ones.
     """
     text = _FUTURE + source if postponed else source
     tree = parse(text)
@@ -57,7 +61,7 @@ def read_names(source: str, *, postponed: bool = False) -> Names:
         warnings.simplefilter("ignore")
         top = symtable.symtable(text, "<cell>", "exec")
     futures = {alias.name for node in tree.body for alias in _future_aliases(node)}
-    early = _loads_now(tree.body, annotations="annotations" not in futures)
+    early = loads_now(tree.body, annotations="annotations" not in futures)
     augmented = _only_augmented(tree)
     read_first = _read_first(tree.body) | augmented
     defined = _defined(top, tree) - augmented
@@ -80,6 +84,11 @@ def read_names(source: str, *, postponed: bool = False) -> Names:
         ),
         chains=frozenset(_chains(tree)),
         postponed="annotations" in futures,
+        quoted={
+            name: max(1, line - offset)
+            for name, line in quoted_names(tree, postponed="annotations" in futures).items()
+            if name not in needed and name not in defined
+        },
     )
 
 
@@ -174,11 +183,11 @@ def _only_augmented(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
     }
     declared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    bound = {name for node in ast.walk(tree) if node not in in_place for name in _bound(node)}
+    bound = {name for node in ast.walk(tree) if node not in in_place for name in names_bound(node)}
     return (set(in_place.values()) & (declared | at_top)) - bound
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
+def names_bound(node: ast.AST) -> Iterator[str]:
     """Names that ``node`` itself (not its children) binds."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
@@ -199,12 +208,12 @@ def _read_first(body: Iterable[ast.stmt]) -> set[str]:
     found: set[str] = set()
     for statement in body:
         if isinstance(statement, _SIMPLE):
-            found |= _loads_now([statement], annotations=False) - bound
-        bound |= {name for node in ast.walk(statement) for name in _bound(node)}
+            found |= loads_now([statement], annotations=False) - bound
+        bound |= {name for node in ast.walk(statement) for name in names_bound(node)}
     return found
 
 
-def _loads_now(nodes: Iterable[ast.AST], *, annotations: bool) -> set[str]:
+def loads_now(nodes: Iterable[ast.AST], *, annotations: bool) -> set[str]:
     """Names read when ``nodes`` are executed: everything but the bodies of functions."""
     found: set[str] = set()
     for node in nodes:
@@ -212,10 +221,10 @@ def _loads_now(nodes: Iterable[ast.AST], *, annotations: bool) -> set[str]:
             found |= {node.id} if isinstance(node.ctx, ast.Load) else set()
         elif isinstance(node, _COMPREHENSIONS):
             # Its own variables, and what a walrus in it binds.
-            bound = {name for inner in ast.walk(node) for name in _bound(inner)}
-            found |= _loads_now(ast.iter_child_nodes(node), annotations=annotations) - bound
+            bound = {name for inner in ast.walk(node) for name in names_bound(inner)}
+            found |= loads_now(ast.iter_child_nodes(node), annotations=annotations) - bound
         else:
-            found |= _loads_now(_executed(node, annotations), annotations=annotations)
+            found |= loads_now(_executed(node, annotations), annotations=annotations)
     return found
 
 

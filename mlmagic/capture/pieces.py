@@ -40,10 +40,11 @@ def in_order(pieces: Mapping[str, Piece]) -> list[Piece]:
 
 
 def _before(piece: Piece, pieces: Mapping[str, Piece]) -> set[str]:
-    return _reach(piece.early, pieces) - {piece.name}
+    return reach(piece.early, pieces) - {piece.name}
 
 
-def _reach(names: Iterable[str], pieces: Mapping[str, Piece]) -> set[str]:
+def reach(names: Iterable[str], pieces: Mapping[str, Piece]) -> set[str]:
+    """The pieces that ``names`` use, themselves too, in turn."""
     seen: set[str] = set()
     waiting = list(names)
     while waiting:

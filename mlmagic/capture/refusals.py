@@ -44,3 +44,11 @@ def is_shells_own(name: str, value: object) -> bool:
     home = getattr(value, "__module__", None) or type(value).__module__
     ours = name in ("open", "exit", "quit", "display", "get_ipython")
     return ours and str(home).startswith(("IPython", "ipykernel", "_sitebuiltins", "builtins", "io", "_io"))
+
+
+def changed(name: str) -> Refused:
+    """The refusal of a definition that read ``name``, which has another value now."""
+    return Refused(
+        f"was defined with {name!r}, which has changed since",
+        "Run the cell that defines it again, or restore the earlier value.",
+    )

@@ -7,21 +7,29 @@ which says what the ways out are.
 
 from __future__ import annotations
 
+import ast
 import builtins
+import copy
 import enum
 import functools
+import logging
+import sys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from mlmagic.capture import definitions
+from mlmagic.capture.attributes import attribute_refused, later_attributes, logger_settings
+from mlmagic.capture.bound import Bound
 from mlmagic.capture.history import History, Import
 from mlmagic.capture.imports import describe_type, import_for, is_main, submodule_imports
 from mlmagic.capture.names import Names, read_names
 from mlmagic.capture.pieces import Piece
 from mlmagic.capture.refusals import Refused, is_shells_own, live, too_long
+from mlmagic.capture.reloads import import_after_reload
 from mlmagic.capture.tables import express_table, is_table
+from mlmagic.capture.timeline import definition_in
 from mlmagic.capture.values import CARRY_LIMIT, INLINE_LIMIT, NotSource, express
 from mlmagic.errors import CaptureError, nearest
 
@@ -76,24 +84,64 @@ class Resolution:
         self.problems: list[CaptureError] = []
         self.postponed = False
         self._values: dict[str, object] = {}
+        self._set_by_functions: set[str] = set()
+        self._late_problems: list[CaptureError] = []
         self._waiting: deque[Need] = deque()
+        self._quoted: deque[Need] = deque()
+        """Needs of annotations that are kept as text."""
 
     def resolve(self, names: Names, *, line_offset: int = 0) -> None:
         """Resolve the free names of a cell, and of all that they bring in."""
         for name, line in names.free.items():
             self._waiting.append(Need(name, line + line_offset, "", self.namespace))
+        for name, line in names.quoted.items():
+            self._quoted.append(Need(name, line + line_offset, "", self.namespace))
         # What was asked for by name is brought in although the cell may set the name itself:
         # `global vocab; vocab = json.load(open(vocab))`.
         for name in (*self.paths, *sorted(self.carry)):
             self._waiting.append(Need(name, 1 + line_offset, "", self.namespace))
         self._add_submodules(names, self.namespace)
+        self._work()
+        while self._quoted:
+            self._try(self._quoted.popleft())
+
+    def _work(self) -> None:
         while self._waiting:
             need = self._waiting.popleft()
             try:
                 self._settle(need)
             except Refused as refusal:
                 message = f"{need.name} {need.where} {refusal.reason}"
-                self.problems.append(CaptureError(message, name=need.name, line=need.line, hint=refusal.hint))
+                self._refuse(need, CaptureError(message, name=need.name, line=need.line, hint=refusal.hint))
+        self._start_globals()
+
+    def _try(self, need: Need) -> None:
+        """Bring in a name that only the text of an annotation uses, if that is possible."""
+        if need.name not in need.namespace:
+            return
+        kept = ("imports", "modules", "pieces", "carried", "problems", "postponed", "_values", "_quoted")
+        before = {name: copy.copy(getattr(self, name)) for name in kept}
+        self._waiting.append(need)
+        self._work()
+        if len(self.problems) > len(before["problems"]):
+            vars(self).update(before)
+
+    def _refuse(self, need: Need, problem: CaptureError) -> None:
+        if need.early:
+            self.problems.append(problem)
+        else:
+            self._late_problems.append(problem)
+
+    def _start_globals(self) -> None:
+        """Settle the names that captured functions set with ``global``: the service sets them, as the
+        notebook did, and what they hold in the notebook is not needed."""
+        for problem in self._late_problems:
+            name = problem.name
+            if name not in self._set_by_functions:
+                self.problems.append(problem)
+            elif text := self.history.timeline.start_constant(name):
+                self._add(Piece(name, f"{name} = {text}\n"))
+        self._late_problems.clear()
 
     def _settle(self, need: Need) -> None:
         name = need.name
@@ -125,14 +173,8 @@ class Resolution:
         elif not self.lenient:
             near = nearest(need.name, [known for known in {*need.namespace, *_PYTHON} if known != need.name])
             message = f"{need.name!r} {need.where} is not defined anywhere in the notebook"
-            self.problems.append(
-                CaptureError(
-                    message,
-                    name=need.name,
-                    line=need.line,
-                    hint=f"Did you mean {near!r}?" if near else "Run the cell that defines it first.",
-                )
-            )
+            hint = f"Did you mean {near!r}?" if near else "Run the cell that defines it first."
+            self._refuse(need, CaptureError(message, name=need.name, line=need.line, hint=hint))
 
     def _contribute(self, need: Need, value: object) -> None:
         name = need.name
@@ -151,7 +193,7 @@ class Resolution:
             self._add_value(need, value)
 
     def _import_of(self, name: str, value: object) -> Import | None:
-        return import_for(name, value, self.history)
+        return import_for(name, value, self.history) or import_after_reload(name, value)
 
     def _add(self, piece: Piece) -> None:
         self.pieces[piece.name] = piece
@@ -200,7 +242,7 @@ class Resolution:
                 f"is a function wrapped by a {describe_type(type(value))} outside of its definition",
                 "Use the wrapper as a decorator, or wrap it in the cell.",
             )
-        self._add_definition(need, value, found, function.__globals__, f"{found.name}()")
+        self._add_definition(need, value, found, function.__globals__, f"{found.name}()", function)
         return True
 
     def _add_class(self, need: Need, value: type) -> None:
@@ -234,34 +276,97 @@ class Resolution:
         found: definitions.Definition,
         namespace: Mapping[str, object],
         user: str,
+        function: FunctionType | None = None,
     ) -> None:
         self.postponed = self.postponed or found.postponed
         if found.name != need.name and self._binds(found.name, value, need):
             needed = frozenset({found.name})
             self._add(Piece(need.name, f"{need.name} = {found.name}\n", needed, needed))
             return
-        names = read_names(found.source, postponed=found.postponed)
+        source, modules = self._reproduce(need, value, found, namespace, function)
+        names = read_names(source, postponed=found.postponed)
         for name in names.free:
+            if name in modules:
+                continue
             early = need.early or name in names.early
             self._waiting.append(Need(name, need.line, user, namespace, early))
+        for name in names.quoted:
+            self._quoted.append(Need(name, need.line, user, namespace))
+        for name in sorted(names.defined - {found.name, need.name}):
+            self._set_by_functions.add(name)
+            self._waiting.append(Need(name, need.line, user, namespace))
         self._add_submodules(names, namespace)
         alias = "" if found.name == need.name else f"{need.name} = {found.name}\n"
-        alias += self._attributes(need, value)
-        self._add(
-            Piece(need.name, found.source + alias, frozenset(names.free), names.early, rebinds=found.name)
-        )
+        first = set(names.early)
+        alias += self._attributes(need, value, source, first)
+        needs = frozenset({*names.free, *names.quoted})
+        self._add(Piece(need.name, source + alias, needs, frozenset(first), rebinds=found.name))
 
-    def _attributes(self, need: Need, value: object) -> str:
-        """What was set on a plain function afterwards: ``prepare.seen = 0``."""
-        if not isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
-            return ""
-        try:
-            return "".join(
-                f"{need.name}.{key} = {self._express(item, need, set())}\n"
-                for key, item in vars(value).items()
+    def _reproduce(
+        self,
+        need: Need,
+        value: object,
+        found: definitions.Definition,
+        namespace: Mapping[str, object],
+        function: FunctionType | None,
+    ) -> tuple[str, set[str]]:
+        """The source of a definition, with the values that were bound when it ran, and their modules."""
+        modules: set[str] = set()
+
+        def write(live: object) -> str:
+            written = express(
+                live,
+                lambda inner: self._refer(inner, Need(need.name, need.line, found.name, namespace), set()),
             )
+            for name in written.modules:
+                if name in self.defined or (name in namespace and namespace[name] is not sys.modules[name]):
+                    raise NotSource  # the name means something else in the notebook
+            modules.update(written.modules)
+            return written.text
+
+        bound = Bound(
+            found.source, namespace, self.history.timeline, write, self._alike, postponed=found.postponed
+        )
+        source = bound.reproduce(value, function)
+        self.modules |= modules
+        return source, modules
+
+    def _alike(self, one: type, other: type) -> bool:
+        """Whether two classes of the notebook have the same source: its cell ran twice."""
+        first, second = (definitions.class_definition(kind, self.history) for kind in (one, other))
+        return first is not None and second is not None and first.source == second.source
+
+    def _attributes(self, need: Need, value: object, source: str, early: set[str]) -> str:
+        """What was set on a function or class afterwards: ``prepare.seen = 0``, ``K.go = go``."""
+        node = definition_in(source)
+        is_set = functools.partial(self.history.timeline.sets_attribute, need.name)
+        lost: list[str] = []
+        if isinstance(value, type) and isinstance(node, ast.ClassDef):
+            found, lost = later_attributes(value, node, is_set)
+        else:
+            decorated = bool(getattr(node, "decorator_list", ()))
+            kept = getattr(value, "__dict__", {})
+            found = {key: item for key, item in kept.items() if not decorated or is_set(key)}
+        rows = [
+            f"{need.name}.{key} = {self._attribute(key, item, need, early)}\n" for key, item in found.items()
+        ]
+        return "".join([*rows, *(f"del {need.name}.{key}\n" for key in lost)])
+
+    def _attribute(self, key: str, item: object, need: Need, early: set[str]) -> str:
+        wrapper = type(item).__name__ if isinstance(item, staticmethod | classmethod | property) else ""
+        if isinstance(item, property):
+            parts: list[object] = [item.fget, item.fset, item.fdel]
+        else:
+            parts = [item.__func__ if isinstance(item, staticmethod | classmethod) else item]
+        while len(parts) > 1 and parts[-1] is None:
+            parts.pop()
+        try:
+            text = ", ".join(self._express(part, need, early) for part in parts)
         except NotSource:
-            return ""  # most likely a decorator's, which will set it again
+            raise attribute_refused(key) from None
+        if len(text) > INLINE_LIMIT:
+            raise attribute_refused(key)
+        return f"{wrapper}({text})" if wrapper else text
 
     def _binds(self, name: str, value: object, need: Need) -> bool:
         """Whether ``name`` is ``value`` in the notebook: then it is brought in under that name."""
@@ -314,7 +419,10 @@ class Resolution:
             raise too_long(text, f"Ship it as a file with --asset {name}=PATH.")
         if len(text) > INLINE_LIMIT and name not in self.carry:
             raise too_long(text, f"Include it anyway with --carry {name}, or load it in init().")
-        self._add(Piece(name, f"{name} = {text}\n", early=frozenset(early)))
+        source = f"{name} = {text}\n"
+        if isinstance(value, logging.Logger):
+            source += logger_settings(name, value)
+        self._add(Piece(name, source, early=frozenset(early)))
 
     def _express(self, value: object, need: Need, early: set[str]) -> str:
         if need.name in self.carry and is_table(value):

@@ -16,6 +16,7 @@ from mlmagic.capture.history import History
 from mlmagic.capture.modules import imported_modules, local_files
 from mlmagic.capture.names import Names, parse
 from mlmagic.capture.pieces import Piece, in_order
+from mlmagic.capture.registries import with_restored
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.capture.resolution import Resolution
 from mlmagic.errors import CaptureError, NotFound
@@ -176,10 +177,14 @@ def _prologue(name: str, futures: set[str], resolution: Resolution) -> Iterator[
         yield f"from __future__ import {', '.join(sorted(futures))}\n\n"
     yield from (f"{line}\n" for line in _import_lines(resolution))
     last: Piece | None = None
-    for piece in in_order(resolution.pieces):
+    pieces, restored = with_restored(resolution.pieces, resolution.namespace)
+    for piece in in_order(pieces):
         yield "\n\n" if piece.is_block or (last and last.is_block) else "" if last else "\n"
         yield piece.source
         last = piece
+    if restored:
+        yield "\n\n# As in the notebook, after all definitions.\n"
+        yield from restored
     yield "\n\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import dataclasses
 import datetime
 import decimal
 import fractions
@@ -84,9 +85,27 @@ def _write(value: object, modules: set[str], refer: Refer, depth: int) -> str:
     if type(value).__module__ == "typing" and type(value).__name__.endswith("GenericAlias"):
         modules.add("typing")
         return _alias(value, inner)
-    if text := refer(value):
+    if text := refer(value) or _record(value, inner, refer):
         return text
     raise NotSource
+
+
+def _record(value: Any, inner: Callable[[object], str], refer: Refer) -> str:
+    """A named tuple or a dataclass made again from its fields; "" when ``value`` is neither."""
+    kind = type(value)
+    if isinstance(value, tuple) and hasattr(kind, "_field_defaults") and kind.__bases__ == (tuple,):
+        name = refer(kind)
+        return name and f"{name}({_joined(value, inner)})"
+    if not dataclasses.is_dataclass(kind) or not vars(kind)["__dataclass_params__"].init:
+        return ""
+    fields = dataclasses.fields(value)
+    extra = set(getattr(value, "__dict__", ())) - {each.name for each in fields}
+    if extra or hasattr(kind, "__post_init__") or not all(each.init for each in fields):
+        return ""
+    name = refer(kind)
+    return (
+        name and f"{name}({', '.join(f'{each.name}={inner(getattr(value, each.name))}' for each in fields)})"
+    )
 
 
 def _integer(value: Any) -> str:

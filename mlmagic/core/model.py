@@ -50,6 +50,8 @@ class ModelDescription:
     """The distributions and versions with which the stored object was saved."""
     modules: tuple[str, ...] = ()
     """The modules that loading the stored object imports."""
+    definitions: str = ""
+    """Source of the notebook's classes and functions that loading the stored object needs."""
     python_version: str = ""
     run_id: str = ""
     """The id of the run that produced the model."""

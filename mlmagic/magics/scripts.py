@@ -68,6 +68,7 @@ class ScriptMagics(SessionMagics):
           %%score_script churn --test {"data": [[1, 2]]} -m churn
           %%score_script churn --asset labels.json=data/labels.json --show
         """
+        from mlmagic.capture.missing import missing_packages
         from mlmagic.capture.modules import installed_modules
         from mlmagic.capture.script import capture
 
@@ -82,6 +83,8 @@ class ScriptMagics(SessionMagics):
             history=self.session.history(),
             first_line=2,  # line 1 of the cell is the magic's own
         )
+        for package, line in missing_packages(script.source).items():
+            show_message(missing_message(package, line - script.cell_line + 2))
         if args.show:
             print(script.source)
         if args.test is not None:
@@ -117,6 +120,17 @@ class ScriptMagics(SessionMagics):
         show_message(
             f"Tested {script.name}: init() took {result.init_ms:.1f} ms, run() {result.run_ms:.1f} ms."
         )
+
+
+def missing_message(package: str, line: int) -> str:
+    """The message about a package that is not installed; ``line`` is the cell's."""
+    from mlmagic.capture.missing import distribution_of
+
+    where = f" (line {line})" if line >= 2 else ""  # else the import is in a function of the notebook
+    return (
+        f"The script imports {package!r}{where}, which is not installed here. Install it with "
+        f"%pip install {distribution_of(package)}, or deploy with an --environment that has it."
+    )
 
 
 def _check_name(name: str) -> None:

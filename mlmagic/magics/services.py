@@ -35,6 +35,7 @@ from mlmagic.magics.options import (
     variable,
     with_parser,
 )
+from mlmagic.magics.pickled_definitions import definitions_of
 from mlmagic.magics.script_selection import (
     captured_scripts_hint,
     choose_inference,
@@ -125,7 +126,11 @@ class ServiceMagics(SessionMagics):
                 return engine.services.deploy(name, references, inference, config, **options)
             namespace = self.session.namespace
             model, _ = find_model(args.what, namespace)
-            details = ModelDescription(name, sample_input=read_sample(args.sample, namespace))
+            details = ModelDescription(
+                name,
+                sample_input=read_sample(args.sample, namespace),
+                definitions=definitions_of(model, self.session),
+            )
             return engine.services.deploy_object(name, model, details, inference, config, **options)[0]
 
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,10 @@ def model_files(limit: int = TREE_LINES) -> list[str]:
     return found[:limit]
 
 
+_LOST = re.compile(r"Can't get attribute '(?P<name>[\w.]+)' on <module '(?P<module>\w+)'")
+"""The error of a pickle that names what is not defined, as a class of the notebook that made it."""
+
+
 def hint_for(error: BaseException) -> str:
     """What to do about an error of a script that starts, as far as its environment tells."""
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -83,6 +88,14 @@ def hint_for(error: BaseException) -> str:
         return "This service was started without a model."
     if isinstance(error, FileNotFoundError):
         return _models_hint()
+    if isinstance(error, AttributeError) and (found := _LOST.match(str(error))):
+        if found["module"] not in ("__main__", getattr(sys.modules.get("__main__"), "__name__", "")):
+            return ""
+        name = found["name"].partition(".")[0]
+        return (
+            f"The model's pickle needs {name!r} of the notebook that made it. Register it there with "
+            f"%register, or write a script with %%score_script that uses {name}."
+        )
     return ""
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -48,14 +48,14 @@ class Notebook:
         for place, path in script.assets.items():
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (folder / place).write_bytes(Path(path).read_bytes())
-        (folder / script.file_name).write_text(script.source, encoding="utf-8")
-        main = sys.modules["__main__"]
-        found = runpy.run_path(str(folder / script.file_name), run_name="__main__")
-        # runpy empties the module it ran in; what it returns lives on.
-        functions = found["init"].__globals__
-        functions.update(found)
+        path = folder / script.file_name
+        path.write_text(script.source, encoding="utf-8")
+        main, served = sys.modules["__main__"], ModuleType("__main__")
+        served.__file__ = str(path)
+        sys.modules["__main__"] = served
         try:
-            functions["init"]()
-            return functions["run"](data)
+            exec(compile(script.source, str(path), "exec", dont_inherit=True), vars(served))
+            served.init()
+            return served.run(data)
         finally:
             sys.modules["__main__"] = main

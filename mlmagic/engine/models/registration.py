@@ -136,21 +136,36 @@ def _described(
 
 def _modules_in(model: object) -> set[str]:
     """The modules whose classes and functions the pickle of ``model`` names."""
+    return {module for module, _ in _owners_in(model)} - {"__main__"}
+
+
+def names_of_notebook(model: object) -> tuple[str, ...]:
+    """The notebook's own classes and functions that the pickle of ``model`` names."""
+    try:
+        owners = _owners_in(model)
+    except Exception:  # registering it will say why
+        return ()
+    return tuple(sorted({name.partition(".")[0] for module, name in owners if module == "__main__"}))
+
+
+def _owners_in(model: object) -> set[tuple[str, str]]:
+    """Module and name of the classes and functions that the pickle of ``model`` names."""
     import pickle
 
-    modules: set[str] = set()
+    owners: set[tuple[str, str]] = set()
 
     class Noting(pickle.Pickler):
         def persistent_id(self, thing: Any) -> None:
             owner = thing if isinstance(thing, type) or callable(thing) else type(thing)
+            owner = owner if hasattr(owner, "__qualname__") else type(owner)
             module = getattr(owner, "__module__", None)
             if isinstance(module, str):
-                modules.add(module)
+                owners.add((module, owner.__qualname__))
 
     with open(os.devnull, "wb") as nowhere:
         # Out-of-band buffers: arrays are noted, not copied.
         Noting(nowhere, protocol=5, buffer_callback=lambda buffer: None).dump(model)
-    return modules - {"__main__"}
+    return owners
 
 
 def _versions(modules: set[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from mlmagic.capture.modules import installed_modules
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import Model
@@ -47,6 +48,7 @@ FRAMEWORKS = {
     )
 }
 """The frameworks by name. Several models are Multi: each has its own framework."""
+_FUTURE = "from __future__ import "
 _TO_INSTALL = {"sklearn": "scikit-learn", "yaml": "mlflow"}
 
 IsInstalled = Callable[[str], bool]
@@ -87,15 +89,25 @@ def inference_for(
         sample = samples
         each = (f"{model.id} ({one.name})" for model, one in zip(models, frameworks, strict=True))
         said = f"Serving models {', '.join(each)} without a script (Multi)."
+    definitions = with_definitions("", [model.details.definitions for model in models])
+    stored |= set(installed_modules(definitions))
     inference = InferenceConfig(
         SCRIPT,
-        script_text=text,
+        script_text=with_definitions(text, [definitions]),
         texts={SAMPLE: json.dumps(sample)} if samples else {},
         requirements=pinned_requirements(needed | stored | used),
         modules=tuple(sorted(needed | stored)),
         no_code=True,
     )
     return inference, said
+
+
+def with_definitions(text: str, definitions: Sequence[str]) -> str:
+    """The script with the definitions of a notebook before it, by which its pickles are loaded."""
+    rows = [row for each in dict.fromkeys(definitions) if each for row in [*each.splitlines(), "", ""]]
+    futures = list(dict.fromkeys(row for row in rows if row.startswith(_FUTURE)))
+    others = [row for row in rows if not row.startswith(_FUTURE)]
+    return "".join(f"{row}\n" for row in [*futures, *others]) + text
 
 
 def framework_of(model: Model) -> Framework:

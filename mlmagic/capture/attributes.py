@@ -1,0 +1,124 @@
+"""Attributes that were set on a class, a function or a logger after its definition."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from types import FunctionType
+
+from mlmagic.capture.names import names_bound
+from mlmagic.capture.refusals import Refused
+
+_PYTHONS = frozenset(
+    (
+        *("__module__", "__qualname__", "__dict__", "__weakref__", "__doc__", "__annotations__", "__hash__"),
+        *("__firstlineno__", "__static_attributes__", "__orig_bases__", "__parameters__", "__slots__"),
+        *("__annotate__", "__annotate_func__", "__annotations_cache__", "__abstractmethods__", "_abc_impl"),
+        *("__type_params__", "__classcell__", "__slotnames__"),
+    )
+)
+
+
+def later_attributes(
+    kind: type, node: ast.ClassDef, is_set: Callable[[str], bool]
+) -> tuple[dict[str, object], list[str]]:
+    """The attributes that ``kind`` got after its definition ``node``, and the names of those it lost.
+
+    ``is_set`` says whether a cell sets the attribute. Where a decorator, a metaclass or a base may
+    add attributes, only what a cell sets counts.
+    """
+    plain = _is_plain(kind, node)
+    written = _written(node)
+    slots = {name for name, member in vars(kind).items() if type(member).__name__ == "member_descriptor"}
+    found = {}
+    for name, live in vars(kind).items():
+        if name in _PYTHONS or name in slots:
+            continue
+        if name not in written:
+            later = plain or is_set(name)
+        else:
+            later = isinstance(written[name], ast.FunctionDef) and is_foreign(live, kind, name)
+            later = later and (plain or is_set(name)) and not getattr(written[name], "decorator_list", None)
+        if later:
+            found[name] = live
+    lost = [
+        name
+        for name, by in written.items()
+        if plain and name not in vars(kind) and not name.startswith("__") and isinstance(by, _BINDS)
+    ]
+    return found, lost
+
+
+_BINDS = (ast.Assign, ast.FunctionDef)
+
+
+def is_foreign(live: object, kind: type, name: str) -> bool:
+    """Whether ``live`` is not the method ``name`` of the body of ``kind``."""
+    live = getattr(live, "__func__", live)  # __new__ and __init_subclass__ are wrapped by Python
+    return not isinstance(live, FunctionType) or live.__qualname__ != f"{kind.__qualname__}.{name}"
+
+
+def _is_plain(kind: type, node: ast.ClassDef) -> bool:
+    """Whether nothing but the body gives ``kind`` its attributes."""
+    if node.decorator_list or type(kind) is not type or "__orig_bases__" in vars(kind):
+        return False
+    return not any("__init_subclass__" in vars(base) for base in kind.__mro__[1:-1]) and not any(
+        hasattr(member, "__set_name__") for member in vars(kind).values()
+    )
+
+
+def _written(node: ast.ClassDef) -> dict[str, ast.stmt]:
+    """Name that the body binds -> the statement; mangled as Python does."""
+    found: dict[str, ast.stmt] = {}
+    for statement in node.body:
+        for inner in _outside_functions(statement):
+            for name in names_bound(inner):
+                private = name.startswith("__") and not name.endswith("__")
+                found[f"_{node.name.lstrip('_')}{name}" if private else name] = statement
+                if isinstance(getattr(inner, "ctx", None), ast.Del):
+                    found[name] = node
+    return found
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            yield from _outside_functions(child)
+
+
+def attribute_refused(name: str) -> Refused:
+    """The refusal of an attribute whose value cannot be written."""
+    return Refused(
+        f"had its attribute {name!r} set later, to a value that cannot be written as source code",
+        "Set it in the definition, or in init().",
+    )
+
+
+def logger_settings(name: str, logger: logging.Logger) -> str:
+    """Source that gives the logger ``name`` the settings of ``logger``; raises `Refused`."""
+    root = logger is logging.root
+    rows = []
+    if logger.level != (logging.WARNING if root else logging.NOTSET):
+        rows.append(f"{name}.setLevel({logger.level})")
+    if root:
+        return "".join(f"{row}\n" for row in rows)  # its handlers are the kernel's
+    if not logger.propagate:
+        rows.append(f"{name}.propagate = False")
+    if logger.disabled:
+        rows.append(f"{name}.disabled = True")
+    if logger.name.partition(".")[0] not in sys.modules:  # else the package adds its own handlers
+        if logger.filters:
+            raise Refused("is a logger with filters", "Add the filters in init().")
+        rows += [f"{name}.addHandler({_handler(handler)})" for handler in logger.handlers]
+    return "".join(f"{row}\n" for row in rows)
+
+
+def _handler(handler: logging.Handler) -> str:
+    kind = type(handler)
+    known = kind in (logging.StreamHandler, logging.NullHandler)
+    if not known or handler.level or handler.filters or handler.formatter:
+        raise Refused(f"is a logger with a {kind.__name__} of its own settings", "Add the handler in init().")
+    return f"logging.{kind.__name__}()"

@@ -1,0 +1,103 @@
+# ruff: noqa: E501 - one case, one line
+"""What a captured cell means, through the magics: pickles of the notebook's classes, and changed names."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.scripts.no_code import with_definitions
+from mlmagic.errors import CaptureError
+from mlmagic.magics.session import MLMagic
+from tests.support.shells import TestingShell
+
+SKLEARN = "from sklearn.base import BaseEstimator, TransformerMixin\nfrom sklearn.dummy import DummyClassifier\nfrom sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
+NOOP = "class Noop(TransformerMixin, BaseEstimator):\n    def fit(self, X, y=None): return self\n    def transform(self, X): return helper(X)\ndef helper(X): return X\n"
+FIT = ".fit([[0], [1]], [0, 1])"
+
+
+@pytest.mark.parametrize(
+    ("setup", "names"),
+    [
+        (f"{NOOP}pipe = make_pipeline(Noop(), DummyClassifier()){FIT}", ["class Noop", "def helper"]),
+        (f"def double(X): return [[2 * x for x in row] for row in X]\npipe = make_pipeline(FunctionTransformer(double), DummyClassifier()){FIT}", ["def double"]),
+        (f"{NOOP}class More(Noop): pass\npipe = make_pipeline(More(), DummyClassifier()){FIT}", ["class More", "class Noop"]),
+        (f"pipe = make_pipeline(DummyClassifier()){FIT}", []),
+    ],
+)  # fmt: skip
+def test_registering_a_model_stores_the_definitions_its_pickle_needs(
+    session: MLMagic, shell: TestingShell, fake_engine: Engine, setup: str, names: list[str]
+) -> None:
+    shell.run_cell(SKLEARN + setup)
+    shell.run_cell("%register pipe --name pipe")
+    assert ("of this notebook. The source is stored with the model" in shell.shown()) == bool(names)
+    stored = fake_engine.models.get("pipe").details.definitions
+    assert all(name in stored for name in names)
+    assert bool(stored) == bool(names)
+    script = fake_engine.scripts.no_code(["pipe"]).script_text or ""
+    compile(script, "score.py", "exec")
+    assert script.startswith(stored)
+
+
+def test_a_definition_that_cannot_be_captured_is_named(session: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell(
+        f"{SKLEARN}import io\nlive = io.StringIO()\n{NOOP.replace('return X', 'return live')}pipe = Noop()"
+    )
+    shell.run_cell("%register pipe --name pipe")
+    assert "The model's pickle needs Noop of this notebook, which cannot be captured: live" in shell.shown()
+
+
+@pytest.mark.parametrize(
+    ("definitions", "expected"),
+    [
+        ([], "run = 1\n"),
+        (["x = 1\n"], "x = 1\n\n\nrun = 1\n"),
+        (["x = 1\n", "x = 1\n", ""], "x = 1\n\n\nrun = 1\n"),
+        (
+            ["x = 1\n", "from __future__ import annotations\ny = 1\n"],
+            "from __future__ import annotations\nx = 1\n\n\ny = 1\n\n\nrun = 1\n",
+        ),
+    ],
+)
+def test_definitions_come_before_the_script(definitions: list[str], expected: str) -> None:
+    assert with_definitions("run = 1\n", definitions) == expected
+
+
+def test_a_name_that_changed_since_the_definition_is_refused_until_the_cell_runs_again(
+    session: MLMagic, shell: TestingShell
+) -> None:
+    cell = "def deco(n): return lambda f: lambda x: f(x) * n\n@deco(N)\ndef work(x): return x"
+    shell.run_cell("N = 3", store_history=True)
+    shell.run_cell(cell, store_history=True)
+    shell.run_cell("N = 100", store_history=True)
+    script = "%%score_script s\ndef init(): pass\ndef run(raw): return work(raw)"
+    with pytest.raises(CaptureError, match="'N', which has changed since"):
+        shell.run_cell(script)
+    shell.run_cell(cell, store_history=True)
+    shell.run_cell(script)
+    assert session.script_names == ["s"]
+
+
+def test_a_default_keeps_the_value_it_was_bound_to(session: MLMagic, shell: TestingShell) -> None:
+    shell.run_cell("factor = 2\ndef scale(x, by=factor): return x * by")
+    shell.run_cell("factor = 100")
+    shell.run_cell("%%score_script s\ndef init(): pass\ndef run(raw): return scale(raw)")
+    assert "def scale(x, by=2)" in session.script("s").source
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("def init():\n    import no_such_package_x\ndef run(raw): return 1", "imports 'no_such_package_x' (line 3), which is not installed here. Install it with %pip install no_such_package_x"),
+        ("import no_such_package_x as x\ndef init(): pass\ndef run(raw): return x", "'no_such_package_x' (line 2)"),
+        ("def init(): helper()\ndef run(raw): return 1", "imports 'no_such_package_y', which is not installed"),
+        ("def init():\n    try:\n        import no_such_package_x\n    except ImportError: pass\ndef run(raw): return 1", ""),
+    ],
+)  # fmt: skip
+def test_a_package_that_is_not_installed_is_named_at_the_capture(
+    session: MLMagic, shell: TestingShell, cell: str, words: str
+) -> None:
+    shell.run_cell("def helper():\n    import no_such_package_y")
+    shell.run_cell(f"%%score_script s\n{cell}")
+    assert words in shell.shown()
+    assert ("not installed" in shell.shown()) == bool(words)

@@ -92,6 +92,9 @@ class Timeline:
             after = [each for each in known if each.moment > moment]
             if not before:
                 continue  # it had no value then, so nothing read it
+            if before[-1].source.startswith("Import"):
+                # sys.path.append() and os.environ[...] = are settings of the process.
+                after = [each for each in after if not each.in_place]
             if after and (any(each.in_place for each in after) or after[-1].source != before[-1].source):
                 return name
             if after or before[-1].source.startswith(("FunctionDef", "AsyncFunctionDef")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from IPython.core.magic import cell_magic, magics_class
 from IPython.display import display
 
 from mlmagic.core.names import check_model_name
-from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
+from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, ScriptError, UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.line import read_data
 from mlmagic.magics.messages import show_message
@@ -111,15 +112,36 @@ class ScriptMagics(SessionMagics):
 
     def _test(self, script: CapturedScript, args: Arguments) -> None:
         body = read_data(args.test, self.session.namespace)
-        result = self.session.engine.scripts.rehearse(
-            inference_of(script), model_references(args.model), body
-        )
+        try:
+            result = self.session.engine.scripts.rehearse(
+                inference_of(script), model_references(args.model), body
+            )
+        except ScriptError as error:
+            number = self.session.shell.execution_count
+            error.traceback = with_cell_lines(error.traceback, script.cell_line, number)
+            raise
         if result.output.strip():
             print(result.output.rstrip())
         display(result.answer)
         show_message(
             f"Tested {script.name}: init() took {result.init_ms:.1f} ms, run() {result.run_ms:.1f} ms."
         )
+
+
+def with_cell_lines(traceback: str, cell_line: int, number: int) -> str:
+    """A traceback of a captured script that names the lines of the cell ``number`` too.
+
+    ``cell_line`` is the script's line where the cell's second line is: the first is the magic's own.
+    """
+
+    def place(found: re.Match[str]) -> str:
+        line = int(found["line"]) - cell_line + 2
+        return f"{found[0]} (In[{number}], line {line})" if line >= 2 else found[0]
+
+    return _SCRIPT_LINE.sub(place, traceback)
+
+
+_SCRIPT_LINE = re.compile(r'File "score\.py", line (?P<line>\d+)')
 
 
 def missing_message(package: str, line: int) -> str:

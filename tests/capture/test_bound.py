@@ -99,6 +99,7 @@ def test_a_name_that_changed_since_the_definition_is_refused(
         (["class Base: v = 1", "class Child(Base): pass", "class Base: v = 1", "class Child(Base): pass"], "Child.v", 1),
         (["import numpy as np\ndef f(x=np.pi): return x > 3", "import numpy as np"], "f()", True),
         (["from functools import lru_cache\n@lru_cache\ndef f(x): return x", "from functools import lru_cache"], "f(1)", 1),
+        (["import sys, os\nclass A:\n    v = sys.version_info[0]\n    w = os.getcwd", "sys.path.append('x')\nsys.path.pop()\nos.environ['CAPTURE_X'] = '1'"], "A.v", 3),
         (["%%writefile other.py\nN = 9"], "1", 1),
         (["LIMIT = 3\ndef deco(f): return lambda x: f(x) + LIMIT\n@deco\ndef g(x): return x"], "g(1)", 4),
     ],

@@ -7,7 +7,8 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.scripts.no_code import with_definitions
-from mlmagic.errors import CaptureError
+from mlmagic.errors import CaptureError, ScriptError
+from mlmagic.magics.scripts import with_cell_lines
 from mlmagic.magics.session import MLMagic
 from tests.support.shells import TestingShell
 
@@ -101,3 +102,24 @@ def test_a_package_that_is_not_installed_is_named_at_the_capture(
     shell.run_cell(f"%%score_script s\n{cell}")
     assert words in shell.shown()
     assert ("not installed" in shell.shown()) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("traceback", "expected"),
+    [
+        ('  File "score.py", line 12, in init\n', '  File "score.py", line 12 (In[5], line 4), in init\n'),
+        ('  File "score.py", line 10\n', '  File "score.py", line 10 (In[5], line 2)\n'),
+        ('  File "score.py", line 9, in helper\n', '  File "score.py", line 9, in helper\n'),
+        ('  File "other.py", line 12, in f\n', '  File "other.py", line 12, in f\n'),
+        ("ValueError: x", "ValueError: x"),
+    ],
+)
+def test_a_traceback_names_the_lines_of_the_cell(traceback: str, expected: str) -> None:
+    assert with_cell_lines(traceback, 10, 5) == expected
+
+
+def test_a_failed_test_names_the_line_of_its_cell(session: MLMagic, shell: TestingShell) -> None:
+    number = shell.execution_count
+    with pytest.raises(ScriptError) as caught:
+        shell.run_cell("%%score_script s --test 3\ndef init(): pass\ndef run(raw):\n    return 1 / 0")
+    assert f"(In[{number}], line 4), in run" in str(caught.value)

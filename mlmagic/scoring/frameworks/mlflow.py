@@ -1,5 +1,7 @@
 """An MLflow model: by `mlflow.pyfunc` where mlflow is installed, else by its flavour's own library.
 
+A scikit-learn model that takes dates is always loaded by scikit-learn.
+
 Takes ``{"data": ...}`` like the others, and the bodies of MLflow's own server: ``dataframe_split``,
 ``dataframe_records``, ``instances`` and ``inputs``.
 """
@@ -62,9 +64,12 @@ def load(folder: Path) -> MlflowModel:
     place = folder_with(folder, "MLmodel")
     described = _described(place)
     signature = Signature.of(described)
-    if find_spec("mlflow") is not None:
+    flavours = described.get("flavors") or {}
+    # MLflow makes nanoseconds of all dates; with pandas 3, models are fitted on microseconds.
+    has_dates = "datetime" in signature.types.values() and "sklearn" in flavours
+    if find_spec("mlflow") is not None and not has_dates:
         return MlflowModel(TableModel(PyFunc(place), columns=list(signature.types), signature=signature))
-    return MlflowModel(_by_flavour(place, described.get("flavors") or {}, signature))
+    return MlflowModel(_by_flavour(place, flavours, signature))
 
 
 def _by_flavour(place: Path, flavours: dict[str, Any], signature: Signature) -> ServedModel:

@@ -40,7 +40,7 @@ def test_stand_ins_cost_nothing_when_unused():
         "mlmagic.scoring.shims.installed_schema",
         "mlmagic.scoring.shims.installed_http",
     }
-    assert not loaded & {"numpy", "pandas", "werkzeug", "ipaddress", "mlmagic.scoring.http.multipart"}
+    assert not loaded & {"numpy", "pandas", "werkzeug", "mlmagic.scoring.http.multipart"}
 
 
 def test_it_serves_scripts_by_schema_and_raw_http(start, tmp_path):

@@ -95,6 +95,9 @@ class Client:
             # A read is fed in slices of 32 KiB: one is read ahead, and a body of at most what was sent.
             assert len(self.connection._reader.unparsed) <= len(data)
 
+    def get_extra_info(self, name: str) -> None:
+        return None
+
     def write(self, data: bytes) -> None:
         assert not self.closed
         assert not self.ended

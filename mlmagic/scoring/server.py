@@ -198,6 +198,7 @@ class Server:
         """Serve until a signal stops the server, then finish the requests that have begun."""
         say = directory.write if directory else _write_nothing
         signals = SignalWatcher(self._loop, (signal.SIGTERM, signal.SIGINT), self._on_signal)
+        self._service.scorer.thread.after_calls = signals.register
         listener = await self._loop.create_server(
             self._connect, sock=self._sock, backlog=BACKLOG, **self._tls
         )

@@ -28,7 +28,7 @@ class SignalWatcher:
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         loop.add_reader(self._reader, self._read)
-        self._register()
+        self.register()
         for number in numbers:
             signal.signal(number, self._handle)
         os.register_at_fork(after_in_child=self._reset)
@@ -37,8 +37,11 @@ class SignalWatcher:
         """Watch no more; the handlers stay, and do nothing."""
         self._loop.remove_reader(self._reader)
 
-    def _register(self) -> int:
-        """Have signals written to our socket; the descriptor that they were written to before."""
+    def register(self) -> int:
+        """Have signals written to our socket; returns the descriptor that they were written to before.
+
+        An event loop that run() uses takes its own, and leaves none: then a signal would not wake the server.
+        """
         return signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
 
     def _reset(self) -> None:
@@ -54,6 +57,6 @@ class SignalWatcher:
                     self._on_signal()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        # An event loop that run() has used may have registered a descriptor of its own.
-        if self._register() != self._writer.fileno():
+        # An event loop that run() is using may have registered a descriptor of its own.
+        if self.register() != self._writer.fileno():
             self._loop.call_soon_threadsafe(self._on_signal)

@@ -4,10 +4,12 @@ import json
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from mlmagic.scoring.calls.script_thread import PATIENCE_S
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -154,6 +156,9 @@ def test_a_scripts_own_loop_may_take_the_wakeup_descriptor(start_script):
     )
     running = start_script(text)
     assert running.ask()[:2] == (200, "1")
+    # A signal that comes earlier is seen by the interpreter before it waits.
+    stat = Path(f"/proc/{running.process.pid}/stat")
+    wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S", "the server waits for requests")
     running.process.send_signal(signal.SIGTERM)
     assert running.ends() == 0
 

@@ -37,6 +37,8 @@ PATIENCE_S = 0.05
 """A call that takes longer has the event loop moved to the deputy."""
 SHARED_PATIENCE_S = 0.005
 """The same where extra threads make calls meanwhile, and need the loop."""
+RUNS_NO_LOOP_S = 0.00005
+"""Calls that take less have not run an event loop of their own."""
 LONGEST_PAUSE_S = 0.4
 """While all calls are quick, the deputy looks less often, but at least once in this time: each look may cost
 the script's thread the interpreter lock, and on a busy machine some milliseconds until it has it back."""
@@ -59,6 +61,8 @@ class ScriptThread(CallThread):
         """The deputy runs the loop, or is about to."""
         self.leaving = False
         """The loop is about to be left."""
+        self.after_calls: Callable[[], object] = bool
+        """Called before the loop goes on after calls that may have run an event loop of their own."""
         self._lock = threading.Lock()
         """Guards what the deputy decides by: all below."""
         self._inside: SyncCall | None = None
@@ -86,10 +90,13 @@ class ScriptThread(CallThread):
         self._main_done = task.done
         task.add_done_callback(lambda _: self.loop.stop())
         while not task.done():
+            began = perf_counter()
             self.host.perform_waiting()
             if self.away:
                 self._work_away()
             else:
+                if perf_counter() - began > RUNS_NO_LOOP_S:
+                    self.after_calls()
                 self.loop.run_forever()
                 self.leaving = False
         return task.result()

@@ -92,7 +92,7 @@ def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
 def attribute_refused(name: str) -> Refused:
     """The refusal of an attribute whose value cannot be written."""
     return Refused(
-        f"had its attribute {name!r} set later, to a value that cannot be written as source code",
+        f"got its attribute {name!r} after its definition, and the value cannot be written as source code",
         "Set it in the definition, or in init().",
     )
 

@@ -34,7 +34,7 @@ _SIMPLE = {
     "runtime": "runtime",
     "condaFile": "conda_file",
     "extraDockerfileSteps": "extra_docker_file_steps",
-    "extraDockerFileSteps": "extra_docker_file_steps",  # the documents have both spellings
+    "extraDockerFileSteps": "extra_docker_file_steps",  # both spellings are in use
     "enableGpu": "enable_gpu",
     "baseImage": "base_image",
     "cudaVersion": "cuda_version",

@@ -129,7 +129,7 @@ class ModelProfile(BackgroundRecord[core.Profile]):
 
 
 class Details(dict[str, Any]):
-    """The details of a profile; ``requestedMemoryInGb``, which the documents read, is found as well."""
+    """The details of a profile. Keys are found in any case, such as ``requestedMemoryInGb``."""
 
     def __missing__(self, key: str) -> Any:
         for known, value in self.items():

@@ -72,11 +72,11 @@ def test_what_was_set_later_comes_along(
 @pytest.mark.parametrize(
     ("cells", "expression", "words"),
     [
-        ([K, "K.go = lambda self: 1"], "K().go()", "K (line 5) had its attribute 'go' set later"),
-        ([K, "def make():\n    def go(self): return 1\n    return go\nK.go = make()"], "K().go()", "attribute 'go' set later"),
-        ([K, "import io\nK.file = io.StringIO()"], "K.file", "attribute 'file' set later"),
+        ([K, "K.go = lambda self: 1"], "K().go()", "K (line 5) got its attribute 'go' after its definition, and the value cannot be written"),
+        ([K, "def make():\n    def go(self): return 1\n    return go\nK.go = make()"], "K().go()", "attribute 'go' after its definition, and the value cannot be written"),
+        ([K, "import io\nK.file = io.StringIO()"], "K.file", "attribute 'file' after its definition, and the value cannot be written"),
         ([K, "import io\nK.items.append(io.StringIO())"], "K.items", "K (line 5)"),
-        (["import io\ndef f(): return f.file", "f.file = io.StringIO()"], "f()", "f (line 5) had its attribute 'file' set later"),
+        (["import io\ndef f(): return f.file", "f.file = io.StringIO()"], "f()", "f (line 5) got its attribute 'file' after its definition, and the value cannot be written"),
         (["import logging\nlog = logging.getLogger('report')", "log.addHandler(logging.FileHandler('x.log', delay=True))"], "log.name", "is a logger with a FileHandler"),
         (["import logging\nlog = logging.getLogger('report')", "log.addFilter(print)"], "log.name", "is a logger with filters"),
         (["from dataclasses import dataclass\n@dataclass\nclass P:\n    a: int\n    def __post_init__(self): self.a += 1\np = P(1)"], "p.a", "p (line 5) is a live P"),

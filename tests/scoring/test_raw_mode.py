@@ -193,7 +193,7 @@ def test_a_form_in_the_url_coding():
 
 
 def test_a_file_is_saved(tmp_path):
-    _, [(_, file)] = parse_form(FORM.decode(), form(IMAGE))
+    file = request(form(IMAGE), content_type=FORM).files["image"]
     file.save(tmp_path / "a")
     file.seek(0)
     with open(tmp_path / "b", "wb") as out:

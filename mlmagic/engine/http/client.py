@@ -120,9 +120,8 @@ def to_body(data: Any) -> bytes:
     try:
         return encode_request(data)
     except Unserialisable as error:
-        where = f" at data{error.path}" if error.path else ""
         raise UsageError(
-            f"the data cannot be sent as JSON: it holds {error.what}{where}", hint="Send text or bytes."
+            f"the data cannot be sent as JSON: it holds {error.placed('data')}", hint="Send text or bytes."
         ) from None
 
 

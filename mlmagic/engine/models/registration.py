@@ -101,8 +101,7 @@ def to_plain(value: Any) -> Any:
     try:
         return None if value is None else json.loads(encode(value))
     except Unserialisable as error:
-        where = f" at sample{error.path}" if error.path else ""
-        raise UsageError(f"the sample cannot be written as JSON: it holds {error.what}{where}") from None
+        raise UsageError(f"the sample cannot be written as JSON: it holds {error.placed('sample')}") from None
 
 
 def _detected(path: Path, files: Iterable[StoredFile]) -> str | None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from mlmagic.scoring.http.request import BadInput
@@ -32,21 +31,6 @@ class UploadedFile(BytesIO):
         self.filename = filename
         self.name = name
         self.content_type = content_type
-
-    @property
-    def mimetype(self) -> str:
-        return split_options(self.content_type or "")[0]
-
-    @property
-    def stream(self) -> UploadedFile:
-        return self
-
-    def save(self, destination: str | Path | IO[bytes]) -> None:
-        """Write what has not been read to a path or a file that is open."""
-        if isinstance(destination, str | Path):
-            Path(destination).write_bytes(self.read())
-        else:
-            destination.write(self.read())
 
 
 def parse_form(content_type: str, body: bytes) -> tuple[Pairs, Pairs]:

@@ -35,6 +35,10 @@ class Unserialisable(TypeError):
         where = f" (at answer{self.path})" if self.path else ""
         return f"run() returned {self.what}, which cannot be written as JSON{where}."
 
+    def placed(self, whole: str) -> str:
+        """What it is, and where in ``whole``."""
+        return f"{self.what} at {whole}{self.path}" if self.path else self.what
+
     def inside(self, key: object) -> Unserialisable:
         """The same, seen from the container that holds it under ``key``."""
         return Unserialisable(self.what, f"[{key!r}]{self.path}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,3 +83,14 @@ def test_what_is_refused_changes_nothing(fake_engine: Engine, fake: FakeTarget) 
         fake_engine.services.reload("svc", captured("first", answer=2))
     assert "return 1" in (app(fake_engine, "svc") / "score.py").read_text()
     assert fake_engine.services.revision(fake_engine.services.get("svc")) == before
+
+
+def test_what_is_taken_on_is_newer_than_what_was_compiled(fake_engine: Engine) -> None:
+    """Python compiles a file anew if its length or its time differs, the time in whole seconds."""
+    deploy(fake_engine, "svc", captured("first"))
+    script = app(fake_engine, "svc") / "score.py"
+    for answer in (2, 3):
+        ahead = time.time() + 60
+        os.utime(script, (ahead, ahead))
+        fake_engine.services.reload("svc", captured("first", answer))
+        assert int(script.stat().st_mtime) > int(ahead)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -90,10 +91,13 @@ def _replace(folder: Path, old: Iterable[StoredFile], new: Iterable[StoredFile],
     """Make ``folder`` hold ``new`` instead of ``old``, each file in one step."""
     drafts = folder.with_name(f".{uuid.uuid4().hex}")
     copy_out(new, drafts)
+    # Python takes a compiled module for current if it is as long as its file, and of the same second.
+    made = max([time.time(), *(file.stat().st_mtime + 1 for file in folder.rglob("*.py"))])
     try:
         for file in new:
             place = folder / file.path
             place.parent.mkdir(parents=True, exist_ok=True)
+            os.utime(drafts / file.path, (made, made))
             os.replace(drafts / file.path, place)
         for path in {file.path for file in old} - {file.path for file in new}:
             (folder / path).unlink(missing_ok=True)

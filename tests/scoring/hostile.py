@@ -13,6 +13,7 @@ from collections.abc import Iterable
 HOST = b"Host: a\r\n"
 GET = b"GET /score?next=1 HTTP/1.1\r\n" + HOST + b"\r\n"
 """A request that is nothing special; it follows others."""
+RTSP = b"GET /score RTSP/1.0\r\n"
 UPGRADE = b"Connection: upgrade\r\nUpgrade: h2c\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
@@ -50,6 +51,14 @@ def _request_lines() -> Iterable[tuple[str, bytes, int]]:
     yield "no version", b"GET /score\r\n\r\n", 400
     yield "HTTP/2 itself", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400
     yield "http in small letters", get(version=b"http/1.1"), 400
+    for protocol in (b"RTSP/1.0", b"RTSP/1.1", b"ICE/1.0", b"ICE/1.1", b"FTP/1.1", b"rtsp/1.0", b"HTTPS/1.1"):
+        for method in (b"GET", b"POST", b"OPTIONS", b"SOURCE", b"DESCRIBE"):
+            line = b"%s /score %s\r\n" % (method, protocol)
+            yield line.decode(), line + HOST + b"\r\n", 400
+    yield "RTSP after empty lines", b"\r\n\r\n" + RTSP + HOST + b"\r\n", 400
+    yield "RTSP after two blanks", RTSP.replace(b" ", b"  ") + HOST + b"\r\n", 400
+    yield "RTSP with an upgrade", RTSP + HOST + UPGRADE + b"\r\n", 400
+    yield "RTSP whose length asks for more", RTSP + HOST + b"Content-Length: 3\r\n\r\nabc", 400
     yield "a method in small letters", b"post /score HTTP/1.1\r\n" + HOST + b"\r\n", 400
     yield "a method that nobody knows", b"FETCH /score HTTP/1.1\r\n" + HOST + b"\r\n", 400
     yield "a blank before the method", b" " + get(), 400
@@ -162,7 +171,10 @@ REFUSED = [item for table in (_hosts, _request_lines, _fields, _lengths, _chunks
 
 ACCEPTED = [
     ("a plain request", get(), 1),
-    ("another protocol's name", get(version=b"RTSP/1.0", fields=HOST + b"Connection: keep-alive\r\n"), 1),
+    ("another protocol's name in a value", with_field(b"X: RTSP/1.0"), 1),
+    ("another protocol's name in a target", get(b"/score?RTSP/1.0"), 1),
+    ("another protocol's first line in a body", post(b"Content-Length: %d\r\n" % len(RTSP), RTSP), 1),
+    ("another protocol's first line in chunks", chunked(b"%x\r\n%s\r\n0\r\n\r\n" % (len(RTSP), RTSP)), 1),
     ("two blanks in the first line", b"GET  /score  HTTP/1.1\r\n" + HOST + b"\r\n", 1),
     ("bare LF before", b"\n" + get(), 1),
     ("three in a row", get() * 3, 3),

@@ -200,6 +200,26 @@ def test_the_answers_do_not_depend_on_how_the_bytes_arrive(service, loop, cuts):
     parts.connection.connection_lost(None)
 
 
+RTSP = (
+    post(b"GET / RTSP/1.0\r\n")
+    + post(b"GET /", b"X: RTSP/1.0")
+    + b"POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    + b"GET / RTSP/1.0\r\nHost: a\r\n\r\n"
+    + GET
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, len(RTSP)), max_size=12))
+def test_another_protocol_is_refused_however_the_bytes_arrive(service, loop, cuts):
+    places = [0, *sorted({*cuts, len(RTSP)})]
+    wire = Wire(service, loop)
+    answer = wire.send(*(RTSP[a:b] for a, b in itertools.pairwise(places) if a < b))
+    assert statuses(answer) == [200, 200, 200, 400]
+    assert b"The protocol RTSP is not supported" in answer
+    wire.connection.connection_lost(None)
+
+
 KEPT = b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
 
 

@@ -25,6 +25,7 @@ from mlmagic.scoring.http.request_head import (
     Refusal,
     check_head,
 )
+from mlmagic.scoring.http.request_line import begins_as_http, names_others, parts, unfinished_line
 from mlmagic.scoring.http.response import Response, unauthorized
 
 QUEUE_LIMIT = 64
@@ -67,6 +68,10 @@ class RequestReader:
         self._pieces: list[bytes] = []
         self._arrived = self._added = 0
         """Bytes of reads since it began; and fields that are not in `_fields` by themselves."""
+        self._begun = 0
+        """Requests that have begun in what was last fed."""
+        self._unfinished_line = b""
+        """The end of a first line that has not ended yet."""
         self._forget_message()
 
     # ---- for the connection ---------------------------------------------------------------------
@@ -99,7 +104,10 @@ class RequestReader:
             if request.admitted:
                 self.queue.append(request)
                 return
-        self._parse(data)
+        if alone and begins_as_http(data):
+            self._feed_alone(data)
+        else:
+            self._parse(data)
         if alone and len(self.queue) == 1 and not self.reading and isinstance(self.queue[0], Request):
             heads.learn(data, self.queue[0])
 
@@ -150,16 +158,50 @@ class RequestReader:
         if len(data) <= SLICE:
             self._feed(data)
             return
-        view = memoryview(data)
         for start in range(0, len(data), SLICE):
             if self.done:
                 return
             if len(self.queue) >= QUEUE_LIMIT:
                 self.unparsed = data[start:]
                 break
-            self._feed(view[start : start + SLICE])
+            self._feed(data[start : start + SLICE])
 
-    def _feed(self, data: bytes | memoryview) -> None:
+    def _feed_alone(self, data: bytes) -> None:
+        """``data`` begins with a request of HTTP, and most often is no more than that."""
+        last, self._begun = self.last, 0
+        self._feed_part(data)
+        if self._begun > 1 and (names_others(data) or (self.reading and not self._head_done)):
+            # More requests are in it, perhaps of another protocol: once more, line by line.
+            self._parser = httptools.HttpRequestParser(self)
+            self.queue.clear()
+            self.stop()
+            self._forget_message()
+            self.done, self.last = False, last
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        if self._is_within_body(len(data)):
+            self._feed_part(data)
+            return
+        for part in parts(data, self._unfinished_line):
+            self._begun = 0
+            self._feed_part(part)
+            if self.done:
+                return
+            if (self._begun or self._unfinished_line) and self.reading and not self._head_done:
+                try:
+                    self._unfinished_line = unfinished_line(self._unfinished_line, part)
+                except Refusal as refusal:
+                    self.refuse(refusal)
+                    return
+
+    def _is_within_body(self, size: int) -> bool:
+        """Whether so many bytes are all of the body that is arriving, as its length shows."""
+        if not (self.reading and self._head_done):
+            return False
+        return size <= int(self._fields.get(b"content-length", 0)) - self._body_size
+
+    def _feed_part(self, data: bytes) -> None:
         while True:
             try:
                 self._parser.feed_data(data)
@@ -195,6 +237,7 @@ class RequestReader:
         if self.done:
             raise Refusal(400, "Nothing may follow the last request.")
         self._forget_message()
+        self._begun += 1
         self.reading = True
         self._started = self._clock()
 

@@ -1,7 +1,7 @@
 """A slow and strict reader of HTTP/1.1: how many requests are in these bytes, and what is in an answer.
 
 It shares nothing with the server: it knows the grammar of RFC 9112, our limits on what we take, and the few
-liberties of our parser (empty lines before a request, more than one blank in its first line, RTSP for HTTP).
+liberties of our parser (empty lines before a request, more than one blank in its first line).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _TOKEN = rb"[!#$%&'*+\-.^`|~0-9A-Za-z]+"  # and no underscore
-_LINE = re.compile(rb"([A-Z][A-Z-]*) +(\S+) +(?:HTTP|RTSP|ICE)/(1\.[01])\r\n")
+_LINE = re.compile(rb"([A-Z][A-Z-]*) +(\S+) +HTTP/(1\.[01])\r\n")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*\r\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})([ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 _BLANK_LINES = re.compile(rb"[\r\n]*")

@@ -11,13 +11,14 @@ import orjson
 
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
+from mlmagic.scoring.http import content_encoding
 from mlmagic.scoring.http.cors import Cors
-from mlmagic.scoring.http.request import Request, path_of
+from mlmagic.scoring.http.request import BadInput, Request, path_of
 from mlmagic.scoring.http.request_head import KnownHeads
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
 from mlmagic.scoring.metrics import Exposition
 from mlmagic.scoring.openapi.swagger import Swagger, UnknownVersion
-from mlmagic.scoring.openinference.routes import PREFIX, OpenInference
+from mlmagic.scoring.openinference.routes import PREFIX, OpenInference, error_response
 from mlmagic.scoring.outputs.json_encoder import JSON
 from mlmagic.scoring.outputs.table_encoders import encoder_for
 from mlmagic.scoring.recorder import Recorder
@@ -86,12 +87,37 @@ class Service:
             return
         allowed, handlers = route
         handler = handlers.get(request.method)
-        if handler is None and request.method == b"HEAD" and self._takes_head(request):
+        if handler is None and request.method == b"HEAD" and self._takes_requests(request):
             handler = self._score
         if handler is None:
             reply(Response.message(405, NOT_ALLOWED, fields=b"Allow: %s\r\n" % allowed))
             return
+        if content_encoding.HEADER in request.fields and not self._takes_requests(request):
+            self._decode(request, handler, reply)
+            return
         handler(request, reply)
+
+    def _decode(self, request: Request, handler: Callable[[Request, Reply], None], reply: Reply) -> None:
+        """Call ``handler`` with the decoded body, or refuse it."""
+
+        def answer(decoded: Callable[[], None]) -> None:
+            try:
+                decoded()
+            except BadInput as error:
+                message = error_response if request.path.startswith(PREFIX) else Response.message
+                refusal = message(error.status, str(error))
+                if isinstance(error, content_encoding.UnsupportedEncoding):
+                    refusal.fields = content_encoding.ACCEPTED
+                reply(refusal)
+            else:
+                handler(request, reply)
+
+        if len(request.body) <= content_encoding.SMALL:
+            answer(lambda: content_encoding.decode(request))
+            return
+        # It may decode to a hundred megabytes: other requests must not wait for that.
+        work = asyncio.get_running_loop().run_in_executor(None, content_encoding.decode, request)
+        work.add_done_callback(lambda done: answer(done.result))
 
     def _refuse(self, request: Request, known: bool, reply: Reply) -> None:
         # A preflight request of a browser has no credentials. It is answered here, never by the script, which
@@ -112,11 +138,11 @@ class Service:
         reply(Response(200, b"Healthy", HTML))
 
     def _score_options(self, request: Request, reply: Reply) -> None:
-        answer = self._score if self.scorer.script.input.takes_options else self._options
+        answer = self._score if self._takes_requests(request) else self._options
         answer(request, reply)
 
-    def _takes_head(self, request: Request) -> bool:
-        # Where a script reads whole requests, Flask hands it those with HEAD, too.
+    def _takes_requests(self, request: Request) -> bool:
+        # Where a script reads whole requests, Flask hands it those with HEAD or an encoding as they are, too.
         return request.path == b"/score" and self.scorer.script.input.takes_options
 
     def _options(self, request: Request, reply: Reply) -> None:

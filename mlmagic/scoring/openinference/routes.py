@@ -61,7 +61,9 @@ class OpenInference:
     def not_found(self, request: Request) -> Response:
         """The refusal of any other path under `PREFIX`."""
         path = request.path.decode("latin-1")
-        return _error(404, f"Not found: {path!r}. The model is {self.name!r}, version {self.version}.")
+        return error_response(
+            404, f"Not found: {path!r}. The model is {self.name!r}, version {self.version}."
+        )
 
     def _well(self, request: Request, reply: Reply) -> None:
         reply(Response(200))
@@ -86,10 +88,14 @@ class OpenInference:
             inference = Inference(self, request)
             request.values = self._values(inference.inputs)
         except BadInput as error:
-            reply(_error(error.status, str(error)))
+            reply(error_response(error.status, str(error)))
             return
         except ImportError:
-            reply(_error(501, "The Open Inference Protocol needs numpy, which this service does not have."))
+            reply(
+                error_response(
+                    501, "The Open Inference Protocol needs numpy, which this service does not have."
+                )
+            )
             return
         request.body = b""
         request.encoder = inference.answer
@@ -196,5 +202,6 @@ def _as_error(response: Response) -> Response:
     return response
 
 
-def _error(status: int, message: str) -> Response:
+def error_response(status: int, message: str) -> Response:
+    """An error as the protocol has it: ``{"error": ...}``."""
     return Response(status, orjson.dumps({"error": message}))

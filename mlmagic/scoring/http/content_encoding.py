@@ -1,0 +1,94 @@
+"""Request bodies that are compressed: `Content-Encoding` (RFC 9110, section 8.4).
+
+The limit of a body is that of what it decodes to, and nothing is decoded beyond it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlmagic.scoring.http import request_head
+from mlmagic.scoring.http.request import BadInput, Request
+
+HEADER = b"content-encoding"
+ACCEPTED = b"Accept-Encoding: gzip, deflate\r\n"
+"""A header of the answer to any other encoding."""
+MOST = 4
+"""Encodings of one body. Each may be as much work as the limit of a body is."""
+SMALL = 8 * 1024
+"""A body of this size is decoded in milliseconds, whatever it decodes to."""
+
+_GZIP, _ZLIB, _RAW = 31, 15, -15
+"""What zlib calls the formats, with windows of any size."""
+
+
+class UnsupportedEncoding(BadInput):
+    """The body has an encoding that is not decoded here."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=415)
+
+
+def encodings(value: bytes) -> list[str]:
+    """The encodings of a header's ``value``, in the order in which they are undone. Raises `BadInput`."""
+    names = [name for part in value.decode("latin-1").lower().split(",") if (name := part.strip())]
+    found = ["gzip" if name == "x-gzip" else name for name in names if name != "identity"]
+    for name in found:
+        if name not in ("gzip", "deflate"):
+            raise UnsupportedEncoding(
+                f"Content-Encoding {name[:100]!r} is not supported: send gzip, deflate or no encoding."
+            )
+    if len(found) > MOST:
+        raise UnsupportedEncoding(f"The body has {len(found)} encodings: at most {MOST} are supported.")
+    return found[::-1]
+
+
+def decode(request: Request) -> None:
+    """Replace the body of ``request`` by what it decodes to. Raises `BadInput`."""
+    body = request.body
+    for name in encodings(request.fields[HEADER]):
+        body = decoded(body, name, request_head.BODY_LIMIT)
+    request.body = body
+    del request.fields[HEADER]
+    request.fields[b"content-length"] = b"%d" % len(body)
+
+
+def decoded(body: bytes, encoding: str, limit: int) -> bytes:
+    """``body`` without ``encoding``, gzip or deflate, if that is within ``limit``. Raises `BadInput`."""
+    if not body:
+        return body
+    import zlib
+
+    try:
+        if encoding == "gzip":
+            return _members(body, _GZIP, limit)
+        try:
+            return _members(body, _ZLIB, limit, most=1)
+        except zlib.error:
+            # Many clients send deflate without the frame that the standard has for it.
+            return _members(body, _RAW, limit, most=1)
+    except zlib.error as error:
+        raise BadInput(f"The body could not be decoded as {encoding}: {error}.") from None
+    except EOFError:
+        raise BadInput(f"The body could not be decoded as {encoding}: it is incomplete.") from None
+
+
+def _members(body: bytes, window: int, limit: int, most: int | None = None) -> bytes:
+    """All of ``body``; a gzip file may have several members, one after the other."""
+    import zlib
+
+    pieces: list[bytes] = []
+    size = count = 0
+    while body:
+        if count == most:
+            raise zlib.error(f"{len(body)} bytes follow its end")
+        member: Any = zlib.decompressobj(window)
+        pieces.append(member.decompress(body, limit - size + 1))
+        size += len(pieces[-1])
+        if size > limit:
+            raise BadInput(f"The decoded body exceeds {limit} bytes.", status=413)
+        if not member.eof:
+            raise EOFError
+        body = member.unused_data
+        count += 1
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -32,6 +32,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.outputs.json_encoder",
     "mlmagic.scoring.recorder",
     "mlmagic.scoring.report",
+    "mlmagic.scoring.settings",
     "mlmagic.scoring.shims",
     "mlmagic.scoring.__main__",
 }

@@ -19,6 +19,7 @@ from mlmagic.scoring.outputs.http_result import http_result
 from mlmagic.scoring.outputs.json_encoder import JSON, encode
 from mlmagic.scoring.script import RunFailed, ScriptFailed
 from mlmagic.scoring.server import complain, load
+from mlmagic.scoring.start_errors import StartFailed
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
@@ -33,6 +34,9 @@ def rehearse(environment: ScriptEnvironment) -> int:
         line, code = _perform(environment), EXIT_OK
     except ScriptFailed as error:
         complain(error)
+        line, code = json.dumps({"ok": False, "error": error.record()}), EXIT_FAILED
+    except StartFailed as error:
+        print(f"mlmagic: {error}", file=sys.stderr)
         line, code = json.dumps({"ok": False, "error": error.record()}), EXIT_FAILED
     sys.stdout.flush()
     with result_file:

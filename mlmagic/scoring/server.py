@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring import report
+from mlmagic.scoring import report, settings
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
@@ -30,6 +30,7 @@ from mlmagic.scoring.http.listener import BACKLOG, bind, url_of
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.limits import Limits
+from mlmagic.scoring.logging_file import configure_logging
 from mlmagic.scoring.logs import log_format, mark_lines
 from mlmagic.scoring.openapi.swagger import Swagger
 from mlmagic.scoring.process_exit import EXIT_PATIENCE_S, exit_within
@@ -94,11 +95,15 @@ def serve(
     say = directory.write if directory else _write_nothing
     try:
         limits = Limits.of()
+        health_port = settings.health_port()
+        for sentence in settings.without_effect(os.environ):
+            print(f"mlmagic: {sentence}", file=sys.stderr, flush=True)
         recorder = Recorder.of(directory.path if directory else None, loop)
         access = Authenticator.of(security.keys_file, os.environ)
         certificate = Certificate.of(security.cert_file, security.key_file)
         script = load(environment, loop, batch=batch)
         sock = _listen(address)
+        health = _listen_for_health(address, health_port, sock)
     except ScriptFailed as error:
         complain(error)
         say(report.FAILED, error=error.record())
@@ -112,7 +117,7 @@ def serve(
     thread = ScriptThread(loop)
     scorer = Scorer(script, thread, limits=limits)
     service = Service(scorer, Swagger(environment.source, schema=script.schema), access, recorder)
-    server = Server(loop, service, environment, sock, address.grace, certificate, live=live)
+    server = Server(loop, service, environment, sock, address.grace, certificate, health=health, live=live)
     thread.run(server.run(directory))
     return EXIT_DRAINED
 
@@ -124,11 +129,22 @@ def _listen(address: Address) -> socket.socket:
     return received or bind(address.host, address.port, prefer=address.prefer, share=True)
 
 
+def _listen_for_health(address: Address, port: int | None, sock: socket.socket) -> socket.socket | None:
+    """The socket of the health port; None if there is none, or if it is the port of the service."""
+    if port is None or port == sock.getsockname()[1]:
+        return None
+    return bind(address.host, port, share=address.take_over is not None)
+
+
 def load(
     environment: ScriptEnvironment, loop: asyncio.AbstractEventLoop, *, batch: bool = False
 ) -> UserScript:
-    """Import the script, call its init(), try its own sample. Raises `ScriptFailed`."""
+    """Import the script, call its init(), try its own sample.
+
+    Raises `ScriptFailed`, or `StartFailed` for a bad logging.json.
+    """
     environment.apply()
+    configure_logging(environment)
     script = UserScript.load(environment.script, as_main=True, batch=batch)
     if (
         script.is_async
@@ -176,6 +192,7 @@ class Server:
         grace: float,
         certificate: Certificate | None = None,
         *,
+        health: socket.socket | None = None,
         live: bool = False,
     ) -> None:
         self._loop = loop
@@ -183,6 +200,8 @@ class Server:
         self._environment = environment
         self._live = live
         self._sock = sock
+        self._health = health
+        """Another socket, which answers too."""
         self._grace = grace
         self._certificate = certificate
         self._tls: dict[str, Any] = {}
@@ -199,19 +218,25 @@ class Server:
         say = directory.write if directory else _write_nothing
         signals = SignalWatcher(self._loop, (signal.SIGTERM, signal.SIGINT), self._on_signal)
         self._service.scorer.thread.after_calls = signals.register
-        listener = await self._loop.create_server(
-            self._connect, sock=self._sock, backlog=BACKLOG, **self._tls
-        )
+        sockets = [self._sock] if self._health is None else [self._sock, self._health]
+        listeners = [
+            await self._loop.create_server(self._connect, sock=each, backlog=BACKLOG, **self._tls)
+            for each in sockets
+        ]
         self._watch_certificate()
         control = self._listen_for_commands(directory.path) if directory else None
         url, port = url_of(self._sock, tls=bool(self._tls)), self._sock.getsockname()[1]
         say(report.SERVING, url=url, port=port)
         print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
+        if self._health is not None:
+            checks = url_of(self._health, tls=bool(self._tls))
+            print(f"mlmagic: health checks at {checks} too", file=sys.stderr, flush=True)
         await self._stop_requested.wait()
         if control:
             control.close()
-        waiting = self._accept_waiting()
-        listener.close()
+        waiting = [connection for each in sockets for connection in _accept_waiting(each)]
+        for listener in listeners:
+            listener.close()
         accepting = [self._loop.create_task(self._accept(connection)) for connection in waiting]
         if accepting:
             await asyncio.wait(accepting, timeout=FIRST_REQUEST_S)
@@ -249,14 +274,6 @@ class Server:
         self._service.scorer.use(script)
         self._service.swagger = Swagger(self._environment.source, schema=script.schema)
 
-    def _accept_waiting(self) -> list[socket.socket]:
-        """Connections in the queue: to close the listener would reset them."""
-        waiting = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                waiting.append(self._sock.accept()[0])
-        return waiting
-
     def _connect(self) -> HttpConnection:
         return HttpConnection(self._service, self._connections, self._loop, self._changed.set)
 
@@ -285,6 +302,15 @@ class Server:
         self._changed.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
+
+
+def _accept_waiting(sock: socket.socket) -> list[socket.socket]:
+    """Connections in the queue: to close the listener would reset them."""
+    waiting = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            waiting.append(sock.accept()[0])
+    return waiting
 
 
 async def _finish(awaitable: object) -> None:

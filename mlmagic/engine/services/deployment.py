@@ -26,6 +26,7 @@ from mlmagic.engine.services.local_resources import absolute_paths, container_fo
 from mlmagic.engine.services.ownership import machine_for, owned_here
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import AlreadyExists, NotFound, UsageError, WrongState
+from mlmagic.scoring import settings
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
@@ -126,6 +127,7 @@ class Deployments:
         same_target = existing is not None and existing.target == config.target
         port = staging.port_of(existing.url) if existing is not None and same_target else None
         target.validate(config, current_port=port)
+        _name_settings_without_effect({**request.needs.variables, **config.environment_variables}, notify)
         return DeploymentPlan(
             request.name,
             tuple(used),
@@ -158,6 +160,8 @@ class Deployments:
             )
         target = self._targets.usable(config.target)
         target.validate(config, current_port=staging.port_of(service.url))
+        if config.environment_variables != current.config.environment_variables:
+            _name_settings_without_effect(config.environment_variables, notify)
         used = self._models.find_all(current.models if request.models is None else request.models)
         inference = request.inference
         environment = request.environment or current.inference.environment
@@ -275,6 +279,12 @@ def _changes(service: Webservice, request: DeployRequest) -> dict[str, Any]:
         changes["environment_variables"] = dict(request.needs.variables)
     changes["properties"] = added_properties(service.properties, changes["properties"])
     return changes
+
+
+def _name_settings_without_effect(variables: Mapping[str, str], notify: Notify) -> None:
+    """Those of Azure ML v1's server that a service does not honour."""
+    for sentence in settings.without_effect(variables):
+        notify(sentence)
 
 
 def _no_code(used: Sequence[Model], notify: Notify, environment: Mapping[str, Any] | None) -> InferenceConfig:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import orjson
 
 from mlmagic._version import __version__
+from mlmagic.scoring import settings
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.outputs.json_encoder import JSON
 
@@ -140,6 +141,8 @@ class Renderer:
 
     def __init__(self) -> None:
         self.identities = Identities()
+        shown = settings.shows_version()
+        self._version = f"x-ms-server-version: mlmagic/{__version__}\r\n" if shown else ""
         self._second = 0
         self._date = b""
         self._leads: dict[tuple[int, str, bool], bytes] = {}
@@ -180,7 +183,7 @@ class Renderer:
         status, content_type, run_failed = key
         lead = (
             f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\nContent-Type: {content_type}\r\n"
-            f"x-ms-server-version: mlmagic/{__version__}\r\n"
+            f"{self._version}"
             f"x-ms-run-function-failed: {run_failed}\r\nDate: "
         ).encode("latin-1")
         lead += self._date + b"\r\n"

@@ -36,6 +36,7 @@ MODULES = {
     "azureml.monitoring.modeldatacollector": "collector: ModelDataCollector",
     "azureml_inference_server_http.api.aml_request": _REQUEST,
     "azureml_inference_server_http.api.aml_response": _RESPONSE,
+    "azureml_inference_server_http.log_config": "log_config: AMLLogFormatter RootAccessFilter",
     "azureml_user.parallel_run": "entry_script: EntryScript",
     "inference_schema.schema_decorators": "schema: input_schema output_schema",
     "inference_schema.schema_util": (

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from mlmagic.core.webservice import ServiceSpec
+from mlmagic.scoring.settings import NOT_INHERITED
 from mlmagic.targets.python_path import python_path
 from mlmagic.targets.server_variables import server_variables
 
@@ -58,7 +59,9 @@ def server_arguments(spec: ServiceSpec) -> list[str]:
 
 def server_environment(spec: ServiceSpec, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment variables of the server: ``inherited`` ones (this process's), and its own."""
-    left_out = _NOT_INHERITED | (_OF_THIS_PYTHON if spec.server_path is not None else frozenset())
+    left_out = (
+        _NOT_INHERITED | NOT_INHERITED | (_OF_THIS_PYTHON if spec.server_path is not None else frozenset())
+    )
     known = os.environ if inherited is None else inherited
     return {
         **{name: value for name, value in known.items() if name not in left_out},

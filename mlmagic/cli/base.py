@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from mlmagic.core.decimals import with_a_point
 from mlmagic.errors import MLMagicError, nearest, nearest_option
 
 if TYPE_CHECKING:
@@ -28,10 +29,22 @@ class Option(click.Option):
         self.group = group
 
 
+class Decimal(click.types.FloatParamType):
+    """A number; the error says what to write instead of a decimal comma."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} must be a number{with_a_point(value)}.", param, ctx)
+
+
 def option(
     *names: str, group: str = "", **settings: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """As `click.option`, under the heading ``group``."""
+    if settings.get("type") is float:
+        settings["type"] = Decimal()
     return click.option(*names, cls=Option, group=group, **settings)
 
 

@@ -9,6 +9,7 @@ several arguments are in `mlmagic.core.deployments`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from mlmagic.core.decimals import with_a_point
 from mlmagic.errors import InvalidConfig
 
 
@@ -150,7 +152,12 @@ class Argument:
         """What is wrong with ``value``."""
         accepted = (int, float) if self.kind is float else self.kind
         if not isinstance(value, accepted) or (isinstance(value, bool) and self.kind is not bool):
-            return InvalidConfig(self.name, value, f"must be {_KINDS[self.kind]}")
+            words = f"must be {_KINDS[self.kind]}"
+            return InvalidConfig(
+                self.name, value, words + (with_a_point(value) if self.kind is float else "")
+            )
+        if isinstance(value, float) and math.isinf(value):
+            return InvalidConfig(self.name, value, "must be a finite number")
         if self.rule is not None and not self.rule.holds(value):
             return InvalidConfig(self.name, value, self.rule.words)
         return None

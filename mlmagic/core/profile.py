@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from mlmagic.core.decimals import with_a_point
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 
 CPU_RANGE, MEMORY_RANGE = (0.1, 3.5), (0.1, 15.0)
@@ -37,6 +38,8 @@ def default_memory_gb(free_gb: float) -> float:
 
 def parse_sizes(field: str, text: str | None) -> tuple[float, ...]:
     """``0.5,1,2`` as numbers; none for None. Raises `InvalidConfig`."""
+    if text and re.fullmatch(r"\s*0,[0-9]+\s*", text):  # two sizes, the first of which is nothing
+        raise InvalidConfig(field, text, f"must be numbers above 0{with_a_point(text)}")
     try:
         return tuple(float(part) for part in (text or "").replace(",", " ").split())
     except ValueError:
@@ -62,7 +65,7 @@ def parse_rate(field: str, text: str | None) -> float | None:
     except ValueError:
         rate = math.nan
     if not 0 < rate < math.inf:
-        raise InvalidConfig(field, text, "must be a number above 0, such as 200")
+        raise InvalidConfig(field, text, f"must be a number above 0, such as 200{with_a_point(text)}")
     return rate
 
 

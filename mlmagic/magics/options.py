@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from IPython.core import magic_arguments
 from IPython.core.magic_arguments import MagicArgumentParser
 
+from mlmagic.core.decimals import with_a_point
 from mlmagic.core.model import parse_labels
 from mlmagic.errors import InvalidConfig, UsageError, nearest_option
 from mlmagic.magics.line import split_line, with_values
@@ -187,8 +188,8 @@ def number(
         try:
             value = convert(held)
         except (TypeError, ValueError):
-            kind = "a whole number" if convert is int else "a number"
-            raise InvalidConfig(option, held, f"must be {kind}") from None
+            words = "a whole number" if convert is int else f"a number{with_a_point(held)}"
+            raise InvalidConfig(option, held, f"must be {words}") from None
         if above is not None and not value > above:
             raise InvalidConfig(option, value, f"must be above {above:g}")
         return value

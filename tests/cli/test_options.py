@@ -82,3 +82,11 @@ def test_help_has_an_example(path: tuple[str, ...]) -> None:
     examples = [line for line in lines[heading + 1 :] if line]
     assert 1 <= len(examples) <= 3
     assert all("mlmagic " in line for line in examples)
+
+
+def test_a_decimal_comma_is_refused_with_what_to_write() -> None:
+    done = run("model", "profile", "-n", "p", "--entry-script", "score.py", "--rps", "0,5")
+    assert done.exit_code != 0
+    assert "'0,5' must be a number. Write 0.5, with a point." in done.stderr
+    done = run("model", "deploy", "-n", "a-svc", "--entry-script", "score.py", "--memory-gb", "0,5")
+    assert "'0,5' must be a number. Write 0.5, with a point." in done.stderr

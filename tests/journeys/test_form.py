@@ -89,3 +89,15 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
     lab.restart_kernel_and_save()
     lab.open()
     card.get_by_text("Healthy").wait_for()
+
+
+def test_a_decimal_number_is_read_as_it_is_typed(lab: Client, page: Any) -> None:
+    memory, cores = page.get_by_label("Memory (GB)", exact=True), page.get_by_label("CPU cores", exact=True)
+    for box, typed in ((memory, "1.5"), (memory, "0.5"), (memory, "0.25"), (cores, "2"), (cores, "0.75")):
+        box.press("Control+a")
+        box.press_sequentially(typed, delay=150)  # so slowly that the kernel answers between the keys
+        assert box.input_value() == typed
+    page.locator("pre", has_text="--target local --cpu 0.75 --memory 0.25").wait_for()
+    memory.press("Control+a")
+    memory.press_sequentially("0,5")
+    page.get_by_text("memory_gb '0,5' must be a number. Write 0.5, with a point").wait_for()

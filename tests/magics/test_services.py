@@ -183,6 +183,7 @@ BAD_INPUT: list[tuple[str, type[Exception], str]] = [
     ("svc-a --script wine --target nowhere", NotFound, "Target not found: 'nowhere'"),
     ("svc-a --script wine --cpu -1", InvalidConfig, "cpu -1.0 must be above 0"),
     ("svc-a --script wine --cpu abc", InvalidConfig, "cpu 'abc' must be a number"),
+    ("svc-a --script wine --memory 0,5", InvalidConfig, "memory '0,5' must be a number. Write 0.5, with a"),
     ("svc-a --script wine --cpu nan", InvalidConfig, "cpu nan must be above 0"),
     ("svc-a --script wine --port 70000", InvalidConfig, "port 70000 must be between 1 and 65535"),
     ("svc-a --script wine --timeout 0", InvalidConfig, "timeout 0.0 must be above 0"),

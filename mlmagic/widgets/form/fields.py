@@ -16,7 +16,6 @@ from mlmagic.core.deployments import must_be_named
 from mlmagic.widgets import html
 
 _STYLE = {"description_width": "190px"}
-MOST = 2**31 - 1
 
 
 class Field(widgets.VBox):
@@ -117,23 +116,18 @@ def setting(argument: Argument) -> widgets.Widget:
         made = widgets.Textarea(
             description=title, placeholder="KEY=VALUE, one per line", rows=2, style=_STYLE, layout=_wide()
         )
-    elif argument.default is None or must_be_named(argument, argument.default):
-        made = line(title, hint)  # empty differs from every number
     else:
-        number = widgets.BoundedIntText if argument.kind is int else widgets.BoundedFloatText
-        step = 1 if argument.kind is int else 0.1
-        made = number(
-            description=title,
-            min=0,
-            max=MOST,
-            step=step,
-            value=argument.default,
-            continuous_update=True,
-            style=_STYLE,
-            layout=_wide(),
-        )
+        # Numbers are lines, too. A number input has no value while "0." is typed, and forgets these letters.
+        made = line(title, hint)
+        if argument.default is not None and not must_be_named(argument, argument.default):
+            made.value = number_text(argument.default)
     made.tooltip = argument.option_help
     return made
+
+
+def number_text(value: float | str) -> str:
+    """A number as a user writes it."""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _wide() -> widgets.Layout:

@@ -102,10 +102,12 @@ class FormJobs:
         state.profile_error, state.profiling = "", None
 
         def prepare() -> tuple[ProfilePlan, Any, InferenceConfig | None]:
+            # The memory that the form shows; and its CPU cores, if they are chosen.
+            chosen_cpu = values.given.get("cpu_cores")
             plan = planned(
                 values.models[0].partition(":")[0] if values.models else values.service,
-                cpu=None,
-                memory=None,
+                cpu=None if chosen_cpu is None else str(chosen_cpu),
+                memory=str(values.config.memory_gb),
                 p99=wish.p99.strip() or None,
                 rps=parse_rate("rps", wish.rps.strip() or None),
                 core_price=None,

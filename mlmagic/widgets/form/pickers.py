@@ -14,7 +14,7 @@ from mlmagic.widgets import html
 from mlmagic.widgets.form import choices, fields
 from mlmagic.widgets.form.fields import Choice, Field
 from mlmagic.widgets.form.state import FormState
-from mlmagic.widgets.form.values import Script, ScriptKind
+from mlmagic.widgets.form.values import Script, ScriptKind, read_setting
 
 
 class ModelPicker(Field):
@@ -105,12 +105,15 @@ class SizePicker(widgets.VBox):
 
     def take(self, size: tuple[float, float]) -> None:
         """Set CPU cores and gigabytes."""
-        self.cpu.value, self.memory.value = size
+        self.cpu.value, self.memory.value = map(fields.number_text, size)
 
     def refresh(self, _change: Any = None) -> None:
         """Update the options; the values stay."""
         options = choices.sizes(self._state.advice)
-        typed = (self.cpu.value, self.memory.value)
+        typed = tuple(
+            read_setting(ARGUMENTS[name], box.value)
+            for name, box in (("cpu_cores", self.cpu), ("memory_gb", self.memory))
+        )
         known = typed in [value for _, value in options]
         self.size.offer(options, typed if known else choices.AS_TYPED)
 

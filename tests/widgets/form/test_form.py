@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import ipywidgets as widgets
@@ -19,6 +20,7 @@ from mlmagic.core.webservice import Observation, Phase, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import NotFound, UsageError
+from mlmagic.sdk.profile import default_cpus
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.form import jobs
 from mlmagic.widgets.form.form import FormPanel
@@ -181,11 +183,44 @@ def test_presets_and_what_is_typed_are_the_same_size(form: FormPanel) -> None:
     size = form.settings.size
     size.size.value = (1.0, 2.0)
     assert form.state.texts["line"].endswith("--cpu 1.0 --memory 2.0")
-    size.cpu.value = 0.7
+    assert (size.cpu.value, size.memory.value) == ("1", "2")
+    size.cpu.value = "0.7"
     assert size.size.label == "Other"
-    size.cpu.value, size.memory.value = 0.1, 0.5
+    assert "--cpu 0.7" in form.state.texts["line"]
+    size.cpu.value, size.memory.value = "0.1", "0.50"
     assert size.size.label == "0.1 cores, 0.5 GB (default)"
     assert "--cpu" not in form.state.texts["line"]
+    size.cpu.value = ""  # the default
+    assert "--cpu" not in form.state.texts["line"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("0,5", "memory_gb '0,5' must be a number. Write 0.5, with a point"),
+        ("0.", ""),
+        (".5", ""),
+        ("half", "memory_gb 'half' must be a number"),
+        ("inf", "memory_gb inf must be a finite number"),
+        ("0", "memory_gb 0.0 must be above 0"),
+    ],
+)
+def test_what_is_typed_as_a_decimal_number_is_read_or_refused(
+    form: FormPanel, typed: str, problem: str
+) -> None:
+    form.settings.size.memory.value = typed
+    shown = unescape(form.settings.size.fields["memory_gb"].problem)
+    if problem or typed == "0.":
+        assert (problem or "memory_gb 0.0 must be above 0") in shown
+        assert form.profile.start.disabled
+    else:
+        assert shown == ""
+        assert form.state.values.config.memory_gb == float(typed)
+
+
+def test_a_whole_number_takes_no_decimals(form: FormPanel) -> None:
+    form.settings.inputs["scoring_timeout_ms"].value = "1.5"
+    assert "must be a whole number" in form.settings.fields["scoring_timeout_ms"].problem
 
 
 def test_it_becomes_the_live_panel(
@@ -365,6 +400,32 @@ def profiles_asked(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tupl
 
     monkeypatch.setattr(engine.profiles, "measure", measured)
     return found
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "cpus", "gigabytes"),
+    [
+        ("0.1", "0.5", None, 0.5),
+        ("0.1", "0.25", None, 0.25),
+        ("1.5", "2", (1.5,), 2.0),
+    ],
+)
+def test_a_profile_measures_the_memory_that_the_form_shows(
+    form: FormPanel,
+    fake_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    cpu: str,
+    memory: str,
+    cpus: tuple[float, ...] | None,
+    gigabytes: float,
+) -> None:
+    asked = profiles_asked(fake_engine, monkeypatch)
+    form.settings.size.cpu.value, form.settings.size.memory.value = cpu, memory
+    form.profile.start.click()
+    wait_for(lambda: idle(form), "the profile")
+    ((plan, _),) = asked
+    assert plan.memories_gb == (gigabytes,)
+    assert plan.cpus == (cpus or default_cpus())
 
 
 @pytest.mark.parametrize(

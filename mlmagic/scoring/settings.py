@@ -74,7 +74,6 @@ SETTINGS = (
     Setting("AML_APP_INSIGHTS_KEY", _INSIGHTS, secret=True),
     Setting("AML_APP_INSIGHTS_ENDPOINT", _INSIGHTS),
     Setting("APPINSIGHTS_INSTRUMENTATIONKEY", _INSIGHTS, secret=True),
-    Setting("APPLICATIONINSIGHTS_CONNECTION_STRING", _INSIGHTS, secret=True),
     Setting("APP_INSIGHTS_LOG_RESPONSE_ENABLED", _INSIGHTS, _is_true),
     Setting(
         "AZUREML_LOG_LEVEL",
@@ -98,8 +97,6 @@ SETTINGS = (
 
 NOT_INHERITED = frozenset((
     HEALTH_PORT, SEPARATE_HEALTH, "SERVER_PORT", "WORKER_COUNT", "WORKER_TIMEOUT", "WORKER_PRELOAD",
-    "HOSTNAME", "TRANSPORT_PROTOCOL", "APPLICATIONINSIGHTS_CONNECTION_STRING",
-    "APPINSIGHTS_INSTRUMENTATIONKEY",
 ))  # fmt: skip
 """Names that other programs have, too: a service gets them from its deployment, not from its launcher."""
 

@@ -171,3 +171,21 @@ def test_a_bad_logging_file_fails_the_start(start_script, tmp_path, text, messag
     assert error["phase"] == "logging"
     assert error["message"].startswith(message)
     assert "logging.config.dictConfig" in error["hint"]
+
+
+@pytest.mark.processes
+def test_the_next_revision_takes_the_health_port_over(start, tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("HEALTH_PORT", str(port))
+    script = tmp_path / "score.py"
+    script.write_text(ECHO)
+    first = start(script)
+    own = first.report("serving").port
+    second = start(script, "--take-over", str(first.folder), folder=tmp_path / "second", port=own)
+    assert second.report("serving").port == own
+    first.process.terminate()
+    assert first.ends() == 0
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert client.makefile("rb").read().endswith(b"\r\n\r\nHealthy")

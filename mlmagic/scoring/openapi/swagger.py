@@ -21,6 +21,13 @@ DEFAULT = "2"
 _OVERRIDES = {"2": ("swagger2.json", "swagger.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json",)}
 _HEALTHY = {"type": "string", "example": "Healthy"}
 _ANY = {"type": "object", "example": {}}
+"""Where nothing is declared. Beside a declared input or output it is without the example."""
+_BEARER = {
+    "type": "apiKey",
+    "name": "Authorization",
+    "in": "header",
+    "description": "For example: Bearer abc123",
+}
 _ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
 
 
@@ -85,12 +92,13 @@ class Swagger:
 
     def _make(self, version: str) -> dict[str, Any]:
         told = self._schema.describe() if self._schema else {}
+        undeclared = {"type": "object"} if "input" in told or "output" in told else _ANY
         schemas = {
             name: in_dialect(schema, version)
             for name, schema in {
                 **told.get("definitions", {}),
-                "ServiceInput": _input(told),
-                "ServiceOutput": told.get("output", _ANY),
+                "ServiceInput": _input(told, undeclared),
+                "ServiceOutput": told.get("output", undeclared),
                 "ErrorResponse": _ERROR,
             }.items()
         }
@@ -107,8 +115,8 @@ class Swagger:
         return _openapi(info, prefix, "3.0.3" if version == "3" else "3.1.0", schemas)
 
 
-def _input(told: dict[str, Any]) -> dict[str, Any]:
-    schema: dict[str, Any] = told.get("input", _ANY)
+def _input(told: dict[str, Any], undeclared: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = told.get("input", undeclared)
     # What decorators leave is as theirs who invented them: it does not say what a request must have.
     return {**schema, "required": told["required"]} if told.get("required") else schema
 
@@ -130,25 +138,30 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
         "required": True,
         "schema": {"$ref": "#/definitions/ServiceInput"},
     }
-    version = {"name": "version", "in": "query", "type": "string", "enum": list(_OVERRIDES)}
+    version = {
+        "name": "version",
+        "in": "query",
+        "required": False,
+        "type": "string",
+        "enum": list(_OVERRIDES),
+    }
     paths = _paths(
         prefix, answers, {"$ref": "#/definitions/ServiceOutput"}, {"parameters": [payload]}, version
     )
-    paths[f"{prefix}/"]["get"]["produces"] = ["text/html", "application/json"]
+    health = paths[f"{prefix}/"]["get"]
+    health["produces"] = ["text/html", "application/json"]
+    # Swagger 2 has the example of an answer beside its schema, by content type.
+    health["responses"]["200"] |= {
+        "schema": {"type": "string"},
+        "examples": {"application/json": _HEALTHY["example"]},
+    }
     return {
         "swagger": "2.0",
         "info": info,
         "schemes": ["https"],
         "consumes": ["application/json"],
         "produces": ["application/json"],
-        "securityDefinitions": {
-            "Bearer": {
-                "type": "apiKey",
-                "name": "Authorization",
-                "in": "header",
-                "description": "For example: Bearer abc123",
-            }
-        },
+        "securityDefinitions": {"Bearer": _BEARER},
         "paths": paths,
         "definitions": schemas,
     }
@@ -157,7 +170,8 @@ def _swagger2(info: dict[str, str], prefix: str, schemas: dict[str, Any]) -> dic
 def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str, Any]) -> dict[str, Any]:
     def answers(schema: dict[str, Any]) -> dict[str, Any]:
         failure = {"$ref": "#/components/schemas/ErrorResponse"}
-        content = {"text/html": {"schema": schema}} if schema is _HEALTHY else _json(schema)
+        plain = {kind: {"schema": schema} for kind in ("text/plain", "text/html")}
+        content = plain if schema is _HEALTHY else _json(schema)
         return {
             "200": {"description": "The response of the service.", "content": content},
             "default": {"description": "An error; the message says why.", "content": _json(failure)},
@@ -166,6 +180,7 @@ def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str,
     version_parameter = {
         "name": "version",
         "in": "query",
+        "required": False,
         "schema": {"type": "string", "enum": list(_OVERRIDES)},
     }
     body = {
@@ -178,12 +193,13 @@ def _openapi(info: dict[str, str], prefix: str, version: str, schemas: dict[str,
     return {
         "openapi": version,
         "info": info,
+        "security": [{"Bearer": []}],
         "paths": _paths(
             prefix, answers, {"$ref": "#/components/schemas/ServiceOutput"}, body, version_parameter
         ),
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"Bearer": _BEARER},
         },
     }
 

@@ -24,7 +24,7 @@ _SERVING = frozenset({State.HEALTHY, State.UNHEALTHY})
 _AT_REST = frozenset({State.STOPPED, State.FAILED})
 _UNDER_WAY = frozenset({State.TRANSITIONING, State.UNSCHEDULABLE})
 _OFFERED: Mapping[str, frozenset[State]] = {
-    "update": _SERVING | _AT_REST,
+    "update": frozenset(State),
     "restart": _SERVING,
     "stop": _SERVING | _UNDER_WAY,
     "start": _AT_REST,

@@ -104,9 +104,9 @@ class ScriptMagics(SessionMagics):
     def _reload(self, script: CapturedScript) -> None:
         """Reload the services that were deployed with --live from this script."""
         engine = self.session.engine
-        for service, revision in engine.services.live():
+        for service, revision in engine.live_reload.services():
             if served_script(service.name, revision, self.session.script_names) == script.name:
-                done = engine.services.reload(service.name, inference_of(script))
+                done = engine.live_reload.reload(service.name, inference_of(script))
                 init = "; init() ran again" if done.init else ""
                 show_message(f"Reloaded {done.service} ({done.milliseconds:.0f} ms{init}).")
 

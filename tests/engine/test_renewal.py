@@ -48,15 +48,15 @@ def test_what_is_newer_is_said_and_nothing_is_recorded(fake_engine: Engine, tmp_
         fake_engine.services.deploy("svc", ["wine:1", "iris"], captured(1), ON_FAKE), 20
     )
     events = len(fake_engine.events.list())
-    same = fake_engine.services.renewal("svc", captured(1), "it")
+    same = fake_engine.renewals.find("svc", captured(1), "it")
     assert same.words == ("wine:1 becomes wine:2",)
-    renewal = fake_engine.services.renewal("svc", captured(2), "it")
+    renewal = fake_engine.renewals.find("svc", captured(2), "it")
     assert renewal.words == ("wine:1 becomes wine:2", "the script becomes it")
     assert len(fake_engine.events.list()) == events
     fake_engine.models.register(file, ModelDescription("wine"))  # later than what was said
-    service = fake_engine.services.wait(fake_engine.services.renew("svc", renewal, captured(2)), 20)
+    service = fake_engine.services.wait(fake_engine.renewals.carry_out("svc", renewal, captured(2)), 20)
     assert service.models == ("wine:2", "iris:1")
-    assert fake_engine.services.renewal("svc", captured(2), "it").words == ("wine:2 becomes wine:3",)
+    assert fake_engine.renewals.find("svc", captured(2), "it").words == ("wine:2 becomes wine:3",)
 
 
 def test_scale(fake_engine: Engine, fake: FakeTarget, make_engine: MakeEngine) -> None:

@@ -12,14 +12,12 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
-from mlmagic.core.model import Model, ModelDescription, ModelFilter, check_labels
+from mlmagic.core.model import Model, ModelDescription, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
-from mlmagic.core.renewal import Renewal, newest_of
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.scripts import sources
 from mlmagic.engine.services.deployment import (
     DeploymentPlan,
     Deployments,
@@ -29,7 +27,6 @@ from mlmagic.engine.services.deployment import (
 )
 from mlmagic.engine.services.failures import failure_of
 from mlmagic.engine.services.keys import Keys
-from mlmagic.engine.services.live_reload import Reloaded, reload_script
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
 from mlmagic.engine.services.reconcile.planner import superseded
 from mlmagic.engine.services.supervision import Supervision
@@ -160,18 +157,17 @@ class Services:
     def _carry_out(self, plan: Callable[[], DeploymentPlan]) -> Webservice:
         service: Webservice | None = None
         try:
-            service = self._record(plan)
+            while service is None:
+                with suppress(StalePlan):
+                    service = self._deployments.record(
+                        plan(), self._supervision.lease_holder, remove=self.delete
+                    )
             self._supervision.ensure()
         except KeyboardInterrupt:
             if service is None:
                 raise
             raise Interrupted(self.withdraw(service)) from None
         return service
-
-    def _record(self, plan: Callable[[], DeploymentPlan]) -> Webservice:
-        while True:
-            with suppress(StalePlan):
-                return self._deployments.record(plan(), self._supervision.lease_holder, remove=self.delete)
 
     def withdraw(self, service: Webservice) -> str:
         """Undo a deploy or an update that the user interrupted; returns a sentence about the outcome.
@@ -217,51 +213,6 @@ class Services:
             self._keys.deliver(renewed)
         self._supervision.ensure()
         return renewed
-
-    def renewal(self, name: str, captured: InferenceConfig | None = None, script_words: str = "") -> Renewal:
-        """What an update to the newest versions of its models, and to ``captured``, would change.
-
-        ``script_words`` name that script for people. Nothing is recorded.
-        """
-        service = self.get(name)
-        revision = self.revision(service)
-        newest = {model.name: model.version for model in self._models.list(ModelFilter(latest=True))}
-        script = ""
-        if captured is not None:
-            with self._memory.files.intake() as intake:
-                files, _ = sources.take(intake, captured)
-            script = "" if set(files) == set(revision.files) else script_words
-        return Renewal(revision.models, newest_of(revision.models, newest), script)
-
-    def renew(
-        self,
-        name: str,
-        renewal: Renewal,
-        captured: InferenceConfig | None = None,
-        notify: Notify = silent,
-    ) -> Webservice:
-        """Carry out a `renewal`; returns while the service is Transitioning."""
-        return self.update(
-            name,
-            model_names=renewal.newest if renewal.newest != renewal.served else None,
-            inference=captured if renewal.script else None,
-            notify=notify,
-        )
-
-    def live(self) -> list[tuple[Webservice, Revision]]:
-        """The services of this machine with live reload, and the revisions that they serve."""
-        with self._memory.reading() as tx:
-            serving = [
-                (each, services.get_revision(tx, each.id, each.revision))
-                for each in services.list_services(tx)
-                if each.serving == each.revision and is_owned_here(each)
-            ]
-        return [(each, revision) for each, revision in serving if revision.config.live]
-
-    def reload(self, name: str, inference: InferenceConfig) -> Reloaded:
-        """Replace the script of a service while it serves: see `mlmagic.engine.services.live_reload`."""
-        service = owned_here(self.get(name), "reload")
-        return reload_script(self._memory, self._targets.get(service.target), service, inference)
 
     # -- look and wait --------------------------------------------------------------------------------
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlmagic.capture.assets import Shipped, read_assets
@@ -22,6 +23,9 @@ from mlmagic.capture.resolution import Resolution
 from mlmagic.errors import CaptureError, NotFound
 
 FILE_NAME = "score.py"
+FIRST_LINE = 2
+"""The number of a captured cell's first line: line 1 is the magic's own."""
+_SCRIPT_LINE = re.compile(r'File "score\.py", line (?P<line>\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,22 @@ class CapturedScript:
     """Pinned, as pip writes them."""
     carried: tuple[str, ...]
     """Names brought in from the notebook, in the order they were met."""
+    cell_number: int | None = None
+    """Number of the cell in the notebook, as in ``In[7]``; None outside of one."""
 
     @property
     def file_name(self) -> str:
         """File name of the entry script."""
         return FILE_NAME
+
+    def with_cell_lines(self, traceback: str) -> str:
+        """A traceback of the script with the cell's own line beside each line of score.py that is its."""
+
+        def place(found: re.Match[str]) -> str:
+            line = int(found["line"]) - self.cell_line + FIRST_LINE
+            return f"{found[0]} (In[{self.cell_number}], line {line})" if line >= FIRST_LINE else found[0]
+
+        return _SCRIPT_LINE.sub(place, traceback) if self.cell_number is not None else traceback
 
     def save(self, folder: str | Path) -> str:
         """Write the script and its files into ``folder``, as a source directory; returns the folder.
@@ -70,13 +85,15 @@ def capture(
     carry: Iterable[str] = (),
     history: Iterable[str] = (),
     first_line: int = 1,
+    cell_number: int | None = None,
 ) -> CapturedScript:
     """Make a script of a cell that defines ``init()`` and ``run(data)``.
 
     ``namespace`` is the notebook's; ``history`` the sources of its executed cells, oldest first, which
     tell how a name was imported. ``assets`` are names that become paths of shipped files; ``carry``
     are names whose values are written out although they are long, or arrays and tables.
-    ``first_line`` is the number that messages give to the cell's first line.
+    ``first_line`` is the number that messages give to the cell's first line; ``cell_number`` that of the
+    cell in the notebook.
 
     Raises `CaptureError` with everything in the cell that cannot be captured, one line each, and
     `NotFound` for an asset or a carried name that is not there. Nothing of the cell is executed.
@@ -97,7 +114,7 @@ def capture(
     resolution.resolve(names, line_offset=first_line - 1)
     if resolution.problems:
         raise _together(resolution.problems)
-    return _assemble(name, cell, names, resolution, shipped)
+    return replace(_assemble(name, cell, names, resolution, shipped), cell_number=cell_number)
 
 
 def _check_carried(carry: Iterable[str], namespace: Mapping[str, object]) -> None:

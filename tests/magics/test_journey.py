@@ -142,6 +142,34 @@ def test_live_services_do_not_take_on_each_others_cells(local: MLMagic, shell: T
     assert [shell.run_cell(f"%score svc-{name} 1") for name in ("one", "two")] == ["changed", "two"]
 
 
+def test_errors_of_a_captured_script_name_its_cell(local: MLMagic, shell: TestingShell) -> None:
+    """Also those of an update and of run(); a cell that was captured again since is not named."""
+    cell = "%%score_script svc-a\nimport json\ndef init():\n    {}\n"
+    cell += "def run(raw):\n    return 1 / json.loads(raw)"
+    number = shell.execution_count
+    shell.run_cell(cell.format("json.no_such"))
+    with pytest.raises(ScriptError) as failed:
+        shell.run_cell("%deploy svc-a")
+    line = next(line for line in failed.value.traceback.splitlines() if ", in init" in line)
+    assert f"(In[{number}], line 4), in init" in line
+    assert line.strip() in shell.outputs[-1].data["text/plain"]
+    number = shell.execution_count
+    shell.run_cell(cell.format("pass"))
+    shell.run_cell("%deploy svc-a")
+    with pytest.raises(InvokeError) as answered:
+        shell.run_cell("%score svc-a 0")
+    assert f"(In[{number}], line 6), in run" in answered.value.traceback
+    shell.run_cell(cell.format("json.dumps(1)"))
+    with pytest.raises(InvokeError) as answered:
+        shell.run_cell("%score svc-a 0")
+    assert "In[" not in answered.value.traceback
+    number = shell.execution_count
+    shell.run_cell(cell.format("json.neither"))
+    with pytest.raises(ScriptError, match="revision 1 keeps serving") as failed:
+        shell.run_cell("%update svc-a --script svc-a")
+    assert f"(In[{number}], line 4), in init" in failed.value.traceback
+
+
 def test_an_error_in_run_is_the_users_own(local: MLMagic, shell: TestingShell) -> None:
     shell.run_cell(f"%%writefile score.py\n{ECHO.replace('json.loads(raw)', '1 / 0')}")
     shell.run_cell("%deploy svc-a --entry-script score.py")

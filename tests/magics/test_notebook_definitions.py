@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from mlmagic.capture.script import CapturedScript
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.scripts.no_code import with_definitions
 from mlmagic.errors import CaptureError, ScriptError
-from mlmagic.magics.scripts import with_cell_lines
 from mlmagic.magics.session import MLMagic
 from tests.support.shells import TestingShell
 
@@ -115,7 +117,9 @@ def test_a_package_that_is_not_installed_is_named_at_the_capture(
     ],
 )
 def test_a_traceback_names_the_lines_of_the_cell(traceback: str, expected: str) -> None:
-    assert with_cell_lines(traceback, 10, 5) == expected
+    script = CapturedScript("s", "", "", 10, {}, (), (), cell_number=5)
+    assert script.with_cell_lines(traceback) == expected
+    assert replace(script, cell_number=None).with_cell_lines(traceback) == traceback
 
 
 def test_a_failed_test_names_the_line_of_its_cell(session: MLMagic, shell: TestingShell) -> None:

@@ -97,6 +97,28 @@ def test_the_errors_of_a_script_are_the_users_own(local: MLMagic, shell: Testing
         assert "Traceback" not in shell.stdout.rpartition("ScriptError")[2]
 
 
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        (
+            "open(os.path.join(os.environ['AZUREML_MODEL_DIR'], 'no.pkl'))",
+            "AZUREML_MODEL_DIR contains: m.txt",
+        ),
+        ("import no_such_package", "Is 'no_such_package' among the requirements of this service?"),
+    ],
+)
+def test_the_way_out_of_a_failed_script_is_in_the_cell(
+    local: MLMagic, shell: TestingShell, body: str, hint: str
+) -> None:
+    shell.run_cell("from pathlib import Path; Path('m.txt').write_text('weights')\n%register m.txt --name mm")
+    shell.run_cell(f"%%score_script mm\nimport os\ndef init():\n    {body}\ndef run(raw): return 1")
+    with pytest.raises(ScriptError):
+        shell.run_cell("%deploy svc-a -m mm")
+    assert hint in shell.outputs[-1].data["text/plain"]
+    assert hint in shell.outputs[-1].data["text/html"].replace("&#x27;", "'")
+    assert hint in shell.stdout.rstrip().splitlines()[-1]
+
+
 LIVE = """%%score_script svc-live
 import json
 def init():

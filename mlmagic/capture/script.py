@@ -112,8 +112,8 @@ def capture(
         lenient=not all_known,
     )
     resolution.resolve(names, line_offset=first_line - 1)
-    if resolution.problems:
-        raise _together(resolution.problems)
+    if resolution.collected.problems:
+        raise _together(resolution.collected.problems)
     return replace(_assemble(name, cell, names, resolution, shipped), cell_number=cell_number)
 
 
@@ -152,7 +152,7 @@ def _assemble(
     name: str, cell: str, names: Names, resolution: Resolution, shipped: tuple[Shipped, ...]
 ) -> CapturedScript:
     futures, body = _lift_futures(cell)
-    if resolution.postponed and not names.postponed:
+    if resolution.collected.postponed and not names.postponed:
         futures.add("annotations")
     prologue = "".join(_prologue(name, futures, resolution))
     source = f"{prologue}{body}" if body.endswith("\n") else f"{prologue}{body}\n"
@@ -174,7 +174,7 @@ def _assemble(
         cell_line=prologue.count("\n") + 1,
         assets=local | beside,
         requirements=pinned_requirements(modules),
-        carried=tuple(dict.fromkeys(resolution.carried)),
+        carried=tuple(dict.fromkeys(resolution.collected.carried)),
     )
 
 
@@ -194,7 +194,7 @@ def _prologue(name: str, futures: set[str], resolution: Resolution) -> Iterator[
         yield f"from __future__ import {', '.join(sorted(futures))}\n\n"
     yield from (f"{line}\n" for line in _import_lines(resolution))
     last: Piece | None = None
-    pieces, restored = with_restored(resolution.pieces, resolution.namespace)
+    pieces, restored = with_restored(resolution.collected.pieces, resolution.namespace)
     for piece in in_order(pieces):
         yield "\n\n" if piece.is_block or (last and last.is_block) else "" if last else "\n"
         yield piece.source
@@ -207,9 +207,9 @@ def _prologue(name: str, futures: set[str], resolution: Resolution) -> Iterator[
 
 def _import_lines(resolution: Resolution) -> list[str]:
     """Sorted: the standard library first, then the others."""
-    lines = {found.line: found.module for found in resolution.imports.values()}
-    deeper = {module.rpartition(".")[0] for module in resolution.modules}
-    for module in resolution.modules - _parents(deeper):
+    lines = {found.line: found.module for found in resolution.collected.imports.values()}
+    deeper = {module.rpartition(".")[0] for module in resolution.collected.modules}
+    for module in resolution.collected.modules - _parents(deeper):
         lines[f"import {module}"] = module
     for module in _parents(deeper):
         lines.pop(f"import {module}", None)

@@ -112,6 +112,8 @@ def capture(
         lenient=not all_known,
     )
     resolution.resolve(names, line_offset=first_line - 1)
+    if not resolution.collected.problems:
+        resolution.restore_imported(cell, lambda: _all_modules(_source(name, cell, names, resolution)[1])[0])
     if resolution.collected.problems:
         raise _together(resolution.collected.problems)
     return replace(_assemble(name, cell, names, resolution, shipped), cell_number=cell_number)
@@ -151,6 +153,22 @@ def _together(problems: list[CaptureError]) -> CaptureError:
 def _assemble(
     name: str, cell: str, names: Names, resolution: Resolution, shipped: tuple[Shipped, ...]
 ) -> CapturedScript:
+    prologue, source = _source(name, cell, names, resolution)
+    beside = {place: path for asset in shipped for place, path in asset.files}
+    modules, local = _all_modules(source)
+    return CapturedScript(
+        name=name,
+        source=source,
+        cell=cell,
+        cell_line=prologue.count("\n") + 1,
+        assets=local | beside,
+        requirements=pinned_requirements(modules),
+        carried=tuple(dict.fromkeys(resolution.collected.carried)),
+    )
+
+
+def _source(name: str, cell: str, names: Names, resolution: Resolution) -> tuple[str, str]:
+    """What comes before the cell, and the whole script."""
     futures, body = _lift_futures(cell)
     if resolution.collected.postponed and not names.postponed:
         futures.add("annotations")
@@ -162,20 +180,16 @@ def _assemble(
         raise CaptureError(
             f"the captured script does not compile: {error.msg}: {(error.text or '').strip()[:200]}"
         ) from None
+    return prologue, source
+
+
+def _all_modules(source: str) -> tuple[set[str], dict[str, str]]:
+    """The modules that a script and the local modules it ships import, and the files of those."""
     modules = imported_modules(source)
-    beside = {place: path for asset in shipped for place, path in asset.files}
     local = local_files(modules)
     for path in local.values():
         modules |= _modules_of_file(path)
-    return CapturedScript(
-        name=name,
-        source=source,
-        cell=cell,
-        cell_line=prologue.count("\n") + 1,
-        assets=local | beside,
-        requirements=pinned_requirements(modules),
-        carried=tuple(dict.fromkeys(resolution.collected.carried)),
-    )
+    return modules, local
 
 
 def _modules_of_file(path: str) -> set[str]:

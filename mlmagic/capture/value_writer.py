@@ -8,7 +8,7 @@ import functools
 import logging
 from types import BuiltinFunctionType, FunctionType
 
-from mlmagic.capture.attributes import attribute_refused, logger_settings
+from mlmagic.capture.attributes import attribute_refused, logger_settings, loggers_in
 from mlmagic.capture.collected import Collected, Need
 from mlmagic.capture.history import History
 from mlmagic.capture.imports import import_for
@@ -72,6 +72,10 @@ class ValueWriter:
         source = f"{name} = {text}\n"
         if isinstance(value, logging.Logger):
             source += logger_settings(name, value)
+        else:
+            source += "".join(
+                logger_settings(f"logging.getLogger({each.name!r})", each) for each in loggers_in(value)
+            )
         self._collected.add(Piece(name, source, early=frozenset(early)))
 
     def express(self, value: object, need: Need, early: set[str]) -> str:

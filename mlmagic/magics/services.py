@@ -36,7 +36,6 @@ from mlmagic.magics.options import (
     variable,
     with_parser,
 )
-from mlmagic.magics.pickled_definitions import definitions_of
 from mlmagic.magics.script_selection import (
     captured_scripts_hint,
     choose_inference,
@@ -125,12 +124,16 @@ class ServiceMagics(SessionMagics):
         def deploy() -> Webservice:
             if args.name is None:
                 return engine.services.deploy(name, references, inference, config, **options)
+            from mlmagic.engine.models.notebook_definitions import definitions_of
+
             namespace = self.session.namespace
             model, _ = find_model(args.what, namespace)
             details = ModelDescription(
                 name,
                 sample_input=read_sample(args.sample, namespace),
-                definitions=definitions_of(model, self.session),
+                definitions=definitions_of(
+                    model, self.session.namespace, self.session.history(), show_message
+                ),
             )
             return engine.services.deploy_object(name, model, details, inference, config, **options)[0]
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,34 @@ def test_registering_a_model_stores_the_definitions_its_pickle_needs(
     script = fake_engine.scripts.no_code(["pipe"]).script_text or ""
     compile(script, "score.py", "exec")
     assert script.startswith(stored)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("by", ["magic", "sdk"])
+def test_registering_a_file_stores_the_definitions_its_pickle_needs(
+    session: MLMagic,
+    shell: TestingShell,
+    fake_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    by: str,
+    protocol: int,
+) -> None:
+    monkeypatch.setattr("mlmagic.sdk.model_registration.get_ipython", lambda: shell)
+    monkeypatch.setattr(Engine, "of", classmethod(lambda cls, location: fake_engine))
+    shell.run_cell(f"{SKLEARN}{NOOP}class Other: pass\npipe = make_pipeline(Noop(), DummyClassifier()){FIT}")
+    # As in a kernel, where the notebook is __main__.
+    monkeypatch.setattr(sys.modules["__main__"], "Noop", shell.user_ns["Noop"], raising=False)
+    shell.run_cell(f"import pickle\nwith open('pipe.pkl', 'wb') as file: pickle.dump(pipe, file, {protocol})")
+    if by == "magic":
+        shell.run_cell("%register pipe.pkl --name pipe")
+    else:
+        shell.run_cell(
+            "from mlmagic import Workspace, Model\nModel.register(Workspace(), 'pipe.pkl', 'pipe')"
+        )
+    stored = fake_engine.models.get("pipe").details.definitions
+    assert "class Noop" in stored
+    assert "def helper" in stored
+    assert "Other" not in stored
 
 
 def test_a_definition_that_cannot_be_captured_is_named(session: MLMagic, shell: TestingShell) -> None:

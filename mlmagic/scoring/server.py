@@ -96,7 +96,8 @@ def serve(
     try:
         limits = Limits.of()
         health_port = settings.health_port()
-        for sentence in settings.without_effect(os.environ):
+        unused = [*settings.without_effect(os.environ), *settings.settings_file(environment.source)]
+        for sentence in unused:
             print(f"mlmagic: {sentence}", file=sys.stderr, flush=True)
         recorder = Recorder.of(directory.path if directory else None, loop)
         access = Authenticator.of(security.keys_file, os.environ)

@@ -6,15 +6,18 @@ deployed.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlmagic.scoring.start_errors import StartFailed
 
 HEALTH_PORT = "HEALTH_PORT"
 SEPARATE_HEALTH = "SEPERATE_HEALTH_ENDPOINT"
 """As it is spelt there."""
+CONFIG_FILE = "config.json"
 DEFAULT_HEALTH_PORT = 5000
 SERVER_VERSION = "SERVER_VERSION_LOG_RESPONSE_ENABLED"
 
@@ -113,6 +116,19 @@ def without_effect(environment: Mapping[str, str]) -> list[str]:
         f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'} no effect: {reason}."
         for reason, names in found.items()
     ]
+
+
+def settings_file(folder: Path) -> list[str]:
+    """The same for a config.json beside the script, which that server reads its settings from."""
+    try:
+        values = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    names = [each.name for each in SETTINGS if isinstance(values, dict) and each.name in values]
+    if not names:
+        return []
+    sets = f"{CONFIG_FILE} sets {' and '.join(names)}, which"
+    return [f"{sets} has no effect: settings are environment variables. Set them in environment_variables."]
 
 
 def health_port(environment: Mapping[str, str] = os.environ) -> int | None:

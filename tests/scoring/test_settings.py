@@ -11,7 +11,7 @@ import pytest
 from mlmagic.scoring import settings
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer, Response
-from mlmagic.scoring.settings import SETTINGS, InvalidSetting, health_port, without_effect
+from mlmagic.scoring.settings import SETTINGS, InvalidSetting, health_port, settings_file, without_effect
 from tests.support.environments import python_with
 
 REFERENCE = Path(__file__).parent / "differential" / "requirements.txt"
@@ -56,6 +56,28 @@ def test_a_setting_without_effect_is_named(environment, sentences):
     for sentence, beginning in zip(found, sentences, strict=True):
         assert sentence.startswith(beginning)
     assert "hush" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (None, []),
+        ("{", []),
+        ("[1]", []),
+        ('{"subscription_id": "a", "workspace_name": "b"}', []),  # that of a workspace
+        (
+            '{"SCORING_TIMEOUT_MS": 9, "SERVICE_NAME": "a", "x": 1}',
+            [
+                "config.json sets SERVICE_NAME and SCORING_TIMEOUT_MS, which has no effect: settings are "
+                "environment variables. Set them in environment_variables."
+            ],
+        ),
+    ],
+)
+def test_settings_in_a_file_are_named(tmp_path, text, sentences):
+    if text is not None:
+        (tmp_path / "config.json").write_text(text)
+    assert settings_file(tmp_path) == sentences
 
 
 @pytest.mark.parametrize(

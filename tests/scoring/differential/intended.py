@@ -135,7 +135,7 @@ INTENDED = (
     meant(
         "compressed bodies are decoded",
         OUTCOME,
-        lambda d: d.request.name == "compressed" and d.our_answer is not None and d.our_answer.status < 500,
+        is_request("compressed"),
         "gzip and deflate are decoded; they hand the compressed bytes to run().",
     ),
     meant(

@@ -53,6 +53,8 @@ PREFLIGHT = {
 PREFLIGHT_GET = {**PREFLIGHT, "Access_Control_Request_Method": "GET"}
 PREFLIGHT_PUT = {**PREFLIGHT, "Access_Control_Request_Method": "PUT"}
 
+COMPRESSED = post("compressed", gzip.compress(b'{"data": [[1, 2]]}', mtime=0), Content_Encoding="gzip")
+
 EVERYWHERE = (
     get("health", "/"),
     get("health, head", "/", "HEAD"),
@@ -104,7 +106,6 @@ EVERYWHERE = (
     post("byte order mark", '\ufeff{"data": [[1, 2]]}'),
     post("chunked", b'9\r\n{"data": \r\n9\r\n[[1, 2]]}\r\n0\r\n\r\n', Transfer_Encoding="chunked"),
     post("expecting", '{"data": [[1, 2]]}', Expect="100-continue"),
-    post("compressed", gzip.compress(b'{"data": [[1, 2]]}', mtime=0), Content_Encoding="gzip"),
     Request("get with a body", "GET", "/score?data=1", b'{"data": 2}', JSON),
     Request("post with a query", "POST", "/score?data=1", b'{"data": [[1, 2]]}', JSON),
     post("request id", "{}", x_request_id="mine"),
@@ -242,7 +243,7 @@ _NAMED = {
 _LARGE = f'{{"data": [{", ".join(["1.25"] * 500_000)}]}}'
 
 CASES = (
-    Case("doc_numpy", TEN, own_schema=True),
+    Case("doc_numpy", (*TEN, COMPRESSED), own_schema=True),
     Case("doc_pandas", PEOPLE, own_schema=True),
     Case(
         "doc_designer",
@@ -277,7 +278,7 @@ CASES = (
         (*ROWS, get("query", "/score?data=[[1,2],[3,4]]"), get("repeated", "/score?data=1&data=2")),
     ),
     Case("plain_catches", ROWS),
-    Case("echo", posts("{}", "text", " \n ", '"', "\u2028\x00")),
+    Case("echo", (*posts("{}", "text", " \n ", '"', "\u2028\x00"), COMPRESSED)),
     Case(
         "echo_type",
         (
@@ -379,6 +380,7 @@ CASES = (
     Case(
         "raw_doc",
         (
+            COMPRESSED,
             *posts("{}", "text"),
             post("bytes", b"\x00\xff"),
             get("query", "/score?a=1&b=%20"),

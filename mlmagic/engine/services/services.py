@@ -79,12 +79,12 @@ class Services:
         overwrite: bool = False,
         notify: Notify = silent,
         environment: Mapping[str, Any] | None = None,
-        nearest_python: bool = False,
+        nearest: bool = False,
     ) -> Webservice:
         """Record a new service; returns while it is Transitioning. Without ``inference``, serve the models.
 
-        ``environment``, as the JSON of Azure ML v1, replaces that of ``inference``; ``nearest_python``
-        accepts another Python version than it names.
+        ``environment``, as the JSON of Azure ML v1, replaces that of ``inference``; ``nearest`` accepts the
+        nearest versions where its Python or its pins cannot be installed, unless ``config`` says.
 
         A service that never started is replaced. Any other is replaced only with ``overwrite``; if it serves,
         it does so until its successor answers. When this raises, nothing was recorded.
@@ -96,7 +96,7 @@ class Services:
             models=model_names,
             config=config,
             overwrite=overwrite,
-            nearest_python=nearest_python,
+            nearest=nearest,
         )
         return self._carry_out(self._deployments.plan(request, notify))
 
@@ -133,12 +133,12 @@ class Services:
         config_changes: Mapping[str, Any] | None = None,
         notify: Notify = silent,
         environment: Mapping[str, Any] | None = None,
-        nearest_python: bool = False,
+        nearest: bool = False,
     ) -> Webservice:
         """Record a new revision of a service; what is not named stays as it is.
 
         The old revision serves until the new one answers, and goes on serving if it never does.
-        ``environment`` and ``nearest_python`` are as for `deploy`.
+        ``environment`` and ``nearest`` are as for `deploy`.
         """
         request = DeployRequest.of(
             name,
@@ -146,7 +146,7 @@ class Services:
             environment,
             models=model_names,
             changes=config_changes,
-            nearest_python=nearest_python,
+            nearest=nearest,
         )
         return self._carry_out(self._deployments.plan_update(request, notify))
 
@@ -270,13 +270,25 @@ class Services:
         timeout: float = DEPLOY_TIMEOUT_SECONDS,
         *,
         watching: Watch = _ignore,
+        notify: Notify = silent,
     ) -> Webservice:
         """Wait until a deploy, update or start is complete; returns the Healthy service.
 
-        ``timeout`` is in seconds. ``watching`` is called in this thread with the record at each change.
+        ``timeout`` is in seconds. ``watching`` is called in this thread with the record at each change;
+        ``notify`` gets a line for each version that is used in place of a pin, and is not in ``service`` yet.
         Raises `ScriptError` with the script's own traceback, `LaunchFailed`, or `WaitTimeout`.
         """
-        if not self._bus.wait_until(lambda: self._is_complete(service, watching), timeout):
+        said = {*service.replacements}
+
+        def watch(now: Webservice) -> None:
+            if now.id == service.id and now.revision == service.revision:
+                for each in now.replacements:
+                    if each not in said:
+                        said.add(each)
+                        notify(each.words)
+            watching(now)
+
+        if not self._bus.wait_until(lambda: self._is_complete(service, watch), timeout):
             seen = self.get(service.name)
             raise WaitTimeout(
                 service.name,
@@ -298,10 +310,11 @@ class Services:
         timeout: float = DEPLOY_TIMEOUT_SECONDS,
         *,
         watching: Watch = _ignore,
+        notify: Notify = silent,
     ) -> Webservice:
         """`wait`; on Ctrl-C withdraw the deploy or update, and raise `Interrupted` with the outcome."""
         try:
-            return self.wait(service, timeout, watching=watching)
+            return self.wait(service, timeout, watching=watching, notify=notify)
         except KeyboardInterrupt:
             raise Interrupted(self.withdraw(service)) from None
 

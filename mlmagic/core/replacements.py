@@ -58,6 +58,8 @@ class Replacement:
     """Why the wanted version cannot be used, such as "has no build for Python 3.11"."""
     rule: str = "has one"
     """What the used version is the nearest of: the nearest that ..."""
+    beside: tuple[str, ...] = ()
+    """Requirements of its dependencies, at the versions of its time: newer ones may not work with it."""
 
     @property
     def words(self) -> str:
@@ -75,20 +77,25 @@ def pin_of(line: str) -> Pin | None:
 
 
 def replaced(lines: Iterable[str], replacements: Sequence[Replacement]) -> tuple[str, ...]:
-    """The requirements with the versions that are used."""
-    used = {(each.package, each.wanted): each.used for each in replacements}
-
-    def line_of(line: str) -> str:
+    """The requirements with the versions that are used, and after them those of their dependencies."""
+    used = {(each.package, each.wanted): each for each in replacements}
+    found, beside = [], dict[str, None]()
+    for line in lines:
         pin = pin_of(line)
-        version = used.get((pin.package, pin.version)) if pin else None
-        return line if pin is None or version is None else pin.requires(f"=={version}")
+        each = used.get((pin.package, pin.version)) if pin else None
+        found.append(line if pin is None or each is None else pin.requires(f"=={each.used}"))
+        beside.update(dict.fromkeys(each.beside if each else ()))
+    return (*found, *beside)
 
-    return tuple(map(line_of, lines))
+
+def replacement_of(record: Mapping[str, Any]) -> Replacement:
+    """The inverse of ``asdict``."""
+    return Replacement(**{**record, "beside": tuple(record.get("beside") or ())})
 
 
 def replacements_of(record: Mapping[str, Any] | None) -> tuple[Replacement, ...]:
     """The replacements in an environment's record."""
-    return tuple(Replacement(**each) for each in (record or {}).get(KEY) or ())
+    return tuple(map(replacement_of, (record or {}).get(KEY) or ()))
 
 
 def with_replacements(record: Mapping[str, Any], more: Iterable[Replacement]) -> dict[str, Any]:

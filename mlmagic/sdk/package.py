@@ -119,6 +119,10 @@ class ModelPackage(BackgroundRecord[Package]):
                 self._log.append(line)
                 background.begin()
 
+            def say(line: str) -> None:
+                self._log.append(line)
+                print(line)
+
             return engine.packages.create(
                 record.models,
                 inference,
@@ -128,7 +132,7 @@ class ModelPackage(BackgroundRecord[Package]):
                 config=config,
                 nearest=nearest,
                 report=report,
-                notify=print,
+                notify=say,
             )
 
         self._begin(f"package {record.name}", work, PackageState.FAILED)

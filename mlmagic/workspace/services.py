@@ -23,7 +23,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.model import StoredFile
-from mlmagic.core.replacements import Replacement, replacements_of, with_replacements
+from mlmagic.core.replacements import Replacement, replacement_of, replacements_of, with_replacements
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.workspace import database, events, follows, identity, keys
@@ -365,7 +365,7 @@ def _service(row: Any) -> Webservice:
             "desired": Desired(values["desired"]),
             "state": State(values["state"]),
             "models": tuple(values["models"]),
-            "replacements": tuple(Replacement(**each) for each in values["replacements"] or ()),
+            "replacements": tuple(map(replacement_of, values["replacements"] or ())),
             "retiring": tuple(Retiring(**record) for record in values["retiring"]),
         }
     )

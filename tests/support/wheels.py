@@ -62,3 +62,13 @@ def source(folder: Path, name: str, version: str, *, builds: bool) -> None:
             entry = tarfile.TarInfo(f"{name}-{version}/{path}")
             entry.size = len(text.encode())
             made.addfile(entry, io.BytesIO(text.encode()))
+
+
+def old_index(folder: Path) -> Path:
+    """A folder with ``oldlib``, whose version 1.0 cannot be built, and ``purelib``, whose version 1.0 can."""
+    folder.mkdir()
+    source(folder, "oldlib", "1.0", builds=False)
+    wheel(folder, "oldlib", "2.0")
+    source(folder, "purelib", "1.0", builds=True)
+    wheel(folder, "purelib", "2.0")
+    return folder

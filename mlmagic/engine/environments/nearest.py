@@ -10,23 +10,26 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
+import tomllib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from mlmagic.core.environment import package_name
-from mlmagic.core.replacements import Pin, Replacement, pin_of
+from mlmagic.core.replacements import Pin, Replacement, pin_of, replaced
 from mlmagic.engine.environments import uv
 from mlmagic.engine.environments.options import arguments_of, without_arguments
 from mlmagic.errors import BuildFailed, Interrupted
 
 MISSING = "does not exist in the package index"
-CONFLICT, FITTING = "conflicts with other packages", "fits them"
+CONFLICT, FITTING = "conflicts with other packages", "fits"
 _QUESTIONS_AT_ONCE = 4
+_SAME_TIME = timedelta(days=7)
 # In uv's explanations, for one package.
 _MISSING = (
     r"there is no version of {name}=="
@@ -68,6 +71,8 @@ class Unavailable:
 
     pin: Pin
     reason: str
+    rule: str = "has one"
+    """What the nearest version does: it is the nearest that ..."""
     nearest: str | None = None
     """The nearest version, for this pin by itself; None if there is none."""
 
@@ -81,7 +86,7 @@ class Unavailable:
         text = f"{self.pin.package} {self.pin.version} {self.reason}"
         if self.nearest is None:
             return text if not self.exists else f"{text}, and neither has any other version"
-        which = "the nearest that has one is" if self.exists else "the nearest version is"
+        which = f"the nearest that {self.rule} is" if self.exists else "the nearest version is"
         return f"{text}; {which} {self.nearest}: write {self.pin.name}{self.pin.extras}=={self.nearest}"
 
 
@@ -124,6 +129,21 @@ def find(lines: Sequence[str], place: Place, cancelled: threading.Event, *, log:
 
 
 # ---- the rules, without uv --------------------------------------------------------------------------
+
+
+def excluded(pin: Pin, server: Iterable[str]) -> str | None:
+    """The scoring server's requirement that excludes a pin; None if none does."""
+    for line in server:
+        of_server = Requirement(line)
+        if package_name(of_server.name) == pin.package and not _may_be(pin, of_server):
+            return f"{of_server.name}{of_server.specifier}"
+    return None
+
+
+def _may_be(pin: Pin, wanted: Requirement) -> bool:
+    # Of a series, the newest version counts.
+    version = f"{pin.lowest}.99999" if pin.version.endswith(".*") else pin.lowest
+    return wanted.specifier.contains(version, prereleases=True)
 
 
 def reason_of(pin: Pin, python: str, output: str) -> str:
@@ -177,19 +197,35 @@ def replacements_in(
 ) -> list[Replacement]:
     """What ``resolved``, the output of uv, uses in place of the pins in ``lines``."""
     versions = {pin.package: pin.version for line in resolved if (pin := pin_of(line)) is not None}
-    reasons = {each.pin: each.reason for each in unavailable}
+    reasons = {each.pin: each for each in unavailable}
     found = {}
     for pin in filter(None, map(pin_of, lines)):
         used = versions.get(pin.package)
         if used is None or (pin not in reasons and _allows(pin, used)):
             continue
-        reason = reasons.get(pin)
+        why = reasons.get(pin)
         found[pin] = (
-            Replacement(pin.package, pin.version, used, reason)
-            if reason is not None
+            Replacement(pin.package, pin.version, used, why.reason, why.rule)
+            if why is not None
             else Replacement(pin.package, pin.version, used, CONFLICT, FITTING)
         )
     return list(found.values())
+
+
+def released(lock: str, packages: Iterable[str]) -> datetime | None:
+    """The day of the newest of ``packages`` in a ``pylock.toml``; None without dates."""
+    try:
+        records = tomllib.loads(lock).get("packages", [])
+    except tomllib.TOMLDecodeError:
+        return None
+    named = set(packages)
+    times = [
+        file.get("upload-time")
+        for record in records
+        if package_name(record.get("name", "")) in named
+        for file in (*record.get("wheels", ()), record.get("sdist") or {})
+    ]
+    return max((time for time in times if isinstance(time, datetime)), default=None)
 
 
 def _allows(pin: Pin, version: str) -> bool:
@@ -220,7 +256,8 @@ class _Questions:
     def _look(self, pin: Pin, failed: set[str]) -> Unavailable | None:
         line = pin.requires(f"=={pin.version}")
         output = ""
-        if pin.package not in failed or "*" in pin.version:
+        by_server = excluded(pin, self.place.server)
+        if (by_server is None and pin.package not in failed) or "*" in pin.version:
             try:
                 self._compile([line], "--only-binary", ":all:")
             except BuildFailed as error:
@@ -231,7 +268,9 @@ class _Questions:
                 return None
         later, earlier = ranges(pin)
         nearest = self._version(pin, later, "lowest-direct") or self._version(pin, earlier, "highest")
-        return Unavailable(pin, reason_of(pin, self.place.version, output), nearest)
+        if by_server is not None:
+            return Unavailable(pin, f"excludes {by_server}, which the scoring server needs", FITTING, nearest)
+        return Unavailable(pin, reason_of(pin, self.place.version, output), nearest=nearest)
 
     def _version(self, pin: Pin, line: str, resolution: str) -> str | None:
         for only in (":all:", pin.name):
@@ -250,10 +289,17 @@ class _Questions:
         wrong = {each.pin for each in unavailable}
         others = [line for line in lines if pin_of(line) not in wrong]
         wanted = widened(lines, unavailable)
+        fixed = [
+            each.pin.requires(f"=={each.nearest}") for each in dict.fromkeys(unavailable) if each.nearest
+        ]
         loose = [pin.requires(f">={pin.lowest}") for line in others if (pin := pin_of(line)) is not None]
         held = [line for line in others if pin_of(line) is None]
         names = [word for pin in wrong for word in ("--only-binary", pin.name)]
-        for asked, constraints in ((wanted, others), ([*wanted, *loose], held)):
+        attempts = (
+            *((fixed, others), (wanted, others)),
+            *(([*fixed, *loose], held), ([*wanted, *loose], held)),
+        )
+        for asked, constraints in attempts:
             for only in (["--only-binary", ":all:"], names):
                 try:
                     found = self._compile(
@@ -261,14 +307,40 @@ class _Questions:
                     )
                 except BuildFailed:
                     continue
-                return replacements_in(found, lines, unavailable)
+                chosen = replacements_in(found, lines, unavailable)
+                beside = self._dependencies(chosen, lines)
+                return [replace(each, beside=beside) for each in chosen]
         return []
 
-    def _compile(self, lines: Sequence[str], *more: str, constraints: Iterable[str] = ()) -> list[str]:
+    def _dependencies(self, chosen: Sequence[Replacement], lines: Sequence[str]) -> tuple[str, ...]:
+        """The dependencies of replacements at the versions of their time, as pins.
+
+        A package declares the oldest dependency that it works with, seldom the newest: scikit-learn 1.1
+        accepts numpy 2, and fails when it is imported. Empty where the index has no dates, or nothing fits.
+        """
+        pins = [f"{each.package}=={each.used}" for each in chosen]
+        try:
+            locked = "\n".join(self._compile(pins, "--format", "pylock.toml"))
+            day = released(locked, {each.package for each in chosen})
+            if day is None:
+                return ()
+            until = (day + _SAME_TIME).isoformat()
+            found = self._compile(pins, "--only-binary", ":all:", "--exclude-newer", until, fits_server=False)
+            named = {package_name(line) for line in (*lines, *self.place.server)}
+            beside = tuple(line for line in found if (pin := pin_of(line)) and pin.package not in named)
+            self._compile([*replaced(lines, chosen), *beside, *self.place.server])
+        except BuildFailed:
+            return ()
+        return beside
+
+    def _compile(
+        self, lines: Sequence[str], *more: str, constraints: Iterable[str] = (), fits_server: bool = True
+    ) -> list[str]:
         """The requirements that uv resolves ``lines`` to. Raises `BuildFailed` with its explanation."""
+        server = self.place.server if fits_server else ()
         wanted, limits = self._file(), self._file()
         wanted.write_text(_text([*without_arguments(self.place.options), *lines]), encoding="utf-8")
-        limits.write_text(_text(constraints_of([*constraints, *self.place.server])), encoding="utf-8")
+        limits.write_text(_text(constraints_of([*constraints, *server])), encoding="utf-8")
         command = [
             *(uv.find(), "pip", "compile", "--quiet", "--no-header", "--no-annotate"),
             *self.place.arguments(),
@@ -294,12 +366,13 @@ class _Questions:
             if self.place.python is None:
                 self._compile([line])
                 return True
-            wanted, target = self._file(), self._file()
+            wanted, limits, target = self._file(), self._file(), self._file()
             wanted.write_text(_text([*without_arguments(self.place.options), line]), encoding="utf-8")
+            limits.write_text(_text(constraints_of(self.place.server)), encoding="utf-8")
             command = [
                 *(uv.find(), "pip", "install", "--python", self.place.python, "--target", str(target)),
                 *arguments_of(self.place.options),
-                *("-r", str(wanted)),
+                *("-r", str(wanted), "--constraints", str(limits)),
             ]
             uv.run(command, self.folder, lambda line: None, self.cancelled)
         except Interrupted:

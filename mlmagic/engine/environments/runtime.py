@@ -109,7 +109,7 @@ def choose(
             notify(each.words)
         return replace(this_runtime(), replacements=replacements)
     specification = Specification.of(needs, python, has_conda=conda)
-    _check(specification, needs.name)
+    _check(specification, needs.name, nearest=nearest)
     if not store.is_built(specification.key):  # as it is written
         specification = Specification.of(needs, python, has_conda=conda, nearest=nearest)
     key = store.want(specification)
@@ -179,7 +179,7 @@ def _satisfies(needs: EnvironmentNeeds, *, has_conda: bool) -> bool:
         raise
 
 
-def _check(specification: Specification, name: str) -> None:
+def _check(specification: Specification, name: str, *, nearest: bool) -> None:
     what = f"environment {name!r}" if name else "the environment"
     wrong = [
         InvalidConfig("requirement", line, "cannot be read")
@@ -187,7 +187,9 @@ def _check(specification: Specification, name: str) -> None:
     ]
     if wrong:
         raise InvalidConfigs(what, wrong)
-    sides = satisfaction.conflict(specification.requirements, specification.server)
+    # With the nearest versions, the scoring server's requirements exclude no pin.
+    server = () if nearest else specification.server
+    sides = satisfaction.conflict(specification.requirements, server)
     if sides is not None:
         raise UsageError(
             f"{what} cannot be built: {sides[0]} and {sides[1]} exclude each other",

@@ -26,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 
-from mlmagic.core.replacements import Replacement
+from mlmagic.core.replacements import Replacement, replacement_of
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.targets.server_files import lay_out_server, server_digest
 from mlmagic.workspace.atomic_writes import write_atomically
@@ -89,7 +89,7 @@ class Store:
             text = (self.folder(key) / REPLACEMENTS).read_text(encoding="utf-8")
         except OSError:
             return ()
-        return tuple(Replacement(**each) for each in json.loads(text))
+        return tuple(map(replacement_of, json.loads(text)))
 
     def site_packages(self, key: str) -> Path:
         """The folder of the environment's packages."""

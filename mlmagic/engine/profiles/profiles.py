@@ -105,6 +105,7 @@ class Profiles:
             files, inference = sources.take(intake, inference)
             intake.copy_out(files, folder / "app")
             ready = ready_for(target, runtime.python, inference.environment, folder, notify)
+            written = inference.environment
             if inference.environment is not None:
                 used_environment = with_replacements(inference.environment, ready.replacements)
                 inference = replace(inference, environment=used_environment)
@@ -122,7 +123,7 @@ class Profiles:
                 tuple(model.id for model in used),
                 time.time(),
                 len(rows),
-                environment=inference.environment,
+                environment=written,
                 dataset_id=dataset_id,
             )
             return self._measure(work, target, spec, begun, rows, watching)

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,11 @@ def test_what_a_pin_is(line: str, pin: Pin | None) -> None:
 
 
 def test_the_used_versions_stand_in_the_place_of_the_pins() -> None:
-    used = (Replacement("a-b", "1.0", "2.0", "r"), Replacement("c", "1.*", "3.1", "r"))
+    beside = ("n==1.2", "m==3")
+    used = (
+        Replacement("a-b", "1.0", "2.0", "r", beside=beside),
+        Replacement("c", "1.*", "3.1", "r", beside=beside),
+    )
     lines = (
         "A_b[x]==1.0 ; python_version > '3'",
         "c==1.*",
@@ -65,7 +70,9 @@ def test_the_used_versions_stand_in_the_place_of_the_pins() -> None:
         "A_b[x]==2.0 ; python_version > '3'",
         "c==3.1",
         *lines[2:],
+        *beside,
     )
+    assert replaced(("d==1.0",), used) == ("d==1.0",)
     record = with_replacements({"name": "n"}, used)
     assert replacements_of(with_replacements(record, used)) == used
     assert with_replacements({"name": "n"}, ()) == {"name": "n"}
@@ -88,17 +95,50 @@ def test_the_ranges_of_later_and_earlier_versions(pin: str, later: str, earlier:
 def test_the_replacements_are_read_off_the_resolution() -> None:
     old, gone, held = Pin("old", "1.0"), Pin("Gone", "2.*"), "held==1.0"
     lines = ["old==1.0", "Gone==2.*", held, "free>=1", "kept==1.*"]
-    unavailable = [nearest.Unavailable(old, "x", "1.5"), nearest.Unavailable(gone, "y", "1.9")]
+    unavailable = [
+        nearest.Unavailable(old, "x", nearest="1.5"),
+        nearest.Unavailable(gone, "y", "is one", "1.9"),
+    ]
     assert nearest.widened(lines, unavailable) == ["old>=1.0", "Gone==1.9"]
     resolved = ["old==1.6", "gone==1.9", "held==1.1", "free==3", "kept==1.7", "more==1"]
     assert nearest.replacements_in(resolved, lines, unavailable) == [
         Replacement("old", "1.0", "1.6", "x"),
-        Replacement("gone", "2.*", "1.9", "y"),
+        Replacement("gone", "2.*", "1.9", "y", "is one"),
         Replacement("held", "1.0", "1.1", nearest.CONFLICT, nearest.FITTING),
     ]
     assert nearest.constraints_of(
         ["a[x]==1 ; python_version > '3'", "b", "./c", "d @ https://e.org/d.whl"]
     ) == ['a==1 ; python_version > "3"']
+
+
+@pytest.mark.parametrize(
+    ("pin", "by"),
+    [
+        ("joblib==0.13.2", "joblib>=1.3"),
+        ("joblib==1.*", None),
+        ("joblib==0.*", "joblib>=1.3"),
+        ("Job-lib==0.1", None),
+    ],
+)
+def test_a_pin_that_the_scoring_server_excludes(pin: str, by: str | None) -> None:
+    found = pin_of(pin)
+    assert found is not None
+    assert nearest.excluded(found, ("orjson>=3.9", "joblib>=1.3")) == by
+
+
+def test_the_day_of_the_newest_release() -> None:
+    lock = """
+        [[packages]]
+        name = "Old_lib"
+        sdist = { url = "x", upload-time = 2022-10-26T14:34:12Z }
+        wheels = [{ url = "y", upload-time = 2022-10-27T14:34:12Z }, { url = "z" }]
+        [[packages]]
+        name = "numpy"
+        sdist = { url = "x", upload-time = 2026-10-26T14:34:12Z }
+    """
+    assert nearest.released(lock, ["old-lib"]) == datetime(2022, 10, 27, 14, 34, 12, tzinfo=UTC)
+    assert nearest.released(lock, ["other"]) is None
+    assert nearest.released("no = toml = at all", ["numpy"]) is None
 
 
 # ---- with a local index -----------------------------------------------------------------------------
@@ -185,6 +225,19 @@ def test_each_pin_is_explained_in_one_line(index: Path, line: str, words: str) -
 def test_an_index_that_cannot_be_reached_says_nothing_of_a_pin() -> None:
     place = nearest.Place(PYTHON, sys.executable, options=("--index-url http://127.0.0.1:9/simple",))
     assert nearest.find(["oldlib==1.0"], place, threading.Event()) == nearest.Findings()
+
+
+@pytest.mark.processes
+def test_a_pin_gives_way_to_the_scoring_server(index: Path) -> None:
+    place = nearest.Place(
+        PYTHON, sys.executable, options=("--no-index", f"--find-links {index}"), server=("helper>=2",)
+    )
+    found = nearest.find(["helper==1.0", "purelib==1.0"], place, threading.Event())
+    line = "helper 1.0 excludes helper>=2, which the scoring server needs"
+    assert [each.words for each in found.replacements] == [
+        f"{line}; serving with 2.0 (the nearest that fits)"
+    ]
+    assert found.error().message.endswith(f"{line}; the nearest that fits is 2.0: write helper==2.0")
 
 
 def of(index: Path, *lines: str, accepted: bool) -> Specification:

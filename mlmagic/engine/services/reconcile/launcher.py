@@ -41,6 +41,8 @@ class Launcher:
     def __init__(self, memory: Memory, targets: Targets, jobs: BackgroundJobs) -> None:
         self._memory, self._targets, self._jobs = memory, targets, jobs
         self._builds = Builds(jobs)
+        self._replacements: dict[str, tuple[Replacement, ...]] = {}
+        """What the builds of images have replaced, by image."""
 
     def launch(self, service: Webservice, notes: list[str]) -> Mapping[str, Any] | Waiting:
         """Launch the wanted revision; returns its handle, or what the launch waits for.
@@ -59,26 +61,28 @@ class Launcher:
         elif target.capabilities.builds_images:
             wanted = target.missing_image(spec)
             if wanted is not None:
-                build = partial(self._build_image, service, spec, target)
+                build = partial(self._build_image, spec, target, wanted)
                 job = self._jobs.look(service.id, wanted, "its image", build)
                 if not job.done.is_set():
                     return Waiting(job.words)
                 notes += job.notes[-NOTES_KEPT:]
-                spec = staging.stage(self._memory, service)  # the build may have replaced pins
+                # Recorded when the image is there: what a record names is another image.
+                self._note(service, spec, self._replacements.pop(wanted, ()))
+                spec = staging.stage(self._memory, service)
         return target.pack(target.launch(spec, notes.append))
 
     def _build_image(
         self,
-        service: Webservice,
         spec: ServiceSpec,
         target: ComputeTarget[Any],
+        wanted: str,
         report: Report,
         cancelled: threading.Event,
     ) -> None:
         found = replacements_for_image(
             spec.environment, accepted=bool(spec.config.nearest), report=report, cancelled=cancelled
         )
-        self._note(service, spec, found)
+        self._replacements[wanted] = found
         environment = with_replacements(spec.environment, found) if spec.environment else None
         target.build_image(replace(spec, environment=environment), report, cancelled)
 

@@ -70,14 +70,13 @@ class PackagingMagics(SessionMagics):
         kind = PackageKind.parse(args.kind)
         if args.label is not None:
             check_image_label(args.label)
+        named = environment_of_line(engine, args)
+        if args.nearest is not None and not named:
+            raise UsageError("--nearest and --exact need an environment", hint="Name one with -e NAME.")
+        if named:
+            inference = replace(inference or engine.scripts.no_code(references), **named)
         if message:
             show_message(message)
-        named = environment_of_line(engine, args)
-        if named:
-            inference = inference or engine.scripts.no_code(references)
-            inference = replace(inference, **named)
-        elif args.nearest is not None:
-            raise UsageError("--nearest and --exact need an environment", hint="Name one with -e NAME.")
         progress = BuildProgress()
         made = engine.packages.create(
             references,

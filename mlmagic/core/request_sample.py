@@ -25,10 +25,10 @@ def request_text(sample: Any) -> str:
 
 def _input(document: Mapping[str, Any]) -> Any:
     paths = document.get("paths")
-    for path, verbs in paths.items() if isinstance(paths, Mapping) else ():
-        if not path.endswith("/score") or not isinstance(verbs, Mapping):
+    for path, operations in paths.items() if isinstance(paths, Mapping) else ():
+        if not path.endswith("/score") or not isinstance(operations, Mapping):
             continue
-        post = verbs.get("post") or {}
+        post = operations.get("post") or {}
         content = (post.get("requestBody") or {}).get("content") or {}
         for kind in ("application/json", *content):
             if kind in content:

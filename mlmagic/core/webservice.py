@@ -186,6 +186,11 @@ class Webservice:
         return self.state is State.FAILED and self.serving is None
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether a deploy, an update, a start or a stop is not complete yet."""
+        return self.state in (State.TRANSITIONING, State.UNSCHEDULABLE)
+
+    @property
     def swagger_uri(self) -> str | None:
         return f"{self.url}/swagger.json" if self.url else None
 

@@ -21,7 +21,9 @@ from mlmagic.engine.profiles.profiles import Profiles
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.follows import Follows
 from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.live_reload import LiveReload
 from mlmagic.engine.services.parity import ParityChecks
+from mlmagic.engine.services.renewals import Renewals
 from mlmagic.engine.services.requests import Requests
 from mlmagic.engine.services.services import Services
 from mlmagic.engine.services.supervision import Supervision
@@ -64,6 +66,8 @@ class Engine:
         self.services = Services(
             self.memory, self.targets, self.bus, self.models, self.keys, self.supervision
         )
+        self.renewals = Renewals(self.memory, self.models, self.services)
+        self.live_reload = LiveReload(self.memory, self.targets)
         self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)
         self.parity = ParityChecks(
             self.memory, self.targets, self.client, self.models, self.keys, self.temporary_work

@@ -33,10 +33,13 @@ from mlmagic.workspace.memory import Memory
 KEYS_FILE = "keys.json"
 
 
-def stage(memory: Memory, service: Webservice) -> ServiceSpec:
-    """Lay out the wanted revision unless its folder exists; returns how to run it."""
+def stage(memory: Memory, service: Webservice, number: int | None = None) -> ServiceSpec:
+    """Lay out a revision unless its folder exists; returns how to run it.
+
+    Without ``number``, it is the wanted one.
+    """
     with memory.reading() as tx:
-        revision = services.get_revision(tx, service.id, service.revision)
+        revision = services.get_revision(tx, service.id, number or service.revision)
         used = [models.get(tx, ModelReference.parse(model)) for model in revision.models]
     run_dir = run_folder(memory, service, revision.number)
     if not run_dir.is_dir():

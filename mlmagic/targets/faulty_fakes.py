@@ -1,10 +1,11 @@
-"""Fake compute targets with the faults of real ones: slow, unavailable at times, unsure, forgetful.
+"""Fake compute targets with the faults of real ones: slow, held up, unavailable at times, unsure, forgetful.
 
 Each does what `FakeTarget` does, and its fault besides, so a test of the engine can run over all of them.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
 
@@ -42,6 +43,23 @@ class SlowTarget(FakeTarget):
 
     def _has_started(self, key: int) -> bool:
         return time.monotonic() - self._started.get(key, 0.0) > self.startup_seconds
+
+
+class HeldTarget(FakeTarget):
+    """Launches a service at once, and returns its handle only after `release`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._released = threading.Event()
+
+    def release(self) -> None:
+        """Let all launches return, also later ones."""
+        self._released.set()
+
+    def launch(self, spec: ServiceSpec, report: Report) -> FakeHandle:
+        handle = super().launch(spec, report)
+        self._released.wait()
+        return handle
 
 
 class AwayTarget(FakeTarget):

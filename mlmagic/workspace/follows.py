@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.follow import Follow, FollowState
 from mlmagic.core.model import Model
-from mlmagic.core.webservice import Webservice
+from mlmagic.core.webservice import Revision, Webservice
 from mlmagic.errors import NotFound
 from mlmagic.workspace import events
 from mlmagic.workspace.database import followed_versions, follows, services
@@ -121,6 +121,21 @@ def settle(tx: Connection, service: Webservice, revision: int, state: FollowStat
     )
     for row in tx.execute(query).all():
         _end(tx, service, row.model, row.version, state, words)
+
+
+def hand_over(tx: Connection, service: Webservice, before: int, revision: Revision, words: str) -> None:
+    """The update to ``before`` is replaced by ``revision``, which decides about versions that it serves, too.
+
+    Versions that it does not serve have failed; ``words`` say why.
+    """
+    for model in revision.models:
+        name, _, version = model.rpartition(":")
+        tx.execute(
+            update(followed_versions)
+            .where(_row(service.id, name, int(version)), followed_versions.c.revision == before)
+            .values(revision=revision.number)
+        )
+    settle(tx, service, before, FollowState.FAILED, words)
 
 
 def refuse(tx: Connection, service: Webservice, model: str, version: int, words: str) -> None:

@@ -80,11 +80,17 @@ def create(
 
 
 def revise(
-    tx: Connection, service: Webservice, revision: Revision, *, machine: str | None = None
+    tx: Connection,
+    service: Webservice,
+    revision: Revision,
+    *,
+    machine: str | None = None,
+    superseded: Mapping[str, Any] | None = None,
 ) -> Webservice:
     """Record the next revision of a service, to be started in place of the one that serves.
 
-    With a ``machine``, the service can run on that one only from now on.
+    With a ``machine``, the service can run on that one only from now on. ``superseded`` are the columns that
+    change because a revision was still under way.
     """
     counted = (
         update(services)
@@ -111,7 +117,11 @@ def revise(
         replacements=[asdict(each) for each in revision.replacements],
         words="update requested",
         machine=machine or service.machine,
+        **(superseded or {}),
     )
+    if service.is_under_way:
+        words = f"revision {revision.number} replaced it before it served"
+        follows.hand_over(tx, service, service.revision, revision, words)
     return get(tx, service.name)
 
 
@@ -127,8 +137,11 @@ def want(tx: Connection, service: Webservice, desired: Desired) -> Webservice:
     return get(tx, service.name)
 
 
-def take_back(tx: Connection, service: Webservice) -> None:
-    """Roll back an update: the serving revision is the desired one again."""
+def take_back(tx: Connection, service: Webservice, superseded: Mapping[str, Any]) -> None:
+    """Roll back an update: the serving revision is the desired one again.
+
+    ``superseded`` is as for `revise`.
+    """
     assert service.serving is not None
     previous = get_revision(tx, service.id, service.serving)
     follows.settle(tx, service, service.revision, FollowState.FAILED, "the update was rolled back")
@@ -142,6 +155,7 @@ def take_back(tx: Connection, service: Webservice) -> None:
         replacements=[asdict(each) for each in previous.replacements],
         state=State.HEALTHY.value,
         words=f"revision {service.serving} keeps serving",
+        **superseded,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from mlmagic.errors import (
     WrongState,
 )
 from mlmagic.targets.fake import FakeTarget
+from mlmagic.targets.faulty_fakes import HeldTarget
 from tests.support.answering import Answering
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
@@ -153,13 +155,78 @@ def test_an_update_that_fails_goes_back(fake_engine: Engine, fake: FakeTarget) -
     )
 
 
-def test_one_operation_at_a_time(fake_engine: Engine, fake: FakeTarget) -> None:
+def test_a_newer_wish_replaces_a_deploy_that_is_starting(fake_engine: Engine, fake: FakeTarget) -> None:
     fake.next_observations = [STARTING]
-    fake_engine.services.deploy("svc", [], script(), ON_FAKE)
-    with pytest.raises(WrongState, match="cannot update 'svc' while it is Transitioning"):
-        fake_engine.services.update("svc", inference=script("other"))
+    first = fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    wait_for(lambda: fake_engine.services.get("svc").candidate == 1, "the launch")
+    fake_engine.services.update("svc", inference=script("other"))
+    # Who waits for the first waits for what replaced it.
+    assert fake_engine.services.wait(first, 20).serving == 2
+    wait_for(lambda: [each.stopped for each in fake.services.values()] == [True, False], "the first's end")
     with pytest.raises(UsageError, match="nothing to update"):
         fake_engine.services.update("svc")
+
+
+def test_a_newer_wish_ends_what_was_launched_and_not_recorded(
+    make_engine: MakeEngine, answering: Answering
+) -> None:
+    held = HeldTarget()
+    held.url = answering.url
+    engine = make_engine(targets=lambda name: held)
+    engine.services.deploy("svc", [], script(), ON_FAKE)
+    wait_for(lambda: len(held.services) == 1, "the launch")
+    updated = engine.services.update("svc", config_changes={"description": "newer"})
+    again = engine.services.update("svc", inference=script("other"))
+    held.release()
+    assert engine.services.wait(updated, 20).serving == again.revision == 3
+    assert engine.services.get("svc").description == "newer"
+    wait_for(lambda: [each.stopped for each in held.services.values()] == [True, False], "the first's end")
+    folder = engine.memory.services_folder / again.id
+    wait_for(lambda: [path.name for path in folder.iterdir()] == ["r3"], "the folders of the others to go")
+
+
+def test_a_newer_wish_that_fails_goes_back_to_what_serves(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    fake.next_observations = [STARTING, Observation(Phase.EXITED, error={"type": "E", "message": "no"})]
+    second = fake_engine.services.update("svc", inference=script("other"))
+    wait_for(lambda: fake_engine.services.get("svc").candidate == 2, "the launch")
+    fake_engine.services.update("svc", config_changes={"description": "third"})
+    with pytest.raises(LaunchFailed, match="revision 3 of 'svc' failed, and revision 1 keeps serving"):
+        fake_engine.services.wait(second, 20)
+    now = fake_engine.services.get("svc")
+    assert (now.state, now.serving, now.revision) == (State.HEALTHY, 1, 1)
+
+
+def test_updates_at_the_same_time_keep_each_others_changes(make_engine: MakeEngine, fake: FakeTarget) -> None:
+    engine = make_engine(targets=lambda name: fake)
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+    changes = {"description": "d", "tags": {"a": "b"}, "cpu": 0.5, "memory_gb": 0.25, "live": True}
+    with ThreadPoolExecutor(len(changes)) as pool:
+        wishes = [
+            pool.submit(engine.services.update, "svc", config_changes={name: value})
+            for name, value in changes.items()
+        ]
+        newest = max((wish.result() for wish in wishes), key=lambda service: service.revision)
+    config = engine.services.revision(engine.services.wait(newest, 20)).config
+    assert {name: getattr(config, name) for name in changes} == changes
+
+
+def test_a_start_replaces_a_stop_that_is_under_way(make_engine: MakeEngine, fake: FakeTarget) -> None:
+    engine = make_engine(targets=lambda name: fake)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+    with pytest.raises(WrongState, match="cannot start 'svc' while it is Healthy"):
+        engine.services.start("svc")
+    with pytest.raises(WaitTimeout):
+        engine.services.stop("svc", timeout=0)
+    assert engine.services.wait(engine.services.start("svc"), 20).serving == service.serving
+
+
+def test_a_wait_ends_when_the_service_is_stopped(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake.next_observations = [STARTING]
+    service = fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    fake_engine.services.stop("svc")
+    with pytest.raises(WrongState, match="cannot wait for 'svc' while it is Stopped"):
+        fake_engine.services.wait(service, 20)
 
 
 def test_a_wait_that_is_too_short_says_what_was_seen(fake_engine: Engine, fake: FakeTarget) -> None:

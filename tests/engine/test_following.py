@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,24 @@ def test_a_version_that_fails_is_told_and_not_tried_again(serving: Engine, fake:
     serves(serving, "other:1", "m:3")
     assert requested(serving) == 2
     wait_for(lambda: "m:3 done" in serving.follows.list("svc")[0].last, "the next")
+
+
+@pytest.mark.parametrize(
+    ("changes", "last"),
+    [
+        ({"config_changes": {"description": "newer"}}, "m:2 done"),
+        ({"model_names": ["other"]}, "m:2 failed: revision 3 replaced it before it served"),
+    ],
+)
+def test_an_update_by_hand_replaces_one_that_is_under_way(
+    serving: Engine, fake: FakeTarget, changes: dict[str, Any], last: str
+) -> None:
+    serving.follows.add("svc", "m")
+    fake.next_observations = [Observation(Phase.STARTING)]
+    register(serving)
+    wait_for(lambda: serving.services.get("svc").candidate == 2, "the update of the follow")
+    serving.services.wait(serving.services.update("svc", **changes), 20)
+    wait_for(lambda: serving.follows.list("svc")[0].last == last, "the outcome")
 
 
 def test_the_tag_decides_when_it_is_registered_or_later(serving: Engine) -> None:

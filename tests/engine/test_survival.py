@@ -86,7 +86,7 @@ def test_the_keeper_looks_after_services_when_no_kernel_does(make_engine: MakeEn
     os.kill(first, signal.SIGKILL)
     wait_for(
         lambda: (s := brief.services.get("svc")).restarts == 1 and s.state is State.HEALTHY,
-        "the keeper's work",
+        "the supervisor's work",
     )
     assert server_pid(brief, "svc") != first
     brief.services.delete("svc")

@@ -135,10 +135,10 @@ def start(tmp_path):
     bells = tmp_path / "bells"
     bells.mkdir()
     started = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
-        bell.bind(("127.0.0.1", 0))
-        bell.settimeout(0.5)
-        (bells / str(bell.getsockname()[1])).touch()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wakeup:
+        wakeup.bind(("127.0.0.1", 0))
+        wakeup.settimeout(0.5)
+        (bells / str(wakeup.getsockname()[1])).touch()
 
         def start(script, *options, folder=tmp_path / "run", port=0):
             if not folder.exists():
@@ -156,7 +156,7 @@ def start(tmp_path):
                     command, stdout=log, stderr=log, env={**os.environ, "MLMAGIC_BELLS": str(bells)}
                 )
             started.append(process)
-            return Running(folder, process, bell)
+            return Running(folder, process, wakeup)
 
         yield start
         for process in started:

@@ -8,8 +8,8 @@ from mlmagic.scoring.report import read_report
 
 
 class Running:
-    def __init__(self, folder, process, bell):
-        self.folder, self.process, self.bell = folder, process, bell
+    def __init__(self, folder, process, wakeup):
+        self.folder, self.process, self.wakeup = folder, process, wakeup
 
     def report(self, *phases):
         """The report, once it says one of these."""
@@ -18,9 +18,9 @@ class Running:
             said = read_report(self.folder)
             if said and said.phase in phases:
                 return said
-            # A bell, or the end of a process that rang none.
+            # A wake-up signal, or the end of a process that sent none.
             with contextlib.suppress(TimeoutError):
-                self.bell.recv(8)
+                self.wakeup.recv(8)
             if self.process.poll() is not None and (read_report(self.folder) or said) == said:
                 break
         raise AssertionError((read_report(self.folder), self.process.poll()))

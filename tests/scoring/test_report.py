@@ -49,7 +49,7 @@ def test_a_held_directory_cannot_be_retired_and_a_left_one_can(tmp_path):
     assert not (tmp_path / report.LOCK).exists()
 
 
-def test_bells_are_rung(tmp_path):
+def test_wakeup_signals_are_sent(tmp_path):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(5)
@@ -59,7 +59,7 @@ def test_bells_are_rung(tmp_path):
         assert listener.recv(8) == b"\x07"
 
 
-def test_no_bell_is_no_error(tmp_path):
+def test_a_missing_listener_is_no_error(tmp_path):
     notify(tmp_path / "gone")
     notify(None)
     notify("")

@@ -28,8 +28,8 @@ ALWAYS = {"delete"}
     [
         (State.HEALTHY, {"update", "restart", "stop", "scale"}),
         (State.UNHEALTHY, {"update", "restart", "stop", "scale"}),
-        (State.TRANSITIONING, {"stop"}),
-        (State.UNSCHEDULABLE, {"stop"}),
+        (State.TRANSITIONING, {"update", "stop"}),
+        (State.UNSCHEDULABLE, {"update", "stop"}),
         (State.FAILED, {"update", "start"}),
         (State.STOPPED, {"update", "start"}),
     ],

@@ -17,7 +17,7 @@ from mlmagic.core.model import Model, added_properties
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.replacements import with_replacements, without_replacements
-from mlmagic.core.webservice import Desired, Revision, State, Webservice
+from mlmagic.core.webservice import Desired, Revision, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
@@ -25,6 +25,7 @@ from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import absolute_paths, container_for
 from mlmagic.engine.services.ownership import machine_for, owned_here
+from mlmagic.engine.services.reconcile import planner
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import AlreadyExists, NotFound, UsageError, WrongState
 from mlmagic.targets.base import ComputeTarget
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 Also = Callable[["Connection", Webservice], None]
 """Called in the transaction that records a revision; when it raises, nothing is recorded."""
+
+
+class StalePlan(WrongState):
+    """Another update was recorded since this one was planned: planned again, it builds on that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,8 @@ class DeploymentPlan:
     """A service of that name that serves nothing, and is deleted first."""
     keeps_files: tuple[Any, ...] | None = None
     """The files of the revision before, where the script does not change."""
+    based_on: int | None = None
+    """The revision whose values an update keeps."""
 
 
 class Deployments:
@@ -160,7 +167,9 @@ class Deployments:
                 hint="Deploy it there under another name.",
             )
         target = self._targets.usable(config.target)
-        target.validate(config, current_port=staging.port_of(service.url))
+        # A revision that is starting may hold its port already, though the record does not say so yet.
+        starting = current.config.port if service.is_under_way else None
+        target.validate(config, current_port=starting or staging.port_of(service.url))
         used = self._models.find_all(current.models if request.models is None else request.models)
         inference = request.inference
         environment = request.environment or current.inference.environment
@@ -189,6 +198,7 @@ class Deployments:
             target,
             revises=service,
             keeps_files=current.files if inference is None else None,
+            based_on=current.number,
         )
 
     def record(
@@ -218,7 +228,13 @@ class Deployments:
                 machine = machine_for(self._memory, plan.target)
                 if plan.revises is not None:
                     moves = plan.revises.target != plan.config.target
-                    service = revise(tx, plan.name, revision, machine=machine if moves else None)
+                    service = revise(
+                        tx,
+                        plan.name,
+                        revision,
+                        machine=machine if moves else None,
+                        based_on=plan.based_on,
+                    )
                 else:
                     service = services.create(tx, plan.name, revision, lease_holder, machine=machine)
                 self._keys.keep(tx, service, plan.config)
@@ -264,15 +280,20 @@ def revise(
     operation: str = "update",
     *,
     machine: str | None = None,
+    based_on: int | None = None,
 ) -> Webservice:
-    """Record ``revision`` as the next of a service; refused while another one is starting.
+    """Record ``revision`` as the next of a service. One that is under way is given up for it.
 
-    With a ``machine``, the service belongs to that one from now on.
+    With a ``machine``, the service belongs to that one from now on. Raises `StalePlan` if it was planned from
+    the revision ``based_on``, and another is wanted by now; `WrongState` while the service is being deleted.
     """
     now = services.get(tx, name)
-    if now.state in (State.TRANSITIONING, State.UNSCHEDULABLE) or now.desired is Desired.DELETED:
-        raise WrongState(name, now.state, operation, hint="Wait for it, or delete it.")
-    return services.revise(tx, now, revision, machine=machine)
+    if now.desired is Desired.DELETED:
+        raise WrongState(name, now.state, operation, hint="It is being deleted; deploy it again after that.")
+    if based_on is not None and now.revision != based_on:
+        raise StalePlan(name, now.state, operation)
+    superseded = planner.superseded(now, services.revision_numbers(tx, now.id))
+    return services.revise(tx, now, revision, machine=machine, superseded=superseded)
 
 
 def _accepting(config: DeploymentConfig, request: DeployRequest) -> DeploymentConfig:

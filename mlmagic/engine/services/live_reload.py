@@ -15,7 +15,9 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import StoredFile
 from mlmagic.core.webservice import Revision, Webservice
 from mlmagic.engine.scripts import sources
+from mlmagic.engine.services.ownership import is_owned_here, owned_here
 from mlmagic.engine.staging import run_folder
+from mlmagic.engine.targets import Targets
 from mlmagic.errors import LaunchFailed, ScriptError, UsageError
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import services
@@ -34,33 +36,51 @@ class Reloaded:
     milliseconds: float
 
 
-def reload_script(
-    memory: Memory, target: ComputeTarget[Any], service: Webservice, inference: InferenceConfig
-) -> Reloaded:
-    """Serve ``inference`` from now on. If that fails, the service goes on with the script it had.
+class LiveReload:
+    """The services of a workspace that take on a new version of their script while they serve."""
 
-    Raises `ScriptError` with the script's own traceback, `UsageError`, or `LaunchFailed`.
-    """
-    if not target.capabilities.reloads or service.serving is None or service.handle is None:
-        raise UsageError(f"{service.name!r} cannot reload its script: it is {service.state} on {target.name}")
-    with memory.reading() as tx:
-        revision = services.get_revision(tx, service.id, service.serving)
-    folder = run_folder(memory, service, service.serving) / "app"
-    with memory.files.intake() as intake:
-        files, inference = sources.take(intake, inference)
-        _replace(folder, revision.files, files, intake.copy_out)
-        answer: dict[str, Any] = {}
-        try:
-            answer = dict(target.reload(target.unpack(service.handle)))
-        finally:
-            if "init" not in answer:
-                _replace(folder, files, revision.files, memory.files.copy_out)
-        _check(service, target, answer)
-        intake.send()
-        inference = replace(inference, environment=revision.inference.environment)
-        changed = replace(revision, files=files, inference=inference)
-        _record(memory, service, changed, intake.publish, answer)
-    return Reloaded(service.name, bool(answer["init"]), float(answer["ms"]))
+    def __init__(self, memory: Memory, targets: Targets) -> None:
+        self._memory, self._targets = memory, targets
+
+    def services(self) -> list[tuple[Webservice, Revision]]:
+        """The services of this machine with live reload, and the revisions that they serve."""
+        with self._memory.reading() as tx:
+            serving = [
+                (each, services.get_revision(tx, each.id, each.revision))
+                for each in services.list_services(tx)
+                if each.serving == each.revision and is_owned_here(each)
+            ]
+        return [(each, revision) for each, revision in serving if revision.config.live]
+
+    def reload(self, name: str, inference: InferenceConfig) -> Reloaded:
+        """Serve ``inference`` from now on. If that fails, the service goes on with the script it had.
+
+        Raises `ScriptError` with the script's own traceback, `UsageError`, or `LaunchFailed`.
+        """
+        memory = self._memory
+        with memory.reading() as tx:
+            service = owned_here(services.get(tx, name), "reload")
+        target = self._targets.get(service.target)
+        if not target.capabilities.reloads or service.serving is None or service.handle is None:
+            raise UsageError(f"{name!r} cannot reload its script: it is {service.state} on {target.name}")
+        with memory.reading() as tx:
+            revision = services.get_revision(tx, service.id, service.serving)
+        folder = run_folder(memory, service, service.serving) / "app"
+        with memory.files.intake() as intake:
+            files, inference = sources.take(intake, inference)
+            _replace(folder, revision.files, files, intake.copy_out)
+            answer: dict[str, Any] = {}
+            try:
+                answer = dict(target.reload(target.unpack(service.handle)))
+            finally:
+                if "init" not in answer:
+                    _replace(folder, files, revision.files, memory.files.copy_out)
+            _check(service, target, answer)
+            intake.send()
+            inference = replace(inference, environment=revision.inference.environment)
+            changed = replace(revision, files=files, inference=inference)
+            _record(memory, service, changed, intake.publish, answer)
+        return Reloaded(service.name, bool(answer["init"]), float(answer["ms"]))
 
 
 def _record(

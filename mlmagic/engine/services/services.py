@@ -12,19 +12,24 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
-from mlmagic.core.model import Model, ModelDescription, ModelFilter, check_labels
+from mlmagic.core.model import Model, ModelDescription, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
-from mlmagic.core.renewal import Renewal, newest_of
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.scripts import sources
-from mlmagic.engine.services.deployment import DeploymentPlan, Deployments, DeployRequest, revise
+from mlmagic.engine.services.deployment import (
+    DeploymentPlan,
+    Deployments,
+    DeployRequest,
+    StalePlan,
+    revise,
+)
 from mlmagic.engine.services.failures import failure_of
 from mlmagic.engine.services.keys import Keys
-from mlmagic.engine.services.live_reload import Reloaded, reload_script
+from mlmagic.engine.services.new_replacements import NewReplacements
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
+from mlmagic.engine.services.reconcile.planner import superseded
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
@@ -98,7 +103,7 @@ class Services:
             overwrite=overwrite,
             nearest=nearest,
         )
-        return self._carry_out(self._deployments.plan(request, notify))
+        return self._carry_out(lambda: self._deployments.plan(request, notify))
 
     def deploy_object(
         self,
@@ -148,12 +153,16 @@ class Services:
             changes=config_changes,
             nearest=nearest,
         )
-        return self._carry_out(self._deployments.plan_update(request, notify))
+        return self._carry_out(lambda: self._deployments.plan_update(request, notify))
 
-    def _carry_out(self, plan: DeploymentPlan) -> Webservice:
+    def _carry_out(self, plan: Callable[[], DeploymentPlan]) -> Webservice:
         service: Webservice | None = None
         try:
-            service = self._deployments.record(plan, self._supervision.lease_holder, remove=self.delete)
+            while service is None:
+                with suppress(StalePlan):
+                    service = self._deployments.record(
+                        plan(), self._supervision.lease_holder, remove=self.delete
+                    )
             self._supervision.ensure()
         except KeyboardInterrupt:
             if service is None:
@@ -167,6 +176,10 @@ class Services:
         Only what a deploy has created is deleted; an update leaves what was there before it.
         """
         name = service.name
+        with self._memory.reading() as tx:
+            newer = name in services.names(tx) and services.get(tx, name).revision > service.revision
+        if newer:
+            return f"{name!r} was updated by somebody else before the interrupt, and nothing was taken back"
         if service.revision == 1:
             with suppress(NotFound):
                 self.delete(name)
@@ -178,7 +191,7 @@ class Services:
                     f"the update of {name!r} was complete before the interrupt: revision {now.serving} serves"
                 )
             if now.serving is not None:
-                services.take_back(tx, now)
+                services.take_back(tx, now, superseded(now, services.revision_numbers(tx, now.id)))
                 return f"the update of {name!r} was interrupted: revision {now.serving} keeps serving"
             services.want(tx, now, Desired.STOPPED)
         self._supervision.ensure()
@@ -201,51 +214,6 @@ class Services:
             self._keys.deliver(renewed)
         self._supervision.ensure()
         return renewed
-
-    def renewal(self, name: str, captured: InferenceConfig | None = None, script_words: str = "") -> Renewal:
-        """What an update to the newest versions of its models, and to ``captured``, would change.
-
-        ``script_words`` name that script for people. Nothing is recorded.
-        """
-        service = self.get(name)
-        revision = self.revision(service)
-        newest = {model.name: model.version for model in self._models.list(ModelFilter(latest=True))}
-        script = ""
-        if captured is not None:
-            with self._memory.files.intake() as intake:
-                files, _ = sources.take(intake, captured)
-            script = "" if set(files) == set(revision.files) else script_words
-        return Renewal(revision.models, newest_of(revision.models, newest), script)
-
-    def renew(
-        self,
-        name: str,
-        renewal: Renewal,
-        captured: InferenceConfig | None = None,
-        notify: Notify = silent,
-    ) -> Webservice:
-        """Carry out a `renewal`; returns while the service is Transitioning."""
-        return self.update(
-            name,
-            model_names=renewal.newest if renewal.newest != renewal.served else None,
-            inference=captured if renewal.script else None,
-            notify=notify,
-        )
-
-    def live(self) -> list[tuple[Webservice, Revision]]:
-        """The services of this machine with live reload, and the revisions that they serve."""
-        with self._memory.reading() as tx:
-            serving = [
-                (each, services.get_revision(tx, each.id, each.revision))
-                for each in services.list_services(tx)
-                if each.serving == each.revision and is_owned_here(each)
-            ]
-        return [(each, revision) for each, revision in serving if revision.config.live]
-
-    def reload(self, name: str, inference: InferenceConfig) -> Reloaded:
-        """Replace the script of a service while it serves: see `mlmagic.engine.services.live_reload`."""
-        service = owned_here(self.get(name), "reload")
-        return reload_script(self._memory, self._targets.get(service.target), service, inference)
 
     # -- look and wait --------------------------------------------------------------------------------
 
@@ -274,18 +242,16 @@ class Services:
     ) -> Webservice:
         """Wait until a deploy, update or start is complete; returns the Healthy service.
 
-        ``timeout`` is in seconds. ``watching`` is called in this thread with the record at each change;
-        ``notify`` gets a line for each version that is used in place of a pin, and is not in ``service`` yet.
-        Raises `ScriptError` with the script's own traceback, `LaunchFailed`, or `WaitTimeout`.
+        If another update replaces it meanwhile, that one is waited for. ``timeout`` is in seconds.
+        ``watching`` is called in this thread with the record at each change, ``notify`` with a line for each
+        version that the build replaces.
+        Raises `ScriptError` with the script's own traceback, `LaunchFailed`, `WaitTimeout`, or `WrongState`
+        for a service that was stopped meanwhile.
         """
-        said = {*service.replacements}
+        new = NewReplacements(service, notify)
 
         def watch(now: Webservice) -> None:
-            if now.id == service.id and now.revision == service.revision:
-                for each in now.replacements:
-                    if each not in said:
-                        said.add(each)
-                        notify(each.words)
+            new.report(now)
             watching(now)
 
         if not self._bus.wait_until(lambda: self._is_complete(service, watch), timeout):
@@ -300,6 +266,8 @@ class Services:
         now = self.get(service.name)
         if now.id != service.id:
             raise NotFound("service", service.name, hint="It was replaced meanwhile.")
+        if now.state is State.STOPPED:
+            raise WrongState(service.name, now.state, "wait for", hint="It was stopped meanwhile; start it.")
         if now.state is State.FAILED or (now.revision < service.revision and now.error):
             raise failure_of(now, lambda: self.logs(now.name, tail=20))
         return now
@@ -324,9 +292,10 @@ class Services:
         except NotFound as error:
             raise NotFound("service", service.name, hint="It was deleted meanwhile.") from error
         watching(now)
-        if now.id != service.id or now.revision != service.revision or now.state is State.FAILED:
-            return True
-        return now.state is State.HEALTHY and now.serving == service.revision
+        if now.id != service.id or now.revision < service.revision:
+            return True  # replaced by a deploy, or rolled back
+        ended = now.state in (State.FAILED, State.STOPPED)
+        return ended or (now.state is State.HEALTHY and now.serving == now.revision)
 
     def logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         """The last ``tail`` lines of a service's log (of what failed last, if it never started)."""
@@ -364,9 +333,11 @@ class Services:
         return self.get(name)
 
     def start(self, name: str) -> Webservice:
-        """Start a Stopped or Failed service; returns while it is Transitioning."""
+        """Start a service that is Stopped, being stopped or Failed; returns while it is Transitioning."""
         service = self.get(name)
-        if service.state not in (State.STOPPED, State.FAILED):
+        if service.state not in (State.STOPPED, State.FAILED) and service.desired is Desired.RUNNING:
+            if service.is_under_way:
+                return service
             raise WrongState(name, service.state, "start")
         return self._want(name, Desired.RUNNING)
 
@@ -409,7 +380,10 @@ class Services:
 
     def _want(self, name: str, desired: Desired) -> Webservice:
         with self._memory.writing() as tx:
-            service = services.want(tx, services.get(tx, name), desired)
+            now = services.get(tx, name)
+            if now.desired is Desired.DELETED and desired is not Desired.DELETED:
+                raise WrongState(name, now.state, "start" if desired is Desired.RUNNING else "stop")
+            service = services.want(tx, now, desired)
         self._supervision.ensure()
         return service
 

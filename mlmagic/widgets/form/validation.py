@@ -18,7 +18,6 @@ from mlmagic.errors import InvalidConfig, InvalidConfigs, MLMagicError
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind, lines_of, offered
 
 SERVICE, MODELS, SCRIPT, ENVIRONMENT, TARGET = "service", "models", "script", "environment", "target"
-_UNDER_WAY = (State.TRANSITIONING, State.UNSCHEDULABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +68,10 @@ def _of_service(values: FormValues, available: Available) -> str:
         check_service_name(name)
     except InvalidConfig as error:
         return str(error)
-    if not is_taken(name, available):
+    if values.overwrite or not is_taken(name, available):
         return ""
     state = available.services[name]
-    if not values.overwrite:
-        return f"A service {name!r} exists and is {state}. Choose another name, or replace it."
-    return f"The service {name!r} is {state}. Wait, or delete it." if state in _UNDER_WAY else ""
+    return f"A service {name!r} exists and is {state}. Choose another name, or replace it."
 
 
 def _of_models(values: FormValues, available: Available) -> str:

@@ -24,7 +24,7 @@ _SERVING = frozenset({State.HEALTHY, State.UNHEALTHY})
 _AT_REST = frozenset({State.STOPPED, State.FAILED})
 _UNDER_WAY = frozenset({State.TRANSITIONING, State.UNSCHEDULABLE})
 _OFFERED: Mapping[str, frozenset[State]] = {
-    "update": _SERVING | _AT_REST,
+    "update": frozenset(State),
     "restart": _SERVING,
     "stop": _SERVING | _UNDER_WAY,
     "start": _AT_REST,
@@ -174,7 +174,7 @@ class Actions(widgets.VBox):
         def job() -> str:
             service = self._check_same()
             inference, words = self._captured(service) or (None, "")
-            renewal = self._engine.services.renewal(self._name, inference, words)
+            renewal = self._engine.renewals.find(self._name, inference, words)
             if not renewal:
                 return f"{self._name} is up to date."
             self.confirmation.ask(
@@ -193,7 +193,7 @@ class Actions(widgets.VBox):
 
         def job() -> str:
             self._check_same()
-            self._engine.services.renew(self._name, renewal, inference, notes.append)
+            self._engine.renewals.carry_out(self._name, renewal, inference, notes.append)
             return "\n".join(notes)
 
         self.work.run(f"Update of {self._name}", job)

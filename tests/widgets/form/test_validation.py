@@ -39,7 +39,7 @@ def of_file(name: str, folder: str = "") -> Script:
         ({"service": ""}, "service", "Name the service"),
         ({"service": "My_Svc"}, "service", "service name 'My_Svc' must be 3 to 32"),
         ({"service": "taken"}, "service", "'taken' exists and is Healthy. Choose another name"),
-        ({"service": "moving", "overwrite": True}, "service", "'moving' is Transitioning. Wait"),
+        ({"service": "moving"}, "service", "'moving' exists and is Transitioning. Choose another name"),
         ({"models": ("gone:1",)}, "models", "The model 'gone:1' does not exist any more."),
         ({"models": (), "script": Script()}, "models", "Add a model"),
         ({"script": Script(ScriptKind.CAPTURED, "gone")}, "script", "captured script 'gone' does not exist"),

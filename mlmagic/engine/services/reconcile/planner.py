@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from enum import Enum, auto
 from typing import Any
 
-from mlmagic.core.webservice import Desired, State, Webservice
+from mlmagic.core.webservice import Desired, Retiring, State, Webservice
 
 
 class Step(Enum):
@@ -62,6 +63,21 @@ def handles_of(service: Webservice, numbers: Iterable[int]) -> dict[int, Mapping
     if service.candidate is not None:
         handles[service.candidate] = service.candidate_handle
     return handles
+
+
+def superseded(service: Webservice, numbers: Iterable[int]) -> dict[str, Any]:
+    """The columns that change when another revision is wanted than the one that is under way.
+
+    A revision whose launch is not recorded yet may run all the same: it is retired, and `RETIRE` looks for
+    it. A candidate is retired by `DISCARD`. ``numbers`` are those of the revisions that are kept.
+    """
+    known = {service.serving, service.candidate, *(old.revision for old in service.retiring)}
+    if not service.is_under_way or service.revision in known:
+        return {}
+    handle = handles_of(service, numbers)[service.revision]
+    retiring = [*service.retiring, Retiring(service.revision, handle)]
+    changes: dict[str, Any] = {"retiring": [asdict(old) for old in retiring]}
+    return changes if handle is None else {**changes, "handle": None}
 
 
 def restart_delay(restarts: int) -> float:

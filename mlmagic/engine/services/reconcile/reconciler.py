@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 PROBES_BEFORE_UNHEALTHY = 3
+_BUILDING = frozenset({Step.LAUNCH, Step.DISCARD, Step.RETIRE})
+"""The steps until a launch: a revision that replaces another needs the same build, mostly."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Reconciler:
             Step.REST: lambda: pace.WHILE_SERVING,
         }
         step = next_step(self.service)
-        if step is not Step.LAUNCH and self.health.restart_at is None:
+        if step not in _BUILDING and self.health.restart_at is None:
             self.launcher.cancel(self.service)
         return steps[step]()
 
@@ -222,23 +224,17 @@ class Reconciler:
                 target.halt(target.unpack(handle))
             else:
                 self._end(number, handle)
-        if service.candidate is None and service.serving != service.revision:
-            self._end_unsaved()
         return handles
 
-    def _end_unsaved(self) -> None:
-        """End what was perhaps launched by a process that was killed before it could save the handle."""
-        service = self.service
-        if staging.run_folder(self.memory, service, service.revision).is_dir():
-            target = self._target_of(service.revision)
-            handle = target.find(staging.stage(self.memory, service))
-            if handle is not None:
-                target.stop(handle)
-
     def _end(self, number: int, handle: Mapping[str, Any] | None) -> None:
+        """End a revision. Without a handle, it was perhaps launched before its handle could be saved."""
+        target = self._target_of(number)
         if handle is not None:
-            target = self._target_of(number)
             target.stop(target.unpack(handle))
+        elif staging.run_folder(self.memory, self.service, number).is_dir():
+            found = target.find(staging.stage(self.memory, self.service, number))
+            if found is not None:
+                target.stop(found)
 
     # -- shared ---------------------------------------------------------------------------------------
 

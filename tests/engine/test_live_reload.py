@@ -45,7 +45,8 @@ def test_live_are_those_that_serve_within_reach(fake_engine: Engine) -> None:
     with fake_engine.memory.writing() as tx:
         tx.execute(update(table).where(table.c.name == "theirs").values(machine="elsewhere"))
     assert [
-        (service.name, revision.inference.captured_as) for service, revision in fake_engine.services.live()
+        (service.name, revision.inference.captured_as)
+        for service, revision in fake_engine.live_reload.services()
     ] == [("mine", "mine")]
 
 
@@ -67,7 +68,7 @@ def test_an_update_keeps_the_scripts_name_or_takes_the_new_one(fake_engine: Engi
 
 def test_what_is_taken_on_is_recorded(fake_engine: Engine, fake: FakeTarget) -> None:
     deploy(fake_engine, "svc", captured("first"))
-    fake_engine.services.reload("svc", captured("first", answer=2))
+    fake_engine.live_reload.reload("svc", captured("first", answer=2))
     assert "return 2" in (app(fake_engine, "svc") / "score.py").read_text()
     assert fake.only().reloads == 1
     revision = fake_engine.services.revision(fake_engine.services.get("svc"))
@@ -80,7 +81,7 @@ def test_what_is_refused_changes_nothing(fake_engine: Engine, fake: FakeTarget) 
     fake.next_observations = [Observation(Phase.STARTING)]  # it does not serve again in this test
     fake.crash()
     with pytest.raises(LaunchFailed, match="'svc' did not reload its script: no such fake service"):
-        fake_engine.services.reload("svc", captured("first", answer=2))
+        fake_engine.live_reload.reload("svc", captured("first", answer=2))
     assert "return 1" in (app(fake_engine, "svc") / "score.py").read_text()
     assert fake_engine.services.revision(fake_engine.services.get("svc")) == before
 
@@ -92,5 +93,5 @@ def test_what_is_taken_on_is_newer_than_what_was_compiled(fake_engine: Engine) -
     for answer in (2, 3):
         ahead = time.time() + 60
         os.utime(script, (ahead, ahead))
-        fake_engine.services.reload("svc", captured("first", answer))
+        fake_engine.live_reload.reload("svc", captured("first", answer))
         assert int(script.stat().st_mtime) > int(ahead)

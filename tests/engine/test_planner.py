@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.webservice import Desired, Retiring, State, Webservice
-from mlmagic.engine.services.reconcile.planner import Step, handles_of, next_step, restart_delay
+from mlmagic.engine.services.reconcile.planner import Step, handles_of, next_step, restart_delay, superseded
 
 BASE: dict[str, Any] = {
     "id": "1",
@@ -71,3 +71,35 @@ def test_each_revision_has_its_handle(
     values: dict[str, Any], numbers: list[int], handles: dict[int, Any]
 ) -> None:
     assert handles_of(Webservice(**{**BASE, **values}), numbers) == handles
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers", "changes"),
+    [
+        # It may have been launched, or not: nobody knows yet.
+        ({}, [1], {"retiring": [{"revision": 1, "handle": None}]}),
+        (
+            {"serving": 1, "handle": OLD, "revision": 2},
+            [1, 2],
+            {"retiring": [{"revision": 2, "handle": None}]},
+        ),
+        (
+            {"serving": 1, "handle": OLD, "revision": 3, "retiring": (Retiring(2, NEW),)},
+            [1, 2, 3],
+            {"retiring": [{"revision": 2, "handle": NEW}, {"revision": 3, "handle": None}]},
+        ),
+        # What had stopped is being started again; what had failed is kept for its log.
+        ({"handle": OLD}, [1], {"retiring": [{"revision": 1, "handle": OLD}], "handle": None}),
+        ({"handle": OLD, "revision": 2}, [1, 2], {"retiring": [{"revision": 2, "handle": None}]}),
+        # Its handle is known, and it is retired by another step or when its successor serves.
+        ({"candidate": 1, "candidate_handle": NEW}, [1], {}),
+        ({"serving": 1, "handle": OLD, "retiring": (Retiring(2, None),)}, [1, 2], {}),
+        ({"serving": 1, "handle": OLD, "state": State.HEALTHY}, [1], {}),
+        ({"handle": OLD, "state": State.FAILED}, [1], {}),
+        ({"handle": OLD, "state": State.STOPPED, "desired": Desired.STOPPED}, [1], {}),
+    ],
+)
+def test_what_is_under_way_is_retired_for_a_newer_wish(
+    values: dict[str, Any], numbers: list[int], changes: dict[str, Any]
+) -> None:
+    assert superseded(Webservice(**{**BASE, **values}), numbers) == changes

@@ -6,7 +6,7 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.events import bus
-from mlmagic.engine.services import watcher as lookout
+from mlmagic.engine.services import watcher
 from mlmagic.engine.services.watcher import View
 from mlmagic.errors import WorkspaceUnavailable
 from tests.support.engines import ON_FAKE, script
@@ -34,7 +34,7 @@ def test_each_view_has_all_services_and_what_is_new(fake_engine: Engine) -> None
 def test_what_has_not_changed_is_the_same_object(
     fake_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookout, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(watcher, "PAUSE_SECONDS", 0.0)
     fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     fake_engine.services.wait(fake_engine.services.deploy("other", [], script(), ON_FAKE), 20)
     views: list[View] = []
@@ -67,7 +67,7 @@ def test_one_watchers_fault_is_not_anothers(
 def test_a_database_that_is_away_is_no_view_without_services(
     fake_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookout, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(watcher, "PAUSE_SECONDS", 0.0)
     views: list[View] = []
     reads: list[int] = []
     """How many views there were at each read that failed: one thread reads and then shows."""
@@ -79,7 +79,7 @@ def test_a_database_that_is_away_is_no_view_without_services(
     leave = fake_engine.watcher.watch(views.append)
     wait_for(lambda: views, "a view")
     with monkeypatch.context() as patched:
-        patched.setattr(lookout.services, "list_services", away)
+        patched.setattr(watcher.services, "list_services", away)
         wait_for(lambda: len(reads) == 3, "reads that fail")
     assert len(set(reads)) == 1
     wait_for(lambda: len(views) > reads[-1], "the next view")

@@ -87,8 +87,7 @@ def _words(values: FormValues) -> Iterator[str]:
     yield from ("--target", word(values.target))
     config = values.config
     for name, value in {**_changed(config), **config.compute_settings}.items():
-        if (name, value) != ("nearest", False):  # as a line does by default
-            yield from _option(name, value)
+        yield from _option(name, value)
     if values.overwrite:
         yield "--overwrite"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.cli.base import complete_models, option, pairs
-from mlmagic.core.arguments import OPTIONS, Argument, Group
+from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument, Group
 from mlmagic.errors import InvalidConfig, UsageError
 
 if TYPE_CHECKING:
@@ -102,6 +102,11 @@ def script(command: Command) -> Command:
 def deployment_options(command: Command) -> Command:
     """Give ``command`` an option for each row of the table; read them with `given_arguments`."""
     return _all([_option(row) for row in OPTIONS], command)
+
+
+def nearest_option(command: Command) -> Command:
+    """Give ``command`` the option ``--nearest`` of the table, and its opposite."""
+    return _all([_option(ARGUMENTS["nearest"])], command)
 
 
 def given_arguments(options: dict[str, Any]) -> dict[str, Any]:

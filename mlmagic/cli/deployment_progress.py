@@ -36,7 +36,7 @@ def run_and_follow(
     if not wait:
         print_change(record)
         return
-    record = engine.services.wait_or_withdraw(record, watching=print_change)
+    record = engine.services.wait_or_withdraw(record, watching=print_change, notify=say)
     if log:
         for line in engine.services.logs(record.name):
             say(line)

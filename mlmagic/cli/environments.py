@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlmagic.cli.base import Commands, engine, option, output, pairs, say, show
+from mlmagic.cli.deployment_options import nearest_option
 from mlmagic.errors import UsageError
 
 if TYPE_CHECKING:
@@ -150,20 +151,18 @@ def create_environment(
 @environment.command("build")
 @_name
 @_version
-@option(
-    "--python", "python", type=click.Choice(["nearest"]), help="Accept the nearest Python on this machine."
-)
-def build_environment(name: str, version: str | None, python: str | None) -> None:
+@nearest_option
+def build_environment(name: str, version: str | None, nearest: bool | None) -> None:
     """Build an environment on this machine, unless it exists. Prints its interpreter.
 
     \b
     Examples:
       mlmagic environment build -n mine
-      mlmagic environment build -n mine --python nearest
+      mlmagic environment build -n mine --exact
     """
     with engine() as opened:
         record = opened.environments.get(name, version).record
-        click.echo(opened.environments.build(record, nearest_python=python is not None, report=say))
+        click.echo(opened.environments.build(record, nearest=nearest is not False, report=say))
 
 
 @environment.command("diff")

@@ -328,7 +328,7 @@ def deploy_model(
         run_and_follow(
             opened,
             lambda: opened.services.deploy(
-                name, wanted, script_config, config, overwrite=overwrite, notify=say, nearest_python=True
+                name, wanted, script_config, config, overwrite=overwrite, notify=say, nearest=True
             ),
             wait=not no_wait,
             log=verbose,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlmagic.cli.base import Command, Commands, engine, option, output, say, show
-from mlmagic.cli.deployment_options import for_engine, inference, model_ids, models, script
+from mlmagic.cli.deployment_options import for_engine, inference, model_ids, models, nearest_option, script
 
 if TYPE_CHECKING:
     from mlmagic.core.package import Package
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command("package", cls=Command)
 @models
 @script
+@nearest_option
 @option(
     "--kind",
     metavar="KIND",
@@ -46,6 +47,7 @@ def package_model(
     name: str | None,
     folder: str | None,
     repository: str | None,
+    nearest: bool | None,
     **options: Any,
 ) -> None:
     """Package an entry script with its models, or models without a script.
@@ -70,6 +72,7 @@ def package_model(
             image_name=name,
             image_label=label,
             config=config,
+            nearest=nearest is not False,
             report=say,
             notify=say,
         )

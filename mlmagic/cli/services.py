@@ -200,7 +200,7 @@ def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> 
                 inference=None if handle is None else handle.to_core(),
                 config_changes=changes,
                 notify=say,
-                nearest_python=True,
+                nearest=True,
             ),
             wait=not no_wait,
         )

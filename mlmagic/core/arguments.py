@@ -131,6 +131,8 @@ class Argument:
     ``compute_settings``, which only the target reads."""
     options: tuple[str, ...] = ()
     """Its options in a magic and on the command line, the usual one first; none: it is no option."""
+    opposite_option: str = ""
+    """The option that switches a flag off, where it is not its option with ``no``."""
     unit: str = ""
     metavar: str = ""
     label: str = ""
@@ -170,7 +172,7 @@ class Argument:
     @property
     def opposite(self) -> str:
         """The option that switches a flag off."""
-        return f"--no-{self.option[2:]}"
+        return self.opposite_option or f"--no-{self.option[2:]}"
 
     @property
     def value_name(self) -> str:
@@ -318,6 +320,10 @@ TABLE: tuple[Argument, ...] = (
     _row("failure_threshold", int, _B, "Failed probes until a container counts as dead.", on=CLUSTERS,
          default=3, rule=POSITIVE, key=f"{_PROBE}.failureThreshold"),
 
+    _row("nearest", bool, Group.ENVIRONMENT,
+         "Use the nearest version where the environment's Python or a pinned package cannot be installed. "
+         "Default: yes in the SDK and on the command line, no in magics.",
+         key="nearest", field=SAME, options=("--nearest",), opposite_option="--exact"),
     _row("environment_variables", dict, Group.ENVIRONMENT, "Environment variable of the script.",
          key="environmentVariables", field=SAME, options=("--env",),
          label="Environment variables", advanced=True),
@@ -378,6 +384,6 @@ def arguments_of(compute: ComputeType) -> Mapping[str, Argument]:
     return {name: there[name] for name in dict.fromkeys((*V1_ORDER[compute], *there))}
 
 
-def option_of(name: str) -> str:
-    """The option of an argument, or of the field of `DeploymentConfig` that holds it."""
-    return next(row.option for row in OPTIONS if name in (row.name, row.field))
+def row_of(name: str) -> Argument:
+    """The row with an option of an argument, or of the field of `DeploymentConfig` that holds it."""
+    return next(row for row in OPTIONS if name in (row.name, row.field))

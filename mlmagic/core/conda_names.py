@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from mlmagic.core.environment import EnvironmentNeeds, package_name
+from mlmagic.core.replacements import replaced
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 
 PYPI_NAMES = {
@@ -172,6 +173,8 @@ _GPU_PARTS = re.compile(r"cuda-(?!python$|bindings$|core$).+|libnv.+")
 def pip_requirements(needs: EnvironmentNeeds) -> tuple[str, ...]:
     """The pip requirements of an environment: translated conda packages, then its pip packages.
 
+    They name the versions that are used, where those that the environment names cannot be installed.
+
     Raises `InvalidConfigs` with every conda package that pip cannot install, and the reason.
     """
     lines: list[str] = []
@@ -183,7 +186,7 @@ def pip_requirements(needs: EnvironmentNeeds) -> tuple[str, ...]:
             refused.append(error)
     if refused:
         raise InvalidConfigs(f"environment {needs.name!r}" if needs.name else "the environment", refused)
-    return (*lines, *needs.pip_packages)
+    return replaced((*lines, *needs.pip_packages), needs.replacements)
 
 
 def left_out(needs: EnvironmentNeeds) -> tuple[str, ...]:

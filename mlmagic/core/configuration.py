@@ -119,6 +119,9 @@ class DeploymentConfig:
     recorded_requests: int = 0
     """How many of the last requests are recorded, for profiles and comparisons; 0: none."""
     live: bool = False
+    nearest: bool | None = None
+    """Whether the nearest versions are used for a Python or for pins that cannot be installed; None: as the
+    caller (SDK, command line, magic) does by default."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)

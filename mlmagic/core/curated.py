@@ -20,6 +20,8 @@ CURATED: Mapping[str, Mapping[str, Any]] = {
         _curated(
             "mlmagic-sklearn",
             *(_NUMPY, "scipy==1.17.1", "scikit-learn==1.9.1", "joblib==1.6.0", "threadpoolctl==3.8.0"),
+            # What Azure ML v1's own image for scikit-learn has besides. sklearn-pandas does not declare six.
+            *("pandas==3.1.1", "dill==0.4.1", "sklearn-pandas==2.2.0", "six==1.17.0"),
         ),
         _curated("mlmagic-onnx", _NUMPY, "onnxruntime==1.31.1"),
         # Without CUDA: 200 MB instead of 3 GB.

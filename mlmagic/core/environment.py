@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlmagic.core.replacements import PYTHON, Replacement, replacements_of
+
 DEFAULT_BASE_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 """Azure ML v1's default image; here it means that mlmagic chooses one."""
 PYTHON_DEFAULT_VERSION = "3.10.18"
@@ -68,6 +70,8 @@ class EnvironmentNeeds:
     gpu: bool = False
     cuda_version: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    replacements: tuple[Replacement, ...] = ()
+    """The versions that are used in place of pins among the packages; ``python`` is replaced already."""
 
     @property
     def are_any(self) -> bool:
@@ -97,10 +101,13 @@ def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
     is_used = not is_azures or bool(docker.get(KEEP_IMAGE))
     context = docker.get("buildContext")
     managed = bool(python.get("userManagedDependencies"))
+    replacements = replacements_of(record)
+    wanted = _python_of(named)
+    used = {each.wanted: each.used for each in replacements if each.package == PYTHON}
     return EnvironmentNeeds(
         name=record.get("name") or "",
         version=str(record.get("version") or ""),
-        python=None if managed else _python_of(named),
+        python=None if managed or wanted is None else used.get(wanted, wanted),
         user_managed=managed,
         interpreter=python.get("interpreterPath") or "python",
         conda_packages=() if managed else tuple(n for n in named if package_name(n) not in ("python", "pip")),
@@ -120,6 +127,7 @@ def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
         gpu=bool(docker.get("enableGpu")),
         cuda_version=docker.get("cudaVersion"),
         variables=dict(record.get("environmentVariables") or {}),
+        replacements=replacements,
     )
 
 

@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     STOP_REQUESTED = "StopRequested"
     START_REQUESTED = "StartRequested"
     DELETE_REQUESTED = "DeleteRequested"
+    REPLACED = "Replaced"
+    """Nearest versions are used in place of pins that cannot be installed."""
     LAUNCHED = "Launched"
     RELOADED = "Reloaded"
     STATE_CHANGED = "StateChanged"

@@ -17,6 +17,7 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import StoredFile
+from mlmagic.core.replacements import Replacement, replacements_of
 from mlmagic.errors import InvalidTransition
 
 
@@ -118,6 +119,11 @@ class Revision:
     config: DeploymentConfig
     python: str
 
+    @property
+    def replacements(self) -> tuple[Replacement, ...]:
+        """The versions that are used in place of those of the environment."""
+        return replacements_of(self.inference.environment)
+
 
 @dataclass(frozen=True, slots=True)
 class Retiring:
@@ -164,6 +170,8 @@ class Webservice:
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    replacements: tuple[Replacement, ...] = ()
+    """The versions that the wanted revision uses in place of those of its environment."""
     stats: Mapping[str, float] = field(default_factory=dict)
     """The last usage metrics: requests, errors, p50_ms and p99_ms from the server; requests_per_second,
     replicas; cpu_cores and memory_bytes where the target measures them."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from argparse import BooleanOptionalAction
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from mlmagic.core.arguments import OPTIONS, Argument
+from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument
 from mlmagic.magics.options import Arguments, argument, labels, number, pairs
 
 
@@ -26,10 +27,28 @@ def given_arguments(args: Arguments) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def nearest_option(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """Give ``magic`` the option ``--nearest`` of the table, and its opposite."""
+    return _option(ARGUMENTS["nearest"])(magic)  # type: ignore[no-any-return]
+
+
+class _Switch(BooleanOptionalAction):
+    """A flag whose opposite has a name of its own."""
+
+    def __init__(self, option_strings: list[str], dest: str, *, opposite: str, **settings: Any) -> None:
+        super().__init__(option_strings, dest, **settings)
+        self._yes = tuple(option_strings)
+        self.option_strings = [*option_strings, opposite]
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, option_string in self._yes)
+
+
 def _option(row: Argument) -> Any:
     more: dict[str, Any] = {"dest": row.name, "group": row.group}
     if row.kind is bool:
-        return argument(*row.options, action=BooleanOptionalAction, help=row.option_help, **more)
+        action = partial(_Switch, opposite=row.opposite)
+        return argument(*row.options, action=action, help=row.option_help, **more)
     if row.kind is dict:
         return labels(*row.options, help=f"{row.option_help} A {{dict}} too; may repeat.", **more)
     if row.kind is not str:

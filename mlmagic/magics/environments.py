@@ -11,6 +11,7 @@ from mlmagic.core.arguments import Group
 from mlmagic.core.environment import with_base_image_kept
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.deployment_options import nearest_option
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.options import Arguments, argument, labels, out, pairs, thing
 
@@ -19,16 +20,7 @@ if TYPE_CHECKING:
     from mlmagic.sdk.environment import Environment
 
 VERBS = ("list", "show", "create", "build", "diff", "delete")
-NEAREST = "nearest"
 _CREATE = "Sources of create"
-
-
-_PYTHON = argument(
-    "--python",
-    metavar="nearest",
-    help="'nearest' accepts the nearest Python if the requested one is not on this machine.",
-    group=Group.ENVIRONMENT,
-)
 
 
 def environment_options(magic: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,7 +41,6 @@ def environment_options(magic: Callable[..., Any]) -> Callable[..., Any]:
             help="Its version. Default: the newest.",
             group=Group.ENVIRONMENT,
         ),
-        _PYTHON,
         argument(
             "--keep-base-image",
             action="store_true",
@@ -66,9 +57,8 @@ def environment_of_line(engine: Engine, args: Arguments) -> dict[str, Any]:
     """The environment that a line names, as keywords of the engine's deploy and update."""
     given = args.environment
     if given is None:
-        if args.ev is not None or args.python is not None or args.keep_base_image:
-            option = f"--ev {args.ev}" if args.ev is not None else f"--python {args.python}"
-            option = "--keep-base-image" if args.keep_base_image else option
+        if args.ev is not None or args.keep_base_image:
+            option = f"--ev {args.ev}" if args.ev is not None else "--keep-base-image"
             raise UsageError(f"{option} needs an environment", hint="Name one with -e NAME.")
         return {}
     if isinstance(given, str):
@@ -78,17 +68,7 @@ def environment_of_line(engine: Engine, args: Arguments) -> dict[str, Any]:
     else:
         raise UsageError(f"--environment is a {type(given).__name__}", hint="Name one, such as -e mine:2.")
     record = with_base_image_kept(record) if args.keep_base_image else record
-    return {"environment": record, "nearest_python": nearest_python(args)}
-
-
-def nearest_python(args: Arguments) -> bool:
-    """Whether the line accepts the nearest Python."""
-    if args.python not in (None, NEAREST):
-        raise UsageError(
-            f"--python {args.python!r} must be {NEAREST!r}",
-            hint="The environment names its Python version itself.",
-        )
-    return bool(args.python)
+    return {"environment": record}
 
 
 @magics_class
@@ -126,7 +106,7 @@ class EnvironmentMagics(SessionMagics):
     @argument("--image", metavar="NAME", help="A base image.", group=_CREATE)
     @argument("--python-version", metavar="X.Y", help="The Python version.", group=_CREATE)
     @labels("--env", help="An environment variable. A {dict} too; may repeat.", group=_CREATE)
-    @_PYTHON
+    @nearest_option
     @out("the environment, its interpreter or the list")
     def environment(self, args: Arguments) -> Any:
         """List, show, create, build, compare or delete environments: the packages, Python and variables of a
@@ -188,7 +168,7 @@ class EnvironmentMagics(SessionMagics):
     def _build(self, args: Arguments) -> Any:
         engine = self.session.engine
         found = engine.environments.get(args.names[0])
-        python = engine.environments.build(found.record, nearest_python=nearest_python(args), report=print)
+        python = engine.environments.build(found.record, nearest=bool(args.nearest), report=print)
         show_message(f"Environment {found.name}:{found.version} is at {python}.")
         return python if args.out else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
@@ -9,7 +10,10 @@ from IPython.display import display
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.package import DEFAULT_NAME, PackageKind, check_image_label, check_image_name
+from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.deployment_options import nearest_option
+from mlmagic.magics.environments import environment_of_line, environment_options
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.options import Arguments, argument, out, thing
@@ -24,6 +28,8 @@ class PackagingMagics(SessionMagics):
     @parsed
     @argument("model", nargs="*", type=thing, metavar="MODEL", help="NAME or NAME:VERSION; may be several.")
     @script_options
+    @environment_options
+    @nearest_option
     @argument(
         "--kind",
         default="folder",
@@ -52,7 +58,7 @@ class PackagingMagics(SessionMagics):
         Examples:
           %package diabetes --save build
           %package diabetes --kind image --name diabetes --push registry.example/team/diabetes
-          %package diabetes --kind zip
+          %package diabetes --kind zip -e mine:2 --nearest
         """
         from mlmagic.sdk.package import ModelPackage
         from mlmagic.sdk.workspace import Workspace
@@ -64,6 +70,11 @@ class PackagingMagics(SessionMagics):
         kind = PackageKind.parse(args.kind)
         if args.label is not None:
             check_image_label(args.label)
+        named = environment_of_line(engine, args)
+        if args.nearest is not None and not named:
+            raise UsageError("--nearest and --exact need an environment", hint="Name one with -e NAME.")
+        if named:
+            inference = replace(inference or engine.scripts.no_code(references), **named)
         if message:
             show_message(message)
         progress = BuildProgress()
@@ -73,7 +84,7 @@ class PackagingMagics(SessionMagics):
             kind=kind,
             image_name=name,
             image_label=args.label,
-            config=DeploymentConfig(),
+            config=DeploymentConfig(nearest=args.nearest),
             report=progress.show,
             notify=show_message,
         )

@@ -114,6 +114,8 @@ class ServiceMagics(SessionMagics):
             self.session, name, references or ([ModelReference(name)] if args.name else []), args
         )
         engine = self.session.engine
+        if config.nearest is not None and args.environment is None:
+            raise UsageError("--nearest and --exact need an environment", hint="Name one with -e NAME.")
         notes = [message] if message else []
         options: dict[str, Any] = {
             "overwrite": args.overwrite,

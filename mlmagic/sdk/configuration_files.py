@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mlmagic.core import deployment_file
 from mlmagic.core.arguments import CERTIFICATE
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
+from mlmagic.core.replacements import without_replacements
 from mlmagic.core.webservice import Revision
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.sdk import environment_json
@@ -153,7 +154,7 @@ def _but_variables(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _environment_of(inference: CoreInferenceConfig, variables: dict[str, str]) -> dict[str, Any] | None:
     if inference.environment is not None:
-        return {**inference.environment, "environmentVariables": variables}
+        return {**without_replacements(inference.environment), "environmentVariables": variables}
     if not variables and not inference.requirements:
         return None
     made: dict[str, Any] = {"name": "exported", "environmentVariables": variables}

@@ -164,7 +164,7 @@ class Environment(EnvironmentSections):
         Prints the progress. If the Python version is not on this machine, the nearest one is used, and a line
         says so. ``platform`` and Azure ML v1's other arguments have no effect.
         """
-        return workspace.engine.environments.build(self.to_record(), nearest_python=True, report=print)
+        return workspace.engine.environments.build(self.to_record(), nearest=True, report=print)
 
     def build(self, workspace: WorkspaceBase, image_build_compute: Any = None) -> EnvironmentBuild:
         """Build as `build_local` does; returns a finished build."""

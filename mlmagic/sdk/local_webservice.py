@@ -77,7 +77,7 @@ class LocalWebservice(Webservice):
                 description=inference.description,
             ),
             notify=print,
-            nearest_python=True,
+            nearest=True,
         )
         if wait:
             self.wait_for_deployment()

@@ -284,14 +284,18 @@ class Model(ModelAttributes):
         image_label: str | None = None,
         *,
         kind: str | None = None,
+        nearest: bool = True,
     ) -> packages.ModelPackage:
         """Package models and their script as an image, or as a folder with ``generate_dockerfile``.
 
-        ``kind`` is mlmagic's own: image, folder, zip, iot-edge or kubernetes. Returns at once, see
-        `ModelPackage.wait_for_creation`. Source: Model.package of azureml-core 1.61.
+        ``kind`` is mlmagic's own: image, folder, zip, iot-edge or kubernetes. ``nearest=False`` refuses an
+        environment whose Python or pins cannot be installed, instead of using the nearest versions. Returns
+        at once, see `ModelPackage.wait_for_creation`. Source: Model.package of azureml-core 1.61.
         """
         wanted = kind or ("folder" if generate_dockerfile else "image")
-        return packages.begin(workspace, models, inference_config, wanted, image_name, image_label)
+        return packages.begin(
+            workspace, models, inference_config, wanted, image_name, image_label, nearest=nearest
+        )
 
     @staticmethod
     def print_configuration(

@@ -46,7 +46,7 @@ def deploy(
         config,
         overwrite=overwrite or config.compute_type == "local",
         notify=print,
-        nearest_python=True,
+        nearest=True,
     )
     if show_output:
         print("Request submitted. Follow it with wait_for_deployment(show_output=True).")

@@ -109,13 +109,19 @@ class ModelPackage(BackgroundRecord[Package]):
             "location": self.location,
         }
 
-    def _start(self, inference: CoreInferenceConfig | None, config: DeploymentConfig) -> None:
+    def _start(
+        self, inference: CoreInferenceConfig | None, config: DeploymentConfig, *, nearest: bool
+    ) -> None:
         engine, record = self.workspace.engine, self._record
 
         def work(background: Background) -> Package:
             def report(line: str) -> None:
                 self._log.append(line)
                 background.begin()
+
+            def say(line: str) -> None:
+                self._log.append(line)
+                print(line)
 
             return engine.packages.create(
                 record.models,
@@ -124,8 +130,9 @@ class ModelPackage(BackgroundRecord[Package]):
                 image_name=record.name,
                 image_label=record.label or None,
                 config=config,
+                nearest=nearest,
                 report=report,
-                notify=print,
+                notify=say,
             )
 
         self._begin(f"package {record.name}", work, PackageState.FAILED)
@@ -141,6 +148,8 @@ def begin(
     kind: str,
     image_name: str | None,
     image_label: str | None,
+    *,
+    nearest: bool,
 ) -> ModelPackage:
     """Start to build a package; see `mlmagic.sdk.model.Model.package`."""
     engine = workspace.engine
@@ -152,5 +161,5 @@ def begin(
     name = check_image_name(image_name or DEFAULT_NAME)
     record = Package(name, PackageKind.parse(kind), named, 0.0, label, PackageState.RUNNING)
     made = ModelPackage.of(workspace, record)
-    made._start(script, config)
+    made._start(script, config, nearest=nearest)
     return made

@@ -127,7 +127,7 @@ class Webservice(WebserviceAttributes):
         progress = StateProgress() if show_output else None
         try:
             self._record = self._engine.services.wait(
-                wanted, timeout, watching=progress or (lambda record: None)
+                wanted, timeout, watching=progress or (lambda record: None), notify=print
             )
         except MLMagicError:
             if progress:
@@ -175,7 +175,7 @@ class Webservice(WebserviceAttributes):
             inference=inference,
             config_changes=changes,
             notify=print,
-            nearest_python=True,
+            nearest=True,
         )
 
     def add_tags(self, tags: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import webservice as core
+from mlmagic.core.replacements import Replacement, without_replacements
 from mlmagic.errors import NotFound
 from mlmagic.sdk.environment import Environment
 from mlmagic.sdk.exceptions import WebserviceException, raises
@@ -119,9 +120,17 @@ class WebserviceAttributes:
 
     @property
     def environment(self) -> Any:
-        """The `Environment` that the service was deployed with; None without one."""
+        """The `Environment` that the service was deployed with, as it was written; None without one.
+
+        `replacements` has the versions that are used in place of some.
+        """
         record = self._revision.inference.environment
-        return None if record is None else Environment.from_record(dict(record))
+        return None if record is None else Environment.from_record(without_replacements(record))
+
+    @property
+    def replacements(self) -> list[Replacement]:
+        """The versions that are used in place of those of the environment: package, wanted, used, reason."""
+        return list(self.record.replacements)
 
     @property
     def auth_enabled(self) -> bool:

@@ -34,6 +34,7 @@ class Card:
 
 def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
     """One service: state, endpoint, models, and why it failed if it did."""
+    notes = list(dict.fromkeys((*notes, *(each.words for each in service.replacements))))
     endpoint = html.link(service.scoring_uri) if service.state is not State.FAILED else "–"
     rows = [
         ("Endpoint", endpoint),

@@ -104,6 +104,7 @@ services = Table(
     Column("properties", record(), nullable=False),
     Column("description", prose(), nullable=False, default=""),
     Column("stats", record(), nullable=False),
+    Column("replacements", record()),
     Column("lease_holder", prose()),
     Column("lease_until", Float, nullable=False, default=0.0),
     # The only machine whose supervisors may take the lease; NULL for any.
@@ -277,6 +278,13 @@ def m006_unreferenced_files(connection: Connection) -> None:
 @migration
 def m007_temporary_work(connection: Connection) -> None:
     temporary_work.create(connection, checkfirst=True)
+
+
+@migration
+def m008_replacements(connection: Connection) -> None:
+    if "replacements" not in {column["name"] for column in inspect(connection).get_columns("services")}:
+        kind = services.c.replacements.type.compile(connection.dialect)
+        connection.execute(text(f"ALTER TABLE services ADD COLUMN replacements {kind}"))
 
 
 def now(connection: Connection) -> float:

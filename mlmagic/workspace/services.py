@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.model import StoredFile
+from mlmagic.core.replacements import Replacement, replacement_of, replacements_of, with_replacements
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.workspace import database, events, follows, identity, keys
@@ -64,6 +65,7 @@ def create(
             properties=dict(config.properties),
             description=config.description,
             stats={},
+            replacements=[asdict(each) for each in revision.replacements],
             retiring=[],
             lease_holder=holder,
             lease_until=database.now(tx) + LEASE_SECONDS if holder else 0.0,
@@ -112,6 +114,7 @@ def revise(
         description=revision.config.description,
         error=None,
         restarts=0,
+        replacements=[asdict(each) for each in revision.replacements],
         words="update requested",
         machine=machine or service.machine,
         **(superseded or {}),
@@ -149,6 +152,7 @@ def take_back(tx: Connection, service: Webservice, superseded: Mapping[str, Any]
         f"the update to revision {service.revision} was rolled back",
         revision=service.serving,
         models=list(previous.models),
+        replacements=[asdict(each) for each in previous.replacements],
         state=State.HEALTHY.value,
         words=f"revision {service.serving} keeps serving",
         **superseded,
@@ -206,6 +210,25 @@ def amend_revision(tx: Connection, service: Webservice, revision: Revision, mess
     release(tx, holder)
     refer(tx, holder, revision.files)
     events.append(tx, EventKind.RELOADED, service_subject(service.name), message)
+
+
+def note_replacements(tx: Connection, service: Webservice, more: Sequence[Replacement]) -> bool:
+    """Record the versions that the wanted revision uses in place of pins, with an event for each new one.
+
+    False if the desired state has changed since.
+    """
+    revision = get_revision(tx, service.id, service.revision)
+    environment = with_replacements(revision.inference.environment or {}, more)
+    used = replacements_of(environment)
+    if not observe(tx, service, {"replacements": [asdict(each) for each in used]}):
+        return False
+    row = (revisions.c.service_id == service.id) & (revisions.c.number == revision.number)
+    inference = asdict(replace(revision.inference, environment=environment))
+    tx.execute(update(revisions).where(row).values(inference=inference))
+    for each in used:
+        if each not in revision.replacements:
+            events.append(tx, EventKind.REPLACED, service_subject(service.name), each.words)
+    return True
 
 
 def revision_numbers(tx: Connection, service_id: str) -> list[int]:
@@ -356,6 +379,7 @@ def _service(row: Any) -> Webservice:
             "desired": Desired(values["desired"]),
             "state": State(values["state"]),
             "models": tuple(values["models"]),
+            "replacements": tuple(map(replacement_of, values["replacements"] or ())),
             "retiring": tuple(Retiring(**record) for record in values["retiring"]),
         }
     )

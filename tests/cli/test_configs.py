@@ -41,7 +41,7 @@ def test_a_service_is_deployed_from_files_exported_and_deployed_again(files: Pat
     done = run("model", "deploy", "-n", "svc-a", "-f", "model.json", "--ic", "ic.json", "--dc", "dc.yml")
     assert done.exit_code == 0, done.output
     assert done.stdout.strip().endswith("/score")
-    assert "needs Python 3.6.2" in done.stderr
+    assert "Python 3.6.2 is older than the scoring server runs on" in done.stderr
     assert json.loads(run("service", "run", "-n", "svc-a", "-d", "abc").stdout) == ["hello", 6]
     assert json.loads(run("service", "show", "-n", "svc-a").stdout)["tags"] == {"a": "b"}
 

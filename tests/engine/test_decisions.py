@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
+from mlmagic.core.replacements import Replacement, with_replacements
 from mlmagic.core.webservice import (
     MOVES,
     Desired,
     Observation,
     Phase,
     Retiring,
+    Revision,
     State,
     Webservice,
     check_move,
@@ -106,7 +109,12 @@ def test_a_new_service_that_fails_is_failed_and_keeps_its_handle_for_the_log() -
 
 
 def test_an_update_that_fails_goes_back_to_what_serves() -> None:
-    made = decisions.failed_candidate(UPDATE, {"message": "no"}, NEW, {1: OLD, 2: NEW}, ("m:1",))
+    used = Replacement("a", "1", "2", "has no build")
+    record = with_replacements({"name": "e"}, [used])
+    inference = InferenceConfig("score.py", environment=record)
+    before = Revision(1, ("m:1",), inference, (), DeploymentConfig(), "python")
+    made = decisions.failed_candidate(UPDATE, {"message": "no"}, NEW, {1: OLD, 2: NEW}, before)
+    assert [each["used"] for each in made.changes["replacements"]] == ["2"]
     assert made.kind is EventKind.ROLLED_BACK
     assert made.changes["state"] == "Healthy"
     assert (made.changes["revision"], made.changes["models"]) == (1, ["m:1"])

@@ -64,6 +64,25 @@ def test_it_is_made_for_the_first_and_there_for_the_next(engine: Engine) -> None
     assert [note for note in notes if not note.startswith("started process")] == []
 
 
+def test_the_curated_one_for_scikit_learn_has_what_azures_has(engine: Engine) -> None:
+    """Each is imported and used: what installs beside each other need not run together."""
+    text = (
+        "import dill, joblib, json, numpy as np, pandas as pd, scipy\n"
+        "from inference_schema.parameter_types.numpy_parameter_type import NumpyParameterType\n"
+        "from inference_schema.schema_decorators import input_schema\n"
+        "from sklearn.preprocessing import StandardScaler\nfrom sklearn_pandas import DataFrameMapper\n\n"
+        "def init():\n    global mapper\n"
+        "    mapper = DataFrameMapper([(['a'], StandardScaler())]).fit(pd.DataFrame({'a': [1.0, 3.0]}))\n"
+        "    mapper = dill.loads(dill.dumps(mapper))\n\n"
+        "@input_schema('data', NumpyParameterType(np.array([1.0])))\n"
+        "def run(data):\n    return mapper.transform(pd.DataFrame({'a': data})).tolist()\n"
+    )
+    record = engine.environments.get("mlmagic-sklearn").record
+    inference = InferenceConfig("score.py", script_text=text, environment=record)
+    engine.services.wait(engine.services.deploy("svc", [], inference))
+    assert engine.requests.score("svc", {"data": [2.0, 3.0]}) == [[0.0], [1.0]]
+
+
 def test_what_cannot_be_made_fails_with_the_resolvers_words(engine: Engine) -> None:
     service = engine.services.wait(engine.services.deploy("svc-one", [], script()))
     engine.services.update("svc-one", inference=script(conda({"pip": ["requests==2.32.3", "idna==2.0"]})))

@@ -82,7 +82,6 @@ def test_versions_are_compared(notebook: TestingShell, tmp_path: Path) -> None:
         ("create e --conda x.yml --packages six", UsageError, "--conda and --packages exclude each other"),
         ("create e --conda no.yml", NotFound, "no.yml"),
         ("create e --python-path /no/python", NotFound, "Python interpreter not found: '/no/python'"),
-        ("build mlmagic-onnx --python 3.12", UsageError, "--python '3.12' must be 'nearest'"),
     ],
 )
 def test_what_cannot_be(notebook: TestingShell, line: str, error: type[Exception], words: str) -> None:
@@ -107,6 +106,7 @@ def test_a_deploy_names_one(notebook: TestingShell, session: MLMagic) -> None:
     assert engine.services.revision(engine.services.get("svc-one")).inference.environment["name"] == "other"  # type: ignore[index]
     notebook.refuses("%deploy svc-two --script svc -e nothing", NotFound, "Environment not found: 'nothing'")
     notebook.refuses("%deploy svc-two --script svc --ev 1", UsageError, "--ev 1 needs an environment")
+    notebook.refuses("%deploy svc-two --script svc --exact", UsageError, "--exact need an environment")
     notebook.refuses("%deploy svc-two --script svc -e {np}", UsageError, "--environment is a module")
 
 
@@ -120,6 +120,6 @@ def test_it_is_made_on_this_machine(notebook: TestingShell) -> None:
     notebook.run_cell("%environment create broken --packages orjson==3.0")
     notebook.refuses("%environment build broken", UsageError, "exclude each other")
     notebook.run_cell("%environment create old --packages six --python-version 3.8")
-    notebook.refuses("%environment build old", InvalidConfig, "--python nearest takes the nearest")
-    notebook.run_cell("%environment build old --python nearest")
-    assert "the nearest version" in notebook.stdout
+    notebook.refuses("%environment build old", InvalidConfig, "--nearest takes the nearest")
+    notebook.run_cell("%environment build old --nearest")
+    assert "(the nearest that can run the scoring server)" in notebook.stdout

@@ -75,7 +75,7 @@ def filled(session: MLMagic, values: FormValues) -> DeployForm:
     with state.hold_trait_notifications():
         state.service, state.models, state.script = values.service, list(values.models), values.script
         state.script_file, state.script_folder = values.script.name, values.script.folder
-        state.environment, state.nearest_python = values.environment, values.nearest_python
+        state.environment, state.nearest = values.environment, values.nearest
         state.target, state.overwrite = values.target, values.overwrite
         state.settings = dict(values.settings)
     assert state.problems == {}
@@ -121,9 +121,7 @@ def test_line_python_and_file_deploy_what_the_form_does(
         config = replace(read_deployment("deploymentconfig.json").to_core(), target=values.target)
         environment = engine.environments.get(values.environment).record if values.environment else None
         inference = SessionNotebook(session).inference(values)
-        engine.services.deploy(
-            name, values.models, inference, config, environment=environment, nearest_python=True
-        )
+        engine.services.deploy(name, values.models, inference, config, environment=environment, nearest=True)
     assert parts(by_line[0]) == parts(by_form[0])
     assert parts(by_python[0]) == parts(by_form[0])
     assert parts(by_file[0]) == parts(by_form[0])

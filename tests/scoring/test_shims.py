@@ -135,6 +135,18 @@ def test_old_names_of_joblib_are_joblib(monkeypatch):
     assert joblib.__spec__.name == "joblib"
 
 
+def test_a_function_that_scikit_learn_has_removed_is_there(monkeypatch):
+    package(monkeypatch, "sklearn")
+    utils = package(monkeypatch, "sklearn.utils")
+    scope = {}
+    exec("from sklearn.utils import tosequence", scope)
+    assert scope["tosequence"]({1: 2}.items()) == [(1, 2)]
+    monkeypatch.delitem(sys.modules, "sklearn.utils.tosequence")
+    utils.tosequence = len  # a version that has it
+    exec("from sklearn.utils import tosequence", scope)
+    assert scope["tosequence"] is len
+
+
 def test_without_sklearn_there_is_no_old_joblib(monkeypatch):
     for name in ("sklearn.externals", "sklearn.externals.joblib"):  # another test may have loaded them
         monkeypatch.delitem(sys.modules, name, raising=False)

@@ -201,7 +201,7 @@ def test_it_is_made_on_this_machine(workspace: Workspace, capsys: pytest.Capture
     built = made.build(workspace).wait_for_completion()
     assert (built.status, built.python.is_file()) == ("Succeeded", True)
     assert made.build_local(workspace, useDocker=False) == built.python
-    assert "the nearest version" in capsys.readouterr().out
+    assert "(the nearest that can run the scoring server)" in capsys.readouterr().out
 
 
 def test_labels_name_versions(workspace: Workspace) -> None:

@@ -18,7 +18,7 @@ FORMS = {
     ),
     "file alone": FormValues("wine-svc", ("wine:1", "onnx:1"), Script(ScriptKind.FILE, "score.py")),
     "environment": FormValues(
-        "wine-svc", ("wine:1",), CAPTURED, "mine:1", nearest_python=True, settings={"auth_enabled": True}
+        "wine-svc", ("wine:1",), CAPTURED, "mine:1", nearest=True, settings={"auth_enabled": True}
     ),
     "awkward": FormValues(
         "wine-svc",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 
-from mlmagic.engine.environments import uv
+from mlmagic.core.replacements import replaced
+from mlmagic.engine.environments import nearest, uv
+from mlmagic.engine.environments.options import arguments_of, without_arguments
 from mlmagic.engine.environments.resolver_errors import refusal
 from mlmagic.engine.environments.specification import Specification
-from mlmagic.engine.environments.store import Store
+from mlmagic.engine.environments.store import REPLACEMENTS, Store, replacements_text
 from mlmagic.errors import BuildFailed, Interrupted, UsageError
 
 CONDAS = ("micromamba", "mamba", "conda")
-# pip's options that uv does not read in a requirements file, and uv's names for them.
-_AS_ARGUMENTS = {"--pre": ("--prerelease", "allow"), "--trusted-host": ("--allow-insecure-host",)}
 
 
 def find_conda() -> str | None:
@@ -62,14 +62,58 @@ def _build_in(
             uv.run(conda_command(conda, specification, folder), folder.parent, report, cancelled)
         else:
             uv.run(_venv_command(program, specification, folder), folder.parent, report, cancelled)
-        wanted = folder / "requirements.txt"
-        wanted.write_text("".join(f"{line}\n" for line in _file_lines(specification)), encoding="utf-8")
-        uv.run(_install_command(program, specification, folder), folder.parent, report, cancelled)
+        try:
+            _install(program, specification, folder, specification.lines, report, cancelled)
+        except BuildFailed as failed:
+            lines = _available(specification, folder, failed.log, report, cancelled)
+            if lines is None:
+                raise
+            _install(program, specification, folder, lines, report, cancelled)
     except BuildFailed as failed:
+        if not failed.log:  # it is explained already
+            raise
         found = refusal(failed.log, specification.server)
         rest = found.words if found.words != found.line else ""
         log = "\n\n".join(filter(None, (found.table, rest)))
         raise BuildFailed(f"the environment cannot be built: {found.line}", log=log) from None
+
+
+def _available(
+    specification: Specification, folder: Path, log: str, report: uv.Report, cancelled: Event
+) -> list[str] | None:
+    """The requirements with the nearest versions that can be installed; None if the pins are not to blame.
+
+    Raises `BuildFailed` with a line for each pin if the nearest versions are not accepted.
+    """
+    place = nearest.Place(
+        ".".join(map(str, specification.python.minor)),
+        str(folder / "bin" / "python"),
+        options=specification.options,
+        server=specification.server,
+    )
+    report("looking for pins that cannot be installed")
+    found = nearest.find(specification.requirements, place, cancelled, log=log)
+    if not found.unavailable:
+        return None
+    if not specification.nearest or not found.replacements:
+        raise found.error()
+    for each in found.replacements:
+        report(each.words)
+    (folder / REPLACEMENTS).write_text(replacements_text(found.replacements), encoding="utf-8")
+    return [*replaced(specification.requirements, found.replacements), *specification.server]
+
+
+def _install(
+    program: str,
+    specification: Specification,
+    folder: Path,
+    lines: Sequence[str],
+    report: uv.Report,
+    cancelled: Event,
+) -> None:
+    text = "".join(f"{line}\n" for line in (*without_arguments(specification.options), *lines))
+    (folder / "requirements.txt").write_text(text, encoding="utf-8")
+    uv.run(_install_command(program, specification, folder), folder.parent, report, cancelled)
 
 
 def _venv_command(program: str, specification: Specification, folder: Path) -> list[str]:
@@ -97,16 +141,3 @@ def conda_command(conda: str, specification: Specification, folder: Path) -> lis
         *(word for channel in channels for word in ("--channel", channel)),
         *(f"python={major}.{minor}", *specification.conda_packages),
     ]
-
-
-def _file_lines(specification: Specification) -> Iterator[str]:
-    yield from (line for line in specification.options if line.split()[0] not in _AS_ARGUMENTS)
-    yield from specification.lines
-
-
-def arguments_of(options: Sequence[str]) -> Iterator[str]:
-    """pip's options as arguments of uv, for those that uv does not read in a requirements file."""
-    for line in options:
-        name, *rest = line.replace("=", " ", 1).split()
-        if name in _AS_ARGUMENTS:
-            yield from (*_AS_ARGUMENTS[name], *rest)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.environment import needs_of
+from mlmagic.core.replacements import Replacement, replacements_of
 from mlmagic.engine.background_jobs import BackgroundJob, BackgroundJobs
 from mlmagic.engine.environments.build import build
+from mlmagic.engine.environments.image_pins import with_available_versions
 from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import Store
 from mlmagic.targets.base import ComputeTarget, Report
@@ -25,6 +27,8 @@ class Ready:
     """The scoring server's folder for PYTHONPATH, where the interpreter does not have mlmagic installed."""
     notes: tuple[str, ...] = ()
     """The build's lines of progress; empty if the environment existed."""
+    replacements: tuple[Replacement, ...] = ()
+    """The versions that were installed in place of pins."""
 
 
 def ready_for(
@@ -34,9 +38,13 @@ def ready_for(
     run_dir: Path,
     report: Report,
 ) -> Ready:
-    """The interpreter for a run on ``target``; its environment is built first, if it has one of its own."""
+    """The interpreter for a run on ``target``; its environment is built first, if it has one of its own.
+
+    The nearest versions are used for what cannot be installed.
+    """
     if not target.capabilities.runs_interpreter:
-        return Ready(python)
+        available = with_available_versions(environment, accepted=True, notify=report)
+        return Ready(python, replacements=replacements_of(available))
     return build_and_wait(python, environment, run_dir, report)
 
 
@@ -103,4 +111,5 @@ class Builds:
 
     def _ready(self, key: str, run_dir: Path, notes: tuple[str, ...] = ()) -> Ready:
         self.store.note_use(key, str(run_dir))
-        return Ready(str(self.store.python(key)), str(self.store.server()), notes)
+        found = self.store.replacements(key)
+        return Ready(str(self.store.python(key)), str(self.store.server()), notes, found)

@@ -86,7 +86,7 @@ class Environments:
         self,
         record: Mapping[str, Any],
         *,
-        nearest_python: bool = False,
+        nearest: bool = False,
         report: Notify = silent,
     ) -> Path:
         """Build a separate environment on this machine, unless it exists; returns its interpreter.
@@ -95,7 +95,7 @@ class Environments:
         message, `UsageError` for what is known to be impossible before the build.
         """
         store = Store()
-        runtime = choose(needs_of(record), store, nearest=nearest_python, notify=report, strictly=True)
+        runtime = choose(needs_of(record), store, nearest=nearest, notify=report, strictly=True)
         if runtime.specification is None:
             return Path(runtime.python)
         return build_environment(runtime.specification, store, report)

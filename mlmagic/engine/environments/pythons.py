@@ -26,6 +26,7 @@ _PROBE = (
     "platform.python_version(), os.path.realpath(getattr(sys, '_base_executable', sys.executable))]))"
 )
 _PROBE_SECONDS = 20.0
+TOO_OLD = f"is older than the scoring server runs on, which is {MINIMUM_PYTHON}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,9 @@ def choose(
     if nearest:
         return min(usable, key=lambda each: (_distance(each, wanted), each != own))
     there = f"On this machine are {', '.join(each.version for each in usable)}."
-    way_out = f"{there} --python nearest takes the nearest."
+    way_out = f"{there} --nearest takes the nearest."
     if python_minor(wanted) < python_minor(MINIMUM_PYTHON):
-        rule = f"is older than the scoring server runs on, which is {MINIMUM_PYTHON}"
-        raise InvalidConfig("Python", wanted, rule, hint=way_out)
+        raise InvalidConfig("Python", wanted, TOO_OLD, hint=way_out)
     raise NotFound("Python on this machine", wanted, hint=way_out)
 
 

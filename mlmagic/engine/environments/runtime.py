@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mlmagic.core.environment import (
     package_name,
     python_minor,
 )
+from mlmagic.core.replacements import PYTHON, Replacement
 from mlmagic.engine.environments import pythons, satisfaction, uv
 from mlmagic.engine.environments.build import find_conda
 from mlmagic.engine.environments.specification import Specification
@@ -27,6 +28,7 @@ from mlmagic.targets.installed_packages import packages_of
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 Notify = Callable[[str], None]
+_SERVES = "can run the scoring server"
 Versions = Callable[[Iterable[str]], dict[str, str | None]]
 """Maps distributions to the versions that will run, None for a missing one; unknown ones are left out."""
 
@@ -43,6 +45,8 @@ class Runtime:
     words: str = "here"
     specification: Specification | None = None
     """What is to be built first; None for an interpreter that exists."""
+    replacements: tuple[Replacement, ...] = ()
+    """The versions that are used in place of those of the environment, as far as is known."""
 
 
 def this_runtime() -> Runtime:
@@ -60,17 +64,25 @@ def declared(needs: EnvironmentNeeds) -> Runtime:
 
 
 def runtime_for(
-    target: ComputeTarget[Any], needs: EnvironmentNeeds, notify: Notify, *, nearest_python: bool
+    target: ComputeTarget[Any], needs: EnvironmentNeeds, notify: Notify, *, nearest: bool
 ) -> Runtime:
-    """The runtime of a script on ``target``; raises `UsageError` for an environment that cannot be built."""
+    """The runtime of a script on ``target``; raises `UsageError` for an environment that cannot be built.
+
+    With ``nearest``, a Python or a pin that there is not is replaced by the nearest that there is.
+    """
     if needs.ignored_image:
         notify(
             f"The base image {needs.ignored_image} is Azure's, with a Python too old for the scoring server: "
             "mlmagic's own base is used. --keep-base-image insists on it."
         )
     if target.capabilities.runs_interpreter:
-        return choose(needs, Store(), nearest=nearest_python, notify=notify)
-    return declared(needs) if needs.are_any else this_runtime()
+        return choose(needs, Store(), nearest=nearest, notify=notify)
+    if not needs.are_any:
+        return this_runtime()
+    used = image_python(needs, nearest=nearest)
+    for each in used:
+        notify(each.words)
+    return replace(declared(needs), replacements=used)
 
 
 def choose(
@@ -78,9 +90,10 @@ def choose(
 ) -> Runtime:
     """The interpreter for an environment; nothing is built yet.
 
-    ``strictly`` chooses a separate environment even if this interpreter has every package. Raises
-    `UsageError` for what is known to be impossible: a missing Python (unless ``nearest``), conda packages
-    that PyPI does not have, requirements that exclude each other.
+    ``strictly`` chooses a separate environment even if this interpreter has every package. ``nearest``
+    accepts the nearest Python and, where a pin cannot be installed, the nearest version. Raises `UsageError`
+    for what is known to be impossible: a missing Python (unless ``nearest``), conda packages that PyPI does
+    not have, requirements that exclude each other.
     """
     for need in image_needs(needs):
         notify(f"The environment needs {need}: the service runs as a process here, without it.")
@@ -88,20 +101,29 @@ def choose(
         return this_runtime() if needs.needs_image else _managed(needs)
     if not needs.are_any:
         return this_runtime()
-    python = _python(needs, nearest=nearest, notify=notify)
+    python, replacements = _python(needs, nearest=nearest)
     conda = find_conda() is not None
     is_same_python = python.minor == pythons.this_interpreter().minor
     if is_same_python and not strictly and _satisfies(needs, has_conda=conda):
-        return this_runtime()
+        for each in replacements:
+            notify(each.words)
+        return replace(this_runtime(), replacements=replacements)
     specification = Specification.of(needs, python, has_conda=conda)
-    _check(specification, needs.name)
+    _check(specification, needs.name, nearest=nearest)
+    if not store.is_built(specification.key):  # as it is written
+        specification = Specification.of(needs, python, has_conda=conda, nearest=nearest)
     key = store.want(specification)
     if store.is_built(key):
+        replacements += store.replacements(key)
         versions = _versions(satisfaction.installed_in(str(store.site_packages(key))))
     else:
         uv.find()
         versions = _pinned(specification.requirements)
-    return Runtime(str(store.python(key)), python.version, versions, "in the environment", specification)
+    for each in replacements:
+        notify(each.words)
+    return Runtime(
+        str(store.python(key)), python.version, versions, "in the environment", specification, replacements
+    )
 
 
 def _versions(look: satisfaction.Installed) -> Versions:
@@ -122,17 +144,29 @@ def _installed_for(python: str) -> satisfaction.Installed:
     return lambda name: there.get(package_name(name))
 
 
-def _python(needs: EnvironmentNeeds, *, nearest: bool, notify: Notify) -> pythons.Interpreter:
+def image_python(needs: EnvironmentNeeds, *, nearest: bool) -> tuple[Replacement, ...]:
+    """The Python of the image that mlmagic builds, if it is not the environment's.
+
+    Raises `InvalidConfig` for one too old for the scoring server, unless ``nearest``.
+    """
+    is_old = needs.python is not None and python_minor(needs.python) < python_minor(MINIMUM_PYTHON)
+    if needs.python is None or not is_old or needs.needs_image:  # an image of the user's has its own
+        return ()
+    if not nearest:
+        raise InvalidConfig("Python", needs.python, pythons.TOO_OLD, hint="--nearest takes the nearest.")
+    return (Replacement(PYTHON, needs.python, MINIMUM_PYTHON, pythons.TOO_OLD, _SERVES),)
+
+
+def _python(needs: EnvironmentNeeds, *, nearest: bool) -> tuple[pythons.Interpreter, tuple[Replacement, ...]]:
     own = pythons.this_interpreter()
     if needs.python is None or python_minor(needs.python) == own.minor:
-        return own
+        return own, ()
     found = pythons.choose(needs.python, own, pythons.interpreters(), nearest=nearest)
-    if found.minor != python_minor(needs.python):
-        notify(
-            f"The environment needs Python {needs.python}, which is not on this machine. Python "
-            f"{found.version} is used: the nearest version that can run the scoring server."
-        )
-    return found
+    if found.minor == python_minor(needs.python):
+        return found, ()
+    is_old = python_minor(needs.python) < python_minor(MINIMUM_PYTHON)
+    reason = pythons.TOO_OLD if is_old else "is not on this machine"
+    return found, (Replacement(PYTHON, needs.python, found.version, reason, _SERVES),)
 
 
 def _satisfies(needs: EnvironmentNeeds, *, has_conda: bool) -> bool:
@@ -145,7 +179,7 @@ def _satisfies(needs: EnvironmentNeeds, *, has_conda: bool) -> bool:
         raise
 
 
-def _check(specification: Specification, name: str) -> None:
+def _check(specification: Specification, name: str, *, nearest: bool) -> None:
     what = f"environment {name!r}" if name else "the environment"
     wrong = [
         InvalidConfig("requirement", line, "cannot be read")
@@ -153,7 +187,9 @@ def _check(specification: Specification, name: str) -> None:
     ]
     if wrong:
         raise InvalidConfigs(what, wrong)
-    sides = satisfaction.conflict(specification.requirements, specification.server)
+    # With the nearest versions, the scoring server's requirements exclude no pin.
+    server = () if nearest else specification.server
+    sides = satisfaction.conflict(specification.requirements, server)
     if sides is not None:
         raise UsageError(
             f"{what} cannot be built: {sides[0]} and {sides[1]} exclude each other",

@@ -6,11 +6,12 @@ import hashlib
 import json
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mlmagic.core.conda_names import pip_requirements
 from mlmagic.core.environment import EnvironmentNeeds
+from mlmagic.core.replacements import pin_of, replaced
 from mlmagic.engine.environments.pythons import Interpreter
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
@@ -29,18 +30,33 @@ class Specification:
     conda_channels: tuple[str, ...] = ()
     server: tuple[str, ...] = SERVER_REQUIREMENTS
     platform: str = field(default_factory=sysconfig.get_platform)
+    nearest: bool = False
+    """For a pin that cannot be installed, install the nearest version that can."""
 
     @classmethod
-    def of(cls, needs: EnvironmentNeeds, python: Interpreter, *, has_conda: bool = False) -> Specification:
+    def of(
+        cls,
+        needs: EnvironmentNeeds,
+        python: Interpreter,
+        *,
+        has_conda: bool = False,
+        nearest: bool = False,
+    ) -> Specification:
         """The specification of an environment's ``needs`` on ``python``.
 
         Without conda, raises `InvalidConfigs` with all conda packages that PyPI does not have.
         """
         if has_conda and needs.conda_packages:
-            return cls(
-                python, needs.pip_packages, needs.pip_options, needs.conda_packages, needs.conda_channels
+            made = cls(
+                python,
+                replaced(needs.pip_packages, needs.replacements),
+                needs.pip_options,
+                needs.conda_packages,
+                needs.conda_channels,
             )
-        return cls(python, pip_requirements(needs), needs.pip_options)
+        else:
+            made = cls(python, pip_requirements(needs), needs.pip_options)
+        return replace(made, nearest=nearest and any(map(pin_of, made.requirements)))
 
     @property
     def lines(self) -> tuple[str, ...]:

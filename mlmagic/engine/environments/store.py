@@ -2,6 +2,7 @@
 
     environments/
       KEY/                  a complete virtual environment: built under .building/, then renamed
+      KEY/replacements.json the versions that were installed in place of pins; absent without any
       KEY/mlmagic.json      the specification that it was built from; written last, so it marks a complete one
       wanted/KEY.json       specifications, also of environments that are not built yet
       users/KEY/HASH        the path of a revision's folder that runs on it; stale when that folder is deleted
@@ -20,10 +21,12 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 
+from mlmagic.core.replacements import Replacement, replacement_of
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.targets.server_files import lay_out_server, server_digest
 from mlmagic.workspace.atomic_writes import write_atomically
@@ -31,6 +34,7 @@ from mlmagic.workspace.atomic_writes import write_atomically
 CACHE_VARIABLE = "MLMAGIC_CACHE"
 KEPT_DAYS = 30.0
 """Days that an environment is kept after its last use, if no service runs on it."""
+REPLACEMENTS = "replacements.json"
 _MARK = "mlmagic.json"
 _LOCK_LOOK_SECONDS = 0.1
 
@@ -43,6 +47,11 @@ def cache_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("mlmagic")
+
+
+def replacements_text(replacements: Sequence[Replacement]) -> str:
+    """The content of `REPLACEMENTS`."""
+    return json.dumps([asdict(each) for each in replacements], indent=1)
 
 
 class Store:
@@ -73,6 +82,14 @@ class Store:
     def keys(self) -> list[str]:
         """The keys of the environments that are built."""
         return sorted(mark.parent.name for mark in self.root.glob(f"*/{_MARK}"))
+
+    def replacements(self, key: str) -> tuple[Replacement, ...]:
+        """The versions that were installed in the environment in place of pins."""
+        try:
+            text = (self.folder(key) / REPLACEMENTS).read_text(encoding="utf-8")
+        except OSError:
+            return ()
+        return tuple(map(replacement_of, json.loads(text)))
 
     def site_packages(self, key: str) -> Path:
         """The folder of the environment's packages."""

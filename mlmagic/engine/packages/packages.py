@@ -24,6 +24,7 @@ from mlmagic.core.package import (
     check_image_name,
 )
 from mlmagic.engine import staging
+from mlmagic.engine.environments.image_pins import with_available_versions
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.packages import manifests, readme, sbom
 from mlmagic.engine.packages.zip import write_zip
@@ -62,20 +63,33 @@ class Packages:
         image_name: str | None = None,
         image_label: str | None = None,
         config: DeploymentConfig | None = None,
+        nearest: bool = False,
         report: Notify = silent,
         notify: Notify = silent,
     ) -> Package:
         """Build a package of a script and its models, or of models without a script.
 
         An image is named ``image_name:image_label``, by default ``package`` and the beginning of the
-        content's digest; the other kinds name the image that will be built from them so. Raises for errors
-        known before the build, and `BuildFailed`; a failed package is recorded with its log.
+        content's digest; the other kinds name the image that will be built from them so. ``nearest`` accepts
+        the nearest versions where the environment's Python or its pins cannot be installed, unless ``config``
+        says. Raises for errors known before the build, and `BuildFailed`; a failed package is recorded with
+        its log.
         """
+        config = config or DeploymentConfig()
+        log: list[str] = []
+
+        def note(line: str) -> None:
+            log.append(line)
+            notify(line)
+
         name = check_image_name(image_name or DEFAULT_NAME)
         if image_label is not None:
             check_image_label(image_label)
         used = self._models.find_all(model_names)
         inference = inference or self._scripts.no_code(model_names)
+        accepted = nearest if config.nearest is None else config.nearest
+        available = with_available_versions(inference.environment, accepted=accepted, notify=note)
+        inference = replace(inference, environment=available)
         images = DockerEngine.current().images if kind is PackageKind.IMAGE else None
         with (
             self._temporary_work.begin("package") as work,
@@ -83,7 +97,6 @@ class Packages:
         ):
             taken, inference = sources.take(intake, inference)
             intake.copy_out(taken, work.folder / "app")
-            config = config or DeploymentConfig()
             spec = staging.scratch_spec(self._memory, work.folder, name, inference, used, config)
             plan = pinned(build_plan(spec))
             start = plan.start(variables=config.environment_variables)
@@ -103,7 +116,6 @@ class Packages:
                 asset = assets.add(tx, KIND, name, made.record())
                 work.unfinished(tx, asset, state=PackageState.FAILED.value)
             version = asset.version
-            log: list[str] = []
 
             def log_line(line: str) -> None:
                 log.append(line)

@@ -16,6 +16,7 @@ from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, size_in_words
 from mlmagic.core.profile_record import profile_of, record_of
+from mlmagic.core.replacements import with_replacements
 from mlmagic.core.sizing import recommend
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.engine import staging
@@ -94,7 +95,7 @@ class Profiles:
         target = self._targets.usable(plan.target)
         used = self._models.find_all(model_names)
         inference = inference or self._scripts.no_code(model_names)
-        runtime = runtime_for(target, needs_of(inference.environment), notify, nearest_python=True)
+        runtime = runtime_for(target, needs_of(inference.environment), notify, nearest=True)
         self._models.report_mismatches(used, runtime, notify)
         with (
             self._temporary_work.begin("profile") as work,
@@ -104,6 +105,10 @@ class Profiles:
             files, inference = sources.take(intake, inference)
             intake.copy_out(files, folder / "app")
             ready = ready_for(target, runtime.python, inference.environment, folder, notify)
+            written = inference.environment
+            if inference.environment is not None:
+                used_environment = with_replacements(inference.environment, ready.replacements)
+                inference = replace(inference, environment=used_environment)
             service = f"profile-{plan.name}"[:32].lower()
             held = _trial_config(config or DeploymentConfig(), plan)
             spec = replace(
@@ -118,7 +123,7 @@ class Profiles:
                 tuple(model.id for model in used),
                 time.time(),
                 len(rows),
-                environment=inference.environment,
+                environment=written,
                 dataset_id=dataset_id,
             )
             return self._measure(work, target, spec, begun, rows, watching)

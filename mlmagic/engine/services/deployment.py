@@ -16,9 +16,10 @@ from mlmagic.core.environment import EnvironmentNeeds, needs_of
 from mlmagic.core.model import Model, added_properties
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.notify import Notify, silent
+from mlmagic.core.replacements import with_replacements, without_replacements
 from mlmagic.core.webservice import Desired, Revision, Webservice
 from mlmagic.engine import staging
-from mlmagic.engine.environments.runtime import runtime_for
+from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.services.keys import Keys
@@ -64,8 +65,8 @@ class DeployRequest:
     sets_variables: bool = False
     """The environment's variables become those of the configuration."""
     overwrite: bool = False
-    nearest_python: bool = False
-    """Accept another Python version than the environment names."""
+    nearest: bool = False
+    """Accept the nearest Python and versions of packages, where the configuration says neither yes nor no."""
     keep_python: bool = False
     """Run on the interpreter of the revision before, not on this process's."""
 
@@ -128,7 +129,9 @@ class Deployments:
         inference = request.inference or _no_code(used, notify, request.environment)
         if request.environment is not None:
             inference = replace(inference, environment=request.environment)
-        python = self._runtime(request, target, used, notify)
+        config = _accepting(config, request)
+        runtime = self._runtime(request, config, target, used, notify)
+        inference = _noted(inference, runtime)
         existing = self._existing(request.name, overwrite=request.overwrite)
         serves = existing is not None and existing.serving is not None
         same_target = existing is not None and existing.target == config.target
@@ -140,7 +143,7 @@ class Deployments:
             tuple(used),
             inference,
             config,
-            python,
+            runtime.python,
             target,
             # What serves goes on until its successor answers, also on another target.
             revises=existing if serves else None,
@@ -184,8 +187,12 @@ class Deployments:
             # A Python that was accepted at the deploy is accepted again.
             asked = request
             if not request.environment:
-                asked = replace(request, needs=needs_of(environment), nearest_python=True)
-            python = self._runtime(asked, target, used, notify)
+                if config.nearest is False and wanted.environment is not None:
+                    wanted = replace(wanted, environment=without_replacements(wanted.environment))
+                asked = replace(request, needs=needs_of(wanted.environment), nearest=True)
+            config = _accepting(config, asked)
+            runtime = self._runtime(asked, config, target, used, notify)
+            python, wanted = runtime.python, _noted(wanted, runtime)
         return DeploymentPlan(
             service.name,
             tuple(used),
@@ -244,14 +251,15 @@ class Deployments:
     def _runtime(
         self,
         request: DeployRequest,
+        config: DeploymentConfig,
         target: ComputeTarget[Any],
         used: Sequence[Model],
         notify: Notify,
-    ) -> str:
+    ) -> Runtime:
         """The interpreter that will run the script; reports what differs there from the models' libraries."""
-        runtime = runtime_for(target, request.needs, notify, nearest_python=request.nearest_python)
+        runtime = runtime_for(target, request.needs, notify, nearest=bool(config.nearest))
         self._models.report_mismatches(used, runtime, notify)
-        return runtime.python
+        return runtime
 
     def _existing(self, name: str, *, overwrite: bool) -> Webservice | None:
         try:
@@ -290,6 +298,21 @@ def revise(
         raise StalePlan(name, now.state, operation)
     superseded = planner.superseded(now, services.revision_numbers(tx, now.id))
     return services.revise(tx, now, revision, machine=machine, superseded=superseded)
+
+
+def _accepting(config: DeploymentConfig, request: DeployRequest) -> DeploymentConfig:
+    """The configuration with the decision on nearest versions, which later builds of the revision follow."""
+    if config.nearest is not None or not request.needs.are_any:
+        return config
+    return replace(config, nearest=request.nearest)
+
+
+def _noted(inference: InferenceConfig, runtime: Runtime) -> InferenceConfig:
+    """The script, with the versions that its environment gets beside those that its environment names."""
+    if not runtime.replacements or inference.environment is None:
+        return inference
+    environment = with_replacements(inference.environment, runtime.replacements)
+    return replace(inference, environment=environment)
 
 
 def _changes(service: Webservice, request: DeployRequest) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from mlmagic.core.environment import needs_of, package_name
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.parity import TOLERANCE, Parity, compare, package_differences
+from mlmagic.core.replacements import with_replacements
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.environments.builds import ready_for
@@ -93,14 +94,17 @@ class ParityChecks:
         folder: Path,
         notify: Notify,
     ) -> ServiceSpec:
-        used = self._models.find_all(revision.models)
+        used, inference = self._models.find_all(revision.models), revision.inference
         self._memory.files.copy_out(revision.files, folder / "app")
-        runtime = runtime_for(target, needs_of(revision.inference.environment), notify, nearest_python=True)
-        ready = ready_for(target, runtime.python, revision.inference.environment, folder, notify)
+        runtime = runtime_for(target, needs_of(inference.environment), notify, nearest=True)
+        ready = ready_for(target, runtime.python, inference.environment, folder, notify)
+        if inference.environment is not None:
+            environment = with_replacements(inference.environment, ready.replacements)
+            inference = replace(inference, environment=environment)
         name = f"comparison-of-{service.name}"[:32].rstrip("-")
         config = revision.config.for_trial(target.name)
         return replace(
-            staging.scratch_spec(self._memory, folder, name, revision.inference, used, config),
+            staging.scratch_spec(self._memory, folder, name, inference, used, config),
             revision=revision.number,
             python=ready.python,
             server_path=ready.server_path,

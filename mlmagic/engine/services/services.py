@@ -27,6 +27,7 @@ from mlmagic.engine.services.deployment import (
 )
 from mlmagic.engine.services.failures import failure_of
 from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.new_replacements import NewReplacements
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
 from mlmagic.engine.services.reconcile.planner import superseded
 from mlmagic.engine.services.supervision import Supervision
@@ -83,12 +84,12 @@ class Services:
         overwrite: bool = False,
         notify: Notify = silent,
         environment: Mapping[str, Any] | None = None,
-        nearest_python: bool = False,
+        nearest: bool = False,
     ) -> Webservice:
         """Record a new service; returns while it is Transitioning. Without ``inference``, serve the models.
 
-        ``environment``, as the JSON of Azure ML v1, replaces that of ``inference``; ``nearest_python``
-        accepts another Python version than it names.
+        ``environment``, as the JSON of Azure ML v1, replaces that of ``inference``; ``nearest`` accepts the
+        nearest versions where its Python or its pins cannot be installed, unless ``config`` says.
 
         A service that never started is replaced. Any other is replaced only with ``overwrite``; if it serves,
         it does so until its successor answers. When this raises, nothing was recorded.
@@ -100,7 +101,7 @@ class Services:
             models=model_names,
             config=config,
             overwrite=overwrite,
-            nearest_python=nearest_python,
+            nearest=nearest,
         )
         return self._carry_out(lambda: self._deployments.plan(request, notify))
 
@@ -137,12 +138,12 @@ class Services:
         config_changes: Mapping[str, Any] | None = None,
         notify: Notify = silent,
         environment: Mapping[str, Any] | None = None,
-        nearest_python: bool = False,
+        nearest: bool = False,
     ) -> Webservice:
         """Record a new revision of a service; what is not named stays as it is.
 
         The old revision serves until the new one answers, and goes on serving if it never does.
-        ``environment`` and ``nearest_python`` are as for `deploy`.
+        ``environment`` and ``nearest`` are as for `deploy`.
         """
         request = DeployRequest.of(
             name,
@@ -150,7 +151,7 @@ class Services:
             environment,
             models=model_names,
             changes=config_changes,
-            nearest_python=nearest_python,
+            nearest=nearest,
         )
         return self._carry_out(lambda: self._deployments.plan_update(request, notify))
 
@@ -237,15 +238,23 @@ class Services:
         timeout: float = DEPLOY_TIMEOUT_SECONDS,
         *,
         watching: Watch = _ignore,
+        notify: Notify = silent,
     ) -> Webservice:
         """Wait until a deploy, update or start is complete; returns the Healthy service.
 
         If another update replaces it meanwhile, that one is waited for. ``timeout`` is in seconds.
-        ``watching`` is called in this thread with the record at each change.
+        ``watching`` is called in this thread with the record at each change, ``notify`` with a line for each
+        version that the build replaces.
         Raises `ScriptError` with the script's own traceback, `LaunchFailed`, `WaitTimeout`, or `WrongState`
         for a service that was stopped meanwhile.
         """
-        if not self._bus.wait_until(lambda: self._is_complete(service, watching), timeout):
+        new = NewReplacements(service, notify)
+
+        def watch(now: Webservice) -> None:
+            new.report(now)
+            watching(now)
+
+        if not self._bus.wait_until(lambda: self._is_complete(service, watch), timeout):
             seen = self.get(service.name)
             raise WaitTimeout(
                 service.name,
@@ -269,10 +278,11 @@ class Services:
         timeout: float = DEPLOY_TIMEOUT_SECONDS,
         *,
         watching: Watch = _ignore,
+        notify: Notify = silent,
     ) -> Webservice:
         """`wait`; on Ctrl-C withdraw the deploy or update, and raise `Interrupted` with the outcome."""
         try:
-            return self.wait(service, timeout, watching=watching)
+            return self.wait(service, timeout, watching=watching, notify=notify)
         except KeyboardInterrupt:
             raise Interrupted(self.withdraw(service)) from None
 

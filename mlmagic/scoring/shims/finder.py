@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from mlmagic.scoring.shims.stand_ins import StandIns
@@ -22,8 +22,20 @@ ALIASES = {"sklearn.externals.joblib": "joblib"}
 """Modules that live elsewhere now; their submodules are found there too, as old pickles need."""
 
 
+def tosequence(x: Any) -> Sequence[Any]:
+    """``x`` as a sequence."""
+    return x if isinstance(x, Sequence) else list(x)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {"sklearn.utils.tosequence": tosequence}
+"""Functions that were removed. Python looks for a module where a package lacks an imported name.
+
+sklearn-pandas imports this one, which scikit-learn 1.7 has not any more.
+"""
+
+
 class ShimFinder:
-    """Finds the stand-ins for modules of `PACKAGES`, and `ALIASES`."""
+    """Finds the stand-ins for modules of `PACKAGES`, `ALIASES` and `FUNCTIONS`."""
 
     def __init__(self) -> None:
         self._stand_ins: StandIns | None = None
@@ -42,6 +54,8 @@ class ShimFinder:
             if self._stand_ins is None:
                 self._stand_ins = self.stand_ins()
             return self._stand_ins.spec_of(name)
+        if name in FUNCTIONS:
+            return ModuleSpec(name, _Function())  # type: ignore[arg-type]
         for old, new in ALIASES.items():
             if name == old or name.startswith(f"{old}."):
                 return ModuleSpec(name, _Alias(new + name[len(old) :]))  # type: ignore[arg-type]
@@ -59,6 +73,16 @@ class _Alias:
 
     def exec_module(self, module: ModuleType) -> None:
         sys.modules[module.__name__] = importlib.import_module(self._target)
+
+
+class _Function:
+    """Puts a function of `FUNCTIONS` in the place of a module."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = cast("ModuleType", FUNCTIONS[module.__name__])
 
 
 def install() -> None:

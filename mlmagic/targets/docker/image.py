@@ -87,7 +87,9 @@ class Images:
         from docker.errors import APIError
 
         for found in self._api.images(filters={"label": [f"mlmagic.key={key}"]}):
-            for name in found["RepoTags"] or [found["Id"]]:
+            # One whose name was given to a newer image has none.
+            names = [name for name in found["RepoTags"] or () if not name.startswith("<none>")]
+            for name in names or [found["Id"]]:
                 try:
                     self._api.remove_image(name)
                 except APIError as error:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from mlmagic.core import deployment_file as json_file
-from mlmagic.core.arguments import ComputeType, option_of
+from mlmagic.core.arguments import ComputeType, row_of
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.widgets.form.values import FormValues, ScriptKind
 
@@ -84,12 +84,10 @@ def _words(values: FormValues) -> Iterator[str]:
         yield "--no-code"
     if values.environment:
         yield from ("-e", word(values.environment))
-        if values.nearest_python:
-            yield from ("--python", "nearest")
     yield from ("--target", word(values.target))
     config = values.config
     for name, value in {**_changed(config), **config.compute_settings}.items():
-        yield from _option(option_of(name), value)
+        yield from _option(name, value)
     if values.overwrite:
         yield "--overwrite"
 
@@ -104,9 +102,11 @@ def _changed(config: DeploymentConfig) -> dict[str, Any]:
     }
 
 
-def _option(option: str, value: Any) -> Iterator[str]:
+def _option(name: str, value: Any) -> Iterator[str]:
+    row = row_of(name)
+    option = row.option
     if isinstance(value, bool):
-        yield option if value else f"--no-{option[2:]}"
+        yield option if value else row.opposite
     elif isinstance(value, Mapping):
         plain = all(_PLAIN.fullmatch(each) for pair in value.items() for each in pair)
         for key, text in value.items():
@@ -153,8 +153,6 @@ def _deploy_by_engine(values: FormValues, environment: str) -> Iterator[str]:
     more: dict[str, Any] = {"config": _Code("config.to_core()" if is_documented(values) else "config")}
     if environment:
         more["environment"] = _Code(f"ws.engine.environments.get({values.environment!r}).record")
-        if values.nearest_python:
-            more["nearest_python"] = True
     if values.overwrite:
         more["overwrite"] = True
     yield _call("ws.engine.services.deploy", [repr(values.service), repr(list(values.models))], more)

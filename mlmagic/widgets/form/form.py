@@ -82,13 +82,13 @@ class FormPanel(widgets.VBox):
         self.service = fields.line("Service name", "my-service")
         self.overwrite = fields.tick("Replace the service of that name, without downtime")
         self.environment = Choice("Environment", lambda chosen: setattr(state, "environment", chosen or ""))
-        self.nearest = fields.tick("Accept the nearest Python on this machine")
+        self.nearest = fields.tick("Accept the nearest Python and versions where they cannot be installed")
         self.target = Choice(
             "Compute target", lambda chosen: setattr(state, "target", chosen or state.target)
         )
         link((state, "service"), (self.service, "value"))
         link((state, "overwrite"), (self.overwrite, "value"))
-        link((state, "nearest_python"), (self.nearest, "value"))
+        link((state, "nearest"), (self.nearest, "value"))
         self.fields: dict[str, Field] = {
             SERVICE: Field(self.service, below=self.overwrite),
             MODELS: ModelPicker(state),

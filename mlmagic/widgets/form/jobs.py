@@ -86,7 +86,6 @@ class FormJobs:
                 overwrite=values.overwrite,
                 notify=self._note,
                 environment=self._environment(values),
-                nearest_python=values.nearest_python,
             )
             state.record = record
             state.record = self._engine.services.wait_or_withdraw(

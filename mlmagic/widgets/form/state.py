@@ -29,7 +29,7 @@ class FormState(HasTraits):
     script_file = Unicode("")
     script_folder = Unicode("")
     environment = Unicode("")
-    nearest_python = Bool(False)
+    nearest = Bool(False)
     target = Unicode("local")
     overwrite = Bool(False)
     settings = Dict()
@@ -78,7 +78,7 @@ class FormState(HasTraits):
             tuple(self.models),
             script,
             self.environment,
-            self.nearest_python,
+            self.nearest,
             self.target,
             settings,
             self.overwrite,
@@ -95,7 +95,7 @@ class FormState(HasTraits):
         "script_file",
         "script_folder",
         "environment",
-        "nearest_python",
+        "nearest",
         "target",
         "overwrite",
         "settings",

@@ -48,7 +48,7 @@ class FormValues:
     script: Script = Script()
     environment: str = ""
     """As ``name:version``; empty for this process's own packages."""
-    nearest_python: bool = False
+    nearest: bool = False
     target: str = DEFAULT_TARGET
     settings: Mapping[str, Any] = field(default_factory=dict)
     """By argument, as `read_setting` returns them. Those that the target does not take are ignored."""
@@ -70,6 +70,8 @@ class FormValues:
         }
         if any(name in given for name in CERTIFICATE):
             given["ssl_enabled"] = True
+        if self.environment:  # named in any case: the SDK and the command line have another default
+            given["nearest"] = self.nearest
         return given
 
     @property

@@ -50,7 +50,7 @@ def test_one_that_is_not_there_is_told_with_those_that_are() -> None:
         choose("3.14", OWN, THERE, nearest=False)
     assert str(caught.value) == (
         "Python on this machine not found: '3.14'. On this machine are 3.13.0, 3.12.4, 3.11.7. "
-        "--python nearest takes the nearest."
+        "--nearest takes the nearest."
     )
 
 

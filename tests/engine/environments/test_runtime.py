@@ -72,8 +72,11 @@ def test_another_python_is_told_or_refused(store: Store) -> None:
     place = choose(needs_of(conda("python=3.6.2")), store, nearest=True, notify=told.append)
     assert place.python == sys.executable
     assert told == [
-        "The environment needs Python 3.6.2, which is not on this machine. Python "
-        f"{this_interpreter().version} is used: the nearest version that can run the scoring server."
+        "Python 3.6.2 is older than the scoring server runs on, which is 3.11; serving with "
+        f"{this_interpreter().version} (the nearest that can run the scoring server)"
+    ]
+    assert [(each.package, each.wanted, each.used) for each in place.replacements] == [
+        ("python", "3.6.2", this_interpreter().version)
     ]
     with pytest.raises(InvalidConfig, match="older than the scoring server runs on"):
         choose(needs_of(conda("python=3.6.2")), store, nearest=False, notify=pytest.fail)
@@ -109,7 +112,7 @@ def test_an_image_of_azure_is_replaced_and_told(keeps: bool) -> None:
     image = "mcr.microsoft.com/azureml/base:0.2.4"
     told: list[str] = []
     record = {"docker": {"baseImage": image, "keepBaseImage": keeps}}
-    runtime_for(FakeTarget(), needs_of(record), told.append, nearest_python=True)
+    runtime_for(FakeTarget(), needs_of(record), told.append, nearest=True)
     assert [f"The base image {image} is Azure's" in line for line in told] == ([] if keeps else [True])
 
 

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from mlmagic.core.events import EventKind
-from mlmagic.core.webservice import Observation, Phase, Retiring, State, Webservice, next_state
+from mlmagic.core.webservice import Observation, Phase, Retiring, Revision, State, Webservice, next_state
 from mlmagic.engine.services.reconcile import pace
 from mlmagic.engine.services.reconcile.planner import RESTARTS_BEFORE_FAILED, restart_delay
 
@@ -110,11 +110,11 @@ def failed_candidate(
     error: Mapping[str, Any],
     handle: Mapping[str, Any] | None,
     handles: Handles,
-    previous_models: Iterable[str] = (),
+    previous: Revision | None = None,
 ) -> Decision:
     """The wanted revision failed: a new service is Failed, an update goes back to what serves.
 
-    ``previous_models`` are the model ids of the revision that serves.
+    ``previous`` is the revision that serves.
     """
     message = ": ".join(filter(None, [error.get("type"), str(error.get("message", ""))]))
     if service.serving is None:
@@ -141,7 +141,8 @@ def failed_candidate(
         {
             "state": State.HEALTHY.value,
             "revision": service.serving,
-            "models": list(previous_models),
+            "models": list(previous.models) if previous else [],
+            "replacements": [asdict(each) for each in previous.replacements] if previous else [],
             "candidate": None,
             "candidate_handle": None,
             "retiring": _records([*service.retiring, Retiring(service.revision, handle)]),

@@ -94,10 +94,10 @@ class Reconciler:
 
     def _candidate_failed(self, error: Mapping[str, Any]) -> float:
         service = self.service
-        previous: tuple[str, ...] = ()
+        previous = None
         if service.serving is not None:
             with self.memory.reading() as tx:
-                previous = services.get_revision(tx, service.id, service.serving).models
+                previous = services.get_revision(tx, service.id, service.serving)
         handle = service.candidate_handle
         return self._write(decisions.failed_candidate(service, error, handle, self._handles(), previous))
 

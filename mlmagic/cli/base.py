@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.errors import MLMagicError, nearest, nearest_option
+from mlmagic.errors import Front, MLMagicError, nearest, nearest_option, written_for
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -83,6 +83,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except MLMagicError as error:
+            error.write_for(Front.COMMAND)
             click.echo(f"{error.kind_of_error}: {error}", err=True)
             ctx.exit(1)
         except click.UsageError as error:
@@ -151,7 +152,7 @@ def engine() -> closing[Engine]:
 
 def say(text: str) -> None:
     """Print a message to standard error."""
-    click.echo(text, err=True)
+    click.echo(written_for(Front.COMMAND, text), err=True)
 
 
 def output(default: str = "json") -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -12,6 +12,7 @@ from mlmagic.sdk.compute import AksCompute
 from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration, WebserviceDeploymentConfiguration
 from mlmagic.sdk.exceptions import UserErrorException
 from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace_base import WorkspaceBase
@@ -45,7 +46,7 @@ def deploy(
         inference,
         config,
         overwrite=overwrite or config.compute_type == "local",
-        notify=print,
+        notify=show_line,
         nearest_python=True,
     )
     if show_output:

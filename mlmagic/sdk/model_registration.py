@@ -8,6 +8,7 @@ from typing import Any
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, as_labels
 from mlmagic.errors import InvalidConfig
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 
@@ -51,7 +52,7 @@ def register_model(
         datasets=tuple((scenario, dataset_id(dataset)) for scenario, dataset in datasets or ()),
     )
     return workspace.model_of(
-        workspace.engine.models.register(path, details, child_paths=child_paths, notify=print)
+        workspace.engine.models.register(path, details, child_paths=child_paths, notify=show_line)
     )
 
 

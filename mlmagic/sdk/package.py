@@ -21,6 +21,7 @@ from mlmagic.sdk.background import Background, BackgroundRecord
 from mlmagic.sdk.environment_sections import ContainerRegistry
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
@@ -125,7 +126,7 @@ class ModelPackage(BackgroundRecord[Package]):
                 image_label=record.label or None,
                 config=config,
                 report=report,
-                notify=print,
+                notify=show_line,
             )
 
         self._begin(f"package {record.name}", work, PackageState.FAILED)

@@ -19,12 +19,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
+from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.model import StoredFile
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
-from mlmagic.errors import AlreadyExists, NotFound
+from mlmagic.errors import Advice, AlreadyExists, NotFound
 from mlmagic.workspace import database, events, follows, identity, keys
 from mlmagic.workspace.database import revisions, services
 from mlmagic.workspace.file_references import refer, release
@@ -42,7 +43,13 @@ def create(
     """
     if tx.scalar(select(services.c.name).where(services.c.name == name)) is not None:
         raise AlreadyExists(
-            "service", name, hint=f"Change it with %update {name}, or remove it with %delete {name}."
+            "service",
+            name,
+            hint=Advice(
+                "Change it with {update}, or delete it with {delete}.",
+                update=advice.update(name),
+                delete=advice.delete(name),
+            ),
         )
     now = time.time()
     service_id = uuid.uuid4().hex

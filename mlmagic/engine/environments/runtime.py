@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.conda_names import pip_requirements
 from mlmagic.core.environment import (
     MINIMUM_PYTHON,
@@ -21,7 +22,7 @@ from mlmagic.engine.environments import pythons, satisfaction, uv
 from mlmagic.engine.environments.build import find_conda
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
-from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
+from mlmagic.errors import Advice, InvalidConfig, InvalidConfigs, NotFound, UsageError
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.installed_packages import packages_of
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
@@ -65,8 +66,12 @@ def runtime_for(
     """The runtime of a script on ``target``; raises `UsageError` for an environment that cannot be built."""
     if needs.ignored_image:
         notify(
-            f"The base image {needs.ignored_image} is Azure's, with a Python too old for the scoring server: "
-            "mlmagic's own base is used. --keep-base-image insists on it."
+            Advice(
+                "The base image {image} is Azure's, with a Python too old for the scoring server: "
+                "mlmagic's own base is used. To use it anyway: {keep}",
+                image=needs.ignored_image,
+                keep=advice.argument("keep_base_image"),
+            )
         )
     if target.capabilities.runs_interpreter:
         return choose(needs, Store(), nearest=nearest_python, notify=notify)

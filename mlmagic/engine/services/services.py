@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.model import Model, ModelDescription, check_labels
@@ -32,6 +33,7 @@ from mlmagic.engine.services.reconcile.planner import superseded
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
+    Advice,
     Interrupted,
     InvalidConfig,
     MLMagicError,
@@ -252,7 +254,11 @@ class Services:
                 seen.state,
                 timeout,
                 last_seen=seen.words,
-                hint=f"It goes on; see %services and %logs {service.name}.",
+                hint=Advice(
+                    "It goes on; see {state} and {logs}.",
+                    state=advice.state(service.name),
+                    logs=advice.logs(service.name),
+                ),
             )
         now = self.get(service.name)
         if now.id != service.id:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 _REQUESTS, _GOAL, _RESULT = "Requests", "Goal and prices", "Measurement and result"
 
 
-@click.command("profile", cls=Command)
+_UPDATE = "mlmagic model update -i NAME:VERSION --add-tag KEY=VALUE"
+
+
+# Azure ML v1's guide writes "az ml model profile -i ... --add-tag ..." where it means an update.
+@click.command("profile", cls=Command, elsewhere=dict.fromkeys(("-i", "--model-id", "--add-tag"), _UPDATE))
 @option("-n", "--name", required=True, help="The profile's name.", group=Group.MODELS)
 @models
 @script

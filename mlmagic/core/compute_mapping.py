@@ -74,7 +74,7 @@ def _pairs(given: Any, setting: str) -> Mapping[Any, Any]:
 def _compute_type(key: Any, setting: str) -> ComputeType:
     name = str(key).lower()
     if name not in set(ComputeType):
-        raise NotFound(f"compute type of {setting}", str(key), ComputeType)
+        raise NotFound(f"compute type of {setting}", str(key), [each.value for each in ComputeType])
     return ComputeType(name)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets import Bool, Dict, Float, Unicode, observe, validate
+from traitlets import Bool, Dict, Float, TraitError, Unicode, observe, validate
 from traitlets.config import Configurable
 
 from mlmagic.core.compute_mapping import TRAIT
@@ -53,7 +53,10 @@ class MLMagic(Configurable):
     def _check_compute(self, proposal: dict[str, Any]) -> Any:
         from mlmagic.engine.targets import Targets, read_mapping
 
-        Targets.chosen = read_mapping(proposal["value"], TRAIT)
+        try:
+            Targets.chosen = read_mapping(proposal["value"], TRAIT)
+        except UsageError as error:
+            raise TraitError(str(error)) from None  # the only error after which traitlets keeps the old value
         return proposal["value"]
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -186,9 +187,9 @@ class Workspace(WorkspaceBase):
 
     def service_class(self, record: core_webservice.Webservice) -> type[Webservice]:
         """The class of a service: that of its compute type, wherever it runs, else that of its target."""
-        compute = self.engine.services.revision(record).config.compute_type
-        if compute:
-            return _CLASSES_BY_TYPE[ComputeType.parse(compute)]
+        with suppress(NotFound):  # deleted meanwhile
+            if compute := self.engine.services.revision(record).config.compute_type:
+                return _CLASSES_BY_TYPE[ComputeType.parse(compute)]
         return SERVICE_CLASSES.get(record.target, Webservice)
 
     @property

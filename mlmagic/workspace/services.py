@@ -184,10 +184,12 @@ def names(tx: Connection, *, for_machine: str | None = None) -> list[str]:
 
 
 def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
-    """One revision of a service, which must exist."""
+    """One revision of a service. Raises `NotFound` if the service was deleted meanwhile."""
     row = tx.execute(
         select(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number)
-    ).one()
+    ).one_or_none()
+    if row is None:
+        raise NotFound("revision", str(number), hint="Its service was deleted meanwhile.")
     lists = {key: tuple(row.inference[key]) for key in ("requirements", "modules")}
     inference = {**row.inference, **lists}
     return Revision(

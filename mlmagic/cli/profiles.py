@@ -66,9 +66,8 @@ _UPDATE = "mlmagic model update -i NAME:VERSION --add-tag KEY=VALUE"
 @option(
     "--seconds",
     type=float,
-    default=2.0,
-    show_default=True,
-    help="Total time of each load. More time gives narrower intervals.",
+    help="Total time of each load. More time gives narrower intervals. "
+    "Default: 0.5 to 1, as short as the intervals allow.",
     group=_RESULT,
 )
 @option("--description", default="", metavar="TEXT", help="The description.", group=_RESULT)

@@ -258,6 +258,11 @@ def test_a_service_is_deployed_to_an_attached_cluster(folder: Path, monkeypatch:
         monkeypatch.setenv("MLMAGIC_COMPUTE", config)
         done = run("model", "deploy", "-n", "other", *script, "--dc", "aci.json")
         assert "of MLMAGIC_COMPUTE not found" in done.stderr
+    done = run("service", "get-keys", "-n", "svc")
+    assert done.exit_code == 0
+    run("service", "update", "-n", "svc", "--no-auth", "--no-wait")
+    done = run("service", "get-keys", "-n", "svc")
+    assert done.stderr.endswith("Turn it on with: mlmagic service update -n svc --auth\n")
     run("service", "delete", "-n", "svc")
 
 

@@ -88,7 +88,7 @@ def choose(
         return min(usable, key=lambda each: (_distance(each, wanted), each != own))
     there = f"On this machine are {', '.join(each.version for each in usable)}."
     way_out = Advice(
-        "{there} Use the nearest: {nearest}", there=there, nearest=advice.argument("nearest_python")
+        "{there} {nearest} takes the nearest.", there=there, nearest=advice.argument("nearest_python")
     )
     if python_minor(wanted) < python_minor(MINIMUM_PYTHON):
         rule = f"is older than the scoring server runs on, which is {MINIMUM_PYTHON}"

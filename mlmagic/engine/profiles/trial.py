@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlmagic.core.configuration import BYTES_PER_GB
-from mlmagic.core.profile import Failure, Load, ProfilePlan, SizeResult
+from mlmagic.core.profile import LEAST_SECONDS, Failure, Load, ProfilePlan, SizeResult
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.engine.http import probe
@@ -82,7 +82,7 @@ class Trial:
         loads: list[Load] = []
         failures: list[Failure] = []
         for first, rounds in zip(self._firsts, self._rounds, strict=False):
-            load, failed = load_of(first.kind, first.level, rounds, self._plan.seconds)
+            load, failed = load_of(first.kind, first.level, rounds, self._plan.longest_seconds)
             loads.append(load)
             failures += failed
         return SizeResult(
@@ -110,11 +110,13 @@ class Trial:
             self._loader = self._ending.enter_context(LoaderProcess(url, self._rows))
             self.watch.resume()
             if self._first_round():
-                self._further = further_rounds(self._firsts, self._plan.seconds)
+                self._further = further_rounds(self._firsts, self._plan.longest_seconds)
         self.steps_left = sum(map(len, self._further))
 
     def go_on(self) -> bool:
         """Run the next round; False if there is none left."""
+        if self._plan.seconds is None:
+            self._end_settled_loads()
         if not self._further:
             return False
         with self._errors_recorded():
@@ -123,6 +125,18 @@ class Trial:
                 self._rounds[index].append(self._run(wanted))
         return True
 
+    def _end_settled_loads(self) -> None:
+        """Take the loads whose intervals are narrow enough out of the rounds to come."""
+        settled = {
+            index
+            for index, (first, rounds) in enumerate(zip(self._firsts, self._rounds, strict=False))
+            if sum(report["seconds"] for report in rounds) >= LEAST_SECONDS
+            and load_of(first.kind, first.level, rounds, self._plan.longest_seconds)[0].is_settled
+        }
+        remaining = [[each for each in loads if each[0] not in settled] for loads in self._further]
+        self._further = [loads for loads in remaining if loads]
+        self.steps_left = sum(map(len, self._further))
+
     def close(self) -> None:
         """Stop the service."""
         self._further, self.steps_left = [], 0
@@ -130,10 +144,10 @@ class Trial:
 
     def _first_round(self) -> bool:
         """Run the first round of each load; False if a load failed completely."""
-        plan, seconds = self._plan, self._plan.seconds * FIRST_SHARE
+        plan, seconds = self._plan, self._plan.longest_seconds * FIRST_SHARE
         while wanted := wanted_loads(plan.concurrencies, seconds, len(self._rows), plan.goal, self._firsts):
             self._rounds.append([self._run(wanted)])
-            self._firsts.append(load_of(wanted.kind, wanted.level, self._rounds[-1], plan.seconds)[0])
+            self._firsts.append(load_of(wanted.kind, wanted.level, self._rounds[-1], plan.longest_seconds)[0])
             if self._firsts[-1].failed:
                 return False
         return True

@@ -67,7 +67,7 @@ _UPDATE = "mlmagic model update -i NAME:VERSION --add-tag KEY=VALUE"
     "--seconds",
     type=float,
     help="Total time of each load. More time gives narrower intervals. "
-    "Default: 0.5 to 1, as short as the intervals allow.",
+    "Default: 1 to 2, as short as the intervals allow.",
     group=_RESULT,
 )
 @option("--description", default="", metavar="TEXT", help="The description.", group=_RESULT)

@@ -99,7 +99,7 @@ class ProfilingMagics(SessionMagics):
         type=number("seconds", above=0),
         metavar="SECONDS",
         help="Total time of each load. More time gives narrower intervals. "
-        "Default: 0.5 to 1, as short as the intervals allow.",
+        "Default: 1 to 2, as short as the intervals allow.",
         group="Measurement and result",
     )
     @argument(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlmagic.core.configuration import BYTES_PER_GB
-from mlmagic.core.profile import LEAST_SECONDS, Failure, Load, ProfilePlan, SizeResult
+from mlmagic.core.profile import Failure, Load, ProfilePlan, SizeResult
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.engine.http import probe
@@ -19,6 +19,7 @@ from mlmagic.engine.profiles.loads import (
     LoaderProcess,
     PlannedLoad,
     further_rounds,
+    still_needed,
     total_steps,
     wanted_loads,
 )
@@ -79,18 +80,13 @@ class Trial:
     def result(self) -> SizeResult:
         """The results so far."""
         config, samples = self._spec.config, self.watch.samples
-        loads: list[Load] = []
-        failures: list[Failure] = []
-        for first, rounds in zip(self._firsts, self._rounds, strict=False):
-            load, failed = load_of(first.kind, first.level, rounds, self._plan.longest_seconds)
-            loads.append(load)
-            failures += failed
+        loads = self._loads()
         return SizeResult(
             *self.size,
             self._target.limited_by(config) if self._target.capabilities.measures else "not at all",
             self._cold_start_s,
-            tuple(loads),
-            alike(failures),
+            tuple(load for load, _ in loads),
+            alike(failure for _, failures in loads for failure in failures),
             max((sample.cores for sample in smooth(samples, 10)), default=0.0),
             self.watch.peak_bytes / BYTES_PER_GB,
             tuple(smooth(samples, -(-len(samples) // MOST_SAMPLES))),
@@ -116,7 +112,8 @@ class Trial:
     def go_on(self) -> bool:
         """Run the next round; False if there is none left."""
         if self._plan.seconds is None:
-            self._end_settled_loads()
+            self._further = still_needed(self._further, [load for load, _ in self._loads()])
+            self.steps_left = sum(map(len, self._further))
         if not self._further:
             return False
         with self._errors_recorded():
@@ -125,17 +122,12 @@ class Trial:
                 self._rounds[index].append(self._run(wanted))
         return True
 
-    def _end_settled_loads(self) -> None:
-        """Take the loads whose intervals are narrow enough out of the rounds to come."""
-        settled = {
-            index
-            for index, (first, rounds) in enumerate(zip(self._firsts, self._rounds, strict=False))
-            if sum(report["seconds"] for report in rounds) >= LEAST_SECONDS
-            and load_of(first.kind, first.level, rounds, self._plan.longest_seconds)[0].is_settled
-        }
-        remaining = [[each for each in loads if each[0] not in settled] for loads in self._further]
-        self._further = [loads for loads in remaining if loads]
-        self.steps_left = sum(map(len, self._further))
+    def _loads(self) -> list[tuple[Load, list[Failure]]]:
+        """The results of each load so far, with its failures."""
+        return [
+            load_of(first.kind, first.level, rounds, self._plan.longest_seconds)
+            for first, rounds in zip(self._firsts, self._rounds, strict=False)
+        ]
 
     def close(self) -> None:
         """Stop the service."""

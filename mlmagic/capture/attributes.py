@@ -116,6 +116,20 @@ def logger_settings(name: str, logger: logging.Logger) -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
+def loggers_in(value: object) -> list[logging.Logger]:
+    """The loggers in a container, and in the containers in it, each once."""
+    found: dict[str, logging.Logger] = {}
+    waiting, seen = [value], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, logging.Logger):
+            found[each.name] = each
+        elif isinstance(each, dict | list | tuple | set | frozenset) and id(each) not in seen:
+            seen.add(id(each))
+            waiting += [*each, *each.values()] if isinstance(each, dict) else each
+    return [found[name] for name in sorted(found)]
+
+
 def _handler(handler: logging.Handler) -> str:
     kind = type(handler)
     known = kind in (logging.StreamHandler, logging.NullHandler)

@@ -92,6 +92,12 @@ class History:
                     return found
         return None
 
+    def last_import(self, name: str) -> Import | None:
+        """The newest import that bound ``name`` to anything."""
+        return next(
+            (found for cell in self.cells for found in reversed(cell.imports) if found.name == name), None
+        )
+
     def definitions(
         self, name: str
     ) -> Iterator[tuple[Cell, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlmagic.capture.assets import Shipped, read_assets
@@ -22,6 +23,9 @@ from mlmagic.capture.resolution import Resolution
 from mlmagic.errors import CaptureError, NotFound
 
 FILE_NAME = "score.py"
+FIRST_LINE = 2
+"""The number of a captured cell's first line: line 1 is the magic's own."""
+_SCRIPT_LINE = re.compile(r'File "score\.py", line (?P<line>\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,22 @@ class CapturedScript:
     """Pinned, as pip writes them."""
     carried: tuple[str, ...]
     """Names brought in from the notebook, in the order they were met."""
+    cell_number: int | None = None
+    """Number of the cell in the notebook, as in ``In[7]``; None outside of one."""
 
     @property
     def file_name(self) -> str:
         """File name of the entry script."""
         return FILE_NAME
+
+    def with_cell_lines(self, traceback: str) -> str:
+        """A traceback of the script with the cell's own line beside each line of score.py that is its."""
+
+        def place(found: re.Match[str]) -> str:
+            line = int(found["line"]) - self.cell_line + FIRST_LINE
+            return f"{found[0]} (In[{self.cell_number}], line {line})" if line >= FIRST_LINE else found[0]
+
+        return _SCRIPT_LINE.sub(place, traceback) if self.cell_number is not None else traceback
 
     def save(self, folder: str | Path) -> str:
         """Write the script and its files into ``folder``, as a source directory; returns the folder.
@@ -70,13 +85,15 @@ def capture(
     carry: Iterable[str] = (),
     history: Iterable[str] = (),
     first_line: int = 1,
+    cell_number: int | None = None,
 ) -> CapturedScript:
     """Make a script of a cell that defines ``init()`` and ``run(data)``.
 
     ``namespace`` is the notebook's; ``history`` the sources of its executed cells, oldest first, which
     tell how a name was imported. ``assets`` are names that become paths of shipped files; ``carry``
     are names whose values are written out although they are long, or arrays and tables.
-    ``first_line`` is the number that messages give to the cell's first line.
+    ``first_line`` is the number that messages give to the cell's first line; ``cell_number`` that of the
+    cell in the notebook.
 
     Raises `CaptureError` with everything in the cell that cannot be captured, one line each, and
     `NotFound` for an asset or a carried name that is not there. Nothing of the cell is executed.
@@ -95,9 +112,11 @@ def capture(
         lenient=not all_known,
     )
     resolution.resolve(names, line_offset=first_line - 1)
-    if resolution.problems:
-        raise _together(resolution.problems)
-    return _assemble(name, cell, names, resolution, shipped)
+    if not resolution.collected.problems:
+        resolution.restore_imported(cell, lambda: _all_modules(_source(name, cell, names, resolution)[1])[0])
+    if resolution.collected.problems:
+        raise _together(resolution.collected.problems)
+    return replace(_assemble(name, cell, names, resolution, shipped), cell_number=cell_number)
 
 
 def _check_carried(carry: Iterable[str], namespace: Mapping[str, object]) -> None:
@@ -134,8 +153,24 @@ def _together(problems: list[CaptureError]) -> CaptureError:
 def _assemble(
     name: str, cell: str, names: Names, resolution: Resolution, shipped: tuple[Shipped, ...]
 ) -> CapturedScript:
+    prologue, source = _source(name, cell, names, resolution)
+    beside = {place: path for asset in shipped for place, path in asset.files}
+    modules, local = _all_modules(source)
+    return CapturedScript(
+        name=name,
+        source=source,
+        cell=cell,
+        cell_line=prologue.count("\n") + 1,
+        assets=local | beside,
+        requirements=pinned_requirements(modules),
+        carried=tuple(dict.fromkeys(resolution.collected.carried)),
+    )
+
+
+def _source(name: str, cell: str, names: Names, resolution: Resolution) -> tuple[str, str]:
+    """What comes before the cell, and the whole script."""
     futures, body = _lift_futures(cell)
-    if resolution.postponed and not names.postponed:
+    if resolution.collected.postponed and not names.postponed:
         futures.add("annotations")
     prologue = "".join(_prologue(name, futures, resolution))
     source = f"{prologue}{body}" if body.endswith("\n") else f"{prologue}{body}\n"
@@ -145,20 +180,16 @@ def _assemble(
         raise CaptureError(
             f"the captured script does not compile: {error.msg}: {(error.text or '').strip()[:200]}"
         ) from None
+    return prologue, source
+
+
+def _all_modules(source: str) -> tuple[set[str], dict[str, str]]:
+    """The modules that a script and the local modules it ships import, and the files of those."""
     modules = imported_modules(source)
-    beside = {place: path for asset in shipped for place, path in asset.files}
     local = local_files(modules)
     for path in local.values():
         modules |= _modules_of_file(path)
-    return CapturedScript(
-        name=name,
-        source=source,
-        cell=cell,
-        cell_line=prologue.count("\n") + 1,
-        assets=local | beside,
-        requirements=pinned_requirements(modules),
-        carried=tuple(dict.fromkeys(resolution.carried)),
-    )
+    return modules, local
 
 
 def _modules_of_file(path: str) -> set[str]:
@@ -177,7 +208,7 @@ def _prologue(name: str, futures: set[str], resolution: Resolution) -> Iterator[
         yield f"from __future__ import {', '.join(sorted(futures))}\n\n"
     yield from (f"{line}\n" for line in _import_lines(resolution))
     last: Piece | None = None
-    pieces, restored = with_restored(resolution.pieces, resolution.namespace)
+    pieces, restored = with_restored(resolution.collected.pieces, resolution.namespace)
     for piece in in_order(pieces):
         yield "\n\n" if piece.is_block or (last and last.is_block) else "" if last else "\n"
         yield piece.source
@@ -190,9 +221,9 @@ def _prologue(name: str, futures: set[str], resolution: Resolution) -> Iterator[
 
 def _import_lines(resolution: Resolution) -> list[str]:
     """Sorted: the standard library first, then the others."""
-    lines = {found.line: found.module for found in resolution.imports.values()}
-    deeper = {module.rpartition(".")[0] for module in resolution.modules}
-    for module in resolution.modules - _parents(deeper):
+    lines = {found.line: found.module for found in resolution.collected.imports.values()}
+    deeper = {module.rpartition(".")[0] for module in resolution.collected.modules}
+    for module in resolution.collected.modules - _parents(deeper):
         lines[f"import {module}"] = module
     for module in _parents(deeper):
         lines.pop(f"import {module}", None)

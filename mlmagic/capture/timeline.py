@@ -54,6 +54,11 @@ class Timeline:
     def __init__(self, cells: Iterable[ast.Module]) -> None:
         self._cells = tuple(cells)
 
+    @property
+    def cells(self) -> tuple[ast.Module, ...]:
+        """The cells, oldest first."""
+        return self._cells
+
     @cached_property
     def bindings(self) -> dict[str, list[Binding]]:
         """Name -> its bindings, oldest first."""

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from IPython.display import display
 
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.errors import NotFound, ScriptError
+from mlmagic.errors import MLMagicError, NotFound, ScriptError
+from mlmagic.magics.cell_lines import NameCells, naming_cells
 from mlmagic.widgets.cards import Card, gone_card, service_card
 
 
 class LiveCard:
     """The plain card of one service: a separate output, updated in place."""
 
-    def __init__(self, service: Webservice, notes: Sequence[str]) -> None:
-        self._notes = notes
+    def __init__(self, service: Webservice, notes: Sequence[str], name_cells: NameCells) -> None:
+        self._notes, self._name_cells = notes, name_cells
         self._shown = service_card(service, notes)
         self._handle = display(self._shown, display_id=True)
 
     def wait(self, engine: Engine, service: Webservice, timeout: float) -> Webservice:
         """Wait for the deploy and redraw at each change; Ctrl-C undoes the deploy."""
         try:
-            return engine.services.wait_or_withdraw(service, timeout, watching=self._draw)
+            with naming_cells(self._name_cells):
+                return engine.services.wait_or_withdraw(service, timeout, watching=self._draw)
         except ScriptError as error:
             # The card shows the script's traceback, so the cell's error leaves it out.
-            shown = [f"{type(error).__name__}: {error.message}"]
+            shown = [f"{type(error).__name__}: {MLMagicError.__str__(error)}"]
             error._render_traceback_ = lambda: shown  # type: ignore[method-assign]
             raise
         finally:
@@ -39,6 +42,9 @@ class LiveCard:
             self._show(gone_card(service))
 
     def _draw(self, service: Webservice) -> None:
+        if service.error and "traceback" in service.error:
+            traceback = self._name_cells(str(service.error["traceback"]))
+            service = replace(service, error={**service.error, "traceback": traceback})
         self._show(service_card(service, self._notes))
 
     def _show(self, card: Card) -> None:

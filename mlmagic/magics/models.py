@@ -16,7 +16,6 @@ from mlmagic.magics.live_widgets import show_models
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import find_model, read_sample
 from mlmagic.magics.options import Arguments, argument, data, labels, number, out, pairs, thing
-from mlmagic.magics.pickled_definitions import definitions_of
 from mlmagic.targets.local import zygote
 
 _NEEDS = "Resources"
@@ -84,6 +83,7 @@ class ModelMagics(SessionMagics):
           %register outputs/net.onnx --name iris --sample {X[:3].tolist()}
           %register runs:/2f3a/model --name churn
         """
+        from mlmagic.engine.models.notebook_definitions import definitions_of
         from mlmagic.sdk.workspace import Workspace
 
         model, default_name = find_model(args.model, self.session.namespace)
@@ -100,7 +100,7 @@ class ModelMagics(SessionMagics):
             sample_input=read_sample(args.sample, self.session.namespace),
             sample_output=read_sample(args.sample_output, self.session.namespace),
             resource_configuration=resources,
-            definitions=definitions_of(model, self.session),
+            definitions=definitions_of(model, self.session.namespace, self.session.history(), show_message),
         )
         engine = self.session.engine
         record = engine.models.register(model, details, child_paths=args.child_path, notify=show_message)

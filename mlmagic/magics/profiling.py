@@ -12,6 +12,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.profile import Profile, ProfileState
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.cell_lines import cells_of_script, naming_cells
 from mlmagic.magics.datasets import requests_of
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
@@ -144,16 +145,17 @@ class ProfilingMagics(SessionMagics):
         if message:
             show_message(message)
         progress = ProfileProgress()
-        made = engine.profiles.measure(
-            plan,
-            references,
-            inference,
-            bodies(given),
-            config=DeploymentConfig(target, batch=args.batch),
-            dataset_id=dataset_id_of(given),
-            watching=progress.draw,
-            notify=show_message,
-        )
+        with naming_cells(cells_of_script(self.session, inference)):
+            made = engine.profiles.measure(
+                plan,
+                references,
+                inference,
+                bodies(given),
+                config=DeploymentConfig(target, batch=args.batch),
+                dataset_id=dataset_id_of(given),
+                watching=progress.draw,
+                notify=show_message,
+            )
         if args.tag and made.recommendation is not None:
             engine.profiles.tag_models(made)
         return self.assign(args.out, ModelProfile.of(Workspace.over(engine), made))

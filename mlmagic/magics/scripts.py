@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,9 @@ from IPython.core.magic import cell_magic, magics_class
 from IPython.display import display
 
 from mlmagic.core.names import check_model_name
-from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, ScriptError, UsageError
+from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.cell_lines import naming_cells
 from mlmagic.magics.line import read_data
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
@@ -71,7 +71,7 @@ class ScriptMagics(SessionMagics):
         """
         from mlmagic.capture.missing import missing_packages
         from mlmagic.capture.modules import installed_modules
-        from mlmagic.capture.script import capture
+        from mlmagic.capture.script import FIRST_LINE, capture
 
         _check_name(args.name)
         path = _writable(args.write, force=args.force) if args.write else None
@@ -82,10 +82,11 @@ class ScriptMagics(SessionMagics):
             assets=pairs("--asset", args.asset),
             carry=args.carry,
             history=self.session.history(),
-            first_line=2,  # line 1 of the cell is the magic's own
+            first_line=FIRST_LINE,
+            cell_number=self.session.shell.execution_count,
         )
         for package, line in missing_packages(script.source).items():
-            show_message(missing_message(package, line - script.cell_line + 2))
+            show_message(missing_message(package, line - script.cell_line + FIRST_LINE))
         if args.show:
             print(script.source)
         if args.test is not None:
@@ -106,42 +107,23 @@ class ScriptMagics(SessionMagics):
         engine = self.session.engine
         for service, revision in engine.live_reload.services():
             if served_script(service.name, revision, self.session.script_names) == script.name:
-                done = engine.live_reload.reload(service.name, inference_of(script))
+                with naming_cells(script.with_cell_lines):
+                    done = engine.live_reload.reload(service.name, inference_of(script))
                 init = "; init() ran again" if done.init else ""
                 show_message(f"Reloaded {done.service} ({done.milliseconds:.0f} ms{init}).")
 
     def _test(self, script: CapturedScript, args: Arguments) -> None:
         body = read_data(args.test, self.session.namespace)
-        try:
+        with naming_cells(script.with_cell_lines):
             result = self.session.engine.scripts.rehearse(
                 inference_of(script), model_references(args.model), body
             )
-        except ScriptError as error:
-            number = self.session.shell.execution_count
-            error.traceback = with_cell_lines(error.traceback, script.cell_line, number)
-            raise
         if result.output.strip():
             print(result.output.rstrip())
         display(result.answer)
         show_message(
             f"Tested {script.name}: init() took {result.init_ms:.1f} ms, run() {result.run_ms:.1f} ms."
         )
-
-
-def with_cell_lines(traceback: str, cell_line: int, number: int) -> str:
-    """A traceback of a captured script that names the lines of the cell ``number`` too.
-
-    ``cell_line`` is the script's line where the cell's second line is: the first is the magic's own.
-    """
-
-    def place(found: re.Match[str]) -> str:
-        line = int(found["line"]) - cell_line + 2
-        return f"{found[0]} (In[{number}], line {line})" if line >= 2 else found[0]
-
-    return _SCRIPT_LINE.sub(place, traceback)
-
-
-_SCRIPT_LINE = re.compile(r'File "score\.py", line (?P<line>\d+)')
 
 
 def missing_message(package: str, line: int) -> str:

@@ -16,6 +16,7 @@ from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Webservice
 from mlmagic.errors import Interrupted, UsageError
 from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.cell_lines import cells_of, naming_cells
 from mlmagic.magics.deployment_options import deployment_options, given_arguments
 from mlmagic.magics.environments import environment_of_line, environment_options
 from mlmagic.magics.line import read_data
@@ -35,7 +36,6 @@ from mlmagic.magics.options import (
     variable,
     with_parser,
 )
-from mlmagic.magics.pickled_definitions import definitions_of
 from mlmagic.magics.script_selection import (
     captured_scripts_hint,
     choose_inference,
@@ -124,12 +124,16 @@ class ServiceMagics(SessionMagics):
         def deploy() -> Webservice:
             if args.name is None:
                 return engine.services.deploy(name, references, inference, config, **options)
+            from mlmagic.engine.models.notebook_definitions import definitions_of
+
             namespace = self.session.namespace
             model, _ = find_model(args.what, namespace)
             details = ModelDescription(
                 name,
                 sample_input=read_sample(args.sample, namespace),
-                definitions=definitions_of(model, self.session),
+                definitions=definitions_of(
+                    model, self.session.namespace, self.session.history(), show_message
+                ),
             )
             return engine.services.deploy_object(name, model, details, inference, config, **options)[0]
 
@@ -225,10 +229,10 @@ class ServiceMagics(SessionMagics):
                 "there is no data to score", hint=f'For example %score {name} {{"data": [[1, 2, 3]]}}.'
             )
         engine = self.session.engine
-        engine.services.get(name)  # before anything is evaluated
-        return self.assign(
-            variable_name, engine.requests.score(name, read_data(data, self.session.namespace))
-        )
+        revision = engine.services.revision(engine.services.get(name))  # before anything is evaluated
+        body = read_data(data, self.session.namespace)
+        with naming_cells(cells_of(self.session, revision)):
+            return self.assign(variable_name, engine.requests.score(name, body))
 
     @line_magic
     @parsed
@@ -359,7 +363,7 @@ class ServiceMagics(SessionMagics):
         engine = self.session.engine
         record = operation()
         try:
-            card = LiveCard(record, notes)
+            card = LiveCard(record, notes, cells_of(self.session, engine.services.revision(record)))
             if not args.no_wait:
                 record = card.wait(engine, record, args.timeout or self.session.timeout)
         except KeyboardInterrupt:  # before the wait, which undoes the deploy itself when it is interrupted

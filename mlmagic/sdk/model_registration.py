@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from IPython.core.getipython import get_ipython
+
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, as_labels
+from mlmagic.engine.models.notebook_definitions import definitions_of
 from mlmagic.errors import InvalidConfig
 from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.workspace_base import WorkspaceBase
@@ -49,11 +52,20 @@ def register_model(
         resource_configuration=resource_configuration,
         run_id=run_id,
         experiment_name=experiment_name,
+        definitions=_definitions_of_notebook(path),
         datasets=tuple((scenario, dataset_id(dataset)) for scenario, dataset in datasets or ()),
     )
     return workspace.model_of(
         workspace.engine.models.register(path, details, child_paths=child_paths, notify=show_line)
     )
+
+
+def _definitions_of_notebook(path: str) -> str:
+    """The source of what the pickles at ``path`` need of the notebook that runs this; "" outside of one."""
+    shell = get_ipython()
+    if shell is None or shell.history_manager is None:
+        return ""
+    return definitions_of(path, shell.user_ns, shell.history_manager.input_hist_raw, print)
 
 
 def sample_of(dataset: Any) -> Any:

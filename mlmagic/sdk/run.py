@@ -33,6 +33,7 @@ from mlmagic.sdk.mlflow_artifacts import fetched
 from mlmagic.sdk.model_registration import register_model
 from mlmagic.sdk.workspace_base import WorkspaceBase
 from mlmagic.workspace.atomic_writes import write_atomically
+from mlmagic.workspace.identity import ProcessIdentity
 
 
 class Submittable(ABC):
@@ -122,6 +123,7 @@ class Run(RecordedRun):
             "tags": {},
             "properties": {},
             "inputs": dict(inputs or {}),
+            "owner": str(ProcessIdentity.current()),
         }
         write_atomically(folder / RECORD, json.dumps(record))
         return cls(experiment, run_id)
@@ -191,6 +193,22 @@ class Run(RecordedRun):
             run = Run(self.experiment, path.parent.name)
             if run._record["parent"] == self.id:
                 yield run
+
+    @property
+    def status(self) -> str:
+        """Preparing, Running, Completed, Failed or Canceled.
+
+        A run that was not complete when the process that began it ended has failed.
+        """
+        found = super().status
+        if found in (COMPLETED, FAILED, CANCELED):
+            return found
+        owner = ProcessIdentity.parse(str(self._record.get("owner", "")))
+        if owner is None or not owner.dead:
+            return found
+        self.add_properties({"error": "the process that began the run ended before the run was complete"})
+        self.set_status(FAILED)
+        return FAILED
 
     def cancel(self) -> None:
         """Mark the run as canceled."""

@@ -13,6 +13,7 @@ from typing import Any
 from mlmagic.core.events import Event
 from mlmagic.core.model import Model
 from mlmagic.core.webservice import State, Webservice
+from mlmagic.errors import MLMagicError
 from mlmagic.sdk.model import Model as ModelHandle
 from mlmagic.sdk.webservice import Webservice as WebserviceHandle
 from mlmagic.widgets import figures, html
@@ -76,7 +77,8 @@ def status(service: Webservice) -> str:
     """The message that explains the state; empty for a healthy service."""
     error = service.error or {}
     if service.state is State.FAILED and error.get("type"):
-        return f"{error['type']}: {error.get('message', '')}"
+        message = f"{error['type']}: {error.get('message', '')}"
+        return str(MLMagicError(message, hint=str(error.get("hint") or "")))
     return service.words if service.state is not State.HEALTHY or error else ""
 
 

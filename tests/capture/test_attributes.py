@@ -48,6 +48,7 @@ WRAPS = "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def w(): r
         (["def f(): return f.helper()\ndef g(): return 4", "f.helper = g"], "f()", 4),
         (["def f(): return f.seen", "f.seen = []", "f.seen.append(1)"], "f()", [1]),
         (["import logging\nlog = logging.getLogger('report')", "log.setLevel(10)"], "log.level", 10),
+        (["import logging\nlogs = {'a': [logging.getLogger('report')]}", "logs['a'][0].setLevel(10)"], "logs['a'][0].level", 10),
         (["import logging\nlog = logging.getLogger('report')", "log.propagate = False"], "log.propagate", False),
         (["import logging\nlog = logging.getLogger('report')", "log.disabled = True"], "log.disabled", True),
         (["import logging\nlog = logging.getLogger('report')", "log.addHandler(logging.NullHandler())"], "len(log.handlers) > 0", True),

@@ -1,4 +1,4 @@
-"""Cleaning up after temporary work, with a target that runs nothing; real kills are in `test_temporary_work`."""
+"""Cleaning up after temporary work, on a fake target; real kills are in `test_temporary_work`."""
 
 from __future__ import annotations
 

@@ -75,7 +75,12 @@ def serving(client: str, folder: Path, workspace: Location, cells: Sequence[str]
             yield f"{url}/{path}/{NOTEBOOK}?token={TOKEN}"
         finally:
             server.terminate()
-            server.wait(30)
+            try:
+                server.wait(30)
+            except subprocess.TimeoutExpired:
+                # Its kernels have ended; a worker thread of AnyIO, which nobody stops, keeps it.
+                server.kill()
+                server.wait()
 
 
 class Client:

@@ -97,6 +97,28 @@ def test_the_errors_of_a_script_are_the_users_own(local: MLMagic, shell: Testing
         assert "Traceback" not in shell.stdout.rpartition("ScriptError")[2]
 
 
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        (
+            "open(os.path.join(os.environ['AZUREML_MODEL_DIR'], 'no.pkl'))",
+            "AZUREML_MODEL_DIR contains: m.txt",
+        ),
+        ("import no_such_package", "Is 'no_such_package' among the requirements of this service?"),
+    ],
+)
+def test_the_way_out_of_a_failed_script_is_in_the_cell(
+    local: MLMagic, shell: TestingShell, body: str, hint: str
+) -> None:
+    shell.run_cell("from pathlib import Path; Path('m.txt').write_text('weights')\n%register m.txt --name mm")
+    shell.run_cell(f"%%score_script mm\nimport os\ndef init():\n    {body}\ndef run(raw): return 1")
+    with pytest.raises(ScriptError):
+        shell.run_cell("%deploy svc-a -m mm")
+    assert hint in shell.outputs[-1].data["text/plain"]
+    assert hint in shell.outputs[-1].data["text/html"].replace("&#x27;", "'")
+    assert hint in shell.stdout.rstrip().splitlines()[-1]
+
+
 LIVE = """%%score_script svc-live
 import json
 def init():
@@ -140,6 +162,34 @@ def test_live_services_do_not_take_on_each_others_cells(local: MLMagic, shell: T
         shell.run_cell(f"%deploy svc-{name} --live --script {name}")
     shell.run_cell(cell.format("one", "changed"))
     assert [shell.run_cell(f"%score svc-{name} 1") for name in ("one", "two")] == ["changed", "two"]
+
+
+def test_errors_of_a_captured_script_name_its_cell(local: MLMagic, shell: TestingShell) -> None:
+    """Also those of an update and of run(); a cell that was captured again since is not named."""
+    cell = "%%score_script svc-a\nimport json\ndef init():\n    {}\n"
+    cell += "def run(raw):\n    return 1 / json.loads(raw)"
+    number = shell.execution_count
+    shell.run_cell(cell.format("json.no_such"))
+    with pytest.raises(ScriptError) as failed:
+        shell.run_cell("%deploy svc-a")
+    line = next(line for line in failed.value.traceback.splitlines() if ", in init" in line)
+    assert f"(In[{number}], line 4), in init" in line
+    assert line.strip() in shell.outputs[-1].data["text/plain"]
+    number = shell.execution_count
+    shell.run_cell(cell.format("pass"))
+    shell.run_cell("%deploy svc-a")
+    with pytest.raises(InvokeError) as answered:
+        shell.run_cell("%score svc-a 0")
+    assert f"(In[{number}], line 6), in run" in answered.value.traceback
+    shell.run_cell(cell.format("json.dumps(1)"))
+    with pytest.raises(InvokeError) as answered:
+        shell.run_cell("%score svc-a 0")
+    assert "In[" not in answered.value.traceback
+    number = shell.execution_count
+    shell.run_cell(cell.format("json.neither"))
+    with pytest.raises(ScriptError, match="revision 1 keeps serving") as failed:
+        shell.run_cell("%update svc-a --script svc-a")
+    assert f"(In[{number}], line 4), in init" in failed.value.traceback
 
 
 def test_an_error_in_run_is_the_users_own(local: MLMagic, shell: TestingShell) -> None:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import pytest
 
+from mlmagic.capture.script import CapturedScript
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.scripts.no_code import with_definitions
 from mlmagic.errors import CaptureError, ScriptError
-from mlmagic.magics.scripts import with_cell_lines
 from mlmagic.magics.session import MLMagic
 from tests.support.shells import TestingShell
 
@@ -38,6 +41,34 @@ def test_registering_a_model_stores_the_definitions_its_pickle_needs(
     script = fake_engine.scripts.no_code(["pipe"]).script_text or ""
     compile(script, "score.py", "exec")
     assert script.startswith(stored)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("by", ["magic", "sdk"])
+def test_registering_a_file_stores_the_definitions_its_pickle_needs(
+    session: MLMagic,
+    shell: TestingShell,
+    fake_engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    by: str,
+    protocol: int,
+) -> None:
+    monkeypatch.setattr("mlmagic.sdk.model_registration.get_ipython", lambda: shell)
+    monkeypatch.setattr(Engine, "of", classmethod(lambda cls, location: fake_engine))
+    shell.run_cell(f"{SKLEARN}{NOOP}class Other: pass\npipe = make_pipeline(Noop(), DummyClassifier()){FIT}")
+    # As in a kernel, where the notebook is __main__.
+    monkeypatch.setattr(sys.modules["__main__"], "Noop", shell.user_ns["Noop"], raising=False)
+    shell.run_cell(f"import pickle\nwith open('pipe.pkl', 'wb') as file: pickle.dump(pipe, file, {protocol})")
+    if by == "magic":
+        shell.run_cell("%register pipe.pkl --name pipe")
+    else:
+        shell.run_cell(
+            "from mlmagic import Workspace, Model\nModel.register(Workspace(), 'pipe.pkl', 'pipe')"
+        )
+    stored = fake_engine.models.get("pipe").details.definitions
+    assert "class Noop" in stored
+    assert "def helper" in stored
+    assert "Other" not in stored
 
 
 def test_a_definition_that_cannot_be_captured_is_named(session: MLMagic, shell: TestingShell) -> None:
@@ -115,7 +146,9 @@ def test_a_package_that_is_not_installed_is_named_at_the_capture(
     ],
 )
 def test_a_traceback_names_the_lines_of_the_cell(traceback: str, expected: str) -> None:
-    assert with_cell_lines(traceback, 10, 5) == expected
+    script = CapturedScript("s", "", "", 10, {}, (), (), cell_number=5)
+    assert script.with_cell_lines(traceback) == expected
+    assert replace(script, cell_number=None).with_cell_lines(traceback) == traceback
 
 
 def test_a_failed_test_names_the_line_of_its_cell(session: MLMagic, shell: TestingShell) -> None:

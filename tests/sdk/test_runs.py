@@ -7,14 +7,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.automl_run import AutoMLRun
 from mlmagic.sdk.mlflow_artifacts import name_in
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.run import Experiment, Run
 from mlmagic.sdk.workspace import Workspace
+from tests.support.processes import run_and_die
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -128,3 +132,44 @@ def test_what_a_run_does_not_have_is_told(workspace: Workspace, tmp_path: Path) 
     with pytest.raises(Exception, match="no run is going on"):
         Run.get_context(allow_offline=False)
     assert os.listdir(tmp_path / "Übungen und Proben" / "runs" / "train") == [run.id]
+
+
+KILLED = """
+from pathlib import Path
+from mlmagic import Workspace
+from mlmagic.sdk.run import Experiment
+from mlmagic.sdk.script_run_config import ScriptRunConfig
+
+workspace = Workspace(engine.location)
+folder = Path(engine.location.folder) / "training"
+folder.mkdir()
+(folder / "train.py").write_text(
+    "import os, pathlib, subprocess, sys, time\\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\\n"
+    "note = pathlib.Path(sys.argv[1])\\n"
+    "note.with_suffix('.tmp').write_text(f'{os.getpid()} {child.pid}')\\n"
+    "note.with_suffix('.tmp').replace(note)\\n"
+    "time.sleep(300)\\n"
+)
+note = folder.parent / "pids"
+run = Experiment(workspace, "trained").submit(
+    ScriptRunConfig(str(folder), script="train.py", arguments=[str(note)])
+)
+import time
+while not note.exists():
+    time.sleep(0.02)
+assert run.status == "Running"
+die()
+"""
+
+
+@pytest.mark.processes
+def test_the_run_of_a_killed_process_has_failed_and_its_script_ends(
+    workspace: Workspace, engine: Engine
+) -> None:
+    run_and_die(engine, KILLED)
+    (run,) = Experiment(workspace, "trained").get_runs()
+    assert run.status == "Failed"
+    assert "the process that began the run ended" in run.get_details()["error"]
+    pids = [int(pid) for pid in (engine.location.folder / "pids").read_text().split()]
+    wait_for(lambda: not any(map(psutil.pid_exists, pids)), "the script and its child to end")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from mlmagic.capture.modules import only_installed
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core.environment import python_minor
+from mlmagic.core.folders import files_below
 from mlmagic.core.model import ModelDescription, StoredFile
 from mlmagic.engine.models import mlflow_folder as mlflow_models
 from mlmagic.engine.models.frameworks import (
@@ -145,6 +146,26 @@ def names_of_notebook(model: object) -> tuple[str, ...]:
     except Exception:  # registering it will say why
         return ()
     return tuple(sorted({name.partition(".")[0] for module, name in owners if module == "__main__"}))
+
+
+def names_in_pickles(path: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``names`` that a pickle at ``path``, or in the folder there, looks up in ``__main__``.
+
+    Pickles are searched and not loaded; what a compressed one names is not found.
+    """
+    pickles = [path] if path.is_file() else files_below(path) if path.is_dir() else []
+    found: set[str] = set()
+    for file in pickles:
+        if file.name.endswith(PICKLES) and b"__main__" in (content := file.read_bytes()):
+            found |= {name for name in names if any(form in content for form in _pickled(name.encode()))}
+    return tuple(sorted(found))
+
+
+def _pickled(name: bytes) -> Iterator[bytes]:
+    """How pickles of protocols 0 to 3, and from 4 on, look up a global name."""
+    yield b"c__main__\n" + name + b"\n"
+    if len(name) < 256:
+        yield b"\x8c" + bytes([len(name)]) + name + b"\x94\x93"
 
 
 def _owners_in(model: object) -> set[tuple[str, str]]:

@@ -5,19 +5,36 @@ For environments without mlmagic; in the notebook's environment it is `mlmagic.s
 
 from __future__ import annotations
 
+import os
 import runpy
+import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from mlmagic.scoring.shims.finder import install
 
+POLL_SECONDS = 0.5
+
 
 def run_script(script: str, arguments: Sequence[str]) -> None:
-    """Run a file as ``__main__``, with its folder on ``sys.path``."""
+    """Run a file as ``__main__``, with its folder on ``sys.path``.
+
+    This process ends with the one that began the run.
+    """
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="mlmagic-parent", daemon=True).start()
     sys.argv = [script, *arguments]
     sys.path.insert(0, str(Path(script).absolute().parent))
     runpy.run_path(script, run_name="__main__")
+
+
+def _end_with(parent: int) -> None:
+    """Kill this process and those it has started when ``parent`` has ended: nobody keeps their results."""
+    while os.getppid() == parent:
+        time.sleep(POLL_SECONDS)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -106,10 +106,11 @@ class ComputeTarget:
         min_node_count: int | None = None,
     ) -> None:
         """Does nothing but raise if services cannot run on it: clusters exist already."""
+        errors = self.provisioning_errors
         if show_output:
-            print(self.provisioning_state)
-        if self.provisioning_errors:
-            raise ComputeTargetException(self.provisioning_errors[0]["error"]["message"])
+            print("Failed" if errors else "Succeeded")
+        if errors:
+            raise ComputeTargetException(errors[0]["error"]["message"])
 
     def refresh_state(self) -> None:
         """Does nothing: the state is read whenever it is used."""
@@ -130,7 +131,7 @@ class ComputeTarget:
         }
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, state={self.provisioning_state!r})"
+        return f"{type(self).__name__}(name={self.name!r})"
 
 
 @raises(ComputeTargetException)

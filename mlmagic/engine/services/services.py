@@ -10,7 +10,6 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.model import Model, ModelDescription, check_labels
@@ -26,14 +25,13 @@ from mlmagic.engine.services.deployment import (
     StalePlan,
     revise,
 )
-from mlmagic.engine.services.failures import failure_of
+from mlmagic.engine.services.failures import failure_of, still_waiting
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
 from mlmagic.engine.services.reconcile.planner import superseded
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
-    Advice,
     Interrupted,
     InvalidConfig,
     MLMagicError,
@@ -248,18 +246,7 @@ class Services:
         for a service that was stopped meanwhile.
         """
         if not self._bus.wait_until(lambda: self._is_complete(service, watching), timeout):
-            seen = self.get(service.name)
-            raise WaitTimeout(
-                service.name,
-                seen.state,
-                timeout,
-                last_seen=seen.words,
-                hint=Advice(
-                    "It goes on; see {state} and {logs}.",
-                    state=advice.state(service.name),
-                    logs=advice.logs(service.name),
-                ),
-            )
+            raise still_waiting(self.get(service.name), timeout)
         now = self.get(service.name)
         if now.id != service.id:
             raise NotFound("service", service.name, hint="It was replaced meanwhile.")

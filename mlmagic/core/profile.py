@@ -20,8 +20,8 @@ CPU_RANGE, MEMORY_RANGE = (0.1, 3.5), (0.1, 15.0)
 CONCURRENCIES = (1, 2, 4, 8)
 LEAST_SECONDS, MOST_SECONDS = 1.0, 2.0
 """The shortest and the longest default duration of a load: it ends when its intervals are narrow enough."""
-NARROW = 0.25
-"""The rate of a load is known well enough when its interval is at most 25 % to either side."""
+NARROW = 0.5
+"""The rate of a load is known well enough when its interval is at most half the rate to either side."""
 DEFAULT_CPUS = (0.5, 1.0, 2.0, 3.5)
 """The CPU sizes measured by default, as far as the machine has the cores."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")

@@ -170,8 +170,8 @@ def test_a_failure_has_the_documents_keys() -> None:
     ("changes", "expected"),
     [
         ({}, True),
-        ({"rate_interval": (75.0, 125.0)}, True),
-        ({"rate_interval": (74.0, 126.0)}, False),
+        ({"rate_interval": (50.0, 150.0)}, True),
+        ({"rate_interval": (49.0, 151.0)}, False),
         ({"rate_interval": (99.0, None)}, False),
         ({"intervals_ms": {"50": (1.0, 2.0)}}, False),
         ({"intervals_ms": {**NARROW_ENDS, "99": (1.0, None)}}, False),

@@ -85,7 +85,7 @@ def test_a_load_ends_when_its_intervals_are_narrow_enough() -> None:
     begun = [replace(ONE, seconds=0.5)] * 4
     rounds = further_rounds(begun, 2.0)[2:]
     young = replace(narrow, seconds=0.9)
-    wide = replace(narrow, rate_interval=(70.0, 130.0))
+    wide = replace(narrow, rate_interval=(40.0, 160.0))
     left = still_needed(rounds, [narrow, young, wide, ONE])
     assert [[index for index, _ in one] for one in left] == [[1, 2, 3]] * len(rounds)
     assert still_needed(rounds, [narrow] * 4) == []

@@ -26,7 +26,56 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+
+
+class Front(StrEnum):
+    """Where a message is read: below a magic, in a shell, or in a program that uses the SDK."""
+
+    MAGIC = "magic"
+    COMMAND = "command"
+    SDK = "sdk"
+
+
+class Way(NamedTuple):
+    """One thing to do, as it is written for each front; see `mlmagic.core.advice`."""
+
+    magic: str
+    command: str
+    sdk: str
+
+
+class Advice(str):
+    """A text that says what to do, in the words of one front; `on` is the same text for another front.
+
+    The template has the names of its parts in braces. A part is a `Way`, or text that is the same everywhere.
+    """
+
+    __slots__ = ("_parts", "_template")
+    _template: str
+    _parts: dict[str, Way | str]
+
+    def __new__(cls, template: str, front: Front = Front.MAGIC, /, **parts: Way | str) -> Self:
+        written = {
+            name: written_for(front, part) if isinstance(part, str) else str(getattr(part, front))
+            for name, part in parts.items()
+        }
+        made = super().__new__(cls, template.format(**written))
+        made._template, made._parts = template, parts
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Way | str]]:
+        return (self._template,), self._parts
+
+    def on(self, front: Front) -> Advice:
+        """The text for ``front``."""
+        return Advice(self._template, front, **self._parts)
+
+
+def written_for(front: Front, text: str) -> str:
+    """``text``, for ``front`` if it is an `Advice`."""
+    return text.on(front) if isinstance(text, Advice) else text
 
 
 class MLMagicError(Exception):
@@ -42,6 +91,10 @@ class MLMagicError(Exception):
             return self.message
         joint = " " if self.message.endswith((".", "!", "?")) else ". "
         return f"{self.message}{joint}{self.hint}"
+
+    def write_for(self, front: Front) -> None:
+        """Give the advice of the error for ``front``: the one at which the error leaves mlmagic."""
+        self.hint = written_for(front, self.hint)
 
     @property
     def kind_of_error(self) -> str:
@@ -89,9 +142,19 @@ class InvalidConfigs(UsageError):
 
     def __init__(self, what: str, violations: Sequence[InvalidConfig]) -> None:
         self.what, self.violations = what, tuple(violations)
+        super().__init__(self._lines())
+
+    def write_for(self, front: Front) -> None:
+        before = self._lines()
+        for violation in self.violations:
+            violation.write_for(front)
+        self.message = self.message.replace(before, self._lines())  # it may begin with other words by now
+        self.args = (self.message,)
+
+    def _lines(self) -> str:
         lines = "".join(f"\n  {violation}" for violation in self.violations)
         count = "an invalid value" if len(self.violations) == 1 else f"{len(self.violations)} invalid values"
-        super().__init__(f"{what} has {count}:{lines}")
+        return f"{self.what} has {count}:{lines}"
 
 
 class WrongState(UsageError):

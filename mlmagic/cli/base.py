@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from mlmagic.core.decimals import with_a_point
-from mlmagic.errors import MLMagicError, nearest, nearest_option
+from mlmagic.errors import Front, MLMagicError, nearest, nearest_option, written_for
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -49,10 +49,14 @@ def option(
 
 
 class Command(click.Command):
-    """A command with ``--workspace-name``. Its help text shows the options in groups."""
+    """A command with ``--workspace-name``. Its help text shows the options in groups.
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
+    ``elsewhere`` says which command has an option that this one does not have, by option.
+    """
+
+    def __init__(self, *args: Any, elsewhere: Mapping[str, str] | None = None, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self.elsewhere = elsewhere or {}
         self.params.append(
             click.Option(
                 ["-w", "--workspace-name"],
@@ -96,6 +100,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except MLMagicError as error:
+            error.write_for(Front.COMMAND)
             click.echo(f"{error.kind_of_error}: {error}", err=True)
             ctx.exit(1)
         except click.UsageError as error:
@@ -132,7 +137,14 @@ class WrongLine(click.UsageError):
             ]
             match = nearest_option(error.option_name, known)
             hint = f"Did you mean {match!r}?" if match else f"See {path} --help."
+            if other := getattr(error.ctx.command, "elsewhere", {}).get(error.option_name):
+                hint = f"Use: {other}"
             return cls(f"{path} has no option {error.option_name!r}. {hint}", error.ctx)
+        missing = error.param if isinstance(error, click.MissingParameter) else None
+        if isinstance(missing, click.Option):
+            what = (missing.help or "").rstrip(".")
+            text = f"{missing.opts[0]} {missing.metavar or 'NAME'} ({what[:1].lower()}{what[1:]})"
+            return cls(f"{path} needs {text}. See {path} --help.", error.ctx)
         message = " ".join(error.format_message().split())
         return cls(f"{path}: {message.rstrip('.')}. See {path} --help.", error.ctx)
 
@@ -164,7 +176,7 @@ def engine() -> closing[Engine]:
 
 def say(text: str) -> None:
     """Print a message to standard error."""
-    click.echo(text, err=True)
+    click.echo(written_for(Front.COMMAND, text), err=True)
 
 
 def output(default: str = "json") -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -66,18 +66,18 @@ def attach_aks(
     group: str | None,
     cluster_purpose: str | None,
 ) -> None:
-    """Attach a Kubernetes cluster.
+    """Attach a Kubernetes cluster, or the target that stands for aks here (MLMAGIC_COMPUTE).
 
     \b
     Example:
       mlmagic computetarget attach aks -n cluster --cluster-name my-context
     """
-    from mlmagic.sdk.compute import AksCompute, ComputeTarget
+    from mlmagic.sdk.compute import AksCompute, keep_cluster
     from mlmagic.sdk.workspace import Workspace
 
     wanted = AksCompute.attach_configuration(group, cluster_name, resource_id, cluster_purpose)
     with engine() as opened:
-        ComputeTarget.attach(Workspace.over(opened), name, wanted)
+        keep_cluster(Workspace.over(opened), name, wanted, say)
     click.echo(name)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.cli.base import complete_models, option, pairs
 from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument, Group
-from mlmagic.errors import InvalidConfig, UsageError
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
@@ -156,14 +156,46 @@ def for_engine(
     return (None, config) if handle is None else handle.for_engine(config)
 
 
-def deployment(dc: str | None, target: str | None, given: dict[str, Any]) -> DeploymentConfig:
+def deployment(dc: str | None, given: dict[str, Any]) -> DeploymentConfig:
     """The configuration of the file, if there is one, with the arguments of the command line."""
-    from mlmagic.core.configuration import DEFAULT_TARGET, DeploymentConfig
     from mlmagic.core.deployments import with_arguments
+
+    return with_arguments(_read(dc) or _default(), given)
+
+
+def deployment_on(
+    engine: Engine, dc: str | None, target: str | None, given: dict[str, Any]
+) -> DeploymentConfig:
+    """The same on ``target``, a compute target of this machine or the name of an attached cluster."""
+    from mlmagic.core.deployments import with_arguments
+    from mlmagic.sdk.cluster_deployment import find_cluster, on_cluster, on_named_cluster
+    from mlmagic.sdk.compute import ComputeTarget
+    from mlmagic.sdk.workspace import Workspace
+
+    workspace, config = Workspace.over(engine), _read(dc)
+    if target is None:
+        return with_arguments(on_named_cluster(workspace, config or _default()), given)
+    if target not in engine.targets.names() and (cluster := find_cluster(workspace, target)) is not None:
+        return with_arguments(on_cluster(cluster, config), given)
+    try:
+        engine.targets.get(target)
+    except NotFound:
+        attached = [each.name for each in ComputeTarget.list(workspace)]
+        raise NotFound("compute target", target, [*engine.targets.names(), *attached]) from None
+    # The target is named here, so it does not follow from the file's compute type.
+    return with_arguments(replace(config or _default(), target=target, compute_type=""), given)
+
+
+def _read(dc: str | None) -> DeploymentConfig | None:
     from mlmagic.sdk.configuration_files import read_deployment
 
-    config = DeploymentConfig(DEFAULT_TARGET) if dc is None else read_deployment(dc).to_core()
-    return with_arguments(replace(config, target=target) if target else config, given)
+    return None if dc is None else read_deployment(dc).to_core()
+
+
+def _default() -> DeploymentConfig:
+    from mlmagic.core.configuration import DEFAULT_TARGET, DeploymentConfig
+
+    return DeploymentConfig(DEFAULT_TARGET)
 
 
 def _option(row: Argument) -> Command:

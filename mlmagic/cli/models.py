@@ -13,7 +13,7 @@ import click
 from mlmagic.cli.base import Commands, complete_models, engine, option, output, pairs, say, show
 from mlmagic.cli.deployment_options import (
     deploy_config_file,
-    deployment,
+    deployment_on,
     deployment_options,
     for_engine,
     given_arguments,
@@ -294,7 +294,7 @@ def delete_model(reference: str) -> None:
 @option(
     *("--ct", "--compute-target", "target"),
     metavar="TARGET",
-    help="The compute target. Default: local, or the file's.",
+    help="The compute target, or the name of an attached cluster. Default: local, or the file's.",
     group=Group.RESOURCES,
 )
 @deploy_config_file
@@ -323,7 +323,7 @@ def deploy_model(
     wanted = model_ids(options)
     with engine() as opened:
         script_config, config = for_engine(
-            inference(opened, options), deployment(dc, target, given_arguments(options))
+            inference(opened, options), deployment_on(opened, dc, target, given_arguments(options))
         )
         run_and_follow(
             opened,

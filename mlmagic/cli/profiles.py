@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 _REQUESTS, _GOAL, _RESULT = "Requests", "Goal and prices", "Measurement and result"
 
 
-@click.command("profile", cls=Command)
+_UPDATE = "mlmagic model update -i NAME:VERSION --add-tag KEY=VALUE"
+
+
+# Azure ML v1's guide writes "az ml model profile -i ... --add-tag ..." where it means an update.
+@click.command("profile", cls=Command, elsewhere=dict.fromkeys(("-i", "--model-id", "--add-tag"), _UPDATE))
 @option("-n", "--name", required=True, help="The profile's name.", group=Group.MODELS)
 @models
 @script
@@ -62,9 +66,8 @@ _REQUESTS, _GOAL, _RESULT = "Requests", "Goal and prices", "Measurement and resu
 @option(
     "--seconds",
     type=float,
-    default=2.0,
-    show_default=True,
-    help="Total time of each load. More time gives narrower intervals.",
+    help="Total time of each load. More time gives narrower intervals. "
+    "Default: 1 to 2, as short as the intervals allow.",
     group=_RESULT,
 )
 @option("--description", default="", metavar="TEXT", help="The description.", group=_RESULT)

@@ -187,9 +187,7 @@ def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> 
         if dc is None:
             changes = changed_fields(opened.services.revision(opened.services.get(name)).config, given)
         else:
-            changes = _all_fields(deployment(dc, None, given)) | changed_fields(
-                deployment(dc, None, {}), given
-            )
+            changes = _all_fields(deployment(dc, given)) | changed_fields(deployment(dc, {}), given)
         if handle is not None and handle.environment_variables:
             changes.setdefault("environment_variables", handle.environment_variables)
         run_and_follow(

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.access import check_key
 from mlmagic.core.arguments import ARGUMENTS
-from mlmagic.errors import InvalidConfig
+from mlmagic.errors import Advice, InvalidConfig
 
 DEFAULT_CPU: float = ARGUMENTS["cpu_cores"].default
 DEFAULT_MEMORY_GB: float = ARGUMENTS["memory_gb"].default
@@ -164,7 +165,10 @@ class DeploymentConfig:
                 "token_auth_enabled",
                 True,
                 "excludes auth_enabled",
-                hint="Use keys or tokens. Turn keys off with auth_enabled=False (--no-auth).",
+                hint=Advice(
+                    "Use keys or tokens. Turn keys off with: {off}",
+                    off=advice.argument("auth_enabled", False),
+                ),
             )
         for which, key in (("primary_key", self.primary_key), ("secondary_key", self.secondary_key)):
             if key is not None:
@@ -176,7 +180,7 @@ class DeploymentConfig:
                 "ssl_cert_pem_file" if self.ssl_cert_pem_file else "ssl_key_pem_file",
                 self.ssl_cert_pem_file or self.ssl_key_pem_file,
                 "needs the other file too",
-                hint="Give a certificate (--ssl-cert) and its key (--ssl-key).",
+                hint="Give both, a certificate and its key.",
             )
 
 

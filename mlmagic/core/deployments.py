@@ -68,8 +68,8 @@ def given_of(config: DeploymentConfig) -> tuple[ComputeType, dict[str, Any]]:
             value = getattr(config, row.field)
             if must_be_named(row, value):
                 given[name] = dict(value) if row.kind is dict else value
-    if config.ssl_cert_pem_file:
-        given["ssl_enabled"] = True
+    if config.ssl_cert_pem_file and "ssl_enabled" in arguments_of(compute):
+        given["ssl_enabled"] = True  # else the certificate is that of the cluster
     return compute, given
 
 

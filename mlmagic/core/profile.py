@@ -13,11 +13,16 @@ from enum import StrEnum
 from typing import Any
 
 from mlmagic.core.decimals import with_a_point
+from mlmagic.core.statistics import PERCENTILES
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 
 CPU_RANGE, MEMORY_RANGE = (0.1, 3.5), (0.1, 15.0)
 """The range that Azure ML v1 allows in a profile, in cores and in gigabytes."""
 CONCURRENCIES = (1, 2, 4, 8)
+LEAST_SECONDS, MOST_SECONDS = 1.0, 2.0
+"""The shortest and the longest default duration of a load: it ends when its intervals are narrow enough."""
+NARROW = 0.5
+"""The rate of a load is known well enough when its interval is at most half the rate to either side."""
 DEFAULT_CPUS = (0.5, 1.0, 2.0, 3.5)
 """The CPU sizes measured by default, as far as the machine has the cores."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")
@@ -114,8 +119,8 @@ class ProfilePlan:
     memories_gb: tuple[float, ...]
     goal: Goal = Goal()
     prices: Prices | None = None
-    seconds: float = 2.0
-    """The duration of each load, summed over its rounds."""
+    seconds: float | None = None
+    """The duration of each load, summed over its rounds; None: as short as `Load.is_settled` allows."""
     concurrencies: tuple[int, ...] = CONCURRENCIES
     target: str = "local"
     description: str = ""
@@ -139,7 +144,7 @@ class ProfilePlan:
             for value in values:
                 if not low <= value <= high:
                     yield InvalidConfig(name, value, f"must be between {low:g} and {high:g}")
-        if not 0.1 <= self.seconds <= 600:
+        if not 0.1 <= self.longest_seconds <= 600:
             yield InvalidConfig("seconds", self.seconds, "must be between 0.1 and 600")
         for number in self.concurrencies or (0,):
             if not 1 <= number <= 1000:
@@ -148,6 +153,23 @@ class ProfilePlan:
             yield InvalidConfig("p99", self.goal.latency_ms, "must be above 0 ms")
         if self.goal.requests_per_second is not None and not self.goal.requests_per_second > 0:
             yield InvalidConfig("rps", self.goal.requests_per_second, "must be above 0")
+
+    @property
+    def longest_seconds(self) -> float:
+        """The longest duration of each load."""
+        return MOST_SECONDS if self.seconds is None else self.seconds
+
+    @property
+    def duration_in_words(self) -> str:
+        """How long the loads of all sizes take."""
+        loads = (len(set(self.concurrencies)) + 1) * len(self.sizes)
+        most = loads * self.longest_seconds
+        least = f"{loads * LEAST_SECONDS:.3g} to " if self.seconds is None else "up to "
+        sizes = f"{len(self.sizes)} size{'' if len(self.sizes) == 1 else 's'}"
+        return (
+            f"Measuring {sizes} takes {least}{most:.3g} s after the services have started; "
+            "longer if a request takes long."
+        )
 
     @property
     def sizes(self) -> list[tuple[float, float]]:
@@ -190,6 +212,17 @@ class Load:
     """(upper bound in ms, requests), in buckets of a logarithmic scale."""
     client_cores: float = 0.0
     """The cores that the load generator used; near 1, the generator was the bottleneck."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more time would add little: every interval has both bounds, and the rate's is narrow.
+
+        The percentiles above the 99th do not count: they need more requests than a short load has.
+        """
+        low, high = self.rate_interval
+        narrow = high is not None and high - low <= 2 * NARROW * self.requests_per_second
+        ends = [self.intervals_ms.get(f"{p:g}", (0.0, None)) for p in PERCENTILES if p <= 99]
+        return narrow and all(upper is not None for _, upper in ends)
 
     @property
     def failed(self) -> bool:

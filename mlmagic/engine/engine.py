@@ -7,6 +7,7 @@ An engine is composed of parts, each named by what it holds: ``engine.models.reg
 from __future__ import annotations
 
 import atexit
+import json
 import os
 
 from mlmagic.engine.assets import Assets
@@ -54,7 +55,7 @@ class Engine:
         self.bus = Bus(self.memory)
         self.watcher = ServiceWatcher(self.memory, self.bus)
         self.client = Client()
-        self.targets = Targets(targets)
+        self.targets = Targets(targets, self.location)
         self.supervision = Supervision(self.memory, self.targets, in_process=supervise, use_daemon=use_daemon)
         on_news = self.supervision.ensure_for_news
         self.assets = Assets(self.memory)
@@ -82,7 +83,7 @@ class Engine:
     @classmethod
     def of(cls, location: Location) -> Engine:
         """This process's one engine of a workspace, for fronts that live as long as the process."""
-        key = (os.getpid(), location.database_url, location.files_url)
+        key = (os.getpid(), location.database_url, location.files_url, json.dumps(location.compute))
         if key not in _open or not _open[key].memory.is_there:
             _open[key] = cls(location)
             atexit.register(_open[key].close)
@@ -96,4 +97,4 @@ class Engine:
         self.memory.close()
 
 
-_open: dict[tuple[int, str, str], Engine] = {}
+_open: dict[tuple[int, str, str, str], Engine] = {}

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from IPython.core.magic import Magics, no_var_expand
 
+from mlmagic.errors import Front, MLMagicError
 from mlmagic.magics.options import Arguments, Help, parse_line, with_parser
 from mlmagic.magics.session import MLMagic
 
@@ -39,6 +40,10 @@ def parsed(method: Callable[..., Any]) -> Callable[..., Any]:
         except Help as help_text:
             print(help_text)
             return None
-        return method(self, arguments) if cell is None else method(self, arguments, cell)
+        try:
+            return method(self, arguments) if cell is None else method(self, arguments, cell)
+        except MLMagicError as error:
+            error.write_for(Front.MAGIC)  # the SDK's objects have written it for the SDK
+            raise
 
     return cast("Callable[..., Any]", magic)

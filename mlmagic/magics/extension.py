@@ -52,6 +52,7 @@ class Extension:
 
     def remove(self) -> None:
         zygote.stop()
+        self.session.compute = {}
         self._shell.events.unregister("post_run_cell", self.session.deliver_cell)
         self._shell.input_transformers_cleanup.remove(self._help)
         self._shell.Completer.custom_matchers.remove(self._completion.match)

@@ -98,9 +98,9 @@ class ProfilingMagics(SessionMagics):
     @argument(
         "--seconds",
         type=number("seconds", above=0),
-        default=2.0,
         metavar="SECONDS",
-        help="Total time of each load. More time gives narrower intervals. Default: 2.",
+        help="Total time of each load. More time gives narrower intervals. "
+        "Default: 1 to 2, as short as the intervals allow.",
         group="Measurement and result",
     )
     @argument(

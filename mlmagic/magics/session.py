@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets import Bool, Float, Unicode, observe
+from traitlets import Bool, Dict, Float, TraitError, Unicode, observe, validate
 from traitlets.config import Configurable
 
+from mlmagic.core.compute_mapping import TRAIT
 from mlmagic.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ class MLMagic(Configurable):
     azureml = Bool(False, help="Make the import names of Azure ML SDK v1 (azureml.core) available.").tag(
         config=True
     )
+    compute = Dict(
+        help="The compute targets that stand for Azure ML v1's compute types, such as "
+        '{"aci": "local", "aks": "docker"}.'
+    ).tag(config=True)
     timeout = Float(600.0, help="Longest time, in seconds, that %deploy and %update wait.").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -43,6 +48,16 @@ class MLMagic(Configurable):
             from mlmagic.sdk.aliases import install
 
             install()
+
+    @validate("compute")
+    def _check_compute(self, proposal: dict[str, Any]) -> Any:
+        from mlmagic.engine.targets import Targets, read_mapping
+
+        try:
+            Targets.chosen = read_mapping(proposal["value"], TRAIT)
+        except UsageError as error:
+            raise TraitError(str(error)) from None  # the only error after which traitlets keeps the old value
+        return proposal["value"]
 
     @property
     def engine(self) -> Engine:

@@ -14,6 +14,8 @@ from mlmagic.sdk.exceptions import WebserviceException, raises
 class AciWebservice(ContainerWebservice):
     """A service in one container."""
 
+    compute_type = "ACI"
+
     @staticmethod
     @takes_arguments(ComputeType.ACI)
     def deploy_configuration(**given: Any) -> AciServiceDeploymentConfiguration:

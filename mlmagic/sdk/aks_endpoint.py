@@ -20,6 +20,8 @@ VERSION_LIMIT = 6
 class AksEndpoint(AksWebservice):
     """An endpoint in a Kubernetes cluster."""
 
+    compute_type = "AKSENDPOINT"
+
     class VersionType(Enum):
         """One version is the control; the others are treatments."""
 

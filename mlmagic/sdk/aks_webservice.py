@@ -45,6 +45,8 @@ class DataCollection:
 class AksWebservice(ContainerWebservice):
     """A service in a Kubernetes cluster."""
 
+    compute_type = "AKS"
+
     @staticmethod
     @takes_arguments(ComputeType.AKS)
     def deploy_configuration(**given: Any) -> AksServiceDeploymentConfiguration:

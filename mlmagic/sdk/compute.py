@@ -1,27 +1,36 @@
 """`ComputeTarget` and its kinds: compute targets that are attached to a workspace by name.
 
-An AksCompute is an existing Kubernetes cluster: attaching it records its name and its kubeconfig context.
-Clusters are not created.
+An AksCompute is a Kubernetes cluster, or the compute target that stands for aks on this machine
+(`mlmagic.core.compute_mapping`). Clusters are not created.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
 
+from mlmagic.core import advice
+from mlmagic.core.arguments import CERTIFICATE, ComputeType
+from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.names import check_compute_name
-from mlmagic.errors import TargetUnavailable
+from mlmagic.core.notify import Notify
+from mlmagic.engine.services.local_resources import check_usable
+from mlmagic.errors import Advice, Front, MLMagicError, TargetUnavailable, UsageError
 from mlmagic.sdk.compute_configuration import (
+    AksConfiguration,
     AttachConfiguration,
     ClusterConfiguration,
     InstanceConfiguration,
     ProvisioningConfiguration,
 )
 from mlmagic.sdk.exceptions import ComputeTargetException, raises
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 KIND = "compute target"
 ComputeTargets = list["ComputeTarget"]
 """A name for it, because `ComputeTarget.list` hides the built-in one in its class."""
+ProvisioningErrors = list[dict[str, Any]]
 
 
 @raises(ComputeTargetException)
@@ -43,28 +52,32 @@ class ComputeTarget:
 
     @staticmethod
     def create(workspace: WorkspaceBase, name: str, provisioning_configuration: Any) -> ComputeTarget:
-        """Record an AmlCompute or a ComputeInstance: a name for this machine. Raises for an AksCompute."""
+        """Record a compute target: a name for this machine, or for the target that stands for aks here.
+
+        mlmagic creates no clusters: an AksCompute needs a setting of `MLMagic.compute`, and raises without.
+        """
         check_compute_name(name)
         provisioning_configuration.validate_configuration()
         if isinstance(provisioning_configuration, ClusterConfiguration):
             record = {"type": provisioning_configuration.target, **provisioning_configuration.given}
             workspace.engine.assets.keep(KIND, name, record, only_once=True)
             return ComputeTarget(workspace, name)
-        raise TargetUnavailable(
-            "kubernetes",
-            f"{name!r} would be a new cluster, and mlmagic creates none",
-            fix="Attach an existing one with ComputeTarget.attach() and AksCompute.attach_configuration().",
-        )
+        if workspace.engine.targets.placement(ComputeType.AKS) is None:
+            raise TargetUnavailable(
+                "kubernetes",
+                f"{name!r} would be a new cluster, and mlmagic creates none",
+                fix=Advice(
+                    "Run aks services on this machine: {setting}", setting=advice.compute("aks", "local")
+                ),
+            )
+        return keep_cluster(workspace, name, provisioning_configuration)
 
     @staticmethod
     def attach(
         workspace: WorkspaceBase, name: str, attach_configuration: AttachConfiguration
     ) -> ComputeTarget:
-        """Attach a cluster as ``name``. Raises if the name is taken."""
-        check_compute_name(name)
-        record = {"type": AksCompute.compute_type, **attach_configuration.given}
-        workspace.engine.assets.keep(KIND, name, record, only_once=True)
-        return ComputeTarget(workspace, name)
+        """Attach a cluster as ``name``. Raises if it cannot be reached, or if the name is taken."""
+        return keep_cluster(workspace, name, attach_configuration)
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> ComputeTargets:
@@ -78,10 +91,13 @@ class ComputeTarget:
 
     @property
     def provisioning_state(self) -> str:
-        """Always Succeeded: attached clusters exist already."""
-        return "Succeeded"
+        """Succeeded if services can run on it now, else Failed."""
+        return "Failed" if self.provisioning_errors else "Succeeded"
 
-    provisioning_errors = None
+    @property
+    def provisioning_errors(self) -> ProvisioningErrors | None:
+        """Why services cannot run on it now; None if they can."""
+        return None
 
     def wait_for_completion(
         self,
@@ -89,12 +105,15 @@ class ComputeTarget:
         timeout_in_minutes: float | None = None,
         min_node_count: int | None = None,
     ) -> None:
-        """Does nothing: attached clusters exist already."""
+        """Does nothing but raise if services cannot run on it: clusters exist already."""
+        errors = self.provisioning_errors
         if show_output:
-            print("Succeeded")
+            print("Failed" if errors else "Succeeded")
+        if errors:
+            raise ComputeTargetException(errors[0]["error"]["message"])
 
     def refresh_state(self) -> None:
-        """Does nothing: the state never changes."""
+        """Does nothing: the state is read whenever it is used."""
 
     def detach(self) -> None:
         """Detach it from the workspace; the cluster itself is not changed."""
@@ -104,10 +123,15 @@ class ComputeTarget:
 
     def serialize(self) -> dict[str, Any]:
         """The compute target as a dict of JSON values."""
-        return {"name": self.name, "computeType": self.compute_type, "properties": dict(self._record)}
+        return {
+            "name": self.name,
+            "computeType": self.compute_type,
+            "provisioningState": self.provisioning_state,
+            "properties": dict(self._record),
+        }
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, state={self.provisioning_state!r})"
+        return f"{type(self).__name__}(name={self.name!r})"
 
 
 @raises(ComputeTargetException)
@@ -115,6 +139,27 @@ class AksCompute(ComputeTarget):
     """A Kubernetes cluster."""
 
     compute_type = "AKS"
+
+    @property
+    def provisioning_errors(self) -> ProvisioningErrors | None:
+        """Why services cannot run on it now; None if they can."""
+        try:
+            usable_target(self.workspace)
+        except MLMagicError as error:
+            error.write_for(Front.SDK)
+            return [{"error": {"code": error.kind_of_error, "message": str(error)}}]
+        return None
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """The files of the certificate that its services show, by argument; empty without one."""
+        return {name: self._record[name] for name in CERTIFICATE if name in self._record}
+
+    def get_credentials(self) -> dict[str, Any]:
+        """Raises: the credentials of a cluster are those of the local kubeconfig."""
+        raise UsageError(
+            f"{self.name!r} has no credentials of its own", hint="Those of kubectl are in its kubeconfig."
+        )
 
     class ClusterPurpose:
         """What a cluster is for: production needs at least 12 CPU cores, development (DevTest) any number."""
@@ -213,3 +258,34 @@ class ComputeInstance(ComputeTarget):
 _CLASSES: dict[str, type[ComputeTarget]] = {
     each.compute_type: each for each in (AksCompute, AmlCompute, ComputeInstance)
 }
+
+
+def usable_target(workspace: WorkspaceBase) -> str:
+    """The name of the target that runs aks services here. Raises `TargetUnavailable` if it cannot now."""
+    found = workspace.engine.targets.placement(ComputeType.AKS)
+    config = DeploymentConfig(
+        found.target if found else ComputeType.AKS.target, compute_type=ComputeType.AKS.value
+    )
+    return check_usable(config, workspace.engine.targets).name
+
+
+def keep_cluster(
+    workspace: WorkspaceBase, name: str, configuration: AksConfiguration, notify: Notify = show_line
+) -> ComputeTarget:
+    """Record a cluster that can be reached, and say what of its configuration has no effect."""
+    check_compute_name(name)
+    configuration.validate_configuration()
+    target = usable_target(workspace)
+    given = dict(configuration.given)
+    for each in CERTIFICATE:
+        if each in given:
+            given[each] = os.path.abspath(os.path.expanduser(given[each]))
+    record = {"type": AksCompute.compute_type, **given}
+    workspace.engine.assets.keep(KIND, name, record, only_once=True)
+    if found := workspace.engine.targets.placement(ComputeType.AKS):
+        unused = [each for each in given if each not in CERTIFICATE]
+        effect = f" No effect here: {', '.join(unused)}." if unused else ""
+        notify(f"{name} stands for the target {target}, as {found.setting} says.{effect}")
+    if "leaf_domain_label" in given:
+        notify("leaf_domain_label is not used: only Azure issues its certificate. Services use HTTP.")
+    return ComputeTarget(workspace, name)

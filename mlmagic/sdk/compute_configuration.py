@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
+from mlmagic.core.arguments import CERTIFICATE
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 from mlmagic.sdk.exceptions import ComputeTargetException, raises
 
@@ -26,14 +28,12 @@ VIRTUAL_CPUS: Mapping[str, int] = {
     f"standard_{name}".lower(): cores for cores, names in _SIZES.items() for name in names.split()
 }
 """CPU cores of the machine types that Azure ML v1's documentation names; other types are not checked."""
-_GROUPS = (
-    ("ssl_cname", "ssl_cert_pem_file", "ssl_key_pem_file"),
-    (
-        *("vnet_resourcegroup_name", "vnet_name", "subnet_name"),
-        *("service_cidr", "dns_service_ip", "docker_bridge_cidr"),
-    ),
+_SSL = ("ssl_cname", *CERTIFICATE)
+_NETWORK = (
+    *("vnet_resourcegroup_name", "vnet_name", "subnet_name"),
+    *("service_cidr", "dns_service_ip", "docker_bridge_cidr"),
 )
-"""Arguments that are given together or not at all."""
+"""As those of `_SSL`: arguments that are given together or not at all."""
 
 
 @raises(ComputeTargetException)
@@ -63,20 +63,71 @@ class ComputeConfiguration(ABC):
         return f"{type(self).__name__}({shown})"
 
 
-class ProvisioningConfiguration(ComputeConfiguration):
-    """The configuration of a new AKS cluster."""
+@raises(ComputeTargetException)
+class AksConfiguration(ComputeConfiguration):
+    """The configuration of an AKS cluster: what a new one and an existing one share."""
 
     target = "AksCompute"
+    ssl_cname: str | None = None
+    ssl_cert_pem_file: str | None = None
+    ssl_key_pem_file: str | None = None
+    leaf_domain_label: str | None = None
+    overwrite_existing_domain: bool = False
+
+    def enable_ssl(
+        self,
+        ssl_cname: str | None = None,
+        ssl_cert_pem_file: str | None = None,
+        ssl_key_pem_file: str | None = None,
+        leaf_domain_label: str | None = None,
+        overwrite_existing_domain: bool = False,
+    ) -> None:
+        """Serve HTTPS: services on the cluster show this certificate.
+
+        Give a certificate with its key and its host name. Or give ``leaf_domain_label``, the first part of a
+        host name for which Azure issues a certificate; it is recorded and has no effect here. Raises
+        `ComputeTargetException` for values that do not fit.
+        """
+        wanted = {
+            "ssl_cname": ssl_cname,
+            "ssl_cert_pem_file": ssl_cert_pem_file,
+            "ssl_key_pem_file": ssl_key_pem_file,
+            "leaf_domain_label": leaf_domain_label,
+            "overwrite_existing_domain": overwrite_existing_domain or None,  # as if it was not given
+        }
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if not given.keys() & {*_SSL, "leaf_domain_label"}:
+            raise InvalidConfig(
+                "ssl_cname", None, "is missing", hint=f"Give {', '.join(_SSL)}, or leaf_domain_label."
+            )
+        others = {name: value for name, value in self.given.items() if name not in wanted}
+        type(self)({**others, **given})  # all of it, or nothing
+        self.given = {**others, **given}
+        for name, value in wanted.items():
+            setattr(self, name, value)
+
+    def _violations(self) -> Iterator[InvalidConfig]:
+        given = self.given
+        purpose = given.get("cluster_purpose", PURPOSES[0])
+        if purpose not in PURPOSES:
+            yield InvalidConfig("cluster_purpose", purpose, f"must be one of {', '.join(PURPOSES)}")
+        yield from _incomplete(given, _SSL)
+        if "leaf_domain_label" in given and (there := next((name for name in _SSL if name in given), None)):
+            yield InvalidConfig(there, given[there], "excludes leaf_domain_label")
+        for name in CERTIFICATE:
+            if name in given and not Path(given[name]).expanduser().is_file():
+                yield InvalidConfig(name, given[name], "names a file that is not there")
+
+
+class ProvisioningConfiguration(AksConfiguration):
+    """The configuration of a new AKS cluster."""
 
     def _violations(self) -> Iterator[InvalidConfig]:
         given = self.given
         agents, size = given.get("agent_count", DEFAULT_AGENTS), given.get("vm_size", DEFAULT_VM_SIZE)
-        purpose = given.get("cluster_purpose", PURPOSES[0])
-        if purpose not in PURPOSES:
-            yield InvalidConfig("cluster_purpose", purpose, f"must be one of {', '.join(PURPOSES)}")
         if not isinstance(agents, int) or agents <= 0:
             yield InvalidConfig("agent_count", agents, "must be a whole number above 0")
-        elif purpose != "DevTest":
+        elif given.get("cluster_purpose") != "DevTest":
             cores = VIRTUAL_CPUS.get(str(size).lower())
             if cores is not None and agents * cores < LEAST_PRODUCTION_CPUS:
                 yield InvalidConfig(
@@ -86,17 +137,12 @@ class ProvisioningConfiguration(ComputeConfiguration):
                     f"{LEAST_PRODUCTION_CPUS} for production",
                     hint=f"Use {-(-LEAST_PRODUCTION_CPUS // cores)} agents, or cluster_purpose DevTest.",
                 )
-        for group in _GROUPS:
-            missing = [name for name in group if name not in given]
-            if 0 < len(missing) < len(group):
-                there = next(name for name in group if name in given)
-                yield InvalidConfig(there, given[there], f"needs {', '.join(missing)} too")
+        yield from _incomplete(given, _NETWORK)
+        yield from super()._violations()
 
 
-class AttachConfiguration(ComputeConfiguration):
+class AttachConfiguration(AksConfiguration):
     """The existing AKS cluster to attach."""
-
-    target = "AksCompute"
 
     def _violations(self) -> Iterator[InvalidConfig]:
         names = ("resource_group", "cluster_name")
@@ -107,6 +153,7 @@ class AttachConfiguration(ComputeConfiguration):
         elif missing := [name for name in names if name not in self.given]:
             hint = "Give resource_group and cluster_name, or resource_id."
             yield InvalidConfig(missing[0], None, "is missing", hint=hint)
+        yield from super()._violations()
 
 
 class ClusterConfiguration(ComputeConfiguration):
@@ -126,3 +173,11 @@ class InstanceConfiguration(ClusterConfiguration):
     """The configuration of a ComputeInstance; it is recorded, and the instance is this machine."""
 
     target = "ComputeInstance"
+
+
+def _incomplete(given: Mapping[str, Any], group: Sequence[str]) -> Iterator[InvalidConfig]:
+    """The violation where some arguments of a group are given, and not all of them."""
+    missing = [name for name in group if name not in given]
+    if 0 < len(missing) < len(group):
+        there = next(name for name in group if name in given)
+        yield InvalidConfig(there, given[there], f"needs {', '.join(missing)} too")

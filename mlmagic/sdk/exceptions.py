@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from mlmagic.errors import MLMagicError
+from mlmagic.errors import Front, MLMagicError
 
 C = TypeVar("C")
 
@@ -188,6 +188,7 @@ def _wrapped(function: Callable[..., Any], kind: type[AzureMLException]) -> Call
 
 
 def _both(kind: type[AzureMLException], error: MLMagicError) -> AzureMLException:
+    error.write_for(Front.SDK)
     made: type[AzureMLException] = _class_of_both(kind, type(error))  # type: ignore[arg-type]
     both: AzureMLException = made.__new__(made)
     both.args = error.args

@@ -103,7 +103,7 @@ class InferenceConfig:
         except SyntaxError as error:
             raise UserErrorException(
                 f"{self.entry_script}, line {error.lineno}: {error.msg}",
-                hint=f"Fix it, then try the script with: mlmagic serve --entry-script {path}",
+                hint="Fix it, then create the InferenceConfig again.",
             ) from None
 
     def _violations(self) -> Iterator[InvalidConfig | NotFound]:

@@ -17,6 +17,7 @@ from mlmagic.sdk.deployment import (
 )
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_deployment import deploy
 from mlmagic.sdk.model_references import ModelLike
 from mlmagic.sdk.webservice import Webservice
@@ -45,10 +46,8 @@ class LocalWebservice(Webservice):
         """
         return LocalWebserviceDeploymentConfiguration(**given)
 
-    @property
-    def compute_type(self) -> str:
-        """Local, also for a service in a container."""
-        return "Local"
+    compute_type = "Local"
+    """Also for a service in a container."""
 
     @property
     def port(self) -> int | None:
@@ -76,7 +75,7 @@ class LocalWebservice(Webservice):
                 environment=inference.environment,
                 description=inference.description,
             ),
-            notify=print,
+            notify=show_line,
             nearest=True,
         )
         if wait:
@@ -130,7 +129,8 @@ class LocalWebservice(Webservice):
         inference = self._revision.inference
         if inference.taken_from is None:
             raise UsageError(
-                f"the script of {self.name!r} was captured from a cell", hint="Deploy the cell with %deploy."
+                f"the script of {self.name!r} was captured from a cell",
+                hint="Write the script to a file, and give it to Model.deploy().",
             )
         script = CoreInferenceConfig(inference.entry_script, source_directory=inference.taken_from)
         config = deployment_config or AciServiceDeploymentConfiguration()

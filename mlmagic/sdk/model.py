@@ -263,14 +263,15 @@ class Model(ModelAttributes):
         *,
         goal: Goal = NO_GOAL,
         prices: Prices | None = None,
-        seconds: float = 2.0,
+        seconds: float | None = None,
         target: str = DEFAULT_TARGET,
     ) -> profiles.ModelProfile:
         """Measure a service of these models under load; each row of the dataset is the body of a request.
 
         ``cpu`` (0.1 to 3.5 cores) and ``memory_in_gb`` (0.1 to 15) may be lists: every combination is
-        measured. ``goal``, ``prices``, ``seconds`` (of each load) and ``target`` are mlmagic's own. Returns
-        at once, see `ModelProfile.wait_for_completion`. Source: Model.profile of azureml-core 1.61.
+        measured. ``goal``, ``prices``, ``seconds`` (of each load; by default 1
+        to 2, as short as the intervals allow) and ``target`` are mlmagic's own. Prints how long it takes, and
+        returns at once, see `ModelProfile.wait_for_completion`. Source: Model.profile of azureml-core 1.61.
         """
         return profiles.begin(**locals())
 

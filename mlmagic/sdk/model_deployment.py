@@ -7,11 +7,11 @@ from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
-from mlmagic.errors import UsageError
-from mlmagic.sdk.compute import AksCompute
-from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration, WebserviceDeploymentConfiguration
+from mlmagic.sdk.cluster_deployment import cluster_of, on_cluster, on_named_cluster
+from mlmagic.sdk.deployment import WebserviceDeploymentConfiguration
 from mlmagic.sdk.exceptions import UserErrorException
 from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace_base import WorkspaceBase
@@ -29,7 +29,7 @@ def deploy(
     show_output: bool = False,
 ) -> Webservice:
     """Deploy a service; see `mlmagic.sdk.model.Model.deploy`."""
-    config = _core_config(deployment_config, deployment_target)
+    config = _core_config(workspace, deployment_config, deployment_target)
     wanted = list(models)
     if inference_config is None and len(wanted) != 1:
         raise UserErrorException(
@@ -45,7 +45,7 @@ def deploy(
         inference,
         config,
         overwrite=overwrite or config.compute_type == "local",
-        notify=print,
+        notify=show_line,
         nearest=True,
     )
     if show_output:
@@ -54,18 +54,11 @@ def deploy(
 
 
 def _core_config(
-    given: WebserviceDeploymentConfiguration | DeploymentConfig | None, target: Any
+    workspace: WorkspaceBase,
+    given: WebserviceDeploymentConfiguration | DeploymentConfig | None,
+    target: Any,
 ) -> DeploymentConfig:
-    if isinstance(given, DeploymentConfig):
-        return given
-    if given is None and target is not None:
-        given = _default_of(target)
-    return given.to_core() if given is not None else DeploymentConfig()
-
-
-def _default_of(target: Any) -> WebserviceDeploymentConfiguration:
-    if not isinstance(target, AksCompute):
-        raise UsageError(
-            f"deployment_target {target!r} needs a deployment_config", hint="Only AksCompute has defaults."
-        )
-    return AksServiceDeploymentConfiguration(compute_target_name=target.name)
+    config = given.to_core() if isinstance(given, WebserviceDeploymentConfiguration) else given
+    if target is not None:
+        return on_cluster(cluster_of(target), config)
+    return on_named_cluster(workspace, config or DeploymentConfig())

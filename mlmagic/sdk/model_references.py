@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlmagic.core.model import ModelDescription
 from mlmagic.errors import UsageError
+from mlmagic.sdk.messages import show_line
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -37,7 +38,7 @@ def model_ids(engine: Engine, models: Iterable[ModelLike]) -> list[str]:
             found.append(model)
         else:
             found.append(
-                engine.models.register(model, ModelDescription(name_of_path(model)), notify=print).id
+                engine.models.register(model, ModelDescription(name_of_path(model)), notify=show_line).id
             )
     return found
 

@@ -11,6 +11,7 @@ from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, as_labels
 from mlmagic.engine.models.notebook_definitions import definitions_of
 from mlmagic.errors import InvalidConfig
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 
@@ -55,7 +56,7 @@ def register_model(
         datasets=tuple((scenario, dataset_id(dataset)) for scenario, dataset in datasets or ()),
     )
     return workspace.model_of(
-        workspace.engine.models.register(path, details, child_paths=child_paths, notify=print)
+        workspace.engine.models.register(path, details, child_paths=child_paths, notify=show_line)
     )
 
 

@@ -21,6 +21,7 @@ from mlmagic.sdk.background import Background, BackgroundRecord
 from mlmagic.sdk.environment_sections import ContainerRegistry
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
@@ -121,7 +122,7 @@ class ModelPackage(BackgroundRecord[Package]):
 
             def say(line: str) -> None:
                 self._log.append(line)
-                print(line)
+                show_line(line)
 
             return engine.packages.create(
                 record.models,

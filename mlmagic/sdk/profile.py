@@ -16,6 +16,7 @@ from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.background import Background, BackgroundRecord
 from mlmagic.sdk.exceptions import WebserviceException, raises
 from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.request_bodies import bodies, dataset_id_of
 from mlmagic.sdk.workspace_base import WorkspaceBase
@@ -150,7 +151,7 @@ def begin(
     *,
     goal: core.Goal,
     prices: core.Prices | None,
-    seconds: float,
+    seconds: float | None,
     target: str,
 ) -> ModelProfile:
     """Start to measure; see `mlmagic.sdk.model.Model.profile`."""
@@ -175,6 +176,7 @@ def begin(
     named = tuple(engine.models.get(reference).id for reference in model_ids(engine, models))
     begun = core.Profile(plan, core.ProfileState.RUNNING, named, 0.0, dataset_id=dataset_id_of(input_dataset))
     made = ModelProfile.of(workspace, begun)
+    show_line(plan.duration_in_words)
     made._start(script, config, rows)
     return made
 
@@ -188,7 +190,7 @@ def planned(
     rps: float | None,
     core_price: float | None,
     gb_price: float | None,
-    seconds: float,
+    seconds: float | None,
     target: str,
     description: str = "",
 ) -> core.ProfilePlan:

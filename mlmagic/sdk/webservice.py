@@ -16,8 +16,9 @@ from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
 from mlmagic.sdk.exceptions import WebserviceException, raised_with, raises
 from mlmagic.sdk.inference import InferenceConfig
 from mlmagic.sdk.labels import label_filter
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
-from mlmagic.sdk.webservice_attributes import WebserviceAttributes, compute_type_of
+from mlmagic.sdk.webservice_attributes import WebserviceAttributes
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 Webservices = list["Webservice"]
@@ -38,7 +39,7 @@ class Webservice(WebserviceAttributes):
         found = Webservice.of(workspace, _find(workspace, name))
         if not isinstance(found, cls):
             raise WebserviceException(
-                f"{name!r} is a {compute_type_of(found._record)} service, not a {cls.__name__}",
+                f"{name!r} is a {found.compute_type} service, not a {cls.__name__}",
                 hint=f"Use Webservice(workspace, {name!r}).",
             )
         return found
@@ -71,13 +72,17 @@ class Webservice(WebserviceAttributes):
                 "compute_type", compute_type, f"must be one of {', '.join(_KNOWN_COMPUTE_TYPES)}"
             )
         wanted = ModelFilter(tags=label_filter(tags), properties=label_filter(properties))
-        return [
+        found = [
             Webservice.of(workspace, record)
             for record in workspace.engine.services.list()
-            if (compute_type is None or compute_type_of(record).upper() == compute_type.upper())
-            and (model_id is None or model_id in record.models)
+            if (model_id is None or model_id in record.models)
             and (model_name is None or model_name in {each.partition(":")[0] for each in record.models})
             and wanted.accepts_labels(record.tags, record.properties)
+        ]
+        return [
+            each
+            for each in found
+            if compute_type is None or each.compute_type.upper() == compute_type.upper()
         ]
 
     def run(self, input: Any) -> Any:
@@ -174,7 +179,7 @@ class Webservice(WebserviceAttributes):
             model_names=None if models is None else model_ids(self._engine, models),
             inference=inference,
             config_changes=changes,
-            notify=print,
+            notify=show_line,
             nearest=True,
         )
 

@@ -15,9 +15,6 @@ from mlmagic.sdk.workspace_base import WorkspaceBase
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
 
-COMPUTE_TYPES = {"local": "Local", "docker": "ACI", "kubernetes": "AKS"}
-"""The compute type as Azure ML v1 names it, by compute target."""
-
 
 @raises(WebserviceException)
 class WebserviceAttributes:
@@ -69,7 +66,7 @@ class WebserviceAttributes:
     @property
     def compute_type(self) -> str:
         """Local, ACI or AKS; the compute target's name if Azure ML v1 has none for it."""
-        return compute_type_of(self._record)
+        return self._record.target
 
     @property
     def models_ids(self) -> tuple[str, ...]:
@@ -179,8 +176,3 @@ class WebserviceAttributes:
         return (
             f"{kind}(name={record.name!r}, state={str(record.state)!r}, scoring_uri={record.scoring_uri!r})"
         )
-
-
-def compute_type_of(record: core.Webservice) -> str:
-    """Local, ACI or AKS; the compute target's name if Azure ML v1 has none for it."""
-    return COMPUTE_TYPES.get(record.target, record.target)

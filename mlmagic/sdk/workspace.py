@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlmagic.core import model as core_model
 from mlmagic.core import webservice as core_webservice
+from mlmagic.core.arguments import ComputeType
 from mlmagic.core.model import ModelFilter
 from mlmagic.core.names import check_workspace_name
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk.aci_webservice import AciWebservice
+from mlmagic.sdk.aks_endpoint import AksEndpoint
 from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.compute import ComputeTarget
 from mlmagic.sdk.dataset import Dataset
@@ -32,7 +35,13 @@ SERVICE_CLASSES: Mapping[str, type[Webservice]] = {
     "docker": AciWebservice,
     "kubernetes": AksWebservice,
 }
-"""By compute target; services on other targets are plain `Webservice` objects."""
+"""By target, for services without a compute type; on other targets they are plain `Webservice` objects."""
+_CLASSES_BY_TYPE: Mapping[ComputeType, type[Webservice]] = {
+    ComputeType.LOCAL: LocalWebservice,
+    ComputeType.ACI: AciWebservice,
+    ComputeType.AKS: AksWebservice,
+    ComputeType.AKS_ENDPOINT: AksEndpoint,
+}
 
 
 @raises(WorkspaceException)
@@ -130,7 +139,7 @@ class Workspace(WorkspaceBase):
         """Write a configuration file that `from_config` reads; returns its path."""
         target = Path(path).expanduser().absolute() / file_name
         target.parent.mkdir(parents=True, exist_ok=True)
-        values = {
+        values: dict[str, Any] = {
             "subscription_id": self._location.subscription_id,
             "resource_group": self._location.resource_group,
             "workspace_name": self.name,
@@ -141,6 +150,8 @@ class Workspace(WorkspaceBase):
             values["folder"] = str(self.folder)
         if self._location.files_url:
             values["files_url"] = self._location.files_url
+        if self._location.compute:
+            values["compute"] = self._location.compute
         target.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         return target
 
@@ -175,12 +186,11 @@ class Workspace(WorkspaceBase):
         return Model.of(self, record)
 
     def service_class(self, record: core_webservice.Webservice) -> type[Webservice]:
-        """The class of a service, by its compute target."""
-        target = record.target
-        # A local service of Azure ML v1 may run in a container.
-        if target == "docker" and self.engine.services.revision(record).config.compute_type == "local":
-            target = "local"
-        return SERVICE_CLASSES.get(target, Webservice)
+        """The class of a service: that of its compute type, wherever it runs, else that of its target."""
+        with suppress(NotFound):  # deleted meanwhile
+            if compute := self.engine.services.revision(record).config.compute_type:
+                return _CLASSES_BY_TYPE[ComputeType.parse(compute)]
+        return SERVICE_CLASSES.get(record.target, Webservice)
 
     @property
     def environments(self) -> dict[str, Environment]:

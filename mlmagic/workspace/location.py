@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class Location:
     resource_group: str = ""
     files_url: str = ""
     """The fsspec URL of a team's file store; empty if files are in the folder only."""
+    compute: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The compute targets that stand for Azure ML v1's compute types: see `mlmagic.core.compute_mapping`."""
 
     @classmethod
     def of_folder(cls, folder: Path, *, name: str | None = None, found_by: str = "") -> Location:
@@ -123,7 +125,7 @@ def read_config(path: Path) -> Location:
     """Open the location that a configuration file names.
 
     Keys: Azure ML v1's ``workspace_name``, ``subscription_id`` and ``resource_group``; mlmagic's own are
-    ``folder`` (relative to the file), ``database_url`` and ``files_url``.
+    ``folder`` (relative to the file), ``database_url``, ``files_url`` and ``compute``.
     """
     if not path.is_file():
         raise NotFound(
@@ -150,6 +152,7 @@ def read_config(path: Path) -> Location:
         str(values.get("subscription_id", "")),
         str(values.get("resource_group", "")),
         str(values.get("files_url", "")),
+        values.get("compute") or {},
     )
 
 

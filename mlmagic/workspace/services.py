@@ -19,13 +19,14 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
+from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.model import StoredFile
 from mlmagic.core.replacements import Replacement, replacement_of, replacements_of, with_replacements
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
-from mlmagic.errors import AlreadyExists, NotFound
+from mlmagic.errors import Advice, AlreadyExists, NotFound
 from mlmagic.workspace import database, events, follows, identity, keys
 from mlmagic.workspace.database import revisions, services
 from mlmagic.workspace.file_references import refer, release
@@ -43,7 +44,13 @@ def create(
     """
     if tx.scalar(select(services.c.name).where(services.c.name == name)) is not None:
         raise AlreadyExists(
-            "service", name, hint=f"Change it with %update {name}, or remove it with %delete {name}."
+            "service",
+            name,
+            hint=Advice(
+                "Change it with {update}, or delete it with {delete}.",
+                update=advice.update(name),
+                delete=advice.delete(name),
+            ),
         )
     now = time.time()
     service_id = uuid.uuid4().hex
@@ -181,10 +188,12 @@ def names(tx: Connection, *, for_machine: str | None = None) -> list[str]:
 
 
 def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
-    """One revision of a service, which must exist."""
+    """One revision of a service. Raises `NotFound` if the service was deleted meanwhile."""
     row = tx.execute(
         select(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number)
-    ).one()
+    ).one_or_none()
+    if row is None:
+        raise NotFound("revision", str(number), hint="Its service was deleted meanwhile.")
     lists = {key: tuple(row.inference[key]) for key in ("requirements", "modules")}
     inference = {**row.inference, **lists}
     return Revision(

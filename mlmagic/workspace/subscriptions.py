@@ -6,17 +6,22 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from mlmagic.core import advice
 from mlmagic.core.envelopes import Schema
 from mlmagic.core.filters import EventFilter
 from mlmagic.core.subscription import Subscription
-from mlmagic.errors import AlreadyExists, NotFound
+from mlmagic.errors import Advice, AlreadyExists, NotFound
 from mlmagic.workspace.database import deliveries, subscriptions
 
 
 def check_free(tx: Connection, name: str) -> None:
     """Raises `AlreadyExists` if there is a subscription of that name."""
     if name in names(tx):
-        raise AlreadyExists("subscription", name, hint=f"Remove it first: %unsubscribe {name}.")
+        raise AlreadyExists(
+            "subscription",
+            name,
+            hint=Advice("Remove it first: {unsubscribe}", unsubscribe=advice.unsubscribe(name)),
+        )
 
 
 def add(tx: Connection, subscription: Subscription) -> None:

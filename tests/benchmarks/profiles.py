@@ -57,7 +57,7 @@ class Figure:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--runs", type=int, default=6)
-    options.add_argument("--seconds", type=float, default=2.0, help="Of each load, as of %%profile.")
+    options.add_argument("--seconds", type=float, help="Of each load, as of %%profile.")
     options.add_argument("--rps", type=float, default=None, help="A goal; else what %%profile takes.")
     given = options.parse_args()
     profiles, taken = [], []
@@ -73,7 +73,7 @@ def main() -> None:
     print(table([figures(profile) for profile in profiles]))
 
 
-def measure(engine: Engine, seconds: float, rps: float | None) -> Profile:
+def measure(engine: Engine, seconds: float | None, rps: float | None) -> Profile:
     """One profile, from the launch of its services on."""
     plan = ProfilePlan("repeated", CPUS, (MEMORY_GB,), goal=Goal(requests_per_second=rps), seconds=seconds)
     made = engine.profiles.measure(plan, [], InferenceConfig("score.py", script_text=SCRIPT), ROWS)

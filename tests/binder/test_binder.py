@@ -134,9 +134,9 @@ def test_it_opens_the_quickstart(binder: Account, front: str) -> None:
 def test_services_are_reached_through_the_proxy(binder: Account) -> None:
     script = binder.home / "echo.py"
     script.write_text("def init():\n    pass\n\n\ndef run(data):\n    return data\n", encoding="utf-8")
-    deployed = binder.run(
-        "binder/start", "mlmagic", "model", "deploy", "--name=echo", "--entry-script=echo.py"
-    )
+    (binder.home / "aci.json").write_text('{"computeType": "aci"}', encoding="utf-8")
+    deploy = ("mlmagic", "model", "deploy", "--name=echo", "--entry-script=echo.py", "--dc=aci.json")
+    deployed = binder.run("binder/start", *deploy)
     try:
         (uri,) = [line for line in deployed.splitlines() if line.startswith("http")]
         port = uri.rpartition(":")[2].partition("/")[0]

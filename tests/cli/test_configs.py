@@ -11,7 +11,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from tests.support.command_line import run
+from tests.support.command_line import SCRIPT, run
 
 ENVIRONMENT = {
     "name": "my-env",
@@ -117,7 +117,7 @@ WRONG: list[tuple[str, Any, str]] = [
         {"computeType": "local", "port": 0, "scoringTimeoutMs": -1},
         "LocalWebservice has 2 invalid values",
     ),
-    ("dc.yml", {"computeType": "aks"}, "'kubernetes', which is not installed. Deploy to "),
+    ("dc.yml", {"computeType": "aks"}, "MLMAGIC_COMPUTE=aks=local"),
 ]
 
 
@@ -206,14 +206,64 @@ def test_environments_are_registered_listed_shown_and_used(files: Path) -> None:
     assert "Environment not found: 'yours'" in done.stderr
 
 
-def test_compute_targets_are_attached_and_forgotten(folder: Path) -> None:
+def test_compute_targets_are_attached_and_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attach = ("computetarget", "attach", "aks", "-n", "myaks", "--cluster-name", "c")
     assert "resource_group None is missing" in run(*attach).stderr
+    refused = run(*attach, "--cluster-resource-group", "g")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "'kubernetes', which is not installed" in refused.stderr
+    assert refused.stderr.endswith("on this machine: MLMAGIC_COMPUTE=aks=local\n")
+    monkeypatch.setenv("MLMAGIC_COMPUTE", "aks=local")
     assert run(*attach, "--cluster-resource-group", "g").stdout == "myaks\n"
-    assert json.loads(run("computetarget", "show", "-n", "myaks").stdout)["computeType"] == "AKS"
+    shown = json.loads(run("computetarget", "show", "-n", "myaks").stdout)
+    assert (shown["computeType"], shown["provisioningState"]) == ("AKS", "Succeeded")
+    monkeypatch.delenv("MLMAGIC_COMPUTE")
+    shown = json.loads(run("computetarget", "show", "-n", "myaks").stdout)
+    assert shown["provisioningState"] == "Failed"
     assert "myaks" in run("computetarget", "list").stdout
     assert run("computetarget", "detach", "-n", "myaks").exit_code == 0
     assert run("computetarget", "list", "-o", "json").stdout == "[]\n"
+
+
+@pytest.mark.processes
+def test_a_service_is_deployed_to_an_attached_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLMAGIC_COMPUTE", '{"aci": "local", "aks": "local"}')
+    run(
+        "computetarget",
+        "attach",
+        "aks",
+        "-n",
+        "myaks",
+        "--cluster-name",
+        "c",
+        "--cluster-resource-group",
+        "g",
+    )
+    (folder / "score.py").write_text(SCRIPT)
+    script = ("--entry-script", "score.py", "--no-wait")
+    done = run("model", "deploy", "-n", "svc", *script, "--ct", "myaks")
+    assert done.exit_code == 0, done.stderr
+    assert "aks runs on the target local here, as MLMAGIC_COMPUTE says" in done.stderr
+    assert "svc" in run("service", "list", "--compute-type", "AKS").stdout
+    (folder / "aci.json").write_text('{"computeType": "aci"}')
+    done = run("model", "deploy", "-n", "other", *script, "--ct", "myaks", "--dc", "aci.json")
+    assert "'aci' is not of a cluster, and 'myaks' is one" in done.stderr
+    done = run("model", "deploy", "-n", "other", *script, "--ct", "myask")
+    assert "Compute target not found: 'myask'. Did you mean 'myaks'?" in done.stderr
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    done = run("model", "deploy", "-n", "other", *script, "--ct", "docker", "--dc", "aci.json")
+    assert "no Docker engine answers" in done.stderr
+    assert "deploy with: --ct local" in done.stderr
+    for config in ('{"aci": "lokal"}', "acii=local"):
+        monkeypatch.setenv("MLMAGIC_COMPUTE", config)
+        done = run("model", "deploy", "-n", "other", *script, "--dc", "aci.json")
+        assert "of MLMAGIC_COMPUTE not found" in done.stderr
+    done = run("service", "get-keys", "-n", "svc")
+    assert done.exit_code == 0
+    run("service", "update", "-n", "svc", "--no-auth", "--no-wait")
+    done = run("service", "get-keys", "-n", "svc")
+    assert done.stderr.endswith("Turn it on with: mlmagic service update -n svc --auth\n")
+    run("service", "delete", "-n", "svc")
 
 
 def test_models_are_shown_and_changed(folder: Path) -> None:

@@ -74,7 +74,8 @@ def test_deploy_and_where(folder: Path) -> None:
         ml(f"model delete -i bidaf_onnx:{version}")
 
 
-def test_environments_and_computetargets(folder: Path) -> None:
+def test_environments_and_computetargets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLMAGIC_COMPUTE", "aks=local")
     ml("environment scaffold -n myenv -d myenvdir")
     ml("environment register -d myenvdir")
     assert json.loads(ml("environment show -n myenv -v 1"))["name"] == "myenv"

@@ -51,7 +51,19 @@ def test_abbreviated_options_are_refused(path: tuple[str, ...]) -> None:
         ("model xyz", "mlmagic model has no command 'xyz'. See mlmagic model --help."),
         (
             "service logs",
-            "mlmagic service logs: Missing option '-n' / '--name'. See mlmagic service logs --help.",
+            "mlmagic service logs needs -n NAME (its name). See mlmagic service logs --help.",
+        ),
+        (
+            "model deploy -m a",
+            "mlmagic model deploy needs -n NAME (the service). See mlmagic model deploy --help.",
+        ),
+        *(
+            (
+                f"model profile {words}",
+                f"mlmagic model profile has no option '{words.split()[0]}'. "
+                "Use: mlmagic model update -i NAME:VERSION --add-tag KEY=VALUE",
+            )
+            for words in ("-i a:1 --add-tag requestedCpu=1", "--model-id a:1", "--add-tag a=b")
         ),
         (
             "service parity -n a --with docker",

@@ -26,6 +26,7 @@ def test_a_profile_is_made_listed_shown_and_compared(folder: Path) -> None:
         *("Succeeded", 100.0, 5.0),
     )
     assert "0.5 cores, 0.5 GB (size 1 of 2)" in done.stderr
+    assert done.stderr.startswith("Measuring 2 sizes takes up to 2 s")
     assert json.loads(run("profile", "show", "-n", "p").stdout) == details
     assert [one["name"] for one in json.loads(run("profile", "list", "-o", "json").stdout)] == ["p"]
     assert "recommended" in run("profile", "show", "-n", "p", "-o", "table").stdout

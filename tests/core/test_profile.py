@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,9 @@ from mlmagic.core.profile import (
 from mlmagic.core.profile_record import details, profile_of, record_of
 from mlmagic.core.sizing import has_room, needed_cpu, needed_memory, recommend
 from mlmagic.errors import InvalidConfig, InvalidConfigs
-from tests.support.profiles import LARGE, MIDDLE, SMALL, profile, size
+from tests.support.profiles import LARGE, MIDDLE, SMALL, load, profile, size
+
+NARROW_ENDS = {name: (1.0, 2.0) for name in ("50", "90", "95", "99")}
 
 
 @pytest.mark.parametrize(
@@ -161,3 +164,34 @@ def test_a_failure_has_the_documents_keys() -> None:
         *("name", "createdTime", "state", "requestedCpu", "requestedMemoryInGB", "requestedQueriesPerSecond"),
         "error",
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"rate_interval": (50.0, 150.0)}, True),
+        ({"rate_interval": (49.0, 151.0)}, False),
+        ({"rate_interval": (99.0, None)}, False),
+        ({"intervals_ms": {"50": (1.0, 2.0)}}, False),
+        ({"intervals_ms": {**NARROW_ENDS, "99": (1.0, None)}}, False),
+        ({"intervals_ms": {**NARROW_ENDS, "99.9": (1.0, None)}}, True),
+    ],
+)
+def test_a_load_is_settled_when_its_intervals_are_narrow(changes: dict[str, Any], expected: bool) -> None:
+    narrow = replace(load("closed", 1, 100.0, 5), intervals_ms=NARROW_ENDS, rate_interval=(90.0, 110.0))
+    assert replace(narrow, **changes).is_settled is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "Measuring 1 size takes 5 to 10 s after"),
+        ({"cpus": (1.0, 2.0)}, "Measuring 2 sizes takes 10 to 20 s after"),
+        ({"seconds": 0.5}, "Measuring 1 size takes up to 2.5 s after"),
+        ({"seconds": 60, "concurrencies": (1, 1)}, "Measuring 1 size takes up to 120 s after"),
+    ],
+)
+def test_a_plan_says_how_long_it_takes(changes: dict[str, Any], expected: str) -> None:
+    plan = ProfilePlan(**{"name": "p", "cpus": (1.0,), "memories_gb": (1.0,), **changes})
+    assert plan.duration_in_words.startswith(expected)

@@ -15,6 +15,7 @@ from mlmagic.engine.profiles.loads import (
     further_rounds,
     round_rate,
     rounds_of,
+    still_needed,
     total_steps,
     wanted_loads,
 )
@@ -76,6 +77,18 @@ def test_all_loads_have_their_time_in_rounds() -> None:
         assert sum(wanted.seconds for wanted in asked) + first.seconds == pytest.approx(2.0)
     late = replace(ONE, seconds=2.1)  # there were many rows
     assert further_rounds([late], 2.0) == [[]] * ROUNDS
+
+
+def test_a_load_ends_when_its_intervals_are_narrow_enough() -> None:
+    narrow = replace(ONE, seconds=1.0, requests_per_second=100.0, rate_interval=(90.0, 110.0))
+    narrow = replace(narrow, intervals_ms={name: (1.0, 2.0) for name in narrow.intervals_ms})
+    begun = [replace(ONE, seconds=0.5)] * 4
+    rounds = further_rounds(begun, 2.0)[2:]
+    young = replace(narrow, seconds=0.9)
+    wide = replace(narrow, rate_interval=(40.0, 160.0))
+    left = still_needed(rounds, [narrow, young, wide, ONE])
+    assert [[index for index, _ in one] for one in left] == [[1, 2, 3]] * len(rounds)
+    assert still_needed(rounds, [narrow] * 4) == []
 
 
 def test_no_profile_takes_more_steps_than_foretold() -> None:

@@ -34,6 +34,7 @@ def test_a_captured_script_is_profiled(shell: TestingShell, make_engine: MakeEng
     assert made is shell.user_ns["p"]
     assert made.record.rows == 2
     assert "Serving script half" in shell.shown()
+    assert "Measuring 1 size takes up to 1 s after the services have started" in shell.shown()
     assert "half: 0 %, 1 core, 0.5 GB (size 1 of 1): starting" in shell.shown()
     listed = shell.run_cell("%profiles")
     assert [one.name for one in listed] == ["half"]

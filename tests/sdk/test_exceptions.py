@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlmagic import errors
+from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, InvokeError, MLMagicError, NotFound, ScriptError
 from mlmagic.sdk import exceptions
 from mlmagic.sdk.exceptions import (
@@ -17,6 +18,9 @@ from mlmagic.sdk.exceptions import (
     raises,
 )
 from mlmagic.sdk.labels import label_filter
+from mlmagic.sdk.model import Model
+from mlmagic.sdk.workspace import Workspace
+from tests.support.engines import ON_FAKE, script
 
 
 def test_an_error_is_both_and_keeps_all_it_has() -> None:
@@ -132,3 +136,21 @@ def test_filters_by_tag(given: object, wanted: tuple[str, ...]) -> None:
 def test_what_is_no_filter(given: object) -> None:
     with pytest.raises(InvalidConfig, match="must be"):
         label_filter(given)  # type: ignore[arg-type]
+
+
+def test_what_to_do_is_said_with_the_sdks_arguments(fake_engine: Engine) -> None:
+    workspace = Workspace.over(fake_engine)
+    service = Model.deploy(workspace, "svc", [], script(), ON_FAKE)
+    service.wait_for_deployment()
+    for call, told in (
+        (
+            lambda: Model.deploy(workspace, "svc", [], script(), ON_FAKE),
+            "Change it with service.update(), replace it with overwrite=True, "
+            "or delete it with service.delete().",
+        ),
+        (service.get_keys, "Turn it on with: service.update(auth_enabled=True)"),
+        (service.get_access_token, "Turn it on with: service.update(token_auth_enabled=True)"),
+    ):
+        with pytest.raises(WebserviceException) as caught:
+            call()
+        assert told in str(caught.value)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from mlmagic.core.advice import ACCEPT_NEAREST
 from mlmagic.core.environment import package_name
 from mlmagic.core.replacements import Pin, Replacement, pin_of, replaced
 from mlmagic.engine.environments import uv
@@ -101,7 +102,7 @@ class Findings:
     def error(self) -> BuildFailed:
         """The refusal of the environment, one line for each pin."""
         is_accepted = all(each.exists and each.nearest for each in self.unavailable)
-        hint = "Or accept the nearest versions with --nearest (nearest=True)." if is_accepted else ""
+        hint = ACCEPT_NEAREST if is_accepted else ""
         lines = "\n".join(each.words for each in self.unavailable)
         return BuildFailed(f"the environment cannot be built: {lines}", hint=hint)
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mlmagic.core import advice
 from mlmagic.core.environment import MINIMUM_PYTHON, python_minor
 from mlmagic.engine.environments import uv
-from mlmagic.errors import InvalidConfig, NotFound, UsageError
+from mlmagic.errors import Advice, InvalidConfig, NotFound, UsageError
 
 _PROBE = (
     "import json, os, platform, sys; print(json.dumps([platform.python_implementation(), "
@@ -87,7 +88,7 @@ def choose(
     if nearest:
         return min(usable, key=lambda each: (_distance(each, wanted), each != own))
     there = f"On this machine are {', '.join(each.version for each in usable)}."
-    way_out = f"{there} --nearest takes the nearest."
+    way_out = Advice("{there} {nearest} takes the nearest.", there=there, nearest=advice.argument("nearest"))
     if python_minor(wanted) < python_minor(MINIMUM_PYTHON):
         raise InvalidConfig("Python", wanted, TOO_OLD, hint=way_out)
     raise NotFound("Python on this machine", wanted, hint=way_out)

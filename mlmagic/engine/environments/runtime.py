@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.conda_names import pip_requirements
 from mlmagic.core.environment import (
     MINIMUM_PYTHON,
@@ -22,7 +23,7 @@ from mlmagic.engine.environments import pythons, satisfaction, uv
 from mlmagic.engine.environments.build import find_conda
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
-from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
+from mlmagic.errors import Advice, InvalidConfig, InvalidConfigs, NotFound, UsageError
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.installed_packages import packages_of
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
@@ -72,8 +73,12 @@ def runtime_for(
     """
     if needs.ignored_image:
         notify(
-            f"The base image {needs.ignored_image} is Azure's, with a Python too old for the scoring server: "
-            "mlmagic's own base is used. --keep-base-image insists on it."
+            Advice(
+                "The base image {image} is Azure's, with a Python too old for the scoring server: "
+                "mlmagic's own base is used. To use it anyway: {keep}",
+                image=needs.ignored_image,
+                keep=advice.argument("keep_base_image"),
+            )
         )
     if target.capabilities.runs_interpreter:
         return choose(needs, Store(), nearest=nearest, notify=notify)
@@ -153,7 +158,8 @@ def image_python(needs: EnvironmentNeeds, *, nearest: bool) -> tuple[Replacement
     if needs.python is None or not is_old or needs.needs_image:  # an image of the user's has its own
         return ()
     if not nearest:
-        raise InvalidConfig("Python", needs.python, pythons.TOO_OLD, hint="--nearest takes the nearest.")
+        way_out = Advice("{nearest} takes the nearest.", nearest=advice.argument("nearest"))
+        raise InvalidConfig("Python", needs.python, pythons.TOO_OLD, hint=way_out)
     return (Replacement(PYTHON, needs.python, MINIMUM_PYTHON, pythons.TOO_OLD, _SERVES),)
 
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 
+from mlmagic.core import advice
 from mlmagic.core.envelopes import CONTENT_TYPES, Schema, body_of, signature, utc_text
 from mlmagic.core.notices import Notice
 from mlmagic.core.subscription import Answer, Subscription, parse_retry_after
 from mlmagic.engine.http.connections import Connections, NoAnswer, Response
-from mlmagic.errors import UsageError
+from mlmagic.errors import Advice, UsageError
 
 ANSWER_SECONDS = 30.0
 """As long as Event Grid waits for an answer."""
@@ -55,7 +56,10 @@ def shake_hands(subscription: Subscription, source: str) -> None:
         refusals.append(refusal)
     raise UsageError(
         f"the endpoint {subscription.shown_endpoint} has not accepted events: {'; '.join(refusals)}",
-        hint="Make it answer one of the two handshakes, or, if it is yours, subscribe with --no-handshake.",
+        hint=Advice(
+            "Make it answer one of the two handshakes, or, if it is yours, subscribe with {handshake}.",
+            handshake=advice.argument("handshake"),
+        ),
     )
 
 

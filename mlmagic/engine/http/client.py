@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.parity import Answer
 from mlmagic.engine.http.connections import CertificateRefused, Connections, NoAnswer, Response
-from mlmagic.errors import InvokeError, UsageError
+from mlmagic.errors import Advice, InvokeError, UsageError
 from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode_request
 
 CALL_TIMEOUT_SECONDS = 300.0
@@ -98,7 +99,10 @@ class Client:
             ) from error
         except NoAnswer as error:
             raise InvokeError(
-                service, 0, f"no answer from {scoring_uri}: {error}", hint=f"See %logs {service}."
+                service,
+                0,
+                f"no answer from {scoring_uri}: {error}",
+                hint=Advice("See {logs}.", logs=advice.logs(service)),
             ) from error
         if response.status != 200:
             raise _failure(service, response)

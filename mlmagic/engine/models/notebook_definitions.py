@@ -33,7 +33,7 @@ def definitions_of(
     except CaptureError as error:
         notify(
             f"The model's pickle needs {listed} of this notebook, which cannot be captured: {error} "
-            f"Move it to a .py file and import it from there, or use {names[0]} in a %%score_script cell."
+            f"Move it to a .py file and import it from there, or use {names[0]} in the entry script."
         )
         return ""
     notify(f"The model's pickle needs {listed} of this notebook. The source is stored with the model.")

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from mlmagic.core.profile import Goal, Load
+from mlmagic.core.profile import LEAST_SECONDS, Goal, Load
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.python_path import python_path
 
@@ -103,6 +103,18 @@ def further_rounds(firsts: Sequence[Load], seconds: float) -> list[list[tuple[in
         ]
         for number in range(1, ROUNDS + 1)
     ]
+
+
+def still_needed(
+    rounds: Sequence[Sequence[tuple[int, PlannedLoad]]], loads: Sequence[Load]
+) -> list[list[tuple[int, PlannedLoad]]]:
+    """The rounds to come, without the loads that have taken long enough for intervals that are narrow enough.
+
+    ``loads`` are the results so far.
+    """
+    ended = {n for n, load in enumerate(loads) if load.seconds >= LEAST_SECONDS and load.is_settled}
+    remaining = [[each for each in one if each[0] not in ended] for one in rounds]
+    return [one for one in remaining if one]
 
 
 class LoaderProcess:

@@ -94,6 +94,7 @@ class Profiles:
             )
         target = self._targets.usable(plan.target)
         used = self._models.find_all(model_names)
+        notify(plan.duration_in_words)
         inference = inference or self._scripts.no_code(model_names)
         runtime = runtime_for(target, needs_of(inference.environment), notify, nearest=True)
         self._models.report_mismatches(used, runtime, notify)
@@ -160,7 +161,7 @@ class Profiles:
             work.unfinished(tx, asset, state=ProfileState.CANCELED.value, words="")
         version = asset.version
         trials: list[Trial] = []
-        clock = _Clock(plan.seconds)
+        clock = _Clock(plan.longest_seconds)
 
         def report(at: str, words: str) -> None:
             nonlocal profile

@@ -19,6 +19,7 @@ from mlmagic.engine.profiles.loads import (
     LoaderProcess,
     PlannedLoad,
     further_rounds,
+    still_needed,
     total_steps,
     wanted_loads,
 )
@@ -79,18 +80,13 @@ class Trial:
     def result(self) -> SizeResult:
         """The results so far."""
         config, samples = self._spec.config, self.watch.samples
-        loads: list[Load] = []
-        failures: list[Failure] = []
-        for first, rounds in zip(self._firsts, self._rounds, strict=False):
-            load, failed = load_of(first.kind, first.level, rounds, self._plan.seconds)
-            loads.append(load)
-            failures += failed
+        loads = self._loads()
         return SizeResult(
             *self.size,
             self._target.limited_by(config) if self._target.capabilities.measures else "not at all",
             self._cold_start_s,
-            tuple(loads),
-            alike(failures),
+            tuple(load for load, _ in loads),
+            alike(failure for _, failures in loads for failure in failures),
             max((sample.cores for sample in smooth(samples, 10)), default=0.0),
             self.watch.peak_bytes / BYTES_PER_GB,
             tuple(smooth(samples, -(-len(samples) // MOST_SAMPLES))),
@@ -110,11 +106,14 @@ class Trial:
             self._loader = self._ending.enter_context(LoaderProcess(url, self._rows))
             self.watch.resume()
             if self._first_round():
-                self._further = further_rounds(self._firsts, self._plan.seconds)
+                self._further = further_rounds(self._firsts, self._plan.longest_seconds)
         self.steps_left = sum(map(len, self._further))
 
     def go_on(self) -> bool:
         """Run the next round; False if there is none left."""
+        if self._plan.seconds is None:
+            self._further = still_needed(self._further, [load for load, _ in self._loads()])
+            self.steps_left = sum(map(len, self._further))
         if not self._further:
             return False
         with self._errors_recorded():
@@ -123,6 +122,13 @@ class Trial:
                 self._rounds[index].append(self._run(wanted))
         return True
 
+    def _loads(self) -> list[tuple[Load, list[Failure]]]:
+        """The results of each load so far, with its failures."""
+        return [
+            load_of(first.kind, first.level, rounds, self._plan.longest_seconds)
+            for first, rounds in zip(self._firsts, self._rounds, strict=False)
+        ]
+
     def close(self) -> None:
         """Stop the service."""
         self._further, self.steps_left = [], 0
@@ -130,10 +136,10 @@ class Trial:
 
     def _first_round(self) -> bool:
         """Run the first round of each load; False if a load failed completely."""
-        plan, seconds = self._plan, self._plan.seconds * FIRST_SHARE
+        plan, seconds = self._plan, self._plan.longest_seconds * FIRST_SHARE
         while wanted := wanted_loads(plan.concurrencies, seconds, len(self._rows), plan.goal, self._firsts):
             self._rounds.append([self._run(wanted)])
-            self._firsts.append(load_of(wanted.kind, wanted.level, self._rounds[-1], plan.seconds)[0])
+            self._firsts.append(load_of(wanted.kind, wanted.level, self._rounds[-1], plan.longest_seconds)[0])
             if self._firsts[-1].failed:
                 return False
         return True

@@ -10,10 +10,11 @@ from typing import Any
 
 from mlmagic.capture.modules import installed_modules
 from mlmagic.capture.requirements import pinned_requirements
+from mlmagic.core import advice
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import Model
 from mlmagic.engine.models.frameworks import framework_of_modules, framework_of_names
-from mlmagic.errors import UsageError
+from mlmagic.errors import Advice, UsageError
 
 SCRIPT = "score.py"
 SAMPLE = "sample.json"
@@ -70,8 +71,11 @@ def inference_for(
     if not models:
         raise UsageError(
             "there is neither a script nor a model to serve",
-            hint="Name a model with -m, capture a script with %%score_script NAME, or name one in a file "
-            "(--entry-script).",
+            hint=Advice(
+                "Name a model with {models}, or give {script}.",
+                models=advice.argument("models"),
+                script=advice.script(),
+            ),
         )
     frameworks = [framework_of(model) for model in models]
     for model, framework in zip(models, frameworks, strict=True):
@@ -122,7 +126,7 @@ def framework_of(model: Model) -> Framework:
     if named == "Multi":
         raise UsageError(
             f"model {model.id} is registered as Multi, which is several models behind one service",
-            hint="Register each by itself, and name them all: -m A -m B.",
+            hint="Register each by itself, and name them all.",
         )
     what = (
         "of a framework that cannot be detected from its files"
@@ -131,7 +135,11 @@ def framework_of(model: Model) -> Framework:
     )
     raise UsageError(
         f"model {model.id} cannot be served without a script: it is {what}. Supported are: {supported}",
-        hint="Register it with --framework if it is one of these, or write a script with %%score_script.",
+        hint=Advice(
+            "Register it with {framework} if it is one of these, or give {script}.",
+            framework=advice.argument("model_framework"),
+            script=advice.script(),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import EnvironmentNeeds, needs_of
 from mlmagic.core.model import Model, added_properties
@@ -23,11 +24,11 @@ from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.services.keys import Keys
-from mlmagic.engine.services.local_resources import absolute_paths, container_for
+from mlmagic.engine.services.local_resources import absolute_paths, check_usable, container_for, placed
 from mlmagic.engine.services.ownership import machine_for, owned_here
 from mlmagic.engine.services.reconcile import planner
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import AlreadyExists, NotFound, UsageError, WrongState
+from mlmagic.errors import Advice, AlreadyExists, NotFound, UsageError, WrongState
 from mlmagic.scoring import settings
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import services
@@ -123,8 +124,9 @@ class Deployments:
             variables = {**request.needs.variables, **config.environment_variables}
             config = replace(config, environment_variables=variables)
         check_service_name(request.name)
+        config = placed(config, self._targets, notify)
         config = container_for(config, request.needs, self._targets, notify)
-        target = self._targets.usable(config.target)
+        target = check_usable(config, self._targets)
         used = self._models.find_all(request.models or ())
         inference = request.inference or _no_code(used, notify, request.environment)
         if request.environment is not None:
@@ -272,8 +274,14 @@ class Deployments:
         raise AlreadyExists(
             "service",
             name,
-            hint=f"It is {existing.state}. Change it with %update {name}, replace it with --overwrite, "
-            f"or delete it with %delete {name}.",
+            hint=Advice(
+                "It is {state}. Change it with {update}, replace it with {overwrite}, "
+                "or delete it with {delete}.",
+                state=str(existing.state),
+                update=advice.update(name),
+                overwrite=advice.argument("overwrite"),
+                delete=advice.delete(name),
+            ),
         )
 
 

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mlmagic.core import advice
 from mlmagic.core.access import AccessToken, ServiceKeys, WhichKey
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind, service_subject
@@ -14,7 +15,7 @@ from mlmagic.engine import staging
 from mlmagic.engine.http.client import Caller
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import UsageError
+from mlmagic.errors import Advice, UsageError
 from mlmagic.workspace import events, keys, services
 from mlmagic.workspace.memory import Memory
 
@@ -119,9 +120,9 @@ def _held(tx: Connection, service: Webservice, *, tokens: bool = False) -> Servi
     config = services.get_revision(tx, service.id, service.revision).config
     held = keys.get(tx, service.id)
     if held is None or not (config.token_auth_enabled if tokens else config.auth_enabled):
-        kind, option = ("token", "--token-auth") if tokens else ("key", "--auth")
+        kind, argument = ("token", "token_auth_enabled") if tokens else ("key", "auth_enabled")
         raise UsageError(
             f"{service.name!r} has no {kind} authentication",
-            hint=f"Turn it on with: %update {service.name} {option}",
+            hint=Advice("Turn it on with: {update}", update=advice.update(service.name, **{argument: True})),
         )
     return held

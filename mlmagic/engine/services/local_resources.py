@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Any
 
+from mlmagic.core import advice
+from mlmagic.core.arguments import CLUSTERS, ComputeType
 from mlmagic.core.configuration import (
     BYTES_PER_GB,
     DEFAULT_CPU,
@@ -15,10 +18,62 @@ from mlmagic.core.configuration import (
 from mlmagic.core.environment import EnvironmentNeeds, image_needs
 from mlmagic.core.notify import Notify
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import NotFound, TargetUnavailable
+from mlmagic.errors import Advice, NotFound, TargetUnavailable
+from mlmagic.targets.base import ComputeTarget
 
 CONTAINERS = "docker"
 """The target for environments that need a container."""
+
+
+def placed(config: DeploymentConfig, targets: Targets, notify: Notify) -> DeploymentConfig:
+    """With the target that stands here for the compute type of ``config``; says which, and what it lacks."""
+    if not is_placed_by_type(config):
+        return config
+    compute = ComputeType.parse(config.compute_type)
+    found = targets.placement(compute)
+    if found is None or found.target == config.target:
+        return config
+    can = targets.get(found.target).capabilities
+    lacks = ["CPU and memory are not limited there"] if can.runs_interpreter else []
+    if compute in CLUSTERS and not can.scales:
+        lacks.append("one replica runs")
+    more = f"; {' and '.join(lacks)}" if lacks else ""
+    notify(f"{compute} runs on the target {found.target} here, as {found.setting} says{more}.")
+    moved = replace(config, target=found.target)
+    return _as_large_as_a_process(moved) if compute is ComputeType.LOCAL else moved
+
+
+def check_usable(config: DeploymentConfig, targets: Targets) -> ComputeTarget[Any]:
+    """The target of ``config``; if it cannot run services now, the error offers another for its compute type.
+
+    Raises `TargetUnavailable`.
+    """
+    try:
+        return targets.usable(config.target)
+    except TargetUnavailable as error:
+        if is_placed_by_type(config) and config.target != DEFAULT_TARGET:
+            raise unavailable(ComputeType.parse(config.compute_type), error) from None
+        raise
+
+
+def unavailable(compute: ComputeType, error: TargetUnavailable) -> TargetUnavailable:
+    """``error`` of the usual target of ``compute``, with the setting by which another one stands for it."""
+    key = ComputeType.AKS if compute in CLUSTERS else compute
+    return TargetUnavailable(
+        error.target,
+        f"{compute} cannot run here: {error.message}",
+        fix=Advice(
+            "{start} Or run every {key} service on this machine: {setting}",
+            start=error.hint if error.hint.endswith(".") else Advice("{hint}.", hint=error.hint),
+            key=str(key),
+            setting=advice.compute(key, DEFAULT_TARGET),
+        ),
+    )
+
+
+def is_placed_by_type(config: DeploymentConfig) -> bool:
+    """Whether the compute type of ``config`` chose its target, and not the caller."""
+    return bool(config.compute_type) and config.target == ComputeType.parse(config.compute_type).target
 
 
 def container_for(
@@ -33,10 +88,13 @@ def container_for(
     except (TargetUnavailable, NotFound):
         return config  # the deploy reports what a process cannot have
     notify(f"The environment needs {reason}: the service runs in a container.")
+    return _as_large_as_a_process(replace(config, target=CONTAINERS))
+
+
+def _as_large_as_a_process(config: DeploymentConfig) -> DeploymentConfig:
+    """A local process is not limited to the default CPU and memory, and neither is a container instead."""
     return replace(
         config,
-        target=CONTAINERS,
-        # A local process is not limited to the default CPU and memory, and neither is this container.
         cpu=os.cpu_count() or 1 if config.cpu == DEFAULT_CPU else config.cpu,
         memory_gb=max(DEFAULT_MEMORY_GB, _memory_gb() / 2)
         if config.memory_gb == DEFAULT_MEMORY_GB

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.parity import Answer
 from mlmagic.core.request_sample import request_sample, request_text
 from mlmagic.core.traffic import RecordedRequest, read_recorded
@@ -15,7 +16,7 @@ from mlmagic.engine.models.models import Models
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import InvokeError, UsageError, WrongState
+from mlmagic.errors import Advice, InvokeError, UsageError, WrongState
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -68,7 +69,9 @@ class Requests:
         if not kept:
             raise UsageError(
                 f"{name!r} does not record its requests",
-                hint=f"Record the next 1000 with: %update {name} --record 1000",
+                hint=Advice(
+                    "Record the next 1000 with: {update}", update=advice.update(name, recorded_requests=1000)
+                ),
             )
         target = self._targets.get(service.target)
         if not target.capabilities.records_traffic:

@@ -25,7 +25,7 @@ from mlmagic.engine.services.deployment import (
     StalePlan,
     revise,
 )
-from mlmagic.engine.services.failures import failure_of
+from mlmagic.engine.services.failures import failure_of, still_waiting
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.new_replacements import NewReplacements
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
@@ -255,14 +255,7 @@ class Services:
             watching(now)
 
         if not self._bus.wait_until(lambda: self._is_complete(service, watch), timeout):
-            seen = self.get(service.name)
-            raise WaitTimeout(
-                service.name,
-                seen.state,
-                timeout,
-                last_seen=seen.words,
-                hint=f"It goes on; see %services and %logs {service.name}.",
-            )
+            raise still_waiting(self.get(service.name), timeout)
         now = self.get(service.name)
         if now.id != service.id:
             raise NotFound("service", service.name, hint="It was replaced meanwhile.")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mlmagic.errors import TargetUnavailable
+from mlmagic.core import advice
+from mlmagic.errors import Advice, TargetUnavailable
 from mlmagic.targets.docker.streams import keep_responses
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ TARGET = "docker"
 ANSWER_SECONDS = 120
 """How long to wait for an answer: an engine that is busy building answers slowly."""
 CONNECTIONS = 64
-FIX = "Start Docker, or set DOCKER_HOST, or deploy with: --target local"
+FIX = Advice("Start Docker, or set DOCKER_HOST, or deploy with: {local}", local=advice.target("local"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,10 @@ def library() -> Any:
         raise TargetUnavailable(
             TARGET,
             f"the target 'docker' needs the package docker: {error}",
-            fix="Install it with: pip install 'mlmagic[docker]'. Or deploy with: --target local",
+            fix=Advice(
+                "Install it with: pip install 'mlmagic[docker]'. Or deploy with: {local}",
+                local=advice.target("local"),
+            ),
         ) from None
     return docker
 

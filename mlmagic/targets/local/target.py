@@ -20,10 +20,11 @@ from typing import Any, ClassVar
 import mlmagic.scoring.recorder as recorder
 import mlmagic.scoring.report as run_report
 import mlmagic.targets.local.zygote as zygotes
+from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
-from mlmagic.errors import LaunchFailed, TargetUnavailable, UsageError
+from mlmagic.errors import Advice, LaunchFailed, TargetUnavailable, UsageError
 from mlmagic.scoring.control import RELOAD, send_command
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.capabilities import Capabilities
@@ -73,7 +74,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             raise TargetUnavailable(
                 self.name,
                 "the target 'local' needs Linux or macOS",
-                fix="Start Jupyter in WSL, or deploy with: --target docker",
+                fix=Advice("Start Jupyter in WSL, or deploy with: {docker}", docker=advice.target("docker")),
             )
 
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:

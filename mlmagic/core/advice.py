@@ -1,0 +1,102 @@
+"""Things to do that an `mlmagic.errors.Advice` names, each as a magic, a command and the SDK write it.
+
+The engine reports an error before anyone knows where it is read. So its hints never write an option or a
+magic themselves: they take one from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlmagic.core.arguments import ARGUMENTS
+from mlmagic.core.compute_mapping import TRAIT, VARIABLE
+from mlmagic.errors import Advice, Way
+
+OTHER_ARGUMENTS: Mapping[str, Way] = {
+    "overwrite": Way("--overwrite", "--overwrite", "overwrite=True"),
+    "models": Way("-m NAME", "-m NAME", "models=[...]"),
+    "entry_script": Way(
+        "--entry-script FILE", "--entry-script FILE", "inference_config=InferenceConfig(entry_script=...)"
+    ),
+    "model_framework": Way("--framework NAME", "--model-framework NAME", "model_framework=..."),
+    "keep_base_image": Way(
+        "--keep-base-image", "--keep-base-image", "environment.docker.keep_base_image = True"
+    ),
+    "handshake": Way("--no-handshake", "--no-handshake", "handshake=False"),
+}
+"""The arguments that are not deployment arguments, and so not in `mlmagic.core.arguments`."""
+_TARGET_CONFIGURATIONS = {
+    "local": "LocalWebservice.deploy_configuration()",
+    "docker": "AciWebservice.deploy_configuration()",
+}
+
+
+def argument(name: str, value: Any = True) -> Way:
+    """An argument with a value: ``--auth`` and ``auth_enabled=True``."""
+    if name in OTHER_ARGUMENTS:
+        return OTHER_ARGUMENTS[name]
+    row = ARGUMENTS[name]
+    flag = row.option if value else row.opposite
+    option = flag if row.kind is bool else f"{row.option} {value}"
+    return Way(option, option, f"{name}={value!r}")
+
+
+def update(service: str, **arguments: Any) -> Way:
+    """Update a service with these arguments."""
+    given = [argument(name, value) for name, value in arguments.items()]
+    return Way(
+        " ".join(["%update", service, *(each.magic for each in given)]),
+        " ".join(["mlmagic service update -n", service, *(each.command for each in given)]),
+        f"service.update({', '.join(each.sdk for each in given)})",
+    )
+
+
+def delete(service: str) -> Way:
+    """Delete a service."""
+    return Way(f"%delete {service}", f"mlmagic service delete -n {service}", "service.delete()")
+
+
+def logs(service: str) -> Way:
+    """Read the log of a service."""
+    return Way(f"%logs {service}", f"mlmagic service logs -n {service}", "service.get_logs()")
+
+
+def state(service: str) -> Way:
+    """Look at the state of a service."""
+    return Way("%services", f"mlmagic service show -n {service}", "service.state")
+
+
+def target(name: str) -> Way:
+    """Deploy to another compute target."""
+    configuration = _TARGET_CONFIGURATIONS.get(name, f"DeploymentConfig({name!r})")
+    return Way(f"--target {name}", f"--ct {name}", configuration)
+
+
+def compute(kind: str, name: str) -> Way:
+    """Run a compute type of Azure ML v1 on another compute target."""
+    variable = f"{VARIABLE}={kind}={name}"
+    config = f'%config {TRAIT} = {{"{kind}": "{name}"}}'
+    return Way(config, variable, f"{config} (outside of a notebook: {variable})")
+
+
+def script() -> Way:
+    """Give an entry script."""
+    return Way(
+        "a script captured with %%score_script NAME, or --entry-script FILE",
+        OTHER_ARGUMENTS["entry_script"].command,
+        OTHER_ARGUMENTS["entry_script"].sdk,
+    )
+
+
+def unsubscribe(subscription: str) -> Way:
+    """Remove a webhook subscription."""
+    return Way(
+        f"%unsubscribe {subscription}",
+        f"mlmagic events unsubscribe -n {subscription}",
+        f"workspace.engine.events.unsubscribe({subscription!r})",
+    )
+
+
+ACCEPT_NEAREST = Advice("Or accept the nearest versions with {nearest}.", nearest=argument("nearest"))
+"""For an environment with pins that cannot be installed."""

@@ -1,0 +1,197 @@
+"""Services of aci and aks on a machine that has neither, by a mapping of compute types to targets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.engine.targets import Targets
+from mlmagic.sdk.aci_webservice import AciWebservice
+from mlmagic.sdk.aks_endpoint import AksEndpoint
+from mlmagic.sdk.aks_webservice import AksWebservice
+from mlmagic.sdk.compute import AksCompute, AmlCompute, ComputeTarget
+from mlmagic.sdk.exceptions import ComputeTargetException, WebserviceException
+from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.model import Model
+from mlmagic.sdk.webservice import Webservice
+from mlmagic.sdk.workspace import Workspace
+from mlmagic.workspace.location import Location, read_config
+from tests.support.certificates import write_certificate
+
+OFFER = '%config MLMagic.compute = {"aci": "local"} (outside of a notebook: MLMAGIC_COMPUTE=aci=local)'
+
+
+@pytest.fixture(autouse=True)
+def _no_docker(monkeypatch: pytest.MonkeyPatch, source: Path) -> Iterator[None]:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.delenv("MLMAGIC_COMPUTE", raising=False)
+    yield
+    Targets.chosen = {}
+
+
+@pytest.fixture
+def on_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLMAGIC_COMPUTE", "aci=local,aks=local")
+
+
+def script() -> InferenceConfig:
+    return InferenceConfig("score.py", source_directory="source_dir")
+
+
+def test_without_docker_the_error_offers_the_setting(workspace: Workspace) -> None:
+    with pytest.raises(WebserviceException) as caught:
+        Model.deploy(workspace, "svc", [], script(), AciWebservice.deploy_configuration())
+    text = str(caught.value)
+    assert text.startswith("aci cannot run here: no Docker engine answers at unix:///nowhere/docker.sock")
+    assert "deploy with: LocalWebservice.deploy_configuration()" in text
+    assert OFFER in text
+    assert "--" not in text
+    assert workspace.webservices == {}
+
+
+def test_without_a_cluster_the_error_offers_the_setting(workspace: Workspace) -> None:
+    for config in (AksWebservice.deploy_configuration(), AksEndpoint.deploy_configuration()):
+        with pytest.raises(WebserviceException) as caught:
+            Model.deploy(workspace, "svc", [], script(), config)
+        assert "need the target 'kubernetes', which is not installed" in str(caught.value)
+        assert '%config MLMagic.compute = {"aks": "local"}' in str(caught.value)
+
+
+@pytest.mark.processes
+@pytest.mark.usefixtures("on_local")
+def test_an_aci_service_runs_as_a_process(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    config = AciWebservice.deploy_configuration(cpu_cores=2, memory_gb=1, auth_enabled=True, tags={"a": "b"})
+    service = Model.deploy(workspace, "svc", [], script(), config)
+    said = "aci runs on the target local here, as MLMAGIC_COMPUTE says; CPU and memory are not limited there."
+    assert capsys.readouterr().out.count(said) == 1
+    service.wait_for_deployment()
+    assert type(service) is type(workspace.webservices["svc"]) is AciWebservice
+    assert (service.compute_type, service.record.target) == ("ACI", "local")
+    assert (service.cpu_cores, service.tags, service.serialize()["computeType"]) == (2, {"a": "b"}, "ACI")
+    assert service.run(json.dumps([1])) == [1]
+    assert [each.name for each in Webservice.list(workspace, "ACI")] == ["svc"]
+    assert Webservice.list(workspace, "Local") == []
+    service.update(tags={"c": "d"}, enable_app_insights=True)
+    service.wait_for_deployment()
+    assert "runs on the target" not in capsys.readouterr().out
+    assert (service.enable_app_insights, service.record.target) == (True, "local")
+
+
+@pytest.mark.usefixtures("on_local")
+def test_a_target_that_is_named_stays(workspace: Workspace) -> None:
+    with pytest.raises(WebserviceException, match="no Docker engine answers") as caught:
+        Model.deploy(workspace, "svc", [], script(), DeploymentConfig("docker"))
+    assert "MLMagic.compute" not in str(caught.value)
+
+
+def test_the_configuration_file_of_a_workspace_maps_too(workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"workspace_name": "team", "folder": "team", "compute": {"aci": "lokal"}}))
+    place = read_config(file)
+    assert Location.from_json(place.to_json()) == place
+    targets = Targets(location=place)
+    with pytest.raises(Exception, match=r"Target of \"compute\" in .*config.json not found: 'lokal'"):
+        targets.placement(AciWebservice.deploy_configuration().compute)
+    written = Workspace(place).write_config(tmp_path / "other")
+    assert json.loads(written.read_text())["compute"] == {"aci": "lokal"}
+
+
+@pytest.mark.processes
+@pytest.mark.usefixtures("on_local")
+def test_the_documents_cluster_is_the_target_that_stands_for_it(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    configuration = AksCompute.provisioning_configuration(agent_count=3, location="eastus")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    write_certificate(cert, key, "localhost")
+    configuration.enable_ssl("localhost", str(cert), str(key))
+    target = ComputeTarget.create(workspace, "myaks", configuration)
+    assert "myaks stands for the target local, as MLMAGIC_COMPUTE says. No effect here: " in (
+        capsys.readouterr().out
+    )
+    target.wait_for_completion(show_output=True)
+    assert (target.provisioning_state, target.provisioning_errors) == ("Succeeded", None)
+    found = AksCompute(workspace, "myaks")
+    config = AksWebservice.deploy_configuration(num_replicas=3, auth_enabled=False)
+    service = Model.deploy(workspace, "svc", [], script(), config, deployment_target=found)
+    assert "CPU and memory are not limited there and one replica runs." in capsys.readouterr().out
+    service.wait_for_deployment()
+    assert type(service) is AksWebservice
+    assert service.compute_target_name == "myaks"
+    assert service.scoring_uri is not None
+    assert service.scoring_uri.startswith("https:")
+    assert service.run(json.dumps([1])) == [1]
+    service.update(description="new")
+    service.wait_for_deployment()
+    assert service.scoring_uri.startswith("https:")
+    endpoint = Model.deploy(workspace, "end", [], script(), AksEndpoint.deploy_configuration(), found)
+    assert type(endpoint) is AksEndpoint
+    assert endpoint.compute_type == "AKSENDPOINT"
+
+
+def test_a_cluster_that_cannot_be_reached_is_not_attached(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attach = AksCompute.attach_configuration("group", "cluster")
+    for make in (
+        lambda: ComputeTarget.attach(workspace, "myaks", attach),
+        lambda: ComputeTarget.create(workspace, "myaks", AksCompute.provisioning_configuration()),
+    ):
+        with pytest.raises(ComputeTargetException, match="MLMAGIC_COMPUTE=aks=local"):
+            make()
+    assert ComputeTarget.list(workspace) == []
+    monkeypatch.setenv("MLMAGIC_COMPUTE", "aks=local")
+    target = ComputeTarget.attach(workspace, "myaks", attach)
+    assert target.serialize()["provisioningState"] == "Succeeded"
+    monkeypatch.setenv("MLMAGIC_COMPUTE", "aks=docker")
+    assert target.provisioning_state == "Failed"
+    with pytest.raises(ComputeTargetException, match="no Docker engine answers"):
+        target.wait_for_completion()
+
+
+@pytest.mark.usefixtures("on_local")
+def test_a_certificate_of_azure_is_said_not_to_be_used(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    configuration = AksCompute.attach_configuration("group", "cluster")
+    configuration.enable_ssl(leaf_domain_label="contoso")
+    assert (configuration.leaf_domain_label, configuration.ssl_cname) == ("contoso", None)
+    ComputeTarget.attach(workspace, "myaks", configuration)
+    assert "leaf_domain_label is not used" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "ssl_cname None is missing"),
+        ({"ssl_cname": "a"}, "needs ssl_cert_pem_file, ssl_key_pem_file too"),
+        (
+            {"ssl_cname": "a", "ssl_cert_pem_file": "c.pem", "ssl_key_pem_file": "k.pem"},
+            "ssl_cert_pem_file 'c.pem' names a file that is not there",
+        ),
+        ({"leaf_domain_label": "a", "ssl_cname": "b"}, "excludes leaf_domain_label"),
+    ],
+)
+def test_wrong_ssl_settings_change_nothing(arguments: dict[str, str], message: str) -> None:
+    for configuration in (
+        AksCompute.provisioning_configuration(),
+        AksCompute.attach_configuration("group", "cluster"),
+    ):
+        before = dict(configuration.given)
+        with pytest.raises(ComputeTargetException, match=message):
+            configuration.enable_ssl(**arguments)
+        assert configuration.given == before
+
+
+@pytest.mark.usefixtures("on_local")
+def test_a_service_of_another_type_does_not_run_on_a_cluster(workspace: Workspace) -> None:
+    target = ComputeTarget.attach(workspace, "myaks", AksCompute.attach_configuration("g", "c"))
+    with pytest.raises(WebserviceException, match="'aci' is not of a cluster, and 'myaks' is one"):
+        Model.deploy(workspace, "svc", [], script(), AciWebservice.deploy_configuration(), target)
+    batch = ComputeTarget.create(workspace, "batch", AmlCompute.provisioning_configuration("D2"))
+    with pytest.raises(WebserviceException, match="'batch', of type AmlCompute, runs no services"):
+        Model.deploy(workspace, "svc", [], script(), None, batch)

@@ -121,7 +121,7 @@ single = Model.register(
 )
 service = Model.deploy(ws, "mnist-no-code", [single], overwrite=True)
 service.wait_for_deployment(show_output=True)
-answer = service.run(json.dumps({"data": {"Input3": image.tolist()}}))
+answer = service.run(json.dumps({"data": image.tolist()}))
 scores = next(iter(answer.values())) if isinstance(answer, dict) else answer
 assert int(np.argmax(np.array(scores).reshape(-1))) == expected, answer
 service.delete()

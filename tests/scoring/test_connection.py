@@ -8,28 +8,9 @@ from hypothesis import strategies as st
 from mlmagic.scoring.http import request_reader
 from mlmagic.scoring.http.request_head import BODY_LIMIT, HEAD_LIMIT, KnownHeads
 
-from .wire import Wire
+from .wire import Wire, bodies, post, statuses
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-def post(body=b"hello", *fields):
-    lines = b"".join(field + b"\r\n" for field in fields)
-    return b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), lines, body)
-
-
-def statuses(answer):
-    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answer)]
-
-
-def bodies(answer):
-    found = []
-    while answer:
-        head, _, answer = answer.partition(b"\r\n\r\n")
-        size = int((re.search(rb"Content-Length: (\d+)", head) or [0, 0])[1])
-        found.append(answer[:size])
-        answer = answer[size:]
-    return found
 
 
 def stable(answer):

@@ -11,7 +11,7 @@ from mlmagic.scoring.http import content_encoding, request_head
 from mlmagic.scoring.http.content_encoding import UnsupportedEncoding, decoded, encodings
 from mlmagic.scoring.http.request import BadInput
 
-from .test_connection import bodies, post, statuses
+from .wire import bodies, post, statuses
 
 TEXT = json.dumps({"data": [[1, 2, 3]] * 5}).encode()
 

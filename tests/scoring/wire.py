@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -95,3 +96,22 @@ class Wire:
         taken = bytes(self.written)
         self.written.clear()
         return taken
+
+
+def post(body=b"hello", *fields):
+    lines = b"".join(field + b"\r\n" for field in fields)
+    return b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), lines, body)
+
+
+def statuses(answer):
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answer)]
+
+
+def bodies(answer):
+    found = []
+    while answer:
+        head, _, answer = answer.partition(b"\r\n\r\n")
+        size = int((re.search(rb"Content-Length: (\d+)", head) or [0, 0])[1])
+        found.append(answer[:size])
+        answer = answer[size:]
+    return found

@@ -25,6 +25,7 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.live_reload import LiveReload
 from mlmagic.engine.services.parity import ParityChecks
 from mlmagic.engine.services.renewals import Renewals
+from mlmagic.engine.services.replicas import Replicas
 from mlmagic.engine.services.requests import Requests
 from mlmagic.engine.services.services import Services
 from mlmagic.engine.services.supervision import Supervision
@@ -68,6 +69,7 @@ class Engine:
             self.memory, self.targets, self.bus, self.models, self.keys, self.supervision
         )
         self.renewals = Renewals(self.memory, self.models, self.services)
+        self.replicas = Replicas(self.memory, self.targets, self.services)
         self.live_reload = LiveReload(self.memory, self.targets)
         self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)
         self.parity = ParityChecks(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from IPython.core.interactiveshell import InteractiveShell
 
 from mlmagic.magics.completion import Completion
+from mlmagic.magics.deployment import DeploymentMagics
 from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.events import EventMagics
 from mlmagic.magics.models import ModelMagics
@@ -22,6 +23,7 @@ from mlmagic.targets.local import zygote
 _GROUPS = (
     ModelMagics,
     ScriptMagics,
+    DeploymentMagics,
     ServiceMagics,
     EnvironmentMagics,
     ProfilingMagics,

@@ -27,7 +27,7 @@ from mlmagic.core.arguments import (
 )
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.deployments import with_arguments
-from mlmagic.magics.services import ServiceMagics
+from mlmagic.magics.deployment import DeploymentMagics
 from mlmagic.sdk.aci_webservice import AciWebservice
 from mlmagic.sdk.aks_endpoint import AksEndpoint
 from mlmagic.sdk.aks_webservice import AksWebservice
@@ -66,7 +66,9 @@ def test_a_row_is_complete(row: Argument) -> None:
         assert row.rule.holds(row.default)
 
 
-@pytest.mark.parametrize("magic", [ServiceMagics.deploy, ServiceMagics.update], ids=["deploy", "update"])
+@pytest.mark.parametrize(
+    "magic", [DeploymentMagics.deploy, DeploymentMagics.update], ids=["deploy", "update"]
+)
 def test_magics_have_an_option_for_each_row(magic: Any) -> None:
     found = {action.dest: action for action in magic.parser._actions}
     for row in OPTIONS:

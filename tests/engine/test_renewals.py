@@ -62,21 +62,21 @@ def test_what_is_newer_is_said_and_nothing_is_recorded(fake_engine: Engine, tmp_
 def test_scale(fake_engine: Engine, fake: FakeTarget, make_engine: MakeEngine) -> None:
     service = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     assert fake.capabilities.scales
-    assert fake_engine.services.can_scale(service)
-    fake_engine.services.scale("svc", 3)
+    assert fake_engine.replicas.can_scale(service)
+    fake_engine.replicas.set("svc", 3)
     wait_for(lambda: fake_engine.services.get("svc").stats.get("replicas") == 3.0, "three")
     assert fake_engine.events.newest(1, "svc")[0].message == "3 replicas requested"
     with pytest.raises(InvalidConfig, match="between 1 and 100"):
-        fake_engine.services.scale("svc", 0)
+        fake_engine.replicas.set("svc", 0)
     fake_engine.services.stop("svc")
     with pytest.raises(WrongState, match="cannot scale 'svc' while it is Stopped"):
-        fake_engine.services.scale("svc", 1)
+        fake_engine.replicas.set("svc", 1)
 
 
 def test_one_replica_is_all_there_is_on_this_machine(engine: Engine, fake_engine: Engine) -> None:
     fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     with fake_engine.memory.writing() as tx:
         tx.exec_driver_sql("UPDATE services SET target = 'local'")
-    assert not engine.services.can_scale(engine.services.get("svc"))
+    assert not engine.replicas.can_scale(engine.services.get("svc"))
     with pytest.raises(UsageError, match="which runs one replica"):
-        engine.services.scale("svc", 2)
+        engine.replicas.set("svc", 2)

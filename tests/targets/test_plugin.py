@@ -55,8 +55,8 @@ def test_a_service_lives_its_whole_life_on_it(make_engine: MakeEngine) -> None:
     service = engine.services.wait(engine.services.deploy("svc", [], echo, config), 20)
     assert service.state is State.HEALTHY
     assert list(engine.services.logs("svc")) == [f"job {service.handle['job']} started"]
-    assert not engine.services.can_scale(service)
-    for refused in (lambda: engine.services.scale("svc", 2), lambda: engine.requests.recorded("svc")):
+    assert not engine.replicas.can_scale(service)
+    for refused in (lambda: engine.replicas.set("svc", 2), lambda: engine.requests.recorded("svc")):
         with pytest.raises(UsageError):
             refused()
     assert (

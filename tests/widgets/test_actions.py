@@ -138,7 +138,7 @@ def test_scale_where_the_target_can(
     panel.actions.buttons["scale"].click()
     assert "Scaling to 4 replicas." in settled(panel.actions)
     assert fake.only().observation.ready == 4
-    monkeypatch.setattr(fake_engine.services, "can_scale", lambda service: False)
+    monkeypatch.setattr(fake_engine.replicas, "can_scale", lambda service: False)
     assert "scale" not in panel_of(fake_engine, fake_engine.services.get("svc")).actions.buttons
 
 

@@ -71,7 +71,7 @@ def test_use_is_measured_by_who_supervises(
     fake.only().usage = Usage(1.0, 42_000_000)
     wait_for(lambda: panel.model.stats.get("memory_bytes") == 42e6, "the memory")
     assert "memory 42 MB" in markup_of(panel)
-    fake_engine.services.scale("svc", 3)
+    fake_engine.replicas.set("svc", 3)
     wait_for(lambda: "3 replicas" in markup_of(panel), "the replicas")
 
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.model import Model, ModelDescription, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
@@ -34,19 +33,16 @@ from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
     Interrupted,
-    InvalidConfig,
     MLMagicError,
     NotFound,
-    UsageError,
     WaitTimeout,
     WrongState,
 )
-from mlmagic.workspace import events, services
+from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
 DEPLOY_TIMEOUT_SECONDS = 600.0
 DELETE_TIMEOUT_SECONDS = 60.0
-MOST_REPLICAS = 100
 
 Watch = Callable[[Webservice], None]
 """Called with the record of a service whenever it may have changed."""
@@ -346,30 +342,6 @@ class Services:
         if not self._bus.wait_until(lambda: not self._is_there(service), timeout):
             raise WaitTimeout(name, "being deleted", timeout, last_seen=self.get(name).words)
         self._memory.remove_unreferenced()  # the supervisor may be at it still
-
-    def can_scale(self, service: Webservice) -> bool:
-        """Whether its target can run several replicas of it."""
-        target = self._targets.of(service)
-        return target is not None and target.capabilities.scales
-
-    def scale(self, name: str, replicas: int) -> Webservice:
-        """Run so many replicas of a service from now on; returns when the target has the request."""
-        if not 1 <= replicas <= MOST_REPLICAS:
-            raise InvalidConfig("replicas", replicas, f"must be between 1 and {MOST_REPLICAS}")
-        service = owned_here(self.get(name), "scale")
-        target = self._targets.get(service.target)
-        if not target.capabilities.scales:
-            raise UsageError(
-                f"{name!r} runs on {service.target!r}, which runs one replica of a service",
-                hint="Deploy it on a target that scales.",
-            )
-        if service.handle is None or service.serving is None:
-            raise WrongState(name, service.state, "scale")
-        target.scale(target.unpack(service.handle), replicas)
-        message = f"{replicas} replica{'' if replicas == 1 else 's'} requested"
-        with self._memory.writing() as tx:
-            events.append(tx, EventKind.SCALED, service_subject(name), message)
-        return service
 
     def _want(self, name: str, desired: Desired) -> Webservice:
         with self._memory.writing() as tx:

@@ -11,7 +11,7 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.renewal import Renewal
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services.services import MOST_REPLICAS
+from mlmagic.engine.services.replicas import MOST_REPLICAS
 from mlmagic.errors import NotFound
 from mlmagic.widgets import html
 from mlmagic.widgets.background import Work
@@ -97,7 +97,7 @@ class Actions(widgets.VBox):
             "scale": self._scale,
             "delete": self._ask_to_delete,
         }
-        if not engine.services.can_scale(service):
+        if not engine.replicas.can_scale(service):
             del verbs["scale"]
         self.buttons = {
             verb: widgets.Button(
@@ -160,7 +160,7 @@ class Actions(widgets.VBox):
     def _scale(self) -> None:
         replicas = self.replicas.value
         done = f"Scaling to {html.count(replicas, 'replica')}."
-        self._run("Scale", lambda: self._engine.services.scale(self._name, replicas), done)
+        self._run("Scale", lambda: self._engine.replicas.set(self._name, replicas), done)
 
     def _ask_to_delete(self) -> None:
         self.confirmation.ask(

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.deployments import with_arguments
+from mlmagic.magics.deployment import DeploymentMagics
 from mlmagic.magics.deployment_options import given_arguments
+from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.options import Arguments, pairs, parse_line
-from mlmagic.magics.services import ServiceMagics, model_references
 from mlmagic.sdk.configuration_files import read_deployment
 from mlmagic.widgets.form.equivalent_code import (
     FROM_CONFIG,
@@ -35,7 +36,7 @@ def parsed(line: str) -> Arguments:
     """The line as `%deploy` reads it; nothing of the notebook is in it."""
     magic, _, rest = line.partition(" ")
     assert magic == "%deploy"
-    return parse_line(ServiceMagics.deploy.parser, rest, {})
+    return parse_line(DeploymentMagics.deploy.parser, rest, {})
 
 
 @pytest.mark.parametrize(

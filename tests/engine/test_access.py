@@ -100,9 +100,9 @@ def test_without_authentication_there_are_none(fake_engine: Engine, fake: FakeTa
     service = deploy(fake_engine, ON_FAKE)
     assert fake.only().spec.keys_file is None
     for ask in (service.get_keys, lambda: service.regen_key("Primary")):
-        with pytest.raises(UsageError, match=r"'svc' has no key authentication.*service\.update\(auth_enabled=True\)"):
+        with pytest.raises(UsageError, match=r"'svc' has no key authentication.*update\(auth_enabled=True"):
             ask()
-    with pytest.raises(UsageError, match=r"'svc' has no token authentication.*service\.update\(token_auth_enabled=True\)"):
+    with pytest.raises(UsageError, match=r"'svc' has no token authentication.*update\(token_auth_enabled"):
         service.get_token()
 
 

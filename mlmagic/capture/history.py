@@ -36,6 +36,12 @@ class Import:
         renamed = "" if self.attribute == self.name else f" as {self.name}"
         return f"from {self.module} import {self.attribute}{renamed}"
 
+    @property
+    def of_bound_name(self) -> Import:
+        """The import of exactly what the name means: ``import xml.etree`` binds ``xml``."""
+        top = self.module.partition(".")[0]
+        return Import(top, None, top) if self.attribute is None and self.name == top else self
+
     def brings(self, value: object) -> bool:
         """Whether running the import again would bind the name to ``value`` itself."""
         if self.attribute is None and self.name == self.module.partition(".")[0]:
@@ -94,9 +100,11 @@ class History:
 
     def last_import(self, name: str) -> Import | None:
         """The newest import that bound ``name`` to anything."""
-        return next(
-            (found for cell in self.cells for found in reversed(cell.imports) if found.name == name), None
-        )
+        for cell in self.cells:
+            for found in reversed(cell.imports):
+                if found.name == name:
+                    return found.of_bound_name
+        return None
 
     def definitions(
         self, name: str

@@ -14,10 +14,7 @@ _ABSENT = object()
 def import_for(name: str, value: object, history: History) -> Import | None:
     """The import that binds ``name`` to ``value``, or None when nothing importable is that object."""
     if found := history.import_of(name, value):
-        # `import xml.etree` binds `xml`; the parts that are used are added by `submodule_imports`.
-        if found.attribute is None and found.name == found.module.partition(".")[0]:
-            return Import(found.name, None, found.name)
-        return found
+        return found.of_bound_name  # the parts that are used are added by `submodule_imports`
     if isinstance(value, ModuleType):
         return _module_import(name, value)
     return next(iter(_object_imports(name, value)), None)

@@ -37,18 +37,20 @@ def modules(notebook: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     """A notebook beside the module ``conf``, and ``uses``, which imports it."""
     folder = tmp_path / "beside"
     folder.mkdir()
-    (folder / "conf.py").write_text(SETTINGS)
+    (folder / "conf").mkdir()
+    (folder / "conf" / "__init__.py").write_text(SETTINGS)
+    (folder / "conf" / "deep.py").write_text("")
     (folder / "uses.py").write_text("import conf\ndef limit():\n    return conf.limit()\n")
     monkeypatch.syspath_prepend(str(folder))
     yield notebook
-    for name in ("conf", "uses"):
+    for name in ("conf", "conf.deep", "uses"):
         sys.modules.pop(name, None)
 
 
 def served(notebook: Notebook, cell: str) -> object:
     """The answer where the modules are imported anew, as in the service."""
     script = notebook.capture(cell)
-    for name in ("conf", "uses"):
+    for name in ("conf", "conf.deep", "uses"):
         sys.modules.pop(name, None)
     return notebook.serve(script)
 
@@ -72,6 +74,7 @@ def served(notebook: Notebook, cell: str) -> object:
         (["import conf\nfrom conf import limit", "conf.LIMIT = 5"], "limit()", {0: 5}),
         (["import conf, uses", "conf.LIMIT = 5"], "uses.limit()", {0: 5}),
         (["import conf", "conf.LIMIT = 5", "conf = 3\nfrom uses import limit"], "limit()", {0: 5}),
+        (["import conf.deep, uses", "conf.LIMIT = 5", "conf = 3"], "uses.limit()", {0: 5}),
         # Set by a function.
         (["import conf\ndef raise_limit(): conf.LIMIT = 5", "raise_limit()"], "conf.limit()", {0: 5}),
         # Another object of that name, and what was set back.

@@ -281,7 +281,7 @@ class InvokeError(MLMagicError):
     ) -> None:
         self.service, self.status, self.body, self.traceback = service, status, body, traceback
         self.headers = headers or {}
-        answered = f"{service!r} answered {status}: " if status else f"{service!r}: "
+        answered = f"{service!r} returned HTTP {status}: " if status else f"{service!r}: "
         super().__init__(answered + (message or body), hint=hint)
 
     def __str__(self) -> str:

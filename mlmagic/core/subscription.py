@@ -111,7 +111,7 @@ def judge(answer: Answer, *, attempts: int, since: float, now: float, jitter: fl
     status = answer.status
     if status is not None and 200 <= status < 300:
         return Verdict(DeliveryState.DELIVERED, now, "delivered")
-    words = answer.words or f"answered {status}"
+    words = answer.words or f"returned HTTP {status}"
     if status in FINAL_STATUSES:
         return Verdict(DeliveryState.DEAD, now, f"{words}, which is final")
     if attempts >= MOST_ATTEMPTS:

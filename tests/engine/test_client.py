@@ -119,12 +119,12 @@ def test_bytes_that_are_not_json_are_sent_as_bytes(
 def test_every_other_status_keeps_the_whole_body(scripted: Scripted, client: Client) -> None:
     error = {"type": "ValueError", "message": "too wide", "traceback": "score.py, line 3"}
     scripted.status, scripted.body = 500, json.dumps({"message": "no", "error": error}).encode()
-    with pytest.raises(InvokeError, match="'svc' answered 500: ValueError: too wide") as caught:
+    with pytest.raises(InvokeError, match="'svc' returned HTTP 500: ValueError: too wide") as caught:
         client.score("svc", scripted.uri, "x")
     assert caught.value.body == scripted.body.decode()
     assert "score.py, line 3" in str(caught.value)
     scripted.status, scripted.body = 415, b"Expects Content-Type to be application/json"
-    with pytest.raises(InvokeError, match="answered 415: Expects Content-Type"):
+    with pytest.raises(InvokeError, match="returned HTTP 415: Expects Content-Type"):
         client.score("svc", scripted.uri, "x")
 
 

@@ -120,7 +120,7 @@ def test_the_users_proxy_and_netrc_are_not_used(
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirects_are_not_followed(server: Recorded, other: Recorded, status: int) -> None:
     server.status, server.headers = status, {"Location": f"{other.url}/score"}
-    with closing(Client()) as client, pytest.raises(InvokeError, match=f"answered {status}"):
+    with closing(Client()) as client, pytest.raises(InvokeError, match=f"returned HTTP {status}"):
         client.score("svc", f"{server.url}/score", "x")
     with closing(Probe(server.url)) as probe:
         assert not probe.answers()

@@ -156,7 +156,7 @@ def test_a_final_answer_ends_it_until_it_is_redelivered(
     rounds(delivery())
     ((dead, _),) = still.events.deliveries(dead=True)
     assert (dead.state, dead.status) == (DeliveryState.DEAD, status)
-    assert f"answered {status}, which is final" in dead.words
+    assert f"returned HTTP {status}, which is final" in dead.words
     assert still.events.redeliver("hook") == 1
     rounds(delivery())
     assert states(still) == [("delivered", 1, 200)]

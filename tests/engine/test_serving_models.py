@@ -57,7 +57,7 @@ def test_a_classifier_is_served_as_documented(engine: Engine, classifier: Any) -
     body = {"data": ROWS.tolist()}
     np.testing.assert_allclose(engine.requests.score("svc", body), classifier.predict_proba(ROWS), rtol=1e-5)
     assert engine.requests.score("svc", {**body, "method": "predict"}) == [0, 0, 1, 1]
-    with pytest.raises(InvokeError, match=r"answered 400: .*Expected rows of 2 values, got 3"):
+    with pytest.raises(InvokeError, match=r"returned HTTP 400: .*Expected rows of 2 values, got 3"):
         engine.requests.score("svc", {"data": [[1, 2, 3]]})
     told = requests.get(service.swagger_uri or "", timeout=10).json()
     assert told["definitions"]["ServiceInput"]["example"] == body

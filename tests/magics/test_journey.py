@@ -195,7 +195,7 @@ def test_errors_of_a_captured_script_name_its_cell(local: MLMagic, shell: Testin
 def test_an_error_in_run_is_the_users_own(local: MLMagic, shell: TestingShell) -> None:
     shell.run_cell(f"%%writefile score.py\n{ECHO.replace('json.loads(raw)', '1 / 0')}")
     shell.run_cell("%deploy svc-a --entry-script score.py")
-    with pytest.raises(InvokeError, match="answered 500"):
+    with pytest.raises(InvokeError, match="returned HTTP 500"):
         shell.run_cell("%score svc-a 1")
     assert "ZeroDivisionError: division by zero" in shell.stdout
     assert "return {'said': 1 / 0}" in shell.stdout

@@ -83,7 +83,7 @@ def _validate(subscription: Subscription, source: str) -> str | None:
     }
     answer, body = _post(subscription, json.dumps([event]).encode(), headers, HANDSHAKE_SECONDS)
     if answer.status != 200:
-        return f"to a SubscriptionValidationEvent, {answer.words or f'it answered {answer.status}'}"
+        return f"to a SubscriptionValidationEvent, {answer.words or f'it returned HTTP {answer.status}'}"
     with suppress(ValueError):
         answered = json.loads(body)
         if isinstance(answered, dict) and answered.get("validationResponse") == code:
@@ -102,7 +102,7 @@ def _request_permission(subscription: Subscription, source: str) -> str | None:
     allowed = response.headers.get("WebHook-Allowed-Origin", "")
     if 200 <= response.status < 300 and allowed.strip().lower() in ("*", ORIGIN):
         return None
-    return f"to OPTIONS, it answered {response.status} without WebHook-Allowed-Origin: {ORIGIN}"
+    return f"to OPTIONS, it returned HTTP {response.status} without WebHook-Allowed-Origin: {ORIGIN}"
 
 
 def _post(

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.conda import CondaDependencies
 from mlmagic.sdk.environment import Environment
 from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.workspace.atomic_writes import write_atomically
 
 DEFAULT_NAME = "default"
+_FIELDS = {
+    "script": "script",
+    "arguments": "arguments",
+    "target": "target",
+    "framework": "framework",
+    "communicator": "communicator",
+    "maxRunDurationSeconds": "max_run_duration_seconds",
+    "nodeCount": "node_count",
+    "environmentVariables": "environment_variables",
+}
+"""Keys of a .runconfig file -> attributes."""
+_DOCKER_FIELDS = {
+    "useDocker": "use_docker",
+    "sharedVolumes": "shared_volumes",
+    "arguments": "arguments",
+    "shmSize": "shm_size",
+}
 
 
 @dataclass
@@ -69,5 +89,61 @@ class RunConfiguration:
     def environment(self, environment: Environment) -> None:
         self._environment = environment
 
+    def save(self, path: str | None = None, name: str | None = None, **more: Any) -> None:
+        """Write the configuration to ``path``/.azureml/NAME.runconfig, or to the file ``path``, as YAML.
+
+        ``name`` is "default" at first. Raises `UserErrorException` if there are inputs in ``data``.
+        """
+        import yaml
+
+        if self.data or self.data_references:
+            raise UsageError(
+                "data and data_references of a RunConfiguration cannot be saved",
+                hint="Set them after RunConfiguration.load.",
+            )
+        values = {key: getattr(self, attribute) for key, attribute in _FIELDS.items()}
+        values["target"] = str(getattr(self.target, "name", self.target))
+        values["docker"] = {key: getattr(self.docker, attribute) for key, attribute in _DOCKER_FIELDS.items()}
+        if self.has_environment:
+            values["environment"] = self.environment.to_record()
+        file = _file(path, name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, yaml.safe_dump(values, sort_keys=False))
+
+    @staticmethod
+    def load(path: str, name: str | None = None) -> RunConfiguration:
+        """Read a configuration that `save` or Azure ML v1 has written; keys that have no effect are skipped.
+
+        Raises `UserErrorException` for a file that is missing or is not YAML.
+        """
+        import yaml
+
+        file = _file(path, name)
+        if not file.is_file():
+            raise NotFound("run configuration", str(file))
+        try:
+            values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise UsageError(f"{file} is not YAML: {error}") from None
+        if not isinstance(values, dict):
+            raise UsageError(f"{file} has no keys", hint="A run configuration begins with: script: train.py")
+        made = RunConfiguration()
+        for key, attribute in _FIELDS.items():
+            if values.get(key) is not None:
+                setattr(made, attribute, values[key])
+        for key, attribute in _DOCKER_FIELDS.items():
+            if (values.get("docker") or {}).get(key) is not None:
+                setattr(made.docker, attribute, values["docker"][key])
+        if values.get("environment"):
+            made.environment = Environment.from_record(values["environment"])
+        return made
+
     def __repr__(self) -> str:
         return f"RunConfiguration(script={self.script!r}, environment={self.environment.name!r})"
+
+
+def _file(path: str | None, name: str | None) -> Path:
+    place = Path(path or ".").expanduser()
+    if place.suffix in (".runconfig", ".yml", ".yaml"):
+        return place
+    return place / ".azureml" / f"{name or DEFAULT_NAME}.runconfig"

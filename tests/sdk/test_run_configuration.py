@@ -113,3 +113,50 @@ def test_a_compute_instance_is_this_machine(workspace: Workspace) -> None:
     found = ComputeTarget(workspace, "instance")
     assert isinstance(found, ComputeInstance)
     assert (found.type, found.get_status().state) == ("ComputeInstance", "Running")
+
+
+def test_a_run_configuration_is_saved_and_loaded(source: Path) -> None:
+    dependencies = CondaDependencies.create(pip_packages=["x"])
+    made = RunConfiguration("train.py", ["--rate", 0.1], conda_dependencies=dependencies)
+    made.node_count, made.environment_variables = 2, {"A": "b"}
+    made.docker = DockerConfiguration(use_docker=True)
+    made.save(str(source), "training")
+    loaded = RunConfiguration.load(str(source), "training")
+    assert (loaded.script, loaded.arguments, loaded.node_count) == ("train.py", ["--rate", 0.1], 2)
+    assert (loaded.environment_variables, loaded.docker) == ({"A": "b"}, made.docker)
+    assert loaded.environment.to_record() == made.environment.to_record()
+    RunConfiguration().save("plain.runconfig")
+    assert not RunConfiguration.load("plain.runconfig").has_environment
+
+
+def test_a_runconfig_of_azure_ml_is_loaded(source: Path) -> None:
+    """With keys that have no effect here: history, spark, hdi, tensorflow."""
+    (source / ".azureml").mkdir()
+    (source / ".azureml" / "default.runconfig").write_text(
+        "script: train.py\narguments: []\ntarget: cpu-cluster\nframework: Python\ncommunicator: None\n"
+        "nodeCount: 1\nhistory:\n  outputCollection: true\n"
+        "environment:\n  name: mine\n  python:\n    userManagedDependencies: false\n"
+        "    condaDependencies:\n      dependencies:\n      - python=3.11\n      - pip:\n        - joblib\n"
+    )
+    loaded = RunConfiguration.load(".")
+    assert (loaded.target, loaded.environment.name) == ("cpu-cluster", "mine")
+    assert list(loaded.environment.python.conda_dependencies.pip_packages) == ["joblib"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(None, "nowhere.runconfig"), ("a: [", "is not YAML"), ("- 1", "has no keys")],
+)
+def test_what_is_no_run_configuration_is_refused(source: Path, text: str | None, words: str) -> None:
+    if text is not None:
+        Path("nowhere.runconfig").write_text(text)
+    with pytest.raises(UserErrorException, match=words):
+        RunConfiguration.load("nowhere.runconfig")
+
+
+def test_inputs_are_not_saved_in_silence(source: Path) -> None:
+    made = RunConfiguration()
+    made.data = {"x": object()}
+    with pytest.raises(UserErrorException, match="data and data_references"):
+        made.save(".")
+    assert not Path(".azureml").exists()

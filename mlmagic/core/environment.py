@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,8 @@ DEFAULT_BASE_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 """Azure ML v1's default image; here it means that mlmagic chooses one."""
 PYTHON_DEFAULT_VERSION = "3.10.18"
 """The version that the v1 SDK writes when the user names none; so it does not count as a choice."""
-MINIMUM_PYTHON = "3.11"
+MINIMUM_MINOR = (3, 11)
+MINIMUM_PYTHON = ".".join(map(str, MINIMUM_MINOR))
 """The oldest Python version that the scoring server supports."""
 STANDINS = frozenset(
     (
@@ -83,6 +84,27 @@ class EnvironmentNeeds:
         """Whether only a container can provide the environment."""
         return bool(self.base_image or self.base_dockerfile or self.build_context)
 
+    @property
+    def of_image(self) -> tuple[str, ...]:
+        """The parts of the environment that only a container can provide, in words."""
+        parts = {
+            f"base image {self.base_image}": self.base_image,
+            "a Dockerfile": self.base_dockerfile,
+            f"the Docker build context {(self.build_context or ('',))[0]}": self.build_context,
+            "more steps of a Dockerfile, such as system packages": self.extra_steps,
+        }
+        return tuple(words for words, there in parts.items() if there)
+
+    @property
+    def python_minor(self) -> tuple[int, int] | None:
+        """The minor version of ``python``; None for any version."""
+        return python_minor(self.python) if self.python is not None else None
+
+    @property
+    def python_is_too_old(self) -> bool:
+        """Whether ``python`` is older than the scoring server runs on."""
+        return self.python_minor is not None and self.python_minor < MINIMUM_MINOR
+
 
 def needs_of(record: Mapping[str, Any] | None) -> EnvironmentNeeds:
     """The needs of an environment in Azure ML v1's JSON; empty for None.
@@ -142,18 +164,6 @@ def with_base_image_kept(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record, "docker": {**(record.get("docker") or {}), KEEP_IMAGE: True}}
 
 
-def image_needs(needs: EnvironmentNeeds) -> Iterator[str]:
-    """The parts of an environment that only a container can provide."""
-    if needs.base_image:
-        yield f"base image {needs.base_image}"
-    if needs.base_dockerfile:
-        yield "a Dockerfile"
-    if needs.build_context:
-        yield f"the Docker build context {needs.build_context[0]}"
-    if needs.extra_steps:
-        yield "more steps of a Dockerfile, such as system packages"
-
-
 def without_password(line: str) -> str:
     """An option with a URL, with its password masked."""
     return re.sub(r"(?<=://)[^/@\s]+@", "***@", line)
@@ -189,7 +199,7 @@ def _python_in(bounds: str) -> str | None:
             newest = (minor[0], minor[1] - is_whole)
     if newest is not None:
         return f"{newest[0]}.{newest[1]}"
-    return None if lowest <= python_minor(MINIMUM_PYTHON) else f"{lowest[0]}.{lowest[1]}"
+    return None if lowest <= MINIMUM_MINOR else f"{lowest[0]}.{lowest[1]}"
 
 
 def package_name(requirement: str) -> str:

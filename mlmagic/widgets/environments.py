@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from mlmagic.core.environment import EnvironmentNeeds, image_needs, needs_of, without_password
+from mlmagic.core.environment import EnvironmentNeeds, needs_of, without_password
 from mlmagic.core.environment_diff import Change
 from mlmagic.sdk.environment import Environment
 from mlmagic.widgets import html
@@ -37,7 +37,7 @@ def environment_card(found: Environment, where: str) -> Card:
         *([("Conda packages", "\n".join(needs.conda_packages))] if needs.conda_packages else []),
         *([("Packages", "\n".join(needs.pip_packages))] if needs.pip_packages else []),
         *([("Options", "\n".join(map(without_password, needs.pip_options)))] if needs.pip_options else []),
-        *(("Image", need) for need in image_needs(needs)),
+        *(("Image", need) for need in needs.of_image),
         *(
             [("Variables", "\n".join(f"{k}={v}" for k, v in needs.variables.items()))]
             if needs.variables
@@ -85,7 +85,7 @@ def difference_listing(changes: Sequence[Change], old: str, new: str) -> Listing
 
 
 def _packages(needs: EnvironmentNeeds) -> str:
-    packages = [*image_needs(needs), *needs.conda_packages, *needs.pip_packages]
+    packages = [*needs.of_image, *needs.conda_packages, *needs.pip_packages]
     if not packages:
         return f"the interpreter {needs.interpreter}" if needs.user_managed else "–"
     more = len(packages) - _SHOWN_PACKAGES

@@ -8,7 +8,6 @@ import pytest
 
 from mlmagic.core.environment import (
     EnvironmentNeeds,
-    image_needs,
     needs_of,
     python_minor,
     with_base_image_kept,
@@ -48,7 +47,7 @@ from tests.support.conda import conda
 def test_needs(record: dict[str, Any] | None, expected: EnvironmentNeeds) -> None:
     assert needs_of(record) == expected
     assert expected.needs_image == bool(expected.base_image)
-    assert len([*image_needs(expected)]) == bool(expected.base_image)
+    assert len(expected.of_image) == bool(expected.base_image)
 
 
 OLD_IMAGE = "mcr.microsoft.com/azureml/base:intelmpi2018.3-ubuntu16.04"
@@ -93,7 +92,7 @@ def test_what_only_a_container_can_meet_is_told() -> None:
             "buildContext": {"location": "folder"},
         }
     }
-    assert list(image_needs(needs_of(record))) == [
+    assert list(needs_of(record).of_image) == [
         "a Dockerfile",
         "the Docker build context folder",
         "more steps of a Dockerfile, such as system packages",
@@ -102,9 +101,9 @@ def test_what_only_a_container_can_meet_is_told() -> None:
 
 def test_what_only_a_container_has() -> None:
     record = {"docker": {"baseDockerfile": "FROM x"}}
-    assert list(image_needs(needs_of(record))) == ["a Dockerfile"]
+    assert list(needs_of(record).of_image) == ["a Dockerfile"]
     record = {"docker": {"buildContext": {"location": "folder"}}}
-    assert list(image_needs(needs_of(record))) == ["the Docker build context folder"]
+    assert list(needs_of(record).of_image) == ["the Docker build context folder"]
 
 
 @pytest.mark.parametrize(

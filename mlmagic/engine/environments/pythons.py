@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from mlmagic.core import advice
-from mlmagic.core.environment import MINIMUM_PYTHON, python_minor
+from mlmagic.core.environment import MINIMUM_MINOR, MINIMUM_PYTHON, python_minor
 from mlmagic.engine.environments import uv
 from mlmagic.errors import Advice, InvalidConfig, NotFound, UsageError
 
@@ -78,18 +78,18 @@ def choose(
     The running one if its minor version matches, else another match, else with ``nearest`` the nearest one.
     Raises `NotFound` with the known versions; `InvalidConfig` for one too old for the scoring server.
     """
-    if wanted is None or python_minor(wanted) == own.minor:
+    if wanted is None or (minor := python_minor(wanted)) == own.minor:
         return own
-    usable = [each for each in available if each.minor >= python_minor(MINIMUM_PYTHON)]
-    fitting = [each for each in usable if each.minor == python_minor(wanted)]
+    usable = [each for each in available if each.minor >= MINIMUM_MINOR]
+    fitting = [each for each in usable if each.minor == minor]
     if fitting:
         exact = [each for each in fitting if each.version == wanted]
         return (exact or fitting)[0]
     if nearest:
-        return min(usable, key=lambda each: (_distance(each, wanted), each != own))
+        return min(usable, key=lambda each: (_distance(each.minor, minor), each != own))
     there = f"On this machine are {', '.join(each.version for each in usable)}."
     way_out = Advice("{there} {nearest} takes the nearest.", there=there, nearest=advice.argument("nearest"))
-    if python_minor(wanted) < python_minor(MINIMUM_PYTHON):
+    if minor < MINIMUM_MINOR:
         raise InvalidConfig("Python", wanted, TOO_OLD, hint=way_out)
     raise NotFound("Python on this machine", wanted, hint=way_out)
 
@@ -125,6 +125,5 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(int("".join(filter(str.isdigit, part[:3])) or 0) for part in digits[:3])
 
 
-def _distance(each: Interpreter, wanted: str) -> int:
-    major, minor = python_minor(wanted)
-    return abs((each.minor[0] - major) * 100 + each.minor[1] - minor)
+def _distance(one: tuple[int, int], other: tuple[int, int]) -> int:
+    return abs((one[0] - other[0]) * 100 + one[1] - other[1])

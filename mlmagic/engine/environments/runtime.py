@@ -12,11 +12,10 @@ from typing import Any
 from mlmagic.core import advice
 from mlmagic.core.conda_names import pip_requirements
 from mlmagic.core.environment import (
+    MINIMUM_MINOR,
     MINIMUM_PYTHON,
     EnvironmentNeeds,
-    image_needs,
     package_name,
-    python_minor,
 )
 from mlmagic.core.replacements import PYTHON, Replacement
 from mlmagic.engine.environments import pythons, satisfaction, uv
@@ -100,7 +99,7 @@ def choose(
     for what is known to be impossible: a missing Python (unless ``nearest``), conda packages that PyPI does
     not have, requirements that exclude each other.
     """
-    for need in image_needs(needs):
+    for need in needs.of_image:
         notify(f"The environment needs {need}: the service runs as a process here, without it.")
     if needs.user_managed:
         return this_runtime() if needs.needs_image else _managed(needs)
@@ -154,8 +153,7 @@ def image_python(needs: EnvironmentNeeds, *, nearest: bool) -> tuple[Replacement
 
     Raises `InvalidConfig` for one too old for the scoring server, unless ``nearest``.
     """
-    is_old = needs.python is not None and python_minor(needs.python) < python_minor(MINIMUM_PYTHON)
-    if needs.python is None or not is_old or needs.needs_image:  # an image of the user's has its own
+    if needs.python is None or not needs.python_is_too_old or needs.needs_image:  # the user's has its own
         return ()
     if not nearest:
         way_out = Advice("{nearest} takes the nearest.", nearest=advice.argument("nearest"))
@@ -165,13 +163,12 @@ def image_python(needs: EnvironmentNeeds, *, nearest: bool) -> tuple[Replacement
 
 def _python(needs: EnvironmentNeeds, *, nearest: bool) -> tuple[pythons.Interpreter, tuple[Replacement, ...]]:
     own = pythons.this_interpreter()
-    if needs.python is None or python_minor(needs.python) == own.minor:
+    if needs.python is None or needs.python_minor == own.minor:
         return own, ()
     found = pythons.choose(needs.python, own, pythons.interpreters(), nearest=nearest)
-    if found.minor == python_minor(needs.python):
+    if found.minor == needs.python_minor:
         return found, ()
-    is_old = python_minor(needs.python) < python_minor(MINIMUM_PYTHON)
-    reason = pythons.TOO_OLD if is_old else "is not on this machine"
+    reason = pythons.TOO_OLD if needs.python_is_too_old else "is not on this machine"
     return found, (Replacement(PYTHON, needs.python, found.version, reason, _SERVES),)
 
 
@@ -213,7 +210,7 @@ def _managed(needs: EnvironmentNeeds) -> Runtime:
         raise NotFound(
             "Python interpreter", needs.interpreter, hint="Name the file, such as /opt/env/bin/python."
         )
-    if found.minor < python_minor(MINIMUM_PYTHON):
+    if found.minor < MINIMUM_MINOR:
         raise InvalidConfig(
             "interpreter",
             needs.interpreter,

@@ -8,20 +8,20 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.environment import MINIMUM_MINOR
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import MODELS
 from mlmagic.targets.images.package_index import FOLDER
 
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
-MINIMUM_PYTHON = (3, 11)
 
 
 def write_zip(plan: BuildPlan, context: Context, config: DeploymentConfig, digest: str, out: Path) -> None:
     """Write the application to ``out``; ``python OUT --port 5001`` serves it."""
     settings = {
         "digest": digest,
-        "python": list(MINIMUM_PYTHON),
+        "python": list(MINIMUM_MINOR),
         "entry_script": plan.entry_script,
         "model_dir": None
         if plan.model_dir is None

@@ -15,7 +15,7 @@ from mlmagic.core.configuration import (
     DEFAULT_TARGET,
     DeploymentConfig,
 )
-from mlmagic.core.environment import EnvironmentNeeds, image_needs
+from mlmagic.core.environment import EnvironmentNeeds
 from mlmagic.core.notify import Notify
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, NotFound, TargetUnavailable
@@ -80,7 +80,7 @@ def container_for(
     config: DeploymentConfig, needs: EnvironmentNeeds, targets: Targets, notify: Notify
 ) -> DeploymentConfig:
     """Azure ML v1's ``local`` as a container, if the environment needs one and Docker runs."""
-    reason = next(image_needs(needs), "")
+    reason = next(iter(needs.of_image), "")
     if config.compute_type != "local" or config.target != DEFAULT_TARGET or not reason:
         return config
     try:

@@ -100,7 +100,7 @@ def build_plan(spec: ServiceSpec, environment: Mapping[str, str] | None = None) 
 
 
 def _recipe(needs: EnvironmentNeeds, spec: ServiceSpec, known: Mapping[str, str]) -> Recipe:
-    if needs.python and python_minor(needs.python) < python_minor(MINIMUM_PYTHON):
+    if needs.python_is_too_old:
         raise InvalidConfig(
             "python",
             needs.python,

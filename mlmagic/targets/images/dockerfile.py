@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlmagic.core.environment import MINIMUM_PYTHON
+from mlmagic.core.environment import MINIMUM_MINOR, MINIMUM_PYTHON
 from mlmagic.targets.images.package_index import FOLDER, VARIABLES
 
 APP = "/var/azureml-app"
@@ -162,9 +162,8 @@ def _base(recipe: Recipe) -> tuple[str, list[str]]:
 
 
 def _version_check(wanted: str | None) -> str:
-    oldest = tuple(int(part) for part in MINIMUM_PYTHON.split("."))
     check = (
-        f"import sys; v = sys.version.split()[0]; sys.version_info >= {oldest} or "
+        f"import sys; v = sys.version.split()[0]; sys.version_info >= {MINIMUM_MINOR} or "
         f"sys.exit('the base image has Python ' + v + ', but the scoring server needs {MINIMUM_PYTHON}')"
     )
     if wanted:

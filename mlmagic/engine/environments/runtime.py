@@ -60,7 +60,9 @@ def declared(needs: EnvironmentNeeds) -> Runtime:
     requirements = needs.pip_packages
     with suppress(InvalidConfigs):
         requirements = pip_requirements(needs)
-    return Runtime(sys.executable, needs.python or "", _pinned(requirements), "in the environment")
+    return Runtime(
+        sys.executable, needs.python or "", satisfaction.pinned(requirements), "in the environment"
+    )
 
 
 def runtime_for(
@@ -113,7 +115,12 @@ def choose(
             notify(each.words)
         return replace(this_runtime(), replacements=replacements)
     specification = Specification.of(needs, python, has_conda=conda)
-    _check(specification, needs.name, nearest=nearest)
+    satisfaction.check(
+        f"environment {needs.name!r}" if needs.name else "the environment",
+        specification.requirements,
+        # With the nearest versions, the scoring server's requirements exclude no pin.
+        () if nearest else specification.server,
+    )
     if not store.is_built(specification.key):  # as it is written
         specification = Specification.of(needs, python, has_conda=conda, nearest=nearest)
     key = store.want(specification)
@@ -122,7 +129,7 @@ def choose(
         versions = _versions(satisfaction.installed_in(str(store.site_packages(key))))
     else:
         uv.find()
-        versions = _pinned(specification.requirements)
+        versions = satisfaction.pinned(specification.requirements)
     for each in replacements:
         notify(each.words)
     return Runtime(
@@ -136,11 +143,6 @@ def _versions(look: satisfaction.Installed) -> Versions:
         return {name: there.partition("+")[0] if (there := look(name)) else None for name in names}
 
     return versions
-
-
-def _pinned(requirements: Iterable[str]) -> Versions:
-    pinned = satisfaction.pins(requirements)
-    return lambda names: {name: pinned[package_name(name)] for name in names if package_name(name) in pinned}
 
 
 def _installed_for(python: str) -> satisfaction.Installed:
@@ -180,24 +182,6 @@ def _satisfies(needs: EnvironmentNeeds, *, has_conda: bool) -> bool:
         if has_conda:
             return False
         raise
-
-
-def _check(specification: Specification, name: str, *, nearest: bool) -> None:
-    what = f"environment {name!r}" if name else "the environment"
-    wrong = [
-        InvalidConfig("requirement", line, "cannot be read")
-        for line in satisfaction.misspelt(specification.requirements)
-    ]
-    if wrong:
-        raise InvalidConfigs(what, wrong)
-    # With the nearest versions, the scoring server's requirements exclude no pin.
-    server = () if nearest else specification.server
-    sides = satisfaction.conflict(specification.requirements, server)
-    if sides is not None:
-        raise UsageError(
-            f"{what} cannot be built: {sides[0]} and {sides[1]} exclude each other",
-            hint="Change one of them.",
-        )
 
 
 def _managed(needs: EnvironmentNeeds) -> Runtime:

@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from mlmagic.core.environment import package_name
 from mlmagic.engine.environments.resolver_errors import Side
+from mlmagic.errors import InvalidConfig, InvalidConfigs, UsageError
 
 Installed = Callable[[str], str | None]
 """The version of a distribution, by name; None for one that is not installed."""
@@ -54,6 +55,28 @@ def pins(requirements: Iterable[str]) -> dict[str, str]:
         if wanted is not None and (version := _pinned(wanted)) is not None:
             found[package_name(wanted.name)] = version
     return found
+
+
+def pinned(requirements: Iterable[str]) -> Callable[[Iterable[str]], dict[str, str | None]]:
+    """The versions of the distributions that are pinned, by name; others are left out."""
+    known = pins(requirements)
+    return lambda names: {name: known[package_name(name)] for name in names if package_name(name) in known}
+
+
+def check(what: str, requirements: Sequence[str], server: Sequence[str] = ()) -> None:
+    """Raise `InvalidConfigs` for requirements that pip cannot parse, `UsageError` for two that conflict.
+
+    ``what`` is the environment, for the message; ``server`` are the scoring server's own requirements.
+    """
+    wrong = [InvalidConfig("requirement", line, "cannot be read") for line in misspelt(requirements)]
+    if wrong:
+        raise InvalidConfigs(what, wrong)
+    sides = conflict(requirements, server)
+    if sides is not None:
+        raise UsageError(
+            f"{what} cannot be built: {sides[0]} and {sides[1]} exclude each other",
+            hint="Change one of them.",
+        )
 
 
 def conflict(requirements: Sequence[str], server: Sequence[str] = ()) -> tuple[Side, Side] | None:

@@ -12,7 +12,7 @@ from tests.support import wheels
 from tests.support.command_line import run
 from tests.support.conda import conda
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
 
 
 @pytest.fixture

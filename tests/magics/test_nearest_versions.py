@@ -16,7 +16,7 @@ from tests.support.conda import conda
 from tests.support.engines import MakeEngine
 from tests.support.shells import TestingShell
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
 
 SCRIPT = "import oldlib\n\ndef init():\n    pass\n\ndef run(data):\n    return oldlib.__version__\n"
 LINE = f"oldlib 1.0 has no build for Python {'.'.join(platform.python_version_tuple()[:2])}"

@@ -31,7 +31,7 @@ from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
-from mlmagic.errors import AlreadyExists, UsageError
+from mlmagic.errors import AlreadyExists, BuildFailed, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
@@ -88,7 +88,15 @@ class Packages:
         used = self._models.find_all(model_names)
         inference = inference or self._scripts.no_code(model_names)
         accepted = nearest if config.nearest is None else config.nearest
-        available = with_available_versions(inference.environment, accepted=accepted, notify=note)
+        try:
+            available = with_available_versions(inference.environment, accepted=accepted, notify=note)
+        except BuildFailed as error:
+            ids = tuple(model.id for model in used)
+            refused = Package(name, kind, ids, time.time(), image_label or "", PackageState.FAILED)
+            lines = (*log, *(error.log or error.message).splitlines())
+            with self._memory.writing() as tx:
+                assets.add(tx, KIND, name, replace(refused, error=str(error), log=lines).record())
+            raise
         inference = replace(inference, environment=available)
         images = DockerEngine.current().images if kind is PackageKind.IMAGE else None
         with (

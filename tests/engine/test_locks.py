@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from mlmagic.engine.environments.store import Store
-from mlmagic.engine.services.daemon import _daemon_lock
+from mlmagic.engine.services.daemon import _Child, _children, _daemon_lock, ensure_daemon, supervise
+from mlmagic.workspace.location import Location
+from mlmagic.workspace.memory import Memory
 
 Lock = Callable[[], AbstractContextManager[bool]]
 
@@ -78,3 +82,45 @@ def test_a_deleted_workspace_has_no_daemon(tmp_path: Path) -> None:
     with _daemon_lock(tmp_path / "deleted") as free:
         assert not free
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("has_its_lock", [False, True], ids=["starting", "ending"])
+def test_a_daemon_that_is_ending_does_not_pass_for_one_that_is_starting(
+    location: Location, memory: Memory, has_its_lock: bool
+) -> None:
+    """Between its last look for work and its end, a process that deploys must start another."""
+    reader, writer = os.pipe()
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            _children[location.folder] = child = _Child(process, reader)
+            if has_its_lock:
+                os.close(writer)
+            assert child.is_starting != has_its_lock
+            ensure_daemon(location)
+            started = _children.pop(location.folder)
+            assert (started is not child) == has_its_lock
+            if has_its_lock:
+                assert started.process.wait(60) == 0  # there is no work
+                assert not started.is_starting
+                os.close(started.pipe)
+            else:
+                os.close(writer)
+                os.close(reader)
+        finally:
+            process.kill()
+
+
+@pytest.mark.processes
+def test_a_daemon_waits_for_who_only_looks(location: Location, memory: Memory) -> None:
+    with _daemon_lock(location.folder) as free:
+        assert free
+        ensure_daemon(location)
+        assert location.folder not in _children
+    with _daemon_lock(location.folder):
+        started = threading.Thread(target=supervise, args=(location,))
+        started.start()
+        started.join(0.2)
+        assert started.is_alive(), "it tries for a while"
+    started.join(60)
+    assert not started.is_alive()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlmagic.engine.services.supervisor import Supervisor
@@ -28,35 +30,83 @@ _LOCK_FILE = "keeper.lock"
 _LOG_FILE = "keeper.log"
 _LOCATION_VARIABLE = "MLMAGIC_DAEMON_LOCATION"
 _LOOK_SECONDS = 2.0
-_children: dict[Path, subprocess.Popen[bytes]] = {}
-"""Daemons this process started, by workspace folder: one that is starting has not got its lock yet."""
+_STARTED_VARIABLE = "MLMAGIC_DAEMON_STARTED"
+_LOCK_SECONDS = 1.0
+"""A process that looks whether a daemon runs holds the lock for a moment."""
+
+
+@dataclass(slots=True)
+class _Child:
+    """A daemon that this process has started, and the pipe that it closes when it has had its lock."""
+
+    process: subprocess.Popen[bytes]
+    pipe: int
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it will take its lock yet. One that is ending must not pass for one that is starting."""
+        if self.process.poll() is not None:
+            return False
+        readable, _, _ = select.select([self.pipe], [], [], 0)
+        return not readable
+
+
+_children: dict[Path, _Child] = {}
+"""By workspace folder."""
 
 
 def ensure_daemon(location: Location) -> None:
     """Start the workspace's supervisor daemon unless it runs; returns at once."""
-    started = _children.get(location.folder)
-    if started is not None and started.poll() is None:
+    child = _children.get(location.folder)
+    if child is not None and child.is_starting:
         return
     with _daemon_lock(location.folder) as free:
         if not free:
             return
-    with (location.folder / _LOG_FILE).open("ab") as log:
-        _children[location.folder] = subprocess.Popen(
-            [sys.executable, "-m", "mlmagic.engine.services.daemon", str(location.folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-            # Not an argument: every user of the machine can see those, and there may be a password in it.
-            env={**os.environ, "PYTHONPATH": python_path(), _LOCATION_VARIABLE: location.to_json()},
-        )
+    if child is not None:
+        os.close(child.pipe)
+        del _children[location.folder]
+    _children[location.folder] = _start(location)
 
 
-def supervise(location: Location) -> None:
-    """Supervise the workspace's services and deliver its notices until there are none."""
+def _start(location: Location) -> _Child:
+    pipe, started = os.pipe()
+    try:
+        with (location.folder / _LOG_FILE).open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "mlmagic.engine.services.daemon", str(location.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+                pass_fds=(started,),
+                # Not an argument: every user of the machine can see those, and there may be a password in it.
+                env={
+                    **os.environ,
+                    "PYTHONPATH": python_path(),
+                    _LOCATION_VARIABLE: location.to_json(),
+                    _STARTED_VARIABLE: str(started),
+                },
+            )
+    except BaseException:
+        os.close(pipe)
+        raise
+    finally:
+        os.close(started)
+    return _Child(process, pipe)
+
+
+def supervise(location: Location, started: int | None = None) -> None:
+    """Supervise the workspace's services and deliver its notices until there are none.
+
+    ``started`` is a file descriptor that is closed when the lock is taken, or cannot be.
+    """
     while True:
-        with _daemon_lock(location.folder) as free:
+        with _daemon_lock(location.folder, _LOCK_SECONDS) as free:
+            if started is not None:
+                os.close(started)
+                started = None
             if not free:
                 return
             memory = Memory(location)
@@ -72,8 +122,6 @@ def supervise(location: Location) -> None:
 
 
 def _until_no_work(memory: Memory, supervisor: Supervisor) -> None:
-    import select
-
     with memory.listener() as listener:
         while supervisor.running and memory.is_there and _may_be_needed(memory):
             select.select([listener], [], [], _LOOK_SECONDS)
@@ -98,15 +146,18 @@ def has_work(memory: Memory) -> bool:
 
 
 @contextlib.contextmanager
-def _daemon_lock(folder: Path) -> Iterator[bool]:
-    """Hold the daemon's lock; False if another process does. The lock ends with its process."""
+def _daemon_lock(folder: Path, timeout: float = 0.0) -> Iterator[bool]:
+    """Hold the daemon's lock; False if another process does so for ``timeout`` seconds.
+
+    The lock ends with its process.
+    """
     from filelock import FileLock, Timeout
 
     if not folder.is_dir():  # the workspace was deleted
         yield False
         return
     try:
-        lock = FileLock(folder / _LOCK_FILE).acquire(timeout=0)
+        lock = FileLock(folder / _LOCK_FILE).acquire(timeout=timeout)
     except (Timeout, FileNotFoundError):
         yield False
         return
@@ -117,4 +168,5 @@ def _daemon_lock(folder: Path) -> Iterator[bool]:
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     # Taken out, so that the services this process starts do not inherit it.
-    supervise(Location.from_json(os.environ.pop(_LOCATION_VARIABLE)))
+    descriptor = os.environ.pop(_STARTED_VARIABLE, None)
+    supervise(Location.from_json(os.environ.pop(_LOCATION_VARIABLE)), int(descriptor) if descriptor else None)

@@ -257,12 +257,22 @@ def _jupyter(account: Account, front: str) -> Iterator[str]:
     """A Jupyter server as a hub starts it, under a path of its own; gives its address."""
     command = ["binder/start", "jupyter", front, "--no-browser", "--ip=127.0.0.1", f"--port={_free_port()}"]
     options = ["--ServerApp.base_url=/user/somebody/", f"--IdentityProvider.token={TOKEN}"]
+    for left in _server_files(account.home):  # a server that ended badly
+        left.unlink()
     server = account.start([*command, *options])
     try:
         yield _url_of(server, account.home)
     finally:
         server.terminate()
-        server.communicate(timeout=30)
+        try:
+            server.communicate(timeout=30)
+        except subprocess.TimeoutExpired:  # a worker thread of AnyIO, which nobody stops, keeps it
+            server.kill()
+            server.communicate()
+
+
+def _server_files(home: Path) -> list[Path]:
+    return list(home.glob(".local/share/jupyter/runtime/jpserver-*.json"))
 
 
 def _free_port() -> int:
@@ -278,7 +288,7 @@ def _url_of(server: subprocess.Popen[str], home: Path) -> str:
     def written() -> str:
         if server.poll() is not None:
             raise RuntimeError(f"no Jupyter server: {server.communicate()[0]}")
-        files = home.glob(".local/share/jupyter/runtime/jpserver-*.json")
+        files = _server_files(home)
         return next((str(json.loads(path.read_text(encoding="utf-8"))["url"]) for path in files), "")
 
     # A file that is not valid JSON is still being written.

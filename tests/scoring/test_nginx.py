@@ -63,11 +63,6 @@ http {{
 }}
 """
 
-ONLY_NGINX_REFUSES = {
-    "another protocol's name": "the parser tells nobody that it read RTSP; its framing is the same",
-}
-"""We answer these: a difference that is known, and why it does no harm."""
-
 
 @pytest.fixture
 def nginx(start_script) -> Iterator[SimpleNamespace]:
@@ -97,13 +92,12 @@ def nginx(start_script) -> Iterator[SimpleNamespace]:
 
 def test_nginx_refuses_nothing_that_we_answer(nginx):
     refused = {name for name, request, _ in ACCEPTED if _refuses(exchange(nginx.alone, request + LAST))}
-    assert refused == set(ONLY_NGINX_REFUSES)
+    assert refused == set()
 
 
 def test_nginx_sees_as_many_requests_as_we_do(nginx):
     for name, request, count in ACCEPTED:
-        if name not in ONLY_NGINX_REFUSES:
-            assert statuses(exchange(nginx.alone, request + LAST)) == [200] * (count + 1), name
+        assert statuses(exchange(nginx.alone, request + LAST)) == [200] * (count + 1), name
 
 
 def test_before_us_it_adds_no_request_and_loses_none(nginx):

@@ -44,7 +44,7 @@ def ended(container: Mapping[str, Any], report: Mapping[str, Any]) -> Observatio
     """A container that has ended, with the reason."""
     if out_of_memory(container):
         words = _memory_limit(container)
-        hint = "Raise its memory limit, or use a smaller model."
+        hint = "Raise memory_gb, or use a smaller model."
         return Observation(Phase.EXITED, words=words, error={"message": words, "hint": hint})
     error = report.get("error")
     if error:

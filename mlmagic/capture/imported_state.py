@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from mlmagic.capture.changes import ABSENT, Change
 from mlmagic.capture.history import Import
-from mlmagic.capture.timeline import MUTATORS
 
 _OF_THE_PROCESS = frozenset(("os", "sys", "logging", "warnings"))
 """sys.path.append(), os.environ[...] = and handlers of logs are settings of the notebook's own process."""
-_ABSENT = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One place that a cell sets, or whose object it changes."""
-
-    path: tuple[str, ...]
-    """The name, and the attributes from there."""
-    key: object = _ABSENT
-    """The constant key of an item that is set."""
-    in_place: bool = False
-    """A method changes the object: ``config.rows.append(1)``."""
-
-    @property
-    def has_key(self) -> bool:
-        return self.key is not _ABSENT
-
-
-def changes_in(cells: Iterable[ast.Module]) -> list[Change]:
-    """The changes that the cells make to attributes, in their order, each once."""
-    found: dict[Change, None] = {}
-    for tree in cells:
-        for node in ast.walk(tree):
-            found.update(dict.fromkeys(_changes(node)))
-    return list(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,64 +52,32 @@ def places(
     found: dict[str, Place] = {}
     for change in changes:
         start, *attributes = change.path
-        found_import = import_of(start, namespace.get(start, _ABSENT))
+        found_import = import_of(start, namespace.get(start, ABSENT))
         if found_import is None or found_import.module.partition(".")[0] in _OF_THE_PROCESS:
             continue
         module, path = found_import.module, tuple[str, ...]()
-        at: object = sys.modules.get(module, _ABSENT)
+        at: object = sys.modules.get(module, ABSENT)
         for name in (*([found_import.attribute] if found_import.attribute else []), *attributes):
             at, path = _attribute(at, name), (*path, name)
             if isinstance(at, ModuleType):
                 module, path = at.__name__, ()
         if change.has_key:
             at = _item(at, change.key)
-        if at is not _ABSENT and (path or change.has_key):
+        if at is not ABSENT and (path or change.has_key):
             place = Place(module, path, change, at)
             found[str(place)] = place
     return found
 
 
-def _changes(node: ast.AST) -> Iterator[Change]:
-    match node:
-        case ast.Attribute(ctx=ast.Store()) if len(path := _path(node)) > 1:
-            yield Change(path)
-        case ast.Call(func=ast.Name(id="setattr"), args=[owner, ast.Constant(value=str(name)), _]) if (
-            path := _path(owner)
-        ):
-            yield Change((*path, name))
-        case ast.Subscript(value=owner, slice=ast.Constant(value=key), ctx=ast.Store()) if path := _path(
-            owner
-        ):
-            yield Change(path, key)
-        case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()) if len(path := _path(owner)) > 1:
-            yield Change(path, in_place=True)
-        case ast.Call(
-            func=ast.Attribute(value=owner, attr="update"), args=[ast.Dict(keys=keys)], keywords=[]
-        ) if (path := _path(owner)) and all(isinstance(key, ast.Constant) for key in keys):
-            yield from (Change(path, key.value) for key in keys if isinstance(key, ast.Constant))
-        case ast.Call(func=ast.Attribute(value=owner, attr=method)) if (
-            method in MUTATORS and len(path := _path(owner)) > 1
-        ):
-            yield Change(path, in_place=True)
-
-
-def _path(node: ast.AST) -> tuple[str, ...]:
-    attributes: list[str] = []
-    while isinstance(node, ast.Attribute):
-        attributes.append(node.attr)
-        node = node.value
-    return (node.id, *reversed(attributes)) if isinstance(node, ast.Name) else ()
-
-
 def _attribute(owner: object, name: str) -> object:
     try:
-        return getattr(owner, name, _ABSENT)
+        return getattr(owner, name, ABSENT)
     except Exception:  # whatever a property of the user's does
-        return _ABSENT
+        return ABSENT
 
 
 def _item(owner: object, key: object) -> object:
     try:
         return owner[key]  # type: ignore[index]
     except Exception:  # no such key, or no items at all
-        return _ABSENT
+        return ABSENT

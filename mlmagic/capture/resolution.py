@@ -18,9 +18,10 @@ from types import FunctionType, MethodType, ModuleType
 from mlmagic.capture import definitions
 from mlmagic.capture.attributes import later_attributes
 from mlmagic.capture.bound import Bound
+from mlmagic.capture.changes import changes_in
 from mlmagic.capture.collected import Collected, Need
 from mlmagic.capture.history import History, Import
-from mlmagic.capture.imported_state import Place, changes_in, places
+from mlmagic.capture.imported_state import Place, places
 from mlmagic.capture.imports import describe_type, import_for, is_main, submodule_imports
 from mlmagic.capture.modules import is_local
 from mlmagic.capture.names import Names, parse, read_names
@@ -83,7 +84,7 @@ class Resolution:
 
         What ``cell``, the script's own, sets is left to it.
         """
-        found = places(changes_in(self.history.timeline.cells), self.namespace, self._import_of_owner)
+        found = places(self.history.timeline.changes, self.namespace, self._import_of_owner)
         if not found:
             return
         tops = {module.partition(".")[0] for module in modules()}

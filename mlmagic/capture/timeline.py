@@ -7,28 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from mlmagic.capture.changes import MUTATORS, Change, changes_in
 from mlmagic.capture.names import loads_now, names_bound, parse, read_names
-
-MUTATORS = frozenset(
-    [
-        "append",
-        "appendleft",
-        "extend",
-        "insert",
-        "remove",
-        "pop",
-        "popleft",
-        "popitem",
-        "clear",
-        "sort",
-        "reverse",
-        "update",
-        "setdefault",
-        "add",
-        "discard",
-    ]
-)
-"""Methods of containers that change them."""
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _Moment = tuple[int, int]
@@ -54,10 +34,10 @@ class Timeline:
     def __init__(self, cells: Iterable[ast.Module]) -> None:
         self._cells = tuple(cells)
 
-    @property
-    def cells(self) -> tuple[ast.Module, ...]:
-        """The cells, oldest first."""
-        return self._cells
+    @cached_property
+    def changes(self) -> dict[Change, None]:
+        """The places that the cells set or change, in their order."""
+        return changes_in(self._cells)
 
     @cached_property
     def bindings(self) -> dict[str, list[Binding]]:
@@ -123,16 +103,7 @@ class Timeline:
 
     def sets_attribute(self, name: str, attribute: str) -> bool:
         """Whether a cell wrote ``name.attribute = ...`` or ``setattr(name, "attribute", ...)``."""
-        return any(_sets(node, name, attribute) for tree in self._cells for node in ast.walk(tree))
-
-
-def _sets(node: ast.AST, name: str, attribute: str) -> bool:
-    match node:
-        case ast.Attribute(value=ast.Name(id=owner), attr=attr, ctx=ast.Store()):
-            return (owner, attr) == (name, attribute)
-        case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id=owner), ast.Constant(value=attr), _]):
-            return (owner, attr) == (name, attribute)
-    return False
+        return Change((name, attribute)) in self.changes
 
 
 def _bindings(body: Iterable[ast.stmt], cell: int) -> Iterator[Binding]:

@@ -32,6 +32,10 @@ class State(StrEnum):
     STOPPED = "Stopped"
 
 
+UNDER_WAY = frozenset({State.TRANSITIONING, State.UNSCHEDULABLE})
+"""The states in which a deploy, an update, a start or a stop is not complete yet."""
+
+
 class Desired(StrEnum):
     """The state that the owner of a service wants."""
 
@@ -188,7 +192,7 @@ class Webservice:
     @property
     def is_under_way(self) -> bool:
         """Whether a deploy, an update, a start or a stop is not complete yet."""
-        return self.state in (State.TRANSITIONING, State.UNSCHEDULABLE)
+        return self.state in UNDER_WAY
 
     @property
     def swagger_uri(self) -> str | None:
@@ -228,7 +232,7 @@ def next_state(state: State, observation: Observation, answering: bool | None) -
             return State.UNSCHEDULABLE
         case Phase.EXITED | Phase.GONE:
             # A service that was Healthy once is restarted; one that never was, fails at once.
-            return State.FAILED if state in (State.TRANSITIONING, State.UNSCHEDULABLE) else State.UNHEALTHY
+            return State.FAILED if state in UNDER_WAY else State.UNHEALTHY
         case Phase.STARTING:
             return State.TRANSITIONING if state is State.UNSCHEDULABLE else state
         case Phase.RUNNING:

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.renewal import Renewal
-from mlmagic.core.webservice import State, Webservice
+from mlmagic.core.webservice import UNDER_WAY, State, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.replicas import MOST_REPLICAS
 from mlmagic.errors import NotFound
@@ -22,11 +22,10 @@ Captured = Callable[[Webservice], tuple[InferenceConfig, str] | None]
 
 _SERVING = frozenset({State.HEALTHY, State.UNHEALTHY})
 _AT_REST = frozenset({State.STOPPED, State.FAILED})
-_UNDER_WAY = frozenset({State.TRANSITIONING, State.UNSCHEDULABLE})
 _OFFERED: Mapping[str, frozenset[State]] = {
     "update": frozenset(State),
     "restart": _SERVING,
-    "stop": _SERVING | _UNDER_WAY,
+    "stop": _SERVING | UNDER_WAY,
     "start": _AT_REST,
     "scale": _SERVING,
     "delete": frozenset(State),

@@ -228,13 +228,15 @@ class Reconciler:
 
     def _end(self, number: int, handle: Mapping[str, Any] | None) -> None:
         """End a revision. Without a handle, it was perhaps launched before its handle could be saved."""
+        if handle is None and not staging.run_folder(self.memory, self.service, number).is_dir():
+            return  # it never ran, so its target need not be there
         target = self._target_of(number)
         if handle is not None:
-            target.stop(target.unpack(handle))
-        elif staging.run_folder(self.memory, self.service, number).is_dir():
+            found = target.unpack(handle)
+        else:
             found = target.find(staging.stage(self.memory, self.service, number))
-            if found is not None:
-                target.stop(found)
+        if found is not None:
+            target.stop(found)
 
     # -- shared ---------------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -24,11 +26,23 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 # Tests and modules, once collected, are there to stay: until all are, the garbage collector finds nothing.
 gc.disable()
 
-_TOGETHER = {"make_engine", "bare_shell", "shell"}
+# An engine with its threads, a database, a script with its thread and its event loop, an IPython shell.
+_TOGETHER = {"make_engine", "memory", "make_scorer", "loop", "runner", "bare_shell", "shell"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that is marked as a whole is not imported for another part: its libraries take seconds."""
+    if collection_path.suffix != ".py" or not config.option.markexpr:
+        return None
+    if marks := re.search(r"^pytestmark = .*", collection_path.read_text(), re.MULTILINE):
+        for mark in ("together", "processes"):
+            if f"not {mark}" in config.option.markexpr and f"pytest.mark.{mark}" in marks.group():
+                return True
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test with an engine and its threads, or with a shell, tests several rooms together: no unit test."""
+    """A test with threads, a database or a shell tests several rooms together: it is no unit test."""
     for item in items:
         if _TOGETHER & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("processes"):
             item.add_marker(pytest.mark.together)

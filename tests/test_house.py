@@ -10,6 +10,8 @@ import pytest
 from tests import house
 from tests.support.imports import circles, imports
 
+pytestmark = pytest.mark.together
+
 TESTS = Path(__file__).parent
 IMPORT = re.compile(r"^\s*from (\.*)([\w.]*) import (.*)$", re.MULTILINE)
 

@@ -20,6 +20,8 @@ from tests.support.imports import (
     room_of,
 )
 
+pytestmark = pytest.mark.together
+
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal and control
 # socket, the names of its variables, which certificates it takes, and how it writes values as JSON.
 OPEN_OF_SCORING = {

@@ -8,6 +8,7 @@ from mlmagic.capture import requirements
 from mlmagic.capture.requirements import pinned_requirements
 
 
+@pytest.mark.together
 def test_what_is_imported_is_pinned_to_what_is_here() -> None:
     numpy, sklearn = metadata.version("numpy"), metadata.version("scikit-learn")
     found = pinned_requirements({"sklearn.linear_model", "numpy", "json", "os.path", "not_installed"})

@@ -68,6 +68,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+@pytest.mark.together
 @settings(max_examples=60, deadline=None)
 @given(literals)
 def test_any_literal_comes_back_as_it_was(value: object) -> None:

@@ -133,6 +133,7 @@ def hints(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield part.lineno, part.value
 
 
+@pytest.mark.together
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_hint_writes_an_option_or_a_magic_itself(room: str) -> None:
     folder = Path(mlmagic.__file__).parent / room

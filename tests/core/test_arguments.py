@@ -142,6 +142,7 @@ def test_positional_arguments_are_azure_ml_v1s() -> None:
         AciWebservice.deploy_configuration(2, cpu_cores=2)
 
 
+@pytest.mark.together
 @pytest.mark.parametrize(
     ("code", "names"),
     [

@@ -60,6 +60,7 @@ def population(noise: float) -> list[float]:
     return sorted(math.exp(noise * chance.gauss(0, 1)) * chance.expovariate(1.0) for _ in range(50_000))
 
 
+@pytest.mark.together
 @pytest.mark.parametrize("percent", [50, 90, 95])
 @pytest.mark.parametrize(
     ("likeness", "noise", "least"),
@@ -73,6 +74,7 @@ def test_the_interval_holds_the_true_percentile_as_often_as_it_says(
     assert sum(each.low <= true <= each.high for each in intervals) / 200 >= least
 
 
+@pytest.mark.together
 @pytest.mark.parametrize("percent", [50, 90, 95])
 @pytest.mark.parametrize("likeness", [0.0, 0.4, 0.6])
 def test_latencies_taken_as_independent_give_an_interval_that_is_too_narrow(

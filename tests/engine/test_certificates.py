@@ -16,6 +16,8 @@ from mlmagic.engine.http.client import Caller, Client
 from mlmagic.errors import InvokeError
 from tests.support.certificates import write_certificate
 
+pytestmark = pytest.mark.together
+
 
 class Secure:
     """An HTTPS server, and what it was sent."""

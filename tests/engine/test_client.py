@@ -15,6 +15,8 @@ import pytest
 from mlmagic.engine.http.client import Client, to_body
 from mlmagic.errors import InvokeError, UsageError
 
+pytestmark = pytest.mark.together
+
 
 @pytest.mark.parametrize(
     ("data", "body"),

@@ -17,6 +17,8 @@ from mlmagic.engine.http.probe import Probe
 from mlmagic.errors import InvokeError
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.together
+
 
 class Recorded:
     """A server that keeps connections open, and what it was sent."""

@@ -39,6 +39,7 @@ def test_it_is_valid(lines: list[str], models: list[Model]) -> None:
     assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(bill(lines, models)) is None
 
 
+@pytest.mark.together
 def test_it_lists_packages_models_and_the_base_image() -> None:
     document = json.loads(bill(LINES, [NET]))
     of: dict[str, dict[str, Any]] = {each["bom-ref"]: each for each in document["components"]}
@@ -62,6 +63,7 @@ def test_it_lists_packages_models_and_the_base_image() -> None:
     assert "secret" not in json.dumps(document)
 
 
+@pytest.mark.together
 def test_the_same_content_gives_the_same_bytes() -> None:
     assert bill(LINES, [NET, TREE]) == bill(LINES[::-1], [TREE, NET])
     assert "timestamp" not in bill(LINES, [NET])

@@ -60,6 +60,7 @@ def test_what_is_never_closed_is_told(line: str) -> None:
         split_line(line)
 
 
+@pytest.mark.together
 @settings(max_examples=40)
 @given(st.lists(st.text(st.characters(blacklist_characters="\0", codec="utf-8"))))
 def test_quoted_words_come_back_as_they_were(words: list[str]) -> None:
@@ -67,6 +68,7 @@ def test_quoted_words_come_back_as_they_were(words: list[str]) -> None:
     assert split_line(" ".join(quoted)) == [word for word in words if "\\" not in word]
 
 
+@pytest.mark.together
 @settings(max_examples=40)
 @given(st.lists(st.from_regex(r"[A-Za-z0-9_./:=-]+", fullmatch=True)))
 def test_plain_words_are_split_as_a_shell_splits_them(words: list[str]) -> None:

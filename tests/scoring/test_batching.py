@@ -175,6 +175,7 @@ bodies = st.one_of(
 )
 
 
+@pytest.mark.together
 @settings(max_examples=40, deadline=None)
 @given(st.lists(bodies, min_size=2, max_size=12))
 def test_all_together_get_what_each_gets_alone(several_and_one, sent):
@@ -206,6 +207,7 @@ arrays = st.builds(
 lists = st.lists(st.text(max_size=3), min_size=1, max_size=4)
 
 
+@pytest.mark.together
 @settings(max_examples=40, deadline=None)
 @given(st.one_of(*(st.lists(each, min_size=1, max_size=6) for each in (table, arrays, lists))))
 def test_stacked_and_taken_apart_is_the_same(values):

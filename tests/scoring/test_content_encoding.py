@@ -99,6 +99,7 @@ def test_the_limit_counts_what_was_decoded(wire, monkeypatch, encoding):
     assert statuses(wire.send(post())) == [200]
 
 
+@pytest.mark.together
 def test_nothing_is_decoded_beyond_the_limit(monkeypatch):
     made = []
 

@@ -114,6 +114,7 @@ def test_arrays_describe_themselves(sample, items, example):
     np.testing.assert_array_equal(kind.deserialize_input(json.loads(json.dumps(example))), sample)
 
 
+@pytest.mark.together
 @given(
     st.lists(st.lists(st.floats(allow_nan=False, width=32), min_size=3, max_size=3), max_size=5, min_size=1)
 )
@@ -131,6 +132,7 @@ anything = st.recursive(
 FRAME = pd.DataFrame({"a": [1], "b": [1.5], "c": ["x"], "d": [True], "e": pd.to_datetime(["2020-01-02"])})
 
 
+@pytest.mark.together
 @given(anything)
 @settings(deadline=None, max_examples=40)
 @pytest.mark.parametrize(

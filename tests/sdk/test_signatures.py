@@ -74,6 +74,7 @@ def test_mlmagics_own_arguments_are_taken_and_unknown_ones_refused() -> None:
         AciWebservice.deploy_configuration(cpu_core=1)
 
 
+@pytest.mark.together
 def test_editors_complete_the_arguments() -> None:
     jedi = pytest.importorskip("jedi")
     namespace = {"AksWebservice": AksWebservice}

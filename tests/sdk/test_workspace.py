@@ -12,6 +12,8 @@ from mlmagic.engine import engine as engine_module
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
 from mlmagic.sdk.workspace import Workspace
 
+pytestmark = pytest.mark.together
+
 DOCUMENTS_FORM = {"subscription_id": "s-1", "resource_group": "rg", "workspace_name": "team"}
 
 

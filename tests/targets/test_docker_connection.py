@@ -20,6 +20,8 @@ from mlmagic.targets.docker.engine import Engine
 from mlmagic.targets.docker.streams import Stream, keep_responses
 from mlmagic.targets.docker.target import DockerHandle, DockerTarget
 
+pytestmark = pytest.mark.together
+
 docker = pytest.importorskip("docker")
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

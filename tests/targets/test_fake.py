@@ -14,6 +14,8 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.targets.faulty_fakes import AwayTarget, FlappingTarget, ForgetfulTarget, SlowTarget
 from tests.targets.contract import TargetContract
 
+pytestmark = pytest.mark.together
+
 
 class FakeContract(TargetContract):
     target_name = "fake"

@@ -17,6 +17,8 @@ from tests.support.answering import Answering
 from tests.support.engines import MakeEngine
 from tests.targets.contract import SCRIPTS, TargetContract
 
+pytestmark = pytest.mark.together
+
 PLUGIN = Path(__file__).parent / "plugin" / "plainplace.py"
 
 

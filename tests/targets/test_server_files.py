@@ -21,6 +21,8 @@ from mlmagic.targets.server_files import (
     server_files,
 )
 
+pytestmark = pytest.mark.together
+
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
 

@@ -37,6 +37,7 @@ class Tags(HTMLParser):
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]))
 
 
+@pytest.mark.together
 @settings(max_examples=40)
 @given(WORDS, WORDS, WORDS, WORDS)
 def test_whatever_is_said_is_text(name: str, words: str, traceback: str, note: str) -> None:

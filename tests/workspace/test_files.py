@@ -12,6 +12,8 @@ from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace.file_writing import copy_and_hash
 from mlmagic.workspace.files import FileStore
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> FileStore:

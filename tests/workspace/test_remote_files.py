@@ -22,6 +22,8 @@ from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.remote_files import RemoteFiles, shown
 
+pytestmark = pytest.mark.together
+
 WORDS = b"a model"
 DIGEST = hashlib.sha256(WORDS).hexdigest()
 FILE = StoredFile("m.bin", DIGEST, len(WORDS))

@@ -13,6 +13,8 @@ import pytest
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace.files import FileStore
 
+pytestmark = pytest.mark.together
+
 SIZES = [3 << 20, 9 << 20]
 
 # Registers the file argv[2] in the workspace argv[1], on a disk that takes 1 MB of each file.

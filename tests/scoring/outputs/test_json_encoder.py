@@ -40,6 +40,7 @@ def decoded(value):
     return json.loads(encode(value))
 
 
+@pytest.mark.together
 @given(VALUES.filter(lambda value: value is not None))
 def test_json_comes_back_as_it_went(value):
     assert decoded(value) == value

@@ -46,6 +46,7 @@ def test_a_word_is_read_as_it_was_written(text: str) -> None:
     assert parsed(f"%deploy svc --description {word(text)}").description == text
 
 
+@pytest.mark.together
 @given(TEXTS, st.dictionaries(TEXTS.filter(lambda key: key and "=" not in key), TEXTS, min_size=1))
 def test_any_text_and_any_labels_are_read_as_they_were_written(text: str, labels: dict[str, str]) -> None:
     values = FormValues("svc", settings={"description": text, "tags": labels})

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.cli.base import complete_models, option, pairs
-from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument, Group
+from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument, ComputeType, Group
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -180,6 +180,11 @@ def deployment_on(
     try:
         engine.targets.get(target)
     except NotFound:
+        if target.lower() in set(ComputeType):
+            raise UsageError(
+                f"--ct {target!r} is a compute type, and --ct takes the name of a compute target",
+                hint=f'Give the type in a file: --dc FILE, with {{"computeType": "{target.lower()}"}} in it.',
+            ) from None
         attached = [each.name for each in ComputeTarget.list(workspace)]
         raise NotFound("compute target", target, [*engine.targets.names(), *attached]) from None
     # The target is named here, so it does not follow from the file's compute type.

@@ -26,6 +26,7 @@ _DEFINED = {
     ),
     "automl_run": "AutoMLRun",
     "compute": "ComputeTarget AksCompute AmlCompute ComputeInstance",
+    "compute_configuration": "AksUpdateConfiguration SslConfiguration",
     "conda": "CondaDependencies",
     "data_reference": "DataReference DataPath DataPathComputeBinding",
     "dataset": "Dataset TabularDataset FileDataset TabularDatasetFactory FileDatasetFactory",

@@ -7,6 +7,7 @@ An AksCompute is a Kubernetes cluster, or the compute target that stands for aks
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mlmagic.core import advice
@@ -17,7 +18,9 @@ from mlmagic.core.notify import Notify
 from mlmagic.engine.services.local_resources import check_usable
 from mlmagic.errors import Advice, Front, MLMagicError, TargetUnavailable, UsageError
 from mlmagic.sdk.compute_configuration import (
+    SSL_SETTINGS,
     AksConfiguration,
+    AksUpdateConfiguration,
     AttachConfiguration,
     ClusterConfiguration,
     InstanceConfiguration,
@@ -28,6 +31,7 @@ from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 KIND = "compute target"
+LABEL_IS_UNUSED = "leaf_domain_label is not used: only Azure issues its certificate. Services use HTTP."
 ComputeTargets = list["ComputeTarget"]
 """A name for it, because `ComputeTarget.list` hides the built-in one in its class."""
 ProvisioningErrors = list[dict[str, Any]]
@@ -155,6 +159,32 @@ class AksCompute(ComputeTarget):
         """The files of the certificate that its services show, by argument; empty without one."""
         return {name: self._record[name] for name in CERTIFICATE if name in self._record}
 
+    def update(self, update_configuration: AksUpdateConfiguration) -> None:
+        """Let the services on the cluster show another certificate, or none.
+
+        Services that run on it are updated, and serve with the former certificate until their new revision
+        answers. Raises `ComputeTargetException`.
+        """
+        ssl = update_configuration.ssl_configuration
+        if ssl is None:
+            raise UsageError("AksUpdateConfiguration changes nothing", hint="Give an SslConfiguration.")
+        engine = self.workspace.engine
+        given = _with_absolute_paths(ssl.settings)
+        kept = {name: value for name, value in self._record.items() if name not in SSL_SETTINGS}
+        self._record = engine.assets.keep(KIND, self.name, {**kept, **given}).record
+        if "leaf_domain_label" in given:
+            show_line(LABEL_IS_UNUSED)
+        changes = {name: given.get(name) for name in CERTIFICATE}
+        for service in engine.services.list():
+            config = engine.services.revision(service).config
+            if config.compute_settings.get("compute_target_name") == self.name and any(
+                getattr(config, name) != value for name, value in changes.items()
+            ):
+                engine.services.update(service.name, config_changes=changes, notify=show_line)
+                show_line(
+                    f"{service.name} is updated: it will use {'HTTPS' if any(changes.values()) else 'HTTP'}."
+                )
+
     def get_credentials(self) -> dict[str, Any]:
         """Raises: the credentials of a cluster are those of the local kubeconfig."""
         raise UsageError(
@@ -276,10 +306,7 @@ def keep_cluster(
     check_compute_name(name)
     configuration.validate_configuration()
     target = usable_target(workspace)
-    given = dict(configuration.given)
-    for each in CERTIFICATE:
-        if each in given:
-            given[each] = os.path.abspath(os.path.expanduser(given[each]))
+    given = _with_absolute_paths(configuration.given)
     record = {"type": AksCompute.compute_type, **given}
     workspace.engine.assets.keep(KIND, name, record, only_once=True)
     if found := workspace.engine.targets.placement(ComputeType.AKS):
@@ -287,5 +314,11 @@ def keep_cluster(
         effect = f" No effect here: {', '.join(unused)}." if unused else ""
         notify(f"{name} stands for the target {target}, as {found.setting} says.{effect}")
     if "leaf_domain_label" in given:
-        notify("leaf_domain_label is not used: only Azure issues its certificate. Services use HTTP.")
+        notify(LABEL_IS_UNUSED)
     return ComputeTarget(workspace, name)
+
+
+def _with_absolute_paths(given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given``, with certificate files that are found from every working folder."""
+    files = {name: os.path.abspath(os.path.expanduser(given[name])) for name in CERTIFICATE if name in given}
+    return {**given, **files}

@@ -29,11 +29,13 @@ VIRTUAL_CPUS: Mapping[str, int] = {
 }
 """CPU cores of the machine types that Azure ML v1's documentation names; other types are not checked."""
 _SSL = ("ssl_cname", *CERTIFICATE)
+SSL_SETTINGS = (*_SSL, "leaf_domain_label", "overwrite_existing_domain")
+"""The arguments of `AksConfiguration.enable_ssl`."""
 _NETWORK = (
     *("vnet_resourcegroup_name", "vnet_name", "subnet_name"),
     *("service_cidr", "dns_service_ip", "docker_bridge_cidr"),
 )
-"""As those of `_SSL`: arguments that are given together or not at all."""
+"""As those of `_SSL`, arguments that are given together or not at all."""
 
 
 @raises(ComputeTargetException)
@@ -115,7 +117,7 @@ class AksConfiguration(ComputeConfiguration):
         if "leaf_domain_label" in given and (there := next((name for name in _SSL if name in given), None)):
             yield InvalidConfig(there, given[there], "excludes leaf_domain_label")
         for name in CERTIFICATE:
-            if name in given and not Path(given[name]).expanduser().is_file():
+            if name in given and not _is_file(given[name]):
                 yield InvalidConfig(name, given[name], "names a file that is not there")
 
 
@@ -156,6 +158,84 @@ class AttachConfiguration(AksConfiguration):
         yield from super()._violations()
 
 
+class SslConfiguration(ComputeConfiguration):
+    """The certificate that the services on a cluster show from now on, or that they show none.
+
+    ``status`` is Enabled (a certificate, its key and its host name), Disabled or Auto (a
+    ``leaf_domain_label``, recorded without effect). Without it, it follows from what is given. ``cert`` and
+    ``key`` are names of PEM files. Raises `ComputeTargetException` for values that do not fit.
+    """
+
+    target = "SslConfiguration"
+    _NEEDED: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Enabled": ("cname", "cert", "key"),
+        "Auto": ("leaf_domain_label",),
+        "Disabled": (),
+    }
+
+    def __init__(
+        self,
+        status: str | None = None,
+        cert: str | None = None,
+        key: str | None = None,
+        cname: str | None = None,
+        leaf_domain_label: str | None = None,
+        overwrite_existing_domain: bool = False,
+    ) -> None:
+        if status is None:
+            status = "Auto" if leaf_domain_label is not None else "Enabled"
+        given = {"cert": cert, "key": key, "cname": cname, "leaf_domain_label": leaf_domain_label}
+        super().__init__(
+            {"status": self._spelled(status), **given, "overwrite_existing_domain": overwrite_existing_domain}
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments of `AksConfiguration.enable_ssl`; empty if services are to use HTTP."""
+        names = {"cert": CERTIFICATE[0], "key": CERTIFICATE[1], "cname": "ssl_cname"}
+        needed = self._NEEDED[self.given["status"]]
+        return {names.get(name, name): self.given[name] for name in needed}
+
+    @classmethod
+    def _spelled(cls, status: str) -> str:
+        """``status`` as Azure ML v1 writes it: its documents have "disable" and "enable", too."""
+        return next(
+            (each for each in cls._NEEDED if str(status).lower() in (each.lower(), each.lower()[:-1])), status
+        )
+
+    def _violations(self) -> Iterator[InvalidConfig]:
+        given = self.given
+        if (status := given["status"]) not in self._NEEDED:
+            yield InvalidConfig("status", status, f"must be one of {', '.join(self._NEEDED)}")
+            return
+        others = {name for names in self._NEEDED.values() for name in names} - {*self._NEEDED[status]}
+        for name in self._NEEDED[status]:
+            if name not in given:
+                yield InvalidConfig(name, None, f"is missing, and status {status} needs it")
+            elif name in ("cert", "key") and not _is_file(given[name]):
+                is_text = "-----BEGIN" in given[name]
+                yield InvalidConfig(
+                    name,
+                    "-----BEGIN ..." if is_text else given[name],
+                    "must be the name of a PEM file that is there",
+                    hint="Write the text to a file, readable by you alone, and give its name."
+                    if is_text
+                    else "",
+                )
+        for name in sorted(others & given.keys()):
+            yield InvalidConfig(name, given[name], f"excludes status {status}")
+
+
+@raises(ComputeTargetException)
+class AksUpdateConfiguration:
+    """What `AksCompute.update` changes. Raises `ComputeTargetException` if it is no `SslConfiguration`."""
+
+    def __init__(self, ssl_configuration: SslConfiguration | None = None) -> None:
+        if ssl_configuration is not None and not isinstance(ssl_configuration, SslConfiguration):
+            raise InvalidConfig("ssl_configuration", ssl_configuration, "must be an SslConfiguration")
+        self.ssl_configuration = ssl_configuration
+
+
 class ClusterConfiguration(ComputeConfiguration):
     """The configuration of an AmlCompute; it is recorded, and its jobs run on this machine."""
 
@@ -173,6 +253,10 @@ class InstanceConfiguration(ClusterConfiguration):
     """The configuration of a ComputeInstance; it is recorded, and the instance is this machine."""
 
     target = "ComputeInstance"
+
+
+def _is_file(name: str) -> bool:
+    return "\n" not in name and Path(name).expanduser().is_file()
 
 
 def _incomplete(given: Mapping[str, Any], group: Sequence[str]) -> Iterator[InvalidConfig]:

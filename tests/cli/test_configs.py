@@ -250,6 +250,9 @@ def test_a_service_is_deployed_to_an_attached_cluster(folder: Path, monkeypatch:
     assert "'aci' is not of a cluster, and 'myaks' is one" in done.stderr
     done = run("model", "deploy", "-n", "other", *script, "--ct", "myask")
     assert "Compute target not found: 'myask'. Did you mean 'myaks'?" in done.stderr
+    done = run("model", "deploy", "-n", "other", *script, "--ct", "ACI")
+    assert "--ct 'ACI' is a compute type, and --ct takes the name of a compute target" in done.stderr
+    assert 'Give the type in a file: --dc FILE, with {"computeType": "aci"} in it.' in done.stderr
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     done = run("model", "deploy", "-n", "other", *script, "--ct", "docker", "--dc", "aci.json")
     assert "no Docker engine answers" in done.stderr

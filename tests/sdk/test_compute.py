@@ -14,8 +14,10 @@ from mlmagic.sdk.aci_webservice import AciWebservice
 from mlmagic.sdk.aks_endpoint import AksEndpoint
 from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.compute import AksCompute, AmlCompute, ComputeTarget
+from mlmagic.sdk.compute_configuration import AksUpdateConfiguration, SslConfiguration
 from mlmagic.sdk.exceptions import ComputeTargetException, WebserviceException
 from mlmagic.sdk.inference import InferenceConfig
+from mlmagic.sdk.local_webservice import LocalWebservice
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import Workspace
@@ -131,6 +133,74 @@ def test_the_documents_cluster_is_the_target_that_stands_for_it(
     endpoint = Model.deploy(workspace, "end", [], script(), AksEndpoint.deploy_configuration(), found)
     assert type(endpoint) is AksEndpoint
     assert endpoint.compute_type == "AKSENDPOINT"
+
+
+@pytest.mark.processes
+@pytest.mark.usefixtures("on_local")
+def test_the_certificate_of_a_cluster_changes_for_its_services(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    target = ComputeTarget.attach(workspace, "myaks", AksCompute.attach_configuration("group", "c"))
+    config = AksWebservice.deploy_configuration(num_replicas=1, auth_enabled=False)
+    service = Model.deploy(workspace, "svc", [], script(), config, target)
+    alone = Model.deploy(workspace, "alone", [], script(), LocalWebservice.deploy_configuration())
+    service.wait_for_deployment()
+    alone.wait_for_deployment()
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    write_certificate(cert, key, "localhost")
+    ssl = SslConfiguration(cname="localhost", cert=str(cert), key=str(key))
+    assert (ssl.status, ssl.cname) == ("Enabled", "localhost")
+    AksCompute(workspace, "myaks").update(AksUpdateConfiguration(ssl))
+    assert capsys.readouterr().out.count("svc is updated: it will use HTTPS.") == 1
+    service.wait_for_deployment()
+    assert str(service.scoring_uri).startswith("https:")
+    assert service.run(json.dumps([1])) == [1]
+    AksCompute(workspace, "myaks").update(AksUpdateConfiguration(ssl))
+    assert "is updated" not in capsys.readouterr().out
+    AksCompute(workspace, "myaks").update(AksUpdateConfiguration(SslConfiguration("disable")))
+    assert capsys.readouterr().out.count("svc is updated: it will use HTTP.") == 1
+    service.wait_for_deployment()
+    assert str(service.scoring_uri).startswith("http:")
+    assert service.run(json.dumps([1])) == [1]
+    assert alone.record.revision == 1
+
+
+@pytest.mark.usefixtures("on_local")
+def test_a_domain_label_is_recorded_without_effect(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = ComputeTarget.attach(workspace, "myaks", AksCompute.attach_configuration("g", "c"))
+    assert isinstance(target, AksCompute)
+    ssl = SslConfiguration(leaf_domain_label="contoso", overwrite_existing_domain=True)
+    target.update(AksUpdateConfiguration(ssl))
+    assert "leaf_domain_label is not used" in capsys.readouterr().out
+    assert ComputeTarget(workspace, "myaks").serialize()["properties"]["leaf_domain_label"] == "contoso"
+    with pytest.raises(ComputeTargetException, match="AksUpdateConfiguration changes nothing"):
+        target.update(AksUpdateConfiguration())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "cname None is missing, and status Enabled needs it"),
+        ({"status": "on"}, "status 'on' must be one of Enabled, Auto, Disabled"),
+        ({"status": ""}, "status '' must be one of Enabled, Auto, Disabled"),
+        ({"status": "Auto"}, "leaf_domain_label None is missing"),
+        ({"status": "Disabled", "cname": "a"}, "cname 'a' excludes status Disabled"),
+        ({"cname": "a", "leaf_domain_label": "b"}, "cname 'a' excludes status Auto"),
+        ({"cname": "a", "cert": "c.pem", "key": "k.pem"}, "cert 'c.pem' must be the name of a PEM file"),
+        ({"cname": "a", "cert": "-----BEGIN X\nsecret", "key": ""}, "Write the text to a file, readable by"),
+    ],
+)
+def test_wrong_certificates_are_refused(arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(ComputeTargetException, match=message) as caught:
+        SslConfiguration(**arguments)
+    assert "secret" not in str(caught.value)
+
+
+def test_an_update_of_a_cluster_is_of_its_certificate() -> None:
+    with pytest.raises(ComputeTargetException, match="must be an SslConfiguration"):
+        AksUpdateConfiguration("Enabled")  # type: ignore[arg-type]
 
 
 def test_a_cluster_that_cannot_be_reached_is_not_attached(

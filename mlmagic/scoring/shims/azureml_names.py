@@ -48,7 +48,7 @@ NAMES = {
     "azureml.core.container_registry": "ContainerRegistry",
     "azureml.core.compute": "ComputeTarget AksCompute AmlCompute ComputeInstance",
     "azureml.core.compute.computeinstance": "ComputeInstance",
-    "azureml.core.compute.aks": "AksCompute",
+    "azureml.core.compute.aks": "AksCompute AksUpdateConfiguration SslConfiguration",
     "azureml.core.compute.amlcompute": "AmlCompute",
     "azureml.core.compute.compute": "ComputeTarget",
     "azureml.core.compute_target": "ComputeTargetException",

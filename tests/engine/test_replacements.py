@@ -12,6 +12,7 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
 from mlmagic.core.package import PackageKind
+from mlmagic.core.profile import ProfilePlan
 from mlmagic.core.replacements import KEY
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
@@ -159,3 +160,22 @@ def test_a_container_gets_the_nearest_version_of_an_old_pin(engine: Engine, dock
     assert service.replacements[1].used == version
     assert said == [each.words for each in service.replacements]
     engine.services.delete("svc")
+
+
+def test_profiles_and_comparisons_in_containers_take_the_nearest_version_too(
+    engine: Engine, docker: DockerEngine
+) -> None:
+    old = script(conda({"pip": ["markupsafe==1.0"]}))
+    row = b'["markupsafe"]'
+    said: list[str] = []
+    plan = ProfilePlan("old", (0.5,), (0.5,), seconds=0.5, concurrencies=(1,), target="docker")
+    profile = engine.profiles.measure(plan, [], old, [row], notify=said.append)
+    (size,) = profile.sizes
+    assert (size.error, size.failures, size.successful) == ("", (), True)
+    assert profile.environment == old.environment
+    (used,) = [line for line in said if "markupsafe 1.0 has no build for Python" in line]
+    engine.services.wait(engine.services.deploy("svc", [], old, NEAREST))
+    (version,) = engine.requests.score("svc", ["markupsafe"])
+    assert f"serving with {version} " in used
+    found = engine.parity.check("svc", "docker", [row])
+    assert (found.rows, found.differences) == (1, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -53,13 +54,11 @@ def _build_in(
 ) -> None:
     try:
         if specification.conda_packages:
-            conda = find_conda()
-            if conda is None:
-                raise UsageError(
-                    "the environment needs conda to be built, and conda is not on PATH any more",
-                    hint="Deploy again to use the packages of PyPI instead.",
-                )
-            uv.run(conda_command(conda, specification, folder), folder.parent, report, cancelled)
+            if not _conda_has_installed(specification, folder, report, cancelled):
+                report("conda cannot install its packages: those of PyPI are used instead")
+                pypi = replace(specification, requirements=specification.from_pypi, conda_packages=())
+                _build_in(program, pypi, folder, report, cancelled)
+                return
         else:
             uv.run(_venv_command(program, specification, folder), folder.parent, report, cancelled)
         try:
@@ -76,6 +75,26 @@ def _build_in(
         rest = found.words if found.words != found.line else ""
         log = "\n\n".join(filter(None, (found.table, rest)))
         raise BuildFailed(f"the environment cannot be built: {found.line}", log=log) from None
+
+
+def _conda_has_installed(
+    specification: Specification, folder: Path, report: uv.Report, cancelled: Event
+) -> bool:
+    """Create the folder with conda's packages; False if conda cannot and PyPI may be used instead."""
+    conda = find_conda()
+    if conda is None:
+        raise UsageError(
+            "the environment needs conda to be built, and conda is not on PATH any more",
+            hint="Deploy again to use the packages of PyPI instead.",
+        )
+    try:
+        uv.run(conda_command(conda, specification, folder), folder.parent, report, cancelled)
+    except BuildFailed:
+        if not specification.from_pypi:
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    return True
 
 
 def _available(

@@ -13,6 +13,7 @@ from mlmagic.core.conda_names import pip_requirements
 from mlmagic.core.environment import EnvironmentNeeds
 from mlmagic.core.replacements import pin_of, replaced
 from mlmagic.engine.environments.pythons import Interpreter
+from mlmagic.errors import InvalidConfigs
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 
 
@@ -32,6 +33,11 @@ class Specification:
     platform: str = field(default_factory=sysconfig.get_platform)
     nearest: bool = False
     """For a pin that cannot be installed, install the nearest version that can."""
+    from_pypi: tuple[str, ...] = ()
+    """All requirements with conda's packages translated, to use instead if conda cannot install its own.
+
+    Empty unless ``nearest``, and where PyPI does not have each of them.
+    """
 
     @classmethod
     def of(
@@ -53,10 +59,12 @@ class Specification:
                 needs.pip_options,
                 needs.conda_packages,
                 needs.conda_channels,
+                from_pypi=_translated(needs) if nearest else (),
             )
         else:
             made = cls(python, pip_requirements(needs), needs.pip_options)
-        return replace(made, nearest=nearest and any(map(pin_of, made.requirements)))
+        pins = any(map(pin_of, (*made.requirements, *made.from_pypi)))
+        return replace(made, nearest=nearest and pins)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -79,3 +87,11 @@ class Specification:
         """The inverse of `to_record`."""
         lists = {name: tuple(value) for name, value in record.items() if isinstance(value, list)}
         return cls(**{**record, **lists, "python": Interpreter(**record["python"])})
+
+
+def _translated(needs: EnvironmentNeeds) -> tuple[str, ...]:
+    """All requirements of ``needs`` for pip; empty where PyPI does not have a package of conda's."""
+    try:
+        return pip_requirements(needs)
+    except InvalidConfigs:
+        return ()

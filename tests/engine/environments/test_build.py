@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from mlmagic.core.curated import CURATED
-from mlmagic.core.environment import needs_of
+from mlmagic.core.environment import EnvironmentNeeds, needs_of
 from mlmagic.engine.environments import uv
 from mlmagic.engine.environments.build import build
 from mlmagic.engine.environments.pythons import this_interpreter
+from mlmagic.engine.environments.satisfaction import installed_in
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import BuildFailed, Interrupted, UsageError
+from tests.support import wheels
 
 
 @pytest.fixture
@@ -77,6 +79,40 @@ def test_condas_packages_come_by_conda_and_the_rest_by_uv(
     code = "import six, orjson; print(six.__version__)"
     done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1.16.0"]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("nearest", [True, False])
+def test_what_conda_cannot_install_comes_from_pypi_where_the_nearest_is_accepted(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nearest: bool
+) -> None:
+    """A program in conda's place, as none of its channels can be reached: it finds no such version."""
+    conda = tmp_path / "mamba"
+    conda.write_text(
+        "#!/bin/sh\necho 'PackagesNotFoundError: The following packages are not available from current "
+        "channels:' >&2\necho '  - oldlib=1.0' >&2\nexit 1\n"
+    )
+    conda.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    index = wheels.old_index(tmp_path / "index")
+    needs = EnvironmentNeeds(
+        conda_packages=("oldlib=1.0",), pip_packages=("purelib==1.0",), pip_options=(f"--find-links {index}",)
+    )
+    wanted = Specification.of(needs, this_interpreter(), has_conda=True, nearest=nearest)
+    assert wanted.conda_packages == ("oldlib=1.0",)
+    said: list[str] = []
+    if not nearest:
+        with pytest.raises(BuildFailed, match="not available from current channels"):
+            build(wanted, store)
+        assert not store.is_built(wanted.key)
+        return
+    build(wanted, store, said.append)
+    assert "conda cannot install its packages: those of PyPI are used instead" in said
+    (used,) = store.replacements(wanted.key)
+    assert (used.package, used.wanted, used.used) == ("oldlib", "1.0.*", "2.0")
+    assert used.words in said
+    installed = installed_in(str(store.site_packages(wanted.key)))
+    assert (installed("oldlib"), installed("purelib")) == ("2.0", "1.0")
 
 
 @pytest.mark.processes

@@ -55,8 +55,13 @@ def test_condas_packages_are_translated_unless_there_is_a_conda() -> None:
         *("mamba", "create", "--yes", "--quiet", "--prefix", "/x", "--channel", "conda-forge"),
         *("python=3.11", "numpy=2.2"),
     ]
+    assert by_conda.from_pypi == ()
+    accepted = Specification.of(needs, PYTHON, has_conda=True, nearest=True)
+    assert (accepted.nearest, accepted.from_pypi) == (True, ("numpy==2.2.*", "six"))
+    no_wheels = replace(needs, conda_packages=("openmpi",))
+    assert Specification.of(no_wheels, PYTHON, has_conda=True, nearest=True).from_pypi == ()
     with pytest.raises(InvalidConfigs):
-        Specification.of(replace(needs, conda_packages=("openmpi",)), PYTHON)
+        Specification.of(no_wheels, PYTHON)
 
 
 def test_options_of_pip_that_uv_calls_otherwise() -> None:

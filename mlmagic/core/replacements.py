@@ -68,23 +68,23 @@ class Replacement:
         return f"{name} {self.wanted} {self.reason}; serving with {self.used} (the nearest that {self.rule})"
 
 
-def pin_of(line: str) -> Pin | None:
+def pin_of(requirement: str) -> Pin | None:
     """The pin of a pip requirement; None if it allows more than one version or series."""
-    found = _PIN.fullmatch(line)
+    found = _PIN.fullmatch(requirement)
     if found is None:
         return None
     return Pin(found["name"], found["version"], found["extras"] or "", (found["marker"] or "").strip())
 
 
-def replaced(lines: Iterable[str], replacements: Sequence[Replacement]) -> tuple[str, ...]:
+def replaced(requirements: Iterable[str], replacements: Sequence[Replacement]) -> tuple[str, ...]:
     """The requirements with the versions that are used, and after them those of their dependencies."""
-    used = {(each.package, each.wanted): each for each in replacements}
+    versions = {(each.package, each.wanted): each for each in replacements}
     found, beside = [], dict[str, None]()
-    for line in lines:
-        pin = pin_of(line)
-        each = used.get((pin.package, pin.version)) if pin else None
-        found.append(line if pin is None or each is None else pin.requires(f"=={each.used}"))
-        beside.update(dict.fromkeys(each.beside if each else ()))
+    for requirement in requirements:
+        pin = pin_of(requirement)
+        each = versions.get((pin.package, pin.version)) if pin else None
+        found.append(requirement if pin is None or each is None else pin.requires(f"=={each.used}"))
+        beside |= dict.fromkeys(each.beside if each else ())
     return (*found, *beside)
 
 
@@ -98,9 +98,9 @@ def replacements_of(record: Mapping[str, Any] | None) -> tuple[Replacement, ...]
     return tuple(map(replacement_of, (record or {}).get(KEY) or ()))
 
 
-def with_replacements(record: Mapping[str, Any], more: Iterable[Replacement]) -> dict[str, Any]:
-    """An environment's record with ``more`` replacements beside what its author wrote."""
-    there = {(each.package, each.wanted): each for each in (*replacements_of(record), *more)}
+def with_replacements(record: Mapping[str, Any], replacements: Iterable[Replacement]) -> dict[str, Any]:
+    """An environment's record with more ``replacements`` beside what its author wrote."""
+    there = {(each.package, each.wanted): each for each in (*replacements_of(record), *replacements)}
     return {**record, KEY: [asdict(each) for each in there.values()]} if there else dict(record)
 
 

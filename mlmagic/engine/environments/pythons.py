@@ -83,8 +83,7 @@ def choose(
     usable = [each for each in available if each.minor >= MINIMUM_MINOR]
     fitting = [each for each in usable if each.minor == minor]
     if fitting:
-        exact = [each for each in fitting if each.version == wanted]
-        return (exact or fitting)[0]
+        return next((each for each in fitting if each.version == wanted), fitting[0])
     if nearest:
         return min(usable, key=lambda each: (_distance(each.minor, minor), each != own))
     there = f"On this machine are {', '.join(each.version for each in usable)}."

@@ -85,10 +85,10 @@ def runtime_for(
         return choose(needs, Store(), nearest=nearest, notify=notify)
     if not needs.are_any:
         return this_runtime()
-    used = image_python(needs, nearest=nearest)
-    for each in used:
+    replacements = image_python(needs, nearest=nearest)
+    for each in replacements:
         notify(each.words)
-    return replace(declared(needs), replacements=used)
+    return replace(declared(needs), replacements=replacements)
 
 
 def choose(
@@ -103,10 +103,17 @@ def choose(
     """
     for need in needs.of_image:
         notify(f"The environment needs {need}: the service runs as a process here, without it.")
-    if needs.user_managed:
-        return this_runtime() if needs.needs_image else _managed(needs)
-    if not needs.are_any:
+    if not needs.are_any or (needs.user_managed and needs.needs_image):
         return this_runtime()
+    if not needs.user_managed:
+        return _with_packages(needs, store, nearest=nearest, notify=notify, strictly=strictly)
+    return _managed(needs)
+
+
+def _with_packages(
+    needs: EnvironmentNeeds, store: Store, *, nearest: bool, notify: Notify, strictly: bool
+) -> Runtime:
+    """This interpreter, if it has every package; else the environment that uv or conda makes for them."""
     python, replacements = _python(needs, nearest=nearest)
     conda = find_conda() is not None
     is_same_python = python.minor == pythons.this_interpreter().minor
@@ -123,13 +130,13 @@ def choose(
     )
     if not store.is_built(specification.key):  # as it is written
         specification = Specification.of(needs, python, has_conda=conda, nearest=nearest)
+    versions = satisfaction.pinned(specification.requirements)
     key = store.want(specification)
     if store.is_built(key):
         replacements += store.replacements(key)
         versions = _versions(satisfaction.installed_in(str(store.site_packages(key))))
     else:
         uv.find()
-        versions = satisfaction.pinned(specification.requirements)
     for each in replacements:
         notify(each.words)
     return Runtime(
@@ -167,11 +174,11 @@ def _python(needs: EnvironmentNeeds, *, nearest: bool) -> tuple[pythons.Interpre
     own = pythons.this_interpreter()
     if needs.python is None or needs.python_minor == own.minor:
         return own, ()
-    found = pythons.choose(needs.python, own, pythons.interpreters(), nearest=nearest)
-    if found.minor == needs.python_minor:
-        return found, ()
+    python = pythons.choose(needs.python, own, pythons.interpreters(), nearest=nearest)
+    if python.minor == needs.python_minor:
+        return python, ()
     reason = pythons.TOO_OLD if needs.python_is_too_old else "is not on this machine"
-    return found, (Replacement(PYTHON, needs.python, found.version, reason, _SERVES),)
+    return python, (Replacement(PYTHON, needs.python, python.version, reason, _SERVES),)
 
 
 def _satisfies(needs: EnvironmentNeeds, *, has_conda: bool) -> bool:
@@ -189,16 +196,16 @@ def _managed(needs: EnvironmentNeeds) -> Runtime:
     if needs.interpreter == "python":
         return this_runtime()
     path = Path(needs.interpreter).expanduser()
-    found = pythons.inspect_interpreter(str(path)) if path.is_file() else None
-    if found is None:
+    python = pythons.inspect_interpreter(str(path)) if path.is_file() else None
+    if python is None:
         raise NotFound(
             "Python interpreter", needs.interpreter, hint="Name the file, such as /opt/env/bin/python."
         )
-    if found.minor < MINIMUM_MINOR:
+    if python.minor < MINIMUM_MINOR:
         raise InvalidConfig(
             "interpreter",
             needs.interpreter,
-            f"is {found.version}, and the scoring server needs {MINIMUM_PYTHON}",
+            f"is {python.version}, and the scoring server needs {MINIMUM_PYTHON}",
         )
     look = _installed_for(str(path))
     lacking = satisfaction.unmet(SERVER_REQUIREMENTS, look)
@@ -207,4 +214,4 @@ def _managed(needs: EnvironmentNeeds) -> Runtime:
             f"{needs.interpreter} lacks packages that the scoring server needs: {', '.join(lacking)}",
             hint="Install it there: pip install " + " ".join(f"'{line}'" for line in lacking),
         )
-    return Runtime(str(path.absolute()), found.version, _versions(look), f"in {needs.interpreter}")
+    return Runtime(str(path.absolute()), python.version, _versions(look), f"in {needs.interpreter}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from mlmagic.core.environment import package_name
@@ -34,11 +35,11 @@ def installed_in(folder: str) -> Installed:
 
 def unmet(requirements: Iterable[str], installed: Installed = installed_here) -> list[str]:
     """The requirements that the installed versions do not satisfy; extras and URLs always count as unmet."""
-    return [line for line in requirements if not _is_met(line, installed)]
+    return [requirement for requirement in requirements if not _is_met(requirement, installed)]
 
 
-def _is_met(line: str, installed: Installed) -> bool:
-    wanted = _parsed(line)
+def _is_met(requirement: str, installed: Installed) -> bool:
+    wanted = _parsed(requirement)
     if wanted is None or wanted.url or wanted.extras:
         return False
     if wanted.marker is not None and not wanted.marker.evaluate():
@@ -48,19 +49,24 @@ def _is_met(line: str, installed: Installed) -> bool:
 
 
 def pins(requirements: Iterable[str]) -> dict[str, str]:
-    """The versions of the pinned distributions, by `package_name`."""
-    found = {}
-    for line in requirements:
-        wanted = _parsed(line)
+    """The versions of the pinned distributions, by name as PyPI normalizes it."""
+    versions: dict[str, str] = {}
+    for requirement in requirements:
+        wanted = _parsed(requirement)
         if wanted is not None and (version := _pinned(wanted)) is not None:
-            found[package_name(wanted.name)] = version
-    return found
+            versions[canonicalize_name(wanted.name)] = version
+    return versions
 
 
 def pinned(requirements: Iterable[str]) -> Callable[[Iterable[str]], dict[str, str | None]]:
     """The versions of the distributions that are pinned, by name; others are left out."""
-    known = pins(requirements)
-    return lambda names: {name: known[package_name(name)] for name in names if package_name(name) in known}
+    versions = pins(requirements)
+
+    def of(names: Iterable[str]) -> dict[str, str | None]:
+        normalized = {name: canonicalize_name(name) for name in names}
+        return {name: versions[each] for name, each in normalized.items() if each in versions}
+
+    return of
 
 
 def check(what: str, requirements: Sequence[str], server: Sequence[str] = ()) -> None:
@@ -68,7 +74,9 @@ def check(what: str, requirements: Sequence[str], server: Sequence[str] = ()) ->
 
     ``what`` is the environment, for the message; ``server`` are the scoring server's own requirements.
     """
-    wrong = [InvalidConfig("requirement", line, "cannot be read") for line in misspelt(requirements)]
+    wrong = [
+        InvalidConfig("requirement", requirement, "cannot be read") for requirement in misspelt(requirements)
+    ]
     if wrong:
         raise InvalidConfigs(what, wrong)
     sides = conflict(requirements, server)
@@ -81,13 +89,17 @@ def check(what: str, requirements: Sequence[str], server: Sequence[str] = ()) ->
 
 def conflict(requirements: Sequence[str], server: Sequence[str] = ()) -> tuple[Side, Side] | None:
     """A pinned requirement and another of the same distribution that excludes the pin; None without any."""
-    known = [(wanted, line in server) for line in (*requirements, *server) if (wanted := _parsed(line))]
+    known = [
+        (wanted, requirement in server)
+        for requirement in (*requirements, *server)
+        if (wanted := _parsed(requirement))
+    ]
     for one, ones in known:
         pinned = _pinned(one)
         if pinned is None or one.marker is not None:
             continue
         for other, others in known:
-            same = package_name(one.name) == package_name(other.name) and other.marker is None
+            same = canonicalize_name(one.name) == canonicalize_name(other.name) and other.marker is None
             if same and not other.specifier.contains(pinned, prereleases=True):
                 return _side(one, ones), _side(other, others)
     return None
@@ -95,14 +107,14 @@ def conflict(requirements: Sequence[str], server: Sequence[str] = ()) -> tuple[S
 
 def misspelt(requirements: Iterable[str]) -> Iterator[str]:
     """The requirements that pip cannot parse; paths and URLs are left to the installer."""
-    for line in requirements:
-        if _parsed(line) is None and "/" not in line:
-            yield line
+    for requirement in requirements:
+        if _parsed(requirement) is None and "/" not in requirement:
+            yield requirement
 
 
-def _parsed(line: str) -> Requirement | None:
+def _parsed(requirement: str) -> Requirement | None:
     try:
-        return Requirement(line)
+        return Requirement(requirement)
     except InvalidRequirement:
         return None
 

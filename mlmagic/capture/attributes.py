@@ -20,6 +20,8 @@ _PYTHONS = frozenset(
     )
 )
 
+_PYTHONS_DECORATORS = frozenset(("staticmethod", "classmethod", "property"))
+
 
 def later_attributes(
     kind: type, node: ast.ClassDef, is_set: Callable[[str], bool]
@@ -39,8 +41,13 @@ def later_attributes(
         if name not in written:
             later = plain or is_set(name)
         else:
-            later = isinstance(written[name], ast.FunctionDef) and is_foreign(live, kind, name)
-            later = later and (plain or is_set(name)) and not getattr(written[name], "decorator_list", None)
+            by = written[name]
+            later = (
+                isinstance(by, ast.FunctionDef)
+                and is_foreign(live, kind, name)
+                # What another decorator makes of the method may look like somebody else's.
+                and (is_set(name) or (plain and _has_only_pythons(by.decorator_list)))
+            )
         if later:
             found[name] = live
     lost = [
@@ -56,8 +63,13 @@ _BINDS = (ast.Assign, ast.FunctionDef)
 
 def is_foreign(live: object, kind: type, name: str) -> bool:
     """Whether ``live`` is not the method ``name`` of the body of ``kind``."""
-    live = getattr(live, "__func__", live)  # __new__ and __init_subclass__ are wrapped by Python
+    # Python wraps __new__ and __init_subclass__; functools.wraps() keeps the name of the method.
+    live = getattr(live, "__func__", None) or getattr(live, "fget", None) or live
     return not isinstance(live, FunctionType) or live.__qualname__ != f"{kind.__qualname__}.{name}"
+
+
+def _has_only_pythons(decorators: list[ast.expr]) -> bool:
+    return all(isinstance(each, ast.Name) and each.id in _PYTHONS_DECORATORS for each in decorators)
 
 
 def _is_plain(kind: type, node: ast.ClassDef) -> bool:

@@ -58,29 +58,30 @@ def changes_in(cells: Iterable[ast.Module]) -> dict[Change, None]:
 
 def _changes(node: ast.AST) -> Iterator[Change]:
     match node:
-        case ast.Attribute(ctx=ast.Store()) if len(path := _path(node)) > 1:
+        case ast.Attribute(ctx=ast.Store()) if len(path := path_in(node)) > 1:
             yield Change(path)
         case ast.Call(func=ast.Name(id="setattr"), args=[owner, ast.Constant(value=str(name)), _]) if (
-            path := _path(owner)
+            path := path_in(owner)
         ):
             yield Change((*path, name))
-        case ast.Subscript(value=owner, slice=ast.Constant(value=key), ctx=ast.Store()) if path := _path(
+        case ast.Subscript(value=owner, slice=ast.Constant(value=key), ctx=ast.Store()) if path := path_in(
             owner
         ):
             yield Change(path, key)
-        case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()) if len(path := _path(owner)) > 1:
+        case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()) if len(path := path_in(owner)) > 1:
             yield Change(path, in_place=True)
         case ast.Call(
             func=ast.Attribute(value=owner, attr="update"), args=[ast.Dict(keys=keys)], keywords=[]
-        ) if (path := _path(owner)) and all(isinstance(key, ast.Constant) for key in keys):
+        ) if (path := path_in(owner)) and all(isinstance(key, ast.Constant) for key in keys):
             yield from (Change(path, key.value) for key in keys if isinstance(key, ast.Constant))
         case ast.Call(func=ast.Attribute(value=owner, attr=method)) if (
-            method in MUTATORS and len(path := _path(owner)) > 1
+            method in MUTATORS and len(path := path_in(owner)) > 1
         ):
             yield Change(path, in_place=True)
 
 
-def _path(node: ast.AST) -> tuple[str, ...]:
+def path_in(node: ast.AST) -> tuple[str, ...]:
+    """The name and the attributes of ``a.b.c``; empty for any other expression."""
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):
         attributes.append(node.attr)

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 
 from mlmagic.capture.history import History
-from mlmagic.capture.names import parse
+from mlmagic.capture.names import parse, read_names
+from mlmagic.capture.timeline import definition_in
 
 _Def = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -112,6 +113,13 @@ def _candidates(function: FunctionType, history: History) -> Iterator[tuple[str,
     for cell, found in history.definitions(code.co_name):
         if not isinstance(found, ast.ClassDef) and _compiles_to(found, code):
             yield cell.text, found
+
+
+def reads_own_name(source: str) -> bool:
+    """Whether the function or class in ``source`` looks up its own name, as a recursive function does."""
+    node = definition_in(source)
+    name, node.name = node.name, "_"  # type: ignore[attr-defined,unused-ignore]
+    return name in read_names(ast.unparse(node)).free
 
 
 def _file(name: str) -> tuple[str, ast.Module]:

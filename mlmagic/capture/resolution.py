@@ -18,19 +18,17 @@ from types import FunctionType, MethodType, ModuleType
 from mlmagic.capture import definitions
 from mlmagic.capture.attributes import later_attributes
 from mlmagic.capture.bound import Bound
-from mlmagic.capture.changes import changes_in
 from mlmagic.capture.collected import Collected, Need
 from mlmagic.capture.history import History, Import
-from mlmagic.capture.imported_state import Place, places
 from mlmagic.capture.imports import describe_type, import_for, is_main, submodule_imports
-from mlmagic.capture.modules import is_local
 from mlmagic.capture.names import Names, parse, read_names
 from mlmagic.capture.pieces import Piece
 from mlmagic.capture.refusals import Refused, is_shells_own
 from mlmagic.capture.reloads import import_after_reload
+from mlmagic.capture.restoration import Restoration
 from mlmagic.capture.timeline import definition_in
 from mlmagic.capture.value_writer import ValueWriter
-from mlmagic.capture.values import CARRY_LIMIT, NotSource, express
+from mlmagic.capture.values import NotSource, express
 from mlmagic.errors import CaptureError, nearest
 
 _MODULE_NAMES = frozenset(
@@ -84,48 +82,10 @@ class Resolution:
 
         What ``cell``, the script's own, sets is left to it.
         """
-        found = places(self.history.timeline.changes, self.namespace, self._import_of_owner)
-        if not found:
-            return
-        tops = {module.partition(".")[0] for module in modules()}
-        own = places(changes_in([parse(cell)]), self.namespace, self._import_of_owner)
-        for name, place in found.items():
-            if place.module.partition(".")[0] in tops and name not in own:
-                self._restore(name, place)
+        Restoration(self.namespace, self.history, self.defined, self.collected, self._writer).add(
+            parse(cell), modules
+        )
         self._work()
-
-    def _import_of_owner(self, name: str, value: object) -> Import | None:
-        """The import of what ``name`` means, or meant before a cell gave the name to something else."""
-        return import_for(name, value, self.history) or self.history.last_import(name)
-
-    def _restore(self, name: str, place: Place) -> None:
-        early: set[str] = set()
-        try:
-            if not place.is_writable:
-                raise NotSource
-            text = self._writer.express(place.live, Need(name, 0, "", self.namespace), early)
-            if len(text) > CARRY_LIMIT:
-                raise NotSource
-        except NotSource:
-            if place.change.in_place and not is_local(place.module.partition(".")[0]):
-                return  # a table of an installed library's own, such as its registered plugins
-            message = f"{name} was changed by a cell, and its value cannot be written as source code"
-            hint = "Change it in the cell of the script too, for example in init()."
-            self.collected.problems.append(CaptureError(message, name=name, hint=hint))
-            return
-        bound = self._module_name(place.module)
-        self.collected.add(Piece(name, place.statement(bound, text), early=frozenset(early)))
-
-    def _module_name(self, module: str) -> str:
-        """The name by which a piece reaches ``module``, which is imported for it."""
-        top = module.partition(".")[0]
-        taken = top in self.defined or self.namespace.get(top, sys.modules[top]) is not sys.modules[top]
-        if not taken:
-            self.collected.modules.add(module)
-            return module
-        alias = f"_{module.replace('.', '_')}"
-        self.collected.imports[alias] = Import(module, None, alias)
-        return alias
 
     def _work(self) -> None:
         while self.collected.waiting:
@@ -285,6 +245,11 @@ class Resolution:
             self.collected.add(Piece(need.name, f"{need.name} = {found.name}\n", needed, needed))
             return
         source, modules = self._reproduce(need, value, found, namespace, function)
+        if found.name != need.name and definitions.reads_own_name(source):
+            raise Refused(
+                f"was defined as {found.name} and uses that name, which means something else now",
+                "Define it again under a name of its own.",
+            )
         names = read_names(source, postponed=found.postponed)
         for name in names.free:
             if name in modules:

@@ -11,15 +11,16 @@ from mlmagic.capture.changes import MUTATORS, Change, changes_in
 from mlmagic.capture.names import loads_now, names_bound, parse, read_names
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_Moment = tuple[int, int]
+Moment = tuple[int, int]
+"""The number of a cell and a line in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One statement that bound or changed ``name``, and the moment when it ran: cell and line."""
+    """One statement that bound or changed ``name``, and the moment when it ran."""
 
     name: str
-    moment: _Moment
+    moment: Moment
     source: str
     """The statement, as ``ast.dump`` writes it."""
     reads: frozenset[str]
@@ -32,27 +33,27 @@ class Timeline:
     """The bindings of the executed cells, given oldest first."""
 
     def __init__(self, cells: Iterable[ast.Module]) -> None:
-        self._cells = tuple(cells)
+        self.cells = tuple(cells)
 
     @cached_property
     def changes(self) -> dict[Change, None]:
         """The places that the cells set or change, in their order."""
-        return changes_in(self._cells)
+        return changes_in(self.cells)
 
     @cached_property
     def bindings(self) -> dict[str, list[Binding]]:
         """Name -> its bindings, oldest first."""
         found: dict[str, list[Binding]] = {}
-        for number, tree in enumerate(self._cells):
+        for number, tree in enumerate(self.cells):
             for binding in _bindings(tree.body, number):
                 found.setdefault(binding.name, []).append(binding)
         return found
 
-    def moment_of(self, node: ast.AST) -> _Moment | None:
+    def moment_of(self, node: ast.AST) -> Moment | None:
         """When the newest definition or lambda equal to ``node`` ran."""
         wanted, kind, name = ast.dump(node), type(node), getattr(node, "name", "")
-        for number in reversed(range(len(self._cells))):
-            for other in reversed(tuple(ast.walk(self._cells[number]))):
+        for number in reversed(range(len(self.cells))):
+            for other in reversed(tuple(ast.walk(self.cells[number]))):
                 if (
                     isinstance(other, kind)
                     and getattr(other, "name", "") == name
@@ -86,9 +87,13 @@ class Timeline:
                 waiting += sorted(before[-1].reads)
         return ""
 
+    def binds_after(self, name: str, moment: Moment) -> bool:
+        """Whether a cell bound or changed ``name`` after that moment."""
+        return any(each.moment > moment for each in self.bindings.get(name, ()))
+
     def start_constant(self, name: str) -> str:
         """The source of the newest constant that a cell assigned to ``name`` at its top level; or ``""``."""
-        for tree in reversed(self._cells):
+        for tree in reversed(self.cells):
             for node in reversed(tree.body):
                 match node:
                     case ast.Assign(targets=[ast.Name(id=bound)], value=ast.Constant() as value):
@@ -124,7 +129,7 @@ def _bindings(body: Iterable[ast.stmt], cell: int) -> Iterator[Binding]:
             yield from _bindings(block, cell)
 
 
-def _of_statement(statement: ast.stmt, moment: _Moment, *, compound: bool) -> Iterator[Binding]:
+def _of_statement(statement: ast.stmt, moment: Moment, *, compound: bool) -> Iterator[Binding]:
     header = _header(statement) if compound else [statement]
     source = " ".join(ast.dump(node) for node in header)
     reads = frozenset(loads_now(header, annotations=False))

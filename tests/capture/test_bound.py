@@ -108,3 +108,25 @@ def test_cells_that_ran_twice_are_no_change(
     notebook: Notebook, cells: list[str], expression: str, expected: Any
 ) -> None:
     assert notebook.run(*cells).answer(expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "expression"),
+    [
+        (["def fact(n): return 1 if n < 2 else n * fact(n - 1)", "old = fact", "def fact(n): return -1"], "old(3)"),
+        (["def fact(n): return 1 if n < 2 else n * fact(n - 1)", "old = fact\ndel fact"], "old(3)"),
+        (["class K:\n    n = 1\n    def get(self): return K.n", "Old = K", "class K:\n    n = 2"], "Old().get()"),
+    ],
+)  # fmt: skip
+def test_what_uses_its_own_name_that_means_something_else_now_is_refused(
+    notebook: Notebook, cells: list[str], expression: str
+) -> None:
+    notebook.run(*cells)
+    with pytest.raises(CaptureError, match="uses that name, which means something else now"):
+        notebook.capture(expression)
+
+
+def test_another_name_of_what_is_there_still_is_fine(notebook: Notebook) -> None:
+    notebook.run("def fact(n): return 1 if n < 2 else n * fact(n - 1)", "old = fact")
+    notebook.run("def twice(n): return 2 * n", "double = twice", "def twice(n): return -1")
+    assert notebook.answer("[old(3), double(4), twice(1)]") == [6, 8, -1]

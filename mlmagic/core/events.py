@@ -32,6 +32,10 @@ class EventKind(StrEnum):
     DELETED = "Deleted"
     FOLLOWED = "Followed"
     FOLLOW_FAILED = "FollowFailed"
+    SCHEDULE_CREATED = "ScheduleCreated"
+    SCHEDULE_CHANGED = "ScheduleChanged"
+    SCHEDULE_STARTED = "ScheduleStarted"
+    SCHEDULE_FAILED = "ScheduleFailed"
     MODEL_DEPLOYED = "ModelDeployed"
     RUN_COMPLETED = "RunCompleted"
     RUN_STATUS_CHANGED = "RunStatusChanged"
@@ -40,8 +44,9 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of the log. ``id`` increases; ``subject`` is ``models/NAME:V`` or ``services/NAME``.
+    """One event of the log. ``id`` increases.
 
+    ``subject`` is ``models/NAME:V``, ``services/NAME`` or ``schedules/ID``.
     Events for webhook subscribers have the subject of their notices (`mlmagic.core.notices`).
     """
 
@@ -59,6 +64,10 @@ def service_subject(name: str) -> str:
 
 def model_subject(model_id: str) -> str:
     return f"models/{model_id}"
+
+
+def schedule_subject(schedule_id: str) -> str:
+    return f"schedules/{schedule_id}"
 
 
 def endpoint_subject(service_id: str) -> str:

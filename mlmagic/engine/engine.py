@@ -19,6 +19,7 @@ from mlmagic.engine.http.client import Client
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.packages.packages import Packages
 from mlmagic.engine.profiles.profiles import Profiles
+from mlmagic.engine.schedules.schedules import Schedules
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.follows import Follows
 from mlmagic.engine.services.keys import Keys
@@ -77,10 +78,12 @@ class Engine:
         )
         self.follows = Follows(self.memory, self.supervision.ensure)
         self.events = Events(self.memory, on_news)
+        self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.packages = Packages(self.memory, self.models, self.scripts, self.temporary_work)
         self.batch = Batch(self.memory, self.models, self.temporary_work)
         self.supervision.ensure_for_leftovers()
+        self.supervision.ensure_for_schedules()
 
     @classmethod
     def of(cls, location: Location) -> Engine:

@@ -50,7 +50,8 @@ _DEFINED = {
     "pipeline_endpoint": "PipelineEndpoint",
     "pipeline_run": "PipelineRun StepRun",
     "published_pipeline": "PublishedPipeline",
-    "schedule": "Schedule ScheduleRecurrence TimeZone",
+    "schedule": "Schedule",
+    "schedule_recurrence": "ScheduleRecurrence",
     "pipeline_data": "PipelineData PipelineParameter OutputFileDatasetConfig",
     "profile": "ModelProfile",
     "python_script_step": "PythonScriptStep",
@@ -62,6 +63,7 @@ _DEFINED = {
     "run": "Experiment Run",
     "webservice": "Webservice",
     "workspace": "Workspace",
+    "mlmagic.core.time_zones": "TimeZone",
     "mlmagic.widgets.run_details": "RunDetails",
     f"{_SCRIPTS}.offline_run": "_OfflineRun",
     f"{_SCRIPTS}.telemetry": (

@@ -174,6 +174,24 @@ class Datastore:
                 self._remote.get(name, self._inside(self.folder / name))
         return self.folder / path.lstrip("/")
 
+    def file_states(self, path: str = "") -> dict[str, str]:
+        """The files in a folder, without those of its subfolders, each with a text that changes with it.
+
+        ``path`` may be that of one file, too.
+        """
+        path = path.strip("/")
+        if self._remote is not None:
+            states = self._remote.states(path)
+        else:
+            place = self._inside(self.folder / path)
+            files = [place] if place.is_file() else place.glob("*") if place.is_dir() else []
+            states = {
+                file.relative_to(self.folder).as_posix(): f"{file.stat().st_mtime_ns} {file.stat().st_size}"
+                for file in files
+                if file.is_file()
+            }
+        return {name: state for name, state in states.items() if path in (name, name.rpartition("/")[0])}
+
     def upload(
         self,
         src_dir: str,

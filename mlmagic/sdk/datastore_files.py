@@ -7,6 +7,9 @@ from typing import Any
 
 from mlmagic.errors import InvalidConfig, UsageError
 
+_STATE = ("size", "etag", "ETag", "mtime", "last_modified", "LastModified", "updated", "created")
+"""What fsspec's file systems say of a file that changes with it; each says some of them."""
+
 
 class RemoteFiles:
     """Files below a URL such as ``abfs://container``; ``options`` are those of the fsspec package for it."""
@@ -31,6 +34,17 @@ class RemoteFiles:
         found = self._files.find(self._root)
         relative = [str(path)[len(self._root) :].lstrip("/") for path in found]
         return sorted(name for name in relative if name.startswith(prefix.lstrip("/")))
+
+    def states(self, prefix: str = "") -> dict[str, str]:
+        """The files as `names` has them, each with a text that changes when the file does."""
+        self._files.invalidate_cache()
+        found = self._files.find(self._root, detail=True)
+        relative = {str(path)[len(self._root) :].lstrip("/"): info for path, info in found.items()}
+        return {
+            name: " ".join(f"{key}={info[key]}" for key in _STATE if info.get(key) is not None)
+            for name, info in relative.items()
+            if name.startswith(prefix.lstrip("/"))
+        }
 
     def put(self, source: Path, name: str, *, overwrite: bool) -> bool:
         """Copy a file there; returns False if it exists and ``overwrite`` is off."""

@@ -20,9 +20,10 @@ from mlmagic.sdk.exceptions import (
     UserErrorException,
     raises,
 )
-from mlmagic.sdk.pipeline_data import StepOutput
+from mlmagic.sdk.pipeline_data import StepOutput, parameter_names_in
 from mlmagic.sdk.pipeline_step import PipelineStep, Places, Report
 from mlmagic.sdk.run import Run
+from mlmagic.sdk.script_arguments import argument_text
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 _STEP_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -179,7 +180,7 @@ class ParallelRunStep(PipelineStep):
         texts = []
         for each in self.arguments:
             if hasattr(each, "value_in"):
-                each = each.value_in(values)
+                each = argument_text(each, values, lambda given: None)
             elif each is self.output:
                 each = output
             elif isinstance(each, StepOutput):
@@ -188,6 +189,11 @@ class ParallelRunStep(PipelineStep):
                 each = getattr(each, "dataset", each).paths[0]
             texts.append(str(each))
         return texts
+
+    @property
+    def parameter_names(self) -> set[str]:
+        """The names of the pipeline's parameters that it takes."""
+        return super().parameter_names | parameter_names_in(vars(self.config))
 
     def move_to(self, source_directory: str) -> None:
         """Run the script of another folder."""

@@ -42,14 +42,24 @@ class Pipeline(Submittable):
                 )
 
     def submit(
-        self, experiment_name: str, pipeline_parameters: Mapping[str, Any] | None = None, **more: Any
+        self,
+        experiment_name: str,
+        pipeline_parameters: Mapping[str, Any] | None = None,
+        continue_on_step_failure: bool | None = None,
+        **more: Any,
     ) -> PipelineRun:
         """Run the pipeline in the background; see `Experiment.submit`."""
-        return self.begin(Experiment(self.workspace, experiment_name), pipeline_parameters or {})
+        return self.begin(
+            Experiment(self.workspace, experiment_name),
+            pipeline_parameters or {},
+            continue_on_step_failure=bool(continue_on_step_failure),
+        )
 
-    def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> PipelineRun:
+    def begin(
+        self, experiment: Experiment, parameters: Mapping[str, Any], *, continue_on_step_failure: bool = False
+    ) -> PipelineRun:
         """Run the steps in a thread of this process. Raises what can be checked beforehand."""
-        return begin(experiment, self.steps, parameters)
+        return begin(experiment, self.steps, parameters, continue_on_step_failure=continue_on_step_failure)
 
     def publish(
         self, name: str, description: str | None = None, version: str | None = None, **more: Any

@@ -60,3 +60,14 @@ class OutputFileDatasetConfig(StepOutput):
         """Register the files as a `FileDataset` after the step succeeded; returns itself."""
         self.registered_name = name
         return self
+
+
+def parameter_names_in(given: Any) -> set[str]:
+    """The names of the parameters in lists, tuples and dicts."""
+    if isinstance(given, PipelineParameter):
+        return {given.name}
+    if isinstance(given, Mapping):
+        return parameter_names_in(list(given.values()))
+    if isinstance(given, list | tuple):
+        return {name for each in given for name in parameter_names_in(each)}
+    return set()

@@ -93,11 +93,12 @@ class PipelineEndpoint:
         experiment_name: str,
         pipeline_parameters: Mapping[str, Any] | None = None,
         pipeline_version: str | None = None,
+        continue_on_step_failure: bool | None = None,
         **more: Any,
     ) -> PipelineRun:
         """Run a version in the background, by default the default version."""
         pipeline = self.get_pipeline(pipeline_version)
-        return pipeline.submit(self.workspace, experiment_name, pipeline_parameters)
+        return pipeline.submit(self.workspace, experiment_name, pipeline_parameters, continue_on_step_failure)
 
     @property
     def _record(self) -> dict[str, Any]:

@@ -122,20 +122,43 @@ class PipelineRun(Run):
 
 
 def begin(
-    experiment: Experiment, steps: Sequence[PipelineStep], parameters: Mapping[str, Any]
+    experiment: Experiment,
+    steps: Sequence[PipelineStep],
+    parameters: Mapping[str, Any],
+    *,
+    continue_on_step_failure: bool = False,
+    run_id: str | None = None,
+    properties: Mapping[str, str] | None = None,
 ) -> PipelineRun:
-    """Run steps one after another in a thread; raises what can be checked beforehand."""
+    """Run steps one after another in a thread; raises what can be checked beforehand.
+
+    With ``continue_on_step_failure`` a step that fails ends only the steps that come after it by their inputs
+    or by `run_after`; the run has failed all the same.
+    """
     wanted = [(step, step.prepare(parameters)) for step in steps]
-    made = Run._begin(experiment, uuid.uuid4().hex, parent=None)
+    made = Run._begin(experiment, run_id or uuid.uuid4().hex, parent=None, properties=properties)
     run = PipelineRun(experiment, made.id)
     places: dict[str, Path] = {}
 
     def work() -> None:
+        failed: list[PipelineStep] = []
+        errors: list[Exception] = []
         try:
             for step, prepared in wanted:
                 if run.status == CANCELED:
                     return
-                _perform(run, step, prepared, parameters, places)
+                if any(each in failed for each in step.preceding):
+                    failed.append(step)
+                    continue
+                try:
+                    _perform(run, step, prepared, parameters, places)
+                except Exception as error:
+                    if not continue_on_step_failure:
+                        raise
+                    failed.append(step)
+                    errors.append(error)
+            if errors:
+                raise errors[0]
         except BaseException as error:
             if run.status == CANCELED:
                 return

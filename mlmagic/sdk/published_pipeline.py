@@ -102,17 +102,48 @@ class PublishedPipeline(Submittable):
         workspace: WorkspaceBase,
         experiment_name: str,
         pipeline_parameters: Mapping[str, Any] | None = None,
+        continue_on_step_failure: bool | None = None,
         **more: Any,
     ) -> PipelineRun:
         """Run the pipeline in the background. Raises `UserErrorException` if it is disabled."""
-        return self.begin(Experiment(workspace, experiment_name), pipeline_parameters or {})
+        return self.begin(
+            Experiment(workspace, experiment_name),
+            pipeline_parameters or {},
+            continue_on_step_failure=bool(continue_on_step_failure),
+        )
 
-    def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> PipelineRun:
-        """Run the pipeline in the background; see `Experiment.submit`."""
+    def begin(
+        self,
+        experiment: Experiment,
+        parameters: Mapping[str, Any],
+        *,
+        continue_on_step_failure: bool = False,
+        run_id: str | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> PipelineRun:
+        """Run the pipeline in the background; see `Experiment.submit`.
+
+        The run has the id ``run_id``, if it is given, and the ``properties``.
+        """
+        self.check_active()
+        return begin(
+            experiment,
+            self.steps(),
+            parameters,
+            continue_on_step_failure=continue_on_step_failure,
+            run_id=run_id,
+            properties=properties,
+        )
+
+    def check_active(self) -> None:
+        """Raises `UserErrorException` if it is disabled."""
         if self.status != ACTIVE:
             raise UsageError(f"published pipeline {self.name!r} is disabled", hint="Call enable() first.")
-        steps = pickle.loads((self.folder / STEPS).read_bytes())
-        return begin(experiment, steps, parameters)
+
+    def steps(self) -> Sequence[PipelineStep]:
+        """Its steps, in the order in which they run."""
+        found: Sequence[PipelineStep] = pickle.loads((self.folder / STEPS).read_bytes())
+        return found
 
     @property
     def _record(self) -> dict[str, Any]:

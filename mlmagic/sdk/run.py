@@ -40,7 +40,9 @@ class Submittable(ABC):
     """Something that `Experiment.submit` can run."""
 
     @abstractmethod
-    def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> Run:
+    def begin(
+        self, experiment: Experiment, parameters: Mapping[str, Any], *, continue_on_step_failure: bool = False
+    ) -> Run:
         """Start it in the background; returns its run."""
 
 
@@ -66,16 +68,22 @@ class Experiment:
         tags: Mapping[str, str] | None = None,
         *,
         pipeline_parameters: Mapping[str, Any] | None = None,
+        continue_on_step_failure: bool | None = None,
         **more: Any,
     ) -> Run:
-        """Run a `ScriptRunConfig` or a `Pipeline` in the background; returns its run."""
+        """Run a `ScriptRunConfig` or a `Pipeline` in the background; returns its run.
+
+        With ``continue_on_step_failure`` the steps that do not need a failed one run, too.
+        """
         if not isinstance(config, Submittable):
             raise UsageError(
                 f"a {type(config).__name__} cannot be submitted",
                 hint="Submit a ScriptRunConfig or a Pipeline, or train in the notebook: "
                 "run = experiment.start_logging().",
             )
-        run = config.begin(self, pipeline_parameters or {})
+        run = config.begin(
+            self, pipeline_parameters or {}, continue_on_step_failure=bool(continue_on_step_failure)
+        )
         if tags:
             run.set_tags(tags)
         return run
@@ -112,6 +120,7 @@ class Run(RecordedRun):
         parent: str | None,
         status: str = RUNNING,
         inputs: Mapping[str, Any] | None = None,
+        properties: Mapping[str, str] | None = None,
     ) -> Self:
         folder = experiment.folder / run_id
         (folder / "outputs").mkdir(parents=True)
@@ -121,7 +130,7 @@ class Run(RecordedRun):
             "started": time.time(),
             "metrics": {},
             "tags": {},
-            "properties": {},
+            "properties": dict(properties or {}),
             "inputs": dict(inputs or {}),
             "owner": str(ProcessIdentity.current()),
         }

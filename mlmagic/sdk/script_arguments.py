@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.errors import UsageError
-from mlmagic.sdk.data_reference import DataPath
+from mlmagic.sdk.data_reference import DataPath, DataPathComputeBinding
 from mlmagic.sdk.dataset_consumption import DIRECT, DatasetConsumptionConfig
 
 
@@ -18,6 +18,8 @@ def argument_text(given: Any, values: Mapping[str, Any], output_of: Callable[[An
     A pipeline parameter is its value in ``values``, an input or output is its path, and a dataset in direct
     mode is its id.
     """
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], DataPathComputeBinding):
+        given = given[0]  # a path, or a parameter for one, and how to read it
     if hasattr(given, "value_in"):
         given = given.value_in(values)
     output = output_of(given)
@@ -26,7 +28,7 @@ def argument_text(given: Any, values: Mapping[str, Any], output_of: Callable[[An
     if isinstance(given, DataPath):
         return str(given.path)
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], DataPath):
-        return str(given[0].path)  # a path with its DataPathComputeBinding
+        return str(given[0].path)  # the value of a parameter
     if isinstance(given, DatasetConsumptionConfig):
         return str(path_of(given.dataset) if given.mode != DIRECT else given.dataset.id or given.name)
     if hasattr(given, "to_record") and hasattr(given, "paths"):

@@ -69,7 +69,9 @@ class ScriptRunConfig(Submittable):
         if not self.script:
             raise InvalidConfig("script", self.script, "is missing", hint="Pass script='train.py'.")
 
-    def begin(self, experiment: Experiment, parameters: Mapping[str, Any]) -> ScriptRun:
+    def begin(
+        self, experiment: Experiment, parameters: Mapping[str, Any], *, continue_on_step_failure: bool = False
+    ) -> ScriptRun:
         """Run the script in the background. Raises `UserErrorException` for a missing file or input."""
         folder, script = script_in(self.source_directory, str(self.script))
         workspace = experiment.workspace

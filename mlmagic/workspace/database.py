@@ -1,7 +1,7 @@
 """The database: tables, migrations, and the two kinds of transaction.
 
-SQLite in WAL mode by default; PostgreSQL for a team (see `postgresql`). A writing transaction takes
-the write lock at its start (``BEGIN IMMEDIATE``), so that what it read is still true when it writes, and two
+SQLite in WAL mode by default (see `sqlite`); PostgreSQL for a team (see `postgresql`). A writing
+transaction takes the write lock at its start, so that what it read is still true when it writes, and two
 writers wait for each other instead of failing.
 """
 
@@ -17,13 +17,10 @@ from sqlalchemy import (
     URL,
     Column,
     Connection,
-    Engine,
     Float,
     Integer,
     MetaData,
     Table,
-    create_engine,
-    event,
     insert,
     inspect,
     make_url,
@@ -33,10 +30,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from mlmagic.errors import InvalidConfig
-from mlmagic.workspace import postgresql
+from mlmagic.workspace import postgresql, sqlite
 from mlmagic.workspace.column_types import name, prose, record
 
-BUSY_TIMEOUT_SECONDS = 60.0
 _KINDS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
 
 metadata = MetaData()
@@ -222,6 +218,24 @@ temporary_work = Table(
     Column("next_time", Float, nullable=False),
 )
 
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", name(36), primary_key=True),
+    Column("name", name(255), nullable=False),
+    Column("status", name(16), nullable=False),
+    # The only machine that starts its runs: the files of its pipeline are there.
+    Column("machine", name(255), nullable=False, index=True),
+    Column("created_time", Float, nullable=False),
+    Column("next_time", Float, nullable=False),
+    Column("definition", record(), nullable=False),
+    # The run that is being started; NULL: none.
+    Column("start", record()),
+    # The files that the last look has found.
+    Column("seen", record(), nullable=False),
+    Column("error", prose(), nullable=False, default=""),
+)
+
 # One row: the id of this workspace, for stores that several workspaces share.
 workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
@@ -287,6 +301,11 @@ def m008_replacements(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE services ADD COLUMN replacements {kind}"))
 
 
+@migration
+def m009_schedules(connection: Connection) -> None:
+    schedules.create(connection, checkfirst=True)
+
+
 def now(connection: Connection) -> float:
     """Seconds since the epoch, by the clock that all users of this database share; for leases."""
     if connection.dialect.name == "sqlite":  # its users are on one machine
@@ -304,7 +323,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = parse(url)
         self._on_sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = _sqlite(self._url) if self._on_sqlite else postgresql.connect(self._url)
+        self._engine = (sqlite if self._on_sqlite else postgresql).connect(self._url)
         try:
             self._migrate()
         except BaseException:
@@ -320,7 +339,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that writes: all of it happens, or nothing."""
-        options = {"mlmagic_writes": True} if self._on_sqlite else postgresql.writing_options()
+        options = (sqlite if self._on_sqlite else postgresql).writing_options()
         with self._transaction(options) as connection:
             yield connection
 
@@ -373,23 +392,3 @@ def parse(url: str) -> URL:
             hint="For example postgresql://user@host:5432/team.",
         )
     return parsed
-
-
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # We send BEGIN ourselves (below): the driver would send it too late.
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("mlmagic_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

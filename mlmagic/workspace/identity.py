@@ -30,6 +30,11 @@ class ProcessIdentity:
         return _identity(os.getpid())
 
     @classmethod
+    def of(cls, pid: int) -> ProcessIdentity:
+        """The process of this machine that has this pid now; a dead one if none has it."""
+        return cls(machine(), pid, _start_time(pid) or 0.0)
+
+    @classmethod
     def owner_of(cls, mark: str) -> ProcessIdentity | None:
         """The process that created a `mark`; None for other text."""
         return cls.parse(mark.rpartition(".")[0])

@@ -90,6 +90,7 @@ def test_all_of_it_is_read(make_engine: MakeEngine, tmp_path: Path) -> None:
     assert [(each.event_id, each.attempts) for each, _ in engine.events.deliveries()] == [(9, 1), (5, 1)]
     assert len(engine.events.list(service="diabetes-svc")) == 7
 
+    assert engine.schedules.list() == []
     assert ComputeTarget(workspace, "cluster").serialize()["properties"]["cluster_name"] == "context"
     (run,) = Experiment(workspace, "old").get_runs()
     assert (run.status, run.get_metrics()) == ("Completed", {"accuracy": 0.9})

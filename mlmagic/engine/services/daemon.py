@@ -1,7 +1,8 @@
 """The supervisor daemon (`python -m mlmagic.engine.services.daemon`): supervises when no kernel does.
 
-There is one per workspace, started by any process that deploys. It takes the lease of a service only when
-the holder has ended. It exits when no services are left, no delivery is due and there is nothing to clean up.
+There is one per workspace, started by any process that deploys or creates a schedule. It takes the lease of
+a service only when the holder has ended. It exits when no services are left, no schedule is active, no
+delivery is due and there is nothing to clean up.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.targets.python_path import python_path
-from mlmagic.workspace import deliveries, services, temporary_work
+from mlmagic.workspace import deliveries, schedules, services, temporary_work
 from mlmagic.workspace.identity import machine
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
@@ -53,6 +54,8 @@ class _Child:
 
 _children: dict[Path, _Child] = {}
 """By workspace folder."""
+_ending: list[subprocess.Popen[bytes]] = []
+"""Daemons that have released their lock and still run: kept, so that they are reaped when they end."""
 
 
 def ensure_daemon(location: Location) -> None:
@@ -66,6 +69,7 @@ def ensure_daemon(location: Location) -> None:
     if child is not None:
         os.close(child.pipe)
         del _children[location.folder]
+        _ending[:] = [process for process in [*_ending, child.process] if process.poll() is None]
     _children[location.folder] = _start(location)
 
 
@@ -136,12 +140,13 @@ def _may_be_needed(memory: Memory) -> bool:
 
 
 def has_work(memory: Memory) -> bool:
-    """Whether a supervisor is needed: for this machine's services and leftovers, or for a delivery."""
+    """Whether a supervisor is needed: for services, schedules and leftovers here, or for a delivery."""
     with memory.reading() as tx:
         return (
             bool(services.names(tx, for_machine=machine()))
             or deliveries.next_due(tx) is not None
             or temporary_work.is_anything_left(tx)
+            or schedules.is_anything_to_do(tx)
         )
 
 

@@ -7,7 +7,7 @@ import threading
 from mlmagic.engine.services import daemon
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
-from mlmagic.workspace import deliveries, follows, temporary_work
+from mlmagic.workspace import deliveries, follows, schedules, temporary_work
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 
@@ -60,6 +60,18 @@ class Supervision:
         with self._memory.reading() as tx:
             wanted = temporary_work.is_anything_left(tx)
         if wanted:
+            self.ensure()
+
+    def ensure_for_schedules(self) -> None:
+        """Make sure that there is a daemon if a schedule of this machine is active: it starts the runs.
+
+        At once, so that the schedule lives on if this process is killed.
+        """
+        with self._memory.reading() as tx:
+            wanted = schedules.is_anything_to_do(tx)
+        if wanted and self._use_daemon:
+            daemon.ensure_daemon(self._memory.location)
+        elif wanted and self._in_process:
             self.ensure()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Supervises services: a thread in the process that holds their leases.
 
-It also delivers webhooks, updates the services that follow a model, and cleans up after temporary work whose
-process has ended.
+It also delivers webhooks, starts the runs of schedules, updates the services that follow a model, and cleans
+up after temporary work whose process has ended.
 
 It waits for wake-up signals (a row was written, a server started or failed), for the end of a service whose
 target can be watched, and for the time that a reconciliation step returned.
@@ -24,6 +24,7 @@ from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.background_jobs import BackgroundJobs
 from mlmagic.engine.events.delivery import WebhookDelivery
 from mlmagic.engine.models.models import Models
+from mlmagic.engine.schedules.starter import ScheduleStarter
 from mlmagic.engine.services.deployment import Deployments
 from mlmagic.engine.services.follower import Follower
 from mlmagic.engine.services.keys import Keys
@@ -78,6 +79,7 @@ class Supervisor:
         deployments = Deployments(memory, targets, Models(memory, on_news=lambda: None), keys)
         self._follower = Follower(memory, deployments)
         self._delivery = WebhookDelivery(memory, self.mark)
+        self._schedules = ScheduleStarter(memory, self.mark)
         self._temporary_work = TemporaryWork(memory, targets)
         self._cleanup: Future[None] | None = None
         self._cleanup_due = 0.0
@@ -116,6 +118,7 @@ class Supervisor:
             self._selector.register(listener, selectors.EVENT_READ)
             self._selector.register(self._step_done, selectors.EVENT_READ)
             self._delivery.start()
+            self._schedules.start()
             try:
                 while not self._closing.is_set():
                     try:
@@ -205,6 +208,7 @@ class Supervisor:
                 assert self._listener is not None
                 self._listener.clear()
                 self._delivery.wake()
+                self._schedules.wake()
                 with self._lock:
                     for entry in self._supervised.values():
                         entry.signalled = True
@@ -251,6 +255,7 @@ class Supervisor:
 
     def _leave(self) -> None:
         self._delivery.close()
+        self._schedules.close()
         self._pool.shutdown(wait=True)
         self._jobs.close()
         with self._lock:

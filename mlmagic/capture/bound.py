@@ -77,14 +77,11 @@ class Bound:
                 self._value(expression, live)
             for name, expression in by_keyword.items():
                 self._value(expression, (function.__kwdefaults__ or {})[name])
-        if not isinstance(node, ast.Lambda) and node.decorator_list:
+        if not isinstance(node, ast.Lambda):
             self.unverified += node.decorator_list
             if not self.postponed:
-                self.unverified += [
-                    each.annotation
-                    for each in ast.walk(arguments)
-                    if isinstance(each, ast.arg) and each.annotation
-                ]
+                annotations = [each.annotation for each in ast.walk(arguments) if isinstance(each, ast.arg)]
+                self.unverified += filter(None, (*annotations, node.returns))
 
     def _class(self, node: ast.ClassDef, kind: type | None) -> None:
         self.unverified += node.decorator_list

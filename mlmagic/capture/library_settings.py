@@ -15,6 +15,7 @@ from mlmagic.capture.values import NotSource
 _SETTERS = frozenset(
     (
         *("decimal.setcontext", "locale.setlocale", "socket.setdefaulttimeout"),
+        *("sys.setrecursionlimit", "warnings.simplefilter", "warnings.filterwarnings"),
         *("numpy.seterr", "numpy.set_printoptions", "pandas.set_option", "pandas.reset_option"),
         *("sklearn.set_config", "xgboost.set_config", "joblib.parallel_config"),
         *("torch.set_default_dtype", "torch.set_default_device", "torch.set_num_threads"),

@@ -76,6 +76,8 @@ class Resolution:
         self._work()
         while self.collected.quoted:
             self._try(self.collected.quoted.popleft())
+        if not self.collected.problems:
+            self._writer.keep_shared()
 
     def restore_imported(self, cell: str, modules: Callable[[], set[str]]) -> None:
         """Give the ``modules`` that the script imports what cells of the notebook have set there.

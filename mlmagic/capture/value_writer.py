@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import enum
 import functools
 import logging
-from types import BuiltinFunctionType, FunctionType
+from collections.abc import Mapping
+from types import BuiltinFunctionType, FunctionType, MappingProxyType
 
 from mlmagic.capture.attributes import attribute_refused, logger_settings, loggers_in
 from mlmagic.capture.collected import Collected, Need
@@ -14,6 +16,7 @@ from mlmagic.capture.history import History
 from mlmagic.capture.imports import import_for
 from mlmagic.capture.pieces import Piece
 from mlmagic.capture.refusals import Refused, live, too_long
+from mlmagic.capture.sharing import shared_objects
 from mlmagic.capture.tables import express_table, is_table
 from mlmagic.capture.values import CARRY_LIMIT, INLINE_LIMIT, NotSource, express
 
@@ -26,6 +29,8 @@ class ValueWriter:
 
     def __init__(self, collected: Collected, history: History, carry: frozenset[str]) -> None:
         self._collected, self._history, self._carry = collected, history, carry
+        self._written: dict[str, tuple[Need, object]] = {}
+        """What `add_value` has written."""
 
     def add_member(self, need: Need, value: enum.Enum) -> None:
         early: set[str] = set()
@@ -65,6 +70,44 @@ class ValueWriter:
             text = self.express(value, need, early)
         except NotSource:
             raise live(name, value) from None
+        self._written[name] = (need, value)
+        self._add(name, value, text, early)
+
+    def keep_shared(self) -> None:
+        """Write an object that several values have in common once, so that they share it in the script."""
+        values = {
+            name: value
+            for name, (_, value) in self._written.items()
+            if name in self._collected.pieces and not is_table(value)
+        }
+        if not (shared := shared_objects(values)):
+            return
+        names = {}
+        for number, each in enumerate(shared):
+            names[id(each.value)] = next(
+                (name for name in each.names if values[name] is each.value), f"_shared_{number}"
+            )
+        for each in shared:
+            own = names[id(each.value)]
+            if own not in values:
+                need = self._written[next(iter(each.names))][0]
+                self._write_once(own, each.value, need, names)
+        for name in dict.fromkeys(name for each in shared for name in each.names):
+            need, value = self._written[name]
+            self._write_once(name, value, need, names)
+
+    def _write_once(self, name: str, value: object, need: Need, names: Mapping[int, str]) -> None:
+        early: set[str] = set()
+        if (other := names.get(id(value), name)) != name:
+            self._collected.pieces[name] = Piece(name, f"{name} = {other}\n", early=frozenset((other,)))
+            return
+        text = self.express(value, need, early, names)
+        early |= {other for other in names.values() if other != name and other in _names_in(text)}
+        before = list(self._collected.carried)
+        self._add(name, value, text, early)
+        self._collected.carried[:] = before
+
+    def _add(self, name: str, value: object, text: str, early: set[str]) -> None:
         if len(text) > CARRY_LIMIT:
             raise too_long(text, f"Ship it as a file with --asset {name}=PATH.")
         if len(text) > INLINE_LIMIT and name not in self._carry:
@@ -78,11 +121,13 @@ class ValueWriter:
             )
         self._collected.add(Piece(name, source, early=frozenset(early)))
 
-    def express(self, value: object, need: Need, early: set[str]) -> str:
+    def express(
+        self, value: object, need: Need, early: set[str], shared: Mapping[int, str] = MappingProxyType({})
+    ) -> str:
         if need.name in self._carry and is_table(value):
             found = express_table(value)
         else:
-            found = express(value, lambda inner: self.refer(inner, need, early))
+            found = express(value, lambda inner: self.refer(inner, need, early), shared)
         self._collected.modules |= found.modules
         return found.text
 
@@ -129,3 +174,7 @@ class ValueWriter:
         if len(text) > INLINE_LIMIT:
             raise attribute_refused(key)
         return f"{wrapper}({text})" if wrapper else text
+
+
+def _names_in(text: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}

@@ -15,8 +15,9 @@ import re
 import types
 import typing
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 INLINE_LIMIT = 10_000
@@ -42,13 +43,16 @@ Refer = Callable[[object], str]
 """Source that means an object by its name, or ``""``."""
 
 
-def express(value: object, refer: Refer = lambda value: "") -> Expression:
+def express(
+    value: object, refer: Refer = lambda value: "", shared: Mapping[int, str] = MappingProxyType({})
+) -> Expression:
     """Source that makes ``value`` again; raises `NotSource`.
 
-    ``refer`` is asked for what is no literal, such as the functions in a table of functions.
+    ``refer`` is asked for what is no literal, such as the functions in a table of functions. Objects in
+    ``value`` whose `id` is in ``shared`` are written as the name there.
     """
     modules: set[str] = set()
-    text = _write(value, modules, refer, depth=0)
+    text = _write(value, modules, refer, shared)
     _check_round_trip(text, value)
     return Expression(text, frozenset(modules))
 
@@ -64,7 +68,9 @@ def _check_round_trip(text: str, value: object) -> None:
         pass  # names and calls, such as frozenset(...) or float('nan'), which literal_eval does not make
 
 
-def _write(value: object, modules: set[str], refer: Refer, depth: int) -> str:
+def _write(value: object, modules: set[str], refer: Refer, shared: Mapping[int, str], depth: int = 0) -> str:
+    if depth and (name := shared.get(id(value))):
+        return name
     writer = _WRITERS.get(type(value))
     if writer is not None:
         return writer(value)
@@ -72,7 +78,7 @@ def _write(value: object, modules: set[str], refer: Refer, depth: int) -> str:
         raise NotSource
 
     def inner(item: object) -> str:
-        return _write(item, modules, refer, depth + 1)
+        return _write(item, modules, refer, shared, depth + 1)
 
     container = _CONTAINERS.get(type(value))
     if container is not None:

@@ -130,3 +130,12 @@ def test_another_name_of_what_is_there_still_is_fine(notebook: Notebook) -> None
     notebook.run("def fact(n): return 1 if n < 2 else n * fact(n - 1)", "old = fact")
     notebook.run("def twice(n): return 2 * n", "double = twice", "def twice(n): return -1")
     assert notebook.answer("[old(3), double(4), twice(1)]") == [6, 8, -1]
+
+
+@pytest.mark.parametrize("signature", ["x: T", "*, x: T", "x=1, *rest: T", "x) -> (T"])
+def test_annotations_are_those_of_the_definition(notebook: Notebook, signature: str) -> None:
+    notebook.run("T = int", f"def f({signature}): return 1", "T = str")
+    with pytest.raises(CaptureError, match="was defined with 'T', which has changed since"):
+        notebook.capture("f(x=1)")
+    notebook.run("from __future__ import annotations\nT = int\ndef g(x: T): return 1", "T = str")
+    assert notebook.answer("g(x=1)") == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import decimal
 import socket
+import sys
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,12 +25,17 @@ def fresh() -> None:
     pd.reset_option("display.precision")
     sklearn.set_config(assume_finite=False)
     socket.setdefaulttimeout(None)
+    sys.setrecursionlimit(1000)
+    warnings.resetwarnings()
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    yield
-    fresh()
+    limit = sys.getrecursionlimit()
+    with warnings.catch_warnings():
+        yield
+        fresh()
+    sys.setrecursionlimit(limit)
 
 
 def served(notebook: Notebook, cell: str) -> object:
@@ -91,6 +98,8 @@ THIRD = "str(decimal.Decimal(1) / 3)"
             True,
         ),
         (["import socket", "socket.setdefaulttimeout(4.5)"], "socket.getdefaulttimeout()", 4.5),
+        (["import warnings", "warnings.simplefilter('error')"], "warnings.filters[0][0]", "error"),
+        (["import sys", "sys.setrecursionlimit(4321)"], "sys.getrecursionlimit()", 4321),
         # Known by another name in the script's cell.
         (
             ["import numpy as np", "np.seterr(divide='ignore')"],

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from mlmagic.scoring.process_exit import leave
 from mlmagic.scoring.report import STARTING, Occupied, RunDirectory
@@ -26,8 +27,14 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),
     )
     add = parser.add_argument
-    add("--entry-script", required=True, help="path of the entry script in the source directory")
-    add("--source-directory", help="folder of the source files (default: that of the entry script)")
+    add(
+        "--entry-script",
+        help="path of the entry script in the source directory (default: AZUREML_ENTRY_SCRIPT)",
+    )
+    add(
+        "--source-directory",
+        help="folder of the source files (default: AML_APP_ROOT, else that of the entry script)",
+    )
     add("--model-dir", help="value of AZUREML_MODEL_DIR")
     add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     add("--port", type=int, default=5001, help="port to listen on; 0 is any free port (default: 5001)")
@@ -63,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         directory.write(STARTING)
     from mlmagic.scoring.environment import ScriptEnvironment
 
+    _find_script(options)
     environment = ScriptEnvironment.of(options.entry_script, options.source_directory, options.model_dir)
     if options.rehearse:
         from mlmagic.scoring.rehearsal import rehearse
@@ -73,6 +81,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     address = Address(options.host, options.port, options.prefer_port, options.take_over, options.grace)
     security = Security(options.keys_file, options.ssl_cert, options.ssl_key)
     return serve(environment, address, directory, security, batch=options.batch, live=options.live)
+
+
+def _find_script(options: argparse.Namespace) -> None:
+    """Complete the options of a server that is started by hand from variables or from a settings file."""
+    root = os.environ.get("AML_APP_ROOT", "").strip() or None
+    if options.entry_script is None:
+        from mlmagic.scoring.settings import InvalidSetting
+        from mlmagic.scoring.settings_file import script_of
+
+        try:
+            found = script_of(os.environ, Path(root or "."))
+        except InvalidSetting as error:
+            parser().error(str(error))
+        if found is None:
+            parser().error("no entry script. Name it with --entry-script or AZUREML_ENTRY_SCRIPT")
+        options.entry_script, root = found
+    elif options.source_directory is None and root:
+        options.entry_script = os.path.abspath(options.entry_script)
+    options.source_directory = options.source_directory or root
 
 
 def end_with_parent(parent: int) -> None:

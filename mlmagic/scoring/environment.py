@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
 MODEL_DIR = "AZUREML_MODEL_DIR"
+APP_ROOT = "AML_APP_ROOT"
+ENTRY_SCRIPT = "AZUREML_ENTRY_SCRIPT"
 SOURCE_DIRECTORY = "AZUREML_SOURCE_DIRECTORY"
 SOURCE_NAME_FILE = ".azureml-source-name"
 """A file in the source directory that holds the name that the folder had where it was deployed from."""
+WORKER_COUNT = "WORKER_COUNT"
+INSIGHTS_ENABLED, INSIGHTS_KEY = "AML_APP_INSIGHTS_ENABLED", "AML_APP_INSIGHTS_KEY"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 TREE_LINES = 50
 
 
@@ -34,12 +40,29 @@ class ScriptEnvironment:
             source = script.parent
         return cls(script, source, Path(model_dir).resolve() if model_dir else None)
 
+    def set_variables(self, variables: MutableMapping[str, str] = os.environ) -> None:
+        """Set the variables that say where the script and its models are."""
+        variables[APP_ROOT] = variables[SOURCE_DIRECTORY] = str(self.source)
+        variables[ENTRY_SCRIPT] = str(self.script)
+        if self.models:
+            variables[MODEL_DIR] = str(self.models)
+        elif (given := variables.get(MODEL_DIR)) and Path.cwd() != self.source:
+            # The script will run in its source directory, where a relative path leads elsewhere.
+            variables[MODEL_DIR] = os.path.abspath(given)
+
+    def import_from(self, folder: str) -> bool:
+        """Add a folder, relative to the source directory, to the end of the import path; False if missing."""
+        place = self.source / folder
+        if not place.is_dir():
+            return False
+        if str(place.resolve()) not in (str(self.source), *sys.path):
+            sys.path.append(str(place.resolve()))
+        return True
+
     def apply(self) -> None:
         """Set the working directory, the import path and the variables of this process."""
-        os.environ["AML_APP_ROOT"] = os.environ[SOURCE_DIRECTORY] = str(self.source)
-        os.environ["AZUREML_ENTRY_SCRIPT"] = str(self.script)
-        if self.models:
-            os.environ[MODEL_DIR] = str(self.models)
+        self.set_variables()
+        set_server_variables(os.environ)
         # `python -m` has put the launcher's folder first; the script must not import from there.
         if sys.path and sys.path[0] == os.getcwd():
             del sys.path[0]
@@ -48,6 +71,14 @@ class ScriptEnvironment:
             _link_own_name(self.source)
         folder, source = str(self.script.parent), str(self.source)
         sys.path[:0] = [folder] if folder == source else [folder, source]
+
+
+def set_server_variables(variables: MutableMapping[str, str]) -> None:
+    """Set the variables that the server of Azure ML v1 sets for each script."""
+    variables.setdefault(WORKER_COUNT, "1")
+    key = variables.get(INSIGHTS_KEY, "")
+    enabled = variables.get(INSIGHTS_ENABLED) == "true" and _UUID.fullmatch(key)
+    variables[INSIGHTS_ENABLED] = "true" if enabled else "false"
 
 
 def _link_own_name(source: Path) -> None:

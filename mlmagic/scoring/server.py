@@ -23,7 +23,8 @@ from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.control import HAND_OVER, RELOAD, ControlSocket
-from mlmagic.scoring.environment import MODEL_DIR, ScriptEnvironment, model_files
+from mlmagic.scoring.debugger import connect_debugger
+from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvironment, model_files
 from mlmagic.scoring.event_loop import new_event_loop
 from mlmagic.scoring.http.connection import HttpConnection
 from mlmagic.scoring.http.listener import BACKLOG, bind, url_of
@@ -37,7 +38,9 @@ from mlmagic.scoring.process_exit import EXIT_PATIENCE_S, exit_within
 from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.script import InitFailed, ScriptFailed, UserScript, WarmupFailed
+from mlmagic.scoring.server_logger import AccessLog
 from mlmagic.scoring.service import Service
+from mlmagic.scoring.settings_file import settings_file
 from mlmagic.scoring.signals import SignalWatcher
 from mlmagic.scoring.start_errors import StartFailed
 
@@ -94,15 +97,17 @@ def serve(
     security = security or Security()
     say = directory.write if directory else _write_nothing
     try:
+        apply_settings(environment)
         limits = Limits.of()
         health_port = settings.health_port()
-        unused = [*settings.without_effect(os.environ), *settings.settings_file(environment.source)]
-        for sentence in unused:
-            print(f"mlmagic: {sentence}", file=sys.stderr, flush=True)
+        if (debug_port := settings.debug_port()) is not None:
+            connect_debugger(debug_port)
         recorder = Recorder.of(directory.path if directory else None, loop)
         access = Authenticator.of(security.keys_file, os.environ)
         certificate = Certificate.of(security.cert_file, security.key_file)
         script = load(environment, loop, batch=batch)
+        swagger = Swagger(environment.source, schema=script.schema)
+        swagger.check()
         sock = _listen(address)
         health = _listen_for_health(address, health_port, sock)
     except ScriptFailed as error:
@@ -117,10 +122,25 @@ def serve(
     gc.freeze()
     thread = ScriptThread(loop)
     scorer = Scorer(script, thread, limits=limits)
-    service = Service(scorer, Swagger(environment.source, schema=script.schema), access, recorder)
+    service = Service(scorer, swagger, access, recorder, AccessLog.of(scorer.identify))
     server = Server(loop, service, environment, sock, address.grace, certificate, health=health, live=live)
     thread.run(server.run(directory))
     return EXIT_DRAINED
+
+
+def apply_settings(environment: ScriptEnvironment) -> None:
+    """Add the settings of a file to this process's variables, and name the settings without effect.
+
+    Raises `InvalidSetting`.
+    """
+    file = settings_file(os.environ, environment.source, environment.script.parent)
+    more = os.environ.get(SOURCE_DIRECTORY) or (file.values.get(SOURCE_DIRECTORY) if file else None)
+    environment.set_variables()
+    sentences = file.apply(os.environ) if file else []
+    if more and not environment.import_from(more):
+        sentences.append(f"{SOURCE_DIRECTORY}={more} has no effect: there is no such folder")
+    for sentence in (*sentences, *settings.without_effect(os.environ)):
+        print(f"mlmagic: {sentence}", file=sys.stderr, flush=True)
 
 
 def _listen(address: Address) -> socket.socket:

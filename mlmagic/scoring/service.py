@@ -22,6 +22,7 @@ from mlmagic.scoring.openinference.routes import PREFIX, OpenInference, error_re
 from mlmagic.scoring.outputs.json_encoder import JSON
 from mlmagic.scoring.outputs.table_encoders import encoder_for
 from mlmagic.scoring.recorder import Recorder
+from mlmagic.scoring.server_logger import AccessLog
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
@@ -42,6 +43,7 @@ class Service:
         swagger: Swagger,
         access: Authenticator | None = None,
         recorder: Recorder | None = None,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.scorer = scorer
         self.swagger = swagger
@@ -49,6 +51,7 @@ class Service:
         self.heads = KnownHeads()
         self._access = access
         self._recorder = recorder
+        self._access_log = access_log
         self._cors = Cors.of(os.environ)
         self._exposition: Exposition | None = None
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
@@ -175,6 +178,8 @@ class Service:
         return Response(200, *self._exposition.page(accept))
 
     def _swagger(self, request: Request, reply: Reply) -> None:
+        if self._access_log is not None:
+            reply = self._access_log.listen(request, reply)
         try:
             reply(Response(200, self.swagger.document(request.parameter("version"))))
         except UnknownVersion as error:
@@ -191,6 +196,8 @@ class Service:
             request.encoder = encoder_for(accept)
         if self._recorder is not None:
             reply = self._recorder.listen(request, reply)
+        if self._access_log is not None:
+            reply = self._access_log.listen(request, reply)
         self.scorer.submit(request, reply)
 
     def close(self) -> None:

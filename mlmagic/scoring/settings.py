@@ -1,23 +1,25 @@
-"""The environment variables of azureml-inference-server-http: which of them this server honours.
+"""The settings of azureml-inference-server-http: which of them this server honours.
 
-Each setting is a row of `SETTINGS`. A setting without effect is named when a service starts, and when it is
-deployed.
+Each setting is an environment variable and a row of `SETTINGS`. A setting without effect is named when a
+service starts, and when it is deployed. `mlmagic.scoring.settings_file` reads settings from a file.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 from mlmagic.scoring.start_errors import StartFailed
+
+Kind = Literal["text", "integer", "switch"]
 
 HEALTH_PORT = "HEALTH_PORT"
 SEPARATE_HEALTH = "SEPERATE_HEALTH_ENDPOINT"
 """As it is spelt there."""
-CONFIG_FILE = "config.json"
+SETTINGS_FILE = "AZUREML_CONFIG_FILE"
+DEBUG_PORT = "AZUREML_DEBUG_PORT"
 DEFAULT_HEALTH_PORT = 5000
 SERVER_VERSION = "SERVER_VERSION_LOG_RESPONSE_ENABLED"
 
@@ -41,6 +43,12 @@ class Setting:
     asks: Callable[[str], bool] = bool
     """Whether a value asks for something that does not happen."""
     secret: bool = False
+    kind: Kind | None = None
+    """What a settings file may hold for it; None: it is no key of such a file."""
+
+    def shown(self, value: str) -> str:
+        """``NAME=value`` for a message; of a secret only the name."""
+        return self.name if self.secret else f"{self.name}={value[:100]}"
 
 
 _WORKERS = (
@@ -53,16 +61,16 @@ _INSIGHTS = (
 )
 
 SETTINGS = (
-    Setting("AML_APP_ROOT"),
-    Setting("AZUREML_SOURCE_DIRECTORY"),
-    Setting("AZUREML_ENTRY_SCRIPT"),
-    Setting("AZUREML_MODEL_DIR"),
-    Setting("SERVICE_NAME"),
-    Setting("SERVICE_VERSION"),
-    Setting("SERVICE_PATH_PREFIX"),
-    Setting("SCORING_TIMEOUT_MS"),
-    Setting("AML_CORS_ORIGINS"),
-    Setting("AML_MODEL_DC_STORAGE_ENABLED"),
+    Setting("AML_APP_ROOT", kind="text"),
+    Setting("AZUREML_SOURCE_DIRECTORY", kind="text"),
+    Setting("AZUREML_ENTRY_SCRIPT", kind="text"),
+    Setting("AZUREML_MODEL_DIR", kind="text"),
+    Setting("SERVICE_NAME", kind="text"),
+    Setting("SERVICE_VERSION", kind="text"),
+    Setting("SERVICE_PATH_PREFIX", kind="text"),
+    Setting("SCORING_TIMEOUT_MS", kind="integer"),
+    Setting("AML_CORS_ORIGINS", kind="text"),
+    Setting("AML_MODEL_DC_STORAGE_ENABLED", kind="switch"),
     Setting(HEALTH_PORT),
     Setting(SEPARATE_HEALTH),
     Setting(SERVER_VERSION),
@@ -73,27 +81,23 @@ SETTINGS = (
     ),
     Setting("WORKER_PRELOAD", "the one process of a service loads the script once", _is_true),
     Setting("SERVER_PORT", "the port is the option port of the deployment"),
-    Setting("AML_APP_INSIGHTS_ENABLED", _INSIGHTS, _is_true),
-    Setting("AML_APP_INSIGHTS_KEY", _INSIGHTS, secret=True),
+    Setting("AML_APP_INSIGHTS_ENABLED", _INSIGHTS, _is_true, kind="switch"),
+    Setting("AML_APP_INSIGHTS_KEY", _INSIGHTS, secret=True, kind="text"),
     Setting("AML_APP_INSIGHTS_ENDPOINT", _INSIGHTS),
     Setting("APPINSIGHTS_INSTRUMENTATIONKEY", _INSIGHTS, secret=True),
-    Setting("APP_INSIGHTS_LOG_RESPONSE_ENABLED", _INSIGHTS, _is_true),
+    Setting("APP_INSIGHTS_LOG_RESPONSE_ENABLED", _INSIGHTS, _is_true, kind="switch"),
     Setting(
         "AZUREML_LOG_LEVEL",
         "the server has no level of its own. Set the levels of loggers in a logging.json beside the script",
+        kind="text",
     ),
-    Setting(
-        "AZUREML_CONFIG_FILE", "settings are environment variables. Set its keys in environment_variables"
-    ),
-    Setting(
-        "AZUREML_DEBUG_PORT",
-        "no debugger is attached. Call debugpy.connect(...) in init(), or call run() in a notebook",
-    ),
+    Setting(SETTINGS_FILE),
+    Setting(DEBUG_PORT, kind="integer"),
     Setting("AML_DBG_MODEL_INFO", "Azure ML has removed this feature"),
     Setting("AML_DBG_RESOURCE_INFO", "Azure ML has removed this feature"),
     # The server of Azure sets these itself, or passes them on to Application Insights.
-    Setting("HOSTNAME", _INSIGHTS, lambda value: False),
-    Setting("WORKSPACE_NAME", _INSIGHTS, lambda value: False),
+    Setting("HOSTNAME", _INSIGHTS, lambda value: False, kind="text"),
+    Setting("WORKSPACE_NAME", _INSIGHTS, lambda value: False, kind="text"),
     Setting("HTTP_X_MS_SERVER_VERSION", "the version is that of mlmagic", lambda value: False),
     Setting("TRANSPORT_PROTOCOL", "the server speaks HTTP", lambda value: False),
 )
@@ -104,31 +108,28 @@ NOT_INHERITED = frozenset((
 """Names that other programs have, too: a service gets them from its deployment, not from its launcher."""
 
 
-def without_effect(environment: Mapping[str, str]) -> list[str]:
-    """One sentence for each reason why settings in ``environment`` have no effect."""
+def without_effect(environment: Mapping[str, str], *, in_container: bool = False) -> list[str]:
+    """One sentence for each reason why settings in ``environment`` have no effect.
+
+    With ``in_container``, one for a health port, which has none outside of the container. Raises
+    `InvalidSetting` for a health port that is no port.
+    """
     found: dict[str, list[str]] = {}
     for setting in SETTINGS:
         value = environment.get(setting.name, "").strip()
         if setting.reason and value and setting.asks(value):
-            shown = setting.name if setting.secret else f"{setting.name}={value[:100]}"
-            found.setdefault(setting.reason, []).append(shown)
-    return [
+            found.setdefault(setting.reason, []).append(setting.shown(value))
+    sentences = [
         f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'} no effect: {reason}."
         for reason, names in found.items()
     ]
-
-
-def settings_file(folder: Path) -> list[str]:
-    """The same for a config.json beside the script, which that server reads its settings from."""
-    try:
-        values = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    names = [each.name for each in SETTINGS if isinstance(values, dict) and each.name in values]
-    if not names:
-        return []
-    sets = f"{CONFIG_FILE} sets {' and '.join(names)}, which"
-    return [f"{sets} has no effect: settings are environment variables. Set them in environment_variables."]
+    port = health_port(environment)
+    if in_container and port is not None:
+        sentences.append(
+            f"The health port {port} answers inside the container only: the container publishes just the "
+            "port of the service, where GET / answers health checks too."
+        )
+    return sentences
 
 
 def health_port(environment: Mapping[str, str] = os.environ) -> int | None:
@@ -137,8 +138,18 @@ def health_port(environment: Mapping[str, str] = os.environ) -> int | None:
     if not text:
         separate = _is_true(environment.get(SEPARATE_HEALTH, "").strip())
         return DEFAULT_HEALTH_PORT if separate else None
+    return _port(HEALTH_PORT, text)
+
+
+def debug_port(environment: Mapping[str, str] = os.environ) -> int | None:
+    """The port of the debugger to wait for; None if there is none. Raises `InvalidSetting`."""
+    text = environment.get(DEBUG_PORT, "").strip()
+    return _port(DEBUG_PORT, text) if text else None
+
+
+def _port(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
-        raise InvalidSetting(f"{HEALTH_PORT} is {text!r}: it must be a port from 1 to 65535")
+        raise InvalidSetting(f"{name} is {text!r}: it must be a port from 1 to 65535")
     return int(text)
 
 

@@ -329,7 +329,7 @@ class Run(RecordedRun):
         place = (self.folder / name).resolve()
         if not place.is_relative_to(self.folder.resolve()) or place == self._file.resolve():
             raise UsageError(
-                f"{name!r} lies outside of the run", hint="Use a path such as outputs/model.pkl."
+                f"{name!r} is not a path inside the run", hint="Use a path such as outputs/model.pkl."
             )
         return place
 

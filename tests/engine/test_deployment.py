@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -430,17 +429,3 @@ def test_an_overwrite_that_is_refused_leaves_what_serves(fake_engine: Engine, tm
             "svc", [], InferenceConfig(str(tmp_path / "score.py")), DeploymentConfig("other"), overwrite=True
         )
     assert fake_engine.services.get("svc").state is State.HEALTHY
-
-
-def test_settings_without_effect_are_named_at_the_deploy(fake_engine: Engine) -> None:
-    said: list[str] = []
-    config = replace(ON_FAKE, environment_variables={"WORKER_COUNT": "4", "AML_APP_INSIGHTS_KEY": "hush"})
-    service = fake_engine.services.deploy("svc", [], script(), config, notify=said.append)
-    fake_engine.services.wait(service, 20)
-    assert [line.partition(":")[0] for line in said] == [
-        "WORKER_COUNT=4 has no effect",
-        "AML_APP_INSIGHTS_KEY has no effect",
-    ]
-    said.clear()
-    fake_engine.services.update("svc", config_changes={"cpu": 0.2}, notify=said.append)
-    assert said == []

@@ -94,14 +94,14 @@ def test_it_is_silent_otherwise(monkeypatch, capsys, tmp_path):
 def test_a_full_disk_fails_no_prediction(monkeypatch, capsys, kept, tmp_path):
     (tmp_path / "modeldata").write_text("in the way")
     assert ModelDataCollector("m", "inputs").collect([5])
-    assert "was not collected" in capsys.readouterr().err
+    assert "cannot write collected data" in capsys.readouterr().err
     errors = []
     Collector(name="c", on_error=errors.append).collect([5])
     assert len(errors) == 1
 
 
 def test_an_unknown_designation_is_named():
-    with pytest.raises(ValueError, match="'outputs' is none of inputs"):
+    with pytest.raises(ValueError, match="designation is 'outputs': it must be one of inputs"):
         ModelDataCollector("m", "outputs")
 
 

@@ -67,12 +67,12 @@ def test_a_model_beside_the_script(lay):
 @pytest.mark.parametrize(
     ("files", "root", "name", "version", "words"),
     [
-        (SEVERAL, "m", "d", None, ["no model 'd'", "a:1, a:10, a:2, b:3, c:1"]),
-        (SEVERAL, "m", "a", 7, ["no model 'a', version 7", "a:10"]),
-        (["m/a/3/x.pkl"], "m/a/3", "b", None, ["no model 'b'", "There are: a:3."]),
-        (["m/a/3/x.pkl"], "m/a/3", "a", 2, ["'a', version 2", "There are: a:3."]),
-        (["mine/x"], "mine", "../mine", None, ["no model '../mine'"]),
-        ([], None, "a", None, ["There is none.", "not set"]),
+        (SEVERAL, "m", "d", None, ["Model not found: 'd'.", "a:1, a:10, a:2, b:3, c:1"]),
+        (SEVERAL, "m", "a", 7, ["Model not found: 'a', version 7.", "a:10"]),
+        (["m/a/3/x.pkl"], "m/a/3", "b", None, ["Model not found: 'b'.", "This service has a:3."]),
+        (["m/a/3/x.pkl"], "m/a/3", "a", 2, ["'a', version 2", "This service has a:3."]),
+        (["mine/x"], "mine", "../mine", None, ["Model not found: '../mine'."]),
+        ([], None, "a", None, ["This service has no models.", "not set"]),
     ],
 )  # fmt: skip
 def test_a_model_that_is_not_there(lay, files, root, name, version, words):
@@ -83,7 +83,7 @@ def test_a_model_that_is_not_there(lay, files, root, name, version, words):
 
 
 def test_what_cannot_be_asked():
-    with pytest.raises(UserErrorException, match="not an integer"):
+    with pytest.raises(UserErrorException, match="version is '1': it must be an integer"):
         Model.get_model_path("a", "1")
     with pytest.raises(UserErrorException, match="get_model_path"):
         Model(None, name="a")

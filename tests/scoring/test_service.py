@@ -176,3 +176,21 @@ def test_the_description_describes_itself(version, kind):
 def test_a_swagger_file_of_the_users_wins(tmp_path):
     (tmp_path / "swagger3.json").write_text("{}")
     assert Swagger(tmp_path, {}).document("3") == b"{}"
+
+
+def test_of_two_swagger_files_for_version_2_the_one_without_a_number_wins(tmp_path):
+    swagger = Swagger(tmp_path, {})
+    (tmp_path / "swagger2.json").write_text('"swagger2"')
+    assert swagger.document("2") == b'"swagger2"'
+    (tmp_path / "swagger.json").write_text('"swagger"')
+    assert Swagger(tmp_path, {}).document("2") == b'"swagger"'
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("name", ["swagger.json", "swagger2.json", "swagger3.json", "swagger3.1.json"])
+def test_a_swagger_file_that_is_not_json_fails_the_start(start_script, tmp_path, name):
+    (tmp_path / name).write_text("{")
+    error = start_script("def init(): pass\ndef run(data): return 1\n").report("failed").error
+    assert error["phase"] == "swagger"
+    assert error["message"].startswith(f"{name} is not JSON: ")
+    assert name in error["hint"]

@@ -11,7 +11,7 @@ import pytest
 from mlmagic.scoring import settings
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer, Response
-from mlmagic.scoring.settings import SETTINGS, InvalidSetting, health_port, settings_file, without_effect
+from mlmagic.scoring.settings import SETTINGS, InvalidSetting, health_port, without_effect
 from tests.support.environments import python_with
 
 REFERENCE = Path(__file__).parent / "differential" / "requirements.txt"
@@ -47,7 +47,7 @@ def test_every_setting_of_the_reference_server_is_in_the_table():
             {"AML_APP_INSIGHTS_ENABLED": "true", "AML_APP_INSIGHTS_KEY": "hush"},
             ["AML_APP_INSIGHTS_ENABLED=true and AML_APP_INSIGHTS_KEY have no effect: Application Insights"],
         ),
-        ({"AZUREML_DEBUG_PORT": "5678"}, ["AZUREML_DEBUG_PORT=5678 has no effect: no debugger"]),
+        ({"AZUREML_DEBUG_PORT": "5678", "AZUREML_CONFIG_FILE": "a.json"}, []),
     ],
 )
 def test_a_setting_without_effect_is_named(environment, sentences):
@@ -56,28 +56,6 @@ def test_a_setting_without_effect_is_named(environment, sentences):
     for sentence, beginning in zip(found, sentences, strict=True):
         assert sentence.startswith(beginning)
     assert "hush" not in str(found)
-
-
-@pytest.mark.parametrize(
-    ("text", "sentences"),
-    [
-        (None, []),
-        ("{", []),
-        ("[1]", []),
-        ('{"subscription_id": "a", "workspace_name": "b"}', []),  # that of a workspace
-        (
-            '{"SCORING_TIMEOUT_MS": 9, "SERVICE_NAME": "a", "x": 1}',
-            [
-                "config.json sets SERVICE_NAME and SCORING_TIMEOUT_MS, which has no effect: settings are "
-                "environment variables. Set them in environment_variables."
-            ],
-        ),
-    ],
-)
-def test_settings_in_a_file_are_named(tmp_path, text, sentences):
-    if text is not None:
-        (tmp_path / "config.json").write_text(text)
-    assert settings_file(tmp_path) == sentences
 
 
 @pytest.mark.parametrize(
@@ -92,6 +70,14 @@ def test_settings_in_a_file_are_named(tmp_path, text, sentences):
 )
 def test_the_health_port(environment, port):
     assert health_port(environment) == port
+
+
+def test_a_health_port_that_is_not_published_is_named():
+    assert without_effect({"HEALTH_PORT": "5050"}) == without_effect({}, in_container=True) == []
+    assert without_effect({"HEALTH_PORT": "5050"}, in_container=True) == [
+        "The health port 5050 answers inside the container only: the container publishes just the port of "
+        "the service, where GET / answers health checks too."
+    ]
 
 
 @pytest.mark.parametrize("text", ["x", "0", "65536", "-1", "5.0", "²"])

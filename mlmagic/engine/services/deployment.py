@@ -139,7 +139,8 @@ class Deployments:
         same_target = existing is not None and existing.target == config.target
         port = staging.port_of(existing.url) if existing is not None and same_target else None
         target.validate(config, current_port=port)
-        _name_settings_without_effect({**request.needs.variables, **config.environment_variables}, notify)
+        variables = {**request.needs.variables, **config.environment_variables}
+        _name_settings_without_effect(variables, target, notify)
         return DeploymentPlan(
             request.name,
             tuple(used),
@@ -175,7 +176,7 @@ class Deployments:
         starting = current.config.port if service.is_under_way else None
         target.validate(config, current_port=starting or staging.port_of(service.url))
         if config.environment_variables != current.config.environment_variables:
-            _name_settings_without_effect(config.environment_variables, notify)
+            _name_settings_without_effect(config.environment_variables, target, notify)
         used = self._models.find_all(current.models if request.models is None else request.models)
         inference = request.inference
         environment = request.environment or current.inference.environment
@@ -333,9 +334,15 @@ def _changes(service: Webservice, request: DeployRequest) -> dict[str, Any]:
     return changes
 
 
-def _name_settings_without_effect(variables: Mapping[str, str], notify: Notify) -> None:
-    """Those of Azure ML v1's server that a service does not honour."""
-    for sentence in settings.without_effect(variables):
+def _name_settings_without_effect(
+    variables: Mapping[str, str], target: ComputeTarget[Any], notify: Notify
+) -> None:
+    """Those of Azure ML v1's server that a service does not honour. Raises `UsageError` for a wrong one."""
+    try:
+        sentences = settings.without_effect(variables, in_container=target.capabilities.builds_images)
+    except settings.InvalidSetting as error:
+        raise UsageError(str(error)) from error
+    for sentence in sentences:
         notify(sentence)
 
 

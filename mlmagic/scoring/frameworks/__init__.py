@@ -1,10 +1,10 @@
-"""Models that are served as they are: each file here is an entry script for one framework.
+"""Entry scripts for models without one: each file here serves the models of one framework.
 
     onnx, scikit_learn, xgboost, lightgbm, tensorflow, pytorch, mlflow
-    multi             several models behind one service, each of its own framework
-    serving           what they share: init() and run() of a model, and how its requests are read
+    multi             several models in one service, each of its own framework
+    serving           init() and run() of a model, and its input mode
     tensors, tables   the two kinds of input: named arrays, or rows with columns
 
-A generated script has one line, ``from mlmagic.scoring.frameworks.onnx import init, run``. What a request
-must be is known from the model once init() has loaded it: that is checked, and swagger.json says it.
+A generated script has one line, ``from mlmagic.scoring.frameworks.onnx import init, run``. init() loads the
+model and reads from it what a request must contain. Requests are checked, and swagger.json describes them.
 """

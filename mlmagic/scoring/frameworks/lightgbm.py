@@ -1,4 +1,4 @@
-"""LightGBM: its own text files, by `Booster`; and pickles, of a Booster or of its scikit-learn classes."""
+"""LightGBM: text files of a `Booster`, and pickles of a `Booster` or of LightGBM's scikit-learn classes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mlmagic.scoring.frameworks.serving import PICKLES, entry, one_file
 from mlmagic.scoring.frameworks.tables import TableModel
 
 NATIVE = (".txt", ".lgb", ".model")
-# The names it gives to columns that have none.
+# LightGBM names columns without a name like this.
 _UNNAMED = re.compile(r"Column_\d+")
 
 
 def model_of(found: Any) -> TableModel:
-    """A Booster, or an estimator that has one, to be served."""
+    """Return the model to serve for a `Booster` or an estimator that has one."""
     booster = found if isinstance(found, lightgbm.Booster) else found.booster_
     names = booster.feature_name()
     if all(_UNNAMED.fullmatch(name) for name in names):
@@ -26,7 +26,7 @@ def model_of(found: Any) -> TableModel:
 
 
 def load(folder: Path) -> TableModel:
-    """The model in ``folder``."""
+    """Load the model in ``folder``."""
     path = one_file(folder, [*NATIVE, *PICKLES])
     if not path.name.endswith(PICKLES):
         return model_of(lightgbm.Booster(model_file=str(path)))

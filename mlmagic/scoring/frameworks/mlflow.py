@@ -1,9 +1,9 @@
-"""An MLflow model: by `mlflow.pyfunc` where mlflow is installed, else by its flavour's own library.
+"""MLflow models: loaded with `mlflow.pyfunc` where mlflow is installed, else with the library of the flavour.
 
-A scikit-learn model that takes dates is always loaded by scikit-learn.
+scikit-learn models that take dates are always loaded with scikit-learn.
 
-Takes ``{"data": ...}`` like the others, and the bodies of MLflow's own server: ``dataframe_split``,
-``dataframe_records``, ``instances`` and ``inputs``.
+The body is ``{"data": ...}`` as for other models, or a body of MLflow's own server: ``dataframe_split``,
+``dataframe_records``, ``instances`` or ``inputs``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mlmagic.scoring.frameworks.tables import TableModel
 from mlmagic.scoring.http.request import BadInput
 from mlmagic.scoring.inputs.bodies import Whole
 
-# What MLflow's own server calls it.
+# The keys of the input in the bodies of MLflow's own server.
 KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
 class MlflowModel:
-    """A model that also takes MLflow's own bodies."""
+    """A model that also takes the bodies of MLflow's own server."""
 
     def __init__(self, model: ServedModel) -> None:
         self._model = model
@@ -44,7 +44,7 @@ class MlflowModel:
 
 
 class PyFunc:
-    """`mlflow.pyfunc` with scikit-learn's predict(); a frame that breaks the signature is the client's."""
+    """A model of `mlflow.pyfunc` as an estimator. Input that violates the signature raises `BadInput`."""
 
     def __init__(self, folder: Path) -> None:
         import mlflow
@@ -56,16 +56,16 @@ class PyFunc:
         try:
             return self._model.predict(data)
         except self._refusal as error:
-            raise BadInput(f"The model does not take this: {error.message}") from error
+            raise BadInput(f"The model rejects the input: {error.message}") from error
 
 
 def load(folder: Path) -> MlflowModel:
-    """The model below ``folder``."""
+    """Load the model below ``folder``."""
     place = folder_with(folder, "MLmodel")
     described = _described(place)
     signature = Signature.of(described)
     flavours = described.get("flavors") or {}
-    # MLflow makes nanoseconds of all dates; with pandas 3, models are fitted on microseconds.
+    # MLflow converts dates to nanoseconds, but with pandas 3 models are fitted on microseconds.
     has_dates = "datetime" in signature.types.values() and "sklearn" in flavours
     if find_spec("mlflow") is not None and not has_dates:
         return MlflowModel(TableModel(PyFunc(place), columns=list(signature.types), signature=signature))
@@ -75,7 +75,7 @@ def load(folder: Path) -> MlflowModel:
 def _by_flavour(place: Path, flavours: dict[str, Any], signature: Signature) -> ServedModel:
     general = flavours.get("python_function") or {}
     if code := general.get("code"):
-        sys.path.insert(0, str(place / code))  # as mlflow does: modules that the model was pickled with
+        sys.path.insert(0, str(place / code))  # modules that the pickle needs; mlflow does the same
     if "sklearn" in flavours:
         return TableModel(
             _sklearn(place, flavours["sklearn"]),
@@ -93,8 +93,8 @@ def _by_flavour(place: Path, flavours: dict[str, Any], signature: Signature) -> 
             return loaded
     known = ", ".join(["sklearn", *(flavour for flavour, _, _ in _NATIVE)])
     raise ValueError(
-        f"the MLflow model has the flavours {', '.join(flavours) or 'none'}, of which none can be loaded "
-        f"without mlflow (those that can: {known}): install mlflow"
+        f"the MLflow model has the flavours {', '.join(flavours) or 'none'}, and none of them can be loaded "
+        f"without mlflow (only {known} can): pip install mlflow"
     )
 
 
@@ -104,18 +104,18 @@ def _sklearn(place: Path, flavour: dict[str, Any]) -> Any:
         import joblib
 
         return joblib.load(file)
-    # What MLflow stores since version 3.17: no pickle, and only types that were named as trusted are made.
+    # Since version 3.17 MLflow stores this file, not a pickle. Only the types listed as trusted are loaded.
     try:
         import skops.io
     except ImportError:
         raise ValueError(
-            f"{file.name} was stored by skops, which is not installed: pip install skops"
+            f"{file.name} is a file of skops, which is not installed: pip install skops"
         ) from None
     return skops.io.load(file, trusted=flavour.get("skops_trusted_types"))
 
 
 def _described(place: Path) -> dict[str, Any]:
-    """MLmodel, as a dict."""
+    """Return the content of the file MLmodel."""
     import yaml
 
     found: dict[str, Any] = yaml.safe_load((place / "MLmodel").read_text(encoding="utf-8")) or {}

@@ -1,8 +1,7 @@
 """The signature of an MLflow model: the names and types of its inputs, and values cast to them.
 
-JSON has fewer types than a signature: a date is text, bytes are base64 text, and 5 may be a double.
-
-Source: MLflow's ``ColSpec`` and the casts of its own scoring server.
+JSON has fewer types than a signature: a date is text, bytes are base64 text, and 5 may be a double. Values
+are cast as in MLflow's own scoring server.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ class Signature:
     optional: frozenset[str] = frozenset()
     """The columns that a request may leave out."""
     dtype: str | None = None
-    """numpy's type of the one tensor."""
+    """numpy's type of the tensor."""
 
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> Signature:
-        """The signature in the content of the file MLmodel."""
+        """Read the signature from the content of the file MLmodel."""
         inputs = json.loads((described.get("signature") or {}).get("inputs") or "[]")
         columns = [each for each in inputs if each.get("name") and each.get("type") != "tensor"]
         tensor = inputs[0].get("tensor-spec", {}) if len(inputs) == 1 else {}
@@ -52,11 +51,11 @@ class Signature:
         )
 
     def schemas(self) -> dict[str, dict[str, Any]]:
-        """The JSON schema of each column."""
+        """Return the JSON schema of each column."""
         return {name: _SCHEMAS.get(kind, {}) for name, kind in self.types.items()}
 
     def cast(self, data: Any) -> Any:
-        """``data``, an array or a `DataFrame`, with the types of the signature. Raises `Misfit`."""
+        """Cast an array or a `DataFrame` to the types of the signature. Raises `Misfit`."""
         if hasattr(data, "dtypes"):
             return data.assign(
                 **{name: _column(data[name], kind) for name, kind in self.types.items() if name in data}
@@ -74,7 +73,7 @@ def _column(column: Any, kind: str) -> Any:
             found = pandas.to_datetime(column)
         except (ValueError, TypeError) as error:
             raise Misfit(f"Expected dates in {column.name!r}, got {error}") from None
-        # As numpy has them: without a time zone, in UTC.
+        # numpy's dates have no time zone: they are in UTC.
         return found.dt.tz_convert(None) if found.dt.tz is not None else found
     if kind == "binary":
         try:
@@ -85,5 +84,5 @@ def _column(column: Any, kind: str) -> Any:
 
 
 def _fits(kind: str, wanted: str) -> bool:
-    """Whether numbers of this kind may become ``wanted``: whole ones any, others only floats."""
+    """Whether numbers of this kind may be cast: integers to any type, floats only to floats."""
     return kind in "iu" or (kind == "f" and wanted.startswith("float"))

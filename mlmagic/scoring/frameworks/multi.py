@@ -1,6 +1,6 @@
-"""Several models behind one service: ``{"model": "iris", ...}``, the rest of the body being that model's own.
+"""Several models in one service: ``{"model": "iris", ...}``. The rest of the body is the input of that model.
 
-A model is called by its name, or NAME:VERSION; with two versions of one name only the latter will do.
+A model is selected by NAME or NAME:VERSION. If a service has two versions of a model, NAME:VERSION is needed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ MODEL = "model"
 
 
 class MultiModel:
-    """The models, given by NAME:VERSION."""
+    """Models by NAME:VERSION."""
 
     def __init__(self, models: Mapping[str, ServedModel]) -> None:
         names = [reference.partition(":")[0] for reference in models]
-        # By what they are called in all that is told: the name, where it says which.
+        # Messages and schemas show the name alone where it is unique.
         self._models = {
             name if names.count(name) == 1 else reference: model
             for name, (reference, model) in zip(names, models.items(), strict=True)
@@ -43,7 +43,7 @@ class MultiModel:
         if isinstance(values, Whole) or name is None:
             raise BadInput(f"A value is not provided for the {MODEL!r} parameter. {self._there()}")
         if not isinstance(name, str) or name not in self._called:
-            raise BadInput(f"The {MODEL!r} parameter is {name!r}, which is no model here. {self._there()}")
+            raise BadInput(f"The {MODEL!r} parameter is {name!r}: model not found. {self._there()}")
         rest = {key: value for key, value in values.items() if key != MODEL}
         return {**self._called[name].read(rest), MODEL: name}
 
@@ -56,14 +56,14 @@ class MultiModel:
         self._called[rest.pop(MODEL)].learn(rest)
 
     def try_sample(self, name: str, body: dict[str, Any]) -> None:
-        """One sample of each model: it is warmed up, and learns what its input looks like."""
+        """Warm a model up with a sample, from which it learns what its input looks like."""
         model = self._called[name]
         arguments = model.read(body)
         model.predict(arguments)
         model.learn(arguments)
 
     def describe(self) -> dict[str, Any]:
-        """One object with all that any of the models takes; its description says which needs what."""
+        """Return the schema of an object with the inputs of all models, which its description lists."""
         properties: dict[str, Any] = {MODEL: {"type": "string", "enum": list(self._models)}}
         needs = []
         for name, model in self._models.items():
@@ -78,15 +78,15 @@ class MultiModel:
         }
 
     def _there(self) -> str:
-        return f"There are: {', '.join(self._models)}."
+        return f"This service has the models {', '.join(self._models)}."
 
 
 def serve(
     models: Mapping[str, str], samples: Mapping[str, Any] | None = None
 ) -> tuple[Callable[[], None], Callable[..., Any]]:
-    """init() and run() of ``models``: NAME:VERSION -> the module of its framework.
+    """Return init() and run() of several models.
 
-    ``samples`` are bodies by NAME:VERSION.
+    ``models`` are the modules of their frameworks by NAME:VERSION, ``samples`` are bodies by NAME:VERSION.
     """
 
     def load(folder: Path) -> MultiModel:

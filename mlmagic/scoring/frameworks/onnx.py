@@ -1,7 +1,7 @@
-"""ONNX: any graph, by onnxruntime. Needs neither scikit-learn nor pandas.
+"""ONNX models, run with onnxruntime. scikit-learn and pandas are not needed.
 
 MLMAGIC_ONNX_PROVIDERS   execution providers in order of preference, such as "CUDA,CPU"
-MLMAGIC_ONNX_THREADS     threads of one call (default 1; 0 leaves it to onnxruntime)
+MLMAGIC_ONNX_THREADS     threads of one call (default 1; 0: onnxruntime chooses)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mlmagic.scoring.http.request import BadInput
 PROVIDERS = "MLMAGIC_ONNX_PROVIDERS"
 THREADS = "MLMAGIC_ONNX_THREADS"
 CPU = "CPUExecutionProvider"
-# Only on request: one sends data elsewhere, one builds an engine for minutes.
+# Used only if they are named: one sends data to Azure, the other first compiles for minutes.
 _ON_REQUEST = ("AzureExecutionProvider", "TensorrtExecutionProvider")
 _DTYPES: dict[str, Any] = {
     "float": numpy.float32,
@@ -41,8 +41,8 @@ class OnnxModel(TensorModel):
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
-        # One thread: calls are answered in turn and most are small; a pool of threads that spin for more
-        # work takes the cores of the services beside it.
+        # One thread: most calls are small and run one after the other. A pool of threads that spin while
+        # they wait for work would take the cores from other services.
         options.intra_op_num_threads = threads(setting(THREADS, "1"))
         chosen = providers(setting(PROVIDERS), onnxruntime.get_available_providers())
         self._session = onnxruntime.InferenceSession(str(path), options, providers=chosen)
@@ -56,14 +56,15 @@ class OnnxModel(TensorModel):
         try:
             found = self._session.run(None, feed)
         except _REFUSALS as error:
-            raise BadInput(f"The model does not take this: {error}") from error
+            raise BadInput(f"The model rejects the input: {error}") from error
         return answer_of(self._names, found)
 
 
 def providers(wanted: str, there: Sequence[str]) -> list[str]:
-    """The execution providers of ``wanted`` ("CUDA,CPU", in any case), or by default those there are.
+    """Return the execution providers that ``wanted`` names ("CUDA,CPU", in any case); default: all there are.
 
-    The CPU is always last, for what the others cannot do. Raises ValueError for one that is not there.
+    ``there`` are the available ones. The CPU is always last, for operators that the others lack. Raises
+    ValueError for a name that is not available.
     """
     known = {name.removesuffix("ExecutionProvider").lower(): name for name in there}
     chosen = [name for name in there if name not in _ON_REQUEST and name != CPU]
@@ -73,17 +74,17 @@ def providers(wanted: str, there: Sequence[str]) -> list[str]:
             name = known.get(word.lower().removesuffix("executionprovider"))
             if name is None:
                 raise ValueError(
-                    f"{PROVIDERS} {word!r} is no execution provider of this onnxruntime. "
-                    f"It has: {', '.join(there)}."
+                    f"{PROVIDERS} names {word!r}, which the installed onnxruntime does not have. "
+                    f"It has {', '.join(there)}."
                 )
             chosen.append(name)
     return [*(name for name in chosen if name != CPU), CPU]
 
 
 def threads(wanted: str) -> int:
-    """The number in ``wanted``. Raises ValueError."""
+    """Parse the number of threads. Raises ValueError."""
     if not (wanted.isascii() and wanted.isdigit()):
-        raise ValueError(f"{THREADS} {wanted!r} must be a whole number, 0 for onnxruntime's own choice")
+        raise ValueError(f"{THREADS} is {wanted!r}: it must be a whole number; with 0 onnxruntime chooses")
     return int(wanted)
 
 
@@ -91,19 +92,19 @@ def _input(described: Any) -> Tensor:
     kind = described.type
     dtype = _DTYPES.get(kind.removeprefix("tensor(").removesuffix(")"))
     if not kind.startswith("tensor(") or dtype is None:
-        raise ValueError(f"input {described.name!r} of the graph is a {kind}, which no JSON becomes")
+        raise ValueError(f"the input {described.name!r} of the model is a {kind}: JSON cannot express it")
     return Tensor(described.name, dtype, _dims(described.shape))
 
 
 def _output(described: Any) -> Tensor:
-    """Sequences and maps (what ZipMap makes of classes) are lists and objects, of no fixed shape."""
+    """Describe an output. Sequences and maps, such as the output of ZipMap, have no fixed shape."""
     dtype = _DTYPES.get(described.type.removeprefix("tensor(").removesuffix(")"))
     is_tensor = described.type.startswith("tensor(")
     return Tensor(described.name, dtype, _dims(described.shape) if is_tensor else None)
 
 
 def _dims(shape: Sequence[Any] | None) -> tuple[int | str, ...] | None:
-    # What is not fixed is a name, None, or (in old files) a negative number.
+    # A dimension without a fixed size is a name, None or, in old files, a negative number.
     if shape is None:
         return None
     return tuple(each if isinstance(each, int) and each >= 0 else str(each or FREE) for each in shape)
@@ -119,7 +120,7 @@ _REFUSALS = _refusals()
 
 
 def load(folder: Path) -> OnnxModel:
-    """The graph in ``folder``."""
+    """Load the model in ``folder``."""
     return OnnxModel(one_file(folder, [".onnx"]))
 
 

@@ -1,6 +1,6 @@
 """PyTorch: TorchScript (`torch.jit.save`), programs (`torch.export.save`, .pt2), and pickled modules.
 
-MLMAGIC_TORCH_DEVICE   where it runs, such as "cpu" or "cuda:1" (default: cuda if there is one, else cpu)
+MLMAGIC_TORCH_DEVICE   device, such as "cpu" or "cuda:1" (default: cuda if available, else cpu)
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ SUFFIXES = (PROGRAM, ".pt", ".pth", ".ts", *PICKLES)
 
 
 class TorchModel(TensorModel):
-    """A module with its inputs: those that a program tells of, or of which a sample shows the shape.
+    """A module with its inputs: those of an exported program, or those of forward(), which a sample shows.
 
-    ``floats`` is numpy's type of the weights, for inputs of which nothing is told.
+    ``floats`` is numpy's type of the weights, for inputs whose type is not known.
     """
 
     def __init__(self, module: Any, inputs: list[Tensor], device: str, floats: Any = None) -> None:
@@ -40,7 +40,7 @@ class TorchModel(TensorModel):
             return _plain(self._module(*arguments))
 
     def _tensor(self, told: Tensor, array: Any) -> Any:
-        # JSON's 1 may be a float or an index: weights are floats, unless a sample has shown otherwise.
+        # 1 in JSON may be a float or an index: it is a float like the weights, unless a sample has an index.
         dtype = array.dtype if told.dtype is not None or told.name in self._whole else self._floats
         return torch.from_numpy(numpy.array(array, dtype)).to(self._device)
 
@@ -58,7 +58,7 @@ class TorchModel(TensorModel):
         self._whole, before = whole, self._whole
         try:
             self.call(feed)
-        except RuntimeError:  # it wants floats: the sample happened to be whole numbers
+        except RuntimeError:  # the model takes floats: the sample only happened to hold whole numbers
             return False
         finally:
             self._whole = before
@@ -66,7 +66,7 @@ class TorchModel(TensorModel):
 
 
 def load(folder: Path) -> TorchModel:
-    """The module in ``folder``."""
+    """Load the module in ``folder``."""
     device = setting(DEVICE) or ("cuda" if torch.cuda.is_available() else "cpu")
     path = one_file(folder, SUFFIXES)
     if path.name.endswith(PROGRAM):
@@ -85,12 +85,12 @@ def _module(path: Path, device: str) -> Any:
     elif _is_torchscript(path):
         return torch.jit.load(str(path), map_location=device).eval()
     else:
-        # The user's own file: a whole module is a pickle, and a pickle is code.
+        # A whole module is a pickle, which can run code: the user has registered this file.
         found = torch.load(str(path), map_location=device, weights_only=False)
     if not isinstance(found, torch.nn.Module):
         raise TypeError(
-            f"{path.name} holds a {type(found).__name__}, not a module: weights alone do not say what to "
-            "compute. Save the module with torch.jit.script(module).save(path) or torch.export.save"
+            f"{path.name} contains a {type(found).__name__}, not a module: weights alone cannot be run. "
+            "Save the module with torch.jit.script(module).save(path) or torch.export.save"
         )
     return found.to(device).eval()
 
@@ -109,13 +109,13 @@ def _inputs_of_program(program: Any) -> list[Tensor]:
 
 def _described(name: str, value: Any) -> Tensor:
     if not isinstance(value, torch.Tensor):
-        raise TypeError(f"input {name!r} of the program is no tensor: it needs a script of its own")
+        raise TypeError(f"the input {name!r} of the program is not a tensor: write an entry script for it")
     dtype = torch.empty(0, dtype=value.dtype).numpy().dtype
     return Tensor(name, dtype, tuple(each if isinstance(each, int) else FREE for each in value.shape))
 
 
 def _inputs_of_module(module: Any) -> list[Tensor]:
-    """The parameters of forward() that have no default."""
+    """Return the parameters of forward() that have no default."""
     if isinstance(module, torch.jit.ScriptModule):
         names = [each.name for each in module.forward.schema.arguments[1:] if not each.has_default_value()]
     else:

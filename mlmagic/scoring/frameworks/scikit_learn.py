@@ -1,6 +1,6 @@
-"""scikit-learn, or whatever is pickled and predicts like it: ``{"data": [[...]], "method": "predict"}``.
+"""scikit-learn, and other pickled models with its methods: ``{"data": [[...]], "method": "predict"}``.
 
-Without ``method``: predict_proba where the model has it, as documented; else predict; else transform.
+The default of ``method`` is predict_proba as in Azure ML v1; predict or transform for a model without it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mlmagic.scoring.frameworks.tables import TableModel
 
 
 def load(folder: Path) -> TableModel:
-    """The pickle in ``folder``."""
+    """Load the pickle in ``folder``."""
     return TableModel(joblib.load(one_file(folder, PICKLES)))
 
 

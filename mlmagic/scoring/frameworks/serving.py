@@ -1,4 +1,4 @@
-"""A model as an entry script: `entry` makes its init() and run()."""
+"""A model as an entry script: `entry` returns its init() and run()."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlmagic.scoring.inputs.bodies import Whole, values_of
 from mlmagic.scoring.inputs.parameters import READER, NotAnEntryScript
 
 DATA = "data"
-"""The key of a body that holds what is predicted."""
+"""The key of the input in a body."""
 PICKLES = (".pkl", ".pickle", ".joblib")
 
 
@@ -24,22 +24,22 @@ class ServedModel(Protocol):
 
     @property
     def unstackable(self) -> str:
-        """Why its requests cannot be one call; empty if they can."""
+        """Why its requests cannot be batched; empty if they can."""
 
     def parse(self, body: bytes) -> Any | None:
-        """What a large body holds under `DATA`, by the quick parser; None for the ordinary way."""
+        """Parse the array under `DATA` of a large body quickly; None if only the ordinary parser can."""
 
     def read(self, values: dict[str, Any] | Whole) -> dict[str, Any]:
-        """A body's values as arguments of `predict`. Raises `BadInput`."""
+        """Convert the values of a body to the arguments of `predict`. Raises `BadInput`."""
 
     def predict(self, arguments: dict[str, Any]) -> Any:
-        """The answer."""
+        """Return the predictions."""
 
     def learn(self, arguments: dict[str, Any]) -> None:
-        """These are those of a sample: others are like them."""
+        """Learn from the arguments of a sample what inputs look like."""
 
     def describe(self) -> dict[str, Any]:
-        """``input`` and perhaps ``output``: schemas."""
+        """Return the schema of the input as ``input``, and that of the output, if known, as ``output``."""
 
 
 class ModelReader:
@@ -50,7 +50,7 @@ class ModelReader:
     sample: Any = None
 
     def arguments(self, request: Request) -> dict[str, Any]:
-        """The parameters of `run`. Raises `BadInput`."""
+        """Convert a request to the arguments of `run`. Raises `BadInput`."""
         model = self.loaded
         if request.method == b"GET":
             return model.read(query_values(request.query))
@@ -68,7 +68,7 @@ class ModelReader:
         return self.model
 
     def check_stackable(self) -> None:
-        """Raises `NotAnEntryScript` for a model whose requests cannot be one call."""
+        """Raise `NotAnEntryScript` for a model whose requests cannot be batched."""
         if self.model is not None and (why := self.model.unstackable):
             raise NotAnEntryScript(f"the model cannot be batched: {why}. Deploy it without batching.")
 
@@ -87,7 +87,7 @@ class ModelReader:
 
 
 def entry(load: Callable[[Path], ServedModel]) -> tuple[Callable[[], None], Callable[..., Any]]:
-    """init() and run() of the model that ``load`` makes of the folder AZUREML_MODEL_DIR."""
+    """Return init() and run() of a model, which ``load`` loads from the folder AZUREML_MODEL_DIR."""
     reader = ModelReader()
 
     def init() -> None:
@@ -98,36 +98,36 @@ def entry(load: Callable[[Path], ServedModel]) -> tuple[Callable[[], None], Call
         """Predict; the parameters are the model's inputs."""
         return reader.loaded.predict(arguments)
 
-    # Which they are is known once there is a model. The reader passes them by name.
+    # The inputs are known only after the model is loaded. The reader passes them by name.
     run.__signature__ = Signature([Parameter(DATA, Parameter.KEYWORD_ONLY)])  # type: ignore[attr-defined]
     setattr(run, READER, reader)
     return init, run
 
 
 def one_file(folder: Path, endings: Iterable[str]) -> Path:
-    """The one file of a model that ends like this; or ``folder`` if that is one.
+    """Find the one file of a model whose name has one of ``endings``; ``folder`` itself if it is a file.
 
-    Raises `FileNotFoundError`, or ValueError for several.
+    Raises `FileNotFoundError` if there is none, and ValueError if there are several.
     """
     wanted = tuple(endings)
     if folder.is_file():
         return folder
     found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name.endswith(wanted))
     if not found:
-        raise FileNotFoundError(f"the model holds no file that ends in {' or '.join(wanted)}")
+        raise FileNotFoundError(f"the model has no file that ends in {' or '.join(wanted)}")
     if len(found) > 1:
         names = ", ".join(str(path.relative_to(folder)) for path in found[:8])
-        raise ValueError(f"the model holds {len(found)} files to choose from ({names}): register one of them")
+        raise ValueError(f"the model has {len(found)} files that could be it ({names}): register one of them")
     return found[0]
 
 
 def folder_with(folder: Path, name: str) -> Path:
-    """The folder below ``folder`` that holds a file called ``name``. Raises `FileNotFoundError`."""
+    """Find the folder below ``folder`` that contains a file called ``name``. Raises `FileNotFoundError`."""
     for path in sorted(folder.rglob(name)):
         return path.parent
-    raise FileNotFoundError(f"the model holds no {name}")
+    raise FileNotFoundError(f"the model has no file {name}")
 
 
 def setting(name: str, default: str = "") -> str:
-    """An environment variable, without blanks around it."""
+    """Return the value of an environment variable without surrounding whitespace."""
     return os.environ.get(name, default).strip()

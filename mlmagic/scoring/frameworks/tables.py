@@ -1,4 +1,4 @@
-"""Models that take rows: scikit-learn's estimators, and what looks like them."""
+"""Models that take rows: scikit-learn estimators, and models with the same methods."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mlmagic.scoring.inputs.types import explained
 
 METHOD = "method"
 METHODS = ("predict_proba", "predict", "transform", "predict_log_proba", "decision_function", "score_samples")
-"""Methods that a request may name; the first that the model has is the default."""
+"""Methods that a request may name. The default is the first one that the model has."""
 
 
 class TableModel:
     """An estimator; the body is ``{"data": rows, "method": "predict"}``.
 
-    Rows are lists, or objects where the model knows the names of its columns: then it gets a `DataFrame`.
+    Rows are lists. Where the model has column names, rows may be objects too, and it gets a `DataFrame`.
     """
 
     unstackable = ""
@@ -47,7 +47,7 @@ class TableModel:
         if not self.methods:
             raise TypeError(
                 f"the model is a {type(estimator).__module__}.{type(estimator).__qualname__}, which has none "
-                f"of {', '.join(METHODS)}: it needs a script of its own"
+                f"of the methods {', '.join(METHODS)}: write an entry script for it"
             )
 
     def parse(self, body: bytes) -> Any | None:
@@ -74,7 +74,7 @@ class TableModel:
 
     def predict(self, arguments: dict[str, Any]) -> Any:
         found = getattr(self._estimator, arguments.get(METHOD) or self.methods[0])(arguments[DATA])
-        # A sparse matrix, as text vectorizers give.
+        # Text vectorizers return a sparse matrix.
         return found.toarray() if hasattr(found, "toarray") else found
 
     def learn(self, arguments: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ class TableModel:
     def _rows(self, value: Any) -> Any:
         if self.columns:
             return self._frame(value)
-        if hasattr(value, "columns"):  # a table, of whatever names: what counts is the order
+        if hasattr(value, "columns"):  # a table: the model has no column names, so only the order matters
             value = value.to_numpy()
         if isinstance(value, dict) or (
             isinstance(value, list) and any(isinstance(row, dict) for row in value)
@@ -116,9 +116,9 @@ class TableModel:
         return _loose_array(value)
 
     def _frame(self, value: Any) -> Any:
-        """A `DataFrame` with the model's columns in its order; others are left out.
+        """Return a `DataFrame` with the columns of the model in its order; other columns are dropped.
 
-        Columns that the signature calls optional may be missing.
+        Optional columns of the signature may be missing.
         """
         import pandas
 
@@ -136,11 +136,11 @@ class TableModel:
         elif missing:
             missing = [name for name in missing if name not in self._signature.optional]
             if missing:
-                raise Misfit(f"Expected rows with {', '.join(self.columns)}, got none called {missing[0]!r}")
+                raise Misfit(f"Expected rows with {', '.join(self.columns)}, got none with {missing[0]!r}")
         return frame[[name for name in self.columns if name in frame.columns]]
 
     def _kinds(self, data: Any) -> list[str]:
-        """The kind of numpy type of each column, or of the whole array; empty for a missing column."""
+        """Return numpy's kind of each column, or of the whole array; empty text for a missing column."""
         if not hasattr(data, "columns"):
             return [data.dtype.kind]
         return [data[name].dtype.kind if name in data.columns else "" for name in self.columns]
@@ -166,12 +166,12 @@ class TableModel:
 def _of_objects(rows: list[Any]) -> Any:
     try:
         return numpy.asarray(rows, dtype=object)
-    except ValueError:  # of different depths
+    except ValueError:  # the rows have different depths
         return numpy.fromiter(rows, dtype=object, count=len(rows))
 
 
 def _loose_array(value: Any) -> Any:
-    """An array; null among numbers is NaN, and text stays text. Raises `Misfit`."""
+    """Convert to an array. Among numbers null becomes NaN; text stays text. Raises `Misfit`."""
     try:
         array = read_array(value)
     except Misfit:
@@ -182,5 +182,5 @@ def _loose_array(value: Any) -> Any:
         if kinds & {list, dict}:  # rows of different lengths are an array of lists
             raise
         return mixed.astype(float) if kinds <= {int, float, bool, type(None)} else mixed
-    # A vectorizer takes objects, and numpy's text has a length.
+    # numpy's text type has a fixed length, and text vectorizers take objects.
     return numpy.asarray(value, dtype=object) if array.dtype.kind == "U" else array

@@ -1,4 +1,4 @@
-"""TensorFlow: a SavedModel, by its signature ``serving_default`` (or the only one it has)."""
+"""TensorFlow: the signature ``serving_default`` of a SavedModel, or its only signature."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SIGNATURE = "serving_default"
 
 
 class SavedModel(TensorModel):
-    """A SavedModel's signature."""
+    """A signature of a SavedModel."""
 
     def __init__(self, folder: Path) -> None:
-        # Held, as its signatures do not hold it: its variables would go.
+        # Kept, because the signatures do not keep the variables alive.
         self._loaded = tensorflow.saved_model.load(str(folder))
         self._call = _signature(dict(self._loaded.signatures))
         outputs = self._call.structured_outputs
@@ -31,7 +31,7 @@ class SavedModel(TensorModel):
         try:
             found = self._call(**{name: tensorflow.constant(array) for name, array in feed.items()})
         except tensorflow.errors.InvalidArgumentError as error:
-            raise BadInput(f"The model does not take this: {error.message}") from error
+            raise BadInput(f"The model rejects the input: {error.message}") from error
         return answer_of(list(found), [_plain(value.numpy()) for value in found.values()])
 
 
@@ -41,7 +41,7 @@ def _signature(there: dict[str, Any]) -> Any:
     if len(there) == 1:
         return next(iter(there.values()))
     known = ", ".join(there) or "none"
-    raise ValueError(f"the SavedModel has no signature {SIGNATURE!r} (it has: {known}): save it with one")
+    raise ValueError(f"the SavedModel has no signature {SIGNATURE!r} (it has {known}): save it with one")
 
 
 def _tensor(name: str, spec: Any) -> Tensor:
@@ -52,14 +52,14 @@ def _tensor(name: str, spec: Any) -> Tensor:
 
 
 def _plain(array: Any) -> Any:
-    """Text comes as bytes."""
+    """Decode text, which TensorFlow returns as bytes."""
     if array.dtype.kind != "O":
         return array
     return [each.decode("utf-8", "replace") if isinstance(each, bytes) else _plain(each) for each in array]
 
 
 def load(folder: Path) -> SavedModel:
-    """The SavedModel in ``folder``."""
+    """Load the SavedModel in ``folder``."""
     return SavedModel(folder_with(folder, "saved_model.pb"))
 
 

@@ -1,4 +1,4 @@
-"""Models that take named arrays of known types and shapes: graphs."""
+"""Models that take named arrays of known types and shapes, such as ONNX graphs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlmagic.scoring.inputs.bodies import Whole
 from mlmagic.scoring.inputs.types import explained
 
 FREE = "any"
-"""What a dimension without a name is called, if it may be any."""
+"""The name of a dimension that may have any size and has no name of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class Tensor:
 
     name: str
     dtype: Any = None
-    """numpy's; None where it may be any."""
+    """numpy's type; None if it may be any."""
     dims: tuple[int | str, ...] | None = None
-    """A number is fixed, a name is free; None where even their count is."""
+    """A number is a fixed size, a name stands for any size; None if any number of dimensions is accepted."""
 
     @property
     def first_is_free(self) -> bool:
         return self.dims is None or (bool(self.dims) and isinstance(self.dims[0], str))
 
     def read(self, value: Any, key: str) -> Any:
-        """An `ndarray` that fits. Raises `BadInput`, which calls it ``key``."""
+        """Convert to an `ndarray` of this type and shape. Raises `BadInput`; ``key`` names the value."""
         try:
             array = self._array(value)
             self._check(array)
@@ -64,7 +64,7 @@ class Tensor:
             raise Misfit(f"Expected an array of shape {_shape(dims)}, got {_shape(array.shape)}")
 
     def schema(self) -> dict[str, Any]:
-        """As JSON Schema: nested arrays, with the lengths that are fixed."""
+        """Return the JSON schema: nested arrays, with the fixed lengths."""
         told: dict[str, Any] = dict(_ITEMS.get(self._kind(), {}))
         for size in reversed(self.dims or ()):
             told = {"type": "array", "items": told}
@@ -85,20 +85,20 @@ class Tensor:
 
 
 class TensorModel:
-    """What graphs have in common; a subclass implements `call`.
+    """The base class of models that take tensors; a subclass implements `call`.
 
-    A graph with one input takes ``{"data": ...}`` (or its own name, or the value alone); one with several
-    takes them by name. One output is the answer; several come by name.
+    A model with one input takes ``{"data": ...}``, the name of the input as the key, or the value alone. One
+    with several inputs takes them by name. One output is returned alone; several are returned by name.
     """
 
     def __init__(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> None:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         if not self.inputs:
-            raise ValueError("the model takes no input: there is nothing to send it")
+            raise ValueError("the model has no inputs: it cannot be served")
 
     def call(self, feed: dict[str, Any]) -> Any:
-        """The answer to arrays by the names of the inputs."""
+        """Return the outputs for arrays, which are given by the names of the inputs."""
         raise NotImplementedError
 
     @property
@@ -138,7 +138,7 @@ class TensorModel:
         return found
 
     def _check_together(self, arrays: dict[str, Any]) -> None:
-        """What has the same name in the shapes of two inputs has the same size."""
+        """Check that dimensions of one name have one size in all inputs."""
         sizes: dict[str, tuple[int, str]] = {}
         for each in self.inputs:
             for dim, size in zip(each.dims or (), arrays[each.name].shape, strict=False):
@@ -160,7 +160,7 @@ class TensorModel:
         return self.call({only.name: arguments[DATA]} if only else arguments)
 
     def learn(self, arguments: dict[str, Any]) -> None:
-        """A graph knows its inputs without a sample."""
+        """Do nothing: the inputs are known without a sample."""
 
     def describe(self) -> dict[str, Any]:
         only = self._only
@@ -177,7 +177,7 @@ class TensorModel:
 
 
 def answer_of(names: Sequence[str], values: Sequence[Any]) -> Any:
-    """One value is the answer; several come by name."""
+    """Return a single value alone, several values by name."""
     return values[0] if len(values) == 1 else dict(zip(names, values, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""XGBoost: its own files, by `Booster`; and pickles, of a Booster or of its scikit-learn classes."""
+"""XGBoost: model files of a `Booster`, and pickles of a `Booster` or of XGBoost's scikit-learn classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NATIVE = (".json", ".ubj", ".xgb", ".model", ".bst")
 
 
 class Predictor:
-    """A Booster with scikit-learn's predict()."""
+    """A `Booster` with the predict() of scikit-learn."""
 
     def __init__(self, booster: Any) -> None:
         self._booster = booster
@@ -25,14 +25,14 @@ class Predictor:
 
 
 def model_of(found: Any) -> TableModel:
-    """A Booster, or an estimator that has one, to be served."""
+    """Return the model to serve for a `Booster` or an estimator that has one."""
     if not isinstance(found, xgboost.Booster):
         return TableModel(found)
     return TableModel(Predictor(found), columns=found.feature_names, width=found.num_features())
 
 
 def load(folder: Path) -> TableModel:
-    """The model in ``folder``."""
+    """Load the model in ``folder``."""
     path = one_file(folder, [*NATIVE, *PICKLES])
     if not path.name.endswith(PICKLES):
         return model_of(xgboost.Booster(model_file=str(path)))

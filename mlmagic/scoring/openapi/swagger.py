@@ -1,11 +1,12 @@
 """The service described in OpenAPI terms: GET /swagger.json?version=2|3|3.1.
 
-A script without declared schemas takes and returns any object. A file `swagger2.json` (or
-`swagger.json`), `swagger3.json` or `swagger3.1.json` beside the script replaces ours.
+A script without declared schemas takes and returns any object. A file `swagger.json` (or `swagger2.json`),
+`swagger3.json` or `swagger3.1.json` in the source directory replaces the document of its version.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -14,11 +15,12 @@ from typing import Any
 
 from mlmagic.scoring.inputs.modes import Described
 from mlmagic.scoring.openapi.dialects import in_dialect
+from mlmagic.scoring.start_errors import StartFailed
 
 VERSIONS = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 DEFAULT = "2"
 
-_OVERRIDES = {"2": ("swagger2.json", "swagger.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json",)}
+_OVERRIDES = {"2": ("swagger.json", "swagger2.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json",)}
 _HEALTHY = {"type": "string", "example": "Healthy"}
 _ANY = {"type": "object", "example": {}}
 """Where nothing is declared. Beside a declared input or output it is without the example."""
@@ -38,6 +40,12 @@ class UnknownVersion(Exception):
         super().__init__(
             f"Swagger version [{version}] is not valid. Supported versions: [{', '.join(supported)}]."
         )
+
+
+class InvalidSwaggerFile(StartFailed):
+    """A file of the user's is not JSON."""
+
+    phase = "swagger"
 
 
 class UnsupportedVersion(UnknownVersion):
@@ -61,6 +69,19 @@ class Swagger:
         self._environment = environment
         self._schema = schema
         self._made: dict[str, bytes] = {}
+
+    def check(self) -> None:
+        """Read the user's files. Raises `InvalidSwaggerFile`."""
+        for name in itertools.chain.from_iterable(_OVERRIDES.values()):
+            file = self._folder / name
+            if file.is_file():
+                try:
+                    json.loads(file.read_bytes())
+                except ValueError as error:  # it is no text, or no JSON
+                    raise InvalidSwaggerFile(
+                        f"{name} is not JSON: {error}",
+                        hint=f"Correct {name}, or remove it: mlmagic then writes the description.",
+                    ) from error
 
     def document(self, version: str | None = None) -> bytes:
         """The document as JSON. Raises `UnknownVersion`, or `UnsupportedVersion`."""

@@ -1,8 +1,10 @@
-"""`rawhttp`: run() gets the whole request, GET, POST or OPTIONS, and may answer with an `AMLResponse`."""
+"""`rawhttp`: run() gets whole requests (GET, POST or OPTIONS) and may return an `AMLResponse`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 from typing import IO, Any, TypeVar
 
@@ -20,13 +22,13 @@ Form = tuple[IO[bytes], "MultiDict[str, str]", "MultiDict[str, FileStorage]"]
 
 
 def rawhttp(run: Run) -> Run:
-    """Mark ``run``: it takes requests as they are."""
+    """Mark ``run``: it gets the request itself."""
     setattr(run, RAW, AMLRequest.of)
     return run
 
 
 class FormParser(FormDataParser):
-    """Reads forms as the server does: a broken one is a 400, where werkzeug would give an empty one."""
+    """Parses forms like this server: an invalid form is a 400, where werkzeug returns an empty form."""
 
     def parse(
         self,
@@ -42,25 +44,26 @@ class FormParser(FormDataParser):
 
 
 class AMLRequest(WerkzeugRequest):
-    """One request, as werkzeug and therefore Flask have it. The reference server hands out Flask's.
+    """A request of werkzeug. Where the script has imported Flask, it is also a request of Flask.
 
-    Two things differ: `data` is the body of a form, too; and what cannot be read is a `BadInput`, which
-    becomes a 400 or a 415, unless the script catches it.
+    Two things differ from werkzeug: `data` has the body of a form, too. A body that cannot be read raises
+    `BadInput`, which becomes a 400 or a 415 unless the script catches it.
     """
 
     form_data_parser_class = FormParser
 
     @classmethod
     def of(cls, request: Request) -> AMLRequest:
-        """Our ``request`` as one of werkzeug."""
-        return cls(environ_of(request))
+        """Convert a request of this server."""
+        kind = _flask_request() if "flask" in sys.modules else cls
+        return kind(environ_of(request))
 
     @property
     def data(self) -> bytes:
         return bytes(self.get_data())
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:
-        """The body, as bytes or as text. It is kept: `form`, `files` and `json` can still be read."""
+        """Return the body as bytes or text. It is kept, so `form`, `files` and `json` can still be read."""
         data = super().get_data(parse_form_data=parse_form_data)
         return data.decode("utf-8", "replace") if as_text else data
 
@@ -69,10 +72,18 @@ class AMLRequest(WerkzeugRequest):
         super()._load_form_data()
 
     def on_json_loading_failed(self, error: ValueError | None) -> Any:
-        """Raises `BadInput`: without ``error`` the content type is not JSON."""
+        """Raise `BadInput`. ``error`` is None if the content type is not JSON."""
         if error is None:
             raise BadInput("Expects Content-Type to be application/json", status=415)
         raise BadInput(f"The body could not be decoded as JSON: {error}")
+
+
+@cache
+def _flask_request() -> type[AMLRequest]:
+    """An `AMLRequest` that is also a ``flask.Request``, as scripts for Azure ML v1's server expect."""
+    import flask  # type: ignore[import-not-found,unused-ignore]
+
+    return type("AMLRequest", (AMLRequest, flask.Request), {})
 
 
 def _stored(file: Any) -> FileStorage:

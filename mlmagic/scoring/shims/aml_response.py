@@ -1,4 +1,4 @@
-"""`AMLResponse`: an answer of run() with a status and headers of its own, and a body that may be streamed."""
+"""`AMLResponse`: a response of run() with its own status and headers. Its body may be streamed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from mlmagic.scoring.http.response import HTML
+from mlmagic.scoring.inputs.bodies import is_json
 from mlmagic.scoring.outputs.json_encoder import JSON, Unserialisable, encode
 from mlmagic.scoring.shims.wsgi import check_header
 
@@ -15,14 +16,15 @@ _CHUNK = (str, bytes, bytearray, memoryview)
 
 
 class AMLResponse(Response):
-    """A response of werkzeug, and therefore like Flask's, which the reference server's is.
+    """A response of werkzeug, on which Flask's response is based.
 
-    ``message`` is the body. Text and bytes are sent as they are; so are lists of them, joined. Those of a
-    generator, a file or another iterator are sent one by one, each when it is yielded. Anything else (or
-    with ``json_str``) is sent as JSON.
+    ``message`` is the body. Text, bytes and lists of them are sent unchanged. The items of a generator, a
+    file or another iterator are streamed. Other values, and all with ``json_str``, are sent as JSON.
 
     ``status_code`` is a number from 200 to 599, or text such as ``"200 OK"``. The value of a header is split
-    at its commas into repeated headers. A status of 500 or more counts as a failure of run().
+    at its commas into repeated headers. A header ``Content-Type`` replaces the content type, except of a body
+    that is sent as JSON: that keeps a JSON content type, as in Azure ML v1. A status of 500 or more counts as
+    a failure of run().
     """
 
     def __init__(
@@ -39,7 +41,8 @@ class AMLResponse(Response):
         for name, value in (response_headers or {}).items():
             check_header(str(name), str(value))
             if str(name).lower() == "content-type":
-                self.headers[name] = str(value)
+                if content_type != JSON or is_json(str(value).partition(";")[0].strip().lower()):
+                    self.headers[name] = str(value)
                 continue
             for part in str(value).split(","):
                 self.headers.add(str(name), part.strip())
@@ -48,7 +51,7 @@ class AMLResponse(Response):
 def _checked(code: int | str) -> int | str:
     number = str(code).partition(" ")[0]
     if not number.isdigit() or not 200 <= int(number) <= 599:
-        raise ValueError(f"status_code {code!r} is not between 200 and 599")
+        raise ValueError(f"status_code is {code!r}: it must be a number from 200 to 599")
     return code if isinstance(code, str) and not code.isdigit() else int(number)
 
 

@@ -1,7 +1,7 @@
 """The public names of Azure ML v1's packages that mlmagic has, by module.
 
-In a notebook they are the classes of `mlmagic.sdk`; in a service most have nothing to work on, and only what
-an entry script can use is there (`mlmagic.scoring.shims.stand_ins`).
+In a notebook they are the classes of `mlmagic.sdk`. A service has no workspace, so only the names that an
+entry script can use work there (`mlmagic.scoring.shims.stand_ins`).
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Data collectors: inputs and outputs of a model, recorded in files.
+"""Data collectors: they record the inputs and outputs of a model in files.
 
 `ModelDataCollector` writes CSV, `Collector` writes JSON lines, both below one folder:
 
     FOLDER/modeldata/SUBSCRIPTION/GROUP/WORKSPACE/SERVICE/MODEL/VERSION/DESIGNATION/YYYY/MM/DD/NAME.csv
 
-They write if AML_MODEL_DC_STORAGE_ENABLED is true, to the folder AML_MODEL_DC_STORAGE (by default the
-application's), and print if AML_MODEL_DC_DEBUG is true. Otherwise they take everything in silence; what
-cannot be written never fails a prediction.
+They write to the folder AML_MODEL_DC_STORAGE (default: AML_APP_ROOT) if AML_MODEL_DC_STORAGE_ENABLED is true,
+and print if AML_MODEL_DC_DEBUG is true. Otherwise they do nothing. A prediction never fails because its data
+cannot be written.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _writing = threading.Lock()
 
 
 class Correlated(list[Any]):
-    """Rows, and the correlation columns they were given."""
+    """Rows with their correlation columns."""
 
     def __init__(self, rows: Sequence[Any], correlations: Mapping[str, str]) -> None:
         super().__init__(rows)
@@ -70,7 +70,7 @@ class ModelDataCollector:
     ) -> None:
         designation = "general" if designation == "default" else designation
         if designation not in DESIGNATIONS:
-            raise ValueError(f"designation {designation!r} is none of {', '.join(DESIGNATIONS)}")
+            raise ValueError(f"designation is {designation!r}: it must be one of {', '.join(DESIGNATIONS)}")
         if not model_name:
             raise ValueError("model_name is empty")
         self.model_name = model_name
@@ -82,9 +82,9 @@ class ModelDataCollector:
         self.collection_name = collection_name
 
     def collect(self, input_data: Any, user_correlation_id: str = "") -> dict[str, str] | None:
-        """Keep rows: a list, an array (one dimension is one row) or a frame.
+        """Record rows: a list, a `DataFrame` or an array, of which one dimension is one row.
 
-        Inputs return their correlation columns, to be added to the predictions they lead to.
+        For inputs, returns their correlation columns. Add them to the predictions with `add_correlations`.
         """
         correlations = self._correlations(user_correlation_id)
         known = getattr(input_data, "correlations", None) or {}
@@ -93,7 +93,7 @@ class ModelDataCollector:
         return correlations if self.designation == "inputs" else None
 
     def add_correlations(self, input_data: Any, correlations: Mapping[str, str] | None) -> Any:
-        """``input_data`` with the columns that `collect` of the inputs returned."""
+        """Add the correlation columns that `collect` returned for the inputs."""
         if not correlations:
             return input_data
         if hasattr(input_data, "assign"):
@@ -134,14 +134,14 @@ class ModelDataCollector:
 
 
 class CorrelationContext:
-    """What ties the parts of one prediction together."""
+    """The base class of correlation contexts: an id that the records of one prediction share."""
 
     def get_id(self) -> str:
         raise NotImplementedError
 
 
 class BasicCorrelationContext(CorrelationContext):
-    """An id; a new one unless it is given."""
+    """A correlation context with the given id, or a new one."""
 
     def __init__(self, id: str = "", **unused: object) -> None:
         self._id = id or str(uuid.uuid4())
@@ -154,14 +154,14 @@ class BasicCorrelationContext(CorrelationContext):
 
 
 class Collector:
-    """The collector of the later generation: frames by name, as JSON lines."""
+    """The collector of ``azureml.ai.monitoring``: records a `DataFrame` as JSON lines."""
 
     def __init__(self, *, name: str, on_error: Callable[[Exception], object] | None = None) -> None:
         self.name = name
         self._on_error = on_error
 
     def collect(self, data: Any, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
-        """Keep a frame's rows under the id of ``correlation_context``; returns the context."""
+        """Record the rows of a `DataFrame` under the id of ``correlation_context``; return the context."""
         context = correlation_context or BasicCorrelationContext()
         if _is_on("AML_MODEL_DC_STORAGE_ENABLED") or _is_on("AML_MODEL_DC_DEBUG"):
             _quietly(lambda: self._keep(data, context), self._on_error)
@@ -180,7 +180,7 @@ class Collector:
 
 
 def _rows(data: Any) -> Table:
-    """Column names, if the data has any, and rows."""
+    """Return the column names, if the data has any, and the rows."""
     if hasattr(data, "toPandas"):
         data = data.toPandas()
     if hasattr(data, "columns") and hasattr(data, "itertuples"):
@@ -203,14 +203,14 @@ def _append_csv(path: Path, header: list[str], lines: list[list[Any]]) -> None:
 
 def _folder(*place: str) -> Path:
     storage = os.environ.get("AML_MODEL_DC_STORAGE", "").removeprefix("file://")
-    # The original finds a cloud's connection string here, which is no place on this machine.
+    # In Azure this is the connection string of a storage account: only a path can be used here.
     root = storage if os.path.isabs(storage) else os.environ.get("AML_APP_ROOT", ".")
     day = datetime.now(UTC).strftime("%Y/%m/%d").split("/")
     return Path(root, "modeldata", *map(_segment, place), *day)
 
 
 def _segment(name: str) -> str:
-    """``name`` as one part of a path, whatever it holds."""
+    """Return ``name`` as one safe part of a path."""
     return re.sub(r"[^\w.-]", "_", str(name)).lstrip(".") or "_"
 
 
@@ -230,4 +230,4 @@ def _quietly(keep: Callable[[], None], on_error: Callable[[Exception], object] |
         if on_error is not None:
             on_error(error)
         else:
-            print(f"mlmagic: data was not collected: {error}", file=sys.stderr, flush=True)
+            print(f"mlmagic: cannot write collected data: {error}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`azureml_user.parallel_run`: where scripts of batch jobs get their logger."""
+"""`azureml_user.parallel_run`: the logger of scripts in batch jobs."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class EntryScript:
 
     @property
     def agent_name(self) -> str:
-        """Which worker this is."""
+        """The name of this worker process."""
         return f"worker{os.getpid()}"

@@ -12,7 +12,7 @@ class AzureMLException(Exception):
 
 
 class WebserviceException(AzureMLException):
-    """Models and services."""
+    """An operation on a model or a service failed."""
 
 
 class UserErrorException(WebserviceException):

@@ -1,6 +1,6 @@
-"""The last finder on `sys.meta_path`: it finds the modules that no installed package has.
+"""The last finder on `sys.meta_path`: it imports stand-ins for modules that no installed package has.
 
-Which modules those are is loaded with the first import of one (`mlmagic.scoring.shims.stand_ins`).
+The table of stand-ins is loaded when the first one is imported (`mlmagic.scoring.shims.stand_ins`).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ PACKAGES = ("azureml", "azureml_inference_server_http", "azureml_user", "inferen
 """The packages that have stand-ins."""
 
 ALIASES = {"sklearn.externals.joblib": "joblib"}
-"""Modules that live elsewhere now; their submodules are found there too, as old pickles need."""
+"""Modules that were moved, and where they are now. Old pickles need their submodules too."""
 
 
 def tosequence(x: Any) -> Sequence[Any]:
-    """``x`` as a sequence."""
+    """Convert ``x`` to a sequence."""
     return x if isinstance(x, Sequence) else list(x)
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {"sklearn.utils.tosequence": tosequence}
-"""Functions that were removed. Python looks for a module where a package lacks an imported name.
+"""Functions that were removed from a package. Python looks for a module if a package lacks an imported name.
 
-sklearn-pandas imports this one, which scikit-learn 1.7 has not any more.
+sklearn-pandas imports this function, which scikit-learn 1.7 has removed.
 """
 
 
@@ -41,7 +41,7 @@ class ShimFinder:
         self._stand_ins: StandIns | None = None
 
     def stand_ins(self) -> StandIns:
-        """The stand-ins; called once, when the first is imported."""
+        """Return the stand-ins; called once, at the first import of one."""
         from mlmagic.scoring.shims.stand_ins import StandIns
 
         return StandIns()
@@ -49,7 +49,7 @@ class ShimFinder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of a stand-in or an alias; None for other names."""
+        """Return the spec of a stand-in or an alias; None for other names."""
         if name.partition(".")[0] in PACKAGES:
             if self._stand_ins is None:
                 self._stand_ins = self.stand_ins()
@@ -63,7 +63,7 @@ class ShimFinder:
 
 
 class _Alias:
-    """Loads the module ``target`` under another name."""
+    """A loader that imports the module ``target`` under another name."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -76,7 +76,7 @@ class _Alias:
 
 
 class _Function:
-    """Puts a function of `FUNCTIONS` in the place of a module."""
+    """A loader that returns a function of `FUNCTIONS` instead of a module."""
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None
@@ -86,6 +86,6 @@ class _Function:
 
 
 def install() -> None:
-    """Put one finder at the end of `sys.meta_path`, if there is none."""
+    """Append the finder to `sys.meta_path`, once."""
     if not any(isinstance(finder, ShimFinder) for finder in sys.meta_path):
         sys.meta_path.append(ShimFinder())

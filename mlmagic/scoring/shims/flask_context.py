@@ -1,7 +1,7 @@
-"""Flask's context around a call of run(), for scripts that import Flask.
+"""The request context of Flask for a call of run(), for scripts that import Flask.
 
-The reference server is a Flask application, so `flask.request`, `jsonify`, `make_response`, `send_file` and
-`stream_with_context` work in its scripts. Outside of a request they raise an error.
+The server of Azure ML v1 is a Flask application, so `flask.request`, `jsonify`, `make_response`, `send_file`
+and `stream_with_context` work in its scripts. Outside of a request they raise an error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def uses_flask(module: ModuleType) -> bool:
 
 
 def call_in_context(call: Callable[[], Any], request: Request) -> Any:
-    """What ``call`` returns, with ``request`` as the current request of Flask."""
+    """Call ``call`` with ``request`` as the current request of Flask, and return its result."""
     from mlmagic.scoring.shims.wsgi import environ_of
 
     context = _application().request_context(environ_of(request))

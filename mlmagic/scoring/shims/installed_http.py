@@ -1,6 +1,6 @@
-"""The real request of `azureml.contrib.services` or the reference server, where one of them is installed.
+"""The real `rawhttp`, where `azureml.contrib.services` or `azureml_inference_server_http` is installed.
 
-It is Flask's: a script that imports `rawhttp` from there gets a Flask request.
+A script that imports it gets a request of Flask.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _REQUEST_MODULES = (
     "azureml_inference_server_http.api.aml_request",
 )
 _REQUESTED = "_rawHttpRequested"
-"""A variable of these modules: their `rawhttp` sets it, and leaves nothing on the function."""
+"""A variable of these modules that their `rawhttp` sets. It does not mark the function."""
 
 
 def take_raw_request() -> Callable[[Request], Any] | None:
-    """What converts our request to one of Flask, if the real `rawhttp` was applied since the last call."""
+    """Return a converter to Flask's requests if the real `rawhttp` was used since the last call."""
     for name in _REQUEST_MODULES:
         module: Any = sys.modules.get(name)
         if getattr(module, _REQUESTED, False):

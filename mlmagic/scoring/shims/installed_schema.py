@@ -1,4 +1,4 @@
-"""The real `inference_schema`, where it is installed: schemas come from its own registry."""
+"""The real `inference_schema`, where it is installed: schemas are read from its registry."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class InstalledSchema:
         return set()
 
     def describe(self) -> dict[str, Any]:
-        """As the package itself describes it; ``versions`` as 2.0, 3.0 and 3.1."""
+        """Return the schemas of the package, and the ``versions`` of OpenAPI that can express them."""
         return {
             "input": self._util.get_input_schema(self._run),
             "output": self._util.get_output_schema(self._run),
@@ -42,10 +42,10 @@ class InstalledSchema:
 
 
 def guarded(run: Callable[..., Any]) -> Callable[..., Any]:
-    """``run`` with errors of its decorators as `BadInput`: they are not errors of the script."""
+    """Wrap ``run`` so that errors of its decorators become `BadInput`: they are not errors of the script."""
     code = inspect.unwrap(run).__code__
     parameters = inspect.signature(run).parameters.values()
-    # They cannot do without an argument that has a default.
+    # The decorators need a value for each parameter, even for one with a default.
     defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
 
     @functools.wraps(run)

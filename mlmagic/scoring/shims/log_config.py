@@ -1,4 +1,4 @@
-"""`azureml_inference_server_http.log_config`, which a ``logging.json`` of Azure ML v1 names."""
+"""`azureml_inference_server_http.log_config`: classes that a ``logging.json`` of Azure ML v1 names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORMAT = "%(asctime)s %(levelname).1s [%(process)d] %(name)s - %(message)s"
 
 
 class AMLLogFormatter(logging.Formatter):
-    """Lines as the server of Azure writes them, with the time in UTC."""
+    """Formats lines like the server of Azure ML v1, with the time in UTC."""
 
     converter: Callable[[float | None], time.struct_time] = time.gmtime
 
@@ -22,7 +22,7 @@ class AMLLogFormatter(logging.Formatter):
 
 
 class RootAccessFilter(logging.Filter):
-    """Leaves out the lines of health checks."""
+    """Drops the log lines of health checks."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether ``record`` is written."""

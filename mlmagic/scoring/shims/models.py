@@ -1,11 +1,11 @@
-"""`azureml.core.model`: finds the files of a model for scripts of SDK v1.
+"""`azureml.core.model`: finds the files of a model for scripts of SDK v1. It searches, in this order:
 
-    AZUREML_MODEL_DIR                  .../NAME/VERSION or any folder: the one model's
-    AZUREML_MODEL_DIR/NAME/VERSION/    when there are several
+    AZUREML_MODEL_DIR/NAME/VERSION/    if the service has several models
+    AZUREML_MODEL_DIR                  .../NAME/VERSION, or any folder of the only model
     $AML_APP_ROOT/azureml-models/NAME/VERSION/
     ./NAME
 
-They are asked in this order; a folder that holds one file or one folder stands for what it holds.
+The path of a folder that contains just one file or folder is the path of that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CACHE = "azureml-models"
 
 
 class Model(metaclass=PartlyAvailable):
-    """Of the original's class only what works without a workspace."""
+    """The part of azureml.core.Model that works without a workspace."""
 
     def __init__(self, *args: object, **more: object) -> None:
         raise UserErrorException(
@@ -31,12 +31,12 @@ class Model(metaclass=PartlyAvailable):
 
     @staticmethod
     def get_model_path(model_name: str, version: int | None = None, _workspace: object = None) -> str:
-        """The path of the model's single file or folder; without ``version`` that of the newest.
+        """Return the path of the only file of a model, or of its folder; by default of the newest version.
 
-        Raises `ModelNotFoundException`, which says what there is.
+        Raises `ModelNotFoundException`, which lists the models of this service.
         """
         if version is not None and not isinstance(version, int):
-            raise UserErrorException(f"version {version!r} is not an integer")
+            raise UserErrorException(f"version is {version!r}: it must be an integer")
         for folder in _candidates(model_name, version):
             if folder.exists():
                 return str(_content(folder))
@@ -57,7 +57,7 @@ def _candidates(name: str, version: int | None) -> Iterator[Path]:
 
 
 def _newest_of(folder: Path, version: int | None) -> Iterator[Path]:
-    """``folder/VERSION``; without a version the one with the highest number."""
+    """Return ``folder/VERSION``; without a version, that of the highest number."""
     if version is not None:
         yield folder / str(version)
     elif numbers := _versions(folder):
@@ -65,7 +65,7 @@ def _newest_of(folder: Path, version: int | None) -> Iterator[Path]:
 
 
 def _is_the_only_model(root: Path, name: str, version: int | None) -> bool:
-    """A path that ends in NAME/VERSION must say the right ones; any other says nothing."""
+    """Whether ``root`` is the folder of this model. If it ends in NAME/VERSION, both must match."""
     if root.name.isdecimal():
         return root.parent.name == name and version in (None, int(root.name))
     return not _named_versions(root) and version is None
@@ -85,7 +85,7 @@ def _versions(folder: Path) -> list[int]:
 
 
 def _named_versions(root: Path) -> list[str]:
-    """``NAME:VERSION`` of all that lie under ``root`` in the layout of several models."""
+    """Return ``NAME:VERSION`` of all models in the folders NAME/VERSION under ``root``."""
     if not root.is_dir():
         return []
     return [f"{folder.name}:{version}" for folder in sorted(root.iterdir()) for version in _versions(folder)]
@@ -107,6 +107,6 @@ def _not_found(name: str, version: int | None) -> str:
     if root is not None:
         only = f"{root.parent.name}:{root.name}" if root.name.isdecimal() else ""
         known |= {only} if only else set(_named_versions(root))
-    there = f"There are: {', '.join(sorted(known))}." if known else "There is none."
+    there = f"This service has {', '.join(sorted(known))}." if known else "This service has no models."
     searched = f"Searched: AZUREML_MODEL_DIR ({root or 'not set'}), {_cache()}, {Path.cwd()}."
-    return f"There is no model {wanted}. {there} {searched}"
+    return f"Model not found: {wanted}. {there} {searched}"

@@ -1,4 +1,7 @@
-"""Arrays: lists become an `ndarray` with the type and, but for the first dimension, the shape of a sample."""
+"""NumpyParameterType: converts lists to an `ndarray` with the type and shape of a sample.
+
+The first dimension may have any size.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,19 @@ class NumpyParameterType(AbstractParameterType):
     ) -> None:
         if not isinstance(sample_input, np.ndarray):
             raise TypeError(
-                f"the sample of a NumpyParameterType is a {type(sample_input).__name__}, no ndarray"
+                f"the sample of a NumpyParameterType is a {type(sample_input).__name__}: "
+                "it must be an ndarray"
             )
         if sample_input.ndim == 0:
-            raise ValueError("the sample of a NumpyParameterType has no dimension: make it an array of one")
+            raise ValueError("the sample of a NumpyParameterType has no dimensions: use np.array([value])")
         if sample_input.dtype.kind == "c":
-            raise TypeError("a NumpyParameterType cannot be complex: JSON has no such numbers")
+            raise TypeError("the sample of a NumpyParameterType is complex: JSON has no complex numbers")
         super().__init__(sample_input)
         self.enforce_column_type = enforce_column_type
         self.enforce_shape = enforce_shape
 
     def deserialize_input(self, input_data: Any) -> Any:
-        """Lists of lists (for records: of objects) as an array. Raises `Mismatch`."""
+        """Convert nested lists, or lists of objects for a structured dtype. Raises `Mismatch`."""
         if hasattr(input_data, "to_numpy"):  # a body of CSV or Arrow was read as a table
             input_data = input_data.to_numpy()
         if not isinstance(input_data, list | np.ndarray):
@@ -52,7 +56,7 @@ class NumpyParameterType(AbstractParameterType):
             values = _records(values, dtype.names, self.sample_input.ndim)
         elif dtype.kind in _LEAVES:
             values = _each(values, _LEAVES[dtype.kind])
-        # The sample's texts must not cut longer ones off.
+        # The type of the sample has the length of its texts: longer ones must not be cut.
         return np.array(values, dtype=dtype.kind if dtype.kind in "US" else dtype)
 
     def _expected(self) -> str:
@@ -69,7 +73,7 @@ class NumpyParameterType(AbstractParameterType):
 
 
 def dtype_schema(dtype: Any) -> dict[str, Any]:
-    """The schema of one value of ``dtype``."""
+    """Return the schema of one value of ``dtype``."""
     kind = dtype.kind
     if kind in "iu":
         return {"type": "integer", "format": dtype.name}
@@ -116,7 +120,7 @@ def _example(array: Any) -> Any:
 
 
 def _records(values: Any, names: tuple[str, ...], depth: int) -> Any:
-    """Objects, or lists, at ``depth`` as the tuples that numpy wants."""
+    """Convert objects or lists at ``depth`` to tuples, as numpy needs for a structured dtype."""
     if depth > 0 and isinstance(values, list):
         return [_records(value, names, depth - 1) for value in values]
     if isinstance(values, dict):
@@ -128,24 +132,24 @@ def _records(values: Any, names: tuple[str, ...], depth: int) -> Any:
 
 
 def _each(values: Any, read: Callable[[Any], Any]) -> Any:
-    """Lists of any depth, arrays too, with ``read`` done to what they hold."""
+    """Apply ``read`` to each value in nested lists or arrays."""
     if isinstance(values, list | np.ndarray):
         return [_each(value, read) for value in values]
     return read(values)
 
 
 def _time(value: Any) -> Any:
-    """A time in UTC without the Z that numpy does not know."""
+    """Remove the Z of a time in UTC, which numpy does not parse."""
     return value[:-1] if isinstance(value, str) and value.endswith("Z") else value
 
 
 def _span(value: Any) -> Any:
-    """``5 seconds``, as numpy writes it; a number counts the sample's unit."""
+    """Parse a duration such as ``5 seconds``. A number is in the unit of the sample."""
     if not isinstance(value, str) or value == "NaT":
         return value
     count, _, unit = value.partition(" ")
     if unit.rstrip("s") not in _UNITS:
-        raise ValueError(f"{value!r} is not a number and a unit as in '5 seconds'")
+        raise ValueError(f"{value!r} is not a number with a unit, such as '5 seconds'")
     return np.timedelta64(int(count), _UNITS[unit.rstrip("s")])
 
 

@@ -1,4 +1,4 @@
-"""`OfflineRun`: the run of a process that belongs to no run; `Run` in a service."""
+"""`OfflineRun`: the run of a process outside of any run; and `Run`, as a service has it."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ class Run(metaclass=PartlyAvailable):
 
     @staticmethod
     def get_context(allow_offline: bool = True, **more: Any) -> RecordedRun | OfflineRun:
-        """The run of this process. Without one a run that prints what is logged.
+        """Return the run of this process; outside of a run, one that prints metrics.
 
-        Raises `RunEnvironmentException` without one unless ``allow_offline``.
+        Raises `RunEnvironmentException` outside of a run unless ``allow_offline``.
         """
         if folder := os.environ.get(RUN_FOLDER):
             return RecordedRun(Path(folder))

@@ -1,4 +1,4 @@
-"""Frames: JSON in one of pandas' orients becomes a `DataFrame` with the types of a sample's columns."""
+"""PandasParameterType: converts JSON in an orient of pandas to a `DataFrame` with the types of a sample."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class PandasParameterType(AbstractParameterType):
     ) -> None:
         if not isinstance(sample_input, pd.DataFrame):
             raise TypeError(
-                f"the sample of a PandasParameterType is a {type(sample_input).__name__}, no DataFrame"
+                f"the sample of a PandasParameterType is a {type(sample_input).__name__}: "
+                "it must be a DataFrame"
             )
         if orient not in ORIENTS:
-            raise ValueError(f"orient {orient!r} is none of {', '.join(ORIENTS)}")
+            raise ValueError(f"orient is {orient!r}: it must be one of {', '.join(ORIENTS)}")
         super().__init__(sample_input)
         self.enforce_column_type = enforce_column_type
         self.enforce_shape = enforce_shape
@@ -56,7 +57,7 @@ class PandasParameterType(AbstractParameterType):
     def _frame(self, given: Any) -> Any:
         if isinstance(given, pd.DataFrame) or (isinstance(given, np.ndarray) and given.ndim == 2):
             frame = pd.DataFrame(given).copy()
-            # An array, or a table that came without a header, has no names.
+            # An array, or a table without a header, has no column names.
             unnamed = frame.columns.inferred_type == "integer"
             if unnamed and frame.shape[1] == len(self.sample_input.columns):
                 frame.columns = self.sample_input.columns
@@ -75,7 +76,7 @@ class PandasParameterType(AbstractParameterType):
             raise Mismatch(self._shape(), f"{described(given)} ({error})") from None
 
     def _is_frame(self, given: Any) -> bool:
-        """In some orients pandas tells rows from columns itself, and clients send either."""
+        """Whether pandas can read this. Some orients take rows as well as columns, and clients send both."""
         if self.orient not in ("records", "values", "columns"):
             return isinstance(given, dict)
         if isinstance(given, dict):
@@ -106,7 +107,7 @@ class PandasParameterType(AbstractParameterType):
 
 
 def _check_rows(rows: list[Any]) -> None:
-    """Objects, or arrays of one length: pandas makes something of other things too."""
+    """Check that rows are objects, or arrays of one length: pandas converts other values too."""
     if all(isinstance(row, dict) for row in rows):
         return
     strange = next((row for row in rows if not isinstance(row, list)), None)
@@ -117,7 +118,7 @@ def _check_rows(rows: list[Any]) -> None:
 
 
 def _as(column: Any, dtype: Any) -> Any:
-    """``column`` cast; with rules for dates and booleans from numbers and texts."""
+    """Cast a column. Numbers for dates are milliseconds, and only true and false are booleans."""
     kind = getattr(dtype, "kind", "O")
     if kind == "M":
         numbers = pd.api.types.is_numeric_dtype(column)

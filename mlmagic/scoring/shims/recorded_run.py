@@ -37,10 +37,10 @@ class RecordedRun:
 
     @property
     def experiment(self) -> Any:
-        """Raises: an environment of its own has no workspace."""
+        """Raise an error: there is no workspace in a separate environment."""
         raise UserErrorException(
-            "This script runs in an environment of its own, which has no workspace. "
-            "Leave the environment out to run in the notebook's environment."
+            "This script runs in a separate environment, which has no workspace. "
+            "Run it without an environment to use the environment of the notebook."
         )
 
     # ---- metrics ------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ class RecordedRun:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
-        """The record to change; it is written back when the block ends."""
+        """Yield the record, and write it when the block ends."""
         with _lock:
             record = self._record
             yield record
@@ -189,11 +189,11 @@ class RecordedRun:
         place = (self.folder / name).resolve()
         if not place.is_relative_to(self.folder.resolve()) or place == self._file.resolve():
             raise UserErrorException(
-                f"{name!r} lies outside of the run. Use a path such as outputs/model.pkl."
+                f"{name!r} is not a path inside the run. Use a path such as outputs/model.pkl."
             )
         return place
 
 
 def _plain(value: Any) -> Any:
-    """Numbers and arrays of numpy as numbers and lists."""
+    """Convert numbers and arrays of numpy to numbers and lists."""
     return value.tolist() if hasattr(value, "tolist") else value

@@ -1,4 +1,4 @@
-"""`input_schema` and `output_schema`: a run() that converts its arguments and can be described."""
+"""`input_schema` and `output_schema`: decorators that describe run() and convert its arguments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlmagic.scoring.shims.types import VERSIONS, AbstractParameterType, Mismatc
 Function = Callable[..., Any]
 
 DECORATED: list[Schema] = []
-"""All there are in this process, in the order of their making."""
+"""The schemas of all decorated functions, in the order in which they were created."""
 
 
 class Parameter:
@@ -28,7 +28,7 @@ class Parameter:
         self.optional = optional
 
     def value(self, given: Any) -> Any:
-        """What the function gets. Raises `Mismatch`."""
+        """Convert the value for the function. Raises `Mismatch`."""
         if not self.convert or (given is None and self.optional):
             return given
         try:
@@ -41,7 +41,7 @@ class Parameter:
 
 
 class Schema:
-    """What the decorators of one function say; ``earlier`` are those below a foreign decorator."""
+    """The decorators of one function; ``earlier`` are those below a decorator of another package."""
 
     def __init__(self, function: Function, earlier: Schema | None) -> None:
         self.function = function
@@ -66,7 +66,7 @@ class Schema:
         return convert_and_call
 
     def converted(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of the function. Raises `Mismatch`."""
+        """Convert the arguments of the function. Raises `Mismatch`."""
         for name, parameter in self.parameters.items():
             if name in values:
                 values[name] = parameter.value(values[name])
@@ -84,10 +84,8 @@ class Schema:
     def add(self, parameter: Parameter) -> None:
         if parameter.name not in self.signature.parameters:
             known = ", ".join(self.signature.parameters) or "none"
-            raise ValueError(
-                f"input_schema names the parameter {parameter.name!r}; the function has: {known}"
-            )
-        # Decorators are applied from below: what is written first comes first.
+            raise ValueError(f"input_schema names the parameter {parameter.name!r}: the function has {known}")
+        # Decorators are applied from the bottom up: the one written first is applied last.
         rest = dict(self.parameters)
         self.parameters.clear()
         self.parameters.update({parameter.name: parameter, **rest})
@@ -112,7 +110,7 @@ class Schema:
         return {parameter.name for parameter in self.all_parameters().values() if parameter.optional}
 
     def describe(self) -> dict[str, Any]:
-        """``input`` and ``output`` where there are such decorators, ``versions`` and ``required``."""
+        """Return the schemas ``input`` and ``output``, if declared, and ``versions`` and ``required``."""
         parameters = self.all_parameters()
         answer = self.answer()
         types = [parameter.type for parameter in parameters.values()] + ([answer] if answer else [])
@@ -133,7 +131,7 @@ def input_schema(
     convert_to_provided_type: bool = True,
     optional: bool = False,
 ) -> Callable[[Function], Function]:
-    """Say what the parameter ``param_name`` looks like; may be repeated."""
+    """Describe the parameter ``param_name``; use it once for each parameter."""
     _check(param_type, "param_type")
     if not isinstance(param_name, str) or not param_name:
         raise ValueError(f"param_name {param_name!r} is not the name of a parameter")
@@ -147,13 +145,13 @@ def input_schema(
 
 
 def output_schema(output_type: AbstractParameterType) -> Callable[[Function], Function]:
-    """Say what the function returns; once."""
+    """Describe what the function returns; use it once."""
     _check(output_type, "output_type")
 
     def decorate(function: Function) -> Function:
         schema = _schema_for(function)
         if schema.answer():
-            raise ValueError("output_schema is there already")
+            raise ValueError("output_schema is used twice: a function has one")
         schema.output = output_type
         return schema.wrapper
 
@@ -162,18 +160,18 @@ def output_schema(output_type: AbstractParameterType) -> Callable[[Function], Fu
 
 def _check(given: object, name: str) -> None:
     if not isinstance(given, AbstractParameterType):
-        raise TypeError(f"{name} is {given!r}, not a parameter type such as NumpyParameterType(sample)")
+        raise TypeError(f"{name} is {given!r}: it must be a parameter type, as NumpyParameterType(sample)")
 
 
 def _schema_for(function: Function) -> Schema:
-    """That of a function decorated just now; a new one around anything else."""
+    """Return the schema of a function that was just decorated; a new one for any other function."""
     found: Schema | None = getattr(function, SCHEMA, None)
-    # Other people's wrappers copy the attribute; they must be called, not passed over.
+    # The wrappers of other decorators copy the attribute: they must be called, not bypassed.
     return found if found is not None and found.wrapper is function else Schema(function, found)
 
 
 def _object(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """One object of several parameters; the examples are gathered in its own."""
+    """Return the schema of an object with these parameters, and with their examples as its example."""
     return {
         "type": "object",
         "properties": {

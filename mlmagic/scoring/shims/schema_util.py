@@ -1,4 +1,4 @@
-"""Questions about a function that may have been decorated with a schema."""
+"""`inference_schema.schema_util`: reads the schemas of a decorated function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_schema_decorated(function: Callable[..., Any]) -> bool:
 
 
 def get_input_schema(function: Callable[..., Any]) -> dict[str, Any]:
-    """The schema of the body: one object with the parameters by name."""
+    """Return the schema of the body: an object with the parameters by name."""
     return _told(function).get("input", _ANY)  # type: ignore[no-any-return]
 
 

@@ -1,6 +1,6 @@
 """``python -m mlmagic.scoring.shims.script_process SCRIPT ARGUMENT...``: runs a script that logs to a run.
 
-For environments without mlmagic; in the notebook's environment it is `mlmagic.sdk.script_process`.
+It is for environments without mlmagic. The notebook's environment uses `mlmagic.sdk.script_process`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.5
 def run_script(script: str, arguments: Sequence[str]) -> None:
     """Run a file as ``__main__``, with its folder on ``sys.path``.
 
-    This process ends with the one that began the run.
+    This process ends when the process that started the run ends.
     """
     threading.Thread(target=_end_with, args=(os.getppid(),), name="mlmagic-parent", daemon=True).start()
     sys.argv = [script, *arguments]
@@ -31,7 +31,7 @@ def run_script(script: str, arguments: Sequence[str]) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Kill this process and those it has started when ``parent`` has ended: nobody keeps their results."""
+    """Kill this process and its children when ``parent`` has ended: nothing collects their results."""
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     os.killpg(os.getpgrp(), signal.SIGKILL)

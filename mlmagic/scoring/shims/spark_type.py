@@ -1,4 +1,4 @@
-"""Spark frames: a list of objects becomes a Spark `DataFrame`, by the schema of a sample if so wished."""
+"""SparkParameterType: converts a list of objects to a `DataFrame` of Spark."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ _SCHEMAS = {
 
 
 class SparkParameterType(AbstractParameterType):
-    """Needs pyspark when a request comes, not before."""
+    """With ``apply_sample_schema`` it has the schema of the sample. pyspark is imported when it is used."""
 
     def __init__(self, sample_input: Any, apply_sample_schema: bool = True) -> None:
         if not hasattr(sample_input, "schema") or not hasattr(sample_input, "toJSON"):
             raise TypeError(
-                f"the sample of a SparkParameterType is a {type(sample_input).__name__}, no Spark DataFrame"
+                f"the sample of a SparkParameterType is a {type(sample_input).__name__}: "
+                "it must be a DataFrame of Spark"
             )
         super().__init__(sample_input)
         self.apply_sample_schema = apply_sample_schema

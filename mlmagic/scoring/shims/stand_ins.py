@@ -1,4 +1,4 @@
-"""Stand-in modules: which there are, which names each has, and what is said of a missing name."""
+"""Stand-in modules: the table of them, their names, and the error for a name that is missing."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ MODULES = {
     ),
     "inference_schema.parameter_types.spark_parameter_type": "spark_type: SparkParameterType",
 }
-"""What a service offers of each stand-in module, as ``module: names; module: names``."""
+"""The names of each stand-in module in a service: ``module: names; module: names``."""
 
 
 class StandIns:
     """The stand-in modules of a table (default: `MODULES`), of `NAMES` and of `training`.
 
-    The use of a name that is not available raises ``error``.
+    Using a name that is not available raises ``error``.
     """
 
     def __init__(
@@ -71,24 +71,24 @@ class StandIns:
         self._known = {prefix for name in named for prefix in _prefixes(name)}
 
     def spec_of(self, name: str) -> ModuleSpec | None:
-        """The spec of a stand-in; None for a module below a real one.
+        """Return the spec of a stand-in; None for a submodule of a real module.
 
-        A name that a stand-in lacks raises `ModuleNotFoundError` with the nearest names there are.
+        A name that a stand-in lacks raises `ModuleNotFoundError` with similar names.
         """
         if name in self._known or rows_of(name):
             loader = _StandIn(self._modules.get(name, ""), self._home, self._known, self._error)
-            # Each is a package, so that `from MODULE import NAME` asks for a missing name as for a module.
+            # Each is a package, so that `from MODULE import NAME` looks for a missing name as a submodule.
             return ModuleSpec(name, loader, is_package=True)  # type: ignore[arg-type]
         package, _, leaf = name.rpartition(".")
         parent = sys.modules.get(package)
         if parent is not None and is_stand_in(parent) and not leaf.startswith("__"):
-            # Without its name: the import statement would ignore the error of a module of that name.
+            # The error has no attribute `name`: with it, the import statement would ignore the error.
             raise ModuleNotFoundError(_not_found(package, leaf, parent, self._known))
         return None
 
 
 class _StandIn:
-    """Loads an empty module and gives it what ``offers`` lists: ``module: names; module: names``."""
+    """A loader that fills an empty module with the names in ``offers``: ``module: names; module: names``."""
 
     def __init__(self, offers: str, home: str, known: Set[str], error: type[Exception]) -> None:
         self._offers, self._home, self._known, self._error = offers, home, known, error
@@ -117,7 +117,7 @@ class _StandIn:
 
     def _attribute_of(self, module: ModuleType, rows: Sequence[Row]) -> Callable[[str], Any]:
         def attribute(name: str) -> Any:
-            """A module below this one; any public name of a package that is not available."""
+            """Return a submodule, or a name of a package that is not available."""
             full = f"{module.__name__}.{name}"
             if full in self._known:
                 return importlib.import_module(full)
@@ -132,7 +132,7 @@ class _StandIn:
 
 
 def is_stand_in(module: ModuleType) -> bool:
-    """Whether it is a stand-in."""
+    """Whether a module is a stand-in."""
     return isinstance(getattr(getattr(module, "__spec__", None), "loader", None), _StandIn)
 
 
@@ -143,7 +143,7 @@ def _prefixes(name: str) -> Iterator[str]:
 
 
 def _not_found(package: str, name: str, module: ModuleType, known: Set[str]) -> str:
-    """What is missing, and the module that has the name or the nearest names of ``package``."""
+    """Return the message for a missing name, with the module that has it or with similar names."""
     what = f"mlmagic has no {name!r} in {package}"
     others = [other for other, names in NAMES.items() if name in names.split()]
     if others:

@@ -1,7 +1,7 @@
-"""Plain values: exactly the sample's type, but for an integer where a float is expected.
+"""StandardPythonParameterType: checks plain values, which must have the type of a sample.
 
-Dates, times and bytes travel as text. A list or a dict may hold further parameter types: these convert
-what stands in their place, everything else in it is taken as it is.
+An integer is accepted for a float. Dates, times and bytes are sent as text. A list or a dict may contain
+other parameter types, which convert the values in their place; other values are not checked.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class StandardPythonParameterType(AbstractParameterType):
     """int, float, str, bool, bytes, bytearray, date, datetime, time, list, tuple, range or dict."""
 
     def __init__(self, sample_input: Any) -> None:
-        # A number of numpy's stands for the number it is.
+        # A number of numpy counts as a plain number.
         if type(sample_input).__module__ == "numpy" and getattr(sample_input, "shape", None) == ():
             sample_input = sample_input.item()
         super().__init__(sample_input)
         if self.sample_data_type not in _READERS:
             raise TypeError(
-                f"a sample of a StandardPythonParameterType cannot be a {self.sample_data_type.__name__}; "
-                f"it is one of {', '.join(kind.__name__ for kind in _READERS)}"
+                f"the sample of a StandardPythonParameterType is a {self.sample_data_type.__name__}: "
+                f"it must be one of {', '.join(kind.__name__ for kind in _READERS)}"
             )
 
     def deserialize_input(self, input_data: Any) -> Any:
@@ -80,12 +80,12 @@ class StandardPythonParameterType(AbstractParameterType):
         return {**schema_of_value(self.sample_input), "example": example_of(self.sample_input)}
 
     def supported_versions(self) -> list[str]:
-        """Without 2.0 if a list holds values of several types."""
+        """Return all versions, without 2.0 if a list contains values of several types."""
         return list(WITH_ALTERNATIVES if _has_alternatives(schema_of_value(self.sample_input)) else VERSIONS)
 
 
 def schema_of_value(value: Any) -> dict[str, Any]:
-    """The schema of values like ``value``."""
+    """Return the schema of values like ``value``."""
     if isinstance(value, AbstractParameterType):
         return {key: item for key, item in value.input_to_swagger().items() if key != "example"}
     if isinstance(value, dict):
@@ -117,7 +117,7 @@ def _inside(outer: str, kind: AbstractParameterType, value: Any) -> Any:
 
 
 def _items_schema(values: list[Any]) -> dict[str, Any]:
-    """One schema if all agree, otherwise all there are."""
+    """Return the one schema of the values, or ``anyOf`` their schemas."""
     different: list[dict[str, Any]] = []
     for value in values:
         if (schema := schema_of_value(value)) not in different:
@@ -158,7 +158,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def _range(value: Any) -> range:
-    """Evenly spaced integers."""
+    """Convert evenly spaced integers to a range."""
     if not isinstance(value, list) or any(type(item) is not int for item in value):
         raise TypeError
     if not value:

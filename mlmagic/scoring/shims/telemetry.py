@@ -1,4 +1,4 @@
-"""`azureml.telemetry` and AutoML's logging, as generated scoring scripts use them. Nothing is sent."""
+"""`azureml.telemetry` and the logging of AutoML, for generated scoring scripts. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 INSTRUMENTATION_KEY = "00000000-0000-0000-0000-000000000000"
-"""A key without meaning: no telemetry is sent."""
+"""A key that is not used: mlmagic sends no telemetry."""
 
 
 def set_diagnostics_collection(send_diagnostics: bool = True, verbosity: int = logging.INFO) -> None:

@@ -1,7 +1,7 @@
-"""Names of Azure ML v1 that mlmagic does not implement: training services and what belongs to them.
+"""Names of Azure ML v1 that mlmagic does not implement, mostly of its training services.
 
-They can be imported, so that a notebook or script that names them starts; using one raises an error with the
-reason and what to do instead (`mlmagic.scoring.shims.unavailable`).
+They can be imported, so that notebooks and scripts that import them start. Using one raises an error with the
+reason and an alternative (`mlmagic.scoring.shims.unavailable`).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _R = "List the packages with CondaDependencies."
 
 
 class Row(NamedTuple):
-    """Names of a module that are not available, why, and what to do instead.
+    """Names of a module that are not available, the reason, and what to do ``instead``.
 
-    Without ``names`` each name of the module and of the modules below it.
+    Without ``names``, the row is for all names of the module and its submodules.
     """
 
     module: str
@@ -105,7 +105,7 @@ ROWS = (
 
 
 def rows_of(module: str) -> tuple[Row, ...]:
-    """The rows of a module: its own, else the one of the nearest package above that has no names at all."""
+    """Return the rows of a module, else the row without names of the nearest package that contains it."""
     found = tuple(row for row in ROWS if row.module == module)
     package = module
     while not found and package and package not in NAMES:

@@ -1,4 +1,4 @@
-"""What a parameter type is, and the error of a value that does not fit one."""
+"""The base class of parameter types, and the error for a value that does not match one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mlmagic.scoring.http.request import BadInput
 
 VERSIONS = ("2.0", "3.0", "3.1")
 WITH_ALTERNATIVES = ("3.0", "3.1")
-"""The versions of OpenAPI in which a value may be one of several types."""
+"""The versions of OpenAPI that have ``anyOf``."""
 
 
 class Mismatch(BadInput):
-    """A value is not what the sample says: what was ``expected``, what ``came``, and where."""
+    """A value does not match its sample: ``expected`` and ``came`` describe both, ``path`` is the value's."""
 
     def __init__(self, expected: str, came: str, path: str = "") -> None:
         self.expected, self.came, self.path = expected, came, path
@@ -24,13 +24,13 @@ class Mismatch(BadInput):
         return f"{where} does not match its schema: expected {self.expected}, got {self.came}."
 
     def inside(self, outer: str) -> Mismatch:
-        """The same, seen from the value that holds it as ``outer``."""
+        """Return this error with ``outer``, the name of the value that contains it, before its path."""
         inner = self.path and (self.path if self.path.startswith("[") else f".{self.path}")
         return Mismatch(self.expected, self.came, f"{outer}{inner}")
 
 
 class AbstractParameterType(ABC):
-    """Converts values as its ``sample_input`` says, and describes them. Users may write their own."""
+    """Converts values to the type of ``sample_input`` and describes them. Scripts may define subclasses."""
 
     format: ClassVar[str] = ""
 
@@ -40,19 +40,19 @@ class AbstractParameterType(ABC):
 
     @abstractmethod
     def deserialize_input(self, input_data: Any) -> Any:
-        """What run() gets for a value of the body. Raises `Mismatch`, or ValueError or TypeError."""
+        """Convert a value of the body for run(). Raises `Mismatch`, ValueError or TypeError."""
 
     @abstractmethod
     def input_to_swagger(self) -> dict[str, Any]:
-        """An OpenAPI schema with an ``example``."""
+        """Return an OpenAPI schema with an ``example``."""
 
     def supported_versions(self) -> list[str]:
-        """The versions that can say what `input_to_swagger` says."""
+        """Return the versions of OpenAPI that can express `input_to_swagger`."""
         return list(VERSIONS)
 
 
 def described(value: Any) -> str:
-    """A value of JSON in a few words."""
+    """Describe a JSON value in a few words, for an error."""
     if value is None:
         return "null"
     if isinstance(value, bool):

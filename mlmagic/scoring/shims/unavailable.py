@@ -1,4 +1,4 @@
-"""`Unavailable`: a name of Azure ML v1 that can be imported and not be used."""
+"""`Unavailable`: a name of Azure ML v1 that can be imported but not used."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any, NoReturn
 
 from mlmagic.scoring.shims.exceptions import UserErrorException
 
-NO_WORKSPACE = "a service, or a script in an environment of its own, has no workspace"
+NO_WORKSPACE = "a service, or a script in a separate environment, has no workspace"
 WITHOUT_WORKSPACE = "Load models with Model.get_model_path(NAME) or from the folder AZUREML_MODEL_DIR."
 
 
 class PartlyAvailable(type):
-    """The type of a class that has only the methods that need no workspace; the others raise."""
+    """The metaclass of classes that have only the methods that need no workspace; others raise an error."""
 
     def __getattr__(cls, attribute: str) -> NoReturn:
         if attribute.startswith("_"):
@@ -21,7 +21,7 @@ class PartlyAvailable(type):
 
 
 class Unavailable:
-    """Importing it works; a call, an attribute or a subclass raises ``error`` with the reason."""
+    """A name that can be imported. A call, an attribute or a subclass raises ``error`` with the reason."""
 
     def __init__(self, name: str, reason: str, instead: str, error: type[Exception]) -> None:
         self._name, self._reason, self._instead, self._error = name, reason, instead, error
@@ -30,7 +30,7 @@ class Unavailable:
         self._refuse(self._name)
 
     def __getattr__(self, attribute: str) -> NoReturn:
-        # Private names are looked up by copy, pickle, inspect and IPython.
+        # copy, pickle, inspect and IPython look up private names, and expect AttributeError.
         if attribute.startswith("_"):
             raise AttributeError(attribute)
         self._refuse(f"{self._name}.{attribute}")

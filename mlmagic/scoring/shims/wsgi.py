@@ -1,4 +1,4 @@
-"""Between our requests and answers, and those of werkzeug and Flask, which speak WSGI (PEP 3333)."""
+"""Converts this server's requests and responses to those of werkzeug and Flask (WSGI, PEP 3333), and back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def environ_of(request: Request) -> dict[str, Any]:
-    """``request`` as WSGI has it."""
+    """Return the WSGI environment of a request."""
     origin = origin_of(request.peer, request.fields)
     fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.fields.items()}
     name, _, port = (origin.host or "localhost").rpartition(":")
@@ -52,13 +52,13 @@ def environ_of(request: Request) -> dict[str, Any]:
 
 
 def is_response(result: object) -> bool:
-    """Whether run() returned a response of werkzeug: an `AMLResponse`, or one of Flask's."""
+    """Whether run() returned a response of werkzeug, such as an `AMLResponse` or a response of Flask."""
     wrappers: Any = sys.modules.get("werkzeug.wrappers")
     return wrappers is not None and isinstance(result, wrappers.Response)
 
 
 def converted(result: Any, request: Request) -> tuple[Response, Chunked | None]:
-    """A response of werkzeug as ours; and its chunks, if it is streamed.
+    """Convert a response of werkzeug; also return its chunks if it is streamed.
 
     Raises ValueError for a status or a header that cannot be sent.
     """
@@ -68,8 +68,8 @@ def converted(result: Any, request: Request) -> tuple[Response, Chunked | None]:
         check_header(name, value)
     code = int(status.partition(" ")[0])
     if not 200 <= code <= 599:
-        raise ValueError(f"status_code {code} is not between 200 and 599")
-    # The headers of the result, because those that are sent are without what it says of the run.
+        raise ValueError(f"status_code is {code}: it must be a number from 200 to 599")
+    # The header is read from the result: it is removed from those that are sent.
     failed = str(result.headers.get(RUN_FAILED, getattr(result, "run_function_failed", False)))
     response = Response(
         code,
@@ -77,29 +77,29 @@ def converted(result: Any, request: Request) -> tuple[Response, Chunked | None]:
         fields=field_lines(headers),
         run_failed=code >= 500 or failed.lower() == "true",
     )
-    if streamed and chunks:  # without chunks it is one that has no body
+    if streamed and chunks:  # a response without a body has no chunks
         return response, closing(chunks)
     response.body = b"".join(closing(chunks))
     return response, None
 
 
 def check_header(name: str, value: str) -> None:
-    """Raises ValueError for what would break the answer apart."""
+    """Raise ValueError for a header that would corrupt the response."""
     if not name or not name.isascii() or any(letter <= " " or letter in ':"' for letter in name):
-        raise ValueError(f"{name!r} is not the name of a header")
+        raise ValueError(f"{name!r} is not a valid header name")
     if any((letter < " " and letter != "\t") or not "\x7f" != letter <= "\xff" for letter in value):
-        raise ValueError(f"the value of the header {name!r} has letters that no header can have")
+        raise ValueError(f"the value of the header {name!r} has characters that are not allowed in headers")
 
 
 def error_response(error: BaseException) -> Response | None:
-    """The answer to an error of werkzeug, such as `flask.abort` raises; None for any other error.
+    """Return the response to an error of werkzeug, such as one of `flask.abort`; None for any other error.
 
-    Such an error has a status. A missing form field is one, too.
+    These errors have a status. A missing form field raises one too.
     """
     exceptions: Any = sys.modules.get("werkzeug.exceptions")
     if exceptions is None or not isinstance(error, exceptions.HTTPException):
         return None
-    raised: Any = error  # as one of werkzeug, and perhaps a KeyError
+    raised: Any = error  # an error of werkzeug, perhaps also a KeyError
     if raised.response is not None:
         given = raised.response
         return Response(given.status_code, given.get_data(), given.content_type or "")

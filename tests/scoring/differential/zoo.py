@@ -671,6 +671,7 @@ CASES = (
         {"AML_CORS_ORIGINS": "http://a.example, http://b.example"},
     ),
     Case("own_swagger", posts("{}")),
+    Case("own_settings", posts("{}"), {"AZUREML_CONFIG_FILE": "settings.json", "SERVICE_VERSION": "4"}),
     *(
         Case(name, starts=False)
         for name in [

@@ -41,7 +41,7 @@ def test_columns_come_by_name_into_a_pipeline(zoo: Any, serve: Serve, tmp_path: 
     served = serve("scikit_learn", saved(model, tmp_path), warmup={"data": zoo.PEOPLE.to_dict("records")})
     for data in ([{"town": "Ulm", "age": 3}], [[3, "Ulm"]]):
         assert served.ask({"data": data, "method": "predict"}) == [0]
-    assert "none called 'town'" in served.ask({"data": [{"age": 3}]})
+    assert "none with 'town'" in served.ask({"data": [{"age": 3}]})
     assert served.describe()["input"]["properties"]["data"]["items"]["required"] == ["age", "town"]
 
 
@@ -62,7 +62,7 @@ def test_texts(zoo: Any, serve: Serve, tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_predict_is_refused(zoo: Any, serve: Serve, tmp_path: Path) -> None:
-    with pytest.raises(InitFailed, match="DBSCAN, which has none of predict_proba"):
+    with pytest.raises(InitFailed, match="DBSCAN, which has none of the methods predict_proba"):
         serve("scikit_learn", saved(zoo.DBSCAN().fit(zoo.ROWS), tmp_path))
     with pytest.raises(InitFailed, match="no file that ends in"):
         serve("onnx", tmp_path)
@@ -136,9 +136,9 @@ def test_several_models_behind_one_service(zoo: Any, serve: Serve, tmp_path: Pat
     assert served.ask({"model": "log:7", "data": zoo.ROWS.tolist(), "method": "predict"}) == [0, 0, 1, 1]
     assert len(served.ask({"model": "lin:2", "data": zoo.ROWS.tolist()})) == 4
     missing = "400: A value is not provided for the 'model' parameter."
-    there = "There are: lin:1, lin:2, log."
+    there = "This service has the models lin:1, lin:2, log."
     assert served.ask({"data": [[1, 2]]}) == f"{missing} {there}"
-    assert served.ask({"model": "lin", "data": [[1, 2]]}).endswith(f"which is no model here. {there}")
+    assert served.ask({"model": "lin", "data": [[1, 2]]}).endswith(f"model not found. {there}")
     assert served.ask([[1, 2]]).endswith(there)
     told = served.describe()["input"]
     assert told["properties"]["model"]["enum"] == ["lin:1", "lin:2", "log"]
@@ -179,5 +179,5 @@ def test_an_mlflow_folder_without_mlflow(
     assert np.shape(serve("mlflow", tmp_path).ask({"data": [[1, 2]]})) == (1,)
     assert importlib.import_module("own_features").same(1) == 1
     (folder / "MLmodel").write_text(json.dumps({"flavors": {"prophet": {}}}))
-    with pytest.raises(InitFailed, match="flavours prophet, of which none can be loaded without mlflow"):
+    with pytest.raises(InitFailed, match="flavours prophet, and none of them can be loaded without mlflow"):
         serve("mlflow", tmp_path)

@@ -136,8 +136,12 @@ def test_the_choice_of_providers(wanted: str, there: list[str], chosen: list[str
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("MLMAGIC_ONNX_PROVIDERS", "TPU", "'TPU' is no execution provider of this onnxruntime. It has: "),
-        ("MLMAGIC_ONNX_THREADS", "many", "MLMAGIC_ONNX_THREADS 'many' must be a whole number"),
+        (
+            "MLMAGIC_ONNX_PROVIDERS",
+            "TPU",
+            "MLMAGIC_ONNX_PROVIDERS names 'TPU', which the installed onnxruntime does not have. It has ",
+        ),
+        ("MLMAGIC_ONNX_THREADS", "many", "MLMAGIC_ONNX_THREADS is 'many': it must be a whole number"),
     ],
 )
 def test_bad_settings_are_refused(

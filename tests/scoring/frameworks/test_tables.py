@@ -52,7 +52,7 @@ def test_the_method_is_the_models_best_or_the_one_asked_for(plain: TableModel) -
             BadInput, match=r"'method' parameter is .*; this model has predict_proba, predict"
         ):
             plain.read({"data": [[1, 2]], "method": method})
-    with pytest.raises(TypeError, match=r"builtins\.object, which has none of predict_proba"):
+    with pytest.raises(TypeError, match=r"builtins\.object, which has none of the methods predict_proba"):
         TableModel(object())
 
 
@@ -112,7 +112,7 @@ def test_a_model_with_names_gets_its_columns(named: TableModel, value: Any) -> N
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ([{"age": 1}], "Expected rows with age, town, got none called 'town'"),
+        ([{"age": 1}], "Expected rows with age, town, got none with 'town'"),
         ([[1]], "Expected rows of 2 values, got 1"),
         ("text", "Expected a table"),
         ([1, 2], "got 1 dimensions"),

@@ -107,5 +107,5 @@ def test_shapes_are_described() -> None:
 
 
 def test_a_model_without_inputs_is_refused() -> None:
-    with pytest.raises(ValueError, match="takes no input"):
+    with pytest.raises(ValueError, match="has no inputs"):
         Echo([])

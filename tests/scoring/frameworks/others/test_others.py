@@ -52,7 +52,7 @@ def test_tensorflow(tmp_path: Path) -> None:
     answer, refused = two["answers"]
     assert (answer["count"], answer["upper"]) == (3, ["A", "ü"])
     assert "'count' parameter. The model takes count, words" in refused
-    assert "has no signature 'serving_default' (it has: none)" in none["failed"]
+    assert "has no signature 'serving_default' (it has none)" in none["failed"]
 
 
 def test_pytorch(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import orjson
 from mlmagic.scoring.http.request import BadInput
 from mlmagic.scoring.inputs.arrays import plain, read_array, read_frame, read_series
 from mlmagic.scoring.inputs.constraints import adapter_of, needs_pydantic, schema_of, validated
+from mlmagic.scoring.inputs.dataclass_defaults import complete, has_defaults
 from mlmagic.scoring.inputs.references import REFERENCES
 
 _NO_OBJECTS = ("array", "integer", "number", "string", "boolean")
@@ -50,6 +51,7 @@ class Type:
         self.is_any_object = any(one.get("type") == "object" and "properties" not in one for one in kinds)
         # Lists of numbers and the like need none of the care that arrays need.
         self._takes_arrays = _reader(annotation) is not None
+        self._has_defaults = self._adapter is None and has_defaults(annotation)
 
     def read(self, value: Any, name: str, *, is_text: bool = False) -> Any:
         """``value`` as this type; text of a query may also be what it spells. Raises `BadInput`."""
@@ -65,6 +67,8 @@ class Type:
             raise BadInput(explained(str(error), name)) from None
         if self.is_array:
             self.check_shape(found, name)
+        if self._has_defaults:
+            complete(found)
         return found
 
     def fits(self, array: Any) -> bool:

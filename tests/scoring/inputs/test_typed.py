@@ -7,6 +7,7 @@ import pytest
 
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.inputs.modes import PlainInput, learner_of
+from mlmagic.scoring.outputs.json_encoder import encode
 from mlmagic.scoring.script import ImportFailed, WarmupFailed
 
 HEAD = """
@@ -391,3 +392,35 @@ def test_an_answer_is_described_as_it_is_written(make_script):
     )
     described = learner_of(script.input).describe()
     assert set(described["output"]["properties"]) == {"a", "double"}
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "answer"),
+    [
+        ("p: Patient", {"p": {"name": "x"}}, {"name": "x", "age": None}),
+        ("p: list[Patient]", {"p": [{"name": "x"}]}, [{"name": "x", "age": None}]),
+        ("p: dict[str, Patient] | None", {"p": {"a": {"name": "x"}}}, {"a": {"name": "x", "age": None}}),
+        ("p: tuple[Patient, int]", {"p": [{"name": "x"}, 1]}, [{"name": "x", "age": None}, 1]),
+        (
+            "p: Ward",
+            {"p": {"of": {"a": [{"name": "x"}]}}},
+            {"of": {"a": [{"name": "x", "age": None}]}, "beds": 4},
+        ),
+        ("p: Room", {"p": {"first": {"name": "x"}}}, {"first": {"name": "x", "age": None}, "n": 1}),
+    ],
+)  # fmt: skip
+def test_defaults_of_dataclasses_are_in_the_instance(make_script, signature, body, answer):
+    kinds = """
+@dataclass(frozen=True)
+class Ward:
+    of: dict[str, list[Patient]]
+    beds: int = 4
+
+class Room(msgspec.Struct):
+    first: Patient
+    n: int = 1
+"""
+    script = make_script(f"{HEAD}{kinds}\ndef run({signature}): return p")
+    raw = json.dumps(body).encode()
+    given = script.call(Request(b"POST", b"/score", {b"content-type": b"application/json"}, raw))
+    assert json.loads(encode(given)) == answer

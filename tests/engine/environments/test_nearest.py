@@ -19,7 +19,7 @@ from mlmagic.core.replacements import (
     replacements_of,
     with_replacements,
 )
-from mlmagic.engine.environments import nearest
+from mlmagic.engine.environments import nearest, unavailable_pins
 from mlmagic.engine.environments.build import build
 from mlmagic.engine.environments.pythons import this_interpreter
 from mlmagic.engine.environments.specification import Specification
@@ -89,24 +89,24 @@ def test_the_used_versions_stand_in_the_place_of_the_pins() -> None:
 def test_the_ranges_of_later_and_earlier_versions(pin: str, later: str, earlier: str) -> None:
     found = pin_of(pin)
     assert found is not None
-    assert nearest.ranges(found) == (later, earlier)
+    assert unavailable_pins.ranges(found) == (later, earlier)
 
 
 def test_the_replacements_are_read_off_the_resolution() -> None:
     old, gone, held = Pin("old", "1.0"), Pin("Gone", "2.*"), "held==1.0"
     lines = ["old==1.0", "Gone==2.*", held, "free>=1", "kept==1.*"]
     unavailable = [
-        nearest.Unavailable(old, "x", nearest="1.5"),
-        nearest.Unavailable(gone, "y", "is one", "1.9"),
+        unavailable_pins.Unavailable(old, "x", nearest="1.5"),
+        unavailable_pins.Unavailable(gone, "y", "is one", "1.9"),
     ]
-    assert nearest.widened(lines, unavailable) == ["old>=1.0", "Gone==1.9"]
+    assert unavailable_pins.widened(lines, unavailable) == ["old>=1.0", "Gone==1.9"]
     resolved = ["old==1.6", "gone==1.9", "held==1.1", "free==3", "kept==1.7", "more==1"]
-    assert nearest.replacements_in(resolved, lines, unavailable) == [
+    assert unavailable_pins.replacements_in(resolved, lines, unavailable) == [
         Replacement("old", "1.0", "1.6", "x"),
         Replacement("gone", "2.*", "1.9", "y", "is one"),
-        Replacement("held", "1.0", "1.1", nearest.CONFLICT, nearest.FITTING),
+        Replacement("held", "1.0", "1.1", unavailable_pins.CONFLICT, unavailable_pins.FITTING),
     ]
-    assert nearest.constraints_of(
+    assert unavailable_pins.constraints_of(
         ["a[x]==1 ; python_version > '3'", "b", "./c", "d @ https://e.org/d.whl"]
     ) == ['a==1 ; python_version > "3"']
 
@@ -123,7 +123,7 @@ def test_the_replacements_are_read_off_the_resolution() -> None:
 def test_a_pin_that_the_scoring_server_excludes(pin: str, by: str | None) -> None:
     found = pin_of(pin)
     assert found is not None
-    assert nearest.excluded(found, ("orjson>=3.9", "joblib>=1.3")) == by
+    assert unavailable_pins.excluded(found, ("orjson>=3.9", "joblib>=1.3")) == by
 
 
 def test_the_day_of_the_newest_release() -> None:
@@ -136,9 +136,9 @@ def test_the_day_of_the_newest_release() -> None:
         name = "numpy"
         sdist = { url = "x", upload-time = 2026-10-26T14:34:12Z }
     """
-    assert nearest.released(lock, ["old-lib"]) == datetime(2022, 10, 27, 14, 34, 12, tzinfo=UTC)
-    assert nearest.released(lock, ["other"]) is None
-    assert nearest.released("no = toml = at all", ["numpy"]) is None
+    assert unavailable_pins.released(lock, ["old-lib"]) == datetime(2022, 10, 27, 14, 34, 12, tzinfo=UTC)
+    assert unavailable_pins.released(lock, ["other"]) is None
+    assert unavailable_pins.released("no = toml = at all", ["numpy"]) is None
 
 
 # ---- with a local index -----------------------------------------------------------------------------

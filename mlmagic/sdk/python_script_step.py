@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlmagic.engine.script_process import ScriptProcess
+from mlmagic.engine.scripts.script_process import ScriptProcess
 from mlmagic.sdk.exceptions import ActivityFailedException, UserErrorException, raises
 from mlmagic.sdk.pipeline_data import StepOutput
 from mlmagic.sdk.pipeline_step import PipelineStep, Places, Report

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlmagic.engine.script_process import ScriptPlan, ScriptProcess
+from mlmagic.engine.scripts.script_process import ScriptPlan, ScriptProcess
 from mlmagic.errors import MLMagicError
 from mlmagic.scoring.shims.recorded_run import CANCELED, FAILED, RUN_FOLDER, RUNNING
 from mlmagic.sdk.exceptions import ActivityFailedException, raises

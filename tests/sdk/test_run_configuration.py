@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlmagic.engine.script_process import ScriptPlan
+from mlmagic.engine.scripts.script_process import ScriptPlan
 from mlmagic.sdk.compute import ComputeInstance, ComputeTarget
 from mlmagic.sdk.conda import CondaDependencies
 from mlmagic.sdk.data_reference import DataPath, DataReference

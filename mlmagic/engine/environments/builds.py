@@ -10,7 +10,7 @@ from typing import Any
 
 from mlmagic.core.environment import needs_of
 from mlmagic.core.replacements import Replacement, replacements_of
-from mlmagic.engine.background_jobs import BackgroundJob, BackgroundJobs
+from mlmagic.engine.environments.background_jobs import BackgroundJob, BackgroundJobs
 from mlmagic.engine.environments.build import build
 from mlmagic.engine.environments.image_pins import with_available_versions
 from mlmagic.engine.environments.runtime import choose

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from mlmagic.core.follow import is_ready
 from mlmagic.core.webservice import State, Webservice
-from mlmagic.engine.background_jobs import BackgroundJobs
+from mlmagic.engine.environments.background_jobs import BackgroundJobs
 from mlmagic.engine.events.delivery import WebhookDelivery
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.schedules.starter import ScheduleStarter

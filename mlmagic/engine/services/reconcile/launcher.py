@@ -12,7 +12,7 @@ from typing import Any
 from mlmagic.core.replacements import Replacement, replacements_of, with_replacements
 from mlmagic.core.webservice import ServiceSpec, Webservice
 from mlmagic.engine import staging
-from mlmagic.engine.background_jobs import BackgroundJob, BackgroundJobs
+from mlmagic.engine.environments.background_jobs import BackgroundJob, BackgroundJobs
 from mlmagic.engine.environments.builds import Builds
 from mlmagic.engine.environments.image_pins import replacements_for_image
 from mlmagic.engine.targets import Targets

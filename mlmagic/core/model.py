@@ -183,3 +183,15 @@ def parse_labels(option: str, given: Iterable[Any]) -> dict[str, str]:
 def _label_matches(labels: Mapping[str, str], wanted: str) -> bool:
     key, equals, value = wanted.partition("=")
     return key in labels and (not equals or labels[key] == value)
+
+
+def definitions_of(models: Iterable[Model]) -> str:
+    """What the pickles of ``models`` need of the notebooks that made them, in one source; mostly ""."""
+    found = dict.fromkeys(model.details.definitions for model in models)
+    rows = [row for each in found if each for row in [*each.splitlines(), "", ""]]
+    futures = list(dict.fromkeys(row for row in rows if row.startswith(_FUTURE)))
+    others = [row for row in rows if not row.startswith(_FUTURE)]
+    return "".join(f"{row}\n" for row in [*futures, *others])
+
+
+_FUTURE = "from __future__ import "

@@ -23,9 +23,10 @@ from urllib.parse import urlsplit
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import package_name
-from mlmagic.core.model import Model
+from mlmagic.core.model import Model, definitions_of
 from mlmagic.core.names import ModelReference
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
+from mlmagic.scoring.environment import DEFINITIONS_FILE
 from mlmagic.workspace import keys, models, services
 from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
 from mlmagic.workspace.memory import Memory
@@ -116,9 +117,14 @@ def deliver_keys(memory: Memory, service: Webservice) -> None:
 
 
 def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str | None:
-    """Lay out the models in ``folder``/azureml-models; returns the value of AZUREML_MODEL_DIR."""
+    """Lay out the models in ``folder``/azureml-models; returns the value of AZUREML_MODEL_DIR.
+
+    What their pickles need of a notebook goes into ``folder``/app, where the server looks for it.
+    """
     for model in used:
         memory.files.lay_out(model.files, folder / "azureml-models" / model.name / str(model.version))
+    if definitions := definitions_of(used):
+        (folder / "app" / DEFINITIONS_FILE).write_text(definitions, encoding="utf-8")
     return _model_dir(folder, [model.id for model in used])
 
 

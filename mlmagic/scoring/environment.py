@@ -15,6 +15,8 @@ ENTRY_SCRIPT = "AZUREML_ENTRY_SCRIPT"
 SOURCE_DIRECTORY = "AZUREML_SOURCE_DIRECTORY"
 SOURCE_NAME_FILE = ".azureml-source-name"
 """A file in the source directory that holds the name that the folder had where it was deployed from."""
+DEFINITIONS_FILE = ".notebook-definitions.py"
+"""A file in the source directory: classes and functions that the models' pickles look for in `__main__`."""
 WORKER_COUNT = "WORKER_COUNT"
 INSIGHTS_ENABLED, INSIGHTS_KEY = "AML_APP_INSIGHTS_ENABLED", "AML_APP_INSIGHTS_KEY"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

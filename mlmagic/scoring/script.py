@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import orjson
 
-from mlmagic.scoring.environment import SOURCE_DIRECTORY, hint_for
+from mlmagic.scoring.environment import DEFINITIONS_FILE, SOURCE_DIRECTORY, hint_for
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.inputs.batches import MAX_ROWS, batch_of, check_stackable, separated
 from mlmagic.scoring.inputs.modes import input_of, learner_of, schema_of
@@ -245,8 +245,16 @@ def import_script(path: Path, as_main: bool) -> ModuleType:
     if as_main:
         module.__dict__["__mlmagic_main__"] = sys.modules.get("__main__")
         sys.modules["__main__"] = module
+    _define_for_pickles(path)
     spec.loader.exec_module(module)
     return module
+
+
+def _define_for_pickles(path: Path) -> None:
+    """Define what the models' pickles need of a notebook; the script comes after, and may redefine it."""
+    file = Path(os.environ.get(SOURCE_DIRECTORY) or path.parent) / DEFINITIONS_FILE
+    if file.is_file():
+        exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), vars(sys.modules["__main__"]))
 
 
 def _driven(module: Any) -> Any:

@@ -147,3 +147,18 @@ def test_bad_input_is_told_before_anything_starts(engine: Engine, tmp_path: Path
         work(engine, tmp_path, "def run(batch):\n    return batch\n", [])
     with pytest.raises(CaptureError, match=r"does not define run\(\)"):
         work(engine, tmp_path, "def init():\n    pass\n", ["0"])
+
+
+def test_what_a_pickle_needs_of_a_notebook_is_there(engine: Engine, tmp_path: Path) -> None:
+    pickled = tmp_path / "scale.pkl"
+    pickled.write_bytes(b"c__main__\nScale\n.")  # what pickle writes for a class of a notebook
+    kept = ModelDescription("scale", definitions="class Scale:\n    by = 3\n")
+    engine.models.register(pickled, kept)
+    script = (
+        "import pickle\nfrom azureml.core.model import Model\n"
+        "def init():\n    global scale\n"
+        "    with open(Model.get_model_path('scale'), 'rb') as file: scale = pickle.load(file)\n"
+        "def run(batch): return [int(row) * scale.by for row in batch]\n"
+    )
+    outcome = work(engine, tmp_path, script, ["1", "2", "3"], arguments=("--model_name", "scale"))
+    assert (outcome.error, rows(tmp_path)) == ("", ["3", "6", "9"])

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from mlmagic.capture.script import CapturedScript
+from mlmagic.core.model import definitions_of
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.scripts.no_code import with_definitions
 from mlmagic.errors import CaptureError, ScriptError
 from mlmagic.magics.session import MLMagic
 from tests.support.shells import TestingShell
@@ -38,9 +42,7 @@ def test_registering_a_model_stores_the_definitions_its_pickle_needs(
     stored = fake_engine.models.get("pipe").details.definitions
     assert all(name in stored for name in names)
     assert bool(stored) == bool(names)
-    script = fake_engine.scripts.no_code(["pipe"]).script_text or ""
-    compile(script, "score.py", "exec")
-    assert script.startswith(stored)
+    compile(stored, "definitions.py", "exec")
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -82,17 +84,18 @@ def test_a_definition_that_cannot_be_captured_is_named(session: MLMagic, shell: 
 @pytest.mark.parametrize(
     ("definitions", "expected"),
     [
-        ([], "run = 1\n"),
-        (["x = 1\n"], "x = 1\n\n\nrun = 1\n"),
-        (["x = 1\n", "x = 1\n", ""], "x = 1\n\n\nrun = 1\n"),
+        ([], ""),
+        (["x = 1\n"], "x = 1\n\n\n"),
+        (["x = 1\n", "x = 1\n", ""], "x = 1\n\n\n"),
         (
             ["x = 1\n", "from __future__ import annotations\ny = 1\n"],
-            "from __future__ import annotations\nx = 1\n\n\ny = 1\n\n\nrun = 1\n",
+            "from __future__ import annotations\nx = 1\n\n\ny = 1\n\n\n",
         ),
     ],
 )
-def test_definitions_come_before_the_script(definitions: list[str], expected: str) -> None:
-    assert with_definitions("run = 1\n", definitions) == expected
+def test_definitions_of_several_models_are_one_source(definitions: list[str], expected: str) -> None:
+    models = [SimpleNamespace(details=SimpleNamespace(definitions=each)) for each in definitions]
+    assert definitions_of(cast(Any, models)) == expected
 
 
 def test_a_name_that_changed_since_the_definition_is_refused_until_the_cell_runs_again(
@@ -156,3 +159,46 @@ def test_a_failed_test_names_the_line_of_its_cell(session: MLMagic, shell: Testi
     with pytest.raises(ScriptError) as caught:
         shell.run_cell("%%score_script s --test 3\ndef init(): pass\ndef run(raw):\n    return 1 / 0")
     assert f"(In[{number}], line 4), in run" in str(caught.value)
+
+
+LOADS = (
+    "import joblib, json, os\ndef init():\n    global model\n"
+    "    model = joblib.load(os.path.join(os.environ['AZUREML_MODEL_DIR'], 'model.pkl'))\n"
+    "def run(raw):\n    return [model.predict(json.loads(raw)).tolist(), model.steps[0][1].mark]\n"
+)
+MARKED = (
+    "class Noop(TransformerMixin, BaseEstimator):\n    mark = '{}'\n"
+    "    def fit(self, X, y=None): return self\n    def transform(self, X): return X\n"
+    f"pipe = make_pipeline(Noop(), DummyClassifier(strategy='constant', constant=1)){FIT}\n"
+    "import __main__\n__main__.Noop = Noop"
+)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("way", ["captured", "file", "no code"])
+def test_what_a_pickle_needs_comes_along_with_each_script(
+    shell: TestingShell, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    next(one for one in shell.configurables if isinstance(one, MLMagic)).use(engine)
+    monkeypatch.setattr(sys.modules["__main__"], "Noop", None, raising=False)
+    shell.run_cell(SKLEARN + MARKED.format("first"))
+    shell.run_cell("%register pipe --name pipe")
+    script = "--no-code"
+    if way == "captured":
+        shell.run_cell(f"%%score_script pipe-svc\n{LOADS}")
+        script = ""
+    elif way == "file":
+        (tmp_path / "src" / "inner").mkdir(parents=True)
+        (tmp_path / "src" / "inner" / "main.py").write_text(LOADS)
+        script = f"--source-directory {tmp_path / 'src'} --entry-script inner/main.py"
+    shell.run_cell(f"%deploy pipe-svc -m pipe {script}")
+    body = [[0], [1]] if way != "no code" else {"data": [[0], [1]]}
+
+    def answer() -> Any:
+        return shell.run_cell(f"%score pipe-svc {json.dumps(body)}")
+
+    assert answer() == ([[0.0, 1.0]] * 2 if way == "no code" else [[1, 1], "first"])
+    shell.run_cell(MARKED.format("second"))
+    shell.run_cell("%register pipe --name pipe")
+    shell.run_cell("%update pipe-svc -m pipe:2")
+    assert answer() == ([[0.0, 1.0]] * 2 if way == "no code" else [[1, 1], "second"])

@@ -12,7 +12,7 @@ from mlmagic.capture.modules import installed_modules
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core import advice
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.core.model import Model
+from mlmagic.core.model import Model, definitions_of
 from mlmagic.engine.models.frameworks import framework_of_modules, framework_of_names
 from mlmagic.errors import Advice, UsageError
 
@@ -49,7 +49,6 @@ FRAMEWORKS = {
     )
 }
 """The frameworks by name. Several models are Multi: each has its own framework."""
-_FUTURE = "from __future__ import "
 _TO_INSTALL = {"sklearn": "scikit-learn", "yaml": "mlflow"}
 
 IsInstalled = Callable[[str], bool]
@@ -93,25 +92,16 @@ def inference_for(
         sample = samples
         each = (f"{model.id} ({one.name})" for model, one in zip(models, frameworks, strict=True))
         said = f"Serving models {', '.join(each)} without a script (Multi)."
-    definitions = with_definitions("", [model.details.definitions for model in models])
-    stored |= set(installed_modules(definitions))
+    stored |= set(installed_modules(definitions_of(models)))
     inference = InferenceConfig(
         SCRIPT,
-        script_text=with_definitions(text, [definitions]),
+        script_text=text,
         texts={SAMPLE: json.dumps(sample)} if samples else {},
         requirements=pinned_requirements(needed | stored | used),
         modules=tuple(sorted(needed | stored)),
         no_code=True,
     )
     return inference, said
-
-
-def with_definitions(text: str, definitions: Sequence[str]) -> str:
-    """The script with the definitions of a notebook before it, by which its pickles are loaded."""
-    rows = [row for each in dict.fromkeys(definitions) if each for row in [*each.splitlines(), "", ""]]
-    futures = list(dict.fromkeys(row for row in rows if row.startswith(_FUTURE)))
-    others = [row for row in rows if not row.startswith(_FUTURE)]
-    return "".join(f"{row}\n" for row in [*futures, *others]) + text
 
 
 def framework_of(model: Model) -> Framework:

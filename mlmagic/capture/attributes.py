@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import ast
 import logging
 import sys
@@ -56,6 +57,14 @@ def later_attributes(
         if plain and name not in vars(kind) and not name.startswith("__") and isinstance(by, _BINDS)
     ]
     return found, lost
+
+
+def has_registered(kind: type) -> bool:
+    """Whether other classes were registered to an abstract class: ``Shape.register(Square)``."""
+    if not isinstance(kind, abc.ABCMeta):
+        return False
+    registered, *_ = abc._get_dump(kind)  # type: ignore[attr-defined]  # the only way to them
+    return any(each() is not None for each in registered)
 
 
 _BINDS = (ast.Assign, ast.FunctionDef)

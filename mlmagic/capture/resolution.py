@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType, ModuleType
 
 from mlmagic.capture import definitions
-from mlmagic.capture.attributes import later_attributes
+from mlmagic.capture.attributes import has_registered, later_attributes
 from mlmagic.capture.bound import Bound
 from mlmagic.capture.collected import Collected, Need
 from mlmagic.capture.history import History, Import
@@ -224,6 +224,8 @@ class Resolution:
                 f"is the class {value.__module__}.{value.__qualname__}, which cannot be imported from there",
                 "Import it in the cell.",
             )
+        if has_registered(value):
+            raise Refused("has other classes registered to it", "Register them in init().")
         found = definitions.class_definition(value, self.history)
         if found is None and value.__bases__ == (tuple,) and hasattr(value, "_field_defaults"):
             self._writer.add_named_tuple(need, value)

@@ -236,7 +236,7 @@ def _start(given: Any) -> datetime | None:
         )
     if not 1970 < start.year < 9000:
         raise InvalidConfig("start_time", str(given), "must be a year after 1970 and before 9000")
-    return start
+    return start.replace(microsecond=0)  # with fractions, a time could be rounded to come before itself
 
 
 def _numbers(name: str, given: Any, most: int) -> tuple[int, ...]:

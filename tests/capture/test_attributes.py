@@ -86,6 +86,7 @@ def test_what_was_set_later_comes_along(
         (["import logging\nlog = logging.getLogger('report')", "log.addHandler(logging.FileHandler('x.log', delay=True))"], "log.name", "is a logger with a FileHandler"),
         (["import logging\nlog = logging.getLogger('report')", "log.addFilter(print)"], "log.name", "is a logger with filters"),
         (["from dataclasses import dataclass\n@dataclass\nclass P:\n    a: int\n    def __post_init__(self): self.a += 1\np = P(1)"], "p.a", "p (line 5) is a live P"),
+        (["import abc\nclass A(abc.ABC): pass", "A.register(int)"], "isinstance(1, A)", "A (line 5) has other classes registered to it. Register them in init()."),
         (["def f(x=1): return x", "f.__defaults__ = ()"], "f(1)", "had its default values changed"),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlmagic.core.recurrence import Frequency, Recurrence
@@ -171,6 +171,15 @@ def test_missed_times_are_one() -> None:
     assert recurrence.next_time(seconds(CREATED), 0.0) == seconds("2026-03-27T10:21:00")
 
 
+@example(
+    Frequency.MINUTE,
+    1,
+    TimeZone.UTC,
+    datetime(2000, 1, 1, microsecond=26499),
+    datetime(2038, 2, 1, 0, 0, 0, 26499),
+    [],
+    [],
+)
 @given(
     frequency=st.sampled_from(Frequency),
     interval=st.integers(1, 16),

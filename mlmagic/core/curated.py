@@ -32,3 +32,29 @@ CURATED: Mapping[str, Mapping[str, Any]] = {
     )
 }
 """The curated environments by name, as Azure ML v1's JSON; all have version 1."""
+
+AZURE_PREFIX = "azureml-"
+_STAND_INS = (
+    ("sklearn", CURATED["mlmagic-sklearn"]),
+    ("scikit-learn", CURATED["mlmagic-sklearn"]),
+    ("tutorial", CURATED["mlmagic-sklearn"]),
+    ("onnx", CURATED["mlmagic-onnx"]),
+    ("pytorch", CURATED["mlmagic-pytorch"]),
+    ("tensorflow", _curated("", "tensorflow")),
+    ("xgboost", _curated("", "xgboost", "scikit-learn")),
+    ("lightgbm", _curated("", "lightgbm", "scikit-learn")),
+    ("minimal", {"version": "1"}),
+)
+"""What Azure ML v1's own environments are called after, and the environment that stands for them here."""
+
+
+def stand_in(name: str) -> Mapping[str, Any] | None:
+    """The environment for one that Azure ML v1 brings along, such as ``AzureML-sklearn-1.0-...``; or None.
+
+    Their images are Azure's, and hold Pythons that are too old for the scoring server.
+    """
+    if not name.lower().startswith(AZURE_PREFIX):
+        return None
+    rest = name.lower().removeprefix(AZURE_PREFIX)
+    found = next((record for word, record in _STAND_INS if rest.startswith(word)), None)
+    return None if found is None else {**found, "name": name}

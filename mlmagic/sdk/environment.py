@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core.curated import stand_in
 from mlmagic.core.environment import DEFAULT_BASE_IMAGE
 from mlmagic.engine.environments.observed_packages import (
     requirements_of_interpreter,
@@ -23,6 +24,7 @@ from mlmagic.sdk import conda_sources, environment_json
 from mlmagic.sdk.conda import CondaDependencies
 from mlmagic.sdk.environment_sections import ContainerRegistry, DockerBuildContext, EnvironmentSections
 from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 LABEL_KIND = "environment label"
@@ -182,6 +184,9 @@ class Environment(EnvironmentSections):
         if label not in (None, "latest", "Latest"):
             kept = workspace.engine.assets.get(LABEL_KIND, f"{name}:{label}")
             version = str(kept.record["labelled"])
+        if stand_in(name) is not None:
+            show_line(f"{name} is an environment of Azure's: here it has today's versions of its libraries.")
+            version = None
         found = workspace.engine.environments.get(name, None if version is None else str(version))
         return Environment.from_record(found.record, str(found.version))
 

@@ -46,6 +46,10 @@ class Submittable(ABC):
         """Start it in the background; returns its run."""
 
 
+Experiments = list["Experiment"]
+"""A name for it, because `Experiment.list` hides the built-in one in its class."""
+
+
 @raises(RunEnvironmentException)
 class Experiment:
     """A named group of runs."""
@@ -57,6 +61,12 @@ class Experiment:
     def folder(self) -> Path:
         """The folder of its runs."""
         return self.workspace.folder / "runs" / self.name
+
+    @staticmethod
+    def list(workspace: WorkspaceBase, **more: Any) -> Experiments:
+        """The experiments that have runs, sorted by name."""
+        found = {path.parent.parent.name for path in (workspace.folder / "runs").glob(f"*/*/{RECORD}")}
+        return [Experiment(workspace, name) for name in sorted(found)]
 
     def start_logging(self, *, outputs: str | None = None, **more: Any) -> Run:
         """Start a run in this process."""

@@ -26,6 +26,7 @@ from mlmagic.sdk.environment import Environment
 from mlmagic.sdk.exceptions import WorkspaceException, raises
 from mlmagic.sdk.local_webservice import LocalWebservice
 from mlmagic.sdk.model import Model
+from mlmagic.sdk.run import Experiment
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace_base import WorkspaceBase
 from mlmagic.workspace.location import Location, existing, find_config, locate, read_config, with_files
@@ -196,6 +197,11 @@ class Workspace(WorkspaceBase):
     def environments(self) -> dict[str, Environment]:
         """The newest version of each registered environment, by name."""
         return Environment.list(self)
+
+    @property
+    def experiments(self) -> dict[str, Experiment]:
+        """The experiments that have runs, by name."""
+        return {each.name: each for each in Experiment.list(self)}
 
     @property
     def compute_targets(self) -> dict[str, ComputeTarget]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.curated import CURATED
+from mlmagic.core.environment import needs_of, package_name
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
 from mlmagic.sdk import environment_json
 from mlmagic.sdk.environment import Environment
@@ -232,3 +233,39 @@ def test_a_wheel_of_ones_own_is_kept(workspace: Workspace, tmp_path: Path) -> No
     assert Environment.add_private_pip_wheel(workspace, str(wheel), exist_ok=True) == address
     with pytest.raises(UserErrorException, match="Wheel not found"):
         Environment.add_private_pip_wheel(workspace, str(tmp_path / "none.whl"))
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [
+        ("AzureML-sklearn-1.0-ubuntu20.04-py38-cpu", {"scikit-learn", "pandas"}),
+        ("AzureML-Scikit-learn-0.20.3", {"scikit-learn"}),
+        ("AzureML-Tutorial", {"scikit-learn"}),
+        ("AzureML-onnxruntime-1.6-ubuntu18.04-py37-cpu-inference", {"onnxruntime"}),
+        ("AzureML-PyTorch-1.6-CPU", {"torch"}),
+        ("AzureML-TensorFlow-2.2-CPU", {"tensorflow"}),
+        ("AzureML-xgboost-0.9-ubuntu18.04-py37-cpu-inference", {"xgboost", "scikit-learn"}),
+        ("AzureML-lightgbm-3.2-ubuntu18.04-py37-cpu", {"lightgbm", "scikit-learn"}),
+        ("AzureML-Minimal", set()),
+        ("AzureML-minimal-ubuntu18.04-py37-cpu-inference", set()),
+    ],
+)
+def test_an_environment_of_azures_has_todays_libraries_here(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], name: str, packages: set[str]
+) -> None:
+    found = Environment.get(workspace, name, version="7")
+    assert found.name == name
+    said = f"{name} is an environment of Azure's: here it has today's versions of its libraries."
+    assert capsys.readouterr().out == f"{said}\n"
+    needs = needs_of(found.to_record())
+    assert {package_name(line) for line in needs.pip_packages} >= packages
+    assert (needs.pip_packages == ()) == (not packages)
+    copied = found.clone("mine")
+    copied.register(workspace)
+    assert Environment.get(workspace, "mine").name == "mine"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_name_like_azures_that_nothing_stands_for_is_not_found(workspace: Workspace) -> None:
+    with pytest.raises(UserErrorException, match="Environment not found: 'AzureML-Dask-CPU'"):
+        Environment.get(workspace, "AzureML-Dask-CPU")

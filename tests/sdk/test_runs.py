@@ -173,3 +173,12 @@ def test_the_run_of_a_killed_process_has_failed_and_its_script_ends(
     assert "the process that began the run ended" in run.get_details()["error"]
     pids = [int(pid) for pid in (engine.location.folder / "pids").read_text().split()]
     wait_for(lambda: not any(map(psutil.pid_exists, pids)), "the script and its child to end")
+
+
+def test_the_experiments_of_a_workspace(workspace: Workspace) -> None:
+    assert (workspace.experiments, Experiment.list(workspace)) == ({}, [])
+    for name in ("b", "a"):
+        Experiment(workspace, name).start_logging().complete()
+    Experiment(workspace, "unused")
+    assert list(workspace.experiments) == ["a", "b"]
+    assert len(list(workspace.experiments["a"].get_runs())) == 1

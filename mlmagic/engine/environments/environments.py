@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlmagic.core.curated import CURATED, CURATED_PREFIX
+from mlmagic.core.curated import CURATED, CURATED_PREFIX, stand_in
 from mlmagic.core.environment import needs_of
 from mlmagic.core.environment_diff import Change, differences
 from mlmagic.core.notify import Notify, silent
@@ -34,7 +34,10 @@ class Environments:
         return self._assets.keep(KIND, name, record)
 
     def get(self, reference: str, version: str | int | None = None) -> Asset:
-        """One version; raises `NotFound` with those there are."""
+        """One version; raises `NotFound` with those there are.
+
+        A name of Azure ML v1's own environments that is not registered gives what stands for it here.
+        """
         name, _, named = reference.partition(":")
         version = version if version is not None else named or None
         version = None if version == "latest" else version
@@ -47,6 +50,8 @@ class Environments:
         except NotFound as error:
             if error.kind != KIND:
                 raise
+            if (azures := stand_in(name)) is not None:
+                return Asset(KIND, name, 1, dict(azures), 0.0)
             raise NotFound(KIND, name, [*error.known, *CURATED]) from None
 
     def versions(self, name: str) -> list[int]:

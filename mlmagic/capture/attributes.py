@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FunctionType
 
+from mlmagic.capture.changes import changes_in
 from mlmagic.capture.names import names_bound
 from mlmagic.capture.refusals import Refused
 
@@ -57,6 +58,25 @@ def later_attributes(
         if plain and name not in vars(kind) and not name.startswith("__") and isinstance(by, _BINDS)
     ]
     return found, lost
+
+
+def changed_by_methods(node: ast.AST) -> set[str]:
+    """The attributes of its instances that the methods of a class change, those that only make one aside."""
+    found = set()
+    for method in getattr(node, "body", ()):
+        if not isinstance(method, ast.FunctionDef) or method.name in ("__init__", "__new__"):
+            continue
+        parameters = [*method.args.posonlyargs, *method.args.args]
+        for change in changes_in([ast.Module(method.body, [])]) if parameters else ():
+            if change.path[0] == parameters[0].arg and len(change.path) > 1:
+                found.add(change.path[1])
+    return found
+
+
+def is_cached(value: object) -> bool:
+    """Whether a function of `functools.cache` keeps results already."""
+    info = getattr(value, "cache_info", None)
+    return callable(info) and bool(info().currsize)
 
 
 def has_registered(kind: type) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType, ModuleType
 
 from mlmagic.capture import definitions
-from mlmagic.capture.attributes import has_registered, later_attributes
+from mlmagic.capture.attributes import changed_by_methods, has_registered, is_cached, later_attributes
 from mlmagic.capture.bound import Bound
 from mlmagic.capture.collected import Collected, Need
 from mlmagic.capture.history import History, Import
@@ -215,6 +215,14 @@ class Resolution:
                 f"is a function wrapped by a {describe_type(type(value))} outside of its definition",
                 "Use the wrapper as a decorator, or wrap it in the cell.",
             )
+        if is_cached(value) and (
+            name := self.history.timeline.changed_since(
+                definition_in(found.source), sorted(read_names(found.source).free)
+            )
+        ):
+            raise Refused(
+                f"keeps results from before {name!r} was changed", f"Call {need.name}.cache_clear() first."
+            )
         self._add_definition(need, value, found, function.__globals__, f"{found.name}()", function)
         return True
 
@@ -314,10 +322,19 @@ class Resolution:
         else:
             decorated = bool(getattr(node, "decorator_list", ()))
             kept = getattr(value, "__dict__", {})
-            found = {key: item for key, item in kept.items() if not decorated or is_set(key)}
+            changing = self._changed_by_methods(type(value)) if decorated else set()
+            found = {
+                key: item for key, item in kept.items() if not decorated or key in changing or is_set(key)
+            }
         write = self._writer.attribute
         rows = [f"{need.name}.{key} = {write(key, item, need, early)}\n" for key, item in found.items()]
         return "".join([*rows, *(f"del {need.name}.{key}\n" for key in lost)])
+
+    def _changed_by_methods(self, kind: type) -> set[str]:
+        """The attributes that a decorator written as a class of the notebook changes when it is called."""
+        own = is_main(kind, self.namespace.get("__name__"))
+        found = definitions.class_definition(kind, self.history) if own else None
+        return changed_by_methods(definition_in(found.source)) if found is not None else set()
 
     def _binds(self, name: str, value: object, need: Need) -> bool:
         """Whether ``name`` is ``value`` in the notebook: then it is brought in under that name."""

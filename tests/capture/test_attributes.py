@@ -38,6 +38,10 @@ WRAPS = "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def w(): r
         (["class D:\n    @property\n    def f(self): return 1", "def two(self): return 2\nD.f = property(two)"], "D().f", 2),
         ([WRAPS + "\nclass D:\n    @staticmethod\n    @deco\n    def f(): return 1", "def two(): return 2\nD.f = staticmethod(two)"], "D.f()", 2),
         ([WRAPS + "\nclass D:\n    @staticmethod\n    @deco\n    def f(): return 1"], "D.f()", 1),
+        (["class Memo:\n    def __init__(self, f): self.f, self.n, self.seen, self.fixed = f, 0, [], []\n    def __call__(self, x):\n        self.n += 1\n        self.seen.append(x)\n        return [self.f(x), self.n, self.seen]\n@Memo\ndef f(x): return x", "f(1); f(2)"], "f(3)", [3, 3, [1, 2, 3]]),
+        (["class Memo:\n    def __init__(self, f): self.f, self.n, self.seen, self.fixed = f, 0, [], []\n    def __call__(self, x):\n        self.n += 1\n        self.seen.append(x)\n        return [self.f(x), self.n, self.seen]\n@Memo\ndef f(x): return x"], "f(3)", [3, 1, [3]]),
+        (["import functools\nn = 1\n@functools.cache\ndef f(x): return x + n", "f(1)"], "f(1)", 2),
+        (["import functools\nn = 1\n@functools.cache\ndef f(x): return x + n", "f(1)", "n = 5\nf.cache_clear()"], "f(1)", 6),
         ([K, "def text(self): return 'me'\nK.__str__ = text"], "str(K())", "me"),
         ([K, "K.items.append(5)"], "K.items", [5]),
         ([K, "K.table['b'] = 2"], "K.table", {"a": 1, "b": 2}),
@@ -87,6 +91,7 @@ def test_what_was_set_later_comes_along(
         (["import logging\nlog = logging.getLogger('report')", "log.addFilter(print)"], "log.name", "is a logger with filters"),
         (["from dataclasses import dataclass\n@dataclass\nclass P:\n    a: int\n    def __post_init__(self): self.a += 1\np = P(1)"], "p.a", "p (line 5) is a live P"),
         (["import abc\nclass A(abc.ABC): pass", "A.register(int)"], "isinstance(1, A)", "A (line 5) has other classes registered to it. Register them in init()."),
+        (["import functools\nn = 1\n@functools.cache\ndef f(x): return x + n", "f(1)", "n = 5"], "f(1)", "f (line 5) keeps results from before 'n' was changed. Call f.cache_clear() first."),
         (["def f(x=1): return x", "f.__defaults__ = ()"], "f(1)", "had its default values changed"),
     ],
 )  # fmt: skip

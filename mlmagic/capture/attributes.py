@@ -6,11 +6,11 @@ import abc
 import ast
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FunctionType
 
 from mlmagic.capture.changes import changes_in
-from mlmagic.capture.names import names_bound
+from mlmagic.capture.names import in_one_scope, names_bound
 from mlmagic.capture.refusals import Refused
 
 _PYTHONS = frozenset(
@@ -114,20 +114,13 @@ def _written(node: ast.ClassDef) -> dict[str, ast.stmt]:
     """Name that the body binds -> the statement; mangled as Python does."""
     found: dict[str, ast.stmt] = {}
     for statement in node.body:
-        for inner in _outside_functions(statement):
+        for inner in in_one_scope(statement):
             for name in names_bound(inner):
                 private = name.startswith("__") and not name.endswith("__")
                 found[f"_{node.name.lstrip('_')}{name}" if private else name] = statement
                 if isinstance(getattr(inner, "ctx", None), ast.Del):
                     found[name] = node
     return found
-
-
-def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-        for child in ast.iter_child_nodes(node):
-            yield from _outside_functions(child)
 
 
 def attribute_refused(name: str) -> Refused:

@@ -202,6 +202,18 @@ def names_bound(node: ast.AST) -> Iterator[str]:
             yield asname or name.partition(".")[0]
 
 
+def in_one_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """``node`` and the nodes in it whose names belong to the scope of ``node``.
+
+    The bodies of functions, classes and lambdas are left out, and so are the variables of comprehensions.
+    """
+    yield node
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            if not (isinstance(node, ast.comprehension) and child is node.target):
+                yield from in_one_scope(child)
+
+
 def _read_first(body: Iterable[ast.stmt]) -> set[str]:
     """Names that a plain statement of ``body`` reads before any statement has bound them."""
     bound: set[str] = set()

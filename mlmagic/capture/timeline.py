@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mlmagic.capture.changes import MUTATORS, Change, changes_in
-from mlmagic.capture.names import loads_now, names_bound, parse, read_names
+from mlmagic.capture.names import in_one_scope, loads_now, names_bound, parse, read_names
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 Moment = tuple[int, int]
@@ -133,7 +133,7 @@ def _of_statement(statement: ast.stmt, moment: Moment, *, compound: bool) -> Ite
     header = _header(statement) if compound else [statement]
     source = " ".join(ast.dump(node) for node in header)
     reads = frozenset(loads_now(header, annotations=False))
-    for node in (inner for part in header for inner in _outside_scopes(part)):
+    for node in (inner for part in header for inner in in_one_scope(part)):
         for name in names_bound(node):
             yield Binding(name, moment, source, reads, isinstance(statement, ast.AugAssign))
         if changed := changed_in_place(node):
@@ -147,13 +147,6 @@ def _header(statement: ast.stmt) -> list[ast.AST]:
         for node in ast.iter_child_nodes(statement)
         if not isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case)
     ]
-
-
-def _outside_scopes(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    if not isinstance(node, _SCOPES):
-        for child in ast.iter_child_nodes(node):
-            yield from _outside_scopes(child)
 
 
 def changed_in_place(node: ast.AST) -> str:

@@ -12,6 +12,7 @@ import logging
 import math
 import pathlib
 import re
+import sys
 import types
 import typing
 import uuid
@@ -87,6 +88,9 @@ def _write(value: object, modules: set[str], refer: Refer, shared: Mapping[int, 
         if type(value) is kind or (kind in _FAMILIES and isinstance(value, kind)):
             modules.add(module)
             return write(value, inner)
+    if text := _number_of_numpy(value, inner):
+        modules.add("numpy")
+        return text
     # Optional[int], Callable[..., int]: their own types are private to typing.
     if type(value).__module__ == "typing" and type(value).__name__.endswith("GenericAlias"):
         modules.add("typing")
@@ -94,6 +98,18 @@ def _write(value: object, modules: set[str], refer: Refer, shared: Mapping[int, 
     if text := refer(value) or _record(value, inner, refer):
         return text
     raise NotSource
+
+
+def _number_of_numpy(value: Any, inner: Callable[[object], str]) -> str:
+    """A number, truth value or text of numpy; "" for others. A value of numpy is there only if numpy is."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.generic) or type(value).__module__ != "numpy":
+        return ""
+    item = value.item()
+    if type(item) not in (bool, int, float, complex, str) or value.dtype.char in "gG":
+        return ""  # more digits than Python's
+    name = "bool_" if value.dtype.kind == "b" else type(value).__name__
+    return f"numpy.{name}({inner(item)})"
 
 
 def _record(value: Any, inner: Callable[[object], str], refer: Refer) -> str:

@@ -109,6 +109,7 @@ def test_what_was_set_later_and_cannot_be_written_is_refused(
         ("import abc\nclass A(abc.ABC):\n    @abc.abstractmethod\n    def m(self): ...\nclass B(A):\n    def m(self): return 1", "B().m()", 1),
         ("from typing import Generic, TypeVar\nT = TypeVar('T')\nclass A(Generic[T]):\n    def m(self): return 1", "A().m()", 1),
         ("import functools\n@functools.total_ordering\nclass A:\n    def __init__(self, n): self.n = n\n    def __eq__(self, o): return self.n == o.n\n    def __lt__(self, o): return self.n < o.n", "A(2) >= A(1)", True),
+        ("class A:\n    xs = [i for i in range(3)]\n    ys = {k: v for k, v in zip(xs, xs)}\n    z = sum(n for n in xs)", "(A.xs, A.ys, A.z)", ([0, 1, 2], {0: 0, 1: 1, 2: 2}, 3)),
         ("class A:\n    __slots__ = ('x', '__y')\n    def __init__(self): self.x = 1", "A().x", 1),
         ("class A:\n    __private = 3\n    def m(self): return self.__private", "A().m()", 3),
         ("import functools\nclass A:\n    @functools.cached_property\n    def m(self): return 1\n    @functools.lru_cache\n    def n(self): return 2", "A().m + A().n()", 3),

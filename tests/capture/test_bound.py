@@ -139,3 +139,10 @@ def test_annotations_are_those_of_the_definition(notebook: Notebook, signature: 
         notebook.capture("f(x=1)")
     notebook.run("from __future__ import annotations\nT = int\ndef g(x: T): return 1", "T = str")
     assert notebook.answer("g(x=1)") == 1
+
+
+def test_the_variables_of_comprehensions_bind_nothing(notebook: Notebook) -> None:
+    notebook.run("i = 1", "def f(x=i): return x", "squares = [i * i for i in range(3)]")
+    assert notebook.answer("[f(), squares]") == [1, [0, 1, 4]]
+    notebook.run("k = 1\ndef deco(f): return f\n@deco\ndef g(): return k", "[k for k in range(5)]")
+    assert notebook.answer("g()") == 1

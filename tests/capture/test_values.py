@@ -12,6 +12,7 @@ import re
 import uuid
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,5 +135,32 @@ def itself() -> list[Any]:
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_literal_is_not_written(value: object) -> None:
+    with pytest.raises(NotSource):
+        express(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.float64(2.5),
+        np.float32(0.1),
+        np.float16(1.5),
+        np.float64("nan"),
+        np.float64("-inf"),
+        np.int8(-3),
+        np.uint64(2**64 - 1),
+        np.bool_(True),
+        np.complex64(1 + 2j),
+        np.str_("a'b"),
+    ],
+)
+def test_numbers_of_numpy_come_back_as_they_were(value: Any) -> None:
+    again = made({"a": [value]})["a"][0]
+    assert type(again) is type(value)
+    assert repr(again) == repr(value)
+
+
+@pytest.mark.parametrize("value", [np.longdouble(1) / 3, np.datetime64("2020-01-01"), np.arange(2)])
+def test_other_values_of_numpy_are_no_source(value: Any) -> None:
     with pytest.raises(NotSource):
         express(value)

@@ -136,7 +136,7 @@ class TableModel:
         elif missing:
             missing = [name for name in missing if name not in self._signature.optional]
             if missing:
-                raise Misfit(f"Expected rows with {', '.join(self.columns)}, got none with {missing[0]!r}")
+                raise Misfit(f"Expected rows with {', '.join(self.columns)}, got rows without {missing[0]!r}")
         return frame[[name for name in self.columns if name in frame.columns]]
 
     def _kinds(self, data: Any) -> list[str]:

@@ -112,7 +112,7 @@ def test_a_model_with_names_gets_its_columns(named: TableModel, value: Any) -> N
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ([{"age": 1}], "Expected rows with age, town, got none with 'town'"),
+        ([{"age": 1}], "Expected rows with age, town, got rows without 'town'"),
         ([[1]], "Expected rows of 2 values, got 1"),
         ("text", "Expected a table"),
         ([1, 2], "got 1 dimensions"),

@@ -77,7 +77,7 @@ def test_pytorch(tmp_path: Path) -> None:
     assert pair["answers"][0] == [[4], [2]]
     assert "The model takes left, right" in pair["answers"][1]
     assert embedding["answers"] == [[[0, 1, 0, 0], [0, 0, 0, 1]]]
-    assert "weights alone do not say what to compute" in weights["failed"]
+    assert "weights alone cannot be run" in weights["failed"]
 
 
 def test_mlflow(tmp_path: Path) -> None:
@@ -99,6 +99,6 @@ def test_mlflow(tmp_path: Path) -> None:
         ],
     )
     assert served["answers"][:3] == [[1], [1], [0]]
-    assert "none called 'b'" in served["answers"][3]
+    assert "got rows without 'b'" in served["answers"][3]
     assert "got text" in served["answers"][4]
     assert served["input"]["properties"]["data"]["items"]["required"] == ["a", "b"]

@@ -12,6 +12,8 @@ import pytest
 from mlmagic.errors import CaptureError
 from tests.support.notebooks import Notebook
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture(autouse=True)
 def loggers() -> Iterator[None]:

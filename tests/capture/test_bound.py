@@ -10,6 +10,8 @@ import pytest
 from mlmagic.errors import CaptureError
 from tests.support.notebooks import Notebook
 
+pytestmark = pytest.mark.together
+
 TIMES = "N = 3\ndef times(n):\n    def deco(f):\n        return lambda x: f(x) * n\n    return deco"
 
 

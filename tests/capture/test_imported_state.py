@@ -11,6 +11,8 @@ import pytest
 from mlmagic.errors import CaptureError
 from tests.support.notebooks import Notebook
 
+pytestmark = pytest.mark.together
+
 SETTINGS = """
 LIMIT = 1
 ROWS = [1]

@@ -17,6 +17,8 @@ import sklearn
 from mlmagic.errors import CaptureError
 from tests.support.notebooks import Notebook
 
+pytestmark = pytest.mark.together
+
 
 def fresh() -> None:
     """What the libraries have in a process of their own."""

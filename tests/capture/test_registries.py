@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.notebooks import Notebook
 
+pytestmark = pytest.mark.together
+
 REGISTER = "REG = {}\ndef register(f):\n    REG[f.__name__] = f\n    return f"
 NAMED = "REG = {}\ndef register(name):\n    def deco(f):\n        REG[name] = f\n        return f\n    return deco"
 

@@ -11,6 +11,8 @@ import pytest
 from mlmagic.errors import CaptureError
 from tests.support.notebooks import Notebook
 
+pytestmark = pytest.mark.together
+
 BEFORE = "def f(x): return x + 1\nclass K:\n    n = 1\n    def m(self): return 'old'\n"
 
 

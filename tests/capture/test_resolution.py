@@ -10,6 +10,8 @@ import pytest
 from mlmagic.errors import CaptureError
 from tests.support.notebooks import Notebook
 
+pytestmark = pytest.mark.together
+
 HELPERS = """
 LIMIT = 3
 def double(x):

@@ -11,6 +11,8 @@ import pytest
 from mlmagic.errors import CaptureError, InvalidConfig, NotFound
 from tests.support.notebooks import ENTRY, Notebook
 
+pytestmark = pytest.mark.together
+
 
 def test_the_cell_is_kept_byte_for_byte_below_what_it_needs(notebook: Notebook) -> None:
     notebook.run("import json\nLIMIT = 3\ndef prepare(x):\n    return x[:LIMIT]")

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.command_line import run
 
+pytestmark = pytest.mark.together
+
 
 def test_endpoints_are_listed_as_services_are(folder: Path) -> None:
     assert json.loads(run("endpoint", "realtime", "list", "-o", "json").stdout) == []

@@ -16,6 +16,8 @@ from mlmagic.workspace.location import locate
 from mlmagic.workspace.memory import Memory
 from tests.support.command_line import run
 
+pytestmark = pytest.mark.together
+
 HOOK = ("--endpoint", "http://127.0.0.1:1/hook?code=hidden", "--no-handshake")
 
 

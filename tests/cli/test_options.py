@@ -11,6 +11,8 @@ import pytest
 from mlmagic import cli as command_line
 from tests.support.command_line import run
 
+pytestmark = pytest.mark.together
+
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Each command, with the words that call it."""

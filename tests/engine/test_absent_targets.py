@@ -12,6 +12,8 @@ from mlmagic.targets.faulty_fakes import AwayTarget, FlappingTarget
 from tests.support.engines import ON_FAKE, script
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.together
+
 on_away = pytest.mark.parametrize("fake", [AwayTarget], indirect=True)
 
 

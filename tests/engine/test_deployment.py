@@ -31,6 +31,8 @@ from tests.support.answering import Answering
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.together
+
 STARTING = Observation(Phase.STARTING)
 
 

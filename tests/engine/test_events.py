@@ -29,6 +29,8 @@ from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
 from tests.support.webhook import Hook
 
+pytestmark = pytest.mark.together
+
 
 class Clock:
     """A time that passes when a test says so."""

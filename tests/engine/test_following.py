@@ -21,6 +21,8 @@ from mlmagic.targets.fake import FakeTarget
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.together
+
 
 def register(engine: Engine, name: str = "m", **tags: str) -> str:
     path = engine.location.folder / "model.txt"

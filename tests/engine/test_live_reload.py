@@ -19,6 +19,8 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.database import services as table
 from tests.support.engines import ON_FAKE
 
+pytestmark = pytest.mark.together
+
 LIVE = replace(ON_FAKE, live=True)
 
 

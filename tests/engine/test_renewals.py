@@ -16,6 +16,8 @@ from mlmagic.targets.fake import FakeTarget
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.together
+
 SCRIPT = "def init(): pass\ndef run(data): return {}\n"
 
 

@@ -10,6 +10,8 @@ import pytest
 from mlmagic.core.model import Model, ModelDescription, StoredFile
 from mlmagic.engine.packages.sbom import sbom_of
 
+pytestmark = pytest.mark.together
+
 FILES = StoredFile("a/ü.bin", "ab" * 32, 3), StoredFile("net.bin", "cd" * 32, 3)
 NET = Model(ModelDescription("net"), 2, FILES, 1.0)
 TREE = Model(ModelDescription("tree"), 1, (StoredFile("tree.pkl", "ef" * 32, 3),), 1.0)

@@ -13,6 +13,8 @@ from mlmagic.errors import UsageError
 from mlmagic.targets.fake import FakeTarget
 from tests.support.engines import ON_FAKE, MakeEngine, script
 
+pytestmark = pytest.mark.together
+
 
 def test_settings_without_effect_are_named_at_the_deploy(fake_engine: Engine) -> None:
     said: list[str] = []

@@ -12,6 +12,8 @@ from mlmagic.errors import WorkspaceUnavailable
 from tests.support.engines import ON_FAKE, script
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture(autouse=True)
 def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:

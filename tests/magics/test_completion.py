@@ -11,6 +11,8 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.magics.session import MLMagic
 from tests.support.shells import SCRIPT, TestingShell
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def full(session: MLMagic, shell: TestingShell, tmp_path: Path) -> TestingShell:

@@ -11,6 +11,8 @@ from mlmagic.engine.targets import Targets
 from mlmagic.magics.session import MLMagic
 from tests.support.shells import TestingShell
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture(autouse=True)
 def _variable(monkeypatch: pytest.MonkeyPatch) -> None:

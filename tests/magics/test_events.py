@@ -8,6 +8,8 @@ from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.magics.session import MLMagic
 from tests.support.shells import SCRIPT, TestingShell
 
+pytestmark = pytest.mark.together
+
 HOOK = "--endpoint http://127.0.0.1:1/hook?code=hidden --no-handshake"
 
 

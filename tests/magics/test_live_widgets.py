@@ -10,6 +10,8 @@ from mlmagic.magics.session import MLMagic
 from tests.support.shells import SCRIPT, TestingShell
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def drawing(shell: TestingShell, session: MLMagic, monkeypatch: pytest.MonkeyPatch) -> TestingShell:

@@ -13,6 +13,8 @@ from mlmagic.sdk.model import Model
 from mlmagic.sdk.workspace import Workspace
 from tests.support.shells import TestingShell
 
+pytestmark = pytest.mark.together
+
 
 def test_a_live_object_is_registered_with_what_is_said_of_it(session: MLMagic, shell: TestingShell) -> None:
     shell.run_cell("clf = {'weights': [1, 2]}\nmore = {'owner': 'me'}\nX = [[1, 2], [3, 4]]\nx = 1")

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from mlmagic.errors import InvalidConfig, UsageError
 from mlmagic.magics.session import MLMagic
 from tests.support.engines import MakeEngine
 from tests.support.shells import SCRIPT, TestingShell
+
+pytestmark = pytest.mark.together
 
 
 def test_a_captured_script_is_packaged(shell: TestingShell, make_engine: MakeEngine, tmp_path: Path) -> None:

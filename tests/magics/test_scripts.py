@@ -14,6 +14,8 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.database import revisions
 from tests.support.shells import SCRIPT, TestingShell
 
+pytestmark = pytest.mark.together
+
 
 def test_a_cell_becomes_a_script_and_is_not_run(session: MLMagic, shell: TestingShell) -> None:
     shell.run_cell("import json\nfactor = 3\ndef scale(x):\n    return x * factor")

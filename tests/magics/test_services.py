@@ -27,6 +27,8 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import events
 from tests.support.shells import SCRIPT, TestingShell
 
+pytestmark = pytest.mark.together
+
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "score.py", line 2, in init\nZeroDivisionError: by zero\n'
 )

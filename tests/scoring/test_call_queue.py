@@ -11,6 +11,8 @@ from mlmagic.scoring.calls.call_queue import TaskRunner
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.calls.script_thread import ScriptThread
 
+pytestmark = pytest.mark.together
+
 
 class Told:
     """A call that notes what becomes of it, and works until ``until`` is set."""

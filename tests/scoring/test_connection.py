@@ -10,6 +10,8 @@ from mlmagic.scoring.http.request_head import BODY_LIMIT, HEAD_LIMIT, KnownHeads
 
 from .wire import Wire, bodies, post, statuses
 
+pytestmark = pytest.mark.together
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 

@@ -9,6 +9,8 @@ import pytest
 from mlmagic.scoring.control import HAND_OVER, NAME, ControlSocket, send_command
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def listening():

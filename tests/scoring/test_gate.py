@@ -11,6 +11,8 @@ from mlmagic.scoring.service import Service
 
 from .wire import Wire
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def guarded(loop, make_scorer, make_script):

@@ -10,6 +10,8 @@ from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.event_loop import new_event_loop
 
+pytestmark = pytest.mark.together
+
 
 class Recorded:
     time_limited = True

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.together
+
 POST = b"POST /score HTTP/1.%d\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1\r\n%b\r\n3"
 
 SYNC = "def run(data: int):\n  for i in range(data):\n    yield {'i': i}"

@@ -11,6 +11,8 @@ import pytest
 from mlmagic.scoring.script import UserScript
 from tests.support.serving import SCRIPTS
 
+pytestmark = pytest.mark.together
+
 
 def load(name):
     script = UserScript.load(SCRIPTS / f"{name}.py")

@@ -12,6 +12,8 @@ from mlmagic.sdk.datastore import Datastore
 from mlmagic.sdk.exceptions import UserErrorException
 from mlmagic.sdk.workspace import Workspace
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:

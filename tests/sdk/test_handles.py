@@ -21,6 +21,8 @@ from mlmagic.sdk.workspace import SERVICE_CLASSES, Workspace
 from mlmagic.targets.fake import FakeTarget
 from tests.support.engines import ON_FAKE, script
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def model(fake_engine: Engine, tmp_path: Path) -> Model:

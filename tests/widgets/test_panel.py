@@ -16,6 +16,8 @@ from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
 from tests.support.widget_tree import controls, markup_of, named
 
+pytestmark = pytest.mark.together
+
 
 def test_it_shows_the_service_and_follows_it(
     fake_engine: Engine,

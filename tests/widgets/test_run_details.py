@@ -12,6 +12,8 @@ from mlmagic.sdk.workspace import Workspace
 from mlmagic.widgets import run_details
 from mlmagic.widgets.run_details import RunDetails, run_card
 
+pytestmark = pytest.mark.together
+
 
 @pytest.fixture
 def run(engine: Engine) -> Run:

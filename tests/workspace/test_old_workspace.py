@@ -30,6 +30,8 @@ from mlmagic.workspace.location import Location
 from tests.support.engines import MakeEngine
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.together
+
 MADE = Path(__file__).parent / "workspace_2026_11"
 
 

@@ -41,7 +41,7 @@ def test_columns_come_by_name_into_a_pipeline(zoo: Any, serve: Serve, tmp_path: 
     served = serve("scikit_learn", saved(model, tmp_path), warmup={"data": zoo.PEOPLE.to_dict("records")})
     for data in ([{"town": "Ulm", "age": 3}], [[3, "Ulm"]]):
         assert served.ask({"data": data, "method": "predict"}) == [0]
-    assert "none with 'town'" in served.ask({"data": [{"age": 3}]})
+    assert "got rows without 'town'" in served.ask({"data": [{"age": 3}]})
     assert served.describe()["input"]["properties"]["data"]["items"]["required"] == ["age", "town"]
 
 

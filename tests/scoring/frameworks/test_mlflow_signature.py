@@ -80,7 +80,7 @@ def test_an_optional_column_may_be_absent(model: TableModel) -> None:
     row = {"when": "2020-02-01"}
     assert model.predict(model.read({"data": [row]})) == ["when"]
     assert model.predict(model.read({"data": [{**row, "n": 1}]})) == ["when", "n"]
-    with pytest.raises(BadInput, match="none with 'when'"):
+    with pytest.raises(BadInput, match="got rows without 'when'"):
         model.read({"data": [{"n": 1}]})
 
 

@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+pytestmark = pytest.mark.together
+
 ARROW = b"application/vnd.apache.arrow.stream"
 ROWS = [[1.0, 2.0], [3.0, 4.0]]
 

@@ -70,8 +70,12 @@ class ValueWriter:
             text = self.express(value, need, early)
         except NotSource:
             raise live(name, value) from None
+        if len(text) > CARRY_LIMIT:
+            raise too_long(text, f"Ship it as a file with --asset {name}=PATH.")
+        if len(text) > INLINE_LIMIT and name not in self._carry:
+            raise too_long(text, f"Include it anyway with --carry {name}, or load it in init().")
         self._written[name] = (need, value)
-        self._add(name, value, text, early)
+        self._collected.add(_piece(name, value, text, early))
 
     def keep_shared(self) -> None:
         """Write an object that several values have in common once, so that they share it in the script."""
@@ -98,28 +102,11 @@ class ValueWriter:
 
     def _write_once(self, name: str, value: object, need: Need, names: Mapping[int, str]) -> None:
         early: set[str] = set()
-        if (other := names.get(id(value), name)) != name:
-            self._collected.pieces[name] = Piece(name, f"{name} = {other}\n", early=frozenset((other,)))
-            return
-        text = self.express(value, need, early, names)
-        early |= {other for other in names.values() if other != name and other in _names_in(text)}
-        before = list(self._collected.carried)
-        self._add(name, value, text, early)
-        self._collected.carried[:] = before
-
-    def _add(self, name: str, value: object, text: str, early: set[str]) -> None:
-        if len(text) > CARRY_LIMIT:
-            raise too_long(text, f"Ship it as a file with --asset {name}=PATH.")
-        if len(text) > INLINE_LIMIT and name not in self._carry:
-            raise too_long(text, f"Include it anyway with --carry {name}, or load it in init().")
-        source = f"{name} = {text}\n"
-        if isinstance(value, logging.Logger):
-            source += logger_settings(name, value)
-        else:
-            source += "".join(
-                logger_settings(f"logging.getLogger({each.name!r})", each) for each in loggers_in(value)
-            )
-        self._collected.add(Piece(name, source, early=frozenset(early)))
+        text = names.get(id(value), name)
+        if text == name:
+            text = self.express(value, need, early, names)
+        early |= _names_in(text) & set(names.values())
+        self._collected.pieces[name] = _piece(name, value, text, early)
 
     def express(
         self, value: object, need: Need, early: set[str], shared: Mapping[int, str] = MappingProxyType({})
@@ -174,6 +161,18 @@ class ValueWriter:
         if len(text) > INLINE_LIMIT:
             raise attribute_refused(key)
         return f"{wrapper}({text})" if wrapper else text
+
+
+def _piece(name: str, value: object, text: str, early: set[str]) -> Piece:
+    """The statement that gives ``name`` its value, and the settings of loggers in it."""
+    source = f"{name} = {text}\n"
+    if isinstance(value, logging.Logger):
+        source += logger_settings(name, value)
+    else:
+        source += "".join(
+            logger_settings(f"logging.getLogger({each.name!r})", each) for each in loggers_in(value)
+        )
+    return Piece(name, source, early=frozenset(early))
 
 
 def _names_in(text: str) -> set[str]:

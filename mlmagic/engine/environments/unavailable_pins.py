@@ -1,4 +1,4 @@
-"""Rules about pins that cannot be installed: why, what may take their place, and what uv's answers mean."""
+"""Rules for pins that cannot be installed: the reason, the replacement, and how to read uv's answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MISSING = (
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A pin that cannot be installed, and the nearest version that can."""
+    """A pin that cannot be installed, with the nearest version that can be installed."""
 
     pin: Pin
     reason: str

@@ -10,26 +10,18 @@ from typing import Any
 
 import msgspec
 
+from mlmagic.scoring.inputs.nested_types import nested_types
+
 
 def has_defaults(annotation: Any) -> bool:
     """Whether an instance of a dataclass with default values may be anywhere in values of this type."""
     try:
-        waiting: list[Any] = [msgspec.inspect.type_info(annotation)]
+        return any(
+            isinstance(found, msgspec.inspect.DataclassType) and bool(_defaults(found.cls))
+            for found in nested_types(annotation)
+        )
     except (TypeError, ValueError, RecursionError):
         return False
-    seen: set[int] = set()
-    while waiting:
-        found = waiting.pop()
-        if id(found) in seen:
-            continue
-        seen.add(id(found))
-        if isinstance(found, msgspec.inspect.DataclassType) and _defaults(found.cls):
-            return True
-        if isinstance(found, tuple):
-            waiting += found
-        elif isinstance(found, msgspec.inspect.Type | msgspec.inspect.Field):
-            waiting += [getattr(found, name) for name in found.__struct_fields__]
-    return False
 
 
 def complete(value: Any) -> None:

@@ -18,6 +18,7 @@ from mlmagic.scoring.http.request import BadInput
 from mlmagic.scoring.inputs.arrays import plain, read_array, read_frame, read_series
 from mlmagic.scoring.inputs.constraints import adapter_of, needs_pydantic, schema_of, validated
 from mlmagic.scoring.inputs.dataclass_defaults import complete, has_defaults
+from mlmagic.scoring.inputs.nested_types import nested_types
 from mlmagic.scoring.inputs.references import REFERENCES
 
 _NO_OBJECTS = ("array", "integer", "number", "string", "boolean")
@@ -116,22 +117,12 @@ class Type:
 def _is_known(annotation: Any) -> bool:
     """Whether each type in ``annotation`` can be read."""
     try:
-        waiting: list[Any] = [msgspec.inspect.type_info(annotation)]
+        return not any(
+            isinstance(found, msgspec.inspect.CustomType) and _reader(found.cls) is None
+            for found in nested_types(annotation)
+        )
     except (TypeError, ValueError, RecursionError):
         return False
-    seen: set[int] = set()
-    while waiting:
-        found = waiting.pop()
-        if id(found) in seen:
-            continue
-        seen.add(id(found))
-        if isinstance(found, msgspec.inspect.CustomType) and _reader(found.cls) is None:
-            return False
-        if isinstance(found, tuple):
-            waiting += found
-        elif isinstance(found, msgspec.inspect.Type | msgspec.inspect.Field):
-            waiting += [getattr(found, name) for name in found.__struct_fields__]
-    return True
 
 
 def _spelt(text: str) -> Any:

@@ -10,6 +10,8 @@ from mlmagic.capture import capture
 from mlmagic.capture.tables import express_table, is_table
 from mlmagic.capture.values import NotSource
 
+pytestmark = pytest.mark.together  # reads what is installed, for the requirements
+
 CELL = "def init(): ...\ndef run(data): return value\n"
 
 

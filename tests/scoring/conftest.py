@@ -31,11 +31,12 @@ from .wire import Wire
 @pytest.fixture(autouse=True)
 def modules() -> Iterator[None]:
     """Scripts that a test loads are forgotten afterwards."""
-    before = set(sys.modules)
+    before = len(sys.modules)
     yield
-    for name in sys.modules.keys() - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(SCRIPTS)):
-            del sys.modules[name]
+    if len(sys.modules) != before:
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", "")).startswith(str(SCRIPTS)):
+                del sys.modules[name]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.support.azureml_names import SDK_NAMES, TRAINING_NAMES
 @pytest.fixture(autouse=True)
 def finders(monkeypatch):
     """The finder is last for one test; what it loads is forgotten."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "azureml"]:
+    for name in [name for name in sys.modules if name.startswith("azureml")]:
         monkeypatch.delitem(sys.modules, name)
     before = set(sys.modules)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))

@@ -21,12 +21,12 @@ from tests.support.azureml_names import SDK_NAMES, TRAINING_NAMES
 def _names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The import names are there for one test."""
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "azureml"}
+    before = {name: module for name, module in sys.modules.items() if name.startswith("azureml")}
     for name in before:
         del sys.modules[name]
     install()
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "azureml"]:
+    for name in [name for name in sys.modules if name.startswith("azureml")]:
         del sys.modules[name]
     sys.modules.update(before)
 

@@ -143,6 +143,7 @@ def test_an_interpreter_of_ones_own_is_run_as_it_is(store: Store) -> None:
             choose(needs_of(bare), store, nearest=False, notify=pytest.fail)
 
 
+@pytest.mark.together  # reads what is installed
 def test_a_notebook_gives_what_it_imports_and_what_its_values_are() -> None:
     import numpy as np
 

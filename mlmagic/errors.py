@@ -29,6 +29,8 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
+from mlmagic.visible_text import visible
+
 
 class Front(StrEnum):
     """Where a message is read: below a magic, in a shell, or in a program that uses the SDK."""
@@ -103,7 +105,7 @@ class MLMagicError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """IPython's hook: a cell shows this instead of a stack of our own frames."""
-        return [f"{type(self).__name__}: {self}"]
+        return [visible(f"{type(self).__name__}: {self}")]
 
 
 class UsageError(MLMagicError):

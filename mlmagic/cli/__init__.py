@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import click
 
 from mlmagic._version import __version__
-from mlmagic.cli.base import Commands
+from mlmagic.cli.base import Commands, echo
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
 from mlmagic.cli.endpoints import endpoint
@@ -67,7 +67,7 @@ def demo(keep: bool) -> None:
     """
     from mlmagic.demo import run_demo
 
-    run_demo(click.echo, keep=keep)
+    run_demo(echo, keep=keep)
 
 
 @cli.command(cls=click.Command, context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -100,10 +100,10 @@ def workspace() -> None:
 
     place = location()
     database = postgresql.shown(make_url(place.database_url))
-    click.echo(f"{place.name}\n  folder    {place.folder}\n  database  {database}")
+    echo(f"{place.name}\n  folder    {place.folder}\n  database  {database}")
     if place.files_url:
-        click.echo(f"  files     {remote_files.shown(place.files_url)}")
-    click.echo(f"  found by  {place.found_by}")
+        echo(f"  files     {remote_files.shown(place.files_url)}")
+    echo(f"  found by  {place.found_by}")
 
 
 @cli.command(cls=click.Command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import IO, TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 
 from mlmagic.core.decimals import with_a_point
 from mlmagic.errors import Front, MLMagicError, nearest, nearest_option, written_for
+from mlmagic.visible_text import visible
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
@@ -101,7 +101,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except MLMagicError as error:
             error.write_for(Front.COMMAND)
-            click.echo(f"{error.kind_of_error}: {error}", err=True)
+            echo(f"{error.kind_of_error}: {error}", err=True)
             ctx.exit(1)
         except click.UsageError as error:
             raise WrongLine.of(error) from None
@@ -150,7 +150,7 @@ class WrongLine(click.UsageError):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line to standard error."""
-        click.echo(self.message, file=file, err=file is None)
+        click.echo(visible(self.message), file=file, err=file is None)
 
 
 def _remember(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
@@ -176,7 +176,12 @@ def engine() -> closing[Engine]:
 
 def say(text: str) -> None:
     """Print a message to standard error."""
-    click.echo(written_for(Front.COMMAND, text), err=True)
+    echo(written_for(Front.COMMAND, text), err=True)
+
+
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print to the terminal, with control characters written out."""
+    click.echo(visible(str(text)), err=err, nl=nl)
 
 
 def output(default: str = "json") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -193,7 +198,7 @@ def output(default: str = "json") -> Callable[[Callable[..., Any]], Callable[...
 def show(value: Any, form: str = "json") -> None:
     """Print data to standard output: a list of records as rows, one record as rows of key and value."""
     if form == "json":
-        click.echo(json.dumps(value, indent=2, default=str))
+        echo(json.dumps(value, indent=2, default=str).replace("\x7f", "\\u007f"))
         return
     head: Sequence[str] = ()
     if isinstance(value, Mapping):
@@ -203,9 +208,9 @@ def show(value: Any, form: str = "json") -> None:
         head = list(dict.fromkeys(key for record in records for key in record))
         rows = [[_cell(record.get(key)) for key in head] for record in records]
     if form == "tsv":
-        sys.stdout.write("".join("\t".join(row) + "\n" for row in rows))
+        echo("".join("\t".join(row) + "\n" for row in rows), nl=False)
     else:
-        click.echo(_table(head, rows), nl=False)
+        echo(_table(head, rows), nl=False)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

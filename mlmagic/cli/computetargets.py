@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlmagic.cli.base import Commands, engine, option, output, say, show
+from mlmagic.cli.base import Commands, echo, engine, option, output, say, show
 
 _name = option("-n", "--name", required=True, help="The compute target.")
 
@@ -78,7 +78,7 @@ def attach_aks(
     wanted = AksCompute.attach_configuration(group, cluster_name, resource_id, cluster_purpose)
     with engine() as opened:
         keep_cluster(Workspace.over(opened), name, wanted, say)
-    click.echo(name)
+    echo(name)
 
 
 @computetarget.command("detach")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mlmagic.cli.base import Commands, complete_services, engine, option, say, show
+from mlmagic.cli.base import Commands, complete_services, echo, engine, option, say, show
 
 
 @click.group(cls=Commands)
@@ -30,7 +30,7 @@ def export_service(service: str, directory: str) -> None:
         inference, deployment, source = export(opened, service, Path(directory))
         models = "".join(f" -m {each}" for each in opened.services.get(service).models)
     for path in (inference, deployment, source):
-        click.echo(path)
+        echo(path)
     say(f"mlmagic model deploy -n NAME{models} --ic {inference} --dc {deployment}")
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import click
-
-from mlmagic.cli.base import say
+from mlmagic.cli.base import echo, say
 
 if TYPE_CHECKING:
     from mlmagic.core.webservice import Webservice
@@ -40,4 +38,4 @@ def run_and_follow(
     if log:
         for line in engine.services.logs(record.name):
             say(line)
-    click.echo(record.scoring_uri)
+    echo(record.scoring_uri)

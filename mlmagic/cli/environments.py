@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Commands, engine, option, output, pairs, say, show
+from mlmagic.cli.base import Commands, echo, engine, option, output, pairs, say, show
 from mlmagic.cli.deployment_options import nearest_option
 from mlmagic.errors import UsageError
 
@@ -76,7 +76,7 @@ def register_environment(directory: str) -> None:
 
     with engine() as opened:
         made = Environment.load_from_directory(directory).register(_workspace(opened))
-    click.echo(f"{made.name}:{made.version}")
+    echo(f"{made.name}:{made.version}")
 
 
 @environment.command("download")
@@ -95,7 +95,7 @@ def download_environment(name: str, version: str | None, directory: str, overwri
 
     with engine() as opened:
         Environment.get(_workspace(opened), name, version).save_to_directory(directory, overwrite)
-    click.echo(directory)
+    echo(directory)
 
 
 @environment.command("scaffold")
@@ -145,7 +145,7 @@ def create_environment(
     with engine() as opened:
         made = environment_of(name, sources, python_version, pairs("--env", variables))
         kept = opened.environments.register(name, made.to_record())
-    click.echo(f"{kept.name}:{kept.version}")
+    echo(f"{kept.name}:{kept.version}")
 
 
 @environment.command("build")
@@ -162,7 +162,7 @@ def build_environment(name: str, version: str | None, nearest: bool | None) -> N
     """
     with engine() as opened:
         record = opened.environments.get(name, version).record
-        click.echo(opened.environments.build(record, nearest=nearest is not False, report=say))
+        echo(opened.environments.build(record, nearest=nearest is not False, report=say))
 
 
 @environment.command("diff")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from mlmagic.cli.base import Command, Commands, option, say
+from mlmagic.cli.base import Command, Commands, echo, option, say
 from mlmagic.cli.base import engine as opened
 from mlmagic.errors import InvalidConfig
 
@@ -45,7 +45,7 @@ def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
             listing = news.follows_listing(engine.follows.list())
         else:
             listing = news.events_listing(engine.events.newest(lines))
-    click.echo(repr(listing))
+    echo(repr(listing))
 
 
 @events.command("subscribe")
@@ -147,7 +147,7 @@ def list_deliveries(name: str | None, dead: bool) -> None:
 
     with opened() as engine:
         listing = deliveries_listing(engine.events.deliveries(name, dead=dead))
-    click.echo(repr(listing))
+    echo(repr(listing))
 
 
 @events.command("redeliver")

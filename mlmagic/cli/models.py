@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Commands, complete_models, engine, option, output, pairs, say, show
+from mlmagic.cli.base import Commands, complete_models, echo, engine, option, output, pairs, say, show
 from mlmagic.cli.deployment_options import (
     deploy_config_file,
     deployment_on,
@@ -151,7 +151,7 @@ def register_model(
         registered = opened.models.register(path, details, child_paths=child_paths or None, notify=say)
     if metadata:
         Path(metadata).write_text(json.dumps({"modelId": registered.id}) + "\n", encoding="utf-8")
-    click.echo(registered.id)
+    echo(registered.id)
 
 
 @model.command("list")
@@ -192,7 +192,7 @@ def list_models(
             listing = models_listing(
                 found, Workspace.over(opened).model_of, lambda m: opened.models.users(m.id)
             )
-            click.echo(repr(listing))
+            echo(repr(listing))
             return
     show([model_record(one) for one in found], form)
 
@@ -271,7 +271,7 @@ def download_model(reference: str, folder: str, overwrite: bool) -> None:
       mlmagic model download -i diabetes:1 -t models
     """
     with engine() as opened:
-        click.echo(opened.models.download(reference, Path(folder), exist_ok=overwrite))
+        echo(opened.models.download(reference, Path(folder), exist_ok=overwrite))
 
 
 @model.command("delete")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Command, Commands, engine, option, output, say, show
+from mlmagic.cli.base import Command, Commands, echo, engine, option, output, say, show
 from mlmagic.cli.deployment_options import for_engine, inference, model_ids, models, nearest_option, script
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def package_model(
             place = str(opened.packages.save(made, Path(folder)))
         if repository:
             place = opened.packages.push(made, repository, report=say)
-    click.echo(place)
+    echo(place)
 
 
 @click.group(cls=Commands)
@@ -127,7 +127,7 @@ def save_package(name: str, folder: str) -> None:
       mlmagic package save -n churn -t build
     """
     with engine() as opened:
-        click.echo(opened.packages.save(opened.packages.get(name), Path(folder)))
+        echo(opened.packages.save(opened.packages.get(name), Path(folder)))
 
 
 def package_record(made: Package) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Command, Commands, engine, option, output, say, show
+from mlmagic.cli.base import Command, Commands, echo, engine, option, output, say, show
 from mlmagic.cli.deployment_options import for_engine, inference, model_ids, models, script
 from mlmagic.core.arguments import Group
 from mlmagic.errors import UsageError
@@ -186,7 +186,7 @@ def _show_profile(made: Profile, form: str) -> None:
     from mlmagic.widgets.profiles import profile_card
 
     if form == "table":
-        click.echo(profile_card(made).text)
+        echo(profile_card(made).text)
     else:
         show(details(made), form)
 
@@ -196,6 +196,6 @@ def _show_several(found: Sequence[Profile], form: str) -> None:
     from mlmagic.widgets.profiles import profiles_listing
 
     if form == "table":
-        click.echo(repr(profiles_listing(found, found)))
+        echo(repr(profiles_listing(found, found)))
     else:
         show([details(each) for each in found], form)

@@ -13,6 +13,7 @@ from mlmagic.cli.base import (
     Commands,
     complete_models,
     complete_services,
+    echo,
     engine,
     labels,
     option,
@@ -91,7 +92,7 @@ def list_services(
         )
         found = [handle.record for handle in handles]
         if form == "table":
-            click.echo(repr(services_listing(found, lambda record: Handle.of(workspace, record))))
+            echo(repr(services_listing(found, lambda record: Handle.of(workspace, record))))
             return
     show([service_record(one) for one in found], form)
 
@@ -155,7 +156,7 @@ def service_logs(name: str, lines: int, following: bool, events: bool) -> None:
 
     with engine() as opened:
         for line in log_lines(opened, name, lines, follow=following, events=events):
-            click.echo(line)
+            echo(line)
 
 
 service.add_command(service_logs, "get-logs")  # as az ml calls it
@@ -237,7 +238,7 @@ def compare_service(
         given = bodies(opened.requests.to_replay(name) if traffic else file)
         found = opened.parity.check(name, target, given, tolerance=tolerance, notify=say)
     if form == "table":
-        click.echo(parity_card(found).text)
+        echo(parity_card(found).text)
     else:
         show(asdict(found), form)
     if not found.same:
@@ -266,7 +267,7 @@ def show_traffic(name: str, last: int | None, form: str) -> None:
     with engine() as opened:
         requests = opened.requests.recorded(name, last=last)
     if form == "table":
-        click.echo(repr(traffic_listing(requests)))
+        echo(repr(traffic_listing(requests)))
     else:
         show([asdict(request) for request in requests], form)
 

@@ -282,6 +282,9 @@ TABLE: tuple[Argument, ...] = (
          key="corsOrigins", field=SAME, options=("--cors-origins",), metavar="ORIGINS",
          label="Allowed origins (CORS)", placeholder="https://a.example, https://b.example, or *",
          advanced=True),
+    _row("allowed_hosts", str, _A,
+         "Host names, separated by commas, that a service on this machine accepts besides local ones, or *.",
+         key="allowedHosts", field=SAME, options=("--allowed-hosts",), metavar="HOSTS"),
 
     _row("batch", bool, _B, "Call run() once for all concurrent requests (dynamic batching).", default=False,
          key="batch", field=SAME, options=("--batch",), label="Dynamic batching: one run() call for all "

@@ -112,7 +112,10 @@ class DeploymentConfig:
     ssl_cert_pem_file: str | None = None
     """The certificate chain and its key are read again when they are renewed."""
     ssl_key_pem_file: str | None = None
+    without_auth: bool = False
+    """``auth_enabled=False`` was given, and is not just the default: everyone may call the service."""
     cors_origins: str = ""
+    allowed_hosts: str = ""
     compute_type: str = ""
     """A `ComputeType`, where the configuration names one."""
     compute_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -146,7 +149,7 @@ class DeploymentConfig:
         return replace(self, primary_key=None, secondary_key=None)
 
     def for_trial(self, target: str) -> DeploymentConfig:
-        """The configuration of a temporary service on ``target``: any free port, no authentication."""
+        """The configuration of a temporary service on ``target``: any free port, keys of its own or none."""
         return replace(
             self.without_keys(),
             target=target,

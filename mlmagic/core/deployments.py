@@ -53,6 +53,7 @@ def deployment(compute: ComputeType, given: Mapping[str, Any]) -> DeploymentConf
     if not values.get("ssl_enabled", True):
         for name in CERTIFICATE:
             fields.pop(name, None)
+    fields |= _access(given)
     return DeploymentConfig(compute.target, compute_type=compute.value, compute_settings=own, **fields)
 
 
@@ -66,11 +67,18 @@ def given_of(config: DeploymentConfig) -> tuple[ComputeType, dict[str, Any]]:
                 given[name] = config.compute_settings[name]
         elif name not in KEYS:
             value = getattr(config, row.field)
-            if must_be_named(row, value):
+            if must_be_named(row, value) or (name == "auth_enabled" and config.without_auth):
                 given[name] = dict(value) if row.kind is dict else value
     if config.ssl_cert_pem_file and "ssl_enabled" in arguments_of(compute):
         given["ssl_enabled"] = True  # else the certificate is that of the cluster
     return compute, given
+
+
+def _access(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether everyone may call the service, if ``given`` says so."""
+    if given.get("auth_enabled") is None:
+        return {}
+    return {"without_auth": not given["auth_enabled"] and not given.get("token_auth_enabled")}
 
 
 def must_be_named(argument: Argument, value: Any) -> bool:
@@ -88,6 +96,7 @@ def with_arguments(
     Raises `InvalidConfig`, `InvalidConfigs`, or `NotFound` for what the target of ``config`` does not take.
     """
     fields = {field: value for name, value in given.items() if (field := ARGUMENTS[name].field)}
+    fields |= _access(given)
     own = {name: value for name, value in given.items() if not ARGUMENTS[name].field}
     changed = replace(config, compute_settings={**config.compute_settings, **own}, **fields)
     if own:
@@ -99,10 +108,8 @@ def with_arguments(
 def changed_fields(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:
     """What a line changes of ``config``, by field; raises as `with_arguments`."""
     changed = with_arguments(config, given)
-    return {
-        name: getattr(changed, name)
-        for name in {ARGUMENTS[each].field or "compute_settings" for each in given}
-    }
+    names = {ARGUMENTS[each].field or "compute_settings" for each in given}
+    return {name: getattr(changed, name) for name in names | _access(given).keys()}
 
 
 def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,6 +127,7 @@ def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[s
     known = arguments_of(compute)
     fields = {known[name].field for name in {**before, **given}} - {None}
     changes = {field: getattr(wanted, field) for field in fields if field}
+    changes |= _access(given)
     changes["compute_settings"] = wanted.compute_settings
     return {name: value for name, value in changes.items() if value != getattr(config, name)}
 

@@ -18,15 +18,19 @@ import shutil
 import sys
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from mlmagic.core.access import new_key
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model, definitions_of
 from mlmagic.core.names import ModelReference
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.scoring.environment import DEFINITIONS_FILE
+from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import keys, models, services
 from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
 from mlmagic.workspace.memory import Memory
@@ -93,6 +97,22 @@ def scratch_spec(
         environment=inference.environment,
         requirements=requirements_of(inference.requirements, used),
     )
+
+
+def with_trial_key(spec: ServiceSpec, target: ComputeTarget[Any]) -> ServiceSpec:
+    """The specification of a trial, with a key of its own on another machine, where others can reach it."""
+    if target.runs_on_this_machine():
+        return spec
+    file = Path(spec.run_dir) / KEYS_FILE
+    write_atomically(file, json.dumps({"primary": new_key()}), mode=OWNER_ONLY)
+    return replace(spec, keys_file=str(file))
+
+
+def trial_key(spec: ServiceSpec) -> str | None:
+    """The key of a trial; None if it needs none."""
+    if spec.keys_file is None:
+        return None
+    return str(json.loads(Path(spec.keys_file).read_text(encoding="utf-8"))["primary"])
 
 
 def requirements_of(script: Sequence[str], used: Sequence[Model]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import MLMagicError, NotFound, ScriptError
 from mlmagic.magics.cell_lines import NameCells, naming_cells
+from mlmagic.visible_text import visible
 from mlmagic.widgets.cards import Card, gone_card, service_card
 
 
@@ -29,7 +30,7 @@ class LiveCard:
                 return engine.services.wait_or_withdraw(service, timeout, watching=self._draw)
         except ScriptError as error:
             # The card shows the script's traceback, so the cell's error leaves it out.
-            shown = [f"{type(error).__name__}: {MLMagicError.__str__(error)}"]
+            shown = [visible(f"{type(error).__name__}: {MLMagicError.__str__(error)}")]
             error._render_traceback_ = lambda: shown  # type: ignore[method-assign]
             raise
         finally:

@@ -24,6 +24,7 @@ from mlmagic.magics.options import (
     variable,
     with_parser,
 )
+from mlmagic.visible_text import visible
 
 _OUT = re.compile(r"(?:-o\s+|--out(?:\s+|=))(\S+)\s*")
 _WORD = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
@@ -119,7 +120,7 @@ class ServiceMagics(SessionMagics):
             return
         try:
             for text in lines:
-                print(text)
+                print(visible(text))
         except KeyboardInterrupt:
             return
 

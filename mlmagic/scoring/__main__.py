@@ -43,6 +43,14 @@ def parser() -> argparse.ArgumentParser:
     add("--run-dir", help="run directory for the report; its lock file must exist")
     add("--grace", type=float, default=10.0, help="seconds to finish requests in after a stop signal")
     add("--keys-file", metavar="FILE", help="JSON with primary, secondary and token_secret")
+    add("--no-auth", action="store_true", help="allow --host to be reached from elsewhere without keys")
+    add(
+        "--allowed-hosts",
+        metavar="HOSTS",
+        default="",
+        help="host names, separated by commas, that a server on this machine accepts besides local ones; "
+        "* is any (default: MLMAGIC_ALLOWED_HOSTS)",
+    )
     add("--ssl-cert", metavar="FILE", help="certificate chain (PEM): serve with TLS")
     add("--ssl-key", metavar="FILE", help="private key of the certificate (PEM)")
     add("--batch", action="store_true", help="call run() once for concurrent requests (dynamic batching)")
@@ -79,7 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from mlmagic.scoring.server import Address, Security, serve
 
     address = Address(options.host, options.port, options.prefer_port, options.take_over, options.grace)
-    security = Security(options.keys_file, options.ssl_cert, options.ssl_key)
+    security = Security(
+        options.keys_file, options.ssl_cert, options.ssl_key, options.allowed_hosts, options.no_auth
+    )
     return serve(environment, address, directory, security, batch=options.batch, live=options.live)
 
 

@@ -26,8 +26,9 @@ from mlmagic.scoring.control import HAND_OVER, RELOAD, ControlSocket
 from mlmagic.scoring.debugger import connect_debugger
 from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvironment, model_files
 from mlmagic.scoring.event_loop import new_event_loop
+from mlmagic.scoring.http.allowed_hosts import VARIABLE, AllowedHosts, names_of
 from mlmagic.scoring.http.connection import HttpConnection
-from mlmagic.scoring.http.listener import BACKLOG, bind, url_of
+from mlmagic.scoring.http.listener import BACKLOG, bind, check_exposure, url_of
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.limits import Limits
@@ -71,11 +72,17 @@ class Address:
 
 @dataclass(frozen=True)
 class Security:
-    """Files with the keys of callers, the TLS certificate and its key; None: no authentication, no TLS."""
+    """Who may call the server, and how."""
 
     keys_file: str | None = None
+    """The keys of callers; without it they are in variables, or there is no authentication."""
     cert_file: str | None = None
+    """The TLS certificate and its key; None: no TLS."""
     key_file: str | None = None
+    allowed_hosts: str = ""
+    """As for `AllowedHosts`."""
+    no_auth: bool = False
+    """Whether everyone who reaches the server may call it, where it listens on more than this machine."""
 
 
 def serve(
@@ -104,6 +111,9 @@ def serve(
             connect_debugger(debug_port)
         recorder = Recorder.of(directory.path if directory else None, loop)
         access = Authenticator.of(security.keys_file, os.environ)
+        check_exposure(address.host, guarded=access is not None, no_auth=security.no_auth)
+        allowed_hosts = security.allowed_hosts or os.environ.get(VARIABLE, "")
+        names_of(allowed_hosts)
         certificate = Certificate.of(security.cert_file, security.key_file)
         script = load(environment, loop, batch=batch)
         swagger = Swagger(environment.source, schema=script.schema)
@@ -115,14 +125,15 @@ def serve(
         say(report.FAILED, error=error.record())
         return EXIT_SCRIPT_FAILED
     except StartFailed as error:
-        print(f"mlmagic: {error}", file=sys.stderr, flush=True)
+        print("\n".join(filter(None, (f"mlmagic: {error}", error.hint))), file=sys.stderr, flush=True)
         say(report.FAILED, error=error.record())
         return error.exit_code
     # The objects of the libraries stay: the garbage collector need not look at them again.
     gc.freeze()
     thread = ScriptThread(loop)
     scorer = Scorer(script, thread, limits=limits)
-    service = Service(scorer, swagger, access, recorder, AccessLog.of(scorer.identify))
+    hosts = AllowedHosts.of(allowed_hosts, sock.getsockname()[0])
+    service = Service(scorer, swagger, access, recorder, AccessLog.of(scorer.identify), hosts)
     server = Server(loop, service, environment, sock, address.grace, certificate, health=health, live=live)
     thread.run(server.run(directory))
     return EXIT_DRAINED

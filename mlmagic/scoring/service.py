@@ -12,6 +12,8 @@ import orjson
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.http import content_encoding
+from mlmagic.scoring.http.allowed_hosts import AllowedHosts
+from mlmagic.scoring.http.caller_check import CallerCheck
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.request import BadInput, Request, path_of
 from mlmagic.scoring.http.request_head import KnownHeads
@@ -44,7 +46,9 @@ class Service:
         access: Authenticator | None = None,
         recorder: Recorder | None = None,
         access_log: AccessLog | None = None,
+        hosts: AllowedHosts | None = None,
     ) -> None:
+        """``hosts`` None: requests for any host, and from any web page, are answered."""
         self.scorer = scorer
         self.swagger = swagger
         self.renderer = scorer.renderer
@@ -53,6 +57,7 @@ class Service:
         self._recorder = recorder
         self._access_log = access_log
         self._cors = Cors.of(os.environ)
+        self._callers = CallerCheck(hosts, self._cors) if hosts is not None else None
         self._exposition: Exposition | None = None
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
@@ -68,6 +73,11 @@ class Service:
         self._open_inference = OpenInference(scorer)
         for path, handlers in self._open_inference.routes().items():
             self._routes[path] = _route(**handlers, OPTIONS=self._options)
+
+    def check_caller(self, method: bytes, target: bytes, fields: Mapping[bytes, bytes]) -> None:
+        """Raises `Refusal` for a host or a web page that may not call this service."""
+        if self._callers is not None:
+            self._callers.check(method, target, fields)
 
     def admits(self, target: bytes, fields: Mapping[bytes, bytes]) -> bool:
         """Whether a request with this head is authenticated; called before its body has arrived."""

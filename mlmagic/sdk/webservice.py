@@ -20,6 +20,7 @@ from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.webservice_attributes import WebserviceAttributes
 from mlmagic.sdk.workspace_base import WorkspaceBase
+from mlmagic.visible_text import visible
 
 Webservices = list["Webservice"]
 """A name for it, because `Webservice.list` hides the built-in one in its class."""
@@ -237,7 +238,7 @@ class StateProgress:
         text = f"{record.state}: {record.words}" if record.words else str(record.state)
         if text != self._last:
             self._last = text
-            print(text)
+            print(visible(text))
 
 
 def _find(workspace: WorkspaceBase, name: str) -> core.Webservice:

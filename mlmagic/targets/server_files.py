@@ -1,6 +1,7 @@
 """The files and packages of the scoring server, for interpreters and images without mlmagic.
 
-The server needs nothing else of mlmagic; `mlmagic/errors.py` is for scripts that import its errors.
+The server needs nothing else of mlmagic; `mlmagic/errors.py` and `mlmagic/visible_text.py` are for scripts
+that import its errors.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _SUFFIXES = (".py", ".html")
 def server_files() -> Iterator[tuple[str, Path]]:
     """Each file of the server: its path below a folder of PYTHONPATH, and its path here."""
     home = Path(__file__).parents[1]
-    alone = (home / name for name in ("__init__.py", "_version.py", "errors.py"))
+    alone = (home / name for name in ("__init__.py", "_version.py", "errors.py", "visible_text.py"))
     found = [*alone, *(home / "scoring").rglob("*")]
     for path in sorted(found):
         if path.suffix in _SUFFIXES and path.is_file():

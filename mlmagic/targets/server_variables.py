@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mlmagic.scoring.http.allowed_hosts as allowed_hosts
 import mlmagic.scoring.http.cors as cors
 import mlmagic.scoring.limits as limits
 import mlmagic.scoring.recorder as recorder
@@ -25,4 +26,6 @@ def server_variables(spec: ServiceSpec) -> dict[str, str]:
         variables[recorder.VARIABLE] = str(config.recorded_requests)
     if config.cors_origins:
         variables[cors.VARIABLE] = config.cors_origins
+    if config.allowed_hosts:
+        variables[allowed_hosts.VARIABLE] = config.allowed_hosts
     return {**variables, **config.environment_variables}

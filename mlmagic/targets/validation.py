@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 
+import mlmagic.scoring.http.allowed_hosts as allowed_hosts
 import mlmagic.scoring.http.tls as tls
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.errors import InvalidConfig
+from mlmagic.scoring.settings import InvalidSetting
 
 
 def check_port(config: DeploymentConfig, host: str, current_port: int | None) -> None:
@@ -28,6 +30,16 @@ def check_certificate(config: DeploymentConfig) -> None:
     except tls.CannotEncrypt as error:
         raise InvalidConfig(
             "ssl_cert_pem_file", config.ssl_cert_pem_file, f"cannot be used: {error}", hint=error.hint
+        ) from None
+
+
+def check_allowed_hosts(config: DeploymentConfig) -> None:
+    """Raise `InvalidConfig` unless the allowed hosts are a list of host names."""
+    try:
+        allowed_hosts.names_of(config.allowed_hosts)
+    except InvalidSetting as error:
+        raise InvalidConfig(
+            "allowed_hosts", config.allowed_hosts, f"cannot be used: {error}", hint=error.hint
         ) from None
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from html import escape
 from typing import Any
 
 from mlmagic.core.events import Event
@@ -16,14 +15,16 @@ from mlmagic.core.webservice import State, Webservice
 from mlmagic.errors import MLMagicError
 from mlmagic.sdk.model import Model as ModelHandle
 from mlmagic.sdk.webservice import Webservice as WebserviceHandle
+from mlmagic.visible_text import visible
 from mlmagic.widgets import figures, html
+from mlmagic.widgets.html import escape
 
 
 class Card:
     """Something to display, as HTML and as text."""
 
     def __init__(self, markup: str, text: str) -> None:
-        self.markup, self.text = markup, text
+        self.markup, self.text = markup, visible(text)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self.markup, "text/plain": self.text}
@@ -106,7 +107,7 @@ class Listing(Sequence[Any]):
         return iter(self._items)
 
     def __repr__(self) -> str:
-        return html.plain_table(self._headings, self._rows) if self._items else self._caption
+        return html.plain_table(self._headings, self._rows) if self._items else visible(self._caption)
 
     def _repr_html_(self) -> str:
         if not self._items:

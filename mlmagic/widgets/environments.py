@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from mlmagic.core.environment import EnvironmentNeeds, needs_of, without_password
 from mlmagic.core.environment_diff import Change
 from mlmagic.sdk.environment import Environment
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card, Listing
+from mlmagic.widgets.html import escape
 
 _SHOWN_PACKAGES = 6
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape as escape_markup
 from urllib.parse import urlsplit
 
 from mlmagic.core.webservice import State
+from mlmagic.visible_text import visible
 
 # Colours told apart by the colour-blind, and never the only sign: the state is also a word and a mark.
 _MARKS = {
@@ -24,6 +25,11 @@ LINK = "color:var(--jp-content-link-color,#0b57d0);text-decoration:underline"
 BORDER = "1px solid var(--jp-border-color2,#c8c8c8)"
 CELL = "text-align:left;vertical-align:top;padding:2px 14px 2px 0"
 MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
+
+
+def escape(text: str, quote: bool = True) -> str:
+    """Text as HTML, with its control characters written out."""
+    return escape_markup(visible(text), quote)
 
 
 def state_badge(state: State | str) -> str:
@@ -76,6 +82,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str) 
 
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table as plain text, in columns."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
     lines = [headings, *rows]
     return "\n".join(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from mlmagic.core.parity import Parity
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card
+from mlmagic.widgets.html import escape
 
 SHOWN = 20
 

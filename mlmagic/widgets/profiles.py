@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from html import escape
 
 from mlmagic.core.profile import Load, Profile, ProfileState, SizeResult, size_in_words
 from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.widgets import charts, html
 from mlmagic.widgets.cards import Card, Listing
+from mlmagic.widgets.html import escape
 
 _HEADINGS = ("Cores", "GB", "Requests/s", "p50 ms", "p99 ms", "Peak MB", "Cold start s", "Errors")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from html import escape
 from typing import Any
 
 from IPython import get_ipython
@@ -12,6 +11,7 @@ from IPython.display import display
 from mlmagic.sdk.run import Run
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card
+from mlmagic.widgets.html import escape
 
 POLL_SECONDS = 1.0
 ENDED = ("Completed", "Finished", "Failed", "Canceled")

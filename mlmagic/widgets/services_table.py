@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,6 +12,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.watcher import View
 from mlmagic.widgets import cards, html
 from mlmagic.widgets.controls import offer
+from mlmagic.widgets.html import escape
 
 OpenCard = Callable[[Webservice], Any]
 """Returns the live card of a service."""

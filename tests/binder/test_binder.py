@@ -136,13 +136,25 @@ def test_services_are_reached_through_the_proxy(binder: Account) -> None:
     script.write_text("def init():\n    pass\n\n\ndef run(data):\n    return data\n", encoding="utf-8")
     (binder.home / "aci.json").write_text('{"computeType": "aci"}', encoding="utf-8")
     deploy = ("mlmagic", "model", "deploy", "--name=echo", "--entry-script=echo.py", "--dc=aci.json")
-    deployed = binder.run("binder/start", *deploy)
+    deployed = binder.run("binder/start", "env", "JUPYTERHUB_SERVICE_PREFIX=/user/somebody/", *deploy)
     try:
         (uri,) = [line for line in deployed.splitlines() if line.startswith("http")]
         port = uri.rpartition(":")[2].partition("/")[0]
         with _jupyter(binder, "lab") as root:
-            scored = requests.post(f"{root}proxy/{port}/score", json={"a": 1}, headers=AUTHORIZED, timeout=60)
-        assert (scored.status_code, scored.json()) == (200, '{"a": 1}')
+            # The hub passes on the host of its public address, and what the browser says of the page.
+            public = {**AUTHORIZED, "Host": "hub.example", "Origin": "https://hub.example"}
+            for headers, status in (
+                (AUTHORIZED, 200),
+                ({**public, "Sec-Fetch-Site": "same-origin"}, 200),
+                ({**public, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403),
+            ):
+                scored = requests.post(
+                    f"{root}proxy/{port}/score", json={"a": 1}, headers=headers, timeout=60
+                )
+                assert scored.status_code == status, scored.text
+                assert status != 200 or scored.json() == '{"a": 1}'
+            page = requests.get(f"{root}proxy/{port}/docs", headers=public, timeout=60)
+            assert (page.status_code, "Try it" in page.text) == (200, True)
     finally:
         binder.run("binder/start", "mlmagic", "service", "delete", "--name=echo")
 
@@ -257,6 +269,7 @@ def _jupyter(account: Account, front: str) -> Iterator[str]:
     """A Jupyter server as a hub starts it, under a path of its own; gives its address."""
     command = ["binder/start", "jupyter", front, "--no-browser", "--ip=127.0.0.1", f"--port={_free_port()}"]
     options = ["--ServerApp.base_url=/user/somebody/", f"--IdentityProvider.token={TOKEN}"]
+    options += ["--ServerApp.allow_remote_access=True"]  # as the servers of a hub have it
     for left in _server_files(account.home):  # a server that ended badly
         left.unlink()
     server = account.start([*command, *options])

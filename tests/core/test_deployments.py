@@ -11,7 +11,15 @@ import pytest
 from mlmagic.core import deployment_file
 from mlmagic.core.arguments import ARGUMENTS, V1_ORDER, ComputeType, arguments_of
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.deployments import check, deployment, effective, given_of
+from mlmagic.core.deployments import (
+    changed_fields,
+    check,
+    config_changes,
+    deployment,
+    effective,
+    given_of,
+    with_arguments,
+)
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
 
 ACI, AKS, LOCAL, ENDPOINT = ComputeType.ACI, ComputeType.AKS, ComputeType.LOCAL, ComputeType.AKS_ENDPOINT
@@ -252,3 +260,28 @@ def test_the_schema_accepts_what_is_sound(compute: ComputeType, given: dict[str,
 def test_the_schema_refuses_what_is_not(values: dict[str, Any]) -> None:
     with pytest.raises(jsonschema_rs.ValidationError):
         jsonschema_rs.validate(deployment_file.schema(), values)
+
+
+@pytest.mark.parametrize(
+    ("given", "without_auth"),
+    [
+        ({}, False),
+        ({"auth_enabled": False}, True),
+        ({"auth_enabled": True}, False),
+        ({"auth_enabled": None}, False),
+        ({"auth_enabled": False, "token_auth_enabled": True}, False),
+    ],
+)
+def test_no_authentication_is_said_aloud_or_just_the_default(
+    given: dict[str, Any], without_auth: bool
+) -> None:
+    said = {name: value for name, value in given.items() if value is not None}
+    config = deployment(ACI, said)
+    assert config.without_auth is without_auth
+    assert with_arguments(DeploymentConfig(), said).without_auth is without_auth
+    if without_auth:
+        assert given_of(config)[1]["auth_enabled"] is False
+        assert deployment(*given_of(config)) == config
+        assert changed_fields(config, {"auth_enabled": True})["without_auth"] is False
+        assert config_changes(config, {"auth_enabled": True})["without_auth"] is False
+        assert "without_auth" not in config_changes(config, {"description": "d"})

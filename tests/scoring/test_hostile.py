@@ -69,7 +69,7 @@ def test_what_is_remembered_of_good_heads_is_bounded(wire):
 
 @pytest.mark.processes
 def test_a_real_server_refuses_them_and_goes_on(start_script):
-    server = start_script(ECHO)
+    server = start_script(ECHO, "--allowed-hosts", "*")
     port = server.report("serving").port
     for name, request, status in REFUSED:
         assert statuses(exchange(("127.0.0.1", port), GET + request + GET)) == [200, status], name

@@ -72,7 +72,7 @@ def nginx(start_script) -> Iterator[SimpleNamespace]:
         if os.environ.get("CI"):
             pytest.fail("nginx is not installed")
         pytest.skip("nginx is not installed")
-    ours = start_script(COUNTS)
+    ours = start_script(COUNTS, "--allowed-hosts", "ours")
     port = ours.report("serving").port
     # The names of sockets must be short, so not in tmp_path.
     with tempfile.TemporaryDirectory() as name:

@@ -95,7 +95,7 @@ def test_it_speaks_tls_and_nothing_else(start, options, files, tmp_path):
     assert connection.sock.version() in ("TLSv1.2", "TLSv1.3")
     assert score(connection) == (200, b"1")
     with socket.create_connection(("127.0.0.1", said.port), 10) as plain:
-        plain.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert not plain.recv(100).startswith(b"HTTP/")
     assert score(connection, body=json.dumps("2" * 1_000_000))[0] == 200  # of many records
     connection.close()
@@ -154,7 +154,7 @@ def test_who_is_connected_when_it_is_told_to_stop_is_served(start, options):
     raw = socket.create_connection(("127.0.0.1", port), 10)  # accepted, or about to be; not shaken hands
     running.process.send_signal(signal.SIGTERM)
     late = anyone().wrap_socket(raw)
-    late.sendall(b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n0")
+    late.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n0")
     assert late.recv(100).startswith(b"HTTP/1.1 200 ")
     late.close()
     assert [client.getresponse().status for client in clients] == [200] * 3

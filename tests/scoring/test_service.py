@@ -194,3 +194,41 @@ def test_a_swagger_file_that_is_not_json_fails_the_start(start_script, tmp_path,
     assert error["phase"] == "swagger"
     assert error["message"].startswith(f"{name} is not JSON: ")
     assert name in error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b"1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed", True),
+        (b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", True),
+        (b"|a.b_c~1/2:3+4=5", True),
+        (b"a b", False),
+        (b"\x1b[2J", False),
+        (b"\x9b2J", False),
+        (b"\xe2\x80\xae", False),
+        (b"<img>", False),
+        (b'"', False),
+        (b"a\tb", False),
+    ],
+)
+def test_an_id_that_is_not_safe_to_show_is_replaced(ask, sent, kept):
+    fields = dict.fromkeys(("x_request_id", "x_ms_request_id", "x_ms_client_request_id", "traceid"), sent)
+    head = ask("nothing", **fields).head
+    assert head.encode("latin-1").count(sent) == (4 if kept else 0)
+    assert ("x-request-id: " in head, "TraceId: " in head) == (True, kept)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        (b"GET", b"/", 200),
+        (b"POST", b"/score", 200),
+        (b"PUT", b"/score", 405),
+        (b"GET", b"/nowhere", 404),
+        (b"OPTIONS", b"/score", 200),
+    ],
+)
+def test_every_answer_forbids_to_guess_its_type(ask, method, target, status):
+    answer = ask("nothing", target, method=method)
+    assert answer.status == status
+    assert answer.head.count("X-Content-Type-Options: nosniff\r\n") == 1

@@ -105,7 +105,7 @@ def test_a_service_names_them_in_its_log_and_answers_at_its_health_port(start_sc
     server = start_script(ECHO)
     assert server.ask("GET", "/")[:2] == (200, "Healthy")
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert client.makefile("rb").read().endswith(b"\r\n\r\nHealthy")
     log = (tmp_path / "log").read_text()
     assert "mlmagic: WORKER_COUNT=4 has no effect: one process serves the port." in log

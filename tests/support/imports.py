@@ -13,7 +13,7 @@ from pathlib import Path
 import mlmagic
 
 PACKAGE = Path(mlmagic.__file__).parent
-# A room may import itself and those named here; `errors` and `_version` are open to all.
+# A room may import itself and those named here; `errors`, `visible_text` and `_version` are open to all.
 MAY_IMPORT = {
     "core": set(),
     "scoring": set(),
@@ -28,12 +28,13 @@ MAY_IMPORT = {
     "demo": {"core", "workspace", "targets", "engine"},
     "azureml": {"sdk"},
     "errors": set(),
+    "visible_text": set(),
     "_version": set(),
     # The roof: whatever it offers is imported when it is used.
     "__init__": {"magics", "sdk", "engine", "scoring"},
     "__main__": {"cli"},
 }
-OPEN_TO_ALL = {"errors", "_version"}
+OPEN_TO_ALL = {"errors", "visible_text", "_version"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

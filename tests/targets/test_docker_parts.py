@@ -10,11 +10,18 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
-from mlmagic.errors import BuildFailed
+from mlmagic.errors import BuildFailed, InvalidConfig
 from mlmagic.targets.docker import observation
 from mlmagic.targets.docker.connection import Address, current
 from mlmagic.targets.docker.progress import Progress
-from mlmagic.targets.docker.settings import host_settings, limits_of
+from mlmagic.targets.docker.settings import (
+    arguments_of,
+    check_exposure,
+    host_settings,
+    limits_of,
+    proxy_host_settings,
+    variables_of,
+)
 from mlmagic.targets.images.build_plan import build_plan
 from tests.support.specs import spec
 
@@ -117,3 +124,61 @@ def test_where_an_engines_ports_are(host: str, machine: str, local: bool) -> Non
     address = current({"DOCKER_HOST": host})
     assert address == Address(host)
     assert (address.machine, address.is_local) == (machine, local)
+
+
+HERE, ELSEWHERE = Address("unix:///var/run/docker.sock"), Address("tcp://10.0.0.5:2376")
+
+
+@pytest.mark.parametrize(
+    ("address", "settings", "refused"),
+    [
+        (HERE, {}, False),
+        (ELSEWHERE, {}, True),
+        (Address("ssh://me@builder.example"), {}, True),
+        (ELSEWHERE, {"auth_enabled": True}, False),
+        (ELSEWHERE, {"token_auth_enabled": True}, False),
+        (ELSEWHERE, {"without_auth": True}, False),
+    ],
+)
+def test_a_service_on_a_remote_engine_says_who_may_call_it(
+    address: Address, settings: Mapping[str, Any], refused: bool
+) -> None:
+    config = DeploymentConfig("docker", **settings)
+    if not refused:
+        check_exposure(config, address)
+        return
+    with pytest.raises(InvalidConfig, match=r"everyone who reaches .* could call the service") as error:
+        check_exposure(config, address)
+    assert "Require keys with: --auth. Allow everyone with: --no-auth" in str(error.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_local", "hosts"),
+    [("", True, "localhost"), ("", False, None), ("a.example", True, "a.example"), ("b", False, "b")],
+)
+def test_a_container_of_this_machine_is_called_by_local_names(
+    given: str, is_local: bool, hosts: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    wanted = spec(tmp_path, config=DeploymentConfig("docker", allowed_hosts=given))
+    variables = variables_of(wanted, build_plan(wanted, {}), is_local=is_local)
+    assert variables.get("MLMAGIC_ALLOWED_HOSTS") == hosts
+
+
+def test_a_container_has_a_process_limit_and_bounded_logs(tmp_path: Path) -> None:
+    wanted = spec(tmp_path, config=DeploymentConfig("docker"))
+    for found in (
+        host_settings(wanted, build_plan(wanted, {}), "proxy"),
+        proxy_host_settings("v", ("127.0.0.1", None)),
+    ):
+        assert 0 < found["pids_limit"] <= 4096
+        assert found["log_config"] == {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
+
+
+@pytest.mark.parametrize(("keys_file", "option"), [(None, "--no-auth"), ("/k.json", "--keys-file")])
+def test_a_container_listens_on_all_addresses_with_keys_or_openly(
+    keys_file: str | None, option: str, tmp_path: Path
+) -> None:
+    wanted = spec(tmp_path, config=DeploymentConfig("docker"), keys_file=keys_file)
+    arguments = arguments_of(wanted, build_plan(wanted, {}), predecessor=None)
+    assert {"--no-auth", "--keys-file"} & {*arguments} == {option}

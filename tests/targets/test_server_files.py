@@ -54,7 +54,9 @@ def test_the_server_runs_on_the_pythons_that_we_run_on() -> None:
 def test_there_is_nothing_else_among_its_files() -> None:
     names = [name for name, _ in server_files()]
     assert {"mlmagic/__init__.py", "mlmagic/errors.py", "mlmagic/scoring/openapi/docs.html"} < set(names)
-    assert {name.split("/")[1] for name in names} == {"__init__.py", "_version.py", "errors.py", "scoring"}
+    assert {name.split("/")[1] for name in names} == {
+        "__init__.py", "_version.py", "errors.py", "visible_text.py", "scoring",
+    }  # fmt: skip
     assert not [name for name in names if "__pycache__" in name]
 
 

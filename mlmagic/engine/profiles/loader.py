@@ -81,12 +81,13 @@ class Connection(asyncio.Protocol):
 class Loader:
     """Sends rows to one service, one after the other."""
 
-    def __init__(self, host: str, port: int, path: str, rows: Sequence[bytes]) -> None:
+    def __init__(self, host: str, port: int, path: str, rows: Sequence[bytes], key: str | None) -> None:
         self._host, self._port = host, port
+        credential = f"Authorization: Bearer {key}\r\n" if key else ""
         self._requests = [
             (
                 f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
-                f"Accept: application/json\r\nContent-Length: {len(row)}\r\n\r\n"
+                f"Accept: application/json\r\n{credential}Content-Length: {len(row)}\r\n\r\n"
             ).encode()
             + row
             for row in rows
@@ -197,7 +198,7 @@ async def serve() -> None:
     order = json.loads(sys.stdin.readline())
     watch = asyncio.ensure_future(end_with(order["parent"]))
     rows = [base64.b64decode(row) for row in order["rows"]]
-    loader = Loader(order["host"], order["port"], order["path"], rows)
+    loader = Loader(order["host"], order["port"], order["path"], rows, order["key"])
     # In a thread, so that the event loop notices connections that are closed meanwhile.
     while line := await asyncio.to_thread(sys.stdin.readline):
         load = json.loads(line)

@@ -120,12 +120,13 @@ def still_needed(
 class LoaderProcess:
     """The process of the load generator, started once for all loads; `run` may be interrupted."""
 
-    def __init__(self, url: str, rows: Sequence[bytes]) -> None:
+    def __init__(self, url: str, rows: Sequence[bytes], key: str | None = None) -> None:
         parts = urlsplit(url)
         self._order = {
             "host": parts.hostname,
             "port": parts.port,
             "path": f"{parts.path.rstrip('/')}/score",
+            "key": key,
             "rows": [base64.b64encode(row).decode("ascii") for row in rows],
             "parent": os.getpid(),
         }

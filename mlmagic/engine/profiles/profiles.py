@@ -118,6 +118,7 @@ class Profiles:
                 server_path=ready.server_path,
                 trial=True,
             )
+            spec = staging.with_trial_key(spec, target)
             begun = Profile(
                 plan,
                 ProfileState.RUNNING,
@@ -232,7 +233,7 @@ def _free_bytes() -> int:
 
 
 def _trial_config(config: DeploymentConfig, plan: ProfilePlan) -> DeploymentConfig:
-    """The settings of a trial: no authentication, and long waits allowed, since they are measured."""
+    """The settings of a trial, with long waits allowed, since they are measured."""
     return replace(config.for_trial(plan.target), max_request_wait_time=config.scoring_timeout_ms)
 
 

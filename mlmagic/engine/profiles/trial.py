@@ -25,6 +25,7 @@ from mlmagic.engine.profiles.loads import (
 )
 from mlmagic.engine.profiles.resource_usage import LOOK_SECONDS, Watch, smooth
 from mlmagic.engine.services.temporary_work import WorkItem
+from mlmagic.engine.staging import trial_key
 from mlmagic.errors import LaunchFailed, MLMagicError, ScriptError
 from mlmagic.targets.base import ComputeTarget
 
@@ -103,7 +104,7 @@ class Trial:
             self._ending.callback(self.watch.resume)
             url = wait_until_up(self._target, self._handle)
             self._cold_start_s = time.monotonic() - began
-            self._loader = self._ending.enter_context(LoaderProcess(url, self._rows))
+            self._loader = self._ending.enter_context(LoaderProcess(url, self._rows, trial_key(self._spec)))
             self.watch.resume()
             if self._first_round():
                 self._further = further_rounds(self._firsts, self._plan.longest_seconds)

@@ -16,7 +16,7 @@ from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.environments.builds import ready_for
 from mlmagic.engine.environments.runtime import runtime_for
-from mlmagic.engine.http.client import Client
+from mlmagic.engine.http.client import Caller, Client
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.profiles.trial import wait_until_up
 from mlmagic.engine.services.keys import Keys
@@ -72,10 +72,11 @@ class ParityChecks:
             notify(f"starting {name} on {target_name}")
             with work.running(target, spec, notify) as handle:
                 url = wait_until_up(target, handle)
+                compared = Caller(staging.trial_key(spec))
                 answers = [
                     (
                         self._client.answer(name, service.scoring_uri, row, caller),
-                        self._client.answer(name, f"{url}/score", row),
+                        self._client.answer(name, f"{url}/score", row, compared),
                     )
                     for row in (rows[0], *rows)  # the first answer of each is its warm-up
                 ][1:]
@@ -103,12 +104,13 @@ class ParityChecks:
             inference = replace(inference, environment=environment)
         name = f"comparison-of-{service.name}"[:32].rstrip("-")
         config = revision.config.for_trial(target.name)
-        return replace(
+        spec = replace(
             staging.scratch_spec(self._memory, folder, name, inference, used, config),
             revision=revision.number,
             python=ready.python,
             server_path=ready.server_path,
         )
+        return staging.with_trial_key(spec, target)
 
     def _package_differences(
         self, service: Webservice, target: ComputeTarget[Any], handle: Any, spec: ServiceSpec

@@ -26,6 +26,10 @@ class Cors:
         origins = [origin.strip() for origin in environment.get(VARIABLE, "").split(",")]
         return cls(filter(None, origins)) if any(origins) else None
 
+    def allows(self, origin: bytes) -> bool:
+        """Whether pages of ``origin`` may call the service; of an unknown one (empty), only if all may."""
+        return not {b"*", origin.lower()}.isdisjoint(self._origins)
+
     def permit(self, request: Request, response: Response) -> None:
         """Add the CORS headers to ``response``, unless the script has added its own."""
         if b"access-control-allow-origin:" in response.fields.lower():
@@ -33,7 +37,7 @@ class Cors:
         # The answer to one page must not be kept for another.
         response.fields += b"Vary: Origin\r\n"
         origin = request.fields.get(b"origin", b"")
-        if not origin or not {b"*", origin.lower()} & self._origins:
+        if not origin or not self.allows(origin):
             return
         response.fields += b"Access-Control-Allow-Origin: %s\r\n" % origin
         if request.method == b"OPTIONS":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
+from mlmagic.scoring.http.allowed_hosts import is_loopback
 from mlmagic.scoring.start_errors import StartFailed
 
 BACKLOG = 2048
@@ -25,6 +26,26 @@ class PortTaken(CannotListen):
             f"port {port} is in use",
             hint=f"Stop the process that listens on {port}, or choose another port (0 is any free one).",
         )
+
+
+class Exposed(StartFailed):
+    """Everyone who reaches this machine could call the service."""
+
+    phase = "access"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"listening on {host or 'all addresses'} without authentication: everyone who reaches this "
+            "machine could call the service",
+            hint="Give keys with --keys-file or MLMAGIC_PRIMARY_KEY, listen on 127.0.0.1, or allow everyone "
+            "with --no-auth.",
+        )
+
+
+def check_exposure(host: str, *, guarded: bool, no_auth: bool) -> None:
+    """Raises `Exposed` for a server without authentication on more than this machine, unless ``no_auth``."""
+    if not (guarded or no_auth or is_loopback(host)):
+        raise Exposed(host)
 
 
 def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socket.socket:

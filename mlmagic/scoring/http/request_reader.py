@@ -42,6 +42,9 @@ class Gate(Protocol):
 
     heads: KnownHeads
 
+    def check_caller(self, method: bytes, target: bytes, fields: dict[bytes, bytes]) -> None:
+        """Raises `Refusal` for a host or a web page that may not call the service."""
+
     def admits(self, target: bytes, fields: dict[bytes, bytes]) -> bool:
         """Whether a request with this head may be answered."""
 
@@ -274,6 +277,7 @@ class RequestReader:
         method = self._method = parser.get_method()
         version = self._version = parser.get_http_version()
         self.expects = check_head(method, target, version, fields)
+        self._gate.check_caller(method, target, fields)
         self._admitted = self._gate.admits(target, fields)
         if self.expects and not self._admitted:
             self._end_after(unauthorized())  # it need not send its body

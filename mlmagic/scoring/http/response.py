@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import KW_ONLY, dataclass
@@ -25,7 +26,7 @@ _QUOTED = frozenset((*_IDENTITIES, b"traceid"))
 RUN_FAILED = "x-ms-run-function-failed"
 SERVER_FIELDS = frozenset((
     "content-type", "content-length", "transfer-encoding", "connection", "date",
-    "x-request-id", "x-ms-request-id", RUN_FAILED,
+    "x-content-type-options", "x-request-id", "x-ms-request-id", RUN_FAILED,
 ))  # fmt: skip
 """Headers that the server sets: how an answer is framed, and which request it belongs to."""
 LEADS_LIMIT = 64
@@ -54,6 +55,7 @@ _REASONS = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
     417: "Expectation Failed",
+    421: "Misdirected Request",
     422: "Unprocessable Content",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
@@ -124,6 +126,15 @@ def unauthorized() -> Response:
     return Response.message(401, "Unauthorized", fields=b"WWW-Authenticate: Bearer\r\n")
 
 
+_is_identity = re.compile(rb"[A-Za-z0-9._~:/+=|@,;-]{1,%d}" % ID_LIMIT).fullmatch
+"""Ids go into logs, cards and other answers: no control characters, no letters beyond ASCII, no markup."""
+
+
+def safe_identity(value: bytes | None) -> bytes | None:
+    """An id from a request, if it may be shown and quoted."""
+    return value if value is not None and _is_identity(value) else None
+
+
 class Identities:
     """Makes request ids that look like a UUID at the price of a counter."""
 
@@ -174,16 +185,16 @@ class Renderer:
         )
 
     def identify(self, request: Request) -> bytes:
-        """The id of ``request``: its own, else a new one."""
+        """The id of ``request``: its own, else a new one. An id that is not safe to show is not its own."""
         if not request.identity:
-            request.identity = request.fields.get(b"x-request-id") or self.identities.new()
+            request.identity = safe_identity(request.fields.get(b"x-request-id")) or self.identities.new()
         return request.identity
 
     def _lead(self, key: tuple[int, str, bool]) -> bytes:
         status, content_type, run_failed = key
         lead = (
             f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\nContent-Type: {content_type}\r\n"
-            f"{self._version}"
+            f"{self._version}X-Content-Type-Options: nosniff\r\n"
             f"x-ms-run-function-failed: {run_failed}\r\nDate: "
         ).encode("latin-1")
         lead += self._date + b"\r\n"
@@ -200,12 +211,12 @@ class Renderer:
         identity = self.identify(request)
         if _QUOTED.isdisjoint(fields):
             return b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, identity)
-        old = fields.get(b"x-ms-request-id")
-        client = fields.get(b"x-ms-client-request-id") or old
+        old = safe_identity(fields.get(b"x-ms-request-id"))
+        client = safe_identity(fields.get(b"x-ms-client-request-id")) or old
         lines = b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, old or client or identity)
         if client:
             lines += b"x-ms-client-request-id: %s\r\n" % client
-        if trace := fields.get(b"traceid"):
+        if trace := safe_identity(fields.get(b"traceid")):
             lines += b"TraceId: %s\r\n" % trace
         return lines
 

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import mlmagic.scoring.http.allowed_hosts as allowed_hosts
+from mlmagic.core import advice
 from mlmagic.core.configuration import DEFAULT_CPU, DeploymentConfig
 from mlmagic.core.webservice import ServiceSpec
+from mlmagic.errors import Advice, InvalidConfig
+from mlmagic.targets.docker.connection import Address
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.dockerfile import APP, PORT, PYTHON, USER
 from mlmagic.targets.server_variables import server_variables
@@ -22,6 +26,11 @@ CPU_SHARES = 1024
 """The weight of one core."""
 _PAUSE = [PYTHON, "-S", "-E", "-c", "import signal; signal.pause()"]
 _PAUSE_MEMORY = 64 << 20
+_PAUSE_PROCESSES = 16
+PROCESSES = 4096
+"""Processes and threads of a service: enough for the thread pools of many cores, too few for a fork bomb."""
+LOGS: dict[str, Any] = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
+"""The engine's usual log, which otherwise grows until the disk is full."""
 
 
 def key_of(run_dir: str) -> str:
@@ -64,6 +73,8 @@ def arguments_of(spec: ServiceSpec, plan: BuildPlan, *, predecessor: str | None)
         arguments += ["--live"]
     if spec.keys_file is not None:
         arguments += ["--keys-file", f"{run_dir}/keys.json"]
+    else:
+        arguments += ["--no-auth"]  # see `check_exposure`
     if uses_tls(spec.config):
         arguments += ["--ssl-cert", f"{run_dir}/certificate.pem", "--ssl-key", f"{run_dir}/key.pem"]
     if predecessor is not None:
@@ -75,8 +86,30 @@ def uses_tls(config: DeploymentConfig) -> bool:
     return bool(config.ssl_cert_pem_file and config.ssl_key_pem_file)
 
 
-def variables_of(spec: ServiceSpec, plan: BuildPlan) -> dict[str, str]:
-    return {**plan.needs.variables, **server_variables(spec)}
+def variables_of(spec: ServiceSpec, plan: BuildPlan, *, is_local: bool) -> dict[str, str]:
+    """The variables of a service's container. ``is_local``: its port is published on this machine only."""
+    hosts = {allowed_hosts.VARIABLE: allowed_hosts.local_default()} if is_local else {}
+    return {**hosts, **plan.needs.variables, **server_variables(spec)}
+
+
+def check_exposure(config: DeploymentConfig, address: Address) -> None:
+    """Raises `InvalidConfig` for a service that everyone who reaches a remote engine could call.
+
+    Its port is published on all addresses of that machine.
+    """
+    if address.is_local or config.guarded or config.without_auth:
+        return
+    raise InvalidConfig(
+        "auth_enabled",
+        False,
+        f"must be given for the Docker engine at {address.host}: everyone who reaches {address.machine} "
+        "could call the service",
+        hint=Advice(
+            "Require keys with: {on}. Allow everyone with: {off}",
+            on=advice.argument("auth_enabled", True),
+            off=advice.argument("auth_enabled", False),
+        ),
+    )
 
 
 def limits_of(config: DeploymentConfig) -> dict[str, Any]:
@@ -99,6 +132,8 @@ def limits_of(config: DeploymentConfig) -> dict[str, Any]:
 def host_settings(spec: ServiceSpec, plan: BuildPlan, proxy: str) -> dict[str, Any]:
     """The host configuration of a service's container: read-only, without privileges."""
     settings: dict[str, Any] = {
+        "pids_limit": PROCESSES,
+        "log_config": LOGS,
         "network_mode": f"container:{proxy}",
         "read_only": True,
         "tmpfs": {"/tmp": "rw,nosuid,nodev,mode=1777"},
@@ -114,7 +149,7 @@ def host_settings(spec: ServiceSpec, plan: BuildPlan, proxy: str) -> dict[str, A
 
 
 def service_container(
-    spec: ServiceSpec, plan: BuildPlan, image: str, predecessor: str | None
+    spec: ServiceSpec, plan: BuildPlan, image: str, predecessor: str | None, *, is_local: bool
 ) -> dict[str, Any]:
     """The options of a service's container besides its host configuration.
 
@@ -124,7 +159,7 @@ def service_container(
         "image": image,
         "name": container_name(spec),
         "command": arguments_of(spec, plan, predecessor=predecessor),
-        "environment": variables_of(spec, plan),
+        "environment": variables_of(spec, plan, is_local=is_local),
         "labels": labels_of(spec),
         "user": f"{USER}:{USER}",
         "volumes": [APP, RUNS],
@@ -153,6 +188,8 @@ def proxy_host_settings(volume: str, published: tuple[str, int | None]) -> dict[
     """
     return {
         "port_bindings": {PORT: published},
+        "pids_limit": _PAUSE_PROCESSES,
+        "log_config": LOGS,
         "binds": {volume: {"bind": RUNS, "mode": "rw"}},
         "read_only": True,
         "cap_drop": ["ALL"],

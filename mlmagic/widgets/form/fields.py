@@ -6,7 +6,6 @@ Only widgets that work with a keyboard and have a name for screen readers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -14,6 +13,7 @@ import ipywidgets as widgets
 from mlmagic.core.arguments import Argument
 from mlmagic.core.deployments import must_be_named
 from mlmagic.widgets import html
+from mlmagic.widgets.html import escape
 
 _STYLE = {"description_width": "190px"}
 

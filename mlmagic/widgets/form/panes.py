@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,6 +17,7 @@ from mlmagic.widgets.form.jobs import FormJobs, ProfileWish
 from mlmagic.widgets.form.notebook import Notebook
 from mlmagic.widgets.form.state import FILE, LINE, PYTHON, FormState
 from mlmagic.widgets.form.validation import SERVICE
+from mlmagic.widgets.html import escape
 from mlmagic.widgets.profiles import headline, profile_card, progress_card
 
 INSERTING = "Run any cell: {what} is inserted below it."

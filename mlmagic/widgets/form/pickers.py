@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -15,6 +14,7 @@ from mlmagic.widgets.form import choices, fields
 from mlmagic.widgets.form.fields import Choice, Field
 from mlmagic.widgets.form.state import FormState
 from mlmagic.widgets.form.values import Script, ScriptKind, read_setting
+from mlmagic.widgets.html import escape
 
 
 class ModelPicker(Field):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import ipywidgets as widgets
 
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import MLMagicError
 from mlmagic.widgets import html
+from mlmagic.widgets.html import escape
 
 
 class KeysPane(widgets.HTML):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
 from mlmagic.widgets import html
+from mlmagic.widgets.html import escape
 from mlmagic.widgets.panel.state import ServiceState
 
 FOLLOWED_LINES = 12

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
 from mlmagic.widgets import figures, html
+from mlmagic.widgets.html import escape
 from mlmagic.widgets.panel.state import ServiceState
 
 

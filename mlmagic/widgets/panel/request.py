@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,6 +12,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import WrongState
 from mlmagic.widgets import html
 from mlmagic.widgets.background import Work, reader
+from mlmagic.widgets.html import escape
 from mlmagic.widgets.panel.state import ServiceState
 
 MOST_SHOWN = 10_000

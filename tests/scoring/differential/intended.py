@@ -75,7 +75,26 @@ def with_null(body: str) -> str:
     return re.sub(r"-?\b(NaN|Infinity)\b", "null", body)
 
 
+def refused_page(difference: Difference) -> bool:
+    """A web page of another origin, to which the reference answers as to anybody."""
+    here = difference.our_answer
+    return here is not None and here.status == 403 and b"--cors-origins" in here.body
+
+
 INTENDED = (
+    meant(
+        "web pages of other origins are refused",
+        f"{OUTCOME}, vary, allow, access-control-allow-origin, access-control-allow-methods, "
+        "access-control-allow-headers, connection, x-request-id, x-ms-request-id",
+        refused_page,
+        "On this machine any page in its browser could call the service.",
+    ),
+    meant(
+        "no answer's type is guessed",
+        "x-content-type-options",
+        lambda d: d.ours == ("nosniff",),
+        "What a script answers must not become a page of HTML.",
+    ),
     # Every answer.
     meant(
         "server version",

@@ -92,6 +92,7 @@ def reference(python: Path, script: Path, home: Path, extra: Mapping[str, str]) 
 def ours(python: Path, script: Path, home: Path, extra: Mapping[str, str]) -> Iterator[Server]:
     """``python -m mlmagic.scoring`` in the environment of ``python``."""
     command = [str(python), "-m", "mlmagic.scoring", "--entry-script", script.name, "--port", "0"]
+    command += ["--allowed-hosts", "service"]
     environment = {**_environment(home, extra), "PYTHONPATH": _ROOT}
     with _ending(_start(command, script.parent, environment)) as log:
         if not log.settled.wait(BOOT_S):

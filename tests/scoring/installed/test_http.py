@@ -200,7 +200,7 @@ def test_a_script_without_rawhttp_may_return_flasks_response_too(python, tmp_pat
 
 def test_the_connection_stays_usable_after_a_stream(python, tmp_path):
     text = "import flask\ndef init(): pass\ndef run(data): return flask.Response(iter(['a', '', 'b']))\n"
-    request = b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    request = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
     with (
         served(python, tmp_path, text) as port,
         socket.create_connection(("127.0.0.1", port), timeout=20) as client,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
-import requests
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
@@ -14,6 +12,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvokeError, LaunchFailed, ScriptError
 from tests.support.engines import script
+from tests.support.keep_alive import keep_alive_clients
 
 pytestmark = pytest.mark.processes
 
@@ -118,28 +117,19 @@ def test_a_taken_port_fails_with_the_port(engine: Engine, monkeypatch: pytest.Mo
         engine.services.wait(engine.services.deploy("second", [], script(), DeploymentConfig(port=port)))
 
 
-def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> None:
+def test_updates_keep_the_address_and_lose_no_request_of_clients_that_keep_their_connection(
+    engine: Engine,
+) -> None:
     service = engine.services.wait(engine.services.deploy("svc", [], script()))
-    answers: list[int] = []
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            with requests.Session() as session:
-                session.trust_env = False
-                answers.append(session.post(service.scoring_uri or "", data="1", timeout=10).status_code)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        updated = engine.services.wait(engine.services.update("svc", inference=script("other")))
-    finally:
-        stop.set()
-        asking.join()
+    assert service.url is not None
+    with keep_alive_clients(service.url) as tally:
+        for name in ("echo", "other") * 2:
+            updated = engine.services.wait(engine.services.update("svc", inference=script(name)))
     assert updated.url == service.url
     assert engine.requests.score("svc", "1") == "other"
-    assert len(answers) > 10
-    assert set(answers) == {200}
+    assert tally.lost == []
+    assert tally.answered > 50
+    assert tally.closed > 0
 
 
 def test_logs_of_what_failed_are_kept(engine: Engine) -> None:

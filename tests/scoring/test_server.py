@@ -1,6 +1,7 @@
 """The server as a process of its own."""
 
 import contextlib
+import itertools
 import json
 import signal
 import socket
@@ -13,6 +14,7 @@ from http.client import HTTPConnection
 import pytest
 
 from mlmagic.scoring.report import holder_alive, prepare, read_report, retire
+from tests.support.keep_alive import keep_alive_clients
 from tests.support.serving import SCRIPTS
 from tests.support.waiting import wait_for
 
@@ -123,6 +125,43 @@ def test_a_successor_takes_the_port_over_and_nobody_is_lost(start, tmp_path, by)
         each.join()
     if by == "handover":
         assert lost == []
+
+
+def test_clients_that_keep_their_connection_lose_nothing_to_successors(start, tmp_path):
+    first = start("echo")
+    port = first.report("serving").port
+    folders = [tmp_path / "run", *(tmp_path / f"successor-{number}" for number in range(6))]
+    with keep_alive_clients(f"http://127.0.0.1:{port}") as tally:
+        for before, folder in itertools.pairwise(folders):
+            later = start("echo", "--take-over", str(before), folder=folder, port=port)
+            assert later.report("serving").port == port
+            first.process.send_signal(signal.SIGTERM)
+            assert first.ends() == 0
+            first = later
+    assert tally.lost == []
+    assert tally.closed > 0
+
+
+def test_signals_that_are_sent_again_cut_nothing(start):
+    running = start("slow")
+    client = running.client()
+    client.request("POST", "/score", "0.5")
+    wait_for(lambda: "mlmagic_requests_in_flight 1" in running.ask("GET", "/metrics")[1], "the request")
+    ended = threading.Event()
+
+    def signal_again():
+        while not ended.wait(0.01):
+            running.process.send_signal(signal.SIGTERM)
+
+    again = threading.Thread(target=signal_again)
+    again.start()
+    try:
+        assert client.getresponse().status == 200
+    finally:
+        ended.set()
+        again.join()
+    assert running.ends() == 0
+    client.close()
 
 
 def test_a_preferred_port_is_taken_when_it_is_free(start):

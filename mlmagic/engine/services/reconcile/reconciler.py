@@ -191,6 +191,7 @@ class Reconciler:
 
     def _retire(self) -> float:
         service = self.service
+        self.health.forget()  # a server waits for the next request of a connection that was used just now
         for old in service.retiring:
             self._end(old.revision, old.handle)
             staging.unstage(self.memory, service, old.revision)
@@ -217,6 +218,7 @@ class Reconciler:
     def _end_all(self, *, keep_image: bool) -> dict[int, Mapping[str, Any] | None]:
         """End every revision; returns their handles. The wanted one may be started again from its image."""
         service = self.service
+        self.health.forget()
         handles = self._handles()
         for number, handle in handles.items():
             if keep_image and number == service.revision and handle:

@@ -205,6 +205,14 @@ def test_it_does_not_wait_for_ever(start, signals):
     client.close()
 
 
+def test_a_library_that_waits_for_ever_at_the_exit_is_not_waited_for(start, tmp_path):
+    running = start("hangs_at_exit")
+    running.report("serving")
+    running.process.send_signal(signal.SIGTERM)
+    assert running.ends() == 0
+    assert "exit function of Python" in (tmp_path / "log").read_text()
+
+
 def test_health_is_live_during_a_long_run(start):
     running = start("slow")
     client = running.client()

@@ -141,6 +141,12 @@ class DeploymentConfig:
         """Whether callers need a key or a token."""
         return self.auth_enabled or self.token_auth_enabled
 
+    @property
+    def liveness_seconds(self) -> int:
+        """How long a service may fail its liveness probes before it is ended and started again."""
+        settings = self.compute_settings
+        return int(settings.get("period_seconds", 10)) * int(settings.get("failure_threshold", 3))
+
     def without_keys(self) -> DeploymentConfig:
         """The configuration as it may be recorded and shown."""
         return replace(self, primary_key=None, secondary_key=None)

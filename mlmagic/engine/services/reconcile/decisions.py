@@ -14,7 +14,7 @@ from typing import Any
 from mlmagic.core.events import EventKind
 from mlmagic.core.webservice import Observation, Phase, Retiring, Revision, State, Webservice, next_state
 from mlmagic.engine.services.reconcile import pace
-from mlmagic.engine.services.reconcile.planner import RESTARTS_BEFORE_FAILED, restart_delay
+from mlmagic.engine.services.reconcile.planner import restart_delay
 
 Handles = Mapping[int, Mapping[str, Any] | None]
 """By revision, the target's handle of it; None if it never ran."""
@@ -172,34 +172,27 @@ def serving_observed(service: Webservice, seen: Observation, answering: bool | N
 
 
 def serving_ended(service: Webservice, seen: Observation, *, was_steady: bool) -> Decision:
-    """What served ended by itself: it is launched again, unless that was tried too often."""
+    """What served ended by itself: it is launched again, after ever longer pauses."""
     restarts = 1 if was_steady else service.restarts + 1
-    error = dict(seen.error) if seen.error else None
-    if restarts > RESTARTS_BEFORE_FAILED:
-        message = f"it ended {restarts} times in a row; last: {seen.words}"
-        return Decision(
-            {
-                "state": State.FAILED.value,
-                "words": message,
-                "error": error or {"message": message},
-                "stats": {},
-            },
-            EventKind.STATE_CHANGED,
-            f"Failed: {message}",
-            delay=pace.WHILE_SERVING,
-        )
+    delay = restart_delay(restarts)
+    pause = f" in {delay:g} s" if delay else ""
     return Decision(
         {
             "state": State.UNHEALTHY.value,
-            "words": seen.words,
-            "error": error,
+            "words": f"{seen.words}; restarting it{pause}",
+            "error": dict(seen.error) if seen.error else None,
             "restarts": restarts,
             "stats": {},
         },
         EventKind.ENDED,
-        f"revision {service.serving} ended: {seen.words}; restarting it (restart {restarts})",
-        restart_after=restart_delay(restarts),
+        f"revision {service.serving} ended: {seen.words}; restarting it{pause} (restart {restarts})",
+        restart_after=delay,
     )
+
+
+def hung(seconds: float) -> Observation:
+    """What is said of a service that was ended because it failed its liveness probes for so long."""
+    return Observation(Phase.EXITED, words=f"it did not answer for {seconds:.0f} s and was ended")
 
 
 def relaunched(service: Webservice, handle: Mapping[str, Any]) -> Decision:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind, endpoint_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.notices import NOTICE_DATA, model_deployed
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 PROBES_BEFORE_UNHEALTHY = 3
+HUNG_GRACE_SECONDS = 1.0
+"""How long a service that does not answer has to end by itself."""
 _BUILDING = frozenset({Step.LAUNCH, Step.DISCARD, Step.RETIRE})
 """The steps until a launch: a revision that replaces another needs the same build, mostly."""
 
@@ -120,6 +123,8 @@ class Reconciler:
         if seen.ended:
             return self._ended(seen)
         decision = decisions.serving_observed(service, seen, self._answering(seen))
+        if health.failed_for() > self._config_of(service.serving).liveness_seconds:
+            return self._end_hung(target)
         state = State(decision.changes.get("state", service.state))
         if state is State.HEALTHY and health.healthy_since is None:
             health.healthy_since = time.monotonic()
@@ -133,10 +138,10 @@ class Reconciler:
         """The probe of what serves; one slow answer does not make a Healthy service Unhealthy."""
         if not decisions.is_up(seen):
             return None
-        if self.health.probe_of(str(seen.url), self._cert_file(str(seen.url))).answers():
-            self.health.failed_probes = 0
+        answered = self.health.probe_of(str(seen.url), self._cert_file(str(seen.url))).answers()
+        self.health.note_probe(answered=answered)
+        if answered:
             return True
-        self.health.failed_probes += 1
         return False if self.health.failed_probes >= PROBES_BEFORE_UNHEALTHY else None
 
     def _ended(self, seen: Observation) -> float:
@@ -146,6 +151,15 @@ class Reconciler:
         )
         health.healthy_since = None
         return self._restart_later(decisions.serving_ended(self.service, seen, was_steady=was_steady))
+
+    def _end_hung(self, target: ComputeTarget[Any]) -> float:
+        """End what has failed its liveness probes for too long, so that it is launched again."""
+        seen = decisions.hung(self.health.failed_for())
+        self.health.forget()
+        assert self.service.handle is not None
+        target.halt(target.unpack(self.service.handle), grace=HUNG_GRACE_SECONDS)
+        self.health.note_probe(answered=True)
+        return self._ended(seen)
 
     def _restart_later(self, decision: Decision) -> float:
         if decision.restart_after is not None:
@@ -292,13 +306,14 @@ class Reconciler:
         """The target of a revision: one that replaces another may run elsewhere."""
         if number == self.service.serving:
             return self.service.target
+        return self._config_of(number).target
+
+    def _config_of(self, number: int) -> DeploymentConfig:
         with self.memory.reading() as tx:
-            return services.get_revision(tx, self.service.id, number).config.target
+            return services.get_revision(tx, self.service.id, number).config
 
     def _cert_file(self, url: str) -> str | None:
         """The file of the certificate that the wanted revision shows; None without one."""
         if not url.startswith("https:"):
             return None
-        with self.memory.reading() as tx:
-            config = services.get_revision(tx, self.service.id, self.service.revision).config
-        return config.ssl_cert_pem_file
+        return self._config_of(self.service.revision).ssl_cert_pem_file

@@ -96,6 +96,8 @@ class DeploymentConfig:
     memory_gb: float = DEFAULT_MEMORY_GB
     port: int | None = None
     """None: a free port, which the service keeps."""
+    init_timeout_seconds: int = ARGUMENTS["init_timeout_seconds"].default
+    """Then the start has failed."""
     scoring_timeout_ms: int = DEFAULT_SCORING_TIMEOUT_MS
     """Then the caller gets 504, and run() is interrupted."""
     replica_max_concurrent_requests: int | None = None

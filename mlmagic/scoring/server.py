@@ -30,6 +30,7 @@ from mlmagic.scoring.http.connection import HttpConnection
 from mlmagic.scoring.http.listener import BACKLOG, bind, url_of
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
+from mlmagic.scoring.init_limit import init_limit
 from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.logging_file import configure_logging
 from mlmagic.scoring.logs import log_format, mark_lines
@@ -110,7 +111,8 @@ def serve(
         recorder = Recorder.of(directory.path if directory else None, loop)
         access = Authenticator.of(security.keys_file, os.environ)
         certificate = Certificate.of(security.cert_file, security.key_file)
-        script = load(environment, loop, batch=batch)
+        with init_limit(limits.init_s, lambda error: say(report.FAILED, error=error)):
+            script = load(environment, loop, batch=batch)
         swagger = Swagger(environment.source, schema=script.schema)
         swagger.check()
         sock = _listen(address)

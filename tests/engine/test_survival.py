@@ -17,7 +17,7 @@ from mlmagic.core.model import ModelFilter
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import decisions
-from mlmagic.errors import InvokeError
+from mlmagic.errors import InvokeError, ScriptError
 from mlmagic.workspace.location import Location
 from tests.support.engines import MakeEngine, script
 from tests.support.processes import daemons_of, run_and_die
@@ -200,6 +200,15 @@ def test_a_service_that_hangs_is_unhealthy_and_then_ended_and_started_again(
     assert engine.requests.score("svc", "1") == "1"
     ended = [each.message for each in engine.events.list() if each.kind == EventKind.ENDED]
     assert any("it did not answer for" in message for message in ended)
+
+
+def test_an_init_that_never_ends_fails_the_deploy(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "waits.py"
+    file.write_text("import threading\ndef init(): threading.Event().wait()\ndef run(data): return data\n")
+    config = DeploymentConfig(init_timeout_seconds=1)
+    with pytest.raises(ScriptError, match=r"init\(\) took longer than 1 s"):
+        engine.services.wait(engine.services.deploy("svc", [], InferenceConfig(str(file)), config))
+    assert engine.services.get("svc").state is State.FAILED
 
 
 def test_a_service_whose_run_is_stuck_each_time_is_ended_and_started_again(

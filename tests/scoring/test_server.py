@@ -78,6 +78,29 @@ def test_a_script_that_fails_is_reported(start, tmp_path, script, phase):
     assert error["type"] in (tmp_path / "log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("threading.Event().wait()", "threading.Event().wait()"),
+        ("re.match('(a+)+$', 'a' * 64 + 'b')", "in init"),  # lets no other thread run
+    ],
+    ids=["waits", "computes"],
+)
+def test_a_start_that_takes_too_long_is_ended_and_says_where_it_was(
+    start_script, monkeypatch, tmp_path, body, line
+):
+    monkeypatch.setenv("MLMAGIC_INIT_TIMEOUT_S", "0.5")
+    running = start_script(f"import re, threading\ndef init():\n    {body}\ndef run(data): return data\n")
+    assert running.ends() != 0
+    assert line in (tmp_path / "log").read_text()
+    if line != "in init":
+        error = running.report("failed").error
+        assert (error["phase"], error["type"]) == ("init", "TimeoutError")
+        assert error["message"] == "the script's import and init() took longer than 0.5 s"
+        assert error["traceback"].splitlines()[1].endswith('score.py", line 3, in init')
+        assert "init_timeout_seconds" in error["hint"]
+
+
 def test_a_taken_port_is_reported(start, tmp_path):
     first = start("echo")
     port = first.report("serving").port

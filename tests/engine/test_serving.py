@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
+from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
-from mlmagic.errors import InvokeError, LaunchFailed, ScriptError
+from mlmagic.errors import InvokeError, ScriptError
+from mlmagic.targets import validation
 from tests.support.engines import script
 from tests.support.keep_alive import keep_alive_clients
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -108,13 +112,28 @@ def test_an_error_in_run_is_told_with_its_traceback(engine: Engine) -> None:
     assert "return 1 / 0" in str(caught.value)
 
 
-def test_a_taken_port_fails_with_the_port(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = engine.services.wait(engine.services.deploy("first", [], script()))
-    port = int((first.url or "").rpartition(":")[2])
-    # as if it had been taken between the check and the launch
-    monkeypatch.setattr("mlmagic.targets.validation.is_free", lambda host, port: True)
-    with pytest.raises(LaunchFailed, match=f"port {port} is in use"):
-        engine.services.wait(engine.services.deploy("second", [], script(), DeploymentConfig(port=port)))
+def test_a_port_that_is_taken_after_all_is_waited_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    is_free = validation.is_free
+    with socket.create_server(("127.0.0.1", free_port)):
+        # As if it had been taken between the check and the launch.
+        monkeypatch.setattr(validation, "is_free", lambda host, port: True)
+        engine.services.deploy("svc", [], script(), DeploymentConfig(port=free_port))
+        wait_for(lambda: engine.services.get("svc").state is State.UNSCHEDULABLE, "Unschedulable")
+        assert f"port {free_port} is in use" in engine.services.get("svc").words
+        monkeypatch.setattr(validation, "is_free", is_free)
+    assert engine.services.wait(engine.services.get("svc")).url == f"http://127.0.0.1:{free_port}"
+
+
+def test_the_port_of_a_service_that_comes_back_is_waited_for(engine: Engine, free_port: int) -> None:
+    engine.services.wait(engine.services.deploy("svc", [], script(), DeploymentConfig(port=free_port)))
+    engine.services.stop("svc")
+    wait_for(lambda: engine.services.get("svc").state is State.STOPPED, "Stopped")
+    with socket.create_server(("127.0.0.1", free_port)):
+        engine.services.start("svc")
+        wait_for(lambda: engine.services.get("svc").state is State.UNSCHEDULABLE, "Unschedulable")
+    assert engine.services.wait(engine.services.get("svc")).url == f"http://127.0.0.1:{free_port}"
 
 
 def test_updates_keep_the_address_and_lose_no_request_of_clients_that_keep_their_connection(

@@ -26,7 +26,7 @@ from mlmagic.engine.services.reconcile.health import Health
 from mlmagic.engine.services.reconcile.launcher import Launcher, Waiting, record_of
 from mlmagic.engine.services.reconcile.planner import STEADY_SECONDS, Step, handles_of, next_step
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import MLMagicError, TargetUnavailable
+from mlmagic.errors import InvalidConfig, MLMagicError, PortTaken, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import events, follows, services
 from mlmagic.workspace.memory import Memory
@@ -39,6 +39,8 @@ HUNG_GRACE_SECONDS = 1.0
 """How long a service that does not answer has to end by itself."""
 _BUILDING = frozenset({Step.LAUNCH, Step.DISCARD, Step.RETIRE})
 """The steps until a launch: a revision that replaces another needs the same build, mostly."""
+_RESTARTING = frozenset({Step.WATCH_CANDIDATE, Step.WATCH_SERVING})
+"""The steps that launch again what has ended; any other step means that something else is wanted."""
 
 
 @dataclass(slots=True)
@@ -64,6 +66,8 @@ class Reconciler:
             Step.REST: lambda: pace.WHILE_SERVING,
         }
         step = next_step(self.service)
+        if step not in _RESTARTING:
+            self.health.restart_at = None
         if step not in _BUILDING and self.health.restart_at is None:
             self.launcher.cancel(self.service)
         return steps[step]()
@@ -74,6 +78,8 @@ class Reconciler:
         self.health.notes.clear()
         try:
             handle = self.launcher.launch(self.service, self.health.notes)
+        except PortTaken as error:
+            return self._write(decisions.unschedulable(self.service, record_of(error)))
         except Exception as error:
             return self._candidate_failed(record_of(error))
         if isinstance(handle, Waiting):
@@ -86,14 +92,40 @@ class Reconciler:
         assert service.candidate_handle is not None
         name = self._target_name(service.candidate)
         target = self.targets.get(name)
+        if self.health.restart_at is not None:
+            return self._relaunch_candidate(target, self.health.restart_at)
         seen = target.observe(target.unpack(service.candidate_handle))
         answering = None
         if decisions.is_up(seen):
             answering = probe.answers(str(seen.url), self._cert_file(str(seen.url)))
         if seen.ended:
+            if decisions.is_port_taken(seen.error):
+                assert seen.error is not None
+                return self._restart_later(decisions.unschedulable(service, seen.error))
             error = dict(seen.error) if seen.error else {"message": seen.words or "the process ended"}
             return self._candidate_failed(error)
         return self._write(decisions.candidate_observed(service, seen, answering, self._handles(), name))
+
+    def _relaunch_candidate(self, target: ComputeTarget[Any], due: float) -> float:
+        """Launch the candidate again, whose port was in use."""
+        left = due - time.monotonic()
+        if left > 0:
+            return left
+        service = self.service
+        assert service.candidate is not None
+        try:
+            target.validate(self._config_of(service.candidate))  # init() need not run to find it taken
+            handle = self.launcher.launch(service, self.health.notes)
+        except (InvalidConfig, TargetUnavailable):
+            self.health.restart_at = time.monotonic() + pace.WHILE_SERVING
+            return pace.WHILE_SERVING
+        except Exception as error:
+            self.health.restart_at = None
+            return self._candidate_failed(record_of(error))
+        if isinstance(handle, Waiting):
+            return self._wait_for(handle)
+        self.health.restart_at = None
+        return self._write(decisions.candidate_relaunched(service, handle))
 
     def _candidate_failed(self, error: Mapping[str, Any]) -> float:
         service = self.service

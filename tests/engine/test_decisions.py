@@ -164,6 +164,20 @@ def test_what_ended_is_restarted_however_often_it_ends(
     assert (made.restart_after, made.changes["words"]) == (after, words)
 
 
+TAKEN = {"type": "PortTaken", "phase": "bind", "message": "port 5001 is in use"}
+
+
+def test_a_port_that_is_taken_is_waited_for() -> None:
+    made = decisions.unschedulable(service(state=State.TRANSITIONING), TAKEN)
+    words = "port 5001 is in use; it is tried again until the port is free"
+    assert made.changes == {"state": "Unschedulable", "words": words}
+    assert made.restart_after == made.delay == pace.WHILE_SERVING
+    assert decisions.unschedulable(service(state=State.UNSCHEDULABLE, words=words), TAKEN).changes == {}
+    ended = Observation(Phase.EXITED, words="port 5001 is in use", error=TAKEN)
+    made = decisions.serving_ended(service(state=State.UNHEALTHY, serving=1), ended, was_steady=False)
+    assert made.changes["state"] == "Unschedulable"
+
+
 def test_a_target_that_is_away_does_not_count_as_an_end() -> None:
     ended = service(state=State.UNHEALTHY, serving=1, restarts=1)
     made = decisions.relaunch_postponed(ended, "Docker is away")

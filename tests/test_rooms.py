@@ -31,6 +31,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.http.cors",
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",
+    "mlmagic.scoring.log_rotation",
     "mlmagic.scoring.outputs.json_encoder",
     "mlmagic.scoring.recorder",
     "mlmagic.scoring.report",

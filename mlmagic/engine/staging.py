@@ -3,7 +3,7 @@
     services/ID/rN/
       app/                       the source directory and the entry script; the working folder
       azureml-models/NAME/V/...  the models' files under their original names
-      lock, report.json, log.txt written by the target and the server
+      lock, report.json, log.txt written by the target and the server, log.txt.N when it is rotated
       keys.json                  keys and token secrets of callers, where the service needs authentication
 
 AZUREML_MODEL_DIR is the folder of the one model, or ``azureml-models`` for several; a script without models

@@ -18,7 +18,7 @@ WAIT = "MLMAGIC_MAX_REQUEST_WAIT_MS"
 INIT = "MLMAGIC_INIT_TIMEOUT_S"
 
 
-_KINDS = {CONCURRENT: "a whole number", INIT: "a number of seconds"}
+WHOLE, SECONDS, MILLISECONDS = "a whole number", "a number of seconds", "a number of milliseconds"
 
 
 class InvalidLimit(StartFailed):
@@ -39,17 +39,19 @@ class Limits:
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
         """From the environment variables. Raises `InvalidLimit`."""
-        concurrent = _positive(environment, CONCURRENT)
-        timeout, wait = _positive(environment, TIMEOUT), _positive(environment, WAIT)
+        concurrent = positive_number(environment, CONCURRENT, WHOLE)
+        timeout = positive_number(environment, TIMEOUT, MILLISECONDS)
+        wait = positive_number(environment, WAIT, MILLISECONDS)
         return cls(
             cls().timeout_s if timeout is None else timeout / 1000,
             None if concurrent is None else int(concurrent),
             None if wait is None else wait / 1000,
-            _positive(environment, INIT),
+            positive_number(environment, INIT, SECONDS),
         )
 
 
-def _positive(environment: Mapping[str, str], name: str) -> float | None:
+def positive_number(environment: Mapping[str, str], name: str, kind: str) -> float | None:
+    """The number in a variable; None if it is empty. Raises `InvalidLimit` unless it is ``kind`` above 0."""
     text = environment.get(name, "").strip()
     if not text:
         return None
@@ -57,7 +59,6 @@ def _positive(environment: Mapping[str, str], name: str) -> float | None:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not number > 0 or (name == CONCURRENT and not number.is_integer()):
-        kind = _KINDS.get(name, "a number of milliseconds")
+    if not number > 0 or (kind == WHOLE and not number.is_integer()):
         raise InvalidLimit(f"{name} is {text!r}: it must be {kind} above 0")
     return number

@@ -32,6 +32,7 @@ from mlmagic.scoring.http.socket_handover import handover_handler, receive_socke
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.init_limit import init_limit
 from mlmagic.scoring.limits import Limits
+from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.logging_file import configure_logging
 from mlmagic.scoring.logs import log_format, mark_lines
 from mlmagic.scoring.openapi.swagger import Swagger
@@ -108,6 +109,7 @@ def serve(
         health_port = settings.health_port()
         if (debug_port := settings.debug_port()) is not None:
             connect_debugger(debug_port)
+        rotation = LogRotation.of(directory.path if directory else None)
         recorder = Recorder.of(directory.path if directory else None, loop)
         access = Authenticator.of(security.keys_file, os.environ)
         certificate = Certificate.of(security.cert_file, security.key_file)
@@ -140,6 +142,7 @@ def serve(
         health=health,
         live=live,
         shares_socket=address.take_over is not None,
+        rotation=rotation,
     )
     thread.run(server.run(directory))
     return EXIT_DRAINED
@@ -233,6 +236,7 @@ class Server:
         health: socket.socket | None = None,
         live: bool = False,
         shares_socket: bool = False,
+        rotation: LogRotation | None = None,
     ) -> None:
         self._loop = loop
         self._service = service
@@ -242,6 +246,7 @@ class Server:
         self._health = health
         """Another socket, which answers too."""
         self._grace = grace
+        self._rotation = rotation
         self._certificate = certificate
         self._tls: dict[str, Any] = {}
         """Arguments of the loop for TLS."""
@@ -265,6 +270,8 @@ class Server:
             for each in sockets
         ]
         self._watch_certificate()
+        if self._rotation is not None:
+            self._rotation.watch(self._loop)
         control = self._listen_for_commands(directory.path) if directory else None
         url, port = url_of(self._sock, tls=bool(self._tls)), self._sock.getsockname()[1]
         say(report.SERVING, url=url, port=port)

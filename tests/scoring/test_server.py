@@ -12,6 +12,7 @@ import time
 from http.client import HTTPConnection
 
 import pytest
+import requests
 
 from mlmagic.scoring.report import holder_alive, prepare, read_report, retire
 from tests.support.keep_alive import keep_alive_clients
@@ -99,6 +100,24 @@ def test_a_start_that_takes_too_long_is_ended_and_says_where_it_was(
         assert error["message"] == "the script's import and init() took longer than 0.5 s"
         assert error["traceback"].splitlines()[1].endswith('score.py", line 3, in init')
         assert "init_timeout_seconds" in error["hint"]
+
+
+def test_a_request_is_answered_although_its_log_cannot_be_written(tmp_path):
+    """/dev/full is a disk without room."""
+    prepare(tmp_path / "run")
+    script = tmp_path / "score.py"
+    script.write_text("def init(): print('init')\ndef run(data):\n    print(data)\n    return data\n")
+    command = [sys.executable, "-m", "mlmagic.scoring", "--entry-script", str(script), "--port", "0"]
+    command += ["--run-dir", str(tmp_path / "run")]
+    with (
+        open("/dev/full", "wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+    ):
+        seen = wait_for(lambda: (found := read_report(tmp_path / "run")) and found.url and found, "its URL")
+        for _ in range(20):
+            assert requests.post(f"{seen.url}/score", b"1", timeout=10).json() == "1"
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_a_taken_port_is_reported(start, tmp_path):

@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import sys
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +29,7 @@ from mlmagic.scoring.environment import DEFINITIONS_FILE
 from mlmagic.workspace import keys, models, services
 from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.run_folders import draft_of
 
 KEYS_FILE = "keys.json"
 
@@ -45,7 +45,7 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
     run_dir = run_folder(memory, service, revision.number)
     if not run_dir.is_dir():
         run_dir.parent.mkdir(exist_ok=True)  # without parents: a workspace that was removed stays removed
-        building = run_dir.with_name(f".{uuid.uuid4().hex}")
+        building = draft_of(run_dir)
         memory.files.copy_out(revision.files, building / "app")
         lay_out_models(memory, used, building)
         building.replace(run_dir)

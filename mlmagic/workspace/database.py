@@ -307,7 +307,7 @@ def m009_schedules(connection: Connection) -> None:
 
 
 def now(connection: Connection) -> float:
-    """Seconds since the epoch, by the clock that all users of this database share; for leases."""
+    """Seconds since the epoch, by the clock that all users of this database share."""
     if connection.dialect.name == "sqlite":  # its users are on one machine
         return time.time()
     return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
@@ -337,9 +337,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that writes: all of it happens, or nothing."""
-        options = (sqlite if self._on_sqlite else postgresql).writing_options()
+    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction that writes: all of it happens, or nothing.
+
+        A ``durable`` one is on the disk when it ends; another may be lost with the machine's power.
+        """
+        options = (sqlite if self._on_sqlite else postgresql).writing_options(durable=durable)
         with self._transaction(options) as connection:
             yield connection
 

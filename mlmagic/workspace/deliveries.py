@@ -16,11 +16,11 @@ from sqlalchemy import Connection, func, insert, select, update
 from mlmagic.core.events import Event
 from mlmagic.core.notices import notice_of
 from mlmagic.core.subscription import Delivery, DeliveryState, Verdict
+from mlmagic.workspace import leases
 from mlmagic.workspace.database import deliveries, subscriptions
-from mlmagic.workspace.leases import is_free
 from mlmagic.workspace.subscriptions import list_subscriptions
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = leases.LONGEST_SECONDS
 """Longer than an attempt; the lease of a process that has ended is free at once."""
 
 _WAITING = deliveries.c.state == DeliveryState.WAITING.value
@@ -57,7 +57,8 @@ def claimable(tx: Connection, me: str, now: float, *, but: Collection[str] = ())
     """The subscriptions with a due delivery and a free lease, except those in ``but``."""
     due = select(deliveries.c.subscription).where(_WAITING, deliveries.c.next_time <= now).distinct()
     rows = tx.execute(select(subscriptions).where(subscriptions.c.name.in_(due))).all()
-    return [row.name for row in rows if row.name not in but and is_free(row, me, now)]
+    free_at = leases.clock(tx)
+    return [row.name for row in rows if row.name not in but and leases.is_free(row, me, free_at)]
 
 
 def claim(
@@ -66,16 +67,16 @@ def claim(
     """Take the leases of the first ``most`` that are `claimable`; returns their names."""
     found = claimable(tx, me, now, but=but)[:most]
     for name in found:
-        renew(tx, me, name, now)
+        renew(tx, me, name)
     return found
 
 
-def renew(tx: Connection, me: str, name: str, now: float) -> None:
+def renew(tx: Connection, me: str, name: str) -> None:
     """Take or renew the lease of a subscription."""
     tx.execute(
         update(subscriptions)
         .where(subscriptions.c.name == name)
-        .values(lease_holder=me, lease_until=now + LEASE_SECONDS)
+        .values(lease_holder=me, lease_until=leases.clock(tx) + LEASE_SECONDS)
     )
 
 
@@ -103,7 +104,7 @@ def take(tx: Connection, me: str, name: str, now: float) -> Delivery | None:
     ).first()
     if due is None:
         return None
-    renew(tx, me, name, now)
+    renew(tx, me, name)
     return _delivery(due)
 
 

@@ -10,13 +10,13 @@ transaction can change a row and write its event together:
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.scoring.wakeup import notify
+from mlmagic.workspace import run_folders
 from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.remote_files import RemoteFiles
@@ -82,7 +82,7 @@ class Memory:
     @contextmanager
     def writing_quietly(self) -> Iterator[Connection]:
         """A transaction that writes values nobody waits for; it sends no wake-up signal."""
-        with self._database.writing() as tx:
+        with self._database.writing(durable=False) as tx:
             yield tx
 
     def notify_all(self) -> None:
@@ -102,17 +102,13 @@ class Memory:
             with self._cleaning() as tx:
                 self.files.sweep(lambda digest: file_references.is_referenced(tx, digest))
         self.remove_unreferenced()
-        # List the folders first and the rows second: a service's row is written before its folder is created,
-        # so a folder without a row now belongs to no service.
-        folders = list(self.services_folder.iterdir())
-        if folders:
-            from mlmagic.workspace import services
+        run_folders.sweep(self.services_folder, self._known_revisions)
 
-            with self._database.reading() as tx:
-                known = {service.id for service in services.list_services(tx)}
-            for folder in folders:
-                if folder.name not in known:
-                    shutil.rmtree(folder, ignore_errors=True)
+    def _known_revisions(self) -> Mapping[str, Collection[int]]:
+        from mlmagic.workspace import services
+
+        with self._database.reading() as tx:
+            return services.known_revisions(tx)
 
     def remove_unreferenced(self) -> None:
         """Remove the files that have lost their last reference; returns when they are removed."""
@@ -142,7 +138,7 @@ class Memory:
         try:
             with self._database.writing() as tx:
                 yield tx
-        except WorkspaceUnavailable as error:
+        except (WorkspaceUnavailable, OSError) as error:
             self._is_cleaning_off = True
             log.warning("Files that nothing refers to were not removed. %s", error)
 

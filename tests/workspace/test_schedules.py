@@ -16,7 +16,7 @@ from mlmagic.workspace.database import schedules as table
 from mlmagic.workspace.identity import ProcessIdentity, machine
 from mlmagic.workspace.memory import Memory
 
-DEAD = ProcessIdentity(machine(), os.getpid(), 1.0).mark()
+DEAD = ProcessIdentity(machine(), os.getpid(), "1.0").mark()
 """Of an earlier process with this one's pid."""
 ALIVE = ProcessIdentity.current().mark()
 SUPERVISOR = ProcessIdentity.current().mark()

@@ -12,7 +12,7 @@ from mlmagic.workspace.identity import ProcessIdentity, machine
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.temporary_work import Launch, UnfinishedRecord, Work
 
-DEAD = ProcessIdentity(machine(), os.getpid(), 1.0).mark()
+DEAD = ProcessIdentity(machine(), os.getpid(), "1.0").mark()
 """Of an earlier process with this one's pid."""
 ALIVE = ProcessIdentity.current().mark()
 CLEANER = ProcessIdentity.current().mark()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from mlmagic.errors import LaunchFailed, ScriptError, UsageError
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.run_folders import draft_of
 
 CopyOut = Callable[[Iterable[StoredFile], Path], None]
 
@@ -109,7 +109,7 @@ def _check(service: Webservice, target: ComputeTarget[Any], answer: dict[str, An
 
 def _replace(folder: Path, old: Iterable[StoredFile], new: Iterable[StoredFile], copy_out: CopyOut) -> None:
     """Make ``folder`` hold ``new`` instead of ``old``, each file in one step."""
-    drafts = folder.with_name(f".{uuid.uuid4().hex}")
+    drafts = draft_of(folder)
     copy_out(new, drafts)
     # Python takes a compiled module for current if it is as long as its file, and of the same second.
     made = max([time.time(), *(file.stat().st_mtime + 1 for file in folder.rglob("*.py"))])

@@ -10,15 +10,16 @@ transaction can change a row and write its event together:
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.scoring.wakeup import notify
-from mlmagic.workspace import run_folders
+from mlmagic.workspace import backups, run_folders
 from mlmagic.workspace.files import FileStore
-from mlmagic.workspace.location import Location
+from mlmagic.workspace.location import DATABASE_FILE, Location
 from mlmagic.workspace.remote_files import RemoteFiles
 from mlmagic.workspace.wakeup import WakeupListener, remove_dead_listeners
 
@@ -36,15 +37,34 @@ class Memory:
 
         self.location = location
         self.folder = location.folder
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._inode = self.folder.stat().st_ino
         self.services_folder = self.folder / "services"
-        self.services_folder.mkdir(exist_ok=True)
         self.wakeup_folder = self.folder / "bells"
-        self._database = Database(location.database_url)
+        self._make_folders()
+        self._inode = self.folder.stat().st_ino
+        self.is_read_only = not os.access(self.folder, os.W_OK)
+        """Whether it can be listed only: this user may not write to its folder."""
+        self._database = Database(location.database_url, read_only=self.is_read_only)
         self.files = FileStore(self.folder, self._remote_files())
         self._is_cleaning_off = False
-        self.sweep()
+        if not self.is_read_only:
+            self.sweep()
+            self.maintain()
+
+    def _make_folders(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if os.access(self.folder, os.W_OK):
+                self.services_folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise WorkspaceUnavailable(
+                f"the workspace's folder {self.folder} cannot be used: {error.strerror}",
+                hint="Check that it is a folder that you may read and write.",
+            ) from error
+
+    def maintain(self) -> None:
+        """Back the database up, once a day. Cheap when it is not due."""
+        if not self.is_shared and backups.is_due(self.folder):
+            backups.make(self.folder / DATABASE_FILE)
 
     def _remote_files(self) -> RemoteFiles | None:
         if not self.location.files_url:

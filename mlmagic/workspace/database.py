@@ -1,22 +1,12 @@
-"""The database: tables, migrations, and the two kinds of transaction.
-
-SQLite in WAL mode by default (see `sqlite`); PostgreSQL for a team (see `postgresql`). A writing
-transaction takes the write lock at its start, so that what it read is still true when it writes, and two
-writers wait for each other instead of failing.
-"""
+"""The tables of a workspace's database, and the migrations that bring an older one up to date."""
 
 from __future__ import annotations
 
-import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 from sqlalchemy import (
-    URL,
     Column,
     Connection,
     Float,
@@ -25,17 +15,11 @@ from sqlalchemy import (
     Table,
     insert,
     inspect,
-    make_url,
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from mlmagic.errors import InvalidConfig, WorkspaceUnavailable
-from mlmagic.workspace import backups, postgresql, sqlite
 from mlmagic.workspace.column_types import name, prose, record
-
-_KINDS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
 
 metadata = MetaData()
 
@@ -242,12 +226,12 @@ schedules = Table(
 workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
 Migration = Callable[[Connection], None]
-_MIGRATIONS: list[Migration] = []
+MIGRATIONS: list[Migration] = []
 
 
 def migration(step: Migration) -> Migration:
     """Add a migration. Each runs once, in the order of this file, in the transaction that records it."""
-    _MIGRATIONS.append(step)
+    MIGRATIONS.append(step)
     return step
 
 
@@ -315,132 +299,9 @@ def now(connection: Connection) -> float:
     return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
 
 
-class Database:
-    """The connection to one workspace's database.
-
-    Raises `InvalidConfig` for a URL of another kind of database, `UsageError` for a driver that is not
-    installed, and `WorkspaceUnavailable` for a server that cannot be used, now or in any transaction.
-    """
-
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
-        """``read_only`` says that the folder of a SQLite database may not be written to."""
-        self._url = parse(url)
-        self._on_sqlite = self._url.get_backend_name() == "sqlite"
-        self._path = Path(self._url.database) if self._on_sqlite and self._url.database else None
-        self._read_only = read_only and self._on_sqlite
-        if self._path is not None and not _has_content(self._path):
-            self._refuse_if_lost()
-        if self._read_only:
-            self._engine = sqlite.connect_to_read(self._url)
-        else:
-            self._engine = (sqlite if self._on_sqlite else postgresql).connect(self._url)
-        try:
-            self._migrate()
-        except BaseException:
-            self.close()
-            raise
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one moment and changes nothing."""
-        with self._transaction({} if self._on_sqlite else {"postgresql_readonly": True}) as connection:
-            yield connection
-
-    @contextmanager
-    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
-        """A transaction that writes: all of it happens, or nothing.
-
-        A ``durable`` one is on the disk when it ends; another may be lost with the machine's power.
-        """
-        if self._read_only:
-            raise WorkspaceUnavailable(
-                f"workspace {self._path and self._path.parent} is read-only: you may not write to its folder",
-                hint="Ask its owner for the permission, or copy the folder and use the copy.",
-            )
-        options = (sqlite if self._on_sqlite else postgresql).writing_options(durable=durable)
-        with self._transaction(options) as connection:
-            yield connection
-
-    @contextmanager
-    def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as plain:
-                connection = plain.execution_options(**options)
-                with connection.begin():
-                    yield connection
-        except (DBAPIError, sqlite3.Error) as error:
-            unavailable = self._unavailable(error)
-            if unavailable is None:
-                raise
-            raise unavailable from error
-
-    def _unavailable(self, error: DBAPIError | sqlite3.Error) -> WorkspaceUnavailable | None:
-        if self._on_sqlite:
-            return sqlite.unavailable(self._url, error.orig if isinstance(error, DBAPIError) else error)
-        return postgresql.unavailable(self._url, error) if isinstance(error, DBAPIError) else None
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def _migrate(self) -> None:
-        with self.reading() as connection:
-            self._refuse_if_newer(connection)
-            missing = _missing_migrations(connection)
-        if not missing:
-            return
-        is_new = len(missing) == len(_MIGRATIONS)
-        if self._path is not None and not is_new and not self._read_only:
-            backups.make(self._path)
-        with self.writing() as connection:  # another process may have been faster: check again
-            if len(_missing_migrations(connection)) == len(_MIGRATIONS):
-                self._refuse_if_lost()
-            for step in _missing_migrations(connection):
-                step(connection)
-                connection.execute(insert(migrations).values(name=step.__name__, applied=time.time()))
-
-    def _refuse_if_lost(self) -> None:
-        error = backups.lost(self._path) if self._path is not None else None
-        if error is not None:
-            raise error
-
-    def _refuse_if_newer(self, connection: Connection) -> None:
-        if not inspect(connection).has_table("migrations"):
-            return
-        unknown = set(connection.scalars(select(migrations.c.name))) - {step.__name__ for step in _MIGRATIONS}
-        if unknown:
-            raise WorkspaceUnavailable(
-                f"the workspace's database was changed by a newer version of mlmagic: {min(unknown)}",
-                hint="Update this one: pip install --upgrade mlmagic.",
-            )
-
-
-def _has_content(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False
-
-
-def _missing_migrations(connection: Connection) -> list[Migration]:
+def missing_migrations(connection: Connection) -> list[Migration]:
+    """The migrations that this database has not had, in their order."""
     if not inspect(connection).has_table("migrations"):
-        return list(_MIGRATIONS)
+        return list(MIGRATIONS)
     done = set(connection.scalars(select(migrations.c.name)))
-    return [step for step in _MIGRATIONS if step.__name__ not in done]
-
-
-def parse(url: str) -> URL:
-    """The parts of a database URL. Raises `InvalidConfig` for anything but SQLite and PostgreSQL."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
-    if parsed is None or parsed.drivername not in _KINDS:
-        # Not the value itself: there may be a password in it.
-        kind = url.partition(":")[0] if "://" in url else ""
-        raise InvalidConfig(
-            "workspace database",
-            kind and f"{kind}://...",
-            "must be a URL of SQLite or PostgreSQL",
-            hint="For example postgresql://user@host:5432/team.",
-        )
-    return parsed
+    return [step for step in MIGRATIONS if step.__name__ not in done]

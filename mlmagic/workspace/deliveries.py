@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mlmagic.core.events import Event
 from mlmagic.core.notices import notice_of
@@ -153,6 +153,29 @@ def revive(tx: Connection, name: str) -> int:
         .values(state=DeliveryState.WAITING.value, attempts=0, since=now, next_time=now)
     )
     return done.rowcount
+
+
+def is_any_old(tx: Connection, since: float) -> bool:
+    """Whether `prune` has something to delete."""
+    old = select(deliveries.c.event_id).where(_finished(), deliveries.c.since < since).limit(1)
+    return tx.scalar(old) is not None
+
+
+def prune(tx: Connection, since: float) -> int:
+    """Delete the deliveries that were accepted, or given up, and began before ``since``; returns how many."""
+    return tx.execute(delete(deliveries).where(_finished(), deliveries.c.since < since)).rowcount
+
+
+def forget(tx: Connection, name: str | None = None) -> int:
+    """Delete the finished deliveries of a subscription, or of all; returns how many."""
+    finished = delete(deliveries).where(_finished())
+    if name is not None:
+        finished = finished.where(deliveries.c.subscription == name)
+    return tx.execute(finished).rowcount
+
+
+def _finished() -> Any:
+    return deliveries.c.state != DeliveryState.WAITING.value
 
 
 def _row(seen: Delivery) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ from mlmagic.workspace.wakeup import WakeupListener, remove_dead_listeners
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+PRUNE_SECONDS = 3600.0
+
 log = logging.getLogger(__name__)
 
 
@@ -33,7 +36,7 @@ class Memory:
     """One open workspace. Any number of threads and processes may have it open."""
 
     def __init__(self, location: Location) -> None:
-        from mlmagic.workspace.database import Database
+        from mlmagic.workspace.connection import Database
 
         self.location = location
         self.folder = location.folder
@@ -46,6 +49,7 @@ class Memory:
         self._database = Database(location.database_url, read_only=self.is_read_only)
         self.files = FileStore(self.folder, self._remote_files())
         self._is_cleaning_off = False
+        self._prune_due = 0.0
         if not self.is_read_only:
             self.sweep()
             self.maintain()
@@ -62,7 +66,16 @@ class Memory:
             ) from error
 
     def maintain(self) -> None:
-        """Back the database up, once a day. Cheap when it is not due."""
+        """Delete old events and deliveries, each hour, and back the database up, each day.
+
+        Cheap when nothing is due. Whoever opens the workspace does it, and the supervisor goes on with it.
+        """
+        now = time.monotonic()
+        if now >= self._prune_due:
+            from mlmagic.workspace import retention
+
+            self._prune_due = now + PRUNE_SECONDS
+            retention.prune(self.reading, self.writing_quietly)
         if not self.is_shared and backups.is_due(self.folder):
             backups.make(self.folder / DATABASE_FILE)
 

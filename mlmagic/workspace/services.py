@@ -206,21 +206,6 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     )
 
 
-def amend_revision(tx: Connection, service: Webservice, revision: Revision, message: str) -> None:
-    """Replace the script and the files of the serving revision (live reload)."""
-    assert service.serving == revision.number
-    row = (revisions.c.service_id == service.id) & (revisions.c.number == revision.number)
-    tx.execute(
-        update(revisions)
-        .where(row)
-        .values(inference=asdict(revision.inference), files=[asdict(file) for file in revision.files])
-    )
-    holder = _holder(service.id, revision.number)
-    release(tx, holder)
-    refer(tx, holder, revision.files)
-    events.append(tx, EventKind.RELOADED, service_subject(service.name), message)
-
-
 def note_replacements(tx: Connection, service: Webservice, more: Sequence[Replacement]) -> bool:
     """Record the versions that the wanted revision uses in place of pins, with an event for each new one.
 
@@ -295,7 +280,7 @@ def note_stats(tx: Connection, seen: Webservice, stats: Mapping[str, float]) -> 
 def forget_revision(tx: Connection, service_id: str, number: int) -> None:
     """Remove one revision."""
     tx.execute(delete(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number))
-    release(tx, _holder(service_id, number))
+    release(tx, file_holder(service_id, number))
 
 
 def remove(tx: Connection, service: Webservice, message: str) -> None:
@@ -374,10 +359,11 @@ def _add_revision(tx: Connection, service_id: str, revision: Revision) -> None:
             python=revision.python,
         )
     )
-    refer(tx, _holder(service_id, revision.number), revision.files)
+    refer(tx, file_holder(service_id, revision.number), revision.files)
 
 
-def _holder(service_id: str, number: int) -> str:
+def file_holder(service_id: str, number: int) -> str:
+    """The name under which a revision refers to its files."""
     return f"services/{service_id}/r{number}"
 
 

@@ -63,7 +63,7 @@ def explain(path: Path, code: str, words: str) -> tuple[str, str]:
     primary = "_".join(code.split("_")[:2])
     if primary in ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"):
         return (
-            f"database {path} is locked: another process has blocked it for {BUSY_TIMEOUT_SECONDS:.0f} seconds",
+            f"database {path} is locked: another process blocked it for {BUSY_TIMEOUT_SECONDS:.0f} seconds",
             f"Try again. This shows the process: fuser {path}.",
         )
     if primary == "SQLITE_FULL":

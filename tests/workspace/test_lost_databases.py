@@ -19,7 +19,8 @@ from mlmagic.core.model import ModelDescription, ModelFilter
 from mlmagic.core.webservice import Revision
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import backups, models, services, sqlite
-from mlmagic.workspace.database import Database, migrations
+from mlmagic.workspace.connection import Database
+from mlmagic.workspace.database import migrations
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 

@@ -11,7 +11,8 @@ from mlmagic.core.schedule import Polling, Schedule, ScheduleStatus, Start, chan
 from mlmagic.core.time_zones import TimeZone
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.workspace import schedules
-from mlmagic.workspace.database import Database, migrations
+from mlmagic.workspace.connection import Database
+from mlmagic.workspace.database import migrations
 from mlmagic.workspace.database import schedules as table
 from mlmagic.workspace.identity import ProcessIdentity, machine
 from mlmagic.workspace.memory import Memory

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import delete, inspect, update
 
 from mlmagic.workspace import temporary_work
-from mlmagic.workspace.database import Database, migrations
+from mlmagic.workspace.connection import Database
+from mlmagic.workspace.database import migrations
 from mlmagic.workspace.database import temporary_work as table
 from mlmagic.workspace.identity import ProcessIdentity, machine
 from mlmagic.workspace.memory import Memory

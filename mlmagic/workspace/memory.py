@@ -13,12 +13,12 @@ import logging
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.scoring.wakeup import notify
-from mlmagic.workspace import backups, run_folders
+from mlmagic.workspace import backups, permissions, run_folders
 from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import DATABASE_FILE, Location
 from mlmagic.workspace.remote_files import RemoteFiles
@@ -51,12 +51,14 @@ class Memory:
         self._is_cleaning_off = False
         self._prune_due = 0.0
         if not self.is_read_only:
+            permissions.make_private(self.folder)
             self.sweep()
             self.maintain()
 
     def _make_folders(self) -> None:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             if os.access(self.folder, os.W_OK):
                 self.services_folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -174,12 +176,6 @@ class Memory:
         except (WorkspaceUnavailable, OSError) as error:
             self._is_cleaning_off = True
             log.warning("Files that nothing refers to were not removed. %s", error)
-
-    def keep_private(self) -> None:
-        """Deny other users of this machine access to the database; the group of a shared folder keeps it."""
-        for file in self.folder.glob("workspace.db*"):
-            with suppress(OSError):
-                file.chmod(file.stat().st_mode & 0o770)
 
     @property
     def is_shared(self) -> bool:

@@ -96,6 +96,8 @@ class DeploymentConfig:
     memory_gb: float = DEFAULT_MEMORY_GB
     port: int | None = None
     """None: a free port, which the service keeps."""
+    init_timeout_seconds: int = ARGUMENTS["init_timeout_seconds"].default
+    """Then the start has failed."""
     scoring_timeout_ms: int = DEFAULT_SCORING_TIMEOUT_MS
     """Then the caller gets 504, and run() is interrupted."""
     replica_max_concurrent_requests: int | None = None
@@ -140,6 +142,12 @@ class DeploymentConfig:
     def guarded(self) -> bool:
         """Whether callers need a key or a token."""
         return self.auth_enabled or self.token_auth_enabled
+
+    @property
+    def liveness_seconds(self) -> int:
+        """How long a service may fail its liveness probes before it is ended and started again."""
+        settings = self.compute_settings
+        return int(settings.get("period_seconds", 10)) * int(settings.get("failure_threshold", 3))
 
     def without_keys(self) -> DeploymentConfig:
         """The configuration as it may be recorded and shown."""

@@ -1,7 +1,7 @@
-"""Limits: how long a call of run() may take, how many run at once, how long a request may wait.
+"""Limits: how long init() and a call of run() may take, how many run at once, how long a request may wait.
 
 A deployment has the names and defaults of the Azure ML documents (AksWebservice): 60,000 ms, 1, 500 ms. A
-server that is started by hand has the reference server's: an hour, and no limit to the wait.
+server that is started by hand has the reference server's: an hour, and no limit to the wait or to init().
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from mlmagic.scoring.start_errors import StartFailed
 TIMEOUT = "SCORING_TIMEOUT_MS"
 CONCURRENT = "MLMAGIC_MAX_CONCURRENT_REQUESTS"
 WAIT = "MLMAGIC_MAX_REQUEST_WAIT_MS"
+INIT = "MLMAGIC_INIT_TIMEOUT_S"
+
+
+_KINDS = {CONCURRENT: "a whole number", INIT: "a number of seconds"}
 
 
 class InvalidLimit(StartFailed):
@@ -30,6 +34,7 @@ class Limits:
     timeout_s: float | None = 3600.0
     concurrent: int | None = None
     wait_s: float | None = None
+    init_s: float | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
@@ -40,6 +45,7 @@ class Limits:
             cls().timeout_s if timeout is None else timeout / 1000,
             None if concurrent is None else int(concurrent),
             None if wait is None else wait / 1000,
+            _positive(environment, INIT),
         )
 
 
@@ -52,6 +58,6 @@ def _positive(environment: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         number = 0.0
     if not number > 0 or (name == CONCURRENT and not number.is_integer()):
-        kind = "a whole number" if name == CONCURRENT else "a number of milliseconds"
+        kind = _KINDS.get(name, "a number of milliseconds")
         raise InvalidLimit(f"{name} is {text!r}: it must be {kind} above 0")
     return number

@@ -208,11 +208,12 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         # after it has succeeded, no server can take the lock any more.
         while run_dir.is_dir() and not run_report.retire(run_dir):
             seen = run_report.read_report(run_dir)
-            if seen is not None and seen.phase != run_report.STOPPED:
-                process.send_signal(
-                    seen.pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
-                )
-                process.wait_for_end(seen.pid, until=min(deadline, last_resort))
+            if seen is not None:
+                if time.monotonic() >= deadline:
+                    process.send_signal(seen.pid, signal.SIGKILL)
+                elif seen.phase != run_report.STOPPED:
+                    process.send_signal(seen.pid, signal.SIGTERM)
+                process.wait_for_end(seen.pid, until=deadline)
             if time.monotonic() > last_resort:
                 pid = seen.pid if seen else "?"
                 raise LaunchFailed(self.name, f"process {pid} did not end, although it was sent SIGKILL")

@@ -1,9 +1,9 @@
 """Who else on this machine may read a workspace: nobody, unless it is declared shared with a group.
 
 Whoever can read a workspace's folder can read its models, logs and keys, and whoever can open a lock in it
-can hold it. So folders are 0700 and the files at the top 0600; the files below lie in folders that nobody else
-may enter. A folder with the setgid bit (``chmod g+s``) is shared with its group, as in Git: the group keeps what
-it may do, and only all others are kept out.
+can hold it. So folders are 0700 and the files at the top 0600. The files below lie in folders that nobody
+else may enter. A folder with the setgid bit (``chmod g+s``) is shared with its group, as in Git: the group
+keeps what it may do, and only all others are kept out.
 """
 
 from __future__ import annotations

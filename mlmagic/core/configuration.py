@@ -60,8 +60,8 @@ class InferenceConfig:
     """The packages that the script imports, as pinned pip requirements."""
     modules: tuple[str, ...] = ()
     """Installed modules to import before serving, besides those that the script imports."""
-    environment: Mapping[str, Any] | None = None
-    """An Environment as Azure ML v1's JSON; None: the packages of this process."""
+    environment: Mapping[str, Any] | None = field(default=None, repr=False)
+    """An Environment as Azure ML v1's JSON; None: the packages of this process. May hold passwords."""
     taken_from: str | None = None
     """The folder the script was read from, to read it again (`LocalWebservice.reload`)."""
     captured_as: str | None = None

@@ -238,6 +238,14 @@ class LaunchFailed(TargetError):
         return _with_details(super().__str__(), self.log)
 
 
+class PortTaken(LaunchFailed):
+    """Another program uses the port that the service is to have; it may be free later."""
+
+    def __init__(self, target: str, port: int, where: str, *, hint: str = "") -> None:
+        self.port = port
+        super().__init__(target, f"port {port} is in use{where}", hint=hint)
+
+
 class Unschedulable(TargetError):
     """The target has less CPU or memory ``available`` than ``wanted``."""
 

@@ -32,6 +32,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.http.cors",
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",
+    "mlmagic.scoring.log_rotation",
     "mlmagic.scoring.outputs.json_encoder",
     "mlmagic.scoring.recorder",
     "mlmagic.scoring.report",
@@ -88,9 +89,9 @@ def test_the_roof_offers_what_it_says() -> None:
 
 def test_every_room_has_its_rule() -> None:
     rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
-    assert {room for room in rooms if not room.startswith(("__pycache__", "py.", "README", "THREATS"))} == set(
-        MAY_IMPORT
-    )
+    assert {
+        room for room in rooms if not room.startswith(("__pycache__", "py.", "README", "THREATS"))
+    } == set(MAY_IMPORT)
 
 
 @pytest.mark.processes

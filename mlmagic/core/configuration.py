@@ -60,8 +60,8 @@ class InferenceConfig:
     """The packages that the script imports, as pinned pip requirements."""
     modules: tuple[str, ...] = ()
     """Installed modules to import before serving, besides those that the script imports."""
-    environment: Mapping[str, Any] | None = None
-    """An Environment as Azure ML v1's JSON; None: the packages of this process."""
+    environment: Mapping[str, Any] | None = field(default=None, repr=False)
+    """An Environment as Azure ML v1's JSON; None: the packages of this process. May hold passwords."""
     taken_from: str | None = None
     """The folder the script was read from, to read it again (`LocalWebservice.reload`)."""
     captured_as: str | None = None
@@ -96,6 +96,8 @@ class DeploymentConfig:
     memory_gb: float = DEFAULT_MEMORY_GB
     port: int | None = None
     """None: a free port, which the service keeps."""
+    init_timeout_seconds: int = ARGUMENTS["init_timeout_seconds"].default
+    """Then the start has failed."""
     scoring_timeout_ms: int = DEFAULT_SCORING_TIMEOUT_MS
     """Then the caller gets 504, and run() is interrupted."""
     replica_max_concurrent_requests: int | None = None
@@ -143,6 +145,12 @@ class DeploymentConfig:
     def guarded(self) -> bool:
         """Whether callers need a key or a token."""
         return self.auth_enabled or self.token_auth_enabled
+
+    @property
+    def liveness_seconds(self) -> int:
+        """How long a service may fail its liveness probes before it is ended and started again."""
+        settings = self.compute_settings
+        return int(settings.get("period_seconds", 10)) * int(settings.get("failure_threshold", 3))
 
     def without_keys(self) -> DeploymentConfig:
         """The configuration as it may be recorded and shown."""

@@ -52,10 +52,19 @@ class Event:
 
     id: int
     time: float
-    kind: EventKind
+    kind: EventKind | str
+    """Text for a kind that only a newer version knows."""
     subject: str
     message: str
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def kind_of(text: str) -> EventKind | str:
+    """The kind that a row names; the text itself if this version does not know it."""
+    try:
+        return EventKind(text)
+    except ValueError:
+        return text
 
 
 def service_subject(name: str) -> str:

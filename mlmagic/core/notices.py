@@ -79,7 +79,7 @@ def notice_of(event: Event, workspace: str) -> Notice | None:
     )
 
 
-def full_type(kind: EventKind) -> str:
+def full_type(kind: str) -> str:
     """The event type of a kind, with its namespace, as envelopes have it."""
     return f"{NAMESPACE}.{kind}"
 

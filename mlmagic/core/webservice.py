@@ -94,7 +94,7 @@ class ServiceSpec:
     config: DeploymentConfig
     modules: tuple[str, ...] = ()
     """The modules that the script and its models will import, as far as is known."""
-    environment: Mapping[str, Any] | None = None
+    environment: Mapping[str, Any] | None = field(default=None, repr=False)
     """Its Azure ML v1 Environment, as JSON values; None is the environment of the kernel that deployed it."""
     requirements: tuple[str, ...] = ()
     """Without an environment: the pinned requirements of script and models, as pip writes them."""

@@ -3,7 +3,8 @@
     services/ID/rN/
       app/                       the source directory and the entry script; the working folder
       azureml-models/NAME/V/...  the models' files under their original names
-      lock, report.json, log.txt written by the target and the server
+      app.sha256                 which files app/ has
+      lock, report.json, log.txt written by the target and the server, log.txt.N when it is rotated
       keys.json                  keys and token secrets of callers, where the service needs authentication
 
 AZUREML_MODEL_DIR is the folder of the one model, or ``azureml-models`` for several; a script without models
@@ -12,12 +13,12 @@ has none.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import sys
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,19 @@ from urllib.parse import urlsplit
 from mlmagic.core.access import new_key
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import package_name
-from mlmagic.core.model import Model, definitions_of
+from mlmagic.core.model import Model, StoredFile, definitions_of
 from mlmagic.core.names import ModelReference
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.scoring.environment import DEFINITIONS_FILE
+from mlmagic.scoring.report import holder_alive
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import keys, models, services
 from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.run_folders import draft_of
 
 KEYS_FILE = "keys.json"
+APP_NOTE = "app.sha256"
 
 
 def stage(memory: Memory, service: Webservice, number: int | None = None) -> ServiceSpec:
@@ -49,10 +53,13 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
     run_dir = run_folder(memory, service, revision.number)
     if not run_dir.is_dir():
         run_dir.parent.mkdir(exist_ok=True)  # without parents: a workspace that was removed stays removed
-        building = run_dir.with_name(f".{uuid.uuid4().hex}")
+        building = draft_of(run_dir)
         memory.files.copy_out(revision.files, building / "app")
         lay_out_models(memory, used, building)
+        note_app(building, revision.files)
         building.replace(run_dir)
+    elif _is_of_another_script(run_dir, revision.files) and not holder_alive(run_dir):
+        _lay_out_app(memory, run_dir, revision.files, used)
     if revision.config.guarded:
         deliver_keys(memory, service)
     stays = revision.config.target == service.target  # else there is no port to keep or to hand over
@@ -73,6 +80,33 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
         predecessor=_predecessor(memory, service, revision) if stays else None,
         keys_file=str(run_dir / KEYS_FILE) if revision.config.guarded else None,
     )
+
+
+def note_app(run_dir: Path, files: Iterable[StoredFile]) -> None:
+    """Note which files app/ has: a live reload that was killed leaves others there than the row."""
+    write_atomically(run_dir / APP_NOTE, _digest_of(files))
+
+
+def _is_of_another_script(run_dir: Path, files: Iterable[StoredFile]) -> bool:
+    try:
+        return (run_dir / APP_NOTE).read_text(encoding="ascii") != _digest_of(files)
+    except OSError:  # laid out by an earlier version
+        return False
+
+
+def _lay_out_app(memory: Memory, run_dir: Path, files: Iterable[StoredFile], used: Sequence[Model]) -> None:
+    app = run_dir / "app"
+    building = draft_of(app)
+    memory.files.copy_out(files, building)
+    _add_definitions(used, building)
+    shutil.rmtree(app, ignore_errors=True)
+    building.replace(app)
+    note_app(run_dir, files)
+
+
+def _digest_of(files: Iterable[StoredFile]) -> str:
+    lines = sorted(f"{file.digest} {file.path}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def scratch_spec(
@@ -143,9 +177,13 @@ def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str |
     """
     for model in used:
         memory.files.lay_out(model.files, folder / "azureml-models" / model.name / str(model.version))
-    if definitions := definitions_of(used):
-        (folder / "app" / DEFINITIONS_FILE).write_text(definitions, encoding="utf-8")
+    _add_definitions(used, folder / "app")
     return _model_dir(folder, [model.id for model in used])
+
+
+def _add_definitions(used: Sequence[Model], app: Path) -> None:
+    if definitions := definitions_of(used):
+        (app / DEFINITIONS_FILE).write_text(definitions, encoding="utf-8")
 
 
 def unstage(memory: Memory, service: Webservice, number: int) -> None:

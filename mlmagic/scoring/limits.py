@@ -1,7 +1,7 @@
-"""Limits: how long a call of run() may take, how many run at once, how long a request may wait.
+"""Limits: how long init() and a call of run() may take, how many run at once, how long a request may wait.
 
 A deployment has the names and defaults of the Azure ML documents (AksWebservice): 60,000 ms, 1, 500 ms. A
-server that is started by hand has the reference server's: an hour, and no limit to the wait.
+server that is started by hand has the reference server's: an hour, and no limit to the wait or to init().
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from mlmagic.scoring.start_errors import StartFailed
 TIMEOUT = "SCORING_TIMEOUT_MS"
 CONCURRENT = "MLMAGIC_MAX_CONCURRENT_REQUESTS"
 WAIT = "MLMAGIC_MAX_REQUEST_WAIT_MS"
+INIT = "MLMAGIC_INIT_TIMEOUT_S"
+
+
+WHOLE, SECONDS, MILLISECONDS = "a whole number", "a number of seconds", "a number of milliseconds"
 
 
 class InvalidLimit(StartFailed):
@@ -30,20 +34,24 @@ class Limits:
     timeout_s: float | None = 3600.0
     concurrent: int | None = None
     wait_s: float | None = None
+    init_s: float | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
         """From the environment variables. Raises `InvalidLimit`."""
-        concurrent = _positive(environment, CONCURRENT)
-        timeout, wait = _positive(environment, TIMEOUT), _positive(environment, WAIT)
+        concurrent = positive_number(environment, CONCURRENT, WHOLE)
+        timeout = positive_number(environment, TIMEOUT, MILLISECONDS)
+        wait = positive_number(environment, WAIT, MILLISECONDS)
         return cls(
             cls().timeout_s if timeout is None else timeout / 1000,
             None if concurrent is None else int(concurrent),
             None if wait is None else wait / 1000,
+            positive_number(environment, INIT, SECONDS),
         )
 
 
-def _positive(environment: Mapping[str, str], name: str) -> float | None:
+def positive_number(environment: Mapping[str, str], name: str, kind: str) -> float | None:
+    """The number in a variable; None if it is empty. Raises `InvalidLimit` unless it is ``kind`` above 0."""
     text = environment.get(name, "").strip()
     if not text:
         return None
@@ -51,7 +59,6 @@ def _positive(environment: Mapping[str, str], name: str) -> float | None:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not number > 0 or (name == CONCURRENT and not number.is_integer()):
-        kind = "a whole number" if name == CONCURRENT else "a number of milliseconds"
+    if not number > 0 or (kind == WHOLE and not number.is_integer()):
         raise InvalidLimit(f"{name} is {text!r}: it must be {kind} above 0")
     return number

@@ -47,6 +47,9 @@ class RequestLines(io.TextIOBase):
         self._json = form == "json"
         self._unfinished = threading.local()
         self._lock = threading.Lock()
+        self._lost = 0
+        """How many lines could not be written since one last could."""
+        self._reason = ""
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -83,12 +86,25 @@ class RequestLines(io.TextIOBase):
             mark = identify() if identify else ""
             lines = "".join(self._line(line, mark) for line in whole.split("\n"))
             with self._lock:
-                self._inner.write(lines)
-                self._inner.flush()
+                self._write(lines)
         return len(text)
 
     def flush(self) -> None:
-        self._inner.flush()
+        with self._lock:
+            self._write("")
+
+    def _write(self, lines: str) -> None:
+        """Write them, or count them as lost: a full disk is no reason for a request to fail."""
+        try:
+            if self._lost:
+                self._inner.write(f"mlmagic: {self._lost} lines of this log were lost: {self._reason}\n")
+                self._inner.flush()
+                self._lost = 0
+            self._inner.write(lines)
+            self._inner.flush()
+        except OSError as error:
+            self._lost += lines.count("\n")
+            self._reason = error.strerror or str(error)
 
     def _line(self, line: str, mark: str) -> str:
         if not self._json:

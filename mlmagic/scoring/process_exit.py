@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -18,6 +20,19 @@ def exit_within(seconds: float, code: int) -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """Exit with ``code``, whatever still runs."""
+    """Exit with ``code``, whatever still runs.
+
+    What Python does at its exit is done here (waiting for threads, functions of `atexit`), and what libraries
+    written in C do at theirs is left out: in a process that was forked from a zygote, some of them wait for
+    threads that the fork has not copied (onnxruntime 1.32).
+    """
     exit_within(EXIT_PATIENCE_S, code)
-    sys.exit(code)
+    try:
+        # As multiprocessing ends its processes.
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # nobody reads it any more
+                stream.flush()
+        os._exit(code)

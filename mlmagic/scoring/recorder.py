@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from time import perf_counter, time
@@ -39,14 +40,22 @@ class InvalidCount(StartFailed):
 
 
 class Recorder:
-    """Records requests and their status; `listen` is on the hot path, the writing is not."""
+    """Records requests and their status.
+
+    `listen` is on the hot path; the rows are written by a thread, so a slow disk delays no answer.
+    """
 
     def __init__(self, folder: Path, most: int, loop: asyncio.AbstractEventLoop) -> None:
         self._folder = folder
         self._most = most
         self._loop = loop
         self._waiting: list[dict[str, Any]] = []
-        self._written = self._bytes = 0
+        self._waiting_bytes = 0
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="mlmagic-recorder")
+        self._writing: Future[None] | None = None
+        self._written: int | None = None
+        """The rows in the file; None before the first write: an earlier server may have begun it."""
+        self._bytes = 0
 
     @classmethod
     def of(
@@ -77,18 +86,36 @@ class Recorder:
         except UnicodeDecodeError:
             return
         if not self._waiting:
-            self._loop.call_later(WRITE_S, self.write)
+            self._loop.call_later(WRITE_S, self._write_soon)
         elapsed = perf_counter() - request.arrived
         self._waiting.append({"time": time(), "body": body, "status": status, "ms": round(elapsed * 1000, 3)})
-        del self._waiting[: -self._most]
+        self._waiting_bytes += len(body)
+        while len(self._waiting) > self._most or self._waiting_bytes > FILE_BYTES:
+            self._waiting_bytes -= len(self._waiting.pop(0)["body"])
 
     def write(self) -> None:
-        """Write what was recorded; the previous file is kept, so that the last requests are always there."""
-        if not self._waiting:
-            return
-        rows, self._waiting = self._waiting, []
+        """Write what was recorded; returns when it is written."""
+        self._submit()
+        if self._writing is not None:
+            self._writing.result()
+
+    def _write_soon(self) -> None:
+        if self._writing is not None and not self._writing.done():
+            self._loop.call_later(WRITE_S, self._write_soon)
+        else:
+            self._submit()
+
+    def _submit(self) -> None:
+        if self._waiting:
+            rows, self._waiting, self._waiting_bytes = self._waiting, [], 0
+            self._writing = self._writer.submit(self._append, rows)
+
+    def _append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The previous file is kept, so that the last requests are always there."""
         lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
         try:
+            if self._written is None:
+                self._written, self._bytes = _count(self._folder / NEW)
             if self._written >= self._most or self._bytes >= FILE_BYTES:
                 os.replace(self._folder / NEW, self._folder / OLD)
                 self._written = self._bytes = 0
@@ -98,3 +125,16 @@ class Recorder:
             return  # a full disk, or a folder that is gone, is no reason to fail
         self._written += len(rows)
         self._bytes += len(lines)
+
+
+def _count(file: Path) -> tuple[int, int]:
+    """The lines and bytes of a file; none if it is missing."""
+    lines = size = 0
+    try:
+        with file.open("rb") as opened:
+            while chunk := opened.read(1 << 20):
+                lines += chunk.count(b"\n")
+                size += len(chunk)
+    except FileNotFoundError:
+        pass
+    return lines, size

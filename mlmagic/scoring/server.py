@@ -31,7 +31,9 @@ from mlmagic.scoring.http.connection import HttpConnection
 from mlmagic.scoring.http.listener import BACKLOG, bind, check_exposure, url_of
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
+from mlmagic.scoring.init_limit import init_limit
 from mlmagic.scoring.limits import Limits
+from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.logging_file import configure_logging
 from mlmagic.scoring.logs import log_format, mark_lines
 from mlmagic.scoring.openapi.swagger import Swagger
@@ -54,8 +56,13 @@ _WHERE = {
     "warmup": "in run(), called with its own warmup sample",
 }
 
-FIRST_REQUEST_S = 0.25
-"""How long a drain waits for a connection that was accepted and has not sent its first request."""
+HANDSHAKE_PATIENCE_S = 0.25
+"""How long a drain waits for the TLS handshake of a connection that was in the queue."""
+IDLE_PATIENCE_S = 0.25
+"""A drain closes a connection that has been idle for so long: of one that was used just now, the next request
+may be on its way."""
+IDLE_PATIENCE_OF_UPDATE_S = 1.0
+"""The same where another server listens on the same socket: the clients go on, and must lose no request."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +116,15 @@ def serve(
         health_port = settings.health_port()
         if (debug_port := settings.debug_port()) is not None:
             connect_debugger(debug_port)
+        rotation = LogRotation.of(directory.path if directory else None)
         recorder = Recorder.of(directory.path if directory else None, loop)
         access = Authenticator.of(security.keys_file, os.environ)
         check_exposure(address.host, guarded=access is not None, no_auth=security.no_auth)
         allowed_hosts = security.allowed_hosts or os.environ.get(VARIABLE, "")
         names_of(allowed_hosts)
         certificate = Certificate.of(security.cert_file, security.key_file)
-        script = load(environment, loop, batch=batch)
+        with init_limit(limits.init_s, lambda error: say(report.FAILED, error=error)):
+            script = load(environment, loop, batch=batch)
         swagger = Swagger(environment.source, schema=script.schema)
         swagger.check()
         sock = _listen(address)
@@ -134,7 +143,18 @@ def serve(
     scorer = Scorer(script, thread, limits=limits)
     hosts = AllowedHosts.of(allowed_hosts, sock.getsockname()[0])
     service = Service(scorer, swagger, access, recorder, AccessLog.of(scorer.identify), hosts)
-    server = Server(loop, service, environment, sock, address.grace, certificate, health=health, live=live)
+    server = Server(
+        loop,
+        service,
+        environment,
+        sock,
+        address.grace,
+        certificate,
+        health=health,
+        live=live,
+        shares_socket=address.take_over is not None,
+        rotation=rotation,
+    )
     thread.run(server.run(directory))
     return EXIT_DRAINED
 
@@ -226,6 +246,8 @@ class Server:
         *,
         health: socket.socket | None = None,
         live: bool = False,
+        shares_socket: bool = False,
+        rotation: LogRotation | None = None,
     ) -> None:
         self._loop = loop
         self._service = service
@@ -235,6 +257,7 @@ class Server:
         self._health = health
         """Another socket, which answers too."""
         self._grace = grace
+        self._rotation = rotation
         self._certificate = certificate
         self._tls: dict[str, Any] = {}
         """Arguments of the loop for TLS."""
@@ -243,6 +266,8 @@ class Server:
         self._connections: set[HttpConnection] = set()
         self._stop_requested = asyncio.Event()
         self._stop_now = False
+        self._shares_socket = shares_socket
+        """Whether another server listens on the socket too, or did."""
         self._changed = asyncio.Event()
 
     async def run(self, directory: RunDirectory | None) -> None:
@@ -256,6 +281,8 @@ class Server:
             for each in sockets
         ]
         self._watch_certificate()
+        if self._rotation is not None:
+            self._rotation.watch(self._loop)
         control = self._listen_for_commands(directory.path) if directory else None
         url, port = url_of(self._sock, tls=bool(self._tls)), self._sock.getsockname()[1]
         say(report.SERVING, url=url, port=port)
@@ -271,7 +298,7 @@ class Server:
             listener.close()
         accepting = [self._loop.create_task(self._accept(connection)) for connection in waiting]
         if accepting:
-            await asyncio.wait(accepting, timeout=FIRST_REQUEST_S)
+            await asyncio.wait(accepting, timeout=HANDSHAKE_PATIENCE_S)
         await self._drain()
         for each in accepting:
             each.cancel()
@@ -293,7 +320,7 @@ class Server:
             self._loop.call_later(LOOK_S, self._watch_certificate)
 
     def _listen_for_commands(self, folder: Path) -> ControlSocket:
-        handlers = {HAND_OVER: handover_handler(self._sock)}
+        handlers = {HAND_OVER: handover_handler(self._sock, self._note_handover)}
         if self._live:
             from mlmagic.scoring.reload.reloader import Reloader
 
@@ -302,6 +329,9 @@ class Server:
             handlers[RELOAD] = reloader.handle
         return ControlSocket(folder, handlers, self._loop)
 
+    def _note_handover(self) -> None:
+        self._shares_socket = True
+
     def _use(self, script: UserScript) -> None:
         self._service.scorer.use(script)
         self._service.swagger = Swagger(self._environment.source, schema=script.schema)
@@ -309,24 +339,25 @@ class Server:
     def _connect(self) -> HttpConnection:
         return HttpConnection(self._service, self._connections, self._loop, self._changed.set)
 
-    def _on_signal(self) -> None:
-        self._stop_now = self._stop_requested.is_set()
+    def _on_signal(self, number: int) -> None:
+        # Supervisors may send SIGTERM again; only a person at a terminal is not willing to wait.
+        self._stop_now = self._stop_now or (number == signal.SIGINT and self._stop_requested.is_set())
         self._stop_requested.set()
         self._changed.set()
 
     async def _drain(self) -> None:
-        """Wait until no connection is open, the grace is over or a second signal comes."""
+        """Wait until no connection is open, the grace is over or a second Ctrl-C comes."""
         start = self._loop.time()
+        patience = IDLE_PATIENCE_OF_UPDATE_S if self._shares_socket else IDLE_PATIENCE_S
         while not self._stop_now:
-            elapsed = self._loop.time() - start
-            patient = elapsed < FIRST_REQUEST_S
+            now = self._loop.time()
             # During a TLS handshake a connection is not yet in the set.
-            open_connections = self._connections or (patient and self._tls)
-            if not open_connections or elapsed >= self._grace:
+            handshakes = self._tls and now - start < HANDSHAKE_PATIENCE_S
+            if not (self._connections or handshakes) or now - start >= self._grace:
                 break
             for connection in list(self._connections):
-                connection.drain(patient=patient)
-            await self._connection_closes(FIRST_REQUEST_S if patient else self._grace - elapsed)
+                connection.drain(now - patience)
+            await self._connection_closes(min(patience / 5, self._grace - (now - start)))
         for connection in list(self._connections):
             connection.transport.abort()
 

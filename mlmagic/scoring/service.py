@@ -148,7 +148,10 @@ class Service:
         return permit
 
     def _health(self, request: Request, reply: Reply) -> None:
-        reply(Response(200, b"Healthy", HTML))
+        if illness := self.scorer.illness:
+            reply(Response(503, f"Unhealthy: {illness}".encode(), HTML))
+        else:
+            reply(Response(200, b"Healthy", HTML))
 
     def _score_options(self, request: Request, reply: Reply) -> None:
         answer = self._score if self._takes_requests(request) else self._options

@@ -12,14 +12,16 @@ from types import FrameType
 
 
 class SignalWatcher:
-    """Calls ``on_signal`` on the event loop for each signal of ``numbers``. Made on the main thread.
+    """Calls ``on_signal`` with the number of each signal of ``numbers``, on the event loop.
+
+    It is made on the main thread.
 
     Python runs its signal handlers on the main thread, between two bytecodes: not while run() is inside a
     long computation in C. The number of each signal is also written to a socket, which the loop reads.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, numbers: Collection[int], on_signal: Callable[[], None]
+        self, loop: asyncio.AbstractEventLoop, numbers: Collection[int], on_signal: Callable[[int], None]
     ) -> None:
         self._loop = loop
         self._numbers = frozenset(numbers)
@@ -54,9 +56,9 @@ class SignalWatcher:
         with contextlib.suppress(BlockingIOError):
             for number in self._reader.recv(4096):
                 if number in self._numbers:
-                    self._on_signal()
+                    self._on_signal(number)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         # An event loop that run() is using may have registered a descriptor of its own.
         if self.register() != self._writer.fileno():
-            self._loop.call_soon_threadsafe(self._on_signal)
+            self._loop.call_soon_threadsafe(self._on_signal, number)

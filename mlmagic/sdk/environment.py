@@ -294,7 +294,7 @@ class Environment(EnvironmentSections):
         return made
 
     def __repr__(self) -> str:
-        return json.dumps(self.to_record(), indent=4)
+        return json.dumps(environment_json.shown(self.to_record()), indent=4)
 
 
 def _with_packages(name: str, conda: str | None, pip: str | None) -> Environment:

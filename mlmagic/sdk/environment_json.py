@@ -96,6 +96,14 @@ def check_record(record: Any, place: str = "environment") -> None:
                 raise NotFound(f"key of {where}", key, known)
 
 
+def shown(record: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the JSON to show: a registry's password is masked."""
+    docker = record["docker"]
+    registry = docker["baseImageRegistry"]
+    masked = {**registry, "password": registry["password"] and "***"}
+    return {**record, "docker": {**docker, "baseImageRegistry": masked}}
+
+
 def fill(environment: EnvironmentSections, record: Mapping[str, Any]) -> None:
     """Set the environment's values from ``record``. Raises as `check_record` does."""
     check_record(record)

@@ -98,9 +98,9 @@ class ComputeTarget(ABC, Generic[H]):
 
     # -- what has a default that suits most targets ---------------------------------------------------
 
-    def halt(self, handle: H) -> None:
+    def halt(self, handle: H, *, grace: float = 10.0) -> None:
         """Stop the service, but keep what a later start needs, such as its image."""
-        self.stop(handle)
+        self.stop(handle, grace=grace)
 
     def runs_on_this_machine(self) -> bool:
         """Whether services deployed now run on this machine, so that no other can reach or stop them."""

@@ -19,6 +19,7 @@ def server_variables(spec: ServiceSpec) -> dict[str, str]:
         "PYTHONIOENCODING": "utf-8",
         limits.TIMEOUT: str(config.scoring_timeout_ms),
         limits.WAIT: str(config.max_request_wait_time),
+        limits.INIT: str(config.init_timeout_seconds),
     }
     if config.replica_max_concurrent_requests is not None:
         variables[limits.CONCURRENT] = str(config.replica_max_concurrent_requests)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -23,7 +23,8 @@ class Asset:
     kind: str
     name: str
     version: int
-    record: dict[str, Any]
+    record: dict[str, Any] = field(repr=False)
+    """May hold passwords, as an environment's registry does."""
     created_time: float
     """Seconds since the epoch, UTC."""
 

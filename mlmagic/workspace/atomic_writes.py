@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import uuid
 from functools import partial
 from pathlib import Path
+
+from mlmagic.workspace.run_folders import draft_of
 
 OWNER_ONLY = 0o600
 
@@ -15,7 +16,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o666) -> None:
 
     When this raises, ``path`` is what it was, and nothing is left beside it.
     """
-    draft = path.with_name(f".{uuid.uuid4().hex}")
+    draft = draft_of(path)
     try:
         with open(draft, "x", encoding="utf-8", opener=partial(os.open, mode=mode)) as file:
             file.write(text)

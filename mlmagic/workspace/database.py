@@ -1,20 +1,12 @@
-"""The database: tables, migrations, and the two kinds of transaction.
-
-SQLite in WAL mode by default (see `sqlite`); PostgreSQL for a team (see `postgresql`). A writing
-transaction takes the write lock at its start, so that what it read is still true when it writes, and two
-writers wait for each other instead of failing.
-"""
+"""The tables of a workspace's database, and the migrations that bring an older one up to date."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 from sqlalchemy import (
-    URL,
     Column,
     Connection,
     Float,
@@ -23,17 +15,11 @@ from sqlalchemy import (
     Table,
     insert,
     inspect,
-    make_url,
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from mlmagic.errors import InvalidConfig
-from mlmagic.workspace import postgresql, sqlite
 from mlmagic.workspace.column_types import name, prose, record
-
-_KINDS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
 
 metadata = MetaData()
 
@@ -240,12 +226,12 @@ schedules = Table(
 workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
 Migration = Callable[[Connection], None]
-_MIGRATIONS: list[Migration] = []
+MIGRATIONS: list[Migration] = []
 
 
 def migration(step: Migration) -> Migration:
     """Add a migration. Each runs once, in the order of this file, in the transaction that records it."""
-    _MIGRATIONS.append(step)
+    MIGRATIONS.append(step)
     return step
 
 
@@ -307,88 +293,15 @@ def m009_schedules(connection: Connection) -> None:
 
 
 def now(connection: Connection) -> float:
-    """Seconds since the epoch, by the clock that all users of this database share; for leases."""
+    """Seconds since the epoch, by the clock that all users of this database share."""
     if connection.dialect.name == "sqlite":  # its users are on one machine
         return time.time()
     return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0.0)
 
 
-class Database:
-    """The connection to one workspace's database.
-
-    Raises `InvalidConfig` for a URL of another kind of database, `UsageError` for a driver that is not
-    installed, and `WorkspaceUnavailable` for a server that cannot be used, now or in any transaction.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = parse(url)
-        self._on_sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = (sqlite if self._on_sqlite else postgresql).connect(self._url)
-        try:
-            self._migrate()
-        except BaseException:
-            self.close()
-            raise
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one moment and changes nothing."""
-        with self._transaction({} if self._on_sqlite else {"postgresql_readonly": True}) as connection:
-            yield connection
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that writes: all of it happens, or nothing."""
-        options = (sqlite if self._on_sqlite else postgresql).writing_options()
-        with self._transaction(options) as connection:
-            yield connection
-
-    @contextmanager
-    def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as plain:
-                connection = plain.execution_options(**options)
-                with connection.begin():
-                    yield connection
-        except DBAPIError as error:
-            unavailable = None if self._on_sqlite else postgresql.unavailable(self._url, error)
-            if unavailable is None:
-                raise
-            raise unavailable from error
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def _migrate(self) -> None:
-        with self.reading() as connection:
-            if _missing_migrations(connection) == []:
-                return
-        with self.writing() as connection:  # another process may have been faster: check again
-            for step in _missing_migrations(connection):
-                step(connection)
-                connection.execute(insert(migrations).values(name=step.__name__, applied=time.time()))
-
-
-def _missing_migrations(connection: Connection) -> list[Migration]:
+def missing_migrations(connection: Connection) -> list[Migration]:
+    """The migrations that this database has not had, in their order."""
     if not inspect(connection).has_table("migrations"):
-        return list(_MIGRATIONS)
+        return list(MIGRATIONS)
     done = set(connection.scalars(select(migrations.c.name)))
-    return [step for step in _MIGRATIONS if step.__name__ not in done]
-
-
-def parse(url: str) -> URL:
-    """The parts of a database URL. Raises `InvalidConfig` for anything but SQLite and PostgreSQL."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
-    if parsed is None or parsed.drivername not in _KINDS:
-        # Not the value itself: there may be a password in it.
-        kind = url.partition(":")[0] if "://" in url else ""
-        raise InvalidConfig(
-            "workspace database",
-            kind and f"{kind}://...",
-            "must be a URL of SQLite or PostgreSQL",
-            hint="For example postgresql://user@host:5432/team.",
-        )
-    return parsed
+    return [step for step in MIGRATIONS if step.__name__ not in done]

@@ -11,16 +11,16 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mlmagic.core.events import Event
 from mlmagic.core.notices import notice_of
 from mlmagic.core.subscription import Delivery, DeliveryState, Verdict
+from mlmagic.workspace import leases
 from mlmagic.workspace.database import deliveries, subscriptions
-from mlmagic.workspace.leases import is_free
 from mlmagic.workspace.subscriptions import list_subscriptions
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = leases.LONGEST_SECONDS
 """Longer than an attempt; the lease of a process that has ended is free at once."""
 
 _WAITING = deliveries.c.state == DeliveryState.WAITING.value
@@ -57,7 +57,8 @@ def claimable(tx: Connection, me: str, now: float, *, but: Collection[str] = ())
     """The subscriptions with a due delivery and a free lease, except those in ``but``."""
     due = select(deliveries.c.subscription).where(_WAITING, deliveries.c.next_time <= now).distinct()
     rows = tx.execute(select(subscriptions).where(subscriptions.c.name.in_(due))).all()
-    return [row.name for row in rows if row.name not in but and is_free(row, me, now)]
+    free_at = leases.clock(tx)
+    return [row.name for row in rows if row.name not in but and leases.is_free(row, me, free_at)]
 
 
 def claim(
@@ -66,16 +67,16 @@ def claim(
     """Take the leases of the first ``most`` that are `claimable`; returns their names."""
     found = claimable(tx, me, now, but=but)[:most]
     for name in found:
-        renew(tx, me, name, now)
+        renew(tx, me, name)
     return found
 
 
-def renew(tx: Connection, me: str, name: str, now: float) -> None:
+def renew(tx: Connection, me: str, name: str) -> None:
     """Take or renew the lease of a subscription."""
     tx.execute(
         update(subscriptions)
         .where(subscriptions.c.name == name)
-        .values(lease_holder=me, lease_until=now + LEASE_SECONDS)
+        .values(lease_holder=me, lease_until=leases.clock(tx) + LEASE_SECONDS)
     )
 
 
@@ -103,7 +104,7 @@ def take(tx: Connection, me: str, name: str, now: float) -> Delivery | None:
     ).first()
     if due is None:
         return None
-    renew(tx, me, name, now)
+    renew(tx, me, name)
     return _delivery(due)
 
 
@@ -152,6 +153,29 @@ def revive(tx: Connection, name: str) -> int:
         .values(state=DeliveryState.WAITING.value, attempts=0, since=now, next_time=now)
     )
     return done.rowcount
+
+
+def is_any_old(tx: Connection, since: float) -> bool:
+    """Whether `prune` has something to delete."""
+    old = select(deliveries.c.event_id).where(_finished(), deliveries.c.since < since).limit(1)
+    return tx.scalar(old) is not None
+
+
+def prune(tx: Connection, since: float) -> int:
+    """Delete the deliveries that were accepted, or given up, and began before ``since``; returns how many."""
+    return tx.execute(delete(deliveries).where(_finished(), deliveries.c.since < since)).rowcount
+
+
+def forget(tx: Connection, name: str | None = None) -> int:
+    """Delete the finished deliveries of a subscription, or of all; returns how many."""
+    finished = delete(deliveries).where(_finished())
+    if name is not None:
+        finished = finished.where(deliveries.c.subscription == name)
+    return tx.execute(finished).rowcount
+
+
+def _finished() -> Any:
+    return deliveries.c.state != DeliveryState.WAITING.value
 
 
 def _row(seen: Delivery) -> Any:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, or_, select
 
-from mlmagic.core.events import Event, EventKind
+from mlmagic.core.events import Event, EventKind, endpoint_subject, kind_of
 from mlmagic.core.notices import PUBLISHED
 from mlmagic.workspace import deliveries
-from mlmagic.workspace.database import events
+from mlmagic.workspace.database import deliveries as deliveries_table
+from mlmagic.workspace.database import events, services
 
 
 def append(
@@ -55,10 +56,23 @@ def is_there(tx: Connection, kind: EventKind, subject: str, data: Mapping[str, A
     return any(all(row.get(key) == data[key] for key in data) for row in tx.scalars(query))
 
 
+def prune(tx: Connection, *, count: int, since: float, most: int) -> int:
+    """Delete up to ``most`` events: all but the newest ``count``, and those before ``since``.
+
+    Events that are still to be delivered stay, and those that say which revision of a service was deployed.
+    Returns how many were deleted.
+    """
+    deployed = [endpoint_subject(each) for each in tx.scalars(select(services.c.id))]
+    is_old = or_(events.c.id <= newest_id(tx) - count, events.c.time < since)
+    needed = events.c.subject.in_(deployed) | events.c.id.in_(select(deliveries_table.c.event_id))
+    old = select(events.c.id).where(is_old, ~needed).order_by(events.c.id).limit(most)
+    return tx.execute(delete(events).where(events.c.id.in_(list(tx.scalars(old))))).rowcount
+
+
 def newest_id(tx: Connection) -> int:
     """The id of the newest event; 0 before the first."""
     return tx.scalar(select(func.max(events.c.id))) or 0
 
 
 def _event(row: Any) -> Event:
-    return Event(row.id, row.time, EventKind(row.kind), row.subject, row.message, row.data)
+    return Event(row.id, row.time, kind_of(row.kind), row.subject, row.message, row.data)

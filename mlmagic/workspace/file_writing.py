@@ -36,6 +36,24 @@ def write_all(writer: FileIO, content: bytes | memoryview) -> None:
         ) from error
 
 
+def sync(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, would survive a loss of power.
+
+    Raises `WorkspaceUnavailable` if the disk does not take it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise WorkspaceUnavailable(
+            f"{path} could not be written to the disk: {error.strerror}",
+            hint="Check the disk and its free space, then try again.",
+        ) from error
+
+
 def write_and_hash(content: bytes, target: Path) -> tuple[str, int]:
     """Write ``content`` to ``target``; returns its SHA-256 and its size in bytes. Raises as `write_all`."""
     with target.open("wb", buffering=0) as writer:

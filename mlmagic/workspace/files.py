@@ -21,7 +21,7 @@ from pathlib import Path
 from mlmagic.core.folders import files_below
 from mlmagic.core.model import StoredFile
 from mlmagic.errors import NotFound, UsageError
-from mlmagic.workspace.file_writing import copy_and_hash, write_and_hash
+from mlmagic.workspace.file_writing import copy_and_hash, sync, write_and_hash
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.remote_files import RemoteFiles, missing
 
@@ -177,6 +177,7 @@ class Intake:
 
     def _keep(self, temporary: Path, file: StoredFile) -> StoredFile:
         temporary.chmod(0o444)
+        sync(temporary)
         temporary.replace(self._folder / file.digest)
         self._taken.append(file)
         return file
@@ -186,6 +187,7 @@ class Intake:
         temporary = self._folder / digest
         contents.get(digest, temporary)
         temporary.chmod(0o444)
+        sync(temporary)
         self._move(digest)
 
     def send(self) -> None:
@@ -198,12 +200,20 @@ class Intake:
                 self._store.contents.put(self._folder / digest, digest)
 
     def publish(self) -> None:
-        """Move the files taken to their places. Call it inside the transaction that records them."""
+        """Move the files taken to their places. Call it inside the transaction that records them.
+
+        Content and names are on the disk when it returns: no row ever refers to a file that a loss of power
+        has emptied.
+        """
+        folders = set()
         for digest in self._listed():
             self._move(digest)
+            folders.add(self._store.path(digest).parent)
             if self._store.contents is not None:
                 # Usually it was sent; but its last other reference may have been dropped since.
                 self._store.contents.put(self._store.path(digest), digest)
+        for folder in sorted({*folders, *(each.parent for each in folders)}):
+            sync(folder)
 
     def _listed(self) -> set[str]:
         """The hashes of the files taken, after they were listed for `FileStore.sweep`."""

@@ -5,6 +5,7 @@
       files/ab/abcd...    model and script files by content hash, read-only
       incoming/OWNER/     files that are being stored; removed when their owner has ended
       services/ID/rN/     one revision of a service as it runs: app/, azureml-models/, log, report
+      backups/            copies of the database, the newest three
       bells/PORT          processes that listen for wake-up signals
 
 Found in this order: MLMAGIC_WORKSPACE (a folder or a database URL), a ``config.json`` here or in a
@@ -29,6 +30,7 @@ from mlmagic.errors import InvalidConfig, NotFound
 ENVIRONMENT_VARIABLE = "MLMAGIC_WORKSPACE"
 FILES_VARIABLE = "MLMAGIC_FILES"
 DEFAULT_NAME = "default"
+DATABASE_FILE = "workspace.db"
 _DATABASES = "databases"
 # The v1 SDK looks for these, in this order, in each folder on the way up.
 _CONFIG_FILES = ("config.json", ".azureml/config.json", "aml_config/config.json")
@@ -164,7 +166,7 @@ def user_folder() -> Path:
 
 
 def _sqlite_url(folder: Path) -> str:
-    return f"sqlite:///{folder / 'workspace.db'}"
+    return f"sqlite:///{folder / DATABASE_FILE}"
 
 
 def _place(rest: str) -> str:

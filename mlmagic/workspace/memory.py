@@ -10,20 +10,24 @@ transaction can change a row and write its event together:
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.scoring.wakeup import notify
+from mlmagic.workspace import backups, permissions, run_folders
 from mlmagic.workspace.files import FileStore
-from mlmagic.workspace.location import Location
+from mlmagic.workspace.location import DATABASE_FILE, Location
 from mlmagic.workspace.remote_files import RemoteFiles
 from mlmagic.workspace.wakeup import WakeupListener, remove_dead_listeners
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+PRUNE_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -32,19 +36,50 @@ class Memory:
     """One open workspace. Any number of threads and processes may have it open."""
 
     def __init__(self, location: Location) -> None:
-        from mlmagic.workspace.database import Database
+        from mlmagic.workspace.connection import Database
 
         self.location = location
         self.folder = location.folder
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._inode = self.folder.stat().st_ino
         self.services_folder = self.folder / "services"
-        self.services_folder.mkdir(exist_ok=True)
         self.wakeup_folder = self.folder / "bells"
-        self._database = Database(location.database_url)
+        self._make_folders()
+        self._inode = self.folder.stat().st_ino
+        self.is_read_only = not os.access(self.folder, os.W_OK)
+        """Whether it can be listed only: this user may not write to its folder."""
+        self._database = Database(location.database_url, read_only=self.is_read_only)
         self.files = FileStore(self.folder, self._remote_files())
         self._is_cleaning_off = False
-        self.sweep()
+        self._prune_due = 0.0
+        if not self.is_read_only:
+            permissions.make_private(self.folder)
+            self.sweep()
+            self.maintain()
+
+    def _make_folders(self) -> None:
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            if os.access(self.folder, os.W_OK):
+                self.services_folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise WorkspaceUnavailable(
+                f"the workspace's folder {self.folder} cannot be used: {error.strerror}",
+                hint="Check that it is a folder that you may read and write.",
+            ) from error
+
+    def maintain(self) -> None:
+        """Delete old events and deliveries, each hour, and back the database up, each day.
+
+        Cheap when nothing is due. Whoever opens the workspace does it, and the supervisor goes on with it.
+        """
+        now = time.monotonic()
+        if now >= self._prune_due:
+            from mlmagic.workspace import retention
+
+            self._prune_due = now + PRUNE_SECONDS
+            retention.prune(self.reading, self.writing_quietly)
+        if not self.is_shared and backups.is_due(self.folder):
+            backups.make(self.folder / DATABASE_FILE)
 
     def _remote_files(self) -> RemoteFiles | None:
         if not self.location.files_url:
@@ -82,7 +117,7 @@ class Memory:
     @contextmanager
     def writing_quietly(self) -> Iterator[Connection]:
         """A transaction that writes values nobody waits for; it sends no wake-up signal."""
-        with self._database.writing() as tx:
+        with self._database.writing(durable=False) as tx:
             yield tx
 
     def notify_all(self) -> None:
@@ -102,17 +137,13 @@ class Memory:
             with self._cleaning() as tx:
                 self.files.sweep(lambda digest: file_references.is_referenced(tx, digest))
         self.remove_unreferenced()
-        # List the folders first and the rows second: a service's row is written before its folder is created,
-        # so a folder without a row now belongs to no service.
-        folders = list(self.services_folder.iterdir())
-        if folders:
-            from mlmagic.workspace import services
+        run_folders.sweep(self.services_folder, self._known_revisions)
 
-            with self._database.reading() as tx:
-                known = {service.id for service in services.list_services(tx)}
-            for folder in folders:
-                if folder.name not in known:
-                    shutil.rmtree(folder, ignore_errors=True)
+    def _known_revisions(self) -> Mapping[str, Collection[int]]:
+        from mlmagic.workspace import services
+
+        with self._database.reading() as tx:
+            return services.known_revisions(tx)
 
     def remove_unreferenced(self) -> None:
         """Remove the files that have lost their last reference; returns when they are removed."""
@@ -142,15 +173,9 @@ class Memory:
         try:
             with self._database.writing() as tx:
                 yield tx
-        except WorkspaceUnavailable as error:
+        except (WorkspaceUnavailable, OSError) as error:
             self._is_cleaning_off = True
             log.warning("Files that nothing refers to were not removed. %s", error)
-
-    def keep_private(self) -> None:
-        """Deny other users of this machine access to the database; the group of a shared folder keeps it."""
-        for file in self.folder.glob("workspace.db*"):
-            with suppress(OSError):
-                file.chmod(file.stat().st_mode & 0o770)
 
     @property
     def is_shared(self) -> bool:

@@ -50,8 +50,8 @@ def connect(url: URL) -> Engine:
     return engine
 
 
-def writing_options() -> dict[str, Any]:
-    """Execution options of a transaction that writes.
+def writing_options(*, durable: bool) -> dict[str, Any]:
+    """Execution options of a transaction that writes. How ``durable`` it is, is the server's setting.
 
     READ COMMITTED, because it waits for the lock in its first statement: REPEATABLE READ would go on
     seeing the moment before the wait. Nobody else writes meanwhile, so it too sees one moment only.

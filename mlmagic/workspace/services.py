@@ -27,7 +27,7 @@ from mlmagic.core.model import StoredFile
 from mlmagic.core.replacements import Replacement, replacement_of, replacements_of, with_replacements
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import Advice, AlreadyExists, NotFound
-from mlmagic.workspace import database, events, follows, identity, keys
+from mlmagic.workspace import events, follows, identity, keys, leases
 from mlmagic.workspace.database import revisions, services
 from mlmagic.workspace.file_references import refer, release
 from mlmagic.workspace.leases import LEASE_SECONDS, is_free
@@ -75,7 +75,7 @@ def create(
             replacements=[asdict(each) for each in revision.replacements],
             retiring=[],
             lease_holder=holder,
-            lease_until=database.now(tx) + LEASE_SECONDS if holder else 0.0,
+            lease_until=leases.clock(tx) + LEASE_SECONDS if holder else 0.0,
             machine=machine,
         )
     )
@@ -206,21 +206,6 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     )
 
 
-def amend_revision(tx: Connection, service: Webservice, revision: Revision, message: str) -> None:
-    """Replace the script and the files of the serving revision (live reload)."""
-    assert service.serving == revision.number
-    row = (revisions.c.service_id == service.id) & (revisions.c.number == revision.number)
-    tx.execute(
-        update(revisions)
-        .where(row)
-        .values(inference=asdict(revision.inference), files=[asdict(file) for file in revision.files])
-    )
-    holder = _holder(service.id, revision.number)
-    release(tx, holder)
-    refer(tx, holder, revision.files)
-    events.append(tx, EventKind.RELOADED, service_subject(service.name), message)
-
-
 def note_replacements(tx: Connection, service: Webservice, more: Sequence[Replacement]) -> bool:
     """Record the versions that the wanted revision uses in place of pins, with an event for each new one.
 
@@ -246,6 +231,14 @@ def revision_numbers(tx: Connection, service_id: str) -> list[int]:
         select(revisions.c.number).where(revisions.c.service_id == service_id).order_by(revisions.c.number)
     )
     return list(tx.scalars(query))
+
+
+def known_revisions(tx: Connection) -> dict[str, set[int]]:
+    """By the id of each service, the numbers of its stored revisions."""
+    known: dict[str, set[int]] = {service_id: set() for service_id in tx.scalars(select(services.c.id))}
+    for row in tx.execute(select(revisions.c.service_id, revisions.c.number)):
+        known.setdefault(row.service_id, set()).add(row.number)
+    return known
 
 
 def label(tx: Connection, service: Webservice, **labels: Any) -> Webservice:
@@ -287,7 +280,7 @@ def note_stats(tx: Connection, seen: Webservice, stats: Mapping[str, float]) -> 
 def forget_revision(tx: Connection, service_id: str, number: int) -> None:
     """Remove one revision."""
     tx.execute(delete(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number))
-    release(tx, _holder(service_id, number))
+    release(tx, file_holder(service_id, number))
 
 
 def remove(tx: Connection, service: Webservice, message: str) -> None:
@@ -305,7 +298,7 @@ def lease(tx: Connection, me: str) -> list[Webservice]:
 
     ``me`` is a `ProcessIdentity.mark`.
     """
-    now = database.now(tx)
+    now = leases.clock(tx)
     held = []
     for row in tx.execute(select(services).order_by(services.c.name)).all():
         if is_free(row, me, now):
@@ -320,10 +313,10 @@ def lease(tx: Connection, me: str) -> list[Webservice]:
 
 def needs_lease(tx: Connection, me: str, renew_within: float) -> bool:
     """Whether `lease` has something to do: a lease to renew soon, or one that is free to take."""
-    now = database.now(tx)
+    now = leases.clock(tx)
     for row in tx.execute(select(services.c.lease_holder, services.c.lease_until, services.c.machine)):
         mine = row.lease_holder == me
-        if row.lease_until < now + renew_within if mine else is_free(row, me, now):
+        if leases.is_over(row.lease_until - renew_within, now) if mine else is_free(row, me, now):
             return True
     return False
 
@@ -336,16 +329,17 @@ def held(tx: Connection, me: str) -> list[Webservice]:
 
 def release_leases(tx: Connection, me: str) -> None:
     """Release the leases of ``me``, so that another supervisor may take them at once."""
-    given_back = {"lease_holder": None, "lease_until": database.now(tx)}
+    given_back = {"lease_holder": None, "lease_until": leases.clock(tx)}
     tx.execute(update(services).where(services.c.lease_holder == me).values(**given_back))
 
 
 def is_abandoned(tx: Connection, service: Webservice) -> bool:
     """Whether a service of another machine has had no supervisor for a minute: that machine is gone."""
+    # Only on a server do services belong to machines, so the lease is in seconds since the epoch.
     if service.machine in (None, identity.machine()):
         return False
     until = tx.scalar(select(services.c.lease_until).where(services.c.id == service.id))
-    return until is not None and until + ABANDONED_SECONDS < database.now(tx)
+    return until is not None and until + ABANDONED_SECONDS < leases.clock(tx)
 
 
 def _request(tx: Connection, service: Webservice, kind: EventKind, message: str, **values: Any) -> None:
@@ -365,10 +359,11 @@ def _add_revision(tx: Connection, service_id: str, revision: Revision) -> None:
             python=revision.python,
         )
     )
-    refer(tx, _holder(service_id, revision.number), revision.files)
+    refer(tx, file_holder(service_id, revision.number), revision.files)
 
 
-def _holder(service_id: str, number: int) -> str:
+def file_holder(service_id: str, number: int) -> str:
+    """The name under which a revision refers to its files."""
     return f"services/{service_id}/r{number}"
 
 

@@ -9,6 +9,7 @@ the command line and servers.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -19,13 +20,15 @@ class WakeupListener:
     """Receives this process's wake-up signals. Closing it removes its file from the folder."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.setblocking(False)
         self._name = folder / str(self._socket.getsockname()[1])
-        # The owner is recorded, so that the listener of a process that was killed can be removed.
-        self._name.write_text(str(ProcessIdentity.current()))
+        # Without its file, as in a folder that is read-only or full, it gets no signals: a second each.
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            # The owner is recorded, so that the listener of a process that was killed can be removed.
+            self._name.write_text(str(ProcessIdentity.current()))
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -39,7 +42,8 @@ class WakeupListener:
             pass
 
     def close(self) -> None:
-        self._name.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._name.unlink(missing_ok=True)
         self._socket.close()
 
     def __enter__(self) -> WakeupListener:

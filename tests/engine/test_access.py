@@ -23,7 +23,7 @@ from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import Workspace
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.cards import event_line, service_card
-from mlmagic.workspace import database
+from mlmagic.workspace import connection, database
 from tests.support.engines import ON_FAKE, script
 
 WITH_KEYS = replace(ON_FAKE, auth_enabled=True)
@@ -169,5 +169,5 @@ def test_a_workspace_from_before_there_were_keys(fake_engine: Engine) -> None:
     with fake_engine.memory.writing() as tx:
         database.service_keys.drop(tx)
         tx.execute(database.migrations.delete().where(database.migrations.c.name == "m002_service_keys"))
-    database.Database(fake_engine.location.database_url).close()
+    connection.Database(fake_engine.location.database_url).close()
     assert deploy(fake_engine).get_keys()

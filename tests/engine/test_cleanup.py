@@ -24,7 +24,7 @@ from mlmagic.workspace.temporary_work import Launch, UnfinishedRecord, Work
 from tests.support.engines import MakeEngine
 from tests.support.waiting import wait_for
 
-DEAD = ProcessIdentity(machine(), os.getpid(), 1.0).mark()
+DEAD = ProcessIdentity(machine(), os.getpid(), "1.0").mark()
 CLEANER = ProcessIdentity.current().mark()
 
 

@@ -23,7 +23,6 @@ from mlmagic.core.webservice import (
 )
 from mlmagic.engine.services.reconcile import decisions, pace
 from mlmagic.engine.services.reconcile.decisions import Decision, News
-from mlmagic.engine.services.reconcile.planner import RESTARTS_BEFORE_FAILED
 from mlmagic.errors import InvalidTransition
 
 OLD, NEW = {"key": "old"}, {"key": "new"}
@@ -146,24 +145,37 @@ def test_what_serves_is_observed(
 
 
 @pytest.mark.parametrize(
-    ("restarts", "was_steady", "state", "counted"),
+    ("restarts", "was_steady", "counted", "after", "words"),
     [
-        (0, False, "Unhealthy", 1),
-        (3, False, "Unhealthy", 4),
-        (RESTARTS_BEFORE_FAILED, True, "Unhealthy", 1),
-        (RESTARTS_BEFORE_FAILED, False, "Failed", None),
+        (0, False, 1, 0.0, "it was killed; restarting it"),
+        (3, False, 4, 2.0, "it was killed; restarting it in 2 s"),
+        (100, True, 1, 0.0, "it was killed; restarting it"),
+        (100, False, 101, 60.0, "it was killed; restarting it in 60 s"),
     ],
 )
-def test_what_ended_is_restarted_unless_it_ends_too_often(
-    restarts: int, was_steady: bool, state: str, counted: int | None
+def test_what_ended_is_restarted_however_often_it_ends(
+    restarts: int, was_steady: bool, counted: int, after: float, words: str
 ) -> None:
-    seen = Observation(Phase.EXITED, words="it ended")
+    seen = Observation(Phase.EXITED, words="it was killed")
     made = decisions.serving_ended(
         service(state=State.HEALTHY, serving=1, restarts=restarts), seen, was_steady=was_steady
     )
-    assert made.changes["state"] == state
-    assert made.changes.get("restarts") == counted
-    assert (made.restart_after is None) is (state == "Failed")
+    assert (made.changes["state"], made.changes["restarts"]) == ("Unhealthy", counted)
+    assert (made.restart_after, made.changes["words"]) == (after, words)
+
+
+TAKEN = {"type": "PortTaken", "phase": "bind", "message": "port 5001 is in use"}
+
+
+def test_a_port_that_is_taken_is_waited_for() -> None:
+    made = decisions.unschedulable(service(state=State.TRANSITIONING), TAKEN)
+    words = "port 5001 is in use; it is tried again until the port is free"
+    assert made.changes == {"state": "Unschedulable", "words": words}
+    assert made.restart_after == made.delay == pace.WHILE_SERVING
+    assert decisions.unschedulable(service(state=State.UNSCHEDULABLE, words=words), TAKEN).changes == {}
+    ended = Observation(Phase.EXITED, words="port 5001 is in use", error=TAKEN)
+    made = decisions.serving_ended(service(state=State.UNHEALTHY, serving=1), ended, was_steady=False)
+    assert made.changes["state"] == "Unschedulable"
 
 
 def test_a_target_that_is_away_does_not_count_as_an_end() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import requests
 
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed, NotFound, ScriptError, TargetUnavailable
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import ON_DOCKER, MakeEngine, script
+from tests.support.keep_alive import keep_alive_clients
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
@@ -52,33 +52,19 @@ def test_a_service_is_built_and_answers_and_another_process_finds_it(
     other.services.delete("svc")
 
 
-def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> None:
+def test_updates_keep_the_address_and_lose_no_request_of_clients_that_keep_their_connection(
+    engine: Engine,
+) -> None:
     service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_DOCKER))
-    answers: list[object] = []
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            try:
-                with requests.Session() as session:
-                    session.trust_env = False
-                    answers.append(session.post(service.scoring_uri or "", data="1", timeout=10).status_code)
-            except requests.RequestException as error:
-                answers.append(repr(error))
-
-    asking = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in asking:
-        thread.start()
-    try:
-        updated = engine.services.wait(engine.services.update("svc", inference=script("other")))
-        updated = engine.services.wait(engine.services.update("svc", inference=script("echo")))
-    finally:
-        stop.set()
-        for thread in asking:
-            thread.join()
+    assert service.url is not None
+    with keep_alive_clients(service.url) as tally:
+        for name in ("echo", "other") * 2:
+            updated = engine.services.wait(engine.services.update("svc", inference=script(name)))
     assert updated.url == service.url
-    assert len(answers) > 50
-    assert set(answers) == {200}
+    assert engine.requests.score("svc", "1") == "other"
+    assert tally.lost == []
+    assert tally.answered > 50
+    assert tally.closed > 0
 
 
 def test_what_was_killed_is_brought_back(engine: Engine, docker: DockerEngine) -> None:

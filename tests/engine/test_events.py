@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from mlmagic.core.events import EventKind
 from mlmagic.core.filters import EventFilter
@@ -22,7 +23,9 @@ from mlmagic.engine.events import webhook
 from mlmagic.engine.events.delivery import WebhookDelivery
 from mlmagic.errors import AlreadyExists, InvalidConfig, LaunchFailed, NotFound, UsageError
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.workspace import database
+from mlmagic.workspace import connection, database, leases, retention
+from mlmagic.workspace.database import events as table
+from mlmagic.workspace.database import subscriptions as leased
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 from tests.support.engines import ON_FAKE, MakeEngine, script
@@ -81,6 +84,12 @@ def register(engine: Engine, name: str = "m", **tags: str) -> None:
     path = engine.location.folder / "model.bin"
     path.write_bytes(b"x")
     engine.models.register(path, ModelDescription(name, tags=tags))
+
+
+def expire(memory: Memory) -> None:
+    """End the leases of all subscriptions."""
+    with memory.writing() as tx:
+        tx.execute(update(leased).values(lease_until=leases.clock(tx) - 1))
 
 
 def states(engine: Engine) -> list[tuple[str, int, int | None]]:
@@ -227,14 +236,14 @@ def test_one_process_at_a_time_sends_to_a_subscription(
     first, second = delivery(send=lambda *_: sent.append(1) or Answer(200)), delivery()
     assert first.claim() == ["hook"]
     assert second.claim() == []
-    clock.now += 61  # a process of another machine would not be known to have ended
+    expire(memory)  # a process of another machine would not be known to have ended
     assert second.claim() == ["hook"]
     first.serve("hook")
     assert sent == []  # it has lost the lease
 
 
 def test_what_was_sent_but_not_marked_is_sent_again(
-    still: Engine, delivery: MakeDelivery, memory: Memory, clock: Clock
+    still: Engine, delivery: MakeDelivery, memory: Memory
 ) -> None:
     still.events.subscribe("hook", "http://127.0.0.1:1/", handshake=False)
     register(still)
@@ -250,7 +259,7 @@ def test_what_was_sent_but_not_marked_is_sent_again(
 
     with pytest.raises(KeyboardInterrupt):
         rounds(delivery(send=send_and_die))
-    clock.now += 61
+    expire(memory)
     rounds(delivery(send=send))
     assert len(ids) == 2
     assert len(set(ids)) == 1
@@ -339,5 +348,41 @@ def test_a_workspace_from_before_there_were_subscriptions(still: Engine) -> None
         tx.execute(
             database.migrations.delete().where(database.migrations.c.name == "m004_event_subscriptions")
         )
-    database.Database(still.location.database_url).close()
+    connection.Database(still.location.database_url).close()
     assert still.events.subscriptions() == []
+
+
+def test_an_event_of_a_newer_version_stops_nothing(still: Engine, delivery: MakeDelivery, hook: Hook) -> None:
+    still.events.subscribe("hook", hook.url)
+    register(still)
+    with still.memory.writing() as tx:
+        tx.execute(update(table).values(kind="OfTomorrow"))
+    assert still.events.newest(1)[0].kind == "OfTomorrow"
+    assert rounds(delivery()) == 1
+    ((state, _, _),) = states(still)
+    assert (state, hook.requests) == ("dead", [])
+
+
+def test_old_events_and_finished_deliveries_are_pruned(
+    still: Engine, delivery: MakeDelivery, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still.events.subscribe("hook", hook.url)
+    register(still, "delivered")
+    rounds(delivery())
+    for _ in range(30):
+        still.models.change("delivered:1", tags={"a": "b"})
+    register(still, "waiting")
+    monkeypatch.setattr(retention, "EVENTS_KEPT", 5)
+    monkeypatch.setattr(retention, "AT_ONCE", 7)
+
+    def prune() -> list[str]:
+        retention.prune(still.memory.reading, still.memory.writing_quietly)
+        return [event.subject for event in still.events.list()]
+
+    assert prune() == ["models/delivered:1", *["models/delivered:1"] * 4, "models/waiting:1"]
+    assert [state for state, *_ in states(still)] == ["waiting", "delivered"]
+    monkeypatch.setattr(retention, "DELIVERY_SECONDS", -1)
+    assert prune() == ["models/delivered:1"] * 4 + ["models/waiting:1"]
+    assert [state for state, *_ in states(still)] == ["waiting"]
+    monkeypatch.setattr(retention, "EVENT_SECONDS", -1)
+    assert prune() == ["models/waiting:1"], "what is still to be delivered stays"

@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -14,7 +15,8 @@ from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine import staging
 from mlmagic.engine.engine import Engine
-from mlmagic.errors import LaunchFailed
+from mlmagic.engine.services import live_reload
+from mlmagic.errors import LaunchFailed, WorkspaceUnavailable
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.database import services as table
 from tests.support.engines import ON_FAKE
@@ -97,3 +99,47 @@ def test_what_is_taken_on_is_newer_than_what_was_compiled(fake_engine: Engine) -
         os.utime(script, (ahead, ahead))
         fake_engine.live_reload.reload("svc", captured("first", answer))
         assert int(script.stat().st_mtime) > int(ahead)
+
+
+@pytest.mark.parametrize("killed_at", ["_replace", "_record"])
+def test_a_reload_that_was_killed_did_not_happen(
+    fake_engine: Engine, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    """The next start lays the folder out as the row says, whichever files the kill has left there."""
+    deploy(fake_engine, "svc", captured("first"))
+    real, called = live_reload._replace, []
+
+    def die(*_: object) -> None:
+        called.append(killed_at)
+        raise KeyboardInterrupt
+
+    def only_forwards(*values: Any) -> None:
+        if called:
+            raise KeyboardInterrupt
+        real(*values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live_reload, "_replace", only_forwards)
+        patch.setattr(live_reload, killed_at, die)
+        with pytest.raises(KeyboardInterrupt):
+            fake_engine.live_reload.reload("svc", captured("first", answer=2))
+    if killed_at == "_record":
+        assert "return 2" in (app(fake_engine, "svc") / "score.py").read_text()
+    fake_engine.services.stop("svc")
+    fake_engine.services.wait(fake_engine.services.start("svc"))
+    assert "return 1" in (app(fake_engine, "svc") / "score.py").read_text()
+
+
+def test_a_reload_that_cannot_be_recorded_is_undone(
+    fake_engine: Engine, fake: FakeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(fake_engine, "svc", captured("first"))
+
+    def fail(*_: object) -> None:
+        raise WorkspaceUnavailable("the disk is full")
+
+    monkeypatch.setattr(live_reload, "_record", fail)
+    with pytest.raises(WorkspaceUnavailable):
+        fake_engine.live_reload.reload("svc", captured("first", answer=2))
+    assert "return 1" in (app(fake_engine, "svc") / "score.py").read_text()
+    assert fake.only().reloads == 2, "to the new script, and back"

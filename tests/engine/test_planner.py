@@ -43,7 +43,7 @@ def test_the_most_urgent_comes_first(values: dict[str, Any], step: Step) -> None
 
 
 @pytest.mark.parametrize(
-    ("restarts", "delay"), [(0, 0.0), (1, 0.0), (2, 0.5), (3, 1.0), (4, 2.0), (20, 30.0)]
+    ("restarts", "delay"), [(0, 0.0), (1, 0.0), (2, 0.5), (3, 1.0), (4, 2.0), (20, 60.0), (10_000, 60.0)]
 )
 def test_restarts_come_ever_later(restarts: int, delay: float) -> None:
     assert restart_delay(restarts) == delay

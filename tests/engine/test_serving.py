@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import threading
+import socket
 from pathlib import Path
 
 import pytest
-import requests
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
+from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
-from mlmagic.errors import InvokeError, LaunchFailed, ScriptError
+from mlmagic.errors import InvokeError, ScriptError
+from mlmagic.targets import validation
 from tests.support.engines import script
+from tests.support.keep_alive import keep_alive_clients
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -109,37 +112,43 @@ def test_an_error_in_run_is_told_with_its_traceback(engine: Engine) -> None:
     assert "return 1 / 0" in str(caught.value)
 
 
-def test_a_taken_port_fails_with_the_port(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = engine.services.wait(engine.services.deploy("first", [], script()))
-    port = int((first.url or "").rpartition(":")[2])
-    # as if it had been taken between the check and the launch
-    monkeypatch.setattr("mlmagic.targets.validation.is_free", lambda host, port: True)
-    with pytest.raises(LaunchFailed, match=f"port {port} is in use"):
-        engine.services.wait(engine.services.deploy("second", [], script(), DeploymentConfig(port=port)))
+def test_a_port_that_is_taken_after_all_is_waited_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    is_free = validation.is_free
+    with socket.create_server(("127.0.0.1", free_port)):
+        # As if it had been taken between the check and the launch.
+        monkeypatch.setattr(validation, "is_free", lambda host, port: True)
+        engine.services.deploy("svc", [], script(), DeploymentConfig(port=free_port))
+        wait_for(lambda: engine.services.get("svc").state is State.UNSCHEDULABLE, "Unschedulable")
+        assert f"port {free_port} is in use" in engine.services.get("svc").words
+        monkeypatch.setattr(validation, "is_free", is_free)
+    assert engine.services.wait(engine.services.get("svc")).url == f"http://127.0.0.1:{free_port}"
 
 
-def test_an_update_answers_all_the_while_at_the_same_address(engine: Engine) -> None:
+def test_the_port_of_a_service_that_comes_back_is_waited_for(engine: Engine, free_port: int) -> None:
+    engine.services.wait(engine.services.deploy("svc", [], script(), DeploymentConfig(port=free_port)))
+    engine.services.stop("svc")
+    wait_for(lambda: engine.services.get("svc").state is State.STOPPED, "Stopped")
+    with socket.create_server(("127.0.0.1", free_port)):
+        engine.services.start("svc")
+        wait_for(lambda: engine.services.get("svc").state is State.UNSCHEDULABLE, "Unschedulable")
+    assert engine.services.wait(engine.services.get("svc")).url == f"http://127.0.0.1:{free_port}"
+
+
+def test_updates_keep_the_address_and_lose_no_request_of_clients_that_keep_their_connection(
+    engine: Engine,
+) -> None:
     service = engine.services.wait(engine.services.deploy("svc", [], script()))
-    answers: list[int] = []
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            with requests.Session() as session:
-                session.trust_env = False
-                answers.append(session.post(service.scoring_uri or "", data="1", timeout=10).status_code)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        updated = engine.services.wait(engine.services.update("svc", inference=script("other")))
-    finally:
-        stop.set()
-        asking.join()
+    assert service.url is not None
+    with keep_alive_clients(service.url) as tally:
+        for name in ("echo", "other") * 2:
+            updated = engine.services.wait(engine.services.update("svc", inference=script(name)))
     assert updated.url == service.url
     assert engine.requests.score("svc", "1") == "other"
-    assert len(answers) > 10
-    assert set(answers) == {200}
+    assert tally.lost == []
+    assert tally.answered > 50
+    assert tally.closed > 0
 
 
 def test_logs_of_what_failed_are_kept(engine: Engine) -> None:

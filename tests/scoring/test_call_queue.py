@@ -115,7 +115,9 @@ def test_while_a_call_cannot_be_interrupted_another_thread_makes_the_next(make_r
     runner.submit(first)
     runner.submit(second)
     until(lambda: "finish" in second.log and (gate.set() or "performed" in first.log))
-    assert "cannot be interrupted" in capfd.readouterr().err
+    log = capfd.readouterr().err
+    assert "cannot be interrupted" in log
+    assert "test_call_queue.py" in log  # where it is
     assert second.thread is not threading.current_thread()
     third = Told()
     runner.submit(third)

@@ -143,18 +143,29 @@ def test_a_half_closed_client_still_gets_its_answers(wire):
     assert wire.closed
 
 
-def test_a_drained_connection_says_close(wire):
+def test_a_drained_connection_says_close(wire, loop):
     wire.connection.data_received(GET[:10])
-    wire.connection.drain(patient=False)
+    wire.connection.drain(loop.time())
     assert not wire.closed
     assert b"Connection: close\r\n" in wire.send(GET[10:])
     assert wire.closed
 
 
-def test_draining_closes_who_is_idle_but_waits_for_who_has_just_come(wire):
-    wire.connection.drain(patient=True)
+@pytest.mark.parametrize("used", [False, True])
+def test_draining_closes_who_is_idle_but_waits_for_who_has_just_come_or_been_answered(wire, loop, used):
+    if used:
+        wire.send(GET)
+    now = loop.time()
+    wire.connection.drain(now - 1)
     assert not wire.closed
-    wire.connection.drain(patient=False)
+    wire.connection.drain(now + 1)
+    assert wire.closed
+
+
+def test_the_next_request_of_a_drained_connection_is_answered_and_is_its_last(wire, loop):
+    wire.send(GET)
+    wire.connection.drain(loop.time() - 1)
+    assert b"Connection: close\r\n" in wire.send(post(b"x"))
     assert wire.closed
 
 

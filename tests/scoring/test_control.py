@@ -52,7 +52,8 @@ def control(loop):
 def test_the_socket_is_sent(tmp_path, control, listening, away, depth):
     folder = tmp_path.joinpath(*["a-folder-with-a-long-name-" * 3] * depth)  # no socket's path may be so long
     folder.mkdir(parents=True, exist_ok=True)
-    opened = control(folder, {HAND_OVER: handover_handler(listening)})
+    handed_over = threading.Event()
+    opened = control(folder, {HAND_OVER: handover_handler(listening, handed_over.set)})
     port = listening.getsockname()[1]
     with away(receive_socket, folder, port) as taken:
         opened.close()
@@ -62,11 +63,12 @@ def test_the_socket_is_sent(tmp_path, control, listening, away, depth):
         taken.settimeout(5)
         taken.accept()[0].close()
         client.join()
+    assert handed_over.is_set()
     assert not (folder / NAME).exists()
 
 
 def test_a_socket_of_another_port_is_not_taken(tmp_path, control, listening, away):
-    control(tmp_path, {HAND_OVER: handover_handler(listening)})
+    control(tmp_path, {HAND_OVER: handover_handler(listening, bool)})
     assert away(receive_socket, tmp_path, 1) is None
 
 
@@ -76,7 +78,8 @@ def test_nobody_there(tmp_path, control, listening, away):
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / NAME))
     assert away(receive_socket, tmp_path, 1) is None
-    control(tmp_path, {HAND_OVER: handover_handler(listening)})  # what a dead one has left is in nobody's way
+    # What a dead one has left is in nobody's way.
+    control(tmp_path, {HAND_OVER: handover_handler(listening, bool)})
     away(receive_socket, tmp_path, listening.getsockname()[1]).close()
 
 

@@ -1,10 +1,13 @@
 """Lines say which request they belong to."""
 
 import asyncio
+import errno
 import io
 import json
 import logging
+import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,6 +78,17 @@ def test_threads_and_tasks_do_not_mix(stream):
     assert {line for line in lines} == {f"[t{n}] xt{n}" for n in range(4)} | {
         f"[a{n}] a{n}" for n in range(3)
     }
+
+
+def test_lines_that_cannot_be_written_are_counted_and_do_not_raise(stream, monkeypatch):
+    def full(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stream, "_inner", SimpleNamespace(write=full, flush=lambda: full("")))
+        print("one\ntwo", file=stream, flush=True)
+    print("three", file=stream)
+    assert stream.text() == "mlmagic: 2 lines of this log were lost: No space left on device\nthree\n"
 
 
 def test_a_line_without_end_is_written_in_pieces(stream):

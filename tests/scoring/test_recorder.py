@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,33 @@ def test_the_last_ones_are_always_there_and_no_more_than_twice_as_many(tmp_path,
         kept = [int(row.body) for row in asked(tmp_path)]
         assert kept[-3:] == list(range(max(0, number - 2), number + 1))
         assert len(kept) <= 6
+
+
+def test_what_an_earlier_server_has_recorded_counts(tmp_path, loop):
+    for number in range(20):
+        ask(Recorder(tmp_path, 3, loop), str(number).encode())
+    kept = [int(row.body) for row in asked(tmp_path)]
+    assert kept[-3:] == [17, 18, 19]
+    assert len(kept) <= 6
+
+
+def test_a_slow_disk_does_not_hold_the_event_loop(tmp_path, loop):
+    """The file is a pipe that nobody reads: opening it blocks whoever writes."""
+    os.mkfifo(tmp_path / NEW)
+    recorder = Recorder(tmp_path, 3, loop)
+    recorder._written = 0
+    for number in range(5):
+        recorder.listen(post(str(number).encode()), lambda response: None)(Response(200, b""))
+
+    async def until_writing():
+        while recorder._writing is None:
+            await asyncio.sleep(0.01)
+
+    loop.run_until_complete(asyncio.wait_for(until_writing(), 20))
+    recorder.listen(post(b"5"), lambda response: None)(Response(200, b""))
+    with (tmp_path / NEW).open("rb") as pipe:
+        rows = [pipe.readline()]
+    assert b'"body": "2"' in rows[0]  # the last three of the first five
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"x" * (BODY_BYTES + 1)])

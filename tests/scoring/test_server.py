@@ -1,6 +1,7 @@
 """The server as a process of its own."""
 
 import contextlib
+import itertools
 import json
 import signal
 import socket
@@ -11,8 +12,10 @@ import time
 from http.client import HTTPConnection
 
 import pytest
+import requests
 
 from mlmagic.scoring.report import holder_alive, prepare, read_report, retire
+from tests.support.keep_alive import keep_alive_clients
 from tests.support.serving import SCRIPTS
 from tests.support.waiting import wait_for
 
@@ -76,6 +79,47 @@ def test_a_script_that_fails_is_reported(start, tmp_path, script, phase):
     assert error["type"] in (tmp_path / "log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("threading.Event().wait()", "threading.Event().wait()"),
+        ("re.match('(a+)+$', 'a' * 64 + 'b')", "in init"),  # lets no other thread run
+    ],
+    ids=["waits", "computes"],
+)
+def test_a_start_that_takes_too_long_is_ended_and_says_where_it_was(
+    start_script, monkeypatch, tmp_path, body, line
+):
+    monkeypatch.setenv("MLMAGIC_INIT_TIMEOUT_S", "0.5")
+    running = start_script(f"import re, threading\ndef init():\n    {body}\ndef run(data): return data\n")
+    assert running.ends() != 0
+    assert line in (tmp_path / "log").read_text()
+    if line != "in init":
+        error = running.report("failed").error
+        assert (error["phase"], error["type"]) == ("init", "TimeoutError")
+        assert error["message"] == "the script's import and init() took longer than 0.5 s"
+        assert error["traceback"].splitlines()[1].endswith('score.py", line 3, in init')
+        assert "init_timeout_seconds" in error["hint"]
+
+
+def test_a_request_is_answered_although_its_log_cannot_be_written(tmp_path):
+    """/dev/full is a disk without room."""
+    prepare(tmp_path / "run")
+    script = tmp_path / "score.py"
+    script.write_text("def init(): print('init')\ndef run(data):\n    print(data)\n    return data\n")
+    command = [sys.executable, "-m", "mlmagic.scoring", "--entry-script", str(script), "--port", "0"]
+    command += ["--run-dir", str(tmp_path / "run")]
+    with (
+        open("/dev/full", "wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+    ):
+        seen = wait_for(lambda: (found := read_report(tmp_path / "run")) and found.url and found, "its URL")
+        for _ in range(20):
+            assert requests.post(f"{seen.url}/score", b"1", timeout=10).json() == "1"
+        process.terminate()
+        assert process.wait(10) == 0
+
+
 def test_a_taken_port_is_reported(start, tmp_path):
     first = start("echo")
     port = first.report("serving").port
@@ -125,6 +169,43 @@ def test_a_successor_takes_the_port_over_and_nobody_is_lost(start, tmp_path, by)
         assert lost == []
 
 
+def test_clients_that_keep_their_connection_lose_nothing_to_successors(start, tmp_path):
+    first = start("echo")
+    port = first.report("serving").port
+    folders = [tmp_path / "run", *(tmp_path / f"successor-{number}" for number in range(6))]
+    with keep_alive_clients(f"http://127.0.0.1:{port}") as tally:
+        for before, folder in itertools.pairwise(folders):
+            later = start("echo", "--take-over", str(before), folder=folder, port=port)
+            assert later.report("serving").port == port
+            first.process.send_signal(signal.SIGTERM)
+            assert first.ends() == 0
+            first = later
+    assert tally.lost == []
+    assert tally.closed > 0
+
+
+def test_signals_that_are_sent_again_cut_nothing(start):
+    running = start("slow")
+    client = running.client()
+    client.request("POST", "/score", "0.5")
+    wait_for(lambda: "mlmagic_requests_in_flight 1" in running.ask("GET", "/metrics")[1], "the request")
+    ended = threading.Event()
+
+    def signal_again():
+        while not ended.wait(0.01):
+            running.process.send_signal(signal.SIGTERM)
+
+    again = threading.Thread(target=signal_again)
+    again.start()
+    try:
+        assert client.getresponse().status == 200
+    finally:
+        ended.set()
+        again.join()
+    assert running.ends() == 0
+    client.close()
+
+
 def test_a_preferred_port_is_taken_when_it_is_free(start):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -164,6 +245,14 @@ def test_it_does_not_wait_for_ever(start, signals):
         running.process.send_signal(signal.SIGINT)
     assert running.ends() == 0
     client.close()
+
+
+def test_a_library_that_waits_for_ever_at_the_exit_is_not_waited_for(start, tmp_path):
+    running = start("hangs_at_exit")
+    running.report("serving")
+    running.process.send_signal(signal.SIGTERM)
+    assert running.ends() == 0
+    assert "exit function of Python" in (tmp_path / "log").read_text()
 
 
 def test_health_is_live_during_a_long_run(start):

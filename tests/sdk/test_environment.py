@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.curated import CURATED
 from mlmagic.core.environment import needs_of, package_name
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
@@ -16,6 +17,7 @@ from mlmagic.sdk.environment import Environment
 from mlmagic.sdk.environment_sections import ContainerRegistry, DockerBuildContext
 from mlmagic.sdk.exceptions import UserErrorException
 from mlmagic.sdk.workspace import Workspace
+from mlmagic.workspace.assets import Asset
 
 
 def test_it_begins_as_the_first_sdk_does() -> None:
@@ -269,3 +271,13 @@ def test_an_environment_of_azures_has_todays_libraries_here(
 def test_a_name_like_azures_that_nothing_stands_for_is_not_found(workspace: Workspace) -> None:
     with pytest.raises(UserErrorException, match="Environment not found: 'AzureML-Dask-CPU'"):
         Environment.get(workspace, "AzureML-Dask-CPU")
+
+
+def test_a_registrys_password_is_not_shown() -> None:
+    environment = Environment("private")
+    environment.docker.base_image_registry.password = "secret"
+    record = environment.to_record()
+    assert record["docker"]["baseImageRegistry"]["password"] == "secret"
+    shown = [environment, environment.docker.base_image_registry, InferenceConfig("s.py", environment=record)]
+    shown.append(Asset("environment", "private", 1, record, 0.0))
+    assert not [each for each in shown if "secret" in repr(each)]

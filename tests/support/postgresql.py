@@ -134,7 +134,7 @@ def _wait_until_ready(child: subprocess.Popen[bytes], programs: Path, port: int,
 
 
 def _make_template(server: Server) -> None:
-    from mlmagic.workspace.database import Database
+    from mlmagic.workspace.connection import Database
 
     server.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0")
     Database(server.url(_TEMPLATE)).close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,3 +54,10 @@ def memory(location: Location) -> Iterator[Memory]:
     memory = Memory(location)
     yield memory
     memory.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

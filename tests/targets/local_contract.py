@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from mlmagic.core.webservice import Phase
 from mlmagic.engine.http.client import Client
 from mlmagic.errors import InvalidConfig
 from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.local.target import LocalHandle
 from tests.support.waiting import wait_for
 from tests.targets.contract import TargetContract
 
@@ -67,6 +70,19 @@ class LocalContract(TargetContract):
         child = Client().score("contract", f"{seen.url}/score", "x")
         target.stop(handle)
         wait_for(lambda: _has_ended(child), "the end of the script's child")
+
+    def test_one_that_says_that_it_has_stopped_and_does_not_end_is_killed(
+        self, target: ComputeTarget[Any], tmp_path: Path
+    ) -> None:
+        code = (
+            "import sys, time; from mlmagic.scoring.report import STOPPED, RunDirectory; "
+            "held = RunDirectory.claim(sys.argv[1]); held.write(STOPPED); time.sleep(600)"
+        )
+        run_report.prepare(tmp_path)
+        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as server:
+            wait_for(lambda: run_report.read_report(tmp_path), "its report")
+            target.stop(LocalHandle(str(tmp_path), server.pid), grace=0.1)
+            assert server.wait(10) == -signal.SIGKILL
 
     def test_the_port_asked_for_is_the_port(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], free_port: int

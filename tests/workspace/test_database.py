@@ -14,7 +14,8 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import InvalidConfig, UsageError, WorkspaceUnavailable
 from mlmagic.workspace import events, models, postgresql
-from mlmagic.workspace.database import Database, migrations, parse, workspace
+from mlmagic.workspace.connection import Database, parse
+from mlmagic.workspace.database import migrations, workspace
 from mlmagic.workspace.memory import Memory
 from tests.support.postgresql import Server, running
 

@@ -11,12 +11,13 @@ from mlmagic.core.schedule import Polling, Schedule, ScheduleStatus, Start, chan
 from mlmagic.core.time_zones import TimeZone
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.workspace import schedules
-from mlmagic.workspace.database import Database, migrations
+from mlmagic.workspace.connection import Database
+from mlmagic.workspace.database import migrations
 from mlmagic.workspace.database import schedules as table
 from mlmagic.workspace.identity import ProcessIdentity, machine
 from mlmagic.workspace.memory import Memory
 
-DEAD = ProcessIdentity(machine(), os.getpid(), 1.0).mark()
+DEAD = ProcessIdentity(machine(), os.getpid(), "1.0").mark()
 """Of an earlier process with this one's pid."""
 ALIVE = ProcessIdentity.current().mark()
 SUPERVISOR = ProcessIdentity.current().mark()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from sqlalchemy import update
 
@@ -11,7 +13,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.errors import AlreadyExists, NotFound
-from mlmagic.workspace import database, events, identity, services
+from mlmagic.workspace import events, identity, leases, services
 from mlmagic.workspace.database import services as table
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
@@ -85,7 +87,7 @@ def test_a_lease_runs_out_and_is_renewed_before(memory: Memory) -> None:
     _create(memory, OTHER)
     with memory.writing() as tx:
         assert services.needs_lease(tx, OTHER, services.LEASE_SECONDS + 1)
-        tx.execute(update(table).values(lease_until=time.time() - 1))
+        tx.execute(update(table).values(lease_until=leases.clock(tx) - 1))
         assert [service.name for service in services.lease(tx, ME)] == ["svc"]
 
 
@@ -107,15 +109,15 @@ def test_which_leases_are_free(
     pid = 2**22 + 1  # no kernel gives it away
     with memory.writing() as tx:
         services.create(tx, "svc", REVISION, None, machine=machine and hosts[machine])
-        mark = ProcessIdentity(hosts[holder], pid, 1.0).mark() if holder else None
-        until = database.now(tx) + seconds_left
+        mark = ProcessIdentity(hosts[holder], pid, "1.0").mark() if holder else None
+        until = leases.clock(tx) + seconds_left
         tx.execute(update(table).values(lease_holder=mark, lease_until=until))
         assert services.needs_lease(tx, ME, 0.0) == free
         assert bool(services.lease(tx, ME)) == free
 
 
 def test_another_machines_service_is_abandoned_when_nobody_renews_its_lease(memory: Memory) -> None:
-    elsewhere = ProcessIdentity("elsewhere", 1, 1.0).mark()
+    elsewhere = ProcessIdentity("elsewhere", 1, "1.0").mark()
     with memory.writing() as tx:
         mine = services.create(tx, "mine", REVISION, None, machine=identity.machine())
         anybodys = services.create(tx, "anybodys", REVISION, None)
@@ -123,7 +125,7 @@ def test_another_machines_service_is_abandoned_when_nobody_renews_its_lease(memo
         assert services.names(tx, for_machine=identity.machine()) == ["anybodys", "mine"]
         assert services.names(tx, for_machine="elsewhere") == ["anybodys", "theirs"]
         assert not services.is_abandoned(tx, theirs)
-        long_ago = database.now(tx) - services.ABANDONED_SECONDS - 1
+        long_ago = leases.clock(tx) - services.ABANDONED_SECONDS - 1
         tx.execute(update(table).values(lease_until=long_ago))
         assert services.is_abandoned(tx, theirs)
         assert not services.is_abandoned(tx, mine)
@@ -131,14 +133,37 @@ def test_another_machines_service_is_abandoned_when_nobody_renews_its_lease(memo
 
 
 def test_leases_go_by_the_clock_of_the_database(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    if memory.is_shared:  # a machine whose clock is wrong takes nothing from others
-        monkeypatch.setattr(time, "time", lambda: 4e9)
-    _create(memory, ProcessIdentity("elsewhere", 1, 1.0).mark())
+    monkeypatch.setattr(time, "time", lambda: 4e9)  # a machine whose clock is wrong takes nothing from others
+    _create(memory, ProcessIdentity("elsewhere", 1, "1.0").mark())
     monkeypatch.undo()
     with memory.writing() as tx:
         assert services.lease(tx, ME) == []
-        tx.execute(update(table).values(lease_until=database.now(tx) - 1))
+        tx.execute(update(table).values(lease_until=leases.clock(tx) - 1))
         assert len(services.lease(tx, ME)) == 1
+
+
+@pytest.mark.parametrize(
+    ("until", "now", "over"),
+    [
+        (110.0, 100.0, False),
+        (99.0, 100.0, True),
+        (5000.0, 100.0, True),  # of the boot before this one
+        (1.7e9, 100.0, True),  # by the clock of an earlier version
+        (1.7e9 + 500, 1.7e9, False),  # a server whose clock was set back
+    ],
+)
+def test_when_a_lease_is_over(until: float, now: float, over: bool) -> None:
+    assert leases.is_over(until, now) == over
+
+
+@pytest.mark.parametrize("step", [-100.0, 100.0])
+def test_a_step_of_the_clock_costs_no_living_process_its_lease(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    _create(memory, ProcessIdentity.of(os.getppid()).mark())
+    _set_clock(monkeypatch, step)
+    with memory.writing() as tx:
+        assert services.lease(tx, ME) == []
 
 
 @pytest.mark.processes
@@ -148,6 +173,14 @@ def test_a_dead_holders_lease_is_free_at_once(memory: Memory) -> None:
     _create(memory, done.stdout.strip())
     with memory.writing() as tx:
         assert [service.name for service in services.lease(tx, ME)] == ["svc"]
+
+
+def _set_clock(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    """Set the system's clock: the time changes, and with it the time at which the system says it booted."""
+    real, boot = time.time, psutil.boot_time()
+    monkeypatch.setattr(time, "time", lambda: real() + step)
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot + step)
+    monkeypatch.setattr("psutil._pslinux.BOOT_TIME", boot + step, raising=False)
 
 
 def test_removing_a_service_removes_all_of_it(memory: Memory) -> None:

@@ -6,13 +6,14 @@ import pytest
 from sqlalchemy import delete, inspect, update
 
 from mlmagic.workspace import temporary_work
-from mlmagic.workspace.database import Database, migrations
+from mlmagic.workspace.connection import Database
+from mlmagic.workspace.database import migrations
 from mlmagic.workspace.database import temporary_work as table
 from mlmagic.workspace.identity import ProcessIdentity, machine
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.temporary_work import Launch, UnfinishedRecord, Work
 
-DEAD = ProcessIdentity(machine(), os.getpid(), 1.0).mark()
+DEAD = ProcessIdentity(machine(), os.getpid(), "1.0").mark()
 """Of an earlier process with this one's pid."""
 ALIVE = ProcessIdentity.current().mark()
 CLEANER = ProcessIdentity.current().mark()

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription, StoredFile
 from mlmagic.core.names import ModelReference
+from mlmagic.core.webservice import Revision
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import NotFound
-from mlmagic.workspace import models
+from mlmagic.scoring import report
+from mlmagic.workspace import models, services
+from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 from tests.support.engines import ON_FAKE, script
@@ -29,6 +32,7 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 DELETE = """
 import os, signal, sys
 from pathlib import Path
+from mlmagic.core.webservice import Revision
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.files import FileStore
 from mlmagic.workspace.location import Location
@@ -41,6 +45,16 @@ def die(store, digest):
     os.kill(os.getpid(), signal.SIGKILL)
 FileStore.remove = die
 engine.models.delete("m:1")
+"""
+
+# Serves in the folder argv[1], for the lock, until its input ends.
+SERVE = """
+import sys
+from mlmagic.scoring.report import RunDirectory
+
+claimed = RunDirectory.claim(sys.argv[1])
+print("serving", flush=True)
+sys.stdin.read()
 """
 
 
@@ -142,3 +156,51 @@ def test_a_services_files_go_with_its_revisions_and_with_it(
     assert len(stored(folder)) == 1
     fake_engine.services.delete("svc")
     wait_for(lambda: stored(folder) == [], "the end of the service's files")
+
+
+def test_folders_that_nobody_needs_go_when_the_workspace_is_opened(location: Location) -> None:
+    """Half-built folders, revisions without a row, and drafts: of dead processes only."""
+    memory = Memory(location)
+    config = DeploymentConfig("fake")
+    revision = Revision(1, (), InferenceConfig("score.py"), (), config, sys.executable)
+    with memory.writing() as tx:
+        service = services.create(tx, "svc", revision, None)
+    dead, alive = ProcessIdentity.of(2**22 + 1).mark(), ProcessIdentity.current().mark()
+    of_service = memory.services_folder / service.id
+    kept = {
+        f"{service.id}/r1",
+        f"{service.id}/r1/.cache",
+        f"{service.id}/.{alive}",
+        f"{service.id}/r1/.{alive}",
+    }
+    gone = {
+        f"{service.id}/.{dead}/app",
+        f"{service.id}/.{'a' * 32}",
+        f"{service.id}/r2",
+        f"{service.id}/r1/.{dead}",
+    }
+    for name in (*kept, *gone, "another/r1"):
+        (memory.services_folder / name).mkdir(parents=True, exist_ok=True)
+    (of_service / "r1" / f".{'b' * 32}").write_text("keys that were to be replaced")
+    memory.close()
+    Memory(location).close()
+    found = {str(path.relative_to(memory.services_folder)) for path in memory.services_folder.rglob("*")}
+    assert found == {service.id, *kept}
+
+
+@pytest.mark.processes
+def test_a_service_that_runs_is_never_swept(location: Location) -> None:
+    """As after a database was restored from a backup that is older than the service."""
+    memory = Memory(location)
+    folder = memory.services_folder / "unknown" / "r1"
+    report.prepare(folder)
+    server = subprocess.Popen([sys.executable, "-c", SERVE, str(folder)], stdin=-1, stdout=-1)
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdout.readline()
+    memory.sweep()
+    assert folder.is_dir()
+    server.communicate()
+    memory.sweep()
+    assert not folder.parent.exists()
+    memory.close()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from mlmagic.workspace import identity
@@ -67,9 +69,38 @@ def test_a_machine_is_told_apart_by_more_than_its_host_name(monkeypatch: pytest.
 
 def test_identities() -> None:
     me = ProcessIdentity.current()
-    assert ProcessIdentity.parse(str(me)) == ProcessIdentity(me.host, me.pid, round(me.started, 2))
+    assert ProcessIdentity.parse(str(me)) == me
     assert not me.dead
-    assert ProcessIdentity(me.host, me.pid, me.started - 100).dead  # the pid is used again
-    assert not ProcessIdentity("elsewhere", 1, 0.0).dead  # who knows
+    ticks, _, boot = me.started.partition("-")
+    assert ProcessIdentity(me.host, me.pid, f"{int(ticks) - 100}-{boot}").dead  # the pid is used again
+    assert ProcessIdentity(me.host, me.pid, f"{ticks}-0123456789ab").dead  # the machine was started again
+    assert ProcessIdentity(me.host, me.pid, "").dead
+    assert not ProcessIdentity("elsewhere", 1, "1.0").dead  # who knows
     assert ProcessIdentity.owner_of(me.mark()) == ProcessIdentity.parse(str(me))
     assert ProcessIdentity.parse("nonsense") is None
+
+
+def test_an_identity_written_by_an_earlier_version() -> None:
+    started = psutil.Process().create_time()
+    machine = identity.machine()
+    alive = ProcessIdentity.parse(f"{machine}@{os.getpid()}-{started:.2f}")
+    dead = ProcessIdentity.parse(f"{machine}@{os.getpid()}-{started - 100:.2f}")
+    assert alive is not None
+    assert dead is not None
+    assert (alive.dead, dead.dead) == (False, True)
+
+
+def test_a_step_of_the_clock_leaves_living_processes_alive(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registration that is under way keeps its files, and a listener its file."""
+    with memory.listener() as listener, memory.files.intake() as intake:
+        stored = intake.take_bytes(b"half of a model", "m.bin")
+        boot = psutil.boot_time()
+        monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot + 100)
+        Memory(memory.location).close()  # sweeps
+        with memory.writing():
+            intake.publish()
+        memory.notify_all()
+        assert select.select([listener], [], [], 10)[0]
+    assert memory.files.path(stored.digest).exists()

@@ -14,7 +14,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from mlmagic.core.notices import Notice, notice_of
-from mlmagic.core.subscription import BUSY_STATUSES, Answer, Delivery, DeliveryState, Subscription, judge
+from mlmagic.core.subscription import (
+    BUSY_STATUSES,
+    Answer,
+    Delivery,
+    DeliveryState,
+    Subscription,
+    Verdict,
+    judge,
+)
 from mlmagic.engine.events import webhook
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import deliveries, events, subscriptions
@@ -91,11 +99,21 @@ class WebhookDelivery:
                     return
                 subscription = subscriptions.get(tx, name)
                 notice = notice_of(events.get(tx, delivery.event_id), self._memory.location.name)
-            assert notice is not None
+            if notice is None:
+                self._give_up(delivery)
+                continue
             answer = self._send(subscription, notice, delivery.attempts + 1)
             if self._closing.is_set():
                 return
             self._settle(delivery, answer)
+
+    def _give_up(self, delivery: Delivery) -> None:
+        """An event of a kind that only a newer version can write as a notice."""
+        verdict = Verdict(
+            DeliveryState.DEAD, delivery.next_time, "only a newer version of mlmagic can send it"
+        )
+        with self._memory.writing_quietly() as tx:
+            deliveries.settle(tx, delivery, verdict, None)
 
     def _settle(self, delivery: Delivery, answer: Answer) -> None:
         verdict = judge(

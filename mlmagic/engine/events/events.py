@@ -57,8 +57,6 @@ class Events:
             subscriptions.check_free(tx, name)
         if handshake:
             webhook.shake_hands(subscription, source_of(self._memory.location.name))
-        if secret is not None or "?" in endpoint:
-            self._memory.keep_private()
         with self._memory.writing() as tx:
             subscriptions.add(tx, subscription)
         return subscription

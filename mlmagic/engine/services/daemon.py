@@ -15,13 +15,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.targets.python_path import python_path
-from mlmagic.workspace import deliveries, schedules, services, temporary_work
+from mlmagic.workspace import deliveries, permissions, schedules, services, temporary_work
+from mlmagic.workspace.atomic_writes import OWNER_ONLY
 from mlmagic.workspace.identity import machine
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
@@ -76,7 +78,8 @@ def ensure_daemon(location: Location) -> None:
 def _start(location: Location) -> _Child:
     pipe, started = os.pipe()
     try:
-        with (location.folder / _LOG_FILE).open("ab") as log:
+        opener = partial(os.open, mode=OWNER_ONLY)
+        with open(location.folder / _LOG_FILE, "ab", opener=opener) as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "mlmagic.engine.services.daemon", str(location.folder)],
                 stdin=subprocess.DEVNULL,
@@ -162,12 +165,17 @@ def _daemon_lock(folder: Path, timeout: float = 0.0) -> Iterator[bool]:
         yield False
         return
     try:
-        lock = FileLock(folder / _LOCK_FILE).acquire(timeout=timeout)
+        lock = FileLock(folder / _LOCK_FILE, mode=_lock_mode(folder)).acquire(timeout=timeout)
     except (Timeout, FileNotFoundError):
         yield False
         return
     with lock:
         yield True
+
+
+def _lock_mode(folder: Path) -> int:
+    """Whoever can open a lock can hold it."""
+    return 0o660 if permissions.is_shared(folder) else OWNER_ONLY
 
 
 if __name__ == "__main__":

@@ -73,7 +73,6 @@ class Keys:
             if key is not None:
                 held = held.with_key(which, key)
         if held != before:
-            self._memory.keep_private()
             keys.keep(tx, service.id, held)
 
     def deliver(self, service: Webservice) -> None:

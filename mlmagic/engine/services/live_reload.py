@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,14 +13,16 @@ from typing import Any
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import StoredFile
 from mlmagic.core.webservice import Revision, Webservice
+from mlmagic.engine import staging
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
 from mlmagic.engine.staging import run_folder
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import LaunchFailed, ScriptError, UsageError
 from mlmagic.targets.base import ComputeTarget
-from mlmagic.workspace import services
+from mlmagic.workspace import reloads, services
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.run_folders import draft_of
 
 CopyOut = Callable[[Iterable[StoredFile], Path], None]
 
@@ -68,18 +69,26 @@ class LiveReload:
         folder = run_folder(memory, service, service.serving) / "app"
         with memory.files.intake() as intake:
             files, inference = sources.take(intake, inference)
-            _replace(folder, revision.files, files, intake.copy_out)
-            answer: dict[str, Any] = {}
-            try:
-                answer = dict(target.reload(target.unpack(service.handle)))
-            finally:
-                if "init" not in answer:
-                    _replace(folder, files, revision.files, memory.files.copy_out)
-            _check(service, target, answer)
             intake.send()
             inference = replace(inference, environment=revision.inference.environment)
             changed = replace(revision, files=files, inference=inference)
-            _record(memory, service, changed, intake.publish, answer)
+            answer: dict[str, Any] = {}
+            is_recorded = False
+            # Noted before the first file changes: after a kill the next start sees that the folder is not the
+            # row's, and lays it out again.
+            staging.note_app(folder.parent, files)
+            try:
+                _replace(folder, revision.files, files, intake.copy_out)
+                answer = dict(target.reload(target.unpack(service.handle)))
+                _check(service, target, answer)
+                _record(memory, service, changed, intake.publish, answer)
+                is_recorded = True
+            finally:
+                if not is_recorded:
+                    _replace(folder, files, revision.files, memory.files.copy_out)
+                    staging.note_app(folder.parent, revision.files)
+                    if "init" in answer:  # it serves the script that could not be recorded
+                        target.reload(target.unpack(service.handle))
         return Reloaded(service.name, bool(answer["init"]), float(answer["ms"]))
 
 
@@ -93,8 +102,7 @@ def _record(
     init = "init() ran again" if answer["init"] else "the state of init() was kept"
     with memory.writing() as tx:
         publish()
-        words = f"reloaded its script in {answer['ms']:.0f} ms; {init}"
-        services.amend_revision(tx, service, revision, words)
+        reloads.record(tx, service, revision, f"reloaded its script in {answer['ms']:.0f} ms; {init}")
 
 
 def _check(service: Webservice, target: ComputeTarget[Any], answer: dict[str, Any]) -> None:
@@ -109,7 +117,7 @@ def _check(service: Webservice, target: ComputeTarget[Any], answer: dict[str, An
 
 def _replace(folder: Path, old: Iterable[StoredFile], new: Iterable[StoredFile], copy_out: CopyOut) -> None:
     """Make ``folder`` hold ``new`` instead of ``old``, each file in one step."""
-    drafts = folder.with_name(f".{uuid.uuid4().hex}")
+    drafts = draft_of(folder)
     copy_out(new, drafts)
     # Python takes a compiled module for current if it is as long as its file, and of the same second.
     made = max([time.time(), *(file.stat().st_mtime + 1 for file in folder.rglob("*.py"))])

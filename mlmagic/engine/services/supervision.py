@@ -25,6 +25,7 @@ class Supervision:
         self._memory, self._targets = memory, targets
         self._in_process, self._use_daemon = in_process, use_daemon
         self._mark = ProcessIdentity.current().mark()
+        self._lock = threading.Lock()
         self._supervisor: Supervisor | None = None
         self._daemon_timer: threading.Timer | None = None
 
@@ -34,7 +35,13 @@ class Supervision:
         return self._mark if self._in_process else None
 
     def ensure(self) -> None:
-        """Make sure that the services are supervised."""
+        """Make sure that the services are supervised, unless the workspace is read-only."""
+        if self._memory.is_read_only:
+            return
+        with self._lock:  # cells, widgets and timers call it in threads of their own
+            self._ensure()
+
+    def _ensure(self) -> None:
         if self._in_process and (self._supervisor is None or not self._supervisor.running):
             self._supervisor = Supervisor(self._memory, self._targets, self._mark)
             self._supervisor.start()
@@ -69,7 +76,7 @@ class Supervision:
         """
         with self._memory.reading() as tx:
             wanted = schedules.is_anything_to_do(tx)
-        if wanted and self._use_daemon:
+        if wanted and self._use_daemon and not self._memory.is_read_only:
             daemon.ensure_daemon(self._memory.location)
         elif wanted and self._in_process:
             self.ensure()

@@ -196,6 +196,7 @@ class Supervisor:
     def _clean_up(self) -> None:
         try:
             self._temporary_work.sweep(self.mark)
+            self._memory.maintain()
         except WorkspaceUnavailable as error:
             log.warning("%s Trying again", error)
         except Exception:

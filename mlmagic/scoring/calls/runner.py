@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import sys
 from collections.abc import Callable
 from time import perf_counter
@@ -120,8 +121,10 @@ class Runner(CallQueue[SyncCall]):
         """It is in code that cannot be interrupted: leave it, and let another thread make the next call."""
         sys.stderr.write(
             f"mlmagic: run() exceeded its time limit of {self._timeout_s:g} s and cannot be interrupted. "
-            "Until it returns, another thread calls run().\n"
+            "Until it returns, another thread calls run(). This is where it is:\n"
         )
+        sys.stderr.flush()
+        faulthandler.dump_traceback(2)  # all threads
         thread.timer = None
         thread.replaced = True
         thread.end()

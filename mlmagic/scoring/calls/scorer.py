@@ -39,10 +39,16 @@ BUSY = (
     "service more replicas or more concurrent requests (replica_max_concurrent_requests)."
 )
 
+OVERDUE_UNTIL_UNHEALTHY = 3
+"""So many calls in a row that exceeded their time limit make a service unhealthy."""
+
 DEVELOPMENT = "MLMAGIC_DEVELOPMENT"
 
 _PLAIN = frozenset([dict, list, tuple, str, int, float, bool, type(None)])
 """Types of results that are nothing but JSON: quicker to look up than to check for all the others."""
+
+_NO_RESULT = frozenset([503, 504])
+"""Statuses of requests that waited too long for their turn, or whose call took too long."""
 
 Reply = Callable[[Response], None]
 
@@ -62,6 +68,8 @@ class Scorer:
         self.script = script
         self.thread = thread
         self.counters = Counters()
+        self.overdue = 0
+        """How many calls in a row have exceeded their time limit."""
         self.renderer = Renderer()
         self.development = os.environ.get(DEVELOPMENT) == "1" if development is None else development
         self.runner = Runner(
@@ -86,6 +94,13 @@ class Scorer:
         """Answer ``request``."""
         self.counters.in_flight += 1
         self._start(request, reply)
+
+    @property
+    def illness(self) -> str:
+        """Why the service should be ended and started again; empty while run() returns in time."""
+        if self.overdue < OVERDUE_UNTIL_UNHEALTHY:
+            return ""
+        return f"the last {self.overdue} calls of run() exceeded their time limit"
 
     def close(self) -> None:
         """No more requests will come."""
@@ -179,6 +194,7 @@ class ScoringCall:
         self.finish()
 
     def give_up(self, limit_s: float) -> None:
+        self._scorer.overdue += 1
         if self.response is None or not self._replied:
             message = f"Scoring timeout after {limit_s * 1000:.0f} ms"
             self.response = Response(504, orjson.dumps({"message": message}), run_failed=True)
@@ -205,6 +221,8 @@ class ScoringCall:
     def _count(self, status: int) -> None:
         counters = self._scorer.counters
         counters.in_flight -= 1
+        if status not in _NO_RESULT:
+            self._scorer.overdue = 0
         counters.record(perf_counter() - self._request.arrived, status)
 
 

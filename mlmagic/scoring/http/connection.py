@@ -112,10 +112,14 @@ class HttpConnection(asyncio.Protocol):
         """Whether a complete request waits for its answer."""
         return self._current is not None or bool(self._queue) or bool(self._reader.unparsed)
 
-    def drain(self, *, patient: bool) -> None:
-        """Close as soon as nothing is owed. With ``patient`` a request may still be on its way."""
+    def drain(self, idle_since: float) -> None:
+        """Close once nothing is owed, and no request is likely to be on its way.
+
+        That is when the connection has been idle since ``idle_since`` of the loop's clock. A request that
+        comes before is answered, with ``Connection: close``.
+        """
         self._reader.last = True
-        if not self.busy and not self._reader.reading and not (patient and not self.served):
+        if not self.busy and not self._reader.reading and self._idle_since <= idle_since:
             self._close_idle()
 
     def _close_idle(self) -> None:

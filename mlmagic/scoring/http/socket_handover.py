@@ -8,16 +8,18 @@ then accept from one queue. When the old one stops listening, the connections in
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mlmagic.scoring.control import HAND_OVER, Command, Handler, send_command
 
 
-def handover_handler(listening: socket.socket) -> Handler:
-    """Handles `HAND_OVER`: sends ``listening``."""
+def handover_handler(listening: socket.socket, handed_over: Callable[[], None]) -> Handler:
+    """Handles `HAND_OVER`: sends ``listening``, and calls ``handed_over``."""
 
     async def send(command: Command) -> tuple[dict[str, Any], list[int]]:
+        handed_over()
         return {}, [listening.fileno()]
 
     return send

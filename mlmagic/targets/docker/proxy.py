@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlmagic.core.webservice import ServiceSpec
-from mlmagic.errors import LaunchFailed
+from mlmagic.errors import PortTaken
 from mlmagic.targets.docker import observation, settings
 from mlmagic.targets.docker.connection import TARGET, Address
 from mlmagic.targets.docker.container import Containers, Inspected
@@ -92,9 +92,11 @@ class Proxies:
         for port in [wanted] if wanted is not None else list(dict.fromkeys((spec.preferred_port, None))):
             if self._start(spec, foundation, port):
                 return
-        raise LaunchFailed(
+        assert wanted is not None
+        raise PortTaken(
             TARGET,
-            f"port {wanted} is in use on the Docker host",
+            wanted,
+            " on the Docker host",
             hint="Stop the program that listens there, or choose another port.",
         )
 

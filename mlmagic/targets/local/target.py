@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,17 +25,17 @@ from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import Advice, LaunchFailed, TargetUnavailable, UsageError
 from mlmagic.scoring.control import RELOAD, send_command
+from mlmagic.scoring.log_rotation import LOG
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.installed_packages import by_package_name, packages_of
 from mlmagic.targets.local import process
 from mlmagic.targets.local.command import HOST, server_arguments, server_environment
 from mlmagic.targets.local.confinement import Affinity, Confinement, confine, confinement_called
+from mlmagic.targets.local.log_files import lines_of
 from mlmagic.targets.validation import check_allowed_hosts, check_certificate, check_port
 
-LOG_FILE = "log.txt"
-LOG_LINE_BYTES = 4096
-"""How much of a long log is read for each requested line."""
+LOG_PAUSE_SECONDS = 0.1
 RELOAD_SECONDS = 600.0
 """A reload may run init() again, which may take long."""
 
@@ -103,7 +102,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
 
     def log_size(self, handle: LocalHandle) -> int:
         try:
-            return (Path(handle.run_dir) / LOG_FILE).stat().st_size
+            return (Path(handle.run_dir) / LOG).stat().st_size
         except OSError:
             return 0
 
@@ -131,7 +130,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         zygote = zygotes.current()
         if zygote is None:
             return None
-        log = Path(spec.run_dir) / LOG_FILE
+        log = Path(spec.run_dir) / LOG
         try:
             return zygote.spawn(
                 spec.python,
@@ -153,7 +152,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         command = [spec.python, "-m", "mlmagic.scoring", *server_arguments(spec)]
         process.exit_code(spec.run_dir, wait=True)  # of the server before it, if that was a child
         try:
-            with (Path(spec.run_dir) / LOG_FILE).open("ab") as log:
+            with (Path(spec.run_dir) / LOG).open("ab") as log:
                 child = subprocess.Popen(
                     held.command(command) if held else command,
                     cwd=spec.app_dir,
@@ -209,11 +208,12 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         # after it has succeeded, no server can take the lock any more.
         while run_dir.is_dir() and not run_report.retire(run_dir):
             seen = run_report.read_report(run_dir)
-            if seen is not None and seen.phase != run_report.STOPPED:
-                process.send_signal(
-                    seen.pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
-                )
-                process.wait_for_end(seen.pid, until=min(deadline, last_resort))
+            if seen is not None:
+                if time.monotonic() >= deadline:
+                    process.send_signal(seen.pid, signal.SIGKILL)
+                elif seen.phase != run_report.STOPPED:
+                    process.send_signal(seen.pid, signal.SIGTERM)
+                process.wait_for_end(seen.pid, until=deadline)
             if time.monotonic() > last_resort:
                 pid = seen.pid if seen else "?"
                 raise LaunchFailed(self.name, f"process {pid} did not end, although it was sent SIGKILL")
@@ -229,21 +229,13 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             held.remove()
 
     def logs(self, handle: LocalHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
-        path = Path(handle.run_dir) / LOG_FILE
-        try:
-            with path.open(encoding="utf-8", errors="replace") as log:
-                log.seek(max(0, path.stat().st_size - tail * LOG_LINE_BYTES))
-                yield from (line.rstrip("\n") for line in deque(log, maxlen=max(tail, 0)))
-                while follow and path.exists():
-                    line = log.readline()
-                    if line:
-                        yield line.rstrip("\n")
-                    elif self.observe(handle).ended:
-                        return
-                    else:
-                        time.sleep(0.1)
-        except FileNotFoundError:
-            return
+        def wait() -> bool:
+            if self.observe(handle).ended:
+                return False
+            time.sleep(LOG_PAUSE_SECONDS)
+            return True
+
+        return lines_of(Path(handle.run_dir) / LOG, tail, wait if follow else None)
 
     def reload(self, handle: LocalHandle) -> Mapping[str, Any]:
         try:

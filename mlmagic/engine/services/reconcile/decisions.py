@@ -14,7 +14,10 @@ from typing import Any
 from mlmagic.core.events import EventKind
 from mlmagic.core.webservice import Observation, Phase, Retiring, Revision, State, Webservice, next_state
 from mlmagic.engine.services.reconcile import pace
-from mlmagic.engine.services.reconcile.planner import RESTARTS_BEFORE_FAILED, restart_delay
+from mlmagic.engine.services.reconcile.planner import restart_delay
+
+PORT_TAKEN = "PortTaken"
+"""The type of the error of a server, or of a target, whose port another program uses."""
 
 Handles = Mapping[int, Mapping[str, Any] | None]
 """By revision, the target's handle of it; None if it never ran."""
@@ -105,6 +108,34 @@ def _promoted(service: Webservice, seen: Observation, handles: Handles, target: 
     )
 
 
+def is_port_taken(error: Mapping[str, Any] | None) -> bool:
+    """Whether a launch failed only because its port is in use, so that it can be tried again."""
+    return error is not None and error.get("type") == PORT_TAKEN
+
+
+def unschedulable(service: Webservice, error: Mapping[str, Any]) -> Decision:
+    """The port of the wanted revision is in use: it is launched again when the port is free."""
+    words = f"{error.get('message')}; it is tried again until the port is free"
+    state = State.UNSCHEDULABLE
+    changes = (
+        {} if (service.state, service.words) == (state, words) else {"state": state.value, "words": words}
+    )
+    return Decision(
+        changes,
+        EventKind.STATE_CHANGED if service.state is not state else None,
+        f"{state}: {words}",
+        delay=pace.WHILE_SERVING,
+        restart_after=pace.WHILE_SERVING,
+    )
+
+
+def candidate_relaunched(service: Webservice, handle: Mapping[str, Any]) -> Decision:
+    """The candidate, whose port was in use, was launched again."""
+    return Decision(
+        {"candidate_handle": handle}, EventKind.LAUNCHED, f"launched revision {service.candidate} again"
+    )
+
+
 def failed_candidate(
     service: Webservice,
     error: Mapping[str, Any],
@@ -172,34 +203,28 @@ def serving_observed(service: Webservice, seen: Observation, answering: bool | N
 
 
 def serving_ended(service: Webservice, seen: Observation, *, was_steady: bool) -> Decision:
-    """What served ended by itself: it is launched again, unless that was tried too often."""
+    """What served ended by itself: it is launched again, after ever longer pauses."""
     restarts = 1 if was_steady else service.restarts + 1
-    error = dict(seen.error) if seen.error else None
-    if restarts > RESTARTS_BEFORE_FAILED:
-        message = f"it ended {restarts} times in a row; last: {seen.words}"
-        return Decision(
-            {
-                "state": State.FAILED.value,
-                "words": message,
-                "error": error or {"message": message},
-                "stats": {},
-            },
-            EventKind.STATE_CHANGED,
-            f"Failed: {message}",
-            delay=pace.WHILE_SERVING,
-        )
+    delay = restart_delay(restarts)
+    pause = f" in {delay:g} s" if delay else ""
+    state = State.UNSCHEDULABLE if is_port_taken(seen.error) else State.UNHEALTHY
     return Decision(
         {
-            "state": State.UNHEALTHY.value,
-            "words": seen.words,
-            "error": error,
+            "state": state.value,
+            "words": f"{seen.words}; restarting it{pause}",
+            "error": dict(seen.error) if seen.error else None,
             "restarts": restarts,
             "stats": {},
         },
         EventKind.ENDED,
-        f"revision {service.serving} ended: {seen.words}; restarting it (restart {restarts})",
-        restart_after=restart_delay(restarts),
+        f"revision {service.serving} ended: {seen.words}; restarting it{pause} (restart {restarts})",
+        restart_after=delay,
     )
+
+
+def hung(seconds: float) -> Observation:
+    """What is said of a service that was ended because it failed its liveness probes for so long."""
+    return Observation(Phase.EXITED, words=f"it did not answer for {seconds:.0f} s and was ended")
 
 
 def relaunched(service: Webservice, handle: Mapping[str, Any]) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from mlmagic.engine.http.probe import Probe
@@ -14,6 +15,8 @@ class Health:
 
     probe: Probe | None = None
     failed_probes: int = 0
+    failing_since: float | None = None
+    """When the first of these probes failed, by the monotonic clock."""
     healthy_since: float | None = None
     restart_at: float | None = None
     notes: list[str] = field(default_factory=list)
@@ -25,6 +28,18 @@ class Health:
             self.forget()
             self.probe = Probe(url, cert_file)
         return self.probe
+
+    def note_probe(self, *, answered: bool) -> None:
+        """Count a probe that was answered, or not."""
+        if answered:
+            self.failed_probes, self.failing_since = 0, None
+        else:
+            self.failed_probes += 1
+            self.failing_since = self.failing_since or time.monotonic()
+
+    def failed_for(self) -> float:
+        """For how many seconds every probe has failed."""
+        return 0.0 if self.failing_since is None else time.monotonic() - self.failing_since
 
     def forget(self) -> None:
         """Close the probe's connection."""

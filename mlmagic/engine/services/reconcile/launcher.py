@@ -15,8 +15,9 @@ from mlmagic.engine import staging
 from mlmagic.engine.environments.background_jobs import BackgroundJob, BackgroundJobs
 from mlmagic.engine.environments.builds import Builds
 from mlmagic.engine.environments.image_pins import replacements_for_image
+from mlmagic.engine.services.reconcile.decisions import PORT_TAKEN
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import BuildFailed, MLMagicError
+from mlmagic.errors import BuildFailed, MLMagicError, PortTaken
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
@@ -101,6 +102,8 @@ def record_of(error: Exception) -> dict[str, Any]:
     """What is kept of an error that a launch has raised."""
     if isinstance(error, BuildFailed):
         return {"phase": BUILD, "message": error.message, "traceback": error.log, "hint": error.hint}
+    if isinstance(error, PortTaken):
+        return {"type": PORT_TAKEN, "message": error.message}
     if isinstance(error, MLMagicError):
         return {"message": str(error)}
     return {"message": f"{type(error).__name__}: {error}"}

@@ -82,10 +82,10 @@ def superseded(service: Webservice, numbers: Iterable[int]) -> dict[str, Any]:
 
 def restart_delay(restarts: int) -> float:
     """Seconds to wait before the n-th restart of a service: none at first, then ever more."""
-    return 0.0 if restarts <= 1 else min(0.5 * 2.0 ** (restarts - 2), 30.0)
+    return 0.0 if restarts <= 1 else min(0.5 * 2.0 ** min(restarts - 2, 30), LONGEST_RESTART_DELAY)
 
 
-RESTARTS_BEFORE_FAILED = 5
-"""A service that ends this often, without `STEADY_SECONDS` of health between, is not restarted again."""
+LONGEST_RESTART_DELAY = 60.0
+"""A service that was Healthy once is never given up: what it misses may come back at any time."""
 STEADY_SECONDS = 60.0
 """After so many seconds of health, earlier restarts no longer count."""

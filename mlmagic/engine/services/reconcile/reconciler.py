@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind, endpoint_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.notices import NOTICE_DATA, model_deployed
@@ -25,7 +26,7 @@ from mlmagic.engine.services.reconcile.health import Health
 from mlmagic.engine.services.reconcile.launcher import Launcher, Waiting, record_of
 from mlmagic.engine.services.reconcile.planner import STEADY_SECONDS, Step, handles_of, next_step
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import MLMagicError, TargetUnavailable
+from mlmagic.errors import InvalidConfig, MLMagicError, PortTaken, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import events, follows, services
 from mlmagic.workspace.memory import Memory
@@ -34,8 +35,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 PROBES_BEFORE_UNHEALTHY = 3
+HUNG_GRACE_SECONDS = 1.0
+"""How long a service that does not answer has to end by itself."""
 _BUILDING = frozenset({Step.LAUNCH, Step.DISCARD, Step.RETIRE})
 """The steps until a launch: a revision that replaces another needs the same build, mostly."""
+_RESTARTING = frozenset({Step.WATCH_CANDIDATE, Step.WATCH_SERVING})
+"""The steps that launch again what has ended; any other step means that something else is wanted."""
 
 
 @dataclass(slots=True)
@@ -61,6 +66,8 @@ class Reconciler:
             Step.REST: lambda: pace.WHILE_SERVING,
         }
         step = next_step(self.service)
+        if step not in _RESTARTING:
+            self.health.restart_at = None
         if step not in _BUILDING and self.health.restart_at is None:
             self.launcher.cancel(self.service)
         return steps[step]()
@@ -71,6 +78,8 @@ class Reconciler:
         self.health.notes.clear()
         try:
             handle = self.launcher.launch(self.service, self.health.notes)
+        except PortTaken as error:
+            return self._write(decisions.unschedulable(self.service, record_of(error)))
         except Exception as error:
             return self._candidate_failed(record_of(error))
         if isinstance(handle, Waiting):
@@ -83,14 +92,40 @@ class Reconciler:
         assert service.candidate_handle is not None
         name = self._target_name(service.candidate)
         target = self.targets.get(name)
+        if self.health.restart_at is not None:
+            return self._relaunch_candidate(target, self.health.restart_at)
         seen = target.observe(target.unpack(service.candidate_handle))
         answering = None
         if decisions.is_up(seen):
             answering = probe.answers(str(seen.url), self._cert_file(str(seen.url)))
         if seen.ended:
+            if decisions.is_port_taken(seen.error):
+                assert seen.error is not None
+                return self._restart_later(decisions.unschedulable(service, seen.error))
             error = dict(seen.error) if seen.error else {"message": seen.words or "the process ended"}
             return self._candidate_failed(error)
         return self._write(decisions.candidate_observed(service, seen, answering, self._handles(), name))
+
+    def _relaunch_candidate(self, target: ComputeTarget[Any], due: float) -> float:
+        """Launch the candidate again, whose port was in use."""
+        left = due - time.monotonic()
+        if left > 0:
+            return left
+        service = self.service
+        assert service.candidate is not None
+        try:
+            target.validate(self._config_of(service.candidate))  # init() need not run to find it taken
+            handle = self.launcher.launch(service, self.health.notes)
+        except (InvalidConfig, TargetUnavailable):
+            self.health.restart_at = time.monotonic() + pace.WHILE_SERVING
+            return pace.WHILE_SERVING
+        except Exception as error:
+            self.health.restart_at = None
+            return self._candidate_failed(record_of(error))
+        if isinstance(handle, Waiting):
+            return self._wait_for(handle)
+        self.health.restart_at = None
+        return self._write(decisions.candidate_relaunched(service, handle))
 
     def _candidate_failed(self, error: Mapping[str, Any]) -> float:
         service = self.service
@@ -120,6 +155,8 @@ class Reconciler:
         if seen.ended:
             return self._ended(seen)
         decision = decisions.serving_observed(service, seen, self._answering(seen))
+        if health.failed_for() > self._config_of(service.serving).liveness_seconds:
+            return self._end_hung(target)
         state = State(decision.changes.get("state", service.state))
         if state is State.HEALTHY and health.healthy_since is None:
             health.healthy_since = time.monotonic()
@@ -133,10 +170,10 @@ class Reconciler:
         """The probe of what serves; one slow answer does not make a Healthy service Unhealthy."""
         if not decisions.is_up(seen):
             return None
-        if self.health.probe_of(str(seen.url), self._cert_file(str(seen.url))).answers():
-            self.health.failed_probes = 0
+        answered = self.health.probe_of(str(seen.url), self._cert_file(str(seen.url))).answers()
+        self.health.note_probe(answered=answered)
+        if answered:
             return True
-        self.health.failed_probes += 1
         return False if self.health.failed_probes >= PROBES_BEFORE_UNHEALTHY else None
 
     def _ended(self, seen: Observation) -> float:
@@ -146,6 +183,15 @@ class Reconciler:
         )
         health.healthy_since = None
         return self._restart_later(decisions.serving_ended(self.service, seen, was_steady=was_steady))
+
+    def _end_hung(self, target: ComputeTarget[Any]) -> float:
+        """End what has failed its liveness probes for too long, so that it is launched again."""
+        seen = decisions.hung(self.health.failed_for())
+        self.health.forget()
+        assert self.service.handle is not None
+        target.halt(target.unpack(self.service.handle), grace=HUNG_GRACE_SECONDS)
+        self.health.note_probe(answered=True)
+        return self._ended(seen)
 
     def _restart_later(self, decision: Decision) -> float:
         if decision.restart_after is not None:
@@ -191,6 +237,7 @@ class Reconciler:
 
     def _retire(self) -> float:
         service = self.service
+        self.health.forget()  # a server waits for the next request of a connection that was used just now
         for old in service.retiring:
             self._end(old.revision, old.handle)
             staging.unstage(self.memory, service, old.revision)
@@ -217,6 +264,7 @@ class Reconciler:
     def _end_all(self, *, keep_image: bool) -> dict[int, Mapping[str, Any] | None]:
         """End every revision; returns their handles. The wanted one may be started again from its image."""
         service = self.service
+        self.health.forget()
         handles = self._handles()
         for number, handle in handles.items():
             if keep_image and number == service.revision and handle:
@@ -290,13 +338,14 @@ class Reconciler:
         """The target of a revision: one that replaces another may run elsewhere."""
         if number == self.service.serving:
             return self.service.target
+        return self._config_of(number).target
+
+    def _config_of(self, number: int) -> DeploymentConfig:
         with self.memory.reading() as tx:
-            return services.get_revision(tx, self.service.id, number).config.target
+            return services.get_revision(tx, self.service.id, number).config
 
     def _cert_file(self, url: str) -> str | None:
         """The file of the certificate that the wanted revision shows; None without one."""
         if not url.startswith("https:"):
             return None
-        with self.memory.reading() as tx:
-            config = services.get_revision(tx, self.service.id, self.service.revision).config
-        return config.ssl_cert_pem_file
+        return self._config_of(self.service.revision).ssl_cert_pem_file

@@ -1,0 +1,148 @@
+"""The connection to a workspace's database, and the two kinds of transaction.
+
+SQLite in WAL mode by default (see `sqlite`); PostgreSQL for a team (see `postgresql`). A writing
+transaction takes the write lock at its start, so that what it read is still true when it writes, and two
+writers wait for each other instead of failing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from mlmagic.errors import InvalidConfig, WorkspaceUnavailable
+from mlmagic.workspace import backups, postgresql, sqlite
+from mlmagic.workspace.database import MIGRATIONS, migrations, missing_migrations
+
+_KINDS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
+
+
+class Database:
+    """The connection to one workspace's database.
+
+    Raises `InvalidConfig` for a URL of another kind of database, `UsageError` for a driver that is not
+    installed, and `WorkspaceUnavailable` for a server that cannot be used, now or in any transaction.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """``read_only`` says that the folder of a SQLite database may not be written to."""
+        self._url = parse(url)
+        self._on_sqlite = self._url.get_backend_name() == "sqlite"
+        self._path = Path(self._url.database) if self._on_sqlite and self._url.database else None
+        self._read_only = read_only and self._on_sqlite
+        if self._path is not None and not _has_content(self._path):
+            self._refuse_if_lost()
+        if self._read_only:
+            self._engine = sqlite.connect_to_read(self._url)
+        else:
+            self._engine = (sqlite if self._on_sqlite else postgresql).connect(self._url)
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and changes nothing."""
+        with self._transaction({} if self._on_sqlite else {"postgresql_readonly": True}) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction that writes: all of it happens, or nothing.
+
+        A ``durable`` one is on the disk when it ends; another may be lost with the machine's power.
+        """
+        if self._read_only:
+            raise WorkspaceUnavailable(
+                f"workspace {self._path and self._path.parent} is read-only: you may not write to its folder",
+                hint="Ask its owner for the permission, or copy the folder and use the copy.",
+            )
+        options = (sqlite if self._on_sqlite else postgresql).writing_options(durable=durable)
+        with self._transaction(options) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as plain:
+                connection = plain.execution_options(**options)
+                with connection.begin():
+                    yield connection
+        except (DBAPIError, sqlite3.Error) as error:
+            unavailable = self._unavailable(error)
+            if unavailable is None:
+                raise
+            raise unavailable from error
+
+    def _unavailable(self, error: DBAPIError | sqlite3.Error) -> WorkspaceUnavailable | None:
+        if self._on_sqlite:
+            return sqlite.unavailable(self._url, error.orig if isinstance(error, DBAPIError) else error)
+        return postgresql.unavailable(self._url, error) if isinstance(error, DBAPIError) else None
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        with self.reading() as connection:
+            self._refuse_if_newer(connection)
+            missing = missing_migrations(connection)
+        if not missing:
+            return
+        is_new = len(missing) == len(MIGRATIONS)
+        if self._path is not None and not is_new and not self._read_only:
+            backups.make(self._path)
+        with self.writing() as connection:  # another process may have been faster: check again
+            if len(missing_migrations(connection)) == len(MIGRATIONS):
+                self._refuse_if_lost()
+            for step in missing_migrations(connection):
+                step(connection)
+                connection.execute(insert(migrations).values(name=step.__name__, applied=time.time()))
+
+    def _refuse_if_lost(self) -> None:
+        error = backups.lost(self._path) if self._path is not None else None
+        if error is not None:
+            raise error
+
+    def _refuse_if_newer(self, connection: Connection) -> None:
+        if not inspect(connection).has_table("migrations"):
+            return
+        unknown = set(connection.scalars(select(migrations.c.name))) - {step.__name__ for step in MIGRATIONS}
+        if unknown:
+            raise WorkspaceUnavailable(
+                f"the workspace's database was changed by a newer version of mlmagic: {min(unknown)}",
+                hint="Install the newest: pip install -U mlmagic.",
+            )
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
+
+
+def parse(url: str) -> URL:
+    """The parts of a database URL. Raises `InvalidConfig` for anything but SQLite and PostgreSQL."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername not in _KINDS:
+        # Not the value itself: there may be a password in it.
+        kind = url.partition(":")[0] if "://" in url else ""
+        raise InvalidConfig(
+            "workspace database",
+            kind and f"{kind}://...",
+            "must be a URL of SQLite or PostgreSQL",
+            hint="For example postgresql://user@host:5432/team.",
+        )
+    return parsed

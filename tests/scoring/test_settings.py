@@ -195,5 +195,5 @@ def test_the_next_revision_takes_the_health_port_over(start, tmp_path, monkeypat
     first.process.terminate()
     assert first.ends() == 0
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert client.makefile("rb").read().endswith(b"\r\n\r\nHealthy")

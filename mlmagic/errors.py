@@ -13,6 +13,7 @@ MLMagicError                       shown in a cell as one short message; ``hint`
 ├─ TargetError                     a compute target failed
 │   ├─ TargetUnavailable           the target cannot be reached
 │   ├─ LaunchFailed                the target did not start the service
+│   │   └─ PortTaken               its port is in use
 │   ├─ Unschedulable               the target lacks CPU or memory
 │   └─ NotSupported                the target lacks the capability
 ├─ BuildFailed                     an environment cannot be built; has the build log

@@ -1,4 +1,5 @@
-"""Limits: how long init() and a call of run() may take, how many run at once, how long a request may wait.
+"""Limits: how long init() and a call of run() may take, how many run at once, how long a request may wait,
+how large bodies may be.
 
 A deployment has the names and defaults of the Azure ML documents (AksWebservice): 60,000 ms, 1, 500 ms. A
 server that is started by hand has the reference server's: an hour, and no limit to the wait or to init().
@@ -16,7 +17,12 @@ TIMEOUT = "SCORING_TIMEOUT_MS"
 CONCURRENT = "MLMAGIC_MAX_CONCURRENT_REQUESTS"
 WAIT = "MLMAGIC_MAX_REQUEST_WAIT_MS"
 INIT = "MLMAGIC_INIT_TIMEOUT_S"
+BODY = "MLMAGIC_MAX_BODY_BYTES"
+BODIES = "MLMAGIC_MAX_BODIES_BYTES"
 
+BODY_BYTES = 100 * 1024 * 1024
+BODIES_AT_ONCE = 4
+"""All bodies in progress may take this many times the largest one, unless `BODIES` says otherwise."""
 
 WHOLE, SECONDS, MILLISECONDS = "a whole number", "a number of seconds", "a number of milliseconds"
 
@@ -35,6 +41,10 @@ class Limits:
     concurrent: int | None = None
     wait_s: float | None = None
     init_s: float | None = None
+    body_bytes: int = BODY_BYTES
+    """The largest body of a request, after decoding."""
+    bodies_bytes: int = BODIES_AT_ONCE * BODY_BYTES
+    """All bodies of requests in progress together."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
@@ -42,11 +52,14 @@ class Limits:
         concurrent = positive_number(environment, CONCURRENT, WHOLE)
         timeout = positive_number(environment, TIMEOUT, MILLISECONDS)
         wait = positive_number(environment, WAIT, MILLISECONDS)
+        body = int(positive_number(environment, BODY, WHOLE) or BODY_BYTES)
         return cls(
             cls().timeout_s if timeout is None else timeout / 1000,
             None if concurrent is None else int(concurrent),
             None if wait is None else wait / 1000,
             positive_number(environment, INIT, SECONDS),
+            body,
+            int(positive_number(environment, BODIES, WHOLE) or BODIES_AT_ONCE * body),
         )
 
 

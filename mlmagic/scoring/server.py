@@ -27,6 +27,7 @@ from mlmagic.scoring.debugger import connect_debugger
 from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvironment, model_files
 from mlmagic.scoring.event_loop import new_event_loop
 from mlmagic.scoring.http.allowed_hosts import VARIABLE, AllowedHosts, names_of
+from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.connection import HttpConnection
 from mlmagic.scoring.http.listener import BACKLOG, bind, check_exposure, url_of
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
@@ -113,6 +114,7 @@ def serve(
     try:
         apply_settings(environment)
         limits = Limits.of()
+        BUDGET.set(limits)
         health_port = settings.health_port()
         if (debug_port := settings.debug_port()) is not None:
             connect_debugger(debug_port)

@@ -119,8 +119,7 @@ class Service:
             except BadInput as error:
                 message = error_response if request.path.startswith(PREFIX) else Response.message
                 refusal = message(error.status, str(error))
-                if isinstance(error, content_encoding.UnsupportedEncoding):
-                    refusal.fields = content_encoding.ACCEPTED
+                refusal.fields = error.fields
                 reply(refusal)
             else:
                 handler(request, reply)

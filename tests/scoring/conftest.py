@@ -16,8 +16,10 @@ import pytest
 
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
+from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer
+from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.openapi.swagger import Swagger
 from mlmagic.scoring.report import prepare
 from mlmagic.scoring.script import UserScript
@@ -77,6 +79,17 @@ def make_scorer(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Score
 def service(make_scorer: Callable[..., Scorer], make_script: Callable[[str], UserScript]) -> Service:
     """Echoes the body."""
     return Service(make_scorer(make_script("def run(data): return data")), Swagger(Path("/nowhere"), {}))
+
+
+@pytest.fixture
+def small_bodies() -> Iterator[Callable[..., None]]:
+    """Sets the limits of bodies in this process: ``small_bodies(each, together)``."""
+
+    def limit(each: int, together: int = 10**9) -> None:
+        BUDGET.set(Limits(body_bytes=each, bodies_bytes=together))
+
+    yield limit
+    BUDGET.set(Limits())
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlmagic.scoring.http import request_reader
-from mlmagic.scoring.http.request_head import BODY_LIMIT, HEAD_LIMIT, KnownHeads
+from mlmagic.scoring.http.request_head import HEAD_LIMIT, KnownHeads
+from mlmagic.scoring.limits import BODY_BYTES
 
 from .wire import Wire, bodies, post, statuses
 
@@ -91,7 +92,7 @@ def test_head_has_no_body(wire):
     ("request_", "status"),
     [
         (b"nonsense\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (BODY_LIMIT + 1), 413),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES + 1), 413),
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 201 + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * HEAD_LIMIT + b"\r\n\r\n", 431),
         (b"GET /" + b"y" * HEAD_LIMIT + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
@@ -109,8 +110,8 @@ def test_an_endless_header_is_refused_while_it_arrives(wire):
     assert statuses(answer) == [431]
 
 
-def test_a_chunked_body_is_counted(wire, monkeypatch):
-    monkeypatch.setattr(request_reader, "BODY_LIMIT", 10)
+def test_a_chunked_body_is_counted(wire, small_bodies):
+    small_bodies(10)
     head = b"POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert statuses(wire.send(head + b"6\r\nabcdef\r\n6\r\nabcdef\r\n")) == [413]
 

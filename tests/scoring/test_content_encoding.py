@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from mlmagic.scoring.http import content_encoding, request_head
+from mlmagic.scoring.http import content_encoding
 from mlmagic.scoring.http.content_encoding import UnsupportedEncoding, decoded, encodings
 from mlmagic.scoring.http.request import BadInput
 
@@ -84,8 +84,8 @@ def test_what_cannot_be_decoded_is_refused_and_the_connection_kept(
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"deflate, gzip"])
-def test_the_limit_counts_what_was_decoded(wire, monkeypatch, encoding):
-    monkeypatch.setattr(request_head, "BODY_LIMIT", 10_000)
+def test_the_limit_counts_what_was_decoded(wire, small_bodies, encoding):
+    small_bodies(10_000)
 
     def packed(data):
         for name in encoding.split(b", "):
@@ -95,7 +95,7 @@ def test_the_limit_counts_what_was_decoded(wire, monkeypatch, encoding):
     assert statuses(wire.send(packed(b" " * 10_000))) == [200]
     answer = wire.send(packed(b" " * 10_001))
     assert statuses(answer) == [413]
-    assert b"The decoded body exceeds 10000 bytes." in answer
+    assert b"The decoded body exceeds the limit of 10000 bytes." in answer
     assert statuses(wire.send(post())) == [200]
 
 
@@ -113,7 +113,7 @@ def test_nothing_is_decoded_beyond_the_limit(monkeypatch):
 
     zlib_decompressobj = zlib.decompressobj
     monkeypatch.setattr(zlib, "decompressobj", Spy)
-    with pytest.raises(BadInput, match="exceeds 1000 bytes") as refusal:
+    with pytest.raises(BadInput, match="exceeds the limit of") as refusal:
         decoded(gzip.compress(b" " * 50_000_000, mtime=0), "gzip", 1000)
     assert refusal.value.status == 413
     assert sum(map(len, made)) == 1001

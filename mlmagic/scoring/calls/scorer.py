@@ -138,7 +138,7 @@ class Scorer:
     def failure(self, error: BaseException) -> Response:
         """The response to bad input or an error of run(), whose traceback is logged."""
         if isinstance(error, BadInput):
-            return Response.message(error.status, str(error))
+            return Response.message(error.status, str(error), fields=error.fields)
         if (response := error_result(error)) is not None:
             return response
         record = RunFailed(error).record()

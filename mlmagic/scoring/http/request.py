@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from mlmagic.scoring.http.body_budget import HeldBytes
 from mlmagic.scoring.http.peer import Peer
 
 
@@ -18,9 +19,11 @@ class BadInput(Exception):
     Raised in a script by what we handed to it, it is the client's mistake all the same.
     """
 
-    def __init__(self, message: str, *, status: int = 400) -> None:
+    def __init__(self, message: str, *, status: int = 400, fields: bytes = b"") -> None:
+        """``fields`` are more headers of the answer, as complete lines."""
         super().__init__(message)
         self.status = status
+        self.fields = fields
 
 
 class Headers(dict[str, str]):
@@ -63,6 +66,8 @@ class Request:
     """Makes the `Response` of what run() returned; None for JSON."""
     peer: Peer = field(default=_UNKNOWN, init=False)
     """The other end of the connection."""
+    held: HeldBytes | None = field(default=None, init=False)
+    """What the body takes of the budget of all bodies; None of a small one."""
     abandoned: bool = field(default=False, init=False)
     """The client has disconnected: nobody will read the answer."""
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.request import Request
 
-BODY_LIMIT = 100 * 1024 * 1024
 HEAD_LIMIT = 64 * 1024
 FIELD_LIMIT = 200
 TOO_LONG = f"The headers exceed {HEAD_LIMIT} bytes."
@@ -42,9 +42,11 @@ _is_address = re.compile(rb"(?i:https?)://" + _HOST + rb"(?:[/?].*)?").fullmatch
 class Refusal(Exception):
     """The request is refused, and the connection closed after the refusal."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *, fields: bytes = b"") -> None:
+        """``fields`` are more headers of the answer, as complete lines."""
         super().__init__(message)
         self.status = status
+        self.fields = fields
 
 
 class KnownHeads:
@@ -138,8 +140,8 @@ def check_head(method: bytes, target: bytes, version: str, fields: Mapping[bytes
         _check_target(method, target)
     if b"transfer-encoding" in fields and fields[b"transfer-encoding"].strip().lower() != b"chunked":
         raise Refusal(501, "The only supported Transfer-Encoding is chunked.")
-    if int(fields.get(b"content-length", 0)) > BODY_LIMIT:
-        raise Refusal(413, f"The body exceeds {BODY_LIMIT} bytes.")
+    if (size := int(fields.get(b"content-length", 0))) > BUDGET.each:
+        raise Refusal(413, BUDGET.too_large("body", size))
     if version == "1.1" and b"expect" in fields:
         if fields[b"expect"].lower() != b"100-continue":
             raise Refusal(417, "The only supported value of Expect is 100-continue.")

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import httptools
 
 from mlmagic.scoring.http import request_head
+from mlmagic.scoring.http.body_budget import BUDGET, RETRY, HeldBytes
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.request_head import (
-    BODY_LIMIT,
     FIELD_LIMIT,
     HEAD_LIMIT,
     NAMES,
@@ -29,6 +29,8 @@ from mlmagic.scoring.http.request_line import begins_as_http, names_others, part
 from mlmagic.scoring.http.response import Response, unauthorized
 
 QUEUE_LIMIT = 64
+PIPELINE_BYTES = 64 * 1024
+"""Of the bodies that arrive while a request is answered."""
 SLICE = 32 * 1024
 """A read is parsed in pieces, so that a flood of pipelined requests cannot fill the queue at once."""
 
@@ -69,6 +71,8 @@ class RequestReader:
         self.expects = False
         """The client waits for a 100 before it sends the body."""
         self._pieces: list[bytes] = []
+        self._held: HeldBytes | None = None
+        """What they take of the budget, once that is counted."""
         self._arrived = self._added = 0
         """Bytes of reads since it began; and fields that are not in `_fields` by themselves."""
         self._begun = 0
@@ -83,6 +87,17 @@ class RequestReader:
     def full(self) -> bool:
         """Whether reading is to pause."""
         return bool(self.unparsed) or len(self.queue) >= QUEUE_LIMIT
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of bodies that are not the service's yet."""
+        arriving = self._body_size if self.reading else 0
+        return arriving + sum(len(item.body) for item in self.queue)
+
+    def restart_clock(self) -> None:
+        """The request that is arriving was not read for a while: its time begins anew."""
+        if self.reading:
+            self._started = self._clock()
 
     @property
     def deadline(self) -> float:
@@ -135,18 +150,18 @@ class RequestReader:
         """Read nothing more."""
         self.done = True
         self.reading = self.expects = False
-        self._pieces = []
+        self._pieces, self._held = [], None
 
     def abandon(self) -> None:
         """Forget what was read: the connection is lost."""
         self.done = True
         self.queue.clear()
         self.unparsed = b""
-        self._pieces = []
+        self._pieces, self._held = [], None
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with ``refusal`` after all requests before it, and read nothing more."""
-        self._end_after(Response.message(refusal.status, str(refusal)))
+        self._end_after(Response.message(refusal.status, str(refusal), fields=refusal.fields))
 
     def _end_after(self, refusal: Response) -> None:
         refusal.close = True
@@ -282,13 +297,30 @@ class RequestReader:
         if self.expects and not self._admitted:
             self._end_after(unauthorized())  # it need not send its body
             raise Refusal(401, "")
+        if b"content-length" in fields and (size := int(fields[b"content-length"])) > BUDGET.small:
+            self._check_room(size)
 
     def on_body(self, piece: bytes) -> None:
         self._body_size += len(piece)
-        if self._body_size > BODY_LIMIT:
-            raise Refusal(413, f"The body exceeds {BODY_LIMIT} bytes.")
+        if self._body_size > BUDGET.small:
+            self._hold(len(piece))
         if self._admitted:
             self._pieces.append(piece)
+
+    def _check_room(self, size: int) -> None:
+        if self._admitted and not BUDGET.has_room(size):
+            raise Refusal(503, BUDGET.exhausted(), fields=RETRY)
+
+    def _hold(self, size: int) -> None:
+        """Count ``size`` more bytes of a body that is not small."""
+        if self._body_size > BUDGET.each:
+            raise Refusal(413, BUDGET.too_large("body"))
+        if not self._admitted:
+            return
+        if self._held is None:
+            self._held, size = HeldBytes(BUDGET), self._body_size
+        if not self._held.add(size):
+            raise Refusal(503, BUDGET.exhausted(), fields=RETRY)
 
     def on_message_complete(self) -> None:
         pieces = self._pieces
@@ -304,6 +336,8 @@ class RequestReader:
         request.admitted = self._admitted
         self.reading = self.expects = False
         self._pieces = []
+        if self._held is not None:
+            request.held, self._held = self._held, None
         self.queue.append(request)
         if not request.keep_alive:
             self.done = self.last = True
@@ -312,7 +346,7 @@ class RequestReader:
         self._method = self._target = b""
         self._version = "1.1"
         self._fields: dict[bytes, bytes] = {}
-        self._pieces = []
+        self._pieces, self._held = [], None
         self._added = self._body_size = self._arrived = 0
         self._head_done = self.expects = False
         self._admitted = False

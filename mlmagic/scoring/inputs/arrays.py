@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from mlmagic.scoring.inputs.body_size import check_text_array, check_values, frame_size, nested_size
+
 LARGE = 8 * 1024
 """From here on the parser that reads numbers straight into memory is the quicker one."""
 
@@ -29,6 +31,7 @@ def read_array(value: Any, dtype: Any = None) -> Any:
         value = value.to_numpy()
     if not isinstance(value, list | tuple | numpy.ndarray):
         raise Misfit(f"Expected {wanted}, got {_named(value)}")
+    check_text_array(value)
     try:
         array = numpy.asarray(value)
     except ValueError:
@@ -109,6 +112,7 @@ def read_frame(value: Any) -> Any:
     if isinstance(value, pandas.DataFrame):
         return value
     numpy = sys.modules["numpy"]
+    check_values(frame_size(value))
     try:
         if isinstance(value, dict) and "data" in value and value.keys() <= {"columns", "index", "data"}:
             return pandas.DataFrame(**value)
@@ -136,7 +140,10 @@ def plain(value: Any) -> Any:
     """An array or a table as lists; anything else as it is."""
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
         return value.to_dict("records")
-    return value.tolist() if hasattr(value, "tolist") else value
+    if not hasattr(value, "tolist"):
+        return value
+    check_values(nested_size(getattr(value, "shape", ())))
+    return value.tolist()
 
 
 def _ragged(value: Any) -> str:

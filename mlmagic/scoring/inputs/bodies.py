@@ -22,7 +22,9 @@ import orjson
 if TYPE_CHECKING:
     from mlmagic.scoring.http.multipart import UploadedFile
 
+from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.request import BadInput, Request
+from mlmagic.scoring.inputs.body_size import BodySize, csv_size, json_size, npy_size
 
 JSON = "application/json"
 NPY = "application/x-npy"
@@ -84,15 +86,18 @@ def is_readable(kind: str) -> bool:
     return kind in _READERS or kind == MULTIPART
 
 
-def read_value(kind: str, options: dict[str, str], body: bytes) -> Any:
-    """One value in the encoding ``kind``; bytes where it is none that is known here."""
+def read_value(kind: str, options: dict[str, str], body: bytes, size: BodySize | None = None) -> Any:
+    """One value in the encoding ``kind``; bytes where it is none that is known here.
+
+    ``size`` is that of all values of the same request.
+    """
     if body.startswith(b"\x93NUMPY"):
         kind = NPY
     reader = _READERS.get(kind)
     if reader is None:
         return body
     try:
-        return reader(body, options)
+        return reader(body, options, size or BodySize())
     except ImportError as error:
         raise BadInput(f"This service cannot read {kind}: it has no {error.name}.", status=415) from None
     except BadInput:
@@ -106,8 +111,10 @@ def is_json(kind: str) -> bool:
     return kind == JSON or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, size: BodySize | None = None) -> Any:
     """Takes NaN and Infinity, which Python clients send, and integers of any size. Raises `BadInput`."""
+    if len(body) > BUDGET.small:
+        (size or BodySize()).check_values(json_size(body))
     try:
         if not _may_be_huge(body):  # orjson would make a float of it
             return orjson.loads(body)
@@ -123,8 +130,10 @@ def _read_form(content_type: str, body: bytes) -> dict[str, Any]:
     from mlmagic.scoring.http.multipart import parse_form
 
     fields, files = parse_form(content_type, body)
+    size = BodySize()
+    size.check_values(sum(json_size(text.encode()) for _, text in fields if len(text) > BUDGET.small))
     values = {name: _field(text) for name, text in fields}
-    return {**values, **{name: _file(file) for name, file in files}}
+    return {**values, **{name: _file(file, size) for name, file in files}}
 
 
 def _field(text: str) -> Any:
@@ -134,34 +143,41 @@ def _field(text: str) -> Any:
         return text
 
 
-def _file(file: UploadedFile) -> Any:
+def _file(file: UploadedFile, size: BodySize) -> Any:
     from mlmagic.scoring.http.multipart import split_options
 
     kind, options = split_options(file.content_type or "")
     if kind in ("", "application/octet-stream"):
         kind = _BY_ENDING.get((file.filename or "").rpartition(".")[2].lower(), kind)
     body = file.read()
-    return parse_json(body) if is_json(kind) else read_value(kind, options, body)
+    return parse_json(body, size) if is_json(kind) else read_value(kind, options, body, size)
 
 
-def _read_npy(body: bytes, options: dict[str, str]) -> Any:
+def _read_npy(body: bytes, options: dict[str, str], size: BodySize) -> Any:
     import numpy
 
-    # Pickles are code: an array of objects is refused.
-    return numpy.load(BytesIO(body), allow_pickle=False)
+    size.check_unpacked(npy_size(body))
+    # Pickles are code: an array of objects is refused. So is a .npz file: it is an archive of many arrays.
+    return numpy.lib.format.read_array(BytesIO(body), allow_pickle=False)
 
 
-def _read_arrow(body: bytes, options: dict[str, str]) -> Any:
+def _read_arrow(body: bytes, options: dict[str, str], size: BodySize) -> Any:
     import pyarrow
 
-    reader = pyarrow.ipc.open_file if body.startswith(b"ARROW1") else pyarrow.ipc.open_stream
+    from mlmagic.scoring.inputs.arrow_size import FILE, arrow_size
+
+    found = arrow_size(body)
+    size.check_unpacked(found.buffers)
+    size.check_values(found.values)
+    reader = pyarrow.ipc.open_file if body.startswith(FILE) else pyarrow.ipc.open_stream
     with reader(pyarrow.BufferReader(body)) as batches:
         return batches.read_pandas()
 
 
-def _read_csv(body: bytes, options: dict[str, str]) -> Any:
+def _read_csv(body: bytes, options: dict[str, str], size: BodySize) -> Any:
     import pandas
 
+    size.check_values(csv_size(body))
     head = body.partition(b"\n")[0].decode("utf-8", "replace")
     # RFC 4180 has a parameter for it; without, a first line of numbers is no header.
     named = options.get("header", "absent" if _numbers(head) else "present") != "absent"
@@ -175,7 +191,7 @@ def _numbers(line: str) -> bool:
         return False
 
 
-_READERS: dict[str, Callable[[bytes, dict[str, str]], Any]] = {
+_READERS: dict[str, Callable[[bytes, dict[str, str], BodySize], Any]] = {
     NPY: _read_npy,
     ARROW_STREAM: _read_arrow,
     ARROW_FILE: _read_arrow,

@@ -17,8 +17,10 @@ import orjson
 
 from mlmagic._version import __version__
 from mlmagic.scoring.calls.scorer import Reply, Scorer
+from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.inputs.body_size import check_values, json_size, nested_size
 from mlmagic.scoring.inputs.modes import PlainInput, RawInput, WithHeaders
 from mlmagic.scoring.openinference.metadata import described, single_valued
 from mlmagic.scoring.script import UserScript
@@ -88,7 +90,9 @@ class OpenInference:
             inference = Inference(self, request)
             request.values = self._values(inference.inputs)
         except BadInput as error:
-            reply(error_response(error.status, str(error)))
+            refusal = error_response(error.status, str(error))
+            refusal.fields = error.fields
+            reply(refusal)
             return
         except ImportError:
             reply(
@@ -109,6 +113,7 @@ class OpenInference:
         values = {tensor.name: tensor.array for tensor in tensors}
         names = script.parameters.names
         if isinstance(mode, PlainInput):
+            check_values(sum(nested_size(array.shape) for array in values.values()))
             return values
         if any(name in values for name in names):
             for name in values:
@@ -146,6 +151,8 @@ class Inference:
         self._tensors = tensors
         self._model = model
         head, binary = _split(request)
+        if len(head) > BUDGET.small:
+            check_values(json_size(head))
         try:
             told = json.loads(head)
         except (ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mlmagic.scoring.http.request import BadInput
+from mlmagic.scoring.inputs.body_size import check_shape, check_text_array
 
 DTYPES = {
     "BOOL": "?",
@@ -48,20 +49,21 @@ def read_inputs(told: Any, binary: bytes) -> list[Tensor]:
     """The tensors of a request's ``inputs``; ``binary`` is what followed the JSON. Raises `BadInput`."""
     if not isinstance(told, list) or not told:
         raise BadInput("The request has no inputs: a list of tensors with name, shape, datatype and data.")
-    tensors: list[Tensor] = []
+    tensors: dict[str, Tensor] = {}
     start = 0
+    view = memoryview(binary)
     for entry in told:
-        tensor, used = _read(entry, binary[start:])
+        tensor, used = _read(entry, view[start:])
         start += used
-        if any(tensor.name == other.name for other in tensors):
+        if tensor.name in tensors:
             raise BadInput(f"There are several inputs called {tensor.name!r}.")
-        tensors.append(tensor)
+        tensors[tensor.name] = tensor
     if start != len(binary):
         raise BadInput(f"{len(binary)} bytes of binary data came, and the inputs take {start}.")
-    return tensors
+    return list(tensors.values())
 
 
-def _read(entry: Any, binary: bytes) -> tuple[Tensor, int]:
+def _read(entry: Any, binary: memoryview) -> tuple[Tensor, int]:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise BadInput("Each input is an object with name, shape, datatype and data.")
     name, shape, datatype = entry["name"], entry.get("shape"), entry.get("datatype")
@@ -79,6 +81,7 @@ def _read(entry: Any, binary: bytes) -> tuple[Tensor, int]:
                 f"The binary_data_size of input {name!r} is {size!r}; {len(binary)} bytes are left."
             )
         array = _from_bytes(name, binary[:size], datatype)
+    check_shape(shape)
     wanted = math.prod(shape)  # numpy's own product overflows
     if array.size != wanted:
         raise BadInput(f"Input {name!r} has {array.size} values, and its shape {shape} has {wanted}.")
@@ -94,6 +97,7 @@ def _from_json(name: str, data: Any, datatype: str) -> Any:
     try:
         if datatype == BYTES:
             return np.array(data, dtype=object).reshape(-1)
+        check_text_array(data)
         flat = np.array(data).reshape(-1)
         if flat.dtype.kind not in "biuf" and flat.size:
             raise ValueError("values that are no numbers")
@@ -105,7 +109,7 @@ def _from_json(name: str, data: Any, datatype: str) -> Any:
     return cast
 
 
-def _from_bytes(name: str, raw: bytes, datatype: str) -> Any:
+def _from_bytes(name: str, raw: memoryview, datatype: str) -> Any:
     if datatype != BYTES:
         try:
             return np.frombuffer(raw, dtype=DTYPES[datatype])
@@ -116,7 +120,7 @@ def _from_bytes(name: str, raw: bytes, datatype: str) -> Any:
         size = int.from_bytes(raw[start : start + 4], "little")
         if start + 4 + size > len(raw):
             raise BadInput(f"The binary data of input {name!r} ends within a value.")
-        values.append(_text(raw[start + 4 : start + 4 + size]))
+        values.append(_text(bytes(raw[start + 4 : start + 4 + size])))
         start += 4 + size
     return np.array(values, dtype=object)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mlmagic.scoring.inputs.body_size import check_text_array
 from mlmagic.scoring.shims.types import AbstractParameterType, Mismatch, described
 
 
@@ -49,6 +50,7 @@ class NumpyParameterType(AbstractParameterType):
         return array
 
     def _array(self, values: Any) -> Any:
+        check_text_array(values)
         if not self.enforce_column_type:
             return np.array(values)
         dtype = self.sample_input.dtype

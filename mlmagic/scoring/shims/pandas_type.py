@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from mlmagic.scoring.inputs.body_size import check_values, frame_size
 from mlmagic.scoring.shims.numpy_type import dtype_schema
 from mlmagic.scoring.shims.standard_type import schema_of_value
 from mlmagic.scoring.shims.types import AbstractParameterType, Mismatch, described
@@ -65,6 +66,7 @@ class PandasParameterType(AbstractParameterType):
         if not self._is_frame(given):
             usual = "an array" if self.orient in ("records", "values") else "an object"
             raise Mismatch(f"{usual} ({self._shape()})", described(given))
+        check_values(frame_size(given))
         try:
             if isinstance(given, list):
                 _check_rows(given)

@@ -3,7 +3,6 @@
 import gzip
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,7 @@ from mlmagic.scoring.inputs.bodies import ARROW_STREAM, NPY
 from mlmagic.scoring.limits import BODY
 
 from .bombs import arrow, bombs, npy, tensor
+from .memory import peak
 
 pytestmark = pytest.mark.processes
 
@@ -24,12 +24,6 @@ def run(data: {kind}): return len(data)
 LIMIT = 4 * 1024 * 1024
 MOST = 12 * LIMIT
 """Ten times the limit for values, and the body itself."""
-
-
-def peak(server):
-    """The most memory that a server has taken, in bytes."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status)[1])
 
 
 def posted(client, body, headers, path="/score"):

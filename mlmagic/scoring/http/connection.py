@@ -17,7 +17,7 @@ from mlmagic.scoring.calls.streams import Stream
 from mlmagic.scoring.http.peer import Peer
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.request_head import Refusal
-from mlmagic.scoring.http.request_reader import TIMEOUT_S, RequestReader
+from mlmagic.scoring.http.request_reader import PIPELINE_BYTES, TIMEOUT_S, RequestReader
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.http.streaming import Streaming
 from mlmagic.scoring.service import Service
@@ -86,9 +86,20 @@ class HttpConnection(asyncio.Protocol):
             return
         reader.receive(data)
         if not self._reading_paused and reader.full:
-            self._reading_paused = True
-            self.transport.pause_reading()
+            self._pause_reading()
         self._advance()
+        # Of a client that sends requests without waiting for answers, only so much is kept.
+        if (
+            (self._current is not None or self._writing_paused)
+            and (reader.reading or self._queue)
+            and not self._reading_paused
+            and reader.waiting > PIPELINE_BYTES
+        ):
+            self._pause_reading()
+
+    def _pause_reading(self) -> None:
+        self._reading_paused = True
+        self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still be reading."""
@@ -105,7 +116,7 @@ class HttpConnection(asyncio.Protocol):
         self._writing_paused = False
         if self._streaming is not None:
             self._streaming.resume()
-        self._loop.call_soon(self._advance)
+        self._loop.call_soon(self._continue)
 
     @property
     def busy(self) -> bool:
@@ -139,7 +150,8 @@ class HttpConnection(asyncio.Protocol):
     def _check_time(self) -> None:
         now = self._loop.time()
         if self._reader.reading:
-            deadline = self._reader.deadline
+            # What is not read is not late.
+            deadline = now + TIMEOUT_S if self._reading_paused else self._reader.deadline
             if now >= deadline and not self._reader.done:
                 self._reader.refuse(Refusal(408, "The request took too long to arrive."))
                 self._advance()
@@ -203,7 +215,7 @@ class HttpConnection(asyncio.Protocol):
             self._reader.done = True
             self.transport.close()
             return
-        if self._queue or self._reader.unparsed:
+        if self._queue or self._reader.unparsed or self._reading_paused:
             # Not at once: other connections have their turn first.
             self._loop.call_soon(self._continue)
         else:
@@ -211,8 +223,11 @@ class HttpConnection(asyncio.Protocol):
             self._nothing_owed()
 
     def _continue(self) -> None:
+        if self._writing_paused:
+            return
         if (self._reader.unparsed or self._reading_paused) and self._reader.resume() and self._reading_paused:
             self._reading_paused = False
+            self._reader.restart_clock()
             self.transport.resume_reading()
         self._advance()
 

@@ -16,7 +16,7 @@ BOUNDS_S = (
 class Counters:
     """Scoring requests since the start, and the durations of the last `WINDOW` of them."""
 
-    __slots__ = ("by_status", "durations", "in_flight", "latest", "seconds")
+    __slots__ = ("by_status", "descriptors", "durations", "in_flight", "latest", "seconds", "unread")
 
     def __init__(self) -> None:
         self.by_status: dict[int, int] = {}
@@ -24,6 +24,10 @@ class Counters:
         """Requests whose duration is at most the bound of the same place, and above the one before."""
         self.seconds = 0.0
         self.in_flight = 0
+        self.unread = 0
+        """Connections that were closed because the client did not read."""
+        self.descriptors = 0
+        """Connections that were closed, or turned away, because file descriptors ran out."""
         self.latest: deque[float] = deque(maxlen=WINDOW)
 
     def record(self, seconds: float, status: int) -> None:
@@ -94,6 +98,12 @@ class Exposition:
             "Scoring requests in progress.",
             value=counters.in_flight,
         )
+        closed = core.CounterMetricFamily(
+            "mlmagic_connections_closed", "Connections closed by the server early.", labels=["reason"]
+        )
+        closed.add_metric(["unread"], counters.unread)
+        closed.add_metric(["descriptors"], counters.descriptors)
+        yield closed
         duration = core.HistogramMetricFamily(
             "mlmagic_request_duration_seconds", "Seconds from the end of a scoring request to its response."
         )

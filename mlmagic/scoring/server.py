@@ -29,6 +29,7 @@ from mlmagic.scoring.event_loop import new_event_loop
 from mlmagic.scoring.http.allowed_hosts import VARIABLE, AllowedHosts, names_of
 from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.connection import HttpConnection
+from mlmagic.scoring.http.descriptors import Descriptors
 from mlmagic.scoring.http.listener import BACKLOG, bind, check_exposure, url_of
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
@@ -266,6 +267,7 @@ class Server:
         if certificate is not None:
             self._tls = {"ssl": certificate.context, "ssl_handshake_timeout": HANDSHAKE_S}
         self._connections: set[HttpConnection] = set()
+        service.descriptors = Descriptors(self._connections, service.scorer.counters, loop.time)
         self._stop_requested = asyncio.Event()
         self._stop_now = False
         self._shares_socket = shares_socket

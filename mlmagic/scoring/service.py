@@ -15,6 +15,7 @@ from mlmagic.scoring.http import content_encoding
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.caller_check import CallerCheck
 from mlmagic.scoring.http.cors import Cors
+from mlmagic.scoring.http.descriptors import Descriptors
 from mlmagic.scoring.http.request import BadInput, Request, path_of
 from mlmagic.scoring.http.request_head import KnownHeads
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
@@ -53,6 +54,8 @@ class Service:
         self.swagger = swagger
         self.renderer = scorer.renderer
         self.heads = KnownHeads()
+        self.descriptors: Descriptors | None = None
+        """Of the server; None without one."""
         self._access = access
         self._recorder = recorder
         self._access_log = access_log
@@ -149,8 +152,9 @@ class Service:
     def _health(self, request: Request, reply: Reply) -> None:
         if illness := self.scorer.illness:
             reply(Response(503, f"Unhealthy: {illness}".encode(), HTML))
-        else:
-            reply(Response(200, b"Healthy", HTML))
+            return
+        shortage = self.descriptors.shortage if self.descriptors is not None else ""
+        reply(Response(200, f"Healthy: {shortage}".encode() if shortage else b"Healthy", HTML))
 
     def _score_options(self, request: Request, reply: Reply) -> None:
         answer = self._score if self._takes_requests(request) else self._options

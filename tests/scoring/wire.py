@@ -28,6 +28,9 @@ class Wire:
         assert not self.closed
         self.written += data
 
+    def get_write_buffer_size(self) -> int:
+        return len(self.written)
+
     def can_write_eof(self) -> bool:
         return True
 

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mlmagic.scoring.calls.streams import Stream
+from mlmagic.scoring.http.body_budget import RETRY
+from mlmagic.scoring.http.descriptors import FULL
 from mlmagic.scoring.http.peer import Peer
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.request_head import Refusal
@@ -23,6 +25,8 @@ from mlmagic.scoring.http.streaming import Streaming
 from mlmagic.scoring.service import Service
 
 IDLE_S = 300.0
+WRITE_S = 60.0
+"""A client that takes no byte of its answer for so long is disconnected."""
 INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 
 GOODBYE_S = 1.0
@@ -57,6 +61,8 @@ class HttpConnection(asyncio.Protocol):
         self._reading_paused = False
         self._writing_paused = False
         self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+        """Runs while the client does not read."""
         self._idle_since = 0.0
         self.served = 0
 
@@ -65,9 +71,16 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self._peer = _peer_of(transport)
+        descriptors = self._service.descriptors
+        has_room = descriptors is None or descriptors.has_room(_descriptor_of(transport))
         self._connections.add(self)
         self._idle_since = self._loop.time()
         self._timer = self._loop.call_later(TIMEOUT_S, self._check_time)
+        if not has_room:
+            self._reader.done = True
+            refusal = Response.message(503, FULL, close=True, fields=RETRY)
+            transport.write(self._service.renderer.render(refusal, None))
+            transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._connections.discard(self)
@@ -76,8 +89,9 @@ class HttpConnection(asyncio.Protocol):
             self._current.abandoned = True
         if self._streaming is not None:
             self._streaming.abandon()
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._write_timer):
+            if timer:
+                timer.cancel()
         self._lost()
 
     def data_received(self, data: bytes) -> None:
@@ -109,14 +123,29 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writing_paused = True
+        self._watch_writing()
         if self._streaming is not None:
             self._streaming.pause()
 
     def resume_writing(self) -> None:
         self._writing_paused = False
+        if self._write_timer:
+            self._write_timer.cancel()
         if self._streaming is not None:
             self._streaming.resume()
         self._loop.call_soon(self._continue)
+
+    def _watch_writing(self) -> None:
+        """Abort if the client takes no byte of what is written for `WRITE_S`."""
+        unsent = self.transport.get_write_buffer_size()
+        self._write_timer = self._loop.call_later(WRITE_S, self._check_writing, unsent)
+
+    def _check_writing(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() < before:
+            self._watch_writing()
+        else:
+            self._service.scorer.counters.unread += 1
+            self.transport.abort()
 
     @property
     def busy(self) -> bool:
@@ -131,9 +160,16 @@ class HttpConnection(asyncio.Protocol):
         """
         self._reader.last = True
         if not self.busy and not self._reader.reading and self._idle_since <= idle_since:
-            self._close_idle()
+            self.close_idle()
 
-    def _close_idle(self) -> None:
+    @property
+    def idle_since(self) -> float | None:
+        """Since when it has been idle; None while it is not."""
+        idle = not self.busy and not self._reader.reading and not self.transport.is_closing()
+        return self._idle_since if idle else None
+
+    def close_idle(self) -> None:
+        """Close a connection that is idle."""
         if self.transport.is_closing():
             return
         self.transport.close()
@@ -158,9 +194,11 @@ class HttpConnection(asyncio.Protocol):
                 return
         else:
             deadline = self._idle_since + IDLE_S
+            if now >= deadline and self.transport.is_closing():
+                self.transport.abort()  # the client does not read the last answer
+                return
             if now >= deadline and not self.busy:
                 self.transport.close()
-                return
         self._timer = self._loop.call_later(min(max(deadline - now, 1.0), TIMEOUT_S), self._check_time)
 
     # ---- answering ------------------------------------------------------------------------------
@@ -247,6 +285,10 @@ class HttpConnection(asyncio.Protocol):
         if self._timer:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_S, self.transport.abort)
+
+
+def _descriptor_of(transport: Any) -> int:
+    return int(transport.get_extra_info("socket").fileno())
 
 
 def _peer_of(transport: Any) -> Peer:

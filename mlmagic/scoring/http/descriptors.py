@@ -1,0 +1,84 @@
+"""File descriptors: when they run out, idle connections are closed, so that new clients are still served."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
+
+from mlmagic.scoring.metrics import Counters
+
+RESERVE = 32
+"""Descriptors that are kept for the script, and for connections on their way; a quarter of few."""
+QUIET_S = 60.0
+"""After so long without a connection that was closed, the shortage is over."""
+FULL = "The service has no file descriptors left: try again, or raise its limit of open files (ulimit -n)."
+
+
+class Closable(Protocol):
+    """A connection."""
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when it has been idle; None while it is not."""
+
+    def close_idle(self) -> None:
+        """Close it."""
+
+
+def ceiling(limit: int) -> int:
+    """The number of a descriptor from which on they are scarce, if there may be ``limit`` of them."""
+    return limit - min(RESERVE, limit // 4)
+
+
+def longest_idle(connections: Iterable[Closable]) -> Closable | None:
+    """The connection that has been idle longest, if one is idle."""
+    idle = [(since, id(each), each) for each in connections if (since := each.idle_since) is not None]
+    return min(idle)[2] if idle else None
+
+
+class Descriptors:
+    """Those of this process. The system gives each new one the lowest number that is free."""
+
+    def __init__(
+        self, connections: Collection[Closable], counters: Counters, clock: Callable[[], float]
+    ) -> None:
+        self._connections = connections
+        self._counters = counters
+        self._clock = clock
+        self._short_until = 0.0
+        self._most = 0
+        """During a shortage, how many connections there may be."""
+
+    @property
+    def shortage(self) -> str:
+        """What `GET /` says of a shortage; empty while there is none."""
+        if self._clock() >= self._short_until:
+            return ""
+        return "file descriptors are running out, so idle connections are closed"
+
+    def has_room(self, number: int) -> bool:
+        """Whether a connection with this descriptor may stay; another may be closed for it."""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit < 0:
+            return True
+        # One that is closed leaves a low number to the next connection: so the number alone does not do.
+        short, count = self._clock() < self._short_until, len(self._connections)
+        if number >= ceiling(limit):
+            self._most = min(count, self._most) if short else count
+        elif not short or count < self._most:
+            return True
+        idle = longest_idle(self._connections)
+        if idle is not None:
+            idle.close_idle()
+        self._counters.descriptors += 1
+        if not short:
+            print(
+                f"mlmagic: file descriptors are running out ({number} of {limit} are open): the connections "
+                "that have been idle longest are closed. Raise the limit of open files with: ulimit -n",
+                file=sys.stderr,
+                flush=True,
+            )
+        self._short_until = self._clock() + QUIET_S
+        return idle is not None

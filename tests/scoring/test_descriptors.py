@@ -1,0 +1,141 @@
+"""When file descriptors run out, the connections that have been idle longest make room."""
+
+import resource
+import select
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+
+from mlmagic.scoring.http.descriptors import QUIET_S, Descriptors, ceiling, longest_idle
+from mlmagic.scoring.metrics import Counters
+from tests.support.waiting import wait_for
+
+from .hostile import exchange, statuses
+
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LIMIT = 64
+SCRIPT = f"""
+import resource
+def init():
+    resource.setrlimit(resource.RLIMIT_NOFILE, ({LIMIT}, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+def run(data): return data
+"""
+
+
+@dataclass(eq=False)
+class Idle:
+    idle_since: float | None
+    closed: list[bool] = field(default_factory=list)
+
+    def close_idle(self):
+        self.idle_since = None
+        self.closed.append(True)
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1024, 992), (64, 48), (128, 96), (4, 3)])
+def test_some_descriptors_are_kept(limit, expected):
+    assert ceiling(limit) == expected
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"), [([], None), ([None], None), ([3, 1, 2], 1), ([None, 5, 5], 1), ([0.0], 0)]
+)
+def test_the_longest_idle_is_found(since, expected):
+    connections = [Idle(each) for each in since]
+    found = longest_idle(connections)
+    assert getattr(found, "idle_since", None) == (None if expected is None else since[expected])
+
+
+def test_a_shortage_is_reported_once_and_ends(capfd):
+    now = [1000.0]
+    connections = [Idle(2.0), Idle(1.0), Idle(None)]
+    counters = Counters()
+    descriptors = Descriptors(connections, counters, lambda: now[0])
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert descriptors.has_room(ceiling(limit) - 1)
+    assert descriptors.shortage == ""
+    assert [descriptors.has_room(limit - 1) for _ in range(3)] == [True, True, False]
+    assert [len(each.closed) for each in connections] == [1, 1, 0]
+    assert counters.descriptors == 3
+    assert "file descriptors are running out" in descriptors.shortage
+    assert capfd.readouterr().err.count("file descriptors are running out") == 1
+    # A low number is one of a connection that was closed.
+    connections[0].idle_since = 3.0
+    assert descriptors.has_room(5)
+    assert len(connections[0].closed) == 2
+    now[0] += QUIET_S
+    assert descriptors.shortage == ""
+    connections[0].idle_since = 3.0
+    assert descriptors.has_room(5)
+    assert len(connections[0].closed) == 2
+
+
+def asked(client):
+    client.sendall(GET)
+    answer = b""
+    while not (answer.endswith((b"Healthy", b"closed")) or b"Retry-After" in answer):
+        if not (piece := client.recv(65536)):
+            break
+        answer += piece
+    return answer
+
+
+@pytest.mark.processes
+def test_the_longest_idle_make_room_for_new_clients(start_script, tmp_path):
+    server = start_script(SCRIPT)
+    address = "127.0.0.1", server.report("serving").port
+    assert server.ask("GET", "/")[1] == "Healthy"
+    with ExitStack() as stack:
+        clients = []
+        for _ in range(3 * LIMIT):
+            clients.append(stack.enter_context(socket.create_connection(address, timeout=20)))
+            assert statuses(asked(clients[-1])) == [200]
+        # The last ones can still be used, the first ones were closed.
+        for client in clients[-20:]:
+            assert statuses(asked(client)) == [200]
+        assert clients[0].recv(1) == b""
+        health = "Healthy: file descriptors are running out, so idle connections are closed"
+        assert server.ask("GET", "/")[:2] == (200, health)
+        assert 'closed_total{reason="descriptors"}' in server.ask("GET", "/metrics")[1]
+    assert (tmp_path / "log").read_text().count("file descriptors are running out") == 1
+    assert server.ask(body="5")[:2] == (200, '"5"')
+
+
+@pytest.mark.processes
+def test_a_crowd_that_comes_at_once_is_accepted(start_script):
+    server = start_script(SCRIPT)
+    address = "127.0.0.1", server.report("serving").port
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(10 * LIMIT)
+        ]
+        assert statuses(exchange(address, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))) == [
+            200
+        ]
+        # Each that is open still is served, and none is left without an answer.
+        wait_for(lambda: len(select.select(clients[:-LIMIT], [], [], 0)[0]) == 9 * LIMIT, "the ends")
+        assert statuses(asked(clients[-1])) == [200]
+    assert server.process.poll() is None
+
+
+@pytest.mark.processes
+def test_a_client_is_turned_away_where_all_are_busy(start_script):
+    server = start_script(SCRIPT)
+    address = "127.0.0.1", server.report("serving").port
+    with ExitStack() as stack:
+        turned_away = []
+
+        def come():
+            client = stack.enter_context(socket.create_connection(address, timeout=20))
+            client.sendall(GET + GET[:-2])  # a second request that does not end
+            answer = client.recv(65536)
+            if statuses(answer) == [503]:
+                turned_away.append(answer)
+            return turned_away
+
+        wait_for(come, "a refusal")
+        assert b"\r\nRetry-After: 1\r\n" in turned_away[0]
+        assert b"no file descriptors left: try again" in turned_away[0]
+    wait_for(lambda: server.ask(body="5")[:2] == (200, '"5"'), "room for a client", ignoring=(OSError,))

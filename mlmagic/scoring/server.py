@@ -267,7 +267,7 @@ class Server:
         if certificate is not None:
             self._tls = {"ssl": certificate.context, "ssl_handshake_timeout": HANDSHAKE_S}
         self._connections: set[HttpConnection] = set()
-        service.descriptors = Descriptors(self._connections, service.scorer.counters, loop.time)
+        service.descriptors = Descriptors(self._connections, service.scorer.counters, loop)
         self._stop_requested = asyncio.Event()
         self._stop_now = False
         self._shares_socket = shares_socket

@@ -1,5 +1,7 @@
 """When file descriptors run out, the connections that have been idle longest make room."""
 
+import asyncio
+import os
 import resource
 import select
 import socket
@@ -8,13 +10,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mlmagic.scoring.http.descriptors import QUIET_S, Descriptors, ceiling, longest_idle
+from mlmagic.scoring.http import descriptors as descriptors_module
+from mlmagic.scoring.http.descriptors import QUIET_S, Descriptors, ceiling, longest_idle, lowest_free
 from mlmagic.scoring.metrics import Counters
 from tests.support.waiting import wait_for
 
 from .hostile import exchange, statuses
+from .wire import post
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 LIMIT = 64
 SCRIPT = f"""
 import resource
@@ -48,11 +53,12 @@ def test_the_longest_idle_is_found(since, expected):
     assert getattr(found, "idle_since", None) == (None if expected is None else since[expected])
 
 
-def test_a_shortage_is_reported_once_and_ends(capfd):
-    now = [1000.0]
+def test_a_shortage_is_reported_once_and_ends(capfd, loop, monkeypatch):
+    now = [loop.time()]
+    monkeypatch.setattr(loop, "time", lambda: now[0])
     connections = [Idle(2.0), Idle(1.0), Idle(None)]
     counters = Counters()
-    descriptors = Descriptors(connections, counters, lambda: now[0])
+    descriptors = Descriptors(connections, counters, loop)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert descriptors.has_room(ceiling(limit) - 1)
     assert descriptors.shortage == ""
@@ -70,6 +76,35 @@ def test_a_shortage_is_reported_once_and_ends(capfd):
     connections[0].idle_since = 3.0
     assert descriptors.has_room(5)
     assert len(connections[0].closed) == 2
+
+
+@pytest.mark.parametrize(("missing", "closed"), [(0, 0), (1, 1), (2, 2), (9, 3)])
+def test_room_is_made_where_the_script_takes_the_descriptors(loop, monkeypatch, missing, closed):
+    monkeypatch.setattr(descriptors_module, "LOOK_S", 0.001)
+    connections = [Idle(1.0), Idle(2.0), Idle(3.0), Idle(None)]
+    looked = []
+
+    def lowest(limit):
+        looked.append(limit)
+        return ceiling(limit) - 1 + (missing if len(looked) == 1 else 0)
+
+    descriptors = Descriptors(connections, Counters(), loop, lowest)
+    assert descriptors.has_room(5)
+
+    async def looks():
+        while len(looked) < 2:
+            await asyncio.sleep(0.001)
+
+    loop.run_until_complete(asyncio.wait_for(looks(), 5))
+    assert sum(len(each.closed) for each in connections) == closed
+    assert bool(descriptors.shortage) == bool(missing)
+
+
+def test_the_next_descriptor_is_known():
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    with open(os.devnull) as file:
+        expected = file.fileno()
+    assert lowest_free(limit) == expected
 
 
 def asked(client):
@@ -103,6 +138,30 @@ def test_the_longest_idle_make_room_for_new_clients(start_script, tmp_path):
     assert server.ask(body="5")[:2] == (200, '"5"')
 
 
+HOG = """
+held = []
+def run(data):
+    try:
+        while data == "take": held.append(open("/dev/null"))
+    except OSError:
+        pass
+    return len(held)
+"""
+
+
+@pytest.mark.processes
+def test_a_script_that_takes_all_descriptors_does_not_keep_clients_away(start_script):
+    server = start_script(SCRIPT.partition("def run")[0] + HOG)
+    address = "127.0.0.1", server.report("serving").port
+    with ExitStack() as stack:
+        for _ in range(20):
+            client = stack.enter_context(socket.create_connection(address, timeout=20))
+            assert statuses(asked(client)) == [200]
+        client.sendall(post(b"take").replace(b"Host: a", b"Host: localhost"))
+        assert statuses(client.recv(65536)) == [200]
+        wait_for(lambda: b"Healthy: file descriptors" in exchange(address, LAST), "room")
+
+
 @pytest.mark.processes
 def test_a_crowd_that_comes_at_once_is_accepted(start_script):
     server = start_script(SCRIPT)
@@ -111,9 +170,7 @@ def test_a_crowd_that_comes_at_once_is_accepted(start_script):
         clients = [
             stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(10 * LIMIT)
         ]
-        assert statuses(exchange(address, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))) == [
-            200
-        ]
+        assert statuses(exchange(address, LAST)) == [200]
         # Each that is open still is served, and none is left without an answer.
         wait_for(lambda: len(select.select(clients[:-LIMIT], [], [], 0)[0]) == 9 * LIMIT, "the ends")
         assert statuses(asked(clients[-1])) == [200]
@@ -138,4 +195,4 @@ def test_a_client_is_turned_away_where_all_are_busy(start_script):
         wait_for(come, "a refusal")
         assert b"\r\nRetry-After: 1\r\n" in turned_away[0]
         assert b"no file descriptors left: try again" in turned_away[0]
-    wait_for(lambda: server.ask(body="5")[:2] == (200, '"5"'), "room for a client", ignoring=(OSError,))
+    wait_for(lambda: statuses(exchange(address, LAST)) == [200], "room for a client")

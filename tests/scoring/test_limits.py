@@ -1,6 +1,6 @@
 import pytest
 
-from mlmagic.scoring.limits import CONCURRENT, TIMEOUT, WAIT, InvalidLimit, Limits
+from mlmagic.scoring.limits import BODIES, BODY, CONCURRENT, TIMEOUT, WAIT, InvalidLimit, Limits
 
 
 @pytest.mark.parametrize(
@@ -8,6 +8,9 @@ from mlmagic.scoring.limits import CONCURRENT, TIMEOUT, WAIT, InvalidLimit, Limi
     [
         ({}, Limits(3600.0, None, None)),
         ({TIMEOUT: "1500"}, Limits(1.5, None, None)),
+        ({BODY: "1000"}, Limits(body_bytes=1000, bodies_bytes=4000)),
+        ({BODY: "1000", BODIES: "9000"}, Limits(body_bytes=1000, bodies_bytes=9000)),
+        ({BODIES: "9000"}, Limits(bodies_bytes=9000)),
         ({CONCURRENT: "4", WAIT: "500", TIMEOUT: " "}, Limits(3600.0, 4, 0.5)),
     ],
 )
@@ -16,7 +19,16 @@ def test_limits(environment, limits):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [(TIMEOUT, "0"), (TIMEOUT, "x"), (WAIT, "-1"), (CONCURRENT, "1.5"), (WAIT, "nan")]
+    ("name", "text"),
+    [
+        (TIMEOUT, "0"),
+        (TIMEOUT, "x"),
+        (WAIT, "-1"),
+        (CONCURRENT, "1.5"),
+        (WAIT, "nan"),
+        (BODY, "1 MB"),
+        (BODIES, "0"),
+    ],
 )
 def test_what_is_no_limit(name, text):
     with pytest.raises(InvalidLimit, match=f"{name} is '{text}'"):

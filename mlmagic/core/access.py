@@ -50,10 +50,13 @@ class ServiceKeys:
             check_key(f"{which} key", key)
         return replace(self, **{which.value: key or new_key()})
 
-    def accepted(self, *, keys: bool, tokens: bool) -> Mapping[str, str]:
-        """The content of the keys file: what the server accepts (`mlmagic.scoring.authentication`)."""
+    def accepted(self, service: str, *, keys: bool, tokens: bool) -> Mapping[str, str]:
+        """The content of the keys file: what the server of ``service`` accepts.
+
+        See `mlmagic.scoring.authentication`.
+        """
         taken = {"primary": self.primary, "secondary": self.secondary} if keys else {}
-        return {**taken, **({"token_secret": self.token_secret} if tokens else {})}
+        return {**taken, **({"token_secret": self.token_secret, "service": service} if tokens else {})}
 
 
 @dataclass(frozen=True, slots=True)

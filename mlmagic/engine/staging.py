@@ -166,7 +166,9 @@ def deliver_keys(memory: Memory, service: Webservice) -> None:
             config = services.get_revision(tx, service.id, number).config
             folder = run_folder(memory, service, number)
             if held is not None and config.guarded and folder.is_dir():
-                taken = held.accepted(keys=config.auth_enabled, tokens=config.token_auth_enabled)
+                taken = held.accepted(
+                    service.name, keys=config.auth_enabled, tokens=config.token_auth_enabled
+                )
                 write_atomically(folder / KEYS_FILE, json.dumps(taken), mode=OWNER_ONLY)
 
 

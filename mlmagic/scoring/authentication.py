@@ -3,7 +3,8 @@
 A service has two keys, so that one can be replaced while callers use the other, and a secret with which
 short-lived tokens are signed (JWT, HS256). It accepts those that it has:
 
-    {"primary": "...", "secondary": "...", "token_secret": "..."}     the keys file, any of the three
+    {"primary": "...", "secondary": "...", "token_secret": "..."}     the keys file, any of the three;
+                                                                      "service" is whose tokens are accepted
     MLMAGIC_PRIMARY_KEY, MLMAGIC_SECONDARY_KEY, MLMAGIC_TOKEN_SECRET  the same, where there is no file
 
 The file is read again when it changes. No message says which part of a credential was wrong.
@@ -12,6 +13,7 @@ The file is read again when it changes. No message says which part of a credenti
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
@@ -58,6 +60,8 @@ class Credentials:
     primary: str | None = field(default=None, repr=False)
     secondary: str | None = field(default=None, repr=False)
     token_secret: str | None = field(default=None, repr=False)
+    service: str | None = None
+    """The service that tokens must be for; None: any, which only the secret holds back."""
 
     @classmethod
     def read(cls, path: Path) -> Credentials:
@@ -96,7 +100,10 @@ class Credentials:
                 )
         if not given:
             raise InvalidCredentials(f"{where} has none of {', '.join(VARIABLES)}", hint=_HINT)
-        return cls(**given)
+        service = record.get("service")
+        if service is not None and not isinstance(service, str):
+            raise InvalidCredentials(f"{where}: service must be text", hint=_HINT)
+        return cls(**given, service=service)
 
 
 class Authenticator:
@@ -147,7 +154,7 @@ class Authenticator:
     def _is_token(self, presented: bytes, digest: bytes) -> bool:
         expires = self._verified.get(digest)
         if expires is None:
-            expires = expiry(presented, self._token_secret or "")
+            expires = expiry(presented, self._token_secret or "", self._service)
             if expires is None:
                 return False
             if len(self._verified) >= VERIFIED_LIMIT:
@@ -170,7 +177,7 @@ class Authenticator:
     def _use(self, credentials: Credentials) -> None:
         keys = (credentials.primary, credentials.secondary)
         self._keys = [sha256(key.encode()).digest() for key in keys if key is not None]
-        self._token_secret = credentials.token_secret
+        self._token_secret, self._service = credentials.token_secret, credentials.service
         self._verified: dict[bytes, float] = {}
         """Digest of a token that was verified -> when it expires; to verify takes longer than to score."""
         if self._token_secret is not None:
@@ -186,18 +193,36 @@ def bearer(authorization: bytes | None) -> bytes | None:
     return credential if scheme.lower() == b"bearer" and credential else None
 
 
-def expiry(token: bytes, secret: str) -> float | None:
-    """When ``token`` expires, as seconds since 1970; None unless it was signed with ``secret``."""
+def expiry(token: bytes, secret: str, service: str | None = None) -> float | None:
+    """When ``token`` expires, as seconds since 1970; None unless ``secret`` signed it for ``service``."""
     import jwt
 
     try:
         # The time is compared by `Authenticator`, each time; here it would be only once.
         claims = jwt.decode(
-            token, secret, algorithms=[ALGORITHM], options={"require": ["exp"], "verify_exp": False}
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            options={"require": ["exp"], "verify_exp": False, "verify_aud": False, "verify_sub": False},
         )
-        return float(claims["exp"])
     except (jwt.InvalidTokenError, ValueError, TypeError):
         return None
+    expires = claims["exp"]
+    if isinstance(expires, bool) or not isinstance(expires, int | float) or not math.isfinite(expires):
+        return None
+    return float(expires) if is_for(claims, service) else None
+
+
+def is_for(claims: Mapping[str, Any], service: str | None) -> bool:
+    """Whether a token with these claims is meant for ``service``, by its subject and its audience.
+
+    A token for an audience is refused by a server that does not know which service it is.
+    """
+    subject, audience = claims.get("sub"), claims.get("aud")
+    if service is None:
+        return "aud" not in claims and ("sub" not in claims or (isinstance(subject, str) and bool(subject)))
+    named = audience if isinstance(audience, list) else [audience]
+    return subject == service and ("aud" not in claims or service in named)
 
 
 def _can_be_sent(value: str) -> bool:

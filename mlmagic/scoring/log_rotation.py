@@ -47,7 +47,7 @@ class LogRotation:
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at the size from time to time."""
-        # A log that cannot be renamed goes on growing: that is no reason to stop.
+        # If the log cannot be renamed, the server keeps writing to it.
         with contextlib.suppress(OSError):
             self.rotate_if_large()
         loop.call_later(LOOK_S, self.watch, loop)

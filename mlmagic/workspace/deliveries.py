@@ -166,14 +166,6 @@ def prune(tx: Connection, since: float) -> int:
     return tx.execute(delete(deliveries).where(_finished(), deliveries.c.since < since)).rowcount
 
 
-def forget(tx: Connection, name: str | None = None) -> int:
-    """Delete the finished deliveries of a subscription, or of all; returns how many."""
-    finished = delete(deliveries).where(_finished())
-    if name is not None:
-        finished = finished.where(deliveries.c.subscription == name)
-    return tx.execute(finished).rowcount
-
-
 def _finished() -> Any:
     return deliveries.c.state != DeliveryState.WAITING.value
 

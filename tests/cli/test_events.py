@@ -52,11 +52,13 @@ def test_the_events_of_a_service_are_its_newest(folder: Path) -> None:
         service = services.create(tx, "svc", revision, None)
         for number in range(1100):  # more than are read at once
             events.append(tx, EventKind.SCALED, service_subject("svc"), f"event {number}")
+        events.append(tx, EventKind.SCALED, service_subject("svc"), "event \x1b[2J\u202e")
     printed = run("service", "logs", "-n", "svc", "--events", "-l", "2").stdout
+    assert "event \\x1b[2J\\u202e" in run("events", "list").stdout
     with memory.writing() as tx:  # nobody looks after it
         services.remove(tx, service, "gone")
     memory.close()
-    assert [line.rpartition("event ")[2] for line in printed.splitlines()] == ["1098", "1099"]
+    assert [line.rpartition("event ")[2] for line in printed.splitlines()] == ["1099", r"\x1b[2J\u202e"]
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,11 @@ def test_a_bad_key_is_refused_and_not_shown(key: Any) -> None:
 
 def test_what_a_server_takes() -> None:
     keys = ServiceKeys("first-key", "second-key", "secret")
-    assert keys.accepted(keys=True, tokens=False) == {"primary": "first-key", "secondary": "second-key"}
-    assert keys.accepted(keys=False, tokens=True) == {"token_secret": "secret"}
+    assert keys.accepted("svc", keys=True, tokens=False) == {
+        "primary": "first-key",
+        "secondary": "second-key",
+    }
+    assert keys.accepted("svc", keys=False, tokens=True) == {"token_secret": "secret", "service": "svc"}
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_keys_give_way_to_tokens_and_come_back(fake_engine: Engine, fake: FakeTa
         service.update(token_auth_enabled=True)
     service.update(auth_enabled=False, token_auth_enabled=True)
     service.wait_for_deployment()
-    assert list(taken(fake)) == ["token_secret"]
+    assert list(taken(fake)) == ["token_secret", "service"]
     with pytest.raises(UsageError, match="has no key authentication"):
         service.get_keys()
     service.update(auth_enabled=True, token_auth_enabled=False)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+import mlmagic.engine.http.connections as connections_module
 from mlmagic.engine.http.client import Client
-from mlmagic.engine.http.connections import Connections, NoAnswer, Response
+from mlmagic.engine.http.connections import CertificateRefused, Connections, NoAnswer, Response
 from mlmagic.engine.http.probe import Probe
 from mlmagic.errors import InvokeError
+from tests.support.certificates import write_certificate
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.together
@@ -191,3 +194,29 @@ def test_a_fault_of_tls_is_not_called_a_certificate_that_is_not_trusted(server: 
     url = server.url.replace("http:", "https:")
     with closing(Client()) as client, pytest.raises(InvokeError, match=r"no answer .*TLS failed \(\w+\)"):
         client.score("svc", f"{url}/score", "x")
+
+
+def test_a_certificate_is_that_of_the_name_and_not_of_the_address(
+    connections: Connections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert_file, key_file = tmp_path / "cert.pem", tmp_path / "key.pem"
+    write_certificate(cert_file, key_file, "service.example")
+    trusted = ssl.create_default_context(cafile=str(cert_file))
+    monkeypatch.setattr(connections_module, "_authorities", lambda: trusted)
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(cert_file, key_file)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = shown.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            port = server.server_port
+            found = connections.request(
+                "GET", f"https://service.example:{port}/", timeout=5, address="127.0.0.1"
+            )
+            assert found.status == 501  # it answers, and has no GET
+            with pytest.raises(CertificateRefused):
+                connections.request("GET", f"https://other.example:{port}/", timeout=5, address="127.0.0.1")
+        finally:
+            server.shutdown()
+            thread.join()

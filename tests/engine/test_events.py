@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -280,6 +281,57 @@ def test_an_endpoint_that_does_not_agree_is_refused(still: Engine, hook: Hook) -
         still.events.subscribe("down", f"{hook.url}?code=hidden")
     assert "hidden" not in str(caught.value)
     hook.comes_back()
+
+
+@pytest.mark.parametrize("handshake", [True, False])
+def test_a_metadata_service_is_no_endpoint(still: Engine, handshake: bool) -> None:
+    url = "http://169.254.169.254/latest/meta-data?token=hidden"
+    with pytest.raises(InvalidConfig, match=r"must not be at 169\.254\.169\.254.*link-local") as caught:
+        still.events.subscribe("hook", url, handshake=handshake)
+    assert "MLMAGIC_WEBHOOK_NETWORKS=169.254.169.254" in str(caught.value)
+    assert "hidden" not in str(caught.value)
+    assert still.events.subscriptions() == []
+
+
+def test_a_name_that_changes_its_address_does_not_get_around_it(
+    still: Engine, delivery: MakeDelivery, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = ["127.0.0.1"]
+    looked_up: list[str] = []
+
+    def resolve(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        looked_up.append(host)
+        family = socket.AF_INET
+        return [(family, socket.SOCK_STREAM, 6, "", (each, port)) for each in answers]
+
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *more: Any, **options: Any) -> list[Any]:
+        return (resolve if "moves" in str(host) else real)(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    still.events.subscribe("hook", f"http://moves.example:{hook.port}/hook", handshake=False)
+    looked_up.clear()
+    register(still, "one")
+    assert rounds(delivery()) == 1
+    assert looked_up == ["moves.example"]  # once: what was checked is what was connected to
+    assert hook.requests[0][0]["Host"] == f"moves.example:{hook.port}"
+    answers[:] = ["127.0.0.1", "169.254.169.254"]
+    register(still, "two")
+    assert rounds(delivery()) == 1
+    assert len(hook.requests) == 1
+    (waiting,) = [each for each, _ in still.events.deliveries() if str(each.state) == "waiting"]
+    assert "its address 169.254.169.254 is link-local" in waiting.words
+
+
+def test_the_next_address_is_tried_where_nothing_listens(
+    still: Engine, delivery: MakeDelivery, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "checked_addresses", lambda url: ["::1", "127.0.0.1"])
+    still.events.subscribe("hook", f"http://localhost:{hook.port}/hook")
+    register(still)
+    assert rounds(delivery()) == 1
+    assert len(hook.requests) == 1
 
 
 def test_bad_subscriptions_change_nothing(still: Engine) -> None:

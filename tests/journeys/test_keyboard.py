@@ -137,7 +137,8 @@ def _update(keyboard: Keyboard, cell: int, output: Any, *, revision: int) -> Non
     keyboard.push("Update")
     keyboard.push("Update now")
     live = output.get_by_role("status", name="line-svc", exact=True)
-    live.filter(has_text=f"revision {revision}").wait_for()
+    # Until it is Healthy, the revision before may answer on a connection that was kept.
+    live.filter(has_text=f"revision {revision}").filter(has_text="Healthy").wait_for()
 
 
 def _open_again(opened: Client, output: Any, station: Station) -> None:

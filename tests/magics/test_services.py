@@ -324,6 +324,22 @@ def test_the_events_of_a_service_are_its_newest(captured: TestingShell, session:
     assert (first.endswith("event 1098"), last.endswith("event 1099")) == (True, True)
 
 
+def test_what_a_log_or_an_event_holds_steers_no_terminal(
+    captured: TestingShell, session: MLMagic, fake: FakeTarget
+) -> None:
+    captured.run_cell("%deploy svc-a -m wine")
+    fake.only().log.append("a\x1b]0;title\x07 \u202eb")
+    captured.run_cell("%logs svc-a -n 1")
+    assert captured.stdout == "a\\x1b]0;title\\x07 \\u202eb\n"
+    captured.run_cell("%logs svc-a -n 1 -o text")
+    assert captured.user_ns["text"] == "a\x1b]0;title\x07 \u202eb"  # a value, as it is
+    with session.engine.memory.writing() as tx:
+        events.append(tx, EventKind.SCALED, service_subject("svc-a"), "b\x9b2J")
+    captured.run_cell("%logs svc-a --events -n 1")
+    assert captured.stdout.endswith("b\\x9b2J\n")
+    assert "b\\x9b2J" in repr(captured.run_cell("%events"))
+
+
 BAD_LOGS = {
     "nothing": "Service not found: 'nothing'",
     "nothing --events": "Service not found: 'nothing'",

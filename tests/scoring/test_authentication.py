@@ -1,5 +1,9 @@
 """Who is admitted: keys, tokens, and files that change."""
 
+import base64
+import hmac
+import json
+
 import jwt
 import pytest
 
@@ -42,6 +46,19 @@ def token(secret=SECRET, algorithm="HS256", **claims):
     return jwt.encode({"exp": NOW + 60, **claims}, secret, algorithm).encode()
 
 
+def raw_token(secret=SECRET, **claims):
+    """Signed by hand: the library makes no token with claims of wrong types."""
+
+    def part(content):
+        return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+    signed = part(b'{"alg":"HS256","typ":"JWT"}') + b"." + part(json.dumps(claims).encode())
+    return signed + b"." + part(hmac.digest(secret.encode(), signed, "sha256"))
+
+
+WRONG_TIMES = [True, str(NOW + 60), f"{NOW + 60}.0", None, [], {}, float("inf"), float("nan"), "Infinity"]
+
+
 @pytest.mark.parametrize(
     ("field", "credential"),
     [
@@ -64,6 +81,7 @@ def test_the_field(field, credential):
 KEYS = Credentials("first-key", "second-key")
 TOKENS = Credentials(token_secret=SECRET)
 BOTH = Credentials("first-key", "second-key", SECRET)
+FOR_SVC = Credentials(token_secret=SECRET, service="svc")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +109,19 @@ BOTH = Credentials("first-key", "second-key", SECRET)
         (TOKENS, b"Bearer a.b.c", False),
         (BOTH, b"Bearer second-key", True),
         (BOTH, b"Bearer " + token(), True),
+        *((TOKENS, b"Bearer " + raw_token(exp=wrong), False) for wrong in WRONG_TIMES),
+        (TOKENS, b"Bearer " + token(exp=NOW + 60.5), True),
+        (TOKENS, b"Bearer " + token(sub="anybody"), True),
+        (TOKENS, b"Bearer " + raw_token(exp=NOW + 60, sub=7), False),
+        (TOKENS, b"Bearer " + raw_token(exp=NOW + 60, sub=""), False),
+        (TOKENS, b"Bearer " + token(aud="svc"), False),
+        (FOR_SVC, b"Bearer " + token(sub="svc"), True),
+        (FOR_SVC, b"Bearer " + token(sub="other"), False),
+        (FOR_SVC, b"Bearer " + token(), False),
+        (FOR_SVC, b"Bearer " + token(sub="svc", aud="svc"), True),
+        (FOR_SVC, b"Bearer " + token(sub="svc", aud=["other", "svc"]), True),
+        (FOR_SVC, b"Bearer " + token(sub="svc", aud="other"), False),
+        (FOR_SVC, b"Bearer " + raw_token(exp=NOW + 60, sub="svc", aud=None), False),
     ],
 )
 def test_who_is_admitted(held, field, admitted, time):

@@ -1,4 +1,4 @@
-"""Rules for pins that cannot be installed: the reason, the replacement, and how to read uv's answers."""
+"""Decides from uv's answers why a pin cannot be installed, and which version to use instead."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MISSING = (
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A pin that cannot be installed, with the nearest version that can be installed."""
+    """A pin, and the nearest version that can be installed in its place."""
 
     pin: Pin
     reason: str

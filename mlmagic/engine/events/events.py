@@ -55,6 +55,7 @@ class Events:
         )
         with self._memory.reading() as tx:
             subscriptions.check_free(tx, name)
+        webhook.check_endpoint(subscription)
         if handshake:
             webhook.shake_hands(subscription, source_of(self._memory.location.name))
         with self._memory.writing() as tx:

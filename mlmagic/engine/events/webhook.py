@@ -1,23 +1,26 @@
 """HTTP requests to a webhook: an event, or the handshake in which the endpoint accepts events.
 
-Each request has its own connection from this machine. No more of a response is read than is needed.
+Each request has its own connection from this machine. No more of a response is read than is needed. The
+host is looked up once, and each of its addresses is checked (`mlmagic.core.addresses`) before one is used.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import time
 import uuid
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
-from mlmagic.core import advice
+from mlmagic.core import addresses, advice
 from mlmagic.core.envelopes import CONTENT_TYPES, Schema, body_of, signature, utc_text
 from mlmagic.core.notices import Notice
 from mlmagic.core.subscription import Answer, Subscription, parse_retry_after
-from mlmagic.engine.http.connections import Connections, NoAnswer, Response
-from mlmagic.errors import Advice, UsageError
+from mlmagic.engine.http.connections import Connections, NoAnswer, NotConnected, Response
+from mlmagic.errors import Advice, InvalidConfig, UsageError
 
 ANSWER_SECONDS = 30.0
 """As long as Event Grid waits for an answer."""
@@ -26,6 +29,17 @@ HANDSHAKE_SECONDS = 10.0
 ORIGIN = "mlmagic"
 """The sender's name in the handshake of CloudEvents."""
 _LONGEST_ANSWER = 64 * 1024
+
+
+class AddressRefused(NoAnswer):
+    """The endpoint is at an ``address`` that webhooks may not reach. Nothing was sent."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"its address {address} is link-local or that of a cloud's metadata service; to allow it, set "
+            f"{addresses.VARIABLE}={address} where mlmagic runs"
+        )
 
 
 def send(subscription: Subscription, notice: Notice, attempt: int) -> Answer:
@@ -61,6 +75,24 @@ def shake_hands(subscription: Subscription, source: str) -> None:
             handshake=advice.argument("handshake"),
         ),
     )
+
+
+def check_endpoint(subscription: Subscription) -> None:
+    """Raises `InvalidConfig` for an endpoint at an address that webhooks may not reach.
+
+    A host that is not found now may be there later.
+    """
+    try:
+        checked_addresses(subscription.endpoint)
+    except AddressRefused as error:
+        raise InvalidConfig(
+            "endpoint",
+            subscription.shown_endpoint,
+            f"must not be at {error.address}: that is link-local or a cloud's metadata service",
+            hint=f"To allow it, set {addresses.VARIABLE}={error.address} where mlmagic runs.",
+        ) from None
+    except NoAnswer:
+        return
 
 
 def _validate(subscription: Subscription, source: str) -> str | None:
@@ -136,13 +168,39 @@ def _request(
     body: bytes | None = None,
     most: int = 0,
 ) -> Response:
+    refused = NoAnswer("its host has no address")
     with closing(Connections()) as connections:
-        return connections.request(
-            method,
-            subscription.endpoint,
-            body=body,
-            headers=headers,
-            timeout=timeout,
-            connect_timeout=CONNECT_SECONDS,
-            most=most,
-        )
+        for address in checked_addresses(subscription.endpoint):
+            try:
+                return connections.request(
+                    method,
+                    subscription.endpoint,
+                    body=body,
+                    headers=headers,
+                    timeout=timeout,
+                    connect_timeout=CONNECT_SECONDS,
+                    most=most,
+                    address=address,
+                )
+            except NotConnected as error:  # nothing was sent: the next address may answer
+                refused = error
+    raise refused
+
+
+def checked_addresses(url: str) -> list[str]:
+    """The addresses of the host of ``url``. Raises `NoAnswer` if it has none, or one is not allowed."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise NoAnswer(f"its host was not found ({error.strerror or error})") from error
+    named = list(dict.fromkeys(str(each[4][0]) for each in found))
+    for address in named:
+        try:
+            forbidden = addresses.is_forbidden(address)
+        except InvalidConfig as error:
+            raise NoAnswer(str(error)) from error
+        if forbidden:
+            raise AddressRefused(address)
+    return named

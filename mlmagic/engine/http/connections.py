@@ -27,6 +27,10 @@ class NoAnswer(Exception):
     """A request had no response. The message is the reason, without the URL, which may hold a secret."""
 
 
+class NotConnected(NoAnswer):
+    """No connection could be made. Nothing was sent."""
+
+
 class CertificateRefused(NoAnswer):
     """The server's certificate is not trusted. Nothing was sent."""
 
@@ -70,17 +74,25 @@ class Connections:
         headers: Mapping[str, str] | None = None,
         cert_file: str | None = None,
         most: int | None = None,
+        address: str | None = None,
     ) -> Response:
         """Send one request.
 
         ``timeout`` is in seconds, for each wait for the server; ``connect_timeout`` defaults to ``timeout``.
         ``cert_file`` holds the one certificate that an https:// server may show; None: a certificate
         authority must have signed it for its host. ``most`` limits the bytes of the body that are read.
+        ``address`` is the IP address to connect to, instead of looking up the host of ``url``.
 
         Raises `NoAnswer`; `CertificateRefused` if the certificate is not trusted.
         """
         import urllib3
-        from urllib3.exceptions import HTTPError, ProtocolError, SSLError
+        from urllib3.exceptions import (
+            ConnectTimeoutError,
+            HTTPError,
+            NewConnectionError,
+            ProtocolError,
+            SSLError,
+        )
 
         sent = {"User-Agent": "mlmagic", **(headers or {})}
         patience = urllib3.Timeout(connect=connect_timeout or timeout, read=timeout)
@@ -105,7 +117,9 @@ class Connections:
 
         try:
             parsed = urllib3.util.parse_url(url)
-            for pool in self._pools(parsed, cert_file):
+            if address is not None:
+                sent["Host"] = parsed.netloc or ""
+            for pool in self._pools(parsed, cert_file, address):
                 try:
                     return exchange(pool, parsed.request_uri)
                 except ProtocolError:
@@ -116,6 +130,8 @@ class Connections:
                 except SSLError as error:
                     if not _is_refusal(error):
                         raise
+        except (NewConnectionError, ConnectTimeoutError) as error:
+            raise NotConnected(_reason(error)) from error
         except (HTTPError, OSError, ValueError) as error:
             raise NoAnswer(_reason(error)) from error
         raise CertificateRefused("its certificate is not trusted")
@@ -124,13 +140,17 @@ class Connections:
         """Close the connections. They are opened again when needed."""
         self._manager.clear()
 
-    def _pools(self, url: Url, cert_file: str | None) -> Iterator[urllib3.HTTPConnectionPool]:
+    def _pools(
+        self, url: Url, cert_file: str | None, address: str | None = None
+    ) -> Iterator[urllib3.HTTPConnectionPool]:
         """One pool for each certificate that may be shown."""
-        server = url.host, url.port, url.scheme
+        host = f"[{address}]" if address and ":" in address else address
+        server = host or url.host, url.port, url.scheme
         if url.scheme != "https":
             yield self._manager.connection_from_host(*server)
         elif cert_file is None:
-            yield self._manager.connection_from_host(*server, {"ssl_context": _authorities()})
+            named = {"server_hostname": url.host, "assert_hostname": url.host} if host else {}
+            yield self._manager.connection_from_host(*server, {"ssl_context": _authorities(), **named})
         else:
             for fingerprint in trust_in(cert_file).fingerprints():
                 trusted = {"ssl_context": _without_authorities(), "assert_fingerprint": fingerprint}

@@ -85,9 +85,15 @@ INTENDED = (
     meant(
         "web pages of other origins are refused",
         f"{OUTCOME}, vary, allow, access-control-allow-origin, access-control-allow-methods, "
-        "access-control-allow-headers, connection, x-request-id, x-ms-request-id",
+        "access-control-allow-headers, connection, x-request-id, x-ms-request-id, x-reason",
         refused_page,
         "On this machine any page in its browser could call the service.",
+    ),
+    meant(
+        "a web page that is refused does not call run()",
+        "body",
+        lambda d: (d.request.name, d.theirs, d.ours) == ("{}", "30", "29"),
+        "A script that counts its calls counts one less: the request of the foreign page.",
     ),
     meant(
         "no answer's type is guessed",

@@ -155,7 +155,8 @@ class Reconciler:
         if seen.ended:
             return self._ended(seen)
         decision = decisions.serving_observed(service, seen, self._answering(seen))
-        if health.failed_for() > self._config_of(service.serving).liveness_seconds:
+        failed_for = health.failed_for()
+        if failed_for and failed_for > self._config_of(service.serving).liveness_seconds:
             return self._end_hung(target)
         state = State(decision.changes.get("state", service.state))
         if state is State.HEALTHY and health.healthy_since is None:

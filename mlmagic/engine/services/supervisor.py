@@ -90,6 +90,8 @@ class Supervisor:
         self._pool = ThreadPoolExecutor(STEPS_AT_ONCE, thread_name_prefix="mlmagic-reconcile")
         self._selector = selectors.DefaultSelector()
         self._listener: WakeupListener | None = None
+        self._listens = False
+        self._held: dict[str, Webservice] = {}
         self._step_done, self._notify_step = socket.socketpair()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -115,7 +117,6 @@ class Supervisor:
         with self._memory.listener() as listener:
             self._listener = listener
             self._step_done.setblocking(False)
-            self._selector.register(listener, selectors.EVENT_READ)
             self._selector.register(self._step_done, selectors.EVENT_READ)
             self._delivery.start()
             self._schedules.start()
@@ -136,6 +137,9 @@ class Supervisor:
 
     def _round(self) -> None:
         held = {service.name: service for service in self._look()}
+        if held != self._held and self._listener is not None:
+            self._listener.was_true()
+        self._held = held
         with self._lock:
             for name in self._supervised.keys() - held.keys():
                 self._give_up(self._supervised.pop(name))
@@ -203,11 +207,25 @@ class Supervisor:
             if self._memory.is_there:
                 log.exception("cleaning up after temporary work failed; trying again")
 
+    def _listen(self, listener: WakeupListener, *, listens: bool) -> None:
+        if listens and not self._listens:
+            self._selector.register(listener, selectors.EVENT_READ)
+        elif self._listens and not listens:
+            self._selector.unregister(listener)
+        self._listens = listens
+
     def _sleep(self, seconds: float) -> None:
-        for key, _ in self._selector.select(seconds):
-            if key.fileobj is self._listener:
-                assert self._listener is not None
-                self._listener.clear()
+        listener = self._listener
+        assert listener is not None
+        pause = min(seconds, listener.pause)
+        self._listen(listener, listens=not pause)
+        ready = self._selector.select(pause or seconds)
+        if pause and not ready:
+            self._listen(listener, listens=True)
+            ready = self._selector.select(seconds - pause)
+        for key, _ in ready:
+            if key.fileobj is listener:
+                listener.clear()
                 self._delivery.wake()
                 self._schedules.wake()
                 with self._lock:

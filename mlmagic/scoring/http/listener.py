@@ -73,7 +73,7 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
 
 
 def close_in_forks(listening: Sequence[socket.socket]) -> None:
-    """Close these sockets in each process that a script forks: it would keep the port for as long as it runs."""
+    """Close these sockets in each process that a script forks, or they keep the port as long as it runs."""
 
     def close() -> None:
         for sock in listening:

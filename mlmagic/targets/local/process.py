@@ -12,6 +12,8 @@ from pathlib import Path
 
 RUN_DIR = "MLMAGIC_RUN_DIR"
 """The variable that a server and all that it starts have: the server's run folder."""
+LOOKS = 5
+"""How often to look for processes to kill: one may start another while they are looked for."""
 WAIT_SECONDS = 5.0
 """How long to wait for a process that is ending."""
 
@@ -94,9 +96,13 @@ def kill_started_by(run_dir: str) -> None:
     Each has the server's variable `RUN_DIR` in its environment, if it was started as a program, or the log of
     the server as its output, if it was forked. What has neither has been detached with intent.
     """
-    for folder in Path("/proc").glob("[0-9]*"):
-        if int(folder.name) != os.getpid() and _was_started_by(folder, run_dir):
-            send_signal(int(folder.name), signal.SIGKILL)
+    for _ in range(LOOKS):
+        found = [int(each.name) for each in Path("/proc").glob("[0-9]*") if _was_started_by(each, run_dir)]
+        pids = [pid for pid in found if pid != os.getpid()]
+        for pid in pids:
+            send_signal(pid, signal.SIGKILL)
+        if not pids:
+            return
 
 
 def _was_started_by(process: Path, run_dir: str) -> bool:

@@ -86,7 +86,8 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         if running is not None:
             return running
         run_dir = Path(spec.run_dir)
-        process.kill_started_by(spec.run_dir)  # by a server that was killed
+        if run_report.read_report(run_dir) is not None:
+            process.kill_started_by(spec.run_dir)  # by a server that was killed
         run_report.prepare(run_dir)
         if spec.trial:
             held = confine(spec.config.cpu, spec.config.memory_gb)
@@ -222,9 +223,9 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         seen = run_report.read_report(run_dir)
         if seen is not None and was_alive:  # otherwise another process may have its pid by now
             process.kill_group(seen.pid)
-            process.kill_started_by(handle.run_dir)
         elif seen is None:  # it had not taken its lock yet, and ends when it cannot find it
             process.wait_for_end(handle.pid, until=time.monotonic() + process.WAIT_SECONDS)
+        process.kill_started_by(handle.run_dir)
         process.forget_child(handle.run_dir)
         held = confinement_called(handle.confinement)
         if held is not None:

@@ -8,13 +8,17 @@ import select
 import socket
 from contextlib import ExitStack, suppress
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from mlmagic.scoring.http.body_budget import BUDGET, SMALL, BodyBudget, HeldBytes
 from mlmagic.scoring.http.request_reader import PIPELINE_BYTES
+from mlmagic.scoring.inputs.bodies import ARROW_STREAM
 from mlmagic.scoring.limits import BODIES, BODY, Limits
 from tests.support.waiting import wait_for
 
+from .bombs import arrow
 from .hostile import statuses
 from .memory import peak
 from .wire import Wire, bodies, post
@@ -104,6 +108,25 @@ def test_what_a_body_decodes_to_counts(wires, small_bodies):
     assert b"\r\nRetry-After: 1\r\n" in answer
     assert statuses(first.send(b"x")) == [200]
     assert statuses(second.send(post(body, b"Content-Encoding: gzip"))) == [200]
+
+
+@pytest.mark.together
+def test_what_a_body_is_unpacked_to_counts_while_the_call_lasts(wires, wire_to, make_script, small_bodies):
+    small_bodies(4 * LARGE, 4 * LARGE)
+    wire, other = (
+        wire_to(make_script("import numpy\ndef run(data: numpy.ndarray): return len(data)")),
+        wires(),
+    )
+    body = arrow(pa.table({"data": np.zeros(2 * LARGE // 8)}))
+    sent = post(body, b"Content-Type: " + ARROW_STREAM.encode())
+    before = BUDGET.used
+    assert statuses(wire.send(sent)) == [200]
+    gc.collect()
+    assert BUDGET.used == before
+    assert other.send(HEAD % (3 * LARGE), b"x" * (3 * LARGE - 1)) == b""
+    answer = wire.send(sent)
+    assert statuses(answer) == [503]
+    assert b"\r\nRetry-After: 1\r\n" in answer
 
 
 @pytest.mark.together

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlmagic.scoring.http.body_budget import BUDGET, RETRY, HeldBytes
-from mlmagic.scoring.http.request import BadInput, Request
+from mlmagic.scoring.http.body_budget import BUDGET, HeldBytes
+from mlmagic.scoring.http.request import BadInput, Busy, Request
 
 HEADER = b"content-encoding"
 ACCEPTED = b"Accept-Encoding: gzip, deflate\r\n"
@@ -32,13 +32,6 @@ class UnsupportedEncoding(BadInput):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, status=415, fields=ACCEPTED)
-
-
-class Busy(BadInput):
-    """There is no memory for the decoded body now."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, status=503, fields=RETRY)
 
 
 def encodings(value: bytes) -> list[str]:
@@ -109,7 +102,7 @@ def _members(body: bytes, window: int, limit: int, held: HeldBytes | None, most:
             if size > limit:
                 raise BadInput(BUDGET.too_large("decoded body"), status=413)
             if held is not None and not held.add(len(piece)):
-                raise Busy(BUDGET.exhausted())
+                raise Busy
             pieces.append(piece)
         if not member.eof:
             given = member.unconsumed_tail

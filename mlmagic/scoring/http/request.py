@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from mlmagic.scoring.http.body_budget import HeldBytes
+from mlmagic.scoring.http.body_budget import BUDGET, RETRY, HeldBytes
 from mlmagic.scoring.http.peer import Peer
 
 
@@ -24,6 +24,13 @@ class BadInput(Exception):
         super().__init__(message)
         self.status = status
         self.fields = fields
+
+
+class Busy(BadInput):
+    """The budget of all bodies has no room for what this one is read to, but may have it later."""
+
+    def __init__(self) -> None:
+        super().__init__(BUDGET.exhausted(), status=503, fields=RETRY)
 
 
 class Headers(dict[str, str]):
@@ -70,6 +77,15 @@ class Request:
     """What the body takes of the budget of all bodies; None of a small one."""
     abandoned: bool = field(default=False, init=False)
     """The client has disconnected: nobody will read the answer."""
+
+    def hold(self, size: int) -> None:
+        """Count ``size`` bytes more, unless they are few. Raises `Busy`."""
+        if size <= BUDGET.small:
+            return
+        if self.held is None:
+            self.held = HeldBytes(BUDGET)
+        if not self.held.add(size):
+            raise Busy
 
     @property
     def path(self) -> bytes:

@@ -64,8 +64,9 @@ def read_body(request: Request) -> dict[str, Any] | Whole:
 
     content_type = request.fields.get(b"content-type", b"").decode("latin-1")
     if kind == MULTIPART:
-        return _read_form(content_type, request.body)
-    return Whole(read_value(kind, split_options(content_type)[1], request.body))
+        return _read_form(content_type, request)
+    options = split_options(content_type)[1]
+    return Whole(read_value(kind, options, request.body, BodySize(request)))
 
 
 def named(value: Any) -> dict[str, Any] | Whole:
@@ -126,11 +127,11 @@ def parse_json(body: bytes, size: BodySize | None = None) -> Any:
         raise BadInput(f"POST body could not be decoded as JSON: {error}") from None
 
 
-def _read_form(content_type: str, body: bytes) -> dict[str, Any]:
+def _read_form(content_type: str, request: Request) -> dict[str, Any]:
     from mlmagic.scoring.http.multipart import parse_form
 
-    fields, files = parse_form(content_type, body)
-    size = BodySize()
+    fields, files = parse_form(content_type, request.body)
+    size = BodySize(request)
     size.check_values(sum(json_size(text.encode()) for _, text in fields if len(text) > BUDGET.small))
     values = {name: _field(text) for name, text in fields}
     return {**values, **{name: _file(file, size) for name, file in files}}

@@ -6,7 +6,6 @@ functions whose names begin with ``check`` raise `BadInput`, with status 413.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from io import BytesIO, StringIO
@@ -14,7 +13,7 @@ from itertools import chain, islice
 from typing import Any
 
 from mlmagic.scoring.http.body_budget import BUDGET
-from mlmagic.scoring.http.request import BadInput
+from mlmagic.scoring.http.request import BadInput, Request
 
 CELL = 8
 """Bytes of a number, or of a pointer to anything else."""
@@ -29,16 +28,19 @@ _DEPTH = 64
 
 
 class BodySize:
-    """The memory of all that one body is read to, such as the files of a form."""
+    """The memory of all that one body is read to, such as the files of a form; of ``request``, if given."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: Request | None = None) -> None:
+        self._request = request
         self._unpacked = self._values = 0
 
     def check_unpacked(self, size: int) -> None:
-        """For ``size`` more bytes that are unpacked."""
+        """For ``size`` more bytes that are unpacked. They count among the bodies in progress, too."""
         self._unpacked += size
         if self._unpacked > BUDGET.each:
             raise BadInput(BUDGET.too_large("unpacked body", self._unpacked), status=413)
+        if self._request is not None:
+            self._request.hold(size)
 
     def check_values(self, size: int) -> None:
         """For ``size`` more bytes of values."""
@@ -97,6 +99,8 @@ def nested_size(shape: Sequence[int]) -> int:
 
 def csv_size(body: bytes) -> int:
     """The bytes of the table in a CSV file, roughly: short lines are filled up."""
+    import csv
+
     head = StringIO(body[:_HEAD].decode("utf-8", "replace"), newline="")
     try:
         width = max(map(len, islice(csv.reader(head), 2)), default=0)

@@ -72,6 +72,9 @@ class Scorer:
 class Client:
     """One connection to the service, and what came back."""
 
+    descriptors = None
+    """As for a service without a server."""
+
     def __init__(self, service: Service) -> None:
         self.loop = Loop()
         self.requests: list[Any] = []

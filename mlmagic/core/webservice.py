@@ -179,6 +179,8 @@ class Webservice:
     stats: Mapping[str, float] = field(default_factory=dict)
     """The last usage metrics: requests, errors, p50_ms and p99_ms from the server; requests_per_second,
     replicas; cpu_cores and memory_bytes where the target measures them."""
+    lease_token: int = field(default=0, repr=False)
+    """Grows with each supervisor that takes the service over; only the newest one's writes count."""
 
     @property
     def scoring_uri(self) -> str | None:

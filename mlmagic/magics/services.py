@@ -84,6 +84,7 @@ class ServiceMagics(SessionMagics):
 
         engine = self.session.engine
         workspace = Workspace.over(engine)
+        engine.supervision.ensure_for_services()
         found = engine.services.list()
         show_services(self.session, found)
         return self.assign(args.out, services_listing(found, lambda service: Handle.of(workspace, service)))

@@ -28,7 +28,7 @@ from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvir
 from mlmagic.scoring.event_loop import new_event_loop
 from mlmagic.scoring.http.allowed_hosts import VARIABLE, AllowedHosts, names_of
 from mlmagic.scoring.http.connection import HttpConnection
-from mlmagic.scoring.http.listener import BACKLOG, bind, check_exposure, url_of
+from mlmagic.scoring.http.listener import BACKLOG, bind, check_exposure, close_in_forks, url_of
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.init_limit import init_limit
@@ -276,6 +276,7 @@ class Server:
         signals = SignalWatcher(self._loop, (signal.SIGTERM, signal.SIGINT), self._on_signal)
         self._service.scorer.thread.after_calls = signals.register
         sockets = [self._sock] if self._health is None else [self._sock, self._health]
+        close_in_forks(sockets)
         listeners = [
             await self._loop.create_server(self._connect, sock=each, backlog=BACKLOG, **self._tls)
             for each in sockets

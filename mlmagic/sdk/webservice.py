@@ -73,6 +73,7 @@ class Webservice(WebserviceAttributes):
                 "compute_type", compute_type, f"must be one of {', '.join(_KNOWN_COMPUTE_TYPES)}"
             )
         wanted = ModelFilter(tags=label_filter(tags), properties=label_filter(properties))
+        workspace.engine.supervision.ensure_for_services()
         found = [
             Webservice.of(workspace, record)
             for record in workspace.engine.services.list()

@@ -181,6 +181,7 @@ class Workspace(WorkspaceBase):
     @property
     def webservices(self) -> dict[str, Webservice]:
         """The services, by name."""
+        self.engine.supervision.ensure_for_services()
         return {each.name: Webservice.of(self, each) for each in self.engine.services.list()}
 
     def model_of(self, record: core_model.Model) -> Model:

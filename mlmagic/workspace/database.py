@@ -89,6 +89,8 @@ services = Table(
     Column("replacements", record()),
     Column("lease_holder", prose()),
     Column("lease_until", Float, nullable=False, default=0.0),
+    # Grows each time the lease passes to another holder, so that a former one's late writes are recognized.
+    Column("lease_token", Integer, nullable=False, default=0, server_default="0"),
     # The only machine whose supervisors may take the lease; NULL for any.
     Column("machine", name(255)),
 )
@@ -290,6 +292,12 @@ def m008_replacements(connection: Connection) -> None:
 @migration
 def m009_schedules(connection: Connection) -> None:
     schedules.create(connection, checkfirst=True)
+
+
+@migration
+def m010_lease_token(connection: Connection) -> None:
+    if "lease_token" not in {column["name"] for column in inspect(connection).get_columns("services")}:
+        connection.execute(text("ALTER TABLE services ADD COLUMN lease_token INTEGER NOT NULL DEFAULT 0"))
 
 
 def now(connection: Connection) -> float:

@@ -2,7 +2,8 @@
 
 Deploy, update, stop and delete write the desired state: ``desired`` and ``revision``. The supervisor that
 holds the lease writes the actual state: ``state``, ``handle``, ``candidate`` and the rest; its writes count
-only while the desired state is still the one it has seen.
+only while the desired state is still the one it has seen, and nobody has taken over the lease since
+(``lease_token``).
 
 A lease of a process that has ended is free at once. Whether a process of another machine has ended is not
 known here: its lease is free after its time. A service with a ``machine`` belongs to that machine's
@@ -256,13 +257,17 @@ def observe(
     message: str = "",
     data: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Write the actual state of a service with its event; False if the desired state has changed since."""
+    """Write the actual state of a service with its event.
+
+    False, and nothing is written, if the desired state or the holder of the lease has changed since.
+    """
     result = tx.execute(
         update(services)
         .where(
             services.c.id == seen.id,
             services.c.revision == seen.revision,
             services.c.desired == seen.desired.value,
+            services.c.lease_token == seen.lease_token,
         )
         .values(**changes, updated_time=time.time())
     )
@@ -274,7 +279,8 @@ def observe(
 def note_stats(tx: Connection, seen: Webservice, stats: Mapping[str, float]) -> None:
     """Write the metrics of the serving revision, without changing the updated time."""
     row = (services.c.id == seen.id) & (services.c.serving == seen.serving)
-    tx.execute(update(services).where(row).values(stats=dict(stats)))
+    held = services.c.lease_token == seen.lease_token
+    tx.execute(update(services).where(row, held).values(stats=dict(stats)))
 
 
 def forget_revision(tx: Connection, service_id: str, number: int) -> None:
@@ -302,12 +308,13 @@ def lease(tx: Connection, me: str) -> list[Webservice]:
     held = []
     for row in tx.execute(select(services).order_by(services.c.name)).all():
         if is_free(row, me, now):
+            token = row.lease_token + (row.lease_holder != me)
             tx.execute(
                 update(services)
                 .where(services.c.id == row.id)
-                .values(lease_holder=me, lease_until=now + LEASE_SECONDS)
+                .values(lease_holder=me, lease_until=now + LEASE_SECONDS, lease_token=token)
             )
-            held.append(_service(row))
+            held.append(replace(_service(row), lease_token=token))
     return held
 
 

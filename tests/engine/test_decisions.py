@@ -186,6 +186,29 @@ def test_a_target_that_is_away_does_not_count_as_an_end() -> None:
     assert decisions.relaunch_postponed(service(words="Docker is away"), "Docker is away").changes == {}
 
 
+AWAY = "Docker is away; trying again"
+
+
+@pytest.mark.parametrize(
+    ("before", "answering", "changes", "kind"),
+    [
+        (SERVING, True, {}, None),  # whatever its target says
+        (SERVING, None, {}, None),  # one probe that fails is none
+        (SERVING, False, {"state": "Unhealthy", "words": AWAY}, EventKind.STATE_CHANGED),
+        (service(state=State.UNHEALTHY, serving=1), False, {"state": "Unhealthy", "words": AWAY}, None),
+        (service(state=State.UNHEALTHY, serving=1, words=AWAY), False, {}, None),
+        (FIRST, None, {"state": "Transitioning", "words": AWAY}, None),
+        (service(state=State.FAILED, words="its own error"), None, {}, None),
+        (service(state=State.STOPPED), None, {}, None),
+    ],
+)
+def test_a_step_that_failed_is_shown(
+    before: Webservice, answering: bool | None, changes: dict[str, Any], kind: EventKind | None
+) -> None:
+    made = decisions.step_failed(before, "Docker is away", answering)
+    assert (dict(made.changes), made.kind, made.delay) == (changes, kind, pace.WHILE_SERVING)
+
+
 def test_a_stop_keeps_the_handle_of_the_wanted_revision_for_its_log() -> None:
     made = decisions.stopped(UPDATE, {1: OLD, 2: NEW}, "other")
     assert (made.changes["state"], made.changes["serving"]) == ("Stopped", None)

@@ -30,6 +30,31 @@ def test_settings_without_effect_are_named_at_the_deploy(fake_engine: Engine) ->
     assert said == []
 
 
+class UnlimitedTarget(FakeTarget):
+    """A fake target that starts a process of this machine, as ``local`` does."""
+
+    capabilities = replace(FakeTarget.capabilities, runs_interpreter=True)
+
+
+def test_a_size_is_named_where_a_service_is_not_limited(make_engine: MakeEngine) -> None:
+    targets = {"fake": FakeTarget(), "unlimited": UnlimitedTarget()}
+    engine = make_engine(targets=targets.__getitem__)
+    said: list[str] = []
+    engine.services.deploy("limited", [], script(), DeploymentConfig("fake", cpu=2), notify=said.append)
+    engine.services.deploy("of-any-size", [], script(), DeploymentConfig("unlimited"), notify=said.append)
+    assert said == []
+    config = DeploymentConfig("unlimited", cpu=2, memory_gb=0.75)
+    engine.services.deploy("svc", [], script(), config, notify=said.append)
+    assert said == [
+        "cpu=2 and memory_gb=0.75 have no effect on the target 'unlimited': it does not limit a service."
+    ]
+    said.clear()
+    engine.services.update("svc", config_changes={"description": "as before"}, notify=said.append)
+    assert said == []
+    engine.services.update("svc", config_changes={"memory_gb": 1}, notify=said.append)
+    assert said == ["memory_gb=1 has no effect on the target 'unlimited': it does not limit a service."]
+
+
 class ContainerTarget(FakeTarget):
     """A fake target that says it runs images."""
 

@@ -71,6 +71,35 @@ class LocalContract(TargetContract):
         target.stop(handle)
         wait_for(lambda: _has_ended(child), "the end of the script's child")
 
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+    def test_what_the_script_started_in_sessions_of_its_own_ends_with_it(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], number: signal.Signals
+    ) -> None:
+        """A program, the child of one, and a fork, each in a session of its own."""
+        spec, handle = launch("detaches.py")
+        seen = self.until(target, handle, Phase.RUNNING)
+        children = Client().score("contract", f"{seen.url}/score", "x")
+        assert len(children) == 3
+        if number is signal.SIGKILL:
+            os.kill(_pid(spec), number)
+            self.until(target, handle, Phase.EXITED)
+            target.launch(spec, lambda line: None)  # as the engine does
+        else:
+            target.stop(handle)
+        wait_for(lambda: all(map(_has_ended, children)), "the end of all that the script has started")
+
+    def test_a_port_is_free_when_its_server_is_killed_whatever_it_has_forked(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        spec, handle = launch("detaches.py")
+        seen = self.until(target, handle, Phase.RUNNING)
+        Client().score("contract", f"{seen.url}/score", "x")
+        os.kill(_pid(spec), signal.SIGKILL)
+        self.until(target, handle, Phase.EXITED)
+        port = int(str(seen.url).rpartition(":")[2])
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            pass
+
     def test_one_that_says_that_it_has_stopped_and_does_not_end_is_killed(
         self, target: ComputeTarget[Any], tmp_path: Path
     ) -> None:

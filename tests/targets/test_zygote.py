@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -119,6 +120,13 @@ def test_it_ends_with_its_launcher(tmp_path: Path) -> None:
     )
     pid = int(done.stdout)
     wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", "its end")
+
+
+def test_one_that_is_stopped_costs_less_than_a_second(running: zygote.Zygote, tmp_path: Path) -> None:
+    os.kill(running._process.pid, signal.SIGSTOP)
+    with pytest.raises(zygote.Refused, match="it was stopped by a signal"):
+        running.spawn(sys.executable, [], [], dict(os.environ), str(tmp_path), tmp_path / "log")
+    wait_for(lambda: not running.usable, "its end")
 
 
 def test_it_is_replaced_when_packages_change(running: zygote.Zygote, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,7 @@ def test_its_service_serves_again_and_follows_its_model(
 ) -> None:
     engine: Engine = make_engine(targets=lambda name: fake)
     engine.events.unsubscribe("hook")
+    engine.supervision.ensure_for_services()
     wait_for(lambda: engine.services.list()[0].restarts == 1, "the service's new launch")
     (tmp_path / "model.txt").write_text("new weights")
     engine.models.register(tmp_path / "model.txt", ModelDescription("diabetes", tags={"stage": "prod"}))

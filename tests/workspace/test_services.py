@@ -83,6 +83,23 @@ def test_a_lease_is_one_holders(memory: Memory) -> None:
         assert [service.name for service in services.lease(tx, ME)] == ["another", "mine", "nobodys"]
 
 
+def test_a_holder_whose_lease_was_taken_writes_nothing(memory: Memory) -> None:
+    _create(memory, ME)
+    with memory.writing() as tx:
+        [seen] = services.lease(tx, ME)
+        assert services.lease(tx, ME) == [seen]  # a renewal is no change of hands
+        tx.execute(update(table).values(lease_until=leases.clock(tx) - 1))
+        services.lease(tx, OTHER)
+        tx.execute(update(table).values(lease_until=leases.clock(tx) - 1))
+        [again] = services.lease(tx, ME)
+        before = services.get(tx, "svc")
+        assert not services.observe(tx, seen, {"state": State.HEALTHY.value}, kind=EventKind.STATE_CHANGED)
+        assert not services.note_replacements(tx, seen, [])
+        services.note_stats(tx, seen, {"requests": 1})
+        assert services.get(tx, "svc") == before == again
+        assert services.observe(tx, again, {"state": State.HEALTHY.value})
+
+
 def test_a_lease_runs_out_and_is_renewed_before(memory: Memory) -> None:
     _create(memory, OTHER)
     with memory.writing() as tx:

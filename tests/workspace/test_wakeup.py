@@ -11,7 +11,7 @@ import pytest
 from mlmagic.workspace import identity
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
-from mlmagic.workspace.wakeup import remove_dead_listeners
+from mlmagic.workspace.wakeup import Patience, remove_dead_listeners
 
 
 def _rings(listener: object, seconds: float) -> bool:
@@ -41,6 +41,41 @@ def test_a_closed_bell_leaves_no_name(memory: Memory) -> None:
     memory.listener().close()
     assert list(memory.wakeup_folder.iterdir()) == []
     memory.notify_all()
+
+
+@pytest.mark.parametrize(
+    ("signals", "later", "pause"),
+    [
+        (1, 0.0, 0.0),
+        (2, 0.0, 0.0),
+        (3, 0.0, 0.5),
+        (3, 0.2, 0.3),
+        (3, 0.5, 0.0),
+        (4, 0.0, 1.0),
+    ],
+)
+def test_false_signals_are_borne_so_many_at_once_and_per_second(
+    signals: int, later: float, pause: float
+) -> None:
+    patience = Patience(at_once=3, per_second=2)
+    for _ in range(signals):
+        patience.spend(100.0)
+    assert patience.pause(100.0 + later) == pytest.approx(pause)
+
+
+def test_true_signals_cost_no_patience() -> None:
+    patience = Patience(at_once=3, per_second=2)
+    for _ in range(1000):
+        patience.spend(100.0)
+        patience.restore()
+    assert patience.pause(100.0) == 0
+
+
+def test_a_long_silence_is_not_saved_up() -> None:
+    patience = Patience(at_once=3, per_second=2)
+    for _ in range(3):
+        patience.spend(1e6)
+    assert patience.pause(1e6) == 0.5
 
 
 @pytest.mark.processes

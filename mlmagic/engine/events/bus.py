@@ -88,8 +88,9 @@ class Bus:
         with listener, selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             while not self._closing.is_set():
-                selector.select(CLOCK_SECONDS)
-                listener.clear()
+                self._closing.wait(listener.pause)
+                if selector.select(CLOCK_SECONDS):
+                    listener.clear()
                 try:
                     with self._memory.reading() as tx:
                         news = events.after(tx, last)
@@ -102,7 +103,9 @@ class Bus:
                         return  # the workspace was deleted: no more events will come
                     log.exception("the workspace's events cannot be read")
                     continue
-                last = news[-1].id if news else last
+                if news:
+                    last = news[-1].id
+                    listener.was_true()
                 self._publish(news)
 
     def _publish(self, news: Sequence[Event]) -> None:

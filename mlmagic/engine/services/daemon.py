@@ -13,6 +13,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -131,6 +132,7 @@ def supervise(location: Location, started: int | None = None) -> None:
 def _until_no_work(memory: Memory, supervisor: Supervisor) -> None:
     with memory.listener() as listener:
         while supervisor.running and memory.is_there and _may_be_needed(memory):
+            time.sleep(listener.pause)
             select.select([listener], [], [], _LOOK_SECONDS)
             listener.clear()
 

@@ -24,7 +24,13 @@ from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.services.keys import Keys
-from mlmagic.engine.services.local_resources import absolute_paths, check_usable, container_for, placed
+from mlmagic.engine.services.local_resources import (
+    absolute_paths,
+    check_usable,
+    container_for,
+    placed,
+    say_what_is_not_limited,
+)
 from mlmagic.engine.services.ownership import machine_for, owned_here
 from mlmagic.engine.services.reconcile import planner
 from mlmagic.engine.targets import Targets
@@ -127,6 +133,10 @@ class Deployments:
         config = placed(config, self._targets, notify)
         config = container_for(config, request.needs, self._targets, notify)
         target = check_usable(config, self._targets)
+        if (
+            request.config is not None and config.target == request.config.target
+        ):  # otherwise `placed` says it
+            say_what_is_not_limited(config, DeploymentConfig(), target, notify)
         used = self._models.find_all(request.models or ())
         inference = request.inference or _no_code(used, notify, request.environment)
         if request.environment is not None:
@@ -175,6 +185,7 @@ class Deployments:
         # A revision that is starting may hold its port already, though the record does not say so yet.
         starting = current.config.port if service.is_under_way else None
         target.validate(config, current_port=starting or staging.port_of(service.url))
+        say_what_is_not_limited(config, current.config, target, notify)
         if config.environment_variables != current.config.environment_variables:
             _name_settings_without_effect(config.environment_variables, target, notify)
         used = self._models.find_all(current.models if request.models is None else request.models)

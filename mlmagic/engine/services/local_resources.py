@@ -71,6 +71,21 @@ def unavailable(compute: ComputeType, error: TargetUnavailable) -> TargetUnavail
     )
 
 
+def say_what_is_not_limited(
+    config: DeploymentConfig, before: DeploymentConfig, target: ComputeTarget[Any], notify: Notify
+) -> None:
+    """Say that ``target`` sets no limit, if ``config`` asks for a CPU or memory that ``before`` did not."""
+    asked = {
+        name: getattr(config, name)
+        for name in ("cpu", "memory_gb")
+        if getattr(config, name) != getattr(before, name)
+    }
+    if asked and target.capabilities.runs_interpreter:
+        sizes = " and ".join(f"{name}={value:g}" for name, value in asked.items())
+        verb = "has" if len(asked) == 1 else "have"
+        notify(f"{sizes} {verb} no effect on the target {config.target!r}: it does not limit a service.")
+
+
 def is_placed_by_type(config: DeploymentConfig) -> bool:
     """Whether the compute type of ``config`` chose its target, and not the caller."""
     return bool(config.compute_type) and config.target == ComputeType.parse(config.compute_type).target

@@ -219,7 +219,7 @@ class Services:
             return services.get(tx, name)
 
     def names(self) -> list[str]:
-        """The names of all services; no supervisor is started."""
+        """The names of all services."""
         with self._memory.reading() as tx:
             return services.names(tx)
 
@@ -372,7 +372,4 @@ class Services:
     def list(self) -> list[Webservice]:
         """All services, sorted by name."""
         with self._memory.reading() as tx:
-            found = services.list_services(tx)
-        if found:
-            self._supervision.ensure()  # a killed kernel may have left them without a supervisor
-        return found
+            return services.list_services(tx)

@@ -7,7 +7,7 @@ import threading
 from mlmagic.engine.services import daemon
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
-from mlmagic.workspace import deliveries, follows, schedules, temporary_work
+from mlmagic.workspace import deliveries, follows, schedules, services, temporary_work
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 
@@ -59,6 +59,13 @@ class Supervision:
         """`ensure`, if a delivery is due or a service follows a model that has changed."""
         with self._memory.reading() as tx:
             wanted = deliveries.next_due(tx) is not None or follows.is_anything_waiting(tx)
+        if wanted:
+            self.ensure()
+
+    def ensure_for_services(self) -> None:
+        """`ensure`, if a service has no supervisor, as after its process was killed."""
+        with self._memory.reading() as tx:
+            wanted = services.needs_lease(tx, self._mark, 0.0)
         if wanted:
             self.ensure()
 

@@ -30,11 +30,11 @@ from mlmagic.engine.services.follower import Follower
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.reconcile import pace
 from mlmagic.engine.services.reconcile.health import Health
-from mlmagic.engine.services.reconcile.launcher import Launcher
+from mlmagic.engine.services.reconcile.launcher import Launcher, reason_of
 from mlmagic.engine.services.reconcile.reconciler import Reconciler
 from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import NotFound, TargetUnavailable, WorkspaceUnavailable
+from mlmagic.errors import MLMagicError, NotFound, WorkspaceUnavailable
 from mlmagic.workspace import deliveries, leases, services
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
@@ -58,6 +58,8 @@ class _Supervised:
     signalled: bool = False
     ended: bool = False
     given_up: bool = False
+    error: str = ""
+    """Of the last step."""
     watched: int | None = None
     watched_handle: str = ""
 
@@ -90,6 +92,8 @@ class Supervisor:
         self._pool = ThreadPoolExecutor(STEPS_AT_ONCE, thread_name_prefix="mlmagic-reconcile")
         self._selector = selectors.DefaultSelector()
         self._listener: WakeupListener | None = None
+        self._listens = False
+        self._held: dict[str, Webservice] = {}
         self._step_done, self._notify_step = socket.socketpair()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -115,7 +119,6 @@ class Supervisor:
         with self._memory.listener() as listener:
             self._listener = listener
             self._step_done.setblocking(False)
-            self._selector.register(listener, selectors.EVENT_READ)
             self._selector.register(self._step_done, selectors.EVENT_READ)
             self._delivery.start()
             self._schedules.start()
@@ -136,6 +139,9 @@ class Supervisor:
 
     def _round(self) -> None:
         held = {service.name: service for service in self._look()}
+        if held != self._held and self._listener is not None:
+            self._listener.was_true()
+        self._held = held
         with self._lock:
             for name in self._supervised.keys() - held.keys():
                 self._give_up(self._supervised.pop(name))
@@ -144,7 +150,7 @@ class Supervisor:
                 entry = self._supervised.setdefault(name, _Supervised())
                 if not entry.busy and entry.is_due(service, now):
                     entry.busy, entry.signalled, entry.ended = True, False, False
-                    self._pool.submit(self._reconcile, name, entry)
+                    self._pool.submit(self._reconcile, service, entry)
                 self._watch(service, entry)
             dues = [entry.due for entry in self._supervised.values() if not entry.busy]
         self._start_cleanup(now)
@@ -160,24 +166,21 @@ class Supervisor:
         with self._memory.writing() as tx:
             return services.lease(tx, self.mark)
 
-    def _reconcile(self, name: str, entry: _Supervised) -> None:
+    def _reconcile(self, held: Webservice, entry: _Supervised) -> None:
         delay = pace.WHILE_SERVING
         try:
             # Read again: the round may have read the record before the last step wrote it.
             with self._memory.reading() as tx:
-                service = services.get(tx, name)
-            delay = Reconciler(self._memory, self._targets, self._launcher, service, entry.health).take()
-            if is_ready(service) and self._follower.look(service):
-                delay = pace.AT_ONCE
-        except NotFound:
+                service = services.get(tx, held.name)
+            if service.lease_token == held.lease_token:  # else somebody has taken it over
+                delay = self._step(service, entry)
+        except NotFound:  # deleted
             pass
         except WorkspaceUnavailable as error:
             log.warning("%s Trying again", error)
-        except TargetUnavailable as error:
-            log.warning("service %r: %s Trying again", name, error)
         except Exception:
             if self._memory.is_there:
-                log.exception("reconciling service %r failed; trying again", name)
+                log.exception("reconciling service %r failed; trying again", held.name)
         finally:
             with self._lock:
                 entry.busy = False
@@ -187,6 +190,29 @@ class Supervisor:
             if delay < CLOCK_SECONDS or entry.ended:
                 with contextlib.suppress(OSError):  # not the wake-up signal: that means news
                     self._notify_step.send(b"1")
+
+    def _step(self, service: Webservice, entry: _Supervised) -> float:
+        """One step of a service; its error is logged, once, and shown at the service."""
+        reconciler = Reconciler(self._memory, self._targets, self._launcher, service, entry.health)
+        try:
+            delay = reconciler.take()
+            if is_ready(service) and self._follower.look(service):
+                delay = pace.AT_ONCE
+        except WorkspaceUnavailable:
+            raise
+        except Exception as error:
+            with self._memory.reading() as tx:
+                services.get(tx, service.name)  # the error may come from its end
+            reason = reason_of(error)
+            if reason != entry.error:
+                known = isinstance(error, MLMagicError)
+                log.warning(
+                    "service %r: %s; trying again", service.name, reason, exc_info=None if known else error
+                )
+            entry.error = reason
+            return reconciler.show_failure(reason)
+        entry.error = ""
+        return delay
 
     def _start_cleanup(self, now: float) -> None:
         if now >= self._cleanup_due and (self._cleanup is None or self._cleanup.done()):
@@ -203,11 +229,25 @@ class Supervisor:
             if self._memory.is_there:
                 log.exception("cleaning up after temporary work failed; trying again")
 
+    def _listen(self, listener: WakeupListener, *, listens: bool) -> None:
+        if listens and not self._listens:
+            self._selector.register(listener, selectors.EVENT_READ)
+        elif self._listens and not listens:
+            self._selector.unregister(listener)
+        self._listens = listens
+
     def _sleep(self, seconds: float) -> None:
-        for key, _ in self._selector.select(seconds):
-            if key.fileobj is self._listener:
-                assert self._listener is not None
-                self._listener.clear()
+        listener = self._listener
+        assert listener is not None
+        pause = min(seconds, listener.pause)
+        self._listen(listener, listens=not pause)
+        ready = self._selector.select(pause or seconds)
+        if pause and not ready:
+            self._listen(listener, listens=True)
+            ready = self._selector.select(seconds - pause)
+        for key, _ in ready:
+            if key.fileobj is listener:
+                listener.clear()
                 self._delivery.wake()
                 self._schedules.wake()
                 with self._lock:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from collections.abc import Sequence
 
 from mlmagic.scoring.http.allowed_hosts import is_loopback
 from mlmagic.scoring.start_errors import StartFailed
@@ -68,6 +70,17 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port) from error
         raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
+def close_in_forks(listening: Sequence[socket.socket]) -> None:
+    """Close these sockets in each process that a script forks, or they keep the port as long as it runs."""
+
+    def close() -> None:
+        for sock in listening:
+            if sock.fileno() >= 0:
+                os.close(sock.detach())
+
+    os.register_at_fork(after_in_child=close)
 
 
 def url_of(sock: socket.socket, *, tls: bool = False) -> str:

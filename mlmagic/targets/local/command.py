@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.scoring.settings import NOT_INHERITED
+from mlmagic.targets.local.process import RUN_DIR
 from mlmagic.targets.python_path import python_path
 from mlmagic.targets.server_variables import server_variables
 
@@ -67,6 +68,7 @@ def server_environment(spec: ServiceSpec, inherited: Mapping[str, str] | None = 
         **{name: value for name, value in known.items() if name not in left_out},
         "MLMAGIC_DEVELOPMENT": "1",
         "MLMAGIC_BELLS": spec.wakeup_dir,
+        RUN_DIR: spec.run_dir,
         "PYTHONPATH": spec.server_path or python_path(),
         **server_variables(spec),
     }

@@ -8,7 +8,12 @@ import select
 import signal
 import subprocess
 import time
+from pathlib import Path
 
+RUN_DIR = "MLMAGIC_RUN_DIR"
+"""The variable that a server and all that it starts have: the server's run folder."""
+LOOKS = 5
+"""How often to look for processes to kill: one may start another while they are looked for."""
 WAIT_SECONDS = 5.0
 """How long to wait for a process that is ending."""
 
@@ -63,6 +68,16 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal, such as SIGSTOP, and not continued; on Linux only."""
+    try:
+        # The name of the program, in parentheses, may hold anything.
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state in "Tt"
+
+
 def send_signal(pid: int, number: signal.Signals) -> None:
     """Send a signal; does nothing if the process is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -73,6 +88,32 @@ def kill_group(pid: int) -> None:
     """Kill the processes that a server has started: it is the leader of its own process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def kill_started_by(run_dir: str) -> None:
+    """Kill what the server of ``run_dir`` has started, in whatever session or process group; on Linux only.
+
+    Each has the server's variable `RUN_DIR` in its environment, if it was started as a program, or the log of
+    the server as its output, if it was forked. What has neither has been detached with intent.
+    """
+    for _ in range(LOOKS):
+        found = [int(each.name) for each in Path("/proc").glob("[0-9]*") if _was_started_by(each, run_dir)]
+        pids = [pid for pid in found if pid != os.getpid()]
+        for pid in pids:
+            send_signal(pid, signal.SIGKILL)
+        if not pids:
+            return
+
+
+def _was_started_by(process: Path, run_dir: str) -> bool:
+    wanted = f"{RUN_DIR}={run_dir}".encode()
+    try:
+        if wanted in (process / "environ").read_bytes().split(b"\0"):
+            return True
+        outputs = [os.readlink(process / "fd" / number) for number in "12"]
+    except OSError:  # it has ended, or belongs to another user
+        return False
+    return any(output.startswith(f"{run_dir}/") for output in outputs)
 
 
 def descriptor_of(pid: int) -> int | None:

@@ -86,6 +86,8 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         if running is not None:
             return running
         run_dir = Path(spec.run_dir)
+        if run_report.read_report(run_dir) is not None:
+            process.kill_started_by(spec.run_dir)  # by a server that was killed
         run_report.prepare(run_dir)
         if spec.trial:
             held = confine(spec.config.cpu, spec.config.memory_gb)
@@ -223,6 +225,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             process.kill_group(seen.pid)
         elif seen is None:  # it had not taken its lock yet, and ends when it cannot find it
             process.wait_for_end(handle.pid, until=time.monotonic() + process.WAIT_SECONDS)
+        process.kill_started_by(handle.run_dir)
         process.forget_child(handle.run_dir)
         held = confinement_called(handle.confinement)
         if held is not None:

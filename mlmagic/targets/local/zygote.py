@@ -13,13 +13,17 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmagic.targets.local.process import is_stopped
 from mlmagic.targets.python_path import python_path
 
 SPAWN_TIMEOUT_SECONDS = 30.0
+LOOK_SECONDS = 0.25
+"""How long to wait for an answer before a look at the process: a stopped one never answers."""
 SWITCH = "MLMAGIC_ZYGOTE"
 # Variables that libraries and the interpreter read when they are loaded: too late to change in a zygote.
 _EARLY_PREFIXES = (
@@ -73,7 +77,6 @@ class Zygote:
                 env={**os.environ, "PYTHONPATH": python_path()},
             )
         self._socket = ours
-        self._answers = ours.makefile("rb")
 
     @property
     def usable(self) -> bool:
@@ -108,7 +111,6 @@ class Zygote:
 
     def close(self) -> None:
         """End the zygote; its services keep running."""
-        self._answers.close()
         self._socket.close()
         try:
             self._process.wait(timeout=5)
@@ -125,9 +127,9 @@ class Zygote:
     def _call(self, call: Mapping[str, object]) -> dict[str, Any]:
         with self._lock:
             try:
-                self._socket.settimeout(SPAWN_TIMEOUT_SECONDS)
+                self._socket.settimeout(LOOK_SECONDS)
                 self._socket.sendall(json.dumps(call).encode() + b"\n")
-                line = self._answers.readline()
+                line = self._answer()
             except (OSError, ValueError) as error:
                 # A late answer would be taken for the answer to the next call.
                 self._process.kill()
@@ -135,6 +137,24 @@ class Zygote:
         if not line:
             raise Refused("the zygote has ended")
         return dict(json.loads(line))
+
+    def _answer(self) -> bytes:
+        """One line; empty if the zygote has ended. Raises `OSError` if it is stopped, or too slow."""
+        deadline = time.monotonic() + SPAWN_TIMEOUT_SECONDS
+        answer = b""
+        while not answer.endswith(b"\n"):
+            try:
+                piece = self._socket.recv(4096)
+            except TimeoutError:
+                if is_stopped(self._process.pid):
+                    raise OSError("it was stopped by a signal") from None
+                if time.monotonic() > deadline:
+                    raise
+                continue
+            if not piece:
+                return b""
+            answer += piece
+        return answer
 
 
 _current: Zygote | None = None

@@ -238,6 +238,24 @@ def relaunch_postponed(service: Webservice, reason: str) -> Decision:
     return Decision(changes, delay=pace.WHILE_SERVING, restart_after=pace.WHILE_SERVING)
 
 
+def step_failed(service: Webservice, reason: str, answering: bool | None) -> Decision:
+    """A step raised an error, as while the target is away: it is tried again.
+
+    ``answering`` is the probe of what serves: a service that answers is as it was, whatever its target says.
+    """
+    state = State.UNHEALTHY if service.state is State.HEALTHY and answering is False else service.state
+    words = f"{reason}; trying again"
+    shown = (state, words) == (service.state, service.words)
+    if shown or state in (State.HEALTHY, State.FAILED, State.STOPPED):
+        return Decision(delay=pace.WHILE_SERVING)
+    return Decision(
+        {"state": state.value, "words": words},
+        EventKind.STATE_CHANGED if state is not service.state else None,
+        f"{state}: {words}",
+        delay=pace.WHILE_SERVING,
+    )
+
+
 def discarded(service: Webservice) -> Decision:
     """The candidate is no longer wanted: it is retired."""
     assert service.candidate is not None

@@ -106,4 +106,9 @@ def record_of(error: Exception) -> dict[str, Any]:
         return {"type": PORT_TAKEN, "message": error.message}
     if isinstance(error, MLMagicError):
         return {"message": str(error)}
-    return {"message": f"{type(error).__name__}: {error}"}
+    return {"message": reason_of(error)}
+
+
+def reason_of(error: Exception) -> str:
+    """What happened, without what to do about it."""
+    return error.message if isinstance(error, MLMagicError) else f"{type(error).__name__}: {error}"

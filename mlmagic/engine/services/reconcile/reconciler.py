@@ -73,6 +73,14 @@ class Reconciler:
             self.launcher.cancel(self.service)
         return steps[step]()
 
+    def show_failure(self, reason: str) -> float:
+        """Show why a step has failed; a service that answers all the same stays Healthy."""
+        service = self.service
+        answering = None
+        if service.serving is not None and service.url:
+            answering = self._answering(Observation(Phase.RUNNING, url=service.url))
+        return self._write(decisions.step_failed(service, reason, answering))
+
     # -- starting the wanted revision -----------------------------------------------------------------
 
     def _launch(self) -> float:
@@ -261,7 +269,8 @@ class Reconciler:
         folder = join_part(self.memory.services_folder, service.id, "id of a service")
         shutil.rmtree(folder, ignore_errors=True)
         with self.memory.writing() as tx:
-            services.remove(tx, service, f"deleted {service.name}")
+            if services.observe(tx, service, {}):
+                services.remove(tx, service, f"deleted {service.name}")
         return pace.AT_ONCE
 
     def _end_all(self, *, keep_image: bool) -> dict[int, Mapping[str, Any] | None]:

@@ -16,6 +16,7 @@ from mlmagic.core.package import Package, PackageKind, PackageState
 from mlmagic.engine import staging
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, UsageError
+from mlmagic.targets.images.context import below
 from mlmagic.workspace import assets
 from mlmagic.workspace.database import models, revisions
 from tests.support.engines import ON_FAKE
@@ -130,3 +131,23 @@ def test_a_link_out_of_a_source_directory_is_refused_by_name(
     assert str(source / "data.txt") in str(refused.value)
     assert str(secret) in str(refused.value)
     assert fake_engine.services.names() == ["near"]
+
+
+def test_an_input_example_outside_of_an_mlflow_model_is_not_read(fake_engine: Engine, secret: Path) -> None:
+    folder = secret.parent.parent / "mlflow"
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(b"model")
+    example = f"saved_input_example_info: {{artifact_path: ../{secret.parent.name}/{secret.name}}}\n"
+    (folder / "MLmodel").write_text(f"flavors: {{python_function: {{loader_module: x}}}}\n{example}")
+    with pytest.raises(InvalidConfig, match=r"artifact_path '\.\./elsewhere/secret\.txt' must not contain"):
+        fake_engine.models.register(folder, ModelDescription("net"))
+
+
+def test_a_link_out_of_a_build_context_is_refused_by_name(secret: Path, tmp_path: Path) -> None:
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context/Dockerfile").write_text("FROM scratch")
+    (tmp_path / "context/again").symlink_to("Dockerfile")
+    assert sorted(below(tmp_path / "context", "")) == ["Dockerfile", "again"]
+    (tmp_path / "context/secret.txt").symlink_to(secret)
+    with pytest.raises(UsageError, match=r"context/secret\.txt' is a link to"):
+        below(tmp_path / "context", "")

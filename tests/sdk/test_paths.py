@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.sdk.datastore import Datastore
+from mlmagic.sdk.environment_sections import DockerBuildContext
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.pipeline import Pipeline
 from mlmagic.sdk.pipeline_data import PipelineData
@@ -97,3 +98,9 @@ def test_a_link_out_of_a_scripts_folder_is_refused_by_name(workspace: Workspace,
     with pytest.raises(Exception, match="is a link to"):
         run.wait_for_completion()
     assert run.get_status() == "Failed"
+
+
+def test_a_dockerfile_is_in_its_build_context(workspace: Workspace, source: Path) -> None:
+    (source / "Dockerfile").write_text("FROM scratch")
+    with pytest.raises(Exception, match=r"path of the Dockerfile '\.\./Dockerfile' must not contain"):
+        DockerBuildContext.from_local_directory(workspace, str(source / "source_dir"), "../Dockerfile")

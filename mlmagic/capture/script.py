@@ -20,6 +20,7 @@ from mlmagic.capture.pieces import Piece, in_order
 from mlmagic.capture.registries import with_restored
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.capture.resolution import Resolution
+from mlmagic.core.paths import join
 from mlmagic.errors import CaptureError, NotFound
 
 FILE_NAME = "score.py"
@@ -71,8 +72,9 @@ class CapturedScript:
         place.mkdir(parents=True, exist_ok=True)
         (place / self.file_name).write_text(self.source, encoding="utf-8")
         for name, path in self.assets.items():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, place / name)
+            target = join(place, name, "asset")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
         return str(place)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlmagic.core.paths import broken_rule
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 
 APPEND_ROW, SUMMARY_ONLY = "append_row", "summary_only"
@@ -77,6 +78,8 @@ class BatchPlan:
                 self.append_row_file_name,
                 f"must not contain {' '.join(sorted(bad))}",
             )
+        elif (rule := broken_rule(self.append_row_file_name)) is not None:
+            yield InvalidConfig("append_row_file_name", self.append_row_file_name, rule)
         if self.mini_batch_size is not None:
             try:
                 parse_size(self.mini_batch_size)

@@ -6,20 +6,28 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from mlmagic.core.paths import check_links
 from mlmagic.errors import UsageError
 
 
-def files_below(folder: Path, *, leave_out: Collection[str] = ()) -> list[Path]:
+def files_below(
+    folder: Path, *, leave_out: Collection[str] = (), root: Path | None = None, links_out: bool = False
+) -> list[Path]:
     """The files in ``folder`` and its subfolders, in the order of their paths.
 
     Links are followed: their targets come along, as they do with ``cp -rL``. Files and folders whose name is
-    in ``leave_out`` are not looked at. Raises `UsageError` for a link to something that does not exist, and
-    for a link to a folder around it, which would never end.
+    in ``leave_out`` are not looked at. Raises `UsageError` for a link to something that does not exist, for
+    a link to a folder around it, which would never end, and for a link that leads out of ``root`` (default:
+    ``folder``), unless ``links_out``.
     """
-    return sorted(_walk(folder, (os.path.realpath(folder),), leave_out))
+    real = os.path.realpath(folder)
+    inside = None if links_out else (folder if root is None else root)
+    return sorted(_walk(folder, (real,), leave_out, inside))
 
 
-def _walk(folder: Path, around: tuple[str, ...], leave_out: Collection[str]) -> Iterator[Path]:
+def _walk(
+    folder: Path, around: tuple[str, ...], leave_out: Collection[str], inside: Path | None
+) -> Iterator[Path]:
     for path in folder.iterdir():
         if path.name in leave_out:
             continue
@@ -30,8 +38,10 @@ def _walk(folder: Path, around: tuple[str, ...], leave_out: Collection[str]) -> 
                     f"{str(path)!r} is a link to {real!r}, a folder that it is in itself",
                     hint="Remove the link.",
                 )
-            yield from _walk(path, (*around, real), leave_out)
+            _check(path, inside)
+            yield from _walk(path, (*around, real), leave_out, inside)
         elif path.is_file():
+            _check(path, inside)
             yield path
         # Emacs marks a file that is being edited by a link to nothing.
         elif path.is_symlink() and not path.exists() and not path.name.startswith(".#"):
@@ -39,3 +49,8 @@ def _walk(folder: Path, around: tuple[str, ...], leave_out: Collection[str]) -> 
                 f"{str(path)!r} is a link to {os.readlink(path)!r}, which does not exist",
                 hint="Remove the link, or put the file there.",
             )
+
+
+def _check(path: Path, inside: Path | None) -> None:
+    if inside is not None and path.is_symlink():
+        check_links(path, Path(os.path.realpath(inside)), inside)

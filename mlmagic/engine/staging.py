@@ -29,6 +29,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model, StoredFile, definitions_of
 from mlmagic.core.names import ModelReference
+from mlmagic.core.paths import join_part
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.scoring.environment import DEFINITIONS_FILE
 from mlmagic.scoring.report import holder_alive
@@ -195,7 +196,7 @@ def unstage(memory: Memory, service: Webservice, number: int) -> None:
 
 def run_folder(memory: Memory, service: Webservice, number: int) -> Path:
     """The folder of a service's revision."""
-    return memory.services_folder / service.id / f"r{number}"
+    return join_part(memory.services_folder, service.id, "id of a service") / f"r{number}"
 
 
 def _predecessor(memory: Memory, service: Webservice, revision: Revision) -> str | None:

@@ -99,7 +99,9 @@ class _Registrable:
             files = [
                 str(file)
                 for match in matches
-                for file in (files_below(Path(match)) if Path(match).is_dir() else [Path(match)])
+                for file in (
+                    files_below(Path(match), links_out=True) if Path(match).is_dir() else [Path(match)]
+                )
                 if file.is_file()
             ]
             if not files:

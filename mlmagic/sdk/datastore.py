@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mlmagic.core.folders import files_below
+from mlmagic.core.paths import join, join_part
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.sdk.data_reference import DataPath, DataReference
 from mlmagic.sdk.datastore_files import RemoteFiles
@@ -29,7 +30,7 @@ class Datastore:
     def __init__(self, workspace: WorkspaceBase, name: str | None = None) -> None:
         self.workspace = workspace
         self.name = name or DEFAULT_NAME
-        self.folder = workspace.folder / "datastores" / self.name
+        self.folder = join_part(workspace.folder / "datastores", self.name, "datastore name")
         self._record: Mapping[str, Any] = {}
         if workspace.engine.assets.versions(KIND, self.name):
             self._record = workspace.engine.assets.get(KIND, self.name).record
@@ -171,8 +172,8 @@ class Datastore:
         if self._remote is not None:
             prefix = path.lstrip("/").partition("*")[0]
             for name in self._remote.names(prefix):
-                self._remote.get(name, self._inside(self.folder / name))
-        return self.folder / path.lstrip("/")
+                self._remote.get(name, self._inside(name))
+        return self._inside(path.lstrip("/"))
 
     def file_states(self, path: str = "") -> dict[str, str]:
         """The files in a folder, without those of its subfolders, each with a text that changes with it.
@@ -183,7 +184,7 @@ class Datastore:
         if self._remote is not None:
             states = self._remote.states(path)
         else:
-            place = self._inside(self.folder / path)
+            place = self._inside(path)
             files = [place] if place.is_file() else place.glob("*") if place.is_dir() else []
             states = {
                 file.relative_to(self.folder).as_posix(): f"{file.stat().st_mtime_ns} {file.stat().st_size}"
@@ -203,7 +204,7 @@ class Datastore:
         folder = Path(src_dir).expanduser()
         if not folder.is_dir():
             raise NotFound("folder", str(folder))
-        files = [str(path) for path in files_below(folder)]
+        files = [str(path) for path in files_below(folder, links_out=True)]
         return self.upload_files(files, str(folder), target_path, overwrite, show_progress)
 
     def upload_files(
@@ -218,13 +219,16 @@ class Datastore:
 
         Existing files are skipped unless ``overwrite``.
         """
-        root = self.folder / (target_path or "").lstrip("/")
+        below = (target_path or "").strip("/")
         for file in files:
             source = Path(file).expanduser()
             if not source.is_file():
                 raise NotFound("file", str(source))
             relative = source.relative_to(relative_root) if relative_root else Path(source.name)
-            if self._put(source, self._inside(root / relative), overwrite) and show_progress:
+            if (
+                self._put(source, self._inside(f"{below}/{relative.as_posix()}".lstrip("/")), overwrite)
+                and show_progress
+            ):
                 print(f"Uploaded {relative}")
         return self.path(target_path)
 
@@ -234,7 +238,7 @@ class Datastore:
         """Copy the files whose path begins with ``prefix`` into a folder; returns their number."""
         count = 0
         for name in self._names(prefix or ""):
-            place = Path(target_path).expanduser() / name
+            place = join(Path(target_path).expanduser(), name, "path in the datastore")
             if place.exists() and not overwrite:
                 raise AlreadyExists("file", str(place), hint="Pass overwrite=True.")
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -270,10 +274,8 @@ class Datastore:
         shutil.copyfile(source, place)
         return True
 
-    def _inside(self, place: Path) -> Path:
-        if not place.resolve().is_relative_to(self.folder.resolve()):
-            raise UserErrorException(f"'{place}' lies outside of the datastore {self.name!r}")
-        return place
+    def _inside(self, path: str) -> Path:
+        return join(self.folder, path, "path in the datastore") if path else self.folder
 
     def __repr__(self) -> str:
         return f"Datastore(name={self.name!r}, type={self.datastore_type!r})"

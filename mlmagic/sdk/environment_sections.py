@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.environment import DEFAULT_BASE_IMAGE
+from mlmagic.core.paths import join
 from mlmagic.errors import NotFound
 from mlmagic.sdk.conda import CondaDependencies
 
@@ -43,7 +44,7 @@ class DockerBuildContext:
     @classmethod
     def from_local_directory(cls, workspace: object, path: str, dockerfile_path: str = "Dockerfile") -> Any:
         """The context in a folder on this machine. Raises `NotFound` without a Dockerfile."""
-        if not (Path(path).expanduser() / dockerfile_path).is_file():
+        if not join(Path(path).expanduser(), dockerfile_path, "path of the Dockerfile").is_file():
             raise NotFound("Dockerfile", str(Path(path) / dockerfile_path))
         return cls(path, dockerfile_path)
 

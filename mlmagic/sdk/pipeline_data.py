@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from mlmagic.core.paths import check_part
 from mlmagic.sdk.datastore import Datastore
 
 
@@ -28,7 +29,7 @@ class StepOutput:
     """The step that writes it."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = check_part(name, "name of an output")
 
     def as_input(self, name: str | None = None) -> Self:
         """Returns itself: the output as an input of a later step."""

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mlmagic.core.folders import files_below
+from mlmagic.core.paths import join_part
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.compute import ComputeTarget
 from mlmagic.sdk.exceptions import UserErrorException, raises
@@ -27,6 +29,7 @@ from mlmagic.workspace.location import Location
 
 RECORD, STEPS, SOURCES = "pipeline.json", "steps.pickle", "sources"
 ACTIVE, DISABLED = "Active", "Disabled"
+_LEFT_OUT = (".git", "__pycache__")
 Pipelines = list["PublishedPipeline"]
 """A name for it, because `PublishedPipeline.list` hides the built-in one in its class."""
 
@@ -59,7 +62,7 @@ class PublishedPipeline(Submittable):
     @property
     def folder(self) -> Path:
         """The folder of its files."""
-        return _root(self.workspace) / self.id
+        return join_part(_root(self.workspace), self.id, "id of a published pipeline")
 
     @property
     def name(self) -> str:
@@ -198,7 +201,8 @@ def publish(
         for number, step in enumerate(copies):
             source = Path(step.source_directory or ".").expanduser().absolute()
             copied = Path(SOURCES) / str(number)
-            shutil.copytree(source, draft / copied, ignore=shutil.ignore_patterns(".git", "__pycache__"))
+            files_below(source, leave_out=_LEFT_OUT)  # raises for links that lead out of it
+            shutil.copytree(source, draft / copied, ignore=shutil.ignore_patterns(*_LEFT_OUT))
             step.move_to(str(folder / copied))
         (draft / STEPS).write_bytes(_pickled(copies))
         record: dict[str, Any] = {

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from mlmagic.core.configuration import ResourceConfiguration
-from mlmagic.errors import NotFound, UsageError
+from mlmagic.core.paths import join, join_part
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.scoring.shims.offline_run import OfflineRun
 from mlmagic.scoring.shims.recorded_run import (
     CANCELED,
@@ -60,7 +61,7 @@ class Experiment:
     @property
     def folder(self) -> Path:
         """The folder of its runs."""
-        return self.workspace.folder / "runs" / self.name
+        return join_part(self.workspace.folder / "runs", self.name, "experiment name")
 
     @staticmethod
     def list(workspace: WorkspaceBase, **more: Any) -> Experiments:
@@ -116,7 +117,7 @@ class Run(RecordedRun):
     """The run of this process."""
 
     def __init__(self, experiment: Experiment, run_id: str, **more: Any) -> None:
-        super().__init__(experiment.folder / run_id)
+        super().__init__(join_part(experiment.folder, run_id, "run id"))
         self._experiment = experiment
         if not self._file.is_file():
             known = [path.name for path in experiment.folder.glob("*")] if experiment.folder.is_dir() else []
@@ -132,7 +133,7 @@ class Run(RecordedRun):
         inputs: Mapping[str, Any] | None = None,
         properties: Mapping[str, str] | None = None,
     ) -> Self:
-        folder = experiment.folder / run_id
+        folder = join_part(experiment.folder, run_id, "run id")
         (folder / "outputs").mkdir(parents=True)
         record: dict[str, Any] = {
             "status": status,
@@ -336,11 +337,9 @@ class Run(RecordedRun):
         return place
 
     def _place(self, name: str) -> Path:
-        place = (self.folder / name).resolve()
-        if not place.is_relative_to(self.folder.resolve()) or place == self._file.resolve():
-            raise UsageError(
-                f"{name!r} is not a path inside the run", hint="Use a path such as outputs/model.pkl."
-            )
+        place = join(self.folder, name, "path in the run").resolve()
+        if place == self._file.resolve():
+            raise InvalidConfig("path in the run", name, "must not be the run's own record")
         return place
 
     def __enter__(self) -> Run:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core.paths import join
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.sdk.dataset import Dataset
 from mlmagic.sdk.dataset_consumption import DatasetConsumptionConfig
@@ -106,7 +107,7 @@ def script_in(source_directory: str | None, script: str) -> tuple[Path, str]:
     folder = Path(source_directory or ".").expanduser().absolute()
     if not folder.is_dir():
         raise NotFound("folder", str(folder), hint=f"The working folder is {Path.cwd()}.")
-    if not (folder / script).is_file():
+    if not join(folder, script, "script").is_file():
         raise NotFound("script", script, [path.name for path in folder.glob("*.py")])
     return folder, script
 

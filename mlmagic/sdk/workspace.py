@@ -14,6 +14,7 @@ from mlmagic.core import webservice as core_webservice
 from mlmagic.core.arguments import ComputeType
 from mlmagic.core.model import ModelFilter
 from mlmagic.core.names import check_workspace_name
+from mlmagic.core.paths import join
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, NotFound
 from mlmagic.sdk.aci_webservice import AciWebservice
@@ -138,7 +139,7 @@ class Workspace(WorkspaceBase):
 
     def write_config(self, path: str | Path = ".", file_name: str = "config.json") -> Path:
         """Write a configuration file that `from_config` reads; returns its path."""
-        target = Path(path).expanduser().absolute() / file_name
+        target = join(Path(path).expanduser().absolute(), file_name, "file_name")
         target.parent.mkdir(parents=True, exist_ok=True)
         values: dict[str, Any] = {
             "subscription_id": self._location.subscription_id,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -20,10 +21,14 @@ from pathlib import Path
 
 from mlmagic.core.folders import files_below
 from mlmagic.core.model import StoredFile
-from mlmagic.errors import NotFound, UsageError
+from mlmagic.core.paths import check_relative, join
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.workspace.file_writing import copy_and_hash, sync, write_and_hash
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.remote_files import RemoteFiles, missing
+
+FILE_KIND = "path of a stored file"
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class FileStore:
@@ -39,7 +44,12 @@ class FileStore:
             path.mkdir(parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
-        """The path in the folder for a SHA-256, whether the file exists or not."""
+        """The path in the folder for a SHA-256, whether the file exists or not.
+
+        Raises `InvalidConfig` for anything else, such as a row that was changed by hand.
+        """
+        if not _SHA256.fullmatch(digest):
+            raise InvalidConfig("SHA-256 of a stored file", digest, "must have 64 hexadecimal digits")
         return self._blobs / digest[:2] / digest
 
     def url(self, digest: str) -> str:
@@ -75,8 +85,7 @@ class FileStore:
 
     def lay_out(self, files: Iterable[StoredFile], folder: Path) -> None:
         """Put ``files`` into ``folder``, as hard links if the file system supports them, else as copies."""
-        for file in files:
-            place = folder / file.path
+        for file, place in _places(files, folder):
             place.parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(self.fetched(file.digest), place)
 
@@ -153,12 +162,14 @@ class Intake:
 
     def take_file(self, source: Path, path: str) -> StoredFile:
         """Copy and hash one file, whose path in the model or service is ``path``."""
+        check_relative(path, FILE_KIND)
         temporary = self._folder / uuid.uuid4().hex
         digest, size = copy_and_hash(source, temporary)
         return self._keep(temporary, StoredFile(path, digest, size))
 
     def take_bytes(self, content: bytes, path: str) -> StoredFile:
         """Store ``content`` as the file ``path``."""
+        check_relative(path, FILE_KIND)
         temporary = self._folder / uuid.uuid4().hex
         digest, size = write_and_hash(content, temporary)
         return self._keep(temporary, StoredFile(path, digest, size))
@@ -169,6 +180,7 @@ class Intake:
 
     def make(self, path: str, write: Callable[[Path], object]) -> StoredFile:
         """Store the file that ``write`` writes to the path it is called with, without a second copy."""
+        check_relative(path, FILE_KIND)
         temporary = self._folder / uuid.uuid4().hex
         write(temporary)
         with temporary.open("rb") as written:
@@ -231,10 +243,14 @@ class Intake:
 
 def _copy_all(files: Iterable[StoredFile], where: Callable[[str], Path], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        place = folder / file.path
+    for file, place in _places(files, folder):
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(where(file.digest), place)
+
+
+def _places(files: Iterable[StoredFile], folder: Path) -> list[tuple[StoredFile, Path]]:
+    """The files with their paths in ``folder``; all are checked before the first is written."""
+    return [(file, join(folder, file.path, FILE_KIND)) for file in files]
 
 
 def _link_or_copy(source: Path, place: Path) -> None:
@@ -249,14 +265,10 @@ def _link_or_copy(source: Path, place: Path) -> None:
 def _children(folder: Path, child_paths: Iterable[str]) -> list[Path]:
     chosen: list[Path] = []
     for child in child_paths:
-        path = folder / child
+        path = join(folder, child, "child path")
         if not path.exists():
             raise NotFound("child path", child, [p.name for p in folder.iterdir()])
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise UsageError(
-                f"child path {child!r} leads out of {str(folder)!r}", hint="Use paths inside of the folder."
-            )
-        chosen += files_below(path) if path.is_dir() else [path]
+        chosen += files_below(path, root=folder) if path.is_dir() else [path]
     return sorted(set(chosen))
 
 

@@ -144,3 +144,20 @@ def test_the_whole_journey_in_real_processes(folder: Path) -> None:
         deleted = mlmagic("service", "delete", "-n", "svc")
     assert (deleted.returncode, deleted.stdout, deleted.stderr) == (0, "", "deleted svc\n")
     assert json.loads(mlmagic("service", "list", "-o", "json").stdout) == []
+
+
+def test_links_and_paths_that_lead_out_are_refused_by_name(folder: Path) -> None:
+    (folder / "model").mkdir()
+    (folder / "model/weights.bin").write_text("w")
+    (folder / "model/secret.bin").symlink_to(folder / "net.onnx")
+    refused = run("model", "register", "-n", "m", "-p", str(folder / "model"))
+    assert refused.exit_code != 0
+    assert f"{str(folder / 'model/secret.bin')!r} is a link to {str(folder / 'net.onnx')!r}" in refused.stderr
+    assert "cp -rL" in refused.stderr
+    (folder / "source").mkdir()
+    refused = run(
+        *("model", "deploy", "-n", "svc", "--entry-script", str(folder / "score.py")),
+        *("--source-directory", str(folder / "source")),
+    )
+    assert refused.exit_code != 0
+    assert "must be a relative path" in refused.stderr

@@ -130,3 +130,16 @@ def test_the_first_sdks_names_are_found_when_that_is_asked_for(shell: TestingShe
 
 def test_what_is_no_uri_of_mlflow_is_told(shell: TestingShell) -> None:
     shell.refuses("%register runs:/abc", InvalidConfig, "must be runs:/RUN_ID/PATH")
+
+
+def test_a_link_out_of_a_models_folder_is_refused_by_name(
+    session: MLMagic, shell: TestingShell, tmp_path: Path
+) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/weights.bin").write_text("w")
+    (tmp_path / "secret.bin").write_text("s")
+    (tmp_path / "net/secret.bin").symlink_to("../secret.bin")
+    with pytest.raises(UsageError, match="is a link to") as refused:
+        shell.run_cell(f"%register {tmp_path / 'net'} --name net")
+    assert str(tmp_path / "net/secret.bin") in str(refused.value)
+    assert shell.run_cell(f"%register {tmp_path / 'net'} --name net --child-path weights.bin").id == "net:1"

@@ -73,5 +73,6 @@ def test_a_figure_and_an_image_are_stored(run, tmp_path):
     run.log_image("roc", plot=Figure())
     run.log_image("photo", path=str(tmp_path / "a.jpg"))
     assert run.get_file_names() == ["photo.jpg", "roc.png"]
-    with pytest.raises(UserErrorException, match="is not a path inside the run"):
-        run.upload_file("../x", str(tmp_path / "a.jpg"))
+    for name in ("../x", "/x", "", "a\0b"):
+        with pytest.raises(UserErrorException, match="is not a path inside the run"):
+            run.upload_file(name, str(tmp_path / "a.jpg"))

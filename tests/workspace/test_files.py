@@ -51,7 +51,7 @@ def test_child_paths_restrict(store: FileStore, tmp_path: Path) -> None:
         assert [file.path for file in intake.take(folder, ["a", "sub"])] == ["m/a", "m/sub/c"]
         with pytest.raises(NotFound, match="Child path not found: 'x'"):
             intake.take(folder, ["x"])
-        with pytest.raises(UsageError, match="leads out of"):
+        with pytest.raises(UsageError, match=r"child path '../store' must not contain '..'"):
             intake.take(folder, ["../store"])
         with pytest.raises(UsageError, match="need a folder"):
             intake.take(folder / "a", ["a"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.model import ModelDescription
+from mlmagic.core.paths import join
 
 FRAMEWORK = "MLflow"
 _PIN = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;,]+)")
@@ -55,10 +56,10 @@ def _pins(file: Path) -> dict[str, str]:
 def _sample(folder: Path, metadata: dict[str, Any]) -> Any:
     """The rows of the input example, as the ``data`` of a request."""
     name = (metadata.get("saved_input_example_info") or {}).get("artifact_path")
-    if not name or not (folder / name).is_file():
+    if not name or not (file := join(folder, str(name), "artifact_path")).is_file():
         return None
     try:
-        value = json.loads((folder / name).read_text(encoding="utf-8"))
+        value = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
         return None
     return value.get("data", value) if isinstance(value, dict) else value

@@ -153,7 +153,7 @@ def names_in_pickles(path: Path, names: Iterable[str]) -> tuple[str, ...]:
 
     Pickles are searched and not loaded; what a compressed one names is not found.
     """
-    pickles = [path] if path.is_file() else files_below(path) if path.is_dir() else []
+    pickles = [path] if path.is_file() else files_below(path, links_out=True) if path.is_dir() else []
     found: set[str] = set()
     for file in pickles:
         if file.name.endswith(PICKLES) and b"__main__" in (content := file.read_bytes()):

@@ -31,7 +31,7 @@ from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
-from mlmagic.errors import AlreadyExists, BuildFailed, UsageError
+from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
@@ -163,7 +163,7 @@ class Packages:
         output = output.expanduser()
         if output.is_dir() and any(output.iterdir()):
             raise AlreadyExists("folder", str(output), hint="Name an empty one, or a new one.")
-        source = Path(package.location)
+        source = self._files_of(package)
         if source.is_dir():
             shutil.copytree(source, output, dirs_exist_ok=True)
         else:
@@ -190,6 +190,20 @@ class Packages:
 
     # -- inside ---------------------------------------------------------------------------------------
 
+    @property
+    def _folder(self) -> Path:
+        return self._memory.services_folder.parent / "packages"
+
+    def _files_of(self, package: Package) -> Path:
+        """The folder or file of a package. Raises `InvalidConfig` if its row names one outside of ours."""
+        location, folder = Path(package.location).resolve(), self._folder.resolve()
+        if folder not in location.parents:
+            rule = f"must be in {str(self._folder)!r}"
+            raise InvalidConfig(
+                "location of a package", package.location, rule, hint="Build the package again."
+            )
+        return location
+
     def _write(
         self,
         work: WorkItem,
@@ -200,11 +214,7 @@ class Packages:
         config: DeploymentConfig,
     ) -> Path:
         """Write the files of a package; packages of equal content share them. Returns their path."""
-        folder = (
-            self._memory.services_folder.parent
-            / "packages"
-            / f"{package.kind}-{package.digest[:16]}-{package.name}"
-        )
+        folder = self._folder / f"{package.kind}-{package.digest[:16]}-{package.name}"
         target = folder / f"{package.name}.pyz" if package.kind is PackageKind.ZIP else folder
         draft = folder.with_name(f".{uuid.uuid4().hex}")
         work.own(draft)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.environment import needs_of
+from mlmagic.core.folders import files_below
 from mlmagic.core.notify import Notify, silent
 from mlmagic.engine.environments.builds import build_and_wait
 from mlmagic.engine.environments.runtime import choose
@@ -24,7 +25,7 @@ from mlmagic.targets.python_path import python_path
 LAUNCHER = "mlmagic.scoring.shims.script_process"
 """The module that runs a script in an environment without mlmagic."""
 _KEPT = ("outputs", "logs")
-_IGNORED = shutil.ignore_patterns(".git", "__pycache__", ".ipynb_checkpoints", *_KEPT)
+_LEFT_OUT = (".git", "__pycache__", ".ipynb_checkpoints", *_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,10 @@ class ScriptProcess:
         plan = self._plan
         with tempfile.TemporaryDirectory(prefix="mlmagic-run-") as temporary:
             folder = Path(temporary) / "source"
-            shutil.copytree(plan.source_directory, folder, ignore=_IGNORED)
+            files_below(
+                Path(plan.source_directory), leave_out=_LEFT_OUT
+            )  # raises for links that lead out of it
+            shutil.copytree(plan.source_directory, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT))
             for name in _KEPT:
                 (folder / name).mkdir()
             runtime = choose(needs_of(plan.environment), Store(), nearest=True, notify=report)

@@ -11,6 +11,7 @@ from mlmagic.capture.modules import installed_modules
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.folders import files_below
 from mlmagic.core.model import StoredFile
+from mlmagic.core.paths import join
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.scoring.environment import SOURCE_NAME_FILE
 from mlmagic.workspace.files import Intake
@@ -73,7 +74,10 @@ def _origin(inference: InferenceConfig) -> str | None:
 
 def _read_script(inference: InferenceConfig) -> str:
     base = Path(inference.source_directory).expanduser() if inference.source_directory else Path()
-    path = base / Path(inference.entry_script).expanduser()
+    if inference.source_directory:
+        path = join(base, inference.entry_script, "entry script")
+    else:
+        path = Path(inference.entry_script).expanduser()
     if not path.is_file():
         there = [found.name for found in base.glob("*.py")] if base.is_dir() else []
         hint = "" if there else f"The folder looked in is {base.absolute()}."

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import StoredFile
+from mlmagic.core.paths import join
 from mlmagic.core.webservice import Revision, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.scripts import sources
@@ -21,6 +22,7 @@ from mlmagic.engine.targets import Targets
 from mlmagic.errors import LaunchFailed, ScriptError, UsageError
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import reloads, services
+from mlmagic.workspace.files import FILE_KIND
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.run_folders import draft_of
 
@@ -123,11 +125,11 @@ def _replace(folder: Path, old: Iterable[StoredFile], new: Iterable[StoredFile],
     made = max([time.time(), *(file.stat().st_mtime + 1 for file in folder.rglob("*.py"))])
     try:
         for file in new:
-            place = folder / file.path
+            place = join(folder, file.path, FILE_KIND)
             place.parent.mkdir(parents=True, exist_ok=True)
             os.utime(drafts / file.path, (made, made))
             os.replace(drafts / file.path, place)
         for path in {file.path for file in old} - {file.path for file in new}:
-            (folder / path).unlink(missing_ok=True)
+            join(folder, path, FILE_KIND).unlink(missing_ok=True)
     finally:
         shutil.rmtree(drafts, ignore_errors=True)

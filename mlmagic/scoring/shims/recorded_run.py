@@ -186,8 +186,9 @@ class RecordedRun:
             draft.replace(self._file)
 
     def _place(self, name: str) -> Path:
-        place = (self.folder / name).resolve()
-        if not place.is_relative_to(self.folder.resolve()) or place == self._file.resolve():
+        folder = self.folder.resolve()
+        place = (folder / name.replace("\0", "")).resolve()
+        if "\0" in name or folder not in place.parents or place == self._file.resolve():
             raise UserErrorException(
                 f"{name!r} is not a path inside the run. Use a path such as outputs/model.pkl."
             )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from mlmagic.core.paths import check_links, join
 from mlmagic.targets.images import ignore
 
 Content = bytes | Path
@@ -44,7 +45,7 @@ class Context:
     def write(self, folder: Path) -> None:
         """Write the files into ``folder``."""
         for name, content in sorted(self.files.items()):
-            copy = folder / name
+            copy = join(folder, name, "path in the build context")
             copy.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, bytes):
                 copy.write_bytes(content)
@@ -93,8 +94,11 @@ def epoch() -> int:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    root = folder.resolve()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and LEFT_OUT.isdisjoint(path.relative_to(folder).parts):
+            if path.is_symlink():
+                check_links(path, root, folder)
             yield path
 
 

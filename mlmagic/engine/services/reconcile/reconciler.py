@@ -17,6 +17,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind, endpoint_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.notices import NOTICE_DATA, model_deployed
+from mlmagic.core.paths import join_part
 from mlmagic.core.webservice import Observation, Phase, State, Webservice, check_move
 from mlmagic.engine import staging
 from mlmagic.engine.http import probe
@@ -265,7 +266,8 @@ class Reconciler:
         service = self.service
         self._end_all(keep_image=False)
         # The row goes last: who waits for the end finds nothing left.
-        shutil.rmtree(self.memory.services_folder / service.id, ignore_errors=True)
+        folder = join_part(self.memory.services_folder, service.id, "id of a service")
+        shutil.rmtree(folder, ignore_errors=True)
         with self.memory.writing() as tx:
             if services.observe(tx, service, {}):
                 services.remove(tx, service, f"deleted {service.name}")

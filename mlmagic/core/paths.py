@@ -77,5 +77,5 @@ def check_links(place: Path, root: Path, folder: Path) -> None:
             break
     raise UsageError(
         f"{str(link)!r} is a link to {str(leads)!r}, which is outside of the folder {str(folder)!r}",
-        hint="Put a copy of the target in place of the link. cp -rL copies a folder so.",
+        hint="Put a copy of what it leads to in place of the link.",
     )

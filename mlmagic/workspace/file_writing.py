@@ -11,6 +11,8 @@ import hashlib
 import os
 import queue
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
@@ -20,20 +22,27 @@ _CHUNK = 4 << 20
 _BUFFERS = 4
 
 
+@contextmanager
+def storing_in(folder: Path) -> Iterator[None]:
+    """Raise `WorkspaceUnavailable` for an `OSError` of the block: a file cannot be stored in ``folder``."""
+    try:
+        yield
+    except OSError as error:
+        raise WorkspaceUnavailable(
+            f"a file could not be stored in {folder}: {error.strerror}",
+            hint="Free some space on that disk, then try again.",
+        ) from error
+
+
 def write_all(writer: FileIO, content: bytes | memoryview) -> None:
     """Write all of ``content`` to an unbuffered file. Raises `WorkspaceUnavailable` if it does not fit."""
     view = memoryview(content)
-    try:
+    with storing_in(Path(os.fsdecode(writer.name)).parent):
         while view:
             written = os.write(writer.fileno(), view)
             if not written:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             view = view[written:]
-    except OSError as error:
-        raise WorkspaceUnavailable(
-            f"a file could not be stored in {Path(os.fsdecode(writer.name)).parent}: {error.strerror}",
-            hint="Free some space on that disk, then try again.",
-        ) from error
 
 
 def sync(path: Path) -> None:

@@ -23,12 +23,16 @@ from mlmagic.core.folders import files_below
 from mlmagic.core.model import StoredFile
 from mlmagic.core.paths import check_relative, join
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
-from mlmagic.workspace.file_writing import copy_and_hash, sync, write_and_hash
+from mlmagic.workspace.file_writing import copy_and_hash, storing_in, sync, write_and_hash
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.remote_files import RemoteFiles, missing
 
 FILE_KIND = "path of a stored file"
 _SHA256 = re.compile("[0-9a-f]{64}")
+
+
+MANIFEST = "manifest"
+"""In the folder of an intake: the hashes of what it may have stored."""
 
 
 class FileStore:
@@ -74,14 +78,17 @@ class FileStore:
     def intake(self) -> Iterator[Intake]:
         """Store new files; those that were not published when the block ends are discarded."""
         folder = self._incoming / ProcessIdentity.current().mark()
-        folder.mkdir()
+        with storing_in(self._incoming):
+            folder.mkdir()
+        intake = Intake(self, folder)
         try:
-            yield (intake := Intake(self, folder))
+            yield intake
         except BaseException:
             self.unrecorded |= intake.stored
+            # `sweep` needs the list of what it may have stored if this process ends before its next write.
+            _remove_below(folder, but=MANIFEST if intake.stored else "")
             raise
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def lay_out(self, files: Iterable[StoredFile], folder: Path) -> None:
         """Put ``files`` into ``folder``, as hard links if the file system supports them, else as copies."""
@@ -104,7 +111,7 @@ class FileStore:
             owner = ProcessIdentity.owner_of(folder.name)
             if owner is not None and not owner.dead:
                 continue
-            for name in _lines(folder / "manifest"):
+            for name in _lines(folder / MANIFEST):
                 if not is_referenced(name):
                     self.remove(name)
             shutil.rmtree(folder, ignore_errors=True)
@@ -188,9 +195,10 @@ class Intake:
         return self._keep(temporary, StoredFile(path, digest, temporary.stat().st_size))
 
     def _keep(self, temporary: Path, file: StoredFile) -> StoredFile:
-        temporary.chmod(0o444)
-        sync(temporary)
-        temporary.replace(self._folder / file.digest)
+        with storing_in(self._folder):
+            temporary.chmod(0o444)
+            sync(temporary)
+            temporary.replace(self._folder / file.digest)
         self._taken.append(file)
         return file
 
@@ -230,15 +238,17 @@ class Intake:
     def _listed(self) -> set[str]:
         """The hashes of the files taken, after they were listed for `FileStore.sweep`."""
         digests = {file.digest for file in self._taken}
-        (self._folder / "manifest").write_text("\n".join(digests))
+        with storing_in(self._folder):
+            (self._folder / MANIFEST).write_text("\n".join(digests))
         self.stored |= digests
         return digests
 
     def _move(self, digest: str) -> None:
         place = self._store.path(digest)
         if not place.exists():
-            place.parent.mkdir(exist_ok=True)
-            (self._folder / digest).replace(place)
+            with storing_in(place.parent):
+                place.parent.mkdir(exist_ok=True)
+                (self._folder / digest).replace(place)
 
 
 def _copy_all(files: Iterable[StoredFile], where: Callable[[str], Path], folder: Path) -> None:
@@ -260,6 +270,16 @@ def _link_or_copy(source: Path, place: Path) -> None:
         return
     except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, place)
+
+
+def _remove_below(folder: Path, *, but: str) -> None:
+    """Remove all files of ``folder`` ``but`` one, and the folder as well if none is to stay."""
+    if not but:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        if path.name != but:
+            path.unlink(missing_ok=True)
 
 
 def _children(folder: Path, child_paths: Iterable[str]) -> list[Path]:

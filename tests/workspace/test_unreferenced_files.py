@@ -47,6 +47,25 @@ FileStore.remove = die
 engine.models.delete("m:1")
 """
 
+# Stores a file in the workspace argv[1], whose name does not reach the disk, and ends.
+FAIL = """
+import errno, os, sys
+from pathlib import Path
+from mlmagic.core.model import ModelDescription
+from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
+
+engine = Engine(Location.of_folder(Path(sys.argv[1])), use_daemon=False)
+(Path(sys.argv[1]) / "m.bin").write_bytes(b"a model")
+replace = os.replace
+def full(source, place):
+    replace(source, place)
+    if "files" in Path(place).parts:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+os.replace = full
+engine.models.register(Path(sys.argv[1]) / "m.bin", ModelDescription("m"))
+"""
+
 # Serves in the folder argv[1], for the lock, until its input ends.
 SERVE = """
 import sys
@@ -143,6 +162,18 @@ def test_what_was_published_for_nothing_goes(memory: Memory) -> None:
     with memory.writing():
         pass
     assert stored(memory.folder) == []
+
+
+@pytest.mark.processes
+def test_what_was_published_for_nothing_goes_also_if_its_process_ends(location: Location) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAIL, str(location.folder)], capture_output=True, text=True, check=False
+    )
+    assert "WorkspaceUnavailable: a file could not be stored" in done.stderr
+    memory = Memory(location)
+    assert stored(memory.folder) == []
+    assert list((memory.folder / "incoming").iterdir()) == []
+    memory.close()
 
 
 def test_a_services_files_go_with_its_revisions_and_with_it(

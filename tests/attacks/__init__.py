@@ -1,0 +1,11 @@
+"""Attacks on mlmagic, seeded and bounded in time: `bash tests/torture` runs all of them.
+
+Each attack tries something bad many times, and checks after each time, or after some, that nothing
+acknowledged was lost, that nothing false is recorded, and that the next command works.
+
+interruptions   kills a process, or fails an operation, at a chosen change of the workspace
+verbs           what is done meanwhile: register, deploy, update, stop, delete, and so on
+truth           what must hold afterwards
+kills           interrupted verbs over SQLite and PostgreSQL
+campaign        all attacks in their order
+"""

@@ -45,6 +45,11 @@ def write_all(writer: FileIO, content: bytes | memoryview) -> None:
             view = view[written:]
 
 
+def _new(path: Path) -> FileIO:
+    with storing_in(path.parent):
+        return path.open("wb", buffering=0)
+
+
 def sync(path: Path) -> None:
     """Wait until the content of a file, or the names in a folder, would survive a loss of power.
 
@@ -65,7 +70,7 @@ def sync(path: Path) -> None:
 
 def write_and_hash(content: bytes, target: Path) -> tuple[str, int]:
     """Write ``content`` to ``target``; returns its SHA-256 and its size in bytes. Raises as `write_all`."""
-    with target.open("wb", buffering=0) as writer:
+    with _new(target) as writer:
         write_all(writer, content)
     return hashlib.sha256(content).hexdigest(), len(content)
 
@@ -76,7 +81,7 @@ def copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
     The file is read once; hashing and writing run side by side (both release the GIL), which makes this
     about as fast as the slower of the two. Raises as `write_all`.
     """
-    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+    with source.open("rb", buffering=0) as reader, _new(target) as writer:
         if os.fstat(reader.fileno()).st_size <= _CHUNK:
             content = reader.readall()
             write_all(writer, content)

@@ -130,6 +130,20 @@ def save_package(name: str, folder: str) -> None:
         echo(opened.packages.save(opened.packages.get(name), Path(folder)))
 
 
+@package.command("delete")
+@option("-n", "--name", required=True, help="The package.")
+def delete_package(name: str) -> None:
+    """Delete all versions of a package and their files. Images stay in the Docker engine.
+
+    \b
+    Example:
+      mlmagic package delete -n churn
+    """
+    with engine() as opened:
+        opened.packages.delete(name)
+    say(f"deleted package {name}")
+
+
 def package_record(made: Package) -> dict[str, Any]:
     """A package as plain data, without its log."""
     record = replace(made, log=()).record()

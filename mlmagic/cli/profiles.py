@@ -162,6 +162,20 @@ def compare_profiles(names: Sequence[str], form: str) -> None:
         _show_several([opened.profiles.get(name) for name in names], form)
 
 
+@profile.command("delete")
+@option("-n", "--name", required=True, help="The profile.")
+def delete_profile(name: str) -> None:
+    """Delete all versions of a profile.
+
+    \b
+    Example:
+      mlmagic profile delete -n diabetes
+    """
+    with engine() as opened:
+        opened.profiles.delete(name)
+    say(f"deleted profile {name}")
+
+
 def _dataset(opened: Engine, dataset_id: str | None, file: str | None, traffic: str | None) -> Any:
     if [dataset_id, file, traffic].count(None) != 2:
         raise UsageError(

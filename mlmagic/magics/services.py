@@ -161,15 +161,22 @@ class ServiceMagics(SessionMagics):
         metavar="NAME:VERSION",
         help="A model version to delete; may repeat.",
     )
+    @argument(
+        "--package", action="append", default=[], metavar="NAME", help="A package to delete; may repeat."
+    )
+    @argument(
+        "--profile", action="append", default=[], metavar="NAME", help="A profile to delete; may repeat."
+    )
     def delete(self, args: Arguments) -> None:
-        """Delete services, or model versions that no service uses.
+        """Delete services, model versions that no service uses, packages or profiles.
 
         Examples:
           %delete diabetes-svc
           %delete diabetes-svc churn-svc
           %delete --model diabetes:1
+          %delete --profile diabetes --package diabetes
         """
-        if not args.names and not args.model:
+        if not (args.names or args.model or args.package or args.profile):
             raise UsageError("there is nothing to delete", hint="Name a service, or --model NAME:VERSION.")
         engine = self.session.engine
         references = model_references(args.model)
@@ -181,12 +188,22 @@ class ServiceMagics(SessionMagics):
                     f"which version of {reference.name!r}?", hint=f"For example {reference.name}:1."
                 )
             engine.models.get(reference)
+        for name in args.package:
+            engine.packages.get(name)
+        for name in args.profile:
+            engine.profiles.get(name)
         for name in dict.fromkeys(args.names):
             engine.services.delete(name)
             show_message(f"Deleted service {name}.")
         for reference in dict.fromkeys(references):
             engine.models.delete(str(reference))
             show_message(f"Deleted model {reference}.")
+        for name in dict.fromkeys(args.package):
+            engine.packages.delete(name)
+            show_message(f"Deleted package {name}.")
+        for name in dict.fromkeys(args.profile):
+            engine.profiles.delete(name)
+            show_message(f"Deleted profile {name}.")
 
 
 def split_score(line: str) -> tuple[str, str | None, str]:

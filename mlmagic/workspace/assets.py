@@ -73,6 +73,22 @@ def newest_of_each(tx: Connection, kind: str) -> list[Asset]:
     return list({row.name: _asset(row) for row in tx.execute(query)}.values())
 
 
+def all_versions(tx: Connection, kind: str, name: str | None = None) -> list[Asset]:
+    """Every version of one asset, or of all of a kind, the oldest first."""
+    query = select(assets).where(assets.c.kind == kind).order_by(assets.c.name, assets.c.version)
+    if name is not None:
+        query = query.where(assets.c.name == name)
+    return [_asset(row) for row in tx.execute(query)]
+
+
+def keep_newest(tx: Connection, kind: str, name: str, count: int) -> None:
+    """Delete all but the newest ``count`` versions."""
+    old = versions(tx, kind, name)[:-count]
+    if old:
+        this = (assets.c.kind == kind) & (assets.c.name == name)
+        tx.execute(delete(assets).where(this, assets.c.version <= old[-1]))
+
+
 def remove(tx: Connection, kind: str, name: str) -> None:
     """Delete all versions. Raises `NotFound`."""
     get(tx, kind, name)

@@ -112,13 +112,15 @@ def put_off(tx: Connection, work: Work) -> None:
     )
 
 
-def list_work(tx: Connection) -> list[Work]:
-    """All work of this machine, the oldest first."""
+def list_work(tx: Connection, *, of_all_machines: bool = False) -> list[Work]:
+    """All work of this machine, or of all that share the workspace, the oldest first."""
+    if of_all_machines:
+        return [_work(row) for row in tx.execute(select(temporary_work).order_by(temporary_work.c.started))]
     return [_work(row) for row in _of_this_machine(tx)]
 
 
 def _left(tx: Connection, mark: str | None) -> list[Work]:
-    rows = [row for row in _of_this_machine(tx) if row.owner == mark or _has_no_owner(row.owner)]
+    rows = [row for row in _of_this_machine(tx) if row.owner == mark or has_no_owner(row.owner)]
     if not rows:
         return []
     time = now(tx)
@@ -130,7 +132,8 @@ def _of_this_machine(tx: Connection) -> list[Any]:
     return list(tx.execute(query.order_by(temporary_work.c.started)))
 
 
-def _has_no_owner(mark: str | None) -> bool:
+def has_no_owner(mark: str | None) -> bool:
+    """Whether the process of this mark has ended, or there is none."""
     owner = ProcessIdentity.owner_of(mark) if mark else None
     return owner is None or owner.dead
 

@@ -104,6 +104,8 @@ def test_models(folder: Path) -> None:
         )
     )
     assert (made["requestedCpu"], made["requestedMemoryInGB"]) == (1.0, 0.5)
+    ml("profile delete -n profile-name")
+    assert json.loads(ml("profile list -o json")) == []
 
 
 def test_packages(folder: Path) -> None:
@@ -118,4 +120,8 @@ def test_packages(folder: Path) -> None:
     assert json.loads(ml("package show -n my-image"))["state"] == "Succeeded"
     ml("package save -n my-image -t again")
     assert (folder / "again" / "Dockerfile").read_bytes() == (folder / "taken" / "Dockerfile").read_bytes()
-    assert ml("model package -m mymodel:1 --entry-script score.py --kind zip").strip().endswith("package.pyz")
+    file = Path(ml("model package -m mymodel:1 --entry-script score.py --kind zip").strip())
+    assert file.name == "package.pyz"
+    ml("package delete -n package")
+    assert not file.exists()
+    assert [each["name"] for each in json.loads(ml("package list -o json"))] == ["my-image"]

@@ -10,7 +10,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -20,7 +20,8 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
-from mlmagic.errors import AlreadyExists, UsageError
+from mlmagic.engine.packages import packages
+from mlmagic.errors import AlreadyExists, NotFound, UsageError, WrongState
 from tests.support.entry_scripts import READS_MODEL
 from tests.support.waiting import wait_for
 
@@ -55,6 +56,59 @@ def test_a_folder_has_all_that_docker_build_needs(engine: Engine, model: str, tm
     assert engine.packages.list() == [made]
     with pytest.raises(AlreadyExists, match="Name an empty one"):
         engine.packages.save(made, folder)
+
+
+def test_a_deleted_package_leaves_no_files(
+    engine: Engine, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = engine.memory.folder / "packages"
+    for name in ("one", "two"):
+        engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, image_name=name)
+    engine.packages.create([model], INFERENCE, kind=PackageKind.ZIP, image_name="one")
+    engine.packages.delete("one")
+    [kept] = engine.packages.list()
+    assert (kept.name, list(folder.iterdir())) == ("two", [Path(kept.location)])
+    with pytest.raises(NotFound, match="one"):
+        engine.packages.delete("one")
+    with monkeypatch.context() as patch:
+        patch.setattr(packages.shutil, "rmtree", _interrupt)  # as a kill after the commit
+        with pytest.raises(KeyboardInterrupt):
+            engine.packages.delete("two")
+    assert engine.packages.list() == []
+    again = engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, image_name="three")
+    assert list(folder.iterdir()) == [Path(again.location)]
+
+
+def _interrupt(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_a_package_under_construction_is_not_deleted(
+    engine: Engine, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def write(*_: object) -> None:
+        with pytest.raises(WrongState) as error:
+            engine.packages.delete("one")
+        refused.append(str(error.value))
+
+    monkeypatch.setattr(packages, "_write_folder", write)
+    engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, image_name="one")
+    assert refused == ["cannot delete 'one' while it is Running. Interrupt it first, or wait."]
+    engine.packages.delete("one")
+
+
+def test_so_many_packages_of_one_name_are_kept(
+    engine: Engine, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "VERSIONS_KEPT", 2)
+    for number in range(4):
+        script = InferenceConfig("score.py", script_text=f"{READS_MODEL}\n# {number}\n")
+        engine.packages.create([model], script, kind=PackageKind.FOLDER, image_name="one")
+    assert len(list((engine.memory.folder / "packages").iterdir())) == 2
+    with pytest.raises(NotFound, match="3, 4"):
+        engine.packages.get("one", 2)
 
 
 def test_the_same_content_is_the_same_package(

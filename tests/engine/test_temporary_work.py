@@ -161,6 +161,21 @@ def test_a_comparison_deployment(
     assert engine.requests.score("svc", 1) == "1"  # the service itself goes on
 
 
+@pytest.mark.parametrize("code", [PACKAGE, PROFILE.format(target="local")], ids=["package", "profile"])
+def test_a_record_says_so_before_anybody_has_cleaned_up(
+    killed: Kill, make_engine: MakeEngine, code: str
+) -> None:
+    killed(code)
+    reader = make_engine(supervise=False)
+    kind = reader.packages if code is PACKAGE else reader.profiles
+    [found] = kind.list()
+    assert kind.get(found.name) == found
+    assert found.state in (PackageState.FAILED, ProfileState.CANCELED)
+    assert found.error == "the process that ran it ended"
+    kind.delete(found.name)
+    assert kind.list() == []
+
+
 def test_a_package(killed: Kill, make_engine: MakeEngine, location: Location, temporary: Path) -> None:
     killed(PACKAGE)
     drafts = location.folder / "packages"

@@ -41,6 +41,11 @@ def test_a_captured_script_is_profiled(shell: TestingShell, make_engine: MakeEng
     shell.run_cell("%profiles half")
     assert "recommended" in shell.shown()
     assert "data:image/png" in shell.outputs[0].data["text/html"]
+    shell.refuses("%delete --profile half --profile nowhere", NotFound, "Profile not found: 'nowhere'")
+    assert [one.name for one in shell.run_cell("%profiles")] == ["half"]
+    shell.run_cell("%delete --profile half")
+    assert "Deleted profile half." in shell.shown()
+    assert list(shell.run_cell("%profiles")) == []
 
 
 def test_what_cannot_be_profiled_is_told(shell: TestingShell, make_engine: MakeEngine) -> None:

@@ -31,7 +31,7 @@ from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
-from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError
+from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError, WrongState
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
@@ -40,8 +40,11 @@ from mlmagic.targets.images.package_index import no_access
 from mlmagic.targets.images.pinning import pinned
 from mlmagic.workspace import assets
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.unfinished_records import as_they_are, is_being_made
 
 KIND = "package"
+VERSIONS_KEPT = 100
+"""So many packages of one name are kept."""
 LABEL_DIGITS = 12
 
 
@@ -122,6 +125,7 @@ class Packages:
             )
             with self._memory.writing() as tx:
                 asset = assets.add(tx, KIND, name, made.record())
+                assets.keep_newest(tx, KIND, name, VERSIONS_KEPT)
                 work.unfinished(tx, asset, state=PackageState.FAILED.value)
             version = asset.version
 
@@ -143,12 +147,26 @@ class Packages:
                 raise
             done = replace(made, state=PackageState.SUCCEEDED, location=location, log=tuple(log))
             self._keep(version, done)
+        self._remove_unneeded()
         return done
 
     def get(self, name: str, version: int | None = None) -> Package:
         """A package by name, the newest version by default; raises `NotFound`."""
         with self._memory.reading() as tx:
-            return Package.of(assets.get(tx, KIND, name, version).record)
+            [record] = as_they_are(tx, [assets.get(tx, KIND, name, version)])
+        return Package.of(record)
+
+    def delete(self, name: str) -> None:
+        """Delete all versions of a package and their files; images stay in the Docker engine.
+
+        Raises `NotFound`, and `WrongState` while it is being built.
+        """
+        with self._memory.writing() as tx:
+            assets.get(tx, KIND, name)
+            if is_being_made(tx, assets.all_versions(tx, KIND, name)):
+                raise WrongState(name, PackageState.RUNNING, "delete", hint="Interrupt it first, or wait.")
+            assets.remove(tx, KIND, name)
+        self._remove_unneeded()
 
     def save(self, package: Package, output: Path) -> Path:
         """Copy a package's files to ``output``, an empty or new folder; returns the folder.
@@ -214,7 +232,7 @@ class Packages:
         config: DeploymentConfig,
     ) -> Path:
         """Write the files of a package; packages of equal content share them. Returns their path."""
-        folder = self._folder / f"{package.kind}-{package.digest[:16]}-{package.name}"
+        folder = self._folder / _folder_name(package)
         target = folder / f"{package.name}.pyz" if package.kind is PackageKind.ZIP else folder
         draft = folder.with_name(f".{uuid.uuid4().hex}")
         work.own(draft)
@@ -234,10 +252,29 @@ class Packages:
         with self._memory.writing() as tx:
             assets.replace(tx, KIND, package.name, version, package.record())
 
+    def _remove_unneeded(self) -> None:
+        """Remove the files of packages that were deleted, also by a process that was killed before it did."""
+        if not self._folder.is_dir():
+            return
+        # Listed first: a record is written before its folder.
+        there = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
+        with self._memory.reading() as tx:
+            packages = [Package.of(each.record) for each in assets.all_versions(tx, KIND)]
+        needed = {_folder_name(package) for package in packages}
+        locations = [Path(package.location) for package in packages]
+        for path in there:
+            if path.name not in needed and not any(path in (place, *place.parents) for place in locations):
+                shutil.rmtree(path, ignore_errors=True)
+
     def list(self) -> list[Package]:
         """The newest version of each package."""
         with self._memory.reading() as tx:
-            return [Package.of(each.record) for each in assets.newest_of_each(tx, KIND)]
+            return [Package.of(each) for each in as_they_are(tx, assets.newest_of_each(tx, KIND))]
+
+
+def _folder_name(package: Package) -> str:
+    """The name of the folder with a package's files; packages of equal content share it."""
+    return f"{package.kind}-{package.digest[:16]}-{package.name}"
 
 
 def _write_folder(

@@ -29,12 +29,15 @@ from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.errors import InvalidConfig, NotFound, WrongState
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import assets
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.unfinished_records import as_they_are, is_being_made
 
 KIND = "profile"
+VERSIONS_KEPT = 100
+"""So many profiles of one name are kept."""
 TAGS = ("requestedCpu", "requestedMemoryInGB")
 
 
@@ -133,7 +136,16 @@ class Profiles:
     def get(self, name: str, version: int | None = None) -> Profile:
         """A profile by name, the newest version by default; raises `NotFound`."""
         with self._memory.reading() as tx:
-            return profile_of(assets.get(tx, KIND, name, version).record)
+            [record] = as_they_are(tx, [assets.get(tx, KIND, name, version)])
+        return profile_of(record)
+
+    def delete(self, name: str) -> None:
+        """Delete all versions of a profile. Raises `NotFound`, and `WrongState` while one is being made."""
+        with self._memory.writing() as tx:
+            assets.get(tx, KIND, name)
+            if is_being_made(tx, assets.all_versions(tx, KIND, name)):
+                raise WrongState(name, ProfileState.RUNNING, "delete", hint="Interrupt it first, or wait.")
+            assets.remove(tx, KIND, name)
 
     def tag_models(self, profile: Profile) -> None:
         """Write the recommended size to the models' tags, as Azure ML v1's guide does."""
@@ -159,6 +171,7 @@ class Profiles:
         plan = profile.plan
         with self._memory.writing() as tx:
             asset = assets.add(tx, KIND, plan.name, record_of(profile))
+            assets.keep_newest(tx, KIND, plan.name, VERSIONS_KEPT)
             work.unfinished(tx, asset, state=ProfileState.CANCELED.value, words="")
         version = asset.version
         trials: list[Trial] = []
@@ -202,7 +215,7 @@ class Profiles:
     def list(self) -> list[Profile]:
         """The newest version of each profile."""
         with self._memory.reading() as tx:
-            return [profile_of(each.record) for each in assets.newest_of_each(tx, KIND)]
+            return [profile_of(each) for each in as_they_are(tx, assets.newest_of_each(tx, KIND))]
 
 
 def canceled(profile: Profile) -> Profile:

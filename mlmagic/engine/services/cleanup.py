@@ -23,13 +23,12 @@ from mlmagic.errors import NotFound
 from mlmagic.workspace import assets, temporary_work
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.temporary_work import Launch, UnfinishedRecord, Work
+from mlmagic.workspace.unfinished_records import OWNER_ENDED, ended, says_running
 
 if TYPE_CHECKING:
     import psutil
 
-OWNER_ENDED = "the process that ran it ended"
 STOP_SECONDS = 1.0
-_RUNNING = "Running"
 _KILL_WAIT_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
@@ -132,12 +131,12 @@ def _finish(memory: Memory, unfinished: UnfinishedRecord, error: str) -> None:
     with memory.writing() as tx:
         if _says_running(tx, key):
             record = assets.get(tx, *key).record
-            assets.replace(tx, *key, {**record, **unfinished.changes, "error": error})
+            assets.replace(tx, *key, ended(record, unfinished.changes, error))
 
 
 def _says_running(tx: Any, key: tuple[str, str, int]) -> bool:
     try:
-        return bool(assets.get(tx, *key).record["state"] == _RUNNING)
+        return says_running(assets.get(tx, *key).record)
     except NotFound:  # deleted since
         return False
 

@@ -171,7 +171,6 @@ class ServiceMagics(SessionMagics):
         """Delete services, model versions that no service uses, packages or profiles.
 
         Examples:
-          %delete diabetes-svc
           %delete diabetes-svc churn-svc
           %delete --model diabetes:1
           %delete --profile diabetes --package diabetes

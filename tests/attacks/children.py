@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-HANGS_AFTER_SECONDS = 50.0
+HANGS_AFTER_SECONDS = 110.0
 """Then a child writes to the standard error what each of its threads does."""
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = 120.0
 """A child that takes longer hangs, which is a fault of its own."""
 
 Say = Callable[[dict[str, Any]], None]

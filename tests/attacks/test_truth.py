@@ -32,6 +32,7 @@ DEPLOY = Wish("deploy", "service-1", "first")
         ([(REGISTER, True), (DEPLOY, True), (Wish("stop", "service-1", ""), True)], FOUND, 1),
         ([(REGISTER, True), (DEPLOY, True), (Wish("update", "service-1", "second"), False)], FOUND, 0),
         ([(REGISTER, True), (DEPLOY, True), (Wish("delete", "service-1", ""), True)], FOUND, 1),
+        ([(REGISTER, True), (DEPLOY, True), (DEPLOY, False)], {**FOUND, "services": {}}, 1),
         ([(Wish("register", "model-1", "another"), True), (DEPLOY, True)], FOUND, 1),
     ],
 )

@@ -23,7 +23,7 @@ from tests.attacks.durable_target import DurableTarget
 from tests.attacks.verbs import Wish, digest_of
 from tests.support.waiting import wait_for
 
-SETTLING_SECONDS = 40.0
+SETTLING_SECONDS = 100.0
 
 ServiceState = tuple[str, str] | None
 """The wish for a service, Running or Stopped, and its description; None for no such service."""
@@ -42,6 +42,8 @@ class Truth:
     """By id, the values that the tag may have."""
     services: dict[str, set[ServiceState]] = field(default_factory=dict)
     """By name, the states that a service may be in."""
+    cut_short: set[str] = field(default_factory=set)
+    """The services about which something was cut short since the last comparison."""
 
     def note(self, wished: Wish, acknowledged: dict[str, Any] | None) -> None:
         """Note that something was asked, and acknowledged or not."""
@@ -61,7 +63,17 @@ class Truth:
         else:
             before_states = self.services.get(wished.name, {None})
             after = {_after(wished, state) for state in before_states}
-            self.services[wished.name] = after | (before_states if acknowledged is None else set())
+            if acknowledged is None:
+                after |= before_states
+                if wished.verb == "deploy" and self._may_not_serve(wished.name):
+                    after.add(None)  # what does not serve is deleted before it is deployed again
+                self.cut_short.add(wished.name)
+            self.services[wished.name] = after
+
+    def _may_not_serve(self, name: str) -> bool:
+        return name in self.cut_short or any(
+            state is not None and state[0] == Desired.STOPPED.value for state in self.services.get(name, ())
+        )
 
     def compare(self, found: dict[str, Any]) -> list[str]:
         """What is missing or false in what was found; what was found is the truth from now on."""
@@ -87,6 +99,7 @@ class Truth:
         self.services = {name: {tuple(state)} for name, state in found["services"].items()}
         self.maybe_deleted.clear()
         self.maybe_registered.clear()
+        self.cut_short.clear()
         return faults
 
 
@@ -144,7 +157,7 @@ def _in_motion(engine: Engine) -> list[str]:
         f"{each.name} is {each.state} and wanted {each.desired}: {each.words}"
         for each in engine.services.list()
         if each.desired is Desired.DELETED
-        or each.retiring
+        or (each.retiring and each.state is not State.STOPPED)  # a stopped one keeps its old revisions
         or (each.desired is Desired.RUNNING and each.state not in (State.HEALTHY, State.FAILED))
         or (each.desired is Desired.STOPPED and each.state is not State.STOPPED)
     ]

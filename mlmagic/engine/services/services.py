@@ -244,6 +244,7 @@ class Services:
         Raises `ScriptError` with the script's own traceback, `LaunchFailed`, `WaitTimeout`, or `WrongState`
         for a service that was stopped meanwhile.
         """
+        self._supervision.ensure_for_services()  # a killed process may have left it without a supervisor
         new = NewReplacements(service, notify)
 
         def watch(now: Webservice) -> None:

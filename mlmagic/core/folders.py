@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def files_below(
     real = os.path.realpath(folder)
     inside = None if links_out else (folder if root is None else root)
     return sorted(_walk(folder, (real,), leave_out, inside))
+
+
+def copy_folder(source: Path, target: Path, *, leave_out: Collection[str] = ()) -> None:
+    """Copy ``source`` to ``target``, which is created; raises as `files_below`, before anything is copied."""
+    files_below(source, leave_out=leave_out)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*leave_out))
 
 
 def _walk(

@@ -121,9 +121,7 @@ class Service:
                 decoded()
             except BadInput as error:
                 message = error_response if request.path.startswith(PREFIX) else Response.message
-                refusal = message(error.status, str(error))
-                refusal.fields = error.fields
-                reply(refusal)
+                reply(message(error.status, str(error), fields=error.fields))
             else:
                 handler(request, reply)
 

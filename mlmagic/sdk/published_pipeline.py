@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mlmagic.core.folders import files_below
+from mlmagic.core.folders import copy_folder
 from mlmagic.core.paths import join_part
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.compute import ComputeTarget
@@ -29,7 +29,6 @@ from mlmagic.workspace.location import Location
 
 RECORD, STEPS, SOURCES = "pipeline.json", "steps.pickle", "sources"
 ACTIVE, DISABLED = "Active", "Disabled"
-_LEFT_OUT = (".git", "__pycache__")
 Pipelines = list["PublishedPipeline"]
 """A name for it, because `PublishedPipeline.list` hides the built-in one in its class."""
 
@@ -201,8 +200,7 @@ def publish(
         for number, step in enumerate(copies):
             source = Path(step.source_directory or ".").expanduser().absolute()
             copied = Path(SOURCES) / str(number)
-            files_below(source, leave_out=_LEFT_OUT)  # raises for links that lead out of it
-            shutil.copytree(source, draft / copied, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+            copy_folder(source, draft / copied, leave_out=(".git", "__pycache__"))
             step.move_to(str(folder / copied))
         (draft / STEPS).write_bytes(_pickled(copies))
         record: dict[str, Any] = {

@@ -15,6 +15,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from mlmagic.errors import NotFound
 from mlmagic.workspace.database import assets
 
+VERSIONS_KEPT = 100
+"""So many profiles, and so many packages, of one name are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -81,9 +84,9 @@ def all_versions(tx: Connection, kind: str, name: str | None = None) -> list[Ass
     return [_asset(row) for row in tx.execute(query)]
 
 
-def keep_newest(tx: Connection, kind: str, name: str, count: int) -> None:
-    """Delete all but the newest ``count`` versions."""
-    old = versions(tx, kind, name)[:-count]
+def keep_newest(tx: Connection, kind: str, name: str) -> None:
+    """Delete all but the newest `VERSIONS_KEPT` versions."""
+    old = versions(tx, kind, name)[:-VERSIONS_KEPT]
     if old:
         this = (assets.c.kind == kind) & (assets.c.name == name)
         tx.execute(delete(assets).where(this, assets.c.version <= old[-1]))

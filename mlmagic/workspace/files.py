@@ -28,11 +28,9 @@ from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.remote_files import RemoteFiles, missing
 
 FILE_KIND = "path of a stored file"
-_SHA256 = re.compile("[0-9a-f]{64}")
-
-
 MANIFEST = "manifest"
 """In the folder of an intake: the hashes of what it may have stored."""
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class FileStore:

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mlmagic.workspace import temporary_work
+from mlmagic.errors import WrongState
+from mlmagic.workspace import assets, temporary_work
 from mlmagic.workspace.assets import Asset
 
 OWNER_ENDED = "the process that ran it ended"
@@ -33,21 +34,23 @@ def as_they_are(tx: Connection, found: Iterable[Asset]) -> list[dict[str, Any]]:
     found = list(found)
     if not any(says_running(asset.record) for asset in found):
         return [asset.record for asset in found]
-    works = {
-        (work.unfinished.kind, work.unfinished.name, work.unfinished.version): work
+    left = {
+        (each.kind, each.name, each.version): each.changes
         for work in temporary_work.list_work(tx, of_all_machines=True)
-        if work.unfinished is not None
+        if (each := work.unfinished) is not None and temporary_work.has_no_owner(work.owner)
     }
-    records = []
-    for asset in found:
-        work = works.get((asset.kind, asset.name, asset.version))
-        record = asset.record
-        if work is not None and work.unfinished is not None and temporary_work.has_no_owner(work.owner):
-            record = ended(record, work.unfinished.changes, OWNER_ENDED) if says_running(record) else record
-        records.append(record)
-    return records
+
+    def as_it_is(asset: Asset) -> dict[str, Any]:
+        changes = left.get((asset.kind, asset.name, asset.version))
+        if changes is None or not says_running(asset.record):
+            return asset.record
+        return ended(asset.record, changes, OWNER_ENDED)
+
+    return [as_it_is(asset) for asset in found]
 
 
-def is_being_made(tx: Connection, found: Iterable[Asset]) -> bool:
-    """Whether a process is at one of these assets."""
-    return any(map(says_running, as_they_are(tx, found)))
+def remove(tx: Connection, kind: str, name: str) -> None:
+    """Delete all versions. Raises `NotFound`, and `WrongState` while a process is at one of them."""
+    if any(map(says_running, as_they_are(tx, assets.all_versions(tx, kind, name)))):
+        raise WrongState(name, _RUNNING, "delete", hint="Interrupt it first, or wait.")
+    assets.remove(tx, kind, name)

@@ -54,7 +54,7 @@ class Attack:
     def _try(self) -> None:
         self._tally.tried += 1
         services = {name for name, states in self._truth.services.items() if states != {None}}
-        wished = verbs.wish(self._rng, self._truth.models, dict.fromkeys(services))
+        wished = verbs.wish(self._rng, self._truth.models, services)
         by_time = self._action is Action.KILL and self._rng.random() < 0.5
         at = 0 if by_time else self._rng.randint(1, self._changes[wished.verb])
         after = self._rng.uniform(0.0, self._seconds[wished.verb]) if by_time else None

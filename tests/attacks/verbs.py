@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class Wish:
     """The content of the model, or the description of the service."""
 
 
-def wish(rng: random.Random, models: Mapping[str, str], services: Mapping[str, Any]) -> Wish:
+def wish(rng: random.Random, models: Collection[str], services: Collection[str]) -> Wish:
     """Something to do that makes sense with these models, by id, and these services."""
     choices = ["register", "register", "deploy"]
     if models:

@@ -22,6 +22,7 @@ from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.packages import packages
 from mlmagic.errors import AlreadyExists, NotFound, UsageError, WrongState
+from mlmagic.workspace import assets
 from tests.support.entry_scripts import READS_MODEL
 from tests.support.waiting import wait_for
 
@@ -102,7 +103,7 @@ def test_a_package_under_construction_is_not_deleted(
 def test_so_many_packages_of_one_name_are_kept(
     engine: Engine, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "VERSIONS_KEPT", 2)
+    monkeypatch.setattr(assets, "VERSIONS_KEPT", 2)
     for number in range(4):
         script = InferenceConfig("score.py", script_text=f"{READS_MODEL}\n# {number}\n")
         engine.packages.create([model], script, kind=PackageKind.FOLDER, image_name="one")

@@ -188,3 +188,17 @@ def start_script(start, tmp_path):
         return start(path, *options)
 
     return start_script
+
+
+@pytest.fixture
+def connect(service: Service, loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[], Wire]]:
+    """New connections to one service."""
+    made: list[Wire] = []
+
+    def connect() -> Wire:
+        made.append(Wire(service, loop))
+        return made[-1]
+
+    yield connect
+    for wire in made:
+        wire.connection.connection_lost(None)

@@ -21,7 +21,7 @@ from tests.support.waiting import wait_for
 from .bombs import arrow
 from .hostile import statuses
 from .memory import peak
-from .wire import Wire, bodies, post
+from .wire import bodies, post
 
 LARGE = 2 * SMALL
 HEAD = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
@@ -50,26 +50,13 @@ def test_one_body_always_fits():
     assert budget.total == 200
 
 
-@pytest.fixture
-def wires(service, loop):
-    made = []
-
-    def connect():
-        made.append(Wire(service, loop))
-        return made[-1]
-
-    yield connect
-    for wire in made:
-        wire.connection.connection_lost(None)
-
-
 @pytest.mark.together
 @pytest.mark.parametrize("chunked", [False, True])
-def test_uploads_that_are_not_finished_count(wires, small_bodies, chunked):
+def test_uploads_that_are_not_finished_count(connect, small_bodies, chunked):
     small_bodies(4 * LARGE, 5 * LARGE)
     before = BUDGET.used
     head = b"POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" if chunked else HEAD
-    clients = [wires() for _ in range(3)]
+    clients = [connect() for _ in range(3)]
     for client in clients[:2]:
         assert client.send(head % (2 * LARGE), b"x" * (2 * LARGE - 1)) == b""
     assert BUDGET.used - before == 4 * LARGE - 2
@@ -79,7 +66,7 @@ def test_uploads_that_are_not_finished_count(wires, small_bodies, chunked):
     message = json.loads(bodies(answer)[0])["message"]
     assert re.search(rf"limit of {5 * LARGE} bytes: try again.*{BODIES}", message)
     # Small ones are still answered, and large ones when there is room again.
-    again = wires()
+    again = connect()
     assert statuses(again.send(post(b"x" * SMALL))) == [200]
     clients[0].connection.connection_lost(None)
     assert BUDGET.used - before == 2 * LARGE - 1
@@ -89,18 +76,18 @@ def test_uploads_that_are_not_finished_count(wires, small_bodies, chunked):
 
 
 @pytest.mark.together
-def test_a_body_that_has_no_room_is_refused_before_it_is_sent(wires, small_bodies):
+def test_a_body_that_has_no_room_is_refused_before_it_is_sent(connect, small_bodies):
     small_bodies(LARGE, LARGE)
-    first, second = wires(), wires()
+    first, second = connect(), connect()
     assert first.send(HEAD % LARGE, b"x" * (SMALL + 1)) == b""
     answer = second.send(HEAD.replace(b"Host", b"Expect: 100-continue\r\nHost") % LARGE)
     assert statuses(answer) == [503]
 
 
 @pytest.mark.together
-def test_what_a_body_decodes_to_counts(wires, small_bodies):
+def test_what_a_body_decodes_to_counts(connect, small_bodies):
     small_bodies(4 * LARGE, 4 * LARGE)
-    first, second = wires(), wires()
+    first, second = connect(), connect()
     assert first.send(HEAD % LARGE, b"x" * (LARGE - 1)) == b""
     body = gzip.compress(b"x" * 4 * LARGE)
     answer = second.send(post(body, b"Content-Encoding: gzip"))
@@ -111,11 +98,11 @@ def test_what_a_body_decodes_to_counts(wires, small_bodies):
 
 
 @pytest.mark.together
-def test_what_a_body_is_unpacked_to_counts_while_the_call_lasts(wires, wire_to, make_script, small_bodies):
+def test_what_a_body_is_unpacked_to_counts_while_the_call_lasts(connect, wire_to, make_script, small_bodies):
     small_bodies(4 * LARGE, 4 * LARGE)
     wire, other = (
         wire_to(make_script("import numpy\ndef run(data: numpy.ndarray): return len(data)")),
-        wires(),
+        connect(),
     )
     body = arrow(pa.table({"data": np.zeros(2 * LARGE // 8)}))
     sent = post(body, b"Content-Type: " + ARROW_STREAM.encode())
@@ -130,8 +117,8 @@ def test_what_a_body_is_unpacked_to_counts_while_the_call_lasts(wires, wire_to, 
 
 
 @pytest.mark.together
-def test_a_client_that_does_not_wait_is_not_read(wires):
-    wire = wires()
+def test_a_client_that_does_not_wait_is_not_read(connect):
+    wire = connect()
     wire.connection.pause_writing()
     sent = post(b"x" * 4 * LARGE)
     for at in range(0, len(sent), LARGE):
@@ -147,10 +134,10 @@ def test_a_client_that_does_not_wait_is_not_read(wires):
 
 
 @pytest.mark.together
-def test_what_is_not_read_is_not_late(wires, loop, monkeypatch):
+def test_what_is_not_read_is_not_late(connect, loop, monkeypatch):
     time, passed = loop.time, []
     monkeypatch.setattr(loop, "time", lambda: time() + sum(passed))
-    wire = wires()
+    wire = connect()
     wire.connection.pause_writing()
     sent = post(b"x" * 4 * LARGE)
     wire.connection.data_received(sent[:LARGE])

@@ -5,23 +5,8 @@ import pytest
 from mlmagic.scoring.http import request_head as head
 
 from .hostile import ACCEPTED, GET, REFUSED, exchange, statuses
-from .wire import Wire
 
 ECHO = "def init(): pass\ndef run(data): return 1"
-
-
-@pytest.fixture
-def connect(service, loop):
-    """New connections to one service."""
-    made = []
-
-    def connect():
-        made.append(Wire(service, loop))
-        return made[-1]
-
-    yield connect
-    for wire in made:
-        wire.connection.connection_lost(None)
 
 
 # Hundreds of tests of their own would take longer than all they do.

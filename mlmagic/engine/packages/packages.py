@@ -31,7 +31,7 @@ from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
-from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError, WrongState
+from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
@@ -40,11 +40,9 @@ from mlmagic.targets.images.package_index import no_access
 from mlmagic.targets.images.pinning import pinned
 from mlmagic.workspace import assets
 from mlmagic.workspace.memory import Memory
-from mlmagic.workspace.unfinished_records import as_they_are, is_being_made
+from mlmagic.workspace.unfinished_records import as_they_are, remove
 
 KIND = "package"
-VERSIONS_KEPT = 100
-"""So many packages of one name are kept."""
 LABEL_DIGITS = 12
 
 
@@ -125,7 +123,7 @@ class Packages:
             )
             with self._memory.writing() as tx:
                 asset = assets.add(tx, KIND, name, made.record())
-                assets.keep_newest(tx, KIND, name, VERSIONS_KEPT)
+                assets.keep_newest(tx, KIND, name)
                 work.unfinished(tx, asset, state=PackageState.FAILED.value)
             version = asset.version
 
@@ -162,10 +160,7 @@ class Packages:
         Raises `NotFound`, and `WrongState` while it is being built.
         """
         with self._memory.writing() as tx:
-            assets.get(tx, KIND, name)
-            if is_being_made(tx, assets.all_versions(tx, KIND, name)):
-                raise WrongState(name, PackageState.RUNNING, "delete", hint="Interrupt it first, or wait.")
-            assets.remove(tx, KIND, name)
+            remove(tx, KIND, name)
         self._remove_unneeded()
 
     def save(self, package: Package, output: Path) -> Path:

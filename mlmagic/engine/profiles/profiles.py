@@ -29,15 +29,13 @@ from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import InvalidConfig, NotFound, WrongState
+from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import assets
 from mlmagic.workspace.memory import Memory
-from mlmagic.workspace.unfinished_records import as_they_are, is_being_made
+from mlmagic.workspace.unfinished_records import as_they_are, remove
 
 KIND = "profile"
-VERSIONS_KEPT = 100
-"""So many profiles of one name are kept."""
 TAGS = ("requestedCpu", "requestedMemoryInGB")
 
 
@@ -142,10 +140,7 @@ class Profiles:
     def delete(self, name: str) -> None:
         """Delete all versions of a profile. Raises `NotFound`, and `WrongState` while one is being made."""
         with self._memory.writing() as tx:
-            assets.get(tx, KIND, name)
-            if is_being_made(tx, assets.all_versions(tx, KIND, name)):
-                raise WrongState(name, ProfileState.RUNNING, "delete", hint="Interrupt it first, or wait.")
-            assets.remove(tx, KIND, name)
+            remove(tx, KIND, name)
 
     def tag_models(self, profile: Profile) -> None:
         """Write the recommended size to the models' tags, as Azure ML v1's guide does."""
@@ -171,7 +166,7 @@ class Profiles:
         plan = profile.plan
         with self._memory.writing() as tx:
             asset = assets.add(tx, KIND, plan.name, record_of(profile))
-            assets.keep_newest(tx, KIND, plan.name, VERSIONS_KEPT)
+            assets.keep_newest(tx, KIND, plan.name)
             work.unfinished(tx, asset, state=ProfileState.CANCELED.value, words="")
         version = asset.version
         trials: list[Trial] = []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.core.environment import needs_of
-from mlmagic.core.folders import files_below
+from mlmagic.core.folders import copy_folder
 from mlmagic.core.notify import Notify, silent
 from mlmagic.engine.environments.builds import build_and_wait
 from mlmagic.engine.environments.runtime import choose
@@ -71,10 +71,7 @@ class ScriptProcess:
         plan = self._plan
         with tempfile.TemporaryDirectory(prefix="mlmagic-run-") as temporary:
             folder = Path(temporary) / "source"
-            files_below(
-                Path(plan.source_directory), leave_out=_LEFT_OUT
-            )  # raises for links that lead out of it
-            shutil.copytree(plan.source_directory, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+            copy_folder(Path(plan.source_directory), folder, leave_out=_LEFT_OUT)
             for name in _KEPT:
                 (folder / name).mkdir()
             runtime = choose(needs_of(plan.environment), Store(), nearest=True, notify=report)

@@ -133,9 +133,8 @@ class Deployments:
         config = placed(config, self._targets, notify)
         config = container_for(config, request.needs, self._targets, notify)
         target = check_usable(config, self._targets)
-        if (
-            request.config is not None and config.target == request.config.target
-        ):  # otherwise `placed` says it
+        # Where the compute type chose the target, `placed` has said it.
+        if request.config is not None and config.target == request.config.target:
             say_what_is_not_limited(config, DeploymentConfig(), target, notify)
         used = self._models.find_all(request.models or ())
         inference = request.inference or _no_code(used, notify, request.environment)

@@ -92,7 +92,6 @@ class Supervisor:
         self._pool = ThreadPoolExecutor(STEPS_AT_ONCE, thread_name_prefix="mlmagic-reconcile")
         self._selector = selectors.DefaultSelector()
         self._listener: WakeupListener | None = None
-        self._listens = False
         self._held: dict[str, Webservice] = {}
         self._step_done, self._notify_step = socket.socketpair()
         self._closing = threading.Event()
@@ -230,11 +229,11 @@ class Supervisor:
                 log.exception("cleaning up after temporary work failed; trying again")
 
     def _listen(self, listener: WakeupListener, *, listens: bool) -> None:
-        if listens and not self._listens:
+        is_listening = listener in self._selector.get_map()
+        if listens and not is_listening:
             self._selector.register(listener, selectors.EVENT_READ)
-        elif self._listens and not listens:
+        elif is_listening and not listens:
             self._selector.unregister(listener)
-        self._listens = listens
 
     def _sleep(self, seconds: float) -> None:
         listener = self._listener

@@ -90,9 +90,7 @@ class OpenInference:
             inference = Inference(self, request)
             request.values = self._values(inference.inputs)
         except BadInput as error:
-            refusal = error_response(error.status, str(error))
-            refusal.fields = error.fields
-            reply(refusal)
+            reply(error_response(error.status, str(error), fields=error.fields))
             return
         except ImportError:
             reply(
@@ -209,6 +207,6 @@ def _as_error(response: Response) -> Response:
     return response
 
 
-def error_response(status: int, message: str) -> Response:
+def error_response(status: int, message: str, *, fields: bytes = b"") -> Response:
     """An error as the protocol has it: ``{"error": ...}``."""
-    return Response(status, orjson.dumps({"error": message}))
+    return Response(status, orjson.dumps({"error": message}), fields=fields)

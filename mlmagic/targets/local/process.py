@@ -69,13 +69,13 @@ def is_alive(pid: int) -> bool:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process was stopped by a signal, such as SIGSTOP, and not continued; on Linux only."""
+    """Whether a process was stopped by a signal, such as SIGSTOP, and not continued."""
+    import psutil
+
     try:
-        # The name of the program, in parentheses, may hold anything.
-        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except OSError:
+        return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except psutil.Error:
         return False
-    return state in "Tt"
 
 
 def send_signal(pid: int, number: signal.Signals) -> None:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -296,7 +297,7 @@ def _free_port() -> int:
 
 
 def _url_of(server: subprocess.Popen[str], home: Path) -> str:
-    """Where a Jupyter server listens: it writes that down when it does."""
+    """Where a Jupyter server listens. It writes that down a moment before it does."""
 
     def written() -> str:
         if server.poll() is not None:
@@ -305,4 +306,7 @@ def _url_of(server: subprocess.Popen[str], home: Path) -> str:
         return next((str(json.loads(path.read_text(encoding="utf-8"))["url"]) for path in files), "")
 
     # A file that is not valid JSON is still being written.
-    return wait_for(written, "the file of the Jupyter server", ignoring=(ValueError,))
+    url = wait_for(written, "the file of the Jupyter server", ignoring=(ValueError,))
+    address = urlsplit(url).hostname, urlsplit(url).port
+    with wait_for(lambda: socket.create_connection(address, timeout=10), url, ignoring=(OSError,)):
+        return url

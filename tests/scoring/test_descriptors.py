@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from mlmagic.scoring.http import descriptors as descriptors_module
-from mlmagic.scoring.http.descriptors import QUIET_S, Descriptors, ceiling, longest_idle, lowest_free
+from mlmagic.scoring.http.descriptors import (
+    QUIET_S,
+    Descriptors,
+    ceiling,
+    count_open,
+    longest_idle,
+    lowest_free,
+)
 from mlmagic.scoring.metrics import Counters
 from tests.support.waiting import wait_for
 
@@ -86,13 +93,13 @@ def test_room_is_made_where_the_script_takes_the_descriptors(loop, monkeypatch, 
 
     def lowest(limit):
         looked.append(limit)
-        return ceiling(limit) - 1 + (missing if len(looked) == 1 else 0)
+        return ceiling(limit) + ((missing or -1) if len(looked) <= 2 else -1)
 
-    descriptors = Descriptors(connections, Counters(), loop, lowest)
+    descriptors = Descriptors(connections, Counters(), loop, lowest, count=lowest)
     assert descriptors.has_room(5)
 
     async def looks():
-        while len(looked) < 2:
+        while len(looked) < 4:
             await asyncio.sleep(0.001)
 
     loop.run_until_complete(asyncio.wait_for(looks(), 5))
@@ -100,11 +107,49 @@ def test_room_is_made_where_the_script_takes_the_descriptors(loop, monkeypatch, 
     assert bool(descriptors.shortage) == bool(missing)
 
 
+def test_a_crowd_that_went_at_once_leaves_room(loop):
+    """The last of a crowd had a high number, and the others were gone when it was looked at."""
+    descriptors = Descriptors([], Counters(), loop)
+    descriptors.has_room(ceiling(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+    assert descriptors.shortage
+    assert descriptors.has_room(5)
+
+
+@pytest.mark.parametrize(("opened", "most"), [(-5, 8), (-1, 4), (0, 3), (2, 1), (9, 1)])
+def test_what_was_given_back_is_used_during_a_shortage(loop, monkeypatch, opened, most):
+    monkeypatch.setattr(descriptors_module, "LOOK_S", 0.001)
+    looked = []
+
+    def count(limit):
+        looked.append(limit)
+        return ceiling(limit) + opened
+
+    connections = [Idle(None) for _ in range(3)]
+    descriptors = Descriptors(connections, Counters(), loop, count=count)
+    assert not descriptors.has_room(ceiling(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+
+    async def looks():
+        while not looked:
+            await asyncio.sleep(0.001)
+
+    loop.run_until_complete(asyncio.wait_for(looks(), 5))
+    connections[:] = [Idle(None) for _ in range(most - 1)]
+    assert descriptors.has_room(5)
+    connections.append(Idle(None))
+    assert not descriptors.has_room(5)
+
+
 def test_the_next_descriptor_is_known():
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     with open(os.devnull) as file:
         expected = file.fileno()
     assert lowest_free(limit) == expected
+
+
+def test_the_open_descriptors_are_counted():
+    before = count_open(1)
+    with open(os.devnull), open(os.devnull):
+        assert count_open(1) == before + 2
 
 
 def asked(client):

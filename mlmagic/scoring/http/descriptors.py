@@ -52,6 +52,14 @@ def lowest_free(limit: int) -> int:
     return number
 
 
+def count_open(limit: int) -> int:
+    """How many descriptors this process has; ``limit`` if there is none left to count them with."""
+    try:
+        return len(os.listdir("/dev/fd")) - 1  # less the one that reads the folder
+    except OSError:
+        return limit
+
+
 class Descriptors:
     """Those of this process. The system gives each new one the lowest number that is free."""
 
@@ -61,11 +69,13 @@ class Descriptors:
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
         lowest: Callable[[int], int] = lowest_free,
+        count: Callable[[int], int] = count_open,
     ) -> None:
         self._connections = connections
         self._counters = counters
         self._loop = loop
         self._lowest = lowest
+        self._count = count
         self._watching = False
         self._short_until = 0.0
         self._most = 0
@@ -87,7 +97,8 @@ class Descriptors:
         # One that is closed leaves a low number to the next connection: so the number alone does not do.
         short, count = self._loop.time() < self._short_until, len(self._connections)
         if number >= ceiling(limit):
-            self._most = min(count, self._most) if short else count
+            # Others may have gone since this one was accepted: so there is always room for one.
+            self._most = max(1, min(count, self._most) if short else count)
         elif not short or count < self._most:
             return True
         return self._close_one(limit)
@@ -95,10 +106,12 @@ class Descriptors:
     def _look(self) -> None:
         """Make room where the script has taken the descriptors: without one, nobody can connect."""
         limit = _limit()
-        missing = self._lowest(limit) - ceiling(limit) + 1
-        while missing > 0 and self._close_one(limit):
-            self._most = len(self._connections)
-            missing -= 1
+        # Counting takes longer, the more there are.
+        if self.shortage or self._lowest(limit) >= ceiling(limit):
+            room = ceiling(limit) - self._count(limit)
+            self._most = max(1, len(self._connections) + room)
+            while room < 0 and self._close_one(limit):
+                room += 1
         self._watching = bool(self._connections)
         if self._watching:
             self._loop.call_later(LOOK_S, self._look)

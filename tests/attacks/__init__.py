@@ -8,5 +8,8 @@ verbs           what is done meanwhile: register, deploy, update, stop, delete, 
 truth           what must hold afterwards
 records         the same of profiles, packages and batch jobs
 kills           interrupted verbs over SQLite and PostgreSQL
+processes       the kernel, daemon, zygote and servers of a workspace on the target local
+service_kills   kills of these, while clients score
+random_verbs    random verbs in memory, against a plain model of what must hold
 campaign        all attacks in their order
 """

@@ -68,20 +68,21 @@ class Truth:
                 self.models.pop(wished.name, None)
         elif wished.verb == "tag model":
             before = self.tags.get(wished.name, {None})
-            self.tags[wished.name] = {wished.text} | (before if acknowledged is None else set())
+            after: set[str | None] = {wished.text}
+            self.tags[wished.name] = after | before if acknowledged is None else after
         elif wished.verb in (*RECORDS, "delete record"):
             before_texts = self.records.get(wished.name, {()})
             after_texts = {_texts_after(wished, texts) for texts in before_texts}
             self.records[wished.name] = after_texts | (before_texts if acknowledged is None else set())
         else:
             before_states = self.services.get(wished.name, {None})
-            after = {_after(wished, state) for state in before_states}
+            after_states = {_after(wished, state) for state in before_states}
             if acknowledged is None:
-                after |= before_states
+                after_states |= before_states
                 if wished.verb == "deploy" and self._may_not_serve(wished.name):
-                    after.add(None)  # what does not serve is deleted before it is deployed again
+                    after_states.add(None)  # what does not serve is deleted before it is deployed again
                 self.cut_short.add(wished.name)
-            self.services[wished.name] = after
+            self.services[wished.name] = after_states
 
     def _may_not_serve(self, name: str) -> bool:
         return name in self.cut_short or any(

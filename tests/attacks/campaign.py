@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from mlmagic.workspace.location import Location
@@ -88,7 +88,13 @@ def try_verbs(tally: Tally, seed: int, seconds: float) -> Tally:
     """Carry out random verbs; a failure is shown with its shortest example."""
     began = time.monotonic()
     budget, number = Budget(seconds, MOST_TRIES), itertools.count(seed * 1_000_000)
-    bounded = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, database=None, deadline=None)
+    bounded = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=STEPS,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+    )
     RandomVerbs.steps.clear()
     while budget.allows(tally.tried) and not tally.lost:
         at = next(number)

@@ -35,7 +35,7 @@ from mlmagic.workspace.location import Location
 from tests.support.answering import Answering
 from tests.support.waiting import wait_for
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 20.0
 SCRIPT = InferenceConfig("score.py", script_text="def init(): pass\ndef run(data): return data\n")
 
 NUMBERS = st.integers(0, 2)
@@ -217,7 +217,11 @@ class RandomVerbs(RuleBasedStateMachine):
         before = self._engine.services.get(name).restarts
         [launched] = self._launched(self._targets[self.services[name].target], name)
         launched.observation = Observation(Phase.EXITED, words="crashed")
-        wait_for(lambda: self._engine.services.get(name).restarts > before, f"the restart of {name}")
+        wait_for(
+            lambda: self._engine.services.get(name).restarts > before,
+            f"the restart of {name}",
+            timeout=WAIT_SECONDS,
+        )
         self._count("crash")
 
     # -- schedules, and the engine itself ---------------------------------------------------------
@@ -270,11 +274,13 @@ class RandomVerbs(RuleBasedStateMachine):
     def services_are_as_wanted(self) -> None:
         assert set(self._engine.services.names()) == self.services.keys()
         for name, wanted in self.services.items():
-            wait_for(lambda name=name, wanted=wanted: self._is_as_wanted(name, wanted), name)
+            wait_for(
+                lambda name=name, wanted=wanted: self._is_as_wanted(name, wanted), name, timeout=WAIT_SECONDS
+            )
 
     @invariant()
     def what_runs_is_wanted(self) -> None:
-        wait_for(self._runs_as_wanted)
+        wait_for(self._runs_as_wanted, timeout=WAIT_SECONDS)
 
     @invariant()
     def schedules_are_as_wanted(self) -> None:
@@ -283,7 +289,7 @@ class RandomVerbs(RuleBasedStateMachine):
 
     @invariant()
     def files_are_those_of_the_rows(self) -> None:
-        wait_for(self._files_are_those_of_the_rows)
+        wait_for(self._files_are_those_of_the_rows, timeout=WAIT_SECONDS)
 
     def _is_as_wanted(self, name: str, wanted: Wanted) -> bool:
         service = self._engine.services.get(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
@@ -22,6 +23,7 @@ from mlmagic.engine.services.deployment import (
     Deployments,
     DeployRequest,
     StalePlan,
+    labels_of,
     revise,
 )
 from mlmagic.engine.services.failures import failure_of, still_waiting
@@ -204,7 +206,9 @@ class Services:
             return self.start(name)
         self._targets.usable(service.target)
         with self._memory.writing() as tx:
-            revision = services.get_revision(tx, service.id, service.revision)
+            now = services.get(tx, name)
+            revision = services.get_revision(tx, now.id, now.revision)
+            revision = replace(revision, config=replace(revision.config, **labels_of(now)))
             renewed = revise(tx, name, revision, "restart")
         if revision.config.guarded:
             self._keys.deliver(renewed)

@@ -42,8 +42,6 @@ class Truth:
     """By id, the values that the tag may have."""
     services: dict[str, set[ServiceState]] = field(default_factory=dict)
     """By name, the states that a service may be in."""
-    cut_short: set[str] = field(default_factory=set)
-    """The services about which something was cut short since the last comparison."""
 
     def note(self, wished: Wish, acknowledged: dict[str, Any] | None) -> None:
         """Note that something was asked, and acknowledged or not."""
@@ -65,15 +63,7 @@ class Truth:
             after = {_after(wished, state) for state in before_states}
             if acknowledged is None:
                 after |= before_states
-                if wished.verb == "deploy" and self._may_not_serve(wished.name):
-                    after.add(None)  # what does not serve is deleted before it is deployed again
-                self.cut_short.add(wished.name)
             self.services[wished.name] = after
-
-    def _may_not_serve(self, name: str) -> bool:
-        return name in self.cut_short or any(
-            state is not None and state[0] == Desired.STOPPED.value for state in self.services.get(name, ())
-        )
 
     def compare(self, found: dict[str, Any]) -> list[str]:
         """What is missing or false in what was found; what was found is the truth from now on."""
@@ -99,7 +89,6 @@ class Truth:
         self.services = {name: {tuple(state)} for name, state in found["services"].items()}
         self.maybe_deleted.clear()
         self.maybe_registered.clear()
-        self.cut_short.clear()
         return faults
 
 

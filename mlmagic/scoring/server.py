@@ -330,7 +330,7 @@ class Server:
             from mlmagic.scoring.reload.reloader import Reloader
 
             scorer = self._service.scorer
-            reloader = Reloader(scorer.script, self._environment.script, scorer.runner, self._use)
+            reloader = Reloader(scorer, self._environment.script, self._use)
             handlers[RELOAD] = reloader.handle
         return ControlSocket(folder, handlers, self._loop)
 

@@ -342,6 +342,7 @@ class Server:
         self._service.swagger = Swagger(self._environment.source, schema=script.schema)
 
     def _connect(self) -> HttpConnection:
+        self._service.scorer.thread.has_accepted = True
         return HttpConnection(self._service, self._connections, self._loop, self._changed.set)
 
     def _on_signal(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Crowds of new clients while calls take their time: each is seen at once, and waits no longer than it may."""
+"""Crowds of new clients while calls take their time: each is seen at once, and waits as long as it may."""
 
 import select
 import socket

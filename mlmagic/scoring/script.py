@@ -126,6 +126,11 @@ class UserScript:
         except BaseException as error:
             raise InitFailed(error) from error
 
+    @property
+    def has_sample(self) -> bool:
+        """Whether it shows something that may be a sample for `warm_up`."""
+        return getattr(self._home, "warmup", None) is not None
+
     def warm_up(self) -> Any:
         """run() once with the script's own ``warmup`` sample; None if it has none. Raises `WarmupFailed`.
 

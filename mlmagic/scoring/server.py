@@ -330,7 +330,7 @@ class Server:
             from mlmagic.scoring.reload.reloader import Reloader
 
             scorer = self._service.scorer
-            reloader = Reloader(scorer.script, self._environment.script, scorer.runner, self._use)
+            reloader = Reloader(scorer, self._environment.script, self._use)
             handlers[RELOAD] = reloader.handle
         return ControlSocket(folder, handlers, self._loop)
 
@@ -342,6 +342,7 @@ class Server:
         self._service.swagger = Swagger(self._environment.source, schema=script.schema)
 
     def _connect(self) -> HttpConnection:
+        self._service.scorer.thread.has_accepted = True
         return HttpConnection(self._service, self._connections, self._loop, self._changed.set)
 
     def _on_signal(self, number: int) -> None:

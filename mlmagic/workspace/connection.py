@@ -72,15 +72,24 @@ class Database:
 
     @contextmanager
     def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
+        committing: int | None = None
         try:
             with self._engine.connect() as plain:
                 connection = plain.execution_options(**options)
                 with connection.begin():
                     yield connection
+                    if not self._on_sqlite and options.get(postgresql.WRITES):
+                        committing = postgresql.number_of(connection)
         except (DBAPIError, sqlite3.Error) as error:
             unavailable = self._unavailable(error)
             if unavailable is None:
                 raise
+            if committing is not None:
+                committed = postgresql.was_committed(self._engine, committing)
+                if committed:
+                    return
+                if committed is None:
+                    unavailable = postgresql.outcome_unknown(self._url)
             raise unavailable from error
 
     def _unavailable(self, error: DBAPIError | sqlite3.Error) -> WorkspaceUnavailable | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,18 @@ class Memory:
         with self._database.reading() as tx:
             yield tx
 
+    def may_be_so(self, ask: Callable[[Connection], bool]) -> bool:
+        """What ``ask`` finds in the database; True if that is away.
+
+        So a supervisor starts, waits for it, and finds out; who asks after a change of their own gets no
+        error, as that change was recorded.
+        """
+        try:
+            with self._database.reading() as tx:
+                return ask(tx)
+        except WorkspaceUnavailable:
+            return True
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that writes all or nothing.
@@ -149,9 +161,7 @@ class Memory:
         """Remove the files that have lost their last reference; returns when they are removed."""
         from mlmagic.workspace import file_references
 
-        with self._database.reading() as tx:
-            has_unreferenced = file_references.has_unreferenced(tx)
-        if has_unreferenced:
+        if self.may_be_so(file_references.has_unreferenced):
             self._remove_unreferenced()
 
     def _remove_unreferenced(self) -> None:

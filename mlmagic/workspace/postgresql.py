@@ -4,10 +4,14 @@ Writers take one advisory lock first. They are then as serial as SQLite's ``BEGI
 what a writer read is still true when it writes, none fails because of another, and the ids of events are
 in the order of the commits. Row locks would give none of this, and SERIALIZABLE would have every
 writer be ready to start again. Our transactions are short, so one at a time is enough.
+
+A connection that breaks during a commit leaves open whether the change was recorded. The server knows: it is
+asked by the transaction's number, so that nobody repeats what has been done.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -19,6 +23,12 @@ CONNECT_TIMEOUT_SECONDS = 10
 LOCK_TIMEOUT_SECONDS = 60.0
 # A machine that vanishes in the middle of a transaction must not keep the lock for hours.
 IDLE_TIMEOUT_SECONDS = 300.0
+OUTCOME_TIMEOUT_SECONDS = 10.0
+"""How long the server is asked for the outcome of a commit: it may be starting again."""
+OUTCOME_POLL_SECONDS = 0.2
+WRITES = "mlmagic_writes"
+"""The execution option of a transaction that writes."""
+_NUMBER = "mlmagic_transaction"
 # Any number will do, as long as it stays: "mlmagic" in ASCII. The lock is the database's own.
 _WRITE_LOCK = 0x6D6C6D61676963
 
@@ -56,15 +66,15 @@ def writing_options(*, durable: bool) -> dict[str, Any]:
     READ COMMITTED, because it waits for the lock in its first statement: REPEATABLE READ would go on
     seeing the moment before the wait. Nobody else writes meanwhile, so it too sees one moment only.
     """
-    return {"mlmagic_writes": True, "isolation_level": "READ COMMITTED"}
+    return {WRITES: True, "isolation_level": "READ COMMITTED"}
 
 
 def _begin(connection: Connection) -> None:
-    if not connection.get_execution_options().get("mlmagic_writes", False):
+    if not connection.get_execution_options().get(WRITES, False):
         return
-    connection.execute(
+    begun = connection.execute(
         text(
-            "SELECT set_config('lock_timeout', :lock_timeout, true),"
+            "SELECT txid_current(), set_config('lock_timeout', :lock_timeout, true),"
             " set_config('idle_in_transaction_session_timeout', :idle_timeout, true)"
         ),
         {
@@ -72,7 +82,42 @@ def _begin(connection: Connection) -> None:
             "idle_timeout": f"{IDLE_TIMEOUT_SECONDS:.0f}s",
         },
     )
+    connection.info[_NUMBER] = begun.scalar_one()
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
+
+
+def number_of(connection: Connection) -> int:
+    """The number of a transaction that writes, by which `was_committed` knows it."""
+    return int(connection.info[_NUMBER])
+
+
+def was_committed(engine: Engine, number: int) -> bool | None:
+    """Whether the server has committed a transaction; None if that cannot be found out.
+
+    See https://www.postgresql.org/docs/current/functions-info.html, ``txid_status``.
+    """
+    deadline = time.monotonic() + OUTCOME_TIMEOUT_SECONDS
+    while True:
+        try:
+            with engine.connect() as connection:
+                status = connection.scalar(text("SELECT txid_status(:number)"), {"number": number})
+        except DBAPIError:
+            status = None
+        # "in progress" until the server has noticed that the connection is gone.
+        if status in ("committed", "aborted"):
+            return bool(status == "committed")
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(OUTCOME_POLL_SECONDS)
+
+
+def outcome_unknown(url: URL) -> WorkspaceUnavailable:
+    """The error for a commit of which `was_committed` knows nothing."""
+    return WorkspaceUnavailable(
+        f"the connection to database {url.database!r} was lost while a change was being recorded: "
+        "it may have been recorded or not",
+        hint="When the server answers again, look before you repeat it.",
+    )
 
 
 def shown(url: URL) -> str:

@@ -13,9 +13,11 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import select
@@ -68,9 +70,10 @@ class RandomVerbs(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._paces = (pace.WHILE_SERVING, pace.WHILE_STARTING, decisions.restart_delay)
-        pace.WHILE_SERVING = pace.WHILE_STARTING = 0.01
-        decisions.restart_delay = lambda restarts: 0.0
+        self._patched = pytest.MonkeyPatch()
+        self._patched.setattr(pace, "WHILE_SERVING", 0.01)
+        self._patched.setattr(pace, "WHILE_STARTING", 0.01)
+        self._patched.setattr(decisions, "restart_delay", lambda restarts: 0.0)
         self._folder = Path(tempfile.mkdtemp(prefix="mlmagic-verbs-"))
         self._answering = Answering()
         self._targets: dict[str, FakeTarget] = {"fake": FakeTarget(), "other": OtherTarget()}
@@ -91,7 +94,7 @@ class RandomVerbs(RuleBasedStateMachine):
         self._engine.close()
         self._answering.close()
         shutil.rmtree(self._folder)
-        pace.WHILE_SERVING, pace.WHILE_STARTING, decisions.restart_delay = self._paces
+        self._patched.undo()
 
     # -- models -----------------------------------------------------------------------------------
 
@@ -274,9 +277,7 @@ class RandomVerbs(RuleBasedStateMachine):
     def services_are_as_wanted(self) -> None:
         assert set(self._engine.services.names()) == self.services.keys()
         for name, wanted in self.services.items():
-            wait_for(
-                lambda name=name, wanted=wanted: self._is_as_wanted(name, wanted), name, timeout=WAIT_SECONDS
-            )
+            wait_for(partial(self._is_as_wanted, name, wanted), name, timeout=WAIT_SECONDS)
 
     @invariant()
     def what_runs_is_wanted(self) -> None:

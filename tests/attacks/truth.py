@@ -44,8 +44,6 @@ class Truth:
     """By name, the states that a service may be in."""
     records: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
     """By name, the texts that the versions of a profile or a package, or a batch job's result, may have."""
-    cut_short: set[str] = field(default_factory=set)
-    """The services about which something was cut short since the last comparison."""
 
     @property
     def deletable(self) -> set[str]:
@@ -79,15 +77,7 @@ class Truth:
             after_states = {_after(wished, state) for state in before_states}
             if acknowledged is None:
                 after_states |= before_states
-                if wished.verb == "deploy" and self._may_not_serve(wished.name):
-                    after_states.add(None)  # what does not serve is deleted before it is deployed again
-                self.cut_short.add(wished.name)
             self.services[wished.name] = after_states
-
-    def _may_not_serve(self, name: str) -> bool:
-        return name in self.cut_short or any(
-            state is not None and state[0] == Desired.STOPPED.value for state in self.services.get(name, ())
-        )
 
     def compare(self, found: dict[str, Any]) -> list[str]:
         """What is missing or false in what was found; what was found is the truth from now on."""
@@ -118,7 +108,6 @@ class Truth:
         self.services = {name: {tuple(state)} for name, state in found["services"].items()}
         self.maybe_deleted.clear()
         self.maybe_registered.clear()
-        self.cut_short.clear()
         return faults
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
-from mlmagic.core.webservice import Observation, Phase, State
+from mlmagic.core.webservice import Desired, Observation, Phase, State
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.scripts import sources
 from mlmagic.errors import (
     AlreadyExists,
     CaptureError,
@@ -27,6 +29,7 @@ from mlmagic.errors import (
 )
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.targets.faulty_fakes import HeldTarget
+from mlmagic.workspace import services
 from tests.support.answering import Answering
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
@@ -431,3 +434,48 @@ def test_an_overwrite_that_is_refused_leaves_what_serves(fake_engine: Engine, tm
             "svc", [], InferenceConfig(str(tmp_path / "score.py")), DeploymentConfig("other"), overwrite=True
         )
     assert fake_engine.services.get("svc").state is State.HEALTHY
+
+
+@pytest.mark.parametrize("came_up", [True, False], ids=["stopped", "failed"])
+def test_what_does_not_serve_is_kept_until_its_successor_is_recorded(
+    make_engine: MakeEngine, answering: Answering, monkeypatch: pytest.MonkeyPatch, came_up: bool
+) -> None:
+    here, there = FakeTarget(), FakeTarget()
+    here.url = there.url = answering.url
+    engine = make_engine(targets=lambda name: there if name == "there" else here)
+    if came_up:
+        engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+        engine.services.stop("svc")
+    else:
+        here.next_observations = [Observation(Phase.EXITED, words="no")]
+        with pytest.raises(LaunchFailed):
+            engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+    before = engine.services.get("svc")
+
+    elsewhere = DeploymentConfig("there")
+    with monkeypatch.context() as full:
+
+        def refuse(*_: object) -> None:
+            raise OSError(ENOSPC, "No space left on device")
+
+        full.setattr(sources, "take", refuse)
+        with pytest.raises(OSError, match="No space left"):
+            engine.services.deploy("svc", [], script("other"), elsewhere, overwrite=True)
+    assert engine.services.get("svc") == before
+
+    again = engine.services.wait(
+        engine.services.deploy("svc", [], script("other"), elsewhere, overwrite=True)
+    )
+    assert (again.id, again.state, again.target, again.serving) == (before.id, State.HEALTHY, "there", 2)
+    assert all(each.stopped for each in here.services.values())
+
+
+def test_a_deploy_follows_a_deletion_that_is_under_way(fake_engine: Engine, fake: FakeTarget) -> None:
+    first = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
+    with fake_engine.memory.writing() as tx:
+        services.want(tx, services.get(tx, "svc"), Desired.DELETED)
+    again = fake_engine.services.wait(
+        fake_engine.services.deploy("svc", [], script(), ON_FAKE, overwrite=True)
+    )
+    assert again.id != first.id
+    assert [each.stopped for each in fake.services.values()] == [True, False]

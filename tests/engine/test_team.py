@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services import daemon
 from mlmagic.engine.services import ownership as reach
-from mlmagic.errors import NotFound, UsageError, WorkspaceUnavailable
+from mlmagic.errors import NotFound, UsageError
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import identity, services
 from mlmagic.workspace.database import services as table
 from mlmagic.workspace.location import Location
+from mlmagic.workspace.memory import Memory
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.postgresql import Server
 from tests.support.processes import daemons_of
@@ -68,12 +70,11 @@ def _held_by(engine: Engine, pid: int) -> bool:
     return owner is not None and owner.pid == pid
 
 
-def test_a_keeper_outlasts_the_databases_absence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(_memory: object) -> bool:
-        raise WorkspaceUnavailable("away")
-
-    monkeypatch.setattr(daemon, "has_work", away)
-    assert daemon._may_be_needed(None)  # type: ignore[arg-type]
+def test_a_keeper_outlasts_the_databases_absence(location: Location, postgresql: Server) -> None:
+    with closing(Memory(location)) as memory:
+        assert not daemon.has_work(memory)
+        postgresql.execute(f"DROP DATABASE {location.database_url.rpartition('/')[2]} WITH (FORCE)")
+        assert daemon.has_work(memory)
 
 
 def test_a_model_registered_on_one_machine_is_served_on_another(location: Location, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ import json
 
 import pytest
 
+from mlmagic.scoring.calls import scorer
 from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.reload.changes import init_uses
 from mlmagic.scoring.reload.reloader import Reloader
 
@@ -71,25 +73,44 @@ class Live:
         if started is not None:
             self.loop.run_until_complete(started)
         self.scorer = scorer
-        self.reloader = Reloader(script, path, scorer.runner, scorer.use)
+        self.reloader = Reloader(scorer, path, scorer.use)
 
     def reload(self, source):
         self.path.write_text(source)
         return self.scorer.thread.run(asyncio.wait_for(self.reloader.handle({}), 5))[0]
 
+    def submit(self, body):
+        reply = self.loop.create_future()
+        head = {b"content-type": b"application/json"}
+        self.scorer.submit(Request(b"POST", b"/score", head, body), reply.set_result)
+        return asyncio.wait_for(reply, 5)
+
     def ask(self, body=b"5"):
         async def ask():
-            reply = self.loop.create_future()
-            head = {b"content-type": b"application/json"}
-            self.scorer.submit(Request(b"POST", b"/score", head, body), reply.set_result)
-            return await asyncio.wait_for(reply, 5)
+            return await self.submit(body)
 
         return json.loads(self.scorer.thread.run(ask()).body)
+
+    def reload_under_load(self, source, requests):
+        """The answer of the reload, and those of requests that come one after the other meanwhile."""
+        self.path.write_text(source)
+
+        async def both():
+            asked = []
+            reloading = asyncio.ensure_future(self.reloader.handle({}))
+            for number in range(requests):
+                asked.append(asyncio.ensure_future(self.submit(b"%d" % number)))
+                await asyncio.sleep(0.005)
+            return (await reloading)[0], [json.loads((await each).body) for each in asked]
+
+        return self.scorer.thread.run(asyncio.wait_for(both(), 20))
 
 
 @pytest.fixture
 def live(make_script, make_scorer, tmp_path):
-    return lambda source: Live(make_scorer(make_script(source), development=False), tmp_path / "score.py")
+    return lambda source, **options: Live(
+        make_scorer(make_script(source), development=False, **options), tmp_path / "score.py"
+    )
 
 
 @pytest.mark.parametrize("script", [SCRIPT, CLASS])
@@ -159,3 +180,61 @@ def test_an_async_init_and_a_batched_run(live):
     assert served.reload(script.replace("k = 1", "k = 3"))["init"] is True
     assert served.ask(b"[1, 2]") == [3, 6]
     assert served.scorer.script.batch
+
+
+COUNTING = """
+import asyncio, time
+warmup = "-1"
+def init():
+    global inside, beside
+    inside, beside = [], []
+def run(data):
+    if inside and "-1" in [*inside, data]: beside.append(data)
+    inside.append(data)
+    time.sleep(0.02)
+    inside.remove(data)
+    return len(beside)
+"""
+ASYNC = COUNTING.replace("def run", "async def run").replace("time.sleep", "await asyncio.sleep")
+
+
+@pytest.mark.parametrize(
+    ("script", "concurrent"),
+    [(COUNTING, 1), (COUNTING, 4), (ASYNC, 1), (ASYNC, None)],
+    ids=["plain, one at a time", "plain, four at a time", "async, one at a time", "async, any number"],
+)
+def test_a_sample_is_tried_while_no_call_is_in_progress(live, script, concurrent):
+    served = live(script, limits=Limits(concurrent=concurrent))
+    reloaded, answers = served.reload_under_load(script + "# changed\n", 20)
+    assert reloaded["init"] is False
+    assert answers == [0] * 20
+    assert served.ask() == 0
+
+
+GATE = """
+import asyncio
+gate = asyncio.Event()
+warmup = "open"
+def init(): pass
+async def run(data):
+    if data == "open": gate.set()
+    await gate.wait()
+    return data
+"""
+
+
+def test_a_sample_is_not_tried_beside_a_call_that_takes_too_long(live, monkeypatch):
+    served = live(GATE)
+    monkeypatch.setattr(scorer, "QUIET_S", 0.05)
+
+    async def reload_beside_a_call():
+        asked = asyncio.ensure_future(served.submit(b"wait"))
+        await asyncio.sleep(0)
+        reloaded, _ = await served.reloader.handle({})
+        opened = json.loads((await served.submit(b"open")).body)
+        return reloaded["error"], opened, json.loads((await asked).body)
+
+    error, *answers = served.scorer.thread.run(asyncio.wait_for(reload_beside_a_call(), 20))
+    words = "calls of run() were still in progress after 0.05 s"
+    assert (error["phase"], error["message"]) == ("warmup", words)
+    assert answers == ["open", "wait"]

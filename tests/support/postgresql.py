@@ -20,7 +20,7 @@ from tests.support.waiting import wait_for
 _START_SECONDS = 60
 _TEMPLATE = "empty_workspace"
 # The tests' databases live as long as the session: nothing of them has to reach the disk.
-_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100")
+_SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Server:
     user: str
     password: str
     pid: int
+    data: Path
 
     def url(self, database: str, *, user: str = "", password: str = "") -> str:
         who = f"{user or self.user}:{password or self.password}"
@@ -43,6 +44,10 @@ class Server:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)
+
+    def restart(self) -> None:
+        """End it as a crash would, and start it again; returns when it answers."""
+        _control(self.data, "restart", "immediate")
 
     def new_database(self, *, blank: bool = False) -> str:
         """The URL of a database of its own: with the tables of an empty workspace, or ``blank``."""
@@ -61,8 +66,11 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """Start a server; skip where there is none, but fail where there must be one (CI)."""
+def running(*, survives_crashes: bool = False) -> Iterator[Server]:
+    """Start a server; skip where there is none, but fail where there must be one (CI).
+
+    One that ``survives_crashes`` has lost no commit after `Server.restart`; the machine's power stays on.
+    """
     programs = binaries()
     if programs is None:
         words = "no PostgreSQL server is installed (apt-get install postgresql)"
@@ -74,14 +82,15 @@ def running() -> Iterator[Server]:
     try:
         if os.getuid() == 0:
             shutil.chown(folder, "postgres")
-        with _process(programs, folder) as server:
+        settings = (*_SETTINGS, f"synchronous_commit={'on' if survives_crashes else 'off'}")
+        with _process(programs, folder, settings) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _process(programs: Path, folder: Path) -> Iterator[Server]:
+def _process(programs: Path, folder: Path, settings: Sequence[str]) -> Iterator[Server]:
     data, user, password = folder / "data", "mlmagic", uuid.uuid4().hex
     secret = folder / "password"
     secret.write_text(password)
@@ -96,7 +105,7 @@ def _process(programs: Path, folder: Path) -> Iterator[Server]:
     if made.returncode:
         raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
     port = _free_port()
-    options = [word for each in _SETTINGS for word in ("-c", each)]
+    options = [word for each in settings for word in ("-c", each)]
     with (folder / "log").open("wb") as log:
         child = subprocess.Popen(
             _as_server(
@@ -107,7 +116,7 @@ def _process(programs: Path, folder: Path) -> Iterator[Server]:
         )  # fmt: skip
     try:
         pid = _wait_until_ready(child, programs, port, folder)
-        server = Server(port, user, password, pid)
+        server = Server(port, user, password, pid, data)
         _make_template(server)
         yield server
     finally:
@@ -141,14 +150,23 @@ def _make_template(server: Server) -> None:
 
 
 def _stop(child: subprocess.Popen[bytes], data: Path) -> None:
-    # SIGINT is its "fast" shutdown: sessions are ended, not waited for.
-    if child.poll() is None:
-        os.kill(_pid(data) or child.pid, 2)
+    if _pid(data) is not None:
+        _control(data, "stop", "fast")  # sessions are ended, not waited for
     try:
         child.wait(timeout=20)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+
+
+def _control(data: Path, verb: str, mode: str) -> None:
+    programs = binaries()
+    assert programs is not None
+    command = [str(programs / "pg_ctl"), "-D", str(data), "-m", mode, "-w", "-t", "60", verb]
+    with (data.parent / "log").open("ab") as log:
+        subprocess.run(
+            _as_server(command), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True
+        )
 
 
 def _pid(data: Path) -> int | None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
+from signal import SIGKILL
 
 import pytest
 
@@ -26,7 +29,10 @@ from mlmagic.sdk.run import Experiment
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import Workspace
 from mlmagic.targets.fake import FakeTarget
+from mlmagic.workspace import services
+from mlmagic.workspace.database import MIGRATIONS, missing_migrations
 from mlmagic.workspace.location import Location
+from mlmagic.workspace.memory import Memory
 from tests.support.engines import MakeEngine
 from tests.support.waiting import wait_for
 
@@ -112,3 +118,41 @@ def test_its_service_serves_again_and_follows_its_model(
     wait_for(lambda: engine.services.get("diabetes-svc").serving == 3, "the update to the new version")
     service = engine.services.wait(engine.services.get("diabetes-svc"), 20)
     assert (service.models, service.state) == (("diabetes:2",), State.HEALTHY)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mlmagic.workspace import database
+from mlmagic.workspace.location import Location
+from mlmagic.workspace.memory import Memory
+def killed(connection, step=database.MIGRATIONS[int(sys.argv[2])]):
+    step(connection)
+    os.kill(os.getpid(), signal.SIGKILL)
+killed.__name__ = database.MIGRATIONS[int(sys.argv[2])].__name__
+database.MIGRATIONS[int(sys.argv[2])] = killed
+Memory(Location.of_folder(Path(sys.argv[1])))
+"""
+
+
+def kill_in_migration(location: Location, number: int) -> None:
+    command = [sys.executable, "-c", KILLED, str(location.folder), str(number)]
+    assert subprocess.run(command, check=False).returncode == -SIGKILL
+
+
+@pytest.mark.parametrize("number", range(6, len(MIGRATIONS)))
+def test_a_migration_that_is_killed_is_done_again(location: Location, number: int) -> None:
+    kill_in_migration(location, number)
+    with closing(Memory(location)) as memory, memory.reading() as tx:
+        assert missing_migrations(tx) == []
+        (service,) = services.list_services(tx)
+    assert (service.name, service.serving, service.replacements) == ("diabetes-svc", 2, ())
+
+
+@pytest.mark.parametrize("number", [0, 3, len(MIGRATIONS) - 1])
+def test_a_new_workspace_whose_maker_was_killed_is_made_again(tmp_path: Path, number: int) -> None:
+    location = Location.of_folder(tmp_path / "new")
+    kill_in_migration(location, number)
+    with closing(Memory(location)) as memory, memory.reading() as tx:
+        assert missing_migrations(tx) == []
+        assert services.list_services(tx) == []

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.targets.python_path import python_path
 from mlmagic.workspace import deliveries, permissions, schedules, services, temporary_work
 from mlmagic.workspace.atomic_writes import OWNER_ONLY
@@ -125,34 +124,28 @@ def supervise(location: Location, started: int | None = None) -> None:
             finally:
                 supervisor.close()
         # A process that deployed while this one still held the lock has not started another daemon.
-        if not memory.is_there or not _may_be_needed(memory):
+        if not memory.is_there or not has_work(memory):
             return
 
 
 def _until_no_work(memory: Memory, supervisor: Supervisor) -> None:
     with memory.listener() as listener:
-        while supervisor.running and memory.is_there and _may_be_needed(memory):
+        while supervisor.running and memory.is_there and has_work(memory):
             time.sleep(listener.pause)
             select.select([listener], [], [], _LOOK_SECONDS)
             listener.clear()
 
 
-def _may_be_needed(memory: Memory) -> bool:
-    try:
-        return has_work(memory)
-    except WorkspaceUnavailable:  # services go on while the database is away
-        return True
-
-
 def has_work(memory: Memory) -> bool:
-    """Whether a supervisor is needed: for services, schedules and leftovers here, or for a delivery."""
-    with memory.reading() as tx:
-        return (
+    """Whether a supervisor is or may be needed: for services, schedules and leftovers here, or deliveries."""
+    return memory.may_be_so(
+        lambda tx: (
             bool(services.names(tx, for_machine=machine()))
             or deliveries.next_due(tx) is not None
             or temporary_work.is_anything_left(tx)
             or schedules.is_anything_to_do(tx)
         )
+    )
 
 
 @contextlib.contextmanager

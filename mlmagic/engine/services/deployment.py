@@ -109,8 +109,8 @@ class DeploymentPlan:
     target: ComputeTarget[Any]
     revises: Webservice | None = None
     """The service that gets a new revision; None for a new service."""
-    removes: Webservice | None = None
-    """A service of that name that serves nothing, and is deleted first."""
+    follows_deletion: bool = False
+    """A service of that name is being deleted, and has to be gone first."""
     keeps_files: tuple[Any, ...] | None = None
     """The files of the revision before, where the script does not change."""
     based_on: Webservice | None = None
@@ -144,7 +144,7 @@ class Deployments:
         runtime = self._runtime(request, config, target, used, notify)
         inference = _noted(inference, runtime)
         existing = self._existing(request.name, overwrite=request.overwrite)
-        serves = existing is not None and existing.serving is not None
+        ends = existing is not None and existing.desired is Desired.DELETED
         same_target = existing is not None and existing.target == config.target
         port = staging.port_of(existing.url) if existing is not None and same_target else None
         target.validate(config, current_port=port)
@@ -157,9 +157,10 @@ class Deployments:
             config,
             runtime.python,
             target,
-            # What serves goes on until its successor answers, also on another target.
-            revises=existing if serves else None,
-            removes=None if serves else existing,
+            # What serves goes on until its successor answers, also on another target; and what is stopped
+            # or has failed is kept until its successor is recorded.
+            revises=None if ends else existing,
+            follows_deletion=ends,
         )
 
     def plan_update(self, request: DeployRequest, notify: Notify = silent) -> DeploymentPlan:
@@ -223,12 +224,11 @@ class Deployments:
         plan: DeploymentPlan,
         lease_holder: str | None = None,
         *,
-        remove: Callable[[str], None] | None = None,
         also: Also | None = None,
     ) -> Webservice:
         """Write the plan in one transaction; returns the service, which is Transitioning.
 
-        A new service's lease is ``lease_holder``'s. ``remove`` deletes the service that the plan removes.
+        A new service's lease is ``lease_holder``'s.
         """
         with self._memory.files.intake() as intake:
             if plan.keeps_files is None:
@@ -237,8 +237,6 @@ class Deployments:
                 files, inference = plan.keeps_files, plan.inference
             ids = tuple(model.id for model in plan.models)
             revision = Revision(1, ids, inference, files, plan.config, plan.python)
-            if plan.removes is not None and remove is not None:
-                remove(plan.removes.name)
             intake.send()
             with self._memory.writing() as tx:
                 intake.publish()

@@ -158,9 +158,11 @@ class Services:
         try:
             while service is None:
                 with suppress(StalePlan):
-                    service = self._deployments.record(
-                        plan(), self._supervision.lease_holder, remove=self.delete
-                    )
+                    wanted = plan()
+                    if wanted.follows_deletion:
+                        with suppress(NotFound):
+                            self.delete(wanted.name)
+                    service = self._deployments.record(wanted, self._supervision.lease_holder)
             self._supervision.ensure()
         except KeyboardInterrupt:
             if service is None:

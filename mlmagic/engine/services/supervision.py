@@ -57,23 +57,19 @@ class Supervision:
 
     def ensure_for_news(self) -> None:
         """`ensure`, if a delivery is due or a service follows a model that has changed."""
-        with self._memory.reading() as tx:
-            wanted = deliveries.next_due(tx) is not None or follows.is_anything_waiting(tx)
-        if wanted:
+        if self._memory.may_be_so(
+            lambda tx: deliveries.next_due(tx) is not None or follows.is_anything_waiting(tx)
+        ):
             self.ensure()
 
     def ensure_for_services(self) -> None:
         """`ensure`, if a service has no supervisor, as after its process was killed."""
-        with self._memory.reading() as tx:
-            wanted = services.needs_lease(tx, self._mark, 0.0)
-        if wanted:
+        if self._memory.may_be_so(lambda tx: services.needs_lease(tx, self._mark, 0.0)):
             self.ensure()
 
     def ensure_for_leftovers(self) -> None:
         """`ensure`, if a process of this machine died in the middle of temporary work."""
-        with self._memory.reading() as tx:
-            wanted = temporary_work.is_anything_left(tx)
-        if wanted:
+        if self._memory.may_be_so(lambda tx: temporary_work.is_anything_left(tx)):
             self.ensure()
 
     def ensure_for_schedules(self) -> None:
@@ -81,8 +77,7 @@ class Supervision:
 
         At once, so that the schedule lives on if this process is killed.
         """
-        with self._memory.reading() as tx:
-            wanted = schedules.is_anything_to_do(tx)
+        wanted = self._memory.may_be_so(schedules.is_anything_to_do)
         if wanted and self._use_daemon and not self._memory.is_read_only:
             daemon.ensure_daemon(self._memory.location)
         elif wanted and self._in_process:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -38,6 +39,10 @@ BUSY = (
     "The service is busy: the request waited {:.0f} ms (max_request_wait_time). Try again later, or give the "
     "service more replicas or more concurrent requests (replica_max_concurrent_requests)."
 )
+
+QUIET_S = 60.0
+"""How long the calls in progress have to end before a new script is tried; as long as a call may take."""
+QUIET_POLL_S = 0.005
 
 OVERDUE_UNTIL_UNHEALTHY = 3
 """So many calls in a row that exceeded their time limit make a service unhealthy."""
@@ -94,6 +99,26 @@ class Scorer:
         """Answer ``request``."""
         self.counters.in_flight += 1
         self._start(request, reply)
+
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Inside of it, no call of run() is in progress: new requests are answered after it.
+
+        Raises `TimeoutError` if the calls in progress take longer than `QUIET_S`.
+        """
+        held: list[tuple[Request, Reply]] = []
+        self._start = lambda request, reply: held.append((request, reply))
+        try:
+            deadline = perf_counter() + QUIET_S
+            while self.counters.in_flight > len(held) or self.runner.stuck:
+                if perf_counter() > deadline:
+                    raise TimeoutError(f"calls of run() were still in progress after {QUIET_S:g} s")
+                await asyncio.sleep(QUIET_POLL_S)
+            yield
+        finally:
+            self._start = self._call_maker()
+            for request, reply in held:
+                self._start(request, reply)
 
     @property
     def illness(self) -> str:

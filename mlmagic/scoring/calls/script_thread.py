@@ -42,6 +42,9 @@ RUNS_NO_LOOP_S = 0.00005
 LONGEST_PAUSE_S = 0.4
 """While all calls are quick, the deputy looks less often, but at least once in this time: each look may cost
 the script's thread the interpreter lock, and on a busy machine some milliseconds until it has it back."""
+ACCEPTING_S = 0.002
+"""So long new connections are accepted between calls. The loop accepts one in each turn, and has but one turn
+between two calls: where calls take long, crowds would wait unseen, beyond any limit to their wait."""
 INTERRUPT = getattr(signal, "SIGURG", None)
 """Interrupts the main thread, in system calls too. By default it does nothing, and scripts do not use it."""
 
@@ -61,6 +64,8 @@ class ScriptThread(CallThread):
         """The deputy runs the loop, or is about to."""
         self.leaving = False
         """The loop is about to be left."""
+        self.has_accepted = False
+        """The loop has accepted a connection; more may be waiting."""
         self.after_calls: Callable[[], object] = bool
         """Called before the loop goes on after calls that may have run an event loop of their own."""
         self._lock = threading.Lock()
@@ -98,8 +103,16 @@ class ScriptThread(CallThread):
                 if perf_counter() - began > RUNS_NO_LOOP_S:
                     self.after_calls()
                 self.loop.run_forever()
+                self._accept_more()
                 self.leaving = False
         return task.result()
+
+    def _accept_more(self) -> None:
+        until = perf_counter() + ACCEPTING_S if self.has_accepted else 0.0
+        while self.has_accepted and not self._main_done() and perf_counter() < until:
+            self.has_accepted = False
+            self.loop.stop()  # after one turn
+            self.loop.run_forever()
 
     def perform(self, call: SyncCall, began: float) -> bool:
         """Make ``call``; False if the event loop has moved meanwhile: then the end was reported to it."""

@@ -1,7 +1,8 @@
 """Live reload: new source replaces that of a script while it is served.
 
 The new source runs in a module of its own. Where init() and what it uses are as they were, what the old
-one has made is carried over; else init() runs again. Requests that are in run() finish on the old code. If
+one has made is carried over; else init() runs again. Requests that are in run() finish on the old code. The
+new code's own sample is tried while no other call is in progress: both may share what init() has made. If
 anything fails, the old code goes on.
 """
 
@@ -12,13 +13,14 @@ import inspect
 import linecache
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import FunctionType, ModuleType
 from typing import Any
 
-from mlmagic.scoring.calls.runner import Runner
+from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.control import Command
 from mlmagic.scoring.reload.changes import defined, init_uses
 from mlmagic.scoring.script import ImportFailed, InitFailed, ScriptFailed, UserScript, WarmupFailed
@@ -60,18 +62,13 @@ class Version:
 
 
 class Reloader:
-    """Reloads ``script``, one reload at a time; ``use`` puts the new one in its place."""
+    """Reloads the script of ``scorer``, one reload at a time; ``use`` puts the new one in its place."""
 
-    def __init__(
-        self,
-        script: UserScript,
-        path: Path,
-        runner: Runner,
-        use: Callable[[UserScript], None],
-    ) -> None:
-        self._script = script
+    def __init__(self, scorer: Scorer, path: Path, use: Callable[[UserScript], None]) -> None:
+        self._scorer = scorer
+        self._script = scorer.script
         self._path = path
-        self._runner = runner
+        self._runner = scorer.runner
         self._use = use
         self._lock = asyncio.Lock()
         self._version = Version.of(path)
@@ -96,9 +93,13 @@ class Reloader:
             raise ImportFailed(error) from error
         if not same:
             await self._perform(new.init, InitFailed)
-        await self._perform(new.warm_up, WarmupFailed)
-        self._version, self._script = version, new
-        self._use(new)
+        try:
+            async with self._scorer.quiet() if new.has_sample else nullcontext():
+                await self._perform(new.warm_up, WarmupFailed)
+                self._version, self._script = version, new
+                self._use(new)
+        except TimeoutError as error:
+            raise WarmupFailed(error) from error
         return not same
 
     def _load(self, version: Version, same: bool) -> UserScript:

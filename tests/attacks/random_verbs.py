@@ -1,7 +1,7 @@
 """A Hypothesis state machine: random verbs of an engine, and a plain model of what must hold after each.
 
-The services run on two fake targets, in memory. Each verb is carried out to its end; one that is refused
-changes nothing.
+The services run on two fake targets, in memory. A verb is carried out to its end, or left under way while the
+next one comes; one that is refused changes nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.recurrence import Recurrence
 from mlmagic.core.schedule import Schedule, ScheduleStatus
-from mlmagic.core.webservice import Desired, Observation, Phase, State
+from mlmagic.core.webservice import Desired, Observation, Phase, State, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import decisions, pace
 from mlmagic.errors import UsageError
@@ -42,6 +42,7 @@ SCRIPT = InferenceConfig("score.py", script_text="def init(): pass\ndef run(data
 
 NUMBERS = st.integers(0, 2)
 TEXTS = st.sampled_from(["one", "two", "three"])
+WAITS = st.booleans()
 TARGETS = st.sampled_from(["fake", "other"])
 
 
@@ -85,6 +86,8 @@ class RandomVerbs(RuleBasedStateMachine):
         self.model_tags: dict[str, str] = {}
         self.services: dict[str, Wanted] = {}
         self.schedules: dict[str, ScheduleStatus] = {}
+        self.is_under_way = False
+        """Whether the last verb was left under way."""
 
     def _open(self) -> Engine:
         location = Location.of_folder(self._folder / "workspace")
@@ -120,12 +123,12 @@ class RandomVerbs(RuleBasedStateMachine):
     def delete_model(self, data: st.DataObject) -> None:
         model_id = data.draw(st.sampled_from(sorted(self.models)))
         is_used = any(model_id in wanted.models for wanted in self.services.values())
-        # A stopped service keeps the revision before, too.
-        may_be_used = any(not wanted.is_running for wanted in self.services.values())
+        # A stopped service keeps the revision before, too, and so does one that is under way.
+        is_kept = self.is_under_way or any(not wanted.is_running for wanted in self.services.values())
         try:
             self._engine.models.delete(model_id)
         except UsageError:
-            assert is_used or may_be_used
+            assert is_used or is_kept
             self._count("delete model, refused")
             return
         assert not is_used
@@ -135,8 +138,10 @@ class RandomVerbs(RuleBasedStateMachine):
 
     # -- services ---------------------------------------------------------------------------------
 
-    @rule(number=NUMBERS, compute=TARGETS, text=TEXTS, overwrite=st.booleans(), data=st.data())
-    def deploy(self, number: int, compute: str, text: str, overwrite: bool, data: st.DataObject) -> None:
+    @rule(number=NUMBERS, compute=TARGETS, text=TEXTS, overwrite=st.booleans(), data=st.data(), waits=WAITS)
+    def deploy(
+        self, number: int, compute: str, text: str, overwrite: bool, data: st.DataObject, waits: bool
+    ) -> None:
         name = f"service-{number}"
         models = data.draw(st.lists(st.sampled_from(sorted(self.models)), max_size=1)) if self.models else []
         config = DeploymentConfig(compute, description=text)
@@ -148,25 +153,24 @@ class RandomVerbs(RuleBasedStateMachine):
             self._count("deploy, refused")
             return
         assert overwrite or name not in self.services
-        self._engine.services.wait(service, WAIT_SECONDS)
+        self._leave(service, waits)
         moves = name in self.services and self.services[name].target != compute
         self.services[name] = Wanted(compute, text, tuple(models))
         self._count("overwrite onto another target" if moves else "deploy")
 
     @precondition(lambda self: self.services)
-    @rule(data=st.data(), text=TEXTS)
-    def update(self, data: st.DataObject, text: str) -> None:
+    @rule(data=st.data(), text=TEXTS, waits=WAITS)
+    def update(self, data: st.DataObject, text: str, waits: bool) -> None:
         name = self._any(data)
-        service = self._engine.services.update(name, config_changes={"description": text})
-        self._engine.services.wait(service, WAIT_SECONDS)
+        self._leave(self._engine.services.update(name, config_changes={"description": text}), waits)
         self.services[name] = replace(self.services[name], description=text, is_running=True)
         self._count("update")
 
     @precondition(lambda self: self.services)
-    @rule(data=st.data())
-    def restart(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), waits=WAITS)
+    def restart(self, data: st.DataObject, waits: bool) -> None:
         name = self._any(data)
-        self._engine.services.wait(self._engine.services.restart(name), WAIT_SECONDS)
+        self._leave(self._engine.services.restart(name), waits)
         self.services[name] = replace(self.services[name], is_running=True)
         self._count("restart")
 
@@ -179,8 +183,8 @@ class RandomVerbs(RuleBasedStateMachine):
         self._count("stop")
 
     @precondition(lambda self: self.services)
-    @rule(data=st.data())
-    def start(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), waits=WAITS)
+    def start(self, data: st.DataObject, waits: bool) -> None:
         name = self._any(data)
         try:
             service = self._engine.services.start(name)
@@ -188,7 +192,7 @@ class RandomVerbs(RuleBasedStateMachine):
             assert self.services[name].is_running
             self._count("start, refused")
             return
-        self._engine.services.wait(service, WAIT_SECONDS)
+        self._leave(service, waits)
         self.services[name] = replace(self.services[name], is_running=True)
         self._count("start")
 
@@ -212,7 +216,9 @@ class RandomVerbs(RuleBasedStateMachine):
         self.services[name] = replace(self.services[name], tags={"text": text})
         self._count("tag service")
 
-    @precondition(lambda self: any(wanted.is_running for wanted in self.services.values()))
+    @precondition(
+        lambda self: not self.is_under_way and any(wanted.is_running for wanted in self.services.values())
+    )
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:
         """It is started again by itself."""
@@ -263,6 +269,12 @@ class RandomVerbs(RuleBasedStateMachine):
         self._engine.supervision.ensure_for_services()
         self._count("open again")
 
+    @precondition(lambda self: self.is_under_way)
+    @rule()
+    def settle(self) -> None:
+        """Let the invariants wait for what is under way."""
+        self.is_under_way = False
+
     # -- what must hold ---------------------------------------------------------------------------
 
     @invariant()
@@ -273,12 +285,14 @@ class RandomVerbs(RuleBasedStateMachine):
             assert found[model_id].files[0].digest == hashlib.sha256(text.encode()).hexdigest()
             assert found[model_id].tags.get("text") == self.model_tags.get(model_id)
 
+    @precondition(lambda self: not self.is_under_way)
     @invariant()
     def services_are_as_wanted(self) -> None:
         assert set(self._engine.services.names()) == self.services.keys()
         for name, wanted in self.services.items():
             wait_for(partial(self._is_as_wanted, name, wanted), name, timeout=WAIT_SECONDS)
 
+    @precondition(lambda self: not self.is_under_way)
     @invariant()
     def what_runs_is_wanted(self) -> None:
         wait_for(self._runs_as_wanted, timeout=WAIT_SECONDS)
@@ -288,6 +302,7 @@ class RandomVerbs(RuleBasedStateMachine):
         found = {each.id: each.status for each in self._engine.schedules.list()}
         assert found == self.schedules
 
+    @precondition(lambda self: not self.is_under_way)
     @invariant()
     def files_are_those_of_the_rows(self) -> None:
         wait_for(self._files_are_those_of_the_rows, timeout=WAIT_SECONDS)
@@ -328,6 +343,12 @@ class RandomVerbs(RuleBasedStateMachine):
 
     def _any(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.services)))
+
+    def _leave(self, service: Webservice, waits: bool) -> None:
+        """Wait for the end of a verb, or leave it under way."""
+        if waits:
+            self._engine.services.wait(service, WAIT_SECONDS)
+        self.is_under_way = not waits
 
     def _count(self, verb: str) -> None:
         type(self).steps[verb] += 1

@@ -12,5 +12,5 @@ pytestmark = pytest.mark.together
 
 
 def test_random_verbs_leave_what_is_wanted() -> None:
-    bounded = settings(max_examples=4, stateful_step_count=15, derandomize=True, database=None, deadline=None)
+    bounded = settings(max_examples=3, stateful_step_count=15, derandomize=True, database=None, deadline=None)
     run_state_machine_as_test(RandomVerbs, settings=bounded)

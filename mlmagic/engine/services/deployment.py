@@ -176,15 +176,17 @@ class Deployments:
             current = services.get_revision(tx, service.id, service.revision)
         owned_here(service, "update")
         config = absolute_paths(replace(current.config, **_changes(service, request)))
-        if config.target != service.target:
+        if config.target != current.config.target:
             raise UsageError(
-                f"{service.name!r} runs on {service.target!r} and cannot move to {config.target!r}",
+                f"{service.name!r} runs on {current.config.target!r} and cannot move to {config.target!r}",
                 hint="Deploy it there under another name.",
             )
         target = self._targets.usable(config.target)
         # A revision that is starting may hold its port already, though the record does not say so yet.
         starting = current.config.port if service.is_under_way else None
-        target.validate(config, current_port=starting or staging.port_of(service.url))
+        # What serves on another target meanwhile holds no port of this one.
+        serving = staging.port_of(service.url) if service.target == config.target else None
+        target.validate(config, current_port=starting or serving)
         say_what_is_not_limited(config, current.config, target, notify)
         if config.environment_variables != current.config.environment_variables:
             _name_settings_without_effect(config.environment_variables, target, notify)

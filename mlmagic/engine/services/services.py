@@ -311,14 +311,13 @@ class Services:
         return repr(found), service.state, service.words, service.stats.get("requests")
 
     def _launched(self, service: Webservice) -> tuple[str, Mapping[str, Any]] | None:
-        """The target and the handle of what serves, or failed last, or else starts; None before the launch."""
+        """The target and the handle of what serves or failed last, else of what starts; None before that."""
         if service.handle is not None:
             return service.target, service.handle
         if service.candidate is None or service.candidate_handle is None:
             return None
         with suppress(NotFound), self._memory.reading() as tx:
-            revision = services.get_revision(tx, service.id, service.candidate)
-            return revision.config.target, service.candidate_handle  # it may move to another target
+            return services.target_of(tx, service, service.candidate), service.candidate_handle
         return None
 
     # -- change ---------------------------------------------------------------------------------------

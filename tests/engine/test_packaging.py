@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -24,7 +25,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.packages import packages
-from mlmagic.errors import AlreadyExists, NotFound, UsageError, WrongState
+from mlmagic.errors import AlreadyExists, NotFound, UsageError, WorkspaceUnavailable, WrongState
 from mlmagic.workspace import assets
 from tests.support.entry_scripts import READS_MODEL
 from tests.support.waiting import wait_for
@@ -85,6 +86,21 @@ def test_a_deleted_package_leaves_no_files(
 
 def _interrupt(*_: object, **__: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def test_a_package_for_which_the_disk_is_full_says_what_to_do(
+    engine: Engine, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(packages, "_write_folder", fail)
+    with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
+        engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, image_name="one")
+    found = engine.packages.get("one")
+    assert (found.state, found.location) == (PackageState.FAILED, "")
+    assert "No space left on device" in found.error
+    assert list((engine.memory.folder / "packages").iterdir()) == []
 
 
 def test_a_package_under_construction_is_not_deleted(

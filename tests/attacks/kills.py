@@ -7,6 +7,7 @@ short after a time differs with the machine.
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 import traceback
 from collections import defaultdict
@@ -47,11 +48,14 @@ class Attack:
 
     def go_on(self, budget: Budget) -> None:
         """Try until the budget is used up, and check what must hold."""
-        while budget.allows(self._tally.tried):
-            self._try()
-            if self._tally.tried % CHECK_EVERY == 0:
-                self._check()
-        self._check()
+        try:
+            while budget.allows(self._tally.tried):
+                self._try()
+                if self._tally.tried % CHECK_EVERY == 0:
+                    self._check()
+            self._check()
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _try(self) -> None:
         self._tally.tried += 1
@@ -66,7 +70,7 @@ class Attack:
         self._read(wished, ended, at)
 
     def _act(self, say: Say, wished: Wish, at: int) -> None:
-        folders = (self._location.folder, self._temporary, self._results)
+        folders = (self._location.folder, self._temporary, self._results, self._scratch / "cache")
         interruption = Interruption(folders, self._action if at else Action.NOTHING, at)
         try:
             engine = self._engine()
@@ -115,6 +119,7 @@ class Attack:
         false += records.faults(engine, self._scratch, self._temporary)
         found: dict[str, Any] = truth.look(engine, self._target())
         found |= {"records": records.contents(engine, self._scratch), "faults": found["faults"] + false}
+        found["faults"] += records.build_all(engine)
         for wished in (Wish("register", "the-next", "one"), Wish("deploy", "the-next", "one")):
             verbs.carry_out(engine, wished, self._scratch)
         engine.services.delete("the-next")
@@ -124,8 +129,7 @@ class Attack:
 
     def _engine(self) -> Engine:
         pace.WHILE_SERVING = pace.WHILE_STARTING = 0.02
-        records.be_impatient()
-        tempfile.tempdir = str(self._temporary)
+        records.prepare(self._scratch)
         target = self._target()
         return Engine(self._location, use_daemon=False, targets=lambda name: target)
 

@@ -1,19 +1,26 @@
-"""What profiles, packages and batch jobs have left in a workspace, and what contradicts itself."""
+"""What profiles, packages, batch jobs and builds of environments have left, and what contradicts itself."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+from mlmagic.core.environment import needs_of
+from mlmagic.core.notify import silent
 from mlmagic.core.package import Package, PackageKind, PackageState
 from mlmagic.core.profile import Profile, ProfileState
 from mlmagic.core.profile_record import profile_of
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.environments.runtime import choose
+from mlmagic.engine.environments.store import CACHE_VARIABLE, Store
 from mlmagic.workspace import assets, temporary_work
-from tests.attacks.verbs import BATCH_FILE, Wish, batch_result, carry_out
+from tests.attacks.verbs import BATCH_FILE, PACKAGES, Wish, batch_result, carry_out, environment
 from tests.support.waiting import wait_for
 
 SETTLING_SECONDS = 30.0
@@ -21,9 +28,11 @@ RETRY_SECONDS = 0.02
 """Cleaning up that has failed is tried again after so many seconds, so that the attack need not wait."""
 
 
-def be_impatient() -> None:
-    """Let this process try again soon to clean up."""
+def prepare(scratch: Path) -> None:
+    """Let this process try again soon to clean up, and keep all its files in ``scratch``."""
     temporary_work.RETRY_SECONDS = RETRY_SECONDS
+    tempfile.tempdir = str(scratch / "temporary")
+    os.environ[CACHE_VARIABLE] = str(scratch / "cache")
 
 
 def says_it_goes_on(engine: Engine) -> list[str]:
@@ -71,7 +80,44 @@ def contents(engine: Engine, scratch: Path) -> dict[str, list[str]]:
             found.setdefault(package.name, []).append(_text_of(package))
     for file in scratch.glob(f"batch/*/{BATCH_FILE}"):
         found[file.parent.name] = [_text_of_batch(file.read_text())]
+    store = Store()
+    for name in PACKAGES:
+        key = _key_of(name, store)
+        if store.is_built(key):
+            found[name] = [_state_of(store.python(key), PACKAGES[name])]
     return found
+
+
+def build_all(engine: Engine) -> list[str]:
+    """Build each environment again, which removes what a killed build has left, and evict all.
+
+    Names what is left over.
+    """
+    for name in PACKAGES:
+        engine.environments.build(environment(name))
+    engine.environments.evict(days=0.0)
+    store = Store()
+    if store.keys():
+        return [f"not evicted: {store.keys()}"]
+    try:
+        wait_for(lambda: not list((store.root / ".building").iterdir()), timeout=SETTLING_SECONDS)
+    except AssertionError:
+        return [f"a half-built environment is left: {each}" for each in (store.root / ".building").iterdir()]
+    return []
+
+
+def _key_of(name: str, store: Store) -> str:
+    needs = needs_of(environment(name))
+    specification = choose(needs, store, nearest=False, notify=silent, strictly=True).specification
+    assert specification is not None
+    return specification.key
+
+
+def _state_of(python: Path, package: str) -> str:
+    """Whether the environment has what was asked for."""
+    code = f"import {package}, httptools, uvloop, orjson"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    return "built" if done.returncode == 0 else f"broken: {done.stderr[-200:]}"
 
 
 def _is_clean(engine: Engine) -> bool:

@@ -49,7 +49,9 @@ class Truth:
     def deletable(self) -> set[str]:
         """The profiles and packages that are certainly there."""
         return {
-            name for name, states in self.records.items() if not name.startswith("batch") and () not in states
+            name
+            for name, states in self.records.items()
+            if not name.startswith(("batch", "build")) and () not in states
         }
 
     def note(self, wished: Wish, acknowledged: dict[str, Any] | None) -> None:
@@ -68,6 +70,10 @@ class Truth:
             before = self.tags.get(wished.name, {None})
             after: set[str | None] = {wished.text}
             self.tags[wished.name] = after | before if acknowledged is None else after
+        elif wished.verb == "evict":
+            for name in filter(lambda name: name.startswith("build"), self.records):
+                gone: set[tuple[str, ...]] = {()}
+                self.records[name] = gone if acknowledged is not None else self.records[name] | gone
         elif wished.verb in (*RECORDS, "delete record"):
             before_texts = self.records.get(wished.name, {()})
             after_texts = {_texts_after(wished, texts) for texts in before_texts}
@@ -102,7 +108,9 @@ class Truth:
             texts = tuple(found["records"].get(name, ()))
             if texts not in self.records.get(name, {()}):
                 faults.append(f"{name} has {texts}, and not one of {self.records.get(name)}")
-        self.records = {name: {tuple(texts)} for name, texts in found["records"].items()}
+        # All environments are evicted after a look.
+        kept = {name: texts for name, texts in found["records"].items() if not name.startswith("build")}
+        self.records = {name: {tuple(texts)} for name, texts in kept.items()}
         self.models = {model_id: each["digest"] for model_id, each in found["models"].items()}
         self.tags = {model_id: {each["tag"]} for model_id, each in found["models"].items()}
         self.services = {name: {tuple(state)} for name, state in found["services"].items()}
@@ -124,6 +132,8 @@ def _after(wished: Wish, state: ServiceState) -> ServiceState:
 def _texts_after(wished: Wish, texts: tuple[str, ...]) -> tuple[str, ...]:
     if wished.verb == "delete record":
         return ()
+    if wished.verb == "build":
+        return ("built",)
     return (wished.text,) if wished.verb == "batch" else (*texts, wished.text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,10 @@ ON_FAKE = DeploymentConfig("fake")
 WAIT_SECONDS = 20.0
 BATCH_FILE = "parallel_run_step.txt"
 BATCH_INPUTS = ("a", "b")
-RECORDS = ("profile", "package", "batch")
-"""Verbs whose results are named after them: ``package-0`` is a package."""
+RECORDS = ("profile", "package", "batch", "build")
+"""Verbs whose results are named after them: ``package-0`` is a package, ``build-0`` an environment."""
+PACKAGES = {"build-0": "six", "build-1": "idna"}
+"""The package that an environment has beside the server's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,15 @@ def wish(
         choices += ["update", "stop", "start", "delete", "update"]
     if records:
         choices += ["delete record"]
+    choices += ["evict"]
     verb = rng.choice(choices)
     text = f"text {rng.getrandbits(64):x}"
     if verb == "register":
         return Wish(verb, f"model-{rng.randrange(4)}", rng.choice([text, "the same text"]))
     if verb in RECORDS:
         return Wish(verb, f"{verb}-{rng.randrange(2)}", rng.choice([text, "the same text"]))
+    if verb == "evict":
+        return Wish(verb, "", text)
     if verb == "delete record":
         return Wish(verb, rng.choice(sorted(records)), text)
     if verb in ("delete model", "tag model"):
@@ -76,6 +82,13 @@ def digest_of(text: str) -> str:
 def batch_folder(scratch: Path, name: str) -> Path:
     """The folder with the results and the log of a batch job."""
     return scratch / "batch" / name
+
+
+def environment(name: str) -> dict[str, Any]:
+    """One of `PACKAGES`, as the JSON of Azure ML v1."""
+    version = f"python={sys.version_info[0]}.{sys.version_info[1]}"
+    conda = {"dependencies": [version, {"pip": [PACKAGES[name]]}]}
+    return {"name": name, "python": {"userManagedDependencies": False, "condaDependencies": conda}}
 
 
 def batch_result(text: str) -> str:
@@ -161,6 +174,16 @@ def _batch(engine: Engine, wished: Wish, scratch: Path) -> dict[str, Any]:
     return {"failed": outcome.error} if outcome.error else {}
 
 
+def _build(engine: Engine, wished: Wish, scratch: Path) -> dict[str, Any]:
+    engine.environments.build(environment(wished.name))
+    return {}
+
+
+def _evict(engine: Engine, wished: Wish, scratch: Path) -> dict[str, Any]:
+    engine.environments.evict(days=0.0)
+    return {}
+
+
 def _delete_record(engine: Engine, wished: Wish, scratch: Path) -> dict[str, Any]:
     kind = engine.profiles if wished.name.startswith("profile") else engine.packages
     kind.delete(wished.name)
@@ -185,5 +208,7 @@ _VERBS: Mapping[str, Callable[[Engine, Wish, Path], dict[str, Any]]] = {
     "profile": _profile,
     "package": _package,
     "batch": _batch,
+    "build": _build,
+    "evict": _evict,
     "delete record": _delete_record,
 }

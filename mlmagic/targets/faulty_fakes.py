@@ -52,6 +52,10 @@ class HeldTarget(FakeTarget):
         super().__init__()
         self._released = threading.Event()
 
+    def hold(self) -> None:
+        """Hold the launches to come."""
+        self._released.clear()
+
     def release(self) -> None:
         """Let all launches return, also later ones."""
         self._released.set()

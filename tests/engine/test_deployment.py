@@ -426,6 +426,41 @@ def test_a_stop_in_the_middle_of_a_move_records_the_target_of_its_handle(
     assert all(each.stopped for fake in (here, there) for each in fake.services.values())
 
 
+@pytest.mark.parametrize("verb", ["update", "stop", "delete"])
+@pytest.mark.parametrize("before", ["stopped", "ended"])
+def test_a_launch_whose_handle_is_not_recorded_any_more_is_ended(
+    make_engine: MakeEngine, answering: Answering, before: str, verb: str
+) -> None:
+    """The revision was launched once before, and that handle is the one that is recorded."""
+    held = HeldTarget()
+    held.url = answering.url
+    held.release()
+    engine = make_engine(targets=lambda name: held)
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+    if before == "stopped":
+        engine.services.stop("svc")
+    held.hold()
+    if before == "stopped":
+        engine.services.start("svc")
+    else:
+        held.crash()
+    wait_for(lambda: len(held.services) == 2, "the second launch")
+    with ThreadPoolExecutor(1) as pool:
+        if verb == "update":
+            engine.services.update("svc", inference=script("other"))
+        else:
+            wanted = Desired.STOPPED if verb == "stop" else Desired.DELETED
+            ending = pool.submit(getattr(engine.services, verb), "svc")
+            wait_for(lambda: engine.services.get("svc").desired is wanted, verb)
+        held.release()
+        if verb == "update":
+            engine.services.wait(engine.services.get("svc"), 20)
+            wait_for(lambda: held.only().spec.revision == 2, "the end of the first")
+        else:
+            ending.result(20)
+            assert not [each for each in held.services.values() if not each.observation.ended]
+
+
 @pytest.mark.parametrize("verb", ["update", "restart"])
 def test_what_moves_to_another_target_can_be_changed_meanwhile(
     make_engine: MakeEngine, answering: Answering, verb: str

@@ -282,21 +282,30 @@ class Reconciler:
             if keep_image and number == service.revision and handle:
                 target = self._target_of(number)
                 target.halt(target.unpack(handle))
+                self._end_unrecorded(number, target, target.halt)
             else:
                 self._end(number, handle)
         return handles
 
     def _end(self, number: int, handle: Mapping[str, Any] | None) -> None:
-        """End a revision. Without a handle, it was perhaps launched before its handle could be saved."""
+        """End a revision, whether or not its handle is known."""
         if handle is None and not staging.run_folder(self.memory, self.service, number).is_dir():
             return  # it never ran, so its target need not be there
         target = self._target_of(number)
         if handle is not None:
-            found = target.unpack(handle)
-        else:
-            found = target.find(staging.stage(self.memory, self.service, number))
-        if found is not None:
-            target.stop(found)
+            target.stop(target.unpack(handle))
+        self._end_unrecorded(number, target, target.stop)
+
+    def _end_unrecorded(self, number: int, target: ComputeTarget[Any], end: Callable[[Any], None]) -> None:
+        """End a launch of a revision whose handle was not recorded, as something else was wanted by then.
+
+        It may be the second one: of a service that was started again, or that had ended.
+        """
+        if not staging.run_folder(self.memory, self.service, number).is_dir():
+            return
+        launched = target.find(staging.stage(self.memory, self.service, number))
+        if launched is not None:
+            end(launched)
 
     # -- shared ---------------------------------------------------------------------------------------
 

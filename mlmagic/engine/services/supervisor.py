@@ -44,6 +44,8 @@ CLOCK_SECONDS = 1.0
 CLEANUP_SECONDS = 10.0
 RENEW_WITHIN_SECONDS = leases.LEASE_SECONDS / 2
 STEPS_AT_ONCE = 8
+TOGETHER_SECONDS = 0.25
+"""Healthy services that are due within so long are looked at in one round: each round reads all rows."""
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,8 @@ class _Supervised:
     def is_due(self, service: Webservice, now: float) -> bool:
         """A wake-up signal may be about a service in motion; a healthy one is looked at in its own time."""
         in_motion = service.state not in (State.HEALTHY, State.FAILED, State.STOPPED) or service.retiring
-        return self.due <= now or self.ended or (self.signalled and bool(in_motion))
+        early = TOGETHER_SECONDS if service.state is State.HEALTHY else 0.0
+        return self.due - early <= now or self.ended or (self.signalled and bool(in_motion))
 
 
 class Supervisor:

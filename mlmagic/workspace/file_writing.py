@@ -20,6 +20,7 @@ from mlmagic.errors import WorkspaceUnavailable
 
 _CHUNK = 4 << 20
 _BUFFERS = 4
+_OF_DISKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 @contextmanager
@@ -32,6 +33,22 @@ def storing_in(folder: Path) -> Iterator[None]:
             f"a file could not be stored in {folder}: {error.strerror}",
             hint="Free some space on that disk, then try again.",
         ) from error
+
+
+@contextmanager
+def with_remedy(folder: Path) -> Iterator[None]:
+    """Raise `WorkspaceUnavailable` for an `OSError` of the block that a disk is to blame for, a full one say.
+
+    Others pass. ``folder`` is named where the error names no file.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_DISKS:
+            raise
+        named = isinstance(error.filename, str | os.PathLike)
+        with storing_in(Path(error.filename).parent if named else folder):
+            raise
 
 
 def write_all(writer: FileIO, content: bytes | memoryview) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from mlmagic.workspace.atomic_writes import OWNER_ONLY
+
 _PARTS = (
     "workspace.db",
     "workspace.db-wal",
@@ -26,6 +28,7 @@ _PARTS = (
     "bells",
     "backups",
     "packages",
+    "packages.lock",
     "runs",
     "datastores",
 )
@@ -40,6 +43,11 @@ def allowed(mode: int, *, shared: bool) -> int:
 def is_shared(folder: Path) -> bool:
     """Whether a workspace's folder is declared shared with its group."""
     return bool(folder.stat().st_mode & stat.S_ISGID)
+
+
+def lock_mode(folder: Path) -> int:
+    """The permissions of a lock in a workspace's folder: whoever can open a lock can hold it."""
+    return 0o660 if is_shared(folder) else OWNER_ONLY
 
 
 def make_private(folder: Path) -> None:

@@ -207,6 +207,11 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     )
 
 
+def target_of(tx: Connection, service: Webservice, number: int) -> str:
+    """The target of a revision: one that replaces another may run elsewhere."""
+    return service.target if number == service.serving else get_revision(tx, service.id, number).config.target
+
+
 def note_replacements(tx: Connection, service: Webservice, more: Sequence[Replacement]) -> bool:
     """Record the versions that the wanted revision uses in place of pins, with an event for each new one.
 

@@ -1,6 +1,6 @@
 """Interruptions: a process is killed, or an operation fails, at the n-th change of a workspace.
 
-The changes are those of files below one folder (opened for writing, written, synced, renamed, linked,
+The changes are those of files below some folders (opened for writing, written, synced, renamed, linked,
 removed, made) and the commits of the database, in the order in which the process makes them. So one number
 names one place, and all places are reached, also those that last a microsecond.
 """
@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ class Action(StrEnum):
 class Interruption:
     """Arms this process, once and for all: use it in a child that is forked for it."""
 
-    def __init__(self, folder: Path, action: Action, at: int) -> None:
-        self._folder = str(folder)
+    def __init__(self, folders: Iterable[Path], action: Action, at: int) -> None:
+        self._folders = tuple(map(str, folders))
         self._action, self._at = action, at
         self._numbers = itertools.count(1)
         self._busy = threading.local()
@@ -65,11 +65,11 @@ class Interruption:
         return wrapper
 
     def _is_below(self, path: Any, *args: Any, dir_fd: int | None = None, **named: Any) -> bool:
-        return dir_fd is not None or os.path.abspath(os.fsdecode(path)).startswith(self._folder)
+        return dir_fd is not None or os.path.abspath(os.fsdecode(path)).startswith(self._folders)
 
     def _is_open_below(self, descriptor: int) -> bool:
         try:
-            return os.readlink(f"/proc/self/fd/{descriptor}").startswith(self._folder)
+            return os.readlink(f"/proc/self/fd/{descriptor}").startswith(self._folders)
         except OSError:
             return False
 

@@ -7,6 +7,7 @@ short after a time differs with the machine.
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 import traceback
 from collections import defaultdict
@@ -17,7 +18,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import pace
 from mlmagic.errors import MLMagicError
 from mlmagic.workspace.location import Location
-from tests.attacks import children, truth, verbs
+from tests.attacks import children, records, truth, verbs
 from tests.attacks.children import Ended, Say
 from tests.attacks.durable_target import DurableTarget
 from tests.attacks.interruptions import Action, Interruption
@@ -42,19 +43,24 @@ class Attack:
         self._seconds: dict[str, float] = defaultdict(lambda: 0.2)
         # Not in the workspace, whose changes are counted.
         self._scratch = Path(tempfile.mkdtemp(prefix="mlmagic-attack-"))
+        self._temporary, self._results = self._scratch / "temporary", self._scratch / "batch"
+        self._temporary.mkdir()
 
     def go_on(self, budget: Budget) -> None:
         """Try until the budget is used up, and check what must hold."""
-        while budget.allows(self._tally.tried):
-            self._try()
-            if self._tally.tried % CHECK_EVERY == 0:
-                self._check()
-        self._check()
+        try:
+            while budget.allows(self._tally.tried):
+                self._try()
+                if self._tally.tried % CHECK_EVERY == 0:
+                    self._check()
+            self._check()
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _try(self) -> None:
         self._tally.tried += 1
         services = {name for name, states in self._truth.services.items() if states != {None}}
-        wished = verbs.wish(self._rng, self._truth.models, services)
+        wished = verbs.wish(self._rng, self._truth.models, services, self._truth.deletable)
         by_time = self._action is Action.KILL and self._rng.random() < 0.5
         at = 0 if by_time else self._rng.randint(1, self._changes[wished.verb])
         after = self._rng.uniform(0.0, self._seconds[wished.verb]) if by_time else None
@@ -64,10 +70,12 @@ class Attack:
         self._read(wished, ended, at)
 
     def _act(self, say: Say, wished: Wish, at: int) -> None:
-        interruption = Interruption(self._location.folder, self._action if at else Action.NOTHING, at)
+        folders = (self._location.folder, self._temporary, self._results, self._scratch / "cache")
+        interruption = Interruption(folders, self._action if at else Action.NOTHING, at)
         try:
             engine = self._engine()
-            say({"acknowledged": verbs.carry_out(engine, wished, self._scratch)})
+            done = verbs.carry_out(engine, wished, self._scratch)
+            say({"refused": done["failed"]} if "failed" in done else {"acknowledged": done})
             engine.close()
         except MLMagicError as error:
             say({"refused": f"{type(error).__name__}: {error}"})
@@ -107,7 +115,11 @@ class Attack:
 
     def _look(self, say: Say) -> None:
         engine = self._engine()
+        false = records.says_it_goes_on(engine)
+        false += records.faults(engine, self._scratch, self._temporary)
         found: dict[str, Any] = truth.look(engine, self._target())
+        found |= {"records": records.contents(engine, self._scratch), "faults": found["faults"] + false}
+        found["faults"] += records.build_all(engine)
         for wished in (Wish("register", "the-next", "one"), Wish("deploy", "the-next", "one")):
             verbs.carry_out(engine, wished, self._scratch)
         engine.services.delete("the-next")
@@ -117,6 +129,7 @@ class Attack:
 
     def _engine(self) -> Engine:
         pace.WHILE_SERVING = pace.WHILE_STARTING = 0.02
+        records.prepare(self._scratch)
         target = self._target()
         return Engine(self._location, use_daemon=False, targets=lambda name: target)
 

@@ -16,3 +16,4 @@ def test_nothing_is_lost_by_interrupted_verbs() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kill -9, PostgreSQL" in done.stdout
+    assert "kill -9 of server, zygote, daemon and kernel" in done.stdout

@@ -20,7 +20,7 @@ from mlmagic.workspace import run_folders, services
 from mlmagic.workspace.database import references, revisions, unreferenced
 from mlmagic.workspace.identity import ProcessIdentity
 from tests.attacks.durable_target import DurableTarget
-from tests.attacks.verbs import Wish, digest_of
+from tests.attacks.verbs import RECORDS, Wish, digest_of
 from tests.support.waiting import wait_for
 
 SETTLING_SECONDS = 100.0
@@ -42,6 +42,17 @@ class Truth:
     """By id, the values that the tag may have."""
     services: dict[str, set[ServiceState]] = field(default_factory=dict)
     """By name, the states that a service may be in."""
+    records: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+    """By name, the texts that the versions of a profile or a package, or a batch job's result, may have."""
+
+    @property
+    def deletable(self) -> set[str]:
+        """The profiles and packages that are certainly there."""
+        return {
+            name
+            for name, states in self.records.items()
+            if not name.startswith(("batch", "build")) and () not in states
+        }
 
     def note(self, wished: Wish, acknowledged: dict[str, Any] | None) -> None:
         """Note that something was asked, and acknowledged or not."""
@@ -57,13 +68,22 @@ class Truth:
                 self.models.pop(wished.name, None)
         elif wished.verb == "tag model":
             before = self.tags.get(wished.name, {None})
-            self.tags[wished.name] = {wished.text} | (before if acknowledged is None else set())
+            after: set[str | None] = {wished.text}
+            self.tags[wished.name] = after | before if acknowledged is None else after
+        elif wished.verb == "evict":
+            for name in filter(lambda name: name.startswith("build"), self.records):
+                gone: set[tuple[str, ...]] = {()}
+                self.records[name] = gone if acknowledged is not None else self.records[name] | gone
+        elif wished.verb in (*RECORDS, "delete record"):
+            before_texts = self.records.get(wished.name, {()})
+            after_texts = {_texts_after(wished, texts) for texts in before_texts}
+            self.records[wished.name] = after_texts | (before_texts if acknowledged is None else set())
         else:
             before_states = self.services.get(wished.name, {None})
-            after = {_after(wished, state) for state in before_states}
+            after_states = {_after(wished, state) for state in before_states}
             if acknowledged is None:
-                after |= before_states
-            self.services[wished.name] = after
+                after_states |= before_states
+            self.services[wished.name] = after_states
 
     def compare(self, found: dict[str, Any]) -> list[str]:
         """What is missing or false in what was found; what was found is the truth from now on."""
@@ -84,6 +104,13 @@ class Truth:
             allowed = self.services.get(name, {None})
             if (tuple(state) if state else None) not in allowed:
                 faults.append(f"service {name} is {state}, and not one of {sorted(map(str, allowed))}")
+        for name in found["records"].keys() | self.records.keys():
+            texts = tuple(found["records"].get(name, ()))
+            if texts not in self.records.get(name, {()}):
+                faults.append(f"{name} has {texts}, and not one of {self.records.get(name)}")
+        # All environments are evicted after a look.
+        kept = {name: texts for name, texts in found["records"].items() if not name.startswith("build")}
+        self.records = {name: {tuple(texts)} for name, texts in kept.items()}
         self.models = {model_id: each["digest"] for model_id, each in found["models"].items()}
         self.tags = {model_id: {each["tag"]} for model_id, each in found["models"].items()}
         self.services = {name: {tuple(state)} for name, state in found["services"].items()}
@@ -102,6 +129,14 @@ def _after(wished: Wish, state: ServiceState) -> ServiceState:
     return ((Desired.STOPPED if wished.verb == "stop" else Desired.RUNNING).value, state[1])
 
 
+def _texts_after(wished: Wish, texts: tuple[str, ...]) -> tuple[str, ...]:
+    if wished.verb == "delete record":
+        return ()
+    if wished.verb == "build":
+        return ("built",)
+    return (wished.text,) if wished.verb == "batch" else (*texts, wished.text)
+
+
 def look(engine: Engine, target: DurableTarget) -> dict[str, Any]:
     """Wait until the workspace has settled, and read it; ``faults`` names what contradicts itself."""
     faults: list[str] = []
@@ -110,7 +145,6 @@ def look(engine: Engine, target: DurableTarget) -> dict[str, Any]:
         wait_for(lambda: not _in_motion(engine), timeout=SETTLING_SECONDS)
     except AssertionError:
         faults.append(f"after {SETTLING_SECONDS:g} s: {'; '.join(_in_motion(engine))}")
-    engine.temporary_work.sweep(engine.supervision.lease_holder or "")
     engine.memory.sweep()
     with engine.memory.reading() as tx:
         models = model_rows.list_models(tx, ModelFilter())

@@ -7,7 +7,7 @@ import stat
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jwt
 import pytest
@@ -16,15 +16,19 @@ from sqlalchemy import select
 from mlmagic.core.access import ServiceKeys
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind
+from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.keys import new_token
 from mlmagic.errors import InvalidConfig, InvalidConfigs, UsageError
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import Workspace
-from mlmagic.targets.fake import FakeTarget
+from mlmagic.targets.capabilities import Capabilities
+from mlmagic.targets.fake import FakeHandle, FakeTarget
 from mlmagic.widgets.cards import event_line, service_card
 from mlmagic.workspace import connection, database
-from tests.support.engines import ON_FAKE, script
+from tests.support.answering import Answering
+from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.waiting import wait_for
 
 WITH_KEYS = replace(ON_FAKE, auth_enabled=True)
 WITH_TOKENS = replace(ON_FAKE, token_auth_enabled=True)
@@ -171,3 +175,31 @@ def test_a_workspace_from_before_there_were_keys(fake_engine: Engine) -> None:
         tx.execute(database.migrations.delete().where(database.migrations.c.name == "m002_service_keys"))
     connection.Database(fake_engine.location.database_url).close()
     assert deploy(fake_engine).get_keys()
+
+
+class KeyedTarget(FakeTarget):
+    """A fake that cannot see this disk: keys are delivered to it."""
+
+    capabilities: ClassVar[Capabilities] = replace(FakeTarget.capabilities, delivers_keys=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delivered: list[str] = []
+
+    def deliver_keys(self, handle: FakeHandle, keys_file: str) -> None:
+        self.delivered.append(self.services[handle.key].spec.run_dir)
+
+
+def test_new_keys_are_delivered_to_the_target_of_each_revision(
+    make_engine: MakeEngine, answering: Answering
+) -> None:
+    here, there = FakeTarget(), KeyedTarget()
+    here.url = there.url = answering.url
+    engine = make_engine(targets=lambda name: there if name == "there" else here)
+    engine.services.wait(engine.services.deploy("svc", [], script(), WITH_KEYS))
+    there.next_observations = [Observation(Phase.STARTING)]
+    engine.services.deploy("svc", [], script(), replace(WITH_KEYS, target="there"), overwrite=True)
+    wait_for(lambda: engine.services.get("svc").candidate_handle, "the launch")
+    there.delivered.clear()
+    engine.keys.regenerate("svc", "Primary")
+    assert there.delivered == [there.only().spec.run_dir]

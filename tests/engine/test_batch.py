@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas
 import pytest
@@ -15,9 +16,10 @@ import pytest
 from mlmagic.core.batch import BatchPlan, Tally
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
+from mlmagic.engine.batch import batch
 from mlmagic.engine.batch.job import Outcome
 from mlmagic.engine.engine import Engine
-from mlmagic.errors import CaptureError, InvalidConfig
+from mlmagic.errors import CaptureError, InvalidConfig, WorkspaceUnavailable
 from tests.support.processes import servers_here
 from tests.support.waiting import wait_for
 
@@ -139,6 +141,18 @@ def test_an_interrupted_job_leaves_no_worker(engine: Engine, tmp_path: Path) -> 
     with pytest.raises(KeyboardInterrupt):
         work(engine, tmp_path, script, ["0", "1", "2"])
     assert stopped.is_set()
+    assert servers_here() == []
+
+
+def test_results_for_which_the_disk_is_full_say_what_to_do(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, *_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(batch, "write_atomically", fail)
+    with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
+        work(engine, tmp_path, "def run(batch): return batch\n", ["a"])
     assert servers_here() == []
 
 

@@ -426,6 +426,44 @@ def test_a_stop_in_the_middle_of_a_move_records_the_target_of_its_handle(
     assert all(each.stopped for fake in (here, there) for each in fake.services.values())
 
 
+@pytest.mark.parametrize("verb", ["update", "restart"])
+def test_what_moves_to_another_target_can_be_changed_meanwhile(
+    make_engine: MakeEngine, answering: Answering, verb: str
+) -> None:
+    here, there = FakeTarget(), FakeTarget()
+    here.url = there.url = answering.url
+    engine = make_engine(targets=lambda name: there if name == "there" else here)
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE))
+    there.next_observations = [STARTING]
+    engine.services.deploy("svc", [], script("other"), DeploymentConfig("there"), overwrite=True)
+    wait_for(lambda: engine.services.get("svc").candidate_handle, "the launch")
+    here.available = False  # it is not needed for what is to run elsewhere
+    if verb == "update":
+        changed = engine.services.update("svc", config_changes={"description": "new"})
+    else:
+        changed = engine.services.restart("svc")
+    moved = engine.services.wait(changed)
+    assert (moved.target, moved.serving) == ("there", 3)
+    with pytest.raises(UsageError, match="runs on 'there' and cannot move to 'fake'"):
+        engine.services.update("svc", config_changes={"target": "fake"})
+
+
+def test_the_logs_of_what_starts_on_another_target_are_those_of_that_target(
+    make_engine: MakeEngine, answering: Answering
+) -> None:
+    here, there = FakeTarget(), FakeTarget()
+    here.url = there.url = answering.url
+    engine = make_engine(targets=lambda name: there if name == "there" else here)
+    here.next_observations, there.next_observations = [STARTING], [STARTING]
+    engine.services.deploy("svc", [], script(), ON_FAKE)
+    wait_for(lambda: engine.services.get("svc").candidate_handle, "the first launch")
+    engine.services.deploy("svc", [], script("other"), DeploymentConfig("there"), overwrite=True)
+    wait_for(
+        lambda: (now := engine.services.get("svc")).candidate == 2 and now.candidate_handle, "the second"
+    )
+    assert list(engine.services.logs("svc")) == ["launched svc r2"]
+
+
 def test_an_overwrite_that_is_refused_leaves_what_serves(fake_engine: Engine, tmp_path: Path) -> None:
     fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE))
     (tmp_path / "score.py").write_text("def init(): pass\n")  # without run()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +25,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.packages import packages
-from mlmagic.errors import AlreadyExists, NotFound, UsageError, WrongState
+from mlmagic.errors import AlreadyExists, NotFound, UsageError, WorkspaceUnavailable, WrongState
 from mlmagic.workspace import assets
 from tests.support.entry_scripts import READS_MODEL
 from tests.support.waiting import wait_for
@@ -72,7 +76,7 @@ def test_a_deleted_package_leaves_no_files(
     with pytest.raises(NotFound, match="one"):
         engine.packages.delete("one")
     with monkeypatch.context() as patch:
-        patch.setattr(packages.shutil, "rmtree", _interrupt)  # as a kill after the commit
+        patch.setattr(shutil, "rmtree", _interrupt)  # as a kill after the commit
         with pytest.raises(KeyboardInterrupt):
             engine.packages.delete("two")
     assert engine.packages.list() == []
@@ -82,6 +86,21 @@ def test_a_deleted_package_leaves_no_files(
 
 def _interrupt(*_: object, **__: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def test_a_package_for_which_the_disk_is_full_says_what_to_do(
+    engine: Engine, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(packages, "_write_folder", fail)
+    with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
+        engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, image_name="one")
+    found = engine.packages.get("one")
+    assert (found.state, found.location) == (PackageState.FAILED, "")
+    assert "No space left on device" in found.error
+    assert list((engine.memory.folder / "packages").iterdir()) == []
 
 
 def test_a_package_under_construction_is_not_deleted(
@@ -130,6 +149,37 @@ def test_the_same_content_is_the_same_package(
             for place in (one, other)
         ]
         assert contents[0] == contents[1]
+
+
+def test_a_package_keeps_its_files_while_the_same_is_built_again(
+    engine: Engine, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", _interrupt)  # as a kill just before the new files are in place
+        with suppress(KeyboardInterrupt):
+            engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER)
+    assert (engine.packages.save(first, tmp_path / "taken") / "Dockerfile").is_file()
+
+
+def test_a_package_keeps_its_files_when_one_with_other_settings_is_built(
+    engine: Engine, model: str, tmp_path: Path
+) -> None:
+    made = [
+        engine.packages.create(
+            [model],
+            INFERENCE,
+            kind=PackageKind.KUBERNETES,
+            image_label=label,
+            config=DeploymentConfig(cpu=cpu),
+        )
+        for label, cpu in (("v1", 1), ("v2", 2))
+    ]
+    for package, label, cpu in zip(made, ("v1", "v2"), ("1", "2"), strict=True):
+        folder = engine.packages.save(package, tmp_path / label)
+        text = (folder / "kubernetes" / "deployment.yaml").read_text()
+        assert f"package:{label}" in text
+        assert re.search(rf"cpu: ['\"]?{cpu}\b", text), text
 
 
 def test_one_file_serves_where_there_is_python_alone(engine: Engine, model: str, tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription
-from mlmagic.core.webservice import State
+from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.services.deployment import Deployments
 from mlmagic.errors import InvalidConfig, UsageError, WrongState
 from mlmagic.targets.fake import FakeTarget
 from tests.support.engines import ON_FAKE, MakeEngine, script
@@ -39,6 +41,33 @@ def test_a_restart_is_an_update_to_the_same(fake_engine: Engine, fake: FakeTarge
     first, second = fake_engine.services.restart("svc"), fake_engine.services.restart("svc")
     assert fake_engine.services.wait(first, 20).serving == second.revision
     wait_for(lambda: fake.only().spec.revision == second.revision, "the others to end")
+
+
+@pytest.mark.parametrize("verb", ["restart", "update"])
+def test_labels_that_were_changed_stay(fake_engine: Engine, verb: str) -> None:
+    services = fake_engine.services
+    config = DeploymentConfig("fake", tags={"a": "b"}, description="first")
+    services.wait(services.deploy("svc", [], script(), config), 20)
+    services.label("svc", tags={"a": "c"}, properties={"p": "1"})
+    renewed = services.restart("svc") if verb == "restart" else services.update("svc", inference=script())
+    now = services.wait(renewed, 20)
+    assert (now.tags, now.properties, now.description) == ({"a": "c"}, {"p": "1"}, "first")
+
+
+def test_a_label_that_is_changed_while_an_update_is_planned_stays(
+    fake_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = fake_engine.services
+    services.wait(services.deploy("svc", [], script(), DeploymentConfig("fake", tags={"a": "b"})), 20)
+    record = Deployments.record
+
+    def label_first(self: Deployments, *args: Any, **options: Any) -> Webservice:
+        monkeypatch.setattr(Deployments, "record", record)
+        services.label("svc", tags={"a": "c"})
+        return record(self, *args, **options)
+
+    monkeypatch.setattr(Deployments, "record", label_first)
+    assert services.wait(services.update("svc", inference=script()), 20).tags == {"a": "c"}
 
 
 def test_what_is_newer_is_said_and_nothing_is_recorded(fake_engine: Engine, tmp_path: Path) -> None:

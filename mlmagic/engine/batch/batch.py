@@ -60,11 +60,11 @@ class Batch:
         """
         if not len(inputs):
             raise InvalidConfig("inputs", list(inputs), "must have at least one file or row")
-        (log_folder / "logs").mkdir(parents=True, exist_ok=True)
         with (
             self._temporary_work.begin("batch") as work,
             self._memory.files.intake() as intake,
         ):
+            (log_folder / "logs").mkdir(parents=True, exist_ok=True)
             folder = work.folder
             files, inference = sources.take(intake, inference, required=("run",))
             intake.copy_out(files, folder / "app")
@@ -80,12 +80,12 @@ class Batch:
                 *self._interpreter(inference, folder),
             )
             outcome = Job(stage, plan, _mini_batches(plan, inputs, folder), watching).run()
-        write_atomically(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
-        write_atomically(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
-        if plan.appends and not outcome.error:
-            output.mkdir(parents=True, exist_ok=True)
-            lines = (line for part in outcome.lines for line in part)
-            write_atomically(output / plan.append_row_file_name, "".join(f"{line}\n" for line in lines))
+            write_atomically(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
+            write_atomically(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
+            if plan.appends and not outcome.error:
+                output.mkdir(parents=True, exist_ok=True)
+                lines = (line for part in outcome.lines for line in part)
+                write_atomically(output / plan.append_row_file_name, "".join(f"{line}\n" for line in lines))
         return outcome
 
     def _interpreter(self, inference: InferenceConfig, folder: Path) -> tuple[str, str | None]:

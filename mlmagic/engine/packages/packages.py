@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,11 +26,12 @@ from mlmagic.engine import staging
 from mlmagic.engine.environments.image_pins import with_available_versions
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.packages import manifests, readme, sbom
+from mlmagic.engine.packages.package_files import KIND, PackageFiles
 from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
-from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError
+from mlmagic.errors import AlreadyExists, BuildFailed, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
@@ -42,7 +42,6 @@ from mlmagic.workspace import assets
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.unfinished_records import as_they_are, remove
 
-KIND = "package"
 LABEL_DIGITS = 12
 
 
@@ -54,6 +53,7 @@ class Packages:
     ) -> None:
         self._memory, self._models, self._scripts = memory, models, scripts
         self._temporary_work = temporary_work
+        self._files = PackageFiles(memory)
 
     def create(
         self,
@@ -121,10 +121,12 @@ class Packages:
                 PackageState.RUNNING,
                 digest=digest,
             )
+            if images is None:
+                made = replace(made, location=str(self._files.location(made, config)))
             with self._memory.writing() as tx:
                 asset = assets.add(tx, KIND, name, made.record())
                 assets.keep_newest(tx, KIND, name)
-                work.unfinished(tx, asset, state=PackageState.FAILED.value)
+                work.unfinished(tx, asset, state=PackageState.FAILED.value, location="")
             version = asset.version
 
             def log_line(line: str) -> None:
@@ -136,16 +138,16 @@ class Packages:
                     location = f"{name}:{made.label}"
                     images.build(plan, location, log_line, threading.Event(), start=start)
                 else:
-                    location = str(self._write(work, made, plan, context, used, config))
+                    location = made.location
+                    self._write(work, made, plan, context, used, config)
                     log_line(f"wrote {location}")
             except BaseException as error:
-                self._keep(
-                    version, replace(made, state=PackageState.FAILED, error=str(error), log=tuple(log))
-                )
+                failed = replace(made, state=PackageState.FAILED, location="", error=_reason(error))
+                self._keep(version, replace(failed, log=tuple(log)))
                 raise
             done = replace(made, state=PackageState.SUCCEEDED, location=location, log=tuple(log))
             self._keep(version, done)
-        self._remove_unneeded()
+        self._files.remove_unneeded()
         return done
 
     def get(self, name: str, version: int | None = None) -> Package:
@@ -161,7 +163,7 @@ class Packages:
         """
         with self._memory.writing() as tx:
             remove(tx, KIND, name)
-        self._remove_unneeded()
+        self._files.remove_unneeded()
 
     def save(self, package: Package, output: Path) -> Path:
         """Copy a package's files to ``output``, an empty or new folder; returns the folder.
@@ -176,7 +178,7 @@ class Packages:
         output = output.expanduser()
         if output.is_dir() and any(output.iterdir()):
             raise AlreadyExists("folder", str(output), hint="Name an empty one, or a new one.")
-        source = self._files_of(package)
+        source = self._files.of(package)
         if source.is_dir():
             shutil.copytree(source, output, dirs_exist_ok=True)
         else:
@@ -203,20 +205,6 @@ class Packages:
 
     # -- inside ---------------------------------------------------------------------------------------
 
-    @property
-    def _folder(self) -> Path:
-        return self._memory.services_folder.parent / "packages"
-
-    def _files_of(self, package: Package) -> Path:
-        """The folder or file of a package. Raises `InvalidConfig` if its row names one outside of ours."""
-        location, folder = Path(package.location).resolve(), self._folder.resolve()
-        if folder not in location.parents:
-            rule = f"must be in {str(self._folder)!r}"
-            raise InvalidConfig(
-                "location of a package", package.location, rule, hint="Build the package again."
-            )
-        return location
-
     def _write(
         self,
         work: WorkItem,
@@ -225,41 +213,18 @@ class Packages:
         context: Context,
         used: Sequence[Model],
         config: DeploymentConfig,
-    ) -> Path:
-        """Write the files of a package; packages of equal content share them. Returns their path."""
-        folder = self._folder / _folder_name(package)
-        target = folder / f"{package.name}.pyz" if package.kind is PackageKind.ZIP else folder
-        draft = folder.with_name(f".{uuid.uuid4().hex}")
-        work.own(draft)
-        draft.mkdir(parents=True)
-        try:
+    ) -> None:
+        def write_into(draft: Path) -> None:
             if package.kind is PackageKind.ZIP:
-                write_zip(plan, context, config, package.digest, draft / target.name)
+                write_zip(plan, context, config, package.digest, draft / Path(package.location).name)
             else:
                 _write_folder(package, plan, context, used, config, draft)
-            shutil.rmtree(folder, ignore_errors=True)
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        return target
+
+        self._files.write(Path(package.location), work.own, write_into)
 
     def _keep(self, version: int, package: Package) -> None:
         with self._memory.writing() as tx:
             assets.replace(tx, KIND, package.name, version, package.record())
-
-    def _remove_unneeded(self) -> None:
-        """Remove the files of packages that were deleted, also by a process that was killed before it did."""
-        if not self._folder.is_dir():
-            return
-        # Listed first: a record is written before its folder.
-        there = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
-        with self._memory.reading() as tx:
-            packages = [Package.of(each.record) for each in assets.all_versions(tx, KIND)]
-        needed = {_folder_name(package) for package in packages}
-        locations = [Path(package.location) for package in packages]
-        for path in there:
-            if path.name not in needed and not any(path in (place, *place.parents) for place in locations):
-                shutil.rmtree(path, ignore_errors=True)
 
     def list(self) -> list[Package]:
         """The newest version of each package."""
@@ -267,9 +232,9 @@ class Packages:
             return [Package.of(each) for each in as_they_are(tx, assets.newest_of_each(tx, KIND))]
 
 
-def _folder_name(package: Package) -> str:
-    """The name of the folder with a package's files; packages of equal content share it."""
-    return f"{package.kind}-{package.digest[:16]}-{package.name}"
+def _reason(error: BaseException) -> str:
+    """What a failed package says; an interrupt has no message."""
+    return str(error) or type(error).__name__
 
 
 def _write_folder(

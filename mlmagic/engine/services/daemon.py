@@ -160,17 +160,12 @@ def _daemon_lock(folder: Path, timeout: float = 0.0) -> Iterator[bool]:
         yield False
         return
     try:
-        lock = FileLock(folder / _LOCK_FILE, mode=_lock_mode(folder)).acquire(timeout=timeout)
+        lock = FileLock(folder / _LOCK_FILE, mode=permissions.lock_mode(folder)).acquire(timeout=timeout)
     except (Timeout, FileNotFoundError):
         yield False
         return
     with lock:
         yield True
-
-
-def _lock_mode(folder: Path) -> int:
-    """Whoever can open a lock can hold it."""
-    return 0o660 if permissions.is_shared(folder) else OWNER_ONLY
 
 
 if __name__ == "__main__":

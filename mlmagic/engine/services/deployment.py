@@ -113,8 +113,8 @@ class DeploymentPlan:
     """A service of that name is being deleted, and has to be gone first."""
     keeps_files: tuple[Any, ...] | None = None
     """The files of the revision before, where the script does not change."""
-    based_on: int | None = None
-    """The revision whose values an update keeps."""
+    based_on: Webservice | None = None
+    """The service whose values an update keeps, as it was when the update was planned."""
 
 
 class Deployments:
@@ -176,15 +176,17 @@ class Deployments:
             current = services.get_revision(tx, service.id, service.revision)
         owned_here(service, "update")
         config = absolute_paths(replace(current.config, **_changes(service, request)))
-        if config.target != service.target:
+        if config.target != current.config.target:
             raise UsageError(
-                f"{service.name!r} runs on {service.target!r} and cannot move to {config.target!r}",
+                f"{service.name!r} runs on {current.config.target!r} and cannot move to {config.target!r}",
                 hint="Deploy it there under another name.",
             )
         target = self._targets.usable(config.target)
         # A revision that is starting may hold its port already, though the record does not say so yet.
         starting = current.config.port if service.is_under_way else None
-        target.validate(config, current_port=starting or staging.port_of(service.url))
+        # What serves on another target meanwhile holds no port of this one.
+        serving = staging.port_of(service.url) if service.target == config.target else None
+        target.validate(config, current_port=starting or serving)
         say_what_is_not_limited(config, current.config, target, notify)
         if config.environment_variables != current.config.environment_variables:
             _name_settings_without_effect(config.environment_variables, target, notify)
@@ -216,7 +218,7 @@ class Deployments:
             target,
             revises=service,
             keeps_files=current.files if inference is None else None,
-            based_on=current.number,
+            based_on=service,
         )
 
     def record(
@@ -301,20 +303,31 @@ def revise(
     operation: str = "update",
     *,
     machine: str | None = None,
-    based_on: int | None = None,
+    based_on: Webservice | None = None,
 ) -> Webservice:
     """Record ``revision`` as the next of a service. One that is under way is given up for it.
 
     With a ``machine``, the service belongs to that one from now on. Raises `StalePlan` if it was planned from
-    the revision ``based_on``, and another is wanted by now; `WrongState` while the service is being deleted.
+    ``based_on``, and another revision is wanted or the labels are others by now; `WrongState` while the
+    service is being deleted.
     """
     now = services.get(tx, name)
     if now.desired is Desired.DELETED:
         raise WrongState(name, now.state, operation, hint="It is being deleted; deploy it again after that.")
-    if based_on is not None and now.revision != based_on:
+    if based_on is not None and _kept(now) != _kept(based_on):
         raise StalePlan(name, now.state, operation)
     superseded = planner.superseded(now, services.revision_numbers(tx, now.id))
     return services.revise(tx, now, revision, machine=machine, superseded=superseded)
+
+
+def labels_of(service: Webservice) -> dict[str, Any]:
+    """The labels of a service, as fields of a configuration; they may have been changed since the deploy."""
+    return {"tags": service.tags, "properties": service.properties, "description": service.description}
+
+
+def _kept(service: Webservice) -> tuple[Any, ...]:
+    """What an update keeps of a service, beside what it changes."""
+    return service.revision, labels_of(service)
 
 
 def _accepting(config: DeploymentConfig, request: DeployRequest) -> DeploymentConfig:
@@ -334,8 +347,7 @@ def _noted(inference: InferenceConfig, runtime: Runtime) -> InferenceConfig:
 
 def _changes(service: Webservice, request: DeployRequest) -> dict[str, Any]:
     """What an update changes of the configuration; labels that were changed since the deploy stay."""
-    labels = {"tags": service.tags, "properties": service.properties, "description": service.description}
-    changes = {**labels, **(request.changes or {})}
+    changes = {**labels_of(service), **(request.changes or {})}
     if request.sets_variables and "environment_variables" not in changes:
         changes["environment_variables"] = dict(request.needs.variables)
     changes["properties"] = added_properties(service.properties, changes["properties"])

@@ -78,17 +78,19 @@ class Keys:
     def deliver(self, service: Webservice) -> None:
         """Hand the present keys to the service: on this disk, and to a target that cannot see this disk."""
         staging.deliver_keys(self._memory, service)
-        target = self._targets.get(service.target)
-        if not target.capabilities.delivers_keys:
-            return
         for number, handle in (
             (service.serving, service.handle),
             (service.candidate, service.candidate_handle),
         ):
-            if number is not None and handle is not None:
-                file = staging.run_folder(self._memory, service, number) / staging.KEYS_FILE
-                if file.is_file():
-                    target.deliver_keys(target.unpack(handle), str(file))
+            if number is None or handle is None:
+                continue
+            file = staging.run_folder(self._memory, service, number) / staging.KEYS_FILE
+            if not file.is_file():
+                continue
+            with self._memory.reading() as tx:
+                target = self._targets.get(services.target_of(tx, service, number))
+            if target.capabilities.delivers_keys:
+                target.deliver_keys(target.unpack(handle), str(file))
 
     def caller(self, tx: Connection, service: Webservice) -> Caller:
         """The credential and the certificate that a client needs to call the service."""

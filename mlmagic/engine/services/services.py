@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
@@ -22,6 +23,7 @@ from mlmagic.engine.services.deployment import (
     Deployments,
     DeployRequest,
     StalePlan,
+    labels_of,
     revise,
 )
 from mlmagic.engine.services.failures import failure_of, still_waiting
@@ -204,9 +206,11 @@ class Services:
         service = owned_here(self.get(name), "restart")
         if service.state in (State.STOPPED, State.FAILED):
             return self.start(name)
-        self._targets.usable(service.target)
+        self._targets.usable(self.revision(service).config.target)
         with self._memory.writing() as tx:
-            revision = services.get_revision(tx, service.id, service.revision)
+            now = services.get(tx, name)
+            revision = services.get_revision(tx, now.id, now.revision)
+            revision = replace(revision, config=replace(revision.config, **labels_of(now)))
             renewed = revise(tx, name, revision, "restart")
         if revision.config.guarded:
             self._keys.deliver(renewed)
@@ -292,19 +296,29 @@ class Services:
     def logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         """The last ``tail`` lines of a service's log (of what failed last, if it never started)."""
         service = owned_here(self.get(name), "read the logs of")
-        handle = service.handle or service.candidate_handle
-        if handle is None:
+        found = self._launched(service)
+        if found is None:
             return iter(())
-        target = self._targets.get(service.target)
-        return target.logs(target.unpack(handle), tail=tail, follow=follow)
+        target = self._targets.get(found[0])
+        return target.logs(target.unpack(found[1]), tail=tail, follow=follow)
 
     def log_mark(self, service: Webservice) -> Hashable:
         """A value that changes when the log of ``service`` may have grown; the log is not read for it."""
-        handle = service.handle or service.candidate_handle
-        target = self._targets.of(service)
-        if handle and target and target.capabilities.sizes_logs and is_owned_here(service):
-            return repr(handle), target.log_size(target.unpack(handle))
-        return repr(handle), service.state, service.words, service.stats.get("requests")
+        found = self._launched(service)
+        target = self._targets.of(service) if found and found[0] == service.target else None
+        if found and target and target.capabilities.sizes_logs and is_owned_here(service):
+            return repr(found), target.log_size(target.unpack(found[1]))
+        return repr(found), service.state, service.words, service.stats.get("requests")
+
+    def _launched(self, service: Webservice) -> tuple[str, Mapping[str, Any]] | None:
+        """The target and the handle of what serves or failed last, else of what starts; None before that."""
+        if service.handle is not None:
+            return service.target, service.handle
+        if service.candidate is None or service.candidate_handle is None:
+            return None
+        with suppress(NotFound), self._memory.reading() as tx:
+            return services.target_of(tx, service, service.candidate), service.candidate_handle
+        return None
 
     # -- change ---------------------------------------------------------------------------------------
 

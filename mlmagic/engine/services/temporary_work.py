@@ -26,6 +26,7 @@ from mlmagic.engine.targets import Targets
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import temporary_work
 from mlmagic.workspace.assets import Asset
+from mlmagic.workspace.file_writing import with_remedy
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.temporary_work import Launch, UnfinishedRecord, Work
@@ -86,14 +87,18 @@ class TemporaryWork:
 
     @contextmanager
     def begin(self, kind: str) -> Iterator[WorkItem]:
-        """Start work with an empty folder of its own."""
+        """Start work with an empty folder of its own.
+
+        Raises `WorkspaceUnavailable`, with what to do, if a disk is full.
+        """
         item = WorkItem(self._memory, kind)
         with self._memory.writing_quietly() as tx:
             temporary_work.add(tx, item.work)
         error = ""
         try:
-            item.folder.mkdir(mode=0o700)
-            yield item
+            with with_remedy(item.folder):
+                item.folder.mkdir(mode=0o700)
+                yield item
         except BaseException as raised:
             error = str(raised) or type(raised).__name__
             raise

@@ -361,10 +361,8 @@ class Reconciler:
         return self.targets.get(self._target_name(number))
 
     def _target_name(self, number: int) -> str:
-        """The target of a revision: one that replaces another may run elsewhere."""
-        if number == self.service.serving:
-            return self.service.target
-        return self._config_of(number).target
+        with self.memory.reading() as tx:
+            return services.target_of(tx, self.service, number)
 
     def _config_of(self, number: int) -> DeploymentConfig:
         with self.memory.reading() as tx:

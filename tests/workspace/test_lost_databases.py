@@ -12,17 +12,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription, ModelFilter
 from mlmagic.core.webservice import Revision
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import backups, models, services, sqlite
-from mlmagic.workspace.connection import Database
-from mlmagic.workspace.database import migrations
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
+from tests.support.lost_databases import LOSSES, lose, mark_as_newer
 
 
 @pytest.fixture
@@ -61,20 +59,7 @@ def all_paths(folder: Path) -> set[Path]:
     return {path for part in ("files", "services") for path in (folder / part).rglob("*")}
 
 
-def lose(database: Path, how: str) -> None:
-    if how == "missing":
-        database.unlink()
-    elif how == "empty":
-        database.write_bytes(b"")
-    elif how == "without tables":
-        database.unlink()
-        with closing(sqlite3.connect(database)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-    else:
-        database.write_bytes(b"this is not a database, " * 1000)
-
-
-@pytest.mark.parametrize("how", ["missing", "empty", "without tables", "overwritten"])
+@pytest.mark.parametrize("how", LOSSES)
 def test_a_lost_database_is_refused_and_restored(location: Location, how: str) -> None:
     Memory(location).close()  # makes the backup
     before, database = all_paths(location.folder), location.folder / "workspace.db"
@@ -83,7 +68,7 @@ def test_a_lost_database_is_refused_and_restored(location: Location, how: str) -
         with pytest.raises(WorkspaceUnavailable) as refused:
             Memory(location)
     assert all_paths(location.folder) == before
-    if how != "overwritten":
+    if how in ("missing", "empty", "without tables"):
         assert "beside it lie 1 stored file and 1 service folder" in str(refused.value)
     assert "sqlalche" not in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -92,6 +77,35 @@ def test_a_lost_database_is_refused_and_restored(location: Location, how: str) -
         assert "'" in command, "the line can be pasted"
     subprocess.run(["sh", "-c", command], check=True)
     assert names(location) == ["m"]
+
+
+def test_an_open_workspace_does_not_go_on_without_its_database(location: Location) -> None:
+    """What was written then would be in no file, and would be gone with the process."""
+    memory = Memory(location)
+    database = location.folder / "workspace.db"
+    database.unlink()
+    for _ in range(2):
+        with pytest.raises(WorkspaceUnavailable, match=r"is missing, and beside it lie.*Restore") as refused:
+            register(memory, "n")
+    command = refused.value.hint.removeprefix("Restore the newest backup: ").removesuffix(".")
+    subprocess.run(["sh", "-c", command], check=True)
+    register(memory, "after")
+    assert names(location) == ["after", "m"], "another process sees what is written after it was restored"
+    memory.close()
+
+
+def test_an_open_workspace_takes_the_database_that_was_put_in_place(location: Location) -> None:
+    memory = Memory(location)
+    register(memory, "since")
+    with closing(sqlite3.connect(location.folder / "workspace.db")) as source:
+        source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    newer = location.folder / "newer.db"
+    shutil.copy(location.folder / "workspace.db", newer)
+    mark_as_newer(newer)
+    newer.replace(location.folder / "workspace.db")
+    with pytest.raises(WorkspaceUnavailable, match="newer version"):
+        register(memory, "n")
+    memory.close()
 
 
 def test_without_a_backup_the_ways_out_are_named(location: Location) -> None:
@@ -119,10 +133,7 @@ def test_a_damaged_database_pushes_out_no_backup(location: Location) -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused(location: Location) -> None:
-    database = Database(location.database_url)
-    with database.writing() as tx:
-        tx.execute(insert(migrations).values(name="m999_of_tomorrow", applied=0.0))
-    database.close()
+    mark_as_newer(location.folder / "workspace.db")
     with pytest.raises(
         WorkspaceUnavailable, match=r"newer version of mlmagic: m999_of_tomorrow.*pip install"
     ):

@@ -13,38 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.model import ModelDescription, ModelFilter
-from mlmagic.core.webservice import Revision
+from mlmagic.core.model import ModelFilter
 from mlmagic.errors import WorkspaceUnavailable
-from mlmagic.workspace import backups, models, services, sqlite
+from mlmagic.workspace import backups, models, sqlite
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
-from tests.support.lost_databases import LOSSES, lose, mark_as_newer
+from tests.support.lost_databases import LOSSES, add_model, fill, locked, lose, mark_as_newer, stored
 
 
 @pytest.fixture
 def location(tmp_path: Path) -> Location:
     """A workspace on SQLite with a model and the folder of a service."""
     location = Location.of_folder(tmp_path / "with a model")
-    memory = Memory(location)
-    register(memory, "m")
-    config = DeploymentConfig("fake")
-    with memory.writing() as tx:
-        service = services.create(
-            tx, "svc", Revision(1, (), InferenceConfig("score.py"), (), config, sys.executable), None
-        )
-    (memory.services_folder / service.id / "r1").mkdir(parents=True)
-    memory.close()
+    fill(location)
     return location
-
-
-def register(memory: Memory, name: str) -> None:
-    with memory.files.intake() as intake:
-        file = intake.take_bytes(name.encode(), "m.bin")
-        with memory.writing() as tx:
-            intake.publish()
-            models.add(tx, ModelDescription(name), [file])
 
 
 def names(location: Location) -> list[str]:
@@ -55,19 +37,14 @@ def names(location: Location) -> list[str]:
     return found
 
 
-def all_paths(folder: Path) -> set[Path]:
-    return {path for part in ("files", "services") for path in (folder / part).rglob("*")}
-
-
 @pytest.mark.parametrize("how", LOSSES)
 def test_a_lost_database_is_refused_and_restored(location: Location, how: str) -> None:
-    Memory(location).close()  # makes the backup
-    before, database = all_paths(location.folder), location.folder / "workspace.db"
+    before, database = stored(location.folder), location.folder / "workspace.db"
     lose(database, how)
     for _ in range(2):  # what was refused once is refused again
         with pytest.raises(WorkspaceUnavailable) as refused:
             Memory(location)
-    assert all_paths(location.folder) == before
+    assert stored(location.folder) == before
     if how in ("missing", "empty", "without tables"):
         assert "beside it lie 1 stored file and 1 service folder" in str(refused.value)
     assert "sqlalche" not in str(refused.value)
@@ -86,17 +63,17 @@ def test_an_open_workspace_does_not_go_on_without_its_database(location: Locatio
     database.unlink()
     for _ in range(2):
         with pytest.raises(WorkspaceUnavailable, match=r"is missing, and beside it lie.*Restore") as refused:
-            register(memory, "n")
+            add_model(memory, "n")
     command = refused.value.hint.removeprefix("Restore the newest backup: ").removesuffix(".")
     subprocess.run(["sh", "-c", command], check=True)
-    register(memory, "after")
+    add_model(memory, "after")
     assert names(location) == ["after", "m"], "another process sees what is written after it was restored"
     memory.close()
 
 
 def test_an_open_workspace_takes_the_database_that_was_put_in_place(location: Location) -> None:
     memory = Memory(location)
-    register(memory, "since")
+    add_model(memory, "since")
     with closing(sqlite3.connect(location.folder / "workspace.db")) as source:
         source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     newer = location.folder / "newer.db"
@@ -104,7 +81,7 @@ def test_an_open_workspace_takes_the_database_that_was_put_in_place(location: Lo
     mark_as_newer(newer)
     newer.replace(location.folder / "workspace.db")
     with pytest.raises(WorkspaceUnavailable, match="newer version"):
-        register(memory, "n")
+        add_model(memory, "n")
     memory.close()
 
 
@@ -116,6 +93,7 @@ def test_without_a_backup_the_ways_out_are_named(location: Location) -> None:
 
 
 def test_backups_are_rolled(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(location.folder / "backups")
     for day in range(5):
         for each in backups.list_backups(location.folder):
             os.utime(each, (time.time() - backups.EVERY_SECONDS - 1,) * 2)
@@ -143,11 +121,10 @@ def test_a_database_of_a_newer_version_is_refused(location: Location) -> None:
 def test_a_locked_database_is_told(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.01)
     memory = Memory(location)
-    with closing(sqlite3.connect(location.folder / "workspace.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(WorkspaceUnavailable, match=r"is locked.*fuser"):
-            register(memory, "n")
-    register(memory, "n")
+    told = pytest.raises(WorkspaceUnavailable, match=r"is locked.*fuser")
+    with locked(location.folder / "workspace.db"), told:
+        add_model(memory, "n")
+    add_model(memory, "n")
     memory.close()
 
 

@@ -8,6 +8,7 @@ writers wait for each other instead of failing.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,11 +44,15 @@ class Database:
             self._engine = sqlite.connect_to_read(self._url)
         else:
             self._engine = (sqlite if self._on_sqlite else postgresql).connect(self._url)
+        self._opened: tuple[int, int] | None = None
+        self._reopening = threading.RLock()
+        self._is_reopening = False
         try:
             self._migrate()
         except BaseException:
             self.close()
             raise
+        self._opened = _identity(self._path)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -72,6 +77,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
+        self._reopen_if_replaced()
         committing: int | None = None
         try:
             with self._engine.connect() as plain:
@@ -91,6 +97,26 @@ class Database:
                 if committed is None:
                     unavailable = postgresql.outcome_unknown(self._url)
             raise unavailable from error
+
+    def _reopen_if_replaced(self) -> None:
+        """Open a file that was put in place of the one that is open, and refuse to go on without one.
+
+        Else all would be written to the file that was removed, and would be gone with this process.
+        """
+        if self._opened is None or _identity(self._path) == self._opened:
+            return
+        with self._reopening:  # the other threads wait until it is known what lies there
+            if self._is_reopening or _identity(self._path) == self._opened:
+                return
+            self._is_reopening = True
+            try:
+                self._engine.dispose()
+                if self._path is not None and not _has_content(self._path):
+                    self._refuse_if_lost()
+                self._migrate()
+                self._opened = _identity(self._path)
+            finally:
+                self._is_reopening = False
 
     def _unavailable(self, error: DBAPIError | sqlite3.Error) -> WorkspaceUnavailable | None:
         if self._on_sqlite:
@@ -130,6 +156,15 @@ class Database:
                 f"the workspace's database was changed by a newer version of mlmagic: {min(unknown)}",
                 hint="Install the newest: pip install -U mlmagic.",
             )
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file lies at ``path``; None if there is none."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return found and (found.st_dev, found.st_ino)
 
 
 def _has_content(path: Path) -> bool:

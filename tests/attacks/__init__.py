@@ -4,7 +4,7 @@ Each attack tries something bad many times, and checks after each time, or after
 acknowledged was lost, that nothing false is recorded, and that the next command works.
 
 interruptions   kills a process, or fails an operation, at a chosen change of the workspace
-verbs           what is done meanwhile: register, deploy, update, stop, delete, profile, package, and so on
+verbs           what is done meanwhile: register, deploy, update, stop, profile, package, batch, and so on
 truth           what must hold afterwards
 records         the same of profiles, packages and batch jobs
 kills           interrupted verbs over SQLite and PostgreSQL

@@ -41,7 +41,7 @@ class Interruption:
     """Arms this process, once and for all: use it in a child that is forked for it."""
 
     def __init__(self, folders: Iterable[Path], action: Action, at: int) -> None:
-        self._folders = tuple(map(str, folders))
+        self._folders = tuple(f"{folder}/" for folder in folders)
         self._action, self._at = action, at
         self._numbers = itertools.count(1)
         self._busy = threading.local()
@@ -65,11 +65,11 @@ class Interruption:
         return wrapper
 
     def _is_below(self, path: Any, *args: Any, dir_fd: int | None = None, **named: Any) -> bool:
-        return dir_fd is not None or os.path.abspath(os.fsdecode(path)).startswith(self._folders)
+        return dir_fd is not None or f"{os.path.abspath(os.fsdecode(path))}/".startswith(self._folders)
 
     def _is_open_below(self, descriptor: int) -> bool:
         try:
-            return os.readlink(f"/proc/self/fd/{descriptor}").startswith(self._folders)
+            return f"{os.readlink(f'/proc/self/fd/{descriptor}')}/".startswith(self._folders)
         except OSError:
             return False
 

@@ -16,7 +16,7 @@ import pytest
 from mlmagic.core.batch import BatchPlan, Tally
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
-from mlmagic.engine.batch import batch
+from mlmagic.engine.batch import batch, worker
 from mlmagic.engine.batch.job import Outcome
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import CaptureError, InvalidConfig, WorkspaceUnavailable
@@ -154,6 +154,18 @@ def test_results_for_which_the_disk_is_full_say_what_to_do(
     with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
         work(engine, tmp_path, "def run(batch): return batch\n", ["a"])
     assert servers_here() == []
+
+
+def test_a_worker_that_cannot_be_started_fails_the_job(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(worker.subprocess, "Popen", fail)
+    with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
+        work(engine, tmp_path, "def run(batch): return batch\n", ["a"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_bad_input_is_told_before_anything_starts(engine: Engine, tmp_path: Path) -> None:

@@ -53,10 +53,15 @@ class Job:
             self._left.put(number)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._crash: Exception | None = None
+        """What ended a thread of ours, and is no fault of the script."""
         self._workers: set[Worker] = set()
 
     def run(self) -> Outcome:
-        """Run the job. An interrupt ends all workers before `KeyboardInterrupt` is raised."""
+        """Run the job. An interrupt ends all workers before `KeyboardInterrupt` is raised.
+
+        Raises `OSError` if a worker could not be started.
+        """
         count = min(self._plan.processes, max(1, len(self._batches)))
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
         try:
@@ -69,6 +74,8 @@ class Job:
             for thread in threads:
                 thread.join()
             raise
+        if self._crash is not None:
+            raise self._crash
         outcome = self._outcome
         outcome.error = outcome.error or outcome.tally.reason(self._plan, over=True)
         return outcome
@@ -94,6 +101,9 @@ class Job:
             self._give_up(f"init() took more than {INIT_SECONDS:g} s")
         except MLMagicError as error:
             self._give_up(str(error))
+        except Exception as error:  # a full disk, say: without this thread its mini-batches would be missing
+            self._crash = error
+            self.stop()
         finally:
             if worker is not None:
                 self._end(worker)

@@ -137,6 +137,8 @@ def test_a_locked_database_is_told(location: Location, monkeypatch: pytest.Monke
         ("SQLITE_IOERR_WRITE", "disk I/O error", "disk I/O error"),
         ("SQLITE_CORRUPT", "database disk image is malformed", "is damaged"),
         ("SQLITE_NOTADB", "file is not a database", "is damaged"),
+        ("SQLITE_ERROR", "no such table: services", "is damaged"),
+        ("SQLITE_ERROR", "near SELECT: syntax error", ""),
         ("SQLITE_READONLY_DBMOVED", "attempt to write", "may not be written"),
         ("SQLITE_CANTOPEN", "unable to open", "cannot be opened"),
         ("SQLITE_CONSTRAINT_UNIQUE", "UNIQUE failed", ""),

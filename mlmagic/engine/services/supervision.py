@@ -7,6 +7,7 @@ import threading
 from mlmagic.engine.services import daemon
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
+from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import deliveries, follows, schedules, services, temporary_work
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
@@ -99,5 +100,8 @@ class Supervision:
 
     def _start_daemon(self) -> None:
         self._daemon_timer = None
-        if self._memory.is_there and daemon.has_work(self._memory):
-            daemon.ensure_daemon(self._memory.location)
+        try:
+            if self._memory.is_there and daemon.has_work(self._memory):
+                daemon.ensure_daemon(self._memory.location)
+        except WorkspaceUnavailable as error:  # in a thread, or while Python ends: nobody could catch it
+            self._memory.report_outage(error)

@@ -1,4 +1,4 @@
-"""Run magics and commands as another user of the machine: `python -m tests.support.another_user` with JSON.
+"""Run magics and commands as another user of the machine.
 
 What is imported is imported first, in a workspace of its own: the other user may not be able to read it.
 """
@@ -16,27 +16,30 @@ from typing import Any
 NOBODY = 65534
 
 
-def run_as_another_user(workspace: Path, lines: Sequence[str], own: Path) -> Mapping[str, str]:
-    """What each line shows: a magic, or a command of mlmagic. ``own`` is a folder for what is imported.
+def run_as_another_user(
+    workspace: Path, lines: Sequence[str], own: Path, *, may_read: bool = True
+) -> Mapping[str, str]:
+    """What each line shows: a magic, or a command of mlmagic. ``own`` is a new folder of theirs.
 
-    The user may read the workspace and write nothing in it.
+    The user may write nothing in the workspace, and read it if ``may_read``.
     """
     paths = [workspace, *workspace.rglob("*")]
     modes = {path: path.stat().st_mode & 0o7777 for path in paths}
     above = [path for path in workspace.parents if path.stat().st_uid == os.getuid() and len(path.parts) > 2]
     modes_above = {path: path.stat().st_mode & 0o7777 for path in above}
-    own.mkdir()
-    own.chmod(0o777)
+    for folder in (own, own / "ipython"):
+        folder.mkdir()
+        folder.chmod(0o777)
     environment = {
         **os.environ,
         "HOME": str(own),
-        "IPYTHONDIR": str(own),
+        "IPYTHONDIR": str(own / "ipython"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "MLMAGIC_ZYGOTE": "0",  # the other user may not be able to start this Python
     }
     try:
         for path in paths:
-            path.chmod(0o555 if path.is_dir() else 0o444)
+            path.chmod(0 if not may_read else 0o555 if path.is_dir() else 0o444)
         for path in above:
             path.chmod(modes_above[path] | 0o555)
         done = subprocess.run(
@@ -71,6 +74,7 @@ def _shown(workspace: str, lines: Sequence[str]) -> dict[str, str]:
     settings.HistoryManager.hist_file = ":memory:"
     shell = TestingShell.instance(config=settings)
     shell.extension_manager.load_extension("mlmagic")
+    shell.run_cell("weights = [1.0]")
     shown = {}
     for line in lines:
         if line.startswith("%"):

@@ -31,10 +31,14 @@ def location(tmp_path: Path) -> Location:
 
 def names(location: Location) -> list[str]:
     memory = Memory(location)
-    with memory.reading() as tx:
-        found = [model.name for model in models.list_models(tx, ModelFilter())]
+    found = names_in(memory)
     memory.close()
     return found
+
+
+def names_in(memory: Memory) -> list[str]:
+    with memory.reading() as tx:
+        return [model.name for model in models.list_models(tx, ModelFilter())]
 
 
 @pytest.mark.parametrize("how", LOSSES)
@@ -116,6 +120,15 @@ def test_a_database_of_a_newer_version_is_refused(location: Location) -> None:
         WorkspaceUnavailable, match=r"newer version of mlmagic: m999_of_tomorrow.*pip install"
     ):
         Memory(location)
+
+
+def test_a_database_that_a_newer_version_changes_while_it_is_open(location: Location) -> None:
+    memory = Memory(location)
+    mark_as_newer(location.folder / "workspace.db")
+    with pytest.raises(WorkspaceUnavailable, match=r"newer version of mlmagic.*restart what uses"):
+        add_model(memory, "n")
+    assert names_in(memory) == ["m"], "what it knows can be listed"
+    memory.close()
 
 
 def test_a_locked_database_is_told(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,12 @@ def test_an_engine_goes_on_and_closes_without_its_database(
     monkeypatch.setattr(supervisor, "CLOCK_SECONDS", 0.01)
     met: list[WorkspaceUnavailable] = []
     report = engine.memory.report_outage
-    monkeypatch.setattr(engine.memory, "report_outage", lambda error: [met.append(error), report(error)])
+
+    def met_by_a_thread(error: WorkspaceUnavailable) -> None:
+        met.append(error)
+        report(error)
+
+    monkeypatch.setattr(engine.memory, "report_outage", met_by_a_thread)
     folder = engine.memory.folder
     before = stored(folder)
     with caplog.at_level(logging.WARNING):

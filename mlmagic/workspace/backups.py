@@ -90,7 +90,13 @@ def how_to_restore(database: Path) -> str:
 
 def lost(database: Path) -> WorkspaceUnavailable | None:
     """The error for a database without tables beside files and services that only it can explain; or None."""
-    contents = _contents(database.parent)
+    try:
+        contents = _contents(database.parent)
+    except OSError as error:
+        return WorkspaceUnavailable(
+            f"the workspace's folder {database.parent} cannot be used: {error.strerror}",
+            hint="Check that it is a folder that you may read and write.",
+        )
     if not contents:
         return None
     state = "is missing" if not database.exists() else "is empty"

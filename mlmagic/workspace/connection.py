@@ -46,7 +46,7 @@ class Database:
             self._engine = (sqlite if self._on_sqlite else postgresql).connect(self._url)
         self._opened: tuple[int, int] | None = None
         self._reopening = threading.RLock()
-        self._is_reopening = False
+        self._is_reopening = self._is_migrated = False
         try:
             self._migrate()
         except BaseException:
@@ -73,6 +73,9 @@ class Database:
             )
         options = (sqlite if self._on_sqlite else postgresql).writing_options(durable=durable)
         with self._transaction(options) as connection:
+            if self._is_migrated:
+                # A newer version may have changed the database meanwhile: it means what we do not know.
+                self._refuse_if_newer(connection)
             yield connection
 
     @contextmanager
@@ -127,8 +130,14 @@ class Database:
         self._engine.dispose()
 
     def _migrate(self) -> None:
+        self._is_migrated = False
+        self._bring_up_to_date()
+        self._is_migrated = True
+
+    def _bring_up_to_date(self) -> None:
         with self.reading() as connection:
-            self._refuse_if_newer(connection)
+            if inspect(connection).has_table("migrations"):
+                self._refuse_if_newer(connection)
             missing = missing_migrations(connection)
         if not missing:
             return
@@ -148,13 +157,11 @@ class Database:
             raise error
 
     def _refuse_if_newer(self, connection: Connection) -> None:
-        if not inspect(connection).has_table("migrations"):
-            return
         unknown = set(connection.scalars(select(migrations.c.name))) - {step.__name__ for step in MIGRATIONS}
         if unknown:
             raise WorkspaceUnavailable(
                 f"the workspace's database was changed by a newer version of mlmagic: {min(unknown)}",
-                hint="Install the newest: pip install -U mlmagic.",
+                hint="Install the newest, and restart what uses this workspace: pip install -U mlmagic.",
             )
 
 

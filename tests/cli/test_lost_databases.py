@@ -21,14 +21,14 @@ from tests.support.lost_databases import (
     stored,
 )
 
-READING = (
+READING: tuple[tuple[str, ...], ...] = (
     ("service", "list"),
     ("service", "show", "-n", "svc"),
     ("service", "logs", "-n", "svc"),
     ("model", "list"),
     ("events", "list"),
 )
-WRITING = (
+WRITING: tuple[tuple[str, ...], ...] = (
     ("model", "register", "-n", "n", "-p", "score.py"),
     ("model", "delete", "-i", "m:1"),
     ("model", "deploy", "-n", "other", "--entry-script", "score.py", "--ct", "fake", "--no-wait"),

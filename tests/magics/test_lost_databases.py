@@ -92,6 +92,20 @@ def test_a_database_of_a_newer_version(shell: TestingShell, workspace: Path) -> 
         assert "newer version of mlmagic: m999_of_tomorrow" in refused(shell, cell)
 
 
+def test_a_database_that_a_newer_version_changes_while_it_is_open(
+    shell: TestingShell, workspace: Path
+) -> None:
+    for cell in READING:
+        shell.run_cell(cell)
+    before = stored(workspace)
+    mark_as_newer(workspace / "workspace.db")
+    for cell in WRITING:
+        assert "newer version of mlmagic: m999_of_tomorrow" in refused(shell, cell)
+    for cell in READING:
+        shell.run_cell(cell)
+    assert stored(workspace) >= before
+
+
 def test_a_locked_database_is_listed(
     shell: TestingShell, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

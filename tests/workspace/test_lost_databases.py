@@ -31,10 +31,14 @@ def location(tmp_path: Path) -> Location:
 
 def names(location: Location) -> list[str]:
     memory = Memory(location)
-    with memory.reading() as tx:
-        found = [model.name for model in models.list_models(tx, ModelFilter())]
+    found = names_in(memory)
     memory.close()
     return found
+
+
+def names_in(memory: Memory) -> list[str]:
+    with memory.reading() as tx:
+        return [model.name for model in models.list_models(tx, ModelFilter())]
 
 
 @pytest.mark.parametrize("how", LOSSES)
@@ -118,6 +122,15 @@ def test_a_database_of_a_newer_version_is_refused(location: Location) -> None:
         Memory(location)
 
 
+def test_a_database_that_a_newer_version_changes_while_it_is_open(location: Location) -> None:
+    memory = Memory(location)
+    mark_as_newer(location.folder / "workspace.db")
+    with pytest.raises(WorkspaceUnavailable, match=r"newer version of mlmagic.*restart what uses"):
+        add_model(memory, "n")
+    assert names_in(memory) == ["m"], "what it knows can be listed"
+    memory.close()
+
+
 def test_a_locked_database_is_told(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.01)
     memory = Memory(location)
@@ -137,6 +150,8 @@ def test_a_locked_database_is_told(location: Location, monkeypatch: pytest.Monke
         ("SQLITE_IOERR_WRITE", "disk I/O error", "disk I/O error"),
         ("SQLITE_CORRUPT", "database disk image is malformed", "is damaged"),
         ("SQLITE_NOTADB", "file is not a database", "is damaged"),
+        ("SQLITE_ERROR", "no such table: services", "is damaged"),
+        ("SQLITE_ERROR", "near SELECT: syntax error", ""),
         ("SQLITE_READONLY_DBMOVED", "attempt to write", "may not be written"),
         ("SQLITE_CANTOPEN", "unable to open", "cannot be opened"),
         ("SQLITE_CONSTRAINT_UNIQUE", "UNIQUE failed", ""),

@@ -129,7 +129,7 @@ class Supervisor:
                     try:
                         self._round()
                     except WorkspaceUnavailable as error:
-                        log.warning("%s Trying again", error)
+                        self._memory.report_outage(error)
                         self._closing.wait(CLOCK_SECONDS)
                     except Exception:
                         if not self._memory.is_there:
@@ -179,7 +179,7 @@ class Supervisor:
         except NotFound:  # deleted
             pass
         except WorkspaceUnavailable as error:
-            log.warning("%s Trying again", error)
+            self._memory.report_outage(error)
         except Exception:
             if self._memory.is_there:
                 log.exception("reconciling service %r failed; trying again", held.name)
@@ -226,7 +226,7 @@ class Supervisor:
             self._temporary_work.sweep(self.mark)
             self._memory.maintain()
         except WorkspaceUnavailable as error:
-            log.warning("%s Trying again", error)
+            self._memory.report_outage(error)
         except Exception:
             if self._memory.is_there:
                 log.exception("cleaning up after temporary work failed; trying again")

@@ -164,6 +164,21 @@ def redeliver(name: str) -> None:
     say(f"deliveries to {name} that will be retried: {count}")
 
 
+@events.command("delete-deliveries")
+@option("-n", "--name", required=True, help="The subscription.")
+def delete_deliveries(name: str) -> None:
+    """Delete the deliveries of a subscription that are finished: accepted, or given up.
+    Those that are still to be sent stay.
+
+    \b
+    Example:
+      mlmagic events delete-deliveries -n team-chat
+    """
+    with opened() as engine:
+        count = engine.events.delete_deliveries(name)
+    say(f"deleted deliveries to {name}: {count}")
+
+
 @click.command("follow", cls=Command)
 @option("-n", "--name", required=True, help="The service.")
 @option("-m", "--model", required=True, metavar="NAME", help="The model; the service serves a version of it.")

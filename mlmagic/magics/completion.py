@@ -39,6 +39,7 @@ _KINDS = {
     "carry": "variables",
     "out": "variables",
     "redeliver": "subscriptions",
+    "delete_deliveries": "subscriptions",
     "deliveries": "subscriptions",
 }
 _POSITIONS = {

@@ -36,6 +36,11 @@ class EventMagics(SessionMagics):
     )
     @argument("--dead", action="store_true", help="With --deliveries: only those that were given up.")
     @argument("--redeliver", metavar="NAME", help="Retry the failed deliveries of the subscription NAME.")
+    @argument(
+        "--delete-deliveries",
+        metavar="NAME",
+        help="Delete the finished deliveries of the subscription NAME: accepted, or given up.",
+    )
     @argument("--follows", action="store_true", help="List the services that follow a model instead.")
     @out("the list")
     def events(self, args: Arguments) -> Any:
@@ -49,14 +54,27 @@ class EventMagics(SessionMagics):
         from mlmagic.widgets import news
 
         engine = self.session.engine
-        chosen = [args.subscriptions, args.deliveries is not None, args.redeliver is not None, args.follows]
+        chosen = [
+            args.subscriptions,
+            args.deliveries is not None,
+            args.redeliver is not None,
+            args.delete_deliveries is not None,
+            args.follows,
+        ]
         if sum(chosen) > 1:
-            raise UsageError("--subscriptions, --deliveries, --redeliver and --follows exclude each other")
+            raise UsageError(
+                "--subscriptions, --deliveries, --redeliver, --delete-deliveries and --follows "
+                "exclude each other"
+            )
         if args.dead and args.deliveries is None:
             raise UsageError("--dead needs --deliveries", hint="Use: %events --deliveries --dead")
         if args.redeliver is not None:
             count = engine.events.redeliver(args.redeliver)
             show_message(f"Deliveries to {args.redeliver} that will be retried: {count}.")
+            return None
+        if args.delete_deliveries is not None:
+            count = engine.events.delete_deliveries(args.delete_deliveries)
+            show_message(f"Deleted deliveries to {args.delete_deliveries}: {count}.")
             return None
         if args.subscriptions:
             listing = news.subscriptions_listing(engine.events.subscriptions())

@@ -83,13 +83,20 @@ def how_to_restore(database: Path) -> str:
             f"or begin anew: mv {quote(str(database.parent))} {quote(f'{database.parent}.old')}."
         )
     beside = " ".join(quote(f"{database}-{end}") for end in ("wal", "shm"))
-    newest, place = quote(str(made[-1])), quote(str(database))
-    return f"Restore the newest backup: rm -f {beside} && cp {newest} {place}."
+    newest, place, draft = quote(str(made[-1])), quote(str(database)), quote(f"{database}.restored")
+    # A new file, not new content: this is how processes that have the old one open notice.
+    return f"Restore the newest backup: cp -p {newest} {draft} && rm -f {beside} && mv {draft} {place}."
 
 
 def lost(database: Path) -> WorkspaceUnavailable | None:
     """The error for a database without tables beside files and services that only it can explain; or None."""
-    contents = _contents(database.parent)
+    try:
+        contents = _contents(database.parent)
+    except OSError as error:
+        return WorkspaceUnavailable(
+            f"the workspace's folder {database.parent} cannot be used: {error.strerror}",
+            hint="Check that it is a folder that you may read and write.",
+        )
     if not contents:
         return None
     state = "is missing" if not database.exists() else "is empty"

@@ -8,6 +8,7 @@ writers wait for each other instead of failing.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,11 +44,15 @@ class Database:
             self._engine = sqlite.connect_to_read(self._url)
         else:
             self._engine = (sqlite if self._on_sqlite else postgresql).connect(self._url)
+        self._opened: tuple[int, int] | None = None
+        self._reopening = threading.RLock()
+        self._is_reopening = self._is_migrated = False
         try:
             self._migrate()
         except BaseException:
             self.close()
             raise
+        self._opened = _identity(self._path)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -68,10 +73,14 @@ class Database:
             )
         options = (sqlite if self._on_sqlite else postgresql).writing_options(durable=durable)
         with self._transaction(options) as connection:
+            if self._is_migrated:
+                # A newer version may have changed the database meanwhile: it means what we do not know.
+                self._refuse_if_newer(connection)
             yield connection
 
     @contextmanager
     def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
+        self._reopen_if_replaced()
         committing: int | None = None
         try:
             with self._engine.connect() as plain:
@@ -92,6 +101,26 @@ class Database:
                     unavailable = postgresql.outcome_unknown(self._url)
             raise unavailable from error
 
+    def _reopen_if_replaced(self) -> None:
+        """Open a file that was put in place of the one that is open, and refuse to go on without one.
+
+        Else all would be written to the file that was removed, and would be gone with this process.
+        """
+        if self._opened is None or _identity(self._path) == self._opened:
+            return
+        with self._reopening:  # the other threads wait until it is known what lies there
+            if self._is_reopening or _identity(self._path) == self._opened:
+                return
+            self._is_reopening = True
+            try:
+                self._engine.dispose()
+                if self._path is not None and not _has_content(self._path):
+                    self._refuse_if_lost()
+                self._migrate()
+                self._opened = _identity(self._path)
+            finally:
+                self._is_reopening = False
+
     def _unavailable(self, error: DBAPIError | sqlite3.Error) -> WorkspaceUnavailable | None:
         if self._on_sqlite:
             return sqlite.unavailable(self._url, error.orig if isinstance(error, DBAPIError) else error)
@@ -101,8 +130,14 @@ class Database:
         self._engine.dispose()
 
     def _migrate(self) -> None:
+        self._is_migrated = False
+        self._bring_up_to_date()
+        self._is_migrated = True
+
+    def _bring_up_to_date(self) -> None:
         with self.reading() as connection:
-            self._refuse_if_newer(connection)
+            if inspect(connection).has_table("migrations"):
+                self._refuse_if_newer(connection)
             missing = missing_migrations(connection)
         if not missing:
             return
@@ -122,14 +157,21 @@ class Database:
             raise error
 
     def _refuse_if_newer(self, connection: Connection) -> None:
-        if not inspect(connection).has_table("migrations"):
-            return
         unknown = set(connection.scalars(select(migrations.c.name))) - {step.__name__ for step in MIGRATIONS}
         if unknown:
             raise WorkspaceUnavailable(
                 f"the workspace's database was changed by a newer version of mlmagic: {min(unknown)}",
-                hint="Install the newest: pip install -U mlmagic.",
+                hint="Install the newest, and restart what uses this workspace: pip install -U mlmagic.",
             )
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file lies at ``path``; None if there is none."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return found and (found.st_dev, found.st_ino)
 
 
 def _has_content(path: Path) -> bool:

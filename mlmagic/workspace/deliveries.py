@@ -166,6 +166,11 @@ def prune(tx: Connection, since: float) -> int:
     return tx.execute(delete(deliveries).where(_finished(), deliveries.c.since < since)).rowcount
 
 
+def delete_finished(tx: Connection, name: str) -> int:
+    """Delete the deliveries of a subscription that were accepted, or given up; returns their number."""
+    return tx.execute(delete(deliveries).where(_finished(), deliveries.c.subscription == name)).rowcount
+
+
 def _finished() -> Any:
     return deliveries.c.state != DeliveryState.WAITING.value
 

@@ -31,7 +31,7 @@ def storing_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise WorkspaceUnavailable(
             f"a file could not be stored in {folder}: {error.strerror}",
-            hint="Free some space on that disk, then try again.",
+            hint=remedy(error.errno),
         ) from error
 
 
@@ -49,6 +49,15 @@ def with_remedy(folder: Path) -> Iterator[None]:
         named = isinstance(error.filename, str | os.PathLike)
         with storing_in(Path(error.filename).parent if named else folder):
             raise
+
+
+def remedy(error: int | None) -> str:
+    """What to do about a file that could not be stored, by the number of the error."""
+    if error in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Ask its owner for the permission, or copy the workspace's folder and use the copy."
+    if error in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Free some space on that disk, then try again."
+    return "Check that disk and its free space, then try again."
 
 
 def write_all(writer: FileIO, content: bytes | memoryview) -> None:

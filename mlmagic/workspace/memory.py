@@ -10,7 +10,9 @@ transaction can change a row and write its event together:
 from __future__ import annotations
 
 import logging
+import math
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 PRUNE_SECONDS = 3600.0
+REPORT_SECONDS = 300.0
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,8 @@ class Memory:
         self.files = FileStore(self.folder, self._remote_files())
         self._is_cleaning_off = False
         self._prune_due = 0.0
+        self._reported: dict[str, float] = {}
+        self._reporting = threading.Lock()
         if not self.is_read_only:
             permissions.make_private(self.folder)
             self.sweep()
@@ -61,6 +66,7 @@ class Memory:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             if os.access(self.folder, os.W_OK):
                 self.services_folder.mkdir(exist_ok=True)
+            os.listdir(self.folder)
         except OSError as error:
             raise WorkspaceUnavailable(
                 f"the workspace's folder {self.folder} cannot be used: {error.strerror}",
@@ -131,6 +137,15 @@ class Memory:
         """A transaction that writes values nobody waits for; it sends no wake-up signal."""
         with self._database.writing(durable=False) as tx:
             yield tx
+
+    def report_outage(self, error: WorkspaceUnavailable) -> None:
+        """Log that a thread meets ``error`` and tries again: all threads together, once in a few minutes."""
+        now, message = time.monotonic(), str(error)
+        with self._reporting:
+            if now - self._reported.get(message, -math.inf) < REPORT_SECONDS:
+                return
+            self._reported[message] = now
+        log.warning("%s Trying again", error)
 
     def notify_all(self) -> None:
         """Wake every process that has this workspace open, so that it reads the changes."""

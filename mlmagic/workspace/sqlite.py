@@ -61,6 +61,8 @@ def explain(path: Path, code: str, words: str) -> tuple[str, str]:
     Two empty texts for an error that is not about the file, such as a violated constraint.
     """
     primary = "_".join(code.split("_")[:2])
+    if primary == "SQLITE_ERROR" and words.startswith("no such table"):  # it was emptied while it was open
+        return f"database {path} is damaged: {words}", backups.how_to_restore(path)
     if primary in ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"):
         return (
             f"database {path} is locked: another process blocked it for {BUSY_TIMEOUT_SECONDS:.0f} seconds",

@@ -41,6 +41,10 @@ def test_subscriptions_and_deliveries(
     assert "signed" in listed
     assert "s3cret" not in listed
     assert "deliveries to hook that will be retried: 0" in run("events", "redeliver", "-n", "hook").stderr
+    deleted = run("events", "delete-deliveries", "-n", "hook")
+    assert deleted.stderr == "deleted deliveries to hook: 0\n"  # it is still to be sent
+    assert "waiting" in run("events", "deliveries", "-n", "hook").stdout
+    assert "'hok'" in run("events", "delete-deliveries", "-n", "hok").stderr
     assert run("events", "unsubscribe", "-n", "hook").exit_code == 0
     assert "No deliveries." in run("events", "deliveries").stdout
 

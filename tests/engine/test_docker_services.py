@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed, NotFound, ScriptError, TargetUnavailable
+from mlmagic.targets import validation
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import ON_DOCKER, MakeEngine, script
 from tests.support.keep_alive import keep_alive_clients
@@ -93,6 +95,20 @@ def test_stop_and_start_keep_the_port_and_the_image(engine: Engine, docker: Dock
     assert docker.docker("image", "ls", "--quiet", "mlmagic/svc") == images
     assert engine.services.wait(engine.services.start("svc")).url == service.url
     engine.services.stop("svc")  # a stopped one leaves nothing, either
+
+
+def test_a_port_that_is_taken_after_all_is_waited_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    with socket.create_server(("127.0.0.1", free_port)):
+        # Free when the deploy was checked, taken when the container is to publish it.
+        monkeypatch.setattr(validation, "is_free", lambda host, port: True)
+        engine.services.deploy("svc", [], script(), replace(ON_DOCKER, port=free_port))
+        wait_for(lambda: engine.services.get("svc").state is State.UNSCHEDULABLE, "Unschedulable")
+        assert f"port {free_port} is in use" in engine.services.get("svc").words
+    service = engine.services.wait(engine.services.get("svc"))
+    assert service.url == f"http://127.0.0.1:{free_port}"
+    assert engine.requests.score("svc", 1)["said"] == 1
 
 
 def test_what_failed_or_was_stopped_goes_when_another_revision_comes(

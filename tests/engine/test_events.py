@@ -174,6 +174,22 @@ def test_a_final_answer_ends_it_until_it_is_redelivered(
     assert states(still) == [("delivered", 1, 200)]
 
 
+def test_finished_deliveries_are_deleted_and_others_are_sent(
+    still: Engine, delivery: MakeDelivery, hook: Hook
+) -> None:
+    for name in ("hook", "other"):
+        still.events.subscribe(name, hook.url)
+    register(still)
+    hook.answers = [(400, {})]
+    rounds(delivery())
+    register(still)
+    assert len(still.events.deliveries("hook")) == 2
+    assert still.events.delete_deliveries("hook") == 1
+    ((waiting, _),) = still.events.deliveries("hook")
+    assert waiting.state is DeliveryState.WAITING
+    assert len(still.events.deliveries("other")) == 2
+
+
 def test_a_hook_that_is_down_gets_all_when_it_is_back(
     still: Engine, delivery: MakeDelivery, hook: Hook, clock: Clock
 ) -> None:

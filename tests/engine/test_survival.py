@@ -16,7 +16,7 @@ from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelFilter
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services.reconcile import decisions
+from mlmagic.engine.services.reconcile import decisions, reconciler
 from mlmagic.errors import InvokeError, ScriptError
 from mlmagic.workspace.location import Location
 from tests.support.engines import MakeEngine, script
@@ -209,6 +209,28 @@ def test_an_init_that_never_ends_fails_the_deploy(engine: Engine, tmp_path: Path
     with pytest.raises(ScriptError, match=r"init\(\) took longer than 1 s"):
         engine.services.wait(engine.services.deploy("svc", [], InferenceConfig(str(file)), config))
     assert engine.services.get("svc").state is State.FAILED
+
+
+def test_a_process_that_is_stopped_while_it_starts_fails_the_deploy(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "STARTING_GRACE_SECONDS", 1)
+    file = tmp_path / "waits.py"
+    file.write_text(
+        "import os, threading\n"
+        f"def init():\n    open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "    threading.Event().wait()\n"
+        "def run(data): return data\n"
+    )
+    config = DeploymentConfig(init_timeout_seconds=3)
+    deployed = engine.services.deploy("svc", [], InferenceConfig(str(file)), config)
+    written = tmp_path / "pid"
+    pid = int(wait_for(lambda: written.is_file() and written.read_text(), "init()"))
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(ScriptError, match="did not start within 3 s"):
+        engine.services.wait(deployed)
+    assert engine.services.get("svc").state is State.FAILED
+    wait_for(lambda: not psutil.pid_exists(pid), "its end")
 
 
 def test_a_service_whose_run_is_stuck_each_time_is_ended_and_started_again(

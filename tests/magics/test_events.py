@@ -40,6 +40,8 @@ def test_who_is_told_of_what(ready: TestingShell) -> None:
     assert "ModelDeployed" in repr(happened)
     ready.run_cell("%events --redeliver hook")
     assert "that will be retried: 0" in ready.shown()
+    ready.run_cell("%events --delete-deliveries hook")
+    assert "Deleted deliveries to hook: 0" in ready.shown()
     ready.run_cell("%unsubscribe hook")
     assert len(ready.run_cell("x = %events --deliveries\nx")) == 0
 

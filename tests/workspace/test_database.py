@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, inspect, make_url, select, text
+from sqlalchemy import delete, func, insert, inspect, make_url, select, text
 
 from mlmagic.core.events import EventKind
 from mlmagic.core.model import ModelDescription
@@ -186,6 +186,17 @@ def test_a_workspace_from_before_there_were_machines(memory: Memory) -> None:
         assert "machine" in {column["name"] for column in inspect(tx).get_columns("services")}
         assert len(tx.scalars(select(workspace.c.id)).one()) == 32
     database.close()
+
+
+def test_what_a_newer_version_has_changed_is_read_and_not_written(memory: Memory) -> None:
+    with memory.writing() as tx:
+        tx.execute(insert(migrations).values(name="m999_of_tomorrow", applied=0.0))
+    with memory.reading() as tx:
+        assert len(tx.scalars(select(workspace.c.id)).one()) == 32
+    with pytest.raises(WorkspaceUnavailable, match="newer version of mlmagic"), memory.writing() as tx:
+        tx.execute(delete(workspace))
+    with memory.reading() as tx:
+        assert tx.scalars(select(workspace.c.id)).all()
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])

@@ -12,78 +12,44 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
 
-from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.model import ModelDescription, ModelFilter
-from mlmagic.core.webservice import Revision
+from mlmagic.core.model import ModelFilter
 from mlmagic.errors import WorkspaceUnavailable
-from mlmagic.workspace import backups, models, services, sqlite
-from mlmagic.workspace.connection import Database
-from mlmagic.workspace.database import migrations
+from mlmagic.workspace import backups, models, sqlite
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
+from tests.support.lost_databases import LOSSES, add_model, fill, locked, lose, mark_as_newer, stored
 
 
 @pytest.fixture
 def location(tmp_path: Path) -> Location:
     """A workspace on SQLite with a model and the folder of a service."""
     location = Location.of_folder(tmp_path / "with a model")
-    memory = Memory(location)
-    register(memory, "m")
-    config = DeploymentConfig("fake")
-    with memory.writing() as tx:
-        service = services.create(
-            tx, "svc", Revision(1, (), InferenceConfig("score.py"), (), config, sys.executable), None
-        )
-    (memory.services_folder / service.id / "r1").mkdir(parents=True)
-    memory.close()
+    fill(location)
     return location
-
-
-def register(memory: Memory, name: str) -> None:
-    with memory.files.intake() as intake:
-        file = intake.take_bytes(name.encode(), "m.bin")
-        with memory.writing() as tx:
-            intake.publish()
-            models.add(tx, ModelDescription(name), [file])
 
 
 def names(location: Location) -> list[str]:
     memory = Memory(location)
-    with memory.reading() as tx:
-        found = [model.name for model in models.list_models(tx, ModelFilter())]
+    found = names_in(memory)
     memory.close()
     return found
 
 
-def all_paths(folder: Path) -> set[Path]:
-    return {path for part in ("files", "services") for path in (folder / part).rglob("*")}
+def names_in(memory: Memory) -> list[str]:
+    with memory.reading() as tx:
+        return [model.name for model in models.list_models(tx, ModelFilter())]
 
 
-def lose(database: Path, how: str) -> None:
-    if how == "missing":
-        database.unlink()
-    elif how == "empty":
-        database.write_bytes(b"")
-    elif how == "without tables":
-        database.unlink()
-        with closing(sqlite3.connect(database)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-    else:
-        database.write_bytes(b"this is not a database, " * 1000)
-
-
-@pytest.mark.parametrize("how", ["missing", "empty", "without tables", "overwritten"])
+@pytest.mark.parametrize("how", LOSSES)
 def test_a_lost_database_is_refused_and_restored(location: Location, how: str) -> None:
-    Memory(location).close()  # makes the backup
-    before, database = all_paths(location.folder), location.folder / "workspace.db"
+    before, database = stored(location.folder), location.folder / "workspace.db"
     lose(database, how)
     for _ in range(2):  # what was refused once is refused again
         with pytest.raises(WorkspaceUnavailable) as refused:
             Memory(location)
-    assert all_paths(location.folder) == before
-    if how != "overwritten":
+    assert stored(location.folder) == before
+    if how in ("missing", "empty", "without tables"):
         assert "beside it lie 1 stored file and 1 service folder" in str(refused.value)
     assert "sqlalche" not in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -94,6 +60,35 @@ def test_a_lost_database_is_refused_and_restored(location: Location, how: str) -
     assert names(location) == ["m"]
 
 
+def test_an_open_workspace_does_not_go_on_without_its_database(location: Location) -> None:
+    """What was written then would be in no file, and would be gone with the process."""
+    memory = Memory(location)
+    database = location.folder / "workspace.db"
+    database.unlink()
+    for _ in range(2):
+        with pytest.raises(WorkspaceUnavailable, match=r"is missing, and beside it lie.*Restore") as refused:
+            add_model(memory, "n")
+    command = refused.value.hint.removeprefix("Restore the newest backup: ").removesuffix(".")
+    subprocess.run(["sh", "-c", command], check=True)
+    add_model(memory, "after")
+    assert names(location) == ["after", "m"], "another process sees what is written after it was restored"
+    memory.close()
+
+
+def test_an_open_workspace_takes_the_database_that_was_put_in_place(location: Location) -> None:
+    memory = Memory(location)
+    add_model(memory, "since")
+    with closing(sqlite3.connect(location.folder / "workspace.db")) as source:
+        source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    newer = location.folder / "newer.db"
+    shutil.copy(location.folder / "workspace.db", newer)
+    mark_as_newer(newer)
+    newer.replace(location.folder / "workspace.db")
+    with pytest.raises(WorkspaceUnavailable, match="newer version"):
+        add_model(memory, "n")
+    memory.close()
+
+
 def test_without_a_backup_the_ways_out_are_named(location: Location) -> None:
     shutil.rmtree(location.folder / "backups", ignore_errors=True)
     lose(location.folder / "workspace.db", "empty")
@@ -102,6 +97,7 @@ def test_without_a_backup_the_ways_out_are_named(location: Location) -> None:
 
 
 def test_backups_are_rolled(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(location.folder / "backups")
     for day in range(5):
         for each in backups.list_backups(location.folder):
             os.utime(each, (time.time() - backups.EVERY_SECONDS - 1,) * 2)
@@ -119,24 +115,29 @@ def test_a_damaged_database_pushes_out_no_backup(location: Location) -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused(location: Location) -> None:
-    database = Database(location.database_url)
-    with database.writing() as tx:
-        tx.execute(insert(migrations).values(name="m999_of_tomorrow", applied=0.0))
-    database.close()
+    mark_as_newer(location.folder / "workspace.db")
     with pytest.raises(
         WorkspaceUnavailable, match=r"newer version of mlmagic: m999_of_tomorrow.*pip install"
     ):
         Memory(location)
 
 
+def test_a_database_that_a_newer_version_changes_while_it_is_open(location: Location) -> None:
+    memory = Memory(location)
+    mark_as_newer(location.folder / "workspace.db")
+    with pytest.raises(WorkspaceUnavailable, match=r"newer version of mlmagic.*restart what uses"):
+        add_model(memory, "n")
+    assert names_in(memory) == ["m"], "what it knows can be listed"
+    memory.close()
+
+
 def test_a_locked_database_is_told(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.01)
     memory = Memory(location)
-    with closing(sqlite3.connect(location.folder / "workspace.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(WorkspaceUnavailable, match=r"is locked.*fuser"):
-            register(memory, "n")
-    register(memory, "n")
+    told = pytest.raises(WorkspaceUnavailable, match=r"is locked.*fuser")
+    with locked(location.folder / "workspace.db"), told:
+        add_model(memory, "n")
+    add_model(memory, "n")
     memory.close()
 
 
@@ -149,6 +150,8 @@ def test_a_locked_database_is_told(location: Location, monkeypatch: pytest.Monke
         ("SQLITE_IOERR_WRITE", "disk I/O error", "disk I/O error"),
         ("SQLITE_CORRUPT", "database disk image is malformed", "is damaged"),
         ("SQLITE_NOTADB", "file is not a database", "is damaged"),
+        ("SQLITE_ERROR", "no such table: services", "is damaged"),
+        ("SQLITE_ERROR", "near SELECT: syntax error", ""),
         ("SQLITE_READONLY_DBMOVED", "attempt to write", "may not be written"),
         ("SQLITE_CANTOPEN", "unable to open", "cannot be opened"),
         ("SQLITE_CONSTRAINT_UNIQUE", "UNIQUE failed", ""),

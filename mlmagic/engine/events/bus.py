@@ -95,7 +95,7 @@ class Bus:
                     with self._memory.reading() as tx:
                         news = events.after(tx, last)
                 except WorkspaceUnavailable as error:
-                    log.warning("%s Trying again", error)
+                    self._memory.report_outage(error)
                     self._closing.wait(CLOCK_SECONDS)
                     continue
                 except Exception:

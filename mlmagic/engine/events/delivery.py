@@ -135,7 +135,7 @@ class WebhookDelivery:
             try:
                 names = [] if self._closing.is_set() else self.claim()
             except WorkspaceUnavailable as error:
-                log.warning("%s Trying again", error)
+                self._memory.report_outage(error)
                 self._closing.wait(CLOCK_SECONDS)
                 continue
             except Exception:

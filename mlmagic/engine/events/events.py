@@ -91,6 +91,12 @@ class Events:
         self._on_news()
         return count
 
+    def delete_deliveries(self, name: str) -> int:
+        """Delete the deliveries of a subscription that were accepted, or given up; returns their number."""
+        with self._memory.writing() as tx:
+            subscriptions.get(tx, name)
+            return deliveries.delete_finished(tx, name)
+
     def newest(self, count: int, service: str | None = None) -> list[Event]:
         """The last ``count`` events of the workspace, oldest first; only those of ``service`` if given."""
         with self._memory.reading() as tx:

@@ -141,7 +141,7 @@ class ScheduleStarter:
                 self.start_due()
                 wait = self._wait()
             except WorkspaceUnavailable as error:
-                log.warning("%s Trying again", error)
+                self._memory.report_outage(error)
             except Exception:
                 if not self._memory.is_there:
                     return

@@ -44,6 +44,8 @@ CLOCK_SECONDS = 1.0
 CLEANUP_SECONDS = 10.0
 RENEW_WITHIN_SECONDS = leases.LEASE_SECONDS / 2
 STEPS_AT_ONCE = 8
+TOGETHER_SECONDS = 0.25
+"""Healthy services that are due within so long are looked at in one round: each round reads all rows."""
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,8 @@ class _Supervised:
     def is_due(self, service: Webservice, now: float) -> bool:
         """A wake-up signal may be about a service in motion; a healthy one is looked at in its own time."""
         in_motion = service.state not in (State.HEALTHY, State.FAILED, State.STOPPED) or service.retiring
-        return self.due <= now or self.ended or (self.signalled and bool(in_motion))
+        early = TOGETHER_SECONDS if service.state is State.HEALTHY else 0.0
+        return self.due - early <= now or self.ended or (self.signalled and bool(in_motion))
 
 
 class Supervisor:
@@ -126,7 +129,7 @@ class Supervisor:
                     try:
                         self._round()
                     except WorkspaceUnavailable as error:
-                        log.warning("%s Trying again", error)
+                        self._memory.report_outage(error)
                         self._closing.wait(CLOCK_SECONDS)
                     except Exception:
                         if not self._memory.is_there:
@@ -176,7 +179,7 @@ class Supervisor:
         except NotFound:  # deleted
             pass
         except WorkspaceUnavailable as error:
-            log.warning("%s Trying again", error)
+            self._memory.report_outage(error)
         except Exception:
             if self._memory.is_there:
                 log.exception("reconciling service %r failed; trying again", held.name)
@@ -223,7 +226,7 @@ class Supervisor:
             self._temporary_work.sweep(self.mark)
             self._memory.maintain()
         except WorkspaceUnavailable as error:
-            log.warning("%s Trying again", error)
+            self._memory.report_outage(error)
         except Exception:
             if self._memory.is_there:
                 log.exception("cleaning up after temporary work failed; trying again")

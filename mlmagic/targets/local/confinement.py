@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mlmagic.core.configuration import BYTES_PER_GB
 from mlmagic.core.usage import Usage
+from mlmagic.targets.local.process import tree_of
 
 PERIOD_US = 100_000
 """The period of Docker and Kubernetes: what a CPU limit does to latency depends on it."""
@@ -222,8 +223,7 @@ class Affinity(Confinement):
         import psutil
 
         try:
-            process = psutil.Process(pid)
-            tree = [process, *process.children(recursive=True)]
+            tree = tree_of(pid)
             times = [one.cpu_times() for one in tree]
             memory = sum(one.memory_info().rss for one in tree)
         except psutil.Error:

@@ -9,6 +9,10 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 RUN_DIR = "MLMAGIC_RUN_DIR"
 """The variable that a server and all that it starts have: the server's run folder."""
@@ -88,6 +92,32 @@ def kill_group(pid: int) -> None:
     """Kill the processes that a server has started: it is the leader of its own process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def tree_of(pid: int) -> list[psutil.Process]:
+    """A process, and all that it and they have started. Raises psutil's errors."""
+    import psutil
+
+    process = psutil.Process(pid)
+    try:
+        children = _children_below(pid)
+    except OSError:  # only some kernels tell; psutil then reads every process of the machine
+        return [process, *process.children(recursive=True)]
+    found = [process]
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(child))
+    return found
+
+
+def _children_below(pid: int) -> list[int]:
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            found.append(int(child))
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                found += _children_below(int(child))
+    return found
 
 
 def kill_started_by(run_dir: str) -> None:

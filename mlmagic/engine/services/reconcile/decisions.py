@@ -227,6 +227,14 @@ def hung(seconds: float) -> Observation:
     return Observation(Phase.EXITED, words=f"it did not answer for {seconds:.0f} s and was ended")
 
 
+def start_overdue(limit_seconds: float) -> Observation:
+    """What is said of a start that exceeds the limit, and whose server does not end it, as it hangs too."""
+    message = f"the server did not start within {limit_seconds:g} s (init_timeout_seconds) and was ended"
+    return Observation(
+        Phase.EXITED, words=message, error={"phase": "init", "type": "TimeoutError", "message": message}
+    )
+
+
 def relaunched(service: Webservice, handle: Mapping[str, Any]) -> Decision:
     """What had ended was launched again."""
     return Decision({"handle": handle}, EventKind.LAUNCHED, f"launched revision {service.serving} again")

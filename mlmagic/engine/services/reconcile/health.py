@@ -19,6 +19,8 @@ class Health:
     """When the first of these probes failed, by the monotonic clock."""
     healthy_since: float | None = None
     restart_at: float | None = None
+    starting: tuple[str, float] | None = None
+    """The handle of what is starting, and when that was first seen, by the monotonic clock."""
     notes: list[str] = field(default_factory=list)
     usage: UsageMetrics = field(default_factory=UsageMetrics)
 
@@ -40,6 +42,16 @@ class Health:
     def failed_for(self) -> float:
         """For how many seconds every probe has failed."""
         return 0.0 if self.failing_since is None else time.monotonic() - self.failing_since
+
+    def starting_for(self, handle: object, *, starting: bool) -> float:
+        """For how many seconds what ``handle`` refers to has been seen ``starting``."""
+        key = repr(handle)
+        if not starting:
+            self.starting = None
+            return 0.0
+        if self.starting is None or self.starting[0] != key:
+            self.starting = key, time.monotonic()
+        return time.monotonic() - self.starting[1]
 
     def forget(self) -> None:
         """Close the probe's connection."""

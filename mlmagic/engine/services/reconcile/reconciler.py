@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 PROBES_BEFORE_UNHEALTHY = 3
 HUNG_GRACE_SECONDS = 1.0
+STARTING_GRACE_SECONDS = 30.0
+"""So much longer than init_timeout_seconds a start may take: the server ends it itself, unless it hangs."""
 """How long a service that does not answer has to end by itself."""
 _BUILDING = frozenset({Step.LAUNCH, Step.DISCARD, Step.RETIRE})
 """The steps until a launch: a revision that replaces another needs the same build, mostly."""
@@ -103,7 +105,7 @@ class Reconciler:
         target = self.targets.get(name)
         if self.health.restart_at is not None:
             return self._relaunch_candidate(target, self.health.restart_at)
-        seen = target.observe(target.unpack(service.candidate_handle))
+        seen = self._observe(target, service.candidate, service.candidate_handle)
         answering = None
         if decisions.is_up(seen):
             answering = probe.answers(str(seen.url), self._cert_file(str(seen.url)))
@@ -114,6 +116,18 @@ class Reconciler:
             error = dict(seen.error) if seen.error else {"message": seen.words or "the process ended"}
             return self._candidate_failed(error)
         return self._write(decisions.candidate_observed(service, seen, answering, self._handles(), name))
+
+    def _observe(self, target: ComputeTarget[Any], revision: int, packed: Mapping[str, Any]) -> Observation:
+        """What the target sees of a launch; one that has been starting for too long is ended."""
+        handle = target.unpack(packed)
+        seen = target.observe(handle)
+        starting_for = self.health.starting_for(packed, starting=seen.phase is Phase.STARTING)
+        if starting_for:
+            limit = self._config_of(revision).init_timeout_seconds
+            if starting_for > limit + STARTING_GRACE_SECONDS:
+                target.halt(handle, grace=HUNG_GRACE_SECONDS)
+                return decisions.start_overdue(limit)
+        return seen
 
     def _relaunch_candidate(self, target: ComputeTarget[Any], due: float) -> float:
         """Launch the candidate again, whose port was in use."""
@@ -160,7 +174,7 @@ class Reconciler:
         assert service.serving is not None
         assert service.handle is not None
         target = self._target_of(service.serving)
-        seen = target.observe(target.unpack(service.handle))
+        seen = self._observe(target, service.serving, service.handle)
         if seen.ended:
             return self._ended(seen)
         decision = decisions.serving_observed(service, seen, self._answering(seen))

@@ -69,7 +69,7 @@ class Supervision:
 
     def ensure_for_leftovers(self) -> None:
         """`ensure`, if a process of this machine died in the middle of temporary work."""
-        if self._memory.may_be_so(lambda tx: temporary_work.is_anything_left(tx)):
+        if self._memory.may_be_so(temporary_work.is_anything_left):
             self.ensure()
 
     def ensure_for_schedules(self) -> None:

@@ -187,7 +187,7 @@ def test_errors_of_a_captured_script_name_its_cell(local: MLMagic, shell: Testin
     assert "In[" not in answered.value.traceback
     number = shell.execution_count
     shell.run_cell(cell.format("json.neither"))
-    with pytest.raises(ScriptError, match="revision 1 keeps serving") as failed:
+    with pytest.raises(ScriptError, match="revision 2 keeps serving") as failed:
         shell.run_cell("%update svc-a --script svc-a")
     assert f"(In[{number}], line 4), in init" in failed.value.traceback
 

@@ -186,7 +186,7 @@ def test_reloading_stays_on_the_thread(make_script, make_scorer, tmp_path):
         "def run(data): return ident == begun == threading.get_ident()\n"
     )
     scorer = make_scorer(make_script(text))
-    reloader = Reloader(scorer.script, tmp_path / "score.py", scorer.runner, scorer.use)
+    reloader = Reloader(scorer, tmp_path / "score.py", scorer.use)
     (tmp_path / "score.py").write_text("print()\n" + text)
     assert scorer.thread.run(reloader.handle({}))[0]["init"] is True
     module = scorer.script.module

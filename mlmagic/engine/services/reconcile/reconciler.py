@@ -370,6 +370,8 @@ class Reconciler:
         return self.targets.get(self._target_name(number))
 
     def _target_name(self, number: int) -> str:
+        if number == self.service.serving:  # each look at what serves asks: without a transaction
+            return self.service.target
         with self.memory.reading() as tx:
             return services.target_of(tx, self.service, number)
 

@@ -92,7 +92,7 @@ def number_of(connection: Connection) -> int:
 
 
 def was_committed(engine: Engine, number: int) -> bool | None:
-    """Whether the server has committed a transaction; None if that cannot be found out.
+    """Whether the server has committed a transaction; None if it gives no answer in time.
 
     See https://www.postgresql.org/docs/current/functions-info.html, ``txid_status``.
     """

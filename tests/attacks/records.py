@@ -9,8 +9,6 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 from mlmagic.core.environment import needs_of
 from mlmagic.core.notify import silent
 from mlmagic.core.package import Package, PackageKind, PackageState
@@ -21,6 +19,7 @@ from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import CACHE_VARIABLE, Store
 from mlmagic.workspace import assets, temporary_work
 from tests.attacks.verbs import BATCH_FILE, PACKAGES, Wish, batch_result, carry_out, environment
+from tests.support.processes import processes_in
 from tests.support.waiting import wait_for
 
 SETTLING_SECONDS = 30.0
@@ -54,7 +53,7 @@ def faults(engine: Engine, scratch: Path, temporary: Path) -> list[str]:
     carry_out(engine, Wish("package", "package-next", ""), scratch)
     engine.packages.delete("package-next")
     found += [f"a temporary folder is left: {each.name}" for each in temporary.iterdir()]
-    found += [f"a process is left: {words}" for words in _processes_in(temporary)]
+    found += [f"a process is left: {process}" for process in processes_in(temporary)]
     needed = set()
     for package in _packages(engine):
         found += _without_reason(package.name, package.state, package.error)
@@ -165,13 +164,3 @@ def _text_of(package: Package) -> str:
 def _text_of_batch(result: str) -> str:
     text = result.partition("\n")[0].rpartition(" ")[0]
     return text if result == batch_result(text) else f"half written: {result!r}"
-
-
-def _processes_in(folder: Path) -> Iterator[str]:
-    for process in psutil.process_iter():
-        try:
-            words = [*process.cmdline(), process.cwd()]
-        except psutil.Error:
-            continue
-        if any(str(folder) in word for word in words):
-            yield " ".join(words)

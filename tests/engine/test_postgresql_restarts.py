@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
 
 @dataclass
 class Machine:
-    """Registers models and updates a service until it is told to end."""
+    """Registers models and updates a service until ``over`` is set: see `work`."""
 
     engine: Engine
     name: str

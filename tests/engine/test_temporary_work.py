@@ -18,7 +18,7 @@ from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.temporary_work import Work
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import MakeEngine
-from tests.support.processes import run_and_die
+from tests.support.processes import processes_in, run_and_die
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
@@ -113,19 +113,6 @@ def rows(location: Location) -> list[Work]:
     with memory.reading() as tx:
         found = temporary_work.list_work(tx)
     memory.close()
-    return found
-
-
-def processes_in(folder: Path) -> list[psutil.Process]:
-    """Those that work in ``folder``, and what they started."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = [*process.cmdline(), process.cwd()]
-        except psutil.Error:
-            continue
-        if any(str(folder) in word for word in words):
-            found += [process, *process.children(recursive=True)]
     return found
 
 

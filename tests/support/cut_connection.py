@@ -11,7 +11,7 @@ INSERT, COMMIT = b"INSERT INTO models", b"COMMIT"
 
 
 class CutConnection:
-    """Listens on a port of its own and passes on what is sent to ``port``, until it is told to `cut`."""
+    """A TCP proxy in front of the server at ``port``. After `cut`, it breaks the next commit's connection."""
 
     def __init__(self, port: int) -> None:
         self._there = ("127.0.0.1", port)

@@ -62,6 +62,16 @@ def daemons_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Those that work in ``folder``, and what they started."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(str(folder) in word for word in (*process.cmdline(), process.cwd())):
+                found += [process, *process.children(recursive=True)]
+    return found
+
+
 def run_and_die(engine: Engine, code: str, timeout: float = 60.0) -> None:
     """Run ``code`` in another process, which must end by kill -9."""
     done = subprocess.run(

@@ -173,7 +173,7 @@ class Reconciler:
             return self._restart_when_due(health.restart_at)
         assert service.serving is not None
         assert service.handle is not None
-        target = self._target_of(service.serving)
+        target = self.targets.get(service.target)
         seen = self._observe(target, service.serving, service.handle)
         if seen.ended:
             return self._ended(seen)
@@ -370,8 +370,6 @@ class Reconciler:
         return self.targets.get(self._target_name(number))
 
     def _target_name(self, number: int) -> str:
-        if number == self.service.serving:  # each look at what serves asks: without a transaction
-            return self.service.target
         with self.memory.reading() as tx:
             return services.target_of(tx, self.service, number)
 

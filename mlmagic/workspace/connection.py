@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import URL, Connection, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -44,7 +44,7 @@ class Database:
             self._engine = sqlite.connect_to_read(self._url)
         else:
             self._engine = (sqlite if self._on_sqlite else postgresql).connect(self._url)
-        self._opened: tuple[int, int] | None = None
+        self._opened: _File | None = None
         self._reopening = threading.RLock()
         self._is_reopening = self._is_migrated = False
         try:
@@ -52,7 +52,7 @@ class Database:
         except BaseException:
             self.close()
             raise
-        self._opened = _identity(self._path)
+        self._opened = _file_at(self._path)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -104,22 +104,42 @@ class Database:
     def _reopen_if_replaced(self) -> None:
         """Open a file that was put in place of the one that is open, and refuse to go on without one.
 
-        Else all would be written to the file that was removed, and would be gone with this process.
+        Else all would be written to the file that was removed, and would be gone with this process. A file
+        that lost its end is checked first: SQLite would write on with the pages that it has in memory.
         """
-        if self._opened is None or _identity(self._path) == self._opened:
+        if self._is_still_open():
             return
         with self._reopening:  # the other threads wait until it is known what lies there
-            if self._is_reopening or _identity(self._path) == self._opened:
+            if self._is_reopening or self._is_still_open():
                 return
             self._is_reopening = True
             try:
                 self._engine.dispose()
                 if self._path is not None and not _has_content(self._path):
                     self._refuse_if_lost()
+                self._refuse_if_damaged()
                 self._migrate()
-                self._opened = _identity(self._path)
+                self._opened = _file_at(self._path)
             finally:
                 self._is_reopening = False
+
+    def _is_still_open(self) -> bool:
+        """Whether the file that was opened lies there, and has not become shorter."""
+        opened, found = self._opened, _file_at(self._path)
+        if opened is None or opened == found:
+            return True
+        if found is None or found.inode != opened.inode or found.size < opened.size:
+            return False
+        self._opened = found
+        return True
+
+    def _refuse_if_damaged(self) -> None:
+        with self.reading() as connection:
+            words = " ".join(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one().split())
+        if words != "ok" and self._path is not None:
+            raise WorkspaceUnavailable(
+                f"database {self._path} is damaged: {words}", hint=backups.how_to_restore(self._path)
+            )
 
     def _unavailable(self, error: DBAPIError | sqlite3.Error) -> WorkspaceUnavailable | None:
         if self._on_sqlite:
@@ -165,13 +185,20 @@ class Database:
             )
 
 
-def _identity(path: Path | None) -> tuple[int, int] | None:
-    """Which file lies at ``path``; None if there is none."""
+class _File(NamedTuple):
+    """A database's file: which one it is, and its size in bytes."""
+
+    inode: tuple[int, int]
+    size: int
+
+
+def _file_at(path: Path | None) -> _File | None:
+    """What lies at ``path``; None if there is nothing."""
     try:
         found = path.stat() if path is not None else None
     except OSError:
         return None
-    return found and (found.st_dev, found.st_ino)
+    return found and _File((found.st_dev, found.st_ino), found.st_size)
 
 
 def _has_content(path: Path) -> bool:

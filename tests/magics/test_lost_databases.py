@@ -86,6 +86,17 @@ def test_a_database_that_is_lost_while_it_is_open(shell: TestingShell, workspace
     assert stored(workspace) >= before
 
 
+def test_a_database_that_is_truncated_while_what_a_cell_needs_is_in_its_log(
+    shell: TestingShell, workspace: Path
+) -> None:
+    """SQLite reads the newest pages from its log, and could write on while the others are lost."""
+    for name in ("first", "second"):
+        shell.run_cell(WRITING[-1].replace("other", name))
+    lose(workspace / "workspace.db", "truncated")
+    for _ in range(2):
+        assert "Restore the newest backup: " in refused(shell, WRITING[-1])
+
+
 def test_a_database_of_a_newer_version(shell: TestingShell, workspace: Path) -> None:
     mark_as_newer(workspace / "workspace.db")
     for cell in (*READING, *WRITING):

@@ -46,7 +46,8 @@ def test_cards_and_tables_show_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert html.escape(f"<{HOSTILE}>") == f"&lt;{SHOWN}&gt;"
     assert SHOWN in html.pre(HOSTILE)
     assert SHOWN in html.told(HOSTILE)
-    assert html.link(f"http://x/{HOSTILE}").count(SHOWN) == 2
+    assert html.link(f"http://x/{HOSTILE}", HOSTILE).count(SHOWN) == 2
+    assert SHOWN in html.address(f"http://x/{HOSTILE}")
     table = Listing([1], ["Head"], [[HOSTILE]], "caption")
     assert SHOWN in repr(table)
     assert SHOWN in table._repr_html_()

@@ -197,6 +197,11 @@ class Webservice:
         return self.state in UNDER_WAY
 
     @property
+    def docs_uri(self) -> str | None:
+        """The page of the API reference, for a browser."""
+        return f"{self.url}/docs" if self.url else None
+
+    @property
     def swagger_uri(self) -> str | None:
         return f"{self.url}/swagger.json" if self.url else None
 

@@ -18,7 +18,7 @@ from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.cell_lines import cells_of
 from mlmagic.magics.deployment_options import deployment_options, given_arguments
 from mlmagic.magics.environments import environment_of_line, environment_options
-from mlmagic.magics.live_widgets import show_panel
+from mlmagic.magics.live_widgets import show_live_card
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import find_model, model_references, read_sample
 from mlmagic.magics.options import (
@@ -39,7 +39,7 @@ from mlmagic.magics.script_selection import (
 )
 
 _NO_WAIT = argument(
-    "--no-wait", action="store_true", help="Return at once; the live panel continues.", group=Group.RUN
+    "--no-wait", action="store_true", help="Return at once; the live card continues.", group=Group.RUN
 )
 _TIMEOUT = argument(
     "--timeout",
@@ -197,7 +197,7 @@ class DeploymentMagics(SessionMagics):
         )
 
     def _follow(self, operation: Callable[[], Webservice], notes: list[str], args: Arguments) -> Any:
-        """Start a deploy or update, keep its card up to date until it ends, then show the live panel."""
+        """Start a deploy or update, and show its live card and its plain card until it ends."""
         from mlmagic.magics.live_card import LiveCard
         from mlmagic.sdk.webservice import Webservice as Handle
         from mlmagic.sdk.workspace import Workspace
@@ -205,12 +205,12 @@ class DeploymentMagics(SessionMagics):
         engine = self.session.engine
         record = operation()
         try:
+            show_live_card(self.session, record)
             card = LiveCard(record, notes, cells_of(self.session, engine.services.revision(record)))
             if not args.no_wait:
                 record = card.wait(engine, record, args.timeout or self.session.timeout)
         except KeyboardInterrupt:  # before the wait, which undoes the deploy itself when it is interrupted
             raise Interrupted(engine.services.withdraw(record)) from None
-        show_panel(self.session, record)
         return self.assign(args.out, Handle.of(Workspace.over(engine), record))
 
 

@@ -10,7 +10,7 @@ from IPython.display import display
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.magics.datasets import requests_of
-from mlmagic.magics.live_widgets import panel_of
+from mlmagic.magics.live_widgets import live_card_of
 from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.script_selection import choose_inference
 from mlmagic.magics.session import MLMagic, current_session
@@ -35,7 +35,7 @@ class SessionNotebook:
 
     def __init__(self, session: MLMagic) -> None:
         self._session = session
-        self.insert_below, self.panel = session.insert_below, partial(panel_of, session)
+        self.insert_below, self.live_card = session.insert_below, partial(live_card_of, session)
 
     @property
     def target(self) -> str:

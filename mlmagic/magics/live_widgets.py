@@ -14,17 +14,17 @@ from mlmagic.magics.script_selection import newest_captured
 from mlmagic.magics.session import MLMagic
 
 
-def panel_of(session: MLMagic, service: Webservice) -> Any:
+def live_card_of(session: MLMagic, service: Webservice) -> Any:
     """The live card of a service: the same widget in every cell that shows it."""
-    from mlmagic.widgets.panel import ServicePanel
+    from mlmagic.widgets.service_card import ServiceCard
 
     captured = partial(newest_captured, session)
-    return session.live_widget(service.id, lambda: ServicePanel(session.engine, service, captured))
+    return session.live_widget(service.id, lambda: ServiceCard(session.engine, service, captured))
 
 
-def show_panel(session: MLMagic, service: Webservice) -> None:
+def show_live_card(session: MLMagic, service: Webservice) -> None:
     """Show the live card of a service."""
-    _show(session, lambda: panel_of(session, service))
+    _show(session, lambda: live_card_of(session, service))
 
 
 def show_services(session: MLMagic, services: Iterable[Webservice]) -> None:
@@ -33,7 +33,7 @@ def show_services(session: MLMagic, services: Iterable[Webservice]) -> None:
     def table() -> Any:
         from mlmagic.widgets.services_table import ServicesTable
 
-        card = partial(panel_of, session)
+        card = partial(live_card_of, session)
         return session.live_widget("services", lambda: ServicesTable(session.engine, services, card))
 
     _show(session, table)

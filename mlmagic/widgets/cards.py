@@ -1,6 +1,6 @@
 """Static cards and tables of services and models, as HTML and as plain text.
 
-They survive a kernel restart, nbconvert and GitHub; the live panel does not.
+They survive a kernel restart, nbconvert and GitHub; the live card does not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Card:
 def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
     """One service: state, endpoint, models, and why it failed if it did."""
     notes = list(dict.fromkeys((*notes, *(each.words for each in service.replacements))))
-    endpoint = html.link(service.scoring_uri) if service.state is not State.FAILED else "–"
+    endpoint = "–"
+    if service.scoring_uri and service.docs_uri and service.state is not State.FAILED:
+        endpoint = f"{html.address(service.scoring_uri)} · {html.link(service.docs_uri, 'API docs')}"
     rows = [
         ("Endpoint", endpoint),
         ("Models", escape(", ".join(service.models) or "none")),
@@ -52,7 +54,8 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
     quoted = traceback(service)
     head = f"<strong>{escape(service.name)}</strong> &nbsp;{html.state_badge(service.state)}"
     markup = (
-        f'<div style="{html.FONT};border:{html.BORDER};border-radius:6px;padding:8px 12px;max-width:760px">'
+        f'<div class="{static_class(service)}" style="{html.FONT};border:{html.BORDER};'
+        f'border-radius:6px;padding:8px 12px;max-width:760px">'
         f'<div role="status">{head}</div>'
         f'<table style="border-collapse:collapse;margin:4px 0 0;font-size:inherit">{cells}</table>'
         f"{html.pre(quoted) if quoted else ''}</div>"
@@ -64,7 +67,13 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
 def gone_card(service: Webservice) -> Card:
     """The card of a deleted service."""
     text = f"{service.name} was deleted."
-    return Card(f'<div style="{html.FONT}">{escape(text)}</div>', text)
+    markup = f'<div class="{static_class(service)}" style="{html.FONT}">{escape(text)}</div>'
+    return Card(markup, text)
+
+
+def static_class(service: Webservice) -> str:
+    """The class of a service's static cards: in a cell's output, its live card hides them."""
+    return f"mlmagic-static-{service.id}"
 
 
 def service_text(service: Webservice) -> str:
@@ -122,11 +131,11 @@ SHORT = 20
 
 
 def cell(value: str) -> str:
-    """Text in a table as HTML: a state as its badge, an address as a link; short text does not wrap."""
+    """Text in a table as HTML: a state as its badge, an address as code; short text does not wrap."""
     if value in set(State):
         return html.state_badge(value)
     if value.startswith(("http://", "https://")):
-        return html.link(value)
+        return html.address(value)
     return html.unbroken(value) if len(value) <= SHORT else escape(value)
 
 

@@ -47,12 +47,15 @@ def unbroken(text: str) -> str:
     return f'<span style="white-space:nowrap">{escape(text)}</span>'
 
 
-def link(url: str | None) -> str:
-    """A link that shows the kernel's URL and opens the one that works in the reader's browser."""
-    if not url:
-        return "–"
+def address(url: str) -> str:
+    """An address that programs send requests to: no link, because a browser would send it a GET."""
+    return f'<code style="{MONO};background:none;white-space:nowrap">{escape(url)}</code>'
+
+
+def link(url: str, text: str) -> str:
+    """A link to what the kernel opens with ``url``; it works in the reader's browser."""
     way = escape(browser_url(url), quote=True)
-    return f'<a href="{way}" target="_blank" rel="noopener" style="{LINK}">{escape(url)}</a>'
+    return f'<a href="{way}" target="_blank" rel="noopener" style="{LINK}">{escape(text)}</a>'
 
 
 def browser_url(url: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -69,14 +72,18 @@ def browser_url(url: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """An HTML table; cells are HTML already, headings and the caption are text."""
+    """An HTML table that scrolls sideways, also by keyboard, where it is wider than its cell.
+
+    Cells are HTML already, headings and the caption are text.
+    """
     cell = f'style="{CELL};border-bottom:{BORDER}"'
     head = "".join(f'<th scope="col" {cell}>{escape(heading)}</th>' for heading in headings)
     body = "".join(f"<tr>{''.join(f'<td {cell}>{value}</td>' for value in row)}</tr>" for row in rows)
     return (
+        f'<div style="overflow-x:auto" tabindex="0" role="group" aria-label="{escape(caption or "Table")}">'
         f'<table style="{FONT};border-collapse:collapse;margin:0">'
         f'<caption style="text-align:left;padding-bottom:4px">{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -53,10 +53,9 @@ class ServicesTable(widgets.VBox):
     def _show(self, services: dict[str, Webservice]) -> None:
         self._services = services
         shown = [*services.values()]
-        rows = html.table(
+        self.rows.value = html.table(
             cards.SERVICE_HEADINGS, [live_row(each) for each in shown], cards.services_caption(shown)
         )
-        self.rows.value = f'<div style="overflow-x:auto">{rows}</div>'
         offer(self.choice, services)
         self.open_button.disabled = not services
 

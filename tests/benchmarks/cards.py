@@ -39,17 +39,17 @@ import time
 from pathlib import Path
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import pace
-from mlmagic.widgets.panel import ServicePanel
+from mlmagic.widgets.service_card import ServiceCard
 from mlmagic.workspace.location import Location
 
 engine = Engine(Location.of_folder(Path({folder!r})), supervise=False, use_daemon=False)
 services = engine.services.list()
 began = time.process_time()
-panels = [ServicePanel(engine, service) for service in services[:{count}]]
+cards = [ServiceCard(engine, service) for service in services[:{count}]]
 opening = time.process_time() - began
 drawn = []
-for panel in panels:
-    panel.model.observe(drawn.append, "stats")
+for card in cards:
+    card.observe(drawn.append, "figures")
 """
 MEASURE = """
 drawn.clear()

@@ -11,7 +11,7 @@ MOST_STEPS = 150
 _FOCUSED = """() => {
     const element = document.activeElement;
     const label = element.getAttribute('aria-label') || element.labels?.[0]?.innerText
-        || (element.matches('button, [tabindex]') ? element.innerText : '') || element.title || '';
+        || (element.matches('button, summary, [tabindex]') ? element.innerText : '') || element.title || '';
     const cells = [...document.querySelectorAll('.jp-Notebook-cell')];
     return {
         name: label.trim(),

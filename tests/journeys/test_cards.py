@@ -47,30 +47,51 @@ def cells() -> Sequence[str]:
 
 def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
     # A log and a traceback are text, whatever they contain.
-    panel = page.locator(".jp-OutputArea .widget-vbox").first
-    panel.locator("pre", has_text="ready <b>x</b>").wait_for()
-    assert panel.locator("b").count() == 0
-    failed = page.locator(".jp-OutputArea-child", has_text="broken-svc").first
-    assert "KeyError: '<i>tall</i>'" in failed.inner_text()
+    card = page.get_by_role("group", name="Service line-svc")
+    card.get_by_role("log").get_by_text("ready <b>x</b>").wait_for()
+    assert card.locator("b").count() == 0
+    failed = page.get_by_role("group", name="Service broken-svc")
+    failed.get_by_role("group", name="Last error of broken-svc").get_by_text(
+        "KeyError: '<i>tall</i>'"
+    ).wait_for()
     assert failed.locator("i").count() == 0
+    assert failed.get_by_role("button", name="Retry broken-svc").is_enabled()
 
-    # Scored from elsewhere: the panel lives on, the cell that made it does not.
+    # One object for one service: the static cards are there for when the live ones are not.
+    static = page.locator("[class^=mlmagic-static-]")
+    assert [one.is_visible() for one in static.all()] == [False, False]
+
+    # Scored from elsewhere: the card lives on, the cell that made it does not.
+    metrics = card.locator("[aria-label='Metrics of line-svc']")
     for _ in range(3):
         engine.requests.score("line-svc", {"data": [1]})
-    panel.get_by_text("4 requests").wait_for()
+    metrics.get_by_text("4", exact=True).wait_for()
     engine.requests.score("line-svc", {"data": [1]})
-    panel.get_by_text("5 requests").wait_for()
-    assert panel.locator("svg[aria-label]").count() == 1
+    metrics.get_by_text("5", exact=True).wait_for()
+    chart = card.locator("svg[aria-label^='Traffic (requests/s), ']")
+    chart.wait_for()
+    assert len(chart.locator("text").all_inner_texts()) >= 5
 
+    for section in ("Try it", "Events", "Details"):
+        card.locator("summary", has_text=section).click()
+    card.get_by_label("Request body for line-svc").fill('{"data": [3]}')
+    card.get_by_role("button", name="Send").click()
+    card.get_by_label("Response of line-svc").get_by_text("[6.0]").wait_for()
     for theme in ("Light", "Dark"):
         lab.use_theme(theme)
-        assert violations(page) == []
-        page.screenshot(path=ARTIFACTS / f"lab-{theme.lower()}.png")
+        for width in (480, 1024, 1400):
+            page.set_viewport_size({"width": width, "height": 2400})
+            assert violations(page) == []
+            page.screenshot(path=ARTIFACTS / f"lab-{theme.lower()}-{width}.png")
 
-    # The kernel goes and the page is opened anew: the plain card is still there.
+    # The kernel goes: the card says so, and offers nothing that it cannot do.
     lab.restart_kernel_and_save()
+    card.get_by_text("Not connected: the kernel has stopped").wait_for()
+    assert card.get_by_role("button", name="Stop line-svc").is_disabled()
+    page.screenshot(path=ARTIFACTS / "lab-without-kernel.png")
+
+    # The page is opened anew: the static card is there.
     lab.open()
-    card = page.locator(".jp-OutputArea-child", has_text="line-svc").first
-    card.get_by_text("Healthy").wait_for()
+    static.first.get_by_text("Healthy").wait_for()
     page.screenshot(path=ARTIFACTS / "lab-after-restart.png")
     assert engine.requests.score("line-svc", {"data": [1]}) == [2.0]

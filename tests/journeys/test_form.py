@@ -75,20 +75,21 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
         "cell => cell.sharedModel.getSource().startsWith('%deploy line-svc'))"
     )
 
-    # The form becomes the live panel; the plain card above it is the service's.
+    # The form becomes the live card; the static card above it is there for when the live one is not.
     deploy.focus()
     page.keyboard.press("Enter")
     name.wait_for(state="detached")
     assert engine.services.get("line-svc").tags == {"team": "x"}
-    card = page.locator(".jp-OutputArea-child", has_text="Endpoint")
-    card.get_by_text("Healthy").wait_for()
+    page.get_by_role("group", name="Service line-svc").get_by_text("Healthy").first.wait_for()
+    static = page.locator("[class^=mlmagic-static-]")
+    assert not static.is_visible()
     assert page.get_by_text("A form to deploy a service.").count() == 0
     page.screenshot(path=ARTIFACTS / "form-deployed.png")
 
     # The kernel goes and the page is opened anew: the card of the service is still there.
     lab.restart_kernel_and_save()
     lab.open()
-    card.get_by_text("Healthy").wait_for()
+    static.get_by_text("Healthy").wait_for()
 
 
 def test_a_decimal_number_is_read_as_it_is_typed(lab: Client, page: Any) -> None:

@@ -6,6 +6,7 @@ What axe-core finds is asked at each station, and a picture taken: they are left
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -101,9 +102,8 @@ def _profile(keyboard: Keyboard, output: Any, station: Station) -> None:
 
 def _deploy_and_try(keyboard: Keyboard, output: Any, station: Station) -> None:
     keyboard.push("Deploy")
-    output.get_by_text("Live:").wait_for()
-    output.get_by_text("Healthy").first.wait_for()
-    keyboard.tick("Try it")
+    card_in(output).get_by_text("Healthy").first.wait_for()
+    keyboard.push("Try it")
     keyboard.push("Send")
     output.get_by_text("200 in").wait_for()
     output.get_by_text("[2.0,4.0]").wait_for()
@@ -134,11 +134,16 @@ def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Station
 
 def _update(keyboard: Keyboard, cell: int, output: Any, *, revision: int) -> None:
     keyboard.to_cell(cell)
-    keyboard.push("Update")
+    keyboard.push("Update line-svc")
     keyboard.push("Update now")
-    live = output.get_by_role("status", name="line-svc", exact=True)
     # Until it is Healthy, the revision before may answer on a connection that was kept.
-    live.filter(has_text=f"revision {revision}").filter(has_text="Healthy").wait_for()
+    head = output.locator(".mlmagic-head")
+    head.filter(has_text=re.compile(rf"Healthy.* · revision {revision}$")).wait_for()
+
+
+def card_in(output: Any) -> Any:
+    """The live card in the output of a cell."""
+    return output.get_by_role("group", name="Service line-svc")
 
 
 def _open_again(opened: Client, output: Any, station: Station) -> None:
@@ -146,13 +151,13 @@ def _open_again(opened: Client, output: Any, station: Station) -> None:
     opened.page.keyboard.press("Control+S")
     opened.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
     opened.open()
-    output.get_by_text("Live:").wait_for()
+    card_in(output).wait_for()
     station("reloaded")
     opened.restart_kernel_and_save()
     opened.open()
     output.get_by_text("line-svc").first.wait_for()
     output.get_by_text("Healthy").first.wait_for()
-    assert output.get_by_text("Live:").count() == 0
+    assert card_in(output).count() == 0
     station("restarted")
 
 
@@ -175,9 +180,9 @@ def _delete(keyboard: Keyboard, engine: Engine, station: Station) -> None:
     output = keyboard.page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
     keyboard.to_cell(cell)
     keyboard.push("Open card")
-    output.get_by_text("Live:").wait_for()
+    card_in(output).wait_for()
     station("services", output)
-    keyboard.push("Delete")
+    keyboard.push("Delete line-svc")
     keyboard.push("Delete permanently")
     output.get_by_text("deleted").first.wait_for()
     output.get_by_text("No services.").wait_for()

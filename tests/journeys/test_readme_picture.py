@@ -43,13 +43,13 @@ def cells() -> Sequence[str]:
 
 def test_the_first_example(lab: Any, page: Any) -> None:
     deployed = page.locator(".jp-Notebook-cell").nth(2)
-    url = deployed.locator("a", has_text="/score").first.get_attribute("href")
+    url = deployed.locator(".mlmagic-address code").inner_text()
     body = {"data": [[0.0] * 10]}
     with requests.Session() as session:
         for _ in range(REQUESTS):
             assert session.post(url, json=body, timeout=30).status_code == 200
             time.sleep(0.02)
-    deployed.get_by_text(f"{REQUESTS + 1} requests").wait_for()
+    deployed.get_by_text(str(REQUESTS + 1), exact=True).wait_for()
     page.locator(".jp-Notebook-cell").nth(3).locator(".jp-OutputArea-executeResult").wait_for()
     lab.command("application:set-mode", "{mode: 'single-document'}")
     lab.command("application:toggle-left-area")

@@ -23,7 +23,7 @@ def drawing(shell: TestingShell, session: MLMagic, monkeypatch: pytest.MonkeyPat
 
 def test_each_is_made_once_for_all_cells(drawing: TestingShell, session: MLMagic) -> None:
     drawing.run_cell("%deploy wine-svc --script wine")
-    assert drawing.shown().endswith("wine-svc: live panel (it needs a running kernel)")
+    assert "wine-svc: live card (it needs a running kernel)" in drawing.shown()
     for _ in range(2):
         listing = drawing.run_cell("found = %services")
         assert "services: live table (it needs a running kernel)" in drawing.shown()
@@ -54,13 +54,10 @@ def test_a_terminal_draws_none(shell: TestingShell, session: MLMagic) -> None:
 def test_the_button_takes_the_script_that_was_captured_last(drawing: TestingShell, session: MLMagic) -> None:
     drawing.run_cell("%deploy wine-svc --script wine")
     service = session.engine.services.get("wine-svc")
-    actions = session._live[session.engine, service.id].actions
+    card = session._live[session.engine, service.id]
     drawing.run_cell(f"%%score_script wine\n{SCRIPT}\nnewer = 1")
-    actions.buttons["update"].click()
-    wait_for(lambda: actions.confirmation.children, "what it would do")
-    assert "as it was captured last" in actions.confirmation.question.value
-    wait_for(lambda: not actions.work.doing, "the look")
-    actions.confirmation.yes.click()
+    assert "as it was captured last" in card.outcome("find_update", {})["value"]
+    assert card.outcome("update", {}) == {"value": None}
     wait_for(lambda: session.engine.services.get("wine-svc").serving == 2, "the update")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mlmagic.core.webservice import Desired, State, Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.widgets.panel import ServicePanel
+from mlmagic.widgets.service_card import ServiceCard
 from tests.support.engines import ON_FAKE, script
 
 HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> & \"'"
@@ -37,7 +37,7 @@ FAILED = replace(
         '  File "/usr/lib/x.py", line 1, in f\n',
     },
 )
-MakePanel = Callable[..., ServicePanel]
+MakeCard = Callable[..., ServiceCard]
 
 
 def deploy(engine: Engine, name: str = "svc", **options: object) -> Webservice:

@@ -1,4 +1,4 @@
-"""Virtual environments for what cannot live in ours: made once for each list of requirements and Python."""
+"""Virtual environments and packages of node for what cannot live in ours: made once and kept."""
 
 from __future__ import annotations
 
@@ -8,32 +8,54 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+BIN = Path(sys.executable).parent
+"""Where this environment has its programs, among them node and npm."""
 
 
 def python_with(requirements: Path, name: str) -> Path:
     """The interpreter of an environment called ``name``, made if it is not there; two may ask at once."""
+    key = sys.version.encode() + requirements.read_bytes()
+    return _kept(name, key, lambda folder: _install_python(folder, requirements)) / "bin" / "python"
+
+
+def node_modules(package: Path) -> Path:
+    """The packages that the ``package-lock.json`` in ``package`` names, installed if they are not there."""
+    key = (package / "package-lock.json").read_bytes()
+    return _kept("node", key, lambda folder: _install_node(folder, package)) / "node_modules"
+
+
+def _kept(name: str, key: bytes, make: Callable[[Path], None]) -> Path:
     cache = Path(os.environ.get("MLMAGIC_TEST_CACHE") or Path.home() / ".cache" / "mlmagic-tests")
-    key = hashlib.sha256(sys.version.encode() + requirements.read_bytes()).hexdigest()[:16]
-    folder = cache / f"{name}-{key}"
+    folder = cache / f"{name}-{hashlib.sha256(key).hexdigest()[:16]}"
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
-            _make(folder, requirements)
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
             (folder / "complete").touch()
         os.utime(folder)  # tests/run removes those that nobody uses
-    return folder / "bin" / "python"
+    return folder
 
 
-def _make(folder: Path, requirements: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+def _install_python(folder: Path, requirements: Path) -> None:
+    _run([sys.executable, "-m", "venv", str(folder)])
+    python = str(folder / "bin" / "python")
+    _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)])
+
+
+def _install_node(folder: Path, package: Path) -> None:
+    folder.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(package / name, folder)
+    _run([str(BIN / "npm"), "ci", "--no-audit", "--no-fund", "--prefix", str(folder)])
+
+
+def _run(command: Sequence[str]) -> None:
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    for command in (
-        [sys.executable, "-m", "venv", str(folder)],
-        [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-         "-r", str(requirements)],
-    ):  # fmt: skip
-        done = subprocess.run(command, env=clean, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{requirements} cannot be installed:\n{done.stdout}{done.stderr}")
+    done = subprocess.run(command, env=clean, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

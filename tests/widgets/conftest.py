@@ -1,8 +1,9 @@
-"""The fake target whose services answer, and a supervisor that looks often."""
+"""Cards whose figures are read often, and the packages of node that the components are tested with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,9 @@ from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.events import bus
 from mlmagic.engine.services import watcher as lookout
-from mlmagic.widgets.panel import ServicePanel
-from tests.support.cards import MakePanel
+from mlmagic.widgets.service_card import ServiceCard
+from tests.support.cards import MakeCard
+from tests.support.environments import node_modules
 
 
 @pytest.fixture(autouse=True)
@@ -21,15 +23,21 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookout, "PAUSE_SECONDS", 0.0)
 
 
-@pytest.fixture
-def panel_of() -> Iterator[MakePanel]:
-    """Cards, which are closed afterwards."""
-    made: list[ServicePanel] = []
+@pytest.fixture(scope="session")
+def node_packages() -> Path:
+    """What the components are tested with, installed."""
+    return node_modules(Path(__file__).parent / "static")
 
-    def make(engine: Engine, service: Webservice, *more: object) -> ServicePanel:
-        made.append(ServicePanel(engine, service, *more))  # type: ignore[arg-type]
+
+@pytest.fixture
+def card_of() -> Iterator[MakeCard]:
+    """Cards, which are closed afterwards."""
+    made: list[ServiceCard] = []
+
+    def make(engine: Engine, service: Webservice, *more: object) -> ServiceCard:
+        made.append(ServiceCard(engine, service, *more))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
-    for panel in made:
-        panel.close_panel()
+    for card in made:
+        card.close_card()

@@ -58,7 +58,9 @@ def test_a_healthy_card() -> None:
     assert bundle["text/plain"] == (
         "wine: Healthy at http://127.0.0.1:5001/score with wine:1 (local, revision 2)\n  Serving script wine."
     )
-    assert 'href="http://127.0.0.1:5001/score"' in bundle["text/html"]
+    assert ">http://127.0.0.1:5001/score</code>" in bundle["text/html"]
+    assert 'href="http://127.0.0.1:5001/docs"' in bundle["text/html"]
+    assert 'href="http://127.0.0.1:5001/score"' not in bundle["text/html"]  # a GET would fail
     assert "Status" not in bundle["text/html"]
 
 

@@ -11,15 +11,15 @@ from mlmagic.engine.services import watcher as lookout
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.services_table import ServicesTable, live_row
 from mlmagic.workspace import services
-from tests.support.cards import ESCAPED, FAILED, HOSTILE, MakePanel, deploy
+from tests.support.cards import ESCAPED, FAILED, HOSTILE, MakeCard, deploy
 from tests.support.engines import MakeEngine
 from tests.support.waiting import wait_for
 
 
 @pytest.fixture
-def table(fake_engine: Engine, panel_of: MakePanel) -> Iterator[ServicesTable]:
+def table(fake_engine: Engine, card_of: MakeCard) -> Iterator[ServicesTable]:
     made = ServicesTable(
-        fake_engine, fake_engine.services.list(), lambda service: panel_of(fake_engine, service)
+        fake_engine, fake_engine.services.list(), lambda service: card_of(fake_engine, service)
     )
     yield made
     made.close_table()
@@ -35,7 +35,7 @@ def test_rows_come_change_and_go(
         deploy(other, name)
     wait_for(lambda: table.choice.options == ("svc-a", "svc-b"), "the services of another kernel")
     wait_for(lambda: table.rows.value.count("Healthy") == 2, "their states")
-    wait_for(lambda: "/score</a>" in table.rows.value, "their addresses")
+    wait_for(lambda: "/score</code>" in table.rows.value, "their addresses")
     table.choice.value = "svc-b"
     fake_engine.services.stop("svc-b")
     wait_for(lambda: "Stopped" in table.rows.value, "what this kernel did")
@@ -53,7 +53,7 @@ def test_it_opens_a_card(fake_engine: Engine, table: ServicesTable) -> None:
     table.open_button.click()
     (card,) = table.card.children
     assert repr(card).startswith("svc-b:")
-    wait_for(lambda: card.model.state == "Healthy", "what the table may not know yet")
+    wait_for(lambda: card.state == "Healthy", "what the table may not know yet")
 
 
 def test_many_rows_cost_one_look(

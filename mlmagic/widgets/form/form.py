@@ -26,7 +26,7 @@ from mlmagic.widgets.form.validation import ENVIRONMENT, MODELS, SCRIPT, SERVICE
 
 
 class FormPanel(widgets.VBox):
-    """A deploy form. It becomes the live panel of the service that it deploys."""
+    """A deploy form. It becomes the live card of the service that it deploys."""
 
     def __init__(self, engine: Engine, notebook: Notebook) -> None:
         self._notebook = notebook
@@ -60,7 +60,7 @@ class FormPanel(widgets.VBox):
         )
         self.state.observe(self._refresh, ["available", "problems"])
         self.state.observe(lambda _change: self.jobs.find_advice(), ["models"])
-        self.state.observe(lambda _change: self._in_kernel_thread(self._become_panel), ["deployed"])
+        self.state.observe(lambda _change: self._in_kernel_thread(self._become_card), ["deployed"])
         self._refresh()
         self._plain: Any = None
         try:
@@ -120,7 +120,7 @@ class FormPanel(widgets.VBox):
         else:
             self._loop.call_soon_threadsafe(call)
 
-    def _become_panel(self) -> None:
-        self.children = [self._notebook.panel(self.state.record)]
+    def _become_card(self) -> None:
+        self.children = [self._notebook.live_card(self.state.record)]
         if self._plain is not None and self._loop is not None:
             self._plain.update(self._card())

@@ -32,7 +32,7 @@ class Notebook(Protocol):
     def requests(self, dataset: str, models: Sequence[str], notify: Notify) -> Any:
         """The dataset that ``-d`` of `%profile` names; for an empty text, a model's sample."""
 
-    def panel(self, service: Webservice) -> Any:
+    def live_card(self, service: Webservice) -> Any:
         """The live card of a service."""
 
     def insert_below(self, text: str) -> None:

@@ -25,7 +25,7 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.form import jobs
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
-from mlmagic.widgets.panel import ServicePanel
+from mlmagic.widgets.service_card import ServiceCard
 from tests.support.engines import ON_FAKE, script
 from tests.support.waiting import wait_for
 
@@ -50,8 +50,8 @@ class Notes:
             raise UsageError("'nothing' is not defined in the notebook")
         return self.dataset
 
-    def panel(self, service: Webservice) -> ServicePanel:
-        return ServicePanel(self._engine, service)
+    def live_card(self, service: Webservice) -> ServiceCard:
+        return ServiceCard(self._engine, service)
 
     def insert_below(self, text: str) -> None:
         self.inserted.append(text)
@@ -223,7 +223,7 @@ def test_a_whole_number_takes_no_decimals(form: FormPanel) -> None:
     assert "must be a whole number" in form.settings.fields["scoring_timeout_ms"].problem
 
 
-def test_it_becomes_the_live_panel(
+def test_it_becomes_the_live_card(
     form: FormPanel,
     fake_engine: Engine,
     capfd: pytest.CaptureFixture[str],
@@ -233,9 +233,9 @@ def test_it_becomes_the_live_panel(
     form.settings.inputs["tags"].value = "team=<x>"
     form.deploy.deploy.click()
     wait_for(lambda: idle(form), "the deploy")
-    (panel,) = form.children
-    assert isinstance(panel, ServicePanel)
-    panel.close_panel()
+    (card,) = form.children
+    assert isinstance(card, ServiceCard)
+    card.close_card()
     service = fake_engine.services.get("wine-svc")
     assert (service.state, service.models, service.tags) == ("Healthy", ("wine:2",), {"team": "<x>"})
     assert form._card().text.startswith("wine-svc: Healthy at http://127.0.0.1")
@@ -260,7 +260,7 @@ def test_a_failure_is_told_and_the_form_stays_as_it_is(
     form.deploy.deploy.click()
     wait_for(lambda: idle(form), "the second")
     assert form.state.deployed
-    form.children[0].close_panel()
+    form.children[0].close_card()
 
 
 def test_a_name_that_is_taken_is_replaced_where_that_is_ticked(
@@ -278,7 +278,7 @@ def test_a_name_that_is_taken_is_replaced_where_that_is_ticked(
     wait_for(lambda: idle(form), "the update")
     assert form.state.deployed
     assert fake_engine.services.get("wine-svc").revision == 2
-    form.children[0].close_panel()
+    form.children[0].close_card()
 
 
 def test_what_happened_since_is_told_by_the_deploy(

@@ -1,0 +1,167 @@
+"""The data of a live card, independent of its drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from traitlets import Bool, Dict, Float, HasTraits, Int, List, Unicode
+
+from mlmagic.core.events import Event, EventKind
+from mlmagic.core.webservice import State, Webservice
+from mlmagic.visible_text import visible
+from mlmagic.widgets import cards, figures, html
+
+HISTORY_SECONDS = 15 * 60.0
+POINT_SECONDS = 5.0
+BEAT_SECONDS = 5.0
+EVENTS_SHOWN = 20
+_REQUESTED = (
+    EventKind.DEPLOY_REQUESTED,
+    EventKind.UPDATE_REQUESTED,
+    EventKind.STOP_REQUESTED,
+    EventKind.START_REQUESTED,
+    EventKind.DELETE_REQUESTED,
+)
+
+
+Began = tuple[State | None, float]
+"""A state, or None if unknown, and its start (seconds since the epoch)."""
+Point = tuple[float, float | None, float | None, float | None, float | None]
+"""Time (seconds since the epoch), requests per second, p50 and p99 (milliseconds), errors per second."""
+
+
+class ServiceState(HasTraits):
+    """The record and the latest events of a service, as traits that a component draws. Texts are not HTML."""
+
+    id = Unicode().tag(sync=True)
+    name = Unicode().tag(sync=True)
+    state = Unicode(str(State.TRANSITIONING)).tag(sync=True)
+    words = Unicode().tag(sync=True)
+    """The message that explains the state."""
+    began = Float().tag(sync=True)
+    """When the state began, in seconds since the epoch."""
+    beat = Float().tag(sync=True)
+    """The kernel's time, every few seconds: a page that gets no more of them says that the kernel is gone."""
+    revision = Int().tag(sync=True)
+    serving = Int(None, allow_none=True).tag(sync=True)
+    """The revision that serves."""
+    reloads = Int().tag(sync=True)
+    """How often the script was reloaded since the card was opened."""
+    endpoint = Unicode().tag(sync=True)
+    """The address to send requests to; empty if there is none."""
+    docs = Unicode().tag(sync=True)
+    """The page of the API reference, as the reader's browser reaches it."""
+    traceback = Unicode().tag(sync=True)
+    """The traceback of a failed start or of a crash."""
+    failure = Unicode().tag(sync=True)
+    """The traceback of the last failed request to this revision."""
+    stats = Dict()
+    figures = List().tag(sync=True)
+    """Pairs of a metric's name and its value as text."""
+    history = List().tag(sync=True)
+    """A `Point` for each few seconds of the last 15 minutes."""
+    details = List().tag(sync=True)
+    """Pairs of a term and its text: models, compute target, tags."""
+    events = List().tag(sync=True)
+    """The latest events, the newest first: ``time`` in seconds since the epoch, and ``message``."""
+    log_text = Unicode().tag(sync=True)
+    gone = Bool(False).tag(sync=True)
+
+    def begin(self, service: Webservice) -> None:
+        """Show a service for the first time."""
+        self.id, self.name = service.id, service.name
+        self._created = service.created_time
+        self._events: list[Event] = []
+        self._since: Began = (None, service.updated_time)
+        self._errors: tuple[float, float] | None = None
+        self.show(service)
+
+    def show(self, service: Webservice) -> None:
+        """Show a new record."""
+        stats = dict(service.stats)
+        if stats != self.stats:
+            self.stats, self.figures = stats, figures.pairs(stats)
+        if service.serving != self.serving:
+            self.failure = ""
+        with self.hold_trait_notifications():  # the component draws these together
+            self.state, self.words = str(service.state), visible(cards.status(service))
+            self.revision, self.serving = service.revision, service.serving
+            self.traceback = visible(cards.traceback(service))
+            self.endpoint = service.scoring_uri or "" if service.state is not State.FAILED else ""
+            self.docs = html.browser_url(service.docs_uri or "") if self.endpoint else ""
+            self.details = details(service)
+
+    def _add_point(self, now: float) -> None:
+        stats = self.stats
+        last = self.history[-1][0] if self.history else 0.0
+        if "requests_per_second" not in stats or now - last < POINT_SECONDS:
+            return
+        failed = stats.get("errors", 0.0)
+        before, self._errors = self._errors, (now, failed)
+        per_second = max(0.0, failed - before[1]) / (now - before[0]) if before else 0.0
+        rate = stats["requests_per_second"]
+        p50, p99 = (stats.get(name) if rate else None for name in ("p50_ms", "p99_ms"))
+        point: Point = (now, rate, p50, p99, per_second)
+        self.history = [*(each for each in self.history if each[0] > now - HISTORY_SECONDS), point]
+
+    def note(self, events: Iterable[Event], now: float) -> None:
+        """Add new events, and what else changes with time; ``now`` is in seconds since the epoch.
+
+        Known events, and events of an earlier service of this name, are ignored.
+        """
+        last = self._events[-1].id if self._events else 0
+        new = [event for event in events if event.id > last and event.time >= self._created]
+        if new:
+            reloads = sum(event.kind is EventKind.RELOADED for event in new)
+            self._since = began(self._since, new)
+            self._events = [*self._events, *new][-EVENTS_SHOWN:]
+            self.events = [
+                {"time": event.time, "message": visible(f"{event.kind}: {event.message}")}
+                for event in reversed(self._events)
+            ]
+            if reloads:
+                self.reloads, self.failure = self.reloads + reloads, ""
+        self.began = self._since[1]
+        self._add_point(now)
+        if now - self.beat >= BEAT_SECONDS or now < self.beat:
+            self.beat = now
+
+    def end(self) -> None:
+        """Mark the service as deleted; the last content stays."""
+        self.gone = True
+        self.state, self.words = str(State.STOPPED), ""
+        self.endpoint = self.docs = ""
+
+
+def details(service: Webservice) -> list[tuple[str, str]]:
+    """Terms and texts: what is deployed, and where."""
+    tags = ", ".join(f"{key}={value}" for key, value in service.tags.items())
+    rows = [
+        ("Models", ", ".join(service.models) or "none"),
+        ("Compute target", service.target),
+        ("Description", service.description),
+        ("Tags", tags),
+        *(("Note", each.words) for each in service.replacements),
+    ]
+    return [(term, visible(text)) for term, text in rows if text]
+
+
+def state_after(event: Event) -> State | None:
+    """The state after an event; None if the event does not change the state."""
+    if event.kind in _REQUESTED:
+        return State.TRANSITIONING
+    if event.kind is EventKind.ENDED:
+        return State.UNHEALTHY
+    if event.kind is EventKind.ROLLED_BACK:
+        return State.HEALTHY
+    word = event.message.partition(":")[0]
+    return State(word) if event.kind is EventKind.STATE_CHANGED and word in set(State) else None
+
+
+def began(before: Began, events: Sequence[Event]) -> Began:
+    """The state after these events, and its start; an event that repeats the state is ignored."""
+    for event in events:
+        after = state_after(event)
+        if after is not None and after is not before[0]:
+            before = (after, event.time)
+    return before

@@ -1,0 +1,124 @@
+// Elements without a framework. All text goes through textContent: nothing that comes from a service is HTML.
+
+/** @typedef {Node | string | null | undefined | false} Child */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * A new HTML element. Attributes that are null or false are left out; `on...` are event listeners.
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {...Child} children
+ * @returns {HTMLElement}
+ */
+export function element(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/**
+ * A new SVG element.
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {...Child} children
+ * @returns {SVGElement}
+ */
+export function svg(tag, attributes = {}, ...children) {
+  return fill(/** @type {SVGElement} */ (document.createElementNS(SVG, tag)), attributes, children);
+}
+
+/**
+ * @template {Element} E
+ * @param {E} made
+ * @param {Record<string, any>} attributes
+ * @param {Child[]} children
+ * @returns {E}
+ */
+function fill(made, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false)
+      made.setAttribute(name, value === true ? "" : String(value));
+  }
+  made.append(...children.filter(isShown));
+  return made;
+}
+
+/** @param {Child} child @returns {child is Node | string} */
+function isShown(child) {
+  return child !== null && child !== undefined && child !== false && child !== "";
+}
+
+/**
+ * Give an element other children, unless they are the same text: a screen reader announces each change.
+ * @param {Element} parent
+ * @param {...Child} children
+ */
+export function show(parent, ...children) {
+  const shown = children.filter(isShown);
+  if (shown.every((child) => typeof child === "string") && parent.textContent === shown.join("")
+      && !parent.firstElementChild) return;
+  parent.replaceChildren(...shown);
+}
+
+/**
+ * @param {string} text
+ * @param {() => void} press
+ * @param {Record<string, any>} [attributes]
+ * @returns {HTMLButtonElement}
+ */
+export function button(text, press, attributes = {}) {
+  const { class: kind, ...others } = attributes;
+  const all = { type: "button", class: `mlmagic-button ${kind || ""}`.trim(), onclick: press, ...others };
+  return /** @type {HTMLButtonElement} */ (element("button", all, text));
+}
+
+/**
+ * A button that copies text and says that it did.
+ * @param {() => string | Promise<string>} text
+ * @param {string} label what is copied, for screen readers
+ * @param {string} [words] what the button shows
+ * @returns {HTMLButtonElement}
+ */
+export function copyButton(text, label, words = "Copy") {
+  const made = button(words, async () => {
+    let outcome = "Copied";
+    try {
+      await copy(await text());
+    } catch {
+      outcome = "Not copied";
+    }
+    made.textContent = outcome;
+    setTimeout(() => { made.textContent = words; }, 1500);
+  }, { class: "mlmagic-quiet", "aria-label": label, "aria-live": "polite" });
+  return made;
+}
+
+/**
+ * Put text on the clipboard, also on pages without https, where browsers have no `navigator.clipboard`.
+ * @param {string} text
+ */
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = /** @type {HTMLTextAreaElement} */ (element("textarea", { class: "mlmagic-offscreen" }));
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (!done) throw new Error("not copied");
+}
+
+/**
+ * A part that opens and closes; `opened` is called each time it opens, `closed` each time it closes.
+ * @param {string} title
+ * @param {HTMLElement} content
+ * @param {{opened?: () => void, closed?: () => void}} [listeners]
+ * @returns {HTMLDetailsElement}
+ */
+export function disclosure(title, content, { opened, closed } = {}) {
+  const made = /** @type {HTMLDetailsElement} */ (
+    element("details", { class: "mlmagic-section" }, element("summary", {}, title), content)
+  );
+  made.addEventListener("toggle", () => (made.open ? opened?.() : closed?.()));
+  return made;
+}

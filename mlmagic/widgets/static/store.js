@@ -1,0 +1,69 @@
+// What a component knows of the world: values that change, and calls to whoever holds them.
+
+/**
+ * @typedef {object} Store
+ * @property {(key: string) => any} get
+ * @property {(key: string, value: any) => void} set
+ * @property {(key: string, listener: () => void) => () => void} on calls `listener` after each change of `key`;
+ *   returns how to stop it
+ * @property {(verb: string, values?: Record<string, any>) => Promise<any>} call asks the engine for something; the
+ *   promise is broken with what it says, or with `UNANSWERED`
+ */
+
+export const ANSWER_SECONDS = 90;
+export const UNANSWERED = "The kernel does not answer: it is busy, or it has stopped.";
+
+/**
+ * The store of an anywidget: its model over the kernel.
+ * @param {any} model
+ * @param {number} [seconds] how long an answer may take
+ * @returns {Store & {close: () => void}}
+ */
+export function kernelStore(model, seconds = ANSWER_SECONDS) {
+  /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
+  const waiting = new Map();
+  /** @type {Array<() => void>} */
+  const leaving = [];
+  // Several views of one widget get all answers: each view's numbers are its own.
+  let last = Math.floor(Math.random() * 1e9) * 1000;
+
+  /** @param {any} message */
+  function answered(message) {
+    const call = message && waiting.get(message.call);
+    if (!call) return;
+    waiting.delete(message.call);
+    if ("error" in message) call.reject(new Error(message.error));
+    else call.resolve(message.value);
+  }
+  model.on("msg:custom", answered);
+
+  return {
+    get: (key) => model.get(key),
+    set(key, value) {
+      model.set(key, value);
+      model.save_changes();
+    },
+    on(key, listener) {
+      model.on(`change:${key}`, listener);
+      const leave = () => model.off(`change:${key}`, listener);
+      leaving.push(leave);
+      return leave;
+    },
+    call(verb, values = {}) {
+      const call = ++last;
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => answered({ call, error: UNANSWERED }), seconds * 1000);
+        waiting.set(call, {
+          resolve: (value) => (clearTimeout(timer), resolve(value)),
+          reject: (error) => (clearTimeout(timer), reject(error)),
+        });
+        model.send({ call, verb, values });
+      });
+    },
+    close() {
+      model.off("msg:custom", answered);
+      leaving.forEach((leave) => leave());
+      [...waiting.keys()].forEach((call) => answered({ call, error: UNANSWERED }));
+    },
+  };
+}

@@ -329,8 +329,7 @@ def restart_service(name: str, no_wait: bool) -> None:
 @no_wait
 def rollback_service(name: str, revision: int | None, no_wait: bool) -> None:
     """Go back to the models, script, environment and settings of an earlier revision.
-    They become a new revision; the present one answers until that is healthy. Tags and keys stay.
-    While an update is under way, a rollback to the revision that serves withdraws the update.
+    They become a new revision. The present one answers until that is healthy. Tags and keys stay.
 
     \b
     Examples:

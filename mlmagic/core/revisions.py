@@ -57,7 +57,8 @@ class RevisionSummary:
     """When it was Healthy for the first time; None if it never was."""
     models: tuple[str, ...]
     """``name:version`` of each model."""
-    entry_script: str
+    script: str
+    """The name of the captured script, else its file."""
     target: str
     change: str
     """What changed from the revision before."""
@@ -83,7 +84,7 @@ def summary_of(recorded: RecordedRevision, service: Webservice) -> RevisionSumma
         recorded.created_time,
         recorded.healthy_time,
         revision.models,
-        revision.inference.entry_script,
+        revision.inference.captured_as or revision.inference.entry_script,
         revision.config.target,
         recorded.change,
         recorded.rollback_of,

@@ -212,8 +212,7 @@ class DeploymentMagics(SessionMagics):
     @out("the service", Group.RUN)
     def rollback(self, args: Arguments) -> Any:
         """Go back to the models, script, environment and settings of an earlier revision of a service.
-        They become a new revision; the present one answers until that is healthy. Tags and keys stay.
-        While an update is under way, a rollback to the revision that serves withdraws the update.
+        They become a new revision. The present one answers until that is healthy. Tags and keys stay.
 
         Examples:
           %rollback diabetes-svc

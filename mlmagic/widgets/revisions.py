@@ -19,7 +19,7 @@ def revisions_listing(name: str, found: Sequence[RevisionSummary]) -> Listing:
             each.status,
             _shown(each.created_time),
             ", ".join(each.models),
-            each.entry_script,
+            each.script,
             each.target,
             each.change,
         ]

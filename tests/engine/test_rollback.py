@@ -91,7 +91,7 @@ def test_the_revisions_are_listed_with_what_changed(two: Engine) -> None:
     two.services.wait(two.services.restart("svc"), 20)
     settled(two)
     found = two.services.revisions("svc")
-    assert [(each.number, each.status, each.models, each.entry_script) for each in found] == [
+    assert [(each.number, each.status, each.models, each.script) for each in found] == [
         (4, "serving", ("m:1",), "echo.py"),
         (3, "was Healthy", ("m:1",), "echo.py"),
         (2, "was Healthy", ("m:2",), "other.py"),
@@ -263,7 +263,8 @@ def test_what_the_user_may_not_expect_is_reported(two: Engine, fake: FakeTarget)
 
 def test_an_update_of_another_process_is_built_upon(two: Engine, make_engine: MakeEngine) -> None:
     """The plan is made again for what is true then; the revision that was chosen stays."""
-    plan, other = two.services._rollbacks.plan, []
+    plan = two.services._rollbacks.plan
+    other: list[Webservice] = []
 
     def plan_and_be_late(*words: Any, **settings: Any) -> Any:
         planned = plan(*words, **settings)

@@ -50,7 +50,7 @@ class RevisionSummary:
 
     number: int
     status: str
-    """serving, was Healthy, never Healthy; of a revision that is to serve: starting, Stopped or Failed."""
+    """Serving, Was Healthy or Never Healthy; of the present one also Starting, Stopped or Failed."""
     created_time: float | None
     """Seconds since the epoch; None if unknown."""
     healthy_time: float | None
@@ -67,7 +67,7 @@ class RevisionSummary:
 
     @property
     def is_serving(self) -> bool:
-        return self.status == "serving"
+        return self.status == "Serving"
 
     @property
     def was_healthy(self) -> bool:
@@ -93,10 +93,10 @@ def summary_of(recorded: RecordedRevision, service: Webservice) -> RevisionSumma
 
 def _status(recorded: RecordedRevision, service: Webservice) -> str:
     if recorded.number == service.serving:
-        return "serving"
+        return "Serving"
     if recorded.number == service.revision:
-        return str(service.state) if service.state in (State.STOPPED, State.FAILED) else "starting"
-    return "was Healthy" if recorded.healthy_time is not None else "never Healthy"
+        return str(service.state) if service.state in (State.STOPPED, State.FAILED) else "Starting"
+    return "Was Healthy" if recorded.healthy_time is not None else "Never Healthy"
 
 
 def previous_healthy(history: Iterable[RecordedRevision], wanted: int) -> int | None:

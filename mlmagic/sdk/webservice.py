@@ -224,7 +224,7 @@ class Webservice(WebserviceAttributes):
         They become a new revision, and the present one serves until that is Healthy. Tags, properties,
         description and keys stay. Without ``revision``: the last one before the present revision that was
         Healthy and differs from it. While an update is under way, a rollback to the revision that serves
-        withdraws the update.
+        cancels the update.
         Returns the number of the earlier revision at once, see `wait_for_deployment`.
         """
         done = self._engine.services.rollback(self.name, revision, notify=show_line)

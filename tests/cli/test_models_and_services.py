@@ -124,7 +124,7 @@ def test_the_whole_journey_in_real_processes(folder: Path) -> None:
         assert mlmagic("service", "update", "-n", "svc", "--entry-script", "score.py").returncode == 0
         assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == '"new"\n'
         done = mlmagic("service", "rollback", "-n", "svc")
-        assert "Rolling back to revision 1, as revision 3." in done.stderr
+        assert "Rolling back to revision 1. The new revision is 3." in done.stderr
         assert done.stdout.strip().endswith("/score")
         assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == "1\n"
         assert mlmagic("service", "rollback", "-n", "svc", "-r", "2").returncode == 0
@@ -132,8 +132,8 @@ def test_the_whole_journey_in_real_processes(folder: Path) -> None:
         assert [line.split()[0] for line in listed[-4:]] == ["4", "3", "2", "1"]
         records = json.loads(mlmagic("service", "revisions", "-n", "svc", "-o", "json").stdout)
         assert [(each["status"], each["rollback_of"]) for each in records][:2] == [
-            ("serving", 2),
-            ("was Healthy", 1),
+            ("Serving", 2),
+            ("Was Healthy", 1),
         ]
         refused = mlmagic("service", "rollback", "-n", "svc", "-r", "4")
         assert "List the other revisions with: mlmagic service revisions -n svc" in refused.stderr

@@ -114,10 +114,10 @@ def test_labels_and_numbers_are_not_content() -> None:
 @pytest.mark.parametrize(
     ("number", "changes", "status"),
     [
-        (2, {}, "serving"),
-        (1, {}, "was Healthy"),
-        (3, {}, "never Healthy"),
-        (3, {"revision": 3, "state": State.TRANSITIONING}, "starting"),
+        (2, {}, "Serving"),
+        (1, {}, "Was Healthy"),
+        (3, {}, "Never Healthy"),
+        (3, {"revision": 3, "state": State.TRANSITIONING}, "Starting"),
         (2, {"serving": None, "state": State.STOPPED}, "Stopped"),
         (2, {"serving": None, "state": State.FAILED}, "Failed"),
     ],
@@ -126,5 +126,5 @@ def test_the_status_in_lists(number: int, changes: dict[str, Any], status: str) 
     values = {"revision": 2, "serving": 2, "state": State.HEALTHY, **changes}
     service = Webservice("id", "svc", "fake", Desired.RUNNING, created_time=0, updated_time=0, **values)
     summary = summary_of(recorded(number, 1, healthy=number < 3), service)
-    assert (summary.status, summary.is_serving) == (status, status == "serving")
+    assert (summary.status, summary.is_serving) == (status, status == "Serving")
     assert summary.was_healthy is (number < 3)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -23,6 +24,7 @@ from mlmagic.errors import (
 )
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace import services
+from tests.support.answering import Answering
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
 
@@ -30,6 +32,12 @@ pytestmark = pytest.mark.together
 
 STARTING = Observation(Phase.STARTING)
 FAILS = Observation(Phase.EXITED, error={"type": "E", "message": "no"})
+
+
+class ElsewhereTarget(FakeTarget):
+    """Another fake target."""
+
+    name: ClassVar[str] = "there"
 
 
 def register(engine: Engine, folder: Path, text: str) -> str:
@@ -72,8 +80,8 @@ def test_a_rollback_is_a_new_revision_with_the_content_of_the_earlier_one(two: E
     two.services.label("svc", tags={"stage": "test"})
     lines: list[str] = []
     done = two.services.rollback("svc", notify=lines.append)
-    assert (done.revision, done.withdrawn, done.service.state) == (1, False, State.TRANSITIONING)
-    assert lines == ["Rolling back to revision 1, as revision 3."]
+    assert (done.revision, done.cancels, done.service.state) == (1, False, State.TRANSITIONING)
+    assert lines == ["Rolling back to revision 1. The new revision is 3."]
     assert done.service.words == "rollback to revision 1 requested"
     now = two.services.wait(done.service, 20)
     assert (now.serving, now.models, now.description, now.tags) == (3, ("m:1",), "d", {"stage": "test"})
@@ -92,10 +100,10 @@ def test_the_revisions_are_listed_with_what_changed(two: Engine) -> None:
     settled(two)
     found = two.services.revisions("svc")
     assert [(each.number, each.status, each.models, each.script) for each in found] == [
-        (4, "serving", ("m:1",), "echo.py"),
-        (3, "was Healthy", ("m:1",), "echo.py"),
-        (2, "was Healthy", ("m:2",), "other.py"),
-        (1, "was Healthy", ("m:1",), "echo.py"),
+        (4, "Serving", ("m:1",), "echo.py"),
+        (3, "Was Healthy", ("m:1",), "echo.py"),
+        (2, "Was Healthy", ("m:2",), "other.py"),
+        (1, "Was Healthy", ("m:1",), "echo.py"),
     ]
     assert [each.change for each in found] == [
         "restart",
@@ -134,7 +142,11 @@ def test_the_last_former_revisions_are_kept(two: Engine, monkeypatch: pytest.Mon
     ("revision", "error", "words"),
     [
         (7, NotFound, r"Revision of 'svc' not found: '7'\. It has: 1, 2\. List them with: %revisions svc"),
-        (2, UsageError, "cannot roll back 'svc' to revision 2: that one serves already. List the other"),
+        (
+            2,
+            UsageError,
+            r"cannot roll back 'svc' to revision 2: it is the present revision, and it serves\. List",
+        ),
         (0, InvalidConfig, "revision 0 must be a whole number above 0"),
         ("1", InvalidConfig, "revision '1' must be"),
     ],
@@ -149,7 +161,10 @@ def test_a_service_without_an_earlier_revision_is_refused(fake_engine: Engine) -
     with pytest.raises(NotFound, match="Service not found: 'svc'"):
         fake_engine.services.rollback("svc")
     fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
-    with pytest.raises(UsageError, match=r"none before revision 1 was Healthy and differs. List its"):
+    with pytest.raises(
+        UsageError,
+        match=r"revision 1 has no earlier revision that was Healthy and differs from it\. List its",
+    ):
         fake_engine.services.rollback("svc")
     fake_engine.services.delete("svc")
     with pytest.raises(NotFound):
@@ -186,18 +201,18 @@ def test_a_rollback_that_fails_keeps_the_present_revision(two: Engine, fake: Fak
         two.services.wait(two.services.rollback("svc").service, 20)
     now = settled(two)
     assert (now.state, now.serving, now.models) == (State.HEALTHY, 2, ("m:2",))
-    assert [each.status for each in two.services.revisions("svc")][:2] == ["never Healthy", "serving"]
+    assert [each.status for each in two.services.revisions("svc")][:2] == ["Never Healthy", "Serving"]
 
 
-def test_a_rollback_withdraws_an_update_that_does_not_serve_yet(two: Engine, fake: FakeTarget) -> None:
+def test_a_rollback_cancels_an_update_that_does_not_serve_yet(two: Engine, fake: FakeTarget) -> None:
     fake.next_observations = [STARTING]
     two.services.update("svc", config_changes={"cpu": 3.0})
     wait_for(lambda: two.services.get("svc").candidate == 3, "the launch")
     launched = len(fake.services)
     lines: list[str] = []
     done = two.services.rollback("svc", notify=lines.append)
-    assert (done.revision, done.withdrawn) == (2, True)
-    assert lines == ["Withdrew the update: revision 2 keeps serving."]
+    assert (done.revision, done.cancels) == (2, True)
+    assert lines == ["Cancelled the update: revision 2 keeps serving."]
     assert two.services.wait(done.service, 20).serving == 2
     settled(two)
     wait_for(lambda: not two.services.get("svc").candidate, "the end of the update")
@@ -211,7 +226,7 @@ def test_a_rollback_past_the_serving_revision_replaces_an_update(two: Engine, fa
     fake.next_observations = [STARTING]
     two.services.update("svc", config_changes={"cpu": 3.0})
     wait_for(lambda: two.services.get("svc").candidate == 3, "the launch")
-    with pytest.raises(UsageError, match="to revision 3: that one is starting already"):
+    with pytest.raises(UsageError, match="to revision 3: it is the present revision, and it is starting"):
         two.services.rollback("svc", 3)
     now = two.services.wait(two.services.rollback("svc", 1).service, 20)
     assert (now.serving, now.models) == (4, ("m:1",))
@@ -219,7 +234,9 @@ def test_a_rollback_past_the_serving_revision_replaces_an_update(two: Engine, fa
 
 def test_a_stopped_service_is_started_with_the_earlier_revision(two: Engine) -> None:
     two.services.stop("svc")
-    with pytest.raises(UsageError, match=r"it is stopped at it. Start it with: service.start\(\)"):
+    with pytest.raises(
+        UsageError, match=r"it is the present revision, and it is stopped\. Start it with: service\.start\(\)"
+    ):
         two.services.rollback("svc", 2)
     now = two.services.wait(two.services.rollback("svc").service, 20)
     assert (now.state, now.serving, now.models) == (State.HEALTHY, 3, ("m:1",))
@@ -230,7 +247,7 @@ def test_a_failed_service_goes_back_to_a_revision_that_was_healthy(two: Engine, 
     fake.next_observations = [FAILS]
     with pytest.raises(LaunchFailed):
         two.services.wait(two.services.start("svc"), 20)
-    with pytest.raises(UsageError, match=r"it failed with it. Start it with"):
+    with pytest.raises(UsageError, match=r"it is the present revision, and it failed\. Start it with"):
         two.services.rollback("svc", 2)
     assert two.services.wait(two.services.rollback("svc").service, 20).models == ("m:1",)
 
@@ -261,13 +278,73 @@ def test_what_the_user_may_not_expect_is_reported(two: Engine, fake: FakeTarget)
     ]
 
 
-def test_an_update_of_another_process_is_built_upon(two: Engine, make_engine: MakeEngine) -> None:
+def test_a_rollback_that_cancels_an_update_needs_no_target(two: Engine, fake: FakeTarget) -> None:
+    fake.next_observations = [STARTING]
+    two.services.update("svc", config_changes={"cpu": 3.0})
+    fake.available = False
+    assert two.services.rollback("svc").cancels
+    fake.available = True
+    assert settled(two).serving == 2
+
+
+def test_an_update_that_fails_meanwhile_needs_no_rollback(two: Engine, fake: FakeTarget) -> None:
+    """The revision that was chosen serves again by itself: an older one must not replace it."""
+    fake.next_observations = [STARTING]
+    updating = two.services.update("svc", config_changes={"cpu": 3.0})
+    wait_for(lambda: two.services.get("svc").candidate == 3, "the launch")
+    plan = two.services._rollbacks.plan
+
+    def fail_and_plan(*words: Any) -> Any:
+        planned = plan(*words)
+        fake.services[max(fake.services)].observation = FAILS
+        with suppress(LaunchFailed):
+            two.services.wait(updating, 20)
+        return planned
+
+    two.services._rollbacks.plan = fail_and_plan  # type: ignore[method-assign]
+    assert two.services.rollback("svc").service.serving == 2
+    assert settled(two).revision == 2
+
+
+def test_a_service_that_is_replaced_meanwhile_is_not_rolled_back(two: Engine) -> None:
+    choose = two.services._rollbacks.choose
+
+    def choose_and_be_late(*words: Any) -> Any:
+        chosen = choose(*words)
+        two.services.delete("svc")
+        two.services.wait(two.services.deploy("svc", [], script(), ON_FAKE), 20)
+        return chosen
+
+    two.services._rollbacks.choose = choose_and_be_late  # type: ignore[method-assign]
+    with pytest.raises(NotFound, match="It was replaced meanwhile"):
+        two.services.rollback("svc", 1)
+
+
+def test_a_rollback_goes_back_to_the_target_of_the_earlier_revision(
+    make_engine: MakeEngine, fake: FakeTarget, answering: Answering
+) -> None:
+    there = ElsewhereTarget()
+    there.url = answering.url
+    engine = make_engine(targets={"fake": fake, "there": there}.__getitem__)
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE), 20)
+    moving = engine.services.deploy("svc", [], script(), DeploymentConfig("there"), overwrite=True)
+    engine.services.wait(moving, 20)
+    assert engine.services.wait(engine.services.rollback("svc").service, 20).target == "fake"
+    assert [each.change for each in engine.services.revisions("svc")][:2] == [
+        "rollback to revision 1: target fake",
+        "target there",
+    ]
+    wait_for(lambda: all(each.stopped for each in there.services.values()), "the end of the other one")
+    engine.services.delete("svc")
+
+
+def test_an_update_of_another_process_is_built_upon(two: Engine) -> None:
     """The plan is made again for what is true then; the revision that was chosen stays."""
     plan = two.services._rollbacks.plan
     other: list[Webservice] = []
 
-    def plan_and_be_late(*words: Any, **settings: Any) -> Any:
-        planned = plan(*words, **settings)
+    def plan_and_be_late(*words: Any) -> Any:
+        planned = plan(*words)
         if not other:
             other.append(two.services.update("svc", config_changes={"description": "newer"}))
         return planned

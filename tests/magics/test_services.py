@@ -308,12 +308,12 @@ def test_a_rollback_goes_back_and_says_to_which_revision(captured: TestingShell,
         ["wine:1"],
         {"b": "2"},
     )
-    assert "Rolling back to revision 1, as revision 3." in captured.shown()
+    assert "Rolling back to revision 1. The new revision is 3." in captured.shown()
     listing = captured.run_cell("%revisions svc-a -o found")
     assert captured.user_ns["found"] is listing
     assert [(each.number, each.rollback_of) for each in listing] == [(3, 1), (2, None), (1, None)]
     shown = repr(listing)
-    assert all(word in shown for word in ("serving", "was Healthy", "wine:2", "  wine  ", "deployed"))
+    assert all(word in shown for word in ("Serving", "Was Healthy", "wine:2", "  wine  ", "deployed"))
     assert "rollback to revision 1: models wine:1; cpu" in shown
     assert "%rollback svc-a REVISION" in listing._repr_html_()
     captured.run_cell("%rollback svc-a 2 --no-wait")
@@ -325,9 +325,13 @@ BAD_ROLLBACKS: list[tuple[str, type[Exception], str]] = [
     (
         "svc-a",
         UsageError,
-        "none before revision 1 was Healthy and differs. List its revisions with: %revisions",
+        "no earlier revision that was Healthy and differs from it. List its revisions with: %revisions",
     ),
-    ("svc-a 1", UsageError, "cannot roll back 'svc-a' to revision 1: that one serves already"),
+    (
+        "svc-a 1",
+        UsageError,
+        "cannot roll back 'svc-a' to revision 1: it is the present revision, and it serves",
+    ),
     ("svc-a 7", NotFound, "Revision of 'svc-a' not found: '7'. It has: 1. List them with: %revisions svc-a"),
     ("svc-a 0", InvalidConfig, "revision 0 must be above 0"),
     ("svc-a first", InvalidConfig, "revision 'first' must be a whole number"),

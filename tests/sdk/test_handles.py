@@ -173,7 +173,7 @@ def test_a_service_goes_back_to_an_earlier_revision(
     service.wait_for_deployment()
     assert service.rollback() == 1
     service.wait_for_deployment()
-    assert "Rolling back to revision 1, as revision 3." in capsys.readouterr().out
+    assert "Rolling back to revision 1. The new revision is 3." in capsys.readouterr().out
     assert (service.record.serving, service.tags) == (3, {"a": "b"})
     assert fake_engine.services.revision(service.record).config.cpu == ON_FAKE.cpu
     now, before, first = service.revisions()

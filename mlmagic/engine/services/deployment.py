@@ -313,7 +313,7 @@ def revise(
     """Record ``revision`` as the next of a service. One that is under way is given up for it.
 
     ``change`` and ``rollback_of`` are as for `services.revise`. A rollback to the revision that serves needs
-    no new one: it withdraws the update that is under way.
+    no new one: it cancels the update that is under way.
 
     With a ``machine``, the service belongs to that one from now on. Raises `StalePlan` if it was planned from
     ``based_on``, and another revision is wanted or the labels are others by now; `WrongState` while the
@@ -347,7 +347,7 @@ def labels_of(service: Webservice) -> dict[str, Any]:
 
 def _kept(service: Webservice) -> tuple[Any, ...]:
     """What an update keeps of a service, beside what it changes."""
-    return service.revision, labels_of(service)
+    return service.id, service.revision, labels_of(service)
 
 
 def _accepting(config: DeploymentConfig, request: DeployRequest) -> DeploymentConfig:

@@ -1,7 +1,8 @@
-"""Rollbacks: a new revision with what an earlier one had, or the end of an update that does not serve yet.
+"""Rollbacks: a new revision that copies an earlier one, or the end of an update that does not serve yet.
 
 A rollback is an update: the serving revision keeps serving until the new one is Healthy, and goes on if it
-never is.
+never is. `Rollbacks.choose` chooses once; `Rollbacks.plan` checks, and may be called again if another process
+changes the service meanwhile.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from mlmagic.engine.models.models import Models
 from mlmagic.engine.services.deployment import DeploymentPlan, labels_of
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import Advice, InvalidConfig, NotFound, UsageError, WrongState
+from mlmagic.errors import Advice, InvalidConfig, NotFound, UsageError
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import history, services
 from mlmagic.workspace.memory import Memory
@@ -38,18 +39,31 @@ class Rollback:
     """The outcome of a rollback, as it was recorded."""
 
     service: Webservice
-    """Transitioning, unless the rollback only withdrew an update."""
+    """Transitioning, unless the rollback only cancels an update."""
     revision: int
     """The earlier revision that the service goes back to."""
-    withdrawn: bool = False
-    """Whether that one serves still, and the update that was under way is withdrawn."""
+
+    @property
+    def cancels(self) -> bool:
+        """Whether that one serves still, so that only the update that was under way is cancelled."""
+        return self.service.revision == self.revision
 
     @property
     def sentence(self) -> str:
         """What was requested, for the user."""
-        if self.withdrawn:
-            return f"Withdrew the update: revision {self.revision} keeps serving."
-        return f"Rolling back to revision {self.revision}, as revision {self.service.revision}."
+        if self.cancels:
+            return f"Cancelled the update: revision {self.revision} keeps serving."
+        return f"Rolling back to revision {self.revision}. The new revision is {self.service.revision}."
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The revision to go back to."""
+
+    service_id: str
+    number: int
+    is_named: bool
+    """Whether the user has named it, and expects something to change."""
 
 
 class Rollbacks:
@@ -70,38 +84,45 @@ class Rollbacks:
         with self._memory.reading() as tx:
             return history.numbers(tx, services.get(tx, name).id)[::-1]
 
-    def choose(self, name: str) -> int:
-        """The last revision before the wanted one that was Healthy and has other content."""
-        with self._memory.reading() as tx:
-            service = services.get(tx, name)
-            found = previous_healthy(history.of_service(tx, service.id), service.revision)
-        if found is None:
-            raise UsageError(
-                f"cannot roll back {name!r}: none before revision {service.revision} was Healthy and differs",
-                hint=Advice("List its revisions with: {revisions}", revisions=advice.revisions(name)),
-            )
-        return found
+    def choose(self, name: str, revision: int | None = None) -> Choice:
+        """The revision that is named, else the last one before the present one that was Healthy and differs.
 
-    def plan(self, name: str, number: int, *, is_named: bool, notify: Notify = silent) -> DeploymentPlan:
-        """Check a rollback to a revision; nothing is written.
-
-        ``is_named`` says that the user has named the revision, and expects something to change.
+        The present one is the one that is wanted: where an update is under way, that of the update.
         """
         with self._memory.reading() as tx:
             service = services.get(tx, name)
             recorded = history.of_service(tx, service.id)
+        if revision is not None:
+            return Choice(service.id, check_number(revision), is_named=True)
+        found = previous_healthy(recorded, service.revision)
+        if found is None:
+            raise UsageError(
+                f"cannot roll back {name!r}: revision {service.revision} has no earlier revision "
+                "that was Healthy and differs from it",
+                hint=Advice("List its revisions with: {revisions}", revisions=advice.revisions(name)),
+            )
+        return Choice(service.id, found, is_named=False)
+
+    def plan(self, name: str, choice: Choice, notify: Notify = silent) -> DeploymentPlan:
+        """Check a rollback; nothing is written."""
+        number = choice.number
+        with self._memory.reading() as tx:
+            service = services.get(tx, name)
+            recorded = history.of_service(tx, service.id)
             current = services.get_revision(tx, service.id, service.revision)
+        if service.id != choice.service_id:
+            raise NotFound("service", name, hint="It was replaced meanwhile.")
         owned_here(service, "roll back")
-        if service.desired is Desired.DELETED:
-            raise WrongState(name, service.state, "roll back", hint="It is being deleted.")
         earlier = _find(name, number, recorded)
-        if number == service.revision and (is_named or service.serving != number):
-            raise _is_wanted_already(service)
-        config = replace(earlier.revision.config, **labels_of(service))
+        is_serving = service.serving == number and service.desired is Desired.RUNNING
+        if number == service.revision and (choice.is_named or not is_serving):
+            raise _is_present(service)
         used = self._models_of(name, earlier.revision)
-        withdraws = service.serving == number and service.desired is Desired.RUNNING
-        target = self._targets.get(config.target) if withdraws else self._targets.usable(config.target)
-        if not withdraws:
+        config = replace(earlier.revision.config, **labels_of(service))
+        if is_serving:  # it needs neither a launch nor its target
+            target = self._targets.get(config.target)
+        else:
+            target = self._targets.usable(config.target)
             self._check_files(name, earlier.revision)
             _check_interpreter(name, earlier.revision, target)
             # As for an update: a revision that is starting may hold its port already.
@@ -166,19 +187,18 @@ def _find(name: str, number: int, recorded: Sequence[RecordedRevision]) -> Recor
     )
 
 
-def _is_wanted_already(service: Webservice) -> UsageError:
-    """The error for a rollback to the revision that the owner wants anyway."""
+def _is_present(service: Webservice) -> UsageError:
+    """The error for a rollback to the revision that is wanted anyway."""
     name, number = service.name, service.revision
-    start = Advice("Start it with: {start}", start=advice.start(name))
-    if service.desired is Desired.STOPPED or service.state is State.STOPPED:
-        return UsageError(f"cannot roll back {name!r} to revision {number}: it is stopped at it", hint=start)
-    if service.state is State.FAILED:
-        return UsageError(f"cannot roll back {name!r} to revision {number}: it failed with it", hint=start)
-    happens = "serves" if service.serving == number else "is starting"
-    return UsageError(
-        f"cannot roll back {name!r} to revision {number}: that one {happens} already",
-        hint=Advice("List the other revisions with: {revisions}", revisions=advice.revisions(name)),
-    )
+    hint = Advice("Start it with: {start}", start=advice.start(name))
+    if service.desired is Desired.STOPPED:
+        does = "is stopped"
+    elif service.state is State.FAILED:
+        does = "failed"
+    else:
+        does = "serves" if service.serving == number else "is starting"
+        hint = Advice("List the other revisions with: {revisions}", revisions=advice.revisions(name))
+    return _refusal(name, number, f"it is the present revision, and it {does}", hint)
 
 
 def _check_interpreter(name: str, revision: Revision, target: ComputeTarget[Any]) -> None:

@@ -32,7 +32,7 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.new_replacements import NewReplacements
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
 from mlmagic.engine.services.reconcile.planner import superseded
-from mlmagic.engine.services.rollback import Rollback, Rollbacks, check_number
+from mlmagic.engine.services.rollback import Rollback, Rollbacks
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
@@ -162,18 +162,14 @@ class Services:
     def rollback(self, name: str, revision: int | None = None, *, notify: Notify = silent) -> Rollback:
         """Record a new revision with models, script, environment and settings of an earlier one.
 
-        Without ``revision``, it is the last one before the wanted revision that was Healthy and has other
-        content than that. Tags, properties, description and keys stay as they are. The serving revision
-        keeps serving until the new one answers, and goes on serving if it never does. If the chosen one
-        serves still, because an update is under way, that update is withdrawn, and nothing is started.
+        Without ``revision``, that is the last one before the present revision that was Healthy and differs
+        from it. Tags, properties, description and keys stay. The serving revision serves until the new one
+        answers, and goes on serving if it never does. If an update is under way and the earlier one serves
+        still, the update is cancelled, and nothing is started. ``notify`` gets a line about the choice.
         """
-        is_named = revision is not None
         # Chosen once: if another process changes the service meanwhile, the user still means that one.
-        number = self._rollbacks.choose(name) if revision is None else check_number(revision)
-        service = self._carry_out(
-            lambda: self._rollbacks.plan(name, number, is_named=is_named, notify=notify)
-        )
-        done = Rollback(service, number, withdrawn=service.revision == number)
+        choice = self._rollbacks.choose(name, revision)
+        done = Rollback(self._carry_out(lambda: self._rollbacks.plan(name, choice, notify)), choice.number)
         notify(done.sentence)
         return done
 
@@ -208,7 +204,7 @@ class Services:
         Only what a deploy has created is deleted; an update leaves what was there before it.
         """
         name = service.name
-        if service.serving == service.revision:  # such as a rollback that only withdrew an update
+        if service.serving == service.revision:  # such as after a rollback that only cancelled an update
             return _was_complete(service)
         with self._memory.reading() as tx:
             newer = name in services.names(tx) and services.get(tx, name).revision > service.revision

@@ -313,6 +313,13 @@ def test_names_are_completed(folder: Path) -> None:
     run("model", "register", "-n", "net", "-p", "net.onnx")
     found = ShellComplete(cli, {}, "mlmagic", "_X").get_completions(["model", "delete", "-i"], "n")
     assert [each.value for each in found] == ["net:1"]
+    complete = ShellComplete(cli, {}, "mlmagic", "_X").get_completions
+    assert complete(["service", "rollback", "-n", "svc", "-r"], "") == []
+    done = run("model", "deploy", "-n", "svc", "--entry-script", "score.py", "--no-wait")
+    assert done.exit_code == 0, done.output
+    found = complete(["service", "rollback", "-n", "svc", "--revision"], "")
+    assert [each.value for each in found] == ["1"]
+    run("service", "delete", "-n", "svc")
 
 
 @pytest.mark.parametrize(

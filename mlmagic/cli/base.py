@@ -250,6 +250,12 @@ def complete_services(ctx: click.Context, option: click.Parameter, begun: str) -
     return _complete(lambda open_engine: open_engine.services.names(), begun)
 
 
+def complete_revisions(ctx: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """Numbers of revisions of the service that the line names, for completion."""
+    name = ctx.params.get("name") or ""
+    return _complete(lambda opened: [str(each) for each in opened.services.revision_numbers(name)], begun)
+
+
 def complete_models(ctx: click.Context, option: click.Parameter, begun: str) -> list[str]:
     """Ids of models, for completion."""
     return _complete(lambda open_engine: [model.id for model in open_engine.models.list()], begun)

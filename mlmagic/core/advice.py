@@ -57,6 +57,16 @@ def delete(service: str) -> Way:
     return Way(f"%delete {service}", f"mlmagic service delete -n {service}", "service.delete()")
 
 
+def start(service: str) -> Way:
+    """Start a service that is stopped or has failed."""
+    return Way("service.start()", f"mlmagic service start -n {service}", "service.start()")
+
+
+def revisions(service: str) -> Way:
+    """List the revisions of a service."""
+    return Way(f"%revisions {service}", f"mlmagic service revisions -n {service}", "service.revisions()")
+
+
 def logs(service: str) -> Way:
     """Read the log of a service."""
     return Way(f"%logs {service}", f"mlmagic service logs -n {service}", "service.get_logs()")

@@ -1,4 +1,4 @@
-"""Tab completion in a magic's line: options, and the names of models, services, scripts, targets, files."""
+"""Tab completion in a magic's line: options, names (models, services, scripts, targets, files), revisions."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ _POSITIONS = {
     "models": ("model_names", ""),
     "deploy": ("service_ideas", ""),
     "update": ("services", ""),
+    "rollback": ("services", "revisions", ""),
+    "revisions": ("services", ""),
     "score": ("services", "variables"),
     "logs": ("services", ""),
     "delete": ("services",),
@@ -100,14 +102,15 @@ class Completion:
             words, current = [*words, option], value
         elif current.startswith("-"):
             return current, sorted(option for option in _options(parser) if option.startswith(current))
-        fits = (text for text in self._candidates(_kind(parser, found[1], words), current))
+        fits = (text for text in self._candidates(_kind(parser, found[1], words), words, current))
         return current, [text for text in fits if text.startswith(current)]
 
-    def _candidates(self, kind: str, current: str) -> list[str]:
+    def _candidates(self, kind: str, before: Sequence[str], current: str) -> list[str]:
         sources: Mapping[str, Callable[[], Iterable[str]]] = {
             "models": self._model_ids,
             "model_names": lambda: dict.fromkeys(name.partition(":")[0] for name in self._model_ids()),
             "services": self._service_names,
+            "revisions": lambda: self._revision_numbers(before),
             "service_ideas": lambda: [*self._session.script_names, *self._service_names()],
             "environments": self._environment_names,
             "environment_verbs": lambda: ENVIRONMENT_VERBS,
@@ -134,6 +137,12 @@ class Completion:
     def _service_names(self) -> list[str]:
         engine = self._opened()
         return [] if engine is None else [service.name for service in engine.services.list()]
+
+    def _revision_numbers(self, before: Sequence[str]) -> list[str]:
+        """The revisions of the service that the line names, the newest first."""
+        engine = self._opened()
+        name = next((word for word in before if not word.startswith("-")), "")
+        return [] if engine is None else [str(each) for each in engine.services.revision_numbers(name)]
 
     def _environment_names(self) -> list[str]:
         engine = self._opened()

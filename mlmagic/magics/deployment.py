@@ -1,4 +1,4 @@
-"""`%deploy` and `%update`."""
+"""`%deploy`, `%update` and `%rollback`."""
 
 from __future__ import annotations
 
@@ -191,6 +191,37 @@ class DeploymentMagics(SessionMagics):
                 ),
                 notify=notes.append,
                 **environment_of_line(engine, args),
+            ),
+            notes,
+            args,
+        )
+
+    @line_magic
+    @parsed
+    @argument("name", help="The service.", metavar="NAME")
+    @argument(
+        "revision",
+        nargs="?",
+        type=number("revision", int, above=0),
+        metavar="REVISION",
+        help="The number of the revision, see %revisions. Default: the last one before the present revision "
+        "that was Healthy and differs from it.",
+    )
+    @_NO_WAIT
+    @_TIMEOUT
+    @out("the service", Group.RUN)
+    def rollback(self, args: Arguments) -> Any:
+        """Go back to the models, script, environment and settings of an earlier revision of a service.
+        They become a new revision. The present one answers until that is healthy. Tags and keys stay.
+
+        Examples:
+          %rollback diabetes-svc
+          %rollback diabetes-svc 3
+        """
+        notes: list[str] = []
+        return self._follow(
+            lambda: (
+                self.session.engine.services.rollback(args.name, args.revision, notify=notes.append).service
             ),
             notes,
             args,

@@ -1,4 +1,4 @@
-"""`%score`, `%services`, `%logs`, `%traffic`, `%delete`."""
+"""`%score`, `%services`, `%revisions`, `%logs`, `%traffic`, `%delete`."""
 
 from __future__ import annotations
 
@@ -88,6 +88,23 @@ class ServiceMagics(SessionMagics):
         found = engine.services.list()
         show_services(self.session, found)
         return self.assign(args.out, services_listing(found, lambda service: Handle.of(workspace, service)))
+
+    @line_magic
+    @parsed
+    @argument("name", help="The service.", metavar="NAME")
+    @out("the list")
+    def revisions(self, args: Arguments) -> Any:
+        """List the revisions of a service: what serves, what was Healthy, and what changed.
+        Each deploy, update, restart and rollback adds one. Go back with: %rollback NAME REVISION
+
+        Examples:
+          %revisions diabetes-svc
+          %revisions diabetes-svc -o revisions
+        """
+        from mlmagic.widgets.revisions import revisions_listing
+
+        found = self.session.engine.services.revisions(args.name)
+        return self.assign(args.out, revisions_listing(args.name, found))
 
     @line_magic
     @parsed

@@ -31,7 +31,9 @@ class MLMagic(Configurable):
         help="The compute targets that stand for Azure ML v1's compute types, such as "
         '{"aci": "local", "aks": "docker"}.'
     ).tag(config=True)
-    timeout = Float(600.0, help="Longest time, in seconds, that %deploy and %update wait.").tag(config=True)
+    timeout = Float(600.0, help="Longest time, in seconds, that %deploy, %update and %rollback wait.").tag(
+        config=True
+    )
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(parent=shell)

@@ -11,6 +11,7 @@ from mlmagic.core.access import AccessToken
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.deployments import config_changes
 from mlmagic.core.model import ModelFilter, added_properties
+from mlmagic.core.revisions import RevisionSummary
 from mlmagic.engine.services.services import DEPLOY_TIMEOUT_SECONDS
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
 from mlmagic.sdk.exceptions import WebserviceException, raised_with, raises
@@ -23,7 +24,8 @@ from mlmagic.sdk.workspace_base import WorkspaceBase
 from mlmagic.visible_text import visible
 
 Webservices = list["Webservice"]
-"""A name for it, because `Webservice.list` hides the built-in one in its class."""
+Revisions = list[RevisionSummary]
+"""Names for them, because `Webservice.list` hides the built-in one in its class."""
 _KNOWN_COMPUTE_TYPES = ("Local", "ACI", "AKS", "AKSENDPOINT", "IOT", "MIR")
 
 
@@ -215,6 +217,23 @@ class Webservice(WebserviceAttributes):
     def restart(self) -> None:
         """Restart the service without downtime. Returns at once, see `wait_for_deployment`."""
         self._record = self._engine.services.restart(self.name)
+
+    def rollback(self, revision: int | None = None) -> int:
+        """Go back to the models, script, environment and settings of an earlier revision.
+
+        They become a new revision, and the present one serves until that is Healthy. Tags, properties,
+        description and keys stay. Without ``revision``: the last one before the present revision that was
+        Healthy and differs from it. While an update is under way, a rollback to the revision that serves
+        cancels the update.
+        Returns the number of the earlier revision at once, see `wait_for_deployment`.
+        """
+        done = self._engine.services.rollback(self.name, revision, notify=show_line)
+        self._record = done.service
+        return done.revision
+
+    def revisions(self) -> Revisions:
+        """The revisions, the newest first: models, script, target, status and what changed with each."""
+        return self._engine.services.revisions(self.name)
 
     def delete(self) -> None:
         """Stop and delete the service; prints a line if it was deleted before."""

@@ -17,7 +17,9 @@ from sqlalchemy import (
     inspect,
     select,
     text,
+    update,
 )
+from sqlalchemy.schema import CreateColumn
 
 from mlmagic.workspace.column_types import name, prose, record
 
@@ -105,6 +107,14 @@ revisions = Table(
     Column("files", record(), nullable=False),
     Column("config", record(), nullable=False),
     Column("python", prose(), nullable=False),
+    # Unknown for those that earlier versions have recorded.
+    Column("created_time", Float),
+    # When it was Healthy for the first time; NULL: never.
+    Column("healthy_time", Float),
+    Column("change", prose(), nullable=False, default="", server_default=""),
+    Column("rollback_of", Integer),
+    # 1 for a former revision: it has neither a process nor a folder, and is kept for a rollback.
+    Column("retired", Integer, nullable=False, default=0, server_default="0"),
 )
 
 # A table of its own, so that reading services does not read keys.
@@ -298,6 +308,20 @@ def m009_schedules(connection: Connection) -> None:
 def m010_lease_token(connection: Connection) -> None:
     if "lease_token" not in {column["name"] for column in inspect(connection).get_columns("services")}:
         connection.execute(text("ALTER TABLE services ADD COLUMN lease_token INTEGER NOT NULL DEFAULT 0"))
+
+
+@migration
+def m011_history_of_revisions(connection: Connection) -> None:
+    there = {column["name"] for column in inspect(connection).get_columns("revisions")}
+    for column in ("created_time", "healthy_time", "change", "rollback_of", "retired"):
+        if column not in there:
+            added = CreateColumn(revisions.c[column]).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE revisions ADD COLUMN {added}"))
+    # What serves has answered; of the others it is not known.
+    serving = (services.c.id == revisions.c.service_id) & (services.c.serving == revisions.c.number)
+    healthy = select(services.c.updated_time).where(serving).scalar_subquery()
+    unknown = revisions.c.healthy_time.is_(None)
+    connection.execute(update(revisions).where(unknown).values(healthy_time=healthy))
 
 
 def now(connection: Connection) -> float:

@@ -58,6 +58,12 @@ class FileStore:
         """The URL of the file with this SHA-256."""
         return self.contents.url(digest) if self.contents else self.path(digest).as_uri()
 
+    def has(self, digest: str) -> bool:
+        """Whether the file with this SHA-256 is in the folder or in the team's store."""
+        if self.path(digest).exists():
+            return True
+        return self.contents is not None and self.contents.has(digest)
+
     def fetched(self, digest: str) -> Path:
         """The path of the file with this SHA-256, downloaded from the team's store if necessary.
 

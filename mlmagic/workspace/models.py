@@ -133,7 +133,7 @@ def remove(tx: Connection, reference: ModelReference) -> Model:
 
 
 def used_by(tx: Connection, model_id: str) -> list[str]:
-    """Names of the services with a revision that serves this version."""
+    """Names of the services with a revision that serves this version; former revisions do not count."""
     return users(tx).get(model_id, [])
 
 
@@ -142,6 +142,7 @@ def users(tx: Connection) -> dict[str, list[str]]:
     query = (
         select(services.c.name, revisions.c.models)
         .join(revisions, revisions.c.service_id == services.c.id)
+        .where(revisions.c.retired == 0)
         .order_by(services.c.name)
     )
     found: dict[str, list[str]] = {}

@@ -26,6 +26,7 @@ from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.model import StoredFile
 from mlmagic.core.replacements import Replacement, replacement_of, replacements_of, with_replacements
+from mlmagic.core.revisions import DEPLOYED, change_between
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import Advice, AlreadyExists, NotFound
 from mlmagic.workspace import events, follows, identity, keys, leases
@@ -80,7 +81,7 @@ def create(
             machine=machine,
         )
     )
-    _add_revision(tx, service_id, revision)
+    _add_revision(tx, service_id, revision, DEPLOYED)
     events.append(
         tx, EventKind.DEPLOY_REQUESTED, service_subject(name), f"deploy of {_models(revision)} requested"
     )
@@ -94,12 +95,17 @@ def revise(
     *,
     machine: str | None = None,
     superseded: Mapping[str, Any] | None = None,
+    change: str = "",
+    rollback_of: int | None = None,
 ) -> Webservice:
     """Record the next revision of a service, to be started in place of the one that serves.
 
     With a ``machine``, the service can run on that one only from now on. ``superseded`` are the columns that
-    change because a revision was still under way.
+    change because a revision was still under way. ``change`` says what changed, if not the difference to the
+    revision before; ``rollback_of`` is the earlier revision that a rollback copies.
     """
+    difference = change_between(get_revision(tx, service.id, service.revision), revision)
+    operation = "update" if rollback_of is None else f"rollback to revision {rollback_of}"
     counted = (
         update(services)
         .where(services.c.id == service.id)
@@ -107,12 +113,13 @@ def revise(
         .returning(services.c.last_revision)
     )
     revision = replace(revision, number=tx.execute(counted).scalar_one())
-    _add_revision(tx, service.id, revision)
+    change = change or (difference if rollback_of is None else f"{operation}: {difference}")
+    _add_revision(tx, service.id, revision, change, rollback_of)
     _request(
         tx,
         service,
         EventKind.UPDATE_REQUESTED,
-        f"update to revision {revision.number} with {_models(revision)} requested",
+        f"{operation} {_as_revision(revision, rollback_of)} with {_models(revision)} requested",
         revision=revision.number,
         desired=Desired.RUNNING.value,
         state=State.TRANSITIONING.value,
@@ -123,7 +130,7 @@ def revise(
         error=None,
         restarts=0,
         replacements=[asdict(each) for each in revision.replacements],
-        words="update requested",
+        words=f"{operation} requested",
         machine=machine or service.machine,
         **(superseded or {}),
     )
@@ -195,6 +202,11 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     ).one_or_none()
     if row is None:
         raise NotFound("revision", str(number), hint="Its service was deleted meanwhile.")
+    return revision_of(row)
+
+
+def revision_of(row: Any) -> Revision:
+    """The revision of a row of the table."""
     lists = {key: tuple(row.inference[key]) for key in ("requirements", "modules")}
     inference = {**row.inference, **lists}
     return Revision(
@@ -232,17 +244,19 @@ def note_replacements(tx: Connection, service: Webservice, more: Sequence[Replac
 
 
 def revision_numbers(tx: Connection, service_id: str) -> list[int]:
-    """The stored revisions of a service, oldest first."""
+    """The revisions of a service that may have a process or a folder, oldest first; former ones have none."""
     query = (
-        select(revisions.c.number).where(revisions.c.service_id == service_id).order_by(revisions.c.number)
+        select(revisions.c.number)
+        .where(revisions.c.service_id == service_id, revisions.c.retired == 0)
+        .order_by(revisions.c.number)
     )
     return list(tx.scalars(query))
 
 
 def known_revisions(tx: Connection) -> dict[str, set[int]]:
-    """By the id of each service, the numbers of its stored revisions."""
+    """By the id of each service, the numbers of its revisions that may have a folder."""
     known: dict[str, set[int]] = {service_id: set() for service_id in tx.scalars(select(services.c.id))}
-    for row in tx.execute(select(revisions.c.service_id, revisions.c.number)):
+    for row in tx.execute(select(revisions.c.service_id, revisions.c.number).where(revisions.c.retired == 0)):
         known.setdefault(row.service_id, set()).add(row.number)
     return known
 
@@ -295,8 +309,9 @@ def forget_revision(tx: Connection, service_id: str, number: int) -> None:
 
 
 def remove(tx: Connection, service: Webservice, message: str) -> None:
-    """Remove a service and its revisions."""
-    for number in revision_numbers(tx, service.id):
+    """Remove a service and its revisions, the former ones included."""
+    stored = select(revisions.c.number).where(revisions.c.service_id == service.id)
+    for number in tx.scalars(stored).all():
         forget_revision(tx, service.id, number)
     keys.forget(tx, service.id)
     follows.forget(tx, service.id)
@@ -359,7 +374,9 @@ def _request(tx: Connection, service: Webservice, kind: EventKind, message: str,
     events.append(tx, kind, service_subject(service.name), message)
 
 
-def _add_revision(tx: Connection, service_id: str, revision: Revision) -> None:
+def _add_revision(
+    tx: Connection, service_id: str, revision: Revision, change: str, rollback_of: int | None = None
+) -> None:
     tx.execute(
         insert(revisions).values(
             service_id=service_id,
@@ -369,6 +386,9 @@ def _add_revision(tx: Connection, service_id: str, revision: Revision) -> None:
             files=[asdict(file) for file in revision.files],
             config=asdict(revision.config.without_keys()),
             python=revision.python,
+            created_time=time.time(),
+            change=change,
+            rollback_of=rollback_of,
         )
     )
     refer(tx, file_holder(service_id, revision.number), revision.files)
@@ -377,6 +397,10 @@ def _add_revision(tx: Connection, service_id: str, revision: Revision) -> None:
 def file_holder(service_id: str, number: int) -> str:
     """The name under which a revision refers to its files."""
     return f"services/{service_id}/r{number}"
+
+
+def _as_revision(revision: Revision, rollback_of: int | None) -> str:
+    return f"{'to' if rollback_of is None else 'as'} revision {revision.number}"
 
 
 def _models(revision: Revision) -> str:

@@ -175,6 +175,25 @@ class RandomVerbs(RuleBasedStateMachine):
         self._count("restart")
 
     @precondition(lambda self: self.services)
+    @rule(data=st.data(), named=st.booleans(), waits=WAITS)
+    def rollback(self, data: st.DataObject, named: bool, waits: bool) -> None:
+        name = self._any(data)
+        found = {each.number: each for each in self._engine.services.revisions(name)}
+        number = data.draw(st.sampled_from(sorted(found))) if named else None
+        try:
+            done = self._engine.services.rollback(name, number)
+        except UsageError:
+            self._count("rollback, refused")
+            return
+        self._leave(done.service, waits)
+        chosen = found[done.revision]
+        assert number in (None, chosen.number)
+        self.services[name] = replace(
+            self.services[name], models=chosen.models, target=chosen.target, is_running=True
+        )
+        self._count("rollback")
+
+    @precondition(lambda self: self.services)
     @rule(data=st.data())
     def stop(self, data: st.DataObject) -> None:
         name = self._any(data)

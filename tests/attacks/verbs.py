@@ -46,7 +46,7 @@ def wish(
     if models:
         choices += ["delete model", "tag model"]
     if services:
-        choices += ["update", "stop", "start", "delete", "update"]
+        choices += ["update", "stop", "start", "delete", "update", "rollback"]
     if records:
         choices += ["delete record"]
     choices += ["evict"]
@@ -128,6 +128,11 @@ def _update(engine: Engine, wished: Wish, scratch: Path) -> dict[str, Any]:
     return {}
 
 
+def _rollback(engine: Engine, wished: Wish, scratch: Path) -> dict[str, Any]:
+    engine.services.wait(engine.services.rollback(wished.name).service, WAIT_SECONDS)
+    return {}
+
+
 def _stop(engine: Engine, wished: Wish, scratch: Path) -> dict[str, Any]:
     engine.services.stop(wished.name)
     return {}
@@ -202,6 +207,7 @@ _VERBS: Mapping[str, Callable[[Engine, Wish, Path], dict[str, Any]]] = {
     "tag model": _tag_model,
     "deploy": _deploy,
     "update": _update,
+    "rollback": _rollback,
     "stop": _stop,
     "start": _start,
     "delete": _delete,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.webservice import Revision
+from mlmagic.workspace import services
+from mlmagic.workspace.location import locate
+from mlmagic.workspace.memory import Memory
 from tests.support.command_line import SCRIPT, run
 
 ENVIRONMENT = {
@@ -313,6 +319,23 @@ def test_names_are_completed(folder: Path) -> None:
     run("model", "register", "-n", "net", "-p", "net.onnx")
     found = ShellComplete(cli, {}, "mlmagic", "_X").get_completions(["model", "delete", "-i"], "n")
     assert [each.value for each in found] == ["net:1"]
+
+
+def test_revisions_are_completed(folder: Path) -> None:
+    from click.shell_completion import ShellComplete
+
+    from mlmagic.cli import cli
+
+    complete = ShellComplete(cli, {}, "mlmagic", "_X").get_completions
+    assert complete(["service", "rollback", "-n", "svc", "-r"], "") == []
+    revision = Revision(1, (), InferenceConfig("score.py"), (), DeploymentConfig("fake"), sys.executable)
+    with closing(Memory(locate())) as memory:
+        with memory.writing() as tx:
+            service = services.create(tx, "svc", revision, None)
+        found = complete(["service", "rollback", "-n", "svc", "--revision"], "")
+        with memory.writing() as tx:  # nobody looks after it
+            services.remove(tx, service, "gone")
+    assert [each.value for each in found] == ["1"]
 
 
 @pytest.mark.parametrize(

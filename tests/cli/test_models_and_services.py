@@ -52,6 +52,8 @@ BAD = {
     ("service", "logs", "-n", "svc", "--events"): "NotFound: Service not found: 'svc'",
     ("service", "update", "-n", "svc", "-m", "net"): "NotFound: Service not found: 'svc'",
     ("service", "update", "-n", "svc", "--source-directory", "x"): "needs --entry-script",
+    ("service", "rollback", "-n", "svc"): "NotFound: Service not found: 'svc'",
+    ("service", "revisions", "-n", "svc"): "NotFound: Service not found: 'svc'",
     ("service", "delete", "-n", "svc"): "NotFound: Service not found: 'svc'",
     ("service", "get-keys", "-n", "svc"): "NotFound: Service not found: 'svc'",
     ("service", "regen-key", "-n", "svc", "-k", "Primary"): "NotFound: Service not found: 'svc'",
@@ -121,6 +123,20 @@ def test_the_whole_journey_in_real_processes(folder: Path) -> None:
         (folder / "score.py").write_text(SCRIPT.replace("json.loads(raw)", "'new'"))
         assert mlmagic("service", "update", "-n", "svc", "--entry-script", "score.py").returncode == 0
         assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == '"new"\n'
+        done = mlmagic("service", "rollback", "-n", "svc")
+        assert "Rolling back to revision 1. The new revision is 3." in done.stderr
+        assert done.stdout.strip().endswith("/score")
+        assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == "1\n"
+        assert mlmagic("service", "rollback", "-n", "svc", "-r", "2").returncode == 0
+        listed = mlmagic("service", "revisions", "-n", "svc").stdout.splitlines()
+        assert [line.split()[0] for line in listed[-4:]] == ["4", "3", "2", "1"]
+        records = json.loads(mlmagic("service", "revisions", "-n", "svc", "-o", "json").stdout)
+        assert [(each["status"], each["rollback_of"]) for each in records][:2] == [
+            ("Serving", 2),
+            ("Was Healthy", 1),
+        ]
+        refused = mlmagic("service", "rollback", "-n", "svc", "-r", "4")
+        assert "List the other revisions with: mlmagic service revisions -n svc" in refused.stderr
         assert mlmagic("service", "update", "-n", "svc", "--auth").returncode == 0
         keys = json.loads(mlmagic("service", "get-keys", "-n", "svc").stdout)
         changed = json.loads(mlmagic("service", "regen-key", "-n", "svc", "-k", "Primary").stdout)

@@ -32,6 +32,8 @@ WAYS = {
     "update": advice.update("svc"),
     "update with arguments": advice.update("svc", auth_enabled=True, recorded_requests=1000),
     "delete": advice.delete("svc"),
+    "start": advice.start("svc"),
+    "revisions": advice.revisions("svc"),
     "logs": advice.logs("svc"),
     "state": advice.state("svc"),
     "local": advice.target("local"),

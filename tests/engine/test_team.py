@@ -115,6 +115,7 @@ def test_another_machines_service_is_left_to_it(
     assert [service.spec.name for service in fake.services.values()] == ["ours"]
     for verb in (
         lambda: here.services.update("svc", config_changes={"description": "x"}),
+        lambda: here.services.rollback("svc", 1),
         lambda: here.requests.score("svc", {}),
         lambda: here.services.logs("svc"),
         lambda: here.services.deploy("svc", [], script(), ON_FAKE, overwrite=True),

@@ -12,7 +12,19 @@ from mlmagic.magics.session import MLMagic
 from tests.support.shells import SCRIPT, TestingShell
 
 MAGICS = {
-    "line": ["register", "models", "workspace", "deploy", "update", "score", "services", "logs", "delete"],
+    "line": [
+        "register",
+        "models",
+        "workspace",
+        "deploy",
+        "update",
+        "rollback",
+        "revisions",
+        "score",
+        "services",
+        "logs",
+        "delete",
+    ],
     "cell": ["score_script", "score"],
 }
 

@@ -14,6 +14,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, NotFound, ScriptError, UsageError
 from mlmagic.sdk.aci_webservice import AciWebservice
 from mlmagic.sdk.aks_webservice import AksWebservice
+from mlmagic.sdk.exceptions import WebserviceException
 from mlmagic.sdk.local_webservice import LocalWebservice
 from mlmagic.sdk.model import Model
 from mlmagic.sdk.webservice import Webservice
@@ -157,6 +158,30 @@ def test_what_an_update_changes(fake_engine: Engine) -> None:
     assert (service.properties, service.tags) == ({"p": "1", "q": "2"}, {}), "labels outlive an update"
     told = service.serialize()
     assert (told["name"], told["computeType"], told["modelIds"]) == ("svc", "fake", [])
+
+
+def test_a_service_goes_back_to_an_earlier_revision(
+    fake_engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = Webservice.of(
+        Workspace.over(fake_engine), fake_engine.services.deploy("svc", [], script(), ON_FAKE)
+    )
+    service.wait_for_deployment()
+    with pytest.raises(WebserviceException, match=r"List its revisions with: service\.revisions\(\)"):
+        service.rollback()
+    service.update(cpu_cores=2.0, tags={"a": "b"})
+    service.wait_for_deployment()
+    assert service.rollback() == 1
+    service.wait_for_deployment()
+    assert "Rolling back to revision 1. The new revision is 3." in capsys.readouterr().out
+    assert (service.record.serving, service.tags) == (3, {"a": "b"})
+    assert fake_engine.services.revision(service.record).config.cpu == ON_FAKE.cpu
+    now, before, first = service.revisions()
+    assert (now.number, now.is_serving, now.rollback_of) == (3, True, 1)
+    assert (before.change, before.was_healthy, first.change) == ("cpu, tag", True, "deployed")
+    assert service.rollback(2) == 2
+    with pytest.raises(NotFound, match="not found: '9'"):
+        service.rollback(9)
 
 
 def test_a_service_in_a_container_is_updated_by_the_documents_arguments(

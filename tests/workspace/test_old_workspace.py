@@ -156,3 +156,13 @@ def test_a_new_workspace_whose_maker_was_killed_is_made_again(tmp_path: Path, nu
     with closing(Memory(location)) as memory, memory.reading() as tx:
         assert missing_migrations(tx) == []
         assert services.list_services(tx) == []
+
+
+def test_its_service_goes_back_to_a_revision_of_then(make_engine: MakeEngine, fake: FakeTarget) -> None:
+    engine: Engine = make_engine(targets=lambda name: fake)
+    engine.events.unsubscribe("hook")
+    (present,) = engine.services.revisions("diabetes-svc")
+    assert (present.number, present.status, present.created_time, present.change) == (2, "Serving", None, "")
+    engine.services.wait(engine.services.update("diabetes-svc", config_changes={"cpu": 3.0}), 20)
+    now = engine.services.wait(engine.services.rollback("diabetes-svc").service, 20)
+    assert (now.serving, engine.services.revision(now).config.cpu) == (4, 1.0)

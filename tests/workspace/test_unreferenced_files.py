@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mlmagic.core import revisions
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription, StoredFile
 from mlmagic.core.names import ModelReference
@@ -177,8 +178,9 @@ def test_what_was_published_for_nothing_goes_also_if_its_process_ends(location: 
 
 
 def test_a_services_files_go_with_its_revisions_and_with_it(
-    fake_engine: Engine,
+    fake_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(revisions.to_forget, "__defaults__", (0,))  # or they stay for a rollback
     folder = fake_engine.memory.folder
     fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     (first,) = stored(folder)

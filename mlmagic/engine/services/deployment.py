@@ -115,6 +115,8 @@ class DeploymentPlan:
     """The files of the revision before, where the script does not change."""
     based_on: Webservice | None = None
     """The service whose values an update keeps, as it was when the update was planned."""
+    rollback_of: int | None = None
+    """The earlier revision that a rollback goes back to."""
 
 
 class Deployments:
@@ -251,6 +253,7 @@ class Deployments:
                         revision,
                         machine=machine if moves else None,
                         based_on=plan.based_on,
+                        rollback_of=plan.rollback_of,
                     )
                 else:
                     service = services.create(tx, plan.name, revision, lease_holder, machine=machine)
@@ -304,8 +307,13 @@ def revise(
     *,
     machine: str | None = None,
     based_on: Webservice | None = None,
+    change: str = "",
+    rollback_of: int | None = None,
 ) -> Webservice:
     """Record ``revision`` as the next of a service. One that is under way is given up for it.
+
+    ``change`` and ``rollback_of`` are as for `services.revise`. A rollback to the revision that serves needs
+    no new one: it cancels the update that is under way.
 
     With a ``machine``, the service belongs to that one from now on. Raises `StalePlan` if it was planned from
     ``based_on``, and another revision is wanted or the labels are others by now; `WrongState` while the
@@ -317,7 +325,19 @@ def revise(
     if based_on is not None and _kept(now) != _kept(based_on):
         raise StalePlan(name, now.state, operation)
     superseded = planner.superseded(now, services.revision_numbers(tx, now.id))
-    return services.revise(tx, now, revision, machine=machine, superseded=superseded)
+    if rollback_of is not None and rollback_of == now.serving and now.desired is Desired.RUNNING:
+        if now.revision != now.serving:
+            services.take_back(tx, now, superseded)
+        return services.get(tx, name)
+    return services.revise(
+        tx,
+        now,
+        revision,
+        machine=machine,
+        superseded=superseded,
+        change=change,
+        rollback_of=rollback_of,
+    )
 
 
 def labels_of(service: Webservice) -> dict[str, Any]:
@@ -327,7 +347,7 @@ def labels_of(service: Webservice) -> dict[str, Any]:
 
 def _kept(service: Webservice) -> tuple[Any, ...]:
     """What an update keeps of a service, beside what it changes."""
-    return service.revision, labels_of(service)
+    return service.id, service.revision, labels_of(service)
 
 
 def _accepting(config: DeploymentConfig, request: DeployRequest) -> DeploymentConfig:

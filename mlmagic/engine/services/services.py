@@ -1,4 +1,4 @@
-"""Services: deploy, update, list, wait, stop, start, delete.
+"""Services: deploy, update, roll back, list, wait, stop, start, delete.
 
 A method checks first, then records what is wanted and returns; a supervisor brings it about. `wait` waits
 for that, and reports a failure with the script's own traceback.
@@ -15,6 +15,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import Model, ModelDescription, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
+from mlmagic.core.revisions import RESTART, RevisionSummary
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.models.models import Models
@@ -31,6 +32,7 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.new_replacements import NewReplacements
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
 from mlmagic.engine.services.reconcile.planner import superseded
+from mlmagic.engine.services.rollback import Rollback, Rollbacks
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
@@ -46,6 +48,9 @@ from mlmagic.workspace.memory import Memory
 DEPLOY_TIMEOUT_SECONDS = 600.0
 DELETE_TIMEOUT_SECONDS = 60.0
 
+Numbers = list[int]
+Revisions = list[RevisionSummary]
+"""Names for them, because `Services.list` hides the built-in one in its class."""
 Watch = Callable[[Webservice], None]
 """Called with the record of a service whenever it may have changed."""
 
@@ -69,6 +74,7 @@ class Services:
         self._memory, self._targets, self._bus = memory, targets, bus
         self._models, self._keys, self._supervision = models, keys, supervision
         self._deployments = Deployments(memory, targets, models, keys)
+        self._rollbacks = Rollbacks(memory, targets, models)
 
     # -- deploy and update ----------------------------------------------------------------------------
 
@@ -153,6 +159,28 @@ class Services:
         )
         return self._carry_out(lambda: self._deployments.plan_update(request, notify))
 
+    def rollback(self, name: str, revision: int | None = None, *, notify: Notify = silent) -> Rollback:
+        """Record a new revision with models, script, environment and settings of an earlier one.
+
+        Without ``revision``, that is the last one before the present revision that was Healthy and differs
+        from it. Tags, properties, description and keys stay. The serving revision serves until the new one
+        answers, and goes on serving if it never does. If an update is under way and the earlier one serves
+        still, the update is cancelled, and nothing is started. ``notify`` gets a line about the choice.
+        """
+        # Chosen once: if another process changes the service meanwhile, the user still means that one.
+        choice = self._rollbacks.choose(name, revision)
+        done = Rollback(self._carry_out(lambda: self._rollbacks.plan(name, choice, notify)), choice.number)
+        notify(done.sentence)
+        return done
+
+    def revisions(self, name: str) -> Revisions:
+        """The revisions of a service, the newest first; of those that were replaced, the last ones."""
+        return self._rollbacks.summaries(name)
+
+    def revision_numbers(self, name: str) -> Numbers:
+        """The numbers of `revisions`."""
+        return self._rollbacks.numbers(name)
+
     def _carry_out(self, plan: Callable[[], DeploymentPlan]) -> Webservice:
         service: Webservice | None = None
         try:
@@ -176,6 +204,8 @@ class Services:
         Only what a deploy has created is deleted; an update leaves what was there before it.
         """
         name = service.name
+        if service.serving == service.revision:  # such as after a rollback that only cancelled an update
+            return _was_complete(service)
         with self._memory.reading() as tx:
             newer = name in services.names(tx) and services.get(tx, name).revision > service.revision
         if newer:
@@ -187,9 +217,7 @@ class Services:
         with self._memory.writing() as tx:
             now = services.get(tx, name)
             if now.revision != service.revision or now.serving == service.revision:
-                return (
-                    f"the update of {name!r} was complete before the interrupt: revision {now.serving} serves"
-                )
+                return _was_complete(now)
             if now.serving is not None:
                 services.take_back(tx, now, superseded(now, services.revision_numbers(tx, now.id)))
                 return f"the update of {name!r} was interrupted: revision {now.serving} keeps serving"
@@ -211,7 +239,7 @@ class Services:
             now = services.get(tx, name)
             revision = services.get_revision(tx, now.id, now.revision)
             revision = replace(revision, config=replace(revision.config, **labels_of(now)))
-            renewed = revise(tx, name, revision, "restart")
+            renewed = revise(tx, name, revision, "restart", change=RESTART)
         if revision.config.guarded:
             self._keys.deliver(renewed)
         self._supervision.ensure()
@@ -390,3 +418,8 @@ class Services:
         """All services, sorted by name."""
         with self._memory.reading() as tx:
             return services.list_services(tx)
+
+
+def _was_complete(service: Webservice) -> str:
+    serves = f"revision {service.serving} serves"
+    return f"the update of {service.name!r} was complete before the interrupt: {serves}"

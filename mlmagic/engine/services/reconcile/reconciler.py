@@ -29,7 +29,7 @@ from mlmagic.engine.services.reconcile.planner import STEADY_SECONDS, Step, hand
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, MLMagicError, PortTaken, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
-from mlmagic.workspace import events, follows, services
+from mlmagic.workspace import events, follows, history, services
 from mlmagic.workspace.memory import Memory
 
 if TYPE_CHECKING:
@@ -268,7 +268,8 @@ class Reconciler:
         with self.memory.writing() as tx:
             if services.observe(tx, service, {"retiring": []}):
                 for old in service.retiring:
-                    services.forget_revision(tx, service.id, old.revision)
+                    history.retire(tx, service.id, old.revision)
+                history.prune(tx, service.id)
         return pace.AT_ONCE
 
     def _stop(self) -> float:
@@ -346,6 +347,7 @@ class Reconciler:
         if decision.news is News.FAILED:
             follows.settle(tx, service, service.revision, FollowState.FAILED, decision.news_text)
         elif decision.news is News.DEPLOYED:
+            history.note_healthy(tx, service.id, service.revision)
             follows.settle(tx, service, service.revision, FollowState.DONE)
             self._publish_deployed(tx)
 

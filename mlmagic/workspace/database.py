@@ -224,6 +224,32 @@ schedules = Table(
     Column("error", prose(), nullable=False, default=""),
 )
 
+# The requests of services by interval, for the charts of the last 15 minutes. Intervals without requests have
+# no row. A table of its own, so that reading services does not read them.
+traffic_points = Table(
+    "traffic_points",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("service_id", name(32), nullable=False, index=True),
+    # Of its end. A clock may be set: the order is that of the ids.
+    Column("time", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("requests", Float, nullable=False),
+    Column("errors", Float, nullable=False),
+    Column("latencies", record(), nullable=False),
+    Column("cpu_cores", Float),
+    Column("memory_bytes", Float),
+)
+
+# The counters of a service's server at its last interval, so that another supervisor goes on from there.
+traffic_counts = Table(
+    "traffic_counts",
+    metadata,
+    Column("service_id", name(32), primary_key=True),
+    Column("time", Float, nullable=False),
+    Column("counts", record(), nullable=False),
+)
+
 # One row: the id of this workspace, for stores that several workspaces share.
 workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
@@ -298,6 +324,12 @@ def m009_schedules(connection: Connection) -> None:
 def m010_lease_token(connection: Connection) -> None:
     if "lease_token" not in {column["name"] for column in inspect(connection).get_columns("services")}:
         connection.execute(text("ALTER TABLE services ADD COLUMN lease_token INTEGER NOT NULL DEFAULT 0"))
+
+
+@migration
+def m011_traffic_history(connection: Connection) -> None:
+    for table in (traffic_points, traffic_counts):
+        table.create(connection, checkfirst=True)
 
 
 def now(connection: Connection) -> float:

@@ -17,9 +17,11 @@ PERIOD_SECONDS = 10.0
 """The length of a measured interval."""
 WINDOW_SECONDS = 900.0
 """How far back the history goes."""
-BUCKETS = 90
+BUCKETS, MOST_BUCKETS = 90, 900
 LAG_SECONDS = 2 * PERIOD_SECONDS
 """A point is written within so long after the one before it, as long as there are requests."""
+JITTER_SECONDS = 1.0
+"""By so much points may overlap that followed each other: the clock was read when each was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,12 @@ class TrafficPoint:
 
     @property
     def requests_per_second(self) -> float:
+        """The request rate, averaged over the interval."""
         return self.requests / self.seconds
 
     @property
     def errors_per_second(self) -> float:
+        """The error rate, averaged over the interval."""
         return self.errors / self.seconds
 
     @property
@@ -115,6 +119,8 @@ def history(points: Iterable[TrafficPoint], now: float) -> TrafficHistory:
     until = newest if now - LAG_SECONDS <= newest <= now else now
     kept, end = [], until
     for point in reversed(measured):
+        if end < point.time <= end + JITTER_SECONDS:
+            point = replace(point, time=end)
         part = part_of(point, until - WINDOW_SECONDS, end)
         if part is not None:
             kept.append(part)
@@ -124,10 +130,11 @@ def history(points: Iterable[TrafficPoint], now: float) -> TrafficHistory:
 
 def part_of(point: TrafficPoint, start: float, end: float) -> TrafficPoint | None:
     """The part of a point between two times, with its share of the requests; None if it is outside."""
-    first, last = max(start, point.time - point.seconds), min(end, point.time)
+    begin = point.time - point.seconds
+    first, last = max(start, begin), min(end, point.time)
     if last <= first:
         return None
-    if last - first >= point.seconds:
+    if (first, last) == (begin, point.time):
         return point
     part = (last - first) / point.seconds
     return replace(

@@ -83,6 +83,12 @@ def test_requests_count_once_where_a_clock_was_set_back_a_little() -> None:
     assert [each.requests for each in found.points] == [50, 50, 100]
 
 
+def test_points_that_overlap_a_little_followed_each_other() -> None:
+    found = history([point(NOW - 19.5), point(NOW - 9.8), point(NOW)], NOW)
+    assert [each.time for each in found.points] == [NOW - 20, NOW - 10, NOW]
+    assert [each.requests for each in found.points] == [100, 100, 100]
+
+
 @pytest.mark.parametrize("buckets", [1, 7, 45, 90, 900])
 def test_resampling_keeps_the_requests(buckets: int) -> None:
     found = history([point(NOW - age, age) for age in (895, 500, 490, 320, 33, 0)], NOW)

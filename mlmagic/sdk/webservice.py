@@ -121,10 +121,10 @@ class Webservice(WebserviceAttributes):
     def traffic_history(self, intervals: int = BUCKETS) -> TrafficPoints:
         """The traffic of the last 15 minutes in equal intervals, oldest first.
 
-        Each point has ``time`` (the end of the interval, in seconds since the epoch), ``seconds`` (the length),
-        ``requests_per_second``, ``errors_per_second``, ``p50_ms`` and ``p99_ms`` (latencies in milliseconds;
-        None without requests), ``cpu_cores`` and ``memory_bytes`` (None without requests, and where the compute
-        target does not measure them).
+        Each point has ``time`` (the end of the interval, in seconds since the epoch), ``seconds``,
+        ``requests_per_second``, ``errors_per_second``, ``p50_ms`` and ``p99_ms`` (latencies in milliseconds),
+        ``cpu_cores`` and ``memory_bytes``. Latencies, CPU and memory are None for intervals without requests,
+        and CPU and memory also if the compute target does not measure them.
         ``to_record()`` returns all of them as a dict. Traffic is also measured while no notebook is open.
         """
         if not 1 <= intervals <= MOST_BUCKETS:

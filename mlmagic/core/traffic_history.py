@@ -41,7 +41,7 @@ class TrafficPoint:
     """Requests that were answered with a status of 400 or more."""
     latencies: Histogram = ()
     cpu_cores: float | None = None
-    """How many CPU cores were in use on average; None: not measured."""
+    """The CPU cores in use in the last seconds of the interval; None: not measured."""
     memory_bytes: float | None = None
     """The memory in use at the end of the interval; None: not measured."""
 

@@ -24,6 +24,7 @@ from mlmagic.cli.events import events, follow, unfollow
 from mlmagic.cli.models import model
 from mlmagic.cli.packages import package, package_model
 from mlmagic.cli.profiles import profile, profile_model
+from mlmagic.cli.service_metrics import service_metrics
 from mlmagic.cli.services import service
 
 
@@ -51,7 +52,7 @@ for _group in (model, service, endpoint, environment, computetarget, config, pro
     cli.add_command(_group)
 model.add_command(profile_model)
 model.add_command(package_model)
-for _command in (follow, unfollow):
+for _command in (follow, unfollow, service_metrics):
     service.add_command(_command)
 
 

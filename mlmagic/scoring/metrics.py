@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import os
+import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 WINDOW = 512
 BOUNDS_S = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 )  # fmt: skip
+"""The buckets of the Prometheus histogram."""
+_STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
+_EVERY_STEP = {float(f"{step}e{decade}") for decade in range(-4, 2) for step in _STEPS}
+FINE_BOUNDS_S = tuple(sorted(bound for bound in _EVERY_STEP | {*BOUNDS_S} if bound <= BOUNDS_S[-1]))
+"""Ten buckets a decade, from 0.1 ms, so that a percentile is interpolated within a quarter of its value.
+
+Among them are all of `BOUNDS_S`."""
+_FINE_BOUNDS_MS = tuple(round(bound * 1000, 4) for bound in FINE_BOUNDS_S)
+_BUCKETS_MS = tuple(zip((0.0, *_FINE_BOUNDS_MS), (*_FINE_BOUNDS_MS, None), strict=True))
 
 
 class Counters:
     """Scoring requests since the start, and the durations of the last `WINDOW` of them."""
 
-    __slots__ = ("by_status", "descriptors", "durations", "in_flight", "latest", "seconds", "unread")
+    __slots__ = (
+        "by_status", "descriptors", "durations", "in_flight", "instance", "latest", "seconds", "started",
+        "unread",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self.instance = os.urandom(8).hex()
+        """Tells these counters from those of another replica, and of a server that was started again."""
+        self.started = time.monotonic()
         self.by_status: dict[int, int] = {}
-        self.durations = [0] * (len(BOUNDS_S) + 1)
+        self.durations = [0] * (len(FINE_BOUNDS_S) + 1)
         """Requests whose duration is at most the bound of the same place, and above the one before."""
         self.seconds = 0.0
         self.in_flight = 0
@@ -33,7 +51,7 @@ class Counters:
     def record(self, seconds: float, status: int) -> None:
         """One scoring request was answered."""
         self.by_status[status] = self.by_status.get(status, 0) + 1
-        self.durations[bisect_left(BOUNDS_S, seconds)] += 1
+        self.durations[bisect_left(FINE_BOUNDS_S, seconds)] += 1
         self.seconds += seconds
         self.latest.append(seconds)
 
@@ -51,14 +69,23 @@ class Counters:
         ordered = sorted(self.latest)
         return ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else 0.0
 
-    def summary(self) -> dict[str, float]:
-        """The figures that are shown to people; latencies in milliseconds."""
+    def summary(self) -> dict[str, Any]:
+        """The figures that are shown to people, and the counters that the engine compares with later ones.
+
+        Latencies are in milliseconds. Their histogram lists the buckets that are not empty, as lower bound,
+        upper bound and number of requests; the last bucket has no upper bound.
+        """
         return {
             "requests": self.requests,
             "errors": self.errors,
             "in_flight": self.in_flight,
             "p50_ms": round(self.quantile(0.5) * 1000, 4),
             "p99_ms": round(self.quantile(0.99) * 1000, 4),
+            "instance": self.instance,
+            "uptime_s": round(time.monotonic() - self.started, 3),
+            "latencies_ms": [
+                [*bucket, count] for bucket, count in zip(_BUCKETS_MS, self.durations, strict=True) if count
+            ],
         }
 
 
@@ -113,8 +140,5 @@ class Exposition:
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, int]]:
-    total, buckets = 0, []
-    for bound, count in zip((*BOUNDS_S, float("inf")), counts, strict=True):
-        total += count
-        buckets.append(("+Inf" if bound == float("inf") else str(bound), total))
-    return buckets
+    below = dict(zip(FINE_BOUNDS_S, accumulate(counts), strict=False))
+    return [*((str(bound), below[bound]) for bound in BOUNDS_S), ("+Inf", sum(counts))]

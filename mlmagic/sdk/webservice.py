@@ -12,6 +12,7 @@ from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.deployments import config_changes
 from mlmagic.core.model import ModelFilter, added_properties
 from mlmagic.core.revisions import RevisionSummary
+from mlmagic.core.traffic_history import BUCKETS, MOST_BUCKETS, TrafficPoint
 from mlmagic.engine.services.services import DEPLOY_TIMEOUT_SECONDS
 from mlmagic.errors import InvalidConfig, MLMagicError, NotFound, UsageError
 from mlmagic.sdk.exceptions import WebserviceException, raised_with, raises
@@ -25,6 +26,7 @@ from mlmagic.visible_text import visible
 
 Webservices = list["Webservice"]
 Revisions = list[RevisionSummary]
+TrafficPoints = list[TrafficPoint]
 """Names for them, because `Webservice.list` hides the built-in one in its class."""
 _KNOWN_COMPUTE_TYPES = ("Local", "ACI", "AKS", "AKSENDPOINT", "IOT", "MIR")
 
@@ -117,6 +119,19 @@ class Webservice(WebserviceAttributes):
     def get_logs(self, num_lines: int = 5000, init: bool = False) -> str:
         """The last ``num_lines`` lines of the service's log, those of ``init()`` included."""
         return "\n".join(self._engine.services.logs(self.name, tail=num_lines))
+
+    def traffic_history(self, intervals: int = BUCKETS) -> TrafficPoints:
+        """The traffic of the last 15 minutes in equal intervals, oldest first.
+
+        Each point has ``time`` (the end of the interval, in seconds since the epoch), ``seconds``,
+        ``requests_per_second``, ``errors_per_second``, ``p50_ms`` and ``p99_ms`` (latencies in milliseconds),
+        ``cpu_cores`` and ``memory_bytes``. Latencies, CPU and memory are None for intervals without requests,
+        and CPU and memory also if the compute target does not measure them.
+        ``to_record()`` returns all of them as a dict. Traffic is also measured while no notebook is open.
+        """
+        if not 1 <= intervals <= MOST_BUCKETS:
+            raise InvalidConfig("intervals", intervals, f"must be between 1 and {MOST_BUCKETS}")
+        return [*self._engine.services.traffic_history(self.name).resampled(intervals)]
 
     def update_deployment_state(self) -> None:
         """Does nothing: each attribute is read when it is used."""

@@ -234,6 +234,32 @@ schedules = Table(
     Column("error", prose(), nullable=False, default=""),
 )
 
+# The requests of services by interval, for the charts of the last 15 minutes. Intervals without requests have
+# no row. A table of its own, so that reading services does not read them.
+traffic_points = Table(
+    "traffic_points",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("service_id", name(32), nullable=False, index=True),
+    # Of its end. A clock may be set: the order is that of the ids.
+    Column("time", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("requests", Float, nullable=False),
+    Column("errors", Float, nullable=False),
+    Column("latencies", record(), nullable=False),
+    Column("cpu_cores", Float),
+    Column("memory_bytes", Float),
+)
+
+# The counters of a service's server at its last interval, so that another supervisor goes on from there.
+traffic_counts = Table(
+    "traffic_counts",
+    metadata,
+    Column("service_id", name(32), primary_key=True),
+    Column("time", Float, nullable=False),
+    Column("counts", record(), nullable=False),
+)
+
 # One row: the id of this workspace, for stores that several workspaces share.
 workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
@@ -322,6 +348,12 @@ def m011_history_of_revisions(connection: Connection) -> None:
     healthy = select(services.c.updated_time).where(serving).scalar_subquery()
     unknown = revisions.c.healthy_time.is_(None)
     connection.execute(update(revisions).where(unknown).values(healthy_time=healthy))
+
+
+@migration
+def m012_traffic_history(connection: Connection) -> None:
+    for table in (traffic_points, traffic_counts):
+        table.create(connection, checkfirst=True)
 
 
 def now(connection: Connection) -> float:

@@ -29,7 +29,7 @@ from mlmagic.core.replacements import Replacement, replacement_of, replacements_
 from mlmagic.core.revisions import DEPLOYED, change_between
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import Advice, AlreadyExists, NotFound
-from mlmagic.workspace import events, follows, identity, keys, leases
+from mlmagic.workspace import events, follows, identity, keys, leases, traffic_history
 from mlmagic.workspace.database import revisions, services
 from mlmagic.workspace.file_references import refer, release
 from mlmagic.workspace.leases import LEASE_SECONDS, is_free
@@ -302,6 +302,12 @@ def note_stats(tx: Connection, seen: Webservice, stats: Mapping[str, float]) -> 
     tx.execute(update(services).where(row, held).values(stats=dict(stats)))
 
 
+def lease_tokens(tx: Connection, me: str) -> dict[str, int]:
+    """By the id of each service whose lease ``me`` holds, the lease's token."""
+    query = select(services.c.id, services.c.lease_token).where(services.c.lease_holder == me)
+    return {row.id: row.lease_token for row in tx.execute(query)}
+
+
 def forget_revision(tx: Connection, service_id: str, number: int) -> None:
     """Remove one revision."""
     tx.execute(delete(revisions).where(revisions.c.service_id == service_id, revisions.c.number == number))
@@ -315,6 +321,7 @@ def remove(tx: Connection, service: Webservice, message: str) -> None:
         forget_revision(tx, service.id, number)
     keys.forget(tx, service.id)
     follows.forget(tx, service.id)
+    traffic_history.forget(tx, service.id)
     tx.execute(delete(services).where(services.c.id == service.id))
     events.append(tx, EventKind.DELETED, service_subject(service.name), message)
 

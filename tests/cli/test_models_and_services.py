@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ BAD = {
     ("service", "show", "-n", "svc"): "NotFound: Service not found: 'svc'",
     ("service", "run", "-n", "svc", "-d", "1"): "NotFound: Service not found: 'svc'",
     ("service", "run", "-n", "svc", "-d", "@no.json"): "--input-data '@no.json' names a file",
+    ("service", "metrics", "-n", "svc"): "NotFound: Service not found: 'svc'",
     ("service", "logs", "-n", "svc"): "NotFound: Service not found: 'svc'",
     ("service", "logs", "-n", "svc", "--events"): "NotFound: Service not found: 'svc'",
     ("service", "update", "-n", "svc", "-m", "net"): "NotFound: Service not found: 'svc'",
@@ -120,6 +122,11 @@ def test_the_whole_journey_in_real_processes(folder: Path) -> None:
         (folder / "body.json").write_text("[1]")
         assert json.loads(mlmagic("service", "run", "-n", "svc", "-d", "@body.json").stdout) == [1]
         assert "up" in mlmagic("service", "logs", "-n", "svc").stdout.splitlines()
+        metrics = json.loads(
+            mlmagic("service", "metrics", "-n", "svc", "--intervals", "3", "-o", "json").stdout
+        )
+        assert [each["seconds"] for each in metrics] == [300, 300, 300]
+        assert datetime.fromisoformat(metrics[0]["time"]) < datetime.fromisoformat(metrics[1]["time"])
         (folder / "score.py").write_text(SCRIPT.replace("json.loads(raw)", "'new'"))
         assert mlmagic("service", "update", "-n", "svc", "--entry-script", "score.py").returncode == 0
         assert mlmagic("service", "run", "-n", "svc", "-d", "1").stdout == '"new"\n'

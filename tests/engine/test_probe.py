@@ -26,4 +26,4 @@ def test_only_200_is_an_answer(answering: Answering) -> None:
     ],
 )
 def test_stats(body: str, stats: dict[str, float]) -> None:
-    assert probe.parse_stats(body) == stats
+    assert probe.stats_of(probe.parse_figures(body)) == stats

@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mlmagic.scoring.metrics import WINDOW, Counters, Exposition
+from mlmagic.scoring.metrics import BOUNDS_S, FINE_BOUNDS_S, WINDOW, Counters, Exposition
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,29 @@ def counters():
 
 
 def test_only_the_latest_are_ranked_but_all_are_counted(counters):
-    assert counters.summary() == {
+    summary = counters.summary()
+    assert summary.pop("instance") != Counters().instance
+    assert 0 <= summary.pop("uptime_s") < 60
+    assert summary == {
         "requests": WINDOW + 1,
         "errors": 1,
         "in_flight": 0,
         "p50_ms": 500.0,
         "p99_ms": 500.0,
+        "latencies_ms": [[400.0, 500.0, WINDOW], [8000.0, 10000.0, 1]],
     }
+
+
+def test_the_slowest_are_in_a_bucket_without_an_upper_bound():
+    counters = Counters()
+    counters.record(61.0, 200)
+    counters.record(0.0, 200)
+    assert counters.summary()["latencies_ms"] == [[0.0, 0.1, 1], [60000.0, None, 1]]
+
+
+def test_the_buckets_of_prometheus_are_made_of_the_fine_ones():
+    assert set(BOUNDS_S) <= set(FINE_BOUNDS_S)
+    assert len(FINE_BOUNDS_S) == 60
 
 
 def test_prometheus_can_read_it(counters):

@@ -11,7 +11,7 @@ import pytest
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine.engine import Engine
-from mlmagic.errors import AlreadyExists, NotFound, ScriptError, UsageError
+from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, ScriptError, UsageError
 from mlmagic.sdk.aci_webservice import AciWebservice
 from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.exceptions import WebserviceException
@@ -78,6 +78,12 @@ def test_a_services_values_are_the_workspaces(fake_engine: Engine, model: Model)
     assert service.scoring_uri.endswith("/score")
     assert (service.swagger_uri or "").endswith("/swagger.json")
     assert service.get_logs() == "launched svc r1"
+    assert [(point.seconds, point.requests_per_second) for point in service.traffic_history(2)] == [
+        (450, 0)
+    ] * 2
+    assert len(service.traffic_history()) == 90
+    with pytest.raises(InvalidConfig, match="intervals 0 must be between 1 and 900"):
+        service.traffic_history(0)
     service.update(models=[model], tags={"t": "1"}, cpu_cores=2.0)
     service.wait_for_deployment(timeout_sec=20)
     assert service.tags == {"t": "1"}

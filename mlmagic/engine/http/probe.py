@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
+from mlmagic.core.request_counts import RequestCounts
 from mlmagic.engine.http.connections import Connections, NoAnswer
 
 PROBE_TIMEOUT_SECONDS = 2.0
@@ -22,15 +25,18 @@ class Probe:
         self.url, self.cert_file = url, cert_file
         self._timeout = timeout
         self._connections = Connections()
+        self._counts: RequestCounts | None = None
 
     def answers(self) -> bool:
         """Whether ``GET /`` is answered with status 200 in time."""
         return self._get("/")[0] == 200
 
-    def stats(self) -> dict[str, float]:
-        """The usage metrics of the service; empty if it does not report any."""
+    def metrics(self) -> tuple[dict[str, float], RequestCounts | None]:
+        """The usage metrics of the service, and its counters; nothing of what it does not report."""
         status, body = self._get("/metrics")
-        return parse_stats(body) if status == 200 else {}
+        figures = parse_figures(body) if status == 200 else {}
+        self._counts = RequestCounts.of_record(figures, self._counts)
+        return stats_of(figures), self._counts
 
     def close(self) -> None:
         self._connections.close()
@@ -56,12 +62,15 @@ def answers(url: str, cert_file: str | None = None, timeout: float = PROBE_TIMEO
         return probe.answers()
 
 
-def parse_stats(body: str | bytes) -> dict[str, float]:
-    """The usage metrics in a response: requests, errors, p50_ms, p99_ms. Other values are skipped."""
+def parse_figures(body: str | bytes) -> dict[str, Any]:
+    """The JSON object in a response; empty if it is none."""
     try:
         figures = json.loads(body)
     except ValueError:
         return {}
-    if not isinstance(figures, dict):
-        return {}
+    return figures if isinstance(figures, dict) else {}
+
+
+def stats_of(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Those of the figures that are shown: requests, errors, p50_ms, p99_ms. Others are skipped."""
     return {name: figures[name] for name in _FIGURES if type(figures.get(name)) in (int, float)}

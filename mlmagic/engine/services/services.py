@@ -16,6 +16,7 @@ from mlmagic.core.model import Model, ModelDescription, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.revisions import RESTART, RevisionSummary
+from mlmagic.core.traffic_history import TrafficHistory
 from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.models.models import Models
@@ -42,7 +43,7 @@ from mlmagic.errors import (
     WaitTimeout,
     WrongState,
 )
-from mlmagic.workspace import services
+from mlmagic.workspace import services, traffic_history
 from mlmagic.workspace.memory import Memory
 
 DEPLOY_TIMEOUT_SECONDS = 600.0
@@ -261,6 +262,14 @@ class Services:
         """The revision of a service that its owner wants."""
         with self._memory.reading() as tx:
             return services.get_revision(tx, service.id, service.revision)
+
+    def traffic_history(self, name: str) -> TrafficHistory:
+        """The request rates, error rates and latencies of a service over the last 15 minutes.
+
+        A supervisor measures them, whether or not a notebook is open; raises `NotFound`.
+        """
+        with self._memory.reading() as tx:
+            return traffic_history.get(tx, services.get(tx, name).id)
 
     def wait(
         self,

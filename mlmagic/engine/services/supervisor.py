@@ -33,6 +33,7 @@ from mlmagic.engine.services.reconcile.health import Health
 from mlmagic.engine.services.reconcile.launcher import Launcher, reason_of
 from mlmagic.engine.services.reconcile.reconciler import Reconciler
 from mlmagic.engine.services.temporary_work import TemporaryWork
+from mlmagic.engine.services.traffic_writer import TrafficWriter
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import MLMagicError, NotFound, WorkspaceUnavailable
 from mlmagic.workspace import deliveries, leases, services
@@ -86,6 +87,8 @@ class Supervisor:
         self._delivery = WebhookDelivery(memory, self.mark)
         self._schedules = ScheduleStarter(memory, self.mark)
         self._temporary_work = TemporaryWork(memory, targets)
+        self._traffic = TrafficWriter(memory, self.mark)
+        self._traffic_write: Future[None] | None = None
         self._cleanup: Future[None] | None = None
         self._cleanup_due = 0.0
         self._jobs = BackgroundJobs(changed=memory.notify_all)
@@ -156,6 +159,7 @@ class Supervisor:
                 self._watch(service, entry)
             dues = [entry.due for entry in self._supervised.values() if not entry.busy]
         self._start_cleanup(now)
+        self._start_traffic_write(now)
         wake = min([now + CLOCK_SECONDS, *dues])
         self._sleep(max(0.0, wake - time.monotonic()))
 
@@ -176,6 +180,7 @@ class Supervisor:
                 service = services.get(tx, held.name)
             if service.lease_token == held.lease_token:  # else somebody has taken it over
                 delay = self._step(service, entry)
+                self._traffic.collect(service, entry.health.traffic)
         except NotFound:  # deleted
             pass
         except WorkspaceUnavailable as error:
@@ -230,6 +235,19 @@ class Supervisor:
         except Exception:
             if self._memory.is_there:
                 log.exception("cleaning up after temporary work failed; trying again")
+
+    def _start_traffic_write(self, now: float) -> None:
+        if self._traffic.is_due(now) and (self._traffic_write is None or self._traffic_write.done()):
+            self._traffic_write = self._pool.submit(self._write_traffic)
+
+    def _write_traffic(self) -> None:
+        try:
+            self._traffic.write()
+        except WorkspaceUnavailable as error:
+            self._memory.report_outage(error)
+        except Exception:
+            if self._memory.is_there:
+                log.exception("writing the traffic history failed; trying again")
 
     def _listen(self, listener: WakeupListener, *, listens: bool) -> None:
         is_listening = listener in self._selector.get_map()
@@ -302,12 +320,15 @@ class Supervisor:
         self._pool.shutdown(wait=True)
         self._jobs.close()
         with self._lock:
-            for entry in self._supervised.values():
+            for name, entry in self._supervised.items():
+                if name in self._held:
+                    self._traffic.collect(self._held[name], entry.health.traffic, ending=True)
                 self._give_up(entry)
         self._selector.close()
         self._step_done.close()
         self._notify_step.close()
         if self._memory.is_there:
+            self._write_traffic()
             with contextlib.suppress(Exception), self._memory.writing() as tx:
                 services.release_leases(tx, self.mark)
                 deliveries.release(tx, self.mark)

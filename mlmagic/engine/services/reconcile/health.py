@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from mlmagic.engine.http.probe import Probe
+from mlmagic.engine.services.traffic_meter import TrafficMeter
 from mlmagic.engine.services.usage_metrics import UsageMetrics
 
 
@@ -23,6 +24,7 @@ class Health:
     """The handle of what is starting, and when that was first seen, by the monotonic clock."""
     notes: list[str] = field(default_factory=list)
     usage: UsageMetrics = field(default_factory=UsageMetrics)
+    traffic: TrafficMeter = field(default_factory=TrafficMeter)
 
     def probe_of(self, url: str, cert_file: str | None) -> Probe:
         """The probe of this URL; its connection stays open between steps."""

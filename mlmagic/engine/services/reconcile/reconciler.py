@@ -18,6 +18,7 @@ from mlmagic.core.events import EventKind, endpoint_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.notices import NOTICE_DATA, model_deployed
 from mlmagic.core.paths import join_part
+from mlmagic.core.request_counts import RequestCounts
 from mlmagic.core.webservice import Observation, Phase, State, Webservice, check_move
 from mlmagic.engine import staging
 from mlmagic.engine.http import probe
@@ -29,7 +30,7 @@ from mlmagic.engine.services.reconcile.planner import STEADY_SECONDS, Step, hand
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, MLMagicError, PortTaken, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
-from mlmagic.workspace import events, follows, history, services
+from mlmagic.workspace import events, follows, history, services, traffic_history
 from mlmagic.workspace.memory import Memory
 
 if TYPE_CHECKING:
@@ -241,12 +242,24 @@ class Reconciler:
 
     def _note_stats(self, target: ComputeTarget[Any], seen: Observation, url: str) -> None:
         metrics = self.health.usage
-        counted = self.health.probe_of(url, self._cert_file(url)).stats()
+        counted, counts = self.health.probe_of(url, self._cert_file(url)).metrics()
+        at = time.monotonic()
         self._measure(target)
-        stats = metrics.stats(counted, seen.ready, time.monotonic())
+        stats = metrics.stats(counted, seen.ready, at)
+        if counts is not None:
+            self._note_traffic(counts, stats, at)
         if stats != self.service.stats:
             with self.memory.writing_quietly() as tx:  # viewers read them every second anyway
                 services.note_stats(tx, self.service, stats)
+
+    def _note_traffic(self, counts: RequestCounts, stats: Mapping[str, float], at: float) -> None:
+        traffic = self.health.traffic
+        if traffic.is_new:  # another supervisor may have measured it until now
+            with self.memory.reading() as tx:
+                before = traffic_history.last_counts(tx, self.service.id)
+            if before is not None:
+                traffic.resume(before[0], at - before[1])
+        traffic.add(counts, stats, at)
 
     def _measure(self, target: ComputeTarget[Any]) -> None:
         metrics = self.health.usage

@@ -159,12 +159,15 @@ class Memory:
         """Remove what processes that were killed have left behind."""
         from mlmagic.workspace import file_references
 
-        remove_dead_listeners(self.wakeup_folder)
         if self.files.has_intakes:
             with self._cleaning() as tx:
                 self.files.sweep(lambda digest: file_references.is_referenced(tx, digest))
         self.remove_unreferenced()
-        run_folders.sweep(self.services_folder, self._known_revisions)
+        try:
+            remove_dead_listeners(self.wakeup_folder)
+            run_folders.sweep(self.services_folder, self._known_revisions)
+        except OSError as error:  # it takes up space until the next opening
+            log.warning("What processes that were killed have left behind was not removed. %s", error)
 
     def _known_revisions(self) -> Mapping[str, Collection[int]]:
         from mlmagic.workspace import services

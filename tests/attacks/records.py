@@ -88,7 +88,7 @@ def contents(engine: Engine, scratch: Path) -> dict[str, list[str]]:
 
 
 def build_all(engine: Engine) -> list[str]:
-    """Build each environment again, which removes what a killed build has left, and evict all.
+    """Build each environment again, and evict all, which removes what killed builds have left.
 
     Names what is left over.
     """
@@ -98,10 +98,12 @@ def build_all(engine: Engine) -> list[str]:
     store = Store()
     if store.keys():
         return [f"not evicted: {store.keys()}"]
+    left = store.root / ".building"
     try:
-        wait_for(lambda: not list((store.root / ".building").iterdir()), timeout=SETTLING_SECONDS)
+        # A program that a killed build has started may write on for a while.
+        wait_for(lambda: not (store.evict(days=0.0) or list(left.iterdir())), timeout=SETTLING_SECONDS)
     except AssertionError:
-        return [f"a half-built environment is left: {each}" for each in (store.root / ".building").iterdir()]
+        return [f"a half-built environment is left: {each}" for each in left.iterdir()]
     return []
 
 

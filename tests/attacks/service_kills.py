@@ -132,6 +132,8 @@ class ServiceKills:
         if verb in ("deploy", "update"):
             done = answer is not None and "done" in answer
             self._texts[name] = wanted if done else wanted | self._may_be(name)
+            if verb == "deploy":  # whose server is killed before it is Healthy once has failed, and says so
+                self._texts[name] = self._texts[name] | {None}
         place = f"seed {self._seed}, kill {tally.tried}, {victim} during {verb or 'nothing'}"
         if verb and answer is None and "kernel" not in victim and victim != "all":
             tally.lost.append(f"{place}: the kernel did not answer for {ANSWER_SECONDS:g} s")
@@ -180,6 +182,10 @@ class ServiceKills:
                 self._texts[name] = {None}
                 continue
             service = self._reader.services.get(name)
+            if service.never_came_up and None in allowed:
+                assert "killed" in service.words, service.words
+                self._texts[name] = {None}
+                continue
             seen = f"{name} is {service.state}, serves {service.serving}, wants {service.revision}"
             assert service.state is State.HEALTHY, f"{seen}: {service.words}"
             assert service.serving == service.revision, seen

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import filelock
 import pytest
 import requests
 import yaml
@@ -101,6 +102,19 @@ def test_a_package_for_which_the_disk_is_full_says_what_to_do(
     assert (found.state, found.location) == (PackageState.FAILED, "")
     assert "No space left on device" in found.error
     assert list((engine.memory.folder / "packages").iterdir()) == []
+
+
+def test_a_full_disk_keeps_a_package(engine: Engine, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    made = engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, image_name="one")
+    with monkeypatch.context() as patched:
+        patched.setattr(filelock.FileLock, "acquire", full)
+        with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
+            engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, image_name="two")
+    assert Path(made.location).is_dir()
+    assert engine.packages.get("one").state is PackageState.SUCCEEDED
 
 
 def test_a_package_under_construction_is_not_deleted(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import select
 import subprocess
@@ -89,6 +90,18 @@ def test_the_bells_of_the_dead_are_taken_away(memory: Memory) -> None:
         assert len(list(memory.wakeup_folder.iterdir())) == 2
         remove_dead_listeners(memory.wakeup_folder)
         assert len(list(memory.wakeup_folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("fails", ["remove_dead_listeners", "run_folders.sweep"])
+def test_a_workspace_opens_on_a_disk_from_which_nothing_can_be_removed(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(f"mlmagic.workspace.memory.{fails}", fail)
+    Memory(memory.location).close()
+    assert "left behind was not removed. [Errno 5] Input/output error" in caplog.text
 
 
 def test_a_machine_is_told_apart_by_more_than_its_host_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from mlmagic.engine.environments.resolver_errors import refusal
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import REPLACEMENTS, Store, replacements_text
 from mlmagic.errors import BuildFailed, Interrupted, UsageError
+from mlmagic.workspace.file_writing import with_remedy
 
 CONDAS = ("micromamba", "mamba", "conda")
 
@@ -33,18 +34,20 @@ def build(
     """Build the environment unless it exists; returns its interpreter.
 
     Of several callers at the same time one builds it and the others wait. Raises `BuildFailed` with the
-    resolver's message, `UsageError` without uv, `Interrupted` when ``cancelled``.
+    resolver's message, `UsageError` without uv, `Interrupted` when ``cancelled``, and `WorkspaceUnavailable`,
+    with what to do, if the disk is full.
     """
     key, cancelled = store.want(specification), cancelled or Event()
     if not store.is_built(key):
         program = uv.find()
-        with store.lock(key, given_up=cancelled) as held:
-            if not held:
-                raise Interrupted("the build was cancelled")
-            if not store.is_built(key):
-                with store.draft(specification) as folder:
-                    _build_in(program, specification, folder, report, cancelled)
-        store.evict()
+        with with_remedy(store.root):
+            with store.lock(key, given_up=cancelled) as held:
+                if not held:
+                    raise Interrupted("the build was cancelled")
+                if not store.is_built(key):
+                    with store.draft(specification) as folder:
+                        _build_in(program, specification, folder, report, cancelled)
+            store.evict()
     store.touch(key)
     return store.python(key)
 

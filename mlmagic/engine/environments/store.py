@@ -191,9 +191,9 @@ class Store:
     def evict(self, days: float = KEPT_DAYS) -> list[str]:
         """Delete environments that no service uses and were not used for ``days``; returns their keys."""
         deleted = []
-        for left in (self.root / ".building").glob("*"):  # of a build that was killed
-            with contextlib.suppress(OSError):
-                if time.time() - left.stat().st_mtime > 86400:
+        for left in (self.root / ".building").glob("*"):  # of a build that was killed, if nobody builds it
+            with self.lock(left.name.rpartition("-")[0], wait=False) as held:
+                if held:
                     shutil.rmtree(left, ignore_errors=True)
         for key in self.keys():
             with self.lock(key, wait=False) as held:

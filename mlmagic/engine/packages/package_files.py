@@ -14,19 +14,17 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.package import Package, PackageKind
 from mlmagic.errors import InvalidConfig
 from mlmagic.workspace import assets, permissions
+from mlmagic.workspace.file_writing import with_remedy
 from mlmagic.workspace.memory import Memory
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 KIND = "package"
 LOCK = "packages.lock"
@@ -94,11 +92,13 @@ class PackageFiles:
                 return path
         return location
 
-    def _locked(self) -> BaseFileLock:
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         from filelock import FileLock
 
         folder = self._memory.folder
-        return FileLock(folder / LOCK, mode=permissions.lock_mode(folder))
+        with with_remedy(folder), FileLock(folder / LOCK, mode=permissions.lock_mode(folder)):
+            yield
 
 
 def _key(package: Package, config: DeploymentConfig) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
+import filelock
 import pytest
 
 from mlmagic.core.curated import CURATED
@@ -18,7 +22,7 @@ from mlmagic.engine.environments.pythons import this_interpreter
 from mlmagic.engine.environments.satisfaction import installed_in
 from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
-from mlmagic.errors import BuildFailed, Interrupted, UsageError
+from mlmagic.errors import BuildFailed, Interrupted, UsageError, WorkspaceUnavailable
 from tests.support import wheels
 
 
@@ -131,6 +135,16 @@ def test_it_is_made_once_for_all_who_ask(store: Store) -> None:
     told.clear()
     build(of("six==1.16.0"), store, told.append)
     assert told == []
+
+
+def test_a_full_disk_says_what_to_do(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", full)
+    with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
+        build(of("six==1.16.0"), store)
+    assert store.keys() == []
 
 
 @pytest.mark.processes

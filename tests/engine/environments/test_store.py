@@ -137,13 +137,15 @@ def test_what_is_used_or_was_used_lately_is_kept(store: Store, tmp_path: Path) -
     assert (store.keys(), store.wanted(key)) == ([], None)
 
 
-def test_leftovers_of_long_ago_are_swept(store: Store) -> None:
-    left = store.root / ".building" / "other-dead"
+def test_what_a_killed_build_has_left_is_removed_and_a_build_under_way_is_not(store: Store) -> None:
+    left, under_way = (store.root / ".building" / name for name in ("other-dead", f"{ONE.key}-live"))
     left.mkdir(parents=True)
-    old = time.time() - 2 * DAY
-    os.utime(left, (old, old))
+    with store.lock(ONE.key):
+        under_way.mkdir()
+        store.evict()
+        assert [left.exists(), under_way.exists()] == [False, True]
     store.evict()
-    assert not left.exists()
+    assert not under_way.exists()
 
 
 def test_the_server_is_laid_out_once(store: Store) -> None:

@@ -51,7 +51,8 @@ def _install_node(folder: Path, package: Path) -> None:
     folder.mkdir(parents=True)
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(package / name, folder)
-    _run([str(BIN / "npm"), "ci", "--no-audit", "--no-fund", "--prefix", str(folder)])
+    # Not `npm ci`: it refuses a lock file without an optional package that no registry has for this system.
+    _run([str(BIN / "npm"), "install", "--no-audit", "--no-fund", "--prefix", str(folder)])
 
 
 def _run(command: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from mlmagic.core.renewal import Renewal
 from mlmagic.core.webservice import UNDER_WAY, State, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.replicas import MOST_REPLICAS
+from mlmagic.engine.services.rollback import check_number
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.widgets import html
 from mlmagic.widgets.background import Work
@@ -70,6 +71,17 @@ class Actions:
             )
         done = f"Scaling to {html.count(replicas, 'replica')}."
         self._run("Scale", lambda: self._engine.replicas.set(self._name, replicas), done)
+
+    def rollback(self, revision: object) -> None:
+        """Go back to an earlier revision."""
+        notes: list[str] = []
+
+        def job() -> str:
+            self._check_same()
+            self._engine.services.rollback(self._name, check_number(revision), notify=notes.append)
+            return "\n".join(notes)
+
+        self.work.run(f"Rollback of {self._name}", job)
 
     def find_update(self) -> str:
         """The changes that an update would make, as a question; empty if the service is up to date."""

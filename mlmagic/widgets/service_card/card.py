@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 from traitlets import Bool, List, Unicode
 
 from mlmagic.core.events import service_subject
+from mlmagic.core.traffic_history import PERIOD_SECONDS
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.watcher import View
@@ -21,7 +23,7 @@ from mlmagic.widgets.component import Component, source
 from mlmagic.widgets.service_card.actions import Actions, Captured, no_script, offered
 from mlmagic.widgets.service_card.log import READ_LINES, last_failure
 from mlmagic.widgets.service_card.request import answered
-from mlmagic.widgets.service_card.state import EVENTS_SHOWN, ServiceState
+from mlmagic.widgets.service_card.state import EVENTS_SHOWN, ServiceState, points, revision_row
 
 _MOST_EVENTS = 10 * EVENTS_SHOWN
 
@@ -49,6 +51,7 @@ class ServiceCard(ServiceState, Component):
         self._engine = engine
         self._seen: Webservice | None = None
         self._log_mark: Any = None
+        self._history_read = -math.inf
         self._scales = engine.replicas.can_scale(service)
         self.actions = Actions(engine, service, captured)
         self.actions.work.observe(self._show_work, ["doing", "told"])
@@ -70,6 +73,8 @@ class ServiceCard(ServiceState, Component):
             "scale": lambda values: actions.scale(values.get("replicas")),
             "find_update": lambda _: visible(actions.find_update()),
             "update": lambda _: actions.update(),
+            "revisions": lambda _: self._revisions(),
+            "rollback": lambda values: actions.rollback(values.get("revision")),
             "sample": lambda _: requests.sample(self.name),
             "send": lambda values: answered(requests.send(self.name, str(values.get("body", "")).encode())),
             "key": lambda values: self._key(values.get("which")),
@@ -106,6 +111,10 @@ class ServiceCard(ServiceState, Component):
         self._show_record(service)
         subject = service_subject(self.name)
         self.note([event for event in view.news if event.subject == subject], time.time())
+        now = time.monotonic()
+        if now - self._history_read >= PERIOD_SECONDS:
+            self._history_read = now
+            reader.soon((self, "history"), self._read_history)
 
     def _show_record(self, service: Webservice) -> None:
         if service is not self._seen:
@@ -143,6 +152,13 @@ class ServiceCard(ServiceState, Component):
             self.log_text = visible("\n".join(self._engine.services.logs(self.name, tail=READ_LINES)))
         except MLMagicError as error:
             self.log_text = str(error)
+
+    def _read_history(self) -> None:
+        with suppress(MLMagicError):
+            self.history = points(self._engine.services.traffic_history(self.name))
+
+    def _revisions(self) -> list[dict[str, Any]]:
+        return [revision_row(each, self.revision) for each in self._engine.services.revisions(self.name)]
 
     def _read_authentication(self) -> None:
         with suppress(MLMagicError):

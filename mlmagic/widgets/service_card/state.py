@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from traitlets import Bool, Dict, Float, HasTraits, Int, List, Unicode
 
 from mlmagic.core.events import Event, EventKind
+from mlmagic.core.revisions import RevisionSummary
+from mlmagic.core.traffic_history import TrafficHistory
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.visible_text import visible
 from mlmagic.widgets import cards, figures, html
 
-HISTORY_SECONDS = 15 * 60.0
-POINT_SECONDS = 5.0
 BEAT_SECONDS = 5.0
 EVENTS_SHOWN = 20
 _REQUESTED = (
@@ -27,7 +28,7 @@ _REQUESTED = (
 Began = tuple[State | None, float]
 """A state, or None if unknown, and its start (seconds since the epoch)."""
 Point = tuple[float, float | None, float | None, float | None, float | None]
-"""Time (seconds since the epoch), requests per second, p50 and p99 (milliseconds), errors per second."""
+"""End of the interval, requests per second, p50 and p99 in milliseconds, errors per second."""
 
 
 class ServiceState(HasTraits):
@@ -59,7 +60,7 @@ class ServiceState(HasTraits):
     figures = List().tag(sync=True)
     """Pairs of a metric's name and its value as text."""
     history = List().tag(sync=True)
-    """A `Point` for each few seconds of the last 15 minutes."""
+    """A `Point` for each interval of the last 15 minutes; empty without requests."""
     details = List().tag(sync=True)
     """Pairs of a term and its text: models, compute target, tags."""
     events = List().tag(sync=True)
@@ -73,7 +74,6 @@ class ServiceState(HasTraits):
         self._created = service.created_time
         self._events: list[Event] = []
         self._since: Began = (None, service.updated_time)
-        self._errors: tuple[float, float] | None = None
         self.show(service)
 
     def show(self, service: Webservice) -> None:
@@ -90,19 +90,6 @@ class ServiceState(HasTraits):
             self.endpoint = service.scoring_uri or "" if service.state is not State.FAILED else ""
             self.docs = html.browser_url(service.docs_uri or "") if self.endpoint else ""
             self.details = details(service)
-
-    def _add_point(self, now: float) -> None:
-        stats = self.stats
-        last = self.history[-1][0] if self.history else 0.0
-        if "requests_per_second" not in stats or now - last < POINT_SECONDS:
-            return
-        failed = stats.get("errors", 0.0)
-        before, self._errors = self._errors, (now, failed)
-        per_second = max(0.0, failed - before[1]) / (now - before[0]) if before else 0.0
-        rate = stats["requests_per_second"]
-        p50, p99 = (stats.get(name) if rate else None for name in ("p50_ms", "p99_ms"))
-        point: Point = (now, rate, p50, p99, per_second)
-        self.history = [*(each for each in self.history if each[0] > now - HISTORY_SECONDS), point]
 
     def note(self, events: Iterable[Event], now: float) -> None:
         """Add new events, and what else changes with time; ``now`` is in seconds since the epoch.
@@ -122,7 +109,6 @@ class ServiceState(HasTraits):
             if reloads:
                 self.reloads, self.failure = self.reloads + reloads, ""
         self.began = self._since[1]
-        self._add_point(now)
         if now - self.beat >= BEAT_SECONDS or now < self.beat:
             self.beat = now
 
@@ -131,6 +117,28 @@ class ServiceState(HasTraits):
         self.gone = True
         self.state, self.words = str(State.STOPPED), ""
         self.endpoint = self.docs = ""
+
+
+def points(history: TrafficHistory) -> list[Point]:
+    """What the charts draw: equal intervals, those without requests included; empty without any request."""
+    if not history.points:
+        return []
+    return [
+        (each.time, each.requests_per_second, each.p50_ms, each.p99_ms, each.errors_per_second)
+        for each in history.resampled()
+    ]
+
+
+def revision_row(summary: RevisionSummary, present: int) -> dict[str, Any]:
+    """A revision as the card lists it; ``present`` is the one that is wanted now."""
+    return {
+        "number": summary.number,
+        "status": summary.status,
+        "time": summary.created_time,
+        "change": visible(summary.change),
+        "models": visible(", ".join(summary.models)),
+        "can_return": summary.number != present,
+    }
 
 
 def details(service: Webservice) -> list[tuple[str, str]]:

@@ -132,10 +132,38 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   });
   const events = element("ol", { class: "mlmagic-events", "aria-label": `Events of ${name}` });
   const eventSection = disclosure("Events", events);
+  const revisions = element("ol", { class: "mlmagic-events", "aria-label": `Revisions of ${name}` });
+  const revisionSection = disclosure("Revisions", revisions, { opened: listRevisions });
   const keys = element("div", { class: "mlmagic-keys" });
   const keySection = disclosure("Keys", keys, { opened: showKeys, closed: () => show(keys) });
   const details = element("dl", { class: "mlmagic-figures mlmagic-details" });
   const detailSection = disclosure("Details", details);
+
+  async function listRevisions() {
+    let found = [];
+    try {
+      found = await store.call("revisions");
+    } catch (error) {
+      return show(revisions, element("li", {}, /** @type {Error} */ (error).message));
+    }
+    show(revisions, ...found.map((/** @type {any} */ each) => element("li", { class: "mlmagic-row" },
+      element("strong", {}, String(each.number)), element("span", {}, each.status),
+      each.time && element("time", { datetime: new Date(each.time * 1000).toISOString() },
+        new Date(each.time * 1000).toLocaleString()),
+      element("span", { class: "mlmagic-grows" }, each.change),
+      each.can_return && button("Roll back", () => askToRollBack(each.number), {
+        class: "mlmagic-quiet", "aria-label": `Roll ${name} back to revision ${each.number}`,
+        disabled: !!(silent.textContent || store.get("doing")),
+      }))));
+  }
+  /** @param {number} revision */
+  function askToRollBack(revision) {
+    question.ask({
+      question: `Roll ${name} back to revision ${revision}? What serves now serves until that one is healthy, `
+        + "and keeps serving if it never is.",
+      yes: "Roll back", act: () => act("rollback", { revision }),
+    });
+  }
 
   function showKeys() {
     show(keys, ...["Primary", "Secondary"].map((which) => {
@@ -250,6 +278,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
     [["details", "authentication"], drawDetails],
     [["log_text"], () => logSection.open && log.draw(store.get("log_text"))],
     [["serving", "reloads"], () => trying.open && requests.refresh()],
+    [["serving", "revision", "state"], () => void (revisionSection.open && listRevisions())],
   ]);
   for (const [keys, draw] of listeners) {
     for (const key of keys) ends.push(store.on(key, draw));
@@ -272,7 +301,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
       + " { display: none; }"),
     element("div", { class: "mlmagic-row mlmagic-head" }, element("strong", { class: "mlmagic-name" }, name), state, age),
     silent, address, message, traceback, question.root, outcome, figures, charts,
-    trying, logSection, eventSection, keySection, detailSection);
+    trying, logSection, eventSection, revisionSection, keySection, detailSection);
   // What a start prints is what one waits for.
   if (["Transitioning", "Failed"].includes(store.get("state"))) logSection.open = true;
   return () => ends.forEach((end) => end());

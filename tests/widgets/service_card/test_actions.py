@@ -108,6 +108,21 @@ def test_a_failure_is_told(
     assert HOSTILE in told
 
 
+def test_rollback(fake_engine: Engine, card_of: MakeCard) -> None:
+    card = card_of(fake_engine, deploy(fake_engine))
+    fake_engine.services.wait(fake_engine.services.update("svc", config_changes={"cpu": 0.2}), 20)
+    wait_for(lambda: card.serving == 2, "the update")
+    listed = card.outcome("revisions", {})["value"]
+    assert [(each["number"], each["status"], each["can_return"]) for each in listed] == [
+        (2, "Serving", False),
+        (1, "Was Healthy", True),
+    ]
+    assert "cpu" in listed[0]["change"]
+    assert pressed(card, "rollback", revision=1) == ("Rolling back to revision 1. The new revision is 3.")
+    wait_for(lambda: card.serving == 3, "the rollback")
+    assert "must be a whole number" in pressed(card, "rollback", revision="1")
+
+
 def test_delete(fake_engine: Engine, card_of: MakeCard) -> None:
     card = card_of(fake_engine, deploy(fake_engine))
     assert pressed(card, "delete") == ""

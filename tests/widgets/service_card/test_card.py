@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.traffic_history import TrafficHistory, TrafficPoint
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine.engine import Engine
@@ -100,6 +101,17 @@ def test_use_is_measured_by_who_supervises(
     wait_for(lambda: figure(card, "Memory") == "42 MB", "the memory")
     fake_engine.replicas.set("svc", 3)
     wait_for(lambda: figure(card, "Replicas") == "3", "the replicas")
+
+
+def test_its_charts_are_those_of_the_engine(
+    fake_engine: Engine, card_of: MakeCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = deploy(fake_engine)
+    measured = TrafficHistory(1000.0, (TrafficPoint(1000.0, 10.0, requests=20.0),))
+    monkeypatch.setattr(fake_engine.services, "traffic_history", lambda name: measured)
+    card = card_of(fake_engine, service)
+    wait_for(lambda: len(card.history) == 90, "what was measured before the card was opened")
+    assert card.history[-1][:2] == (1000.0, 2.0)
 
 
 def test_it_ends_with_its_service(

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from mlmagic.core.events import Event, EventKind
+from mlmagic.core.traffic_history import TrafficHistory, TrafficPoint
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.widgets.service_card.state import (
     BEAT_SECONDS,
     EVENTS_SHOWN,
-    HISTORY_SECONDS,
-    POINT_SECONDS,
     Began,
     ServiceState,
     began,
+    points,
     state_after,
 )
 from tests.support.cards import FAILED, SERVICE
@@ -90,37 +90,19 @@ def test_the_beat_is_slow_and_follows_a_clock_that_is_set_back() -> None:
     assert beats == [100.0, 100.0, 100.0 + BEAT_SECONDS, 50.0]
 
 
-def test_a_point_every_few_seconds_of_the_last_quarter_of_an_hour() -> None:
-    state = shown(SERVICE)
-    for second in range(2000):
-        stats = {"requests_per_second": 2.0, "p50_ms": 1.0, "p99_ms": 3.0, "errors": second / 2}
-        state.show(replace(SERVICE, stats=stats))
-        state.note([], 10_000.0 + second)
-    assert len(state.history) == HISTORY_SECONDS / POINT_SECONDS
-    assert state.history[-1] == (11_995.0, 2.0, 1.0, 3.0, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("stats", "point"),
-    [
-        ({}, None),
-        ({"requests_per_second": 0.0, "p50_ms": 1.0, "p99_ms": 3.0}, (60.0, 0.0, None, None, 0.0)),
-        ({"requests_per_second": 1.5}, (60.0, 1.5, None, None, 0.0)),
-    ],
-)
-def test_no_latency_without_requests(stats: dict[str, float], point: tuple[float, ...] | None) -> None:
-    state = shown(SERVICE)
-    state.show(replace(SERVICE, stats=stats))
-    state.note([], 60.0)
-    assert state.history == ([point] if point else [])
-
-
-def test_errors_of_a_server_that_was_restarted_are_not_negative() -> None:
-    state = shown(SERVICE)
-    for second, errors in enumerate((50.0, 60.0, 1.0)):
-        state.show(replace(SERVICE, stats={"requests_per_second": 1.0, "errors": errors}))
-        state.note([], 100.0 + 10 * second)
-    assert [point[4] for point in state.history] == [0.0, 1.0, 0.0]
+def test_the_charts_have_equal_intervals_and_no_latency_without_requests() -> None:
+    busy = TrafficPoint(
+        1000.0, 10.0, requests=20.0, errors=5.0, latencies=((0.5, 1.0, 19.0), (4.0, 8.0, 1.0))
+    )
+    drawn = points(TrafficHistory(1000.0, (busy,)))
+    assert len(drawn) == 90
+    assert drawn[0] == (110.0, 0.0, None, None, 0.0)
+    time, rate, p50, p99, errors = drawn[-1]
+    assert (time, rate, errors) == (1000.0, 2.0, 0.5)
+    assert p50 is not None
+    assert p99 is not None
+    assert p50 <= 1.0 < p99 <= 8.0
+    assert points(TrafficHistory(1000.0)) == []
 
 
 def test_a_new_revision_and_a_reload_serve_anew() -> None:

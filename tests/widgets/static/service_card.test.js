@@ -30,7 +30,7 @@ it("shows the most important first", () => {
   expect(root.querySelector(".mlmagic-address code").textContent).toBe(SERVICE.endpoint);
   expect(root.querySelector("a").getAttribute("href")).toBe(SERVICE.docs);
   expect([...root.querySelectorAll("summary")].map((each) => each.textContent)).toEqual(
-    ["Try it", "Log", "Events", "Keys", "Details"]);
+    ["Try it", "Log", "Events", "Revisions", "Keys", "Details"]);
   expect(root.querySelectorAll("details[open]").length).toBe(0);
 });
 
@@ -99,6 +99,24 @@ describe("actions", () => {
     root.querySelector("[role=alertdialog] .mlmagic-first").click();
     await settled();
     expect(store.calls.map(([verb]) => verb)).toEqual(["find_update", "update"]);
+  });
+  it("lists the revisions, and asks before it goes back to one", async () => {
+    const listed = [
+      { number: 2, status: "Serving", time: 1000, change: "cpu 0.2", models: "wine:1", can_return: false },
+      { number: 1, status: "Was Healthy", time: null, change: HOSTILE, models: "wine:1", can_return: true },
+    ];
+    const { root, store } = card({}, { revisions: () => listed });
+    [...root.querySelectorAll("details")].find((each) => each.textContent.startsWith("Revisions")).open = true;
+    await settled();
+    const shown = named(root, "Revisions of wine");
+    expect(shown.children.length).toBe(2);
+    expect(shown.textContent).toContain(HOSTILE);
+    expect(shown.querySelectorAll("button").length).toBe(1);
+    named(root, "Roll wine back to revision 1").click();
+    expect(root.querySelector("[role=alertdialog] p").textContent).toContain("Roll wine back to revision 1?");
+    root.querySelector("[role=alertdialog] .mlmagic-first").click();
+    await settled();
+    expect(store.calls.at(-1)).toEqual(["rollback", { revision: 1 }]);
   });
   it("shows what the engine refuses", async () => {
     const { root } = card({}, { scale: () => { throw new Error("'wine' cannot be scaled."); } });

@@ -77,6 +77,7 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
     card.get_by_label("Request body for line-svc").fill('{"data": [3]}')
     card.get_by_role("button", name="Send").click()
     card.get_by_label("Response of line-svc").get_by_text("[6.0]").wait_for()
+    lab.command("application:toggle-left-area")
     for theme in ("Light", "Dark"):
         lab.use_theme(theme)
         for width in (480, 1024, 1400):

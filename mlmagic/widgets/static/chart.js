@@ -110,7 +110,7 @@ export function lineChart({ title, unit, span }) {
     picture.setAttribute("aria-label", summary(title, unit, data));
     const known = data.lines.flatMap(({ values }) => values).filter((value) => value !== null);
     marks = ticks(Math.max(0, .../** @type {number[]} */ (known)));
-    const minutes = width < 260 ? [span] : [span, (2 * span) / 3, span / 3];
+    const minutes = width < 260 ? [span] : width < 400 ? [span, span / 3] : [span, (2 * span) / 3, span / 3];
     picture.replaceChildren(
       ...marks.flatMap((mark) => [
         svg("line", { class: "mlmagic-grid", x1: LEFT, x2: width - RIGHT, y1: y(mark), y2: y(mark) }),

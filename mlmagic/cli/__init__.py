@@ -21,9 +21,11 @@ from mlmagic.cli.configs import config
 from mlmagic.cli.endpoints import endpoint
 from mlmagic.cli.environments import environment
 from mlmagic.cli.events import events, follow, unfollow
+from mlmagic.cli.keys import regenerate_key, service_access_token, service_keys
 from mlmagic.cli.models import model
 from mlmagic.cli.packages import package, package_model
 from mlmagic.cli.profiles import profile, profile_model
+from mlmagic.cli.revisions import list_revisions, rollback_service
 from mlmagic.cli.service_metrics import service_metrics
 from mlmagic.cli.services import service
 
@@ -52,7 +54,11 @@ for _group in (model, service, endpoint, environment, computetarget, config, pro
     cli.add_command(_group)
 model.add_command(profile_model)
 model.add_command(package_model)
-for _command in (follow, unfollow, service_metrics):
+for _command in (
+    *(service_metrics, rollback_service, list_revisions),
+    *(service_keys, regenerate_key, service_access_token),
+    *(follow, unfollow),
+):
     service.add_command(_command)
 
 

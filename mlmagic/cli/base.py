@@ -267,3 +267,9 @@ def _complete(names: Callable[[Engine], list[str]], begun: str) -> list[str]:
             return [name for name in names(opened) if name.startswith(begun)]
     except MLMagicError:  # pressing Tab must not print an error
         return []
+
+
+service_name = option(
+    *("-n", "--name"), required=True, shell_complete=complete_services, help="Its name.", group="Service"
+)
+"""The option that names a service."""

@@ -10,12 +10,10 @@ from typing import Any
 import click
 
 from mlmagic.cli.base import Commands, option
+from mlmagic.cli.keys import regenerate_key, service_access_token, service_keys
 from mlmagic.cli.services import service
 
-_AS_SERVICES = (
-    *("list", "show", "run", "logs", "get-logs", "delete", "update"),
-    *("get-keys", "regen-key", "get-access-token"),
-)
+_AS_SERVICES = ("list", "show", "run", "logs", "get-logs", "delete", "update")
 
 
 @click.group(cls=Commands)
@@ -30,6 +28,8 @@ def realtime() -> None:
 
 for _name in _AS_SERVICES:
     realtime.add_command(service.commands[_name])
+for _command in (service_keys, regenerate_key, service_access_token):
+    realtime.add_command(_command)
 
 
 def _of_versions(verb: str, what: str) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from mlmagic.cli.base import complete_services, engine, option, output, show
+from mlmagic.cli.base import engine, option, output, service_name, show
 from mlmagic.core.traffic_history import MOST_BUCKETS
 
 
 @click.command("metrics")
-@option("-n", "--name", required=True, shell_complete=complete_services, help="Its name.", group="Service")
+@service_name
 @option(
     "--intervals",
     type=click.IntRange(1, MOST_BUCKETS),

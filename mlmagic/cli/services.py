@@ -12,14 +12,13 @@ import click
 from mlmagic.cli.base import (
     Commands,
     complete_models,
-    complete_revisions,
-    complete_services,
     echo,
     engine,
     labels,
     option,
     output,
     say,
+    service_name,
     show,
 )
 from mlmagic.cli.deployment_options import (
@@ -39,10 +38,6 @@ from mlmagic.errors import InvalidConfig
 if TYPE_CHECKING:
     from mlmagic.core.configuration import DeploymentConfig
     from mlmagic.core.webservice import Webservice
-
-_name = option(
-    *("-n", "--name"), required=True, shell_complete=complete_services, help="Its name.", group="Service"
-)
 
 
 @click.group(cls=Commands)
@@ -99,7 +94,7 @@ def list_services(
 
 
 @service.command("show")
-@_name
+@service_name
 @output()
 def show_service(name: str, form: str) -> None:
     """Show a service as JSON.
@@ -113,7 +108,7 @@ def show_service(name: str, form: str) -> None:
 
 
 @service.command("run")
-@_name
+@service_name
 @option("-d", "--input-data", "data", required=True, metavar="DATA", help="The request body, or @FILE.")
 def run_service(name: str, data: str) -> None:
     """Send a request body to a service and print the answer as JSON.
@@ -134,7 +129,7 @@ def run_service(name: str, data: str) -> None:
 
 
 @service.command("logs")
-@_name
+@service_name
 @option(
     *("-l", "--num-lines", "lines"),
     type=click.IntRange(1),
@@ -164,7 +159,7 @@ service.add_command(service_logs, "get-logs")  # as az ml calls it
 
 
 @service.command("update")
-@_name
+@service_name
 @models
 @script
 @deploy_config_file
@@ -207,7 +202,7 @@ def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> 
 
 
 @service.command("parity")
-@_name
+@service_name
 @option(
     "--with",
     "target",
@@ -247,7 +242,7 @@ def compare_service(
 
 
 @service.command("traffic")
-@_name
+@service_name
 @option(
     *("-l", "--last"),
     type=click.IntRange(min=1),
@@ -274,7 +269,7 @@ def show_traffic(name: str, last: int | None, form: str) -> None:
 
 
 @service.command("stop")
-@_name
+@service_name
 def stop_service(name: str) -> None:
     """Stop a service without deleting it.
 
@@ -288,7 +283,7 @@ def stop_service(name: str) -> None:
 
 
 @service.command("start")
-@_name
+@service_name
 @no_wait
 def start_service(name: str, no_wait: bool) -> None:
     """Start a stopped or failed service.
@@ -302,7 +297,7 @@ def start_service(name: str, no_wait: bool) -> None:
 
 
 @service.command("restart")
-@_name
+@service_name
 @no_wait
 def restart_service(name: str, no_wait: bool) -> None:
     """Restart a service without downtime.
@@ -315,110 +310,8 @@ def restart_service(name: str, no_wait: bool) -> None:
         run_and_follow(opened, lambda: opened.services.restart(name), wait=not no_wait)
 
 
-@service.command("rollback")
-@_name
-@option(
-    *("-r", "--revision"),
-    type=click.IntRange(min=1),
-    metavar="REVISION",
-    shell_complete=complete_revisions,
-    help="The number of the revision. Default: the last one before the present revision that was Healthy and "
-    "differs from it.",
-    group="Service",
-)
-@no_wait
-def rollback_service(name: str, revision: int | None, no_wait: bool) -> None:
-    """Go back to the models, script, environment and settings of an earlier revision.
-    They become a new revision. The present one answers until that is healthy. Tags and keys stay.
-
-    \b
-    Examples:
-      mlmagic service rollback -n diabetes-svc
-      mlmagic service rollback -n diabetes-svc --revision 3
-    """
-    with engine() as opened:
-        run_and_follow(
-            opened,
-            lambda: opened.services.rollback(name, revision, notify=say).service,
-            wait=not no_wait,
-        )
-
-
-@service.command("revisions")
-@_name
-@output("table")
-def list_revisions(name: str, form: str) -> None:
-    """List the revisions of a service: what serves, what was Healthy, and what changed.
-    Each deploy, update, restart and rollback adds one.
-
-    \b
-    Examples:
-      mlmagic service revisions -n diabetes-svc
-      mlmagic service revisions -n diabetes-svc -o json
-    """
-    from mlmagic.widgets.revisions import revisions_listing
-
-    with engine() as opened:
-        found = opened.services.revisions(name)
-    if form == "table":
-        echo(repr(revisions_listing(name, found)))
-    else:
-        show([asdict(each) for each in found], form)
-
-
-@service.command("get-keys")
-@_name
-@output()
-def service_keys(name: str, form: str) -> None:
-    """Print the two keys of a service.
-
-    \b
-    Example:
-      mlmagic service get-keys -n diabetes-svc
-    """
-    with engine() as opened:
-        _show_keys(opened.keys.get(name), form)
-
-
-@service.command("regen-key")
-@_name
-@option("-k", "--key", "which", required=True, metavar="Primary|Secondary", help="The key to replace.")
-@option("-s", "--set-key", metavar="KEY", help="The new key. Default: a generated key.")
-@output()
-def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> None:
-    """Replace one of the two keys of a service. The other key stays valid.
-
-    \b
-    Example:
-      mlmagic service regen-key -n diabetes-svc -k Primary
-    """
-    with engine() as opened:
-        _show_keys(opened.keys.regenerate(name, which, set_key), form)
-
-
-@service.command("get-access-token")
-@_name
-@output()
-def service_access_token(name: str, form: str) -> None:
-    """Print an access token for a service, and the time to refresh it.
-
-    \b
-    Example:
-      mlmagic service get-access-token -n diabetes-svc
-    """
-    with engine() as opened:
-        token = opened.keys.access_token(name)
-    record = {
-        "accessToken": token.access_token,
-        "tokenType": token.token_type,
-        "refreshAfter": token.refresh_after.isoformat(),
-        "expiryOn": token.expiry_on.isoformat(),
-    }
-    show(record, form)
-
-
 @service.command("delete")
-@_name
+@service_name
 def delete_service(name: str) -> None:
     """Delete a service.
 
@@ -442,7 +335,3 @@ def _all_fields(config: DeploymentConfig) -> dict[str, Any]:
     """The fields of a file's configuration that an update can change, which the target is not."""
     kept = ("target", "live", "environment_variables")
     return {name: value for name, value in asdict(config).items() if name not in kept}
-
-
-def _show_keys(keys: tuple[str, str], form: str) -> None:
-    show({"primaryKey": keys[0], "secondaryKey": keys[1]}, form)

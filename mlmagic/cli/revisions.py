@@ -1,0 +1,62 @@
+"""The revisions of a service: ``mlmagic service rollback`` and ``mlmagic service revisions``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from mlmagic.cli.base import complete_revisions, echo, engine, option, output, say, service_name, show
+from mlmagic.cli.deployment_options import no_wait
+from mlmagic.cli.deployment_progress import run_and_follow
+
+
+@click.command("rollback")
+@service_name
+@option(
+    *("-r", "--revision"),
+    type=click.IntRange(min=1),
+    metavar="REVISION",
+    shell_complete=complete_revisions,
+    help="The number of the revision. Default: the last one before the present revision that was Healthy and "
+    "differs from it.",
+    group="Service",
+)
+@no_wait
+def rollback_service(name: str, revision: int | None, no_wait: bool) -> None:
+    """Go back to the models, script, environment and settings of an earlier revision.
+    They become a new revision. The present one answers until that is healthy. Tags and keys stay.
+
+    \b
+    Examples:
+      mlmagic service rollback -n diabetes-svc
+      mlmagic service rollback -n diabetes-svc --revision 3
+    """
+    with engine() as opened:
+        run_and_follow(
+            opened,
+            lambda: opened.services.rollback(name, revision, notify=say).service,
+            wait=not no_wait,
+        )
+
+
+@click.command("revisions")
+@service_name
+@output("table")
+def list_revisions(name: str, form: str) -> None:
+    """List the revisions of a service: what serves, what was Healthy, and what changed.
+    Each deploy, update, restart and rollback adds one.
+
+    \b
+    Examples:
+      mlmagic service revisions -n diabetes-svc
+      mlmagic service revisions -n diabetes-svc -o json
+    """
+    from mlmagic.widgets.revisions import revisions_listing
+
+    with engine() as opened:
+        found = opened.services.revisions(name)
+    if form == "table":
+        echo(repr(revisions_listing(name, found)))
+    else:
+        show([asdict(each) for each in found], form)

@@ -30,12 +30,12 @@ from tests.support.answering import Answering
 
 MOST_TRIES = 10_000
 SHARES = (
-    ("kill -9, SQLite", Action.KILL, False, 0.35),
-    ("kill -9, PostgreSQL", Action.KILL, True, 0.2),
-    ("an operation fails, SQLite", Action.FAIL, False, 0.15),
+    ("kill -9, SQLite", Action.KILL, False, 0.45),
+    ("kill -9, PostgreSQL", Action.KILL, True, 0.25),
+    ("an operation fails, SQLite", Action.FAIL, False, 0.1),
 )
 """Name, what happens, whether the rows are on a PostgreSQL server, and the share of the time."""
-SHARE_OF_SERVICES, SHARE_OF_VERBS = 0.2, 0.1
+SHARE_OF_SERVICES, SHARE_OF_VERBS = 0.15, 0.05
 """Of the kills of processes behind services, and of the random verbs. They come last: they have threads, and
 this process may not fork any more."""
 EXAMPLES, STEPS = 5, 25

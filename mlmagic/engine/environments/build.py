@@ -37,10 +37,11 @@ def build(
     resolver's message, `UsageError` without uv, `Interrupted` when ``cancelled``, and `WorkspaceUnavailable`,
     with what to do, if the disk is full.
     """
-    key, cancelled = store.want(specification), cancelled or Event()
-    if not store.is_built(key):
-        program = uv.find()
-        with with_remedy(store.root):
+    cancelled = cancelled or Event()
+    with with_remedy(store.root):
+        key = store.want(specification)
+        if not store.is_built(key):
+            program = uv.find()
             with store.lock(key, given_up=cancelled) as held:
                 if not held:
                     raise Interrupted("the build was cancelled")

@@ -122,3 +122,11 @@ export function disclosure(title, content, { opened, closed } = {}) {
   made.addEventListener("toggle", () => (made.open ? opened?.() : closed?.()));
   return made;
 }
+
+/**
+ * Terms and their texts, for a list of terms.
+ * @param {Array<[string, string]>} rows
+ */
+export function pairs(rows) {
+  return rows.map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value)));
+}

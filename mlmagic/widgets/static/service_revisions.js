@@ -1,0 +1,43 @@
+// The revisions of a service, and a button that goes back to one.
+
+import { button, element, show } from "./dom.js";
+
+/** @typedef {import("./store.js").Store} Store */
+
+/**
+ * @param {Store} store
+ * @param {ReturnType<typeof import("./service_actions.js").serviceActions>} actions
+ * @param {() => boolean} isOff whether nothing can be done now
+ */
+export function serviceRevisions(store, actions, isOff) {
+  const name = store.get("name");
+  const revisions = element("ol", { class: "mlmagic-events", "aria-label": `Revisions of ${name}` });
+
+  async function refresh() {
+    let found = [];
+    try {
+      found = await store.call("revisions");
+    } catch (error) {
+      return show(revisions, element("li", {}, /** @type {Error} */ (error).message));
+    }
+    show(revisions, ...found.map((/** @type {any} */ each) => element("li", { class: "mlmagic-row" },
+      element("strong", {}, String(each.number)), element("span", {}, each.status),
+      each.time && element("time", { datetime: new Date(each.time * 1000).toISOString() },
+        new Date(each.time * 1000).toLocaleString()),
+      element("span", { class: "mlmagic-grows" }, each.change),
+      each.can_return && button("Roll back", () => askToRollBack(each.number), {
+        class: "mlmagic-quiet", "aria-label": `Roll ${name} back to revision ${each.number}`,
+        disabled: isOff() || !!store.get("doing"),
+      }))));
+  }
+  /** @param {number} revision */
+  function askToRollBack(revision) {
+    actions.ask({
+      question: `Roll ${name} back to revision ${revision}? What serves now serves until that one is healthy, `
+        + "and keeps serving if it never is.",
+      yes: "Roll back", act: () => actions.act("rollback", { revision }),
+    });
+  }
+
+  return { root: revisions, refresh };
+}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from traitlets import Bool, List, Unicode
+from traitlets import List, Unicode
 
 from mlmagic.core.events import service_subject
 from mlmagic.core.traffic_history import PERIOD_SECONDS
@@ -44,12 +44,12 @@ class ServiceCard(ServiceState, Component):
     """The result message of the last action."""
     authentication = Unicode().tag(sync=True)
     """``key`` or ``token``; empty for a service that everybody may call."""
-    follows_log = Bool(False)
 
     def __init__(self, engine: Engine, service: Webservice, captured: Captured = no_script) -> None:
         super().__init__()
         self._engine = engine
         self._seen: Webservice | None = None
+        self._log_followers = 0
         self._log_mark: Any = None
         self._history_read = -math.inf
         self._scales = engine.replicas.can_scale(service)
@@ -125,7 +125,7 @@ class ServiceCard(ServiceState, Component):
             self._seen = service
             self.show(service)
             self.offered = offered(service.state, scales=self._scales)
-        if self.follows_log:
+        if self._log_followers:
             mark = self._engine.services.log_mark(service)
             if mark != self._log_mark:
                 self._log_mark = mark
@@ -136,7 +136,9 @@ class ServiceCard(ServiceState, Component):
         self.doing, self.told = work.doing, visible(work.told)
 
     def _follow_log(self, follow: bool) -> None:
-        self.follows_log, self._log_mark = follow, None
+        # The same card may be shown more than once; a page that is reloaded goes without a word.
+        self._log_followers = self._log_followers + 1 if follow else max(0, self._log_followers - 1)
+        self._log_mark = None
         if follow:
             self._read_log()
 

@@ -25,7 +25,7 @@ const MARKS = /** @type {Record<string, string>} */ ({
  */
 export function silence(heard, now, stateTime) {
   return now - heard < SILENT_SECONDS ? ""
-    : `Not connected: the kernel has stopped or cannot be reached. State as of ${clock(stateTime)}.`;
+    : `Not connected: the kernel has stopped, or cannot read its workspace. State as of ${clock(stateTime)}.`;
 }
 
 /**

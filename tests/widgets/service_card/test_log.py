@@ -47,6 +47,10 @@ def test_it_is_read_when_there_is_more_and_while_somebody_follows(
     assert len(reads) <= 2  # once when it is opened, and once when the watcher sees it first
     fake.only().log.append("more\x1b[2J")
     wait_for(lambda: "more\\x1b[2J" in card.log_text, "what is new, its control characters written out")
+    card.outcome("follow_log", {"follow": True})  # in a second view of the card
+    card.outcome("follow_log", {"follow": False})
+    fake.only().log.append("for the first")
+    wait_for(lambda: "for the first" in card.log_text, "what the first view follows")
     card.outcome("follow_log", {"follow": False})
     fake.only().log.append("later")
     seen = len(looks)

@@ -17,6 +17,14 @@ from mlmagic.errors import MLMagicError
 log = logging.getLogger(__name__)
 
 
+def reported(doing: str, error: Exception) -> str:
+    """The message of an exception, for people; one that is not ours is also logged."""
+    if isinstance(error, MLMagicError):
+        return str(error)
+    log.error("%s failed", doing, exc_info=error)
+    return f"{type(error).__name__}: {error}"
+
+
 class Work(HasTraits):
     """Runs one job at a time in a background thread."""
 
@@ -35,11 +43,8 @@ class Work(HasTraits):
     def _run(self, doing: str, job: Callable[[], str]) -> None:
         try:
             told = job()
-        except MLMagicError as error:
-            told = f"{doing} failed: {error}"
         except Exception as error:
-            log.exception("%s failed", doing)
-            told = f"{doing} failed: {type(error).__name__}: {error}"
+            told = f"{doing} failed: {reported(doing, error)}"
         self.told, self.doing = told, ""
 
 

@@ -6,29 +6,24 @@ The components are ES modules in ``static``. anywidget takes one module and cann
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import anywidget
 
-from mlmagic.errors import MLMagicError
+from mlmagic.widgets.background import reported
 
 STATIC = Path(__file__).parent / "static"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|let|class)", re.MULTILINE)
 
-log = logging.getLogger(__name__)
-
 Answer = Callable[[Mapping[str, Any]], Any]
 """Carries out a call: takes its values by name, returns what JSON can hold."""
 
 
-@cache
 def source(module: str, function: str) -> str:
     """The ES module that anywidget needs: ``function`` of ``static/<module>.js``, with its imports."""
     view = (
@@ -59,7 +54,6 @@ def joined(names: tuple[str, ...]) -> str:
     return "\n".join(parts.values())
 
 
-@cache
 def style() -> str:
     """The style sheet of all components."""
     return (STATIC / "mlmagic.css").read_text(encoding="utf-8")
@@ -90,8 +84,5 @@ class Component(anywidget.AnyWidget):
             return {"error": f"Unknown action: {str(verb)!r}. Run the cell again."}
         try:
             return {"value": answer(values)}
-        except MLMagicError as error:
-            return {"error": str(error)}
         except Exception as error:
-            log.exception("%s failed", verb)
-            return {"error": f"{type(error).__name__}: {error}"}
+            return {"error": reported(str(verb), error)}

@@ -137,9 +137,8 @@ class Database:
         with self.reading() as connection:
             words = " ".join(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one().split())
         if words != "ok" and self._path is not None:
-            raise WorkspaceUnavailable(
-                f"database {self._path} is damaged: {words}", hint=backups.how_to_restore(self._path)
-            )
+            message, fix = sqlite.explain(self._path, "SQLITE_CORRUPT", words)
+            raise WorkspaceUnavailable(message, hint=fix)
 
     def _unavailable(self, error: DBAPIError | sqlite3.Error) -> WorkspaceUnavailable | None:
         if self._on_sqlite:

@@ -217,7 +217,7 @@ def test_a_rollback_cancels_an_update_that_does_not_serve_yet(two: Engine, fake:
     settled(two)
     wait_for(lambda: not two.services.get("svc").candidate, "the end of the update")
     assert len(fake.services) == launched
-    # And nothing is left to take back.
+    # An interrupt after that undoes nothing.
     assert "was complete before the interrupt: revision 2 serves" in two.services.withdraw(done.service)
     assert two.services.get("svc").serving == 2
 

@@ -11,7 +11,7 @@ from traitlets.config import Config
 
 from mlmagic.engine.engine import Engine
 from mlmagic.magics.session import MLMagic
-from tests.support.shells import TestingShell
+from tests.support.shells import SCRIPT, TestingShell
 
 # The fake target whose services answer, and a supervisor that looks often.
 
@@ -45,3 +45,11 @@ def session(shell: TestingShell, fake_engine: Engine) -> MLMagic:
     found.use(fake_engine)
     found.target = "fake"
     return found
+
+
+@pytest.fixture
+def captured(session: MLMagic, shell: TestingShell) -> TestingShell:
+    """A notebook with a script and a registered model."""
+    shell.run_cell("clf = {}\nm = %register clf --name wine\n")
+    shell.run_cell(f"%%score_script wine\n{SCRIPT}")
+    return shell

@@ -123,8 +123,9 @@ class ServiceCard(ServiceState, Component):
             if self._seen is None or service.revision != self._seen.revision:
                 reader.soon((self, "authentication"), self._read_authentication)
             self._seen = service
-            self.show(service)
-            self.offered = offered(service.state, scales=self._scales)
+            with self.hold_sync():  # the component draws them together
+                self.show(service)
+                self.offered = offered(service.state, scales=self._scales)
         if self._log_followers:
             mark = self._engine.services.log_mark(service)
             if mark != self._log_mark:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from traitlets import Bool, Dict, Float, HasTraits, Int, List, Unicode
+from traitlets import Bool, Float, HasTraits, Int, List, Unicode
 
 from mlmagic.core.events import Event, EventKind
 from mlmagic.core.revisions import RevisionSummary
@@ -56,7 +56,6 @@ class ServiceState(HasTraits):
     """The traceback of a failed start or of a crash."""
     failure = Unicode().tag(sync=True)
     """The traceback of the last failed request to this revision."""
-    stats = Dict()
     figures = List().tag(sync=True)
     """Pairs of a metric's name and its value as text."""
     history = List().tag(sync=True)
@@ -78,18 +77,14 @@ class ServiceState(HasTraits):
 
     def show(self, service: Webservice) -> None:
         """Show a new record."""
-        stats = dict(service.stats)
-        if stats != self.stats:
-            self.stats, self.figures = stats, figures.pairs(stats)
         if service.serving != self.serving:
             self.failure = ""
-        with self.hold_trait_notifications():  # the component draws these together
-            self.state, self.words = str(service.state), visible(cards.status(service))
-            self.revision, self.serving = service.revision, service.serving
-            self.traceback = visible(cards.traceback(service))
-            self.endpoint = service.scoring_uri or "" if service.state is not State.FAILED else ""
-            self.docs = html.browser_url(service.docs_uri or "") if self.endpoint else ""
-            self.details = details(service)
+        self.state, self.words = str(service.state), visible(cards.status(service))
+        self.revision, self.serving = service.revision, service.serving
+        self.traceback = visible(cards.traceback(service))
+        self.endpoint = service.scoring_uri or "" if service.state is not State.FAILED else ""
+        self.docs = html.browser_url(service.docs_uri or "") if self.endpoint else ""
+        self.figures, self.details = figures.pairs(service.stats), details(service)
 
     def note(self, events: Iterable[Event], now: float) -> None:
         """Add new events, and what else changes with time; ``now`` is in seconds since the epoch.

@@ -124,6 +124,15 @@ export function disclosure(title, content, { opened, closed } = {}) {
 }
 
 /**
+ * A moment, as text that people read and programs find.
+ * @param {number} time seconds since the epoch
+ * @param {string} text
+ */
+export function moment(time, text) {
+  return element("time", { datetime: new Date(time * 1000).toISOString() }, text);
+}
+
+/**
  * Terms and their texts, for a list of terms.
  * @param {Array<[string, string]>} rows
  */

@@ -1,6 +1,6 @@
 // The card of one service: what it is and does, what can be done, and folded: try it, log, events, keys.
 
-import { copyButton, disclosure, element, pairs, show } from "./dom.js";
+import { copyButton, disclosure, element, moment, pairs, show } from "./dom.js";
 import { logView } from "./log_view.js";
 import { serviceActions } from "./service_actions.js";
 import { serviceFigures } from "./service_figures.js";
@@ -124,7 +124,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   }
   function drawEvents() {
     show(events, ...store.get("events").map((/** @type {any} */ each) => element("li", {},
-      element("time", { datetime: new Date(each.time * 1000).toISOString() }, clockWithSeconds(each.time)),
+      moment(each.time, clockWithSeconds(each.time)),
       element("span", {}, each.message))));
   }
   function drawDetails() {

@@ -1,6 +1,6 @@
 // The revisions of a service, and a button that goes back to one.
 
-import { button, element, show } from "./dom.js";
+import { button, element, moment, show } from "./dom.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
@@ -22,8 +22,7 @@ export function serviceRevisions(store, actions, isOff) {
     }
     show(revisions, ...found.map((/** @type {any} */ each) => element("li", { class: "mlmagic-row" },
       element("strong", {}, String(each.number)), element("span", {}, each.status),
-      each.time && element("time", { datetime: new Date(each.time * 1000).toISOString() },
-        new Date(each.time * 1000).toLocaleString()),
+      each.time && moment(each.time, new Date(each.time * 1000).toLocaleString()),
       element("span", { class: "mlmagic-grows" }, each.change),
       each.can_return && button("Roll back", () => askToRollBack(each.number), {
         class: "mlmagic-quiet", "aria-label": `Roll ${name} back to revision ${each.number}`,

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlmagic.scoring.cgroups import record_membership
 from mlmagic.scoring.process_exit import leave
 from mlmagic.scoring.report import STARTING, Occupied, RunDirectory
 
@@ -76,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Occupied:
             return 75
         directory.write(STARTING)
+        if os.getpid() != 1:  # what is started in a container ends with the container
+            record_membership(Path(options.run_dir))
     from mlmagic.scoring.environment import ScriptEnvironment
 
     _find_script(options)

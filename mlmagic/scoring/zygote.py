@@ -23,6 +23,8 @@ import sys
 import threading
 from typing import Any, NoReturn
 
+from mlmagic.scoring.cgroups import prepare_fork
+
 
 class _Forked(BaseException):
     """Unwinds the zygote's stack in the new process, which then serves."""
@@ -38,6 +40,7 @@ def main() -> NoReturn:
     # The services are our children, and nobody waits for them: the system takes the dead away.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _import(["mlmagic.scoring.server", "mlmagic.scoring.environment"])
+    prepare_fork()
     order = None
     try:
         with os.fdopen(os.dup(0), "rb") as orders:
@@ -82,6 +85,7 @@ def _fork(order: dict[str, Any]) -> int:
     pid = os.fork()
     if pid == 0:
         raise _Forked(order)
+    prepare_fork()  # before the answer, so that nobody ends the service while the zygote is in its cgroup
     return pid
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
+from typing import NoReturn
 
+import filelock
 import pytest
 
 from tests.support.command_line import run
@@ -36,3 +40,17 @@ def test_made_strictly_or_on_the_nearest_python(folder: Path) -> None:
     assert made.exit_code == 0, made.output
     assert Path(made.stdout.strip()).is_file()
     assert "removed 0 environments" in run("environment", "clean").stderr
+
+
+def test_a_full_disk_while_environments_are_removed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("MLMAGIC_CACHE", str(tmp_path))
+    (tmp_path / "environments" / ".building" / "key-1").mkdir(parents=True)
+    monkeypatch.setattr(filelock.FileLock, "acquire", full)
+    refused = run("environment", "clean")
+    assert refused.exit_code == 1
+    assert "No space left on device. Free some space" in refused.stderr

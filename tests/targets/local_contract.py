@@ -19,8 +19,10 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
 from mlmagic.engine.http.client import Client
 from mlmagic.errors import InvalidConfig
+from mlmagic.scoring.cgroups import members_of
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.local.target import LocalHandle
+from tests.support.processes import needs_root
 from tests.support.waiting import wait_for
 from tests.targets.contract import TargetContract
 
@@ -75,11 +77,13 @@ class LocalContract(TargetContract):
     def test_what_the_script_started_in_sessions_of_its_own_ends_with_it(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], number: signal.Signals
     ) -> None:
-        """A program, the child of one, and a fork, each in a session of its own."""
+        """A program, its child, a fork, and a program that only its cgroup tells of."""
         spec, handle = launch("detaches.py")
         seen = self.until(target, handle, Phase.RUNNING)
+        if not members_of(Path(spec.run_dir)):
+            needs_root()
         children = Client().score("contract", f"{seen.url}/score", "x")
-        assert len(children) == 3
+        assert len(children) == 4
         if number is signal.SIGKILL:
             os.kill(_pid(spec), number)
             self.until(target, handle, Phase.EXITED)

@@ -17,6 +17,7 @@ from mlmagic.engine.environments.store import KEPT_DAYS, Store
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace import assets
 from mlmagic.workspace.assets import Asset
+from mlmagic.workspace.file_writing import with_remedy
 from mlmagic.workspace.memory import Memory
 
 KIND = "environment"
@@ -107,7 +108,9 @@ class Environments:
 
     def evict(self, days: float = KEPT_DAYS) -> list[str]:
         """Delete the built environments that no service uses and that were not used for ``days`` days."""
-        return Store().evict(days)
+        store = Store()
+        with with_remedy(store.root):
+            return store.evict(days)
 
     def list(self, *, curated: bool = True) -> list[Asset]:
         """The newest version of each environment, sorted by name, then the curated ones."""

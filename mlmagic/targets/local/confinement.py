@@ -17,11 +17,11 @@ from pathlib import Path
 
 from mlmagic.core.configuration import BYTES_PER_GB
 from mlmagic.core.usage import Usage
+from mlmagic.scoring.cgroups import CONFINEMENT_PREFIX, ROOT, below, own_groups
 from mlmagic.targets.local.process import tree_of
 
 PERIOD_US = 100_000
 """The period of Docker and Kubernetes: what a CPU limit does to latency depends on it."""
-ROOT = Path("/sys/fs/cgroup")
 _JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1"; shift; n=$((n-1)); done; exec "$@"'
 _LEAVE_SECONDS = 2.0
 
@@ -71,34 +71,17 @@ def confinement_called(name: str, root: Path = ROOT) -> Confinement | None:
 
 def control_groups(root: Path = ROOT, name: str = "") -> ControlGroups | None:
     """Cgroups below those of this process, not created yet; None if the machine has none."""
-    name = name or f"mlmagic-{uuid.uuid4().hex[:12]}"
-    own = _own_groups()
+    name = name or f"{CONFINEMENT_PREFIX}{uuid.uuid4().hex[:12]}"
+    own = own_groups()
     if (root / "cgroup.controllers").is_file():
-        return UnifiedGroup(name, _below(root, own.get("", "")))
+        return UnifiedGroup(name, below(root, own.get("", "")))
     folders = {
-        controller: _below(root / controller, own.get(controller, "")) / name
+        controller: below(root / controller, own.get(controller, "")) / name
         for controller in ("cpu", "cpuacct", "memory")
     }
     if not all(folder.parent.is_dir() for folder in folders.values()):
         return None
     return SeparateGroups(name, folders)
-
-
-def _below(base: Path, group: str) -> Path:
-    """A group's folder; the root of its hierarchy if a container does not see the group."""
-    inner = base / group.lstrip("/")
-    return inner if inner.is_dir() else base
-
-
-def _own_groups(table: Path = Path("/proc/self/cgroup")) -> dict[str, str]:
-    """Controller -> the path of this process's group; the unified hierarchy's under the empty name."""
-    found: dict[str, str] = {}
-    with contextlib.suppress(OSError):
-        for line in table.read_text(encoding="utf-8").splitlines():
-            _, controllers, path = line.split(":", 2)
-            for controller in controllers.split(","):
-                found[controller] = path
-    return found
 
 
 class ControlGroups(Confinement):

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlmagic.scoring.cgroups import members_of
+
 if TYPE_CHECKING:
     import psutil
 
@@ -123,12 +125,13 @@ def _children_below(pid: int) -> list[int]:
 def kill_started_by(run_dir: str) -> None:
     """Kill what the server of ``run_dir`` has started, in whatever session or process group; on Linux only.
 
-    Each has the server's variable `RUN_DIR` in its environment, if it was started as a program, or the log of
-    the server as its output, if it was forked. What has neither has been detached with intent.
+    Each is in the service's cgroup, where there are cgroups. Each also has the server's variable `RUN_DIR` in
+    its environment, if it was started as a program, or the server's log as its output, if it was forked;
+    without cgroups, what has neither has been detached with intent.
     """
     for _ in range(LOOKS):
-        found = [int(each.name) for each in Path("/proc").glob("[0-9]*") if _was_started_by(each, run_dir)]
-        pids = [pid for pid in found if pid != os.getpid()]
+        found = {int(each.name) for each in Path("/proc").glob("[0-9]*") if _was_started_by(each, run_dir)}
+        pids = {*found, *members_of(Path(run_dir))} - {os.getpid()}
         for pid in pids:
             send_signal(pid, signal.SIGKILL)
         if not pids:

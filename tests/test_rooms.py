@@ -23,8 +23,9 @@ from tests.support.imports import (
 pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal and control
-# socket, the names of its variables, which certificates it takes, and how it writes values as JSON.
+# socket, its cgroup, the names of its variables, which certificates it takes, and how it writes values as JSON.
 OPEN_OF_SCORING = {
+    "mlmagic.scoring.cgroups",
     "mlmagic.scoring.wakeup",
     "mlmagic.scoring.control",
     "mlmagic.scoring.environment",

@@ -16,7 +16,7 @@ from mlmagic.magics.session import MLMagic
 
 def live_card_of(session: MLMagic, service: Webservice) -> Any:
     """The live card of a service: the same widget in every cell that shows it."""
-    from mlmagic.widgets.service_card import ServiceCard
+    from mlmagic.widgets.service_card.card import ServiceCard
 
     captured = partial(newest_captured, session)
     return session.live_widget(service.id, lambda: ServiceCard(session.engine, service, captured))

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import anywidget
 
-from mlmagic.widgets.background import reported
+from mlmagic.widgets.calls import Answers, outcome
 
 STATIC = Path(__file__).parent / "static"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|let|class)", re.MULTILINE)
-
-Answer = Callable[[Mapping[str, Any]], Any]
-"""Carries out a call: takes its values by name, returns what JSON can hold."""
-
 
 def source(module: str, function: str) -> str:
     """The ES module that anywidget needs: ``function`` of ``static/<module>.js``, with its imports."""
@@ -65,7 +61,7 @@ class Component(anywidget.AnyWidget):
     _css = style()
 
     def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
+        self.answers: Answers = {}
         super().__init__()
         self.on_msg(self._called)
 
@@ -79,10 +75,4 @@ class Component(anywidget.AnyWidget):
 
     def outcome(self, verb: object, values: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out a call; returns its ``value``, or the ``error`` as text."""
-        answer = self.answers.get(str(verb))
-        if answer is None:
-            return {"error": f"Unknown action: {str(verb)!r}. Run the cell again."}
-        try:
-            return {"value": answer(values)}
-        except Exception as error:
-            return {"error": reported(str(verb), error)}
+        return outcome(self.answers, verb, values)

@@ -39,7 +39,7 @@ import time
 from pathlib import Path
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import pace
-from mlmagic.widgets.service_card import ServiceCard
+from mlmagic.widgets.service_card.card import ServiceCard
 from mlmagic.workspace.location import Location
 
 engine = Engine(Location.of_folder(Path({folder!r})), supervise=False, use_daemon=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mlmagic.core.webservice import Desired, State, Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.widgets.service_card import ServiceCard
+from mlmagic.widgets.service_card.card import ServiceCard
 from tests.support.engines import ON_FAKE, script
 
 HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> & \"'"

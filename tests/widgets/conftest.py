@@ -11,7 +11,7 @@ from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.events import bus
 from mlmagic.engine.services import watcher as lookout
-from mlmagic.widgets.service_card import ServiceCard
+from mlmagic.widgets.service_card.card import ServiceCard
 from tests.support.cards import MakeCard
 from tests.support.environments import node_modules
 

@@ -25,7 +25,7 @@ from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.form import jobs
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
-from mlmagic.widgets.service_card import ServiceCard
+from mlmagic.widgets.service_card.card import ServiceCard
 from tests.support.engines import ON_FAKE, script
 from tests.support.waiting import wait_for
 

@@ -15,7 +15,7 @@ from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.widgets.service_card import ServiceCard
+from mlmagic.widgets.service_card.card import ServiceCard
 from mlmagic.widgets.service_card.actions import offered, what_it_does
 from tests.support.cards import FAILED, HOSTILE, SERVICE, MakeCard, deploy
 from tests.support.engines import ON_FAKE, script

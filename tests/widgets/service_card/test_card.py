@@ -11,7 +11,7 @@ from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services import usage_metrics as gauges
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.widgets.service_card import ServiceCard
+from mlmagic.widgets.service_card.card import ServiceCard
 from tests.support.answering import Answering
 from tests.support.cards import HOSTILE, MakeCard, deploy
 from tests.support.engines import ON_FAKE, MakeEngine, script

@@ -22,8 +22,8 @@ from tests.support.imports import (
 
 pytestmark = pytest.mark.together
 
-# Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal and control
-# socket, its cgroup, the names of its variables, which certificates it takes, and how it writes values as JSON.
+# Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
+# socket and cgroup, the names of its variables, which certificates it takes, and how values become JSON.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.cgroups",
     "mlmagic.scoring.wakeup",

@@ -170,8 +170,11 @@ def location() -> Location:
 def engine() -> closing[Engine]:
     """The engine without a supervisor: a command ends soon, so the daemon supervises services."""
     from mlmagic.engine.engine import Engine
+    from mlmagic.workspace.known_workspaces import remember
 
-    return closing(Engine(location(), supervise=False))
+    opened = Engine(location(), supervise=False)
+    remember(opened.location)
+    return closing(opened)
 
 
 def say(text: str) -> None:

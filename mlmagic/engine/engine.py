@@ -33,6 +33,7 @@ from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.engine.services.watcher import ServiceWatcher
 from mlmagic.engine.targets import LoadTarget, Targets
+from mlmagic.workspace.known_workspaces import remember
 from mlmagic.workspace.location import Location, locate
 from mlmagic.workspace.memory import Memory
 
@@ -92,6 +93,7 @@ class Engine:
         if key not in _open or not _open[key].memory.is_there:
             _open[key] = cls(location)
             atexit.register(_open[key].close)
+            remember(location)
         return _open[key]
 
     def close(self) -> None:

@@ -31,10 +31,10 @@ def show_services(session: MLMagic, services: Iterable[Webservice]) -> None:
     """Show the live table of services."""
 
     def table() -> Any:
-        from mlmagic.widgets.services_table import ServicesTable
+        from mlmagic.widgets.services_grid.grid import ServicesGrid
 
         card = partial(live_card_of, session)
-        return session.live_widget("services", lambda: ServicesTable(session.engine, services, card))
+        return session.live_widget("services", lambda: ServicesGrid(session.engine, services, card))
 
     _show(session, table)
 

@@ -102,9 +102,15 @@ class Listing(Sequence[Any]):
     """A list of handles that is displayed as a table."""
 
     def __init__(
-        self, items: Sequence[Any], headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str
+        self,
+        items: Sequence[Any],
+        headings: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        caption: str,
+        static_class: str = "",
     ) -> None:
         self._items, self._headings, self._rows, self._caption = items, headings, rows, caption
+        self._static_class = static_class
 
     def __len__(self) -> int:
         return len(self._items)
@@ -119,11 +125,12 @@ class Listing(Sequence[Any]):
         return html.plain_table(self._headings, self._rows) if self._items else visible(self._caption)
 
     def _repr_html_(self) -> str:
-        if not self._items:
-            return f'<div style="{html.FONT}">{escape(self._caption)}</div>'
-        return html.table(
-            self._headings, [[cell(value) for value in row] for row in self._rows], self._caption
-        )
+        if self._items:
+            rows = [[cell(value) for value in row] for row in self._rows]
+            markup = html.table(self._headings, rows, self._caption)
+        else:
+            markup = f'<div style="{html.FONT}">{escape(self._caption)}</div>'
+        return f'<div class="{self._static_class}">{markup}</div>' if self._static_class else markup
 
 
 SHORT = 20
@@ -175,9 +182,12 @@ def services_listing(
 ) -> Listing:
     """``%services``: a row of `service_row` for each."""
     rows = [service_row(service) for service in services]
-    return Listing(
-        [handle(service) for service in services], SERVICE_HEADINGS, rows, services_caption(services)
-    )
+    handles = [handle(service) for service in services]
+    return Listing(handles, SERVICE_HEADINGS, rows, services_caption(services), STATIC_SERVICES)
+
+
+STATIC_SERVICES = "mlmagic-static-services"
+"""The class of the static table of services: in a cell's output, the live table hides it."""
 
 
 def services_caption(services: Sequence[Webservice]) -> str:

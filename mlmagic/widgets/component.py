@@ -20,6 +20,7 @@ STATIC = Path(__file__).parent / "static"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|let|class)", re.MULTILINE)
 
+
 def source(module: str, function: str) -> str:
     """The ES module that anywidget needs: ``function`` of ``static/<module>.js``, with its imports."""
     view = (
@@ -64,6 +65,14 @@ class Component(anywidget.AnyWidget):
         self.answers: Answers = {}
         super().__init__()
         self.on_msg(self._called)
+
+    def reference(self) -> dict[str, Any]:
+        """By MIME type, what our JupyterLab extension draws in place of the widget: without a kernel, too."""
+        return {}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        return {**data, **self.reference()}, metadata
 
     def _called(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if not isinstance(content, dict) or "call" not in content:

@@ -67,6 +67,18 @@ class Location:
         folder = user_folder() / _DATABASES / f"{name}-{sha256(_place(rest).encode()).hexdigest()[:12]}"
         return cls(name, folder, url, found_by)
 
+    @property
+    def key(self) -> str:
+        """16 characters that identify the workspace, without its path or the password of its database."""
+        scheme, _, rest = self.database_url.partition("://")
+        place = rest if scheme.startswith("sqlite") else _place(rest)
+        return sha256(place.encode()).hexdigest()[:16]
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the database's URL contains a password."""
+        return ":" in self.database_url.partition("://")[2].rpartition("@")[0]
+
     def to_json(self) -> str:
         """The location as JSON text, for another process of this machine."""
         return json.dumps({**asdict(self), "folder": str(self.folder)})

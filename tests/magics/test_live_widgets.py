@@ -40,9 +40,9 @@ def test_a_card_opened_from_the_table_is_that_of_the_deploy(drawing: TestingShel
     drawing.run_cell("%deploy wine-svc --script wine")
     drawing.run_cell("%services")
     table = session._live[session.engine, "services"]
-    table.open_button.click()
     service = session.engine.services.get("wine-svc")
-    assert table.card.children == (session._live[session.engine, service.id],)
+    card = session._live[session.engine, service.id]
+    assert table.outcome("open", {"service": "wine-svc"}) == {"value": card.model_id}
 
 
 def test_a_terminal_draws_none(shell: TestingShell, session: MLMagic) -> None:

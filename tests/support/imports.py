@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "engine": {"core", "capture", "workspace", "targets", "scoring"},
     "sdk": {"core", "workspace", "engine", "scoring"},
     "widgets": {"core", "engine", "sdk"},
+    "labserver": {"core", "workspace", "engine", "widgets"},
     "magics": {"core", "capture", "workspace", "targets", "engine", "sdk", "widgets"},
     "cli": {"core", "scoring", "workspace", "engine", "sdk", "widgets", "demo"},
     "demo": {"core", "workspace", "targets", "engine"},

@@ -46,6 +46,7 @@ class LiveService(ServiceState):
     def __init__(self, engine: Engine, service: Webservice, captured: Captured = no_script) -> None:
         super().__init__()
         self._engine = engine
+        self.workspace = engine.location.key
         self._seen: Webservice | None = None
         self._log_followers = 0
         self._log_mark: Any = None

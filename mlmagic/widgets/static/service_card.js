@@ -12,20 +12,20 @@ import { clock, clockWithSeconds, duration } from "./words.js";
 /** @typedef {import("./store.js").Store} Store */
 
 export const SILENT_SECONDS = 15;
-const MARKS = /** @type {Record<string, string>} */ ({
+export const MARKS = /** @type {Record<string, string>} */ ({
   Transitioning: "◌", Healthy: "●", Unhealthy: "▲", Unschedulable: "■", Failed: "✖", Stopped: "○", Deleted: "○",
 });
 
 /**
- * What the card says of itself when nothing was heard from the kernel.
+ * What the card says of itself when nothing was heard from the kernel or the server.
  * @param {number} heard when its last sign arrived, in seconds since the epoch
  * @param {number} now
  * @param {number} stateTime the time that its last sign is of
- * @returns {string} empty while the kernel is there
+ * @param {string} lost why, most probably
+ * @returns {string} empty while signs come
  */
-export function silence(heard, now, stateTime) {
-  return now - heard < SILENT_SECONDS ? ""
-    : `Not connected: the kernel has stopped, or cannot read its workspace. State as of ${clock(stateTime)}.`;
+export function silence(heard, now, stateTime, lost) {
+  return now - heard < SILENT_SECONDS ? "" : `Not connected: ${lost}. State as of ${clock(stateTime)}.`;
 }
 
 /**
@@ -107,7 +107,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
     age.textContent = since({
       gone: store.get("gone"), state: store.get("state"), serving: store.get("serving"), revision: store.get("revision"),
     }, seconds);
-    const words = silence(heard, now(), store.get("beat"));
+    const words = silence(heard, now(), store.get("beat"), store.lost);
     if (silent.textContent !== words) {
       show(silent, words);
       root.classList.toggle("mlmagic-old", !!words);

@@ -8,7 +8,10 @@
  *   returns how to stop it
  * @property {(verb: string, values?: Record<string, any>) => Promise<any>} call asks the engine for something; the
  *   promise is broken with what it says, or with `UNANSWERED`
+ * @property {string} lost why no sign comes from whoever holds the values, for the words "Not connected: ..."
+ * @property {(values: Record<string, any>) => Promise<OwnStore>} child the store of a card inside this component
  */
+/** @typedef {Store & {close: () => void}} OwnStore a store that is closed by whoever opened it */
 
 export const ANSWER_SECONDS = 90;
 export const UNANSWERED = "The kernel does not answer: it is busy, or it has stopped.";
@@ -17,7 +20,7 @@ export const UNANSWERED = "The kernel does not answer: it is busy, or it has sto
  * The store of an anywidget: its model over the kernel.
  * @param {any} model
  * @param {number} [seconds] how long an answer may take
- * @returns {Store & {close: () => void}}
+ * @returns {OwnStore}
  */
 export function kernelStore(model, seconds = ANSWER_SECONDS) {
   /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
@@ -37,18 +40,23 @@ export function kernelStore(model, seconds = ANSWER_SECONDS) {
   }
   model.on("msg:custom", answered);
 
-  return {
+  const store = {
+    lost: "the kernel has stopped, or cannot read its workspace",
+    /** @param {string} key */
     get: (key) => model.get(key),
+    /** @param {string} key @param {any} value */
     set(key, value) {
       model.set(key, value);
       model.save_changes();
     },
+    /** @param {string} key @param {() => void} listener */
     on(key, listener) {
       model.on(`change:${key}`, listener);
       const leave = () => model.off(`change:${key}`, listener);
       leaving.push(leave);
       return leave;
     },
+    /** @param {string} verb @param {Record<string, any>} [values] @returns {Promise<any>} */
     call(verb, values = {}) {
       const call = ++last;
       return new Promise((resolve, reject) => {
@@ -60,10 +68,16 @@ export function kernelStore(model, seconds = ANSWER_SECONDS) {
         model.send({ call, verb, values });
       });
     },
+    /** @param {Record<string, any>} values @returns {Promise<OwnStore>} */
+    async child(values) {
+      const id = await store.call("open", values);
+      return kernelStore(await model.widget_manager.get_model(id), seconds);
+    },
     close() {
       model.off("msg:custom", answered);
       leaving.forEach((leave) => leave());
       [...waiting.keys()].forEach((call) => answered({ call, error: UNANSWERED }));
     },
   };
+  return store;
 }

@@ -15,8 +15,8 @@ from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.widgets.service_card.card import ServiceCard
 from mlmagic.widgets.service_card.actions import offered, what_it_does
+from mlmagic.widgets.service_card.card import ServiceCard
 from tests.support.cards import FAILED, HOSTILE, SERVICE, MakeCard, deploy
 from tests.support.engines import ON_FAKE, script
 from tests.support.waiting import wait_for

@@ -6,6 +6,7 @@ export function fakeStore(values, answers = {}) {
   const calls = [];
   return {
     calls,
+    lost: "the test has stopped",
     listening: () => [...listeners.values()].reduce((sum, each) => sum + each.size, 0),
     get: (key) => values[key],
     set(key, value) {

@@ -44,8 +44,8 @@ it.each([
 
 describe("a kernel that is gone", () => {
   it("is silent for a while first", () => {
-    expect(silence(100, 100 + SILENT_SECONDS - 1, 50)).toBe("");
-    expect(silence(100, 100 + SILENT_SECONDS, 50)).toMatch(/^Not connected: .* State as of \d\d:\d\d\.$/);
+    expect(silence(100, 100 + SILENT_SECONDS - 1, 50, "it is gone")).toBe("");
+    expect(silence(100, 100 + SILENT_SECONDS, 50, "it is gone")).toMatch(/^Not connected: it is gone. State as of \d\d:\d\d\.$/);
   });
   it("takes the buttons and the keys away until it is back", async () => {
     const { root, store, time } = card({ authentication: "key" }, { key: () => "secret-key" });

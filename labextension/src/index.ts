@@ -1,0 +1,85 @@
+// mlmagic in JupyterLab and Notebook 7: live outputs, a side-bar panel, and the services' state in the status bar.
+
+import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { LabIcon } from '@jupyterlab/ui-components';
+
+import { Channel } from './channel';
+import { ServicesPanel } from './panel';
+import { outputs, RANK } from './renderer';
+import { Watch } from './watch';
+
+const PLUGIN = 'mlmagic:plugin';
+const SHOW = 'mlmagic:show-services';
+const ICON = new LabIcon({
+  name: 'mlmagic:services',
+  svgstr:
+    '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><path class="jp-icon3" fill="#616161" ' +
+    'd="M4 4h16v5H4zm0 7h16v5H4zm0 7h16v3H4zM7 5.8a.8.8 0 100 1.5.8.8 0 000-1.5zm0 7a.8.8 0 100 1.5.8.8 0 000-1.5z" ' +
+    'fill-rule="evenodd"/></svg>'
+});
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: PLUGIN,
+  description: 'Live services of mlmagic: outputs, a side-bar panel, the status bar, notifications.',
+  autoStart: true,
+  requires: [IRenderMimeRegistry],
+  optional: [
+    INotebookTracker,
+    ILabShell,
+    ILayoutRestorer,
+    ICommandPalette,
+    IStatusBar,
+    ISettingRegistry,
+    ITranslator
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    rendermime: IRenderMimeRegistry,
+    notebooks: INotebookTracker | null,
+    labShell: ILabShell | null,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
+    statusBar: IStatusBar | null,
+    settings: ISettingRegistry | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('mlmagic');
+    const channel = new Channel(app.serviceManager.serverSettings);
+    rendermime.addFactory(outputs(channel, notebooks), RANK);
+    // Notebooks that are open already have a registry of their own.
+    notebooks?.forEach(each => each.content.rendermime.addFactory(outputs(channel, notebooks), RANK));
+
+    const panel = new ServicesPanel(channel, trans);
+    panel.title.icon = ICON;
+    app.shell.add(panel, 'left', { rank: 600, type: 'mlmagic' });
+    restorer?.add(panel, panel.id);
+    app.commands.addCommand(SHOW, {
+      label: trans.__('Show Services of mlmagic'),
+      icon: ICON,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.shell.activateById(panel.id)
+    });
+    palette?.addItem({ command: SHOW, category: 'mlmagic' });
+
+    let isLoud = true;
+    void settings?.load(PLUGIN).then(loaded => {
+      const read = (): void => {
+        isLoud = loaded.get('notifications').composite as boolean;
+      };
+      read();
+      loaded.changed.connect(read);
+    });
+    const watch = new Watch(channel, trans, () => void app.commands.execute(SHOW), () => isLoud);
+    if (statusBar && labShell) {
+      statusBar.registerStatusItem('mlmagic:services', { item: watch, align: 'left', rank: 90 });
+    }
+  }
+};
+
+export default plugin;

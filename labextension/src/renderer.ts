@@ -1,0 +1,88 @@
+// Draws our outputs in a notebook, live from the server: after a restart, a reload, a re-opening, for a colleague.
+
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import { Widget } from '@lumino/widgets';
+
+import { Channel, ChannelStore, IWanted } from './channel';
+import { component } from './components';
+import { kernelCall, kernelOf } from './kernel_calls';
+
+export const SERVICE = 'application/vnd.mlmagic.service+json';
+export const SERVICES = 'application/vnd.mlmagic.services+json';
+/** Before the widgets' own renderer, whose rank is -10: it cannot draw a widget whose kernel has gone. */
+export const RANK = -20;
+const WIDGET = 'application/vnd.jupyter.widget-view+json';
+
+/** The factory of `Output`, for both MIME types. */
+export function outputs(channel: Channel, notebooks: INotebookTracker | null): IRenderMime.IRendererFactory {
+  return {
+    // A saved output names a service, and nothing happens before somebody presses a button.
+    safe: true,
+    mimeTypes: [SERVICE, SERVICES],
+    createRenderer: options => new Output(options.mimeType, channel, notebooks)
+  };
+}
+
+/** One output. */
+class Output extends Widget implements IRenderMime.IRenderer {
+  constructor(
+    private _mimeType: string,
+    private _channel: Channel,
+    private _notebooks: INotebookTracker | null
+  ) {
+    super();
+    this.addClass('mlmagic-output');
+  }
+
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    const data = model.data[this._mimeType] as Record<string, string>;
+    const widget = (model.data[WIDGET] as { model_id?: string } | undefined)?.model_id;
+    const mark = JSON.stringify([data, widget]);
+    if (mark === this._drawn || this.isDisposed) {
+      return;
+    }
+    this._drawn = mark;
+    this._end();
+    const name = this._mimeType === SERVICE ? 'service' : 'services';
+    const wanted: IWanted = { ...data, component: name, workspace: data.workspace, notebook: this._notebook() };
+    const root = document.createElement('div');
+    this.node.replaceChildren(root);
+    try {
+      const draw = await component(this._channel.settings, name);
+      const store = await this._channel.open(wanted, (verb, values) =>
+        kernelCall(kernelOf(this.node, this._notebooks), widget, () => this._store, verb, values)
+      );
+      if (this.isDisposed || this._drawn !== mark) {
+        return store.close();
+      }
+      this._store = store;
+      this._leave = draw(root, store);
+    } catch (error) {
+      // The static card stands beside it, as nothing hides it now.
+      root.className = 'mlmagic mlmagic-note';
+      root.setAttribute('role', 'status');
+      root.textContent = `Not live: ${(error as Error).message}`;
+    }
+  }
+
+  dispose(): void {
+    this._end();
+    super.dispose();
+  }
+
+  private _notebook(): string | undefined {
+    return this._notebooks?.find(each => each.content.node.contains(this.node))?.context.path;
+  }
+
+  private _end(): void {
+    this._leave();
+    this._leave = () => undefined;
+    this._store?.close();
+    this._store = null;
+  }
+
+  private _drawn = '';
+  private _store: ChannelStore | null = null;
+  private _leave: () => void = () => undefined;
+}

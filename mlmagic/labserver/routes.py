@@ -1,0 +1,53 @@
+"""The addresses of the extension, below the server's ``base_url``.
+
+mlmagic/components/*   the components and their style sheet
+mlmagic/workspaces     GET: the workspaces of this user, the one used by default first
+mlmagic/channel        WebSocket: see `channel`
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler, AuthenticatedFileHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.ioloop import IOLoop
+
+from mlmagic.labserver.channel import RESOURCE, Channel
+from mlmagic.widgets.component import STATIC
+from mlmagic.workspace.known_workspaces import known
+
+
+class Workspaces(APIHandler):
+    """The workspaces of this user, for the panel to choose from."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        found = await IOLoop.current().run_in_executor(None, known)
+        listed = [{"key": each.key, "name": each.name, "found_by": each.found_by} for each in found]
+        self.finish(json.dumps({"workspaces": listed}))
+
+
+class Components(AuthenticatedFileHandler):
+    """The components' modules and style sheet."""
+
+    auth_resource = RESOURCE
+
+
+def routes(base_url: str) -> list[tuple[Any, ...]]:
+    """The handlers for an application whose pages are below ``base_url``."""
+
+    def below(*parts: str) -> str:
+        return str(url_path_join(base_url, "mlmagic", *parts))
+
+    return [
+        (below("components", r"(\w+\.(?:js|css))"), Components, {"path": str(STATIC)}),
+        (below("workspaces"), Workspaces),
+        (below("channel"), Channel),
+    ]

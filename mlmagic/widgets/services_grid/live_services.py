@@ -1,0 +1,82 @@
+"""What the table of services shows, for every front: a row for each service, from the state watcher."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from traitlets import Float, HasTraits, List, Unicode
+
+from mlmagic.core.webservice import State, Webservice
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.services.watcher import View
+from mlmagic.visible_text import visible
+from mlmagic.widgets import cards, figures
+from mlmagic.widgets.calls import Answers
+from mlmagic.widgets.service_card.state import BEAT_SECONDS
+
+PAUSE_SECONDS = 0.5
+"""Rows are sent this often at most: a busy workspace changes many times a second."""
+
+
+class LiveServices(HasTraits):
+    """The rows of a workspace's services. `close_table` stops the updates; the last content stays."""
+
+    workspace_name = Unicode().tag(sync=True)
+    rows = List().tag(sync=True)
+    """A `row` for each service, by name."""
+    beat = Float().tag(sync=True)
+    """The time here, every few seconds: see `ServiceState.beat`."""
+
+    def __init__(self, engine: Engine, services: Iterable[Webservice]) -> None:
+        super().__init__()
+        self.workspace = engine.location.key
+        self.workspace_name = engine.location.name
+        self.answers: Answers = {}
+        self._drawing = threading.Lock()
+        self._drawn = -math.inf
+        with self._drawing:
+            self._leave: Callable[[], None] = engine.watcher.watch(self._look)
+            self._show(services)
+
+    def close_table(self) -> None:
+        self._leave()
+
+    def _look(self, view: View) -> None:
+        """Called in the event bus's thread: sets traits, nothing else."""
+        with self._drawing:
+            if (
+                time.monotonic() - self._drawn >= PAUSE_SECONDS
+            ):  # if not, the next view is a second away at most
+                self._show(view.services.values())
+
+    def _show(self, services: Iterable[Webservice]) -> None:
+        self._drawn = time.monotonic()
+        self.rows = sorted((row(each) for each in services), key=lambda each: str(each["name"]))
+        now = time.time()
+        if now - self.beat >= BEAT_SECONDS or now < self.beat:
+            self.beat = now
+
+
+def row(service: Webservice) -> dict[str, Any]:
+    """A service as a row: texts, and for each figure its text and the number to sort by (None if unknown)."""
+    stats = service.stats
+    has_address = service.scoring_uri and service.state is not State.FAILED
+    return {
+        "name": service.name,
+        "id": service.id,
+        "state": str(service.state),
+        "words": visible(cards.status(service)),
+        "endpoint": service.scoring_uri if has_address else "",
+        "models": visible(", ".join(service.models)),
+        "target": service.target,
+        "changed": service.updated_time,
+        "traffic": [figures.per_second(stats), stats.get("requests_per_second")],
+        "latency": [figures.latency(stats), stats.get("p99_ms") if stats.get("requests") else None],
+        "errors": [figures.errors(stats), stats.get("errors")],
+        "cpu": [figures.cpu(stats), stats.get("cpu_cores")],
+        "memory": [figures.memory(stats), stats.get("memory_bytes")],
+    }

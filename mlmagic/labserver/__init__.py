@@ -4,8 +4,8 @@
                         routes: which addresses there are, all of them for authenticated users only
 
 The page draws what a feed sends with the components of ``mlmagic/widgets/static``, which the server serves.
-What a feed shows and does is what a card over a kernel shows and does (`mlmagic.widgets`). Nothing is kept here:
-what is durable is in the workspace, and a page that connects again gets all of it.
+What a feed shows and does is what a card over a kernel shows and does (`mlmagic.widgets`). Nothing is kept
+here: what is durable is in the workspace, and a page that connects again gets all of it.
 """
 
 from __future__ import annotations

@@ -93,9 +93,8 @@ class Channel(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     async def _begin(self, number: int, wanted: Mapping[str, Any]) -> None:
         if number in self._feeds or len(self._feeds) >= MOST_OPEN:
-            return await self._send(
-                number, {"refused": f"More than {MOST_OPEN} cards are open in this page."}
-            )
+            await self._send(number, {"refused": f"This page has {MOST_OPEN} cards open. Close some of them."})
+            return
         self._feeds[number] = None
 
         def changed(values: dict[str, Any]) -> None:
@@ -105,7 +104,8 @@ class Channel(WebSocketMixin, WebSocketHandler, JupyterHandler):
             feed = await self._aside(Feed, wanted, self._folder_of(wanted.get("notebook")), changed)
         except Exception as error:
             self._feeds.pop(number, None)
-            return await self._send(number, {"refused": reported("Opening", error)})
+            await self._send(number, {"refused": reported("Opening", error)})
+            return
         if number in self._feeds:
             self._feeds[number] = feed
         else:  # closed meanwhile

@@ -33,11 +33,17 @@ def page() -> Iterator[Any]:
 
 
 @pytest.fixture
+def has_extension() -> bool:
+    """Whether our JupyterLab extension is switched on."""
+    return True
+
+
+@pytest.fixture
 def lab(
-    tmp_path: Path, location: Location, engine: Engine, page: Any, cells: Sequence[str]
+    tmp_path: Path, location: Location, engine: Engine, page: Any, cells: Sequence[str], has_extension: bool
 ) -> Iterator[Client]:
     """A JupyterLab in which a notebook with these ``cells`` is open, and all of them have run."""
-    with serving("lab", tmp_path / "jupyter", location, cells) as url:
+    with serving("lab", tmp_path / "jupyter", location, cells, has_extension=has_extension) as url:
         client = Client(page, url)
         client.open()
         client.run_all()

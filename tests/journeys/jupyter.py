@@ -29,8 +29,19 @@ _SESSION = "shell.currentWidget?.sessionContext"
 
 
 @contextmanager
-def serving(client: str, folder: Path, workspace: Location, cells: Sequence[str] = ("",)) -> Iterator[str]:
-    """The URL of a notebook in a client of `CLIENTS`. The server and its kernels end with it."""
+def serving(
+    client: str,
+    folder: Path,
+    workspace: Location,
+    cells: Sequence[str] = ("",),
+    *,
+    python: str = sys.executable,
+    has_extension: bool = True,
+) -> Iterator[str]:
+    """The URL of a notebook in a client of `CLIENTS`. The server and its kernels end with it.
+
+    Without our extension, JupyterLab is what VS Code and Colab are: a front end for the kernel's widgets.
+    """
     import nbformat  # here: it takes seconds, which the unit tests' collection need not
 
     module, app, path = CLIENTS[client]
@@ -42,6 +53,10 @@ def serving(client: str, folder: Path, workspace: Location, cells: Sequence[str]
     quiet = folder / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false"}')  # else a notification lies over what is looked at
+    if not has_extension:
+        switched_off = folder / "config_dir/labconfig/page_config.json"
+        switched_off.parent.mkdir(parents=True)
+        switched_off.write_text('{"disabledExtensions": {"mlmagic": true}}')
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -65,7 +80,7 @@ def serving(client: str, folder: Path, workspace: Location, cells: Sequence[str]
     url, log = f"http://127.0.0.1:{port}", folder / "server.log"
     with log.open("wb") as file:
         server = subprocess.Popen(
-            [sys.executable, "-m", module, "--no-browser", "--allow-root", *settings],
+            [python, "-m", module, "--no-browser", "--allow-root", *settings],
             env=environment,
             stdout=file,
             stderr=file,
@@ -118,6 +133,13 @@ class Client:
         """What is then in the file is what somebody finds the next day."""
         self.page.evaluate(f"window.jupyterapp.{_SESSION}.session.kernel.restart()")
         self.command("docmanager:save")
+
+    def without_kernel(self) -> None:
+        """Open the notebook anew, without a kernel, as somebody does who only reads it."""
+        self.page.evaluate(f"window.jupyterapp.{_SESSION}.shutdown()")
+        self.page.goto(self._url)
+        self.page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.model?.cells?.length")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def command(self, name: str, arguments: str = "{}") -> None:
         """Of JupyterLab's own, by its id."""

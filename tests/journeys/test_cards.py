@@ -59,7 +59,7 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
 
     # One object for one service: the static cards are there for when the live ones are not.
     static = page.locator("[class^=mlmagic-static-]")
-    assert [one.is_visible() for one in static.all()] == [False, False]
+    assert [one.is_visible() for one in static.all()] == [False, False, False]
 
     # Scored from elsewhere: the card lives on, the cell that made it does not.
     metrics = card.locator("[aria-label='Metrics of line-svc']")
@@ -85,14 +85,43 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
             assert violations(page) == []
             page.screenshot(path=ARTIFACTS / f"lab-{theme.lower()}-{width}.png")
 
-    # The kernel goes: the card says so, and offers nothing that it cannot do.
+    # The kernel goes: the cards live on, as the server's half feeds them.
     lab.restart_kernel_and_save()
-    card.get_by_text("Not connected: the kernel has stopped").wait_for()
-    assert card.get_by_role("button", name="Stop line-svc").is_disabled()
-    page.screenshot(path=ARTIFACTS / "lab-without-kernel.png")
+    engine.requests.score("line-svc", {"data": [1]})
+    metrics.get_by_text("7", exact=True).wait_for()
+    card.get_by_role("button", name="Restart line-svc").click()
+    card.get_by_text("revision 1").first.wait_for()
 
-    # The page is opened anew: the static card is there.
+    # The notebook is opened anew, and its kernel never started.
+    lab.without_kernel()
+    metrics.wait_for()
+    assert "model not found" not in page.content()
+    assert card.get_by_role("button", name="Stop line-svc").is_enabled()
+    page.screenshot(path=ARTIFACTS / "lab-after-restart.png")
+
+    # A service is deleted elsewhere: its card says so, and a page that is opened later has the static card.
+    engine.services.delete("line-svc")
+    card.get_by_text("Deleted").wait_for()
+    lab.without_kernel()
+    page.get_by_text("Not live: Service not found: 'line-svc'").wait_for()
+    static.first.get_by_text("Healthy").wait_for()
+
+
+@pytest.mark.parametrize("has_extension", [False])
+def test_a_notebook_without_our_extension(lab: Client, page: Any, engine: Engine) -> None:
+    """The cards are the kernel's widgets, and say when it is gone; the static card is for a page opened anew."""
+    card = page.get_by_role("group", name="Service line-svc")
+    static = page.locator("[class^=mlmagic-static-]")
+    assert not any(one.is_visible() for one in static.all())
+    engine.requests.score("line-svc", {"data": [1]})
+    card.locator("[aria-label='Metrics of line-svc']").get_by_text("2", exact=True).wait_for()
+    row = page.get_by_role("group", name="Services").get_by_role("row", name="line-svc")
+    row.get_by_role("button", name="line-svc").click()
+    page.locator("td").get_by_role("group", name="Service line-svc").wait_for()
+    lab.restart_kernel_and_save()
+    card.first.get_by_text("Not connected: the kernel has stopped").wait_for()
+    assert card.first.get_by_role("button", name="Stop line-svc").is_disabled()
+    page.screenshot(path=ARTIFACTS / "lab-without-kernel.png")
     lab.open()
     static.first.get_by_text("Healthy").wait_for()
-    page.screenshot(path=ARTIFACTS / "lab-after-restart.png")
     assert engine.requests.score("line-svc", {"data": [1]}) == [2.0]

@@ -24,7 +24,7 @@ export async function workspaces(settings: ServerConnection.ISettings): Promise<
   return (await response.json()).workspaces;
 }
 
-/** The panel. It reads while it is visible. */
+/** The panel. It opens a workspace when it is shown for the first time, and keeps it open. */
 export class ServicesPanel extends Widget {
   constructor(
     private _channel: Channel,
@@ -56,10 +56,6 @@ export class ServicesPanel extends Widget {
     }
   }
 
-  protected onAfterHide(): void {
-    this._close();
-  }
-
   dispose(): void {
     this._close();
     super.dispose();
@@ -73,7 +69,9 @@ export class ServicesPanel extends Widget {
         ...found.map(each => new Option(each.name, each.key, false, each.key === chosen.key))
       );
       this._choice.hidden = found.length < 2;
-      await this._open(chosen.key);
+      if (!this._store) {
+        await this._open(chosen.key);
+      }
     } catch (error) {
       this._say((error as Error).message);
     }
@@ -86,7 +84,7 @@ export class ServicesPanel extends Widget {
     try {
       const draw = await component(this._channel.settings, 'services');
       const store = await this._channel.open({ component: 'services', workspace });
-      if (opening !== this._openings || !this.isVisible) {
+      if (opening !== this._openings) {
         return store.close();
       }
       this._body.replaceChildren(root);

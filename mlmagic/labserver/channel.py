@@ -73,7 +73,7 @@ class Channel(WebSocketMixin, WebSocketHandler, JupyterHandler):
         try:
             told = json.loads(message)
             number = int(told.get("open", told.get("close", told.get("of"))))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             self.close(1003, "not a message of mlmagic")
             return
         if "open" in told:
@@ -93,7 +93,7 @@ class Channel(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     async def _begin(self, number: int, wanted: Mapping[str, Any]) -> None:
         if number in self._feeds or len(self._feeds) >= MOST_OPEN:
-            await self._send(number, {"refused": f"This page has {MOST_OPEN} cards open. Close some of them."})
+            await self._send(number, {"refused": f"This page has {MOST_OPEN} cards open. Close some."})
             return
         self._feeds[number] = None
 

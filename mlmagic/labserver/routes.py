@@ -25,10 +25,12 @@ class Workspaces(APIHandler):
     """The workspaces of this user, for the panel to choose from."""
 
     auth_resource = RESOURCE
+    SUPPORTED_METHODS = ("GET",)
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
+        self.check_xsrf_cookie()
         found = await IOLoop.current().run_in_executor(None, known)
         listed = [{"key": each.key, "name": each.name, "found_by": each.found_by} for each in found]
         self.finish(json.dumps({"workspaces": listed}))

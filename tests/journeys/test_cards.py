@@ -109,7 +109,7 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
 
 @pytest.mark.parametrize("has_extension", [False])
 def test_a_notebook_without_our_extension(lab: Client, page: Any, engine: Engine) -> None:
-    """The cards are the kernel's widgets, and say when it is gone; the static card is for a page opened anew."""
+    """The cards are the kernel's widgets, and say when it is gone; a page opened anew has the static ones."""
     card = page.get_by_role("group", name="Service line-svc")
     static = page.locator("[class^=mlmagic-static-]")
     assert not any(one.is_visible() for one in static.all())

@@ -14,15 +14,23 @@ export interface IRow {
   words: string;
 }
 
-const BAD = ['Unhealthy', 'Failed', 'Unschedulable'];
+const BAD = ['Unhealthy', 'Unschedulable', 'Failed'];
+const HOW_BAD: Record<string, number> = { Healthy: 0, Unhealthy: 1, Unschedulable: 1, Failed: 2 };
 const RETRY_MS = 30_000;
 
-/** Rows whose state is bad now and was not before; none of those that are seen for the first time. */
-export function turnedWorse(before: IRow[], now: IRow[]): IRow[] {
-  const states = new Map(before.map(row => [row.id, row.state]));
-  return now.filter(row => {
-    const state = states.get(row.id);
-    return BAD.includes(row.state) && state !== undefined && !BAD.includes(state);
+/**
+ * The rows whose state is worse than the one that they settled in last, which `settled` keeps by id.
+ *
+ * A service that has never served does not turn worse: whoever deploys it watches.
+ */
+export function turnedWorse(settled: Map<string, number>, rows: IRow[]): IRow[] {
+  return rows.filter(row => {
+    const now = HOW_BAD[row.state];
+    const before = settled.get(row.id);
+    if (now !== undefined && (now === 0 || before !== undefined)) {
+      settled.set(row.id, now);
+    }
+    return now !== undefined && before !== undefined && now > before;
   });
 }
 
@@ -70,8 +78,9 @@ export class Watch extends Widget {
     const text = summary(rows, this._trans);
     this._button.textContent = text;
     this.setHidden(!text);
-    if (this._seen && this._isLoud()) {
-      for (const row of turnedWorse(this._seen, rows)) {
+    const worse = turnedWorse(this._settled, rows);
+    if (this._isLoud()) {
+      for (const row of worse) {
         const words = row.words ? `${row.name} is ${row.state}: ${row.words}` : `${row.name} is ${row.state}`;
         Notification.warning(words, {
           autoClose: false,
@@ -79,9 +88,8 @@ export class Watch extends Widget {
         });
       }
     }
-    this._seen = rows;
   }
 
   private _button = document.createElement('button');
-  private _seen: IRow[] | null = null;
+  private _settled = new Map<string, number>();
 }

@@ -9,11 +9,11 @@ OURS = ".jp-OutputArea"
 _SERIOUS = ("serious", "critical")
 
 
-def violations(page: Any) -> list[str]:
-    """The serious ones, each with its rule and the first element that breaks it."""
+def violations(page: Any, where: str = OURS) -> list[str]:
+    """The serious ones in ``where``, a CSS selector, each with its rule and the first element that breaks it."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, context=OURS).response["violations"]
+    found = Axe().run(page, context=where).response["violations"]
     return [
         f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:300]}"
         for each in found

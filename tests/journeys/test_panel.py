@@ -1,0 +1,94 @@
+"""The side-bar panel and the status bar: they show what any front does, and the panel's cards can do all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.engine.engine import Engine
+from tests.journeys.accessibility import violations
+from tests.journeys.jupyter import Client
+from tests.support.browser import ARTIFACTS
+from tests.support.engines import SCRIPTS, script
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
+
+CELLS = [
+    "%load_ext mlmagic",
+    "%%score_script echo\ndef init():\n    pass\n\ndef run(raw):\n    return raw",
+    "%deploy by-magic --script echo",
+]
+
+
+@pytest.fixture
+def cells() -> Sequence[str]:
+    return CELLS
+
+
+def test_the_panel_follows_every_front(lab: Client, page: Any, engine: Engine) -> None:
+    panel, status = page.locator("#mlmagic-panel"), page.locator(".mlmagic-status")
+    status.get_by_text("mlmagic: 1 of 1 healthy").wait_for()
+    status.click()
+    rows = panel.get_by_role("group", name="Services")
+    rows.get_by_role("row", name="by-magic").get_by_text("Healthy").wait_for()
+
+    engine.services.wait(engine.services.deploy("by-sdk", [], script()))
+    rows.get_by_role("row", name="by-sdk").get_by_text("Healthy").wait_for()
+    command = ["model", "deploy", "-n", "by-command", "--entry-script", str(SCRIPTS / "echo.py")]
+    environment = {**os.environ, "MLMAGIC_WORKSPACE": str(engine.location.folder)}
+    subprocess.run([sys.executable, "-m", "mlmagic", *command], env=environment, check=True)
+    rows.get_by_role("row", name="by-command").get_by_text("Healthy").wait_for()
+    panel.get_by_text("3 services").wait_for()
+
+    # A row opens the card in place, which can do what a card in a cell can.
+    rows.get_by_role("button", name="by-sdk").click()
+    card = panel.get_by_role("group", name="Service by-sdk")
+    card.get_by_text("Try it").click()
+    card.get_by_label("Request body for by-sdk").fill('{"data": [3]}')
+    card.get_by_role("button", name="Send").click()
+    card.get_by_label("Response of by-sdk").get_by_text("3").wait_for()
+    for theme in ("Light", "Dark"):
+        lab.use_theme(theme)
+        assert violations(page, "#mlmagic-panel") == []
+        page.screenshot(path=ARTIFACTS / f"panel-{theme.lower()}.png")
+    card.get_by_role("button", name="Delete by-sdk").click()
+    card.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    rows.get_by_role("button", name="by-sdk", exact=True).wait_for(state="detached")
+
+    # By keyboard alone.
+    panel.get_by_role("searchbox").focus()
+    page.keyboard.type("magic")
+    panel.get_by_text("1 of 2 services").wait_for()
+    rows.get_by_role("button", name="by-magic").focus()
+    page.keyboard.press("Enter")
+    panel.get_by_role("group", name="Service by-magic").wait_for()
+
+
+def test_it_says_why_it_is_empty_and_when_a_service_turns_worse(
+    lab: Client, page: Any, engine: Engine, tmp_path: Path
+) -> None:
+    panel, status = page.locator("#mlmagic-panel"), page.locator(".mlmagic-status")
+    engine.services.delete("by-magic")
+    lab.command("mlmagic:show-services")
+    panel.get_by_text("%deploy NAME -m MODEL").wait_for()
+    status.wait_for(state="hidden")
+
+    # It serves, its process is killed, and it cannot start again.
+    mark = tmp_path / "broken"
+    code = f"import os, pathlib\ndef init():\n    if pathlib.Path({str(mark)!r}).exists():\n        1 / 0\n"
+    code += "def run(raw):\n    return os.getpid()\n"
+    engine.services.wait(engine.services.deploy("fragile", [], InferenceConfig("score.py", script_text=code)))
+    status.get_by_text("mlmagic: 1 of 1 healthy").wait_for()
+    mark.touch()
+    os.kill(engine.requests.score("fragile", "x"), signal.SIGKILL)
+    status.get_by_text("1 needs attention").wait_for()
+    page.get_by_text("fragile is Unhealthy").first.wait_for()
+    page.screenshot(path=ARTIFACTS / "panel-notification.png")

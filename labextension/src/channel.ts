@@ -14,9 +14,9 @@ export interface IStore {
   readonly lost: string;
 }
 
-/** What is to be opened: a service by workspace, name and id, or the services of a workspace. */
+/** What is to be opened: a service by workspace, name and id, or the services or models of a workspace. */
 export interface IWanted {
-  component: 'service' | 'services';
+  component: 'service' | 'services' | 'models';
   workspace: string;
   service?: string;
   id?: string;

@@ -11,7 +11,8 @@ export type Component = (root: HTMLElement, store: IStore) => () => void;
 const STYLE_ID = 'mlmagic-style';
 const FUNCTIONS = {
   service: ['service_card.js', 'serviceCard'],
-  services: ['services_grid.js', 'servicesGrid']
+  services: ['services_grid.js', 'servicesGrid'],
+  models: ['models_grid.js', 'modelsGrid']
 } as const;
 
 /** Load a component and the style sheet of all. */

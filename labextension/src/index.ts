@@ -10,7 +10,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { LabIcon } from '@jupyterlab/ui-components';
 
 import { Channel } from './channel';
-import { ServicesPanel } from './panel';
+import { WorkspacePanel } from './panel';
 import { outputs, RANK } from './renderer';
 import { Watch } from './watch';
 
@@ -55,12 +55,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
     // Notebooks that are open already have a registry of their own.
     notebooks?.forEach(each => each.content.rendermime.addFactory(outputs(channel, notebooks), RANK));
 
-    const panel = new ServicesPanel(channel, trans);
+    const panel = new WorkspacePanel(channel, trans);
     panel.title.icon = ICON;
     app.shell.add(panel, 'left', { rank: 600, type: 'mlmagic' });
     restorer?.add(panel, panel.id);
     app.commands.addCommand(SHOW, {
-      label: trans.__('Show Services of mlmagic'),
+      label: trans.__('Show Services and Models of mlmagic'),
       icon: ICON,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(panel.id)

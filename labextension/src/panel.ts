@@ -1,11 +1,11 @@
-// The side bar's panel: the services of a workspace, each with its card in place.
+// The side bar's panel: the services and the models of a workspace, each opened in place.
 
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { Channel, ChannelStore } from './channel';
+import { Channel, ChannelStore, IWanted } from './channel';
 import { component } from './components';
 
 interface IWorkspace {
@@ -25,25 +25,27 @@ export async function workspaces(settings: ServerConnection.ISettings): Promise<
 }
 
 /** The panel. It opens a workspace when it is shown for the first time, and keeps it open. */
-export class ServicesPanel extends Widget {
+export class WorkspacePanel extends Widget {
   constructor(
     private _channel: Channel,
-    private _trans: TranslationBundle
+    trans: TranslationBundle
   ) {
     super();
     this.id = 'mlmagic-panel';
-    this.title.caption = this._trans.__('Services of mlmagic');
+    this.title.caption = trans.__('Services and models of mlmagic');
     this.addClass('mlmagic-panel');
     this._choice.className = 'mlmagic-input';
-    this._choice.setAttribute('aria-label', this._trans.__('Workspace'));
+    this._choice.setAttribute('aria-label', trans.__('Workspace'));
     this._choice.onchange = () => this._open(this._choice.value);
-    const title = document.createElement('h2');
-    title.textContent = this._trans.__('Services');
-    const head = document.createElement('div');
-    head.className = 'mlmagic mlmagic-row mlmagic-panel-head';
-    head.append(title, this._choice);
-    this._body.className = 'mlmagic-panel-body';
-    this.node.append(head, this._body);
+    this._choice.hidden = true;
+    this._head.className = 'mlmagic mlmagic-row mlmagic-panel-head';
+    this._head.append(this._choice);
+    this._head.hidden = true;
+    this._sections = [
+      new Section(this._channel, 'services', trans.__('Services'), true),
+      new Section(this._channel, 'models', trans.__('Models'), false)
+    ];
+    this.node.append(this._head, ...this._sections.map(each => each.node));
   }
 
   protected onAfterShow(): void {
@@ -57,7 +59,7 @@ export class ServicesPanel extends Widget {
   }
 
   dispose(): void {
-    this._close();
+    this._sections.forEach(each => each.close());
     super.dispose();
   }
 
@@ -68,34 +70,51 @@ export class ServicesPanel extends Widget {
       this._choice.replaceChildren(
         ...found.map(each => new Option(each.name, each.key, false, each.key === chosen.key))
       );
-      this._choice.hidden = found.length < 2;
-      if (!this._store) {
-        await this._open(chosen.key);
-      }
+      this._head.hidden = this._choice.hidden = found.length < 2;
+      this._open(chosen.key);
     } catch (error) {
-      this._say((error as Error).message);
+      this._sections.forEach(each => each.say((error as Error).message));
     }
   }
 
-  private async _open(workspace: string): Promise<void> {
-    this._close();
-    const opening = ++this._openings;
-    const root = document.createElement('div');
-    try {
-      const draw = await component(this._channel.settings, 'services');
-      const store = await this._channel.open({ component: 'services', workspace });
-      if (opening !== this._openings) {
-        return store.close();
-      }
-      this._body.replaceChildren(root);
-      this._store = store;
-      this._leave = draw(root, store);
-    } catch (error) {
-      this._say((error as Error).message);
+  private _open(workspace: string): void {
+    this._sections.forEach(each => each.show(workspace));
+  }
+
+  private _head = document.createElement('div');
+  private _choice = document.createElement('select');
+  private _sections: Section[];
+}
+
+/** A part of the panel that opens and closes. What it shows is opened when it is first open. */
+class Section {
+  readonly node = document.createElement('details');
+
+  constructor(
+    private _channel: Channel,
+    private _component: IWanted['component'],
+    title: string,
+    isOpen: boolean
+  ) {
+    const summary = document.createElement('summary');
+    summary.textContent = title;
+    this.node.className = 'mlmagic-panel-section';
+    this.node.open = isOpen;
+    this.node.append(summary, this._body);
+    this.node.ontoggle = () => this._update();
+  }
+
+  /** Show a workspace; nothing happens if it is shown already. */
+  show(workspace: string): void {
+    if (workspace !== this._workspace) {
+      this.close();
+      this._workspace = workspace;
+      this._update();
     }
   }
 
-  private _say(words: string): void {
+  say(words: string): void {
+    this.close();
     const note = document.createElement('p');
     note.className = 'mlmagic';
     note.setAttribute('role', 'alert');
@@ -103,18 +122,51 @@ export class ServicesPanel extends Widget {
     this._body.replaceChildren(note);
   }
 
-  private _close(): void {
+  close(): void {
     this._openings++;
     this._leave();
     this._leave = () => undefined;
     this._store?.close();
     this._store = null;
+    this._workspace = '';
+    this._isOpening = false;
     this._body.replaceChildren();
   }
 
+  private _update(): void {
+    if (this.node.open && this._workspace && !this._store && !this._isOpening) {
+      void this._open(this._workspace);
+    }
+  }
+
+  private async _open(workspace: string): Promise<void> {
+    const opening = ++this._openings;
+    this._isOpening = true;
+    try {
+      const draw = await component(this._channel.settings, this._component);
+      const store = await this._channel.open({ component: this._component, workspace });
+      if (opening !== this._openings) {
+        return store.close();
+      }
+      const root = document.createElement('div');
+      this._body.replaceChildren(root);
+      this._store = store;
+      this._leave = draw(root, store);
+    } catch (error) {
+      if (opening === this._openings) {
+        this.say((error as Error).message);
+      }
+    } finally {
+      if (opening === this._openings) {
+        this._isOpening = false;
+      }
+    }
+  }
+
   private _body = document.createElement('div');
-  private _choice = document.createElement('select');
+  private _workspace = '';
   private _openings = 0;
+  private _isOpening = false;
   private _store: ChannelStore | null = null;
   private _leave: () => void = () => undefined;
 }

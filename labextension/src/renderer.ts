@@ -8,18 +8,21 @@ import { Channel, ChannelStore, IWanted } from './channel';
 import { component } from './components';
 import { kernelCall, kernelOf } from './kernel_calls';
 
-export const SERVICE = 'application/vnd.mlmagic.service+json';
-export const SERVICES = 'application/vnd.mlmagic.services+json';
+const COMPONENTS: Record<string, IWanted['component']> = {
+  'application/vnd.mlmagic.service+json': 'service',
+  'application/vnd.mlmagic.services+json': 'services',
+  'application/vnd.mlmagic.models+json': 'models'
+};
 /** Before the widgets' own renderer, whose rank is -10: it cannot draw a widget whose kernel has gone. */
 export const RANK = -20;
 const WIDGET = 'application/vnd.jupyter.widget-view+json';
 
-/** The factory of `Output`, for both MIME types. */
+/** The factory of `Output`. */
 export function outputs(channel: Channel, notebooks: INotebookTracker | null): IRenderMime.IRendererFactory {
   return {
     // A saved output names a service, and nothing happens before somebody presses a button.
     safe: true,
-    mimeTypes: [SERVICE, SERVICES],
+    mimeTypes: Object.keys(COMPONENTS),
     createRenderer: options => new Output(options.mimeType, channel, notebooks)
   };
 }
@@ -44,7 +47,7 @@ class Output extends Widget implements IRenderMime.IRenderer {
     }
     this._drawn = mark;
     this._end();
-    const name = this._mimeType === SERVICE ? 'service' : 'services';
+    const name = COMPONENTS[this._mimeType];
     const wanted: IWanted = { ...data, component: name, workspace: data.workspace, notebook: this._notebook() };
     const root = document.createElement('div');
     this.node.replaceChildren(root);

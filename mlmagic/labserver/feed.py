@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core.model import ModelFilter
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.widgets.calls import outcome
+from mlmagic.widgets.models_grid.live_models import LiveModels
 from mlmagic.widgets.service_card.live_service import LiveService
 from mlmagic.widgets.services_grid.live_services import LiveServices
 from mlmagic.workspace.known_workspaces import with_key
@@ -49,11 +51,14 @@ class Feed:
 
 def _content(
     engine: Engine, wanted: Mapping[str, Any]
-) -> tuple[LiveService | LiveServices, Callable[[], None]]:
+) -> tuple[LiveService | LiveServices | LiveModels, Callable[[], None]]:
     """The content, and how to close it."""
     if wanted.get("component") == "services":
         table = LiveServices(engine, engine.services.list())
         return table, table.close_table
+    if wanted.get("component") == "models":
+        models = LiveModels(engine, _filter_of(wanted.get("filter")))
+        return models, models.close_table
     if wanted.get("component") != "service":
         raise UsageError(
             f"unknown component {wanted.get('component')!r}",
@@ -64,3 +69,23 @@ def _content(
         raise NotFound("service", service.name, hint="It was deleted; another service now has its name.")
     card = LiveService(engine, service)
     return card, card.close_card
+
+
+def _filter_of(values: object) -> ModelFilter:
+    """The filter of a saved table; what it does not know is ignored, as another release may have written it."""
+    given = values if isinstance(values, Mapping) else {}
+
+    def text(name: str) -> str | None:
+        return given[name] if isinstance(given.get(name), str) else None
+
+    def labels(name: str) -> tuple[str, ...]:
+        return tuple(map(str, given[name])) if isinstance(given.get(name), list) else ()
+
+    return ModelFilter(
+        text("name"),
+        labels("tags"),
+        labels("properties"),
+        text("framework"),
+        given.get("latest") is True,
+        text("run_id"),
+    )

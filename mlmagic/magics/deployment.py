@@ -242,7 +242,8 @@ class DeploymentMagics(SessionMagics):
                 record = card.wait(engine, record, args.timeout or self.session.timeout)
         except KeyboardInterrupt:  # before the wait, which undoes the deploy itself when it is interrupted
             raise Interrupted(engine.services.withdraw(record)) from None
-        return self.assign(args.out, Handle.of(Workspace.over(engine), record))
+        handle = self.session.note_shown(Handle.of(Workspace.over(engine), record))
+        return self.assign(args.out, handle)
 
 
 def _is_given(args: Arguments, nothing: Arguments) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -32,6 +33,7 @@ _GROUPS = (
     EventMagics,
 )
 _ATTRIBUTE = "_mlmagic_extension"
+_HANDLE = ("mlmagic.sdk.webservice", "Webservice")
 
 
 class Extension:
@@ -41,6 +43,7 @@ class Extension:
         self.session = MLMagic(shell)
         self._shell = shell
         self._groups = [group(self.session) for group in _GROUPS]
+        self._displays = shell.display_formatter.ipython_display_formatter
         self._completion = Completion(self.session, self._groups)
         self._help = help_of_cell_magics(name for group in self._groups for name in group.magics["cell"])
 
@@ -49,13 +52,21 @@ class Extension:
         self._shell.register_magics(*self._groups)
         self._shell.Completer.custom_matchers.append(self._completion.match)
         self._shell.input_transformers_cleanup.append(self._help)
-        self._shell.events.register("post_run_cell", self.session.deliver_cell)
+        self._shell.events.register("post_run_cell", self.session.end_cell)
+        self._displays.for_type_by_name(*_HANDLE, self.session.display_shown)
         zygote.start()
+
+    def _forget_display(self) -> None:
+        self._displays.deferred_printers.pop(_HANDLE, None)  # nobody has displayed a handle yet
+        module = sys.modules.get(_HANDLE[0])
+        if module is not None:
+            self._displays.type_printers.pop(getattr(module, _HANDLE[1]), None)
 
     def remove(self) -> None:
         zygote.stop()
         self.session.compute = {}
-        self._shell.events.unregister("post_run_cell", self.session.deliver_cell)
+        self._shell.events.unregister("post_run_cell", self.session.end_cell)
+        self._forget_display()
         self._shell.input_transformers_cleanup.remove(self._help)
         self._shell.Completer.custom_matchers.remove(self._completion.match)
         for group in self._groups:

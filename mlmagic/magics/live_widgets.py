@@ -40,14 +40,14 @@ def show_services(session: MLMagic, services: Iterable[Webservice]) -> None:
 
 
 def show_models(session: MLMagic, wanted: ModelFilter) -> None:
-    """Show the browser of the model registry."""
+    """Show the live table of the model registry."""
 
-    def browser() -> Any:
-        from mlmagic.widgets.models_browser import ModelsBrowser
+    def table() -> Any:
+        from mlmagic.widgets.models_grid.grid import ModelsGrid
 
-        return session.live_widget(wanted, lambda: ModelsBrowser(session.engine, wanted))
+        return session.live_widget(wanted, lambda: ModelsGrid(session.engine, wanted))
 
-    _show(session, browser)
+    _show(session, table)
 
 
 def _show(session: MLMagic, widget: Callable[[], Any]) -> None:

@@ -43,6 +43,7 @@ class MLMagic(Configurable):
         self._live: dict[Hashable, Any] = {}
         """The widgets of this kernel, by engine and subject."""
         self._cell_to_insert: str | None = None
+        self._shown: Any = None
 
     @observe("azureml")
     def _find_names(self, change: dict[str, Any]) -> None:
@@ -110,8 +111,20 @@ class MLMagic(Configurable):
         """Insert a cell with ``text`` below the next cell that runs: only a cell's reply can do so."""
         self._cell_to_insert = text
 
-    def deliver_cell(self, _result: object = None) -> None:
+    def note_shown(self, handle: Any) -> Any:
+        """The handle, whose text is not displayed by this cell: its live card stands there."""
+        if getattr(self.shell, "kernel", None) is not None:
+            self._shown = handle
+        return handle
+
+    def display_shown(self, handle: Any) -> None:
+        """IPython's ``_ipython_display_`` of a handle: nothing where its card was shown, else the usual."""
+        if handle is not self._shown:
+            raise NotImplementedError
+
+    def end_cell(self, _result: object = None) -> None:
         """IPython's ``post_run_cell``."""
+        self._shown = None
         if self._cell_to_insert is not None:
             self.shell.set_next_input(self._cell_to_insert, replace=False)
             self._cell_to_insert = None

@@ -151,7 +151,8 @@ def models_listing(
 ) -> Listing:
     """``%models``: name, version, framework, tags, size, time and the services that use it."""
     rows = [model_row(model, users(model)) for model in models]
-    return Listing([handle(model) for model in models], MODEL_HEADINGS, rows, models_caption(models))
+    handles = [handle(model) for model in models]
+    return Listing(handles, MODEL_HEADINGS, rows, models_caption(models), STATIC_MODELS)
 
 
 def models_caption(models: Sequence[Model]) -> str:
@@ -186,8 +187,8 @@ def services_listing(
     return Listing(handles, SERVICE_HEADINGS, rows, services_caption(services), STATIC_SERVICES)
 
 
-STATIC_SERVICES = "mlmagic-static-services"
-"""The class of the static table of services: in a cell's output, the live table hides it."""
+STATIC_MODELS, STATIC_SERVICES = "mlmagic-static-models", "mlmagic-static-services"
+"""The classes of the static tables: in a cell's output, the live table hides them."""
 
 
 def services_caption(services: Sequence[Webservice]) -> str:

@@ -10,7 +10,7 @@ _SERIOUS = ("serious", "critical")
 
 
 def violations(page: Any, where: str = OURS) -> list[str]:
-    """The serious ones in ``where``, a CSS selector, each with its rule and the first element that breaks it."""
+    """The serious ones in ``where`` (CSS), each with its rule and the first element that breaks it."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page, context=where).response["violations"]

@@ -179,11 +179,10 @@ def _delete(keyboard: Keyboard, engine: Engine, station: Station) -> None:
     cell = keyboard.run("%services")
     output = keyboard.page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
     keyboard.to_cell(cell)
-    keyboard.push("Open card")
+    keyboard.push("line-svc")
     card_in(output).wait_for()
     station("services", output)
     keyboard.push("Delete line-svc")
     keyboard.push("Delete permanently")
-    output.get_by_text("deleted").first.wait_for()
-    output.get_by_text("No services.").wait_for()
+    output.get_by_text("No services yet.").wait_for()
     assert engine.services.names() == []

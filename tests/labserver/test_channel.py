@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from websocket import create_connection
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.known_workspaces import remember
 from mlmagic.workspace.location import Location
@@ -95,6 +97,25 @@ def test_the_services_of_a_workspace(page: Page, location: Location, engine: Eng
     assert [row["name"] for row in page.values[4]["rows"]] == ["wine"]
     engine.services.delete("wine")
     page.until(lambda message: page.values[4]["rows"] == [])
+
+
+def test_the_models_of_a_workspace(page: Page, location: Location, engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "model.txt"
+    file.write_text("x")
+    for name in ("iris", "wine"):
+        engine.models.register(file, ModelDescription(name, tags={"area": "shop"}))
+    page.send(open=5, component="models", workspace=location.key, filter={"name": "wine", "tags": ["area"]})
+    page.until(lambda message: bool(page.values.get(5, {}).get("rows")))
+    assert [row["model"] for row in page.values[5]["rows"]] == ["wine"]
+    assert page.call(5, "details", model="wine:1")["value"]["files"] == [["model.txt", "1 B"]]
+    page.call(5, "add_tag", model="wine:1", tag="stage=prod")
+    page.until(lambda message: ["stage", "prod"] in page.values[5]["rows"][0]["tags"])
+
+
+@pytest.mark.parametrize("wanted", [None, "text", [], {"name": 1, "tags": "x", "latest": "no", "other": 1}])
+def test_a_filter_that_cannot_be_read_is_none(page: Page, location: Location, wanted: object) -> None:
+    page.send(open=6, component="models", workspace=location.key, filter=wanted)
+    page.until(lambda message: "rows" in page.values.get(6, {}))
 
 
 def test_what_is_closed_is_silent(page: Page, location: Location, service: Any) -> None:

@@ -32,7 +32,7 @@ def test_each_is_made_once_for_all_cells(drawing: TestingShell, session: MLMagic
     before = len(session.engine.bus._subscribers)
     for line in ("%models", "%models", "%models --latest"):
         drawing.run_cell(line)
-        assert "models: browser (it needs a running kernel)" in drawing.shown()
+        assert "models: live table (it needs a running kernel)" in drawing.shown()
     assert len(session.engine.bus._subscribers) == before + 2
 
 
@@ -43,6 +43,17 @@ def test_a_card_opened_from_the_table_is_that_of_the_deploy(drawing: TestingShel
     service = session.engine.services.get("wine-svc")
     card = session._live[session.engine, service.id]
     assert table.outcome("open", {"service": "wine-svc"}) == {"value": card.model_id}
+
+
+def test_the_cell_that_deploys_shows_its_service_once(drawing: TestingShell, session: MLMagic) -> None:
+    handle = drawing.run_cell("%deploy wine-svc --script wine")
+    assert handle.name == "wine-svc", "it is the cell's result"
+    assert "LocalWebservice(" not in drawing.stdout
+    drawing.run_cell("_")
+    assert "name='wine-svc'" in drawing.stdout, "a later cell shows it as ever"
+    drawing.run_cell("%unload_ext mlmagic")
+    drawing.run_cell("_")
+    assert "name='wine-svc'" in drawing.stdout
 
 
 def test_a_terminal_draws_none(shell: TestingShell, session: MLMagic) -> None:

@@ -17,6 +17,7 @@ from tests.support.environments import BIN
 from tests.support.waiting import wait_for
 
 TESTS = Path(__file__).parent / "static"
+COMPONENTS = {"service_card": "serviceCard", "services_grid": "servicesGrid", "models_grid": "modelsGrid"}
 MODULES = sorted(path.stem for path in STATIC.glob("*.js"))
 
 
@@ -94,7 +95,8 @@ def test_the_components_pass_their_own_tests_and_the_type_check(tmp_path: Path, 
     shutil.copytree(TESTS, place, ignore=shutil.ignore_patterns("node_modules"))
     shutil.copytree(STATIC, tmp_path / "mlmagic" / "widgets" / "static")
     (place / "node_modules").symlink_to(node_packages)
-    (place / "joined.js").write_text(source("service_card", "serviceCard"), encoding="utf-8")
+    for name, function in COMPONENTS.items():
+        (place / f"joined_{name}.js").write_text(source(name, function), encoding="utf-8")
     for command in (["vitest", "run"], ["tsc", "--project", "tsconfig.json"]):
         program = str(node_packages / ".bin" / command[0])
         environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "CI": "1"}

@@ -7,26 +7,13 @@ import { serviceFigures } from "./service_figures.js";
 import { serviceKeys } from "./service_keys.js";
 import { serviceRevisions } from "./service_revisions.js";
 import { tryIt } from "./try_it.js";
-import { clock, clockWithSeconds, duration } from "./words.js";
+import { clockWithSeconds, duration, silence } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
-export const SILENT_SECONDS = 15;
 export const MARKS = /** @type {Record<string, string>} */ ({
   Transitioning: "◌", Healthy: "●", Unhealthy: "▲", Unschedulable: "■", Failed: "✖", Stopped: "○", Deleted: "○",
 });
-
-/**
- * What the card says of itself when nothing was heard from the kernel or the server.
- * @param {number} heard when its last sign arrived, in seconds since the epoch
- * @param {number} now
- * @param {number} stateTime the time that its last sign is of
- * @param {string} lost why, most probably
- * @returns {string} empty while signs come
- */
-export function silence(heard, now, stateTime, lost) {
-  return now - heard < SILENT_SECONDS ? "" : `Not connected: ${lost}. State as of ${clock(stateTime)}.`;
-}
 
 /**
  * The words beside the state: since when, and which revision.

@@ -25,3 +25,17 @@ export function figure(value) {
   const digits = Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(Math.abs(value)))));
   return Number(value.toFixed(digits)).toLocaleString("en-US", { maximumFractionDigits: digits });
 }
+
+export const SILENT_SECONDS = 15;
+
+/**
+ * What the card says of itself when nothing was heard from the kernel or the server.
+ * @param {number} heard when its last sign arrived, in seconds since the epoch
+ * @param {number} now
+ * @param {number} stateTime the time that its last sign is of
+ * @param {string} lost why, most probably
+ * @returns {string} empty while signs come
+ */
+export function silence(heard, now, stateTime, lost) {
+  return now - heard < SILENT_SECONDS ? "" : `Not connected: ${lost}. State as of ${clock(stateTime)}.`;
+}

@@ -1,7 +1,9 @@
 // The module that a notebook gets: a component joined with all that it imports.
 
 import { expect, it, vi } from "vitest";
-import component from "./joined.js";
+import component from "./joined_service_card.js";
+import models from "./joined_models_grid.js";
+import services from "./joined_services_grid.js";
 import { SERVICE } from "./fake_store.js";
 
 it("draws a card over a kernel, and ends with nothing behind", () => {
@@ -23,4 +25,12 @@ it("draws a card over a kernel, and ends with nothing behind", () => {
   expect(listeners.length).toBeGreaterThan(10);
   end();
   expect(listeners).toEqual([]);
+});
+
+it.each([["services", services], ["model versions", models]])("draws a table of %s over a kernel", (noun, table) => {
+  const values = { rows: [], workspace_name: "team", beat: Date.now() / 1000 };
+  const model = { get: (key) => values[key], on: vi.fn(), off: vi.fn(), send: vi.fn() };
+  const el = document.createElement("div");
+  table.render({ model, el })();
+  expect(el.textContent).toContain(`No ${noun}`);
 });

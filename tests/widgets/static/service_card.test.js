@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { SILENT_SECONDS, serviceCard, silence, since } from "../../../mlmagic/widgets/static/service_card.js";
+import { serviceCard, since } from "../../../mlmagic/widgets/static/service_card.js";
+import { SILENT_SECONDS, silence } from "../../../mlmagic/widgets/static/words.js";
 import { asCurl, asPython } from "../../../mlmagic/widgets/static/try_it.js";
 import { fakeStore, HOSTILE, SERVICE } from "./fake_store.js";
 

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from "vitest";
-import { matchingRows, servicesGrid, sortedRows } from "../../../mlmagic/widgets/static/services_grid.js";
+import { matchingRows, sortedRows } from "../../../mlmagic/widgets/static/grid.js";
+import { SERVICES, servicesGrid } from "../../../mlmagic/widgets/static/services_grid.js";
 import { fakeStore, HOSTILE, SERVICE } from "./fake_store.js";
 
 const ended = [];
@@ -44,7 +45,7 @@ it.each([
   ["traffic", false, ["wine", "iris", "cars"]],
   ["traffic", true, ["iris", "wine", "cars"]],
 ])("sorts by %s, unknown values last", (key, down, wanted) => {
-  expect(sortedRows(ROWS, { key, down }).map((each) => each.name)).toEqual(wanted);
+  expect(sortedRows(ROWS, SERVICES.columns, { key, down }).map((each) => each.name)).toEqual(wanted);
 });
 
 it.each([
@@ -54,7 +55,7 @@ it.each([
   ["", "Failed", 1],
   ["wine", "Failed", 0],
 ])("filters by %j and %j", (search, state, found) => {
-  expect(matchingRows(ROWS, { search, state }).length).toBe(found);
+  expect(matchingRows(ROWS, SERVICES, { search, choice: state }).length).toBe(found);
 });
 
 it("says what would fill it", () => {

@@ -1,0 +1,113 @@
+"""What the table of models shows and does, for every front: a row for each version, and its tags."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from traitlets import Float, HasTraits, List, Unicode
+
+from mlmagic.core.events import Event
+from mlmagic.core.model import Model, ModelFilter, parse_labels
+from mlmagic.engine.engine import Engine
+from mlmagic.errors import UsageError
+from mlmagic.visible_text import visible
+from mlmagic.widgets import html
+from mlmagic.widgets.calls import Answers
+from mlmagic.widgets.service_card.state import BEAT_SECONDS
+
+MOST_FILES = 200
+"""Files of a model that are listed."""
+
+
+class LiveModels(HasTraits):
+    """The rows of the versions that match ``wanted``. `close_table` stops the updates; the last content stays."""
+
+    workspace_name = Unicode().tag(sync=True)
+    rows = List().tag(sync=True)
+    """A `row` for each version, in the order of the registry."""
+    beat = Float().tag(sync=True)
+    """The time here, every few seconds: see `ServiceState.beat`."""
+
+    def __init__(self, engine: Engine, wanted: ModelFilter | None = None) -> None:
+        super().__init__()
+        self._engine, self.wanted = engine, wanted or ModelFilter()
+        self.workspace = engine.location.key
+        self.workspace_name = engine.location.name
+        self.answers: Answers = {
+            "details": lambda values: details(engine.models.get(str(values.get("model")))),
+            "add_tag": lambda values: self._change(values, with_tag),
+            "remove_tag": lambda values: self._change(values, without_tag),
+        }
+        self._leave: Callable[[], None] = engine.bus.subscribe(self._hear)
+        self._read()
+
+    def close_table(self) -> None:
+        self._leave()
+
+    def _hear(self, news: Sequence[Event]) -> None:
+        """Called in the event bus's thread; any event may have added or removed a version or its user."""
+        if news:
+            self._read()
+        now = time.time()
+        if now - self.beat >= BEAT_SECONDS or now < self.beat:
+            self.beat = now
+
+    def _read(self) -> None:
+        models, users = self._engine.models.with_users(self.wanted)
+        self.rows = [row(model, users.get(model.id, ())) for model in models]
+        self.beat = time.time()
+
+    def _change(
+        self, values: Mapping[str, Any], changed: Callable[[Mapping[str, str], str], Mapping[str, str]]
+    ) -> None:
+        model = self._engine.models.get(str(values.get("model")))
+        self._engine.models.change(model.id, tags=changed(model.tags, str(values.get("tag", ""))))
+
+
+def row(model: Model, users: Sequence[str]) -> dict[str, Any]:
+    """A version as a row: texts, and for each figure its text and the number to sort by."""
+    return {
+        "id": model.id,
+        "name": model.id,
+        "model": model.name,
+        "version": model.version,
+        "framework": " ".join(filter(None, [model.framework, model.details.framework_version])),
+        "tags": [[visible(key), visible(value)] for key, value in model.tags.items()],
+        "size": [html.size_text(model.size), model.size],
+        "registered": model.created_time,
+        "users": ", ".join(users),
+    }
+
+
+def details(model: Model) -> dict[str, Any]:
+    """What the row of a version opens to: pairs of a term and its text, and its files."""
+    described = model.details
+    pairs = [
+        ("Description", described.description),
+        ("Python", described.python_version),
+        ("Libraries", ", ".join(f"{name} {version}" for name, version in described.libraries.items())),
+        ("Properties", ", ".join(f"{key}={value}" for key, value in model.properties.items())),
+        ("Run", " ".join(filter(None, [described.experiment_name, described.run_id]))),
+        ("Datasets", ", ".join(f"{scenario}: {dataset}" for scenario, dataset in described.datasets)),
+        ("Sample input", "" if described.sample_input is None else "yes"),
+    ]
+    return {
+        "pairs": [[term, visible(text)] for term, text in pairs if text],
+        "files": [[visible(each.path), html.size_text(each.size)] for each in model.files[:MOST_FILES]],
+        "more_files": max(0, len(model.files) - MOST_FILES),
+    }
+
+
+def with_tag(tags: Mapping[str, str], text: str) -> Mapping[str, str]:
+    """The tags with ``KEY=VALUE``; raises `InvalidConfig` for what is none."""
+    return {**tags, **parse_labels("tag", [text.strip()])}
+
+
+def without_tag(tags: Mapping[str, str], text: str) -> Mapping[str, str]:
+    """The tags without the one that ``KEY`` or ``KEY=VALUE`` names; raises `UsageError` if there is none."""
+    key = text.strip().partition("=")[0]
+    if key not in tags:
+        raise UsageError(f"Tag not found: {key!r}.", hint=f"Tags: {', '.join(tags) or 'none'}.")
+    return {name: value for name, value in tags.items() if name != key}

@@ -108,6 +108,7 @@ class Channel(WebSocketMixin, WebSocketHandler, JupyterHandler):
             return
         if number in self._feeds:
             self._feeds[number] = feed
+            self._take(number, feed.values())
         else:  # closed meanwhile
             await self._aside(feed.close)
 
@@ -132,7 +133,7 @@ class Channel(WebSocketMixin, WebSocketHandler, JupyterHandler):
         return task
 
     def _take(self, number: int, values: dict[str, Any]) -> None:
-        if number in self._feeds:
+        if self._feeds.get(number) is not None:  # the first message has all values, and calls are answered
             self._changed.setdefault(number, {}).update(values)
             self._something.set()
 

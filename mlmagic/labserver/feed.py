@@ -30,7 +30,6 @@ class Feed:
         engine = Engine.of(with_key(str(wanted.get("workspace")), notebook_folder))
         self._content, self._close = _content(engine, wanted)
         self._content.observe(lambda change: changed({change.name: change.new}), self._names())
-        changed(self.values())
 
     def values(self) -> dict[str, Any]:
         """All values, by name."""
@@ -72,7 +71,7 @@ def _content(
 
 
 def _filter_of(values: object) -> ModelFilter:
-    """The filter of a saved table; what it does not know is ignored, as another release may have written it."""
+    """The filter of a saved table; what is unknown is ignored, as another release may have written it."""
     given = values if isinstance(values, Mapping) else {}
 
     def text(name: str) -> str | None:

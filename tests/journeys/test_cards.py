@@ -59,7 +59,7 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
 
     # One object for one service: the static cards are there for when the live ones are not.
     static = page.locator("[class^=mlmagic-static-]")
-    assert [one.is_visible() for one in static.all()] == [False, False, False]
+    assert [one.is_visible() for one in static.all()] == [False] * 4
 
     # Scored from elsewhere: the card lives on, the cell that made it does not.
     metrics = card.locator("[aria-label='Metrics of line-svc']")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from tests.journeys.accessibility import violations
 from tests.journeys.jupyter import Client
@@ -54,7 +55,7 @@ def test_the_panel_follows_every_front(lab: Client, page: Any, engine: Engine) -
     card.get_by_text("Try it").click()
     card.get_by_label("Request body for by-sdk").fill('{"data": [3]}')
     card.get_by_role("button", name="Send").click()
-    card.get_by_label("Response of by-sdk").get_by_text("3").wait_for()
+    card.get_by_label("Response of by-sdk").get_by_text("said").wait_for()
     for theme in ("Light", "Dark"):
         lab.use_theme(theme)
         assert violations(page, "#mlmagic-panel") == []
@@ -63,8 +64,19 @@ def test_the_panel_follows_every_front(lab: Client, page: Any, engine: Engine) -
     card.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     rows.get_by_role("button", name="by-sdk", exact=True).wait_for(state="detached")
 
+    panel.locator("summary", has_text="Models").click()
+    models = panel.get_by_role("group", name="Models")
+    models.get_by_text("%register OBJECT_OR_PATH --name NAME").wait_for()
+    engine.models.register(SCRIPTS / "echo.py", ModelDescription("wine", tags={"area": "shop"}))
+    models.get_by_role("button", name="wine:1", exact=True).click()
+    models.get_by_label("New tag of wine:1").fill("stage=prod")
+    page.keyboard.press("Enter")
+    models.get_by_role("button", name="Remove the tag stage=prod of wine:1").wait_for()
+    assert violations(page, "#mlmagic-panel") == []
+    page.screenshot(path=ARTIFACTS / "panel-models.png")
+
     # By keyboard alone.
-    panel.get_by_role("searchbox").focus()
+    panel.get_by_label("Filter the services").focus()
     page.keyboard.type("magic")
     panel.get_by_text("1 of 2 services").wait_for()
     rows.get_by_role("button", name="by-magic").focus()

@@ -22,7 +22,7 @@ MOST_FILES = 200
 
 
 class LiveModels(HasTraits):
-    """The rows of the versions that match ``wanted``. `close_table` stops the updates; the last content stays."""
+    """The rows of the versions that match ``wanted``. `close_table` stops updates; the last content stays."""
 
     workspace_name = Unicode().tag(sync=True)
     rows = List().tag(sync=True)

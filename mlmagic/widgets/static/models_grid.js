@@ -88,7 +88,7 @@ function versionOf(store, row) {
       const found = await store.call("details", { model: row.id });
       show(known, ...pairs(found.pairs));
       show(files, ...found.files.map((/** @type {[string, string]} */ [path, size]) => element("li", {}, element("code", {}, path), ` ${size}`)),
-        found.more_files && element("li", {}, `and ${found.more_files} more`));
+        found.more_files > 0 && element("li", {}, `and ${found.more_files} more`));
     } catch (error) {
       show(said, /** @type {Error} */ (error).message);
     }

@@ -53,7 +53,7 @@ it("opens a version: what is known, a line to copy, its tags", async () => {
   await settled();
   const opened = root.querySelector(".mlmagic-version");
   expect(opened.textContent).toContain("%deploy NAME -m wine:2");
-  expect(opened.textContent).toContain("model.pkl 1 kB");
+  expect(named(root, "Files of wine:2").textContent).toBe("model.pkl 1 kB");
   named(root, "New tag of wine:2").value = "stage=prod";
   named(root, "Add the tag to wine:2").click();
   named(root, "Remove the tag area=shop of wine:2").click();

@@ -19,6 +19,7 @@ from tests.journeys.accessibility import violations
 from tests.journeys.jupyter import Client
 from tests.support.browser import ARTIFACTS
 from tests.support.engines import SCRIPTS, script
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
@@ -82,6 +83,30 @@ def test_the_panel_follows_every_front(lab: Client, page: Any, engine: Engine) -
     rows.get_by_role("button", name="by-magic").focus()
     page.keyboard.press("Enter")
     panel.get_by_role("group", name="Service by-magic").wait_for()
+
+
+def test_a_card_in_a_cell_updates_to_the_script_that_its_kernel_captured(
+    lab: Client, page: Any, engine: Engine
+) -> None:
+    """Only the kernel knows that script: the card of the server's half asks the kernel's widget."""
+    cell = page.locator(".jp-Notebook-cell").nth(1)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" + '!'")
+    page.keyboard.press("Control+Enter")
+    lab.until_idle()
+    card = page.locator(".jp-Notebook").get_by_role("group", name="Service by-magic")
+    card.get_by_role("button", name="Update by-magic").click()
+    card.get_by_role("button", name="Update now").click()
+    card.get_by_text("revision 2").first.wait_for()
+    card.get_by_text("Update of by-magic").wait_for(state="detached")
+    wait_for(lambda: engine.requests.score("by-magic", "x") == "x!", "the new script")
+
+    # A kernel that has started anew knows none: the server's half answers.
+    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    lab.until_idle()
+    card.get_by_role("button", name="Update by-magic").click()
+    card.get_by_text("is up to date").wait_for()
 
 
 def test_it_says_why_it_is_empty_and_when_a_service_turns_worse(

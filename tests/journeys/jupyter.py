@@ -77,10 +77,13 @@ def serving(
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         "MLMAGIC_WORKSPACE": str(workspace.folder),
     }
+    if python != sys.executable:
+        environment.pop("PYTHONPATH", None)  # what is installed there is what is tested
     url, log = f"http://127.0.0.1:{port}", folder / "server.log"
     with log.open("wb") as file:
         server = subprocess.Popen(
             [python, "-m", module, "--no-browser", "--allow-root", *settings],
+            cwd=folder,
             env=environment,
             stdout=file,
             stderr=file,
@@ -133,6 +136,10 @@ class Client:
         """What is then in the file is what somebody finds the next day."""
         self.page.evaluate(f"window.jupyterapp.{_SESSION}.session.kernel.restart()")
         self.command("docmanager:save")
+
+    def save(self) -> None:
+        self.command("docmanager:save")
+        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
 
     def without_kernel(self) -> None:
         """Open the notebook anew, without a kernel, as somebody does who only reads it."""

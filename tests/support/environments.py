@@ -8,8 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
 
 BIN = Path(sys.executable).parent
 """Where this environment has its programs, among them node and npm."""
@@ -25,6 +29,39 @@ def node_modules(package: Path) -> Path:
     """The packages that the ``package-lock.json`` in ``package`` names, installed if they are not there."""
     key = (package / "package-lock.json").read_bytes()
     return _kept("node", key, lambda folder: _install_node(folder, package)) / "node_modules"
+
+
+@contextmanager
+def jupyter_with_wheel(lab: str, notebook: str, folder: Path) -> Iterator[str]:
+    """The Python of an environment with mlmagic's wheel and a JupyterLab, such as "4.4" (empty: the newest).
+
+    The wheel is built in ``folder``. Nobody else uses the environment meanwhile.
+    """
+    wanted = [f"jupyterlab=={lab}.*", f"notebook=={notebook}.*"] if lab else ["jupyterlab", "notebook"]
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    name = f"jupyter-{lab or 'newest'}"
+
+    def make(place: Path) -> None:
+        _run([sys.executable, "-m", "venv", str(place)])
+        pip = [
+            str(place / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
+        _run([*pip, "ipykernel", *wanted, *tomllib.loads(project)["project"]["dependencies"]])
+
+    place = _kept(name, f"{wanted} {project}".encode(), make)
+    python = str(place / "bin" / "python")
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    with open(place / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)])
+        (wheel,) = folder.glob("*.whl")
+        _run([*pip, "install", "--no-deps", "--force-reinstall", str(wheel)])
+        yield python
 
 
 def _kept(name: str, key: bytes, make: Callable[[Path], None]) -> Path:

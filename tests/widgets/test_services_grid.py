@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services import watcher as lookout
 from mlmagic.targets.fake import FakeTarget
@@ -82,6 +83,7 @@ def test_many_rows_cost_one_look(
 def test_a_row_says_why(fake_engine: Engine) -> None:
     found = row(FAILED)
     assert (found["state"], found["words"]) == ("Failed", "ZeroDivisionError: by zero")
+    assert row(replace(FAILED, state=State.STOPPED, words="stopped", error=None))["words"] == ""
     assert found["endpoint"] == ""
     assert found["latency"] == ["–", None]
     hostile = row(replace(FAILED, error={"type": "E", "message": HOSTILE}))

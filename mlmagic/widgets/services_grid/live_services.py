@@ -63,13 +63,13 @@ class LiveServices(HasTraits):
 
 def row(service: Webservice) -> dict[str, Any]:
     """A service as a row: texts, and for each figure its text and the number to sort by (None if unknown)."""
-    stats = service.stats
+    stats, words = service.stats, visible(cards.status(service))
     has_address = service.scoring_uri and service.state is not State.FAILED
     return {
         "name": service.name,
         "id": service.id,
         "state": str(service.state),
-        "words": visible(cards.status(service)),
+        "words": words if words.lower() != service.state.lower() else "",
         "endpoint": service.scoring_uri if has_address else "",
         "models": visible(", ".join(service.models)),
         "target": service.target,

@@ -1,73 +1,17 @@
-"""A Jupyter server with the extension's half, as a process, and a workspace that it finds."""
-
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-import requests
 
 from mlmagic.workspace.location import Location
-from tests.support.waiting import wait_for
-
-TOKEN = "secret"
-BASE = "/user/ann/"
-"""The server's base_url, as under JupyterHub."""
-
-
-@dataclass(frozen=True)
-class Server:
-    url: str
-    """With `BASE`, without a slash at its end."""
-    root: Path
-    location: Location
-    home: Path
-
-    @property
-    def port(self) -> int:
-        return int(self.url.split(":")[2].partition("/")[0])
+from tests.support.jupyter_server import Server, jupyter_server
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("labserver")
-    root, home = folder / "root", folder / "home"
-    root.mkdir()
-    location = Location.of_folder(folder / "ws")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
-    environment = {
-        **os.environ,
-        **{f"JUPYTER_{name}": str(folder / name.lower()) for name in names},
-        "XDG_DATA_HOME": str(home),
-        "MLMAGIC_WORKSPACE": str(location.folder),
-    }
-    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"]
-    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={BASE}"]
-    command += [f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={TOKEN}"]
-    made = Server(f"http://127.0.0.1:{port}{BASE.rstrip('/')}", root, location, home)
-    log = folder / f"{uuid.uuid4().hex}.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
-        try:
-            wait_for(lambda: _answers(f"{made.url}/api"), log.read_text, timeout=60)
-            yield made
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    with jupyter_server(tmp_path_factory.mktemp("labserver")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -75,10 +19,3 @@ def location(server: Server, monkeypatch: pytest.MonkeyPatch) -> Location:
     """The workspace of the server's process, for an engine of the test's."""
     monkeypatch.setenv("XDG_DATA_HOME", str(server.home))
     return server.location
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False

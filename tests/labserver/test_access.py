@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.labserver.conftest import TOKEN, Server
+from tests.support.jupyter_server import TOKEN, Server
 
 pytestmark = pytest.mark.processes
 

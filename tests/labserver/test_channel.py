@@ -16,8 +16,8 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.known_workspaces import remember
 from mlmagic.workspace.location import Location
-from tests.labserver.conftest import BASE, TOKEN, Server
 from tests.support.engines import script
+from tests.support.jupyter_server import BASE, TOKEN, Server
 
 pytestmark = pytest.mark.processes
 

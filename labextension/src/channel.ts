@@ -10,6 +10,7 @@ export interface IStore {
   on(key: string, listener: () => void): () => void;
   call(verb: string, values?: Record<string, any>): Promise<any>;
   child(values: Record<string, any>): Promise<IStore>;
+  cellOf?(traceback: string): (() => void) | null;
   close(): void;
   readonly lost: string;
 }
@@ -23,7 +24,13 @@ export interface IWanted {
   notebook?: string;
 }
 
-type Call = (verb: string, values: Record<string, any>) => Promise<any> | null;
+/** What only the notebook can do for a component. */
+export interface INotebookSide {
+  /** Carry out a call; null for one that is the server's. */
+  call(store: ChannelStore, verb: string, values: Record<string, any>): Promise<any> | null;
+  /** How to show the cell that a traceback points to; null if no cell has its lines. */
+  cellOf(traceback: string): (() => void) | null;
+}
 
 const LOST = 'the Jupyter server has stopped, or cannot read the workspace';
 const UNANSWERED = 'The Jupyter server does not answer.';
@@ -35,15 +42,11 @@ const LONGEST_PAUSE_MS = 15_000;
 export class Channel {
   constructor(readonly settings: ServerConnection.ISettings) {}
 
-  /**
-   * Open a component's store. The promise is broken with the server's words if that cannot be opened.
-   *
-   * `elsewhere` may take a call that the server's half cannot carry out; it returns null for all others.
-   */
-  open(wanted: IWanted, elsewhere: Call = () => null): Promise<ChannelStore> {
+  /** Open a component's store. The promise is broken with the server's words if that cannot be opened. */
+  open(wanted: IWanted, notebook: INotebookSide | null = null): Promise<ChannelStore> {
     const number = ++this._last;
     return new Promise((resolve, reject) => {
-      const store = new ChannelStore(this, number, wanted, elsewhere, resolve, reject);
+      const store = new ChannelStore(this, number, wanted, notebook, resolve, reject);
       this._stores.set(number, store);
       this._connect();
       this.send({ open: number, ...wanted });
@@ -105,7 +108,7 @@ export class ChannelStore implements IStore {
     private _channel: Channel,
     private _number: number,
     readonly wanted: IWanted,
-    private _elsewhere: Call,
+    private _notebook: INotebookSide | null,
     private _resolve: (store: ChannelStore) => void,
     private _reject: (error: Error) => void
   ) {}
@@ -125,11 +128,15 @@ export class ChannelStore implements IStore {
   }
 
   call(verb: string, values: Record<string, any> = {}): Promise<any> {
-    return this._elsewhere(verb, values) ?? this.askServer(verb, values);
+    return this._notebook?.call(this, verb, values) ?? this.askServer(verb, values);
   }
 
   child(values: Record<string, any>): Promise<ChannelStore> {
-    return this._channel.open({ ...this.wanted, component: 'service', ...values });
+    return this._channel.open({ ...this.wanted, component: 'service', ...values }, this._notebook);
+  }
+
+  cellOf(traceback: string): (() => void) | null {
+    return this._notebook?.cellOf(traceback) ?? null;
   }
 
   close(): void {

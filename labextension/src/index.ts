@@ -1,28 +1,23 @@
 // mlmagic in JupyterLab and Notebook 7: live outputs, a side-bar panel, and the services' state in the status bar.
 
 import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { Cell } from '@jupyterlab/cells';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { LabIcon } from '@jupyterlab/ui-components';
 
 import { Channel } from './channel';
+import { ICON } from './icon';
+import { cellOf, deployButton } from './notebook_cells';
 import { WorkspacePanel } from './panel';
 import { outputs, RANK } from './renderer';
 import { Watch } from './watch';
 
 const PLUGIN = 'mlmagic:plugin';
 const SHOW = 'mlmagic:show-services';
-const ICON = new LabIcon({
-  name: 'mlmagic:services',
-  svgstr:
-    '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><path class="jp-icon3" fill="#616161" ' +
-    'd="M4 4h16v5H4zm0 7h16v5H4zm0 7h16v3H4zM7 5.8a.8.8 0 100 1.5.8.8 0 000-1.5zm0 7a.8.8 0 100 1.5.8.8 0 000-1.5z" ' +
-    'fill-rule="evenodd"/></svg>'
-});
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN,
@@ -36,6 +31,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     ICommandPalette,
     IStatusBar,
     ISettingRegistry,
+    IToolbarWidgetRegistry,
     ITranslator
   ],
   activate: (
@@ -47,6 +43,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     statusBar: IStatusBar | null,
     settings: ISettingRegistry | null,
+    toolbars: IToolbarWidgetRegistry | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load('mlmagic');
@@ -55,7 +52,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     // Notebooks that are open already have a registry of their own.
     notebooks?.forEach(each => each.content.rendermime.addFactory(outputs(channel, notebooks), RANK));
 
-    const panel = new WorkspacePanel(channel, trans);
+    const panel = new WorkspacePanel(channel, trans, traceback => cellOf(notebooks?.currentWidget, traceback));
     panel.title.icon = ICON;
     app.shell.add(panel, 'left', { rank: 600, type: 'mlmagic' });
     restorer?.add(panel, panel.id);
@@ -76,6 +73,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
       loaded.changed.connect(read);
     });
     const watch = new Watch(channel, trans, () => void app.commands.execute(SHOW), () => isLoud);
+    if (toolbars && notebooks) {
+      toolbars.addFactory<Cell>('Cell', 'mlmagic-deploy', cell =>
+        deployButton(cell, notebooks, () => watch.names, trans)
+      );
+    }
     if (statusBar && labShell) {
       statusBar.registerStatusItem('mlmagic:services', { item: watch, align: 'left', rank: 90 });
     }

@@ -1,6 +1,5 @@
 // Calls that need the notebook: only its kernel knows the script that was captured in a cell.
 
-import { INotebookTracker } from '@jupyterlab/notebook';
 import { Kernel, KernelMessage } from '@jupyterlab/services';
 
 import { ChannelStore } from './channel';
@@ -10,12 +9,6 @@ const OF_ACTIONS = ['doing', 'told'];
 const WIDGETS = 'jupyter.widget';
 const ANSWER_MS = 90_000;
 
-/** The kernel of the notebook that shows `node`; null without one. */
-export function kernelOf(node: HTMLElement, notebooks: INotebookTracker | null): Kernel.IKernelConnection | null {
-  const panel = notebooks?.find(each => each.content.node.contains(node));
-  return panel?.sessionContext.session?.kernel ?? null;
-}
-
 /**
  * Carry out a call with the widget of the kernel, where there is one: null for all other calls.
  *
@@ -24,7 +17,7 @@ export function kernelOf(node: HTMLElement, notebooks: INotebookTracker | null):
 export function kernelCall(
   kernel: Kernel.IKernelConnection | null,
   widget: string | undefined,
-  store: () => ChannelStore | null,
+  store: ChannelStore,
   verb: string,
   values: Record<string, any>
 ): Promise<any> | null {
@@ -34,7 +27,7 @@ export function kernelCall(
   return (async () => {
     const known = await kernel.requestCommInfo({ target_name: WIDGETS });
     if (known.content.status !== 'ok' || !(widget in known.content.comms)) {
-      return store()?.askServer(verb, values);
+      return store.askServer(verb, values);
     }
     return ask(kernel, widget, store, verb, values);
   })();
@@ -43,7 +36,7 @@ export function kernelCall(
 function ask(
   kernel: Kernel.IKernelConnection,
   widget: string,
-  store: () => ChannelStore | null,
+  store: ChannelStore,
   verb: string,
   values: Record<string, any>
 ): Promise<any> {
@@ -57,7 +50,7 @@ function ask(
       const data = message.content.data as any;
       if (data.method === 'update') {
         const told = Object.entries(data.state ?? {}).filter(([key]) => OF_ACTIONS.includes(key));
-        store()?.change(Object.fromEntries(told));
+        store.change(Object.fromEntries(told));
       } else if (data.content?.call === call) {
         clearTimeout(timer);
         if ('error' in data.content) {

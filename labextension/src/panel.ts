@@ -5,7 +5,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { Channel, ChannelStore, IWanted } from './channel';
+import { Channel, ChannelStore, INotebookSide, IWanted } from './channel';
 import { component } from './components';
 
 interface IWorkspace {
@@ -28,7 +28,8 @@ export async function workspaces(settings: ServerConnection.ISettings): Promise<
 export class WorkspacePanel extends Widget {
   constructor(
     private _channel: Channel,
-    trans: TranslationBundle
+    trans: TranslationBundle,
+    cellOf: INotebookSide['cellOf']
   ) {
     super();
     this.id = 'mlmagic-panel';
@@ -42,8 +43,8 @@ export class WorkspacePanel extends Widget {
     this._head.append(this._choice);
     this._head.hidden = true;
     this._sections = [
-      new Section(this._channel, 'services', trans.__('Services'), true),
-      new Section(this._channel, 'models', trans.__('Models'), false)
+      new Section(this._channel, cellOf, 'services', trans.__('Services'), true),
+      new Section(this._channel, cellOf, 'models', trans.__('Models'), false)
     ];
     this.node.append(this._head, ...this._sections.map(each => each.node));
   }
@@ -92,6 +93,7 @@ class Section {
 
   constructor(
     private _channel: Channel,
+    private _cellOf: INotebookSide['cellOf'],
     private _component: IWanted['component'],
     title: string,
     isOpen: boolean
@@ -144,7 +146,10 @@ class Section {
     this._isOpening = true;
     try {
       const draw = await component(this._channel.settings, this._component);
-      const store = await this._channel.open({ component: this._component, workspace });
+      const store = await this._channel.open(
+        { component: this._component, workspace },
+        { call: () => null, cellOf: this._cellOf }
+      );
       if (opening !== this._openings) {
         return store.close();
       }

@@ -1,12 +1,13 @@
 // Draws our outputs in a notebook, live from the server: after a restart, a reload, a re-opening, for a colleague.
 
-import { INotebookTracker } from '@jupyterlab/notebook';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
 
 import { Channel, ChannelStore, IWanted } from './channel';
 import { component } from './components';
-import { kernelCall, kernelOf } from './kernel_calls';
+import { kernelCall } from './kernel_calls';
+import { cellOf } from './notebook_cells';
 
 const COMPONENTS: Record<string, IWanted['component']> = {
   'application/vnd.mlmagic.service+json': 'service',
@@ -48,14 +49,16 @@ class Output extends Widget implements IRenderMime.IRenderer {
     this._drawn = mark;
     this._end();
     const name = COMPONENTS[this._mimeType];
-    const wanted: IWanted = { ...data, component: name, workspace: data.workspace, notebook: this._notebook() };
+    const wanted: IWanted = { ...data, component: name, workspace: data.workspace, notebook: this._panel()?.context.path };
     const root = document.createElement('div');
     this.node.replaceChildren(root);
     try {
       const draw = await component(this._channel.settings, name);
-      const store = await this._channel.open(wanted, (verb, values) =>
-        kernelCall(kernelOf(this.node, this._notebooks), widget, () => this._store, verb, values)
-      );
+      const store = await this._channel.open(wanted, {
+        call: (store, verb, values) =>
+          kernelCall(this._panel()?.sessionContext.session?.kernel ?? null, widget, store, verb, values),
+        cellOf: traceback => cellOf(this._panel(), traceback)
+      });
       if (this.isDisposed || this._drawn !== mark) {
         return store.close();
       }
@@ -74,8 +77,8 @@ class Output extends Widget implements IRenderMime.IRenderer {
     super.dispose();
   }
 
-  private _notebook(): string | undefined {
-    return this._notebooks?.find(each => each.content.node.contains(this.node))?.context.path;
+  private _panel(): NotebookPanel | undefined {
+    return this._notebooks?.find(each => each.content.node.contains(this.node));
   }
 
   private _end(): void {

@@ -6,44 +6,9 @@ import { Widget } from '@lumino/widgets';
 
 import { Channel } from './channel';
 import { workspaces } from './panel';
+import { IRow, summary, turnedWorse } from './states';
 
-export interface IRow {
-  id: string;
-  name: string;
-  state: string;
-  words: string;
-}
-
-const BAD = ['Unhealthy', 'Unschedulable', 'Failed'];
-const HOW_BAD: Record<string, number> = { Healthy: 0, Unhealthy: 1, Unschedulable: 1, Failed: 2 };
 const RETRY_MS = 30_000;
-
-/**
- * The rows whose state is worse than the one that they settled in last, which `settled` keeps by id.
- *
- * A service that has never served does not turn worse: whoever deploys it watches.
- */
-export function turnedWorse(settled: Map<string, number>, rows: IRow[]): IRow[] {
-  return rows.filter(row => {
-    const now = HOW_BAD[row.state];
-    const before = settled.get(row.id);
-    if (now !== undefined && (now === 0 || before !== undefined)) {
-      settled.set(row.id, now);
-    }
-    return now !== undefined && before !== undefined && now > before;
-  });
-}
-
-/** The text of the status bar; empty without services. */
-export function summary(rows: IRow[], trans: TranslationBundle): string {
-  if (!rows.length) {
-    return '';
-  }
-  const bad = rows.filter(row => BAD.includes(row.state)).length;
-  const healthy = rows.filter(row => row.state === 'Healthy').length;
-  const text = trans.__('mlmagic: %1 of %2 healthy', healthy, rows.length);
-  return bad ? `${text}, ${trans._n('%1 needs attention', '%1 need attention', bad)}` : text;
-}
 
 /** Watches the services of the workspace that is used by default, as long as the page is open. */
 export class Watch extends Widget {
@@ -63,6 +28,9 @@ export class Watch extends Widget {
     void this._begin();
   }
 
+  /** The names of the services. */
+  names: string[] = [];
+
   private async _begin(): Promise<void> {
     try {
       const [first] = await workspaces(this._channel.settings);
@@ -76,6 +44,7 @@ export class Watch extends Widget {
 
   private _draw(rows: IRow[]): void {
     const text = summary(rows, this._trans);
+    this.names = rows.map(row => row.name);
     this._button.textContent = text;
     this.setHidden(!text);
     const worse = turnedWorse(this._settled, rows);

@@ -49,6 +49,25 @@ def test_a_fresh_build_is_the_committed_one(tmp_path: Path) -> None:
     assert [name for name in fresh if fresh[name] != committed[name]] == []
 
 
+@pytest.mark.processes
+def test_what_it_reads_from_texts_and_states(tmp_path: Path) -> None:
+    place = tmp_path / "tests" / "labextension" / "static"
+    shutil.copytree(Path(__file__).parent / "static", place)
+    shutil.copytree(FOLDER / "src", tmp_path / "labextension" / "src")
+    packages = node_modules(Path(__file__).parents[1] / "widgets" / "static")
+    (place / "node_modules").symlink_to(packages)
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "CI": "1"}
+    done = subprocess.run(
+        [str(packages / ".bin" / "vitest"), "run"],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_its_version_is_that_of_the_distribution() -> None:
     assert json.loads((FOLDER / "package.json").read_text())["version"] == mlmagic.__version__
 

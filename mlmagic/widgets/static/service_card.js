@@ -1,6 +1,6 @@
 // The card of one service: what it is and does, what can be done, and folded: try it, log, events, keys.
 
-import { copyButton, disclosure, element, moment, pairs, show } from "./dom.js";
+import { button, copyButton, disclosure, element, moment, pairs, show } from "./dom.js";
 import { logView } from "./log_view.js";
 import { serviceActions } from "./service_actions.js";
 import { serviceFigures } from "./service_figures.js";
@@ -84,7 +84,9 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
     if (!text) show(traceback);
     else if (traceback.querySelector("pre")?.textContent !== text)
       show(traceback, element("div", { class: "mlmagic-row" }, element("strong", {}, heading),
-        copyButton(() => text, `Copy the error of ${name}`)),
+        copyButton(() => text, `Copy the error of ${name}`),
+        store.cellOf?.(text) && button("Show the cell", () => store.cellOf?.(text)?.(),
+          { class: "mlmagic-quiet", "aria-label": `Show the cell of the error of ${name}` })),
       element("pre", { class: "mlmagic-pre", tabindex: 0, role: "group", "aria-label": `Last error of ${name}` }, text));
     drawAge();
     actions.draw();

@@ -9,6 +9,8 @@
  * @property {(verb: string, values?: Record<string, any>) => Promise<any>} call asks the engine for something; the
  *   promise is broken with what it says, or with `UNANSWERED`
  * @property {string} lost why no sign comes from whoever holds the values, for the words "Not connected: ..."
+ * @property {(traceback: string) => (() => void) | null} [cellOf] how to show the cell that a traceback points to, where
+ *   the page knows its cells; null if none has its lines
  * @property {(values: Record<string, any>) => Promise<OwnStore>} child the store of a card inside this component
  */
 /** @typedef {Store & {close: () => void}} OwnStore a store that is closed by whoever opened it */

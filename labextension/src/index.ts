@@ -3,6 +3,7 @@
 import { ILabShell, ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { Cell } from '@jupyterlab/cells';
+import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -32,6 +33,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     IStatusBar,
     ISettingRegistry,
     IToolbarWidgetRegistry,
+    ILauncher,
     ITranslator
   ],
   activate: (
@@ -44,6 +46,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     statusBar: IStatusBar | null,
     settings: ISettingRegistry | null,
     toolbars: IToolbarWidgetRegistry | null,
+    launcher: ILauncher | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load('mlmagic');
@@ -57,12 +60,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app.shell.add(panel, 'left', { rank: 600, type: 'mlmagic' });
     restorer?.add(panel, panel.id);
     app.commands.addCommand(SHOW, {
-      label: trans.__('Show Services and Models of mlmagic'),
+      label: args => (args.isLauncher ? trans.__('Services') : trans.__('Show Services and Models of mlmagic')),
       icon: ICON,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(panel.id)
     });
     palette?.addItem({ command: SHOW, category: 'mlmagic' });
+    launcher?.add({ command: SHOW, category: 'mlmagic', args: { isLauncher: true } });
 
     let isLoud = true;
     void settings?.load(PLUGIN).then(loaded => {
@@ -71,6 +75,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       };
       read();
       loaded.changed.connect(read);
+      if (loaded.get('showPanel').composite) {
+        void app.restored.then(() => app.shell.activateById(panel.id));
+      }
     });
     const watch = new Watch(channel, trans, () => void app.commands.execute(SHOW), () => isLoud);
     if (toolbars && notebooks) {

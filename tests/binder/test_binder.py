@@ -125,9 +125,13 @@ def test_quickstart_runs_as_an_ordinary_user_without_docker(binder: Account) -> 
 
 
 @pytest.mark.parametrize("front", ["lab", "notebook"])
-def test_it_opens_the_quickstart(binder: Account, front: str) -> None:
+def test_it_opens_the_quickstart_with_the_panel(binder: Account, front: str) -> None:
     with _jupyter(binder, front) as root:
         opened = requests.get(root, headers=AUTHORIZED, timeout=60)
+        settings = requests.get(f"{root}lab/api/settings/mlmagic:plugin", headers=AUTHORIZED, timeout=60)
+        workspaces = requests.get(f"{root}mlmagic/workspaces", headers=AUTHORIZED, timeout=60)
+    assert settings.json()["schema"]["properties"]["showPanel"]["default"] is True
+    assert [each["name"] for each in workspaces.json()["workspaces"]] == [".mlmagic"]
     assert opened.url == f"{root}lab/tree/notebooks/quickstart.ipynb"
     assert opened.status_code == 200
 

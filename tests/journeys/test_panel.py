@@ -15,8 +15,9 @@ import pytest
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
 from tests.journeys.accessibility import violations
-from tests.journeys.jupyter import Client
+from tests.journeys.jupyter import Client, serving
 from tests.support.browser import ARTIFACTS
 from tests.support.engines import SCRIPTS, script
 from tests.support.waiting import wait_for
@@ -83,6 +84,17 @@ def test_the_panel_follows_every_front(lab: Client, page: Any, engine: Engine) -
     rows.get_by_role("button", name="by-magic").focus()
     page.keyboard.press("Enter")
     panel.get_by_role("group", name="Service by-magic").wait_for()
+
+
+def test_it_shows_itself_at_the_start_where_the_settings_say_so(
+    tmp_path: Path, location: Location, page: Any
+) -> None:
+    settings = tmp_path / "jupyter/settings/mlmagic/plugin.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"showPanel": true}')
+    with serving("lab", tmp_path / "jupyter", location) as url:
+        page.goto(url)
+        page.locator("#mlmagic-panel").get_by_text("No services yet").wait_for()
 
 
 def test_a_card_in_a_cell_updates_to_the_script_that_its_kernel_captured(

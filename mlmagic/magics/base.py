@@ -9,6 +9,7 @@ from typing import Any, cast
 from IPython.core.magic import Magics, no_var_expand
 
 from mlmagic.errors import Front, MLMagicError
+from mlmagic.magics.messages import show_help
 from mlmagic.magics.options import Arguments, Help, parse_line, with_parser
 from mlmagic.magics.session import MLMagic
 
@@ -37,8 +38,8 @@ def parsed(method: Callable[..., Any]) -> Callable[..., Any]:
     def magic(self: SessionMagics, line: str, cell: str | None = None) -> Any:
         try:
             arguments: Arguments = parse_line(parser, line, self.session.namespace)
-        except Help as help_text:
-            print(help_text)
+        except Help as wanted:
+            show_help(wanted, in_notebook=getattr(self.shell, "kernel", None) is not None)
             return None
         try:
             return method(self, arguments) if cell is None else method(self, arguments, cell)

@@ -66,14 +66,18 @@ class Arguments:
 
 
 class Help(Exception):
-    """The line has ``--help``; the text is to be printed."""
+    """The line has ``--help``; the text is to be printed, or shown as what the parser knows."""
+
+    def __init__(self, parser: MagicArgumentParser) -> None:
+        super().__init__(help_text(parser))
+        self.parser = parser
 
 
 def parse_line(parser: MagicArgumentParser, line: str, namespace: Mapping[str, Any]) -> Arguments:
     """Parse a line with a magic's parser. Raises `Help` for ``--help`` and `UsageError` for a wrong line."""
     words = split_line(line)
     if "-h" in words or "--help" in words:
-        raise Help(help_text(parser))
+        raise Help(parser)
 
     def refuse(message: str) -> NoReturn:
         raise UsageError(f"{parser.prog}: {message}", hint=f"Usage: {usage(parser)}")
@@ -129,6 +133,23 @@ def help_text(parser: MagicArgumentParser) -> str:
         formatter.add_arguments(group._group_actions)
         formatter.end_section()
     return f"usage: {usage(parser)}\n\n{parser.description}\n\n{formatter.format_help()}"
+
+
+def help_sections(parser: MagicArgumentParser) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The groups of options: for each its title, and pairs of an option's names and what it does."""
+    formatter = _HelpFormatter(parser.prog)
+    return [
+        (
+            str(group.title),
+            [
+                (formatter._format_action_invocation(action), formatter._expand_help(action))
+                for action in group._group_actions
+                if action.help
+            ],
+        )
+        for group in parser._action_groups
+        if any(action.help for action in group._group_actions)
+    ]
 
 
 class _HelpFormatter(argparse.HelpFormatter):

@@ -97,9 +97,7 @@ class ScriptMagics(SessionMagics):
         self.session.keep(script)
         zygote.warm(installed_modules(script.source))
         self.assign(args.out, script)
-        included = f"; includes {', '.join(script.carried)}" if script.carried else ""
-        needs = f"; needs {', '.join(script.requirements)}" if script.requirements else ""
-        show_message(f"Captured {args.name}{included}{needs}. Serve it with %deploy.")
+        _show_captured(script)
         self._reload(script)
 
     def _reload(self, script: CapturedScript) -> None:
@@ -124,6 +122,23 @@ class ScriptMagics(SessionMagics):
         show_message(
             f"Tested {script.name}: init() took {result.init_ms:.1f} ms, run() {result.run_ms:.1f} ms."
         )
+
+
+def _show_captured(script: CapturedScript) -> None:
+    """What was captured: a line, which unfolds to the whole script in a notebook."""
+    from mlmagic.widgets.folded import folded
+    from mlmagic.widgets.html import count, size_text
+
+    included = f"; includes {', '.join(script.carried)}" if script.carried else ""
+    needs = f"; needs {', '.join(script.requirements)}" if script.requirements else ""
+    rows = [
+        ("From the notebook", ", ".join(script.carried) or "nothing"),
+        ("Requirements", ", ".join(script.requirements) or "none"),
+        ("Files", ", ".join(script.assets)),
+        ("Size", f"{count(script.source.count(chr(10)), 'line')}, {size_text(len(script.source.encode()))}"),
+    ]
+    line = f"Captured {script.name}{included}{needs}. Serve it with %deploy."
+    display(folded(f"Captured {script.name}. Serve it with %deploy.", rows, script.source, line))
 
 
 def missing_message(package: str, line: int) -> str:

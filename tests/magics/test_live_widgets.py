@@ -56,6 +56,37 @@ def test_the_cell_that_deploys_shows_its_service_once(drawing: TestingShell, ses
     assert "name='wine-svc'" in drawing.stdout
 
 
+def test_help_is_text_in_a_terminal_and_unfolds_in_a_notebook(
+    drawing: TestingShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing.run_cell("%deploy --help")
+    (output,) = drawing.outputs
+    markup = output.data["text/html"]
+    assert markup.count("<details") == markup.count("</details>") > 5
+    assert "--overwrite" in markup
+    assert markup.index("%deploy [NAME]") < markup.index("%deploy diabetes-svc") < markup.index("<details")
+    assert output.data["text/plain"].startswith("usage: %deploy")
+    assert drawing.stdout == ""
+    monkeypatch.delattr(drawing, "kernel")
+    drawing.run_cell("%deploy --help")
+    assert drawing.outputs == []
+    assert drawing.stdout.startswith("usage: %deploy")
+
+
+def test_what_was_captured_unfolds(drawing: TestingShell) -> None:
+    drawing.run_cell("factor = 2")
+    drawing.run_cell(
+        "%%score_script doubled\ndef init():\n    pass\n\ndef run(data: list):\n    return '<b>', factor"
+    )
+    (output,) = drawing.outputs
+    markup = output.data["text/html"]
+    assert markup.startswith("<details")
+    assert "Captured doubled. Serve it with %deploy.</summary>" in markup
+    assert "factor = 2" in markup, "the whole script"
+    assert "&#x27;&lt;b&gt;&#x27;" in markup
+    assert output.data["text/plain"] == "Captured doubled; includes factor. Serve it with %deploy."
+
+
 def test_a_terminal_draws_none(shell: TestingShell, session: MLMagic) -> None:
     shell.run_cell("%services")
     shell.run_cell("%models")

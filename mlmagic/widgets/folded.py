@@ -28,7 +28,7 @@ def sections(head: str, named: Sequence[tuple[str, Sequence[Row]]], text: str) -
     """``head`` (HTML), then sections that unfold; each says which terms it has."""
     parts = []
     for title, rows in named:
-        terms = ", ".join(term.partition(" ")[0].rstrip(",") for term, _ in rows)
+        terms = ", ".join(term.rpartition(", ")[2].partition(" ")[0] for term, _ in rows)
         summary = (
             f"<strong>{escape(title)}</strong> "
             f'<span style="color:var(--jp-ui-font-color1,#444)">{escape(terms)}</span>'

@@ -73,7 +73,7 @@ def main() -> None:
     print(f"{'cards':>6}{'share of a core':>18}{'changes a second':>20}{'CPU ms to open one':>22}")
     with tempfile.TemporaryDirectory(prefix="mlmagic-benchmark-") as name:
         folder = Path(name)
-        with _supervised(folder, given.services):
+        with supervised(folder, given.services):
             counts = (0, 1, given.services // 5, given.services)
             for count, _ in itertools.product(counts, range(given.rounds)):
                 share, opening, drawn = measure(folder, count, given.seconds)
@@ -109,7 +109,7 @@ def _run(client: Any, code: str) -> str:
 
 
 @contextmanager
-def _supervised(folder: Path, count: int) -> Iterator[None]:
+def supervised(folder: Path, count: int) -> Iterator[None]:
     command = [sys.executable, "-m", "tests.benchmarks.cards", "--supervise", str(folder)]
     process = subprocess.Popen(
         [*command, "--services", str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -28,6 +28,7 @@ class Server:
     root: Path
     location: Location
     home: Path
+    pid: int
 
     @property
     def port(self) -> int:
@@ -53,13 +54,13 @@ def jupyter_server(folder: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={BASE}"]
     command += [f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={TOKEN}"]
-    made = Server(f"http://127.0.0.1:{port}{BASE.rstrip('/')}", root, location, home)
+    url = f"http://127.0.0.1:{port}{BASE.rstrip('/')}"
     log = folder / "server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
         try:
-            wait_for(lambda: _answers(f"{made.url}/api"), log.read_text, timeout=60)
-            yield made
+            wait_for(lambda: _answers(f"{url}/api"), log.read_text, timeout=60)
+            yield Server(url, root, location, home, process.pid)
         finally:
             process.terminate()
             try:

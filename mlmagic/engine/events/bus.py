@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from mlmagic.core.events import Event
+from mlmagic.engine.events.pace import Pace
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import events
 from mlmagic.workspace.memory import Memory
@@ -21,6 +22,8 @@ from mlmagic.workspace.wakeup import WakeupListener
 Subscriber = Callable[[Sequence[Event]], None]
 # A signal can be lost (other machines send none here), so the rows are read every second as well.
 CLOCK_SECONDS = 1.0
+# A deploy is about ten events; a busy workspace has dozens a second, which may be read together.
+BURST, PAUSE_SECONDS = 30, 0.1
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +90,9 @@ class Bus:
     def _run(self, listener: WakeupListener, last: int) -> None:
         with listener, selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
+            pace = Pace(BURST, PAUSE_SECONDS)
             while not self._closing.is_set():
-                self._closing.wait(listener.pause)
+                self._closing.wait(max(listener.pause, pace.delay(time.monotonic())))
                 if selector.select(CLOCK_SECONDS):
                     listener.clear()
                 try:

@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from mlmagic.core.events import Event
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.events.bus import Bus
+from mlmagic.engine.events.pace import Pace
 from mlmagic.errors import WorkspaceUnavailable
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
 PAUSE_SECONDS = 0.2
 """Wake-up signals without an event report progress and come often: the rows are read this rarely for them."""
+BURST, NEWS_PAUSE_SECONDS = 10, 0.5
+"""For events they are read at once so many times; in a flood of events, each so many seconds."""
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,9 @@ class ServiceWatcher:
         self._leave: Callable[[], None] | None = None
         self._seen: dict[str, Webservice] = {}
         self._looked = 0.0
+        self._pace = Pace(BURST, NEWS_PAUSE_SECONDS)
+        self._news: list[Event] = []
+        """Events that the watchers have not been told yet."""
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call ``watcher`` with each view from now on; returns how to stop it."""
@@ -70,8 +76,11 @@ class ServiceWatcher:
 
     def _hear(self, news: Sequence[Event]) -> None:
         now = time.monotonic()
+        self._news += news
         if not news and now - self._looked < PAUSE_SECONDS:
             return
+        if self._news and self._pace.delay(now):
+            return  # the bus calls again within a second
         self._looked = now
         with self._lock:  # before the read: a later watcher gets no earlier events
             watchers = list(self._watchers)
@@ -82,7 +91,8 @@ class ServiceWatcher:
             return  # the bus logs it and tries again
         # Unchanged services stay the same objects, so that watchers can compare them quickly.
         self._seen = {each.name: self._same(each) for each in found}
-        view = View(self._seen, news)
+        view = View(self._seen, tuple(self._news))
+        self._news.clear()
         for watcher in watchers:
             try:
                 watcher(view)

@@ -69,7 +69,11 @@ export class WorkspacePanel extends Widget {
       const found = await workspaces(this._channel.settings);
       const chosen = found.find(each => each.key === this._choice.value) ?? found[0];
       this._choice.replaceChildren(
-        ...found.map(each => new Option(each.name, each.key, false, each.key === chosen.key))
+        ...found.map(each => {
+          const option = new Option(each.name, each.key, false, each.key === chosen.key);
+          option.title = each.found_by;
+          return option;
+        })
       );
       this._head.hidden = this._choice.hidden = found.length < 2;
       this._open(chosen.key);

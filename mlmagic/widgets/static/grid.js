@@ -207,6 +207,7 @@ export function grid(root, store, kind, now) {
   ends.push(store.on("rows", draw), store.on("beat", () => {
     heard = now();
     drawSilence();
+    draw(); // "12 s ago" goes on
   }));
   const timer = setInterval(drawSilence, 1000);
   ends.push(() => clearInterval(timer), () => shown.forEach((line) => line.detail?.end()));

@@ -108,6 +108,14 @@ it("closes a card that is opened too late", async () => {
   expect(root.querySelector(".mlmagic-detail")).toBe(null);
 });
 
+it("says how long ago, also when nothing else changes", () => {
+  const { root, time, store } = grid([row("wine", { changed: 4990 })]);
+  expect(root.textContent).toContain("10 s ago");
+  time.now += 5;
+  store.set("beat", 5005);
+  expect(root.textContent).toContain("15 s ago");
+});
+
 it("says that it is not connected", async () => {
   const { root, time, store } = grid();
   time.now += 20;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import threading
 
 from mlmagic.engine.assets import Assets
 from mlmagic.engine.batch.batch import Batch
@@ -90,11 +91,12 @@ class Engine:
     def of(cls, location: Location) -> Engine:
         """This process's one engine of a workspace, for fronts that live as long as the process."""
         key = (os.getpid(), location.database_url, location.files_url, json.dumps(location.compute))
-        if key not in _open or not _open[key].memory.is_there:
-            _open[key] = cls(location)
-            atexit.register(_open[key].close)
-            remember(location)
-        return _open[key]
+        with _opening:
+            if key not in _open or not _open[key].memory.is_there:
+                _open[key] = cls(location)
+                atexit.register(_open[key].close)
+                remember(location)
+            return _open[key]
 
     def close(self) -> None:
         """Close the workspace; its services go on, supervised by the daemon."""
@@ -105,3 +107,4 @@ class Engine:
 
 
 _open: dict[tuple[int, str, str, str], Engine] = {}
+_opening = threading.Lock()

@@ -117,19 +117,6 @@ def ago(then: float, now: float | None = None) -> str:
     return "just now" if seconds < 5 else f"{seconds} s ago"
 
 
-def duration(seconds: float) -> str:
-    """A duration in the largest unit; the text changes at most once a minute."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "less than a minute"
-
-
-def group(name: str, markup: str) -> str:
-    """A part of a card with ``name`` as its accessible name; ``markup`` is HTML."""
-    return f'<div role="group" aria-label="{escape(name)}" style="{FONT}">{markup}</div>'
-
-
 def told(text: str) -> str:
     """A message that screen readers announce at once; empty without text."""
     if not text:

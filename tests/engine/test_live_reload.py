@@ -20,6 +20,7 @@ from mlmagic.errors import LaunchFailed, WorkspaceUnavailable
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.workspace.database import services as table
 from tests.support.engines import ON_FAKE
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.together
 
@@ -33,6 +34,14 @@ def captured(name: str, answer: int = 1) -> InferenceConfig:
 
 def deploy(engine: Engine, name: str, inference: InferenceConfig, *, live: bool = True) -> None:
     engine.services.wait(engine.services.deploy(name, [], inference, LIVE if live else ON_FAKE))
+
+
+def text_of(path: Path) -> str:
+    """Empty while the supervisor lays the revision's files out again."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def app(engine: Engine, name: str) -> Path:
@@ -86,7 +95,7 @@ def test_what_is_refused_changes_nothing(fake_engine: Engine, fake: FakeTarget) 
     fake.crash()
     with pytest.raises(LaunchFailed, match="'svc' did not reload its script: no such fake service"):
         fake_engine.live_reload.reload("svc", captured("first", answer=2))
-    assert "return 1" in (app(fake_engine, "svc") / "score.py").read_text()
+    wait_for(lambda: "return 1" in text_of(app(fake_engine, "svc") / "score.py"), "the first script")
     assert fake_engine.services.revision(fake_engine.services.get("svc")) == before
 
 

@@ -13,7 +13,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Channel } from './channel';
 import { ICON } from './icon';
 import { cellOf, deployButton } from './notebook_cells';
-import { WorkspacePanel } from './panel';
+import { hasServerHalf, WorkspacePanel } from './panel';
 import { outputs, RANK } from './renderer';
 import { Watch } from './watch';
 
@@ -36,7 +36,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     ILauncher,
     ITranslator
   ],
-  activate: (
+  activate: async (
     app: JupyterFrontEnd,
     rendermime: IRenderMimeRegistry,
     notebooks: INotebookTracker | null,
@@ -51,6 +51,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load('mlmagic');
     const channel = new Channel(app.serviceManager.serverSettings);
+    if (!(await hasServerHalf(channel.settings))) {
+      console.warn('mlmagic is not in the Jupyter server: kernels draw its outputs, and there is no panel.');
+      return;
+    }
     rendermime.addFactory(outputs(channel, notebooks), RANK);
     // Notebooks that are open already have a registry of their own.
     notebooks?.forEach(each => each.content.rendermime.addFactory(outputs(channel, notebooks), RANK));

@@ -24,6 +24,16 @@ export async function workspaces(settings: ServerConnection.ISettings): Promise<
   return (await response.json()).workspaces;
 }
 
+/** Whether the Jupyter server has mlmagic: the page may be newer than the server, or of another environment. */
+export async function hasServerHalf(settings: ServerConnection.ISettings): Promise<boolean> {
+  try {
+    await workspaces(settings);
+  } catch (error) {
+    return !(error instanceof ServerConnection.ResponseError && error.response.status === 404);
+  }
+  return true;
+}
+
 /** The panel. It opens a workspace when it is shown for the first time, and keeps it open. */
 export class WorkspacePanel extends Widget {
   constructor(

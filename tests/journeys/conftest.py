@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +33,22 @@ def page() -> Iterator[Any]:
 
 
 @pytest.fixture
-def has_extension() -> bool:
-    """Whether our JupyterLab extension is switched on."""
-    return True
+def extension() -> Mapping[str, bool]:
+    """What of our JupyterLab extension is there: see `serving`."""
+    return {}
 
 
 @pytest.fixture
 def lab(
-    tmp_path: Path, location: Location, engine: Engine, page: Any, cells: Sequence[str], has_extension: bool
+    tmp_path: Path,
+    location: Location,
+    engine: Engine,
+    page: Any,
+    cells: Sequence[str],
+    extension: Mapping[str, bool],
 ) -> Iterator[Client]:
     """A JupyterLab in which a notebook with these ``cells`` is open, and all of them have run."""
-    with serving("lab", tmp_path / "jupyter", location, cells, has_extension=has_extension) as url:
+    with serving("lab", tmp_path / "jupyter", location, cells, **extension) as url:
         client = Client(page, url)
         client.open()
         client.run_all()

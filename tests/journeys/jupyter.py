@@ -37,10 +37,12 @@ def serving(
     *,
     python: str = sys.executable,
     has_extension: bool = True,
+    has_server_half: bool = True,
 ) -> Iterator[str]:
     """The URL of a notebook in a client of `CLIENTS`. The server and its kernels end with it.
 
-    Without our extension, JupyterLab is what VS Code and Colab are: a front end for the kernel's widgets.
+    Without our extension, or its server's half, JupyterLab is what VS Code and Colab are: a front end for the
+    kernel's widgets.
     """
     import nbformat  # here: it takes seconds, which the unit tests' collection need not
 
@@ -69,6 +71,8 @@ def serving(
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    if not has_server_half:
+        settings.append('--ServerApp.jpserver_extensions={"mlmagic.labserver": False}')
     names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     environment = {
         **os.environ,

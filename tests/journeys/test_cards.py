@@ -107,7 +107,7 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
     static.first.get_by_text("Healthy").wait_for()
 
 
-@pytest.mark.parametrize("has_extension", [False])
+@pytest.mark.parametrize("extension", [{"has_extension": False}, {"has_server_half": False}], ids=str)
 def test_a_notebook_without_our_extension(lab: Client, page: Any, engine: Engine) -> None:
     """The cards are the kernel's widgets, and say when it is gone; a page opened anew has the static ones."""
     card = page.get_by_role("group", name="Service line-svc")

@@ -232,6 +232,7 @@ class DeploymentMagics(SessionMagics):
         from mlmagic.magics.live_card import LiveCard
         from mlmagic.sdk.webservice import Webservice as Handle
         from mlmagic.sdk.workspace import Workspace
+        from mlmagic.widgets.cards import static_class
 
         engine = self.session.engine
         record = operation()
@@ -242,7 +243,8 @@ class DeploymentMagics(SessionMagics):
                 record = card.wait(engine, record, args.timeout or self.session.timeout)
         except KeyboardInterrupt:  # before the wait, which undoes the deploy itself when it is interrupted
             raise Interrupted(engine.services.withdraw(record)) from None
-        handle = self.session.note_shown(Handle.of(Workspace.over(engine), record))
+        handle = Handle.of(Workspace.over(engine), record)
+        self.session.note_shown(handle, f'<div class="{static_class(record)}"></div>')
         return self.assign(args.out, handle)
 
 

@@ -43,7 +43,7 @@ class Extension:
         self.session = MLMagic(shell)
         self._shell = shell
         self._groups = [group(self.session) for group in _GROUPS]
-        self._displays = shell.display_formatter.ipython_display_formatter
+        self._displays = shell.display_formatter.formatters["text/html"]
         self._completion = Completion(self.session, self._groups)
         self._help = help_of_cell_magics(name for group in self._groups for name in group.magics["cell"])
 
@@ -53,7 +53,7 @@ class Extension:
         self._shell.Completer.custom_matchers.append(self._completion.match)
         self._shell.input_transformers_cleanup.append(self._help)
         self._shell.events.register("post_run_cell", self.session.end_cell)
-        self._displays.for_type_by_name(*_HANDLE, self.session.display_shown)
+        self._displays.for_type_by_name(*_HANDLE, self.session.html_of)
         zygote.start()
 
     def _forget_display(self) -> None:

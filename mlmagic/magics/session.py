@@ -43,7 +43,7 @@ class MLMagic(Configurable):
         self._live: dict[Hashable, Any] = {}
         """The widgets of this kernel, by engine and subject."""
         self._cell_to_insert: str | None = None
-        self._shown: Any = None
+        self._shown: tuple[Any, str] | None = None
 
     @observe("azureml")
     def _find_names(self, change: dict[str, Any]) -> None:
@@ -111,16 +111,15 @@ class MLMagic(Configurable):
         """Insert a cell with ``text`` below the next cell that runs: only a cell's reply can do so."""
         self._cell_to_insert = text
 
-    def note_shown(self, handle: Any) -> Any:
-        """The handle, whose text is not displayed by this cell: its live card stands there."""
+    def note_shown(self, handle: Any, markup: str) -> None:
+        """This cell displays the handle as ``markup``: its live card stands there already."""
         if getattr(self.shell, "kernel", None) is not None:
-            self._shown = handle
-        return handle
+            self._shown = (handle, markup)
 
-    def display_shown(self, handle: Any) -> None:
-        """IPython's ``_ipython_display_`` of a handle: nothing where its card was shown, else the usual."""
-        if handle is not self._shown:
-            raise NotImplementedError
+    def html_of(self, handle: Any) -> str | None:
+        """IPython's ``_repr_html_`` of a handle; the text beside it is for who reads text only."""
+        shown, markup = self._shown or (None, "")
+        return markup if handle is shown else None
 
     def end_cell(self, _result: object = None) -> None:
         """IPython's ``post_run_cell``."""

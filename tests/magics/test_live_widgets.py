@@ -46,14 +46,21 @@ def test_a_card_opened_from_the_table_is_that_of_the_deploy(drawing: TestingShel
 
 
 def test_the_cell_that_deploys_shows_its_service_once(drawing: TestingShell, session: MLMagic) -> None:
+    """As HTML the result is nothing to see; its text is for who reads text only, such as a program."""
+    formatter = drawing.display_formatter
+
+    def shown(handle: object) -> dict[str, str]:
+        return dict(formatter.format(handle)[0])
+
+    seen = []
+    drawing.events.register("post_execute", lambda: seen.append(shown(drawing.user_ns["_"])))
     handle = drawing.run_cell("%deploy wine-svc --script wine")
     assert handle.name == "wine-svc", "it is the cell's result"
-    assert "LocalWebservice(" not in drawing.stdout
-    drawing.run_cell("_")
-    assert "name='wine-svc'" in drawing.stdout, "a later cell shows it as ever"
+    assert seen[0]["text/html"] == f'<div class="mlmagic-static-{handle._record.id}"></div>'
+    assert "name='wine-svc', state='Healthy'" in seen[0]["text/plain"]
+    assert "text/html" not in shown(handle), "a later cell shows it as ever"
     drawing.run_cell("%unload_ext mlmagic")
-    drawing.run_cell("_")
-    assert "name='wine-svc'" in drawing.stdout
+    assert "text/html" not in shown(handle)
 
 
 def test_help_is_text_in_a_terminal_and_unfolds_in_a_notebook(

@@ -45,9 +45,10 @@ export function deployButton(
     tooltip: trans.__('Deploy this script as a service'),
     onClick: () => void deploy(cell, notebooks, services())
   } as ToolbarButtonComponent.IProps);
-  const update = (): void => button.setHidden(!(cell instanceof CodeCell && isScript(cell.model.sharedModel.getSource())));
-  cell.model.contentChanged.connect(update);
-  button.disposed.connect(() => cell.model.contentChanged.disconnect(update));
+  const model = cell.model; // a cell that was disposed has none
+  const update = (): void => button.setHidden(!(cell instanceof CodeCell && isScript(model.sharedModel.getSource())));
+  model.contentChanged.connect(update);
+  button.disposed.connect(() => model.contentChanged.disconnect(update));
   update();
   return button;
 }

@@ -39,7 +39,7 @@ def parsed(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             arguments: Arguments = parse_line(parser, line, self.session.namespace)
         except Help as wanted:
-            show_help(wanted, in_notebook=getattr(self.shell, "kernel", None) is not None)
+            show_help(wanted, in_notebook=self.session.has_kernel)
             return None
         try:
             return method(self, arguments) if cell is None else method(self, arguments, cell)

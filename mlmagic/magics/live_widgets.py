@@ -51,5 +51,5 @@ def show_models(session: MLMagic, wanted: ModelFilter) -> None:
 
 
 def _show(session: MLMagic, widget: Callable[[], Any]) -> None:
-    if getattr(session.shell, "kernel", None) is not None:
+    if session.has_kernel:
         display(widget())

@@ -111,9 +111,14 @@ class MLMagic(Configurable):
         """Insert a cell with ``text`` below the next cell that runs: only a cell's reply can do so."""
         self._cell_to_insert = text
 
+    @property
+    def has_kernel(self) -> bool:
+        """Whether a kernel's front end shows what is displayed; a terminal shows text only."""
+        return getattr(self.shell, "kernel", None) is not None
+
     def note_shown(self, handle: Any, markup: str) -> None:
         """This cell displays the handle as ``markup``: its live card stands there already."""
-        if getattr(self.shell, "kernel", None) is not None:
+        if self.has_kernel:
             self._shown = (handle, markup)
 
     def html_of(self, handle: Any) -> str | None:

@@ -46,19 +46,13 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
         *([("Status", escape(status(service)))] if status(service) else []),
         *(("Note", escape(note)) for note in notes),
     ]
-    cells = "".join(
-        f'<tr style="background:none"><th scope="row" style="{html.CELL};font-weight:500">{name}</th>'
-        f'<td style="{html.CELL};overflow-wrap:anywhere">{value}</td></tr>'
-        for name, value in rows
-    )
     quoted = traceback(service)
     head = f"<strong>{escape(service.name)}</strong> &nbsp;{html.state_badge(service.state)}"
     markup = (
         f'<div class="{static_class(service)}" style="{html.FONT};border:{html.BORDER};'
         f'border-radius:6px;padding:8px 12px;max-width:760px">'
         f'<div role="status">{head}</div>'
-        f'<table style="border-collapse:collapse;margin:4px 0 0;font-size:inherit">{cells}</table>'
-        f"{html.pre(quoted) if quoted else ''}</div>"
+        f"{html.terms(rows)}{html.pre(quoted) if quoted else ''}</div>"
     )
     text = "\n".join([service_text(service), *(f"  {note}" for note in notes)])
     return Card(markup, f"{text}\n{quoted}" if quoted else text)

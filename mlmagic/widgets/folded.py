@@ -14,13 +14,7 @@ Row = tuple[str, str]
 
 def folded(summary: str, rows: Sequence[Row], code: str, text: str) -> Card:
     """``summary`` in a line; rows and code unfold. ``text`` is all of it for terminals."""
-    cells = "".join(
-        f'<tr style="background:none"><th scope="row" style="{html.CELL};font-weight:500">{escape(term)}</th>'
-        f'<td style="{html.CELL};overflow-wrap:anywhere">{escape(value)}</td></tr>'
-        for term, value in rows
-        if value
-    )
-    table = f'<table style="border-collapse:collapse;margin:4px 0 0;font-size:inherit">{cells}</table>'
+    table = html.terms((escape(term), escape(value)) for term, value in rows if value)
     return Card(_details(escape(summary), table + html.pre(code)), text)
 
 

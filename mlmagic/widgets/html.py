@@ -87,6 +87,16 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str) 
     )
 
 
+def terms(rows: Iterable[tuple[str, str]]) -> str:
+    """A table of terms and what is said of each; both are HTML already."""
+    cells = "".join(
+        f'<tr style="background:none"><th scope="row" style="{CELL};font-weight:500">{term}</th>'
+        f'<td style="{CELL};overflow-wrap:anywhere">{value}</td></tr>'
+        for term, value in rows
+    )
+    return f'<table style="border-collapse:collapse;margin:4px 0 0;font-size:inherit">{cells}</table>'
+
+
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table as plain text, in columns."""
     rows = [[visible(cell) for cell in row] for row in rows]

@@ -22,7 +22,7 @@ _KEY = re.compile(r"[0-9a-f]{16}")
 
 
 def remember(location: Location) -> None:
-    """Record that the user has opened a workspace; without effect where that cannot be written."""
+    """Record that the user has opened a workspace. Does nothing if the record cannot be written."""
     path, text = _folder() / f"{location.key}.json", location.to_json()
     if location.has_password:
         return

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from traitlets import Float, HasTraits, List, Unicode
+from traitlets import List, Unicode
 
 from mlmagic.core.events import Event
 from mlmagic.core.model import Model, ModelFilter, parse_labels
@@ -15,20 +15,18 @@ from mlmagic.errors import UsageError
 from mlmagic.visible_text import visible
 from mlmagic.widgets import html
 from mlmagic.widgets.calls import Answers
-from mlmagic.widgets.service_card.state import BEAT_SECONDS
+from mlmagic.widgets.service_card.state import Beating
 
 MOST_FILES = 200
 """Files of a model that are listed."""
 
 
-class LiveModels(HasTraits):
+class LiveModels(Beating):
     """The rows of the versions that match ``wanted``. `close_table` stops updates; the last content stays."""
 
     workspace_name = Unicode().tag(sync=True)
     rows = List().tag(sync=True)
     """A `row` for each version, in the order of the registry."""
-    beat = Float().tag(sync=True)
-    """The time here, every few seconds: see `ServiceState.beat`."""
 
     def __init__(self, engine: Engine, wanted: ModelFilter | None = None) -> None:
         super().__init__()
@@ -50,9 +48,7 @@ class LiveModels(HasTraits):
         """Called in the event bus's thread; any event may have added or removed a version or its user."""
         if news:
             self._read()
-        now = time.time()
-        if now - self.beat >= BEAT_SECONDS or now < self.beat:
-            self.beat = now
+        self.keep_beat(time.time())
 
     def _read(self) -> None:
         models, users = self._engine.models.with_users(self.wanted)

@@ -31,7 +31,19 @@ Point = tuple[float, float | None, float | None, float | None, float | None]
 """End of the interval, requests per second, p50 and p99 in milliseconds, errors per second."""
 
 
-class ServiceState(HasTraits):
+class Beating(HasTraits):
+    """What a page hears from, every few seconds, as long as it is connected."""
+
+    beat = Float().tag(sync=True)
+    """The time here: a page that gets no more of them says that it is not connected."""
+
+    def keep_beat(self, now: float) -> None:
+        """Beat if it is time to; ``now`` is in seconds since the epoch."""
+        if now - self.beat >= BEAT_SECONDS or now < self.beat:
+            self.beat = now
+
+
+class ServiceState(Beating):
     """The record and the latest events of a service, as traits that a component draws. Texts are not HTML."""
 
     id = Unicode().tag(sync=True)
@@ -41,8 +53,6 @@ class ServiceState(HasTraits):
     """The message that explains the state."""
     began = Float().tag(sync=True)
     """When the state began, in seconds since the epoch."""
-    beat = Float().tag(sync=True)
-    """The kernel's time, every few seconds: a page that gets no more of them says that the kernel is gone."""
     revision = Int().tag(sync=True)
     serving = Int(None, allow_none=True).tag(sync=True)
     """The revision that serves."""
@@ -104,8 +114,7 @@ class ServiceState(HasTraits):
             if reloads:
                 self.reloads, self.failure = self.reloads + reloads, ""
         self.began = self._since[1]
-        if now - self.beat >= BEAT_SECONDS or now < self.beat:
-            self.beat = now
+        self.keep_beat(now)
 
     def end(self) -> None:
         """Mark the service as deleted; the last content stays."""

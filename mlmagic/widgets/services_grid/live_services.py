@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from traitlets import Float, HasTraits, List, Unicode
+from traitlets import List, Unicode
 
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.engine import Engine
@@ -16,20 +16,18 @@ from mlmagic.engine.services.watcher import View
 from mlmagic.visible_text import visible
 from mlmagic.widgets import cards, figures
 from mlmagic.widgets.calls import Answers
-from mlmagic.widgets.service_card.state import BEAT_SECONDS
+from mlmagic.widgets.service_card.state import Beating
 
 PAUSE_SECONDS = 0.5
 """Rows are sent this often at most: a busy workspace changes many times a second."""
 
 
-class LiveServices(HasTraits):
+class LiveServices(Beating):
     """The rows of a workspace's services. `close_table` stops the updates; the last content stays."""
 
     workspace_name = Unicode().tag(sync=True)
     rows = List().tag(sync=True)
     """A `row` for each service, by name."""
-    beat = Float().tag(sync=True)
-    """The time here, every few seconds: see `ServiceState.beat`."""
 
     def __init__(self, engine: Engine, services: Iterable[Webservice]) -> None:
         super().__init__()
@@ -56,9 +54,7 @@ class LiveServices(HasTraits):
     def _show(self, services: Iterable[Webservice]) -> None:
         self._drawn = time.monotonic()
         self.rows = sorted((row(each) for each in services), key=lambda each: str(each["name"]))
-        now = time.time()
-        if now - self.beat >= BEAT_SECONDS or now < self.beat:
-            self.beat = now
+        self.keep_beat(time.time())
 
 
 def row(service: Webservice) -> dict[str, Any]:

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.together
 # socket and cgroup, the names of its variables, which certificates it takes, and how values become JSON.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.cgroups",
+    "mlmagic.scoring.subreaper",
     "mlmagic.scoring.wakeup",
     "mlmagic.scoring.control",
     "mlmagic.scoring.environment",

@@ -13,9 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlmagic.scoring.cgroups import record_membership
+from mlmagic.scoring.cgroups import own_service_group, record_membership
 from mlmagic.scoring.process_exit import leave
 from mlmagic.scoring.report import STARTING, Occupied, RunDirectory
+from mlmagic.scoring.subreaper import fork_below_subreaper, record_subreaper
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,14 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     directory = None
     if options.run_dir:
-        # First of all: a second server ends before it has imported anything heavy.
+        # First of all: a second server ends before it has imported anything heavy. What is started in a
+        # container ends with the container. A trial ends with its parent, which a subreaper would be.
+        group = own_service_group() if os.getpid() != 1 else ""
+        subreaper = 0 if group or os.getpid() == 1 or options.with_parent else fork_below_subreaper()
         try:
             directory = RunDirectory.claim(options.run_dir)
         except Occupied:
             return 75
         directory.write(STARTING)
-        if os.getpid() != 1:  # what is started in a container ends with the container
-            record_membership(Path(options.run_dir))
+        record_membership(directory.path, group)
+        record_subreaper(directory.path, subreaper)
     from mlmagic.scoring.environment import ScriptEnvironment
 
     _find_script(options)

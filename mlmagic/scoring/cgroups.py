@@ -68,10 +68,15 @@ def prepare_fork() -> None:
     _inherited = join_service_group()
 
 
-def record_membership(run_dir: Path) -> None:
-    """Join a cgroup, unless this process has inherited one, and name it in the run folder."""
+def own_service_group() -> str:
+    """Join a cgroup, unless this process has inherited one; returns its folder, empty if there is none."""
     global _inherited
     folder, _inherited = _inherited or join_service_group(), ""
+    return folder
+
+
+def record_membership(run_dir: Path, folder: str) -> None:
+    """Name a service's cgroup in its run folder."""
     with contextlib.suppress(OSError):
         (run_dir / MEMBERSHIP).write_text(folder, encoding="utf-8")
 

@@ -73,8 +73,9 @@ def test_without_a_group_there_are_no_members(tmp_path: Path, text: str | None) 
 def test_a_program_started_by_a_member_is_a_member(tmp_path: Path) -> None:
     needs_root()
     code = (
-        "import pathlib, subprocess, sys; from mlmagic.scoring.cgroups import record_membership\n"
-        "record_membership(pathlib.Path(sys.argv[1]))\n"
+        "import pathlib, subprocess, sys\n"
+        "from mlmagic.scoring.cgroups import join_service_group, record_membership\n"
+        "record_membership(pathlib.Path(sys.argv[1]), join_service_group())\n"
         "print(subprocess.Popen(['/bin/cat'], start_new_session=True, env={}).pid, flush=True)\n"
         "sys.stdin.read()"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -38,6 +39,17 @@ def needs_root() -> None:
     """For what only root may do, such as making control groups; under CI it must be there."""
     if os.geteuid():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("only root may make control groups here")
+
+
+def python_without_cgroups(folder: Path) -> str:
+    """An interpreter whose processes see no cgroups, as those of most users may make none."""
+    if os.geteuid():
+        return sys.executable
+    hidden = f'mount -t tmpfs none /sys/fs/cgroup && exec {shlex.quote(sys.executable)} "$@"'
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nexec unshare --mount sh -c {shlex.quote(hidden)} sh "$@"\n')
+    python.chmod(0o755)
+    return str(python)
 
 
 def servers_here() -> list[psutil.Process]:

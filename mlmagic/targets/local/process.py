@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.cgroups import members_of
+from mlmagic.scoring.subreaper import subreaper_of
 
 if TYPE_CHECKING:
     import psutil
@@ -125,10 +126,13 @@ def _children_below(pid: int) -> list[int]:
 def kill_started_by(run_dir: str) -> None:
     """Kill what the server of ``run_dir`` has started, in whatever session or process group; on Linux only.
 
-    Each is in the service's cgroup, where there are cgroups. Each also has the server's variable `RUN_DIR` in
-    its environment, if it was started as a program, or the server's log as its output, if it was forked;
-    without cgroups, what has neither has been detached with intent.
+    Each is in the service's cgroup, where there are cgroups; where there are none, the server's parent, a
+    subreaper, kills it. Should that one have been killed itself, each has the server's variable `RUN_DIR` in
+    its environment, if it was started as a program, or the server's log as its output, if it was forked.
     """
+    subreaper = subreaper_of(Path(run_dir))
+    if subreaper and _was_started_by(Path("/proc") / str(subreaper), run_dir):  # not another with its pid
+        wait_for_end(subreaper, until=time.monotonic() + WAIT_SECONDS)
     for _ in range(LOOKS):
         found = {int(each.name) for each in Path("/proc").glob("[0-9]*") if _was_started_by(each, run_dir)}
         pids = {*found, *members_of(Path(run_dir))} - {os.getpid()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.errors import UsageError
+from mlmagic.errors import UsageError, nearest
 from mlmagic.magics.line import read_data
 from mlmagic.magics.messages import show_message
 
@@ -40,6 +42,32 @@ def requests_of(
     raise UsageError(
         "there are no requests to send", hint="Name them: -d {samples}, -d DataFrame, or -d FILE."
     )
+
+
+def not_a_dataset(given: str, namespace: Mapping[str, Any]) -> str:
+    """Why ``-d`` could not name this; empty if it may. Nothing is evaluated: that may take long."""
+    if given in namespace or Path(given).expanduser().is_file():
+        return ""
+    try:
+        json.loads(given)
+    except ValueError:
+        pass
+    else:
+        return ""
+    try:
+        found = list(ast.walk(ast.parse(given, mode="eval")))
+    except (SyntaxError, ValueError):
+        return f"{given!r} is neither a file nor a Python expression."
+    names = [node for node in found if isinstance(node, ast.Name)]
+    bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    bound |= {node.arg for node in found if isinstance(node, ast.arg)}
+    known = bound | namespace.keys() | set(dir(builtins))
+    unknown = [node.id for node in names if node.id not in known]
+    if not unknown:
+        return ""
+    match = nearest(unknown[0], [known for known in namespace if not known.startswith("_")])
+    hint = f" Did you mean {match!r}?" if match else ""
+    return f"{unknown[0]!r} is not defined in the notebook, and there is no such file.{hint}"
 
 
 def dataset_in(given: str, namespace: dict[str, Any]) -> Any:

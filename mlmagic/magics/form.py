@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.magics.datasets import requests_of
+from mlmagic.magics.datasets import not_a_dataset, requests_of
 from mlmagic.magics.live_widgets import live_card_of
 from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.script_selection import choose_inference
@@ -61,6 +61,9 @@ class SessionNotebook:
             source_directory=(script.folder or None) if of_file else None,
             no_code=script.kind is ScriptKind.NONE,
         )[0]
+
+    def not_a_dataset(self, dataset: str) -> str:
+        return not_a_dataset(dataset, self._session.namespace)
 
     def requests(self, dataset: str, models: Sequence[str], notify: Notify) -> Any:
         return requests_of(self._session, dataset.strip() or None, model_references(models), notify=notify)

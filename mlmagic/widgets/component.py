@@ -56,6 +56,15 @@ def style() -> str:
     return (STATIC / "mlmagic.css").read_text(encoding="utf-8")
 
 
+KERNEL_ONLY = "application/vnd.mlmagic.kernel+json"
+"""The MIME type of a component that needs its kernel; ``words`` say so where it is gone."""
+
+
+def kernel_only(words: str) -> dict[str, Any]:
+    """The reference of a component that only its kernel can draw."""
+    return {KERNEL_ONLY: {"words": words}}
+
+
 class Component(anywidget.AnyWidget):
     """A widget whose component may call ``answers``, by verb. Each call has a thread of its own."""
 

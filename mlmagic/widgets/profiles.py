@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 from mlmagic.core.profile import Load, Profile, ProfileState, SizeResult, size_in_words
 from mlmagic.engine.profiles.profiles import Progress
+from mlmagic.visible_text import visible
 from mlmagic.widgets import charts, html
 from mlmagic.widgets.cards import Card, Listing
 from mlmagic.widgets.html import escape
 
+MB_PER_GB = 1024
 _HEADINGS = ("Cores", "GB", "Requests/s", "p50 ms", "p99 ms", "Peak MB", "Cold start s", "Errors")
 
 
@@ -43,6 +46,51 @@ def progress_card(progress: Progress, profile: Profile) -> Card:
         f'aria-label="Profile {escape(profile.name)}"></progress> {escape(text)}</div>'
     )
     return Card(markup, text)
+
+
+def progress_view(progress: Progress, profile: Profile) -> dict[str, Any]:
+    """The progress of a profile, for its component."""
+    return {
+        "name": profile.name,
+        "running": True,
+        "percent": round(100 * progress.done),
+        "words": visible(progress.words),
+        "seconds_left": round(progress.seconds_left),
+    }
+
+
+def profile_view(profile: Profile) -> dict[str, Any]:
+    """A finished profile, for its component: texts, a table, and the data of its charts."""
+    sizes = [size for size in profile.sizes if size.loads]
+    chosen = profile.chosen
+    return {
+        "name": profile.name,
+        "running": False,
+        "headline": visible(headline(profile)),
+        "notes": [visible(note) for note in _notes(profile)],
+        "headings": list(_HEADINGS),
+        "rows": [[visible(cell) for cell in size_row(size)] for size in profile.sizes],
+        "chosen": charts.name_of(chosen) if chosen is not None else "",
+        "goal": profile.plan.goal.requests_per_second,
+        "goal_ms": profile.plan.goal.latency_ms,
+        "latency": _latency_data(chosen),
+        "curves": [
+            {
+                "name": charts.name_of(size),
+                "points": [
+                    [load.requests_per_second, load.percentiles_ms["99"]]
+                    for load in size.loads
+                    if load.kind == "closed" and load.percentiles_ms
+                ],
+            }
+            for size in sizes
+        ],
+        "capacity": [[charts.name_of(size), size.capacity, size is chosen] for size in sizes],
+        "use": [
+            [sample.at, sample.cores, sample.memory_gb * MB_PER_GB]
+            for sample in (chosen.samples if chosen is not None else ())
+        ],
+    }
 
 
 def profiles_listing(profiles: Sequence[Profile], handles: Sequence[object]) -> Listing:
@@ -87,7 +135,7 @@ def size_row(size: SizeResult) -> list[str]:
         f"{size.memory_gb:g}",
         _known(size.capacity, size.fastest.rate_interval, ".0f") if size.fastest else "–",
         *_latencies(load, with_intervals=True),
-        f"{1024 * size.peak_memory_gb:.0f}" if size.peak_memory_gb else "–",
+        f"{MB_PER_GB * size.peak_memory_gb:.0f}" if size.peak_memory_gb else "–",
         f"{size.cold_start_s:.2f}" if size.cold_start_s is not None else "–",
         " ".join(size.error.split())[:120] or (f"{failed}" if failed else "none"),
     ]
@@ -109,6 +157,18 @@ def _known(value: float, interval: tuple[float, float | None], form: str) -> str
     low, high = interval
     within = f"{low:{form}} to {high:{form}}" if high is not None else f"from {low:{form}}"
     return f"{value:{form}} ({within})"
+
+
+def _latency_data(size: SizeResult | None) -> dict[str, Any]:
+    """Bars (upper bound in milliseconds, count), the percentiles, and the requests per second they are of."""
+    load = size and (size.load("open") or size.load("closed"))
+    if not load or not load.histogram:
+        return {}
+    return {
+        "bars": [list(bar) for bar in load.histogram],
+        "marks": [[f"p{percent}", load.percentiles_ms[percent]] for percent in ("50", "90", "99")],
+        "rate": load.requests_per_second,
+    }
 
 
 def _chosen_figures(profile: Profile) -> list[str]:

@@ -20,9 +20,9 @@ from mlmagic.magics.session import MLMagic
 from mlmagic.sdk.configuration_files import read_deployment
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.form.values import FormValues
+from tests.support.form_notebooks import press, wait_idle
 from tests.support.forms import FORMS
 from tests.support.shells import SCRIPT, TestingShell
-from tests.support.waiting import wait_for
 
 ENVIRONMENT = {
     "name": "mine",
@@ -74,7 +74,6 @@ def filled(session: MLMagic, values: FormValues) -> DeployForm:
     state = form.state
     with state.hold_trait_notifications():
         state.service, state.models, state.script = values.service, list(values.models), values.script
-        state.script_file, state.script_folder = values.script.name, values.script.folder
         state.environment, state.nearest = values.environment, values.nearest
         state.target, state.overwrite = values.target, values.overwrite
         state.settings = dict(values.settings)
@@ -109,8 +108,8 @@ def test_line_python_and_file_deploy_what_the_form_does(
     texts = form.state.texts
     name, engine = values.service, session.engine
     with deployed(session, name) as by_form:
-        form.deploy.deploy.click()
-        wait_for(lambda: not form.state.busy, "the form's deploy")
+        press(form, "deploy")
+        wait_idle(form)
         assert form.state.error == ""
     with deployed(session, name) as by_line:
         notebook.run_cell(texts["line"])
@@ -150,18 +149,16 @@ def test_a_cell_comes_below_the_next_one_that_runs(
     came: list[tuple[str, bool]] = []
     monkeypatch.setattr(notebook, "set_next_input", lambda text, replace: came.append((text, replace)))
     form = DeployForm(session)
-    form.equivalents.insert.click()
-    assert "Run any cell: the line is inserted below it." in form.equivalents.note.value
+    press(form, "insert", text=form.texts["line"])
     assert came == []
     notebook.run_cell("1")
     notebook.run_cell("2")
     assert came == [("%deploy wine-svc -m wine:2 --script wine --target fake", False)]
-    form.equivalents.what.value = "python"
-    form.equivalents.insert.click()
+    press(form, "insert", text=form.texts["python"])
     notebook.run_cell("3")
     assert came[1:] == [(form.state.texts["python"], False)]
     notebook.extension_manager.unload_extension("mlmagic")
-    form.equivalents.insert.click()
+    press(form, "insert", text="5")
     notebook.run_cell("4")
     assert len(came) == 2
     notebook.extension_manager.load_extension("mlmagic")
@@ -193,6 +190,26 @@ def test_the_form_needs_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: None)
     with pytest.raises(UsageError, match="this is not a notebook"):
         mlmagic.DeployForm()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("rows", ""),
+        ("[row for row in rows]", ""),
+        ("max(rows, key=lambda row: row[0])", ""),
+        ('{"data": [[1]]}', ""),
+        ("score.py", ""),
+        ("row", "'row' is not defined in the notebook, and there is no such file. Did you mean 'rows'?"),
+        ("gone.csv", "'gone' is not defined in the notebook, and there is no such file."),
+        ("rows of mine", "'rows of mine' is neither a file nor a Python expression."),
+    ],
+)
+def test_what_is_no_dataset_is_told_without_evaluating_it(
+    notebook: TestingShell, session: MLMagic, text: str, problem: str
+) -> None:
+    notebook.run_cell("rows = [[1], [2]]")
+    assert SessionNotebook(session).not_a_dataset(text) == problem
 
 
 def test_the_dataset_is_the_notebooks(notebook: TestingShell, session: MLMagic, fake: FakeTarget) -> None:

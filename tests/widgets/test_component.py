@@ -17,7 +17,12 @@ from tests.support.environments import BIN
 from tests.support.waiting import wait_for
 
 TESTS = Path(__file__).parent / "static"
-COMPONENTS = {"service_card": "serviceCard", "services_grid": "servicesGrid", "models_grid": "modelsGrid"}
+COMPONENTS = {
+    "service_card": "serviceCard",
+    "services_grid": "servicesGrid",
+    "models_grid": "modelsGrid",
+    "deploy_form": "deployForm",
+}
 MODULES = sorted(path.stem for path in STATIC.glob("*.js"))
 
 

@@ -1,4 +1,4 @@
-"""The options of a form's dropdowns, and its first values: pure functions of what is available."""
+"""The options of a form's choices, and its first values: pure functions of what is available."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ Option = tuple[str, Any]
 """A label and a value."""
 PRESETS = ((DEFAULT_CPU, DEFAULT_MEMORY_GB), (0.5, 1.0), (1.0, 2.0), (2.0, 4.0))
 """CPU cores and gigabytes; Azure ML v1's default first."""
-AS_TYPED = ()
 THE_DATASET = ""
 _REASON_LETTERS = 90
 
@@ -71,7 +70,7 @@ def requests(available: Available) -> list[Option]:
 
 
 def sizes(advice: Profile | None) -> list[Option]:
-    """Presets, the recommendation of a profile, and other values."""
+    """Presets, and the recommendation of a profile."""
     offered: list[Option] = [
         (f"{size_in_words(cpu, memory)}{' (default)' if (cpu, memory) == PRESETS[0] else ''}", (cpu, memory))
         for cpu, memory in PRESETS
@@ -80,7 +79,22 @@ def sizes(advice: Profile | None) -> list[Option]:
         size = (wanted.cpu, wanted.memory_gb)
         offered = [each for each in offered if each[1] != size]
         offered.insert(0, (f"{size_in_words(*size)} (recommended by profile {advice.name})", size))
-    return [*offered, ("Other", AS_TYPED)]
+    return offered
+
+
+def all_of(available: Available, advice: Profile | None) -> dict[str, Any]:
+    """What the page offers: by the choice, each option as a list of its label and its value."""
+    return {
+        "models": {
+            name: [[label, version] for label, version in found]
+            for name, found in versions(available.models).items()
+        },
+        "scripts": [[label, {"kind": one.kind, "name": one.name}] for label, one in scripts(available)],
+        "environments": [list(option) for option in environments(available)],
+        "targets": [list(option) for option in targets(available)],
+        "requests": [list(option) for option in requests(available)],
+        "sizes": [[label, [f"{cpu:.12g}", f"{memory_gb:.12g}"]] for label, (cpu, memory_gb) in sizes(advice)],
+    }
 
 
 def beginning(available: Available) -> Mapping[str, Any]:

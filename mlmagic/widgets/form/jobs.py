@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mlmagic.core.configuration import InferenceConfig
+import psutil
+
+from mlmagic.core.configuration import BYTES_PER_GB, InferenceConfig
 from mlmagic.core.model import Model
 from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, parse_rate
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.profiles.profiles import Progress
-from mlmagic.errors import MLMagicError
+from mlmagic.errors import Interrupted, MLMagicError, NotFound
 from mlmagic.sdk.background import Background
 from mlmagic.sdk.profile import planned
 from mlmagic.sdk.request_bodies import bodies, dataset_id_of
@@ -28,17 +32,6 @@ SECONDS = 2.0
 """The time of each load of a profile: the default of `%profile`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileWish:
-    """The input for a profile; empty texts are not given."""
-
-    dataset: str = ""
-    recorded_by: str = ""
-    """The service whose recorded requests are sent, instead of a dataset."""
-    p99: str = ""
-    rps: str = ""
-
-
 class FormJobs:
     """The jobs of one form, with its engine and notebook."""
 
@@ -49,17 +42,28 @@ class FormJobs:
     def refresh(self) -> None:
         """Read again what is available."""
         engine = self._engine
+        models = sorted(engine.models.list(), key=_newest_first)
+        targets = engine.targets.availability(self._notebook.target)
         self._state.available = Available(
-            models=tuple(model.id for model in sorted(engine.models.list(), key=_newest_first)),
+            models=tuple(model.id for model in models),
             scripts=tuple(self._notebook.script_names),
             environments=tuple(
                 f"{each.name}:{version}"
                 for each in engine.environments.list()
                 for version in reversed(engine.environments.versions(each.name))
             ),
-            targets=engine.targets.availability(self._notebook.target),
+            targets=targets,
             services={each.name: each.state for each in engine.services.list() if not each.never_came_up},
             recorded=tuple(engine.requests.recording_services()),
+            sampled=frozenset(model.id for model in models if model.details.sample_input is not None),
+            cores=os.cpu_count() or 0,
+            memory_gb=psutil.virtual_memory().total / BYTES_PER_GB,
+            targets_here=frozenset(
+                name
+                for name, why in targets.items()
+                if not why and engine.targets.get(name).runs_on_this_machine()
+            ),
+            not_a_dataset=self._notebook.not_a_dataset,
         )
 
     def find_advice(self) -> None:
@@ -88,16 +92,20 @@ class FormJobs:
                 environment=self._environment(values),
             )
             state.record = record
-            state.record = self._engine.services.wait_or_withdraw(
-                record, self._notebook.timeout, watching=self._watch
-            )
+            try:
+                state.record = self._engine.services.wait_or_withdraw(
+                    record, self._notebook.timeout, watching=self._watch
+                )
+            except Interrupted:
+                state.record = self._still_there(record)
+                raise
             state.deployed = True
 
         self._begin(f"Deploying {values.service}", "error", lambda: self._notebook.inference(values), work)
 
-    def profile(self, wish: ProfileWish) -> None:
+    def profile(self) -> None:
         """Profile the content of the form as `%profile` would; returns at once."""
-        values, state = self._state.values, self._state
+        values, state, wish = self._state.values, self._state, self._state.wish
         state.profile_error, state.profiling = "", None
 
         def prepare() -> tuple[ProfilePlan, Any, InferenceConfig | None]:
@@ -148,7 +156,9 @@ class FormJobs:
 
     def _begin(self, what: str, trait: str, prepare: Callable[[], Any], work: Callable[[Any], None]) -> None:
         """Run ``prepare`` here, for the notebook's variables, and ``work`` in a thread. Errors: ``trait``."""
-        self._state.record, self._state.notes, self._state.busy = None, [], what
+        self._state.record, self._state.notes, self._state.deployed = None, [], False
+        self._state.job = "deploy" if trait == "error" else "profile"
+        self._state.began, self._state.busy = time.time(), what
         self._cancelled.clear()
         with self._errors_to(trait):
             prepared = prepare()
@@ -173,6 +183,12 @@ class FormJobs:
             setattr(self._state, trait, str(error))
         except Exception as error:
             setattr(self._state, trait, f"{type(error).__name__}: {error}")
+
+    def _still_there(self, record: Webservice) -> Webservice | None:
+        try:
+            return self._engine.services.get(record.name)
+        except NotFound:
+            return None
 
     def _environment(self, values: FormValues) -> Any:
         return self._engine.environments.get(values.environment).record if values.environment else None

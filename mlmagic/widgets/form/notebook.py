@@ -32,6 +32,9 @@ class Notebook(Protocol):
     def requests(self, dataset: str, models: Sequence[str], notify: Notify) -> Any:
         """The dataset that ``-d`` of `%profile` names; for an empty text, a model's sample."""
 
+    def not_a_dataset(self, dataset: str) -> str:
+        """Why the notebook has no such dataset, without evaluating it; empty if it may have."""
+
     def live_card(self, service: Webservice) -> Any:
         """The live card of a service."""
 

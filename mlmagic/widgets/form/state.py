@@ -9,11 +9,11 @@ import threading
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, HasTraits, List, Unicode, observe
+from traitlets import Bool, Dict, Float, HasTraits, List, Unicode, observe
 
 from mlmagic.widgets.form import equivalent_code
-from mlmagic.widgets.form.validation import Available, problems
-from mlmagic.widgets.form.values import FormValues, Script, ScriptKind, offered, read_setting
+from mlmagic.widgets.form.validation import Available, ProfileWish, problems, profile_problems, remarks
+from mlmagic.widgets.form.values import FormValues, Script, offered, read_setting
 
 LINE, PYTHON, FILE = "line", "python", "file"
 NOTHING_YET = "Shown when all fields are valid."
@@ -25,25 +25,33 @@ class FormState(HasTraits):
     service = Unicode("")
     models = List(Unicode())
     script = AnyTrait(Script())
-    """A `Script`; the name and folder of a file are in the next two."""
-    script_file = Unicode("")
-    script_folder = Unicode("")
+    """A `Script`."""
     environment = Unicode("")
     nearest = Bool(False)
     target = Unicode("local")
     overwrite = Bool(False)
     settings = Dict()
     """By argument: the input of its field."""
+    wish = AnyTrait(ProfileWish())
+    """The input for a profile."""
     available = AnyTrait(Available())
     workspace = Unicode(equivalent_code.FROM_CONFIG)
     """The Python expression that opens the workspace."""
 
     problems = Dict()
     """By field: why it is not valid."""
+    profile_problems = Dict()
+    """The same of the fields for a profile, which do not stop a deploy."""
+    remarks = Dict()
+    """By field: what is valid and probably not meant."""
     texts = Dict({LINE: NOTHING_YET, PYTHON: NOTHING_YET, FILE: NOTHING_YET})
 
+    job = Unicode("")
+    """The kind of the last job: ``deploy`` or ``profile``."""
     busy = Unicode("")
     """The name of the running job; empty if there is none."""
+    began = Float()
+    """When it began, in seconds since the epoch."""
     notes = List(Unicode())
     """The messages of the engine about it."""
     error = Unicode("")
@@ -65,9 +73,6 @@ class FormState(HasTraits):
     @property
     def values(self) -> FormValues:
         """The content of the form."""
-        script: Script = self.script
-        if script.kind is ScriptKind.FILE:
-            script = Script(script.kind, self.script_file.strip(), self.script_folder.strip())
         settings = {
             name: read_setting(argument, self.settings[name])
             for name, argument in offered(self.target).items()
@@ -76,7 +81,7 @@ class FormState(HasTraits):
         return FormValues(
             self.service.strip(),
             tuple(self.models),
-            script,
+            self.script,
             self.environment,
             self.nearest,
             self.target,
@@ -84,21 +89,16 @@ class FormState(HasTraits):
             self.overwrite,
         )
 
-    def set(self, **raw: Any) -> None:
-        """Change some settings."""
-        self.settings = {**self.settings, **raw}
-
     @observe(
         "service",
         "models",
         "script",
-        "script_file",
-        "script_folder",
         "environment",
         "nearest",
         "target",
         "overwrite",
         "settings",
+        "wish",
         "available",
         "workspace",
     )
@@ -109,6 +109,8 @@ class FormState(HasTraits):
     def _derive(self) -> None:
         values = self.values
         self.problems = problems(values, self.available)
+        self.profile_problems = profile_problems(self.wish, values.models, self.available)
+        self.remarks = remarks(values, self.available)
         if self.problems:
             self.texts = dict.fromkeys((LINE, PYTHON, FILE), NOTHING_YET)
         else:

@@ -13,6 +13,7 @@ from mlmagic.core.configuration import InferenceConfig, check_origins
 from mlmagic.core.deployments import check
 from mlmagic.core.model import parse_labels
 from mlmagic.core.names import check_service_name
+from mlmagic.core.profile import Goal, ProfilePlan, parse_milliseconds, parse_rate
 from mlmagic.core.webservice import State
 from mlmagic.errors import InvalidConfig, InvalidConfigs, MLMagicError
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind, lines_of, offered
@@ -35,8 +36,29 @@ class Available:
     """The services by name, and their states."""
     recorded: tuple[str, ...] = ()
     """The services that record requests."""
+    sampled: frozenset[str] = frozenset()
+    """The models that have a sample input."""
+    cores: int = 0
+    """The CPU cores of this machine; 0 if they are not known."""
+    memory_gb: float = 0.0
+    """Its memory in gigabytes; 0 if it is not known."""
+    targets_here: frozenset[str] = frozenset()
+    """The targets whose services run on this machine."""
     is_file: Callable[[str], bool] = os.path.isfile
     is_folder: Callable[[str], bool] = os.path.isdir
+    not_a_dataset: Callable[[str], str] = lambda text: ""
+    """Why the notebook has no dataset that a text names; empty if it may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileWish:
+    """The input for a profile; empty texts are not given."""
+
+    dataset: str = ""
+    recorded_by: str = ""
+    """The service whose recorded requests are sent, instead of a dataset."""
+    p99: str = ""
+    rps: str = ""
 
 
 def problems(values: FormValues, available: Available) -> dict[str, str]:
@@ -53,6 +75,43 @@ def problems(values: FormValues, available: Available) -> dict[str, str]:
         **_of_settings(values, available.is_file),
     }
     return {name: problem for name, problem in found.items() if problem}
+
+
+def profile_problems(wish: ProfileWish, models: tuple[str, ...], available: Available) -> dict[str, str]:
+    """By field, why a profile would not begin: ``dataset``, ``recorded_by``, ``p99`` and ``rps``."""
+    found = {
+        "recorded_by": _missing("recording of", wish.recorded_by, available.recorded),
+        "dataset": "" if wish.recorded_by else _of_dataset(wish.dataset.strip(), models, available),
+        "p99": _problem(lambda: _goal(parse_milliseconds("p99", wish.p99.strip() or None))),
+        "rps": _problem(lambda: parse_rate("rps", wish.rps.strip() or None)),
+    }
+    return {name: problem for name, problem in found.items() if problem}
+
+
+def remarks(values: FormValues, available: Available) -> dict[str, str]:
+    """By field, what a deploy accepts and this machine does not have."""
+    if values.target not in available.targets_here:
+        return {}
+    found = {}
+    cores, memory_gb = values.given.get("cpu_cores"), values.given.get("memory_gb")
+    if isinstance(cores, int | float) and available.cores and cores > available.cores:
+        found["cpu_cores"] = f"This machine has {available.cores:g} cores."
+    if isinstance(memory_gb, int | float) and available.memory_gb and memory_gb > available.memory_gb:
+        found["memory_gb"] = f"This machine has {available.memory_gb:.3g} GB of memory."
+    return found
+
+
+def _goal(latency_ms: float | None) -> ProfilePlan:
+    """A plan with this goal; raises `InvalidConfigs` if a profile would not take it."""
+    return ProfilePlan("goal", (1.0,), (1.0,), goal=Goal(latency_ms))
+
+
+def _of_dataset(dataset: str, models: tuple[str, ...], available: Available) -> str:
+    if dataset:
+        return available.not_a_dataset(dataset)
+    if available.sampled.isdisjoint(models):
+        return "Name the requests to send: a variable, an expression or a file. These models have no sample."
+    return ""
 
 
 def is_taken(service: str, available: Available) -> bool:
@@ -76,7 +135,7 @@ def _of_service(values: FormValues, available: Available) -> str:
 
 def _of_models(values: FormValues, available: Available) -> str:
     if not values.models and values.script.kind is ScriptKind.NONE:
-        return "Add a model, or choose a script."
+        return "Choose a model or a script."
     return next(filter(None, (_missing("model", model, available.models) for model in values.models)), "")
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from mlmagic.core.profile import Profile, ProfilePlan, ProfileState, Recommendation
 from mlmagic.widgets.form import choices
-from mlmagic.widgets.form.choices import AS_TYPED
 from mlmagic.widgets.form.validation import Available
 from mlmagic.widgets.form.values import Script, ScriptKind
 
@@ -54,7 +53,7 @@ def test_curated_environments_are_told() -> None:
 
 
 def test_sizes_have_what_a_profile_recommends() -> None:
-    assert [value for _, value in choices.sizes(None)] == [*choices.PRESETS, AS_TYPED]
+    assert [value for _, value in choices.sizes(None)] == [*choices.PRESETS]
     advised = choices.sizes(profile(0.7, 0.3))
     assert advised[0] == ("0.7 cores, 0.3 GB (recommended by profile wine)", (0.7, 0.3))
     known = [value for _, value in choices.sizes(profile(1.0, 2.0))]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlmagic.core.webservice import State
-from mlmagic.widgets.form.validation import Available, problems
+from mlmagic.widgets.form.validation import Available, problems, remarks
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 from tests.support.forms import CAPTURED, FORMS
 
@@ -41,7 +41,7 @@ def of_file(name: str, folder: str = "") -> Script:
         ({"service": "taken"}, "service", "'taken' exists and is Healthy. Choose another name"),
         ({"service": "moving"}, "service", "'moving' exists and is Transitioning. Choose another name"),
         ({"models": ("gone:1",)}, "models", "The model 'gone:1' does not exist any more."),
-        ({"models": (), "script": Script()}, "models", "Add a model"),
+        ({"models": (), "script": Script()}, "models", "Choose a model or a script."),
         ({"script": Script(ScriptKind.CAPTURED, "gone")}, "script", "captured script 'gone' does not exist"),
         ({"script": of_file("")}, "script", "Name the file"),
         ({"script": of_file("notes.txt")}, "script", "must be a .py file"),
@@ -111,3 +111,20 @@ def test_a_cluster_is_checked_although_it_is_not_there() -> None:
 
 def test_a_name_that_is_taken_can_be_replaced() -> None:
     assert problems(replace(GOOD, service="taken", overwrite=True), THERE) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "target", "remarked"),
+    [
+        ({"cpu_cores": 4.0, "memory_gb": 32.0}, "local", {}),
+        ({"cpu_cores": 4.5}, "local", {"cpu_cores": "This machine has 4 cores."}),
+        ({"memory_gb": 33.0}, "local", {"memory_gb": "This machine has 32 GB of memory."}),
+        ({"cpu_cores": 400.0, "memory_gb": 500.0}, "docker", {}),  # it may run elsewhere
+        ({"cpu_cores": "many"}, "local", {}),
+    ],
+)
+def test_a_size_that_this_machine_does_not_have_is_remarked(
+    settings: dict[str, Any], target: str, remarked: dict[str, str]
+) -> None:
+    there = Available(cores=4, memory_gb=32.0, targets_here=frozenset({"local"}))
+    assert remarks(replace(GOOD, settings=settings, target=target), there) == remarked

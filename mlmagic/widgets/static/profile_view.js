@@ -1,0 +1,86 @@
+// A profile: its progress, and then what it recommends, a table of what was measured, and charts.
+
+import { button, element, show } from "./dom.js";
+import { barChart, curveChart } from "./plots.js";
+import { duration, figure } from "./words.js";
+
+/** @param {(() => void) | null} cancel how to end a running profile */
+export function profileView(cancel) {
+  const bar = /** @type {HTMLProgressElement} */ (element("progress", { max: 100, value: 0 }));
+  const words = element("span", {});
+  const running = element("div", { class: "mlmagic-row", role: "status", hidden: true }, bar, words,
+    cancel && button("Cancel", cancel, { "aria-label": "Cancel the profile" }));
+  const result = element("div", { hidden: true });
+  const problem = element("div", { class: "mlmagic-message mlmagic-bad", role: "alert" });
+  let text = "", isRunning = false;
+
+  return {
+    root: element("div", { class: "mlmagic-profile" }, running, problem, result),
+    /** @param {number} seconds how long it has been running */
+    age(seconds) {
+      if (isRunning) show(words, `${text} (${duration(seconds)})`);
+    },
+    /** @param {any} profile its progress, the profile, or its `error`; an empty object shows nothing */
+    draw(profile) {
+      isRunning = !!profile.running;
+      running.hidden = !isRunning;
+      result.hidden = !profile.headline;
+      show(problem, profile.error || "");
+      if (isRunning) {
+        const left = profile.seconds_left >= 1 ? `, about ${duration(profile.seconds_left)} left` : "";
+        text = `${profile.percent} %, ${profile.words}${left}`;
+        bar.value = profile.percent;
+        bar.setAttribute("aria-label", `Profile ${profile.name}`);
+        show(words, text);
+      }
+      if (profile.headline) show(result, ...resultOf(profile));
+    },
+  };
+}
+
+/** @param {any} profile */
+function resultOf(profile) {
+  const { latency, curves, capacity, use, goal, goal_ms: goalMs } = profile;
+  return [
+    element("div", { role: "status", class: "mlmagic-message" }, element("strong", {}, profile.name), ` ${profile.headline}`),
+    ...profile.notes.map((/** @type {string} */ note) => element("div", { class: "mlmagic-note" }, note)),
+    profile.rows.length > 0 && element("div", { class: "mlmagic-wide", tabindex: 0, role: "group", "aria-label": `Sizes measured by ${profile.name}` },
+      element("table", { class: "mlmagic-table" },
+        element("thead", {}, element("tr", {}, ...profile.headings.map((/** @type {string} */ each) => element("th", { scope: "col" }, each)))),
+        element("tbody", {}, ...profile.rows.map((/** @type {string[]} */ row) =>
+          element("tr", {}, ...row.map((each) => element("td", {}, each))))))),
+    element("div", { class: "mlmagic-charts" },
+      latency.bars?.length > 0 && barChart({
+        title: "Latency", unit: "ms", bars: latency.bars, marks: latency.marks,
+        note: `${profile.chosen}, at ${figure(latency.rate)} requests/s`,
+      }),
+      curves.some((/** @type {any} */ each) => each.points.length) && curveChart({
+        title: "p99 by throughput", x: "requests/s", y: "ms", lines: curves, limit: goalMs, limitName: "goal",
+      }),
+      capacity.length > 1 && capacityChart(capacity, goal),
+      use.length > 1 && curveChart({
+        title: "CPU in use", x: "s", y: "cores", limit: null, limitName: "",
+        lines: [{ name: profile.chosen, points: use.map((/** @type {number[]} */ [at, cores]) => [at, cores]) }],
+      }),
+      use.length > 1 && curveChart({
+        title: "Memory in use", x: "s", y: "MB", limit: null, limitName: "",
+        lines: [{ name: profile.chosen, points: use.map((/** @type {number[]} */ [at, , memory]) => [at, memory]) }],
+      })),
+  ];
+}
+
+/**
+ * The capacity of each size, as bars of text: their names are too long for an axis.
+ * @param {Array<[string, number, boolean]>} rows
+ * @param {number | null} goal
+ */
+function capacityChart(rows, goal) {
+  const most = Math.max(...rows.map(([, value]) => value), goal || 0, 1);
+  return element("figure", { class: "mlmagic-chart" },
+    element("figcaption", {}, element("strong", {}, "Capacity"), " requests/s", goal ? ` (goal ${figure(goal)})` : ""),
+    element("dl", { class: "mlmagic-bars" }, ...rows.map(([name, value, chosen]) => element("div", {},
+      element("dt", {}, name),
+      element("dd", {},
+        element("span", { class: `mlmagic-bar${chosen ? " mlmagic-bar-chosen" : ""}`, style: `width:${((100 * value) / most).toFixed(1)}%` }),
+        element("span", {}, `${figure(value)}${chosen ? " (chosen)" : ""}`))))));
+}

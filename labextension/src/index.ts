@@ -12,7 +12,8 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Channel } from './channel';
 import { ICON } from './icon';
-import { cellOf, deployButton } from './notebook_cells';
+import { kernelOutputs } from './kernel_output';
+import { cellOf, deployButton, insertCells } from './notebook_cells';
 import { hasServerHalf, WorkspacePanel } from './panel';
 import { outputs, RANK } from './renderer';
 import { Watch } from './watch';
@@ -55,9 +56,16 @@ const plugin: JupyterFrontEndPlugin<void> = {
       console.warn('mlmagic is not in the Jupyter server: kernels draw its outputs, and there is no panel.');
       return;
     }
-    rendermime.addFactory(outputs(channel, notebooks), RANK);
+    const registries = [rendermime];
     // Notebooks that are open already have a registry of their own.
-    notebooks?.forEach(each => each.content.rendermime.addFactory(outputs(channel, notebooks), RANK));
+    notebooks?.forEach(each => void registries.push(each.content.rendermime));
+    for (const registry of registries) {
+      registry.addFactory(outputs(channel, notebooks), RANK);
+      registry.addFactory(kernelOutputs(notebooks), RANK);
+    }
+    if (notebooks) {
+      insertCells(notebooks);
+    }
 
     const panel = new WorkspacePanel(channel, trans, traceback => cellOf(notebooks?.currentWidget, traceback));
     panel.title.icon = ICON;

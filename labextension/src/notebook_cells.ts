@@ -11,6 +11,30 @@ import { isScript, placeOf, scriptName, serviceName } from './scripts';
 const DEFAULT_SCRIPT = 'score';
 const IS_LOADED = "'mlmagic' in get_ipython().extension_manager.loaded";
 
+/** The event with which a component asks for a new cell below its own, with the `text` of its detail. */
+const INSERT = 'mlmagic-insert';
+
+/** The notebook that an element is in. */
+export function panelOf(notebooks: INotebookTracker | null, node: Node): NotebookPanel | undefined {
+  return notebooks?.find(each => each.content.node.contains(node));
+}
+
+/** Insert the cells that components ask for; what is not prevented, they do in another way. */
+export function insertCells(notebooks: INotebookTracker): void {
+  document.addEventListener(INSERT, event => {
+    const node = event.target as Node;
+    const notebook = panelOf(notebooks, node)?.content;
+    const cell = notebook?.widgets.findIndex(each => each.node.contains(node)) ?? -1;
+    if (!notebook || cell < 0) {
+      return;
+    }
+    event.preventDefault();
+    notebook.activeCellIndex = cell;
+    NotebookActions.insertBelow(notebook);
+    notebook.activeCell?.model.sharedModel.setSource((event as CustomEvent<{ text: string }>).detail.text);
+  });
+}
+
 /** How to show the cell of a notebook that a traceback points to; null if no cell has its lines. */
 export function cellOf(panel: NotebookPanel | null | undefined, traceback: string): (() => void) | null {
   const cells = panel?.content.widgets ?? [];

@@ -7,7 +7,7 @@ import { Widget } from '@lumino/widgets';
 import { Channel, ChannelStore, IWanted } from './channel';
 import { component } from './components';
 import { kernelCall } from './kernel_calls';
-import { cellOf } from './notebook_cells';
+import { cellOf, panelOf } from './notebook_cells';
 
 const COMPONENTS: Record<string, IWanted['component']> = {
   'application/vnd.mlmagic.service+json': 'service',
@@ -78,7 +78,7 @@ class Output extends Widget implements IRenderMime.IRenderer {
   }
 
   private _panel(): NotebookPanel | undefined {
-    return this._notebooks?.find(each => each.content.node.contains(this.node));
+    return panelOf(this._notebooks, this.node);
   }
 
   private _end(): void {

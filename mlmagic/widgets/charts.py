@@ -1,4 +1,4 @@
-"""The charts of a profile, drawn with matplotlib: transparent, readable on light and dark pages.
+"""The charts of a profile, drawn with matplotlib: dark on white, so that they are legible on any page.
 
 The palette is colour-blind safe (Okabe and Ito), and each line also has its own marker.
 """
@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlmagic.core.profile import Load, Profile, SizeResult, size_in_words
+from mlmagic.widgets.figures import rounded
 
-INK = "#7a7a7a"
-"""Text and axes: 4.3 to 1 on white, 4.4 to 1 on JupyterLab's dark grey."""
+INK = "#333333"
+"""Text and axes: 12.6 to 1 on the picture's own white."""
+PAPER = "#ffffff"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKS = ("o", "s", "^", "D", "v", "P")
+_FULL = 0.65
+"""From here on, a label stands left of its line: right of it there is no room."""
 WIDTH_INCHES, HEIGHT_INCHES, DPI = 8.2, 6.2, 110
 
 
@@ -33,7 +37,7 @@ def profile_png(profile: Profile) -> bytes:
 
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.patch.set_alpha(0)
+    figure.patch.set_facecolor(PAPER)
     (top_left, top_right), (low_left, low_right) = figure.subplots(2, 2)
     sizes = [size for size in profile.sizes if size.loads]
     _latencies(top_left, profile.chosen)
@@ -43,7 +47,7 @@ def profile_png(profile: Profile) -> bytes:
     for axes in (top_left, top_right, low_left, low_right):
         _quiet(axes)
     out = io.BytesIO()
-    figure.savefig(out, format="png", transparent=True)
+    figure.savefig(out, format="png")
     return out.getvalue()
 
 
@@ -54,8 +58,8 @@ def alt_text(profile: Profile) -> str:
         return f"Profile {profile.name}: no CPU and memory setting could be measured."
     load = size.load("open") or size.loads[0]
     parts = [
-        f"Profile {profile.name}: with {name_of(size)} the service handles up to {size.capacity:.0f} "
-        f"requests per second; at {load.requests_per_second:.0f} requests per second the median latency is "
+        f"Profile {profile.name}: with {name_of(size)} the service handles up to {rounded(size.capacity)} "
+        f"requests per second; at {rounded(load.requests_per_second)} requests per second the median latency is "
         f"{_ms(load, '50')} and the 99th percentile is {_ms(load, '99')}."
     ]
     advice = profile.recommendation
@@ -92,15 +96,20 @@ def _latencies(axes: Any, size: SizeResult | None) -> None:
     for number, percent in enumerate(("50", "90", "99")):
         value = load.percentiles_ms[percent]
         axes.axvline(value, color=COLOURS[1], linewidth=1.2, linestyle=("-", "--", ":")[number])
+        # Each on a line of its own, above the bars, on the side that has room.
+        is_right = math.log(value / bounds[0]) > _FULL * math.log(bounds[-1] / bounds[0])
         axes.annotate(
-            f"p{percent} {value:.3g} ms",
-            (value, top * (1 - 0.13 * number)),
-            xytext=(4, 0),
+            f"p{percent} {rounded(value)} ms",
+            (value, top * (1.42 - 0.14 * number)),
+            xytext=(-4 if is_right else 4, 0),
             textcoords="offset points",
+            horizontalalignment="right" if is_right else "left",
             color=INK,
-            fontsize=8,
+            fontsize=9,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
         )
-    axes.set_xlabel(f"milliseconds, at {load.requests_per_second:.0f} requests/s")
+    axes.set_ylim(0, top * 1.55)
+    axes.set_xlabel(f"milliseconds, at {rounded(load.requests_per_second)} requests/s")
     axes.set_ylabel("requests")
 
 
@@ -119,9 +128,10 @@ def _curve(axes: Any, sizes: Sequence[SizeResult]) -> None:
     axes.set_yscale("log")
     _plain_ticks(axes.yaxis)
     axes.set_xlabel("requests per second")
+    _few_ticks(axes.xaxis)
     axes.set_ylabel("p99 in ms")
     if sizes:
-        axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+        axes.legend(fontsize=9, frameon=False, labelcolor=INK)
 
 
 def _use(axes: Any, size: SizeResult | None) -> None:
@@ -159,9 +169,10 @@ def _capacity(axes: Any, sizes: Sequence[SizeResult], profile: Profile) -> None:
         hatch=["//" if size is chosen else "" for size in sizes],
         edgecolor=INK,
     )
-    axes.bar_label(bars, fmt="%.0f", color=INK, fontsize=8)
+    axes.bar_label(bars, labels=[rounded(size.capacity) for size in sizes], color=INK, fontsize=9)
     axes.set_xticks(range(len(sizes)), [size_in_words(size.cpu, size.memory_gb, "\n") for size in sizes])
     axes.set_ylabel("requests per second")
+    _few_ticks(axes.yaxis)
     wanted = profile.plan.goal.requests_per_second
     if wanted:
         axes.axhline(wanted, color=COLOURS[1], linestyle="--", linewidth=1)
@@ -181,20 +192,28 @@ def _plain_ticks(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def _few_ticks(axis: Any) -> None:
+    """At most five, with commas: one more would stand on another."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+
+
 def _quiet(axes: Any) -> None:
-    axes.patch.set_alpha(0)
+    axes.patch.set_alpha(0)  # a second axis lies over the first
     axes.title.set_color(INK)
     axes.title.set_fontsize(10)
     for side, spine in axes.spines.items():
         spine.set_color(INK)
         spine.set_visible(side in ("left", "bottom"))
-    axes.tick_params(colors=INK, which="both", labelsize=8)
+    axes.tick_params(colors=INK, which="both", labelsize=9)
     for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_fontsize(8)
+        label.set_fontsize(9)
         if label.get_color() in ("black", "k"):
             label.set_color(INK)
 
 
 def _ms(load: Load, percent: str) -> str:
     value = load.percentiles_ms.get(percent, math.nan)
-    return f"{value:.3g} ms"
+    return f"{rounded(value)} ms"

@@ -5,23 +5,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from mlmagic.widgets import html
 
 NOT_KNOWN = "–"
+_DIGITS = 3
+
+
+def rounded(value: float) -> str:
+    """Three significant digits, with commas and without an exponent: ``24,300``, ``0.052``."""
+    if not math.isfinite(value):
+        return NOT_KNOWN
+    if value == 0:
+        return "0"
+    after = _DIGITS - 1 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, after):,.{max(0, after)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def latency(stats: Mapping[str, float]) -> str:
     """Median and 99th percentile latency of the latest requests, for a table column."""
     if not stats.get("requests") or "p50_ms" not in stats or "p99_ms" not in stats:
         return NOT_KNOWN
-    return f"{stats['p50_ms']:.3g} / {stats['p99_ms']:.3g} ms"
+    return f"{rounded(stats['p50_ms'])} / {rounded(stats['p99_ms'])} ms"
 
 
 def per_second(stats: Mapping[str, float]) -> str:
     """Requests per second since the previous reading."""
-    return f"{stats['requests_per_second']:.3g}/s" if "requests_per_second" in stats else NOT_KNOWN
+    return f"{rounded(stats['requests_per_second'])}/s" if "requests_per_second" in stats else NOT_KNOWN
 
 
 def errors(stats: Mapping[str, float]) -> str:

@@ -11,6 +11,7 @@ from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.visible_text import visible
 from mlmagic.widgets import charts, html
 from mlmagic.widgets.cards import Card, Listing
+from mlmagic.widgets.figures import rounded
 from mlmagic.widgets.html import escape
 
 MB_PER_GB = 1024
@@ -118,7 +119,7 @@ def headline(profile: Profile) -> str:
         return f"{profile.state}. {profile.error}".strip()
     size = f"{size_in_words(advice.cpu, advice.memory_gb, ' and ')} recommended: {advice.why}"
     if advice.cost_per_1000 is not None:
-        size += f"; {advice.cost_per_1000:.3g} per 1,000 predictions at capacity"
+        size += f"; {rounded(advice.cost_per_1000)} per 1,000 predictions at capacity"
     done = "" if profile.state is ProfileState.SUCCEEDED else f"{profile.state} ({profile.error}). "
     return f"{done}{size}."
 
@@ -133,7 +134,7 @@ def size_row(size: SizeResult) -> list[str]:
     return [
         f"{size.cpu:g}",
         f"{size.memory_gb:g}",
-        _known(size.capacity, size.fastest.rate_interval, ".0f") if size.fastest else "–",
+        _known(size.capacity, size.fastest.rate_interval) if size.fastest else "–",
         *_latencies(load, with_intervals=True),
         f"{MB_PER_GB * size.peak_memory_gb:.0f}" if size.peak_memory_gb else "–",
         f"{size.cold_start_s:.2f}" if size.cold_start_s is not None else "–",
@@ -145,18 +146,18 @@ def _latencies(load: Load | None, *, with_intervals: bool = False) -> list[str]:
     if load is None or not load.percentiles_ms:
         return ["–", "–"]
     return [
-        _known(load.percentiles_ms[percent], load.intervals_ms[percent], ".3g")
+        _known(load.percentiles_ms[percent], load.intervals_ms[percent])
         if with_intervals
-        else f"{load.percentiles_ms[percent]:.3g}"
+        else rounded(load.percentiles_ms[percent])
         for percent in ("50", "99")
     ]
 
 
-def _known(value: float, interval: tuple[float, float | None], form: str) -> str:
+def _known(value: float, interval: tuple[float, float | None]) -> str:
     """A value and its interval; without an upper bound where there are too few measurements."""
     low, high = interval
-    within = f"{low:{form}} to {high:{form}}" if high is not None else f"from {low:{form}}"
-    return f"{value:{form}} ({within})"
+    within = f"{rounded(low)} to {rounded(high)}" if high is not None else f"from {rounded(low)}"
+    return f"{rounded(value)} ({within})"
 
 
 def _latency_data(size: SizeResult | None) -> dict[str, Any]:
@@ -176,7 +177,7 @@ def _chosen_figures(profile: Profile) -> list[str]:
     if size is None:
         return ["–", "–", "–", "–"]
     wanted = size_in_words(advice.cpu, advice.memory_gb) if advice else "–"
-    return [wanted, f"{size.capacity:.0f}", *_latencies(size.load("open") or size.load("closed"))]
+    return [wanted, rounded(size.capacity), *_latencies(size.load("open") or size.load("closed"))]
 
 
 def _notes(profile: Profile) -> list[str]:

@@ -45,3 +45,21 @@ def test_what_is_not_known_is_a_dash() -> None:
     told = [figures.per_second, figures.latency, figures.errors, figures.cpu, figures.memory]
     assert [tell({}) for tell in told] == ["–"] * 5
     assert [tell(FULL) for tell in told] == ["4.5/s", "1.23 / 98.7 ms", "3", "0.25 cores", "42 MB"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (24306.2, "24,300"),
+        (1234.5, "1,230"),
+        (999.6, "1,000"),
+        (100, "100"),
+        (12.34, "12.3"),
+        (3.0, "3"),
+        (0.05231, "0.0523"),
+        (float("nan"), "–"),
+    ],
+)
+def test_figures_have_three_digits_and_no_exponent(value: float, text: str) -> None:
+    assert figures.rounded(value) == text

@@ -55,7 +55,10 @@ function axis(marks, x, unit) {
   const shown = [];
   for (const mark of marks) if (!shown.length || x(mark) - x(shown[shown.length - 1]) >= 30) shown.push(mark);
   return [
-    ...shown.map((mark) => svg("text", { x: x(mark), y: line, "text-anchor": "middle" }, figure(mark))),
+    ...shown.map((mark) => {
+      const isLast = x(mark) > PLOT_WIDTH - PLOT.right - 12; // in the middle, half of it would be cut off
+      return svg("text", { x: isLast ? PLOT_WIDTH - 1 : x(mark), y: line, "text-anchor": isLast ? "end" : "middle" }, figure(mark));
+    }),
     svg("text", { x: PLOT_WIDTH - PLOT.right, y: PLOT_HEIGHT - 4, "text-anchor": "end" }, unit),
   ];
 }

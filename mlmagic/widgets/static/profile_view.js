@@ -4,6 +4,9 @@ import { button, element, show } from "./dom.js";
 import { barChart, curveChart } from "./plots.js";
 import { duration, figure } from "./words.js";
 
+/** How much of a row the longest bar takes; its figure stands beside it. */
+const BARS_PERCENT = 65;
+
 /** @param {(() => void) | null} cancel how to end a running profile */
 export function profileView(cancel) {
   const bar = /** @type {HTMLProgressElement} */ (element("progress", { max: 100, value: 0 }));
@@ -81,6 +84,6 @@ function capacityChart(rows, goal) {
     element("dl", { class: "mlmagic-bars" }, ...rows.map(([name, value, chosen]) => element("div", {},
       element("dt", {}, name),
       element("dd", {},
-        element("span", { class: `mlmagic-bar${chosen ? " mlmagic-bar-chosen" : ""}`, style: `width:${((100 * value) / most).toFixed(1)}%` }),
+        element("span", { class: `mlmagic-bar${chosen ? " mlmagic-bar-chosen" : ""}`, style: `width:${((BARS_PERCENT * value) / most).toFixed(1)}%` }),
         element("span", {}, `${figure(value)}${chosen ? " (chosen)" : ""}`))))));
 }

@@ -59,8 +59,8 @@ def alt_text(profile: Profile) -> str:
     load = size.load("open") or size.loads[0]
     parts = [
         f"Profile {profile.name}: with {name_of(size)} the service handles up to {rounded(size.capacity)} "
-        f"requests per second; at {rounded(load.requests_per_second)} requests per second the median latency is "
-        f"{_ms(load, '50')} and the 99th percentile is {_ms(load, '99')}."
+        f"requests per second; at {rounded(load.requests_per_second)} requests per second the median latency "
+        f"is {_ms(load, '50')} and the 99th percentile is {_ms(load, '99')}."
     ]
     advice = profile.recommendation
     if advice is not None:

@@ -25,7 +25,8 @@ CELLS = [
 ]
 BROKEN = [
     CELLS[0],
-    "%%score_script line\ndef init():\n    print('loading')\n    raise KeyError('weights')\n\ndef run(raw): ...",
+    "%%score_script line\ndef init():\n    print('loading')\n    raise KeyError('weights')\n"
+    "\ndef run(raw): ...",
     "%deploy",
 ]
 LINE = "%deploy line-svc -m line:1 --script line --target local --tag team=x"

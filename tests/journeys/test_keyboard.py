@@ -120,7 +120,6 @@ def _deploy_and_try(keyboard: Keyboard, cell: int, output: Any, station: Station
 
 
 def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Station) -> None:
-    page = keyboard.page
     keyboard.run(BROKEN)
     _update(keyboard, cell, output, revision=2)
     keyboard.push("Send")

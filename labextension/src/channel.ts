@@ -15,9 +15,9 @@ export interface IStore {
   readonly lost: string;
 }
 
-/** What is to be opened: a service by workspace, name and id, or the services or models of a workspace. */
+/** What is to be opened: a service by workspace, name and id, or a table of a workspace. */
 export interface IWanted {
-  component: 'service' | 'services' | 'models';
+  component: 'service' | 'services' | 'models' | 'profiles' | 'runs';
   workspace: string;
   service?: string;
   id?: string;

@@ -12,13 +12,18 @@ const STYLE_ID = 'mlmagic-style';
 const FUNCTIONS = {
   service: ['service_card.js', 'serviceCard'],
   services: ['services_grid.js', 'servicesGrid'],
-  models: ['models_grid.js', 'modelsGrid']
+  models: ['models_grid.js', 'modelsGrid'],
+  profiles: ['profiles_grid.js', 'profilesGrid'],
+  runs: ['runs_grid.js', 'runsGrid'],
+  profile: ['profile_view.js', 'profileCard'],
+  run: ['run_view.js', 'runCard']
 } as const;
+export type ComponentName = keyof typeof FUNCTIONS;
 
 /** Load a component and the style sheet of all. */
 export async function component(
   settings: ServerConnection.ISettings,
-  name: keyof typeof FUNCTIONS
+  name: ComponentName
 ): Promise<Component> {
   const base = URLExt.join(settings.baseUrl, 'mlmagic', 'components');
   if (!document.getElementById(STYLE_ID)) {

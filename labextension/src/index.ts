@@ -11,6 +11,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Channel } from './channel';
+import { dataOutputs } from './data_output';
 import { ICON } from './icon';
 import { kernelOutputs } from './kernel_output';
 import { cellOf, deployButton, insertCells } from './notebook_cells';
@@ -62,6 +63,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     for (const registry of registries) {
       registry.addFactory(outputs(channel, notebooks), RANK);
       registry.addFactory(kernelOutputs(notebooks), RANK);
+      registry.addFactory(dataOutputs(channel.settings), RANK);
     }
     if (notebooks) {
       insertCells(notebooks);

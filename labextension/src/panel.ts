@@ -1,4 +1,4 @@
-// The side bar's panel: the services and the models of a workspace, each opened in place.
+// The side bar's panel: the services, models, profiles and runs of a workspace, each opened in place.
 
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
@@ -43,7 +43,7 @@ export class WorkspacePanel extends Widget {
   ) {
     super();
     this.id = 'mlmagic-panel';
-    this.title.caption = trans.__('Services and models of mlmagic');
+    this.title.caption = trans.__('Services, models, profiles and runs of mlmagic');
     this.addClass('mlmagic-panel');
     this._choice.className = 'mlmagic-input';
     this._choice.setAttribute('aria-label', trans.__('Workspace'));
@@ -54,7 +54,9 @@ export class WorkspacePanel extends Widget {
     this._head.hidden = true;
     this._sections = [
       new Section(this._channel, cellOf, 'services', trans.__('Services'), true),
-      new Section(this._channel, cellOf, 'models', trans.__('Models'), false)
+      new Section(this._channel, cellOf, 'models', trans.__('Models'), false),
+      new Section(this._channel, cellOf, 'profiles', trans.__('Profiles'), false),
+      new Section(this._channel, cellOf, 'runs', trans.__('Runs'), false)
     ];
     this.node.append(this._head, ...this._sections.map(each => each.node));
   }

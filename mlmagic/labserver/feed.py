@@ -10,7 +10,10 @@ from mlmagic.core.model import ModelFilter
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.widgets.calls import outcome
+from mlmagic.widgets.live_table import LiveTable
 from mlmagic.widgets.models_grid.live_models import LiveModels
+from mlmagic.widgets.profiles_grid.live_profiles import LiveProfiles
+from mlmagic.widgets.runs_grid.live_runs import LiveRuns
 from mlmagic.widgets.service_card.live_service import LiveService
 from mlmagic.widgets.services_grid.live_services import LiveServices
 from mlmagic.workspace.known_workspaces import with_key
@@ -50,17 +53,18 @@ class Feed:
 
 def _content(
     engine: Engine, wanted: Mapping[str, Any]
-) -> tuple[LiveService | LiveServices | LiveModels, Callable[[], None]]:
+) -> tuple[LiveService | LiveServices | LiveTable, Callable[[], None]]:
     """The content, and how to close it."""
-    if wanted.get("component") == "services":
-        table = LiveServices(engine, engine.services.list())
+    component = wanted.get("component")
+    if component == "services":
+        services = LiveServices(engine, engine.services.list())
+        return services, services.close_table
+    if component in ("models", "profiles", "runs"):
+        table = _table(engine, component, wanted.get("filter"))
         return table, table.close_table
-    if wanted.get("component") == "models":
-        models = LiveModels(engine, _filter_of(wanted.get("filter")))
-        return models, models.close_table
-    if wanted.get("component") != "service":
+    if component != "service":
         raise UsageError(
-            f"unknown component {wanted.get('component')!r}",
+            f"unknown component {component!r}",
             hint="Load the page again: mlmagic is another version.",
         )
     service = engine.services.get(str(wanted.get("service")))
@@ -68,6 +72,12 @@ def _content(
         raise NotFound("service", service.name, hint="It was deleted; another service now has its name.")
     card = LiveService(engine, service)
     return card, card.close_card
+
+
+def _table(engine: Engine, component: str, wanted: object) -> LiveTable:
+    if component == "models":
+        return LiveModels(engine, _filter_of(wanted))
+    return LiveProfiles(engine) if component == "profiles" else LiveRuns(engine)
 
 
 def _filter_of(values: object) -> ModelFilter:

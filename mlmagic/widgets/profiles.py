@@ -14,6 +14,8 @@ from mlmagic.widgets.cards import Card, Listing
 from mlmagic.widgets.figures import rounded
 from mlmagic.widgets.html import escape
 
+PROFILE = "application/vnd.mlmagic.profile+json"
+"""The MIME type of a profile or its progress as data, ``profile``, which the extension draws."""
 MB_PER_GB = 1024
 _HEADINGS = ("Cores", "GB", "Requests/s", "p50 ms", "p99 ms", "Peak MB", "Cold start s", "Errors")
 
@@ -34,7 +36,7 @@ def profile_card(profile: Profile) -> Card:
     text = "\n".join(
         [f"{profile.name}: {head}", *notes, *([html.plain_table(_HEADINGS, rows)] if rows else [])]
     )
-    return Card(markup, text)
+    return Card(markup, text, {PROFILE: {"profile": profile_view(profile)}})
 
 
 def progress_card(progress: Progress, profile: Profile) -> Card:
@@ -46,7 +48,7 @@ def progress_card(progress: Progress, profile: Profile) -> Card:
         f'<div style="{html.FONT}" role="status"><progress max="100" value="{percent}" '
         f'aria-label="Profile {escape(profile.name)}"></progress> {escape(text)}</div>'
     )
-    return Card(markup, text)
+    return Card(markup, text, {PROFILE: {"profile": progress_view(progress, profile)}})
 
 
 def progress_view(progress: Progress, profile: Profile) -> dict[str, Any]:

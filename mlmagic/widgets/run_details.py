@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 from typing import Any
 
 from IPython import get_ipython
 from IPython.display import display
 
 from mlmagic.sdk.run import Run
+from mlmagic.visible_text import visible
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card
 from mlmagic.widgets.html import escape
 
+RUN = "application/vnd.mlmagic.run+json"
+"""The MIME type of a run as data, ``run``, which the extension draws."""
 POLL_SECONDS = 1.0
 ENDED = ("Completed", "Finished", "Failed", "Canceled")
 _LOG_LINES = 15
@@ -60,38 +64,61 @@ class RunDetails:
         return f"RunDetails({self._run!r})"
 
 
+def run_view(run: Run) -> dict[str, Any]:
+    """The run as it is now, for its component: status, metrics, child runs and the end of its log."""
+    status = run.get_status()
+    logs = run.get_details_with_logs()["logFiles"]
+    return {
+        "id": run.id,
+        "experiment": run.experiment.name,
+        "status": status,
+        "running": status not in ENDED,
+        "started": started(run),
+        "error": visible(str(run.get_properties().get("error", ""))) if status == "Failed" else "",
+        "metrics": [
+            [visible(name), visible(metric_text(value))] for name, value in run.get_metrics().items()
+        ],
+        "children": [
+            [visible(str(child.get_properties().get("step", child.id))), child.get_status()]
+            for child in run.get_children()
+        ],
+        "log": [visible(line) for text in logs.values() for line in text.splitlines()][-_LOG_LINES:],
+    }
+
+
+def started(run: Run) -> float:
+    """When a run began, in seconds since the epoch."""
+    return datetime.fromisoformat(run.get_details()["startTimeUtc"]).timestamp()
+
+
 def run_card(run: Run) -> Card:
     """The run as it is now: its status, metrics, child runs and the end of its log."""
-    status = run.get_status()
-    title = f"{_MARKS.get(status, '◌')} Run {run.id} of experiment {run.experiment.name}: {status}"
-    error = str(run.get_properties().get("error", "")) if status == "Failed" else ""
-    metrics = [[name, _metric_text(value)] for name, value in run.get_metrics().items()]
-    children = [
-        [child.get_properties().get("step", child.id), child.get_status()] for child in run.get_children()
-    ]
-    logs = run.get_details_with_logs()["logFiles"]
-    lines = [line for text in logs.values() for line in text.splitlines()][-_LOG_LINES:]
+    view = run_view(run)
+    mark = _MARKS.get(view["status"], "◌")
+    title = f"{mark} Run {view['id']} of experiment {view['experiment']}: {view['status']}"
     parts = [f"<div><b>{escape(title)}</b></div>"]
     texts = [title]
     for headings, rows, caption in (
-        (["Metric", "Value"], metrics, "Metrics"),
-        (["Child run", "Status"], children, "Child runs"),
+        (["Metric", "Value"], view["metrics"], "Metrics"),
+        (["Child run", "Status"], view["children"], "Child runs"),
     ):
         if rows:
             parts.append(html.table(headings, [[escape(cell) for cell in row] for row in rows], caption))
             texts.append(html.plain_table(headings, rows))
-    if error:
-        parts.append(html.told(error))
-        texts.append(error)
-    if lines and not error:
-        parts.append(html.pre("\n".join(lines), 'aria-label="Log"'))
-        texts.append("\n".join(lines))
+    if view["error"]:
+        parts.append(html.told(view["error"]))
+        texts.append(view["error"])
+    elif view["log"]:
+        lines = "\n".join(view["log"])
+        parts.append(html.pre(lines, 'aria-label="Log"'))
+        texts.append(lines)
     body = "".join(parts)
-    return Card(f'<div style="{html.FONT};max-width:900px">{body}</div>', "\n\n".join(texts))
+    markup = f'<div style="{html.FONT};max-width:900px">{body}</div>'
+    return Card(markup, "\n\n".join(texts), {RUN: {"run": view}})
 
 
-def _metric_text(value: Any) -> str:
+def metric_text(value: Any) -> str:
     """A value as text; of several values the last one and their number."""
     if isinstance(value, list) and value:
-        return f"{_metric_text(value[-1])} ({html.count(len(value), 'value')})"
+        return f"{metric_text(value[-1])} ({html.count(len(value), 'value')})"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

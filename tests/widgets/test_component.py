@@ -22,6 +22,8 @@ COMPONENTS = {
     "services_grid": "servicesGrid",
     "models_grid": "modelsGrid",
     "deploy_form": "deployForm",
+    "profiles_grid": "profilesGrid",
+    "runs_grid": "runsGrid",
 }
 MODULES = sorted(path.stem for path in STATIC.glob("*.js"))
 

@@ -2,58 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from traitlets import List, Unicode
-
-from mlmagic.core.events import Event
 from mlmagic.core.model import Model, ModelFilter, parse_labels
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import UsageError
 from mlmagic.visible_text import visible
 from mlmagic.widgets import html
 from mlmagic.widgets.calls import Answers
-from mlmagic.widgets.service_card.state import Beating
+from mlmagic.widgets.live_table import LiveTable
 
 MOST_FILES = 200
 """Files of a model that are listed."""
 
 
-class LiveModels(Beating):
-    """The rows of the versions that match ``wanted``. `close_table` stops updates; the last content stays."""
-
-    workspace_name = Unicode().tag(sync=True)
-    rows = List().tag(sync=True)
-    """A `row` for each version, in the order of the registry."""
+class LiveModels(LiveTable):
+    """The rows of the versions that match ``wanted``."""
 
     def __init__(self, engine: Engine, wanted: ModelFilter | None = None) -> None:
-        super().__init__()
-        self._engine, self.wanted = engine, wanted or ModelFilter()
-        self.workspace = engine.location.key
-        self.workspace_name = engine.location.name
-        self.answers: Answers = {
-            "details": lambda values: details(engine.models.get(str(values.get("model")))),
+        self.wanted = wanted or ModelFilter()
+        super().__init__(engine)
+
+    def read(self) -> list[dict[str, Any]]:
+        models, users = self._engine.models.with_users(self.wanted)
+        return [row(model, users.get(model.id, ())) for model in models]
+
+    def calls(self) -> Answers:
+        return {
+            "details": lambda values: details(self._engine.models.get(str(values.get("model")))),
             "add_tag": lambda values: self._change(values, with_tag),
             "remove_tag": lambda values: self._change(values, without_tag),
         }
-        self._leave: Callable[[], None] = engine.bus.subscribe(self._hear)
-        self._read()
-
-    def close_table(self) -> None:
-        self._leave()
-
-    def _hear(self, news: Sequence[Event]) -> None:
-        """Called in the event bus's thread; any event may have added or removed a version or its user."""
-        if news:
-            self._read()
-        self.keep_beat(time.time())
-
-    def _read(self) -> None:
-        models, users = self._engine.models.with_users(self.wanted)
-        self.rows = [row(model, users.get(model.id, ())) for model in models]
-        self.beat = time.time()
 
     def _change(
         self, values: Mapping[str, Any], changed: Callable[[Mapping[str, str], str], Mapping[str, str]]

@@ -41,6 +41,23 @@ export function profileView(cancel) {
   };
 }
 
+/**
+ * Draws a profile, as data, into `root`.
+ * @param {HTMLElement} root
+ * @param {import("./store.js").Store} store
+ * @returns {() => void} how to end it
+ */
+export function profileCard(root, store) {
+  const view = profileView(null);
+  const draw = () => view.draw(store.get("profile"));
+  root.classList.add("mlmagic", "mlmagic-card");
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "Profile");
+  root.replaceChildren(view.root);
+  draw();
+  return store.on("profile", draw);
+}
+
 /** @param {any} profile */
 function resultOf(profile) {
   const { latency, curves, capacity, use, goal, goal_ms: goalMs } = profile;

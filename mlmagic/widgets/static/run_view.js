@@ -1,0 +1,58 @@
+// A run: its status, metrics, child runs and the end of its log.
+
+import { element, pairs, show } from "./dom.js";
+import { duration } from "./words.js";
+
+/** @typedef {import("./store.js").Store} Store */
+
+export function runView() {
+  const head = element("div", { role: "status" });
+  const problem = element("div", { class: "mlmagic-message mlmagic-bad" });
+  const metrics = element("dl", { class: "mlmagic-figures", "aria-label": "Metrics" });
+  const children = element("ul", { class: "mlmagic-events", "aria-label": "Child runs" });
+  const log = element("pre", { class: "mlmagic-pre", tabindex: 0, role: "region", "aria-label": "Log" });
+  /** @type {any} */
+  let run = {};
+  let from = "";
+
+  return {
+    root: element("div", {}, head, problem, metrics, children, log),
+    isRunning: () => !!run.running,
+    /** How long it has been running. @param {number} now */
+    age(now) {
+      if (run.running) show(head, `${from} for ${duration(now - run.started)}`);
+    },
+    /** @param {any} shown the run, or only its `error` */
+    draw(shown) {
+      run = shown;
+      from = run.id ? `Run ${run.id} of experiment ${run.experiment}: ${run.status}` : "";
+      show(head, from);
+      show(problem, run.error || "");
+      show(metrics, ...pairs(run.metrics || []));
+      show(children, ...(run.children || []).map((/** @type {[string, string]} */ [name, status]) =>
+        element("li", {}, element("strong", {}, name), ` ${status}`)));
+      log.hidden = !run.log?.length || !!run.error;
+      show(log, (run.log || []).join("\n"));
+    },
+  };
+}
+
+/**
+ * Draws a run, as data, into `root`.
+ * @param {HTMLElement} root
+ * @param {Store} store
+ * @param {() => number} now the time in seconds since the epoch
+ * @returns {() => void} how to end it
+ */
+export function runCard(root, store, now = () => Date.now() / 1000) {
+  const view = runView();
+  const draw = () => view.draw(store.get("run"));
+  root.classList.add("mlmagic", "mlmagic-card");
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "Run");
+  root.replaceChildren(view.root);
+  draw();
+  const leave = store.on("run", draw);
+  const timer = setInterval(() => view.age(now()), 1000);
+  return () => (leave(), clearInterval(timer));
+}

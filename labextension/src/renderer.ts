@@ -12,7 +12,8 @@ import { cellOf, panelOf } from './notebook_cells';
 const COMPONENTS: Record<string, IWanted['component']> = {
   'application/vnd.mlmagic.service+json': 'service',
   'application/vnd.mlmagic.services+json': 'services',
-  'application/vnd.mlmagic.models+json': 'models'
+  'application/vnd.mlmagic.models+json': 'models',
+  'application/vnd.mlmagic.profiles+json': 'profiles'
 };
 /** Before the widgets' own renderer, whose rank is -10: it cannot draw a widget whose kernel has gone. */
 export const RANK = -20;

@@ -50,6 +50,17 @@ def show_models(session: MLMagic, wanted: ModelFilter) -> None:
     _show(session, table)
 
 
+def show_profiles(session: MLMagic) -> None:
+    """Show the live table of profiles."""
+
+    def table() -> Any:
+        from mlmagic.widgets.profiles_grid.grid import ProfilesGrid
+
+        return session.live_widget("profiles", lambda: ProfilesGrid(session.engine))
+
+    _show(session, table)
+
+
 def _show(session: MLMagic, widget: Callable[[], Any]) -> None:
     if session.has_kernel:
         display(widget())

@@ -14,6 +14,7 @@ from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.cell_lines import cells_of_script, naming_cells
 from mlmagic.magics.datasets import requests_of
+from mlmagic.magics.live_widgets import show_profiles
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.options import Arguments, argument, data, number, out, thing
@@ -184,6 +185,8 @@ class ProfilingMagics(SessionMagics):
             display(profile_card(found[0]))
             self.assign(args.out, handles[0])
             return None
+        if not args.names:
+            show_profiles(self.session)
         return self.assign(args.out, profiles_listing(found, handles))
 
 

@@ -111,7 +111,7 @@ def profiles_listing(profiles: Sequence[Profile], handles: Sequence[object]) -> 
     headings = ["Name", "State", "Models", "Recommended", "Requests/s", "p50 ms", "p99 ms", "Created"]
     none = "No profiles. Create one with: %profile MODEL -d DATASET"
     caption = html.count(len(rows), "profile") if rows else none
-    return Listing(handles, headings, rows, caption)
+    return Listing(handles, headings, rows, caption, "mlmagic-static-profiles")
 
 
 def headline(profile: Profile) -> str:

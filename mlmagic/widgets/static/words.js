@@ -23,7 +23,8 @@ export function figure(value) {
   if (!Number.isFinite(value)) return "–";
   if (value === 0) return "0";
   const digits = Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(Math.abs(value)))));
-  return Number(value.toFixed(digits)).toLocaleString("en-US", { maximumFractionDigits: digits });
+  const rounded = Math.abs(value) >= 1000 ? Number(value.toPrecision(3)) : Number(value.toFixed(digits));
+  return rounded.toLocaleString("en-US", { maximumFractionDigits: digits });
 }
 
 export const SILENT_SECONDS = 15;

@@ -1,4 +1,4 @@
-"""Profiles and runs as a user sees them: in the cell that makes them, in the panel, and after the kernel has gone."""
+"""Profiles and runs in the cells that make them, in the panel, and after the kernel has gone."""
 
 from __future__ import annotations
 

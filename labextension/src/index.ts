@@ -10,6 +10,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { markCells } from './cell_marks';
 import { Channel } from './channel';
 import { dataOutputs } from './data_output';
 import { ICON } from './icon';
@@ -98,6 +99,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       toolbars.addFactory<Cell>('Cell', 'mlmagic-deploy', cell =>
         deployButton(cell, notebooks, () => watch.names, trans)
       );
+    }
+    if (notebooks) {
+      markCells(notebooks, watch, trans);
     }
     if (statusBar && labShell) {
       statusBar.registerStatusItem('mlmagic:services', { item: watch, align: 'left', rank: 90 });

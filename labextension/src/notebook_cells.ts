@@ -77,8 +77,17 @@ export function deployButton(
   return button;
 }
 
-/** Run the cell, and below it a new one with the line that deploys or updates: what was done is in the notebook. */
-async function deploy(cell: Cell, notebooks: INotebookTracker, services: string[]): Promise<void> {
+/**
+ * Run the cell, and below it a new one with the line that deploys or updates: what was done is in the notebook.
+ *
+ * Of the `services` there are, one is updated; `service` names it where it is not called like the script.
+ */
+export async function deploy(
+  cell: Cell,
+  notebooks: INotebookTracker,
+  services: string[],
+  service?: string
+): Promise<void> {
   const panel = notebooks.find(each => each.content.widgets.includes(cell));
   const session = panel?.sessionContext;
   if (!panel || !session?.session?.kernel) {
@@ -102,7 +111,7 @@ async function deploy(cell: Cell, notebooks: INotebookTracker, services: string[
   }
   notebook.activeCellIndex = notebook.widgets.indexOf(cell);
   NotebookActions.insertBelow(notebook);
-  const name = serviceName(script);
+  const name = service ?? serviceName(script);
   const verb = services.includes(name) ? '%update' : '%deploy';
   notebook.activeCell?.model.sharedModel.setSource(`${verb} ${name} --script ${script}`);
   await NotebookActions.run(notebook, session);

@@ -37,3 +37,17 @@ export function serviceName(script: string): string {
   const name = script.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^[^a-z]+|-+$/g, '');
   return (name.length < 3 ? `${name}-svc`.replace(/^-/, '') : name).slice(0, 32).replace(/-+$/, '');
 }
+
+/** Whether the cell that captures a script is, line for line, in the script that a service serves. */
+export function isSameScript(cell: string, served: string): boolean {
+  const [, ...body] = cell.split('\n');
+  return withoutFutures(served.split('\n')).includes(withoutFutures(body));
+}
+
+/** A capture moves the imports of `__future__` to the top. */
+function withoutFutures(lines: string[]): string {
+  return lines
+    .filter(line => !line.startsWith('from __future__ '))
+    .join('\n')
+    .trim();
+}

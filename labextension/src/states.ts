@@ -7,6 +7,8 @@ export interface IRow {
   name: string;
   state: string;
   words: string;
+  revision?: number;
+  changed?: number;
 }
 
 const BAD = ['Unhealthy', 'Unschedulable', 'Failed'];

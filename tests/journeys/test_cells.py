@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mlmagic.engine.engine import Engine
+from tests.journeys.accessibility import violations
 from tests.journeys.jupyter import Client
 from tests.support.browser import ARTIFACTS
 
@@ -49,6 +50,11 @@ def test_a_script_is_deployed_by_its_cells_button_and_its_error_shows_the_cell(
         "%deploy score --script score",
     ]
 
+    # The cell says who serves it.
+    script = shown.nth(2)
+    script.get_by_text("Served by score").wait_for()
+    assert page.locator(".mlmagic-mark").count() == 1
+
     # A request fails; its traceback leads to the line.
     with pytest.raises(Exception, match="ZeroDivisionError"):
         engine.requests.score("score", 0)
@@ -58,12 +64,16 @@ def test_a_script_is_deployed_by_its_cells_button_and_its_error_shows_the_cell(
     page.wait_for_function(f"{selected} === 5")
     page.screenshot(path=ARTIFACTS / "show-the-cell.png")
 
-    # The cell is edited: the button updates the service.
+    # The cell is edited, and says so: its button updates the service.
     page.keyboard.type("    return 'mended'\n")
-    button.locator("visible=true").click()
+    script.get_by_text("Edited since score was deployed").wait_for()
+    assert violations(page) == []
+    page.screenshot(path=ARTIFACTS / "edited-since.png")
+    script.get_by_role("button", name="Update score").click()
     page.wait_for_function(
         "[...window.jupyterapp.shell.currentWidget.model.cells].some("
         "cell => cell.sharedModel.getSource() === '%update score --script score')"
     )
     lab.until_idle()
     assert engine.requests.score("score", 0) == "mended"
+    script.get_by_text("Served by score").wait_for()

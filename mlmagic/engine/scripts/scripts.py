@@ -7,6 +7,7 @@ from typing import Any
 
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.names import ModelReference
+from mlmagic.core.webservice import Revision
 from mlmagic.engine.http.client import to_body
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.scripts import no_code, sources
@@ -24,6 +25,14 @@ class Scripts:
     def no_code(self, model_names: Sequence[str | ModelReference]) -> InferenceConfig:
         """The script that is generated to serve these models without a script of their own."""
         return no_code.inference_for(self._models.find_all(model_names))[0]
+
+    def text_of(self, revision: Revision) -> str:
+        """The text of a revision's entry script; empty if it is not kept any more."""
+        digests = [file.digest for file in revision.files if file.path == revision.inference.entry_script]
+        try:
+            return self._memory.files.fetched(digests[0]).read_text(encoding="utf-8") if digests else ""
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def rehearse(
         self, inference: InferenceConfig, model_names: Sequence[str | ModelReference], data: Any

@@ -24,7 +24,7 @@ class ServicesGrid(LiveServices, Component):
     def __init__(self, engine: Engine, services: Iterable[Webservice], open_card: OpenCard) -> None:
         super().__init__(engine, services)
         self._engine, self._open_card = engine, open_card
-        self.answers = {"open": self._open}
+        self.answers = {**self.answers, "open": self._open}
 
     def reference(self) -> dict[str, Any]:
         return {SERVICES: {"workspace": self.workspace}}

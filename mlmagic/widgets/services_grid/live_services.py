@@ -33,7 +33,9 @@ class LiveServices(Beating):
         super().__init__()
         self.workspace = engine.location.key
         self.workspace_name = engine.location.name
-        self.answers: Answers = {}
+        self.answers: Answers = {
+            "script": lambda values: captured_script(engine, str(values.get("service")))
+        }
         self._drawing = threading.Lock()
         self._drawn = -math.inf
         with self._drawing:
@@ -57,6 +59,14 @@ class LiveServices(Beating):
         self.keep_beat(time.time())
 
 
+def captured_script(engine: Engine, name: str) -> dict[str, str]:
+    """The captured script that a service shall serve: the ``name`` of the capture, empty if it is a file's
+    or was generated, and its ``text``."""
+    revision = engine.services.revision(engine.services.get(name))
+    captured_as = revision.inference.captured_as
+    return {"name": captured_as, "text": engine.scripts.text_of(revision)} if captured_as else {"name": ""}
+
+
 def row(service: Webservice) -> dict[str, Any]:
     """A service as a row: texts, and for each figure its text and the number to sort by (None if unknown)."""
     stats, words = service.stats, visible(cards.status(service))
@@ -70,6 +80,7 @@ def row(service: Webservice) -> dict[str, Any]:
         "models": visible(", ".join(service.models)),
         "target": service.target,
         "changed": service.updated_time,
+        "revision": service.revision,
         "traffic": [figures.per_second(stats), stats.get("requests_per_second")],
         "latency": [figures.latency(stats), stats.get("p99_ms") if stats.get("requests") else None],
         "errors": [figures.errors(stats), stats.get("errors")],

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isScript, linesOf, placeOf, scriptName, serviceName } from "../../../labextension/src/scripts";
+import { isSameScript, isScript, linesOf, placeOf, scriptName, serviceName } from "../../../labextension/src/scripts";
 
 const TRACEBACK = `Traceback (most recent call last):
   File "score.py", line 9 (In[7], line 15), in run
@@ -50,4 +50,14 @@ it.each([
 ])("makes a service's name of %j", (script, name) => {
   expect(serviceName(script)).toBe(name);
   expect(name).toMatch(/^[a-z][a-z0-9-]{1,30}[a-z0-9]$/);
+});
+
+const SERVED = "from __future__ import annotations\nimport json\nscale = 2\n\ndef init():\n    pass\n\ndef run(raw):\n    return scale\n";
+
+it.each([
+  ["%%score_script x\ndef init():\n    pass\n\ndef run(raw):\n    return scale", true],
+  ["%%score_script x --asset a=b\n\nfrom __future__ import annotations\ndef init():\n    pass\n\ndef run(raw):\n    return scale\n\n", true],
+  ["%%score_script x\ndef init():\n    pass\n\ndef run(raw):\n    return scale + 1", false],
+])("compares the cell with what is served: %j", (cell, same) => {
+  expect(isSameScript(cell, SERVED)).toBe(same);
 });

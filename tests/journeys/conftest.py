@@ -10,6 +10,12 @@ from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
 from tests.journeys.jupyter import Client, serving
 from tests.support.browser import ARTIFACTS, BROWSER, FLAGS, WAIT_SECONDS
+from tests.support.environments import jupyter_with_wheel
+
+NEWEST = ""
+"""That of the tests' own environment is in most journeys; here it runs from the wheel, too."""
+VERSIONS = {"4.4": "7.4", "4.5": "7.5", NEWEST: NEWEST}
+"""JupyterLab, and the Notebook that is made of it."""
 
 
 @pytest.fixture
@@ -30,6 +36,13 @@ def page() -> Iterator[Any]:
         page.set_default_timeout(WAIT_SECONDS * 1000)
         yield page
         browser.close()
+
+
+@pytest.fixture(scope="module", params=VERSIONS, ids=lambda version: version or "newest")
+def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Python of a fresh environment with our wheel and a version of JupyterLab."""
+    with jupyter_with_wheel(request.param, VERSIONS[request.param], tmp_path_factory.mktemp("wheel")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ _FOCUSED = """() => {
         disabled: Boolean(element.disabled),
     };
 }"""
-_EXECUTED = "() => window.jupyterapp.shell.currentWidget.model.cells.get({cell}).executionCount !== null"
-_IDLE = "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
+EXECUTED = "() => window.jupyterapp.shell.currentWidget.model.cells.get({cell}).executionCount !== null"
+IDLE = "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
 
 
 class Keyboard:
@@ -46,8 +46,8 @@ class Keyboard:
         cell = self._focused()["cell"]
         self.page.keyboard.insert_text(code)
         self.press("Shift+Enter")
-        self.page.wait_for_function(_EXECUTED.format(cell=cell))
-        self.page.wait_for_function(_IDLE)
+        self.page.wait_for_function(EXECUTED.format(cell=cell))
+        self.page.wait_for_function(IDLE)
         return int(cell)
 
     def to_last_cell(self) -> None:
@@ -73,6 +73,10 @@ class Keyboard:
         """Change the checkbox of that name."""
         self.to(name)
         self.press("Space")
+
+    def leave(self) -> None:
+        """Leave the field, for the next one."""
+        self.press("Tab")
 
     def push(self, name: str | re.Pattern[str]) -> None:
         """Press the button of that name, which must be on."""

@@ -27,7 +27,10 @@ class BareModel {
   constructor(id, values) { Object.assign(this, { id, values, changed: {}, listeners: new Map() }); }
   get(key) { return this.values[key]; }
   set(key, value) { this.values[key] = this.changed[key] = value; }
-  save_changes() { toKernel(this.id, { method: "update", state: this.changed, buffer_paths: [] }); this.changed = {}; }
+  save_changes() {
+    toKernel(this.id, { method: "update", state: this.changed, buffer_paths: [] });
+    this.changed = {};
+  }
   send(content) { toKernel(this.id, { method: "custom", content }); }
   on(name, listener) { this.listeners.set(name, (this.listeners.get(name) || new Set()).add(listener)); }
   off(name, listener) { this.listeners.get(name)?.delete(listener); }

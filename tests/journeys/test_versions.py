@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +11,15 @@ from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
 from tests.journeys.jupyter import Client, serving
 from tests.support.browser import ARTIFACTS
-from tests.support.environments import jupyter_with_wheel
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
-NEWEST = ""
-"""That of the tests' own environment is in every other journey; here it runs from the wheel, too."""
-VERSIONS = {"4.4": "7.4", "4.5": "7.5", NEWEST: NEWEST}
-"""JupyterLab, and the Notebook that is made of it."""
 CELLS = [
     "%load_ext mlmagic",
     "%%score_script echo\ndef init():\n    pass\n\ndef run(raw):\n    return raw",
     "%deploy echo --script echo",
     "%services",
 ]
-
-
-@pytest.fixture(scope="module", params=VERSIONS, ids=lambda version: version or "newest")
-def python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with jupyter_with_wheel(request.param, VERSIONS[request.param], tmp_path_factory.mktemp("wheel")) as made:
-        yield made
 
 
 @pytest.mark.parametrize("client", ["lab", "notebook"])

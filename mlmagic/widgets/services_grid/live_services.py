@@ -33,9 +33,7 @@ class LiveServices(Beating):
         super().__init__()
         self.workspace = engine.location.key
         self.workspace_name = engine.location.name
-        self.answers: Answers = {
-            "script": lambda values: captured_script(engine, str(values.get("service")))
-        }
+        self.answers: Answers = {"script": lambda values: captured_script(engine, str(values.get("service")))}
         self._drawing = threading.Lock()
         self._drawn = -math.inf
         with self._drawing:

@@ -1,4 +1,4 @@
-"""From a model to a service and back, in both clients, by somebody who has a keyboard and nothing else.
+"""From a model to a service and back, on the wheel as a user installs it: by keyboard alone, and by mouse.
 
 What axe-core finds is asked at each station, and a picture taken: they are left in tests/artifacts.
 """
@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,22 @@ import pytest
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
 from tests.journeys.accessibility import violations
-from tests.journeys.jupyter import CLIENTS, NOTEBOOK, Client, serving
+from tests.journeys.conftest import NEWEST
+from tests.journeys.jupyter import NOTEBOOK, Client, serving
 from tests.journeys.keyboard import Keyboard
+from tests.journeys.mouse import Mouse
 from tests.support.browser import ARTIFACTS
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(420)]
 
 SCRIPT = """%%score_script line
-import joblib, json, os
+import json, os, pickle
 
 def init():
     global slope
     folder = os.environ["AZUREML_MODEL_DIR"]
-    slope = joblib.load(os.path.join(folder, "model.pkl"))["slope"]
+    with open(os.path.join(folder, "model.pkl"), "rb") as file:
+        slope = pickle.load(file)["slope"]
     print("ready")
 
 def run(raw):
@@ -40,15 +43,22 @@ BROKEN = SCRIPT.replace("slope * x", "slope['<i>tall</i>'] * x")
 PROFILE_SECONDS = 240
 PICTURES = Path(__file__).parent / "pictures" if os.environ.get("MLMAGIC_PICTURES") else ARTIFACTS
 """Those of the README are made anew where that is asked for."""
+Hand = Keyboard | Mouse
+HANDS: Mapping[str, type[Hand]] = {"keyboard": Keyboard, "mouse": Mouse}
 Station = Callable[..., None]
 """Takes the station's name, and the output that a picture of its own is made of, if any."""
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("hands", HANDS)
+@pytest.mark.parametrize(
+    ("python", "client"),
+    [("4.4", "lab"), ("4.5", "lab"), (NEWEST, "lab"), (NEWEST, "notebook")],
+    indirect=["python"],
+)
 def test_the_whole_journey(
-    client: str, tmp_path: Path, location: Location, engine: Engine, page: Any
+    client: str, hands: str, python: str, tmp_path: Path, location: Location, engine: Engine, page: Any
 ) -> None:
-    with serving(client, tmp_path / "jupyter", location) as url:
+    with serving(client, tmp_path / "jupyter", location, python=python) as url:
         opened = Client(page, url)
         opened.open()
         stations = 0
@@ -57,72 +67,73 @@ def test_the_whole_journey(
             nonlocal stations
             stations += 1
             assert violations(page) == [], name
-            page.screenshot(path=ARTIFACTS / f"{client}-{stations}-{name}.png")
+            page.screenshot(path=ARTIFACTS / f"{client}-{hands}-{stations}-{name}.png")
             if output is not None and client == "lab":
                 output.screenshot(path=PICTURES / f"{name}.png")
 
-        keyboard = Keyboard(page)
-        cell = _fill_in_the_form(keyboard, station)
+        hand = HANDS[hands](page)
+        cell = _fill_in_the_form(hand, station)
         output = page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
-        _profile(keyboard, cell, output, station)
-        _deploy_and_try(keyboard, cell, output, station)
-        _break_and_mend(keyboard, cell, output, station)
+        _profile(hand, cell, output, station)
+        _deploy_and_try(hand, cell, output, station)
+        _break_and_mend(hand, cell, output, station)
         _open_again(opened, output, station)
         _read_without_network(tmp_path / "jupyter" / "root" / NOTEBOOK, page)
-        _delete(keyboard, engine, station)
+        _delete(hand, engine, station)
 
 
-def _fill_in_the_form(keyboard: Keyboard, station: Station) -> int:
+def _fill_in_the_form(hand: Hand, station: Station) -> int:
     """Returns the number of the form's cell."""
-    keyboard.run("%load_ext mlmagic\nmodel = {'slope': 2.0}")
-    keyboard.run("%register model --name line --tag area=test --sample [1.0,2.0]")
-    keyboard.run(SCRIPT)
-    cell = keyboard.run("%deploy")
-    output = keyboard.page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
-    keyboard.to_cell(cell)
-    keyboard.to("Service name")
-    keyboard.type("No Name")
-    keyboard.press("Tab")
+    hand.run("%load_ext mlmagic\nmodel = {'slope': 2.0}")
+    hand.run("%register model --name line --tag area=test --sample [1.0,2.0]")
+    hand.run(SCRIPT)
+    cell = hand.run("%deploy")
+    output = hand.page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
+    hand.to_cell(cell)
+    hand.to("Service name")
+    hand.type("No Name")
+    hand.leave()
     output.get_by_text("must be 3 to 32").first.wait_for()
     output.get_by_text("To deploy, correct: Service name.").wait_for()
     station("form")
-    keyboard.push("Deploy")  # nothing is deployed: it goes to what is wrong
-    keyboard.to("Service name")
-    keyboard.type("line-svc")
-    keyboard.push("Equivalent code")
-    keyboard.push("Insert as a new cell")
-    inserted = keyboard.page.locator(".jp-Cell-inputArea", has_text=LINE)
+    hand.push("Deploy")  # nothing is deployed: it goes to what is wrong
+    hand.to("Service name")
+    hand.type("line-svc")
+    hand.push("Equivalent code")
+    hand.push("Insert as a new cell")
+    inserted = hand.page.locator(".jp-Cell-inputArea", has_text=LINE)
     inserted.wait_for()
     return cell
 
 
-def _profile(keyboard: Keyboard, cell: int, output: Any, station: Station) -> None:
-    keyboard.to_cell(cell)
-    keyboard.push("Profile: not measured")
-    keyboard.push("Profile")
+def _profile(hand: Hand, cell: int, output: Any, station: Station) -> None:
+    hand.to_cell(cell)
+    hand.push("Profile: not measured")
+    hand.push("Profile")
     output.get_by_role("button", name="Use the recommendation").wait_for(timeout=1000 * PROFILE_SECONDS)
     output.get_by_text("GB recommended:").first.wait_for()
     assert "p99" in str(output.get_by_role("img", name="Latency").get_attribute("aria-label"))
     station("profile", output)
-    keyboard.push("Use the recommendation")
+    hand.push("Use the recommendation")
     output.locator("pre", has_text="--cpu").wait_for()
 
 
-def _deploy_and_try(keyboard: Keyboard, cell: int, output: Any, station: Station) -> None:
-    keyboard.to_cell(cell)
-    keyboard.push("Deploy")
+def _deploy_and_try(hand: Hand, cell: int, output: Any, station: Station) -> None:
+    hand.to_cell(cell)
+    hand.push("Deploy")
     card_in(output).get_by_text("Healthy").first.wait_for()
-    keyboard.push("Try it")
-    keyboard.push("Send")
+    hand.push("Try it")
+    hand.push("Send")
     output.get_by_text("200 in").wait_for()
     output.get_by_text("[2.0,4.0]").wait_for()
     station("card")
 
 
-def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Station) -> None:
-    keyboard.run(BROKEN)
-    _update(keyboard, cell, output, revision=2)
-    keyboard.push("Send")
+def _break_and_mend(hand: Hand, cell: int, output: Any, station: Station) -> None:
+    page = hand.page
+    broken = hand.run(BROKEN)
+    _update(hand, cell, output, revision=2)
+    hand.push("Send")
     output.get_by_text("500 in").wait_for()
     answer = output.locator("[aria-label='Response of line-svc']")
     answer.get_by_text("TypeError: 'float' object is not subscriptable").first.wait_for()
@@ -131,17 +142,29 @@ def _break_and_mend(keyboard: Keyboard, cell: int, output: Any, station: Station
     raised.get_by_text("slope['<i>tall</i>']").first.wait_for()
     assert output.locator("i, b").count() == 0
     station("error", output)
-    keyboard.run(SCRIPT)
-    _update(keyboard, cell, output, revision=3)
-    keyboard.push("Send")
+    hand.push("Show the cell of the error of line-svc")
+    active = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    page.wait_for_function(f"{active} === {broken}")
+    hand.run(SCRIPT)
+    _update(hand, cell, output, revision=3)
+    hand.push("Send")
     output.get_by_text("200 in").wait_for()
     station("mended")
+    hand.push("Revisions")
+    hand.push("Roll line-svc back to revision 1")
+    hand.push("Roll back")
+    _until_serving(output, revision=4)
+    station("rolled-back")
 
 
-def _update(keyboard: Keyboard, cell: int, output: Any, *, revision: int) -> None:
-    keyboard.to_cell(cell)
-    keyboard.push("Update line-svc")
-    keyboard.push("Update now")
+def _update(hand: Hand, cell: int, output: Any, *, revision: int) -> None:
+    hand.to_cell(cell)
+    hand.push("Update line-svc")
+    hand.push("Update now")
+    _until_serving(output, revision=revision)
+
+
+def _until_serving(output: Any, *, revision: int) -> None:
     # Until it is Healthy, the revision before may answer on a connection that was kept.
     head = output.locator(".mlmagic-head")
     head.filter(has_text=re.compile(rf"Healthy.* · revision {revision}$")).wait_for()
@@ -178,16 +201,16 @@ def _read_without_network(notebook: Path, page: Any) -> None:
         read.screenshot(path=ARTIFACTS / "nbconvert.png", full_page=True)
 
 
-def _delete(keyboard: Keyboard, engine: Engine, station: Station) -> None:
+def _delete(hand: Hand, engine: Engine, station: Station) -> None:
     """Another kernel finds the service, and its card deletes it."""
-    keyboard.run("%load_ext mlmagic")
-    cell = keyboard.run("%services")
-    output = keyboard.page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
-    keyboard.to_cell(cell)
-    keyboard.push("line-svc")
+    hand.run("%load_ext mlmagic")
+    cell = hand.run("%services")
+    output = hand.page.locator(".jp-Notebook-cell").nth(cell).locator(".jp-OutputArea")
+    hand.to_cell(cell)
+    hand.push("line-svc")
     card_in(output).wait_for()
     station("services", output)
-    keyboard.push("Delete line-svc")
-    keyboard.push("Delete permanently")
+    hand.push("Delete line-svc")
+    hand.push("Delete permanently")
     output.get_by_text("No services yet.").wait_for()
     assert engine.services.names() == []

@@ -49,7 +49,8 @@ async function draw(id) {
   style.textContent = model.get("_css");
   document.head.append(style);
   document.querySelector("main").replaceChildren(el);
-  const module = await import(URL.createObjectURL(new Blob([model.get("_esm")], { type: "text/javascript" })));
+  const source = new Blob([model.get("_esm")], { type: "text/javascript" });
+  const module = await import(URL.createObjectURL(source));
   await module.default.render({ model, el });
 }
 </script></html>"""

@@ -42,7 +42,7 @@ def main() -> None:
         supervised(server.location.folder, given.services),
     ):
         for count, per_minute in ((0, 0), (0, given.events), (10, 0), (10, given.events)):
-            with _writing(server.location, given.services, per_minute):
+            with writing(server.location, given.services, per_minute):
                 share, messages, size = _measure(server, count, given.seconds)
             print(f"{count:6}{per_minute:18}{share:18.2%}{messages:14.1f}{size / 1000:10.1f}", flush=True)
 
@@ -76,7 +76,7 @@ def _read(page: WebSocket, seconds: float) -> tuple[int, int]:
 
 
 @contextmanager
-def _writing(location: Location, services: int, per_minute: int) -> Iterator[None]:
+def writing(location: Location, services: int, per_minute: int) -> Iterator[None]:
     """Events of all services in turn, from this process."""
     over = threading.Event()
     engine = Engine(location, supervise=False, use_daemon=False)

@@ -8,14 +8,9 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
-from tests.journeys.jupyter import Client, serving
 from tests.support.browser import ARTIFACTS, BROWSER, FLAGS, WAIT_SECONDS
 from tests.support.environments import jupyter_with_wheel
-
-NEWEST = ""
-"""That of the tests' own environment is in most journeys; here it runs from the wheel, too."""
-VERSIONS = {"4.4": "7.4", "4.5": "7.5", NEWEST: NEWEST}
-"""JupyterLab, and the Notebook that is made of it."""
+from tests.support.jupyter_clients import VERSIONS, Client, serving
 
 
 @pytest.fixture

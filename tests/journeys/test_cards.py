@@ -12,8 +12,8 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from tests.journeys.accessibility import violations
-from tests.journeys.jupyter import Client
 from tests.support.browser import ARTIFACTS
+from tests.support.jupyter_clients import Client
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 

@@ -17,9 +17,9 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
 from tests.journeys.accessibility import violations
-from tests.journeys.jupyter import Client, serving
 from tests.support.browser import ARTIFACTS
 from tests.support.engines import SCRIPTS, script
+from tests.support.jupyter_clients import Client, serving
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.journeys.accessibility import violations
-from tests.journeys.jupyter import Client
 from tests.support.browser import ARTIFACTS
+from tests.support.jupyter_clients import Client
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 

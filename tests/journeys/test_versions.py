@@ -9,8 +9,8 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
-from tests.journeys.jupyter import Client, serving
 from tests.support.browser import ARTIFACTS
+from tests.support.jupyter_clients import Client, serving
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 

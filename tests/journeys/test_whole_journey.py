@@ -18,11 +18,10 @@ import pytest
 from mlmagic.engine.engine import Engine
 from mlmagic.workspace.location import Location
 from tests.journeys.accessibility import violations
-from tests.journeys.conftest import NEWEST
-from tests.journeys.jupyter import NOTEBOOK, Client, serving
 from tests.journeys.keyboard import Keyboard
 from tests.journeys.mouse import Mouse
 from tests.support.browser import ARTIFACTS
+from tests.support.jupyter_clients import NEWEST, NOTEBOOK, Client, serving
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(420)]
 

@@ -25,6 +25,10 @@ CLIENTS = {
     "notebook": ("notebook", "JupyterNotebookApp", "notebooks"),
 }
 """Module, its class of settings, and where a notebook is opened."""
+NEWEST = ""
+"""That of the tests' own environment is in most journeys; here it runs from the wheel, too."""
+VERSIONS = {"4.4": "7.4", "4.5": "7.5", NEWEST: NEWEST}
+"""JupyterLab, and the Notebook that is made of it."""
 _SESSION = "shell.currentWidget?.sessionContext"
 
 

@@ -84,12 +84,12 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
     page.locator("summary", has_text="Equivalent code").click()
     page.locator("pre", has_text=f"{LINE} --description {{'for <b>all</b>'}}").wait_for()
 
-    for theme in ("Light", "Dark"):
+    for theme in ("Light", "Dark", "Dark High Contrast"):
         lab.use_theme(theme)
-        for width in (1400, 480):
+        for width in (1400, 1024, 480):
             page.set_viewport_size({"width": width, "height": 1600})
             assert violations(page) == []
-            page.screenshot(path=ARTIFACTS / f"form-{theme.lower()}-{width}.png")
+            page.screenshot(path=ARTIFACTS / f"form-{theme.lower().replace(' ', '-')}-{width}.png")
     page.set_viewport_size({"width": 1280, "height": 900})
 
     # The code comes into a new cell at once.

@@ -3,6 +3,8 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import { Values } from './values';
+
 /** What a component knows of the world: see `store.js` among the components. */
 export interface IStore {
   get(key: string): any;
@@ -101,7 +103,7 @@ export class Channel {
 }
 
 /** The values of one component, as the server sends them. */
-export class ChannelStore implements IStore {
+export class ChannelStore extends Values implements IStore {
   readonly lost = LOST;
 
   constructor(
@@ -111,20 +113,8 @@ export class ChannelStore implements IStore {
     private _notebook: INotebookSide | null,
     private _resolve: (store: ChannelStore) => void,
     private _reject: (error: Error) => void
-  ) {}
-
-  get(key: string): any {
-    return this._values[key];
-  }
-
-  set(key: string, value: any): void {
-    this.change({ [key]: value });
-  }
-
-  on(key: string, listener: () => void): () => void {
-    const listeners = this._listeners.get(key) ?? new Set();
-    this._listeners.set(key, listeners.add(listener));
-    return () => listeners.delete(listener);
+  ) {
+    super();
   }
 
   call(verb: string, values: Record<string, any> = {}): Promise<any> {
@@ -140,19 +130,9 @@ export class ChannelStore implements IStore {
   }
 
   close(): void {
+    super.close();
     this.lose();
-    this._listeners.clear();
     this._channel.forget(this._number);
-  }
-
-  /** Change values, and call the listeners once all of them are there. */
-  change(values: Record<string, any>): void {
-    const changed = Object.keys(values).filter(
-      key => JSON.stringify(values[key]) !== JSON.stringify(this._values[key])
-    );
-    Object.assign(this._values, values);
-    const listeners = new Set(changed.flatMap(key => [...(this._listeners.get(key) ?? [])]));
-    listeners.forEach(listener => listener());
   }
 
   /** A message of the server. */
@@ -194,8 +174,6 @@ export class ChannelStore implements IStore {
     });
   }
 
-  private _values: Record<string, any> = {};
-  private _listeners = new Map<string, Set<() => void>>();
   private _waiting = new Map<number, { resolve: (value: any) => void; reject: (error: Error) => void }>();
   private _calls = 0;
 }

@@ -6,6 +6,7 @@ import { Widget } from '@lumino/widgets';
 
 import { IStore } from './channel';
 import { component, ComponentName } from './components';
+import { Values } from './values';
 
 const COMPONENTS: Record<string, ComponentName> = {
   'application/vnd.mlmagic.profile+json': 'profile',
@@ -57,22 +58,8 @@ class DataOutput extends Widget implements IRenderMime.IRenderer {
 }
 
 /** The store of a component that only shows. */
-class DataStore implements IStore {
+class DataStore extends Values implements IStore {
   readonly lost = '';
-
-  get(key: string): any {
-    return this._values[key];
-  }
-
-  set(key: string, value: any): void {
-    this.change({ [key]: value });
-  }
-
-  on(key: string, listener: () => void): () => void {
-    const listeners = this._listeners.get(key) ?? new Set();
-    this._listeners.set(key, listeners.add(listener));
-    return () => listeners.delete(listener);
-  }
 
   async call(): Promise<any> {
     throw new Error('It can only be looked at.');
@@ -81,16 +68,4 @@ class DataStore implements IStore {
   async child(): Promise<any> {
     throw new Error('It has no cards.');
   }
-
-  close(): void {
-    this._listeners.clear();
-  }
-
-  change(values: Record<string, any>): void {
-    Object.assign(this._values, values);
-    Object.keys(values).forEach(key => this._listeners.get(key)?.forEach(listener => listener()));
-  }
-
-  private _values: Record<string, any> = {};
-  private _listeners = new Map<string, Set<() => void>>();
 }

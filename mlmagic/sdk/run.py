@@ -362,3 +362,19 @@ def files_of_run(workspace: WorkspaceBase, run_id: str, path: str, experiment: s
     if experiment is None:
         return fetched(f"runs:/{run_id}/{path}")
     return Run(Experiment(workspace, experiment), run_id)._stored(path)
+
+
+def newest_runs(workspace: WorkspaceBase, most: int) -> list[Run]:
+    """The runs without a parent that have changed last, at most ``most`` of them, in no order.
+
+    Only their records are read: a workspace may have very many runs.
+    """
+    records = [(path.stat().st_mtime, path) for path in (workspace.folder / "runs").glob(f"*/*/{RECORD}")]
+    found: list[Run] = []
+    for _, path in sorted(records, reverse=True):
+        run = Run(Experiment(workspace, path.parent.parent.name), path.parent.name)
+        if run._record["parent"] is None:
+            found.append(run)
+            if len(found) == most:
+                break
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,7 @@ from mlmagic.widgets.live_table import LiveTable
 from mlmagic.widgets.profiles import PROFILE, profile_card
 from mlmagic.widgets.profiles_grid.live_profiles import LiveProfiles, row
 from mlmagic.widgets.run_details import RUN, run_card
+from mlmagic.widgets.runs_grid import live_runs
 from mlmagic.widgets.runs_grid.live_runs import LiveRuns
 from mlmagic.workspace import assets
 from tests.support.profiles import profile
@@ -85,3 +87,17 @@ def test_cards_carry_what_they_show(fake_engine: Engine) -> None:
     assert bundle[RUN]["run"]["metrics"] == [["<auc>", "0.5"]]
     assert "&lt;auc&gt;" in bundle["text/html"]
     assert profile_card(profile())._repr_mimebundle_()[PROFILE]["profile"]["name"] == "p"
+
+
+def test_of_many_runs_the_newest_are_shown(
+    fake_engine: Engine, tables: list[LiveTable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_runs, "MOST_RUNS", 2)
+    workspace = Workspace.over(fake_engine)
+    made = [Experiment(workspace, name).start_logging() for name in ("a", "b", "c")]
+    made[2].child_run()
+    for number, run in enumerate(made):
+        os.utime(run._file, (number, number))
+    table = LiveRuns(fake_engine)
+    tables.append(table)
+    assert {each["id"] for each in table.rows} == {made[1].id, made[2].id}

@@ -14,6 +14,7 @@ from traitlets import Bool, Dict, Float, List, Unicode
 from mlmagic.core.events import Event
 from mlmagic.core.profile import ProfileState
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.events.pace import Pace
 from mlmagic.visible_text import visible
 from mlmagic.widgets.background import reader
 from mlmagic.widgets.cards import service_card
@@ -28,6 +29,8 @@ from mlmagic.widgets.form.values import Script, ScriptKind
 from mlmagic.widgets.profiles import headline, profile_view, progress_view
 from mlmagic.widgets.service_card.state import Beating
 
+BURST, REFRESH_SECONDS = 3, 5.0
+"""What there is to choose is read again after events: so often at once; in a flood, each so many seconds."""
 _WISH = ("dataset", "recorded_by", "p99", "rps")
 
 
@@ -93,7 +96,8 @@ class FormPanel(Beating, Component):
             "cancel": lambda _: self.jobs.cancel(),
             "insert": lambda values: notebook.insert_below(str(values.get("text", ""))),
         }
-        self._is_taking = False
+        self._is_taking = self._is_stale = False
+        self._pace = Pace(BURST, REFRESH_SECONDS)
         self._sent: Mapping[str, Any] = {}
         self._plain: Any = None
         self._slot: Any = None
@@ -236,7 +240,9 @@ class FormPanel(Beating, Component):
 
     def _hear(self, news: Sequence[Event]) -> None:
         """Called in the event bus's thread; any event may have changed what there is to choose."""
-        if news:
+        self._is_stale = self._is_stale or bool(news)
+        if self._is_stale and not self._pace.delay(time.monotonic()):
+            self._is_stale = False
             reader.soon((self, "available"), self.jobs.refresh)
         self.keep_beat(time.time())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlmagic.sdk.run import Experiment, Run
+from mlmagic.sdk.run import Experiment, Run, newest_runs
 from mlmagic.sdk.workspace import Workspace
 from mlmagic.visible_text import visible
 from mlmagic.widgets.calls import Answers
@@ -12,7 +12,7 @@ from mlmagic.widgets.live_table import LiveTable
 from mlmagic.widgets.run_details import metric_text, run_view, started
 
 MOST_RUNS = 200
-"""The newest of the workspace; a table of more is read too slowly, and by nobody."""
+"""Those that changed last; a table of more is read too slowly, and by nobody."""
 _SHORT = 8
 """Letters of a run's id that tell it from others."""
 
@@ -23,10 +23,7 @@ class LiveRuns(LiveTable):
     polls = True
 
     def read(self) -> list[dict[str, Any]]:
-        workspace = Workspace.over(self._engine)
-        runs = [run for experiment in Experiment.list(workspace) for run in experiment.get_runs()]
-        runs.sort(key=started, reverse=True)
-        return [row(run) for run in runs[:MOST_RUNS]]
+        return [row(run) for run in newest_runs(Workspace.over(self._engine), MOST_RUNS)]
 
     def calls(self) -> Answers:
         return {"details": self._details}

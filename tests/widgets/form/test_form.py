@@ -6,17 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from mlmagic.core.events import Event, EventKind
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import NotFound
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.widgets.component import KERNEL_ONLY
+from mlmagic.widgets.form import form as form_module
 from mlmagic.widgets.form.form import FormPanel
 from mlmagic.widgets.form.values import FormValues, Script, ScriptKind
 from tests.support.engines import ON_FAKE, script
 from tests.support.form_notebooks import FormNotebook, press, set_in, type_in, wait_idle
 from tests.support.waiting import wait_for
+
+EVENT = Event(1, 0.0, EventKind.MODEL_REGISTERED, "models/wine:1", "registered", {})
 
 
 @pytest.fixture
@@ -91,6 +95,21 @@ def test_what_others_register_and_deploy_can_be_chosen_at_once(form: FormPanel, 
     fake_engine.services.wait(fake_engine.services.deploy("wine-svc", [], script(), ON_FAKE), 20)
     wait_for(lambda: form.taken, "the name to be taken")
     wait_for(lambda: "exists and is Healthy" in form.problems.get("service", ""), "its state")
+
+
+def test_a_flood_of_events_is_read_together(form: FormPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    form._leave()
+    now = [1000.0]
+    monkeypatch.setattr(form_module.time, "monotonic", lambda: now[0])
+    read: list[float] = []
+    monkeypatch.setattr(form_module.reader, "soon", lambda key, job: read.append(now[0]))
+    for _ in range(300):  # half a minute
+        form._hear([EVENT])
+        now[0] += 0.1
+    assert len(read) == form_module.BURST + 30 / form_module.REFRESH_SECONDS - 1
+    now[0] += 60
+    form._hear([])  # the last events are not forgotten
+    assert read[-1] == now[0]
 
 
 def test_each_choice_has_a_label_and_a_value(form: FormPanel) -> None:

@@ -1,11 +1,12 @@
-// Draws outputs that carry their data, such as a profile or a run: nothing is asked of a server or a kernel.
+// Outputs that carry their data, such as a profile or a run: nothing is asked of a server or a kernel.
 
+import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { ServerConnection } from '@jupyterlab/services';
-import { Widget } from '@lumino/widgets';
 
 import { IStore } from './channel';
 import { component, ComponentName } from './components';
+import { IWithoutKernel, KernelOutput } from './kernel_output';
 import { Values } from './values';
 
 const COMPONENTS: Record<string, ComponentName> = {
@@ -13,47 +14,52 @@ const COMPONENTS: Record<string, ComponentName> = {
   'application/vnd.mlmagic.run+json': 'run'
 };
 
-/** The factory of `DataOutput`. */
-export function dataOutputs(settings: ServerConnection.ISettings): IRenderMime.IRendererFactory {
+/** The factory of these outputs. While it goes on, the kernel's widget knows more than the output holds. */
+export function dataOutputs(
+  settings: ServerConnection.ISettings,
+  notebooks: INotebookTracker | null
+): IRenderMime.IRendererFactory {
   return {
     safe: true,
     mimeTypes: Object.keys(COMPONENTS),
-    createRenderer: options => new DataOutput(COMPONENTS[options.mimeType], options.mimeType, settings)
+    createRenderer: ({ mimeType }) =>
+      // Not asked of the kernel: it is busy while it measures.
+      new KernelOutput(mimeType, notebooks, new Drawn(settings, COMPONENTS[mimeType]), (kernel, id) =>
+        kernel.hasComm(id)
+      )
   };
 }
 
-/** One output; it is drawn once, and each update of the output changes what it shows. */
-class DataOutput extends Widget implements IRenderMime.IRenderer {
+/** A component over the data of its output. */
+class Drawn implements IWithoutKernel {
   constructor(
-    private _component: ComponentName,
-    private _mimeType: string,
-    private _settings: ServerConnection.ISettings
-  ) {
-    super();
-    this.addClass('mlmagic-output');
-  }
+    private _settings: ServerConnection.ISettings,
+    private _component: ComponentName
+  ) {}
 
-  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    this._store.change(model.data[this._mimeType] as Record<string, any>);
-    if (this._isDrawn) {
-      return;
-    }
-    this._isDrawn = true;
-    const draw = await component(this._settings, this._component);
-    if (!this.isDisposed) {
-      const root = document.createElement('div');
-      this.node.replaceChildren(root);
-      this._leave = draw(root, this._store);
+  draw(node: HTMLElement, data: Record<string, any>): void {
+    this._store.change(data);
+    if (node !== this._node) {
+      this._node = node;
+      void this._begin(node);
     }
   }
 
-  dispose(): void {
+  close(): void {
+    this._node = null;
     this._leave();
-    super.dispose();
+  }
+
+  private async _begin(node: HTMLElement): Promise<void> {
+    const draw = await component(this._settings, this._component);
+    if (node === this._node) {
+      this._leave();
+      this._leave = draw(node, this._store);
+    }
   }
 
   private _store = new DataStore();
-  private _isDrawn = false;
+  private _node: HTMLElement | null = null;
   private _leave: () => void = () => undefined;
 }
 

@@ -64,7 +64,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     for (const registry of registries) {
       registry.addFactory(outputs(channel, notebooks), RANK);
       registry.addFactory(kernelOutputs(notebooks), RANK);
-      registry.addFactory(dataOutputs(channel.settings), RANK);
+      registry.addFactory(dataOutputs(channel.settings, notebooks), RANK);
     }
     if (notebooks) {
       insertCells(notebooks);

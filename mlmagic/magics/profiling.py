@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
-from IPython.display import display
 
 from mlmagic.core.arguments import Group
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.profile import Profile, ProfileState
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.cell_lines import cells_of_script, naming_cells
@@ -21,7 +19,7 @@ from mlmagic.magics.options import Arguments, argument, data, number, out, thing
 from mlmagic.magics.script_selection import chosen_script, script_options
 
 if TYPE_CHECKING:
-    from mlmagic.engine.profiles.profiles import Progress
+    pass
 
 
 @magics_class
@@ -123,6 +121,7 @@ class ProfilingMagics(SessionMagics):
         from mlmagic.sdk.profile import ModelProfile, planned
         from mlmagic.sdk.request_bodies import bodies, dataset_id_of
         from mlmagic.sdk.workspace import Workspace
+        from mlmagic.widgets.profiles import ProfileOutput
 
         engine = self.session.engine
         references = model_references(args.model)
@@ -145,7 +144,7 @@ class ProfilingMagics(SessionMagics):
         given = requests_of(self.session, args.dataset, references, args.traffic)
         if message:
             show_message(message)
-        progress = ProfileProgress()
+        progress = ProfileOutput()
         with naming_cells(cells_of_script(self.session, inference)):
             made = engine.profiles.measure(
                 plan,
@@ -175,34 +174,16 @@ class ProfilingMagics(SessionMagics):
         """
         from mlmagic.sdk.profile import ModelProfile
         from mlmagic.sdk.workspace import Workspace
-        from mlmagic.widgets.profiles import profile_card, profiles_listing
+        from mlmagic.widgets.profiles import ProfileOutput, profiles_listing
 
         engine = self.session.engine
         found = [engine.profiles.get(name) for name in args.names] or engine.profiles.list()
         workspace = Workspace.over(engine)
         handles = [ModelProfile.of(workspace, each) for each in found]
         if len(args.names) == 1:
-            display(profile_card(found[0]))
+            ProfileOutput().draw_result(found[0])
             self.assign(args.out, handles[0])
             return None
         if not args.names:
             show_profiles(self.session)
         return self.assign(args.out, profiles_listing(found, handles))
-
-
-class ProfileProgress:
-    """The progress of a profile in the cell, and then the profile."""
-
-    def __init__(self) -> None:
-        self._handle: Any = None
-
-    def draw(self, progress: Progress, profile: Profile) -> None:
-        """Show the progress in place of the last one."""
-        from mlmagic.widgets.profiles import profile_card, progress_card
-
-        ended = profile.state is not ProfileState.RUNNING
-        card = profile_card(profile) if ended else progress_card(progress, profile)
-        if self._handle is None:
-            self._handle = display(card, display_id=True)
-        else:
-            self._handle.update(card)

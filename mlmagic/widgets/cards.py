@@ -21,13 +21,13 @@ from mlmagic.widgets.html import escape
 
 
 class Card:
-    """Something to display, as HTML, as text, and by MIME type as ``data`` for our JupyterLab extension."""
+    """Something to display, as HTML and as text."""
 
-    def __init__(self, markup: str, text: str, data: Mapping[str, Any] | None = None) -> None:
-        self.markup, self.text, self.data = markup, visible(text), data or {}
+    def __init__(self, markup: str, text: str) -> None:
+        self.markup, self.text = markup, visible(text)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {**self.data, "text/html": self.markup, "text/plain": self.text}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self.markup, "text/plain": self.text}
 
     def __repr__(self) -> str:
         return self.text

@@ -6,18 +6,48 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+from traitlets import Dict
+
 from mlmagic.core.profile import Load, Profile, ProfileState, SizeResult, size_in_words
 from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.visible_text import visible
 from mlmagic.widgets import charts, html
 from mlmagic.widgets.cards import Card, Listing
+from mlmagic.widgets.component import source
+from mlmagic.widgets.data_card import DataCard, DataOutput
 from mlmagic.widgets.figures import rounded
 from mlmagic.widgets.html import escape
 
-PROFILE = "application/vnd.mlmagic.profile+json"
-"""The MIME type of a profile or its progress as data, ``profile``, which the extension draws."""
 MB_PER_GB = 1024
 _HEADINGS = ("Cores", "GB", "Requests/s", "p50 ms", "p99 ms", "Peak MB", "Cold start s", "Errors")
+
+
+class ProfileCard(DataCard):
+    """A profile: its progress, and then its result."""
+
+    _esm = source("profile_view", "profileCard")
+    mime = "application/vnd.mlmagic.profile+json"
+    shows = "profile"
+    profile = Dict().tag(sync=True)
+    """A `progress_view` or a `profile_view`."""
+
+
+class ProfileOutput(DataOutput):
+    """The progress of a profile in the cell, and then the profile."""
+
+    def __init__(self) -> None:
+        super().__init__(ProfileCard)
+
+    def draw(self, progress: Progress, profile: Profile) -> None:
+        """Show the progress in place of the last one."""
+        if profile.state is ProfileState.RUNNING:
+            self.show(progress_card(progress, profile), progress_view(progress, profile), ended=False)
+        else:
+            self.draw_result(profile)
+
+    def draw_result(self, profile: Profile) -> None:
+        """Show a finished profile."""
+        self.show(profile_card(profile), profile_view(profile), ended=True)
 
 
 def profile_card(profile: Profile) -> Card:
@@ -36,7 +66,7 @@ def profile_card(profile: Profile) -> Card:
     text = "\n".join(
         [f"{profile.name}: {head}", *notes, *([html.plain_table(_HEADINGS, rows)] if rows else [])]
     )
-    return Card(markup, text, {PROFILE: {"profile": profile_view(profile)}})
+    return Card(markup, text)
 
 
 def progress_card(progress: Progress, profile: Profile) -> Card:
@@ -48,7 +78,7 @@ def progress_card(progress: Progress, profile: Profile) -> Card:
         f'<div style="{html.FONT}" role="status"><progress max="100" value="{percent}" '
         f'aria-label="Profile {escape(profile.name)}"></progress> {escape(text)}</div>'
     )
-    return Card(markup, text, {PROFILE: {"profile": progress_view(progress, profile)}})
+    return Card(markup, text)
 
 
 def progress_view(progress: Progress, profile: Profile) -> dict[str, Any]:

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from IPython import get_ipython
-from IPython.display import display
+from traitlets import Dict
 
 from mlmagic.sdk.run import Run
 from mlmagic.visible_text import visible
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card
+from mlmagic.widgets.component import source
+from mlmagic.widgets.data_card import DataCard, DataOutput
 from mlmagic.widgets.html import escape
 
-RUN = "application/vnd.mlmagic.run+json"
-"""The MIME type of a run as data, ``run``, which the extension draws."""
 POLL_SECONDS = 1.0
 ENDED = ("Completed", "Finished", "Failed", "Canceled")
 _LOG_LINES = 15
 _MARKS = {"Completed": "●", "Finished": "●", "Failed": "✖", "Canceled": "○"}
+
+
+class RunCard(DataCard):
+    """A run as it goes on."""
+
+    _esm = source("run_view", "runCard")
+    mime = "application/vnd.mlmagic.run+json"
+    shows = "run"
+    run = Dict().tag(sync=True)
+    """A `run_view`."""
 
 
 class RunDetails:
@@ -32,15 +43,14 @@ class RunDetails:
 
     def show(self, render_lib: Any = None, widget_settings: Any = None) -> None:
         """Show the run in the notebook, updated until it has ended; print it in a plain process."""
-        card = run_card(self._run)
         shell = get_ipython()
         if shell is None or not hasattr(shell, "kernel"):
-            print(card)
+            print(run_card(run_view(self._run)))
             return
-        handle = display(card, display_id=True)
-        if handle is not None and self._run.get_status() not in ENDED:
+        output = DataOutput(RunCard)
+        if not self._draw(output):
             self._thread = threading.Thread(
-                target=self._follow, args=(handle, str(card)), name=f"details {self._run.id}", daemon=True
+                target=self._follow, args=(output,), name=f"details {self._run.id}", daemon=True
             )
             self._thread.start()
 
@@ -49,16 +59,19 @@ class RunDetails:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _follow(self, handle: Any, shown: str) -> None:
-        ended = False
+    def _follow(self, output: DataOutput) -> None:
         pause = threading.Event()
+        ended = False
         while not ended:
             pause.wait(POLL_SECONDS)
-            ended = self._run.get_status() in ENDED
-            card = run_card(self._run)
-            if str(card) != shown:
-                shown = str(card)
-                handle.update(card)
+            ended = self._draw(output)
+
+    def _draw(self, output: DataOutput) -> bool:
+        """Whether the run had ended."""
+        view = run_view(self._run)
+        ended = not view["running"]
+        output.show(run_card(view), view, ended=ended)
+        return ended
 
     def __repr__(self) -> str:
         return f"RunDetails({self._run!r})"
@@ -91,9 +104,8 @@ def started(run: Run) -> float:
     return datetime.fromisoformat(run.get_details()["startTimeUtc"]).timestamp()
 
 
-def run_card(run: Run) -> Card:
-    """The run as it is now: its status, metrics, child runs and the end of its log."""
-    view = run_view(run)
+def run_card(view: Mapping[str, Any]) -> Card:
+    """A `run_view` as a static card."""
     mark = _MARKS.get(view["status"], "◌")
     title = f"{mark} Run {view['id']} of experiment {view['experiment']}: {view['status']}"
     parts = [f"<div><b>{escape(title)}</b></div>"]
@@ -114,7 +126,7 @@ def run_card(run: Run) -> Card:
         texts.append(lines)
     body = "".join(parts)
     markup = f'<div style="{html.FONT};max-width:900px">{body}</div>'
-    return Card(markup, "\n\n".join(texts), {RUN: {"run": view}})
+    return Card(markup, "\n\n".join(texts))
 
 
 def metric_text(value: Any) -> str:

@@ -158,3 +158,10 @@ def test_cards_tables_and_the_form_need_nothing_but_anywidget(bench: Bench, engi
         (table,) = bench.run(magic)
         bench.draw(table)
         bench.until_shown(words)
+
+    bench.run("model = {'slope': 2.0}\n%register model --name line --sample [1.0]")
+    (profile,) = bench.run("%profile line --script line --cpu 0.5 --memory 0.5 --seconds 0.3")
+    bench.draw(profile)
+    bench.until_shown("recommended:")
+    page.get_by_role("img", name="Latency").wait_for()
+    assert violations(page, "main") == []

@@ -24,6 +24,8 @@ COMPONENTS = {
     "deploy_form": "deployForm",
     "profiles_grid": "profilesGrid",
     "runs_grid": "runsGrid",
+    "profile_view": "profileCard",
+    "run_view": "runCard",
 }
 MODULES = sorted(path.stem for path in STATIC.glob("*.js"))
 

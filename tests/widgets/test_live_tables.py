@@ -15,9 +15,9 @@ from mlmagic.sdk.run import Experiment
 from mlmagic.sdk.workspace import Workspace
 from mlmagic.widgets.calls import outcome
 from mlmagic.widgets.live_table import LiveTable
-from mlmagic.widgets.profiles import PROFILE, profile_card
+from mlmagic.widgets.profiles import ProfileCard, profile_view
 from mlmagic.widgets.profiles_grid.live_profiles import LiveProfiles, row
-from mlmagic.widgets.run_details import RUN, run_card
+from mlmagic.widgets.run_details import RunCard, run_card, run_view
 from mlmagic.widgets.runs_grid import live_runs
 from mlmagic.widgets.runs_grid.live_runs import LiveRuns
 from mlmagic.workspace import assets
@@ -83,10 +83,12 @@ def test_runs_come_and_open(fake_engine: Engine, tables: list[LiveTable]) -> Non
 def test_cards_carry_what_they_show(fake_engine: Engine) -> None:
     run = Experiment(Workspace.over(fake_engine), "wine").start_logging()
     run.log("<auc>", 0.5)
-    bundle = run_card(run)._repr_mimebundle_()
-    assert bundle[RUN]["run"]["metrics"] == [["<auc>", "0.5"]]
-    assert "&lt;auc&gt;" in bundle["text/html"]
-    assert profile_card(profile())._repr_mimebundle_()[PROFILE]["profile"]["name"] == "p"
+    card = RunCard(run_view(run))
+    assert card.reference()[RunCard.mime]["run"]["metrics"] == [["<auc>", "0.5"]]
+    assert card.reference()[RunCard.mime]["twin"] == card.twin
+    assert "&lt;auc&gt;" in run_card(run_view(run)).markup
+    shown = ProfileCard(profile_view(profile()))
+    assert shown.reference()[ProfileCard.mime]["profile"]["name"] == "p"
 
 
 def test_of_many_runs_the_newest_are_shown(

@@ -9,8 +9,8 @@ import pytest
 from mlmagic.engine.engine import Engine
 from mlmagic.sdk.run import Experiment, Run
 from mlmagic.sdk.workspace import Workspace
-from mlmagic.widgets import run_details
-from mlmagic.widgets.run_details import RunDetails, run_card
+from mlmagic.widgets import data_card, run_details
+from mlmagic.widgets.run_details import RunCard, RunDetails, run_card, run_view
 
 pytestmark = pytest.mark.together
 
@@ -27,7 +27,8 @@ def test_the_card_has_status_metrics_children_and_log(run: Run) -> None:
     child.complete()
     (run.folder / "user_logs").mkdir()
     (run.folder / "user_logs/std_log.txt").write_text("<begins>\n")
-    text, markup = str(run_card(run)), run_card(run).markup
+    card = run_card(run_view(run))
+    text, markup = str(card), card.markup
     for words in (
         "experiment train: Running",
         "0.25 (2 values)",
@@ -43,8 +44,8 @@ def test_the_card_has_status_metrics_children_and_log(run: Run) -> None:
 def test_a_failed_run_shows_its_error(run: Run) -> None:
     run.add_properties({"error": "the script failed with exit code 1\n\nValueError: <no>"})
     run.fail()
-    assert "ValueError: <no>" in str(run_card(run))
-    assert 'role="alert"' in run_card(run).markup
+    assert "ValueError: <no>" in str(run_card(run_view(run)))
+    assert 'role="alert"' in run_card(run_view(run)).markup
 
 
 def test_a_plain_process_prints(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,21 +55,24 @@ def test_a_plain_process_prints(run: Run, capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_notebook_shows_the_run_until_it_has_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
+    data: list[dict[str, Any]] = []
 
     class Handle:
-        def update(self, card: Any) -> None:
-            shown.append(str(card))
+        def update(self, card: Any, raw: bool = False) -> None:
+            (data if raw else shown).append(card if raw else str(card))
 
-    def display(card: Any, display_id: bool) -> Handle:
-        shown.append(str(card))
-        return Handle()
+    def display(card: Any, display_id: bool, raw: bool = False) -> Handle:
+        made = Handle()
+        made.update(card, raw)
+        return made
 
     class Shell:
         kernel = object()
 
     monkeypatch.setattr(run_details, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(run_details, "display", display)
-    monkeypatch.setattr(run_details, "get_ipython", Shell)
+    monkeypatch.setattr(data_card, "display", display)
+    for module in (run_details, data_card):
+        monkeypatch.setattr(module, "get_ipython", Shell)
     details = RunDetails(run)
     details.show()
     run.log("loss", 0.5)
@@ -77,3 +81,6 @@ def test_a_notebook_shows_the_run_until_it_has_ended(run: Run, monkeypatch: pyte
     assert "Running" in shown[0]
     assert "Completed" in shown[-1]
     assert "0.5" in shown[-1]
+    # What is saved with the notebook is what it was in the end.
+    began, ended = (each[RunCard.mime]["run"]["status"] for each in data)
+    assert (began, ended) == ("Running", "Completed")

@@ -1,6 +1,6 @@
 // The deploy form: what is served and where, with Deploy beside it, and folded: all that has a usual value.
 
-import { button, disclosure, element, show } from "./dom.js";
+import { button, disclosure, element, show, twinHider } from "./dom.js";
 import { equivalents } from "./equivalents.js";
 import { choiceInput, field, lineInput, linesInput, tickInput } from "./fields.js";
 import { modelChoice } from "./model_choice.js";
@@ -313,12 +313,11 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
   const timer = setInterval(drawAge, 1000);
   ends.push(() => clearInterval(timer));
 
-  root.classList.add("mlmagic", "mlmagic-card", `mlmagic-live-form-${id}`);
+  root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Deploy a service");
   root.replaceChildren(
-    element("style", {}, `.jp-OutputArea:has(.mlmagic-live-form-${id}) `
-      + `.jp-OutputArea-child:has(.mlmagic-static-form-${id}) { display: none; }`),
+    twinHider(root, `form-${id}`),
     silent, form);
   return () => ends.forEach((end) => end());
 }

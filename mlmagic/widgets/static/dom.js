@@ -139,3 +139,14 @@ export function moment(time, text) {
 export function pairs(rows) {
   return rows.map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value)));
 }
+
+/**
+ * A style that hides the static card called `twin` in the same output, which is for when this one cannot be drawn.
+ * @param {HTMLElement} root
+ * @param {string} twin
+ */
+export function twinHider(root, twin) {
+  root.classList.add(`mlmagic-live-${twin}`);
+  return element("style", {}, `.jp-OutputArea:has(.mlmagic-live-${twin}) `
+    + `.jp-OutputArea-child:has(.mlmagic-static-${twin}) { display: none; }`);
+}

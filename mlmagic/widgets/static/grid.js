@@ -1,6 +1,6 @@
 // A table of things: sorted, filtered, columns by priority, and each row opens its detail in place.
 
-import { button, copyButton, element, show } from "./dom.js";
+import { button, copyButton, element, show, twinHider } from "./dom.js";
 import { silence } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -211,12 +211,11 @@ export function grid(root, store, kind, now) {
   }));
   const timer = setInterval(drawSilence, 1000);
   ends.push(() => clearInterval(timer), () => shown.forEach((line) => line.detail?.end()));
-  root.classList.add("mlmagic", `mlmagic-live-${kind.name}`);
+  root.classList.add("mlmagic");
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", `${kind.name[0].toUpperCase()}${kind.name.slice(1)}`);
   root.replaceChildren(
-    element("style", {}, `.jp-OutputArea:has(.mlmagic-live-${kind.name}) `
-      + `.jp-OutputArea-child:has(.mlmagic-static-${kind.name}) { display: none; }`),
+    twinHider(root, kind.name),
     silent, tools, empty, table);
   draw();
   return () => ends.forEach((end) => end());

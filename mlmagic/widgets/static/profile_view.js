@@ -1,6 +1,6 @@
 // A profile: its progress, and then what it recommends, a table of what was measured, and charts.
 
-import { button, element, show } from "./dom.js";
+import { button, element, show, twinHider } from "./dom.js";
 import { barChart, curveChart } from "./plots.js";
 import { duration, figure } from "./words.js";
 
@@ -53,7 +53,7 @@ export function profileCard(root, store) {
   root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Profile");
-  root.replaceChildren(view.root);
+  root.replaceChildren(twinHider(root, store.get("twin")), view.root);
   draw();
   return store.on("profile", draw);
 }

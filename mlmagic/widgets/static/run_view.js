@@ -1,6 +1,6 @@
 // A run: its status, metrics, child runs and the end of its log.
 
-import { element, pairs, show } from "./dom.js";
+import { element, pairs, show, twinHider } from "./dom.js";
 import { duration } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -50,7 +50,7 @@ export function runCard(root, store, now = () => Date.now() / 1000) {
   root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Run");
-  root.replaceChildren(view.root);
+  root.replaceChildren(twinHider(root, store.get("twin")), view.root);
   draw();
   const leave = store.on("run", draw);
   const timer = setInterval(() => view.age(now()), 1000);

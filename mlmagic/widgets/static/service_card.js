@@ -1,6 +1,6 @@
 // The card of one service: what it is and does, what can be done, and folded: try it, log, events, keys.
 
-import { button, copyButton, disclosure, element, moment, pairs, show } from "./dom.js";
+import { button, copyButton, disclosure, element, moment, pairs, show, twinHider } from "./dom.js";
 import { logView } from "./log_view.js";
 import { serviceActions } from "./service_actions.js";
 import { serviceFigures } from "./service_figures.js";
@@ -145,11 +145,8 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", `Service ${name}`);
-  root.classList.add(`mlmagic-live-${id}`);
   root.replaceChildren(
-    // The static card of the same service in the same output is for when this one cannot be drawn.
-    element("style", {}, `.jp-OutputArea:has(.mlmagic-live-${id}) .jp-OutputArea-child:has(.mlmagic-static-${id})`
-      + " { display: none; }"),
+    twinHider(root, id),
     element("div", { class: "mlmagic-row mlmagic-head" }, element("strong", { class: "mlmagic-name" }, name), state, age),
     silent, address, message, traceback, actions.root, figures.root,
     trying, logSection, eventSection, revisionSection, keySection, detailSection);

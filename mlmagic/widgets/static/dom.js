@@ -12,7 +12,9 @@ const SVG = "http://www.w3.org/2000/svg";
  * @returns {HTMLElement}
  */
 export function element(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
+  const made = fill(document.createElement(tag), attributes, children);
+  const hasKeys = tag === "select" || attributes.type === "checkbox" || "tabindex" in attributes;
+  return hasKeys ? withOwnKeys(made) : made;
 }
 
 /**
@@ -149,4 +151,20 @@ export function twinHider(root, twin) {
   root.classList.add(`mlmagic-live-${twin}`);
   return element("style", {}, `.jp-OutputArea:has(.mlmagic-live-${twin}) `
     + `.jp-OutputArea-child:has(.mlmagic-static-${twin}) { display: none; }`);
+}
+
+/**
+ * Leave an element its keys: Jupyter takes arrows and letters for commands on cells, except in text inputs.
+ * Escape goes back to the cell, as it does elsewhere in an output.
+ * @template {HTMLElement} E
+ * @param {E} made
+ * @returns {E}
+ */
+export function withOwnKeys(made) {
+  made.setAttribute("data-lm-suppress-shortcuts", "true");
+  made.addEventListener("keydown", (event) => {
+    const cell = /** @type {HTMLElement | null} */ (made.closest(".jp-Cell"));
+    if (event.key === "Escape" && !event.defaultPrevented) cell?.focus();
+  });
+  return made;
 }

@@ -1,6 +1,6 @@
 // A table of things: sorted, filtered, columns by priority, and each row opens its detail in place.
 
-import { button, copyButton, element, show, twinHider } from "./dom.js";
+import { button, copyButton, element, show, twinHider, withOwnKeys } from "./dom.js";
 import { silence } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -157,7 +157,7 @@ export function grid(root, store, kind, now) {
   }
   /** @param {Row} row @returns {Line} */
   function add(row) {
-    const press = button(row.name, () => toggle(row.id), { class: "mlmagic-open", "aria-expanded": "false" });
+    const press = withOwnKeys(button(row.name, () => toggle(row.id), { class: "mlmagic-open", "aria-expanded": "false" }));
     const cells = kind.columns.map((column, index) => index
       ? element("td", { class: `mlmagic-p${column.priority}` })
       : element("th", { scope: "row", class: "mlmagic-p1" }, press));

@@ -216,3 +216,18 @@ const PROFILE = {
   curves: [{ name: "0.5 cores", points: [[100, 3], [210, 9]] }, { name: "1 cores", points: [[200, 3], [350, 8]] }],
   capacity: [["0.5 cores", 210, true], ["1 cores", 350, false]], use: [[0, 0, 50], [1, 0.4, 52], [2, 0.5, 52]],
 };
+
+it("leaves choices and ticks their keys, and goes back to the cell with Escape", () => {
+  const { root } = form();
+  const cell = document.createElement("div");
+  cell.className = "jp-Cell";
+  cell.tabIndex = 0;
+  document.body.append(cell);
+  cell.append(root);
+  for (const name of ["Script", "Dynamic batching"]) {
+    const input = labelled(root, name);
+    expect(input.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
+    input.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+    expect(document.activeElement).toBe(cell);
+  }
+});

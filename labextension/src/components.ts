@@ -8,7 +8,7 @@ import { IStore } from './channel';
 /** Draws into an element; returns how to end it. */
 export type Component = (root: HTMLElement, store: IStore) => () => void;
 
-const STYLE_ID = 'mlmagic-style';
+const STYLE = 'mlmagic.css';
 const FUNCTIONS = {
   service: ['service_card.js', 'serviceCard'],
   services: ['services_grid.js', 'servicesGrid'],
@@ -20,18 +20,37 @@ const FUNCTIONS = {
 } as const;
 export type ComponentName = keyof typeof FUNCTIONS;
 
-/** Load a component and the style sheet of all. */
-export async function component(
-  settings: ServerConnection.ISettings,
-  name: ComponentName
-): Promise<Component> {
+const loaded = new Map<string, Promise<any>>();
+
+/** Load a component and the style sheet of all; each is asked for once. */
+export async function component(settings: ServerConnection.ISettings, name: ComponentName): Promise<Component> {
   const base = URLExt.join(settings.baseUrl, 'mlmagic', 'components');
-  if (!document.getElementById(STYLE_ID)) {
-    const link = document.createElement('link');
-    Object.assign(link, { id: STYLE_ID, rel: 'stylesheet', href: URLExt.join(base, 'mlmagic.css') });
-    document.head.append(link);
-  }
   const [file, made] = FUNCTIONS[name];
-  const module = await import(/* webpackIgnore: true */ URLExt.join(base, file));
+  await once(STYLE, async () => {
+    const style = document.createElement('style');
+    style.textContent = await text(URLExt.join(base, STYLE), settings);
+    document.head.append(style);
+  });
+  const module = await once(file, async () => {
+    const source = new Blob([await text(URLExt.join(base, file), settings)], { type: 'text/javascript' });
+    return import(/* webpackIgnore: true */ URL.createObjectURL(source));
+  });
   return module[made];
+}
+
+/** What is loaded already, or is being loaded; after a failure it is tried again. */
+function once(name: string, load: () => Promise<any>): Promise<any> {
+  const known = loaded.get(name) ?? load();
+  loaded.set(name, known);
+  known.catch(() => loaded.delete(name));
+  return known;
+}
+
+/** An import by the browser would have no XSRF token, and JupyterHub answers no request without one. */
+async function text(url: string, settings: ServerConnection.ISettings): Promise<string> {
+  const response = await ServerConnection.makeRequest(url, {}, settings);
+  if (!response.ok) {
+    throw await ServerConnection.ResponseError.create(response);
+  }
+  return response.text();
 }

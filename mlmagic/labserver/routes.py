@@ -1,6 +1,6 @@
 """The addresses of the extension, below the server's ``base_url``.
 
-mlmagic/components/*   the components and their style sheet
+mlmagic/components/*   GET: the components and their style sheet
 mlmagic/workspaces     GET: the workspaces of this user, the one used by default first
 mlmagic/channel        WebSocket: see `channel`
 """
@@ -11,14 +11,16 @@ import json
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler, AuthenticatedFileHandler
+from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import IOLoop
 
 from mlmagic.labserver.channel import RESOURCE, Channel
-from mlmagic.widgets.component import STATIC
+from mlmagic.widgets.component import STATIC, module, style
 from mlmagic.workspace.known_workspaces import known
+
+STYLE = "mlmagic.css"
 
 
 class Workspaces(APIHandler):
@@ -36,10 +38,23 @@ class Workspaces(APIHandler):
         self.finish(json.dumps({"workspaces": listed}))
 
 
-class Components(AuthenticatedFileHandler):
-    """The components' modules and style sheet."""
+class Components(APIHandler):
+    """The modules of the components, each complete in itself, and the style sheet of all."""
 
     auth_resource = RESOURCE
+    SUPPORTED_METHODS = ("GET",)
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        self.check_xsrf_cookie()
+        if name == STYLE:
+            kind, text = "text/css", style()
+        elif (STATIC / name).is_file():
+            kind, text = "text/javascript", module(name.removesuffix(".js"))
+        else:
+            raise web.HTTPError(404, f"no component {name}")
+        self.finish(text, set_content_type=f"{kind}; charset=UTF-8")
 
 
 def routes(base_url: str) -> list[tuple[Any, ...]]:
@@ -49,7 +64,7 @@ def routes(base_url: str) -> list[tuple[Any, ...]]:
         return str(url_path_join(base_url, "mlmagic", *parts))
 
     return [
-        (below("components", r"(\w+\.(?:js|css))"), Components, {"path": str(STATIC)}),
+        (below("components", r"(\w+\.js|mlmagic\.css)"), Components),
         (below("workspaces"), Workspaces),
         (below("channel"), Channel),
     ]

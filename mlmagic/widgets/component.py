@@ -1,7 +1,8 @@
 """Widgets that a component draws: its ES modules, and calls from the browser.
 
 The components are ES modules in ``static``. anywidget takes one module and cannot import others beside it, so
-`source` joins a component with all that it imports.
+`source` joins a component with all that it imports. `module` does so for our JupyterLab extension: an import
+by the browser has no XSRF token, and JupyterHub answers no request without one.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ def source(module: str, function: str) -> str:
         "  },\n};\n"
     )
     return joined(("store", module)) + view
+
+
+def module(name: str) -> str:
+    """The module of that name as one that imports nothing: what it imports is in it."""
+    own = (STATIC / f"{name}.js").read_text(encoding="utf-8")
+    return "\n".join([joined(tuple(_IMPORT.findall(own))), _IMPORT.sub("", own)])
 
 
 def joined(names: tuple[str, ...]) -> str:

@@ -31,6 +31,8 @@ def test_outputs_are_live_with_and_without_a_kernel(
     page.on("console", lambda each: each.type == "error" and errors.append(each.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda each: requested.append(each.url))
+    forged: list[str] = []
+    page.on("request", lambda each: _may_be_forged(each) and forged.append(each.url))
     with serving(client, tmp_path / "jupyter", location, CELLS, python=python) as url:
         opened = Client(page, url)
         opened.open()
@@ -53,3 +55,10 @@ def test_outputs_are_live_with_and_without_a_kernel(
         server = url.split("/")[2]
         outside = [each for each in requested if each.startswith("http") and each.split("/")[2] != server]
         assert outside == [], "no request leaves the machine"
+        assert forged == [], "JupyterHub answers no request without its token"
+
+
+def _may_be_forged(request: Any) -> bool:
+    """Whether a request to our half of the server has no XSRF token, as an import by the browser has none."""
+    path = "/" + request.url.split("/", 3)[-1]
+    return path.startswith("/mlmagic/") and "x-xsrftoken" not in request.headers

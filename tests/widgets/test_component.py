@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.errors import UsageError
-from mlmagic.widgets.component import STATIC, Component, joined, source
+from mlmagic.widgets.component import STATIC, Component, joined, module, source
 from tests.support.environments import BIN
 from tests.support.waiting import wait_for
 
@@ -42,6 +42,15 @@ def test_a_joined_module_has_each_module_once_and_imports_nothing() -> None:
         < text.index("function lineChart(")
         < text.index("function serviceCard(")
     )
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_module_is_complete_in_itself_and_exports_its_own(name: str) -> None:
+    text = module(name)
+    assert not re.search(r"^import ", text, re.MULTILINE)
+    assert f"export function {COMPONENTS[name]}(" in text
+    assert text.count("export function show(") == 0
+    assert text.count("function show(") == 1
 
 
 def test_no_name_is_defined_twice_in_the_modules() -> None:

@@ -2,6 +2,7 @@
 
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { TranslationBundle } from '@jupyterlab/translation';
 
 import { IStore } from './channel';
 
@@ -20,7 +21,16 @@ const FUNCTIONS = {
 } as const;
 export type ComponentName = keyof typeof FUNCTIONS;
 
+/** Placeholders stand for themselves: the components fill them in. */
+const PLACEHOLDERS = ['%1', '%2', '%3', '%4', '%5', '%6'];
+
 const loaded = new Map<string, Promise<any>>();
+let translate = (text: string): string => text;
+
+/** Have the components speak the language of the page; those that are loaded already keep theirs. */
+export function translateComponents(trans: TranslationBundle): void {
+  translate = text => trans.__(text, ...PLACEHOLDERS);
+}
 
 /** Load a component and the style sheet of all; each is asked for once. */
 export async function component(settings: ServerConnection.ISettings, name: ComponentName): Promise<Component> {
@@ -33,7 +43,9 @@ export async function component(settings: ServerConnection.ISettings, name: Comp
   });
   const module = await once(file, async () => {
     const source = new Blob([await text(URLExt.join(base, file), settings)], { type: 'text/javascript' });
-    return import(/* webpackIgnore: true */ URL.createObjectURL(source));
+    const module = await import(/* webpackIgnore: true */ URL.createObjectURL(source));
+    module.translateWith(translate);
+    return module;
   });
   return module[made];
 }

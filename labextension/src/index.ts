@@ -12,6 +12,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { markCells } from './cell_marks';
 import { Channel } from './channel';
+import { translateComponents } from './components';
 import { dataOutputs } from './data_output';
 import { ICON } from './icon';
 import { kernelOutputs } from './kernel_output';
@@ -53,6 +54,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load('mlmagic');
+    translateComponents(trans);
     const channel = new Channel(app.serviceManager.serverSettings);
     if (!(await hasServerHalf(channel.settings))) {
       console.warn('mlmagic is not in the Jupyter server: kernels draw its outputs, and there is no panel.');

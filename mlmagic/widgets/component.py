@@ -36,9 +36,13 @@ def source(module: str, function: str) -> str:
 
 
 def module(name: str) -> str:
-    """The module of that name as one that imports nothing: what it imports is in it."""
+    """The module of that name as one that imports nothing: what it imports is in it.
+
+    It also exports `translateWith`, which takes the function that translates its texts.
+    """
     own = (STATIC / f"{name}.js").read_text(encoding="utf-8")
-    return "\n".join([joined(tuple(_IMPORT.findall(own))), _IMPORT.sub("", own)])
+    imported = tuple(dict.fromkeys([*_IMPORT.findall(own), "words"]))
+    return "\n".join([joined(imported), _IMPORT.sub("", own), "export { translateWith };\n"])
 
 
 def joined(names: tuple[str, ...]) -> str:

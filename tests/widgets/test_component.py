@@ -50,7 +50,8 @@ def test_a_module_is_complete_in_itself_and_exports_its_own(name: str) -> None:
     assert not re.search(r"^import ", text, re.MULTILINE)
     assert f"export function {COMPONENTS[name]}(" in text
     assert text.count("export function show(") == 0
-    assert text.count("function show(") == 1
+    assert text.count("function show(") == text.count("function translateWith(") == 1
+    assert text.endswith("export { translateWith };\n")
 
 
 def test_no_name_is_defined_twice_in_the_modules() -> None:

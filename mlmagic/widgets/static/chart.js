@@ -1,7 +1,7 @@
 // A small line chart over time: axis, unit, grid, the values under the pointer, and a text alternative.
 
 import { element, show, svg } from "./dom.js";
-import { clock, clockWithSeconds, figure } from "./words.js";
+import { clock, clockWithSeconds, figure, say } from "./words.js";
 
 /**
  * @typedef {object} Line
@@ -76,14 +76,14 @@ function median(values) {
  * @param {Data} data
  */
 export function summary(title, unit, { times, lines }) {
-  if (!times.length) return `${title}: no data yet`;
+  if (!times.length) return say("%1: no data yet", title);
   const parts = lines.map(({ name, values }) => {
     const known = /** @type {number[]} */ (values.filter((value) => value !== null && value !== undefined));
-    if (!known.length) return `${name} unknown`;
+    if (!known.length) return say("%1 unknown", name);
     const now = values[values.length - 1];
-    return `${name} ${now === null || now === undefined ? "unknown" : figure(now)} now, at most ${figure(Math.max(...known))}`;
+    return say("%1 %2 now, at most %3", name, now === null || now === undefined ? say("unknown") : figure(now), figure(Math.max(...known)));
   });
-  return `${title} (${unit}), ${clock(times[0])} to ${clock(times[times.length - 1])}: ${parts.join("; ")}`;
+  return say("%1 (%2), %3 to %4: %5", title, unit, clock(times[0]), clock(times[times.length - 1]), parts.join("; "));
 }
 
 /**
@@ -119,7 +119,7 @@ export function lineChart({ title, unit, span }) {
       ...minutes.map((ago) =>
         svg("text", { x: x(ends - ago), y: HEIGHT - 4, "text-anchor": ago === span ? "start" : "middle" },
           `−${Math.round(ago / 60)} min`)),
-      svg("text", { x: width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, "now"),
+      svg("text", { x: width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, say("now")),
       ...data.lines.flatMap(({ values }, number) => {
         const path = linePath(data.times, values, x, y);
         return [svg("path", { class: `mlmagic-line mlmagic-line-${number}`, d: path }),

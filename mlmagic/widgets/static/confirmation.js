@@ -1,6 +1,7 @@
 // A question that takes the place of what was there, as an alert dialog: Escape and Cancel bring it back.
 
 import { button, element, show } from "./dom.js";
+import { say } from "./words.js";
 
 /**
  * @param {HTMLElement} content what the question replaces while it is asked
@@ -36,7 +37,7 @@ export function confirmation(content) {
       const id = `mlmagic-question-${number++}-${Math.random().toString(36).slice(2)}`;
       focused = /** @type {HTMLElement | null} */ (document.activeElement);
       asked.setAttribute("aria-labelledby", id);
-      const cancel = button("Cancel", end);
+      const cancel = button(say("Cancel"), end);
       show(asked, element("p", { id }, question), element("div", { class: "mlmagic-row" }, cancel,
         button(yes, () => (end(), act()), { class: destroys ? "mlmagic-destroys" : "mlmagic-first" })));
       content.hidden = true;

@@ -5,7 +5,7 @@ import { equivalents } from "./equivalents.js";
 import { choiceInput, field, lineInput, linesInput, tickInput } from "./fields.js";
 import { modelChoice } from "./model_choice.js";
 import { profileView } from "./profile_view.js";
-import { duration, silence } from "./words.js";
+import { duration, say, silence } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./fields.js").Field} Field */
@@ -69,22 +69,22 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
     change({ script: chosen.kind === "file" ? { kind: "file", name: file.value, folder: folder.value } : { ...chosen, folder: "" } });
     drawScript();
   });
-  const file = lineInput((name) => changeScript({ name }), { placeholder: "score.py", "aria-label": "Script file" });
-  const folder = lineInput((value) => changeScript({ folder: value }), { placeholder: "source folder; empty: only the file", "aria-label": "Source folder" });
+  const file = lineInput((name) => changeScript({ name }), { placeholder: "score.py", "aria-label": say("Script file") });
+  const folder = lineInput((value) => changeScript({ folder: value }), { placeholder: say("source folder; empty: only the file"), "aria-label": say("Source folder") });
   const fileInputs = element("div", { class: "mlmagic-row mlmagic-grows" }, file, folder);
   const target = choiceInput((chosen) => change({ target: chosen }));
   const service = lineInput((value) => change({ service: value }), { placeholder: "my-service" });
   const overwrite = tickInput((value) => change({ overwrite: value }));
-  const replacing = field("overwrite", "Replace it, without downtime", overwrite);
+  const replacing = field("overwrite", say("Replace it, without downtime"), overwrite);
   for (const input of [file, folder]) input.addEventListener("blur", () => leave("script"));
   const main = element("div", {}, models.root,
-    keep(field("script", "Script", script.input, { beside: [fileInputs] })),
-    keep(field("target", "Compute target", target.input)),
-    keep(field("service", "Service name", service)), replacing.root);
+    keep(field("script", say("Script"), script.input, { beside: [fileInputs] })),
+    keep(field("target", say("Compute target"), target.input)),
+    keep(field("service", say("Service name"), service)), replacing.root);
 
   // Deploy beside it.
-  const deploy = button("Deploy", submit, { class: "mlmagic-first" });
-  const cancel = button("Cancel", stop);
+  const deploy = button(say("Deploy"), submit, { class: "mlmagic-first" });
+  const cancel = button(say("Cancel"), stop);
   const status = element("span", { role: "status", class: "mlmagic-message" });
   const error = element("div", { role: "alert", class: "mlmagic-message mlmagic-bad" });
   const bar = element("div", { class: "mlmagic-row mlmagic-actions" }, deploy, cancel, status);
@@ -92,7 +92,7 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
   // What has a usual value.
   const environment = choiceInput((chosen) => change({ environment: chosen }));
   const nearest = tickInput((value) => change({ nearest: value }));
-  const nearestField = field("nearest", "Accept the nearest Python and versions where they cannot be installed", nearest);
+  const nearestField = field("nearest", say("Accept the nearest Python and versions where they cannot be installed"), nearest);
   const size = choiceInput((chosen) => {
     if (chosen === OTHER) return;
     changeSettings({ cpu_cores: chosen[0], memory_gb: chosen[1] });
@@ -100,9 +100,9 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
   });
   const access = choiceInput((chosen) => changeSettings({ auth_enabled: chosen === "auth_enabled", token_auth_enabled: chosen === "token_auth_enabled" }));
   const parts = /** @type {Record<string, HTMLElement[]>} */ ({
-    resources: [keep(field("size", "CPU and memory", size.input))],
-    access: [keep(field("auth_enabled", "Authentication", access.input))],
-    environment: [keep(field("environment", "Environment", environment.input)), nearestField.root],
+    resources: [keep(field("size", say("CPU and memory"), size.input))],
+    access: [keep(field("auth_enabled", say("Authentication"), access.input))],
+    environment: [keep(field("environment", say("Environment"), environment.input)), nearestField.root],
     behaviour: [], labels: [],
   });
   for (const row of store.get("rows")) parts[row.section].push(keep(settingField(row)));
@@ -116,32 +116,32 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
   // Its profile.
   const requests = choiceInput((chosen) => change({ recorded_by: chosen }));
   const wishes = /** @type {const} */ ([
-    ["dataset", "Requests to send", "a variable, an expression or a file; empty: the model's sample"],
-    ["p99", "Goal: p99 latency", "for example 50ms; empty: none"], ["rps", "Goal: requests per second", "for example 200; empty: none"],
+    ["dataset", say("Requests to send"), say("a variable, an expression or a file; empty: the model's sample")],
+    ["p99", say("Goal: p99 latency"), say("for example 50ms; empty: none")], ["rps", say("Goal: requests per second"), say("for example 200; empty: none")],
   ]);
   const inputs = Object.fromEntries(wishes.map(([name, , hint]) =>
     [name, lineInput((value) => change({ [name]: value }), { placeholder: hint })]));
-  const measure = button("Profile", profile);
-  const take = button("Use the recommendation", () => {
+  const measure = button(say("Profile"), profile);
+  const take = button(say("Use the recommendation"), () => {
     const { cpu_cores, memory_gb } = store.get("advice");
     changeSettings({ cpu_cores, memory_gb });
     fill();
   });
   const view = profileView(stop);
   const advice = element("div", { class: "mlmagic-message" });
-  const requestsRoot = keep(field("recorded_by", "Requests", requests.input));
+  const requestsRoot = keep(field("recorded_by", say("Requests"), requests.input));
   const profiling = disclosure("", element("div", { class: "mlmagic-fields" }, requestsRoot,
     ...wishes.map(([name, title]) => keep(field(name, title, inputs[name]))),
     element("div", { class: "mlmagic-row mlmagic-actions" }, measure, take), advice, view.root));
   const code = equivalents(store);
-  const coding = disclosure("Equivalent code", code.root);
+  const coding = disclosure(say("Equivalent code"), code.root);
 
   /** @param {Record<string, any>} row */
   function settingField(row) {
     const set = (/** @type {any} */ value) => changeSettings({ [row.name]: value });
-    const attributes = { placeholder: row.hint };
+    const attributes = { placeholder: row.hint && say(row.hint) };
     const input = row.kind === "flag" ? tickInput(set) : row.kind === "lines" ? linesInput(set, attributes) : lineInput(set, attributes);
-    return field(row.name, row.title, input, { help: row.help });
+    return field(row.name, say(row.title), input, { help: say(row.help) });
   }
 
   async function submit() {
@@ -204,13 +204,13 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
     }
     for (const [name] of wishes) put(inputs[name], content[name]);
     drawSize();
-    access.offer(ACCESS, ["token_auth_enabled", "auth_enabled"].find((name) => settings[name]) || "");
+    access.offer(ACCESS.map(([label, value]) => [say(label), value]), ["token_auth_enabled", "auth_enabled"].find((name) => settings[name]) || "");
   }
   function drawSize() {
     const { sizes } = store.get("choices");
     const shown = ["cpu_cores", "memory_gb"].map((name) => String(Number(fields.get(name)?.input.value)));
     const known = sizes.some((/** @type {any} */ each) => each[1].join() === shown.join());
-    size.offer([...sizes, [OTHER, OTHER]], known ? shown : OTHER);
+    size.offer([...sizes, [say(OTHER), OTHER]], known ? shown : OTHER);
   }
   function drawScript() {
     const { kind, name } = content.script;
@@ -227,9 +227,9 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
     replacing.root.hidden = !store.get("taken");
     nearestField.root.hidden = !content.environment;
     const wrong = /** @type {string[]} */ (store.get("blocking")).filter((name) => left.has(name));
-    if (!store.get("busy")) show(status, wrong.length ? `To deploy, correct: ${wrong.map(titleOf).join(", ")}.` : "");
+    if (!store.get("busy")) show(status, wrong.length ? say("To deploy, correct: %1.", wrong.map(titleOf).join(", ")) : "");
     for (const [name, title, value] of store.get("sections"))
-      show(/** @type {Element} */ (sections.get(name)?.summary), `${title}: ${value}`);
+      show(/** @type {Element} */ (sections.get(name)?.summary), `${say(title)}: ${value}`);
     const there = new Set(store.get("shown"));
     for (const row of store.get("rows")) {
       const around = fields.get(row.name)?.root;
@@ -238,8 +238,8 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
   }
   /** @param {string} name */
   function titleOf(name) {
-    return FIELD_TITLES[name] || store.get("rows").find((/** @type {any} */ row) => row.name === name)?.title
-      || (name.endsWith("auth_enabled") ? "Authentication" : name);
+    return (name in FIELD_TITLES && say(FIELD_TITLES[name])) || store.get("rows").find((/** @type {any} */ row) => row.name === name)?.title
+      || (name.endsWith("auth_enabled") ? say("Authentication") : name);
   }
   function drawWork() {
     const busy = store.get("busy"), isDeploying = store.get("job") === "deploy";
@@ -265,7 +265,7 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
   }
   function drawDeployed() {
     const deployed = store.get("deployed");
-    show(heading, deployed ? "Change and deploy again" : "Deploy a service");
+    show(heading, deployed ? say("Change and deploy again") : say("Deploy a service"));
     if (!deployed) return;
     const hadFocus = form.contains(document.activeElement);
     form.open = false;
@@ -280,9 +280,9 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
     take.hidden = !words;
     show(advice, profiled.headline || profiled.running || profiled.error ? "" : words);
     show(/** @type {Element} */ (profiling.querySelector("summary")),
-      `Profile: ${profiled.running ? `${profiled.percent} %` : words ? sizeOf(store.get("advice")) : "not measured"}`);
+      say("Profile: %1", profiled.running ? `${profiled.percent} %` : words ? sizeOf(store.get("advice")) : say("not measured")));
   }
-  const sizeOf = (/** @type {any} */ found) => `${found.cpu_cores} cores and ${found.memory_gb} GB recommended`;
+  const sizeOf = (/** @type {any} */ found) => say("%1 cores and %2 GB recommended", found.cpu_cores, found.memory_gb);
 
   const silent = element("div", { class: "mlmagic-silent", role: "status" });
   const heading = element("summary", { class: "mlmagic-name" }, "");
@@ -315,7 +315,7 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
 
   root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", "Deploy a service");
+  root.setAttribute("aria-label", say("Deploy a service"));
   root.replaceChildren(
     twinHider(root, `form-${id}`),
     silent, form);

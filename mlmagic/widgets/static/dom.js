@@ -1,5 +1,7 @@
 // Elements without a framework. All text goes through textContent: nothing that comes from a service is HTML.
 
+import { say } from "./words.js";
+
 /** @typedef {Node | string | null | undefined | false} Child */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -81,13 +83,13 @@ export function button(text, press, attributes = {}) {
  * @param {string} [words] what the button shows
  * @returns {HTMLButtonElement}
  */
-export function copyButton(text, label, words = "Copy") {
+export function copyButton(text, label, words = say("Copy")) {
   const made = button(words, async () => {
-    let outcome = "Copied";
+    let outcome = say("Copied");
     try {
       await copy(await text());
     } catch {
-      outcome = "Not copied";
+      outcome = say("Not copied");
     }
     made.textContent = outcome;
     setTimeout(() => { made.textContent = words; }, 1500);
@@ -139,7 +141,7 @@ export function moment(time, text) {
  * @param {Array<[string, string]>} rows
  */
 export function pairs(rows) {
-  return rows.map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value)));
+  return rows.map(([term, value]) => element("div", {}, element("dt", {}, say(term)), element("dd", {}, value)));
 }
 
 /**

@@ -1,6 +1,7 @@
 // The versions of an endpoint side by side: what share of the traffic each gets, and how each does.
 
 import { button, element, show } from "./dom.js";
+import { say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
@@ -22,11 +23,11 @@ import { button, element, show } from "./dom.js";
  * @returns {{words: string, isValid: boolean}}
  */
 export function sharesInWords(percents, fallback) {
-  if (percents.some((each) => !(each >= 0 && each <= 100))) return { words: "Each share must be between 0 and 100 %.", isValid: false };
+  if (percents.some((each) => !(each >= 0 && each <= 100))) return { words: say("Each share must be between 0 and 100 %."), isValid: false };
   const sum = Number(percents.reduce((all, each) => all + each, 0).toFixed(6));
-  if (sum > 100) return { words: `Together ${sum} %: at most 100 % can be given.`, isValid: false };
-  if (sum === 100) return { words: "Together 100 %.", isValid: true };
-  return { words: `Together ${sum} %: the default version ${fallback} gets the remaining ${Number((100 - sum).toFixed(6))} %.`, isValid: true };
+  if (sum > 100) return { words: say("Together %1 %: at most 100 % can be given.", sum), isValid: false };
+  if (sum === 100) return { words: say("Together 100 %."), isValid: true };
+  return { words: say("Together %1 %: the default version %2 gets the remaining %3 %.", sum, fallback, Number((100 - sum).toFixed(6))), isValid: true };
 }
 
 /**
@@ -44,15 +45,15 @@ export function endpointTraffic(root, store) {
   const edited = new Map();
   const body = element("tbody");
   const table = element("div", { class: "mlmagic-wide" }, element("table", { class: "mlmagic-table" },
-    element("caption", { class: "mlmagic-offscreen" }, `The versions of ${name}`),
-    element("thead", {}, element("tr", {}, ...["Version", "Share (%)", "Traffic", "p50 / p99", "Errors"].map((title) =>
+    element("caption", { class: "mlmagic-offscreen" }, say("The versions of %1", name)),
+    element("thead", {}, element("tr", {}, ...[say("Version"), say("Share (%)"), say("Traffic"), "p50 / p99", say("Errors")].map((title) =>
       element("th", { scope: "col" }, title)))), body));
   const bar = element("div", { class: "mlmagic-shares", "aria-hidden": "true" });
   const words = element("span", { role: "status" });
   const problem = element("div", { class: "mlmagic-message mlmagic-bad", role: "alert" });
   const comparison = element("div", { class: "mlmagic-message" });
-  const apply = button("Apply", change, { class: "mlmagic-first", "aria-label": `Apply the shares of ${name}` });
-  const undo = button("Undo", () => {
+  const apply = button(say("Apply"), change, { class: "mlmagic-first", "aria-label": say("Apply the shares of %1", name) });
+  const undo = button(say("Undo"), () => {
     edited.clear();
     draw();
   });
@@ -88,7 +89,7 @@ export function endpointTraffic(root, store) {
     const known = inputs.get(version.name);
     if (known) return known;
     const made = /** @type {HTMLInputElement} */ (element("input", {
-      type: "number", min: 0, max: 100, step: "any", class: "mlmagic-input mlmagic-number", "aria-label": `Share of ${version.name} in percent`,
+      type: "number", min: 0, max: 100, step: "any", class: "mlmagic-input mlmagic-number", "aria-label": say("Share of %1 in percent", version.name),
       oninput: () => {
         edited.set(version.name, made.value === "" ? NaN : Number(made.value));
         drawShares();
@@ -105,7 +106,7 @@ export function endpointTraffic(root, store) {
     // The inputs go into new rows.
     const focus = /** @type {HTMLElement | null} */ (body.contains(document.activeElement) ? document.activeElement : null);
     const rows = versions().map((version, at) => {
-      const roles = [version.role, version.isDefault && "default"].filter(Boolean).join(", ");
+      const roles = [version.role && say(version.role), version.isDefault && say("default")].filter(Boolean).join(", ");
       return element("tr", {},
         element("th", { scope: "row" }, element("span", { class: `mlmagic-share-key mlmagic-share-${at % 4}`, "aria-hidden": "true" }),
           version.name, roles && element("span", { class: "mlmagic-note" }, ` (${roles})`)),
@@ -120,7 +121,7 @@ export function endpointTraffic(root, store) {
   const ends = ["versions", "comparison"].map((key) => store.on(key, draw));
   root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", `Traffic of ${name}`);
+  root.setAttribute("aria-label", say("Traffic of %1", name));
   root.replaceChildren(bar, table, element("div", { class: "mlmagic-row mlmagic-actions" }, apply, undo, words), problem, comparison);
   draw();
   return () => ends.forEach((end) => end());

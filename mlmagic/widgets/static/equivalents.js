@@ -2,6 +2,7 @@
 
 import { button, copyButton, element, show } from "./dom.js";
 import { choiceInput } from "./fields.js";
+import { say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
@@ -14,22 +15,22 @@ export function equivalents(store) {
   const choice = choiceInput((value) => {
     shown = value;
     draw();
-  }, { "aria-label": "Equivalent code as" });
-  choice.offer([["Magic line", "line"], ["Python (Azure ML SDK v1)", "python"], ["deploymentconfig.json", "file"]], shown);
-  const text = element("pre", { class: "mlmagic-pre", tabindex: 0, role: "region", "aria-label": "Equivalent code" });
+  }, { "aria-label": say("Equivalent code as") });
+  choice.offer([[say("Magic line"), "line"], [say("Python (Azure ML SDK v1)"), "python"], ["deploymentconfig.json", "file"]], shown);
+  const text = element("pre", { class: "mlmagic-pre", tabindex: 0, role: "region", "aria-label": say("Equivalent code") });
   const caption = element("div", { class: "mlmagic-note" });
   const said = element("span", { role: "status" });
   const code = () => store.get("texts")[shown] || "";
-  const insert = button("Insert as a new cell", ask);
-  const copy = copyButton(code, "Copy the equivalent code");
+  const insert = button(say("Insert as a new cell"), ask);
+  const copy = copyButton(code, say("Copy the equivalent code"));
   const root = element("div", {}, element("div", { class: "mlmagic-row" }, choice.input, copy, insert, said), caption, text);
 
   async function ask() {
     const wanted = new CustomEvent(INSERT, { bubbles: true, cancelable: true, detail: { text: code() } });
-    if (!root.dispatchEvent(wanted)) return show(said, "Inserted below this cell.");
+    if (!root.dispatchEvent(wanted)) return show(said, say("Inserted below this cell."));
     try {
       await store.call("insert", { text: code() });
-      show(said, "It is inserted below the next cell that you run.");
+      show(said, say("It is inserted below the next cell that you run."));
     } catch (error) {
       show(said, /** @type {Error} */ (error).message);
     }

@@ -1,7 +1,7 @@
 // A table of things: sorted, filtered, columns by priority, and each row opens its detail in place.
 
 import { button, copyButton, element, show, twinHider, withOwnKeys } from "./dom.js";
-import { silence } from "./words.js";
+import { say, silence } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {Record<string, any>} Row has an `id` and a `name` */
@@ -79,23 +79,23 @@ export function grid(root, store, kind, now) {
   let heard = now();
 
   const search = /** @type {HTMLInputElement} */ (element("input", {
-    type: "search", class: "mlmagic-input mlmagic-grows", placeholder: "Filter",
-    "aria-label": `Filter the ${kind.noun[1]}`, oninput: draw,
+    type: "search", class: "mlmagic-input mlmagic-grows", placeholder: say("Filter"),
+    "aria-label": say("Filter the %1", say(kind.noun[1])), oninput: draw,
   }));
   const choice = /** @type {HTMLSelectElement} */ (element("select", {
-    class: "mlmagic-input", "aria-label": kind.choice.title, onchange: draw,
+    class: "mlmagic-input", "aria-label": say(kind.choice.title), onchange: draw,
   }));
   const count = element("span", { class: "mlmagic-note", role: "status" });
   const silent = element("div", { class: "mlmagic-silent", role: "status" });
   const tools = element("div", { class: "mlmagic-row mlmagic-tools" }, search, choice, count);
   const empty = element("div", { class: "mlmagic-empty" });
   const heads = kind.columns.map((column) => {
-    const press = button(column.title, () => sortBy(column.key), { class: "mlmagic-sort" });
+    const press = button(say(column.title), () => sortBy(column.key), { class: "mlmagic-sort" });
     return element("th", { scope: "col", class: `mlmagic-p${column.priority}` }, press);
   });
   const body = element("tbody", { onkeydown: move });
   const table = element("table", { class: "mlmagic-table" },
-    element("caption", { class: "mlmagic-offscreen" }, `The ${kind.noun[1]} of the workspace ${store.get("workspace_name")}`),
+    element("caption", { class: "mlmagic-offscreen" }, say("The %1 of the workspace %2", say(kind.noun[1]), store.get("workspace_name"))),
     element("thead", {}, element("tr", {}, ...heads)), body);
 
   /** @param {string} key */
@@ -120,7 +120,7 @@ export function grid(root, store, kind, now) {
     if (choice.options.length === values.length + 1 && values.every((each, at) => choice.options[at + 1].value === each))
       return;
     const chosen = choice.value;
-    show(choice, element("option", { value: "" }, kind.choice.all),
+    show(choice, element("option", { value: "" }, say(kind.choice.all)),
       ...values.map((each) => element("option", { value: each }, each)));
     choice.value = values.includes(chosen) ? chosen : "";
   }
@@ -133,14 +133,14 @@ export function grid(root, store, kind, now) {
       if (kind.columns[index].key === by.key) head.setAttribute("aria-sort", by.down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     });
-    const all = `${rows.length} ${kind.noun[rows.length === 1 ? 0 : 1]}`;
-    show(count, found.length === rows.length ? all : `${found.length} of ${all}`);
+    const all = `${rows.length} ${say(kind.noun[rows.length === 1 ? 0 : 1])}`;
+    show(count, found.length === rows.length ? all : say("%1 of %2", found.length, all));
     tools.hidden = !rows.length;
     table.hidden = !found.length;
-    if (rows.length) show(empty, found.length ? "" : `No ${kind.noun[0]} matches.`);
+    if (rows.length) show(empty, found.length ? "" : say("No %1 matches.", say(kind.noun[0])));
     else if (!empty.querySelector("code"))
-      show(empty, element("p", {}, kind.empty.words), element("div", { class: "mlmagic-row" },
-        element("code", {}, kind.empty.example), copyButton(() => kind.empty.example, "Copy the line")));
+      show(empty, element("p", {}, say(kind.empty.words)), element("div", { class: "mlmagic-row" },
+        element("code", {}, kind.empty.example), copyButton(() => kind.empty.example, say("Copy the line"))));
     const wanted = new Set(found.map((row) => row.id));
     for (const [id, line] of shown) if (!wanted.has(id)) remove(id, line);
     /** @type {Node | null} */
@@ -213,7 +213,7 @@ export function grid(root, store, kind, now) {
   ends.push(() => clearInterval(timer), () => shown.forEach((line) => line.detail?.end()));
   root.classList.add("mlmagic");
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", `${kind.name[0].toUpperCase()}${kind.name.slice(1)}`);
+  root.setAttribute("aria-label", say(`${kind.name[0].toUpperCase()}${kind.name.slice(1)}`));
   root.replaceChildren(
     twinHider(root, kind.name),
     silent, tools, empty, table);

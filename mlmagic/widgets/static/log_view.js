@@ -1,6 +1,7 @@
 // A log: search, level, one request; follows the newest line until the reader scrolls up.
 
 import { button, copyButton, element, show } from "./dom.js";
+import { say } from "./words.js";
 
 const ID = /^\[([0-9A-Za-z_.:-]+)\] ?/;
 const SHORT_ID = 8;
@@ -60,28 +61,28 @@ export function filtered(all, { search, level, request }) {
 export function logView(name) {
   let log = "", request = "";
   const search = /** @type {HTMLInputElement} */ (element("input", {
-    type: "search", class: "mlmagic-input", placeholder: "Search", "aria-label": `Search the log of ${name}`,
+    type: "search", class: "mlmagic-input", placeholder: say("Search"), "aria-label": say("Search the log of %1", name),
     oninput: redraw,
   }));
   const level = /** @type {HTMLSelectElement} */ (element("select", {
-    class: "mlmagic-input", "aria-label": `Level of the log of ${name}`, onchange: redraw,
-  }, element("option", { value: LEVELS.info }, "All levels"),
-    element("option", { value: LEVELS.warning }, "Warnings and errors"),
-    element("option", { value: LEVELS.error }, "Errors")));
+    class: "mlmagic-input", "aria-label": say("Level of the log of %1", name), onchange: redraw,
+  }, element("option", { value: LEVELS.info }, say("All levels")),
+    element("option", { value: LEVELS.warning }, say("Warnings and errors")),
+    element("option", { value: LEVELS.error }, say("Errors"))));
   const chosen = button("", () => choose(""), { class: "mlmagic-quiet", hidden: true });
   const lines = element("div", {
-    class: "mlmagic-log", role: "log", "aria-live": "off", "aria-label": `Log of ${name}`, tabindex: 0,
+    class: "mlmagic-log", role: "log", "aria-live": "off", "aria-label": say("Log of %1", name), tabindex: 0,
   });
   const root = element("div", {},
-    element("div", { class: "mlmagic-row" }, search, level, chosen, copyButton(() => log, `Copy the log of ${name}`)),
+    element("div", { class: "mlmagic-row" }, search, level, chosen, copyButton(() => log, say("Copy the log of %1", name))),
     lines);
 
   /** @param {string} id */
   function choose(id) {
     request = id;
     chosen.hidden = !id;
-    chosen.textContent = id ? `Request ${id.slice(0, SHORT_ID)} ✕` : "";
-    chosen.setAttribute("aria-label", `Show all requests again, not only ${id}`);
+    chosen.textContent = id ? say("Request %1 ✕", id.slice(0, SHORT_ID)) : "";
+    chosen.setAttribute("aria-label", say("Show all requests again, not only %1", id));
     redraw();
   }
 
@@ -91,11 +92,11 @@ export function logView(name) {
     const all = entries(log);
     const shown = filtered(all, { search: search.value, level: Number(level.value), request });
     if (!shown.length)
-      return show(lines, all.length ? `None of the last ${all.length} lines matches.` : "The log is empty.");
+      return show(lines, all.length ? say("None of the last %1 lines matches.", all.length) : say("The log is empty."));
     lines.replaceChildren(...shown.map((each) => element("div",
       { class: each.level === LEVELS.error ? "mlmagic-bad" : each.level === LEVELS.warning ? "mlmagic-odd" : null },
       each.request && button(each.request.slice(0, SHORT_ID), () => choose(each.request),
-        { class: "mlmagic-id", title: each.request, "aria-label": `Show only request ${each.request}` }),
+        { class: "mlmagic-id", title: each.request, "aria-label": say("Show only request %1", each.request) }),
       each.text || " ")));
     if (atEnd) lines.scrollTop = lines.scrollHeight;
   }

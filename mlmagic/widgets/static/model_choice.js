@@ -2,6 +2,7 @@
 
 import { button, element, show } from "./dom.js";
 import { choiceInput } from "./fields.js";
+import { say } from "./words.js";
 
 /**
  * @param {(models: string[]) => void} changed is told all models, as "name:version"
@@ -13,9 +14,9 @@ export function modelChoice(changed) {
   let models = [];
   const list = element("div", { class: "mlmagic-rows" });
   const note = element("div", { class: "mlmagic-problem mlmagic-bad", role: "status" });
-  const empty = element("div", { class: "mlmagic-note" }, "No models yet. Register one in a cell: ",
+  const empty = element("div", { class: "mlmagic-note" }, say("No models yet. Register one in a cell: "),
     element("code", {}, "%register OBJECT_OR_PATH --name NAME"));
-  const another = button("Add another model", () => {
+  const another = button(say("Add another model"), () => {
     change([...models, unused()[0]]);
     focusAgain(models.length - 1, 0);
   }, { class: "mlmagic-quiet" });
@@ -40,19 +41,19 @@ export function modelChoice(changed) {
     const names = choiceInput((chosen) => {
       replace(chosen && `${chosen}:${known[chosen][0][1]}`);
       focusAgain(at, 0);
-    }, { "aria-label": at ? `Model ${at + 1}` : "Model" });
+    }, { "aria-label": at ? say("Model %1", at + 1) : say("Model") });
     const offered = Object.keys(known).map((each) => /** @type {[string, string]} */ ([each, each]));
-    names.offer([["No model", ""], ...offered], name);
+    names.offer([[say("No model"), ""], ...offered], name);
     const versions = choiceInput((version) => {
       replace(`${name}:${version}`);
       focusAgain(at, 1);
-    }, { "aria-label": `Version of ${name}` });
+    }, { "aria-label": say("Version of %1", name) });
     versions.offer(known[name] || [], model.split(":")[1]);
     return element("div", { class: "mlmagic-row" },
-      element("span", { class: "mlmagic-label", "aria-hidden": "true" }, at ? "" : "Model"), names.input,
+      element("span", { class: "mlmagic-label", "aria-hidden": "true" }, at ? "" : say("Model")), names.input,
       model && versions.input,
-      at > 0 && button("Remove", () => change(models.filter((_, i) => i !== at)),
-        { class: "mlmagic-quiet", "aria-label": `Remove ${model}` }));
+      at > 0 && button(say("Remove"), () => change(models.filter((_, i) => i !== at)),
+        { class: "mlmagic-quiet", "aria-label": say("Remove %1", model) }));
   }
   /** The rows are new after a change. @param {number} at @param {number} which */
   function focusAgain(at, which) {

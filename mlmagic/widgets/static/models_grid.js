@@ -2,7 +2,7 @@
 
 import { button, copyButton, element, pairs, show } from "./dom.js";
 import { figureColumn, grid, wordColumn } from "./grid.js";
-import { duration } from "./words.js";
+import { duration, say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./grid.js").Row} Row */
@@ -22,7 +22,7 @@ export const MODELS = {
     figureColumn("size", "Size", 2),
     {
       key: "registered", title: "Registered", priority: 2,
-      value: (row) => row.registered, text: (row, now) => `${duration(now - row.registered)} ago`,
+      value: (row) => row.registered, text: (row, now) => say("%1 ago", duration(now - row.registered)),
     },
   ],
   words: (row) => [row.name, row.framework, row.users, ...tagsOf(row)],
@@ -51,14 +51,14 @@ export function modelsGrid(root, store, now = () => Date.now() / 1000) {
 function versionOf(store, row) {
   const line = `%deploy NAME -m ${row.id}`;
   const known = element("dl", { class: "mlmagic-figures mlmagic-details" });
-  const files = element("ul", { class: "mlmagic-events", "aria-label": `Files of ${row.id}` });
-  const tags = element("div", { class: "mlmagic-row", role: "group", "aria-label": `Tags of ${row.id}` });
+  const files = element("ul", { class: "mlmagic-events", "aria-label": say("Files of %1", row.id) });
+  const tags = element("div", { class: "mlmagic-row", role: "group", "aria-label": say("Tags of %1", row.id) });
   const said = element("div", { class: "mlmagic-bad", role: "status" });
   const input = /** @type {HTMLInputElement} */ (element("input", {
-    class: "mlmagic-input", placeholder: "KEY=VALUE", "aria-label": `New tag of ${row.id}`,
+    class: "mlmagic-input", placeholder: "KEY=VALUE", "aria-label": say("New tag of %1", row.id),
     onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && add(),
   }));
-  const adding = button("Add tag", add, { class: "mlmagic-quiet", "aria-label": `Add the tag to ${row.id}` });
+  const adding = button(say("Add tag"), add, { class: "mlmagic-quiet", "aria-label": say("Add the tag to %1", row.id) });
 
   /** @param {string} verb @param {string} tag */
   async function change(verb, tag) {
@@ -78,8 +78,8 @@ function versionOf(store, row) {
     const now = store.get("rows").find((/** @type {Row} */ each) => each.id === row.id);
     if (!now) return;
     const focused = tags.contains(document.activeElement) && document.activeElement !== input;
-    show(tags, element("strong", {}, "Tags"), ...tagsOf(now).map((/** @type {string} */ tag) => element("span", { class: "mlmagic-tag" }, tag,
-      button("✕", () => change("remove_tag", tag), { class: "mlmagic-quiet", "aria-label": `Remove the tag ${tag} of ${row.id}` }))),
+    show(tags, element("strong", {}, say("Tags")), ...tagsOf(now).map((/** @type {string} */ tag) => element("span", { class: "mlmagic-tag" }, tag,
+      button("✕", () => change("remove_tag", tag), { class: "mlmagic-quiet", "aria-label": say("Remove the tag %1 of %2", tag, row.id) }))),
     input, adding);
     if (focused) input.focus(); // its button has gone with its tag
   }
@@ -98,6 +98,6 @@ function versionOf(store, row) {
   drawTags();
   read();
   const deploy = element("div", { class: "mlmagic-row" }, element("code", {}, line),
-    copyButton(() => line, `Copy the line that deploys ${row.id}`));
+    copyButton(() => line, say("Copy the line that deploys %1", row.id)));
   return { root: element("div", { class: "mlmagic-version" }, deploy, known, files, tags, said), end: leave };
 }

@@ -2,7 +2,7 @@
 
 import { button, element, show, twinHider } from "./dom.js";
 import { barChart, curveChart } from "./plots.js";
-import { duration, figure } from "./words.js";
+import { duration, figure, say } from "./words.js";
 
 /** How much of a row the longest bar takes; its figure stands beside it. */
 const BARS_PERCENT = 65;
@@ -12,7 +12,7 @@ export function profileView(cancel) {
   const bar = /** @type {HTMLProgressElement} */ (element("progress", { max: 100, value: 0 }));
   const words = element("span", {});
   const running = element("div", { class: "mlmagic-row", role: "status", hidden: true }, bar, words,
-    cancel && button("Cancel", cancel, { "aria-label": "Cancel the profile" }));
+    cancel && button(say("Cancel"), cancel, { "aria-label": say("Cancel the profile") }));
   const result = element("div", { hidden: true });
   const problem = element("div", { class: "mlmagic-message mlmagic-bad", role: "alert" });
   let text = "", isRunning = false;
@@ -30,10 +30,10 @@ export function profileView(cancel) {
       result.hidden = !profile.headline;
       show(problem, profile.error || "");
       if (isRunning) {
-        const left = profile.seconds_left >= 1 ? `, about ${duration(profile.seconds_left)} left` : "";
+        const left = profile.seconds_left >= 1 ? say(", about %1 left", duration(profile.seconds_left)) : "";
         text = `${profile.percent} %, ${profile.words}${left}`;
         bar.value = profile.percent;
-        bar.setAttribute("aria-label", `Profile ${profile.name}`);
+        bar.setAttribute("aria-label", say("Profile %1", profile.name));
         show(words, text);
       }
       if (profile.headline) show(result, ...resultOf(profile));
@@ -52,7 +52,7 @@ export function profileCard(root, store) {
   const draw = () => view.draw(store.get("profile"));
   root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", "Profile");
+  root.setAttribute("aria-label", say("Profile"));
   root.replaceChildren(twinHider(root, store.get("twin")), view.root);
   draw();
   return store.on("profile", draw);
@@ -64,26 +64,26 @@ function resultOf(profile) {
   return [
     element("div", { role: "status", class: "mlmagic-message" }, element("strong", {}, profile.name), ` ${profile.headline}`),
     ...profile.notes.map((/** @type {string} */ note) => element("div", { class: "mlmagic-note" }, note)),
-    profile.rows.length > 0 && element("div", { class: "mlmagic-wide", tabindex: 0, role: "group", "aria-label": `Sizes measured by ${profile.name}` },
+    profile.rows.length > 0 && element("div", { class: "mlmagic-wide", tabindex: 0, role: "group", "aria-label": say("Sizes measured by %1", profile.name) },
       element("table", { class: "mlmagic-table" },
         element("thead", {}, element("tr", {}, ...profile.headings.map((/** @type {string} */ each) => element("th", { scope: "col" }, each)))),
         element("tbody", {}, ...profile.rows.map((/** @type {string[]} */ row) =>
           element("tr", {}, ...row.map((each) => element("td", {}, each))))))),
     element("div", { class: "mlmagic-charts" },
       latency.bars?.length > 0 && barChart({
-        title: "Latency", unit: "ms", bars: latency.bars, marks: latency.marks,
-        note: `${profile.chosen}, at ${figure(latency.rate)} requests/s`,
+        title: say("Latency"), unit: "ms", bars: latency.bars, marks: latency.marks,
+        note: say("%1, at %2 requests/s", profile.chosen, figure(latency.rate)),
       }),
       curves.some((/** @type {any} */ each) => each.points.length) && curveChart({
-        title: "p99 by throughput", x: "requests/s", y: "ms", lines: curves, limit: goalMs, limitName: "goal",
+        title: say("p99 by throughput"), x: "requests/s", y: "ms", lines: curves, limit: goalMs, limitName: say("goal"),
       }),
       capacity.length > 1 && capacityChart(capacity, goal),
       use.length > 1 && curveChart({
-        title: "CPU in use", x: "s", y: "cores", limit: null, limitName: "",
+        title: say("CPU in use"), x: "s", y: "cores", limit: null, limitName: "",
         lines: [{ name: profile.chosen, points: use.map((/** @type {number[]} */ [at, cores]) => [at, cores]) }],
       }),
       use.length > 1 && curveChart({
-        title: "Memory in use", x: "s", y: "MB", limit: null, limitName: "",
+        title: say("Memory in use"), x: "s", y: "MB", limit: null, limitName: "",
         lines: [{ name: profile.chosen, points: use.map((/** @type {number[]} */ [at, , memory]) => [at, memory]) }],
       })),
   ];
@@ -97,10 +97,10 @@ function resultOf(profile) {
 function capacityChart(rows, goal) {
   const most = Math.max(...rows.map(([, value]) => value), goal || 0, 1);
   return element("figure", { class: "mlmagic-chart" },
-    element("figcaption", {}, element("strong", {}, "Capacity"), " requests/s", goal ? ` (goal ${figure(goal)})` : ""),
+    element("figcaption", {}, element("strong", {}, say("Capacity")),  " requests/s", goal ? say(" (goal %1)", figure(goal)) : ""),
     element("dl", { class: "mlmagic-bars" }, ...rows.map(([name, value, chosen]) => element("div", {},
       element("dt", {}, name),
       element("dd", {},
         element("span", { class: `mlmagic-bar${chosen ? " mlmagic-bar-chosen" : ""}`, style: `width:${((BARS_PERCENT * value) / most).toFixed(1)}%` }),
-        element("span", {}, `${figure(value)}${chosen ? " (chosen)" : ""}`))))));
+        element("span", {}, `${figure(value)}${chosen ? say(" (chosen)") : ""}`))))));
 }

@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 import { figureColumn, grid, wordColumn } from "./grid.js";
 import { profileView } from "./profile_view.js";
-import { duration } from "./words.js";
+import { duration, say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./grid.js").Row} Row */
@@ -22,7 +22,7 @@ export const PROFILES = {
     figureColumn("capacity", "Requests/s", 3),
     figureColumn("p99", "p99", 3),
     wordColumn("models", "Models", 3),
-    { key: "created", title: "Created", priority: 2, value: (row) => row.created, text: (row, now) => `${duration(now - row.created)} ago` },
+    { key: "created", title: "Created", priority: 2, value: (row) => row.created, text: (row, now) => say("%1 ago", duration(now - row.created)) },
   ],
   words: (row) => [row.name, row.models, row.recommended],
   choice: { title: "State of the profiles", all: "All states", of: (row) => row.state },

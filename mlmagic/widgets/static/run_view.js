@@ -1,16 +1,16 @@
 // A run: its status, metrics, child runs and the end of its log.
 
 import { element, pairs, show, twinHider } from "./dom.js";
-import { duration } from "./words.js";
+import { duration, say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
 export function runView() {
   const head = element("div", { role: "status" });
   const problem = element("div", { class: "mlmagic-message mlmagic-bad" });
-  const metrics = element("dl", { class: "mlmagic-figures", "aria-label": "Metrics" });
-  const children = element("ul", { class: "mlmagic-events", "aria-label": "Child runs" });
-  const log = element("pre", { class: "mlmagic-pre", tabindex: 0, role: "region", "aria-label": "Log" });
+  const metrics = element("dl", { class: "mlmagic-figures", "aria-label": say("Metrics") });
+  const children = element("ul", { class: "mlmagic-events", "aria-label": say("Child runs") });
+  const log = element("pre", { class: "mlmagic-pre", tabindex: 0, role: "region", "aria-label": say("Log") });
   /** @type {any} */
   let run = {};
   let from = "";
@@ -20,12 +20,12 @@ export function runView() {
     isRunning: () => !!run.running,
     /** How long it has been running. @param {number} now */
     age(now) {
-      if (run.running) show(head, `${from} for ${duration(now - run.started)}`);
+      if (run.running) show(head, say("%1 for %2", from, duration(now - run.started)));
     },
     /** @param {any} shown the run, or only its `error` */
     draw(shown) {
       run = shown;
-      from = run.id ? `Run ${run.id} of experiment ${run.experiment}: ${run.status}` : "";
+      from = run.id ? say("Run %1 of experiment %2: %3", run.id, run.experiment, run.status) : "";
       show(head, from);
       show(problem, run.error || "");
       show(metrics, ...pairs(run.metrics || []));
@@ -49,7 +49,7 @@ export function runCard(root, store, now = () => Date.now() / 1000) {
   const draw = () => view.draw(store.get("run"));
   root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", "Run");
+  root.setAttribute("aria-label", say("Run"));
   root.replaceChildren(twinHider(root, store.get("twin")), view.root);
   draw();
   const leave = store.on("run", draw);

@@ -2,7 +2,7 @@
 
 import { grid, wordColumn } from "./grid.js";
 import { runView } from "./run_view.js";
-import { duration } from "./words.js";
+import { duration, say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./grid.js").Row} Row */
@@ -15,7 +15,7 @@ export const RUNS = {
     wordColumn("name", "Run", 1),
     wordColumn("status", "Status", 1),
     wordColumn("metrics", "Metrics", 3),
-    { key: "started", title: "Started", priority: 2, value: (row) => row.started, text: (row, now) => `${duration(now - row.started)} ago` },
+    { key: "started", title: "Started", priority: 2, value: (row) => row.started, text: (row, now) => say("%1 ago", duration(now - row.started)) },
   ],
   words: (row) => [row.name, row.id, row.metrics],
   choice: { title: "Experiment", all: "All experiments", of: (row) => row.experiment },

@@ -2,6 +2,7 @@
 
 import { confirmation } from "./confirmation.js";
 import { button, element, show } from "./dom.js";
+import { say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
@@ -19,7 +20,7 @@ export function serviceActions(store, isOff) {
   const outcome = element("div", { class: "mlmagic-message", role: "alert" });
   const replicas = /** @type {HTMLInputElement} */ (element("input", {
     type: "number", min: 1, max: MOST_REPLICAS, value: 1, class: "mlmagic-input mlmagic-number",
-    "aria-label": `Number of replicas of ${name}`,
+    "aria-label": say("Number of replicas of %1", name),
   }));
   const verbs = /** @type {Record<string, () => void>} */ ({
     update: checkForUpdate,
@@ -30,10 +31,10 @@ export function serviceActions(store, isOff) {
   });
   const buttons = /** @type {Record<string, HTMLButtonElement>} */ ({});
   for (const [verb, press] of Object.entries(verbs))
-    buttons[verb] = button(TITLES[verb], press, { "aria-label": `${TITLES[verb]} ${name}` });
-  buttons.delete = button("Delete", askToDelete, { class: "mlmagic-destroys", "aria-label": `Delete ${name}` });
+    buttons[verb] = button(say(TITLES[verb]), press, { "aria-label": `${say(TITLES[verb])} ${name}` });
+  buttons.delete = button(say("Delete"), askToDelete, { class: "mlmagic-destroys", "aria-label": say("Delete %1", name) });
   const scaling = element("span", { class: "mlmagic-row" }, replicas, buttons.scale);
-  const actions = element("div", { class: "mlmagic-row mlmagic-actions", role: "group", "aria-label": `Actions of ${name}` },
+  const actions = element("div", { class: "mlmagic-row mlmagic-actions", role: "group", "aria-label": say("Actions of %1", name) },
     buttons.update, buttons.restart, buttons.stop, buttons.start, scaling,
     element("span", { class: "mlmagic-spring" }), buttons.delete);
   const question = confirmation(actions);
@@ -51,16 +52,16 @@ export function serviceActions(store, isOff) {
     show(outcome);
     try {
       const words = await store.call("find_update");
-      if (!words) show(outcome, `${name} is up to date.`);
-      else question.ask({ question: words, yes: "Update now", act: () => act("update") });
+      if (!words) show(outcome, say("%1 is up to date.", name));
+      else question.ask({ question: words, yes: say("Update now"), act: () => act("update") });
     } catch (error) {
       show(outcome, /** @type {Error} */ (error).message);
     }
   }
   function askToDelete() {
     question.ask({
-      question: `Delete ${name}? This stops it and deletes its revisions and its log. Models are kept.`,
-      yes: "Delete permanently", destroys: true, act: () => act("delete"),
+      question: say("Delete %1? This stops it and deletes its revisions and its log. Models are kept.", name),
+      yes: say("Delete permanently"), destroys: true, act: () => act("delete"),
     });
   }
 
@@ -73,8 +74,8 @@ export function serviceActions(store, isOff) {
       each.disabled = !offered.has(verb);
     }
     scaling.hidden = buttons.scale.hidden;
-    buttons.start.textContent = failed ? "Retry" : "Start";
-    buttons.start.setAttribute("aria-label", `${failed ? "Retry" : "Start"} ${name}`);
+    buttons.start.textContent = failed ? say("Retry") : say("Start");
+    buttons.start.setAttribute("aria-label", `${failed ? say("Retry") : say("Start")} ${name}`);
     if (store.get("gone")) question.end();
   }
   function drawWork() {

@@ -7,7 +7,7 @@ import { serviceFigures } from "./service_figures.js";
 import { serviceKeys } from "./service_keys.js";
 import { serviceRevisions } from "./service_revisions.js";
 import { tryIt } from "./try_it.js";
-import { clockWithSeconds, duration, silence } from "./words.js";
+import { clockWithSeconds, duration, say, silence } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
@@ -22,9 +22,9 @@ export const MARKS = /** @type {Record<string, string>} */ ({
  */
 export function since({ gone, state, serving, revision }, seconds) {
   if (gone) return "";
-  const parts = [`for ${duration(seconds)}`];
-  if (serving === null) parts.push(`revision ${revision}`);
-  else parts.push(`revision ${serving}`, ...(serving !== revision ? [`revision ${revision} is starting`] : []));
+  const parts = [say("for %1", duration(seconds))];
+  if (serving === null) parts.push(say("revision %1", revision));
+  else parts.push(say("revision %1", serving), ...(serving !== revision ? [say("revision %1 is starting", revision)] : []));
   return parts.join(" · ");
 }
 
@@ -44,7 +44,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   // ---- name and state, address ---------------------------------------------------------------------------
   const badge = element("span", { class: "mlmagic-badge" });
   const age = element("span", { class: "mlmagic-note" });
-  const state = element("span", { role: "status", "aria-label": `State of ${name}` }, badge);
+  const state = element("span", { role: "status", "aria-label": say("State of %1", name) }, badge);
   const silent = element("div", { class: "mlmagic-silent", role: "status" });
   const address = element("div", { class: "mlmagic-row mlmagic-address" });
   const message = element("div", { class: "mlmagic-message", role: "status" });
@@ -57,37 +57,37 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
 
   // ---- folded: try it, log, events, keys ---------------------------------------------------------------
   const requests = tryIt(store);
-  const trying = disclosure("Try it", requests.root, { opened: requests.refresh });
+  const trying = disclosure(say("Try it"), requests.root, { opened: requests.refresh });
   const log = logView(name);
-  const logSection = disclosure("Log", log.root, {
+  const logSection = disclosure(say("Log"), log.root, {
     opened: () => (store.call("follow_log", { follow: true }).catch(() => {}), log.draw(store.get("log_text"))),
     closed: () => void store.call("follow_log", { follow: false }).catch(() => {}),
   });
-  const events = element("ol", { class: "mlmagic-events", "aria-label": `Events of ${name}` });
-  const eventSection = disclosure("Events", events);
+  const events = element("ol", { class: "mlmagic-events", "aria-label": say("Events of %1", name) });
+  const eventSection = disclosure(say("Events"), events);
   const revisions = serviceRevisions(store, actions, isOff);
-  const revisionSection = disclosure("Revisions", revisions.root, { opened: revisions.refresh });
+  const revisionSection = disclosure(say("Revisions"), revisions.root, { opened: revisions.refresh });
   const keys = serviceKeys(store, actions.say);
-  const keySection = disclosure("Keys", keys.root, { opened: keys.open, closed: keys.close });
+  const keySection = disclosure(say("Keys"), keys.root, { opened: keys.open, closed: keys.close });
   const details = element("dl", { class: "mlmagic-figures mlmagic-details" });
-  const detailSection = disclosure("Details", details);
+  const detailSection = disclosure(say("Details"), details);
 
   // ---- drawing ---------------------------------------------------------------------------------------------
   function drawState() {
     const gone = store.get("gone");
     const shown = gone ? "Deleted" : store.get("state");
     badge.className = `mlmagic-badge mlmagic-${shown.toLowerCase()}`;
-    show(badge, element("span", { "aria-hidden": "true" }, `${MARKS[shown] || "?"} `), shown);
+    show(badge, element("span", { "aria-hidden": "true" }, `${MARKS[shown] || "?"} `), say(shown));
     show(message, store.get("words"));
     const text = store.get("traceback") || store.get("failure");
-    const heading = store.get("traceback") ? "Why it failed" : "Last error of run()";
+    const heading = store.get("traceback") ? say("Why it failed") : say("Last error of run()");
     if (!text) show(traceback);
     else if (traceback.querySelector("pre")?.textContent !== text)
       show(traceback, element("div", { class: "mlmagic-row" }, element("strong", {}, heading),
-        copyButton(() => text, `Copy the error of ${name}`),
-        store.cellOf?.(text) && button("Show the cell", () => store.cellOf?.(text)?.(),
-          { class: "mlmagic-quiet", "aria-label": `Show the cell of the error of ${name}` })),
-      element("pre", { class: "mlmagic-pre", tabindex: 0, role: "group", "aria-label": `Last error of ${name}` }, text));
+        copyButton(() => text, say("Copy the error of %1", name)),
+        store.cellOf?.(text) && button(say("Show the cell"), () => store.cellOf?.(text)?.(),
+          { class: "mlmagic-quiet", "aria-label": say("Show the cell of the error of %1", name) })),
+      element("pre", { class: "mlmagic-pre", tabindex: 0, role: "group", "aria-label": say("Last error of %1", name) }, text));
     drawAge();
     actions.draw();
   }
@@ -107,8 +107,8 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   function drawAddress() {
     const endpoint = store.get("endpoint"), docs = store.get("docs");
     show(address, ...(endpoint ? [element("code", {}, endpoint),
-      copyButton(() => store.get("endpoint"), `Copy the address of ${name}`),
-      docs && element("a", { href: docs, target: "_blank", rel: "noopener" }, "API docs")] : []));
+      copyButton(() => store.get("endpoint"), say("Copy the address of %1", name)),
+      docs && element("a", { href: docs, target: "_blank", rel: "noopener" }, say("API docs"))] : []));
     trying.hidden = !endpoint;
   }
   function drawEvents() {
@@ -144,7 +144,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
 
   root.classList.add("mlmagic", "mlmagic-card");
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", `Service ${name}`);
+  root.setAttribute("aria-label", say("Service %1", name));
   root.replaceChildren(
     twinHider(root, id),
     element("div", { class: "mlmagic-row mlmagic-head" }, element("strong", { class: "mlmagic-name" }, name), state, age),

@@ -1,6 +1,7 @@
 // The keys of a service, masked. They come as answers to calls, and go when the section closes.
 
 import { button, copyButton, element, show } from "./dom.js";
+import { say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
@@ -8,32 +9,32 @@ const MASK = "••••••••••••";
 
 /**
  * @param {Store} store
- * @param {(message: string) => void} say shows why a key cannot be shown
+ * @param {(message: string) => void} tell shows why a key cannot be shown
  */
-export function serviceKeys(store, say) {
+export function serviceKeys(store, tell) {
   const name = store.get("name");
   const keys = element("div", { class: "mlmagic-keys" });
 
   function open() {
     show(keys, ...["Primary", "Secondary"].map((which) => {
       const value = element("code", { class: "mlmagic-secret" }, MASK);
-      const reveal = button("Show", async () => {
+      const reveal = button(say("Show"), async () => {
         if (reveal.getAttribute("aria-pressed") === "true") return conceal();
         try {
           value.textContent = await store.call("key", { which });
           reveal.setAttribute("aria-pressed", "true");
-          reveal.textContent = "Hide";
+          reveal.textContent = say("Hide");
         } catch (error) {
-          say(/** @type {Error} */ (error).message);
+          tell(/** @type {Error} */ (error).message);
         }
-      }, { class: "mlmagic-quiet", "aria-label": `Show the ${which.toLowerCase()} key of ${name}`, "aria-pressed": "false" });
+      }, { class: "mlmagic-quiet", "aria-label": say("Show the %1 key of %2", say(which.toLowerCase()), name), "aria-pressed": "false" });
       function conceal() {
         value.textContent = MASK;
         reveal.setAttribute("aria-pressed", "false");
-        reveal.textContent = "Show";
+        reveal.textContent = say("Show");
       }
-      return element("div", { class: "mlmagic-row" }, element("span", { class: "mlmagic-label" }, which), value,
-        copyButton(() => store.call("key", { which }), `Copy the ${which.toLowerCase()} key of ${name}`), reveal);
+      return element("div", { class: "mlmagic-row" }, element("span", { class: "mlmagic-label" }, say(which)), value,
+        copyButton(() => store.call("key", { which }), say("Copy the %1 key of %2", say(which.toLowerCase()), name)), reveal);
     }));
   }
 

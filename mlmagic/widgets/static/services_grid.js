@@ -3,7 +3,7 @@
 import { element, show } from "./dom.js";
 import { figureColumn, grid, wordColumn } from "./grid.js";
 import { MARKS, serviceCard } from "./service_card.js";
-import { duration } from "./words.js";
+import { duration, say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./grid.js").Row} Row */
@@ -20,7 +20,7 @@ export const SERVICES = {
       text: (row) => `${row.state} ${row.words}`,
       draw: (row) => [
         element("span", { class: `mlmagic-badge mlmagic-${row.state.toLowerCase()}` },
-          element("span", { "aria-hidden": "true" }, `${MARKS[row.state] || "?"} `), row.state),
+          element("span", { "aria-hidden": "true" }, `${MARKS[row.state] || "?"} `), say(row.state)),
         element("span", { class: "mlmagic-why", title: row.words }, row.words),
       ],
     },
@@ -33,7 +33,7 @@ export const SERVICES = {
     figureColumn("memory", "Memory", 4),
     {
       key: "changed", title: "Changed", priority: 3,
-      value: (row) => row.changed, text: (row, now) => `${duration(now - row.changed)} ago`,
+      value: (row) => row.changed, text: (row, now) => say("%1 ago", duration(now - row.changed)),
     },
   ],
   words: (row) => [row.name, row.models, row.target, row.words],

@@ -1,7 +1,7 @@
 // Send a request to a service: from its sample, with the same request as curl and as Python.
 
 import { button, copyButton, element, show } from "./dom.js";
-import { figure } from "./words.js";
+import { figure, say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {{status: number, milliseconds: number, body: string}} Answer */
@@ -46,18 +46,18 @@ export function tryIt(store) {
   const name = store.get("name");
   let sample = "";
   const body = /** @type {HTMLTextAreaElement} */ (element("textarea", {
-    class: "mlmagic-input mlmagic-body", rows: 4, spellcheck: "false", "aria-label": `Request body for ${name}`,
+    class: "mlmagic-input mlmagic-body", rows: 4, spellcheck: "false", "aria-label": say("Request body for %1", name),
   }));
   const note = element("div", { class: "mlmagic-note" });
-  const answer = element("div", { role: "status", "aria-label": `Response of ${name}` });
-  const send = button("Send", ask, { class: "mlmagic-first" });
-  const again = button("Insert sample", () => { body.value = sample; }, { disabled: true });
+  const answer = element("div", { role: "status", "aria-label": say("Response of %1", name) });
+  const send = button(say("Send"), ask, { class: "mlmagic-first" });
+  const again = button(say("Insert sample"), () => { body.value = sample; }, { disabled: true });
   const address = () => store.get("endpoint");
   const authentication = () => store.get("authentication");
   const root = element("div", {}, body, note,
     element("div", { class: "mlmagic-row" }, send, again,
-      copyButton(() => asCurl(address(), body.value, authentication()), "Copy as curl", "Copy as curl"),
-      copyButton(() => asPython(address(), body.value, authentication()), "Copy as Python", "Copy as Python")),
+      copyButton(() => asCurl(address(), body.value, authentication()), say("Copy as curl"), say("Copy as curl")),
+      copyButton(() => asPython(address(), body.value, authentication()), say("Copy as Python"), say("Copy as Python"))),
     answer);
   body.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || send.disabled) return;
@@ -69,11 +69,11 @@ export function tryIt(store) {
   async function ask() {
     send.disabled = true;
     await reading; // else what is sent would not be what is about to be shown
-    show(answer, "Waiting for the response ...");
+    show(answer, say("Waiting for the response ..."));
     try {
       const got = /** @type {Answer} */ (await store.call("send", { body: body.value }));
       show(answer, element("div", { class: got.status === 200 ? null : "mlmagic-bad" },
-        `${got.status || "No response"} in ${figure(got.milliseconds)} ms`),
+        say("%1 in %2 ms", got.status || say("No response"), figure(got.milliseconds))),
       element("pre", { class: "mlmagic-pre", tabindex: 0 }, got.body));
     } catch (error) {
       show(answer, element("div", { class: "mlmagic-bad" }, /** @type {Error} */ (error).message));
@@ -92,7 +92,7 @@ export function tryIt(store) {
     if (body.value === sample) body.value = found;
     sample = found;
     again.disabled = !sample;
-    show(note, sample ? "" : "This service describes no sample. Write the body that its run() expects.");
+    show(note, sample ? "" : say("This service describes no sample. Write the body that its run() expects."));
   }
 
   return { root, refresh };

@@ -1,4 +1,25 @@
-// Times and figures as text.
+// Times and figures as text, and texts in the reader's language.
+
+/** @type {(text: string) => string} */
+let translated = (text) => text;
+
+/**
+ * Translate all texts from now on: JupyterLab's extension gives its translator.
+ * @param {(text: string) => string} translate
+ */
+export function translateWith(translate) {
+  translated = translate;
+}
+
+/**
+ * A text in the reader's language; then %1, %2 and so on are replaced by the values.
+ * @param {string} text
+ * @param {...(string | number)} values
+ * @returns {string}
+ */
+export function say(text, ...values) {
+  return translated(text).replace(/%([1-9])/g, (mark, number) => (number <= values.length ? String(values[number - 1]) : mark));
+}
 
 /** @param {number} seconds @returns {string} "12 s", "5 min", "3 h", "2 d" */
 export function duration(seconds) {
@@ -38,5 +59,5 @@ export const SILENT_SECONDS = 15;
  * @returns {string} empty while signs come
  */
 export function silence(heard, now, stateTime, lost) {
-  return now - heard < SILENT_SECONDS ? "" : `Not connected: ${lost}. State as of ${clock(stateTime)}.`;
+  return now - heard < SILENT_SECONDS ? "" : say("Not connected: %1. State as of %2.", say(lost), clock(stateTime));
 }

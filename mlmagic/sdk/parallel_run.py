@@ -5,13 +5,16 @@ A step runs on this machine, in its own processes; ``compute_target`` and ``node
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlmagic.core import configuration as core
 from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan, Tally
+from mlmagic.engine.events.pace import Pace
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 from mlmagic.sdk.environment import Environment
 from mlmagic.sdk.exceptions import (
@@ -25,7 +28,11 @@ from mlmagic.sdk.pipeline_step import PipelineStep, Places, Report
 from mlmagic.sdk.run import Run
 from mlmagic.sdk.script_arguments import argument_text
 from mlmagic.sdk.workspace_base import WorkspaceBase
+from mlmagic.workspace.atomic_writes import write_atomically
 
+PROGRESS = "logs/progress.json"
+"""The file in a run's folder with the progress of its batch job."""
+PROGRESS_SECONDS = 0.5
 _STEP_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -213,9 +220,13 @@ class ParallelRunStep(PipelineStep):
         """Run the script over all mini-batches. Raises `ActivityFailedException` if the job fails."""
         output = places[self.output.name] if self.outputs else run.folder / "outputs" / "default"
 
+        pace = Pace(1, PROGRESS_SECONDS)
+
         def watch(tally: Tally) -> None:
             done = tally.succeeded_items + tally.failed_items
             report(f"{self.name}: {done} of {tally.items} items, {tally.failed_items} failed")
+            if done == tally.items or not pace.delay(time.monotonic()):
+                keep_progress(run, tally)
 
         plan = self.config.plan(parameters, self.argument_texts(parameters, str(output), places))
         rows = self.rows(places) if prepared is None else prepared
@@ -229,6 +240,26 @@ class ParallelRunStep(PipelineStep):
 
     def __repr__(self) -> str:
         return f"ParallelRunStep(name={self.name!r})"
+
+
+def keep_progress(run: Run, tally: Tally) -> None:
+    """Write how far a batch job is into the folder of its run."""
+    file = run.folder / PROGRESS
+    file.parent.mkdir(parents=True, exist_ok=True)
+    done = tally.succeeded_items + tally.failed_items
+    write_atomically(file, json.dumps({"done": done, "items": tally.items, "failed": tally.failed_items}))
+
+
+def progress_of(run: Run) -> dict[str, int]:
+    """How far the batch job of a run is: the ``items``, and how many of them are ``done`` and ``failed``.
+
+    Empty for a run that is no batch job.
+    """
+    try:
+        found = json.loads((run.folder / PROGRESS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: int(found[name]) for name in ("done", "items", "failed")}
 
 
 def _kind_of(given: Any) -> str:

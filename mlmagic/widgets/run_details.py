@@ -10,6 +10,7 @@ from typing import Any
 from IPython import get_ipython
 from traitlets import Dict
 
+from mlmagic.sdk.parallel_run import progress_of
 from mlmagic.sdk.run import Run
 from mlmagic.visible_text import visible
 from mlmagic.widgets import html
@@ -92,7 +93,11 @@ def run_view(run: Run) -> dict[str, Any]:
             [visible(name), visible(metric_text(value))] for name, value in run.get_metrics().items()
         ],
         "children": [
-            [visible(str(child.get_properties().get("step", child.id))), child.get_status()]
+            [
+                visible(str(child.get_properties().get("step", child.id))),
+                child.get_status(),
+                progress_of(child),
+            ]
             for child in run.get_children()
         ],
         "log": [visible(line) for text in logs.values() for line in text.splitlines()][-_LOG_LINES:],
@@ -112,7 +117,7 @@ def run_card(view: Mapping[str, Any]) -> Card:
     texts = [title]
     for headings, rows, caption in (
         (["Metric", "Value"], view["metrics"], "Metrics"),
-        (["Child run", "Status"], view["children"], "Child runs"),
+        (["Child run", "Status"], [_row_of(*child) for child in view["children"]], "Child runs"),
     ):
         if rows:
             parts.append(html.table(headings, [[escape(cell) for cell in row] for row in rows], caption))
@@ -127,6 +132,13 @@ def run_card(view: Mapping[str, Any]) -> Card:
     body = "".join(parts)
     markup = f'<div style="{html.FONT};max-width:900px">{body}</div>'
     return Card(markup, "\n\n".join(texts))
+
+
+def _row_of(name: str, status: str, progress: Mapping[str, int]) -> list[str]:
+    if not progress:
+        return [name, status]
+    failed = f", {progress['failed']} failed" if progress["failed"] else ""
+    return [name, f"{status}: {progress['done']} of {html.count(progress['items'], 'item')}{failed}"]
 
 
 def metric_text(value: Any) -> str:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from mlmagic.core.batch import Tally
 from mlmagic.engine.engine import Engine
+from mlmagic.sdk.parallel_run import keep_progress, progress_of
 from mlmagic.sdk.run import Experiment, Run
 from mlmagic.sdk.workspace import Workspace
 from mlmagic.widgets import data_card, run_details
@@ -39,6 +41,15 @@ def test_the_card_has_status_metrics_children_and_log(run: Run) -> None:
         assert words in text, text
     assert "&lt;begins&gt;" in markup
     assert "<begins>" not in markup
+
+
+def test_a_batch_job_shows_how_far_it_is(run: Run) -> None:
+    child = run.child_run("first")
+    assert progress_of(child) == {}
+    keep_progress(child, Tally(30, 60, failed_items=2, succeeded_items=22))
+    view = run_view(run)
+    assert view["children"] == [["first", "Running", {"done": 24, "items": 60, "failed": 2}]]
+    assert "Running: 24 of 60 items, 2 failed" in str(run_card(view))
 
 
 def test_a_failed_run_shows_its_error(run: Run) -> None:

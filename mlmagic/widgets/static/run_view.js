@@ -29,8 +29,8 @@ export function runView() {
       show(head, from);
       show(problem, run.error || "");
       show(metrics, ...pairs(run.metrics || []));
-      show(children, ...(run.children || []).map((/** @type {[string, string]} */ [name, status]) =>
-        element("li", {}, element("strong", {}, name), ` ${status}`)));
+      show(children, ...(run.children || []).map((/** @type {[string, string, any]} */ [name, status, progress]) =>
+        element("li", {}, element("strong", {}, name), ` ${status} `, ...progressOf(name, progress))));
       log.hidden = !run.log?.length || !!run.error;
       show(log, (run.log || []).join("\n"));
     },
@@ -55,4 +55,16 @@ export function runCard(root, store, now = () => Date.now() / 1000) {
   const leave = store.on("run", draw);
   const timer = setInterval(() => view.age(now()), 1000);
   return () => (leave(), clearInterval(timer));
+}
+
+/**
+ * How far a batch job is, as a bar and in words; nothing for other runs.
+ * @param {string} name
+ * @param {{done: number, items: number, failed: number} | Record<string, never>} progress
+ */
+function progressOf(name, progress) {
+  if (!progress?.items) return [];
+  const { done, items, failed } = progress;
+  const words = failed ? say("%1 of %2 items, %3 failed", done, items, failed) : say("%1 of %2 items", done, items);
+  return [element("progress", { max: items, value: done, "aria-label": say("Progress of %1", name) }), ` ${words}`];
 }

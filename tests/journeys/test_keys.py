@@ -54,3 +54,5 @@ def test_choices_and_rows_have_their_keys(lab: Client, page: Any) -> None:
     assert focused(page) == "other:1"
     page.keyboard.press("ArrowUp")
     assert focused(page) == "line:1"
+    page.keyboard.press("Control+Alt+M")  # with a modifier a key is Jupyter's
+    page.locator("#mlmagic-panel").wait_for()

@@ -5,6 +5,7 @@ import { say } from "./words.js";
 /** @typedef {Node | string | null | undefined | false} Child */
 
 const SVG = "http://www.w3.org/2000/svg";
+const OWN_KEYS = "data-lm-suppress-shortcuts";
 
 /**
  * A new HTML element. Attributes that are null or false are left out; `on...` are event listeners.
@@ -156,14 +157,20 @@ export function twinHider(root, twin) {
 }
 
 /**
- * Leave an element its keys: Jupyter takes arrows and letters for commands on cells, except in text inputs.
- * Escape goes back to the cell, as it does elsewhere in an output.
+ * Leave an element its keys: Jupyter takes arrows and letters for commands on cells, except in text inputs. Keys with
+ * Ctrl, Alt or Cmd stay Jupyter's, and Escape goes back to the cell, as it does elsewhere in an output.
  * @template {HTMLElement} E
  * @param {E} made
  * @returns {E}
  */
 export function withOwnKeys(made) {
-  made.setAttribute("data-lm-suppress-shortcuts", "true");
+  /** Before Jupyter looks at it, which is at the document. @param {KeyboardEvent} event */
+  function choose(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) made.removeAttribute(OWN_KEYS);
+    else made.setAttribute(OWN_KEYS, "true");
+  }
+  made.addEventListener("focus", () => window.addEventListener("keydown", choose, true));
+  made.addEventListener("blur", () => window.removeEventListener("keydown", choose, true));
   made.addEventListener("keydown", (event) => {
     const cell = /** @type {HTMLElement | null} */ (made.closest(".jp-Cell"));
     if (event.key === "Escape" && !event.defaultPrevented) cell?.focus();

@@ -226,8 +226,16 @@ it("leaves choices and ticks their keys, and goes back to the cell with Escape",
   cell.append(root);
   for (const name of ["Script", "Dynamic batching"]) {
     const input = labelled(root, name);
-    expect(input.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
-    input.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+    const isOwn = () => input.hasAttribute("data-lm-suppress-shortcuts");
+    const seen = [];
+    const look = () => seen.push(isOwn());
+    document.addEventListener("keydown", look, true); // as Jupyter does
+    input.closest("details").open = true;
+    input.focus();
+    for (const values of [{ key: "x" }, { key: "s", ctrlKey: true }, { key: "ArrowDown" }, { key: "Escape" }])
+      input.dispatchEvent(new KeyboardEvent("keydown", { bubbles: true, ...values }));
+    document.removeEventListener("keydown", look, true);
+    expect(seen).toEqual([true, false, true, true]);
     expect(document.activeElement).toBe(cell);
   }
 });

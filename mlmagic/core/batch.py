@@ -128,6 +128,11 @@ class Tally:
     failed_items: int = 0
     succeeded_items: int = 0
 
+    @property
+    def done_items(self) -> int:
+        """The items that were tried, with whatever result."""
+        return self.succeeded_items + self.failed_items
+
     def reason(self, plan: BatchPlan, *, over: bool) -> str:
         """Why the job has failed, or an empty text; some reasons are known only when it is ``over``."""
         if plan.error_threshold >= 0 and self.failed_items > plan.error_threshold:

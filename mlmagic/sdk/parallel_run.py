@@ -223,9 +223,8 @@ class ParallelRunStep(PipelineStep):
         pace = Pace(1, PROGRESS_SECONDS)
 
         def watch(tally: Tally) -> None:
-            done = tally.succeeded_items + tally.failed_items
-            report(f"{self.name}: {done} of {tally.items} items, {tally.failed_items} failed")
-            if done == tally.items or not pace.delay(time.monotonic()):
+            report(f"{self.name}: {tally.done_items} of {tally.items} items, {tally.failed_items} failed")
+            if tally.done_items == tally.items or not pace.delay(time.monotonic()):
                 keep_progress(run, tally)
 
         plan = self.config.plan(parameters, self.argument_texts(parameters, str(output), places))
@@ -246,8 +245,8 @@ def keep_progress(run: Run, tally: Tally) -> None:
     """Write how far a batch job is into the folder of its run."""
     file = run.folder / PROGRESS
     file.parent.mkdir(parents=True, exist_ok=True)
-    done = tally.succeeded_items + tally.failed_items
-    write_atomically(file, json.dumps({"done": done, "items": tally.items, "failed": tally.failed_items}))
+    progress = {"done": tally.done_items, "items": tally.items, "failed": tally.failed_items}
+    write_atomically(file, json.dumps(progress))
 
 
 def progress_of(run: Run) -> dict[str, int]:

@@ -61,7 +61,7 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
     assert page.get_by_text("A form to deploy a service").is_hidden()
     page.locator("summary", has_text="Resources: 0.1 cores, 0.5 GB").wait_for()
 
-    # A problem is told when its field is left.
+    # A problem appears when the field loses the focus.
     name.press("End")
     name.press_sequentially("_")
     assert page.get_by_text("service name 'line-svc_' must be").count() == 0

@@ -91,8 +91,8 @@ class FormPanel(Beating, Component):
         self.form = str(self.model_id)
         self.rows = sections.rows()
         self.answers = {
-            "deploy": lambda _: self._begin(self.jobs.deploy),
-            "profile": lambda _: self._begin(self.jobs.profile),
+            "deploy": lambda _: self._in_kernel_thread(self.jobs.deploy),
+            "profile": lambda _: self._in_kernel_thread(self.jobs.profile),
             "cancel": lambda _: self.jobs.cancel(),
             "insert": lambda values: notebook.insert_below(str(values.get("text", ""))),
         }
@@ -234,10 +234,6 @@ class FormPanel(Beating, Component):
             ended = profile.state is not ProfileState.RUNNING
             self.profile = profile_view(profile) if ended else progress_view(progress, profile)
 
-    def _begin(self, job: Callable[[], None]) -> None:
-        """Start a job in the thread in which cells run: it reads the notebook's variables."""
-        self._in_kernel_thread(job)
-
     def _hear(self, news: Sequence[Event]) -> None:
         """Called in the event bus's thread; any event may have changed what there is to choose."""
         self._is_stale = self._is_stale or bool(news)
@@ -257,7 +253,7 @@ class FormPanel(Beating, Component):
         return {"text/html": f'<div class="mlmagic-static-form-{self.form}"></div>', "text/plain": ""}
 
     def _in_kernel_thread(self, call: Callable[[], None]) -> None:
-        """Widgets and outputs may only be changed in the thread in which cells run."""
+        """Outputs may only be changed, and variables only be read, in the thread in which cells run."""
         if self._loop is None:
             call()
         else:

@@ -1,10 +1,11 @@
 // The deploy form: what is served and where, with Deploy beside it, and folded: all that has a usual value.
 
-import { button, disclosure, element, show, twinHider } from "./dom.js";
+import { button, disclosure, drawCard, element, show, twinHider } from "./dom.js";
 import { equivalents } from "./equivalents.js";
 import { choiceInput, field, lineInput, linesInput, tickInput } from "./fields.js";
 import { modelChoice } from "./model_choice.js";
 import { profileView } from "./profile_view.js";
+import { follow } from "./store.js";
 import { duration, say, silence } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -288,18 +289,14 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
   const heading = element("summary", { class: "mlmagic-name" }, "");
   const form = /** @type {HTMLDetailsElement} */ (element("details", { class: "mlmagic-form", open: true }, heading, main, bar, error,
     ...[...sections.values()].map(({ part }) => part), profiling, coding));
-  const listeners = /** @type {Array<[string[], () => void]>} */ ([
+  ends.push(...follow(store, [
     [["choices"], fill],
     [["problems", "blocking", "remarks", "taken", "sections", "shown"], drawProblems],
     [["texts", "file_note", "blocking"], code.draw],
     [["profile", "advice"], drawProfile],
     [["busy", "job", "error", "notes"], drawWork],
     [["deployed"], drawDeployed],
-  ]);
-  for (const [keys, draw] of listeners) {
-    for (const key of keys) ends.push(store.on(key, draw));
-    draw();
-  }
+  ]));
   ends.push(store.on("content", () => {
     if (JSON.stringify(store.get("content")) === JSON.stringify(content)) return;
     content = { ...store.get("content") };
@@ -313,12 +310,7 @@ export function deployForm(root, store, now = () => Date.now() / 1000) {
   const timer = setInterval(drawAge, 1000);
   ends.push(() => clearInterval(timer));
 
-  root.classList.add("mlmagic", "mlmagic-card");
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", say("Deploy a service"));
-  root.replaceChildren(
-    twinHider(root, `form-${id}`),
-    silent, form);
+  drawCard(root, say("Deploy a service"), twinHider(root, `form-${id}`), silent, form);
   return () => ends.forEach((end) => end());
 }
 

@@ -146,6 +146,19 @@ export function pairs(rows) {
 }
 
 /**
+ * Draw a card into `root`: a group with a name for screen readers.
+ * @param {HTMLElement} root
+ * @param {string} label
+ * @param {...Child} children
+ */
+export function drawCard(root, label, ...children) {
+  root.classList.add("mlmagic", "mlmagic-card");
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", label);
+  root.replaceChildren(...children.filter(isShown));
+}
+
+/**
  * A style that hides the static card called `twin` in the same output, which is for when this one cannot be drawn.
  * @param {HTMLElement} root
  * @param {string} twin

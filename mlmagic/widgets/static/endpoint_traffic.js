@@ -1,6 +1,6 @@
 // The versions of an endpoint side by side: what share of the traffic each gets, and how each does.
 
-import { button, element, show } from "./dom.js";
+import { button, drawCard, element, show } from "./dom.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -119,10 +119,7 @@ export function endpointTraffic(root, store) {
   }
 
   const ends = ["versions", "comparison"].map((key) => store.on(key, draw));
-  root.classList.add("mlmagic", "mlmagic-card");
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", say("Traffic of %1", name));
-  root.replaceChildren(bar, table, element("div", { class: "mlmagic-row mlmagic-actions" }, apply, undo, words), problem, comparison);
+  drawCard(root, say("Traffic of %1", name), bar, table, element("div", { class: "mlmagic-row mlmagic-actions" }, apply, undo, words), problem, comparison);
   draw();
   return () => ends.forEach((end) => end());
 }

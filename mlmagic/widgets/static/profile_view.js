@@ -1,6 +1,6 @@
 // A profile: its progress, and then what it recommends, a table of what was measured, and charts.
 
-import { button, element, show, twinHider } from "./dom.js";
+import { button, drawCard, element, show, twinHider } from "./dom.js";
 import { barChart, curveChart } from "./plots.js";
 import { duration, figure, say } from "./words.js";
 
@@ -50,10 +50,7 @@ export function profileView(cancel) {
 export function profileCard(root, store) {
   const view = profileView(null);
   const draw = () => view.draw(store.get("profile"));
-  root.classList.add("mlmagic", "mlmagic-card");
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", say("Profile"));
-  root.replaceChildren(twinHider(root, store.get("twin")), view.root);
+  drawCard(root, say("Profile"), twinHider(root, store.get("twin")), view.root);
   draw();
   return store.on("profile", draw);
 }

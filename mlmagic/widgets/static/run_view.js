@@ -1,6 +1,6 @@
 // A run: its status, metrics, child runs and the end of its log.
 
-import { element, pairs, show, twinHider } from "./dom.js";
+import { drawCard, element, pairs, show, twinHider } from "./dom.js";
 import { duration, say } from "./words.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -47,10 +47,7 @@ export function runView() {
 export function runCard(root, store, now = () => Date.now() / 1000) {
   const view = runView();
   const draw = () => view.draw(store.get("run"));
-  root.classList.add("mlmagic", "mlmagic-card");
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", say("Run"));
-  root.replaceChildren(twinHider(root, store.get("twin")), view.root);
+  drawCard(root, say("Run"), twinHider(root, store.get("twin")), view.root);
   draw();
   const leave = store.on("run", draw);
   const timer = setInterval(() => view.age(now()), 1000);

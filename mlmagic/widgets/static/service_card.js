@@ -1,11 +1,12 @@
 // The card of one service: what it is and does, what can be done, and folded: try it, log, events, keys.
 
-import { button, copyButton, disclosure, element, moment, pairs, show, twinHider } from "./dom.js";
+import { button, copyButton, disclosure, drawCard, element, moment, pairs, show, twinHider } from "./dom.js";
 import { logView } from "./log_view.js";
 import { serviceActions } from "./service_actions.js";
 import { serviceFigures } from "./service_figures.js";
 import { serviceKeys } from "./service_keys.js";
 import { serviceRevisions } from "./service_revisions.js";
+import { follow } from "./store.js";
 import { tryIt } from "./try_it.js";
 import { clockWithSeconds, duration, say, silence } from "./words.js";
 
@@ -120,7 +121,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
     show(details, ...pairs(store.get("details")));
     keySection.hidden = store.get("authentication") !== "key";
   }
-  const listeners = /** @type {Array<[string[], () => void]>} */ ([
+  ends.push(...follow(store, [
     [["state", "words", "traceback", "failure", "gone", "serving", "revision", "began", "offered"], drawState],
     [["endpoint", "docs"], drawAddress],
     [["doing", "told"], actions.drawWork],
@@ -130,11 +131,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
     [["log_text"], () => logSection.open && log.draw(store.get("log_text"))],
     [["serving", "reloads"], () => trying.open && requests.refresh()],
     [["serving", "revision", "state"], () => void (revisionSection.open && revisions.refresh())],
-  ]);
-  for (const [keys, draw] of listeners) {
-    for (const key of keys) ends.push(store.on(key, draw));
-    draw();
-  }
+  ]));
   ends.push(store.on("beat", () => {
     heard = now();
     drawAge();
@@ -142,11 +139,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   const timer = setInterval(drawAge, 1000);
   ends.push(() => clearInterval(timer));
 
-  root.classList.add("mlmagic", "mlmagic-card");
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", say("Service %1", name));
-  root.replaceChildren(
-    twinHider(root, id),
+  drawCard(root, say("Service %1", name), twinHider(root, id),
     element("div", { class: "mlmagic-row mlmagic-head" }, element("strong", { class: "mlmagic-name" }, name), state, age),
     silent, address, message, traceback, actions.root, figures.root,
     trying, logSection, eventSection, revisionSection, keySection, detailSection);

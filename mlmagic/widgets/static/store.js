@@ -83,3 +83,15 @@ export function kernelStore(model, seconds = ANSWER_SECONDS) {
   };
   return store;
 }
+
+/**
+ * Draw now, and after each change of the values that a drawing shows.
+ * @param {Store} store
+ * @param {Array<[string[], () => void]>} listeners the values' names, and what draws them
+ * @returns {Array<() => void>} how to stop it
+ */
+export function follow(store, listeners) {
+  const ends = listeners.flatMap(([keys, draw]) => keys.map((key) => store.on(key, draw)));
+  listeners.forEach(([, draw]) => draw());
+  return ends;
+}

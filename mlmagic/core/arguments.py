@@ -86,6 +86,12 @@ PERCENT = Rule("must be between 0 and 100", lambda value: 0 <= value <= 100, {"m
 PORT = Rule(
     "must be between 1 and 65535", lambda value: 1 <= value <= 65535, {"minimum": 1, "maximum": 65535}
 )
+MOST_REPLICAS = 100
+REPLICAS = Rule(
+    f"must be between 1 and {MOST_REPLICAS}",
+    lambda value: 1 <= value <= MOST_REPLICAS,
+    {"minimum": 1, "maximum": MOST_REPLICAS},
+)
 RECORDED = Rule(
     f"must be between 0 (none) and {MOST_RECORDED_REQUESTS:,}",
     lambda value: 0 <= value <= MOST_RECORDED_REQUESTS,
@@ -235,9 +241,10 @@ TABLE: tuple[Argument, ...] = (
     _row("blobfuse_enabled", bool, _R, "Mount models with blobfuse. It is recorded and has no effect here.",
          on=AKS, default=True),
 
-    _row("num_replicas", int, _S, "Number of replicas, without autoscaling. Default: autoscaling.",
-         on=CLUSTERS, rule=POSITIVE, key="numReplicas", options=("--num-replicas",), label="Replicas",
-         placeholder="empty: autoscaling"),
+    _row("num_replicas", int, _S,
+         "Number of replicas: processes or containers that share the requests. Default: 1, or autoscaling in "
+         "a cluster.", rule=REPLICAS, key="numReplicas", field=SAME, options=("--replicas", "--num-replicas"),
+         label="Replicas", placeholder="empty: 1, or autoscaling in a cluster"),
     _row("autoscale_enabled", bool, _S, "Scale the number of replicas with the load.", on=CLUSTERS,
          key=f"{_SCALER}.autoscaleEnabled", options=("--autoscale-enabled",), label="Autoscaling"),
     _row("autoscale_min_replicas", int, _S, "Fewest replicas.", on=CLUSTERS, default=1, rule=POSITIVE,

@@ -96,6 +96,9 @@ class DeploymentConfig:
     memory_gb: float = DEFAULT_MEMORY_GB
     port: int | None = None
     """None: a free port, which the service keeps."""
+    num_replicas: int | None = None
+    """None: 1, or as many as the autoscaler of the target wants. A service that was scaled has another number
+    in its record."""
     init_timeout_seconds: int = ARGUMENTS["init_timeout_seconds"].default
     """Then the start has failed."""
     scoring_timeout_ms: int = DEFAULT_SCORING_TIMEOUT_MS
@@ -145,6 +148,23 @@ class DeploymentConfig:
     def guarded(self) -> bool:
         """Whether callers need a key or a token."""
         return self.auth_enabled or self.token_auth_enabled
+
+    @property
+    def autoscales(self) -> bool:
+        """Whether the number of replicas follows the load, on a target that can."""
+        return self.num_replicas is None and self.compute_settings.get("autoscale_enabled") is not False
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas run at first, and always on a target without autoscaling."""
+        return self.num_replicas or int(self.compute_settings.get("autoscale_min_replicas", 1))
+
+    def scaled(self, replicas: int) -> DeploymentConfig:
+        """The configuration with so many replicas, without autoscaling."""
+        kept = {
+            key: value for key, value in self.compute_settings.items() if not key.startswith("autoscale_")
+        }
+        return replace(self, num_replicas=replicas, compute_settings=kept)
 
     @property
     def liveness_seconds(self) -> int:

@@ -99,7 +99,7 @@ def with_arguments(
     fields |= _access(given)
     own = {name: value for name, value in given.items() if not ARGUMENTS[name].field}
     changed = replace(config, compute_settings={**config.compute_settings, **own}, **fields)
-    if own:
+    if own or "num_replicas" in given:
         compute, all_given = given_of(changed)
         check(f"a service on {config.target}", compute, {**all_given, **own}, is_file=is_file)
     return changed

@@ -144,8 +144,10 @@ def _newest_of_each_content(history: Iterable[RecordedRevision]) -> list[Recorde
 
 
 def content_of(revision: Revision) -> tuple[Any, ...]:
-    """What a revision serves and how: all but its number and the labels of its service."""
-    config = replace(revision.config.without_keys(), tags={}, properties={}, description="")
+    """What a revision serves and how: all but its number, and the labels and replicas of its service."""
+    config = replace(
+        revision.config.without_keys(), tags={}, properties={}, description="", num_replicas=None
+    )
     return revision.models, revision.inference, revision.files, config, revision.python
 
 

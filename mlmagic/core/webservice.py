@@ -176,6 +176,8 @@ class Webservice:
     description: str = ""
     replacements: tuple[Replacement, ...] = ()
     """The versions that the wanted revision uses in place of those of its environment."""
+    replicas: int | None = None
+    """How many replicas its owner wants; None: one, or as many as an autoscaler wants."""
     stats: Mapping[str, float] = field(default_factory=dict)
     """The last usage metrics: requests, errors, p50_ms and p99_ms from the server; requests_per_second,
     replicas; cpu_cores and memory_bytes where the target measures them."""

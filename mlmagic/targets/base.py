@@ -144,10 +144,15 @@ class ComputeTarget(ABC, Generic[H]):
 
     # scales
 
-    def scale(self, handle: H, replicas: int) -> None:
-        """Run ``replicas`` replicas from now on; returns as soon as it is requested.
+    def scales_in_place(self, handle: H) -> bool:
+        """Whether the number of replicas of this launch can change; otherwise the service is launched again."""
+        return self.capabilities.scales
 
-        `Observation.ready` is the number of replicas that answer. Raises `Unschedulable`.
+    def scale(self, handle: H, replicas: int) -> None:
+        """Run ``replicas`` replicas from now on; returns as soon as it is requested, and may be called again.
+
+        A launch starts with ``spec.config.replicas``. `Observation.ready` is the number of replicas that
+        answer. Does nothing if the service is gone, or cannot be scaled in place. Raises `Unschedulable`.
         """
         raise NotSupported(self.name, "run several replicas of a service")
 

@@ -77,6 +77,8 @@ class FakeTarget(ComputeTarget[FakeHandle]):
         with self._lock:
             key = next(self._keys)
             seen = self.next_observations.pop(0) if self.next_observations else self._first_observation()
+            if seen.phase is Phase.RUNNING:
+                seen = replace(seen, ready=spec.config.replicas)
             self.services[key] = FakeService(spec, seen, [f"launched {spec.name} r{spec.revision}"])
         report(f"faking {spec.name}")
         return FakeHandle(key)

@@ -89,6 +89,8 @@ services = Table(
     Column("description", prose(), nullable=False, default=""),
     Column("stats", record(), nullable=False),
     Column("replacements", record()),
+    # NULL: one, or as many as an autoscaler wants.
+    Column("replicas", Integer),
     Column("lease_holder", prose()),
     Column("lease_until", Float, nullable=False, default=0.0),
     # Grows each time the lease passes to another holder, so that a former one's late writes are recognized.
@@ -354,6 +356,12 @@ def m011_history_of_revisions(connection: Connection) -> None:
 def m012_traffic_history(connection: Connection) -> None:
     for table in (traffic_points, traffic_counts):
         table.create(connection, checkfirst=True)
+
+
+@migration
+def m013_replicas(connection: Connection) -> None:
+    if "replicas" not in {column["name"] for column in inspect(connection).get_columns("services")}:
+        connection.execute(text("ALTER TABLE services ADD COLUMN replicas INTEGER"))
 
 
 def now(connection: Connection) -> float:

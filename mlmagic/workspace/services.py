@@ -75,6 +75,7 @@ def create(
             description=config.description,
             stats={},
             replacements=[asdict(each) for each in revision.replacements],
+            replicas=config.num_replicas,
             retiring=[],
             lease_holder=holder,
             lease_until=leases.clock(tx) + LEASE_SECONDS if holder else 0.0,
@@ -130,6 +131,7 @@ def revise(
         error=None,
         restarts=0,
         replacements=[asdict(each) for each in revision.replacements],
+        replicas=revision.config.num_replicas,
         words=f"{operation} requested",
         machine=machine or service.machine,
         **(superseded or {}),
@@ -168,10 +170,21 @@ def take_back(tx: Connection, service: Webservice, superseded: Mapping[str, Any]
         revision=service.serving,
         models=list(previous.models),
         replacements=[asdict(each) for each in previous.replacements],
+        replicas=previous.config.num_replicas,
         state=State.HEALTHY.value,
         words=f"revision {service.serving} keeps serving",
         **superseded,
     )
+
+
+def scale(tx: Connection, service: Webservice, replicas: int) -> Webservice:
+    """Record another number of replicas, with the wanted revision, too."""
+    config = get_revision(tx, service.id, service.revision).config.scaled(replicas)
+    row = (revisions.c.service_id == service.id) & (revisions.c.number == service.revision)
+    tx.execute(update(revisions).where(row).values(config=asdict(config)))
+    words = f"{replicas} replica{'' if replicas == 1 else 's'} requested"
+    _request(tx, service, EventKind.SCALED, words, replicas=replicas)
+    return get(tx, service.name)
 
 
 def get(tx: Connection, name: str) -> Webservice:
@@ -214,9 +227,16 @@ def revision_of(row: Any) -> Revision:
         tuple(row.models),
         InferenceConfig(**inference),
         tuple(StoredFile(**file) for file in row.files),
-        DeploymentConfig(**row.config),
+        _configuration(row.config),
         row.python,
     )
+
+
+def _configuration(record: Mapping[str, Any]) -> DeploymentConfig:
+    """The configuration of a record; in older ones the number of replicas is among the target's settings."""
+    settings = dict(record["compute_settings"])
+    replicas = settings.pop("num_replicas", None)
+    return DeploymentConfig(**{"num_replicas": replicas, **record, "compute_settings": settings})
 
 
 def target_of(tx: Connection, service: Webservice, number: int) -> str:

@@ -163,4 +163,4 @@ def test_a_notebook_completes_the_parameters(code: str, names: set[str]) -> None
 
 def test_a_line_changes_fields_and_settings_of_the_target() -> None:
     changed = with_arguments(DeploymentConfig("kubernetes"), {"cpu_cores": 2.0, "num_replicas": 3})
-    assert (changed.cpu, changed.compute_settings) == (2.0, {"num_replicas": 3})
+    assert (changed.cpu, changed.num_replicas, changed.compute_settings) == (2.0, 3, {})

@@ -80,6 +80,7 @@ OURS = set(ARGUMENTS) - {name for order in V1_ORDER.values() for name in order}
 CONTAINERS_TAKE = {
     "port",
     "token_auth_enabled",
+    "num_replicas",
     "scoring_timeout_ms",
     "replica_max_concurrent_requests",
     "max_request_wait_time",
@@ -227,7 +228,7 @@ FILES: list[tuple[Any, str]] = [
     ({"computeType": "local", "prot": 1}, r"Key of .* not found: 'prot'. Did you mean 'port'\?"),
     ({"computeType": "aks", "autoScaler": 3}, r"autoScaler 3 must be a mapping"),
     ({"computeType": "aks", "autoScaler": {"min": 3}}, r"Key of .* not found: 'autoScaler.min'"),
-    ({"computeType": "aci", "numReplicas": 2}, r"Key of .* for aci not found: 'numReplicas'"),
+    ({"computeType": "aci", "gpuCores": 2}, r"Key of .* for aci not found: 'gpuCores'"),
 ]
 
 

@@ -13,9 +13,9 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.deployment import Deployments
-from mlmagic.errors import InvalidConfig, UsageError, WrongState
+from mlmagic.errors import InvalidConfig, UsageError
 from mlmagic.targets.fake import FakeTarget
-from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.engines import ON_FAKE, script
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.together
@@ -90,18 +90,49 @@ def test_what_is_newer_is_said_and_nothing_is_recorded(fake_engine: Engine, tmp_
     assert fake_engine.renewals.find("svc", captured(2), "it").words == ("wine:2 becomes wine:3",)
 
 
-def test_scale(fake_engine: Engine, fake: FakeTarget, make_engine: MakeEngine) -> None:
+def test_scale(fake_engine: Engine, fake: FakeTarget) -> None:
     service = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     assert fake.capabilities.scales
     assert fake_engine.replicas.can_scale(service)
-    fake_engine.replicas.set("svc", 3)
-    wait_for(lambda: fake_engine.services.get("svc").stats.get("replicas") == 3.0, "three")
+    assert fake_engine.replicas.set("svc", 3).replicas == 3
+    wait_for(lambda: fake.only().observation.ready == 3, "three")
+    wait_for(lambda: fake_engine.services.get("svc").stats.get("replicas") == 3.0, "three in the record")
     assert fake_engine.events.newest(1, "svc")[0].message == "3 replicas requested"
-    with pytest.raises(InvalidConfig, match="between 1 and 100"):
-        fake_engine.replicas.set("svc", 0)
+    assert fake_engine.services.revision(fake_engine.services.get("svc")).config.num_replicas == 3
+    for wrong in (0, 101, 2.5, True, "3"):
+        with pytest.raises(InvalidConfig, match="must be a whole number from 1 to 100"):
+            fake_engine.replicas.set("svc", wrong)  # type: ignore[arg-type]
+
+
+def test_a_stopped_service_starts_with_the_replicas_it_was_given(
+    fake_engine: Engine, fake: FakeTarget
+) -> None:
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
     fake_engine.services.stop("svc")
-    with pytest.raises(WrongState, match="cannot scale 'svc' while it is Stopped"):
-        fake_engine.replicas.set("svc", 1)
+    fake_engine.replicas.set("svc", 4)
+    wait_for(lambda: fake_engine.services.get("svc").state is State.STOPPED, "its end")
+    fake_engine.services.wait(fake_engine.services.start("svc"), 20)
+    assert fake.only().spec.config.replicas == 4
+
+
+def test_what_cannot_be_scaled_in_place_is_launched_again(fake_engine: Engine, fake: FakeTarget) -> None:
+    service = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
+    fake.scales_in_place = lambda handle: False  # type: ignore[method-assign]
+    scaled = fake_engine.services.wait(fake_engine.replicas.set("svc", 2), 20)
+    assert (scaled.revision, scaled.replicas) == (service.revision + 1, 2)
+    assert fake.only().spec.config.replicas == 2
+    assert fake_engine.services.revisions("svc")[0].change == "replicas"
+
+
+def test_an_update_and_a_rollback_keep_the_replicas(fake_engine: Engine, fake: FakeTarget) -> None:
+    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
+    fake_engine.services.wait(fake_engine.services.update("svc", inference=captured(2)), 20)
+    fake_engine.replicas.set("svc", 3)
+    fake_engine.services.wait(fake_engine.services.update("svc", inference=captured(3)), 20)
+    assert fake.only().observation.ready == 3
+    back = fake_engine.services.rollback("svc", 1).service
+    assert fake_engine.services.wait(back, 20).replicas == 3
+    assert fake.only().observation.ready == 3
 
 
 def test_one_replica_is_all_there_is_on_this_machine(engine: Engine, fake_engine: Engine) -> None:

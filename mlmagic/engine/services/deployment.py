@@ -340,6 +340,17 @@ def revise(
     )
 
 
+def renew(
+    tx: Connection, name: str, operation: str, *, change: str = "", replicas: int | None = None
+) -> Webservice:
+    """Record the wanted revision once more, with another number of ``replicas`` if one is given."""
+    now = services.get(tx, name)
+    revision = services.get_revision(tx, now.id, now.revision)
+    config = replace(revision.config, **labels_of(now))
+    config = config if replicas is None else config.scaled(replicas)
+    return revise(tx, name, replace(revision, config=config), operation, change=change)
+
+
 def labels_of(service: Webservice) -> dict[str, Any]:
     """The labels of a service, as fields of a configuration; they may have been changed since the deploy."""
     return {"tags": service.tags, "properties": service.properties, "description": service.description}

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from mlmagic.core.events import EventKind, service_subject
-from mlmagic.core.webservice import Webservice
+from mlmagic.core.arguments import MOST_REPLICAS, REPLICAS
+from mlmagic.core.webservice import Desired, State, Webservice
+from mlmagic.engine.services.deployment import renew
+from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
-from mlmagic.engine.services.services import Services
+from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import InvalidConfig, UsageError, WrongState
-from mlmagic.workspace import events
+from mlmagic.errors import InvalidConfig, UsageError
+from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
-
-MOST_REPLICAS = 100
 
 
 class Replicas:
     """Scales the services of one workspace."""
 
-    def __init__(self, memory: Memory, targets: Targets, services: Services) -> None:
-        self._memory, self._targets, self._services = memory, targets, services
+    def __init__(self, memory: Memory, targets: Targets, keys: Keys, supervision: Supervision) -> None:
+        self._memory, self._targets = memory, targets
+        self._keys, self._supervision = keys, supervision
 
     def can_scale(self, service: Webservice) -> bool:
         """Whether its target can run several replicas of it."""
@@ -26,20 +27,41 @@ class Replicas:
         return target is not None and target.capabilities.scales
 
     def set(self, name: str, replicas: int) -> Webservice:
-        """Run so many replicas of a service from now on; returns when the target has the request."""
-        if not 1 <= replicas <= MOST_REPLICAS:
-            raise InvalidConfig("replicas", replicas, f"must be between 1 and {MOST_REPLICAS}")
-        service = owned_here(self._services.get(name), "scale")
+        """Record how many replicas of a service are wanted; a supervisor starts and stops them.
+
+        Where the target cannot add replicas to what runs, that is an update to the same revision with more
+        replicas: the service is Transitioning, and callers get answers all the while. A service that is
+        stopped has so many when it is started.
+        """
+        if isinstance(replicas, bool) or not isinstance(replicas, int) or not REPLICAS.holds(replicas):
+            raise InvalidConfig("replicas", replicas, f"must be a whole number from 1 to {MOST_REPLICAS}")
+        with self._memory.reading() as tx:
+            service = owned_here(services.get(tx, name), "scale")
         target = self._targets.get(service.target)
         if not target.capabilities.scales:
             raise UsageError(
                 f"{name!r} runs on {service.target!r}, which runs one replica of a service",
                 hint="Deploy it on a target that scales.",
             )
-        if service.handle is None or service.serving is None:
-            raise WrongState(name, service.state, "scale")
-        target.scale(target.unpack(service.handle), replicas)
-        message = f"{replicas} replica{'' if replicas == 1 else 's'} requested"
+        if service.replicas == replicas and service.desired is Desired.RUNNING:
+            return service
+        in_place = _ended(service) or (
+            service.serving == service.revision
+            and service.handle is not None
+            and target.scales_in_place(target.unpack(service.handle))
+        )
         with self._memory.writing() as tx:
-            events.append(tx, EventKind.SCALED, service_subject(name), message)
-        return service
+            now = services.get(tx, name)
+            in_place = in_place and (now.revision, now.handle) == (service.revision, service.handle)
+            if in_place:
+                scaled = services.scale(tx, now, replicas)
+            else:
+                scaled = renew(tx, name, "scale", replicas=replicas)
+        if not in_place:
+            self._keys.deliver(scaled)
+        self._supervision.ensure()
+        return scaled
+
+
+def _ended(service: Webservice) -> bool:
+    return service.desired is Desired.STOPPED or service.state is State.FAILED

@@ -119,6 +119,8 @@ class Rollbacks:
             raise _is_present(service)
         used = self._models_of(name, earlier.revision)
         config = replace(earlier.revision.config, **labels_of(service))
+        if service.replicas is not None:  # what the load needs now, whatever serves it
+            config = config.scaled(service.replicas)
         if is_serving:  # it needs neither a launch nor its target
             target = self._targets.get(config.target)
         else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
@@ -25,8 +24,7 @@ from mlmagic.engine.services.deployment import (
     Deployments,
     DeployRequest,
     StalePlan,
-    labels_of,
-    revise,
+    renew,
 )
 from mlmagic.engine.services.failures import failure_of, still_waiting
 from mlmagic.engine.services.keys import Keys
@@ -164,9 +162,10 @@ class Services:
         """Record a new revision with models, script, environment and settings of an earlier one.
 
         Without ``revision``, that is the last one before the present revision that was Healthy and differs
-        from it. Tags, properties, description and keys stay. The serving revision serves until the new one
-        answers, and goes on serving if it never does. If an update is under way and the earlier one serves
-        still, the update is cancelled, and nothing is started. ``notify`` gets a line about the choice.
+        from it. Tags, properties, description, keys and the number of replicas stay. The serving revision
+        serves until the new one answers, and goes on serving if it never does. If an update is under way and
+        the earlier one serves still, the update is cancelled, and nothing is started. ``notify`` gets a line
+        about the choice.
         """
         # Chosen once: if another process changes the service meanwhile, the user still means that one.
         choice = self._rollbacks.choose(name, revision)
@@ -237,12 +236,8 @@ class Services:
             return self.start(name)
         self._targets.usable(self.revision(service).config.target)
         with self._memory.writing() as tx:
-            now = services.get(tx, name)
-            revision = services.get_revision(tx, now.id, now.revision)
-            revision = replace(revision, config=replace(revision.config, **labels_of(now)))
-            renewed = revise(tx, name, revision, "restart", change=RESTART)
-        if revision.config.guarded:
-            self._keys.deliver(renewed)
+            renewed = renew(tx, name, "restart", change=RESTART)
+        self._keys.deliver(renewed)
         self._supervision.ensure()
         return renewed
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mlmagic.core.arguments import MOST_REPLICAS
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.renewal import Renewal
 from mlmagic.core.webservice import UNDER_WAY, State, Webservice
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services.replicas import MOST_REPLICAS
 from mlmagic.engine.services.rollback import check_number
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.widgets import html

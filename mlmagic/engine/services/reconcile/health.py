@@ -22,6 +22,8 @@ class Health:
     restart_at: float | None = None
     starting: tuple[str, float] | None = None
     """The handle of what is starting, and when that was first seen, by the monotonic clock."""
+    scaled: tuple[str, int | None] | None = None
+    """The handle for which the target was last told a number of replicas, and that number."""
     notes: list[str] = field(default_factory=list)
     usage: UsageMetrics = field(default_factory=UsageMetrics)
     traffic: TrafficMeter = field(default_factory=TrafficMeter)

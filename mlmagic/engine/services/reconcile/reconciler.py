@@ -187,9 +187,20 @@ class Reconciler:
             health.healthy_since = time.monotonic()
         if decision.changes:
             return self._write(decision)
+        self._scale(target)
         if state is State.HEALTHY and seen.url:
             self._note_stats(target, seen, seen.url)
         return decision.delay
+
+    def _scale(self, target: ComputeTarget[Any]) -> None:
+        """Have the target run as many replicas as are wanted, unless it was told already."""
+        service = self.service
+        wanted = repr(service.handle), service.replicas
+        if service.replicas is None or wanted == self.health.scaled or not target.capabilities.scales:
+            return
+        assert service.handle is not None
+        target.scale(target.unpack(service.handle), service.replicas)
+        self.health.scaled = wanted
 
     def _answering(self, seen: Observation) -> bool | None:
         """The probe of what serves; one slow answer does not make a Healthy service Unhealthy."""

@@ -145,7 +145,7 @@ class ComputeTarget(ABC, Generic[H]):
     # scales
 
     def scales_in_place(self, handle: H) -> bool:
-        """Whether the number of replicas of this launch can change; otherwise the service is launched again."""
+        """Whether replicas can be added to this launch; otherwise the service is launched again."""
         return self.capabilities.scales
 
     def scale(self, handle: H, replicas: int) -> None:

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from mlmagic.core.decimals import with_a_point
-from mlmagic.errors import Front, MLMagicError, nearest, nearest_option, written_for
+from mlmagic.errors import Front, InvalidConfig, MLMagicError, nearest, nearest_option, written_for
 from mlmagic.visible_text import visible
 
 if TYPE_CHECKING:
@@ -37,6 +37,21 @@ class Decimal(click.types.FloatParamType):
             return float(value)
         except ValueError:
             self.fail(f"{value!r} must be a number{with_a_point(value)}.", param, ctx)
+
+
+class Quantity(click.ParamType):  # type: ignore[type-arg]
+    """A number that may have a unit, such as 10m; ``read`` converts it, and raises `InvalidConfig`."""
+
+    name = "quantity"
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._read(value)
+        except InvalidConfig as error:
+            self.fail(f"{error.message}.", param, ctx)
 
 
 def option(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.cli.base import complete_models, option, pairs
+from mlmagic.cli.base import Quantity, complete_models, option, pairs
 from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument, ComputeType, Group
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
@@ -208,7 +208,7 @@ def _option(row: Argument) -> Command:
         return option(
             f"{row.option}/{row.opposite}", row.name, default=None, help=row.option_help, group=row.group
         )
-    more: dict[str, Any] = {"type": row.kind, "help": row.option_help}
+    more: dict[str, Any] = {"type": Quantity(row.read) if row.units else row.kind, "help": row.option_help}
     if row.kind is dict:
         more = {"multiple": True, "help": f"{row.option_help} May repeat."}
     return option(*row.options, row.name, metavar=row.value_name, group=row.group, **more)

@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 
 
 def run_and_follow(
-    engine: Engine, operation: Callable[[], Webservice], *, wait: bool, log: bool = False
+    engine: Engine,
+    operation: Callable[[], Webservice],
+    *,
+    wait: bool,
+    log: bool = False,
+    wait_with: Callable[..., Webservice] | None = None,
 ) -> None:
     """Start an operation and print each change of its service to standard error, then the scoring URI.
 
-    With ``log``, the service's log is printed too.
+    With ``log``, the service's log is printed too. ``wait_with`` waits for the end; None is for
+    `Services.wait_or_withdraw`.
     """
+    from mlmagic.engine.services.services import DEPLOY_TIMEOUT_SECONDS
     from mlmagic.widgets.cards import service_text
 
     last = ""
@@ -34,7 +41,8 @@ def run_and_follow(
     if not wait:
         print_change(record)
         return
-    record = engine.services.wait_or_withdraw(record, watching=print_change, notify=say)
+    finish = wait_with or engine.services.wait_or_withdraw
+    record = finish(record, DEPLOY_TIMEOUT_SECONDS, watching=print_change, notify=say)
     if log:
         for line in engine.services.logs(record.name):
             say(line)

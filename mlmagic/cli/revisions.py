@@ -1,4 +1,4 @@
-"""The revisions of a service: ``mlmagic service rollback`` and ``mlmagic service revisions``."""
+"""``mlmagic service rollback``, ``mlmagic service revisions`` and ``mlmagic service scale``."""
 
 from __future__ import annotations
 
@@ -37,6 +37,34 @@ def rollback_service(name: str, revision: int | None, no_wait: bool) -> None:
             opened,
             lambda: opened.services.rollback(name, revision, notify=say).service,
             wait=not no_wait,
+        )
+
+
+@click.command("scale")
+@service_name
+@option(
+    *("-r", "--replicas"),
+    type=int,
+    required=True,
+    metavar="COUNT",
+    help="How many are to run.",
+    group="Service",
+)
+@no_wait
+def scale_service(name: str, replicas: int, no_wait: bool) -> None:
+    """Set how many replicas of a service share its requests. Callers get answers all the while.
+    An update or a rollback keeps the number. Autoscaling of the target ends with it.
+
+    \b
+    Example:
+      mlmagic service scale -n diabetes-svc --replicas 4
+    """
+    with engine() as opened:
+        run_and_follow(
+            opened,
+            lambda: opened.replicas.set(name, replicas),
+            wait=not no_wait,
+            wait_with=opened.replicas.wait,
         )
 
 

@@ -106,6 +106,11 @@ NAMESPACE = Rule(
 _KINDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", dict: "a mapping"}
 _METAVARS = {float: "NUMBER", int: "COUNT", bool: "", str: "TEXT", dict: "KEY=VALUE"}
 _SCHEMA_TYPES = {float: "number", int: "integer", bool: "boolean", str: "string", dict: "object"}
+_WITH_UNIT = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?) ?(?P<unit>[A-Za-z]+)")
+CORES = {"m": 0.001}
+"""As Kubernetes writes quantities."""
+GIGABYTES = {"Gi": 1.0, "Mi": 1 / 1024, "G": 1e9 / (1 << 30), "M": 1e6 / (1 << 30), "GB": 1.0}
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 EVERYWHERE = frozenset(ComputeType)
 CLUSTERS = frozenset((ComputeType.AKS, ComputeType.AKS_ENDPOINT))
 CONTAINERS = CLUSTERS | {ComputeType.ACI}
@@ -129,6 +134,8 @@ class Argument:
     """What holds where it is not given."""
     defaults: Mapping[ComputeType, Any] = field(default_factory=dict)
     """The same, where a compute type has its own."""
+    units: Mapping[str, float] = field(default_factory=dict)
+    """The units that its option takes after a number, with what one of each is worth."""
     rule: Rule | None = None
     key: str | None = None
     """Its place in deploymentconfig.json, with a dot between levels; None: not in that file."""
@@ -169,6 +176,20 @@ class Argument:
         if self.rule is not None and not self.rule.holds(value):
             return InvalidConfig(self.name, value, self.rule.words)
         return None
+
+    def read(self, text: Any) -> Any:
+        """The number that its option's text stands for, such as 600 for ``10m``. Raises `InvalidConfig`."""
+        found = _WITH_UNIT.fullmatch(text.strip()) if isinstance(text, str) else None
+        try:
+            if found and found["unit"] in self.units:
+                value = float(found["number"]) * self.units[found["unit"]]
+                return round(value) if self.kind is int else value
+            return self.kind(text)
+        except (TypeError, ValueError):
+            words = f"must be {_KINDS[self.kind]}{with_a_point(text)}"
+            if self.units:
+                words += f", perhaps with a unit: {', '.join(self.units)}"
+            raise InvalidConfig(self.option.lstrip("-"), text, words) from None
 
     @property
     def option(self) -> str:
@@ -220,10 +241,11 @@ _CONTAINER, _SCALER, _PROBE = "containerResourceRequirements", "autoScaler", "li
 # fmt: off
 TABLE: tuple[Argument, ...] = (
     _row("cpu_cores", float, _R, "CPU cores.", default=0.1, rule=POSITIVE, key=f"{_CONTAINER}.cpu",
-         field="cpu", options=("--cpu", "--cc", "--cpu-cores"), metavar="CORES", label="CPU cores"),
+         field="cpu", options=("--cpu", "--cc", "--cpu-cores"), metavar="CORES", label="CPU cores",
+         units=CORES),
     _row("memory_gb", float, _R, "Memory in gigabytes.", default=0.5, rule=POSITIVE,
          key=f"{_CONTAINER}.memoryInGB", field=SAME, options=("--memory", "--gb", "--memory-gb"),
-         unit="GB", label="Memory"),
+         unit="GB", label="Memory", units=GIGABYTES),
     _row("cpu_cores_limit", float, _R, "Upper limit of CPU cores.", on=CLUSTERS, rule=POSITIVE,
          key=f"{_CONTAINER}.cpuLimit"),
     _row("memory_gb_limit", float, _R, "Upper limit of memory in gigabytes.", on=CLUSTERS, rule=POSITIVE,
@@ -245,6 +267,11 @@ TABLE: tuple[Argument, ...] = (
          "Number of replicas: processes or containers that share the requests. Default: 1, or autoscaling in "
          "a cluster.", rule=REPLICAS, key="numReplicas", field=SAME, options=("--replicas", "--num-replicas"),
          label="Replicas", placeholder="empty: 1, or autoscaling in a cluster"),
+    _row("idle_timeout_seconds", int, _S,
+         "Seconds without a request after which no replica runs; the next one waits until they run again. "
+         "10m and 1h, too. Default: they always run.", on=NO_CLUSTER, rule=POSITIVE,
+         key="idleTimeoutSeconds", field=SAME, options=("--idle-timeout",), metavar="TIME", units=SECONDS,
+         label="Idle timeout", placeholder="empty: always run", unit="s", advanced=True),
     _row("autoscale_enabled", bool, _S, "Scale the number of replicas with the load.", on=CLUSTERS,
          key=f"{_SCALER}.autoscaleEnabled", options=("--autoscale-enabled",), label="Autoscaling"),
     _row("autoscale_min_replicas", int, _S, "Fewest replicas.", on=CLUSTERS, default=1, rule=POSITIVE,

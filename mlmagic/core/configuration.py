@@ -99,6 +99,8 @@ class DeploymentConfig:
     num_replicas: int | None = None
     """None: 1, or as many as the autoscaler of the target wants. A service that was scaled has another number
     in its record."""
+    idle_timeout_seconds: int | None = None
+    """After so long without a request no replica runs, until the next request; None: they always run."""
     init_timeout_seconds: int = ARGUMENTS["init_timeout_seconds"].default
     """Then the start has failed."""
     scoring_timeout_ms: int = DEFAULT_SCORING_TIMEOUT_MS
@@ -182,6 +184,8 @@ class DeploymentConfig:
             self.without_keys(),
             target=target,
             port=None,
+            num_replicas=1,
+            idle_timeout_seconds=None,
             auth_enabled=False,
             token_auth_enabled=False,
             ssl_cert_pem_file=None,

@@ -68,6 +68,8 @@ class Observation:
     ready: int = 0
     words: str = ""
     error: Mapping[str, Any] | None = None
+    idle: bool = False
+    """Whether no replica runs because nobody calls: the next request starts them. It is not to be probed."""
 
     @property
     def ended(self) -> bool:

@@ -72,7 +72,9 @@ class Engine:
             self.memory, self.targets, self.bus, self.models, self.keys, self.supervision
         )
         self.renewals = Renewals(self.memory, self.models, self.services)
-        self.replicas = Replicas(self.memory, self.targets, self.keys, self.supervision)
+        self.replicas = Replicas(
+            self.memory, self.targets, self.bus, self.services, self.keys, self.supervision
+        )
         self.live_reload = LiveReload(self.memory, self.targets)
         self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)
         self.parity = ParityChecks(

@@ -48,6 +48,7 @@ _POSITIONS = {
     "deploy": ("service_ideas", ""),
     "update": ("services", ""),
     "rollback": ("services", "revisions", ""),
+    "scale": ("services", ""),
     "revisions": ("services", ""),
     "score": ("services", "variables"),
     "logs": ("services", ""),

@@ -227,8 +227,34 @@ class DeploymentMagics(SessionMagics):
             args,
         )
 
-    def _follow(self, operation: Callable[[], Webservice], notes: list[str], args: Arguments) -> Any:
-        """Start a deploy or update, and show its live card and its plain card until it ends."""
+    @line_magic
+    @parsed
+    @argument("name", help="The service.", metavar="NAME")
+    @argument("replicas", type=number("replicas", int), metavar="REPLICAS", help="How many are to run.")
+    @_NO_WAIT
+    @_TIMEOUT
+    @out("the service", Group.RUN)
+    def scale(self, args: Arguments) -> Any:
+        """Set how many replicas of a service share its requests. Callers get answers all the while.
+        An update or a rollback keeps the number. Not with the target's autoscaling, which ends with it.
+
+        Examples:
+          %scale diabetes-svc 4
+        """
+        replicas = self.session.engine.replicas
+        return self._follow(lambda: replicas.set(args.name, args.replicas), [], args, wait=replicas.wait)
+
+    def _follow(
+        self,
+        operation: Callable[[], Webservice],
+        notes: list[str],
+        args: Arguments,
+        wait: Callable[..., Webservice] | None = None,
+    ) -> Any:
+        """Start a deploy or update, and show its live card and its plain card until it ends.
+
+        ``wait`` waits for the end; None is for `Services.wait_or_withdraw`.
+        """
         from mlmagic.magics.live_card import LiveCard
         from mlmagic.sdk.webservice import Webservice as Handle
         from mlmagic.sdk.workspace import Workspace
@@ -240,7 +266,8 @@ class DeploymentMagics(SessionMagics):
             show_live_card(self.session, record)
             card = LiveCard(record, notes, cells_of(self.session, engine.services.revision(record)))
             if not args.no_wait:
-                record = card.wait(engine, record, args.timeout or self.session.timeout)
+                seconds = args.timeout or self.session.timeout
+                record = card.wait(engine, record, seconds, wait or engine.services.wait_or_withdraw)
         except KeyboardInterrupt:  # before the wait, which undoes the deploy itself when it is interrupted
             raise Interrupted(engine.services.withdraw(record)) from None
         handle = Handle.of(Workspace.over(engine), record)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument
-from mlmagic.magics.options import Arguments, argument, labels, number, pairs
+from mlmagic.magics.options import Arguments, argument, labels, pairs
 
 
 def deployment_options(magic: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,6 +44,10 @@ class _Switch(BooleanOptionalAction):
         setattr(namespace, self.dest, option_string in self._yes)
 
 
+def _read(row: Argument, word: str) -> Any:
+    return row.read(getattr(word, "held", word))
+
+
 def _option(row: Argument) -> Any:
     more: dict[str, Any] = {"dest": row.name, "group": row.group}
     if row.kind is bool:
@@ -52,5 +56,5 @@ def _option(row: Argument) -> Any:
     if row.kind is dict:
         return labels(*row.options, help=f"{row.option_help} A {{dict}} too; may repeat.", **more)
     if row.kind is not str:
-        more["type"] = number(row.option.lstrip("-"), row.kind)
+        more["type"] = partial(_read, row)
     return argument(*row.options, metavar=row.value_name, help=row.option_help, **more)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from IPython.display import display
@@ -23,11 +23,13 @@ class LiveCard:
         self._shown = service_card(service, notes)
         self._handle = display(self._shown, display_id=True)
 
-    def wait(self, engine: Engine, service: Webservice, timeout: float) -> Webservice:
-        """Wait for the deploy and redraw at each change; Ctrl-C undoes the deploy."""
+    def wait(
+        self, engine: Engine, service: Webservice, timeout: float, wait: Callable[..., Webservice]
+    ) -> Webservice:
+        """``wait`` for the end of what was begun, as `Services.wait` does, and redraw at each change."""
         try:
             with naming_cells(self._name_cells):
-                return engine.services.wait_or_withdraw(service, timeout, watching=self._draw)
+                return wait(service, timeout, watching=self._draw)
         except ScriptError as error:
             # The card shows the script's traceback, so the cell's error leaves it out.
             shown = [visible(f"{type(error).__name__}: {MLMagicError.__str__(error)}")]

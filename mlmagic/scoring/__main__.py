@@ -56,6 +56,19 @@ def parser() -> argparse.ArgumentParser:
     add("--ssl-cert", metavar="FILE", help="certificate chain (PEM): serve with TLS")
     add("--ssl-key", metavar="FILE", help="private key of the certificate (PEM)")
     add("--batch", action="store_true", help="call run() once for concurrent requests (dynamic batching)")
+    add(
+        "--workers",
+        type=int,
+        metavar="COUNT",
+        help="processes that share the requests (default: WORKER_COUNT, else 1)",
+    )
+    add(
+        "--idle-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="end the processes after so long without a scoring request, and start them with the next",
+    )
+    add("--preload", metavar="MODULES", default="", help="modules that several processes are to share")
     add("--live", action="store_true", help="with --run-dir: allow live reload of the script")
     add("--with-parent", type=int, metavar="PID", help="end when this parent process ends (Linux)")
     add("--rehearse", action="store_true", help="call run() once with standard input, without a server")
@@ -97,7 +110,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     security = Security(
         options.keys_file, options.ssl_cert, options.ssl_key, options.allowed_hosts, options.no_auth
     )
-    return serve(environment, address, directory, security, batch=options.batch, live=options.live)
+    seat = None
+    if options.workers != 1 or options.idle_timeout:
+        from mlmagic.scoring.workers.start import start_workers
+
+        modules = [name for name in options.preload.split(",") if name]
+        started = start_workers(
+            address, directory, options.workers, options.idle_timeout, modules, tls=bool(options.ssl_cert)
+        )
+        if isinstance(started, int):
+            return started
+        seat = started
+    return serve(environment, address, directory, security, batch=options.batch, live=options.live, seat=seat)
 
 
 def _find_script(options: argparse.Namespace) -> None:

@@ -11,15 +11,18 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 NAME = "door"
 HAND_OVER = "hand over"
 RELOAD = "reload"
+SCALE = "scale"
 COMMAND_BYTES = 64 * 1024
 PATIENCE_S = 5.0
+CALL_S = 0.5
+"""How long a server without an event loop waits for a caller that has connected."""
 
 Command = Mapping[str, Any]
 Handler = Callable[[Command], Awaitable[tuple[dict[str, Any], list[int]]]]
@@ -36,7 +39,7 @@ class ControlSocket:
         self._handlers = handlers
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
-        self._socket = _opened(folder)
+        self._socket = open_control_socket(folder)
         if self._socket is not None:
             self._start(self._receive(self._socket))
 
@@ -79,10 +82,7 @@ def send_command(
     folder: str | os.PathLike[str], command: Command, *, timeout: float = PATIENCE_S
 ) -> tuple[dict[str, Any], list[int]]:
     """The caller's side: the answer and its file descriptors. Raises OSError if no server listens."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller, _address(Path(folder)) as address:
-        caller.settimeout(timeout)
-        caller.connect(address)
-        caller.sendall(json.dumps(command).encode())
+    with open_call(Path(folder), command, timeout) as caller:
         received, descriptors, _, _ = socket.recv_fds(caller, COMMAND_BYTES, 1)
         while received and not received.endswith(b"\n"):
             more = caller.recv(COMMAND_BYTES)
@@ -94,7 +94,42 @@ def send_command(
     return json.loads(received), list(descriptors)
 
 
-def _opened(folder: Path) -> socket.socket | None:
+def open_call(folder: Path, command: Command, timeout: float = PATIENCE_S) -> socket.socket:
+    """Send a command; the answer comes over the socket. Raises OSError if no server listens."""
+    caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _address(folder) as address:
+            caller.settimeout(timeout)
+            caller.connect(address)
+            caller.sendall(json.dumps(command).encode())
+    except OSError:
+        caller.close()
+        raise
+    return caller
+
+
+def read_command(listener: socket.socket) -> tuple[socket.socket | None, Command]:
+    """A caller and its command, for a server without an event loop; None if it has gone."""
+    caller = None
+    try:
+        caller, _ = listener.accept()
+        caller.settimeout(CALL_S)
+        return caller, dict(json.loads(caller.recv(COMMAND_BYTES)))
+    except (OSError, ValueError, TypeError):
+        if caller is not None:
+            caller.close()
+        return None, {}
+
+
+def send_answer(caller: socket.socket, answer: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
+    """Answer a caller, and close the connection."""
+    with caller, contextlib.suppress(OSError):
+        caller.settimeout(CALL_S)
+        socket.send_fds(caller, [json.dumps(answer).encode() + b"\n"], list(descriptors))
+
+
+def open_control_socket(folder: Path) -> socket.socket | None:
+    """A listening control socket in ``folder``; None where there can be none."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with contextlib.suppress(FileNotFoundError):

@@ -5,6 +5,8 @@ write whole lines, with the id of the request they belong to:
 
     text    [9f0c...] received 3 rows
     json    {"time": "2026-01-31T12:00:00.000Z", "stream": "stdout", "request_id": "9f0c...", "message": ...}
+
+Where several processes serve, a line begins with ``[replica 2]``, or has ``"replica": 2``.
 """
 
 from __future__ import annotations
@@ -41,9 +43,10 @@ class RequestLines(io.TextIOBase):
 
     LONGEST = 64 * 1024
 
-    def __init__(self, inner: TextIO, name: str, form: str) -> None:
+    def __init__(self, inner: TextIO, name: str, form: str, replica: int | None = None) -> None:
         self._inner = inner
         self._name = name
+        self._replica = replica
         self._json = form == "json"
         self._unfinished = threading.local()
         self._lock = threading.Lock()
@@ -108,9 +111,12 @@ class RequestLines(io.TextIOBase):
 
     def _line(self, line: str, mark: str) -> str:
         if not self._json:
-            return f"[{mark}] {line}\n" if mark else f"{line}\n"
+            start = "" if self._replica is None else f"[replica {self._replica}] "
+            return f"{start}[{mark}] {line}\n" if mark else f"{start}{line}\n"
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        record = {"time": now, "stream": self._name}
+        record: dict[str, str | int] = {"time": now, "stream": self._name}
+        if self._replica is not None:
+            record["replica"] = self._replica
         if mark:
             record["request_id"] = mark
         return json.dumps({**record, "message": line}, ensure_ascii=False) + "\n"
@@ -121,9 +127,9 @@ def log_format(environment: Mapping[str, str] = os.environ) -> str:
     return "json" if environment.get(FORMAT, "").strip().lower() == "json" else "text"
 
 
-def mark_lines(form: str) -> None:
-    """Replace the standard streams of this process."""
+def mark_lines(form: str, replica: int | None = None) -> None:
+    """Replace the standard streams of this process, which may be one of several replicas."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
-            setattr(sys, name, RequestLines(stream, name, form))
+            setattr(sys, name, RequestLines(stream, name, form, replica))

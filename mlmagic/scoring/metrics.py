@@ -64,6 +64,10 @@ class Counters:
         """Those answered with a status of 400 or more."""
         return sum(count for status, count in self.by_status.items() if status >= 400)
 
+    def totals(self) -> Counters:
+        """Those of the whole service, of which this process may be one of several."""
+        return self
+
     def quantile(self, q: float) -> float:
         """The latency that a share ``q`` of the latest requests stayed within, in seconds."""
         ordered = sorted(self.latest)
@@ -113,7 +117,7 @@ class Exposition:
 
     def collect(self) -> Iterator[Any]:
         """Called by the registry."""
-        core, counters = self._library.core, self._counters
+        core, counters = self._library.core, self._counters.totals()
         requests = core.CounterMetricFamily(
             "mlmagic_requests", "Scoring requests answered, by status.", labels=["code"]
         )

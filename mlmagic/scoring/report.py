@@ -43,6 +43,12 @@ class Report:
     error: dict[str, Any] | None
     """Keys phase, type, message, traceback, hint; the last two may be missing."""
     time: float
+    ready: int | None = None
+    """How many replicas answer, of a server of several processes."""
+    replicas: int | None = None
+    """How many there are to be; None for a server of one process."""
+    idle: bool | None = None
+    """Whether there is none because nobody calls, until the next request."""
 
 
 class Occupied(Exception):
@@ -76,8 +82,9 @@ class RunDirectory:
         url: str | None = None,
         port: int | None = None,
         error: dict[str, Any] | None = None,
+        **more: Any,
     ) -> None:
-        """Replace the report, and notify those who wait for it."""
+        """Replace the report, and notify those who wait for it. ``more``: other fields of `Report`."""
         body = {
             "pid": os.getpid(),
             "phase": phase,
@@ -85,6 +92,7 @@ class RunDirectory:
             "port": port,
             "error": error,
             "time": time.time(),
+            **more,
         }
         draft = self.path / f".{REPORT}.{os.getpid()}"
         draft.write_text(json.dumps(body), encoding="utf-8")

@@ -22,7 +22,7 @@ from mlmagic.scoring import report, settings
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
-from mlmagic.scoring.control import HAND_OVER, RELOAD, ControlSocket
+from mlmagic.scoring.control import HAND_OVER, RELOAD, ControlSocket, Handler
 from mlmagic.scoring.debugger import connect_debugger
 from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvironment, model_files
 from mlmagic.scoring.event_loop import new_event_loop
@@ -30,7 +30,7 @@ from mlmagic.scoring.http.allowed_hosts import VARIABLE, AllowedHosts, names_of
 from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.connection import HttpConnection
 from mlmagic.scoring.http.descriptors import Descriptors
-from mlmagic.scoring.http.listener import BACKLOG, bind, check_exposure, close_in_forks, url_of
+from mlmagic.scoring.http.listener import CannotListen, Listeners, accept, bind, check_exposure
 from mlmagic.scoring.http.socket_handover import handover_handler, receive_socket
 from mlmagic.scoring.http.tls import HANDSHAKE_S, LOOK_S, Certificate
 from mlmagic.scoring.init_limit import init_limit
@@ -48,6 +48,7 @@ from mlmagic.scoring.service import Service
 from mlmagic.scoring.settings_file import settings_file
 from mlmagic.scoring.signals import SignalWatcher
 from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.workers.seat import HandedConnections, Seat
 
 EXIT_DRAINED = 0
 EXIT_SCRIPT_FAILED = 3
@@ -102,25 +103,29 @@ def serve(
     *,
     batch: bool = False,
     live: bool = False,
+    seat: Seat | None = None,
 ) -> int:
     """Serve the script of ``environment`` until a signal stops the server; the exit code.
 
-    ``batch``: dynamic batching. ``live``: the script can be reloaded.
+    ``batch``: dynamic batching. ``live``: the script can be reloaded. With a ``seat`` this process is one of
+    several: connections come from its dispatcher.
     """
     faulthandler.enable()
-    mark_lines(log_format())
+    mark_lines(log_format(), seat.number if seat else None)
     loop = new_event_loop()
     security = security or Security()
-    say = directory.write if directory else _write_nothing
+    reports = seat or directory
+    folder = seat.folder if seat else directory.path if directory else None
+    say = reports.write if reports else _write_nothing
     try:
         apply_settings(environment)
         limits = Limits.of()
         BUDGET.set(limits)
         health_port = settings.health_port()
-        if (debug_port := settings.debug_port()) is not None:
+        if (debug_port := settings.debug_port()) is not None and (seat is None or seat.number == 1):
             connect_debugger(debug_port)
         rotation = LogRotation.of(directory.path if directory else None)
-        recorder = Recorder.of(directory.path if directory else None, loop)
+        recorder = Recorder.of(folder, loop)
         access = Authenticator.of(security.keys_file, os.environ)
         check_exposure(address.host, guarded=access is not None, no_auth=security.no_auth)
         allowed_hosts = security.allowed_hosts or os.environ.get(VARIABLE, "")
@@ -130,8 +135,7 @@ def serve(
             script = load(environment, loop, batch=batch)
         swagger = Swagger(environment.source, schema=script.schema)
         swagger.check()
-        sock = _listen(address)
-        health = _listen_for_health(address, health_port, sock)
+        source = HandedConnections(seat) if seat else _listeners(address, health_port)
     except ScriptFailed as error:
         complain(error)
         say(report.FAILED, error=error.record())
@@ -143,22 +147,20 @@ def serve(
     # The objects of the libraries stay: the garbage collector need not look at them again.
     gc.freeze()
     thread = ScriptThread(loop)
-    scorer = Scorer(script, thread, limits=limits)
-    hosts = AllowedHosts.of(allowed_hosts, sock.getsockname()[0])
+    scorer = Scorer(script, thread, limits=limits, counters=seat.counters() if seat else None)
+    hosts = AllowedHosts.of(allowed_hosts, source.host)
     service = Service(scorer, swagger, access, recorder, AccessLog.of(scorer.identify), hosts)
     server = Server(
         loop,
         service,
         environment,
-        sock,
+        source,
         address.grace,
         certificate,
-        health=health,
         live=live,
-        shares_socket=address.take_over is not None,
         rotation=rotation,
     )
-    thread.run(server.run(directory))
+    thread.run(server.run(reports, folder))
     return EXIT_DRAINED
 
 
@@ -177,18 +179,24 @@ def apply_settings(environment: ScriptEnvironment) -> None:
         print(f"mlmagic: {sentence}", file=sys.stderr, flush=True)
 
 
-def _listen(address: Address) -> socket.socket:
-    if address.take_over is None:
-        return bind(address.host, address.port, prefer=address.prefer)
-    received = receive_socket(Path(address.take_over), address.port or address.prefer)
-    return received or bind(address.host, address.port, prefer=address.prefer, share=True)
+def listen(address: Address, health_port: int | None) -> list[socket.socket]:
+    """The bound socket of the service, and that of the health port if there is one. Raises `CannotListen`."""
+    sock = None
+    if address.take_over is not None:
+        sock = receive_socket(Path(address.take_over), address.port or address.prefer)
+    if sock is None:
+        sock = bind(address.host, address.port, prefer=address.prefer, share=address.take_over is not None)
+    if health_port is None or health_port == sock.getsockname()[1]:
+        return [sock]
+    try:
+        return [sock, bind(address.host, health_port, share=address.take_over is not None)]
+    except CannotListen:
+        sock.close()
+        raise
 
 
-def _listen_for_health(address: Address, port: int | None, sock: socket.socket) -> socket.socket | None:
-    """The socket of the health port; None if there is none, or if it is the port of the service."""
-    if port is None or port == sock.getsockname()[1]:
-        return None
-    return bind(address.host, port, share=address.take_over is not None)
+def _listeners(address: Address, health_port: int | None) -> Listeners:
+    return Listeners(listen(address, health_port), is_shared=address.take_over is not None)
 
 
 def load(
@@ -243,22 +251,19 @@ class Server:
         loop: asyncio.AbstractEventLoop,
         service: Service,
         environment: ScriptEnvironment,
-        sock: socket.socket,
+        source: Listeners | HandedConnections,
         grace: float,
         certificate: Certificate | None = None,
         *,
-        health: socket.socket | None = None,
         live: bool = False,
-        shares_socket: bool = False,
         rotation: LogRotation | None = None,
     ) -> None:
         self._loop = loop
         self._service = service
         self._environment = environment
         self._live = live
-        self._sock = sock
-        self._health = health
-        """Another socket, which answers too."""
+        self._source = source
+        """Where connections come from."""
         self._grace = grace
         self._rotation = rotation
         self._certificate = certificate
@@ -270,38 +275,29 @@ class Server:
         service.descriptors = Descriptors(self._connections, service.scorer.counters, loop)
         self._stop_requested = asyncio.Event()
         self._stop_now = False
-        self._shares_socket = shares_socket
-        """Whether another server listens on the socket too, or did."""
         self._changed = asyncio.Event()
 
-    async def run(self, directory: RunDirectory | None) -> None:
+    async def run(self, reports: RunDirectory | Seat | None, folder: Path | None) -> None:
         """Serve until a signal stops the server, then finish the requests that have begun."""
-        say = directory.write if directory else _write_nothing
+        say = reports.write if reports else _write_nothing
         signals = SignalWatcher(self._loop, (signal.SIGTERM, signal.SIGINT), self._on_signal)
         self._service.scorer.thread.after_calls = signals.register
-        sockets = [self._sock] if self._health is None else [self._sock, self._health]
-        close_in_forks(sockets)
-        listeners = [
-            await self._loop.create_server(self._connect, sock=each, backlog=BACKLOG, **self._tls)
-            for each in sockets
-        ]
+        await self._source.open(self._loop, self._connect, self._tls, self._finish)
         self._watch_certificate()
         if self._rotation is not None:
             self._rotation.watch(self._loop)
-        control = self._listen_for_commands(directory.path) if directory else None
-        url, port = url_of(self._sock, tls=bool(self._tls)), self._sock.getsockname()[1]
-        say(report.SERVING, url=url, port=port)
-        print(f"mlmagic: serving at {url}", file=sys.stderr, flush=True)
-        if self._health is not None:
-            checks = url_of(self._health, tls=bool(self._tls))
-            print(f"mlmagic: health checks at {checks} too", file=sys.stderr, flush=True)
+        control = self._listen_for_commands(folder) if folder else None
+        tls = bool(self._tls)
+        say(report.SERVING, **self._source.address(tls=tls))
+        for words in self._source.words(tls=tls):
+            print(f"mlmagic: {words}", file=sys.stderr, flush=True)
         await self._stop_requested.wait()
         if control:
             control.close()
-        waiting = [connection for each in sockets for connection in _accept_waiting(each)]
-        for listener in listeners:
-            listener.close()
-        accepting = [self._loop.create_task(self._accept(connection)) for connection in waiting]
+        accepting = [
+            self._loop.create_task(accept(self._loop, self._connect, connection, self._tls))
+            for connection in self._source.close(self._loop)
+        ]
         if accepting:
             await asyncio.wait(accepting, timeout=HANDSHAKE_PATIENCE_S)
         await self._drain()
@@ -313,11 +309,6 @@ class Server:
         if self._service.scorer.runner.stuck:
             exit_within(EXIT_PATIENCE_S, EXIT_DRAINED)
 
-    async def _accept(self, connection: socket.socket) -> None:
-        # A client whose handshake fails must not affect the others.
-        with contextlib.suppress(OSError):
-            await self._loop.connect_accepted_socket(self._connect, connection, **self._tls)
-
     def _watch_certificate(self) -> None:
         """Check from time to time whether the certificate was renewed."""
         if self._certificate is not None:
@@ -325,7 +316,9 @@ class Server:
             self._loop.call_later(LOOK_S, self._watch_certificate)
 
     def _listen_for_commands(self, folder: Path) -> ControlSocket:
-        handlers = {HAND_OVER: handover_handler(self._sock, self._note_handover)}
+        handlers: dict[str, Handler] = {}
+        if isinstance(self._source, Listeners):
+            handlers[HAND_OVER] = handover_handler(self._source.sockets[0], self._note_handover)
         if self._live:
             from mlmagic.scoring.reload.reloader import Reloader
 
@@ -335,7 +328,7 @@ class Server:
         return ControlSocket(folder, handlers, self._loop)
 
     def _note_handover(self) -> None:
-        self._shares_socket = True
+        self._source.is_shared = True
 
     def _use(self, script: UserScript) -> None:
         self._service.scorer.use(script)
@@ -343,18 +336,25 @@ class Server:
 
     def _connect(self) -> HttpConnection:
         self._service.scorer.thread.has_accepted = True
-        return HttpConnection(self._service, self._connections, self._loop, self._changed.set)
+        return HttpConnection(self._service, self._connections, self._loop, self._lost_connection)
+
+    def _lost_connection(self) -> None:
+        self._changed.set()
+        self._source.note_closed()
+
+    def _finish(self) -> None:
+        self._stop_requested.set()
+        self._changed.set()
 
     def _on_signal(self, number: int) -> None:
         # Supervisors may send SIGTERM again; only a person at a terminal is not willing to wait.
         self._stop_now = self._stop_now or (number == signal.SIGINT and self._stop_requested.is_set())
-        self._stop_requested.set()
-        self._changed.set()
+        self._finish()
 
     async def _drain(self) -> None:
         """Wait until no connection is open, the grace is over or a second Ctrl-C comes."""
         start = self._loop.time()
-        patience = IDLE_PATIENCE_OF_UPDATE_S if self._shares_socket else IDLE_PATIENCE_S
+        patience = IDLE_PATIENCE_OF_UPDATE_S if self._source.is_shared else IDLE_PATIENCE_S
         while not self._stop_now:
             now = self._loop.time()
             # During a TLS handshake a connection is not yet in the set.
@@ -371,15 +371,6 @@ class Server:
         self._changed.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
-
-
-def _accept_waiting(sock: socket.socket) -> list[socket.socket]:
-    """Connections in the queue: to close the listener would reset them."""
-    waiting = []
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            waiting.append(sock.accept()[0])
-    return waiting
 
 
 async def _finish(awaitable: object) -> None:

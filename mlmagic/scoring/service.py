@@ -169,7 +169,7 @@ class Service:
     def _metrics(self, request: Request, reply: Reply) -> None:
         accept = request.fields.get(b"accept", b"").decode("latin-1")
         if accept == JSON:  # the engine requests it every few seconds: it must be cheap
-            reply(Response(200, orjson.dumps(self.scorer.counters.summary())))
+            reply(Response(200, orjson.dumps(self.scorer.counters.totals().summary())))
             return
         if self._exposition is not None:
             reply(self._page(accept))

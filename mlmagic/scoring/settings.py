@@ -21,6 +21,8 @@ SEPARATE_HEALTH = "SEPERATE_HEALTH_ENDPOINT"
 SETTINGS_FILE = "AZUREML_CONFIG_FILE"
 DEBUG_PORT = "AZUREML_DEBUG_PORT"
 DEFAULT_HEALTH_PORT = 5000
+WORKERS = "WORKER_COUNT"
+MOST_WORKERS = 100
 SERVER_VERSION = "SERVER_VERSION_LOG_RESPONSE_ENABLED"
 
 
@@ -51,10 +53,6 @@ class Setting:
         return self.name if self.secret else f"{self.name}={value[:100]}"
 
 
-_WORKERS = (
-    "one process serves the port. For concurrent calls of run() set replica_max_concurrent_requests, or "
-    "num_replicas on a target that has replicas"
-)
 _INSIGHTS = (
     "Application Insights needs Azure. Requests, errors and latencies are at GET /metrics, and what the "
     "script prints is in the log of the service"
@@ -74,12 +72,12 @@ SETTINGS = (
     Setting(HEALTH_PORT),
     Setting(SEPARATE_HEALTH),
     Setting(SERVER_VERSION),
-    Setting("WORKER_COUNT", _WORKERS, lambda value: value != "1"),
-    Setting("AZUREML_WORKER_COUNT", _WORKERS, lambda value: value != "1"),
+    Setting(WORKERS),
+    Setting("AZUREML_WORKER_COUNT"),
     Setting(
         "WORKER_TIMEOUT", "no process is ended for a long call. Limit calls of run() with scoring_timeout_ms"
     ),
-    Setting("WORKER_PRELOAD", "the one process of a service loads the script once", _is_true),
+    Setting("WORKER_PRELOAD", "each process loads the script by itself, as some libraries need", _is_true),
     Setting("SERVER_PORT", "the port is the option port of the deployment"),
     Setting("AML_APP_INSIGHTS_ENABLED", _INSIGHTS, _is_true, kind="switch"),
     Setting("AML_APP_INSIGHTS_KEY", _INSIGHTS, secret=True, kind="text"),
@@ -103,7 +101,7 @@ SETTINGS = (
 )
 
 NOT_INHERITED = frozenset((
-    HEALTH_PORT, SEPARATE_HEALTH, "SERVER_PORT", "WORKER_COUNT", "WORKER_TIMEOUT", "WORKER_PRELOAD",
+    HEALTH_PORT, SEPARATE_HEALTH, "SERVER_PORT", WORKERS, "WORKER_TIMEOUT", "WORKER_PRELOAD",
 ))  # fmt: skip
 """Names that other programs have, too: a service gets them from its deployment, not from its launcher."""
 
@@ -139,6 +137,19 @@ def health_port(environment: Mapping[str, str] = os.environ) -> int | None:
         separate = _is_true(environment.get(SEPARATE_HEALTH, "").strip())
         return DEFAULT_HEALTH_PORT if separate else None
     return _port(HEALTH_PORT, text)
+
+
+def workers(environment: Mapping[str, str] = os.environ) -> int:
+    """How many processes are to serve; 1 unless the environment says so. Raises `InvalidSetting`."""
+    for name in (WORKERS, "AZUREML_WORKER_COUNT"):
+        text = environment.get(name, "").strip()
+        if text:
+            if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_WORKERS:
+                raise InvalidSetting(
+                    f"{name} is {text!r}: it must be a whole number from 1 to {MOST_WORKERS}"
+                )
+            return int(text)
+    return 1
 
 
 def debug_port(environment: Mapping[str, str] = os.environ) -> int | None:

@@ -13,17 +13,14 @@ It ends when its input ends, so with its launcher. Services it forked are in ses
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import importlib
 import json
 import os
 import signal
 import sys
-import threading
 from typing import Any, NoReturn
 
 from mlmagic.scoring.cgroups import prepare_fork
+from mlmagic.scoring.preload import forget_chance, other_threads, preload
 
 
 class _Forked(BaseException):
@@ -39,7 +36,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The services are our children, and nobody waits for them: the system takes the dead away.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    _import(["mlmagic.scoring.server", "mlmagic.scoring.environment"])
+    preload(["mlmagic.scoring.server", "mlmagic.scoring.environment"])
     prepare_fork()
     order = None
     try:
@@ -56,28 +53,11 @@ def main() -> NoReturn:
 
 def _obey(order: dict[str, Any]) -> dict[str, Any]:
     if "warm" in order:
-        return {"warmed": _import(order["warm"])}
-    _import(order["modules"])
-    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if others:
-        # A lock that another thread holds at the fork is held for ever in the child.
+        return {"warmed": preload(order["warm"])}
+    preload(order["modules"])
+    if others := other_threads():
         return {"refused": f"a library has started threads ({', '.join(others)})"}
     return {"pid": _fork(order)}
-
-
-def _import(modules: list[str]) -> list[str]:
-    """Import those that can be imported; the script reports the others, in its own process."""
-    before = len(sys.modules)
-    done = []
-    for name in modules:
-        with contextlib.suppress(BaseException):
-            importlib.import_module(name)
-            done.append(name)
-    if len(sys.modules) > before:
-        # What is there now is shared with the forks for as long as no collector touches it.
-        gc.collect()
-        gc.freeze()
-    return done
 
 
 def _fork(order: dict[str, Any]) -> int:
@@ -104,19 +84,12 @@ def _serve(order: dict[str, Any]) -> NoReturn:
     os.environ.update(order["env"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _forget_chance()
+    forget_chance()
     sys.argv = ["mlmagic.scoring", *order["serve"]]
     from mlmagic.scoring.__main__ import main as serve
     from mlmagic.scoring.process_exit import leave
 
     leave(serve(order["serve"]))
-
-
-def _forget_chance() -> None:
-    """Services forked from one process must not draw the same random numbers (Python's own do not)."""
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and hasattr(numpy, "random"):
-        numpy.random.seed()
 
 
 if __name__ == "__main__":

@@ -187,6 +187,9 @@ class Webservice(WebserviceAttributes):
             raise UsageError(
                 "No parameters provided to update.", hint="Give models, inference_config or settings."
             )
+        if models is None and inference_config is None and set(given) == {"num_replicas"}:
+            self._record = self._engine.replicas.set(self.name, given["num_replicas"])
+            return
         changes = config_changes(self._revision.config, given)
         inference = inference_config
         if isinstance(inference, InferenceConfig):

@@ -25,6 +25,9 @@ class Capabilities:
     scales: bool = False
     """It runs several replicas of a service: `scale`."""
 
+    autoscales: bool = False
+    """It changes the number of replicas with the load, where the configuration asks for it."""
+
     reloads: bool = False
     """It loads a changed script into a running service (live reload): `reload`."""
 
@@ -49,6 +52,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "builds_images": ("missing_image", "build_image"),
     "measures": ("usage", "limited_by"),
     "scales": ("scale",),
+    "autoscales": (),
     "reloads": ("reload",),
     "watches": ("watch",),
     "delivers_keys": ("deliver_keys",),

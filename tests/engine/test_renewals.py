@@ -135,10 +135,11 @@ def test_an_update_and_a_rollback_keep_the_replicas(fake_engine: Engine, fake: F
     assert fake.only().observation.ready == 3
 
 
-def test_one_replica_is_all_there_is_on_this_machine(engine: Engine, fake_engine: Engine) -> None:
-    fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
-    with fake_engine.memory.writing() as tx:
-        tx.exec_driver_sql("UPDATE services SET target = 'local'")
-    assert not engine.replicas.can_scale(engine.services.get("svc"))
+def test_a_target_may_run_one_replica_only(
+    fake_engine: Engine, fake: FakeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = fake_engine.services.wait(fake_engine.services.deploy("svc", [], script(), ON_FAKE), 20)
+    monkeypatch.setattr(FakeTarget, "capabilities", replace(fake.capabilities, scales=False))
+    assert not fake_engine.replicas.can_scale(service)
     with pytest.raises(UsageError, match="which runs one replica"):
-        engine.replicas.set("svc", 2)
+        fake_engine.replicas.set("svc", 2)

@@ -19,6 +19,7 @@ MAGICS = {
         "deploy",
         "update",
         "rollback",
+        "scale",
         "revisions",
         "score",
         "services",

@@ -120,13 +120,17 @@ def test_the_documents_cluster_is_the_target_that_stands_for_it(
     found = AksCompute(workspace, "myaks")
     config = AksWebservice.deploy_configuration(num_replicas=3, auth_enabled=False)
     service = Model.deploy(workspace, "svc", [], script(), config, deployment_target=found)
-    assert "CPU and memory are not limited there and one replica runs." in capsys.readouterr().out
+    assert "CPU and memory are not limited there." in capsys.readouterr().out
     service.wait_for_deployment()
     assert type(service) is AksWebservice
     assert service.compute_target_name == "myaks"
     assert service.scoring_uri is not None
     assert service.scoring_uri.startswith("https:")
     assert service.run(json.dumps([1])) == [1]
+    assert service.num_replicas == 3
+    revision = service.revision
+    service.update(num_replicas=2)
+    assert (service.num_replicas, service.revision) == (2, revision)
     service.update(description="new")
     service.wait_for_deployment()
     assert service.scoring_uri.startswith("https:")

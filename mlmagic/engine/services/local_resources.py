@@ -37,6 +37,9 @@ def placed(config: DeploymentConfig, targets: Targets, notify: Notify) -> Deploy
     lacks = ["CPU and memory are not limited there"] if can.runs_interpreter else []
     if compute in CLUSTERS and not can.scales:
         lacks.append("one replica runs")
+    elif compute in CLUSTERS and config.autoscales and not can.autoscales:
+        count = f"{config.replicas} replica{'' if config.replicas == 1 else 's'}"
+        lacks.append(f"{count} always run{'s' if config.replicas == 1 else ''}")
     more = f"; {' and '.join(lacks)}" if lacks else ""
     notify(f"{compute} runs on the target {found.target} here, as {found.setting} says{more}.")
     moved = replace(config, target=found.target)

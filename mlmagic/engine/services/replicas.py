@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from mlmagic.core.arguments import MOST_REPLICAS, REPLICAS
+from mlmagic.core.notify import Notify, silent
 from mlmagic.core.webservice import Desired, State, Webservice
+from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.services.deployment import renew
+from mlmagic.engine.services.failures import still_waiting
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
+from mlmagic.engine.services.services import Services, Watch, ignore
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, UsageError
@@ -17,9 +23,17 @@ from mlmagic.workspace.memory import Memory
 class Replicas:
     """Scales the services of one workspace."""
 
-    def __init__(self, memory: Memory, targets: Targets, keys: Keys, supervision: Supervision) -> None:
-        self._memory, self._targets = memory, targets
-        self._keys, self._supervision = keys, supervision
+    def __init__(
+        self,
+        memory: Memory,
+        targets: Targets,
+        bus: Bus,
+        services: Services,
+        keys: Keys,
+        supervision: Supervision,
+    ) -> None:
+        self._memory, self._targets, self._bus = memory, targets, bus
+        self._services, self._keys, self._supervision = services, keys, supervision
 
     def can_scale(self, service: Webservice) -> bool:
         """Whether its target can run several replicas of it."""
@@ -61,6 +75,31 @@ class Replicas:
             self._keys.deliver(scaled)
         self._supervision.ensure()
         return scaled
+
+    def wait(
+        self, service: Webservice, timeout: float, *, watching: Watch = ignore, notify: Notify = silent
+    ) -> Webservice:
+        """Wait until so many replicas answer as are wanted; returns the service. ``timeout`` is in seconds.
+
+        At once for a service that is stopped or has failed. Raises what `Services.wait` raises.
+        """
+        if _ended(service):
+            return service
+        started = time.monotonic()
+        service = self._services.wait(service, timeout, watching=watching, notify=notify)
+        left = max(0.0, timeout - (time.monotonic() - started))
+        if not self._bus.wait_until(lambda: self._missing(service.name) == 0, left):
+            raise still_waiting(service, timeout)
+        return self._services.get(service.name)
+
+    def _missing(self, name: str) -> int:
+        """How many of the wanted replicas do not answer; 0 for a service that is not to run, or is idle."""
+        service = self._services.get(name)
+        if service.replicas is None or service.handle is None or service.desired is not Desired.RUNNING:
+            return 0
+        target = self._targets.get(service.target)
+        seen = target.observe(target.unpack(service.handle))
+        return 0 if seen.idle else abs(service.replicas - seen.ready)
 
 
 def _ended(service: Webservice) -> bool:

@@ -54,7 +54,7 @@ Watch = Callable[[Webservice], None]
 """Called with the record of a service whenever it may have changed."""
 
 
-def _ignore(_service: Webservice) -> None:
+def ignore(_service: Webservice) -> None:
     """Watch nothing."""
 
 
@@ -271,7 +271,7 @@ class Services:
         service: Webservice,
         timeout: float = DEPLOY_TIMEOUT_SECONDS,
         *,
-        watching: Watch = _ignore,
+        watching: Watch = ignore,
         notify: Notify = silent,
     ) -> Webservice:
         """Wait until a deploy, update or start is complete; returns the Healthy service.
@@ -305,7 +305,7 @@ class Services:
         service: Webservice,
         timeout: float = DEPLOY_TIMEOUT_SECONDS,
         *,
-        watching: Watch = _ignore,
+        watching: Watch = ignore,
         notify: Notify = silent,
     ) -> Webservice:
         """`wait`; on Ctrl-C withdraw the deploy or update, and raise `Interrupted` with the outcome."""

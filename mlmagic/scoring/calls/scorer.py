@@ -68,11 +68,12 @@ class Scorer:
         *,
         limits: Limits | None = None,
         development: bool | None = None,
+        counters: Counters | None = None,
     ) -> None:
         limits = limits or Limits()
         self.script = script
         self.thread = thread
-        self.counters = Counters()
+        self.counters = counters or Counters()
         self.overdue = 0
         """How many calls in a row have exceeded their time limit."""
         self.renderer = Renderer()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mlmagic.scoring.http.allowed_hosts import is_loopback
 from mlmagic.scoring.start_errors import StartFailed
@@ -70,6 +73,66 @@ def bind(host: str, port: int, *, prefer: int = 0, share: bool = False) -> socke
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port) from error
         raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
+class Listeners:
+    """The sockets that a server listens on itself: that of the service, and perhaps one for health checks."""
+
+    def __init__(self, sockets: Sequence[socket.socket], *, is_shared: bool) -> None:
+        self.sockets = sockets
+        self.host = str(sockets[0].getsockname()[0])
+        self.is_shared = is_shared
+        """Whether another server listens on the socket, too, or did."""
+        self._servers: list[asyncio.AbstractServer] = []
+
+    async def open(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connect: Callable[[], asyncio.Protocol],
+        tls: dict[str, Any],
+        finish: Callable[[], None],
+    ) -> None:
+        """Accept connections: each gets a protocol from ``connect``. ``tls`` is for `create_server`."""
+        close_in_forks(self.sockets)
+        for sock in self.sockets:
+            self._servers.append(await loop.create_server(connect, sock=sock, backlog=BACKLOG, **tls))
+
+    def close(self, loop: asyncio.AbstractEventLoop) -> list[socket.socket]:
+        """Accept no more; returns the connections in the queue, which would be reset."""
+        waiting = []
+        for sock in self.sockets:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    waiting.append(sock.accept()[0])
+        for server in self._servers:
+            server.close()
+        return waiting
+
+    def note_closed(self) -> None:
+        """A connection was closed."""
+
+    def address(self, *, tls: bool) -> dict[str, Any]:
+        """The URL and the port of the service."""
+        return {"url": url_of(self.sockets[0], tls=tls), "port": self.sockets[0].getsockname()[1]}
+
+    def words(self, *, tls: bool) -> list[str]:
+        """Where the server listens, for the log."""
+        found = [f"serving at {url_of(self.sockets[0], tls=tls)}"]
+        return found + [f"health checks at {url_of(each, tls=tls)} too" for each in self.sockets[1:]]
+
+
+async def accept(
+    loop: asyncio.AbstractEventLoop,
+    connect: Callable[[], asyncio.Protocol],
+    connection: socket.socket,
+    tls: dict[str, Any],
+) -> bool:
+    """Serve a connection that was accepted; False for a client whose handshake fails."""
+    try:
+        await loop.connect_accepted_socket(connect, connection, **tls)
+    except OSError:
+        return False
+    return True
 
 
 def close_in_forks(listening: Sequence[socket.socket]) -> None:

@@ -49,6 +49,7 @@ def server_arguments(spec: ServiceSpec) -> list[str]:
         arguments += ["--keys-file", spec.keys_file]
     if spec.config.ssl_cert_pem_file and spec.config.ssl_key_pem_file:
         arguments += ["--ssl-cert", spec.config.ssl_cert_pem_file, "--ssl-key", spec.config.ssl_key_pem_file]
+    arguments += worker_arguments(spec)
     if spec.config.live:
         arguments += ["--live"]
     if spec.trial:
@@ -56,6 +57,17 @@ def server_arguments(spec: ServiceSpec) -> list[str]:
     if spec.predecessor is not None:
         arguments += ["--take-over", spec.predecessor]
     return arguments
+
+
+def worker_arguments(spec: ServiceSpec) -> list[str]:
+    """Those of the server of several processes, or of none while nobody calls."""
+    config, arguments = spec.config, []
+    if config.num_replicas is not None or config.replicas > 1:
+        arguments += ["--workers", str(config.replicas)]
+    if config.idle_timeout_seconds is not None:
+        arguments += ["--idle-timeout", str(config.idle_timeout_seconds)]
+    several = config.replicas > 1 or config.idle_timeout_seconds is not None
+    return [*arguments, "--preload", ",".join(spec.modules)] if several and spec.modules else arguments
 
 
 def server_environment(spec: ServiceSpec, inherited: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -7,6 +7,7 @@ does not look alive. See `mlmagic.scoring.report`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -24,8 +25,9 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import Advice, LaunchFailed, TargetUnavailable, UsageError
-from mlmagic.scoring.control import RELOAD, send_command
+from mlmagic.scoring.control import RELOAD, SCALE, send_command
 from mlmagic.scoring.log_rotation import LOG
+from mlmagic.scoring.workers.seat import replica_folders
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.installed_packages import by_package_name, packages_of
@@ -58,6 +60,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
     capabilities: ClassVar[Capabilities] = Capabilities(
         runs_interpreter=True,
         measures=True,
+        scales=True,
         reloads=True,
         watches=True,
         records_traffic=True,
@@ -124,7 +127,8 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             return {}
 
     def traffic(self, handle: LocalHandle) -> Sequence[bytes]:
-        files = [Path(handle.run_dir) / name for name in (recorder.OLD, recorder.NEW)]
+        folders = replica_folders(handle.run_dir)
+        files = [folder / name for name in (recorder.OLD, recorder.NEW) for folder in folders]
         return [file.read_bytes() for file in files if file.is_file()]
 
     def _fork(self, spec: ServiceSpec, report: Report) -> int | None:
@@ -187,7 +191,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         seen = run_report.read_report(run_dir)
         if run_report.holder_alive(run_dir):
             if seen is not None and seen.phase == run_report.SERVING:
-                return Observation(Phase.RUNNING, url=seen.url, ready=1, words=f"process {seen.pid}")
+                return serving(seen)
             return Observation(Phase.STARTING, words="running init()")
         if not run_dir.is_dir():
             return Observation(Phase.GONE, words="the run folder was deleted")
@@ -247,9 +251,32 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             raise LaunchFailed(self.name, f"the service did not reload its script: {error}") from error
         return answer
 
+    def scales_in_place(self, handle: LocalHandle) -> bool:
+        """A server of one process stays one."""
+        seen = run_report.read_report(Path(handle.run_dir))
+        return seen is not None and seen.replicas is not None
+
+    def scale(self, handle: LocalHandle, replicas: int) -> None:
+        if self.scales_in_place(handle):
+            with contextlib.suppress(OSError):  # it is gone, or is ending
+                send_command(handle.run_dir, {"do": SCALE, "replicas": replicas})
+
     def watch(self, handle: LocalHandle) -> int | None:
         seen = run_report.read_report(Path(handle.run_dir))
         return process.descriptor_of(seen.pid if seen else handle.pid)
+
+
+def serving(seen: run_report.Report) -> Observation:
+    """What a server reports that serves, with one process or several."""
+    if seen.replicas is None:
+        return Observation(Phase.RUNNING, url=seen.url, ready=1, words=f"process {seen.pid}")
+    ready = seen.ready or 0
+    words = f"{ready} of {seen.replicas} replicas are ready"
+    if seen.idle:
+        words = "idle: the next request starts it"
+    elif ready == seen.replicas:
+        words = f"{ready} replica{'' if ready == 1 else 's'}"
+    return Observation(Phase.RUNNING, url=seen.url, ready=ready, words=words, idle=bool(seen.idle))
 
 
 def _out_of_memory(handle: LocalHandle) -> str:

@@ -188,7 +188,9 @@ class Reconciler:
         if decision.changes:
             return self._write(decision)
         self._scale(target)
-        if state is State.HEALTHY and seen.url:
+        if seen.idle:
+            self._write_stats({**service.stats, "replicas": 0.0})
+        elif state is State.HEALTHY and seen.url:
             self._note_stats(target, seen, seen.url)
         return decision.delay
 
@@ -206,6 +208,9 @@ class Reconciler:
         """The probe of what serves; one slow answer does not make a Healthy service Unhealthy."""
         if not decisions.is_up(seen):
             return None
+        if seen.idle:
+            self.health.forget()  # a probe would keep it from being idle
+            return True
         answered = self.health.probe_of(str(seen.url), self._cert_file(str(seen.url))).answers()
         self.health.note_probe(answered=answered)
         if answered:
@@ -259,6 +264,9 @@ class Reconciler:
         stats = metrics.stats(counted, seen.ready, at)
         if counts is not None:
             self._note_traffic(counts, stats, at)
+        self._write_stats(stats)
+
+    def _write_stats(self, stats: Mapping[str, float]) -> None:
         if stats != self.service.stats:
             with self.memory.writing_quietly() as tx:  # viewers read them every second anyway
                 services.note_stats(tx, self.service, stats)

@@ -1,0 +1,1 @@
+"""Several processes that serve one address: the workers of a service, and the dispatcher that starts them."""

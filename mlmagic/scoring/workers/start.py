@@ -1,0 +1,59 @@
+"""Whether a service needs a dispatcher, and its start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from mlmagic.scoring import report, settings
+from mlmagic.scoring.preload import other_threads, preload
+from mlmagic.scoring.report import RunDirectory
+from mlmagic.scoring.server import Address, listen
+from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.workers.dispatcher import Plan, dispatch
+from mlmagic.scoring.workers.seat import Seat
+
+_NOT_PRELOADED = "MLMAGIC_NOT_PRELOADED"
+
+
+def start_workers(
+    address: Address,
+    directory: RunDirectory | None,
+    count: int | None,
+    idle_s: float | None,
+    modules: Sequence[str],
+    *,
+    tls: bool,
+) -> Seat | int | None:
+    """Start ``count`` processes (None: as the environment says) that serve one address.
+
+    Returns in each of them, with its seat; in the dispatcher at the end, with an exit code. None if this one
+    process is enough. ``modules`` are imported before, if no library among them starts a thread.
+    """
+    try:
+        wanted = settings.workers() if count is None else count
+        health_port = settings.health_port()
+    except StartFailed as error:
+        print(f"mlmagic: {error}", file=sys.stderr, flush=True)
+        if directory is not None:
+            directory.write(report.FAILED, error=error.record())
+        return error.exit_code
+    if wanted == 1 and not idle_s:
+        return None
+    if modules and _NOT_PRELOADED not in os.environ:
+        preload(modules)
+        if other_threads():  # it could not fork safely: begin again, without these modules
+            os.environ[_NOT_PRELOADED] = "1"
+            os.execv(sys.executable, [sys.executable, "-m", "mlmagic.scoring", *sys.argv[1:]])
+    os.environ.pop(_NOT_PRELOADED, None)
+    plan = Plan(
+        wanted,
+        idle_s or None,
+        address.host,
+        lambda: listen(address, health_port),
+        is_shared=address.take_over is not None,
+        tls=tls,
+        grace=address.grace,
+    )
+    return dispatch(plan, directory)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import TargetUnavailable
@@ -38,7 +39,9 @@ class SlowTarget(FakeTarget):
     def observe(self, handle: FakeHandle) -> Observation:
         seen = super().observe(handle)
         if seen == self._first_observation() and self._has_started(handle.key):
-            self.services[handle.key].observation = seen = super()._first_observation()
+            service = self.services[handle.key]
+            seen = replace(super()._first_observation(), ready=service.spec.config.replicas)
+            service.observation = seen
         return seen
 
     def _has_started(self, key: int) -> bool:

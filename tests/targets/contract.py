@@ -219,11 +219,27 @@ class TargetContract:
             assert target.limited_by(DeploymentConfig(self.target_name))
 
     def test_replicas_are_added(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
+        can = target.capabilities.scales
+        _, handle = launch(config=DeploymentConfig(self.target_name, num_replicas=2 if can else None))
+        seen = self.until(target, handle, Phase.RUNNING)
+        assert seen.ready == (2 if can else 1), "it runs when all do"
+        assert target.scales_in_place(handle) == can
+        with refused_unless(can):
+            for count in (3, 1, 1):
+                target.scale(handle, count)
+                wait_for(lambda: target.observe(handle).ready == count, f"{count} replicas")  # noqa: B023
+        if self.answers:
+            assert probe.answers(seen.url or "")
+
+    def test_one_replica_is_more_on_request_or_stays_one(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
         _, handle = launch()
         self.until(target, handle, Phase.RUNNING)
         with refused_unless(target.capabilities.scales):
             target.scale(handle, 2)
-            wait_for(lambda: target.observe(handle).ready == 2, "two replicas")
+            wanted = 2 if target.scales_in_place(handle) else 1
+            wait_for(lambda: target.observe(handle).ready == wanted, f"{wanted} replicas")
 
     def test_a_script_is_reloaded(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         spec, handle = launch(config=DeploymentConfig(self.target_name, live=True))

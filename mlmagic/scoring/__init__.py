@@ -24,7 +24,8 @@
     limits, start_errors, watched_files
                        settings, errors of a start, files that are replaced while the server runs
     rehearsal          init() and run() once, without a server
-    zygote             forks servers from a process that has imported their libraries
+    workers/           several processes behind one address, and none while nobody calls
+    preload, zygote    libraries that forked processes share; the process that forks servers
     batch_worker       a worker of a batch job
     healthcheck        the health check of an image
 

@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=5001, help="port to listen on; 0 is any free port (default: 5001)")
     add("--prefer-port", type=int, default=0, help="with --port 0: the port to use if it is free")
     add("--take-over", metavar="RUN_DIR", help="take over the port of the server of this run directory")
+    add("--join", metavar="RUN_DIR", help="share the port of the server of this run directory once it serves")
     add("--run-dir", help="run directory for the report; its lock file must exist")
     add("--grace", type=float, default=10.0, help="seconds to finish requests in after a stop signal")
     add("--keys-file", metavar="FILE", help="JSON with primary, secondary and token_secret")
@@ -105,13 +106,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return rehearse(environment)
     from mlmagic.scoring.server import Address, Security, serve
+    from mlmagic.scoring.settings import WORKER_VARIABLES
 
-    address = Address(options.host, options.port, options.prefer_port, options.take_over, options.grace)
+    address = Address(
+        options.host, options.port, options.prefer_port, options.take_over, options.join, options.grace
+    )
     security = Security(
         options.keys_file, options.ssl_cert, options.ssl_key, options.allowed_hosts, options.no_auth
     )
     seat = None
-    if options.workers != 1 or options.idle_timeout:
+    named = any(os.environ.get(name) for name in WORKER_VARIABLES)
+    if options.idle_timeout or options.workers not in (None, 1) or (options.workers is None and named):
         from mlmagic.scoring.workers.start import start_workers
 
         modules = [name for name in options.preload.split(",") if name]

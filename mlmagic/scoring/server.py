@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ from mlmagic.scoring.signals import SignalWatcher
 from mlmagic.scoring.start_errors import StartFailed
 from mlmagic.scoring.workers.seat import HandedConnections, Seat
 
+JOIN_S = 600.0
+"""How long to wait for the server that is joined: as long as init() may take by default."""
 EXIT_DRAINED = 0
 EXIT_SCRIPT_FAILED = 3
 
@@ -77,6 +80,8 @@ class Address:
     prefer: int = 0
     take_over: str | None = None
     """Run directory of the server that listens there now."""
+    join: str | None = None
+    """Run directory of another server, to accept from the same queue as soon as that one serves."""
     grace: float = 10.0
 
 
@@ -181,8 +186,8 @@ def apply_settings(environment: ScriptEnvironment) -> None:
 
 def listen(address: Address, health_port: int | None) -> list[socket.socket]:
     """The bound socket of the service, and that of the health port if there is one. Raises `CannotListen`."""
-    sock = None
-    if address.take_over is not None:
+    sock = _joined(address) if address.join is not None else None
+    if sock is None and address.take_over is not None:
         sock = receive_socket(Path(address.take_over), address.port or address.prefer)
     if sock is None:
         sock = bind(address.host, address.port, prefer=address.prefer, share=address.take_over is not None)
@@ -195,8 +200,20 @@ def listen(address: Address, health_port: int | None) -> list[socket.socket]:
         raise
 
 
+def _joined(address: Address) -> socket.socket | None:
+    """The socket of the server that is joined; waits until it serves, or for `JOIN_S`."""
+    assert address.join is not None
+    deadline = time.monotonic() + JOIN_S
+    while time.monotonic() < deadline:
+        sock = receive_socket(Path(address.join), address.port)
+        if sock is not None:
+            return sock
+        time.sleep(0.05)
+    raise CannotListen(f"the replica of {address.join} does not serve")
+
+
 def _listeners(address: Address, health_port: int | None) -> Listeners:
-    return Listeners(listen(address, health_port), is_shared=address.take_over is not None)
+    return Listeners(listen(address, health_port), is_shared=bool(address.take_over or address.join))
 
 
 def load(

@@ -22,6 +22,7 @@ SETTINGS_FILE = "AZUREML_CONFIG_FILE"
 DEBUG_PORT = "AZUREML_DEBUG_PORT"
 DEFAULT_HEALTH_PORT = 5000
 WORKERS = "WORKER_COUNT"
+WORKER_VARIABLES = (WORKERS, "AZUREML_WORKER_COUNT")
 MOST_WORKERS = 100
 SERVER_VERSION = "SERVER_VERSION_LOG_RESPONSE_ENABLED"
 
@@ -141,7 +142,7 @@ def health_port(environment: Mapping[str, str] = os.environ) -> int | None:
 
 def workers(environment: Mapping[str, str] = os.environ) -> int:
     """How many processes are to serve; 1 unless the environment says so. Raises `InvalidSetting`."""
-    for name in (WORKERS, "AZUREML_WORKER_COUNT"):
+    for name in WORKER_VARIABLES:
         text = environment.get(name, "").strip()
         if text:
             if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_WORKERS:

@@ -52,12 +52,22 @@ def memory(stats: Mapping[str, float]) -> str:
     return html.size_text(round(stats["memory_bytes"])) if "memory_bytes" in stats else NOT_KNOWN
 
 
-def pairs(stats: Mapping[str, float]) -> list[tuple[str, str]]:
-    """All known metrics, each with its name, for a card."""
+def replicas(stats: Mapping[str, float], wanted: int | None = None) -> str:
+    """How many replicas answer, of those that are ``wanted`` (None: not known)."""
+    if "replicas" not in stats:
+        return NOT_KNOWN
+    ready = round(stats["replicas"])
+    if not ready:
+        return "0, until the next request"
+    return f"{ready} of {wanted}" if wanted is not None and wanted != ready else str(ready)
+
+
+def pairs(stats: Mapping[str, float], wanted: int | None = None) -> list[tuple[str, str]]:
+    """All known metrics, each with its name, for a card; ``wanted`` is as for `replicas`."""
     rows = [("Requests", f"{stats['requests']:,.0f}" if stats.get("requests") else NOT_KNOWN)]
     rows.append(("Errors", f"{stats['errors']:,.0f}" if stats.get("errors") else NOT_KNOWN))
     rows.append(("Rate", per_second(stats)))
     rows.append(("p50 / p99", latency(stats)))
     rows += [("CPU", cpu(stats)), ("Memory", memory(stats))]
-    rows.append(("Replicas", f"{stats['replicas']:.0f}" if "replicas" in stats else NOT_KNOWN))
+    rows.append(("Replicas", replicas(stats, wanted)))
     return [(name, text) for name, text in rows if text != NOT_KNOWN]

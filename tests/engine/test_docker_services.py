@@ -170,3 +170,57 @@ def test_without_an_engine_nothing_is_recorded(
         with pytest.raises(TargetUnavailable, match="--target local"):
             engine.services.deploy("svc", [], script(), ON_DOCKER)
     assert engine.services.names() == []
+
+
+def test_replicas_are_containers_that_share_the_address(engine: Engine, docker: DockerEngine) -> None:
+    config = replace(ON_DOCKER, num_replicas=2)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    assert service.handle is not None
+    names = f"name={service.handle['container']}"
+
+    def containers() -> list[str]:
+        return docker.docker("ps", "--filter", names, "--format", "{{.Names}}").split()
+
+    assert len(containers()) == 2
+    with keep_alive_clients(str(service.url)) as tally:
+        for count in (4, 1, 2):
+            engine.replicas.wait(engine.replicas.set("svc", count), 120)
+            assert len(containers()) == count
+        engine.services.wait(engine.services.update("svc", inference=script("other")))
+        assert engine.requests.score("svc", "1") == "other"
+    assert tally.lost == []
+    service = engine.services.get("svc")
+    assert (service.replicas, service.handle is not None) == (2, True)
+    logs = list(engine.services.logs("svc"))
+    assert any(line.startswith("[replica 1] ") for line in logs)
+    assert any(line.startswith("[replica 2] ") for line in logs)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_replica_that_was_killed_is_replaced_while_the_other_answers(
+    engine: Engine, docker: DockerEngine, number: int
+) -> None:
+    config = replace(ON_DOCKER, num_replicas=2)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    assert service.handle is not None
+    killed = service.handle["container"] + ("-2" if number == 2 else "")
+    before = docker.docker("inspect", "--format", "{{.Id}}", killed)
+    docker.docker("kill", killed)
+    for _ in range(5):
+        assert engine.requests.score("svc", 1)["said"] == 1
+    wait_for(
+        lambda: docker.docker("inspect", "--format", "{{.Id}}", killed, check=False) not in (before, ""),
+        "another",
+    )
+    wait_for(lambda: engine.services.get("svc").stats.get("replicas") == 2, "both")
+    now = engine.services.get("svc")
+    assert (now.state, now.restarts) == (State.HEALTHY, 0)
+
+
+def test_nothing_runs_in_its_container_while_nobody_calls(engine: Engine) -> None:
+    config = replace(ON_DOCKER, idle_timeout_seconds=1)
+    engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    wait_for(lambda: engine.services.get("svc").stats.get("replicas") == 0, "nothing running")
+    assert engine.services.get("svc").state is State.HEALTHY
+    assert engine.requests.score("svc", 1)["said"] == 1
+    wait_for(lambda: engine.services.get("svc").stats.get("replicas") == 1, "it runs again")

@@ -18,11 +18,11 @@ pytestmark = pytest.mark.together
 
 def test_settings_without_effect_are_named_at_the_deploy(fake_engine: Engine) -> None:
     said: list[str] = []
-    config = replace(ON_FAKE, environment_variables={"WORKER_COUNT": "4", "AML_APP_INSIGHTS_KEY": "hush"})
+    config = replace(ON_FAKE, environment_variables={"WORKER_TIMEOUT": "4", "AML_APP_INSIGHTS_KEY": "hush"})
     service = fake_engine.services.deploy("svc", [], script(), config, notify=said.append)
     fake_engine.services.wait(service, 20)
     assert [line.partition(":")[0] for line in said] == [
-        "WORKER_COUNT=4 has no effect",
+        "WORKER_TIMEOUT=4 has no effect",
         "AML_APP_INSIGHTS_KEY has no effect",
     ]
     said.clear()

@@ -41,6 +41,14 @@ def test_metrics_that_are_known(stats: dict[str, float], shown: list[tuple[str, 
     assert figures.pairs(stats) == shown
 
 
+@pytest.mark.parametrize(
+    ("ready", "wanted", "shown"),
+    [(2, None, "2"), (2, 2, "2"), (2, 3, "2 of 3"), (0, 1, "0, until the next request")],
+)
+def test_replicas_are_told_with_what_is_wanted(ready: int, wanted: int | None, shown: str) -> None:
+    assert figures.replicas({"replicas": float(ready)}, wanted) == shown
+
+
 def test_what_is_not_known_is_a_dash() -> None:
     told = [figures.per_second, figures.latency, figures.errors, figures.cpu, figures.memory]
     assert [tell({}) for tell in told] == ["–"] * 5

@@ -52,7 +52,7 @@ def start_workers(
         idle_s or None,
         address.host,
         lambda: listen(address, health_port),
-        is_shared=address.take_over is not None,
+        is_shared=bool(address.take_over or address.join),
         tls=tls,
         grace=address.grace,
     )

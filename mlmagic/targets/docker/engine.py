@@ -13,6 +13,7 @@ from mlmagic.targets.docker.connection import FIX, TARGET, Address
 from mlmagic.targets.docker.container import Containers
 from mlmagic.targets.docker.image import Images
 from mlmagic.targets.docker.proxy import Proxies
+from mlmagic.targets.docker.replicas import Replicas
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -26,6 +27,7 @@ class Engine:
         self.api = api
         self.containers = Containers(api)
         self.images = Images(api)
+        self.replicas = Replicas(api, self.containers)
         self.proxies = Proxies(api, self.containers, address)
 
     @classmethod

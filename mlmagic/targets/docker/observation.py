@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlmagic.core.usage import Usage
@@ -30,14 +30,43 @@ def record_of(report: bytes | None) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def running(container: Mapping[str, Any], *, serves: bool, url: str | None) -> Observation:
-    """A running container. ``url`` is None if its port is gone."""
-    name = _name(container)
+def runs(container: Mapping[str, Any]) -> bool:
+    """Whether it runs, and is not just being restarted."""
+    state = container["State"]
+    return bool(state["Running"]) and not state.get("Restarting")
+
+
+def has_ended(container: Mapping[str, Any]) -> bool:
+    """Whether it has run, and does not any more."""
+    return not runs(container) and container["State"]["Status"] != "created"
+
+
+def running(
+    replicas: Mapping[int, Mapping[str, Any]],
+    serving: Sequence[int],
+    *,
+    url: str | None,
+    was_up: bool,
+    idle: bool = False,
+) -> Observation:
+    """The replicas of a service, of which at least one runs, and those whose numbers are ``serving`` answer.
+
+    ``url`` is None if the port is gone; ``was_up``: all have answered before.
+    """
+    name = _name(next(iter(replicas.values())))
     if url is None:
         return Observation(Phase.EXITED, words=f"the port of container {name} is gone")
-    if serves:
-        return Observation(Phase.RUNNING, url=url, ready=1, words=f"container {name}")
-    return Observation(Phase.STARTING, words="running init()")
+    missing = len(replicas) - len(serving)
+    words = f"{len(serving)} of {len(replicas)} replicas are ready"
+    if idle:
+        return Observation(Phase.RUNNING, url=url, words="idle: the next request starts it", idle=True)
+    if missing and not was_up:
+        return Observation(Phase.STARTING, words="running init()" if len(replicas) == 1 else words)
+    if len(replicas) == 1:
+        words = f"container {name}"
+    elif not missing:
+        words = f"{len(replicas)} replicas"
+    return Observation(Phase.RUNNING, url=url, ready=len(serving), words=words)
 
 
 def ended(container: Mapping[str, Any], report: Mapping[str, Any]) -> Observation:
@@ -68,6 +97,17 @@ def usage(stats: Mapping[str, Any]) -> Usage:
         now,
         int(memory.get("max_usage") or now),
         int((cpu.get("throttling_data") or {}).get("throttled_time") or 0) / 1e9,
+    )
+
+
+def usage_of_all(stats: Sequence[Mapping[str, Any]]) -> Usage:
+    """The sum of what several containers use."""
+    found = [usage(each) for each in stats]
+    return Usage(
+        sum(each.cpu_seconds for each in found),
+        sum(each.memory_bytes for each in found),
+        sum(each.peak_bytes for each in found),
+        sum(each.throttled_seconds for each in found),
     )
 
 

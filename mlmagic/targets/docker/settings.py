@@ -21,6 +21,9 @@ RUNS = "/var/mlmagic"
 """The folder of the run folders: a volume that a service's revisions share."""
 PROXY_LABEL = "mlmagic.front"
 """The label of a proxy container. Running services have this name, so it stays."""
+REPLICA_LABEL = "mlmagic.replica"
+KEYS, CERTIFICATE, CERTIFICATE_KEY = RUN_FILES = ("keys.json", "certificate.pem", "key.pem")
+"""The files in a run folder that the server reads, where there are any."""
 GIB = 1 << 30
 CPU_SHARES = 1024
 """The weight of one core."""
@@ -72,13 +75,17 @@ def arguments_of(spec: ServiceSpec, plan: BuildPlan, *, predecessor: str | None)
     if spec.config.live:
         arguments += ["--live"]
     if spec.keys_file is not None:
-        arguments += ["--keys-file", f"{run_dir}/keys.json"]
+        arguments += ["--keys-file", f"{run_dir}/{KEYS}"]
     else:
         arguments += ["--no-auth"]  # see `check_exposure`
     if uses_tls(spec.config):
-        arguments += ["--ssl-cert", f"{run_dir}/certificate.pem", "--ssl-key", f"{run_dir}/key.pem"]
+        certificate, key = f"{run_dir}/{CERTIFICATE}", f"{run_dir}/{CERTIFICATE_KEY}"
+        arguments += ["--ssl-cert", certificate, "--ssl-key", key]
     if predecessor is not None:
         arguments += ["--take-over", run_folder(predecessor)]
+    if spec.config.idle_timeout_seconds is not None:
+        arguments += ["--idle-timeout", str(spec.config.idle_timeout_seconds)]
+        arguments += ["--preload", ",".join(spec.modules)]
     return arguments
 
 

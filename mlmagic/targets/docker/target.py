@@ -24,6 +24,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable
+from mlmagic.scoring.workers.reload import joined
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.docker import connection, observation, settings
@@ -31,12 +32,15 @@ from mlmagic.targets.docker.connection import Address
 from mlmagic.targets.docker.container import Containers, Inspected
 from mlmagic.targets.docker.engine import Engine, engine_errors
 from mlmagic.targets.docker.image import foundation_name, service_name
+from mlmagic.targets.docker.replicas import replica_name, run_folder
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
 from mlmagic.targets.images.context import Context, below
 from mlmagic.targets.images.dockerfile import APP, PYTHON
 from mlmagic.targets.installed_packages import LIST_PACKAGES, by_package_name
 from mlmagic.targets.validation import check_allowed_hosts, check_certificate, check_port
 
+_UP = "up"
+"""The file in a run folder that says that all replicas have served at once."""
 _RELOAD = (
     "import json; from mlmagic.scoring.control import RELOAD, send_command; "
     "print(json.dumps(send_command({folder!r}, {{'do': RELOAD}}, timeout=600.0)[0]))"
@@ -53,6 +57,8 @@ class DockerHandle:
     host: str
     context: str = ""
     tls: bool = False
+    idles: bool = False
+    """Whether it has an idle timeout."""
 
     @property
     def address(self) -> Address:
@@ -67,6 +73,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     capabilities: ClassVar[Capabilities] = Capabilities(
         builds_images=True,
         measures=True,
+        scales=True,
         reloads=True,
         delivers_keys=True,
         records_traffic=True,
@@ -76,6 +83,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def __init__(self) -> None:
         self._serving: set[tuple[str, str]] = set()
         """Containers seen serving, with their start times: their reports need not be read again."""
+        self._up: set[DockerHandle] = set()
+        """Launches of which all replicas were seen serving at once."""
 
     def runs_on_this_machine(self) -> bool:
         """Whether the engine runs on this machine."""
@@ -136,7 +145,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     ) -> DockerHandle:
         name = settings.container_name(spec)
         proxy, predecessor = engine.proxies.ensure(spec, foundation_name(plan))
-        engine.containers.remove(name)  # one that has ended, or was never started
+        engine.replicas.stop(engine.replicas.of(name, spec.run_dir), spec.run_dir, 0)  # they have ended
+        engine.containers.remove(name)  # it was never started
         host = engine.api.create_host_config(**settings.host_settings(spec, plan, proxy))
         engine.api.create_container(
             **settings.service_container(spec, plan, image, predecessor, is_local=engine.address.is_local),
@@ -145,13 +155,17 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         engine.containers.write(name, settings.RUNS, _run_files(spec))
         engine.api.start(name)
         report(f"started container {name}")
+        if spec.config.replicas > 1:
+            engine.replicas.ensure(name, spec.run_dir, spec.config.replicas)
+            report(f"started {spec.config.replicas - 1} more replicas")
         return self._handle(engine, spec, proxy)
 
     def _running(self, engine: Engine, spec: ServiceSpec) -> DockerHandle | None:
         """The handle of a running container that can be reached."""
-        seen = engine.containers.inspect(settings.container_name(spec))
+        present = engine.replicas.of(settings.container_name(spec), spec.run_dir).values()
+        seen = next((each for each in present if each["State"]["Running"]), None)
         proxy = engine.proxies.of_container(seen)
-        if seen is None or proxy is None or not seen["State"]["Running"]:
+        if seen is None or proxy is None:
             return None
         reached = observation.port_of(engine.containers.inspect(proxy)) is not None
         return self._handle(engine, spec, proxy) if reached else None
@@ -159,7 +173,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def _handle(self, engine: Engine, spec: ServiceSpec, proxy: str) -> DockerHandle:
         name, address = settings.container_name(spec), engine.address
         tls = settings.uses_tls(spec.config)
-        return DockerHandle(name, proxy, spec.run_dir, address.host, address.context, tls)
+        idles = spec.config.idle_timeout_seconds is not None
+        return DockerHandle(name, proxy, spec.run_dir, address.host, address.context, tls, idles)
 
     @engine_errors()
     def find(self, spec: ServiceSpec) -> DockerHandle | None:
@@ -178,36 +193,58 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def observe(self, handle: DockerHandle) -> Observation:
         try:
             with engine_errors():
-                return self._observe(self._containers(handle), handle)
+                return self._observe(Engine.at(handle.address), handle)
         except (TargetUnavailable, LaunchFailed) as error:
             return Observation(Phase.UNKNOWN, words=str(error))
 
-    def _observe(self, containers: Containers, handle: DockerHandle) -> Observation:
-        seen = containers.inspect(handle.container)
-        if seen is None:
+    def _observe(self, engine: Engine, handle: DockerHandle) -> Observation:
+        replicas = engine.replicas.of(handle.container, handle.run_dir)
+        if not replicas:
             return Observation(Phase.GONE, words="the container was removed")
-        state = seen["State"]
-        if state["Status"] == "created":
+        if all(seen["State"]["Status"] == "created" for seen in replicas.values()):
             return Observation(Phase.STARTING, words="starting the container")
-        if not state["Running"] or state.get("Restarting"):
-            return observation.ended(seen, self._report(containers, handle))
-        port = observation.port_of(containers.inspect(handle.proxy))
+        running = {number: seen for number, seen in replicas.items() if observation.runs(seen)}
+        failed = next((number for number, seen in replicas.items() if observation.has_ended(seen)), None)
+        serving = [n for n, seen in running.items() if self._serves(engine.containers, handle, n, seen)]
+        was_up = self._was_up(engine.containers, handle, all_serve=len(serving) == len(replicas))
+        if failed is not None and not (running and was_up):
+            return observation.ended(replicas[failed], self._report(engine.containers, handle, failed))
+        port = observation.port_of(engine.containers.inspect(handle.proxy))
         scheme = "https" if handle.tls else "http"
         url = f"{scheme}://{handle.address.machine}:{port}" if port else None
-        return observation.running(seen, serves=self._serves(containers, handle, seen), url=url)
+        idle = handle.idles and all(
+            self._report(engine.containers, handle, number).get("idle") for number in running
+        )
+        return observation.running(replicas, serving, url=url, was_up=was_up, idle=idle)
 
-    def _serves(self, containers: Containers, handle: DockerHandle, seen: Inspected) -> bool:
+    def _was_up(self, containers: Containers, handle: DockerHandle, *, all_serve: bool) -> bool:
+        """Whether all replicas have served at once. A file tells it to other processes."""
+        if handle in self._up:
+            return True
+        folder = settings.run_folder(handle.run_dir)
+        was_up = containers.read(handle.container, f"{folder}/{_UP}") is not None
+        if all_serve and not was_up:
+            containers.write(handle.container, folder, {_UP: b""})
+        if all_serve or was_up:
+            self._up.add(handle)
+        return all_serve or was_up
+
+    def _serves(self, containers: Containers, handle: DockerHandle, number: int, seen: Inspected) -> bool:
         start = (str(seen["Id"]), str(seen["State"]["StartedAt"]))
         if start in self._serving:
             return True
-        if self._report(containers, handle).get("phase") != run_report.SERVING:
+        if self._report(containers, handle, number).get("phase") != run_report.SERVING:
             return False
         self._serving.add(start)
         return True
 
-    def _report(self, containers: Containers, handle: DockerHandle) -> Mapping[str, Any]:
-        path = f"{settings.run_folder(handle.run_dir)}/{run_report.REPORT}"
-        return observation.record_of(containers.read(handle.container, path))
+    def _report(self, containers: Containers, handle: DockerHandle, number: int) -> Mapping[str, Any]:
+        path = f"{run_folder(handle.run_dir, number)}/{run_report.REPORT}"
+        return observation.record_of(containers.read(replica_name(handle.container, number), path))
+
+    @engine_errors()
+    def scale(self, handle: DockerHandle, replicas: int) -> None:
+        Engine.at(handle.address).replicas.ensure(handle.container, handle.run_dir, replicas)
 
     @engine_errors()
     def stop(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
@@ -217,11 +254,9 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     @engine_errors()
     def halt(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
         engine = Engine.at(handle.address)
-        engine.containers.stop(handle.container, math.ceil(grace))
+        replicas = engine.replicas.of(handle.container, handle.run_dir)
+        engine.replicas.stop(replicas, handle.run_dir, math.ceil(grace))
         self._clear(engine, handle.container, handle.proxy)
-
-    def _containers(self, handle: DockerHandle) -> Containers:
-        return Engine.at(handle.address).containers
 
     def _clear(self, engine: Engine, container: str, proxy: str) -> None:
         """Remove a container, and the proxy container if no other container uses it."""
@@ -231,21 +266,26 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     def logs(self, handle: DockerHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         with engine_errors():
-            yield from self._containers(handle).lines(handle.container, tail=tail, follow=follow)
+            replicas = self._engine(handle).replicas.of(handle.container, handle.run_dir)
+            yield from self._engine(handle).replicas.lines(replicas, tail=tail, follow=follow)
 
     @engine_errors()
     def usage(self, handle: DockerHandle) -> Usage:
-        return observation.usage(self._containers(handle).stats(handle.container))
+        """The sum over all replicas."""
+        engine = self._engine(handle)
+        replicas = engine.replicas.of(handle.container, handle.run_dir).values()
+        return observation.usage_of_all([engine.containers.stats(seen["Id"]) for seen in replicas])
 
     def limited_by(self, config: DeploymentConfig) -> str:
         return "Docker"
 
     @engine_errors()
     def traffic(self, handle: DockerHandle) -> Sequence[bytes]:
-        containers = self._containers(handle)
-        folder = settings.run_folder(handle.run_dir)
+        containers = self._engine(handle).containers
         found = [
-            containers.read(handle.container, f"{folder}/{name}") for name in (recorder.OLD, recorder.NEW)
+            containers.read(replica_name(handle.container, number), f"{folder}/{name}")
+            for name in (recorder.OLD, recorder.NEW)
+            for number, folder in self._run_folders(handle).items()
         ]
         return [content for content in found if content is not None]
 
@@ -254,19 +294,28 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         from docker.errors import APIError
 
         try:
-            code, answer, _ = self._containers(handle).run(handle.container, [PYTHON, "-c", LIST_PACKAGES])
+            code, answer, _ = self._engine(handle).containers.run(
+                handle.container, [PYTHON, "-c", LIST_PACKAGES]
+            )
         except APIError:  # it is gone, or has ended
             return {}
         return by_package_name(json.loads(answer)) if code == 0 else {}
 
     @engine_errors()
     def reload(self, handle: DockerHandle) -> Mapping[str, Any]:
-        """Copy the script's folder into the container and reload it there."""
-        containers = self._containers(handle)
-        files = below(Path(handle.run_dir) / "app", "", honours_ignore=True)
-        containers.write_context(handle.container, APP, Context(files))
-        command = [PYTHON, "-c", _RELOAD.format(folder=settings.run_folder(handle.run_dir))]
-        code, answer, errors = containers.run(handle.container, command)
+        """Copy the script's folder into each container and reload it there."""
+        files = Context(below(Path(handle.run_dir) / "app", "", honours_ignore=True))
+        return joined(
+            [
+                self._reload(handle, replica_name(handle.container, number), folder, files)
+                for number, folder in self._run_folders(handle).items()
+            ]
+        )
+
+    def _reload(self, handle: DockerHandle, container: str, folder: str, files: Context) -> Mapping[str, Any]:
+        containers = self._engine(handle).containers
+        containers.write_context(container, APP, files)
+        code, answer, errors = containers.run(container, [PYTHON, "-c", _RELOAD.format(folder=folder)])
         if code:
             last = errors.strip().splitlines()[-1:] or [f"exit code {code}"]
             raise LaunchFailed(self.name, f"the service did not reload its script: {last[0]}")
@@ -274,10 +323,18 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     @engine_errors()
     def deliver_keys(self, handle: DockerHandle, keys_file: str) -> None:
-        containers = self._containers(handle)
-        if containers.inspect(handle.container) is not None:
-            files = {"keys.json": Path(keys_file).read_bytes()}
-            containers.write(handle.container, settings.run_folder(handle.run_dir), files)
+        content = Path(keys_file).read_bytes()
+        for number, folder in self._run_folders(handle).items():
+            name = replica_name(handle.container, number)
+            self._engine(handle).containers.write(name, folder, {settings.KEYS: content})
+
+    def _engine(self, handle: DockerHandle) -> Engine:
+        return Engine.at(handle.address)
+
+    def _run_folders(self, handle: DockerHandle) -> dict[int, str]:
+        """The run folder of each replica, inside the containers."""
+        present = self._engine(handle).replicas.of(handle.container, handle.run_dir)
+        return {number: run_folder(handle.run_dir, number) for number in present}
 
 
 def _image_name(spec: ServiceSpec, plan: BuildPlan) -> str:

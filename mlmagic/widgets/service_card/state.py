@@ -68,6 +68,8 @@ class ServiceState(Beating):
     """The traceback of the last failed request to this revision."""
     figures = List().tag(sync=True)
     """Pairs of a metric's name and its value as text."""
+    replicas = Int(1).tag(sync=True)
+    """How many replicas are wanted."""
     history = List().tag(sync=True)
     """A `Point` for each interval of the last 15 minutes; empty without requests."""
     details = List().tag(sync=True)
@@ -94,7 +96,8 @@ class ServiceState(Beating):
         self.traceback = visible(cards.traceback(service))
         self.endpoint = service.scoring_uri or "" if service.state is not State.FAILED else ""
         self.docs = html.browser_url(service.docs_uri or "") if self.endpoint else ""
-        self.figures, self.details = figures.pairs(service.stats), details(service)
+        self.figures, self.details = figures.pairs(service.stats, service.replicas), details(service)
+        self.replicas = service.replicas or round(service.stats.get("replicas", 0)) or 1
 
     def note(self, events: Iterable[Event], now: float) -> None:
         """Add new events, and what else changes with time; ``now`` is in seconds since the epoch.

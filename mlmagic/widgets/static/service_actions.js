@@ -18,6 +18,7 @@ const TITLES = /** @type {Record<string, string>} */ ({
 export function serviceActions(store, isOff) {
   const name = store.get("name");
   const outcome = element("div", { class: "mlmagic-message", role: "alert" });
+  let wanted = 1;
   const replicas = /** @type {HTMLInputElement} */ (element("input", {
     type: "number", min: 1, max: MOST_REPLICAS, value: 1, class: "mlmagic-input mlmagic-number",
     "aria-label": say("Number of replicas of %1", name),
@@ -74,6 +75,7 @@ export function serviceActions(store, isOff) {
       each.disabled = !offered.has(verb);
     }
     scaling.hidden = buttons.scale.hidden;
+    if (wanted !== store.get("replicas")) replicas.value = String(wanted = store.get("replicas"));
     buttons.start.textContent = failed ? say("Retry") : say("Start");
     buttons.start.setAttribute("aria-label", `${failed ? say("Retry") : say("Start")} ${name}`);
     if (store.get("gone")) question.end();

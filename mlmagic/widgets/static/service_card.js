@@ -122,7 +122,8 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
     keySection.hidden = store.get("authentication") !== "key";
   }
   ends.push(...follow(store, [
-    [["state", "words", "traceback", "failure", "gone", "serving", "revision", "began", "offered"], drawState],
+    [["state", "words", "traceback", "failure", "gone", "serving", "revision", "began", "offered", "replicas"],
+      drawState],
     [["endpoint", "docs"], drawAddress],
     [["doing", "told"], actions.drawWork],
     [["figures", "history"], figures.draw],

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from mlmagic.engine.http.probe import Probe
+from mlmagic.engine.services.reconcile.scaling import Scaling
 from mlmagic.engine.services.traffic_meter import TrafficMeter
 from mlmagic.engine.services.usage_metrics import UsageMetrics
 
@@ -22,8 +23,7 @@ class Health:
     restart_at: float | None = None
     starting: tuple[str, float] | None = None
     """The handle of what is starting, and when that was first seen, by the monotonic clock."""
-    scaled: tuple[str, int | None] | None = None
-    """The handle for which the target was last told a number of replicas, and that number."""
+    scaling: Scaling = field(default_factory=Scaling)
     notes: list[str] = field(default_factory=list)
     usage: UsageMetrics = field(default_factory=UsageMetrics)
     traffic: TrafficMeter = field(default_factory=TrafficMeter)

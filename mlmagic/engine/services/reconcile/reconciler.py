@@ -26,7 +26,12 @@ from mlmagic.engine.services.reconcile import decisions, pace
 from mlmagic.engine.services.reconcile.decisions import Decision, News
 from mlmagic.engine.services.reconcile.health import Health
 from mlmagic.engine.services.reconcile.launcher import Launcher, Waiting, record_of
-from mlmagic.engine.services.reconcile.planner import STEADY_SECONDS, Step, handles_of, next_step
+from mlmagic.engine.services.reconcile.planner import (
+    STEADY_SECONDS,
+    Step,
+    handles_of,
+    next_step,
+)
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import InvalidConfig, MLMagicError, PortTaken, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
@@ -187,22 +192,14 @@ class Reconciler:
             health.healthy_since = time.monotonic()
         if decision.changes:
             return self._write(decision)
-        self._scale(target)
+        if target.capabilities.scales and health.scaling.is_due(service, seen, time.monotonic()):
+            assert service.replicas is not None
+            target.scale(target.unpack(service.handle), service.replicas)
         if seen.idle:
             self._write_stats({**service.stats, "replicas": 0.0})
         elif state is State.HEALTHY and seen.url:
             self._note_stats(target, seen, seen.url)
         return decision.delay
-
-    def _scale(self, target: ComputeTarget[Any]) -> None:
-        """Have the target run as many replicas as are wanted, unless it was told already."""
-        service = self.service
-        wanted = repr(service.handle), service.replicas
-        if service.replicas is None or wanted == self.health.scaled or not target.capabilities.scales:
-            return
-        assert service.handle is not None
-        target.scale(target.unpack(service.handle), service.replicas)
-        self.health.scaled = wanted
 
     def _answering(self, seen: Observation) -> bool | None:
         """The probe of what serves; one slow answer does not make a Healthy service Unhealthy."""

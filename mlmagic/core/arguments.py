@@ -186,9 +186,8 @@ class Argument:
                 return round(value) if self.kind is int else value
             return self.kind(text)
         except (TypeError, ValueError):
-            words = f"must be {_KINDS[self.kind]}{with_a_point(text)}"
-            if self.units:
-                words += f", perhaps with a unit: {', '.join(self.units)}"
+            units = f", perhaps with a unit: {', '.join(self.units)}" if self.units else ""
+            words = f"must be {_KINDS[self.kind]}{with_a_point(text) or units}"
             raise InvalidConfig(self.option.lstrip("-"), text, words) from None
 
     @property

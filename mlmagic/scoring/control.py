@@ -128,6 +128,15 @@ def send_answer(caller: socket.socket, answer: Mapping[str, Any], descriptors: S
         socket.send_fds(caller, [json.dumps(answer).encode() + b"\n"], list(descriptors))
 
 
+def joined_answer(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One answer for several servers that had the same command: the first that failed, else the slowest."""
+    for key in ("error", "refused"):
+        for answer in answers:
+            if key in answer:
+                return dict(answer)
+    return dict(max(answers, key=lambda each: each.get("ms", 0.0), default={"refused": "no replica serves"}))
+
+
 def open_control_socket(folder: Path) -> socket.socket | None:
     """A listening control socket in ``folder``; None where there can be none."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -134,6 +134,16 @@ def retire(path: str | os.PathLike[str]) -> bool:
         return True
 
 
+def replica_folder(path: str | os.PathLike[str], number: int) -> Path:
+    """The folder, in a run directory, of one of several processes; ``number`` is from 1."""
+    return Path(path) / f"replica-{number}"
+
+
+def replica_folders(path: str | os.PathLike[str]) -> list[Path]:
+    """A run directory, and the folders of the processes that have served in it."""
+    return [Path(path), *sorted(Path(path).glob("replica-*"))]
+
+
 @contextlib.contextmanager
 def _opened_lock(path: str | os.PathLike[str]) -> Iterator[int | None]:
     try:

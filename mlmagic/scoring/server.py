@@ -311,9 +311,10 @@ class Server:
         await self._stop_requested.wait()
         if control:
             control.close()
+        waiting = self._source.close(self._loop)
         accepting = [
-            self._loop.create_task(accept(self._loop, self._connect, connection, self._tls))
-            for connection in self._source.close(self._loop)
+            *self._source.accepting,
+            *(self._loop.create_task(accept(self._loop, self._connect, each, self._tls)) for each in waiting),
         ]
         if accepting:
             await asyncio.wait(accepting, timeout=HANDSHAKE_PATIENCE_S)

@@ -75,4 +75,4 @@ def test_what_is_only_tried_needs_no_keys() -> None:
         live=True,
     )
     tried = config.for_trial("local")
-    assert tried == DeploymentConfig("local", cpu=2)
+    assert tried == DeploymentConfig("local", cpu=2, num_replicas=1)

@@ -169,9 +169,9 @@ def test_what_only_some_places_have_is_an_option(notebook: TestingShell, session
     config = session.engine.services.revision(session.engine.services.get("svc-a")).config
     assert config.compute_settings == {"collect_model_data": True, "ssl_cname": "h"}
     notebook.refuses(
-        "%deploy svc-b --script wine --target local --num-replicas 2",
+        "%deploy svc-b --script wine --target local --autoscale-max-replicas 2",
         NotFound,
-        "Argument of a service on local not found: 'num_replicas'",
+        "Argument of a service on local not found: 'autoscale_max_replicas'",
     )
 
 

@@ -83,6 +83,8 @@ class Listeners:
         self.host = str(sockets[0].getsockname()[0])
         self.is_shared = is_shared
         """Whether another server listens on the socket, too, or did."""
+        self.accepting: set[asyncio.Task[None]] = set()
+        """Connections that have no protocol yet: none, the loop does it at once."""
         self._servers: list[asyncio.AbstractServer] = []
 
     async def open(

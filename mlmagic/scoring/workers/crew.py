@@ -18,10 +18,11 @@ from typing import Any
 
 from mlmagic.scoring import report
 from mlmagic.scoring.preload import forget_chance
+from mlmagic.scoring.report import replica_folder
 from mlmagic.scoring.settings import MOST_WORKERS
 from mlmagic.scoring.workers.choice import least_busy
 from mlmagic.scoring.workers.counts import Counts
-from mlmagic.scoring.workers.seat import SHARED, Seat, folder_of, hand_over
+from mlmagic.scoring.workers.seat import SHARED, Seat, hand_over
 
 _PLACES = 2 * MOST_WORKERS + 1
 """Workers that finish their requests have a place, too."""
@@ -79,7 +80,9 @@ class Crew:
         number = next(each for each in range(1, _PLACES + 1) if each not in self.workers)
         ours, its = socket.socketpair()
         self.counts.clear(number - 1)
-        folder = folder_of(self.run_dir, number)
+        folder = replica_folder(self.run_dir, number) if self.run_dir is not None else None
+        if folder is not None:
+            folder.mkdir(exist_ok=True)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         pid = os.fork()

@@ -23,7 +23,7 @@ from typing import Any
 from mlmagic.scoring import report
 from mlmagic.scoring.control import HAND_OVER, RELOAD, SCALE, open_control_socket, read_command, send_answer
 from mlmagic.scoring.http.listener import BACKLOG, url_of
-from mlmagic.scoring.report import RunDirectory
+from mlmagic.scoring.report import RunDirectory, replica_folder
 from mlmagic.scoring.settings import MOST_WORKERS
 from mlmagic.scoring.start_errors import StartFailed
 from mlmagic.scoring.workers.choice import STEADY_S, start_delay
@@ -107,7 +107,8 @@ class Dispatcher:
             if seat is not None:
                 return seat
             for key, _ in self.selector.select(self._patience()):
-                if key.fileobj in self.selector.get_map():  # a call before may have removed it
+                # A call before may have removed it, and another may have its descriptor by now.
+                if self.selector.get_map().get(key.fd) is key:
                     key.data()
             for worker, code in self.crew.reap():
                 self._on_end(worker, code)
@@ -224,8 +225,12 @@ class Dispatcher:
     def _sleep_when_idle(self) -> None:
         if self.idleness is None or not self.sockets or self.stopping:
             return
+        if self.waiting or len(self.crew.serving) < self.wanted:
+            self.idleness.note_use()  # somebody waits, or a worker starts
         if self.idleness.becomes_idle(self.crew.counts.activity):
             self.failures, self.start_at = 0, 0.0
+            for worker in self.crew.present:
+                self.crew.finish(worker)
             _tell(f"idle for {self.idleness.idle_s:g} s: the next request starts the service again")
 
     # -- signals and commands -------------------------------------------------------------------------
@@ -278,7 +283,7 @@ class Dispatcher:
             self.wanted = max(1, min(int(command["replicas"]), MOST_WORKERS))
             send_answer(caller, {"replicas": self.wanted})
         elif what == RELOAD:
-            folders = [self.directory.path / f"replica-{number}" for number in self.crew.serving]
+            folders = [replica_folder(self.directory.path, number) for number in self.crew.serving]
             Reload(self.selector, folders, partial(send_answer, caller)).start(command)
         else:
             send_answer(caller, {"refused": f"no such command: {what!r}"})

@@ -61,6 +61,10 @@ class Idleness:
         self.asleep = True
         return True
 
+    def note_use(self) -> None:
+        """The service is in use now."""
+        self._active = time.monotonic()
+
     def take(self, connection: socket.socket) -> None:
         """A connection came while there is no worker."""
         connection.setblocking(False)
@@ -104,7 +108,8 @@ class Idleness:
     def _rouse(self, connection: socket.socket) -> None:
         """Start to work again; what has sent nothing yet goes to a worker, too."""
         if self.asleep:
-            self.asleep, self._active = False, time.monotonic()
+            self.asleep = False
+            self.note_use()
             for other in self.held:
                 self._release(other)
                 self._wake(other)

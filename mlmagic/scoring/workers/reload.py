@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring.control import COMMAND_BYTES, Command, open_call
+from mlmagic.scoring.control import COMMAND_BYTES, Command, joined_answer, open_call
 
 
 class Reload:
@@ -62,13 +62,4 @@ class Reload:
 
     def _finish(self) -> None:
         if not self._open:
-            self._reply(joined(self._answers))
-
-
-def joined(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One answer for all: the first that failed, else that of the slowest worker."""
-    for key in ("error", "refused"):
-        for answer in answers:
-            if key in answer:
-                return dict(answer)
-    return dict(max(answers, key=lambda each: each.get("ms", 0.0), default={"refused": "no replica serves"}))
+            self._reply(joined_answer(self._answers))

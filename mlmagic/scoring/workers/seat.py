@@ -10,7 +10,6 @@ import array
 import asyncio
 import contextlib
 import json
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,7 +73,8 @@ class HandedConnections:
         self.host = seat.host
         self.is_shared = False
         """Whether another server accepts from the queue, too."""
-        self._accepting: set[asyncio.Task[None]] = set()
+        self.accepting: set[asyncio.Task[None]] = set()
+        """Connections that have no protocol yet."""
 
     async def open(
         self,
@@ -88,8 +88,8 @@ class HandedConnections:
 
         def take(connection: socket.socket) -> None:
             task = loop.create_task(self._accept(loop, connect, connection, tls))
-            self._accepting.add(task)
-            task.add_done_callback(self._accepting.discard)
+            self.accepting.add(task)
+            task.add_done_callback(self.accepting.discard)
 
         def read() -> None:
             word: bytes | None = CONNECTION
@@ -150,17 +150,3 @@ def hand_over(channel: socket.socket, connection: socket.socket) -> bool:
         return channel.sendmsg([CONNECTION], rights) == 1
     except OSError:
         return False
-
-
-def folder_of(run_dir: Path | None, number: int) -> Path | None:
-    """The folder of a worker, which is made; None without a run directory."""
-    if run_dir is None:
-        return None
-    folder = run_dir / f"replica-{number}"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def replica_folders(run_dir: str | os.PathLike[str]) -> list[Path]:
-    """The folders of the workers that a service has or had, after the run directory itself."""
-    return [Path(run_dir), *sorted(Path(run_dir).glob("replica-*"))]

@@ -24,7 +24,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable
-from mlmagic.scoring.workers.reload import joined
+from mlmagic.scoring.control import joined_answer
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.docker import connection, observation, settings
@@ -305,7 +305,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def reload(self, handle: DockerHandle) -> Mapping[str, Any]:
         """Copy the script's folder into each container and reload it there."""
         files = Context(below(Path(handle.run_dir) / "app", "", honours_ignore=True))
-        return joined(
+        return joined_answer(
             [
                 self._reload(handle, replica_name(handle.container, number), folder, files)
                 for number, folder in self._run_folders(handle).items()

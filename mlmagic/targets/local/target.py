@@ -27,7 +27,6 @@ from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import Advice, LaunchFailed, TargetUnavailable, UsageError
 from mlmagic.scoring.control import RELOAD, SCALE, send_command
 from mlmagic.scoring.log_rotation import LOG
-from mlmagic.scoring.workers.seat import replica_folders
 from mlmagic.targets.base import ComputeTarget, Report
 from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.installed_packages import by_package_name, packages_of
@@ -127,7 +126,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             return {}
 
     def traffic(self, handle: LocalHandle) -> Sequence[bytes]:
-        folders = replica_folders(handle.run_dir)
+        folders = run_report.replica_folders(handle.run_dir)
         files = [folder / name for name in (recorder.OLD, recorder.NEW) for folder in folders]
         return [file.read_bytes() for file in files if file.is_file()]
 

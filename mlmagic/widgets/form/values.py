@@ -103,7 +103,7 @@ def read_setting(argument: Argument, raw: Any) -> Any:
     try:
         if argument.kind is dict:
             return parse_labels(argument.name, lines_of(raw))
-        return argument.kind(text)
+        return argument.kind(text) if not argument.units else argument.read(text)
     except (ValueError, InvalidConfig):
         return raw
 

@@ -70,7 +70,7 @@ def test_what_is_typed_is_not_sent_back_to_the_page(form: FormPanel) -> None:
 
 def test_settings_are_there_where_the_target_has_them(form: FormPanel) -> None:
     assert "port" in form.shown
-    assert "num_replicas" not in form.shown
+    assert "autoscale_max_replicas" not in form.shown
     type_in(form, target="kubernetes")
     assert {"num_replicas", "autoscale_max_replicas"} <= set(form.shown)
     assert "port" not in form.shown

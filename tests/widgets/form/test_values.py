@@ -27,12 +27,12 @@ ARGUMENTSWHERE = {
     "max_request_wait_time",
     "replica_max_concurrent_requests",
     "recorded_requests",
+    "num_replicas",
 }
-HERE = {"port", "ssl_cert_pem_file", "ssl_key_pem_file"}
+HERE = {"port", "idle_timeout_seconds", "ssl_cert_pem_file", "ssl_key_pem_file"}
 OF_CONTAINERS = {"ssl_cname", "collect_model_data"}
 OF_CLUSTERS = {
     "collect_model_data",
-    "num_replicas",
     "autoscale_enabled",
     "autoscale_min_replicas",
     "autoscale_max_replicas",
@@ -60,6 +60,9 @@ def test_a_target_has_its_fields(target: str, fields: set[str]) -> None:
         ("port", " 80 ", 80),
         ("port", "", None),
         ("port", "80x", "80x"),
+        ("idle_timeout_seconds", " 10m", 600),
+        ("idle_timeout_seconds", "90", 90),
+        ("idle_timeout_seconds", "10 weeks", "10 weeks"),
         ("port", "8.5", "8.5"),
         ("cpu_cores", 0.5, 0.5),
         ("scoring_timeout_ms", 100, 100),
@@ -87,12 +90,12 @@ def test_only_what_differs_is_given() -> None:
 
 
 def test_what_the_place_does_not_have_is_passed_over() -> None:
-    settings = {"num_replicas": 2, "port": 80, "collect_model_data": True}
+    settings = {"autoscale_max_replicas": 2, "port": 80, "collect_model_data": True}
     assert FormValues("svc", settings=settings).given == {"port": 80}
     assert FormValues("svc", target="docker", settings=settings).config.compute_settings == {
         "collect_model_data": True
     }
     assert FormValues("svc", target="kubernetes", settings=settings).given == {
-        "num_replicas": 2,
+        "autoscale_max_replicas": 2,
         "collect_model_data": True,
     }

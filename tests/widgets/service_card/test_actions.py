@@ -145,7 +145,7 @@ def test_scale_where_the_target_can(
 ) -> None:
     card = card_of(fake_engine, deploy(fake_engine))
     assert pressed(card, "scale", replicas=4) == "Scaling to 4 replicas."
-    assert fake.only().observation.ready == 4
+    wait_for(lambda: fake.only().observation.ready == 4, "four replicas")
     monkeypatch.setattr(fake_engine.replicas, "can_scale", lambda service: False)
     assert "scale" not in card_of(fake_engine, fake_engine.services.get("svc")).offered
 

@@ -38,11 +38,8 @@ def test_every_setting_of_the_reference_server_is_in_the_table():
     [
         ({}, []),
         ({"WORKER_COUNT": "1", "AML_APP_INSIGHTS_ENABLED": "false", "SERVICE_NAME": "a"}, []),
-        ({"WORKER_COUNT": "4"}, ["WORKER_COUNT=4 has no effect: one process serves the port."]),
-        (
-            {"WORKER_COUNT": "4", "AZUREML_WORKER_COUNT": "4"},
-            ["WORKER_COUNT=4 and AZUREML_WORKER_COUNT=4 have no effect: one process serves the port."],
-        ),
+        ({"WORKER_COUNT": "4", "AZUREML_WORKER_COUNT": "4"}, []),
+        ({"WORKER_PRELOAD": "true"}, ["WORKER_PRELOAD=true has no effect: each process loads the script"]),
         (
             {"AML_APP_INSIGHTS_ENABLED": "true", "AML_APP_INSIGHTS_KEY": "hush"},
             ["AML_APP_INSIGHTS_ENABLED=true and AML_APP_INSIGHTS_KEY have no effect: Application Insights"],

@@ -1,4 +1,4 @@
-"""The last message of a container, which Kubernetes keeps when the container has ended: why the server failed.
+"""The last message of a container, which Kubernetes keeps when it has ended: why the server failed.
 
 Kubernetes gives the file of this message to the container, and reads at most 4096 bytes of it.
 """

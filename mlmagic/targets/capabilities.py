@@ -25,6 +25,9 @@ class Capabilities:
     scales: bool = False
     """It runs several replicas of a service: `scale`."""
 
+    restarts: bool = False
+    """It ends and restarts by itself what hangs: the engine does not, as it may be the one who is cut off."""
+
     reloads: bool = False
     """It loads a changed script into a running service (live reload): `reload`."""
 
@@ -49,6 +52,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "builds_images": ("missing_image", "build_image"),
     "measures": ("usage", "limited_by"),
     "scales": ("scale",),
+    "restarts": (),
     "reloads": ("reload",),
     "watches": ("watch",),
     "delivers_keys": ("deliver_keys",),

@@ -1,4 +1,4 @@
-"""The network of the tests' cluster: a bridge with the nodes' addresses, and one for the pods of each node."""
+"""The network of the tests' cluster: a bridge with the nodes' addresses, one for each node's pods."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A real Kubernetes cluster for the tests: one for all tests of a run, with a registry of images beside it.
 
-It is built from Debian's packages alone (`tests/kubernetes/build.sh`), once per machine. Runs at the same time
-take turns, as there is one set of addresses and control groups.
+It is built from Debian's packages alone (`tests/kubernetes/build.sh`), once per machine. Runs at the
+same time take turns, as there is one set of addresses and control groups.
 """
 
 from __future__ import annotations

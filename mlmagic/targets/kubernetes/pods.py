@@ -94,7 +94,13 @@ def failure(pod: Object) -> Failure | None:
 
 def runs(pod: Object) -> bool:
     """Whether its container runs at the moment, ready or not."""
-    return bool(_container(pod).get("state", {}).get("running"))
+    return "running" in _container(pod).get("state", {})
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether its container has ended, and is not just being created."""
+    state = _container(pod).get("state", {})
+    return "terminated" in state or bool("waiting" in state and failure(pod))
 
 
 def waits_for(pod: Object, events: Sequence[Object]) -> str:

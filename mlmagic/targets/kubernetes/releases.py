@@ -20,6 +20,7 @@ from mlmagic.targets.kubernetes.api import Api, Object
 from mlmagic.targets.kubernetes.connection import TARGET
 from mlmagic.targets.kubernetes.objects import KEY, MANAGED_BY, NAME, PRE_STOP_SECONDS, REVISION, Workload
 from mlmagic.targets.kubernetes.observation import revision_key, wanted_replicas
+from mlmagic.targets.kubernetes.pods import has_ended, is_ending, name_of
 from mlmagic.targets.kubernetes.workloads import secret_name
 
 RECORD = "objects.json"
@@ -87,7 +88,7 @@ class Release:
         # A node looks at the Secrets of a pod when the pod changes, else only once a minute.
         touched = {"metadata": {"annotations": {"mlmagic.keys": str(time.time_ns())}}}
         for pod in self.pods(key):
-            self._api.patch("Pod", self._namespace, str(pod["metadata"]["name"]), touched)
+            self._api.patch("Pod", self._namespace, name_of(pod), touched)
 
     def remove(self, key: str, *, grace: float, keep_address: bool) -> None:
         """End a revision; returns when its pods are gone.
@@ -179,14 +180,15 @@ class Release:
 
     def _end_pods(self, key: str, seconds: int) -> None:
         """End the pods of a revision within ``seconds``, and wait until they are gone."""
-        told: set[str] = set()
+        told: dict[str, int] = {}
         deadline = time.monotonic() + seconds + _MARGIN_SECONDS
         while pods := self.pods(key):
             for pod in pods:
-                name = str(pod["metadata"]["name"])
-                if name not in told:
-                    self._api.delete("Pod", self._namespace, name, grace=seconds)
-                    told.add(name)
+                # Old versions of Kubernetes keep a pod for ten seconds after its container has ended.
+                name, grace = name_of(pod), 0 if is_ending(pod) and has_ended(pod) else seconds
+                if told.get(name) != grace:
+                    self._api.delete("Pod", self._namespace, name, grace=grace)
+                    told[name] = grace
             if time.monotonic() > deadline:  # of a node that is away; Kubernetes removes them with it
                 return
             time.sleep(_PAUSE_SECONDS)

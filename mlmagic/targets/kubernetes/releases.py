@@ -29,6 +29,8 @@ SCALED = "HorizontalPodAutoscaler"
 OPTIONAL = (SCALED, "PodDisruptionBudget")
 """The kinds that only some revisions have."""
 _PAUSE_SECONDS = 0.2
+_KILL_SECONDS = 3.0
+"""A node kills a container so soon after its time to finish is over."""
 _MARGIN_SECONDS = 30.0
 
 
@@ -181,11 +183,14 @@ class Release:
     def _end_pods(self, key: str, seconds: int) -> None:
         """End the pods of a revision within ``seconds``, and wait until they are gone."""
         told: dict[str, int] = {}
-        deadline = time.monotonic() + seconds + _MARGIN_SECONDS
+        start = time.monotonic()
+        deadline = start + seconds + _MARGIN_SECONDS
         while pods := self.pods(key):
+            is_over = time.monotonic() > start + seconds + _KILL_SECONDS
             for pod in pods:
                 # Old versions of Kubernetes keep a pod for ten seconds after its container has ended.
-                name, grace = name_of(pod), 0 if is_ending(pod) and has_ended(pod) else seconds
+                is_down = is_ending(pod) and (is_over or has_ended(pod))
+                name, grace = name_of(pod), 0 if is_down else seconds
                 if told.get(name) != grace:
                     self._api.delete("Pod", self._namespace, name, grace=grace)
                     told[name] = grace

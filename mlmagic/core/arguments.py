@@ -40,7 +40,8 @@ class ComputeType(StrEnum):
     @classmethod
     def of_target(cls, target: str) -> ComputeType:
         """The compute type of a target; a target that Azure ML v1 does not know counts as local."""
-        return next((compute for compute, name in _TARGETS.items() if name == target), cls.LOCAL)
+        name = target.partition(":")[0]  # a context may follow
+        return next((compute for compute, each in _TARGETS.items() if each == name), cls.LOCAL)
 
     @property
     def target(self) -> str:

@@ -13,6 +13,10 @@ class Capabilities:
     Callers check a capability before they call its methods, which raise `NotSupported` without it.
     """
 
+    has_contexts: bool = False
+    """It runs services in several places, such as clusters: ``NAME:CONTEXT`` chooses one. The class takes the
+    name of the context as its only argument."""
+
     runs_interpreter: bool = False
     """It runs ``spec.python``, an interpreter of this machine, with the packages installed for it."""
 
@@ -48,6 +52,7 @@ class Capabilities:
 
 
 METHODS: Mapping[str, tuple[str, ...]] = {
+    "has_contexts": (),
     "runs_interpreter": (),
     "builds_images": ("missing_image", "build_image"),
     "measures": ("usage", "limited_by"),

@@ -68,6 +68,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
     name: ClassVar[str] = connection.TARGET
     handle_type = KubernetesHandle
     capabilities: ClassVar[Capabilities] = Capabilities(
+        has_contexts=True,
         builds_images=True,
         scales=True,
         restarts=True,

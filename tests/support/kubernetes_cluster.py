@@ -1,6 +1,6 @@
 """A real Kubernetes cluster for the tests: one for all tests of a run, with a registry of images beside it.
 
-It is built from Debian's packages alone (`tests/kubernetes/build.sh`), once per machine. Runs at the
+It is built from Debian's packages alone (`tests/support/kubernetes/build.sh`), once per machine. Runs at the
 same time take turns, as there is one set of addresses and control groups.
 """
 
@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
-from tests.kubernetes.binaries import binaries, cache
-from tests.kubernetes.network import SBIN
 from tests.support.docker_engine import DockerEngine
+from tests.support.kubernetes.binaries import binaries, cache
+from tests.support.kubernetes.network import SBIN
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from tests.kubernetes.cluster import Cluster
+    from tests.support.kubernetes.cluster import Cluster
 
 _PROGRAMS = ("dockerd", "runc", "iptables", "ip", "gcc", "apt-get", "docker-registry")
 NAMESPACE = "default"
@@ -50,7 +50,7 @@ def running() -> Iterator[Cluster]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    from tests.kubernetes import cluster as kubernetes  # what it imports, no unit test needs
+    from tests.support.kubernetes import cluster as kubernetes  # what it imports, no unit test needs
 
     with (cache() / "kubernetes.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kubernetes.cluster import Cluster
+from tests.support.kubernetes.cluster import Cluster
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes

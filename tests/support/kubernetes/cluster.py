@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kubernetes import network
-from tests.kubernetes.certificates import Authority, write_signing_key
-from tests.kubernetes.network import ADDRESSES, FIRST_SERVICE, PODS, SERVICES
-from tests.kubernetes.processes import Processes
+from tests.support.kubernetes import network
+from tests.support.kubernetes.certificates import Authority, write_signing_key
+from tests.support.kubernetes.network import ADDRESSES, FIRST_SERVICE, PODS, SERVICES
+from tests.support.kubernetes.processes import Processes
 
 PAUSE_IMAGE = "mlmagic-tests-pause:1"
 _CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd")

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.kubernetes.network import SBIN
+from tests.support.kubernetes.network import SBIN
 from tests.support.waiting import wait_for
 
 _END_SECONDS = 30

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
+from mlmagic.core.package import PackageKind
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.http.client import Caller, Client
 from mlmagic.engine.services.reconcile import pace
 from mlmagic.errors import InvalidConfig, InvokeError, MLMagicError, ScriptError
+from tests.support.docker_engine import DockerEngine
 from tests.support.engines import MakeEngine, script
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.kubernetes_cluster import ON_KUBERNETES, left, wait_until_nothing_is_left
@@ -109,7 +114,12 @@ def test_a_pod_that_is_killed_is_replaced(engine: Engine, cluster: Cluster) -> N
         ),
         "another pod",
     )
-    wait_for(lambda: engine.requests.score("svc", 1)["said"] == 1, "answers", ignoring=(MLMagicError,))
+    # While there is no pod, this old version of Kubernetes accepts connections and never answers them.
+    wait_for(
+        lambda: Client().score("svc", f"{service.url}/score", 1, timeout=3)["said"] == 1,
+        "answers",
+        ignoring=(MLMagicError,),
+    )
     state_of(engine, State.HEALTHY)
     assert engine.services.get("svc").url == service.url
 
@@ -204,3 +214,54 @@ def test_logs_of_all_replicas_are_merged(engine: Engine) -> None:
     lines = list(engine.services.logs("svc"))
     replicas = {line.partition(" ")[0] for line in lines if "serving at" in line}
     assert len(replicas) == 2
+
+
+def test_the_autoscaler_follows_the_load_and_an_update_keeps_its_replicas(
+    engine: Engine, cluster: Cluster
+) -> None:
+    from tests.support.kubernetes.metrics_api import serving
+
+    settings = {
+        "autoscale_enabled": True,
+        "autoscale_max_replicas": 3,
+        "autoscale_target_utilization": 20,
+    }
+    config = replace(ON_KUBERNETES, compute_type="aks", compute_settings=settings)
+    with serving(cluster):
+        service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
+        assert service.url is not None
+        with keep_alive_clients(service.url) as tally:
+            wait_for(lambda: _replicas(cluster) == 3, "three replicas", timeout=_LONG)
+        engine.services.wait(engine.services.update("svc", inference=script("other")))
+        wait_for(lambda: _replicas(cluster) == 1, "one replica", timeout=_LONG)
+    assert tally.lost == []
+    assert cluster.get("hpa", "svc")["spec"]["maxReplicas"] == 3
+
+
+def _replicas(cluster: Cluster) -> int:
+    return int(cluster.get("deployment", "svc")["spec"]["replicas"])
+
+
+def test_a_package_that_is_applied_by_hand_is_the_same_service(
+    engine: Engine, cluster: Cluster, docker: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = os.environ["MLMAGIC_REGISTRY"]
+    made = engine.packages.create(
+        [], script(), kind=PackageKind.KUBERNETES, image_name=f"{registry}/echo", config=ON_KUBERNETES
+    )
+    image = f"{registry}/echo:{made.label}"
+    folder = engine.packages.save(made, tmp_path / "package")
+    docker.docker("build", "--tag", image, str(folder))
+    docker.docker("push", image)
+    cluster.kubectl("apply", "-k", str(folder / "kubernetes"))
+    try:
+        name = yaml.safe_load((folder / "kubernetes/service.yaml").read_text())["metadata"]["name"]
+        cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s")
+        address = cluster.get("service", name)["spec"]["clusterIP"]
+        wait_for(
+            lambda: Client().score("svc", f"http://{address}/score", 1, timeout=3)["said"] == 1,
+            "an answer",
+            ignoring=(MLMagicError,),
+        )
+    finally:
+        cluster.kubectl("delete", "-k", str(folder / "kubernetes"))

@@ -34,6 +34,7 @@ from mlmagic.targets.kubernetes.delivery import Delivery
 from mlmagic.targets.kubernetes.objects import KEYS_FILE
 from mlmagic.targets.kubernetes.observation import Seen, revision_key
 from mlmagic.targets.kubernetes.releases import Release
+from mlmagic.targets.kubernetes.snapshots import Snapshots
 from mlmagic.targets.validation import check_allowed_hosts, check_certificate
 
 _NODES_SECONDS = 10.0
@@ -80,6 +81,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         self._context = context
         self._sent: set[tuple[str, str]] = set()
         """The images that this process has sent to the nodes, with the context."""
+        self._snapshots = Snapshots()
         self._nodes: dict[Address, tuple[float, list[Object]]] = {}
 
     def check(self) -> None:
@@ -161,7 +163,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         plan = build_plan(spec)
         kind = address.service_type(os.environ.get(address.VARIABLE), is_inside=where.is_inside)
         workload = workloads.workload_of(spec, plan, _image_name(spec, plan), way, service_type=kind)
-        release.apply(workload, workloads.secret_files(spec))
+        with self._changing(handle):
+            release.apply(workload, workloads.secret_files(spec))
         report(f"applied Deployment {handle.name} in namespace {handle.namespace}")
         return handle
 
@@ -179,11 +182,12 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             return Observation(Phase.UNKNOWN, words=error.message)
 
     def _observe(self, handle: KubernetesHandle) -> Observation:
-        api, release = self._release(handle)
-        deployment = release.deployment()
+        api = Api.at(handle.address)
+        there = self._snapshots.of(api, handle.namespace)
+        deployment = there.deployment(handle.name, handle.owner)
         if deployment is None:
             return observation.observe(Seen(None), handle.key, None)
-        pods = release.pods()
+        pods = there.pods_of(handle.name, handle.owner)
         troubled = [
             pod
             for pod in pods
@@ -193,20 +197,22 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         nodes = self._nodes_of(api)
         room = observation.largest(nodes) if any(map(pod_facts.unschedulable, pods)) else ""
         scheme = "https" if handle.tls else "http"
-        url = address.url_of(release.service(), nodes, scheme, host=api.host)
+        url = address.url_of(there.service(handle.name, handle.owner), nodes, scheme, host=api.host)
         return observation.observe(Seen(deployment, pods, events, room), handle.key, url)
 
     def stop(self, handle: KubernetesHandle, *, grace: float = 10.0) -> None:
-        _, release = self._release(handle)
-        release.remove(handle.key, grace=grace, keep_address=False)
+        self._remove(handle, grace, keep_address=False)
         # The image has been sent: this machine's Docker engine, which may be away by now, need not keep it.
         with contextlib.suppress(TargetUnavailable, LaunchFailed), engine_errors():
             Engine.current().images.remove(handle.key)
 
     def halt(self, handle: KubernetesHandle, *, grace: float = 10.0) -> None:
         """Stop the service, but keep its address and its image."""
-        _, release = self._release(handle)
-        release.remove(handle.key, grace=grace, keep_address=True)
+        self._remove(handle, grace, keep_address=True)
+
+    def _remove(self, handle: KubernetesHandle, grace: float, *, keep_address: bool) -> None:
+        with self._changing(handle):
+            self._release(handle)[1].remove(handle.key, grace=grace, keep_address=keep_address)
 
     def logs(self, handle: KubernetesHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         api, release = self._release(handle)
@@ -216,7 +222,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         yield from logs.followed(api, handle.namespace, tail, lambda: release.pods(handle.key))
 
     def scale(self, handle: KubernetesHandle, replicas: int) -> None:
-        self._release(handle)[1].scale(handle.key, replicas)
+        with self._changing(handle):
+            self._release(handle)[1].scale(handle.key, replicas)
 
     def deliver_keys(self, handle: KubernetesHandle, keys_file: str) -> None:
         _, release = self._release(handle)
@@ -241,6 +248,14 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
     def _release(self, handle: KubernetesHandle) -> tuple[Api, Release]:
         api = Api.at(handle.address)
         return api, Release(api, handle.namespace, handle.name, handle.owner)
+
+    @contextlib.contextmanager
+    def _changing(self, handle: KubernetesHandle) -> Iterator[None]:
+        """Whatever the block has changed is observed from then on."""
+        try:
+            yield
+        finally:
+            self._snapshots.forget(Api.at(handle.address), handle.namespace)
 
     def _runs(self, spec: ServiceSpec, where: Address) -> bool:
         """Whether the Deployment runs this revision, or is rolling it out."""

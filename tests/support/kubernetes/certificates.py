@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.support.certificates import general_name
 
 
 class Authority:
@@ -33,7 +34,7 @@ class Authority:
         builder = _builder(subject, self._subject, key.public_key()).add_extension(uses, False)
         if hosts:
             builder = builder.add_extension(
-                x509.SubjectAlternativeName([_host(each) for each in hosts]), False
+                x509.SubjectAlternativeName([general_name(each) for each in hosts]), False
             )
         _write(self.folder / f"{file}.crt", builder.sign(self._key, hashes.SHA256()))
         _write_key(self.folder / f"{file}.key", key)
@@ -57,13 +58,6 @@ def _builder(
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=30))
     )
-
-
-def _host(text: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(text))
-    except ValueError:
-        return x509.DNSName(text)
 
 
 def _write(path: Path, certificate: x509.Certificate) -> None:

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from tests.support.kubernetes.cluster import Cluster
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
 _LONG = 120.0
 
 
@@ -243,16 +243,20 @@ def _replicas(cluster: Cluster) -> int:
 
 
 def test_a_package_that_is_applied_by_hand_is_the_same_service(
-    engine: Engine, cluster: Cluster, docker: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, cluster: Cluster, docker: DockerEngine, tmp_path: Path
 ) -> None:
-    registry = os.environ["MLMAGIC_REGISTRY"]
-    made = engine.packages.create(
-        [], script(), kind=PackageKind.KUBERNETES, image_name=f"{registry}/echo", config=ON_KUBERNETES
+    image, manifests = (
+        engine.packages.create(
+            [], script(), kind=kind, image_name="echo", image_label="1", config=ON_KUBERNETES
+        )
+        for kind in (PackageKind.IMAGE, PackageKind.KUBERNETES)
     )
-    image = f"{registry}/echo:{made.label}"
-    folder = engine.packages.save(made, tmp_path / "package")
-    docker.docker("build", "--tag", image, str(folder))
-    docker.docker("push", image)
+    pushed = f"{os.environ['MLMAGIC_REGISTRY']}/echo:1"
+    docker.docker("tag", image.location, pushed)
+    docker.docker("push", pushed)
+    folder = engine.packages.save(manifests, tmp_path / "package")
+    deployment = folder / "kubernetes/deployment.yaml"
+    deployment.write_text(deployment.read_text().replace("image: echo:1", f"image: {pushed}"))
     cluster.kubectl("apply", "-k", str(folder / "kubernetes"))
     try:
         name = yaml.safe_load((folder / "kubernetes/service.yaml").read_text())["metadata"]["name"]

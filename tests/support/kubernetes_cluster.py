@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import platform
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,28 +17,14 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
 from tests.support.docker_engine import DockerEngine
-from tests.support.kubernetes.binaries import binaries, cache
-from tests.support.kubernetes.network import SBIN
+from tests.support.kubernetes.binaries import binaries, cache, missing
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.support.kubernetes.cluster import Cluster
 
-_PROGRAMS = ("dockerd", "runc", "iptables", "ip", "gcc", "apt-get", "docker-registry")
 NAMESPACE = "default"
 ON_KUBERNETES = DeploymentConfig("kubernetes", memory_gb=0.25, without_auth=True)
-
-
-def missing() -> str:
-    """Why no cluster can run here; empty if one can."""
-    if os.getuid() != 0:
-        return "a cluster can be started only as root"
-    if platform.freedesktop_os_release().get("VERSION_CODENAME") != "bookworm":
-        return "the cluster is built from the packages of Debian 12"
-    if not Path("/sys/fs/cgroup/memory").is_dir():
-        return "the cluster needs control groups of version 1"
-    absent = [name for name in _PROGRAMS if shutil.which(name, path=SBIN) is None]
-    return f"the cluster needs {', '.join(absent)} (bash tests/run installs them)" if absent else ""
 
 
 @contextmanager

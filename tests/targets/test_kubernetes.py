@@ -25,7 +25,7 @@ from tests.targets.contract import TargetContract
 if TYPE_CHECKING:
     from tests.support.kubernetes.cluster import Cluster
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import pytest
 from tests.support.kubernetes.cluster import Cluster
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
 
 _POD = """
 apiVersion: v1

@@ -74,7 +74,9 @@ class TestKubernetes(TargetContract):
         (pod,) = cluster.get("pods")["items"]
         target.scale(first, 2)
         wait_for(lambda: target.observe(first).ready == 2, "two replicas")
-        broken = target.launch(self.revision(tmp_path, 2, "broken_init.py"), lambda line: None)
+        config = DeploymentConfig("kubernetes", num_replicas=2)
+        spec = self.revision(tmp_path, 2, "broken_init.py", config=config)
+        broken = target.launch(spec, lambda line: None)
         failed = self.until(target, broken, Phase.EXITED)
         assert failed.error is not None
         assert (failed.error["phase"], failed.error["type"]) == ("init", "KeyError")

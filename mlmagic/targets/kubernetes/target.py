@@ -142,6 +142,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             if cancelled.is_set() or not engine.images.has(image):
                 start = plan.start(labels=settings.labels_of(spec))
                 engine.images.build(plan, image, report, cancelled, start=start)
+                self._sent.discard((image, where.context))
             self._send(engine, image, where, way, report)
 
     def _send(self, engine: Engine, image: str, where: Address, way: Delivery, report: Report) -> None:

@@ -81,9 +81,8 @@ def workload_of(
         service_type=service_type,
         pull_policy=delivery.pull_policy,
         pull_secret=delivery.pull_secret,
-        arguments=(),
     )
-    return _with_arguments(workload, spec, plan)
+    return replace(workload, arguments=_arguments(workload, spec, plan))
 
 
 def variables_of(spec: ServiceSpec, plan: BuildPlan) -> Mapping[str, str]:
@@ -91,7 +90,8 @@ def variables_of(spec: ServiceSpec, plan: BuildPlan) -> Mapping[str, str]:
     return {**plan.needs.variables, **server_variables(spec)}
 
 
-def _with_arguments(workload: Workload, spec: ServiceSpec, plan: BuildPlan) -> Workload:
+def _arguments(workload: Workload, spec: ServiceSpec, plan: BuildPlan) -> list[str]:
+    """The server's arguments."""
     arguments = [*plan.arguments(), "--host", "0.0.0.0", "--port", str(PORT)]
     arguments += ["--run-dir", _RUN, "--create-run-dir", "--grace", str(workload.grace)]
     if spec.config.batch:
@@ -102,4 +102,4 @@ def _with_arguments(workload: Workload, spec: ServiceSpec, plan: BuildPlan) -> W
         arguments += ["--no-auth"]  # `validate` has checked that everyone may call it
     if workload.uses_tls:
         arguments += ["--ssl-cert", f"{SECRETS}/{CERT_FILE}", "--ssl-key", f"{SECRETS}/{CERT_KEY_FILE}"]
-    return replace(workload, arguments=arguments)
+    return arguments

@@ -40,6 +40,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.report",
     "mlmagic.scoring.settings",
     "mlmagic.scoring.shims",
+    "mlmagic.scoring.termination",
     "mlmagic.scoring.__main__",
 }
 HEAVY = {

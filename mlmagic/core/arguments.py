@@ -40,7 +40,8 @@ class ComputeType(StrEnum):
     @classmethod
     def of_target(cls, target: str) -> ComputeType:
         """The compute type of a target; a target that Azure ML v1 does not know counts as local."""
-        return next((compute for compute, name in _TARGETS.items() if name == target), cls.LOCAL)
+        name = target.partition(":")[0]  # a context may follow
+        return next((compute for compute, each in _TARGETS.items() if each == name), cls.LOCAL)
 
     @property
     def target(self) -> str:
@@ -254,7 +255,8 @@ TABLE: tuple[Argument, ...] = (
          field=SAME, options=("--port",), metavar="PORT", label="Port", placeholder="empty: a free port",
          advanced=True),
     _row("location", str, _R, "Azure region. It is recorded and has no effect here.", on=ACI, key="location"),
-    _row("namespace", str, _R, "Namespace in the cluster.", on=CLUSTERS, rule=NAMESPACE, key="namespace"),
+    _row("namespace", str, _R, "Namespace in the cluster. Default: that of the context.", on=CLUSTERS,
+         rule=NAMESPACE, key="namespace", options=("--namespace",), metavar="NAME"),
     _row("compute_target_name", str, _R, "Name of the cluster.", on=CLUSTERS, key="computeTargetName"),
     _row("vnet_name", str, _R, "Virtual network. It is recorded and has no effect here.", on=ACI,
          key="vnetName"),

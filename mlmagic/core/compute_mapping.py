@@ -89,6 +89,8 @@ def _target(key: Any, value: Any, setting: str, known: tuple[str, ...]) -> str:
             f"needs the target {name!r}, which is not installed",
             hint=f"Use {' or '.join(known)}.",
         )
+    if colon and name in known and name == ComputeType.AKS.target:
+        return str(value)
     if colon and name in known:
         raise InvalidConfig(
             f"{setting} of {key}", value, f"has a context, and {name!r} has none", hint=f"Write {name!r}."

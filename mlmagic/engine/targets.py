@@ -66,7 +66,7 @@ class Targets:
 
     def availability(self, *also: str) -> dict[str, str]:
         """Each known target, and ``also``, with why it cannot run services now; ``""`` if it can."""
-        return {name: self._unavailable_reason(name) for name in dict.fromkeys([*also, *registry.known()])}
+        return {name: self._unavailable_reason(name) for name in dict.fromkeys([*also, *registry.names()])}
 
     def _unavailable_reason(self, name: str) -> str:
         try:

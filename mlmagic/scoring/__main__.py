@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mlmagic.scoring.cgroups import own_service_group, record_membership
 from mlmagic.scoring.process_exit import leave
-from mlmagic.scoring.report import STARTING, Occupied, RunDirectory
+from mlmagic.scoring.report import STARTING, Occupied, RunDirectory, prepare
 from mlmagic.scoring.subreaper import fork_below_subreaper, record_subreaper
 
 
@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     add("--take-over", metavar="RUN_DIR", help="take over the port of the server of this run directory")
     add("--join", metavar="RUN_DIR", help="share the port of the server of this run directory once it serves")
     add("--run-dir", help="run directory for the report; its lock file must exist")
+    add("--create-run-dir", action="store_true", help="create the run directory and its lock file first")
     add("--grace", type=float, default=10.0, help="seconds to finish requests in after a stop signal")
     add("--keys-file", metavar="FILE", help="JSON with primary, secondary and token_secret")
     add("--no-auth", action="store_true", help="allow --host to be reached from elsewhere without keys")
@@ -86,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     directory = None
     if options.run_dir:
+        if options.create_run_dir:
+            prepare(options.run_dir)
         # First of all: a second server ends before it has imported anything heavy. What is started in a
         # container ends with the container. A trial ends with its parent, which a subreaper would be.
         group = own_service_group() if os.getpid() != 1 else ""

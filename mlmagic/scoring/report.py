@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring import wakeup
+from mlmagic.scoring import termination, wakeup
 
 LOCK = "lock"
 REPORT = "report.json"
@@ -97,6 +97,8 @@ class RunDirectory:
         draft = self.path / f".{REPORT}.{os.getpid()}"
         draft.write_text(json.dumps(body), encoding="utf-8")
         os.replace(draft, self.path / REPORT)
+        if error is not None:
+            termination.leave_message(error)
         wakeup.notify(os.environ.get(wakeup.VARIABLE))
 
 

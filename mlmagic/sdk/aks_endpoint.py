@@ -59,6 +59,6 @@ def versions_missing() -> TargetUnavailable:
     """The error while no compute target has versions."""
     return TargetUnavailable(
         "kubernetes",
-        "endpoint versions live in a Kubernetes cluster, and the target 'kubernetes' is not installed",
+        "no compute target has endpoint versions yet: an endpoint runs its first version",
         fix="Deploy each version as a separate service with LocalWebservice.deploy_configuration().",
     )

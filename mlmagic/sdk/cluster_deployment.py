@@ -28,7 +28,8 @@ def on_cluster(cluster: AksCompute, config: DeploymentConfig | None) -> Deployme
             hint="Use AksWebservice.deploy_configuration(), or computeType aks in a file.",
         )
     settings = {**config.compute_settings, "compute_target_name": cluster.name}
-    return replace(config, compute_settings=settings, **cluster.certificate)
+    target = cluster.target if config.target == ComputeType.AKS.target else config.target
+    return replace(config, target=target, compute_settings=settings, **cluster.certificate)
 
 
 def on_named_cluster(workspace: WorkspaceBase, config: DeploymentConfig) -> DeploymentConfig:

@@ -148,11 +148,16 @@ class AksCompute(ComputeTarget):
     def provisioning_errors(self) -> ProvisioningErrors | None:
         """Why services cannot run on it now; None if they can."""
         try:
-            usable_target(self.workspace)
+            usable_target(self.workspace, self.target)
         except MLMagicError as error:
             error.write_for(Front.SDK)
             return [{"error": {"code": error.kind_of_error, "message": str(error)}}]
         return None
+
+    @property
+    def target(self) -> str:
+        """The target of its services: the context of kubectl that has the name of the attached cluster."""
+        return target_of(self._record)
 
     @property
     def certificate(self) -> dict[str, Any]:
@@ -290,13 +295,21 @@ _CLASSES: dict[str, type[ComputeTarget]] = {
 }
 
 
-def usable_target(workspace: WorkspaceBase) -> str:
-    """The name of the target that runs aks services here. Raises `TargetUnavailable` if it cannot now."""
+def usable_target(workspace: WorkspaceBase, target: str) -> str:
+    """The name of the target that runs aks services here: ``target``, unless another one stands for aks.
+
+    Raises `TargetUnavailable` if it cannot now.
+    """
     found = workspace.engine.targets.placement(ComputeType.AKS)
-    config = DeploymentConfig(
-        found.target if found else ComputeType.AKS.target, compute_type=ComputeType.AKS.value
-    )
-    return check_usable(config, workspace.engine.targets).name
+    config = DeploymentConfig(found.target if found else target, compute_type=ComputeType.AKS.value)
+    check_usable(config, workspace.engine.targets)
+    return config.target
+
+
+def target_of(record: Mapping[str, Any]) -> str:
+    """The target of a cluster, from what it was attached with."""
+    name = record.get("cluster_name") or str(record.get("resource_id", "")).rpartition("/")[2]
+    return f"{ComputeType.AKS.target}:{name}" if name else ComputeType.AKS.target
 
 
 def keep_cluster(
@@ -305,7 +318,7 @@ def keep_cluster(
     """Record a cluster that can be reached, and say what of its configuration has no effect."""
     check_compute_name(name)
     configuration.validate_configuration()
-    target = usable_target(workspace)
+    target = usable_target(workspace, target_of(configuration.given))
     given = _with_absolute_paths(configuration.given)
     record = {"type": AksCompute.compute_type, **given}
     workspace.engine.assets.keep(KIND, name, record, only_once=True)

@@ -193,7 +193,7 @@ class Workspace(WorkspaceBase):
         with suppress(NotFound):  # deleted meanwhile
             if compute := self.engine.services.revision(record).config.compute_type:
                 return _CLASSES_BY_TYPE[ComputeType.parse(compute)]
-        return SERVICE_CLASSES.get(record.target, Webservice)
+        return SERVICE_CLASSES.get(record.target.partition(":")[0], Webservice)
 
     @property
     def environments(self) -> dict[str, Environment]:

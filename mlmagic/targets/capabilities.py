@@ -13,6 +13,10 @@ class Capabilities:
     Callers check a capability before they call its methods, which raise `NotSupported` without it.
     """
 
+    has_contexts: bool = False
+    """It runs services in several places, such as clusters: ``NAME:CONTEXT`` chooses one. The class takes the
+    name of the context as its only argument."""
+
     runs_interpreter: bool = False
     """It runs ``spec.python``, an interpreter of this machine, with the packages installed for it."""
 
@@ -27,6 +31,9 @@ class Capabilities:
 
     autoscales: bool = False
     """It changes the number of replicas with the load, where the configuration asks for it."""
+
+    restarts: bool = False
+    """It ends and restarts by itself what hangs: the engine does not, as it may be the one who is cut off."""
 
     reloads: bool = False
     """It loads a changed script into a running service (live reload): `reload`."""
@@ -48,11 +55,13 @@ class Capabilities:
 
 
 METHODS: Mapping[str, tuple[str, ...]] = {
+    "has_contexts": (),
     "runs_interpreter": (),
     "builds_images": ("missing_image", "build_image"),
     "measures": ("usage", "limited_by"),
     "scales": ("scale",),
     "autoscales": (),
+    "restarts": (),
     "reloads": ("reload",),
     "watches": ("watch",),
     "delivers_keys": ("deliver_keys",),

@@ -6,15 +6,12 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from mlmagic.errors import NotFound, TargetUnavailable
+from mlmagic.errors import InvalidConfig, NotFound, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
 
 GROUP = "mlmagic.targets"
 # Installed for tests only.
 HIDDEN = frozenset({"fake"})
-
-PLANNED = {"kubernetes": "Clusters (aks)"}
-"""Targets of Azure ML v1's compute types that are not part of mlmagic, and what they serve."""
 
 
 @cache
@@ -28,25 +25,24 @@ def names() -> list[str]:
     return sorted(installed().keys() - HIDDEN)
 
 
-def known() -> list[str]:
-    """The installed targets, and those that Azure ML v1's compute types need."""
-    return [*names(), *sorted(PLANNED.keys() - installed().keys())]
-
-
 def load(name: str) -> ComputeTarget[Any]:
-    """The target called ``name``; raises `NotFound`, or `TargetUnavailable` if its package is broken."""
-    point = installed().get(name)
+    """The target called ``name``, or ``NAME:CONTEXT``: one of the places in which that target runs services.
+
+    Raises `NotFound`, `InvalidConfig` for a context of a target that has none, or `TargetUnavailable` if the
+    target's package is broken.
+    """
+    known, colon, context = name.partition(":")
+    point = installed().get(known)
     if point is None:
-        if name in PLANNED:
-            raise TargetUnavailable(
-                name,
-                f"{PLANNED[name]} need the target {name!r}, which is not installed",
-                fix=f"Deploy to {' or '.join(names())} instead, or install a package with that target.",
-            )
         raise NotFound("target", name, names())
     try:
-        target = point.load()()
+        kind: Any = point.load()
     except ImportError as error:
-        raise TargetUnavailable(name, f"target {name!r} cannot be loaded: {error}") from error
+        raise TargetUnavailable(known, f"target {known!r} cannot be loaded: {error}") from error
+    if colon and not (context and kind.capabilities.has_contexts):
+        raise InvalidConfig(
+            "target", name, f"names a context, and {known!r} has none", hint=f"Write {known!r}."
+        )
+    target = kind(context) if colon else kind()
     assert isinstance(target, ComputeTarget)
     return target

@@ -6,15 +6,22 @@ import mlmagic.scoring.http.allowed_hosts as allowed_hosts
 import mlmagic.scoring.http.cors as cors
 import mlmagic.scoring.limits as limits
 import mlmagic.scoring.recorder as recorder
+from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import ServiceSpec
 
 
 def server_variables(spec: ServiceSpec) -> dict[str, str]:
-    """The server's variables. The user's ``environment_variables`` come last and override the others."""
-    config = spec.config
+    """The variables of the server of a revision."""
+    return variables_of(spec.config, SERVICE_NAME=spec.name, SERVICE_VERSION=str(spec.revision))
+
+
+def variables_of(config: DeploymentConfig, **first: str) -> dict[str, str]:
+    """``first``, and the variables of a configuration.
+
+    The user's ``environment_variables`` come last and override the others.
+    """
     variables = {
-        "SERVICE_NAME": spec.name,
-        "SERVICE_VERSION": str(spec.revision),
+        **first,
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
         limits.TIMEOUT: str(config.scoring_timeout_ms),

@@ -215,9 +215,10 @@ def test_environments_are_registered_listed_shown_and_used(files: Path) -> None:
 def test_compute_targets_are_attached_and_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attach = ("computetarget", "attach", "aks", "-n", "myaks", "--cluster-name", "c")
     assert "resource_group None is missing" in run(*attach).stderr
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/config")
     refused = run(*attach, "--cluster-resource-group", "g")
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "'kubernetes', which is not installed" in refused.stderr
+    assert "no Kubernetes cluster is configured: /nowhere/config does not exist" in refused.stderr
     assert refused.stderr.endswith("on this machine: MLMAGIC_COMPUTE=aks=local\n")
     monkeypatch.setenv("MLMAGIC_COMPUTE", "aks=local")
     assert run(*attach, "--cluster-resource-group", "g").stdout == "myaks\n"

@@ -24,10 +24,11 @@ TARGETS = ("docker", "local")
         ("aci=local", {ACI: "local"}),
         (" aci = local , aks=docker,", {ACI: "local", AKS: "docker"}),
         ("", {}),
+        ("aks=kubernetes:ctx", {AKS: "kubernetes:ctx"}),
     ],
 )
 def test_a_mapping_is_a_dict_or_its_text(given: Any, expected: dict[ComputeType, str]) -> None:
-    read = parse_mapping(given, "here", TARGETS)
+    read = parse_mapping(given, "here", (*TARGETS, "kubernetes"))
     assert read == {key: Placement(target, "here") for key, target in expected.items()}
 
 

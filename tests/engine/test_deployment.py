@@ -357,16 +357,17 @@ def test_stats_of_the_server_are_kept(fake_engine: Engine) -> None:
 
 
 def test_each_target_says_whether_it_can_be_used_now(
-    make_engine: MakeEngine, fake_engine: Engine, fake: FakeTarget
+    make_engine: MakeEngine, fake_engine: Engine, fake: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert fake_engine.targets.availability("fake") == dict.fromkeys(
-        ["fake", "docker", "local", "kubernetes"], ""
+        ["fake", "docker", "kubernetes", "local"], ""
     )
     fake.available = False
     assert fake_engine.targets.availability("fake")["fake"] == "the fake target is off. Set available = True."
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/config")
     there = make_engine().targets.availability()
     assert there["local"] == ""
-    assert "the target 'kubernetes', which is not installed. Deploy to docker or local" in there["kubernetes"]
+    assert there["kubernetes"].startswith("no Kubernetes cluster is configured: /nowhere/config does not")
 
 
 @pytest.mark.parametrize("verb", ["update", "stop", "delete"])

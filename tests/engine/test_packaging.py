@@ -246,12 +246,13 @@ def test_manifests(engine: Engine, model: str) -> None:
     )
     folder = Path(made.location) / "kubernetes"
     assert yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"] == [
-        "deployment.yaml",
         "service.yaml",
+        "deployment.yaml",
     ]
     deployment = yaml.safe_load((folder / "deployment.yaml").read_text())
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["resources"]["limits"] == {"cpu": "0.5", "memory": "1024Mi"}
+    assert container["resources"]["limits"] == {"cpu": "500m", "memory": "1024Mi"}
+    assert {"name": "A", "value": "b"} in container["env"]
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert yaml.safe_load((folder / "service.yaml").read_text())["spec"]["ports"][0]["targetPort"] == "http"
 

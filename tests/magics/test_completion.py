@@ -43,7 +43,7 @@ OFFERED = {
     "svc = %deploy svc --m": ["--max-request-wait-time", "--memory", "--memory-gb", "--model"],
     "svc, other = %deploy svc --script ": ["wine"],
     "%deploy svc --o": ["--out", "--overwrite"],
-    "%deploy svc --target ": ["docker", "local"],
+    "%deploy svc --target ": ["docker", "kubernetes", "local"],
     "%deploy svc --entry-script s": ["score.py", "src/"],
     "%deploy svc --entry-script src/": ["src/scoring.py"],
     "%deploy ": ["wine", "live-one"],

@@ -34,7 +34,7 @@ def test_the_notebook_is_stronger_than_the_environment(
     [
         ('{"acii": "local"}', "Compute type of MLMagic.compute not found: 'acii'. Did you mean 'aci'?"),
         ('{"aci": "lokal"}', "Target of MLMagic.compute not found: 'lokal'. Did you mean 'local'?"),
-        ('{"aks": "kubernetes:ctx"}', "needs the target 'kubernetes', which is not installed"),
+        ('{"aks": "local:ctx"}', "has a context, and 'local' has none"),
     ],
 )
 def test_a_wrong_setting_is_refused_and_changes_nothing(

@@ -55,11 +55,14 @@ def test_without_docker_the_error_offers_the_setting(workspace: Workspace) -> No
     assert workspace.webservices == {}
 
 
-def test_without_a_cluster_the_error_offers_the_setting(workspace: Workspace) -> None:
+def test_without_a_cluster_the_error_offers_the_setting(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/config")
     for config in (AksWebservice.deploy_configuration(), AksEndpoint.deploy_configuration()):
         with pytest.raises(WebserviceException) as caught:
             Model.deploy(workspace, "svc", [], script(), config)
-        assert "need the target 'kubernetes', which is not installed" in str(caught.value)
+        assert "no Kubernetes cluster is configured: /nowhere/config" in str(caught.value)
         assert '%config MLMagic.compute = {"aks": "local"}' in str(caught.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 from pathlib import Path
 
 from cryptography import x509
@@ -28,7 +29,7 @@ def write_certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - DAY)
         .not_valid_after(now + DAY)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([general_name(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     secret = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
@@ -37,6 +38,14 @@ def write_certificate(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret),
     )
     _replace(cert_file, certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def general_name(name: str) -> x509.GeneralName:
+    """A host's name or address, as certificates have it."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -6,6 +6,7 @@ are not followed. Cookies are not kept, so a cookie of one service reaches no ot
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _SERVERS = 32
 """How many servers have connections open at the same time."""
+
+
+_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""Seconds of silence before the other side is probed, seconds between probes, and how many may fail."""
 
 
 class NoAnswer(Exception):
@@ -55,13 +60,24 @@ class Response:
             return self.body.decode("utf-8", "replace")
 
 
+def _socket_options(kind: type[urllib3.connection.HTTPConnection]) -> list[tuple[int, int, int]]:
+    """Options by which a request fails soon whose server is gone with its machine, such as a pod."""
+    options = [*kind.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in _ALIVE.items():
+        if hasattr(socket, name):  # macOS lacks one
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    return options
+
+
 class Connections:
     """Sends requests over connections that stay open, up to ``per_server`` idle ones for each server."""
 
     def __init__(self, per_server: int = 1) -> None:
         import urllib3
 
-        self._manager = urllib3.PoolManager(_SERVERS, maxsize=per_server)
+        self._manager = urllib3.PoolManager(
+            _SERVERS, maxsize=per_server, socket_options=_socket_options(urllib3.connection.HTTPConnection)
+        )
 
     def request(
         self,

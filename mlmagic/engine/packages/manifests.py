@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.targets.images.dockerfile import PORT
+from mlmagic.targets.kubernetes import objects
+from mlmagic.targets.server_variables import variables_of
 
 IOT_FILE = "deployment.json"
 KUBERNETES_FOLDER = "kubernetes"
@@ -73,69 +73,19 @@ def iot_edge(name: str, image: str, config: DeploymentConfig) -> str:
 
 
 def kubernetes(name: str, image: str, config: DeploymentConfig) -> dict[str, str]:
-    """The Kubernetes manifests: file names and contents, ``kustomization.yaml`` included."""
+    """The Kubernetes manifests: file names and contents, ``kustomization.yaml`` included.
+
+    They are the objects that the target kubernetes applies, with the arguments that are in the image.
+    """
     import yaml
 
-    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "mlmagic"}
-    size = {"cpu": f"{config.cpu:g}", "memory": f"{round(config.memory_gb * 1024)}Mi"}
-    settings = config.compute_settings
-    probe = {"httpGet": {"path": "/", "port": "http"}}
-    container: dict[str, Any] = {
-        "name": name,
-        "image": image,
-        "ports": [{"name": "http", "containerPort": PORT}],
-        "env": [{"name": key, "value": value} for key, value in config.environment_variables.items()],
-        "resources": {"requests": dict(size), "limits": dict(size)},
-        "startupProbe": {**probe, "periodSeconds": 2, "failureThreshold": 150},
-        "readinessProbe": {**probe, "periodSeconds": 5},
-        "livenessProbe": {
-            **probe,
-            "periodSeconds": settings.get("period_seconds", 10),
-            "timeoutSeconds": settings.get("timeout_seconds", 2),
-            "failureThreshold": settings.get("failure_threshold", 3),
-        },
-        "securityContext": {
-            "readOnlyRootFilesystem": True,
-            "allowPrivilegeEscalation": False,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
+    variables = variables_of(config, SERVICE_NAME=name)
+    workload = objects.Workload(name, image, config, variables)
+    made = {f"{each['kind'].lower()}.yaml": each for each in objects.objects_of(workload)}
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": list(made),
     }
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "labels": labels},
-        "spec": {
-            "replicas": settings.get("num_replicas", 1),
-            "selector": {"matchLabels": {"app.kubernetes.io/name": name}},
-            "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    "automountServiceAccountToken": False,
-                    "containers": [container],
-                    "volumes": [{"name": "scratch", "emptyDir": {}}],
-                },
-            },
-        },
-    }
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "labels": labels},
-        "spec": {
-            "selector": {"app.kubernetes.io/name": name},
-            "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
-        },
-    }
-    made: Mapping[str, Any] = {
-        "kustomization.yaml": {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "resources": ["deployment.yaml", "service.yaml"],
-        },
-        "deployment.yaml": deployment,
-        "service.yaml": service,
-    }
-    return {file: yaml.safe_dump(content, sort_keys=False) for file, content in made.items()}
+    files = {"kustomization.yaml": kustomization, **made}
+    return {file: yaml.safe_dump(content, sort_keys=False) for file, content in files.items()}

@@ -91,7 +91,8 @@ def say_what_is_not_limited(
 
 def is_placed_by_type(config: DeploymentConfig) -> bool:
     """Whether the compute type of ``config`` chose its target, and not the caller."""
-    return bool(config.compute_type) and config.target == ComputeType.parse(config.compute_type).target
+    name = config.target.partition(":")[0]  # a context may follow
+    return bool(config.compute_type) and name == ComputeType.parse(config.compute_type).target
 
 
 def container_for(

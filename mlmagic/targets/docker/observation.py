@@ -8,9 +8,8 @@ from typing import Any
 
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase
+from mlmagic.targets import exits
 from mlmagic.targets.images.dockerfile import PORT
-
-_KILLED = 128 + 9
 
 
 def port_of(proxy: Mapping[str, Any] | None) -> int | None:
@@ -72,19 +71,15 @@ def running(
 def ended(container: Mapping[str, Any], report: Mapping[str, Any]) -> Observation:
     """A container that has ended, with the reason."""
     if out_of_memory(container):
-        words = _memory_limit(container)
-        hint = "Raise memory_gb, or use a smaller model."
-        return Observation(Phase.EXITED, words=words, error={"message": words, "hint": hint})
-    error = report.get("error")
-    if error:
-        return Observation(Phase.EXITED, words=str(error.get("message", "")), error=error)
+        words = exits.out_of_memory(int(container["HostConfig"].get("Memory") or 0))
+        error = {"message": words, "hint": exits.MEMORY_HINT}
+        return Observation(Phase.EXITED, words=words, error=error)
+    if failure := report.get("error"):
+        return Observation(Phase.EXITED, words=str(failure.get("message", "")), error=failure)
     state = container["State"]
     if state.get("Error"):
         return Observation(Phase.EXITED, words=str(state["Error"]))
-    code = int(state.get("ExitCode") or 0)
-    if code == _KILLED:
-        return Observation(Phase.EXITED, words="the container was ended by signal SIGKILL")
-    return Observation(Phase.EXITED, words=f"the container exited with code {code}")
+    return Observation(Phase.EXITED, words=exits.ended_with(int(state.get("ExitCode") or 0)))
 
 
 def usage(stats: Mapping[str, Any]) -> Usage:
@@ -113,14 +108,6 @@ def usage_of_all(stats: Sequence[Mapping[str, Any]]) -> Usage:
 
 def out_of_memory(container: Mapping[str, Any]) -> bool:
     return bool(container["State"].get("OOMKilled"))
-
-
-def _memory_limit(container: Mapping[str, Any]) -> str:
-    limit = int(container["HostConfig"].get("Memory") or 0)
-    return (
-        f"out of memory: the service needs more than its limit memory_gb={limit / (1 << 30):g} "
-        f"({limit / (1 << 20):.0f} MiB)"
-    )
 
 
 def _name(container: Mapping[str, Any]) -> str:

@@ -128,7 +128,7 @@ class Reconciler:
         handle = target.unpack(packed)
         seen = target.observe(handle)
         starting_for = self.health.starting_for(packed, starting=seen.phase is Phase.STARTING)
-        if starting_for:
+        if starting_for and not target.capabilities.restarts:
             limit = self._config_of(revision).init_timeout_seconds
             if starting_for > limit + STARTING_GRACE_SECONDS:
                 target.halt(handle, grace=HUNG_GRACE_SECONDS)
@@ -185,7 +185,8 @@ class Reconciler:
             return self._ended(seen)
         decision = decisions.serving_observed(service, seen, self._answering(seen))
         failed_for = health.failed_for()
-        if failed_for and failed_for > self._config_of(service.serving).liveness_seconds:
+        hangs = failed_for and not target.capabilities.restarts
+        if hangs and failed_for > self._config_of(service.serving).liveness_seconds:
             return self._end_hung(target)
         state = State(decision.changes.get("state", service.state))
         if state is State.HEALTHY and health.healthy_since is None:

@@ -1,0 +1,1 @@
+"""The target kubernetes: services as Deployments of a Kubernetes cluster."""

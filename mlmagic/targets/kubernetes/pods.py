@@ -1,0 +1,166 @@
+"""A pod, as the API describes it: whether it answers, what it waits for, why it failed. Pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlmagic.targets import exits
+from mlmagic.targets.kubernetes.objects import CONTAINER, KEY
+
+Object = Mapping[str, Any]
+
+NO_IMAGE = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+"""Reasons why an image cannot be had. ``ErrImagePull`` is not one: another attempt follows."""
+_SUFFIXES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a pod does not run. ``error`` is the record of the script's failure, or has a message alone."""
+
+    words: str
+    error: Mapping[str, Any]
+
+
+def name_of(pod: Object) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def key_of(pod: Object) -> str:
+    """The key of its revision."""
+    return str((pod["metadata"].get("labels") or {}).get(KEY, ""))
+
+
+def is_ending(pod: Object) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether it answers requests, and is to go on doing so."""
+    return not is_ending(pod) and _condition(pod, "Ready").get("status") == "True"
+
+
+def restarts(pod: Object) -> int:
+    return int(_container(pod).get("restartCount") or 0)
+
+
+def unschedulable(pod: Object) -> str:
+    """The scheduler's message about a pod without a node; empty for one that has a node."""
+    condition = _condition(pod, "PodScheduled")
+    if condition.get("status") == "False" and condition.get("reason") == "Unschedulable":
+        return str(condition.get("message") or "no node has room for it")
+    return ""
+
+
+def image_problem(pod: Object, events: Iterable[Object]) -> Failure | None:
+    """Why its image cannot be had, once Kubernetes has tried in vain; ``events`` are those of the pod."""
+    waiting = _container(pod).get("state", {}).get("waiting") or {}
+    if waiting.get("reason") not in NO_IMAGE:
+        return None
+    image = image_of(pod)
+    messages = [
+        str(event.get("message", ""))
+        for event in events
+        if event.get("reason") == "Failed" and image in str(event.get("message", ""))
+    ]
+    reason = next((text for text in messages if ": " in text), str(waiting.get("message") or ""))
+    words = f"image {image!r} cannot be pulled ({waiting['reason']}): {_first_line(reason)}"
+    hint = "Check that the nodes can pull from its registry; a private one needs MLMAGIC_PULL_SECRET."
+    return Failure(words, {"message": words, "hint": hint})
+
+
+def failure(pod: Object) -> Failure | None:
+    """Why its container ended the last time; None if it never ended."""
+    status = _container(pod)
+    ended = status.get("state", {}).get("terminated") or status.get("lastState", {}).get("terminated")
+    if not ended:
+        return None
+    if ended.get("reason") == "OOMKilled":
+        words = exits.out_of_memory(memory_limit(pod))
+        return Failure(words, {"message": words, "hint": exits.MEMORY_HINT})
+    message = str(ended.get("message") or "").strip()
+    record = _record(message)
+    if record:
+        return Failure(str(record.get("message", "")), record)
+    words = exits.ended_with(int(ended.get("exitCode") or 0))
+    last = message.splitlines()[-1:]
+    if last:
+        words = f"{words}: {last[0].strip()}"
+    return Failure(words, {"message": words, "traceback": message} if message else {"message": words})
+
+
+def runs(pod: Object) -> bool:
+    """Whether its container runs at the moment, ready or not."""
+    return "running" in _container(pod).get("state", {})
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether its container has ended, and is not just being created."""
+    state = _container(pod).get("state", {})
+    return "terminated" in state or bool("waiting" in state and failure(pod))
+
+
+def waits_for(pod: Object, events: Sequence[Object]) -> str:
+    """What a pod that is starting waits for; ``events`` are those of the pod, in any order."""
+    if runs(pod):
+        return "running init()"
+    if not _container(pod):
+        return "waiting for a node"
+    waiting = _container(pod).get("state", {}).get("waiting") or {}
+    reason = str(waiting.get("reason") or "")
+    if reason == "ErrImagePull":
+        return f"pulling image {image_of(pod)!r} again: {_first_line(str(waiting.get('message') or ''))}"
+    if reason not in ("", "ContainerCreating", "PodInitializing"):
+        return f"{reason}: {_first_line(str(waiting.get('message') or ''))}".rstrip(": ")
+    seen = {str(event.get("reason")) for event in events}
+    if "Pulling" in seen and "Pulled" not in seen:
+        return f"pulling image {image_of(pod)!r}"
+    if problem := next((each for each in events if each.get("reason") == "FailedMount"), None):
+        return _first_line(str(problem.get("message", "")))
+    return "starting the container"
+
+
+def image_of(pod: Object) -> str:
+    return next((str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == CONTAINER), "")
+
+
+def memory_limit(pod: Object) -> int:
+    """The limit of its container in bytes; 0 without one."""
+    for each in pod["spec"]["containers"]:
+        if each["name"] == CONTAINER:
+            return quantity((each.get("resources", {}).get("limits") or {}).get("memory", "0"))
+    return 0
+
+
+def quantity(text: str) -> int:
+    """A quantity of memory in bytes, such as 256Mi."""
+    for suffix, factor in _SUFFIXES.items():
+        if text.endswith(suffix):
+            return int(float(text.removesuffix(suffix)) * factor)
+    return int(float(text))
+
+
+def _container(pod: Object) -> Object:
+    found = pod.get("status", {}).get("containerStatuses") or ()
+    return next((each for each in found if each["name"] == CONTAINER), {})
+
+
+def _condition(pod: Object, kind: str) -> Object:
+    conditions = pod.get("status", {}).get("conditions") or ()
+    return next((each for each in conditions if each["type"] == kind), {})
+
+
+def _record(message: str) -> Mapping[str, Any]:
+    """The server's own record, which is JSON; other messages are the last lines of the log."""
+    try:
+        found = json.loads(message) if message.startswith("{") else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and "message" in found else {}
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]

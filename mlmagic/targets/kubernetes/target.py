@@ -1,0 +1,293 @@
+"""The target ``kubernetes``: each service is a Deployment of a cluster, behind a Service that outlives it.
+
+Images are built by this machine's Docker engine and sent to the nodes: see `delivery`. An update changes the
+Deployment in place: Kubernetes replaces the pods one by one, so the address stays and no request is lost.
+Kubernetes also ends and restarts pods that hang.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from mlmagic.core import advice
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.webservice import Observation, Phase, ServiceSpec
+from mlmagic.errors import Advice, InvalidConfig, LaunchFailed, TargetUnavailable
+from mlmagic.targets.base import ComputeTarget, Report
+from mlmagic.targets.capabilities import Capabilities
+from mlmagic.targets.docker import settings
+from mlmagic.targets.docker.engine import Engine, engine_errors
+from mlmagic.targets.docker.image import service_name
+from mlmagic.targets.images.build_plan import BuildPlan, build_plan
+from mlmagic.targets.kubernetes import address, connection, delivery, logs, observation, workloads
+from mlmagic.targets.kubernetes import pods as pod_facts
+from mlmagic.targets.kubernetes.api import Api, Object, Refused
+from mlmagic.targets.kubernetes.connection import Address
+from mlmagic.targets.kubernetes.delivery import Delivery
+from mlmagic.targets.kubernetes.objects import KEYS_FILE
+from mlmagic.targets.kubernetes.observation import Seen, revision_key
+from mlmagic.targets.kubernetes.releases import Release
+from mlmagic.targets.kubernetes.snapshots import Snapshots
+from mlmagic.targets.validation import check_allowed_hosts, check_certificate
+
+_NODES_SECONDS = 10.0
+"""Nodes seldom change: for so long they are not listed again."""
+_MOST_EXPLAINED = 2
+"""So many pods that do not run are explained with their events."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesHandle:
+    """A revision of a service, and the cluster and namespace it runs in."""
+
+    kubeconfig: str
+    context: str
+    namespace: str
+    name: str
+    """The name of its Deployment."""
+    key: str
+    """The label of its pods."""
+    owner: Mapping[str, str] = field(default_factory=dict)
+    """The labels that say whose its objects are."""
+    tls: bool = False
+
+    @property
+    def address(self) -> Address:
+        return Address(self.kubeconfig, self.context, self.namespace)
+
+
+class KubernetesTarget(ComputeTarget[KubernetesHandle]):
+    """Runs each service as a Deployment of the current context's cluster."""
+
+    name: ClassVar[str] = connection.TARGET
+    handle_type = KubernetesHandle
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        has_contexts=True,
+        builds_images=True,
+        scales=True,
+        autoscales=True,
+        restarts=True,
+        delivers_keys=True,
+    )
+
+    def __init__(self, context: str = "") -> None:
+        """``context`` is the name of a context; empty: the current one."""
+        self._context = context
+        self._sent: set[tuple[str, str]] = set()
+        """The images that this process has sent to the nodes, with the context."""
+        self._snapshots = Snapshots()
+        self._nodes: dict[Address, tuple[float, list[Object]]] = {}
+
+    def check(self) -> None:
+        where = self._current()
+        delivery.route(os.environ, where.context)
+        Api.at(where).call("GET", "version")
+        Engine.current()
+
+    def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
+        check_certificate(config)
+        check_allowed_hosts(config)
+        if config.port is not None:
+            raise InvalidConfig("port", config.port, "cannot be chosen in a cluster", hint="Leave it out.")
+        if not (config.guarded or config.without_auth):
+            raise InvalidConfig(
+                "auth_enabled",
+                False,
+                "must be given in a cluster: everyone who reaches its nodes could call the service",
+                hint=Advice(
+                    "Require keys with: {on}. Allow everyone with: {off}",
+                    on=advice.argument("auth_enabled", True),
+                    off=advice.argument("auth_enabled", False),
+                ),
+            )
+        where = self._current()
+        self._check_namespace(Api.at(where), _namespace(config, where))
+
+    def _check_namespace(self, api: Api, namespace: str) -> None:
+        with contextlib.suppress(Refused):  # a user who may not read namespaces may still have one
+            found = api.get("Namespace", "", namespace)
+            if found is None:
+                raise InvalidConfig(
+                    "namespace",
+                    namespace,
+                    f"does not exist in context {api.address.context!r}",
+                    hint=f"Create it with: kubectl create namespace {namespace}",
+                )
+
+    # -- images ---------------------------------------------------------------------------------------
+
+    def missing_image(self, spec: ServiceSpec) -> str | None:
+        where = self._current()
+        if self._runs(spec, where):
+            return None
+        with engine_errors():
+            plan = build_plan(spec)
+            image = _image_name(spec, plan)
+            has = Engine.current().images.has(image)
+        return None if has and (image, where.context) in self._sent else image
+
+    def build_image(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
+        where = self._current()
+        way = delivery.route(os.environ, where.context)
+        with engine_errors():
+            plan = build_plan(spec)
+            image = _image_name(spec, plan)
+            engine = Engine.current()
+            if cancelled.is_set() or not engine.images.has(image):
+                start = plan.start(labels=settings.labels_of(spec))
+                engine.images.build(plan, image, report, cancelled, start=start)
+                self._sent.discard((image, where.context))
+            self._send(engine, image, where, way, report)
+
+    def _send(self, engine: Engine, image: str, where: Address, way: Delivery, report: Report) -> None:
+        if (image, where.context) not in self._sent:
+            way.send(engine.images, image, engine.address.host, report)
+            self._sent.add((image, where.context))
+
+    # -- services -------------------------------------------------------------------------------------
+
+    def launch(self, spec: ServiceSpec, report: Report) -> KubernetesHandle:
+        where = self._current()
+        handle = self._handle(spec, where)
+        _, release = self._release(handle)
+        if self._runs(spec, where) and release.service() is not None:
+            return handle
+        way = delivery.route(os.environ, where.context)
+        if self.missing_image(spec) is not None:
+            self.build_image(spec, report, threading.Event())
+        plan = build_plan(spec)
+        kind = address.service_type(os.environ.get(address.VARIABLE), is_inside=where.is_inside)
+        workload = workloads.workload_of(spec, plan, _image_name(spec, plan), way, service_type=kind)
+        with self._changing(handle):
+            release.apply(workload, workloads.secret_files(spec))
+        report(f"applied Deployment {handle.name} in namespace {handle.namespace}")
+        return handle
+
+    def find(self, spec: ServiceSpec) -> KubernetesHandle | None:
+        """Also what an interrupted launch has left, so that it can be stopped."""
+        where = self._current()
+        handle = self._handle(spec, where)
+        _, release = self._release(handle)
+        return handle if self._runs(spec, where) or release.has_secret(handle.key) else None
+
+    def observe(self, handle: KubernetesHandle) -> Observation:
+        try:
+            return self._observe(handle)
+        except (TargetUnavailable, LaunchFailed) as error:
+            return Observation(Phase.UNKNOWN, words=error.message)
+
+    def _observe(self, handle: KubernetesHandle) -> Observation:
+        api = Api.at(handle.address)
+        there = self._snapshots.of(api, handle.namespace)
+        deployment = there.deployment(handle.name, handle.owner)
+        if deployment is None:
+            return observation.observe(Seen(None), handle.key, None)
+        pods = there.pods_of(handle.name, handle.owner)
+        troubled = [
+            pod
+            for pod in pods
+            if pod_facts.key_of(pod) == handle.key and not pod_facts.is_ready(pod) and not pod_facts.runs(pod)
+        ]
+        events = {pod_facts.name_of(pod): _events(api, pod) for pod in troubled[:_MOST_EXPLAINED]}
+        nodes = self._nodes_of(api)
+        room = observation.largest(nodes) if any(map(pod_facts.unschedulable, pods)) else ""
+        scheme = "https" if handle.tls else "http"
+        url = address.url_of(there.service(handle.name, handle.owner), nodes, scheme, host=api.host)
+        return observation.observe(Seen(deployment, pods, events, room), handle.key, url)
+
+    def stop(self, handle: KubernetesHandle, *, grace: float = 10.0) -> None:
+        self._remove(handle, grace, keep_address=False)
+        # The image has been sent: this machine's Docker engine, which may be away by now, need not keep it.
+        with contextlib.suppress(TargetUnavailable, LaunchFailed), engine_errors():
+            Engine.current().images.remove(handle.key)
+
+    def halt(self, handle: KubernetesHandle, *, grace: float = 10.0) -> None:
+        """Stop the service, but keep its address and its image."""
+        self._remove(handle, grace, keep_address=True)
+
+    def _remove(self, handle: KubernetesHandle, grace: float, *, keep_address: bool) -> None:
+        with self._changing(handle):
+            self._release(handle)[1].remove(handle.key, grace=grace, keep_address=keep_address)
+
+    def logs(self, handle: KubernetesHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        api, release = self._release(handle)
+        if not follow:
+            yield from logs.last_lines(api, handle.namespace, release.pods(handle.key), tail)
+            return
+        yield from logs.followed(api, handle.namespace, tail, lambda: release.pods(handle.key))
+
+    def scale(self, handle: KubernetesHandle, replicas: int) -> None:
+        with self._changing(handle):
+            self._release(handle)[1].scale(handle.key, replicas)
+
+    def deliver_keys(self, handle: KubernetesHandle, keys_file: str) -> None:
+        _, release = self._release(handle)
+        release.write_secret(handle.key, {KEYS_FILE: Path(keys_file).read_bytes()})
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _current(self) -> Address:
+        return connection.current(context=self._context)
+
+    def _handle(self, spec: ServiceSpec, where: Address) -> KubernetesHandle:
+        return KubernetesHandle(
+            where.kubeconfig,
+            where.context,
+            _namespace(spec.config, where),
+            workloads.object_name(spec),
+            settings.key_of(spec.run_dir),
+            workloads.owner_labels(spec),
+            settings.uses_tls(spec.config),
+        )
+
+    def _release(self, handle: KubernetesHandle) -> tuple[Api, Release]:
+        api = Api.at(handle.address)
+        return api, Release(api, handle.namespace, handle.name, handle.owner)
+
+    @contextlib.contextmanager
+    def _changing(self, handle: KubernetesHandle) -> Iterator[None]:
+        """Whatever the block has changed is observed from then on."""
+        try:
+            yield
+        finally:
+            self._snapshots.forget(Api.at(handle.address), handle.namespace)
+
+    def _runs(self, spec: ServiceSpec, where: Address) -> bool:
+        """Whether the Deployment runs this revision, or is rolling it out."""
+        handle = self._handle(spec, where)
+        deployment = self._release(handle)[1].deployment()
+        return deployment is not None and revision_key(deployment) == handle.key
+
+    def _nodes_of(self, api: Api) -> Sequence[Object]:
+        """The nodes of a cluster as they were a moment ago; none if this user may not list them."""
+        known = self._nodes.get(api.address)
+        if known is None or time.monotonic() - known[0] > _NODES_SECONDS:
+            try:
+                found = api.list("Node", "")
+            except Refused:
+                found = []
+            known = self._nodes[api.address] = time.monotonic(), found
+        return known[1]
+
+
+def _namespace(config: DeploymentConfig, where: Address) -> str:
+    return str(config.compute_settings.get("namespace") or where.namespace)
+
+
+def _image_name(spec: ServiceSpec, plan: BuildPlan) -> str:
+    return service_name(plan, spec.name, settings.labels_of(spec))
+
+
+def _events(api: Api, pod: Object) -> Sequence[Object]:
+    meta = pod["metadata"]
+    try:
+        return api.list("Event", str(meta["namespace"]), fields=f"involvedObject.uid={meta['uid']}")
+    except Refused:
+        return ()

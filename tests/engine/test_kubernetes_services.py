@@ -1,0 +1,271 @@
+"""Services in a Kubernetes cluster through the whole engine, on a real cluster of two nodes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from mlmagic.core.package import PackageKind
+from mlmagic.core.webservice import State
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.http.client import Caller, Client
+from mlmagic.engine.services.reconcile import pace
+from mlmagic.errors import InvalidConfig, InvokeError, MLMagicError, ScriptError
+from tests.support.docker_engine import DockerEngine
+from tests.support.engines import MakeEngine, script
+from tests.support.keep_alive import keep_alive_clients
+from tests.support.kubernetes_cluster import ON_KUBERNETES, left, wait_until_nothing_is_left
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from tests.support.kubernetes.cluster import Cluster
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
+_LONG = 120.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(cluster: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything that a test deploys is gone when it is deleted."""
+    monkeypatch.setattr(pace, "WHILE_SERVING", 0.3)
+    monkeypatch.setattr(pace, "WHILE_STARTING", 0.3)
+    yield
+    for name in engine.services.names():
+        engine.services.delete(name)
+    wait_until_nothing_is_left(cluster)
+
+
+def state_of(engine: Engine, state: State) -> str:
+    """Wait until the service has this state; returns its message."""
+    wait_for(
+        lambda: engine.services.get("svc").state is state,
+        lambda: f"{state}, not {engine.services.get('svc')}",
+        timeout=_LONG,
+    )
+    return engine.services.get("svc").words
+
+
+def test_a_service_is_deployed_and_answers_and_another_process_finds_it(
+    engine: Engine, make_engine: MakeEngine, cluster: Cluster
+) -> None:
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+    assert service.state is State.HEALTHY
+    assert service.words == "1 of 1 replica ready"
+    assert engine.requests.score("svc", 1)["said"] == 1
+    engine.close()
+    other = make_engine()
+    assert other.requests.score("svc", 1)["said"] == 1
+    other.services.delete("svc")
+    wait_until_nothing_is_left(cluster)
+
+
+def test_updates_and_scaling_keep_the_address_and_lose_no_request(engine: Engine, cluster: Cluster) -> None:
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+    assert service.url is not None
+    with keep_alive_clients(service.url) as tally:
+        for name in ("other", "echo"):
+            updated = engine.services.wait(engine.services.update("svc", inference=script(name)))
+        engine.replicas.set("svc", 3)
+        wait_for(lambda: engine.services.get("svc").words == "3 of 3 replicas ready", "three", timeout=_LONG)
+        nodes = {pod["spec"]["nodeName"] for pod in cluster.get("pods")["items"]}
+        engine.replicas.set("svc", 1)
+        wait_for(lambda: engine.services.get("svc").words == "1 of 1 replica ready", "one", timeout=_LONG)
+        wait_for(lambda: len(cluster.get("pods")["items"]) == 1, "one pod", timeout=_LONG)
+    assert nodes == {"node1", "node2"}
+    assert updated.url == service.url
+    assert tally.lost == []
+    assert tally.answered > 50
+
+
+def test_an_init_that_fails_is_told_with_its_traceback_and_what_served_goes_on(engine: Engine) -> None:
+    with pytest.raises(ScriptError) as failed:
+        engine.services.wait(engine.services.deploy("svc", [], script("init_raises"), ON_KUBERNETES))
+    assert failed.value.phase == "init"
+    assert "Traceback" in failed.value.traceback
+    service = engine.services.wait(engine.services.update("svc", inference=script("other")))
+    assert service.url is not None
+    with keep_alive_clients(service.url) as tally, pytest.raises(ScriptError):
+        engine.services.wait(engine.services.update("svc", inference=script("init_raises")))
+    assert tally.lost == []
+    assert engine.requests.score("svc", "1") == "other"
+
+
+def test_too_much_cpu_is_unschedulable_in_the_schedulers_words(engine: Engine) -> None:
+    engine.services.deploy("svc", [], script(), replace(ON_KUBERNETES, cpu=64.0))
+    words = state_of(engine, State.UNSCHEDULABLE)
+    assert "0/2 nodes are available: 2 Insufficient cpu" in words
+    assert "a node has at most 2 CPU cores" in words
+
+
+def test_a_pod_that_is_killed_is_replaced(engine: Engine, cluster: Cluster) -> None:
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+    (pod,) = cluster.get("pods")["items"]
+    cluster.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
+    wait_for(
+        lambda: (
+            [each["metadata"]["name"] for each in cluster.get("pods")["items"]]
+            not in ([], [pod["metadata"]["name"]])
+        ),
+        "another pod",
+    )
+    # While there is no pod, this old version of Kubernetes accepts connections and never answers them.
+    wait_for(
+        lambda: Client().score("svc", f"{service.url}/score", 1, timeout=3)["said"] == 1,
+        "answers",
+        ignoring=(MLMagicError,),
+    )
+    state_of(engine, State.HEALTHY)
+    assert engine.services.get("svc").url == service.url
+
+
+def test_more_memory_than_the_limit_is_told_with_the_limit(engine: Engine) -> None:
+    engine.services.wait(engine.services.deploy("svc", [], script("eats"), ON_KUBERNETES))
+    with pytest.raises(MLMagicError):
+        engine.requests.score("svc", "eat")
+    wait_for(
+        lambda: (
+            "out of memory: the service needs more than its limit memory_gb=0.25 (256 MiB)"
+            in engine.services.get("svc").words
+        ),
+        lambda: engine.services.get("svc").words,
+        timeout=_LONG,
+    )
+    state_of(engine, State.HEALTHY)
+
+
+def test_an_image_that_cannot_be_pulled_is_told_with_its_name(
+    engine: Engine, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLMAGIC_REGISTRY")
+    monkeypatch.setenv("MLMAGIC_IMAGE_LOADER", "echo {image}")  # which loads nothing
+    with pytest.raises(MLMagicError, match=r"image 'mlmagic/svc:\w+' cannot be pulled \(ErrImageNeverPull\)"):
+        engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+
+
+def test_callers_need_the_key_and_it_changes_while_the_service_runs(engine: Engine) -> None:
+    config = replace(ON_KUBERNETES, without_auth=False, auth_enabled=True)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    uri = f"{service.url}/score"
+    with pytest.raises(InvokeError) as refused:
+        Client().score("svc", uri, 1, Caller("x" * 32))
+    assert refused.value.status == 401
+    assert engine.requests.score("svc", 1)["said"] == 1
+    engine.keys.regenerate("svc", "Primary")
+    wait_for(lambda: engine.requests.score("svc", 1)["said"] == 1, "the new key", ignoring=(InvokeError,))
+
+
+def test_a_service_for_everyone_must_be_wanted(engine: Engine) -> None:
+    with pytest.raises(InvalidConfig, match="auth_enabled False must be given in a cluster"):
+        engine.services.deploy("svc", [], script(), replace(ON_KUBERNETES, without_auth=False))
+
+
+def test_stop_and_start_keep_the_address(engine: Engine, cluster: Cluster) -> None:
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+    assert engine.services.stop("svc").state is State.STOPPED
+    assert left(cluster) == {"service/svc"}
+    assert engine.services.wait(engine.services.start("svc")).url == service.url
+
+
+def test_an_api_server_that_is_away_changes_nothing(
+    engine: Engine, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlmagic.targets.kubernetes import api
+
+    monkeypatch.setattr(api, "ANSWER_SECONDS", 1.0)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+    cluster.processes.pause("kube-apiserver", paused=True)
+    try:
+        assert engine.requests.score("svc", 1)["said"] == 1
+        target = engine.targets.get("kubernetes")
+        seen = target.observe(target.unpack(service.handle))
+        assert (seen.phase.value, "does not answer" in seen.words) == ("unknown", True)
+        assert engine.services.get("svc").state is State.HEALTHY
+    finally:
+        cluster.processes.pause("kube-apiserver", paused=False)
+    assert engine.requests.score("svc", 1)["said"] == 1
+
+
+def test_what_is_not_ours_is_not_touched(engine: Engine, cluster: Cluster) -> None:
+    cluster.kubectl("create", "service", "clusterip", "svc", "--tcp=80:80")
+    try:
+        with pytest.raises(MLMagicError, match="has a Service 'svc' that was not created by mlmagic"):
+            engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+        engine.services.delete("svc")
+        assert cluster.get("service", "svc")["spec"]["ports"][0]["port"] == 80
+    finally:
+        cluster.kubectl("delete", "service", "svc")
+
+
+@pytest.mark.usefixtures("without_registry")
+def test_an_image_is_loaded_by_a_command_where_there_is_no_registry(engine: Engine) -> None:
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+    assert engine.requests.score("svc", 1)["said"] == 1
+
+
+def test_logs_of_all_replicas_are_merged(engine: Engine) -> None:
+    config = replace(ON_KUBERNETES, num_replicas=2)
+    engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    lines = list(engine.services.logs("svc"))
+    replicas = {line.partition(" ")[0] for line in lines if "serving at" in line}
+    assert len(replicas) == 2
+
+
+def test_the_autoscaler_follows_the_load_and_an_update_keeps_its_replicas(
+    engine: Engine, cluster: Cluster
+) -> None:
+    from tests.support.kubernetes.metrics_api import serving
+
+    settings = {
+        "autoscale_enabled": True,
+        "autoscale_max_replicas": 3,
+        "autoscale_target_utilization": 20,
+    }
+    config = replace(ON_KUBERNETES, compute_type="aks", compute_settings=settings)
+    with serving(cluster):
+        service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
+        assert service.url is not None
+        with keep_alive_clients(service.url) as tally:
+            wait_for(lambda: _replicas(cluster) == 3, "three replicas", timeout=_LONG)
+        engine.services.wait(engine.services.update("svc", inference=script("other")))
+        wait_for(lambda: _replicas(cluster) == 1, "one replica", timeout=_LONG)
+    assert tally.lost == []
+    assert cluster.get("hpa", "svc")["spec"]["maxReplicas"] == 3
+
+
+def _replicas(cluster: Cluster) -> int:
+    return int(cluster.get("deployment", "svc")["spec"]["replicas"])
+
+
+def test_a_package_that_is_applied_by_hand_is_the_same_service(
+    engine: Engine, cluster: Cluster, docker: DockerEngine, tmp_path: Path
+) -> None:
+    image, manifests = (
+        engine.packages.create(
+            [], script(), kind=kind, image_name="echo", image_label="1", config=ON_KUBERNETES
+        )
+        for kind in (PackageKind.IMAGE, PackageKind.KUBERNETES)
+    )
+    pushed = f"{os.environ['MLMAGIC_REGISTRY']}/echo:1"
+    docker.docker("tag", image.location, pushed)
+    docker.docker("push", pushed)
+    folder = engine.packages.save(manifests, tmp_path / "package")
+    deployment = folder / "kubernetes/deployment.yaml"
+    deployment.write_text(deployment.read_text().replace("image: echo:1", f"image: {pushed}"))
+    cluster.kubectl("apply", "-k", str(folder / "kubernetes"))
+    try:
+        name = yaml.safe_load((folder / "kubernetes/service.yaml").read_text())["metadata"]["name"]
+        cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s")
+        address = cluster.get("service", name)["spec"]["clusterIP"]
+        wait_for(
+            lambda: Client().score("svc", f"http://{address}/score", 1, timeout=3)["said"] == 1,
+            "an answer",
+            ignoring=(MLMagicError,),
+        )
+    finally:
+        cluster.kubectl("delete", "-k", str(folder / "kubernetes"))

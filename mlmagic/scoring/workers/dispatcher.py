@@ -227,6 +227,7 @@ class Dispatcher:
             return
         if self.waiting or len(self.crew.serving) < self.wanted:
             self.idleness.note_use()  # somebody waits, or a worker starts
+            return
         if self.idleness.becomes_idle(self.crew.counts.activity):
             self.failures, self.start_at = 0, 0.0
             for worker in self.crew.present:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 
@@ -262,6 +263,54 @@ def test_the_address_is_handed_over(start: Callable[..., Started]) -> None:
     _, descriptors = send_command(server.run_dir, {"do": HAND_OVER})
     with socket.socket(fileno=descriptors[0]) as taken:
         assert f":{taken.getsockname()[1]}" in server.url
+
+
+def successor(server: Started, folder: Path, script: str) -> Started:
+    """A server of three processes that takes over the address of another."""
+    folder.mkdir()
+    port = server.url.rpartition(":")[2]
+    more = ("--port", port, "--take-over", str(server.run_dir), "--workers", "3")
+    return Started(folder, *more, script=script)
+
+
+def test_an_update_rolls_through_them(start: Callable[..., Started], tmp_path: Path) -> None:
+    server = start("--workers", "3").up()
+    slow = "import time\ndef init(): time.sleep(0.3)\ndef run(data): return 'new'\n"
+    new = successor(server, tmp_path / "new", slow)
+    old: list[int] = []
+    both: list[int] = []
+
+    def processes(of: Started) -> int:
+        return len(psutil.Process(of.process.pid).children(recursive=True))
+
+    def is_up() -> bool:
+        assert server.score().status_code == 200
+        old.append(processes(server))
+        both.append(old[-1] + processes(new))
+        seen = report.read_report(new.run_dir)
+        return seen is not None and seen.phase == report.SERVING
+
+    try:
+        wait_for(is_up, "the new one", timeout=30)
+        assert (new.report().ready, server.report().replicas) == (3, 1)
+        assert old[-1] == min(old) < old[0]
+        assert max(both) <= both[0] + 2, "one more, and one that is ending"
+        assert server.stop() == 0
+        assert {new.score().json() for _ in range(6)} == {"new"}
+    finally:
+        new.stop()
+
+
+def test_an_update_that_fails_on_its_way_gives_all_back(
+    start: Callable[..., Started], tmp_path: Path
+) -> None:
+    server = start("--workers", "3").up()
+    once = "import os\ndef init(): os.mkdir('made')\ndef run(data): return 'new'\n"
+    new = successor(server, tmp_path / "new", once)
+    assert new.process.wait(30) == 3
+    assert new.report().error["type"] == "FileExistsError"  # type: ignore[index]
+    server.until(ready=3, replicas=3)
+    assert "new" not in {server.score().json() for _ in range(6)}
 
 
 # -- scale to zero ---------------------------------------------------------------------------------------

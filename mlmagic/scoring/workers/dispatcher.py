@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mlmagic.scoring import report
@@ -28,6 +29,7 @@ from mlmagic.scoring.settings import MOST_WORKERS
 from mlmagic.scoring.start_errors import StartFailed
 from mlmagic.scoring.workers.choice import STEADY_S, start_delay
 from mlmagic.scoring.workers.crew import Crew, Worker
+from mlmagic.scoring.workers.handover import RollingHandover
 from mlmagic.scoring.workers.idleness import Idleness
 from mlmagic.scoring.workers.reload import Reload
 from mlmagic.scoring.workers.seat import Seat
@@ -55,6 +57,8 @@ class Plan:
     Raises `StartFailed`."""
     is_shared: bool
     """Whether another server accepts from the same queue at first."""
+    predecessor: Path | None
+    """The run directory of the server that this one replaces."""
     tls: bool
     grace: float
 
@@ -86,12 +90,17 @@ class Dispatcher:
     start_at: float = 0.0
     """When the next worker may be started, by the monotonic clock."""
     exit_code: int = 0
+    up: bool = False
+    """Whether all workers have served at once."""
+    handover: RollingHandover | None = None
     reported: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
         self.wanted = self.plan.workers
         folder = self.directory.path if self.directory else None
         self.crew = Crew(self.selector, folder, self.plan.host, self._on_ready)
+        if self.plan.predecessor is not None and self.wanted > 1:
+            self.handover = RollingHandover(self.plan.predecessor, self.wanted)
         if self.plan.idle_s is not None:
             self.idleness = Idleness(self.selector, self.plan.idle_s, self._take, tls=self.plan.tls)
 
@@ -133,7 +142,11 @@ class Dispatcher:
     # -- workers --------------------------------------------------------------------------------------
 
     def _wanted_now(self) -> int:
-        return 0 if self.idleness is not None and self.idleness.asleep else self.wanted
+        if self.idleness is not None and self.idleness.asleep:
+            return 0
+        if self.handover is not None and not self.up:  # one after the other, as room is made for them
+            return min(self.wanted, len(self.crew.serving) + 1)
+        return self.wanted
 
     def _start_missing(self) -> Seat | None:
         """Start the workers that are missing, and end those that are too many; a seat in a new worker."""
@@ -152,13 +165,17 @@ class Dispatcher:
         return None
 
     def _on_ready(self) -> None:
-        """A worker is ready: the first time, the service is up when all are."""
-        if not self.sockets and len(self.crew.serving) >= self.wanted and not self.stopping:
+        """A worker is ready: the service is up when all have been at once."""
+        count = len(self.crew.serving)
+        self.up = self.up or count >= self.wanted
+        if not self.sockets and not self.stopping and (self.up or self.handover is not None):
             try:
                 self._listen()
             except StartFailed as error:
                 _tell("\n".join(filter(None, (str(error), error.hint))))
                 self._fail(error.exit_code, error.record())
+        if self.handover is not None and not self.stopping:
+            self.handover.make_room(count)
         waiting, self.waiting = self.waiting, []
         for connection in waiting:
             self._take(connection)
@@ -168,7 +185,7 @@ class Dispatcher:
         if self.stopping:
             return
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        if not worker.serves and not self.crew.serving:
+        if not worker.serves and not (self.up and self.crew.serving):
             # Whoever has started the service decides what is next.
             message = f"the process {how}"
             error = worker.error or {"phase": "init", "type": "ProcessError", "message": message}
@@ -183,6 +200,8 @@ class Dispatcher:
 
     def _fail(self, code: int, error: dict[str, Any]) -> None:
         self.exit_code = code
+        if self.handover is not None and not self.up:
+            self.handover.undo()
         self._say(report.FAILED, error)
         self._stop()
 
@@ -223,7 +242,7 @@ class Dispatcher:
             connection.close()
 
     def _sleep_when_idle(self) -> None:
-        if self.idleness is None or not self.sockets or self.stopping:
+        if self.idleness is None or not self.up or self.stopping:
             return
         if self.waiting or len(self.crew.serving) < self.wanted:
             self.idleness.note_use()  # somebody waits, or a worker starts
@@ -295,7 +314,7 @@ class Dispatcher:
         """Tell how many workers serve, where that has changed."""
         asleep = self.idleness is not None and self.idleness.asleep
         now = (len(self.crew.serving), asleep, self.wanted)
-        if self.sockets and not self.stopping and now != self.reported:
+        if self.up and self.sockets and not self.stopping and now != self.reported:
             self.reported = now
             self._say(report.SERVING)
 

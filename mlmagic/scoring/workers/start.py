@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from mlmagic.scoring import report, settings
 from mlmagic.scoring.preload import other_threads, preload
@@ -52,6 +53,7 @@ def start_workers(
         idle_s or None,
         address.host,
         lambda: listen(address, health_port),
+        predecessor=Path(address.take_over) if address.take_over else None,
         is_shared=bool(address.take_over or address.join),
         tls=tls,
         grace=address.grace,

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mlmagic.core.package import PackageKind
-from mlmagic.core.webservice import State
+from mlmagic.core.webservice import Phase, State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.http.client import Caller, Client
 from mlmagic.engine.services.reconcile import pace
@@ -183,8 +183,9 @@ def test_an_api_server_that_is_away_changes_nothing(
     try:
         assert engine.requests.score("svc", 1)["said"] == 1
         target = engine.targets.get("kubernetes")
-        seen = target.observe(target.unpack(service.handle))
-        assert (seen.phase.value, "does not answer" in seen.words) == ("unknown", True)
+        handle = target.unpack(service.handle)
+        seen = wait_for(lambda: (now := target.observe(handle)).phase is Phase.UNKNOWN and now, "unknown")
+        assert "does not answer" in seen.words
         assert engine.services.get("svc").state is State.HEALTHY
     finally:
         cluster.processes.pause("kube-apiserver", paused=False)

@@ -261,9 +261,16 @@ def _pool(settings: Any) -> PoolManager:
             options[option] = getattr(settings, name)
     if getattr(settings, "tls_server_name", None):
         options["server_hostname"] = options["assert_hostname"] = settings.tls_server_name
-    if settings.proxy:
+    if settings.proxy and not _is_reached_directly(settings):
         return urllib3.ProxyManager(settings.proxy, proxy_headers=settings.proxy_headers, **options)
     return urllib3.PoolManager(**options)
+
+
+def _is_reached_directly(settings: Any) -> bool:
+    """Whether the variable NO_PROXY names the server."""
+    host = urlsplit(settings.host).hostname or ""
+    names = [name.strip().lstrip("*.") for name in str(getattr(settings, "no_proxy", "") or "").split(",")]
+    return any(host == name or host.endswith(f".{name}") for name in names if name)
 
 
 def _message(body: bytes) -> str:

@@ -46,12 +46,13 @@ def serving(cluster: Cluster) -> Iterator[None]:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        given = "\n---\n".join(map(json.dumps, _objects(int(server.server_address[1]))))
+        items = _objects(int(server.server_address[1]))
+        given = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
         cluster.kubectl("apply", "-f", "-", given=given)
         try:
             yield
         finally:
-            cluster.kubectl("delete", "-f", "-", given=given)
+            cluster.kubectl("delete", "--ignore-not-found", "-f", "-", given=given)
             server.shutdown()
             thread.join()
 

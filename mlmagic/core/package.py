@@ -31,6 +31,8 @@ class PackageKind(StrEnum):
     """The folder, and a deployment manifest of IoT Edge."""
     KUBERNETES = "kubernetes"
     """The folder, and manifests for ``kubectl apply -k``."""
+    KSERVE = "kserve"
+    """The folder, and an InferenceService of KServe."""
 
     @classmethod
     def parse(cls, text: str) -> PackageKind:

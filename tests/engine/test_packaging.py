@@ -257,6 +257,28 @@ def test_manifests(engine: Engine, model: str) -> None:
     assert yaml.safe_load((folder / "service.yaml").read_text())["spec"]["ports"][0]["targetPort"] == "http"
 
 
+def test_kserve_gets_an_inference_service(engine: Engine, model: str) -> None:
+    import kubernetes_validate
+
+    config = DeploymentConfig(num_replicas=3, environment_variables={"A": "b"})
+    made = engine.packages.create(
+        [model], INFERENCE, kind=PackageKind.KSERVE, image_name="kube", config=config
+    )
+    service = yaml.safe_load((Path(made.location) / "kserve.yaml").read_text())
+    assert (service["apiVersion"], service["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
+    assert service["metadata"]["name"] == "kube"
+    predictor = service["spec"]["predictor"]
+    assert (predictor["minReplicas"], predictor["maxReplicas"], predictor["timeout"]) == (3, 3, 60)
+    (container,) = predictor["containers"]
+    assert (container["name"], container["image"]) == ("kserve-container", f"kube:{made.label}")
+    assert container["ports"] == [{"name": "http1", "containerPort": 5001, "protocol": "TCP"}]
+    assert {"name": "A", "value": "b"} in container["env"]
+    pod = {key: predictor[key] for key in ("containers", "volumes")}
+    meta = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "kube"}}
+    kubernetes_validate.validate({**meta, "spec": pod}, "1.30.0", strict=True)
+    assert "kubectl apply -f kserve.yaml" in (Path(made.location) / "README.md").read_text()
+
+
 def test_what_files_cannot_do_is_told(engine: Engine, model: str) -> None:
     made = engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER)
     with pytest.raises(UsageError, match="consists of files and is not an image"):

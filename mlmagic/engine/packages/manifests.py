@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.targets.images.dockerfile import PORT
@@ -11,6 +13,11 @@ from mlmagic.targets.server_variables import variables_of
 
 IOT_FILE = "deployment.json"
 KUBERNETES_FOLDER = "kubernetes"
+KSERVE_FILE = "kserve.yaml"
+_KSERVE_CONTAINER = (
+    "image", "imagePullPolicy", "env", "resources", "readinessProbe", "livenessProbe", "securityContext"
+)  # fmt: skip
+"""What KServe takes of a container also where Knative runs it."""
 
 
 def iot_edge(name: str, image: str, config: DeploymentConfig) -> str:
@@ -89,3 +96,39 @@ def kubernetes(name: str, image: str, config: DeploymentConfig) -> dict[str, str
     }
     files = {"kustomization.yaml": kustomization, **made}
     return {file: yaml.safe_dump(content, sort_keys=False) for file, content in files.items()}
+
+
+def kserve(name: str, image: str, config: DeploymentConfig) -> str:
+    """An InferenceService of KServe over the image, which speaks the Open Inference Protocol (V2).
+
+    Source: the API ``serving.kserve.io/v1beta1``. KServe's own router and autoscaler take the place of the
+    Service and the HorizontalPodAutoscaler.
+    """
+    import yaml
+
+    workload = objects.Workload(name, image, config, variables_of(config, SERVICE_NAME=name))
+    made = objects.container(workload)
+    container = {
+        "name": "kserve-container",
+        **{key: made[key] for key in _KSERVE_CONTAINER},
+        "ports": [{"name": "http1", "containerPort": PORT, "protocol": "TCP"}],
+        "volumeMounts": [mount for mount in made["volumeMounts"] if mount["name"] == "scratch"],
+    }
+    for probe in ("readinessProbe", "livenessProbe"):
+        container[probe] = {**made[probe], "httpGet": {**made[probe]["httpGet"], "port": PORT}}
+    predictor: dict[str, Any] = {
+        "minReplicas": config.replicas,
+        "maxReplicas": max(objects.most_replicas(config), config.replicas),
+        "timeout": math.ceil(config.scoring_timeout_ms / 1000),
+        "containers": [container],
+        "volumes": [{"name": "scratch", "emptyDir": {}}],
+    }
+    if objects.autoscales(config):
+        predictor |= {"scaleMetric": "cpu", "scaleTarget": objects.utilization(config)}
+    service = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": workload.metadata(),
+        "spec": {"predictor": predictor},
+    }
+    return str(yaml.safe_dump(service, sort_keys=False))

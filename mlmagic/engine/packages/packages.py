@@ -260,6 +260,10 @@ def _write_folder(
         for file, text in manifests.kubernetes(package.name, image, config).items():
             (inner / file).write_text(text, encoding="utf-8")
         more = f"* `kubectl apply -k {inner.name}` deploys {image}, which the cluster must pull\n"
+    if package.kind is PackageKind.KSERVE:
+        text = manifests.kserve(package.name, image, config)
+        (folder / manifests.KSERVE_FILE).write_text(text, encoding="utf-8")
+        more = f"* `kubectl apply -f {manifests.KSERVE_FILE}` has KServe serve {image}, which it must pull\n"
     (folder / readme.FILE).write_text(
         readme.readme(package.name, package.label, base, package.models, lines, more), encoding="utf-8"
     )

@@ -99,9 +99,13 @@ def merged(logs: Mapping[str, Iterable[str]]) -> Iterator[str]:
     """The lines of several logs as they come, each after the prefix of its log, until all have ended."""
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
+    done = threading.Event()
+
     def read(prefix: str, log: Iterable[str]) -> None:
         try:
             for line in log:
+                if done.is_set():
+                    return
                 lines.put(f"{prefix}{line}")
         finally:
             lines.put(None)
@@ -109,12 +113,15 @@ def merged(logs: Mapping[str, Iterable[str]]) -> Iterator[str]:
     for each in logs.items():
         threading.Thread(target=read, args=each, name="mlmagic-log", daemon=True).start()
     left = len(logs)
-    while left:
-        line = lines.get()
-        if line is None:
-            left -= 1
-        else:
-            yield line
+    try:
+        while left:
+            line = lines.get()
+            if line is None:
+                left -= 1
+            else:
+                yield line
+    finally:
+        done.set()
 
 
 def replica_name(container: str, number: int) -> str:

@@ -117,6 +117,11 @@ def most_replicas(config: DeploymentConfig) -> int:
     return int(config.compute_settings.get("autoscale_max_replicas", _MOST_REPLICAS))
 
 
+def utilization(config: DeploymentConfig) -> int:
+    """The share of the requested CPU, in percent, that an autoscaler aims at."""
+    return int(config.compute_settings.get("autoscale_target_utilization", _UTILIZATION))
+
+
 def deployment(workload: Workload) -> Object:
     """The Deployment, which replaces pods one by one: a new one is ready before an old one ends."""
     config = workload.config
@@ -159,8 +164,7 @@ def secret(workload: Workload, files: Mapping[str, bytes]) -> Object:
 
 def autoscaler(workload: Workload, version: str = "v2") -> Object:
     """The autoscaler: it keeps the CPU that the replicas use at a share of what they request."""
-    settings = workload.config.compute_settings
-    target = int(settings.get("autoscale_target_utilization", _UTILIZATION))
+    target = utilization(workload.config)
     spec: Object = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload.name},
         "minReplicas": workload.config.replicas,
@@ -169,8 +173,8 @@ def autoscaler(workload: Workload, version: str = "v2") -> Object:
     if version == "v1":
         spec["targetCPUUtilizationPercentage"] = target
     else:
-        utilization = {"type": "Utilization", "averageUtilization": target}
-        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": utilization}}]
+        share = {"type": "Utilization", "averageUtilization": target}
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": share}}]
     return {
         "apiVersion": f"autoscaling/{version}",
         "kind": "HorizontalPodAutoscaler",
@@ -264,7 +268,7 @@ def _pod(workload: Workload) -> Object:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "topologySpreadConstraints": [spread],
-        "containers": [_container(workload)],
+        "containers": [container(workload)],
         "volumes": volumes,
     }
     if workload.pull_secret:
@@ -272,7 +276,8 @@ def _pod(workload: Workload) -> Object:
     return pod
 
 
-def _container(workload: Workload) -> Object:
+def container(workload: Workload) -> Object:
+    """The container of a pod."""
     mounts: list[Object] = [
         {"name": "scratch", "mountPath": "/tmp"},
         {"name": "run", "mountPath": RUNS},
@@ -280,7 +285,7 @@ def _container(workload: Workload) -> Object:
     if workload.secret_files:
         mounts.append({"name": "secrets", "mountPath": SECRETS, "readOnly": True})
     variables = {termination.VARIABLE: _TERMINATION_FILE, **workload.variables}
-    container: Object = {
+    made: Object = {
         "name": CONTAINER,
         "image": workload.image,
         "imagePullPolicy": workload.pull_policy,
@@ -300,8 +305,8 @@ def _container(workload: Workload) -> Object:
         "volumeMounts": mounts,
     }
     if workload.arguments is not None:
-        container["args"] = list(workload.arguments)
-    return container
+        made["args"] = list(workload.arguments)
+    return made
 
 
 def _cores(cpu: float) -> str:

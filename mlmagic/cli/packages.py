@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @option(
     "--kind",
     metavar="KIND",
-    help="image, folder, zip, iot-edge, kubernetes or kserve. Default: image.",
+    help="image, folder, zip, iot-edge, kubernetes, kserve or azureml-v2. Default: image.",
     group="Package",
 )
 @option("--generate-dockerfile", is_flag=True, help="The same as --kind folder.", group="Package")

@@ -33,6 +33,8 @@ class PackageKind(StrEnum):
     """The folder, and manifests for ``kubectl apply -k``."""
     KSERVE = "kserve"
     """The folder, and an InferenceService of KServe."""
+    AZUREML_V2 = "azureml-v2"
+    """The folder, and a managed online endpoint and deployment for Azure ML v2."""
 
     @classmethod
     def parse(cls, text: str) -> PackageKind:

@@ -34,7 +34,7 @@ class PackagingMagics(SessionMagics):
         "--kind",
         default="folder",
         metavar="KIND",
-        help="image, folder, zip, iot-edge, kubernetes or kserve. Default: folder.",
+        help="image, folder, zip, iot-edge, kubernetes, kserve or azureml-v2. Default: folder.",
         group="Package",
     )
     @argument("--name", metavar="NAME", help="The image's name. Default: package.", group="Package")

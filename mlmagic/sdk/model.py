@@ -289,10 +289,10 @@ class Model(ModelAttributes):
     ) -> packages.ModelPackage:
         """Package models and their script as an image, or as a folder with ``generate_dockerfile``.
 
-        ``kind`` is mlmagic's own: image, folder, zip, iot-edge, kubernetes or kserve. ``nearest=False``
-        refuses an environment whose Python or pins cannot be installed, instead of using the nearest
-        versions. Returns at once, see `ModelPackage.wait_for_creation`. Source: Model.package of azureml-core
-        1.61.
+        ``kind`` is mlmagic's own: image, folder, zip, iot-edge, kubernetes, kserve or azureml-v2.
+        ``nearest=False`` refuses an environment whose Python or pins cannot be installed, instead of using
+        the nearest versions. Returns at once, see `ModelPackage.wait_for_creation`. Source: Model.package of
+        azureml-core 1.61.
         """
         wanted = kind or ("folder" if generate_dockerfile else "image")
         return packages.begin(

@@ -41,7 +41,7 @@ def test_what_is_no_image_label(label: str) -> None:
 def test_kinds_are_told() -> None:
     assert PackageKind.parse("ZIP") is PackageKind.ZIP
     with pytest.raises(
-        InvalidConfig, match="must be one of image, folder, zip, iot-edge, kubernetes, kserve"
+        InvalidConfig, match="must be one of image, folder, zip, iot-edge, kubernetes, kserve, azureml-v2"
     ):
         PackageKind.parse("tar")
 

@@ -25,7 +25,7 @@ from mlmagic.core.package import (
 from mlmagic.engine import staging
 from mlmagic.engine.environments.image_pins import with_available_versions
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.packages import manifests, readme, sbom
+from mlmagic.engine.packages import azureml_v2, manifests, readme, sbom
 from mlmagic.engine.packages.package_files import KIND, PackageFiles
 from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
@@ -264,6 +264,13 @@ def _write_folder(
         text = manifests.kserve(package.name, image, config)
         (folder / manifests.KSERVE_FILE).write_text(text, encoding="utf-8")
         more = f"* `kubectl apply -f {manifests.KSERVE_FILE}` has KServe serve {image}, which it must pull\n"
+    if package.kind is PackageKind.AZUREML_V2:
+        for file, text in azureml_v2.files_of(package.name, config, plan, folder).items():
+            (folder / file).write_text(text, encoding="utf-8")
+        more = (
+            f"* `az ml online-endpoint create -f {azureml_v2.ENDPOINT_FILE}`, then `az ml online-deployment "
+            f"create -f {azureml_v2.DEPLOYMENT_FILE} --all-traffic`, deploys it to Azure ML v2\n"
+        )
     (folder / readme.FILE).write_text(
         readme.readme(package.name, package.label, base, package.models, lines, more), encoding="utf-8"
     )

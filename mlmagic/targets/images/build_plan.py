@@ -46,7 +46,14 @@ class BuildPlan:
     model_dir: str | None
     """The value of AZUREML_MODEL_DIR in the image."""
     requirements: tuple[str, ...]
-    """The requirements as the user or the capture pinned them."""
+    """The requirements as user or capture pinned them; of a pinned plan, all that will be installed."""
+    own_requirements: tuple[str, ...] = ()
+    """Those of script and models alone, without the server's and without what they need in turn."""
+
+    @property
+    def python(self) -> str:
+        """The minor version of its Python, such as 3.11."""
+        return ".".join(str(part) for part in python_minor(self.needs.python or _own_python()))
 
     def start(
         self,
@@ -95,6 +102,7 @@ def build_plan(spec: ServiceSpec, environment: Mapping[str, str] | None = None) 
         Context(script),
         spec.entry_script,
         _in_image(spec),
+        () if recipe.own_packages else tuple(requirements),
         () if recipe.own_packages else tuple(requirements),
     )
 

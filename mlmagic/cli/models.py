@@ -24,6 +24,7 @@ from mlmagic.cli.deployment_options import (
     script,
 )
 from mlmagic.cli.deployment_progress import run_and_follow
+from mlmagic.cli.online_deployment import deploy_online
 from mlmagic.core.arguments import Group
 from mlmagic.errors import UsageError
 
@@ -288,9 +289,16 @@ def delete_model(reference: str) -> None:
 
 
 @model.command("deploy")
-@option("-n", "--name", required=True, help="The service.", group=Group.MODELS)
+@option("-n", "--name", help="The service. Default: the endpoint of --file.", group=Group.MODELS)
 @models
 @script
+@option(
+    "--file",
+    "v2_file",
+    metavar="FILE",
+    help="An online deployment of Azure ML v2 (YAML), with its model, script and environment.",
+    group=Group.MODELS,
+)
 @option(
     *("--ct", "--compute-target", "target"),
     metavar="TARGET",
@@ -303,7 +311,8 @@ def delete_model(reference: str) -> None:
 @no_wait
 @option("-v", "verbose", is_flag=True, help="Print the service's log too.", group=Group.RUN)
 def deploy_model(
-    name: str,
+    name: str | None,
+    v2_file: str | None,
     dc: str | None,
     target: str | None,
     overwrite: bool,
@@ -319,8 +328,17 @@ def deploy_model(
       mlmagic model deploy -n diabetes-svc -m diabetes:1
       mlmagic model deploy -n churn-svc -m churn --entry-script score.py --ct docker --auth
       mlmagic model deploy -n churn-svc -m churn:2 --ic inferenceconfig.json --dc deploymentconfig.json
+      mlmagic model deploy --file deployment.yml
     """
     wanted = model_ids(options)
+    if v2_file is not None:
+        if wanted or dc or options["ic"] or options["entry_script"]:
+            raise UsageError("--file names model, script and settings already", hint="Leave out the others.")
+        with engine() as opened:
+            deploy_online(opened, v2_file, name, target, given_arguments(options), overwrite, no_wait)
+        return
+    if name is None:
+        raise click.UsageError("Missing option '-n' / '--name'.")
     with engine() as opened:
         script_config, config = for_engine(
             inference(opened, options), deployment_on(opened, dc, target, given_arguments(options))

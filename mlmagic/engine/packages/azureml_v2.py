@@ -117,6 +117,11 @@ def instance_type(cpu: float, memory_gb: float) -> str:
     return next(fitting, _INSTANCES[-1][0])
 
 
+def size_of(instance_type: str) -> tuple[int, float] | None:
+    """The CPU cores and gigabytes of a machine of `_INSTANCES`; None for another."""
+    return next(((cores, memory) for name, cores, memory in _INSTANCES if name == instance_type), None)
+
+
 def conda(python: str, requirements: Sequence[str]) -> dict[str, Any]:
     """The conda file, with the server that Azure runs the script with."""
     return {

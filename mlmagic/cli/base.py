@@ -157,7 +157,7 @@ class WrongLine(click.UsageError):
             return cls(f"{path} has no option {error.option_name!r}. {hint}", error.ctx)
         missing = error.param if isinstance(error, click.MissingParameter) else None
         if isinstance(missing, click.Option):
-            what = (missing.help or "").rstrip(".")
+            what = (missing.help or "").partition(". ")[0].rstrip(".")
             text = f"{missing.opts[0]} {missing.metavar or 'NAME'} ({what[:1].lower()}{what[1:]})"
             return cls(f"{path} needs {text}. See {path} --help.", error.ctx)
         message = " ".join(error.format_message().split())

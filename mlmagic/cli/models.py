@@ -327,7 +327,6 @@ def deploy_model(
     Examples:
       mlmagic model deploy -n diabetes-svc -m diabetes:1
       mlmagic model deploy -n churn-svc -m churn --entry-script score.py --ct docker --auth
-      mlmagic model deploy -n churn-svc -m churn:2 --ic inferenceconfig.json --dc deploymentconfig.json
       mlmagic model deploy --file deployment.yml
     """
     wanted = model_ids(options)
@@ -338,7 +337,9 @@ def deploy_model(
             deploy_online(opened, v2_file, name, target, given_arguments(options), overwrite, no_wait)
         return
     if name is None:
-        raise click.UsageError("Missing option '-n' / '--name'.")
+        context = click.get_current_context()
+        missing = next(each for each in context.command.params if each.name == "name")
+        raise click.MissingParameter(ctx=context, param=missing)
     with engine() as opened:
         script_config, config = for_engine(
             inference(opened, options), deployment_on(opened, dc, target, given_arguments(options))

@@ -89,4 +89,4 @@ def test_what_is_wrong_is_told_and_nothing_is_left(file: Path, change: dict[str,
 def test_it_excludes_what_it_says_itself(file: Path) -> None:
     done = run("model", "deploy", "--file", str(file), "-m", "wine")
     assert "--file names model, script and settings already" in done.stderr
-    assert "Missing option '-n'" in run("model", "deploy", "-m", "wine").stderr
+    assert "model deploy needs -n NAME" in run("model", "deploy", "-m", "wine").stderr

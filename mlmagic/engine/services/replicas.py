@@ -88,18 +88,15 @@ class Replicas:
         started = time.monotonic()
         service = self._services.wait(service, timeout, watching=watching, notify=notify)
         left = max(0.0, timeout - (time.monotonic() - started))
-        if not self._bus.wait_until(lambda: self._missing(service.name) == 0, left):
+        if not self._bus.wait_until(lambda: self._is_reached(service.name), left):
             raise still_waiting(service, timeout)
         return self._services.get(service.name)
 
-    def _missing(self, name: str) -> int:
-        """How many of the wanted replicas do not answer; 0 for a service that is not to run, or is idle."""
+    def _is_reached(self, name: str) -> bool:
+        """Whether as many replicas answer as are wanted, or none is to."""
         service = self._services.get(name)
-        if service.replicas is None or service.handle is None or service.desired is not Desired.RUNNING:
-            return 0
-        target = self._targets.get(service.target)
-        seen = target.observe(target.unpack(service.handle))
-        return 0 if seen.idle else abs(service.replicas - seen.ready)
+        ready = service.stats.get("replicas")
+        return service.desired is not Desired.RUNNING or ready in (0, service.replicas)
 
 
 def _ended(service: Webservice) -> bool:

@@ -193,7 +193,8 @@ def serving_observed(service: Webservice, seen: Observation, answering: bool | N
     state = next_state(service.state, seen, answering)
     delay = pace.WHILE_SERVING if state is State.HEALTHY else pace.WHILE_STARTING
     if state is service.state and (not seen.url or seen.url == service.url):
-        is_news = state is State.HEALTHY and seen.words not in ("", service.words)
+        # What is said of a failed update stays.
+        is_news = state is State.HEALTHY and not service.error and seen.words not in ("", service.words)
         return Decision({"words": seen.words} if is_news else {}, delay=delay)
     return Decision(
         {"state": state.value, "url": seen.url or service.url, "words": seen.words, "error": None},

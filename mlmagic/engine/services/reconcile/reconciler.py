@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig
@@ -191,11 +191,14 @@ class Reconciler:
         state = State(decision.changes.get("state", service.state))
         if state is State.HEALTHY and health.healthy_since is None:
             health.healthy_since = time.monotonic()
-        if decision.changes:
-            return self._write(decision)
-        if target.capabilities.scales and health.scaling.is_due(service, seen, time.monotonic()):
+        now = time.monotonic()
+        if target.capabilities.scales and health.scaling.is_due(service, seen, now):
             assert service.replicas is not None
             target.scale(target.unpack(service.handle), service.replicas)
+        if health.scaling.is_fresh(now) and seen.ready != service.replicas:
+            decision = replace(decision, delay=pace.WHILE_STARTING)
+        if decision.changes:
+            return self._write(decision)
         if seen.idle:
             self._write_stats({**service.stats, "replicas": 0.0})
         elif state is State.HEALTHY and seen.url:

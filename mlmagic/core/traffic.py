@@ -20,11 +20,12 @@ class RecordedRequest:
 
 
 def read_recorded(contents: Iterable[bytes], last: int) -> list[RecordedRequest]:
-    """The ``last`` requests in a recorder's files, oldest first; incomplete lines are skipped."""
+    """The ``last`` requests in the recorders' files of a service, oldest first; incomplete lines are skipped."""
     found = []
     for content in contents:
         for line in content.splitlines():
             with suppress(ValueError, KeyError, TypeError):
                 row = json.loads(line)
                 found.append(RecordedRequest(row["time"], row["body"], row["status"], row["ms"]))
+    found.sort(key=lambda each: each.time)  # several replicas record at the same time
     return found[-last:] if last > 0 else []

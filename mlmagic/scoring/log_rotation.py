@@ -3,7 +3,8 @@
     log.txt      what is written now
     log.txt.1    what was written before, then log.txt.2 and so on
 
-The server does it itself, by replacing its standard output and error, so no line is lost or divided. What its
+The server does it itself, by replacing its standard output and error, so no line is lost or divided. Where
+several processes write one log, the first that finds it large renames it, and the others follow. What the
 script has started goes on writing to the renamed file.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import stat
 from collections.abc import Mapping
@@ -53,13 +55,26 @@ class LogRotation:
         loop.call_later(LOOK_S, self.watch, loop)
 
     def rotate_if_large(self) -> None:
-        """Begin a new file if the one that is written has its full size."""
-        if os.fstat(1).st_size < self._largest:
+        """Begin a new file if the one that is written is full; go on in one that another process has begun."""
+        if os.fstat(1).st_size < self._largest and self._is_current():
             return
-        for number in range(self._files - 1, 0, -1):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(older(self._path, number - 1), older(self._path, number))
-        log = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o600)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # of several processes, one renames
+            if self._is_current():
+                for number in range(self._files - 1, 0, -1):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.replace(older(self._path, number - 1), older(self._path, number))
+            self._open()
+        finally:
+            os.close(folder)
+
+    def _is_current(self) -> bool:
+        """Whether this process writes to the newest file."""
+        return _is_written_to(self._path)
+
+    def _open(self) -> None:
+        log = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         for stream in _STREAMS:
             os.dup2(log, stream)
         os.close(log)

@@ -185,7 +185,7 @@ class ComputeTarget(ABC, Generic[H]):
     # records_traffic
 
     def traffic(self, handle: H) -> Sequence[bytes]:
-        """The contents of the recorder's files, the older one first; empty if the service is gone.
+        """The contents of the recorder's files, of each replica; empty if the service is gone.
 
         Their format is described in `mlmagic.scoring.recorder`.
         """

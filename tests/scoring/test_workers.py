@@ -51,7 +51,7 @@ class Started:
         self.run_dir.mkdir(exist_ok=True)
         report.prepare(self.run_dir)
         (folder / "score.py").write_text(script)
-        self.log = folder / "log"
+        self.log = self.run_dir / "log.txt"
         command = [sys.executable, "-m", "mlmagic.scoring", "--entry-script", str(folder / "score.py")]
         command += ["--port", "0", "--run-dir", str(self.run_dir), *arguments]
         with self.log.open("ab") as log:
@@ -311,6 +311,50 @@ def test_an_update_that_fails_on_its_way_gives_all_back(
     assert new.report().error["type"] == "FileExistsError"  # type: ignore[index]
     server.until(ready=3, replicas=3)
     assert "new" not in {server.score().json() for _ in range(6)}
+
+
+def test_a_log_that_is_rotated_loses_no_line_of_any(start: Callable[..., Started]) -> None:
+    script = "import os\ndef init(): ...\ndef run(data): print(f'<{data}>' + '.' * 300)\n"
+    server = start(
+        "--workers", "3", script=script, MLMAGIC_LOG_MAX_BYTES="20000", MLMAGIC_LOG_FILES="50"
+    ).up()
+
+    def call(first: int) -> None:
+        with requests.Session() as session:
+            for number in range(first, 600, 6):
+                server.score(str(number), session=session)
+
+    callers = [threading.Thread(target=call, args=(first,)) for first in range(6)]
+    for each in callers:
+        each.start()
+    for each in callers:
+        each.join()
+    server.stop()
+    files = list(server.run_dir.glob("log.txt*"))
+    lines = re.findall(r"<(\d+)>", "".join(file.read_text() for file in files))
+    assert sorted(map(int, lines)) == list(range(600))
+    assert 2 < len(files) < 20
+
+
+def test_what_all_collect_is_one_file_with_one_header(start: Callable[..., Started], tmp_path: Path) -> None:
+    script = (
+        "from azureml.monitoring import ModelDataCollector\n"
+        "def init():\n    global kept\n"
+        "    kept = ModelDataCollector('wine', designation='inputs', feature_names=['a', 'b'])\n"
+        "def run(data):\n    return kept.collect([[1, 'x' * 200]] * 40) is None\n"
+    )
+    variables = {"AML_MODEL_DC_STORAGE_ENABLED": "true", "AML_MODEL_DC_STORAGE": str(tmp_path)}
+    server = start("--workers", "3", script=script, **variables).up()
+    callers = [threading.Thread(target=lambda: [server.score() for _ in range(5)]) for _ in range(6)]
+    for each in callers:
+        each.start()
+    for each in callers:
+        each.join()
+    (file,) = (tmp_path / "modeldata").rglob("*.csv")
+    header, *rows = file.read_text().splitlines()
+    assert header.endswith("a,b")
+    assert len(rows) == 6 * 5 * 40
+    assert all(row.endswith("1," + "x" * 200) for row in rows)
 
 
 # -- scale to zero ---------------------------------------------------------------------------------------

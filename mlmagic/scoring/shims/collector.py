@@ -12,6 +12,7 @@ cannot be written.
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import re
@@ -176,6 +177,7 @@ class Collector:
         if _is_on("AML_MODEL_DC_STORAGE_ENABLED"):
             service = os.environ.get("SERVICE_NAME") or "default"
             with _writing, open(_made(_folder(service, self.name) / "data.jsonl"), "ab") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # other replicas of the service write to it, too
                 file.write(line)
 
 
@@ -195,8 +197,9 @@ def _rows(data: Any) -> Table:
 
 def _append_csv(path: Path, header: list[str], lines: list[list[Any]]) -> None:
     with _writing, open(_made(path), "a", newline="", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # other replicas of the service write to it, too
         writer = csv.writer(file)
-        if file.tell() == 0:
+        if file.seek(0, os.SEEK_END) == 0:
             writer.writerow(header)
         writer.writerows(lines)
 

@@ -24,6 +24,7 @@ from typing import Any
 from mlmagic.scoring import report
 from mlmagic.scoring.control import HAND_OVER, RELOAD, SCALE, open_control_socket, read_command, send_answer
 from mlmagic.scoring.http.listener import BACKLOG, url_of
+from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.report import RunDirectory, replica_folder
 from mlmagic.scoring.settings import MOST_WORKERS
 from mlmagic.scoring.start_errors import StartFailed
@@ -63,9 +64,9 @@ class Plan:
     grace: float
 
 
-def dispatch(plan: Plan, directory: RunDirectory | None) -> Seat | int:
+def dispatch(plan: Plan, directory: RunDirectory | None, rotation: LogRotation | None = None) -> Seat | int:
     """Start the workers, and serve until a signal comes: a worker's seat, or the dispatcher's exit code."""
-    return Dispatcher(plan, directory).run()
+    return Dispatcher(plan, directory, rotation).run()
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ class Dispatcher:
 
     plan: Plan
     directory: RunDirectory | None
+    rotation: LogRotation | None
+    """Of its own lines."""
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     crew: Crew = field(init=False)
     wanted: int = field(init=False)
@@ -119,6 +122,9 @@ class Dispatcher:
                 # A call before may have removed it, and another may have its descriptor by now.
                 if self.selector.get_map().get(key.fd) is key:
                     key.data()
+            if self.rotation is not None:
+                with contextlib.suppress(OSError):
+                    self.rotation.rotate_if_large()
             for worker, code in self.crew.reap():
                 self._on_end(worker, code)
             self.crew.end_late(self.plan.grace)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlmagic.scoring import report, settings
+from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.preload import other_threads, preload
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.server import Address, listen
@@ -35,6 +36,7 @@ def start_workers(
     try:
         wanted = settings.workers() if count is None else count
         health_port = settings.health_port()
+        rotation = LogRotation.of(directory.path if directory else None)
     except StartFailed as error:
         print(f"mlmagic: {error}", file=sys.stderr, flush=True)
         if directory is not None:
@@ -58,4 +60,4 @@ def start_workers(
         tls=tls,
         grace=address.grace,
     )
-    return dispatch(plan, directory)
+    return dispatch(plan, directory, rotation)

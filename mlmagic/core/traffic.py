@@ -20,7 +20,7 @@ class RecordedRequest:
 
 
 def read_recorded(contents: Iterable[bytes], last: int) -> list[RecordedRequest]:
-    """The ``last`` requests in the recorders' files of a service, oldest first; incomplete lines are skipped."""
+    """The ``last`` requests in a service's recorder files, oldest first; incomplete lines are skipped."""
     found = []
     for content in contents:
         for line in content.splitlines():

@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     security = Security(
         options.keys_file, options.ssl_cert, options.ssl_key, options.allowed_hosts, options.no_auth
     )
-    seat = None
+    channel = None
     named = any(os.environ.get(name) for name in WORKER_VARIABLES)
     if options.idle_timeout or options.workers not in (None, 1) or (options.workers is None and named):
         from mlmagic.scoring.workers.start import start_workers
@@ -128,8 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if isinstance(started, int):
             return started
-        seat = started
-    return serve(environment, address, directory, security, batch=options.batch, live=options.live, seat=seat)
+        channel = started
+    return serve(
+        environment, address, directory, security, batch=options.batch, live=options.live, channel=channel
+    )
 
 
 def _find_script(options: argparse.Namespace) -> None:

@@ -55,7 +55,7 @@ class LogRotation:
         loop.call_later(LOOK_S, self.watch, loop)
 
     def rotate_if_large(self) -> None:
-        """Begin a new file if the one that is written is full; go on in one that another process has begun."""
+        """Begin a new file if this one is full; go on in one that another process has begun."""
         if os.fstat(1).st_size < self._largest and self._is_current():
             return
         folder = os.open(self._path.parent, os.O_RDONLY)

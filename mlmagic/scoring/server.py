@@ -49,7 +49,7 @@ from mlmagic.scoring.service import Service
 from mlmagic.scoring.settings_file import settings_file
 from mlmagic.scoring.signals import SignalWatcher
 from mlmagic.scoring.start_errors import StartFailed
-from mlmagic.scoring.workers.seat import HandedConnections, Seat
+from mlmagic.scoring.workers.channel import HandedConnections, WorkerChannel
 
 JOIN_S = 600.0
 """How long to wait for the server that is joined: as long as init() may take by default."""
@@ -108,26 +108,26 @@ def serve(
     *,
     batch: bool = False,
     live: bool = False,
-    seat: Seat | None = None,
+    channel: WorkerChannel | None = None,
 ) -> int:
     """Serve the script of ``environment`` until a signal stops the server; the exit code.
 
-    ``batch``: dynamic batching. ``live``: the script can be reloaded. With a ``seat`` this process is one of
-    several: connections come from its dispatcher.
+    ``batch``: dynamic batching. ``live``: the script can be reloaded. With a ``channel`` this process is one
+    of several: connections come from its dispatcher.
     """
     faulthandler.enable()
-    mark_lines(log_format(), seat.number if seat else None)
+    mark_lines(log_format(), channel.number if channel else None)
     loop = new_event_loop()
     security = security or Security()
-    reports = seat or directory
-    folder = seat.folder if seat else directory.path if directory else None
+    reports = channel or directory
+    folder = channel.folder if channel else directory.path if directory else None
     say = reports.write if reports else _write_nothing
     try:
         apply_settings(environment)
         limits = Limits.of()
         BUDGET.set(limits)
         health_port = settings.health_port()
-        if (debug_port := settings.debug_port()) is not None and (seat is None or seat.number == 1):
+        if (debug_port := settings.debug_port()) is not None and (channel is None or channel.number == 1):
             connect_debugger(debug_port)
         rotation = LogRotation.of(directory.path if directory else None)
         recorder = Recorder.of(folder, loop)
@@ -140,7 +140,7 @@ def serve(
             script = load(environment, loop, batch=batch)
         swagger = Swagger(environment.source, schema=script.schema)
         swagger.check()
-        source = HandedConnections(seat) if seat else _listeners(address, health_port)
+        source = HandedConnections(channel) if channel else _listeners(address, health_port)
     except ScriptFailed as error:
         complain(error)
         say(report.FAILED, error=error.record())
@@ -152,7 +152,7 @@ def serve(
     # The objects of the libraries stay: the garbage collector need not look at them again.
     gc.freeze()
     thread = ScriptThread(loop)
-    scorer = Scorer(script, thread, limits=limits, counters=seat.counters() if seat else None)
+    scorer = Scorer(script, thread, limits=limits, counters=channel.counters() if channel else None)
     hosts = AllowedHosts.of(allowed_hosts, source.host)
     service = Service(scorer, swagger, access, recorder, AccessLog.of(scorer.identify), hosts)
     server = Server(
@@ -294,7 +294,7 @@ class Server:
         self._stop_now = False
         self._changed = asyncio.Event()
 
-    async def run(self, reports: RunDirectory | Seat | None, folder: Path | None) -> None:
+    async def run(self, reports: RunDirectory | WorkerChannel | None, folder: Path | None) -> None:
         """Serve until a signal stops the server, then finish the requests that have begun."""
         say = reports.write if reports else _write_nothing
         signals = SignalWatcher(self._loop, (signal.SIGTERM, signal.SIGINT), self._on_signal)

@@ -28,12 +28,12 @@ from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.report import RunDirectory, replica_folder
 from mlmagic.scoring.settings import MOST_WORKERS
 from mlmagic.scoring.start_errors import StartFailed
-from mlmagic.scoring.workers.choice import STEADY_S, start_delay
-from mlmagic.scoring.workers.crew import Crew, Worker
+from mlmagic.scoring.workers.balancing import STEADY_S, restart_delay
+from mlmagic.scoring.workers.channel import WorkerChannel
 from mlmagic.scoring.workers.handover import RollingHandover
-from mlmagic.scoring.workers.idleness import Idleness
+from mlmagic.scoring.workers.idle_timeout import IdleTimeout
+from mlmagic.scoring.workers.pool import Worker, WorkerPool
 from mlmagic.scoring.workers.reload import Reload
-from mlmagic.scoring.workers.seat import Seat
 
 _FAILED = 3
 _WHY = b'{"message": "The service is stopping, or could not be started again."}'
@@ -64,8 +64,13 @@ class Plan:
     grace: float
 
 
-def dispatch(plan: Plan, directory: RunDirectory | None, rotation: LogRotation | None = None) -> Seat | int:
-    """Start the workers, and serve until a signal comes: a worker's seat, or the dispatcher's exit code."""
+def dispatch(
+    plan: Plan, directory: RunDirectory | None, rotation: LogRotation | None = None
+) -> WorkerChannel | int:
+    """Start the workers, and serve until a signal comes.
+
+    Returns the channel of a worker, in its process, and the exit code of the dispatcher.
+    """
     return Dispatcher(plan, directory, rotation).run()
 
 
@@ -78,9 +83,9 @@ class Dispatcher:
     rotation: LogRotation | None
     """Of its own lines."""
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
-    crew: Crew = field(init=False)
+    pool: WorkerPool = field(init=False)
     wanted: int = field(init=False)
-    idleness: Idleness | None = None
+    idle: IdleTimeout | None = None
     sockets: list[socket.socket] = field(default_factory=list)
     """Those that are listened on, once all workers have served at once."""
     waiting: list[socket.socket] = field(default_factory=list)
@@ -101,23 +106,23 @@ class Dispatcher:
     def __post_init__(self) -> None:
         self.wanted = self.plan.workers
         folder = self.directory.path if self.directory else None
-        self.crew = Crew(self.selector, folder, self.plan.host, self._on_ready)
+        self.pool = WorkerPool(self.selector, folder, self.plan.host, self._on_ready)
         if self.plan.predecessor is not None and self.wanted > 1:
             self.handover = RollingHandover(self.plan.predecessor, self.wanted)
         if self.plan.idle_s is not None:
-            self.idleness = Idleness(self.selector, self.plan.idle_s, self._take, tls=self.plan.tls)
+            self.idle = IdleTimeout(self.selector, self.plan.idle_s, self._take, tls=self.plan.tls)
 
-    def run(self) -> Seat | int:
+    def run(self) -> WorkerChannel | int:
         """Serve; returns in each worker, and at the end."""
         self._watch_signals()
         if self.directory is not None:
             self.control = open_control_socket(self.directory.path)
         if self.control is not None:
             self.selector.register(self.control, selectors.EVENT_READ, self._take_command)
-        while not self.stopping or self.crew.workers:
-            seat = self._start_missing()
-            if seat is not None:
-                return seat
+        while not self.stopping or self.pool.workers:
+            channel = self._start_missing()
+            if channel is not None:
+                return channel
             for key, _ in self.selector.select(self._patience()):
                 # A call before may have removed it, and another may have its descriptor by now.
                 if self.selector.get_map().get(key.fd) is key:
@@ -125,9 +130,9 @@ class Dispatcher:
             if self.rotation is not None:
                 with contextlib.suppress(OSError):
                     self.rotation.rotate_if_large()
-            for worker, code in self.crew.reap():
+            for worker, code in self.pool.reap():
                 self._on_end(worker, code)
-            self.crew.end_late(self.plan.grace)
+            self.pool.end_late(self.plan.grace)
             self._sleep_when_idle()
             self._report()
         if not self.exit_code:
@@ -137,42 +142,42 @@ class Dispatcher:
     def _patience(self) -> float | None:
         """Seconds until the next thing to do; None if only an event can bring it."""
         waits = []
-        if len(self.crew.present) < len(self.crew.workers):
+        if len(self.pool.present) < len(self.pool.workers):
             waits.append(0.1)  # some are ending
-        if not self.stopping and len(self.crew.present) < self._wanted_now():
+        if not self.stopping and len(self.pool.present) < self._wanted_now():
             waits.append(self.start_at - time.monotonic())
-        if self.idleness is not None and not self.stopping:
-            waits.append(self.idleness.look_s)
+        if self.idle is not None and not self.stopping:
+            waits.append(self.idle.look_s)
         return max(0.0, min(waits)) if waits else None
 
     # -- workers --------------------------------------------------------------------------------------
 
     def _wanted_now(self) -> int:
-        if self.idleness is not None and self.idleness.asleep:
+        if self.idle is not None and self.idle.asleep:
             return 0
         if self.handover is not None and not self.up:  # one after the other, as room is made for them
-            return min(self.wanted, len(self.crew.serving) + 1)
+            return min(self.wanted, len(self.pool.serving) + 1)
         return self.wanted
 
-    def _start_missing(self) -> Seat | None:
-        """Start the workers that are missing, and end those that are too many; a seat in a new worker."""
+    def _start_missing(self) -> WorkerChannel | None:
+        """Start the workers that are missing, and end those that are too many; a channel in a new worker."""
         if self.stopping:
             return None
-        present = self.crew.present
+        present = self.pool.present
         for worker in present[self._wanted_now() :]:
-            self.crew.finish(worker)
+            self.pool.finish(worker)
         for _ in range(self._wanted_now() - len(present)):
             if time.monotonic() < self.start_at:
                 break
-            peeked = self.idleness.held if self.idleness else []
-            seat = self.crew.start([*self.sockets, *self.waiting, *peeked, *self.signals, self.control])
-            if seat is not None:
-                return seat
+            peeked = self.idle.held if self.idle else []
+            channel = self.pool.start([*self.sockets, *self.waiting, *peeked, *self.signals, self.control])
+            if channel is not None:
+                return channel
         return None
 
     def _on_ready(self) -> None:
         """A worker is ready: the service is up when all have been at once."""
-        count = len(self.crew.serving)
+        count = len(self.pool.serving)
         self.up = self.up or count >= self.wanted
         if not self.sockets and not self.stopping and (self.up or self.handover is not None):
             try:
@@ -191,7 +196,7 @@ class Dispatcher:
         if self.stopping:
             return
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        if not worker.serves and not (self.up and self.crew.serving):
+        if not worker.serves and not (self.up and self.pool.serving):
             # Whoever has started the service decides what is next.
             message = f"the process {how}"
             error = worker.error or {"phase": "init", "type": "ProcessError", "message": message}
@@ -199,7 +204,7 @@ class Dispatcher:
             return
         steady = worker.serves and time.monotonic() - worker.since > STEADY_S
         self.failures = 1 if steady else self.failures + 1
-        delay = start_delay(self.failures)
+        delay = restart_delay(self.failures)
         self.start_at = time.monotonic() + delay
         pause = f" in {delay:g} s" if delay else ""
         _tell(f"replica {worker.number} {how}; another is started{pause}")
@@ -216,7 +221,7 @@ class Dispatcher:
     def _listen(self) -> None:
         self.sockets = self.plan.listen()
         if self.plan.is_shared:
-            self.crew.share()
+            self.pool.share()
         for sock in self.sockets:
             sock.listen(BACKLOG)
             sock.setblocking(False)
@@ -238,26 +243,26 @@ class Dispatcher:
 
     def _take(self, connection: socket.socket) -> None:
         """Hand a connection to a worker; one for which there is none waits."""
-        if self.crew.hand_over(connection):
+        if self.pool.hand_over(connection):
             return
-        if self.idleness is not None and self.idleness.asleep:
-            self.idleness.take(connection)
+        if self.idle is not None and self.idle.asleep:
+            self.idle.take(connection)
         elif len(self.waiting) < BACKLOG and not self.stopping:
             self.waiting.append(connection)
         else:
             connection.close()
 
     def _sleep_when_idle(self) -> None:
-        if self.idleness is None or not self.up or self.stopping:
+        if self.idle is None or not self.up or self.stopping:
             return
-        if self.waiting or len(self.crew.serving) < self.wanted:
-            self.idleness.note_use()  # somebody waits, or a worker starts
+        if self.waiting or len(self.pool.serving) < self.wanted:
+            self.idle.note_use()  # somebody waits, or a worker starts
             return
-        if self.idleness.becomes_idle(self.crew.counts.activity):
+        if self.idle.becomes_idle(self.pool.counts.activity):
             self.failures, self.start_at = 0, 0.0
-            for worker in self.crew.present:
-                self.crew.finish(worker)
-            _tell(f"idle for {self.idleness.idle_s:g} s: the next request starts the service again")
+            for worker in self.pool.present:
+                self.pool.finish(worker)
+            _tell(f"idle for {self.idle.idle_s:g} s: the next request starts the service again")
 
     # -- signals and commands -------------------------------------------------------------------------
 
@@ -273,7 +278,7 @@ class Dispatcher:
     def _on_signal(self) -> None:
         numbers = self.signals[0].recv(4096)
         if signal.SIGINT in numbers and self.stopping:  # a person at a terminal is not willing to wait
-            self.crew.kill()
+            self.pool.kill()
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             self._stop()
 
@@ -288,12 +293,12 @@ class Dispatcher:
         for sock in (*self.sockets, *([self.control] if self.control else [])):
             self.selector.unregister(sock)
             sock.close()
-        for connection in (*self.waiting, *(self.idleness.held if self.idleness else ())):
+        for connection in (*self.waiting, *(self.idle.held if self.idle else ())):
             with contextlib.suppress(OSError):
                 connection.send(_UNAVAILABLE)
             connection.close()
-        for worker in self.crew.present:
-            self.crew.finish(worker)
+        for worker in self.pool.present:
+            self.pool.finish(worker)
 
     def _take_command(self) -> None:
         assert self.control is not None
@@ -303,13 +308,13 @@ class Dispatcher:
             return
         what = command.get("do")
         if what == HAND_OVER and self.sockets:
-            self.crew.share()
+            self.pool.share()
             send_answer(caller, {}, [self.sockets[0].fileno()])
         elif what == SCALE:
             self.wanted = max(1, min(int(command["replicas"]), MOST_WORKERS))
             send_answer(caller, {"replicas": self.wanted})
         elif what == RELOAD:
-            folders = [replica_folder(self.directory.path, number) for number in self.crew.serving]
+            folders = [replica_folder(self.directory.path, number) for number in self.pool.serving]
             Reload(self.selector, folders, partial(send_answer, caller)).start(command)
         else:
             send_answer(caller, {"refused": f"no such command: {what!r}"})
@@ -318,8 +323,8 @@ class Dispatcher:
 
     def _report(self) -> None:
         """Tell how many workers serve, where that has changed."""
-        asleep = self.idleness is not None and self.idleness.asleep
-        now = (len(self.crew.serving), asleep, self.wanted)
+        asleep = self.idle is not None and self.idle.asleep
+        now = (len(self.pool.serving), asleep, self.wanted)
         if self.up and self.sockets and not self.stopping and now != self.reported:
             self.reported = now
             self._say(report.SERVING)
@@ -333,9 +338,9 @@ class Dispatcher:
             url=url_of(sock, tls=self.plan.tls) if sock else None,
             port=sock.getsockname()[1] if sock else None,
             error=error,
-            ready=len(self.crew.serving),
+            ready=len(self.pool.serving),
             replicas=self.wanted,
-            idle=self.idleness is not None and self.idleness.asleep,
+            idle=self.idle is not None and self.idle.asleep,
         )
 
 

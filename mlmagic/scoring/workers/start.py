@@ -13,8 +13,8 @@ from mlmagic.scoring.preload import other_threads, preload
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.server import Address, listen
 from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.workers.channel import WorkerChannel
 from mlmagic.scoring.workers.dispatcher import Plan, dispatch
-from mlmagic.scoring.workers.seat import Seat
 
 _NOT_PRELOADED = "MLMAGIC_NOT_PRELOADED"
 
@@ -27,11 +27,11 @@ def start_workers(
     modules: Sequence[str],
     *,
     tls: bool,
-) -> Seat | int | None:
+) -> WorkerChannel | int | None:
     """Start ``count`` processes (None: as the environment says) that serve one address.
 
-    Returns in each of them, with its seat; in the dispatcher at the end, with an exit code. None if this one
-    process is enough. ``modules`` are imported before, if no library among them starts a thread.
+    Returns in each of them, with its channel; in the dispatcher at the end, with an exit code. None if this
+    one process is enough. ``modules`` are imported before, if no library among them starts a thread.
     """
     try:
         wanted = settings.workers() if count is None else count

@@ -10,7 +10,7 @@ STEADY_S = 60.0
 """A worker that has served for so long has started well: what ended before it no longer counts."""
 
 
-def least_busy(open_connections: Mapping[int, int], after: int) -> int | None:
+def least_connections(open_connections: Mapping[int, int], after: int) -> int | None:
     """The worker with the fewest connections; of several, the next one after the last that was chosen.
 
     ``open_connections`` are by worker; ``after`` is the worker that got the connection before. None if there
@@ -23,7 +23,7 @@ def least_busy(open_connections: Mapping[int, int], after: int) -> int | None:
     return next((number for number in candidates if number > after), candidates[0])
 
 
-def start_delay(failures: int) -> float:
+def restart_delay(failures: int) -> float:
     """Seconds to wait before the next start of a worker, after so many in a row that ended soon."""
     return 0.0 if failures <= 1 else min(0.5 * 2.0 ** min(failures - 2, 30), LONGEST_DELAY_S)
 

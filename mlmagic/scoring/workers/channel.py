@@ -28,13 +28,13 @@ _MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class WorkerChannel:
     """What one worker of a service has: its number, from 1, and its end of the pair of sockets."""
 
     number: int
     host: str
     """The address that the service listens at."""
-    channel: socket.socket
+    sock: socket.socket
     folder: Path | None
     """The worker's own folder in the run directory."""
     counts: Counts
@@ -60,17 +60,17 @@ class Seat:
         """Report to the dispatcher; silent if it is gone."""
         line = json.dumps({"phase": phase, "error": error}).encode() + b"\n"
         with contextlib.suppress(OSError):
-            self.channel.setblocking(True)
-            self.channel.sendall(line)
-            self.channel.setblocking(False)
+            self.sock.setblocking(True)
+            self.sock.sendall(line)
+            self.sock.setblocking(False)
 
 
 class HandedConnections:
     """The connections that the dispatcher hands over, for an event loop."""
 
-    def __init__(self, seat: Seat) -> None:
-        self._seat = seat
-        self.host = seat.host
+    def __init__(self, channel: WorkerChannel) -> None:
+        self._channel = channel
+        self.host = channel.host
         self.is_shared = False
         """Whether another server accepts from the queue, too."""
         self.accepting: set[asyncio.Task[None]] = set()
@@ -84,7 +84,7 @@ class HandedConnections:
         finish: Callable[[], None],
     ) -> None:
         """Take connections: each gets a protocol from ``connect``. ``finish``: no more will come."""
-        channel = self._seat.channel
+        sock = self._channel.sock
 
         def take(connection: socket.socket) -> None:
             task = loop.create_task(self._accept(loop, connect, connection, tls))
@@ -98,10 +98,10 @@ class HandedConnections:
                 if not word:
                     break
             if word == _END:
-                loop.remove_reader(channel)
+                loop.remove_reader(sock)
                 finish()
 
-        loop.add_reader(channel, read)
+        loop.add_reader(sock, read)
 
     async def _accept(self, *of: Any) -> None:
         if not await accept(*of):
@@ -109,11 +109,11 @@ class HandedConnections:
 
     def note_closed(self) -> None:
         """A connection was closed: the dispatcher hands more to those that have few."""
-        self._seat.counts.note_closed(self._seat.number - 1)
+        self._channel.counts.note_closed(self._channel.number - 1)
 
     def close(self, loop: asyncio.AbstractEventLoop) -> list[socket.socket]:
         """Take no more; returns those that are waiting."""
-        loop.remove_reader(self._seat.channel)
+        loop.remove_reader(self._channel.sock)
         waiting: list[socket.socket] = []
         while self._receive(waiting.append):
             pass
@@ -130,7 +130,7 @@ class HandedConnections:
     def _receive(self, take: Callable[[socket.socket], None]) -> bytes | None:
         """Take one connection; `_END` if the dispatcher has closed its end, None if nothing has come."""
         try:  # the system returns the descriptors of one message at a time
-            word, descriptors, _, _ = socket.recv_fds(self._seat.channel, 1, 1)
+            word, descriptors, _, _ = socket.recv_fds(self._channel.sock, 1, 1)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from mlmagic.scoring.workers.choice import is_probe
+from mlmagic.scoring.workers.balancing import is_probe
 
 _PEEK_BYTES = 64
 _HEALTHY = (
@@ -22,7 +22,7 @@ _HEALTHY = (
 _BODY = b"Healthy"
 
 
-class Idleness:
+class IdleTimeout:
     """Whether a service is idle."""
 
     def __init__(

@@ -20,9 +20,9 @@ from mlmagic.scoring import report
 from mlmagic.scoring.preload import forget_chance
 from mlmagic.scoring.report import replica_folder
 from mlmagic.scoring.settings import MOST_WORKERS
-from mlmagic.scoring.workers.choice import least_busy
+from mlmagic.scoring.workers.balancing import least_connections
+from mlmagic.scoring.workers.channel import SHARED, WorkerChannel, hand_over
 from mlmagic.scoring.workers.counts import Counts
-from mlmagic.scoring.workers.seat import SHARED, Seat, hand_over
 
 _PLACES = 2 * MOST_WORKERS + 1
 """Workers that finish their requests have a place, too."""
@@ -52,7 +52,7 @@ class Worker:
 
 
 @dataclass(slots=True)
-class Crew:
+class WorkerPool:
     """All workers of one service."""
 
     selector: selectors.BaseSelector
@@ -75,8 +75,8 @@ class Crew:
         """Those that get connections."""
         return {each.number: each for each in self.present if each.serves}
 
-    def start(self, close: Iterable[socket.socket | None]) -> Seat | None:
-        """Fork a worker: its seat in the new process, which closes ``close``; None in this one."""
+    def start(self, close: Iterable[socket.socket | None]) -> WorkerChannel | None:
+        """Fork a worker: its channel in the new process, which closes ``close``; None in this one."""
         number = next(each for each in range(1, _PLACES + 1) if each not in self.workers)
         ours, its = socket.socketpair()
         self.counts.clear(number - 1)
@@ -93,7 +93,7 @@ class Crew:
                 if sock is not None:
                     sock.close()
             its.setblocking(False)
-            return Seat(number, self.host, its, folder, self.counts)
+            return WorkerChannel(number, self.host, its, folder, self.counts)
         its.close()
         ours.setblocking(False)
         self.workers[number] = worker = Worker(number, pid, ours, time.monotonic())
@@ -104,7 +104,7 @@ class Crew:
         """Give a connection to the worker that has the fewest; False if there is none."""
         serving = self.serving
         while serving:
-            number = least_busy(
+            number = least_connections(
                 {each: worker.handed - self.counts.closed(each - 1) for each, worker in serving.items()},
                 self.last,
             )

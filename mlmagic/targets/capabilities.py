@@ -32,6 +32,9 @@ class Capabilities:
     autoscales: bool = False
     """It changes the number of replicas with the load, where the configuration asks for it."""
 
+    idles: bool = False
+    """It runs no replica while nobody calls, where the configuration has an idle timeout."""
+
     restarts: bool = False
     """It ends and restarts by itself what hangs: the engine does not, as it may be the one who is cut off."""
 
@@ -61,6 +64,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "measures": ("usage", "limited_by"),
     "scales": ("scale",),
     "autoscales": (),
+    "idles": (),
     "restarts": (),
     "reloads": ("reload",),
     "watches": ("watch",),

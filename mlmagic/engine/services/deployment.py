@@ -33,6 +33,7 @@ from mlmagic.engine.services.local_resources import (
 )
 from mlmagic.engine.services.ownership import machine_for, owned_here
 from mlmagic.engine.services.reconcile import planner
+from mlmagic.engine.services.unsupported import check_supported
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, AlreadyExists, NotFound, UsageError, WrongState
 from mlmagic.scoring import settings
@@ -149,6 +150,7 @@ class Deployments:
         ends = existing is not None and existing.desired is Desired.DELETED
         same_target = existing is not None and existing.target == config.target
         port = staging.port_of(existing.url) if existing is not None and same_target else None
+        check_supported(config, target)
         target.validate(config, current_port=port)
         variables = {**request.needs.variables, **config.environment_variables}
         _name_settings_without_effect(variables, target, notify)
@@ -188,6 +190,7 @@ class Deployments:
         starting = current.config.port if service.is_under_way else None
         # What serves on another target meanwhile holds no port of this one.
         serving = staging.port_of(service.url) if service.target == config.target else None
+        check_supported(config, target)
         target.validate(config, current_port=starting or serving)
         say_what_is_not_limited(config, current.config, target, notify)
         if config.environment_variables != current.config.environment_variables:

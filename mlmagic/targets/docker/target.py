@@ -74,6 +74,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         builds_images=True,
         measures=True,
         scales=True,
+        idles=True,
         reloads=True,
         delivers_keys=True,
         records_traffic=True,

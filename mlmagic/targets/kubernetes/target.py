@@ -96,6 +96,13 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         check_allowed_hosts(config)
         if config.port is not None:
             raise InvalidConfig("port", config.port, "cannot be chosen in a cluster", hint="Leave it out.")
+        if config.recorded_requests:
+            raise InvalidConfig(
+                "recorded_requests",
+                config.recorded_requests,
+                "must be 0 in a cluster, where recorded requests cannot be read",
+                hint="Leave it out.",
+            )
         if not (config.guarded or config.without_auth):
             raise InvalidConfig(
                 "auth_enabled",

@@ -60,6 +60,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         runs_interpreter=True,
         measures=True,
         scales=True,
+        idles=True,
         reloads=True,
         watches=True,
         records_traffic=True,

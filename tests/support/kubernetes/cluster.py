@@ -252,6 +252,8 @@ def _kubelet(cluster: Cluster, number: int, ports: dict[str, int]) -> list[str]:
         "--container-runtime=docker",
         f"--docker-endpoint={docker}",
         f"--docker={docker}",
+        # Its default is one folder for all: then each kubelet clears away the sandboxes of the other.
+        f"--experimental-dockershim-root-directory={root}/dockershim",
         f"--pod-infra-container-image={PAUSE_IMAGE}",
         f"--cert-dir={folder}",
         f"--cgroup-root=/{_cgroup(number)}",

@@ -97,7 +97,7 @@ def test_the_version_of_the_server_can_be_left_out(monkeypatch, value, shown):
 def test_a_service_names_them_in_its_log_and_answers_at_its_health_port(start_script, tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    monkeypatch.setenv("WORKER_COUNT", "4")
+    monkeypatch.setenv("WORKER_PRELOAD", "true")
     monkeypatch.setenv("HEALTH_PORT", str(port))
     server = start_script(ECHO)
     assert server.ask("GET", "/")[:2] == (200, "Healthy")
@@ -105,7 +105,7 @@ def test_a_service_names_them_in_its_log_and_answers_at_its_health_port(start_sc
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert client.makefile("rb").read().endswith(b"\r\n\r\nHealthy")
     log = (tmp_path / "log").read_text()
-    assert "mlmagic: WORKER_COUNT=4 has no effect: one process serves the port." in log
+    assert "mlmagic: WORKER_PRELOAD=true has no effect: each process loads the script" in log
     assert f"mlmagic: health checks at http://127.0.0.1:{port} too" in log
     server.process.terminate()
     assert server.ends() == 0

@@ -228,6 +228,8 @@ class Dispatcher:
             self.selector.register(sock, selectors.EVENT_READ, partial(self._accept, sock))
         count = f"{self.wanted} replica{'' if self.wanted == 1 else 's'}"
         _tell(f"serving at {url_of(self.sockets[0], tls=self.plan.tls)} with {count}")
+        for health in self.sockets[1:]:
+            _tell(f"health checks at {url_of(health, tls=self.plan.tls)} too")
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(BACKLOG):

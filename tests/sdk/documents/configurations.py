@@ -34,14 +34,16 @@ except ComputeTargetException:
 try:
     ComputeTarget.attach(ws, "myaks", AksCompute.attach_configuration("group", "cluster"))
 except ComputeTargetException as error:
-    assert "not installed" in str(error) and '%config MLMagic.compute = {"aks": "local"}' in str(error), error
+    assert "aks cannot run here" in str(error) and '%config MLMagic.compute = {"aks": "local"}' in str(
+        error
+    ), error
 else:
     raise AssertionError("a cluster that cannot be reached is not attached")
 os.environ["MLMAGIC_COMPUTE"] = "aks=local"
 target = ComputeTarget.attach(ws, "myaks", AksCompute.attach_configuration("group", "cluster"))
 target.wait_for_completion(show_output=True)
 del os.environ["MLMAGIC_COMPUTE"]
-assert target.provisioning_state == "Failed" and "not installed" in str(target.provisioning_errors)
+assert target.provisioning_state == "Failed" and "cannot run here" in str(target.provisioning_errors)
 assert list(ws.compute_targets) == ["myaks"] and type(target) is AksCompute
 try:
     AksCompute.provisioning_configuration(agent_count=2, vm_size="Standard_D3_v2")

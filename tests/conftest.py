@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _TOGETHER & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("processes"):
             item.add_marker(pytest.mark.together)
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.cluster)
 
 
 def pytest_collection_finish() -> None:

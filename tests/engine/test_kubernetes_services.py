@@ -212,9 +212,12 @@ def test_an_image_is_loaded_by_a_command_where_there_is_no_registry(engine: Engi
 def test_logs_of_all_replicas_are_merged(engine: Engine) -> None:
     config = replace(ON_KUBERNETES, num_replicas=2)
     engine.services.wait(engine.services.deploy("svc", [], script(), config))
-    lines = list(engine.services.logs("svc"))
-    replicas = {line.partition(" ")[0] for line in lines if "serving at" in line}
-    assert len(replicas) == 2
+
+    def replicas() -> set[str]:
+        lines = engine.services.logs("svc")
+        return {line.partition(" ")[0] for line in lines if "serving at" in line}
+
+    wait_for(lambda: len(replicas()) == 2, lambda: f"the lines of two replicas, not of {replicas()}")
 
 
 def test_the_autoscaler_follows_the_load_and_an_update_keeps_its_replicas(

@@ -89,5 +89,5 @@ def left(cluster: Cluster, namespace: str = NAMESPACE) -> set[str]:
 
 
 def wait_until_nothing_is_left(cluster: Cluster) -> None:
-    """Pods that were removed take a moment to end."""
-    wait_for(lambda: left(cluster) == set(), lambda: f"an empty namespace, not {left(cluster)}")
+    """Pods that were removed finish their requests, which takes over a minute at most."""
+    wait_for(lambda: left(cluster) == set(), lambda: f"an empty namespace, not {left(cluster)}", timeout=150)

@@ -90,6 +90,7 @@ def test_the_folder_has_all_that_the_files_name(engine: Engine, tmp_path: Path) 
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(600)  # the first makes an environment
 def test_azure_ai_ml_loads_them(engine: Engine, tmp_path: Path) -> None:
     folder = packed(engine, tmp_path)
     python = python_with(REQUIREMENTS, "reference-v2")

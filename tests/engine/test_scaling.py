@@ -1,4 +1,4 @@
-"""When a target is told how many replicas it is to run."""
+"""The engine tells a target how many replicas to run: once, and again while some are missing."""
 
 from __future__ import annotations
 

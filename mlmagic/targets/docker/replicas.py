@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ class Replicas:
     def ensure(self, container: str, run_dir: str, count: int) -> None:
         """Start those that are missing or have ended; end those that are too many."""
         present = self.of(container, run_dir)
-        self.stop({number: seen for number, seen in present.items() if number > count}, run_dir)
+        self.stop([seen for number, seen in present.items() if number > count])
         running = {number: seen for number, seen in present.items() if seen["State"]["Running"]}
         if not running:
             return
@@ -65,7 +65,7 @@ class Replicas:
         else:
             yield from (f"[replica {number}] {line}" for number, lines in logs.items() for line in lines)
 
-    def stop(self, replicas: Mapping[int, Inspected], run_dir: str, grace: int = 10) -> None:
+    def stop(self, replicas: Collection[Inspected], grace: int = 10) -> None:
         """End and remove replicas, all at once."""
 
         def end(seen: Inspected) -> None:
@@ -74,7 +74,7 @@ class Replicas:
 
         if replicas:
             with ThreadPoolExecutor(len(replicas)) as workers:
-                list(workers.map(end, replicas.values()))
+                list(workers.map(end, replicas))
 
     def _copy(self, model: Inspected, its_number: int, number: int, container: str, run_dir: str) -> None:
         name, folder = replica_name(container, number), run_folder(run_dir, number)

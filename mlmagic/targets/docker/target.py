@@ -146,7 +146,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     ) -> DockerHandle:
         name = settings.container_name(spec)
         proxy, predecessor = engine.proxies.ensure(spec, foundation_name(plan))
-        engine.replicas.stop(engine.replicas.of(name, spec.run_dir), spec.run_dir, 0)  # they have ended
+        engine.replicas.stop(engine.replicas.of(name, spec.run_dir).values(), 0)  # they have ended
         engine.containers.remove(name)  # it was never started
         host = engine.api.create_host_config(**settings.host_settings(spec, plan, proxy))
         engine.api.create_container(
@@ -256,7 +256,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     def halt(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
         engine = Engine.at(handle.address)
         replicas = engine.replicas.of(handle.container, handle.run_dir)
-        engine.replicas.stop(replicas, handle.run_dir, math.ceil(grace))
+        engine.replicas.stop(replicas.values(), math.ceil(grace))
         self._clear(engine, handle.container, handle.proxy)
 
     def _clear(self, engine: Engine, container: str, proxy: str) -> None:

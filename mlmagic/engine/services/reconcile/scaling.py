@@ -1,4 +1,4 @@
-"""When a target is told how many replicas of a service it is to run."""
+"""Decides when to tell a target how many replicas of a service to run."""
 
 from __future__ import annotations
 

@@ -57,6 +57,15 @@ def delete(service: str) -> Way:
     return Way(f"%delete {service}", f"mlmagic service delete -n {service}", "service.delete()")
 
 
+def delete_version(endpoint: str, version: str) -> Way:
+    """Delete a version of an endpoint."""
+    return Way(
+        f"%endpoint delete-version {endpoint} {version}",
+        f"mlmagic endpoint realtime delete-version -n {endpoint} --vn {version}",
+        f"endpoint.delete_version({version!r})",
+    )
+
+
 def start(service: str) -> Way:
     """Start a service that is stopped or has failed."""
     return Way("service.start()", f"mlmagic service start -n {service}", "service.start()")

@@ -66,6 +66,8 @@ class InferenceConfig:
     """The folder the script was read from, to read it again (`LocalWebservice.reload`)."""
     captured_as: str | None = None
     """The name of the captured script; None for files, and in rows of earlier versions."""
+    is_router: bool = False
+    """There is no script: the service is an endpoint, which forwards requests to its versions."""
     no_code: bool = False
     """The script was generated for the models; it is generated again when they change."""
     description: str = ""

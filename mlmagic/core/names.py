@@ -28,10 +28,15 @@ def check_model_name(name: str) -> str:
 
 def check_service_name(name: str) -> str:
     """Return ``name``, or raise `InvalidConfig` with the rule it breaks."""
+    return checked_name("service name", name)
+
+
+def checked_name(kind: str, name: str) -> str:
+    """``name`` of a service or a version, or raise `InvalidConfig` with the rule it breaks."""
     if not (3 <= len(name) <= 32 and _SERVICE.fullmatch(name)):
         better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-").lstrip("0123456789-")[:32].rstrip("-")
         raise InvalidConfig(
-            "service name",
+            kind,
             name,
             "must be 3 to 32 lower-case letters, digits or '-', start with a letter "
             "and end with a letter or digit",

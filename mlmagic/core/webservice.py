@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.endpoint import Endpoint, VersionFigures
 from mlmagic.core.model import StoredFile
 from mlmagic.core.replacements import Replacement, replacements_of
 from mlmagic.errors import InvalidTransition
@@ -108,6 +109,8 @@ class ServiceSpec:
     """A folder with the scoring server, for PYTHONPATH, if it is not installed for ``python``."""
     keys_file: str | None = None
     """The file with the keys of callers, which may change at any time; None without authentication."""
+    routes_file: str | None = None
+    """Of an endpoint: the file with its versions, which may change at any time. It has no script."""
     trial: bool = False
     """Whether this is a trial for a profile: with limited CPU and memory, and ended with its launcher."""
 
@@ -183,6 +186,10 @@ class Webservice:
     stats: Mapping[str, float] = field(default_factory=dict)
     """The last usage metrics: requests, errors, p50_ms and p99_ms from the server; requests_per_second,
     replicas; cpu_cores and memory_bytes where the target measures them."""
+    endpoint: Endpoint | None = None
+    """The versions that it gives requests to, if it is an endpoint; None: it answers them itself."""
+    version_figures: Mapping[str, VersionFigures] = field(default_factory=dict)
+    """Of an endpoint, what each version has answered in the last minutes."""
     lease_token: int = field(default=0, repr=False)
     """Grows with each supervisor that takes the service over; only the newest one's writes count."""
 

@@ -13,6 +13,8 @@ import threading
 
 from mlmagic.engine.assets import Assets
 from mlmagic.engine.batch.batch import Batch
+from mlmagic.engine.endpoints.endpoints import Endpoints
+from mlmagic.engine.endpoints.traffic import Traffic
 from mlmagic.engine.environments.environments import Environments
 from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.events.events import Events
@@ -74,6 +76,10 @@ class Engine:
         self.renewals = Renewals(self.memory, self.models, self.services)
         self.replicas = Replicas(
             self.memory, self.targets, self.bus, self.services, self.keys, self.supervision
+        )
+        self.traffic = Traffic(self.memory, self.services, self.supervision, self.client)
+        self.endpoints = Endpoints(
+            self.memory, self.targets, self.models, self.keys, self.services, self.traffic
         )
         self.live_reload = LiveReload(self.memory, self.targets)
         self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)

@@ -6,6 +6,7 @@
       app.sha256                 which files app/ has
       lock, report.json, log.txt written by the target and the server, log.txt.N when it is rotated
       keys.json                  keys and token secrets of callers, where the service needs authentication
+      routes.json                the versions of an endpoint, and the share of the requests that each gets
 
 AZUREML_MODEL_DIR is the folder of the one model, or ``azureml-models`` for several; a script without models
 has none.
@@ -40,6 +41,7 @@ from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.run_folders import draft_of
 
 KEYS_FILE = "keys.json"
+ROUTES_FILE = "routes.json"
 APP_NOTE = "app.sha256"
 
 
@@ -80,6 +82,7 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
         preferred_port=port_of(service.url) if stays else None,
         predecessor=_predecessor(memory, service, revision) if stays else None,
         keys_file=str(run_dir / KEYS_FILE) if revision.config.guarded else None,
+        routes_file=str(run_dir / ROUTES_FILE) if revision.inference.is_router else None,
     )
 
 

@@ -12,11 +12,15 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlmagic.scoring.cgroups import own_service_group, record_membership
 from mlmagic.scoring.process_exit import leave
 from mlmagic.scoring.report import STARTING, Occupied, RunDirectory, prepare
 from mlmagic.scoring.subreaper import fork_below_subreaper, record_subreaper
+
+if TYPE_CHECKING:
+    from mlmagic.scoring.http.address import Address, Security
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
         help="end the processes after so long without a scoring request, and start them with the next",
     )
     add("--preload", metavar="MODULES", default="", help="modules that several processes are to share")
+    add("--routes", metavar="FILE", help="forward requests to the versions that this file names (a router)")
     add("--live", action="store_true", help="with --run-dir: allow live reload of the script")
     add("--with-parent", type=int, metavar="PID", help="end when this parent process ends (Linux)")
     add("--rehearse", action="store_true", help="call run() once with standard input, without a server")
@@ -100,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         directory.write(STARTING)
         record_membership(directory.path, group)
         record_subreaper(directory.path, subreaper)
+    if options.routes:
+        return _route(options, directory)
     from mlmagic.scoring.environment import ScriptEnvironment
 
     _find_script(options)
@@ -108,15 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from mlmagic.scoring.rehearsal import rehearse
 
         return rehearse(environment)
-    from mlmagic.scoring.server import Address, Security, serve
+    from mlmagic.scoring.server import serve
     from mlmagic.scoring.settings import WORKER_VARIABLES
 
-    address = Address(
-        options.host, options.port, options.prefer_port, options.take_over, options.join, options.grace
-    )
-    security = Security(
-        options.keys_file, options.ssl_cert, options.ssl_key, options.allowed_hosts, options.no_auth
-    )
+    address, security = _address(options)
     channel = None
     named = any(os.environ.get(name) for name in WORKER_VARIABLES)
     if options.idle_timeout or options.workers not in (None, 1) or (options.workers is None and named):
@@ -131,6 +133,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         channel = started
     return serve(
         environment, address, directory, security, batch=options.batch, live=options.live, channel=channel
+    )
+
+
+def _route(options: argparse.Namespace, directory: RunDirectory | None) -> int:
+    """Be the router of an endpoint; the exit code."""
+    from mlmagic.scoring.router.start import route
+
+    address, security = _address(options)
+    return route(Path(options.routes), address, directory, security)
+
+
+def _address(options: argparse.Namespace) -> tuple[Address, Security]:
+    from mlmagic.scoring.http.address import Address, Security
+
+    return (
+        Address(
+            options.host, options.port, options.prefer_port, options.take_over, options.join, options.grace
+        ),
+        Security(
+            options.keys_file, options.ssl_cert, options.ssl_key, options.allowed_hosts, options.no_auth
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import os
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -67,6 +67,10 @@ class Counters:
     def totals(self) -> Counters:
         """Those of the whole service, of which this process may be one of several."""
         return self
+
+    def by_version(self) -> Iterable[tuple[str, Counters]]:
+        """Those of each version, where this is an endpoint."""
+        return ()
 
     def quantile(self, q: float) -> float:
         """The latency that a share ``q`` of the latest requests stayed within, in seconds."""
@@ -140,7 +144,30 @@ class Exposition:
         )
         duration.add_metric([], _cumulative(counters.durations), counters.seconds)
         yield duration
+        yield from self._of_versions()
         yield from self._library.REGISTRY.collect()
+
+    def _of_versions(self) -> Iterator[Any]:
+        versions = list(self._counters.by_version())
+        if not versions:
+            return
+        core = self._library.core
+        requests = core.CounterMetricFamily(
+            "mlmagic_version_requests",
+            "Scoring requests that a version answered, by status.",
+            labels=["version", "code"],
+        )
+        duration = core.HistogramMetricFamily(
+            "mlmagic_version_request_duration_seconds",
+            "Seconds from the end of a scoring request to the response of a version.",
+            labels=["version"],
+        )
+        for name, counters in versions:
+            for status, count in sorted(counters.by_status.items()):
+                requests.add_metric([name, str(status)], count)
+            duration.add_metric([name], _cumulative(counters.durations), counters.seconds)
+        yield requests
+        yield duration
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, int]]:

@@ -19,7 +19,7 @@ from mlmagic.scoring.http.descriptors import Descriptors
 from mlmagic.scoring.http.request import BadInput, Request, path_of
 from mlmagic.scoring.http.request_head import KnownHeads
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
-from mlmagic.scoring.metrics import Exposition
+from mlmagic.scoring.metrics import Counters, Exposition
 from mlmagic.scoring.openapi.swagger import Swagger, UnknownVersion
 from mlmagic.scoring.openinference.routes import PREFIX, OpenInference, error_response
 from mlmagic.scoring.outputs.json_encoder import JSON
@@ -76,6 +76,16 @@ class Service:
         self._open_inference = OpenInference(scorer)
         for path, handlers in self._open_inference.routes().items():
             self._routes[path] = _route(**handlers, OPTIONS=self._options)
+
+    @property
+    def counters(self) -> Counters:
+        """What is counted of its requests."""
+        return self.scorer.counters
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a call of run() does not end."""
+        return self.scorer.runner.stuck
 
     def check_caller(self, method: bytes, target: bytes, fields: Mapping[bytes, bytes]) -> None:
         """Raises `Refusal` for a host or a web page that may not call this service."""

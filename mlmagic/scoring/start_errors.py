@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from mlmagic.scoring.report import FAILED
 
 
 class StartFailed(Exception):
@@ -25,3 +29,9 @@ class StartFailed(Exception):
             "traceback": "",
             "hint": self.hint,
         }
+
+    def told(self, say: Callable[..., Any]) -> int:
+        """Print it with its hint and report it with ``say``; returns the exit code of the server."""
+        print("\n".join(filter(None, (f"mlmagic: {self}", self.hint))), file=sys.stderr, flush=True)
+        say(FAILED, error=self.record())
+        return self.exit_code

@@ -38,6 +38,9 @@ class Capabilities:
     restarts: bool = False
     """It ends and restarts by itself what hangs: the engine does not, as it may be the one who is cut off."""
 
+    routes: bool = False
+    """It runs the routers of endpoints; elsewhere a process of this machine is the router."""
+
     reloads: bool = False
     """It loads a changed script into a running service (live reload): `reload`."""
 
@@ -66,6 +69,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "autoscales": (),
     "idles": (),
     "restarts": (),
+    "routes": (),
     "reloads": ("reload",),
     "watches": ("watch",),
     "delivers_keys": ("deliver_keys",),

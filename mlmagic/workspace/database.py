@@ -91,6 +91,9 @@ services = Table(
     Column("replacements", record()),
     # NULL: one, or as many as an autoscaler wants.
     Column("replicas", Integer),
+    # The versions of an endpoint; NULL for a service that answers by itself.
+    Column("endpoint", record()),
+    Column("version_figures", record()),
     Column("lease_holder", prose()),
     Column("lease_until", Float, nullable=False, default=0.0),
     # Grows each time the lease passes to another holder, so that a former one's late writes are recognized.
@@ -362,6 +365,15 @@ def m012_traffic_history(connection: Connection) -> None:
 def m013_replicas(connection: Connection) -> None:
     if "replicas" not in {column["name"] for column in inspect(connection).get_columns("services")}:
         connection.execute(text("ALTER TABLE services ADD COLUMN replicas INTEGER"))
+
+
+@migration
+def m014_endpoints(connection: Connection) -> None:
+    there = {column["name"] for column in inspect(connection).get_columns("services")}
+    for column in ("endpoint", "version_figures"):
+        if column not in there:
+            kind = services.c[column].type.compile(connection.dialect)
+            connection.execute(text(f"ALTER TABLE services ADD COLUMN {column} {kind}"))
 
 
 def now(connection: Connection) -> float:

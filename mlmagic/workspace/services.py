@@ -22,6 +22,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.endpoint import Endpoint, VersionFigures
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.follow import FollowState
 from mlmagic.core.model import StoredFile
@@ -187,6 +188,14 @@ def scale(tx: Connection, service: Webservice, replicas: int) -> Webservice:
     return get(tx, service.name)
 
 
+def route(
+    tx: Connection, service: Webservice, endpoint: Endpoint, kind: EventKind, message: str
+) -> Webservice:
+    """Record other versions or other traffic of an endpoint, with an event."""
+    _request(tx, service, kind, message, endpoint=endpoint.to_record())
+    return get(tx, service.name)
+
+
 def get(tx: Connection, name: str) -> Webservice:
     """The service of that name. Raises `NotFound` with the existing ones."""
     row = tx.execute(select(services).where(services.c.name == name)).first()
@@ -198,6 +207,13 @@ def get(tx: Connection, name: str) -> Webservice:
 def list_services(tx: Connection) -> list[Webservice]:
     """All services, by name."""
     return [_service(row) for row in tx.execute(select(services).order_by(services.c.name))]
+
+
+def endpoints_over(tx: Connection, name: str) -> list[Webservice]:
+    """The endpoints of which the service ``name`` is a version."""
+    rows = tx.execute(select(services).where(services.c.endpoint.is_not(None)))
+    found = [_service(row) for row in rows if row.endpoint]
+    return [each for each in found if each.endpoint and name in {v.service for v in each.endpoint.versions}]
 
 
 def names(tx: Connection, *, for_machine: str | None = None) -> list[str]:
@@ -322,6 +338,19 @@ def note_stats(tx: Connection, seen: Webservice, stats: Mapping[str, float]) -> 
     tx.execute(update(services).where(row, held).values(stats=dict(stats)))
 
 
+def note_endpoint(tx: Connection, service: Webservice, endpoint: Endpoint) -> None:
+    """Record how far an endpoint's rollout is, without an event."""
+    row = services.c.id == service.id
+    tx.execute(update(services).where(row).values(endpoint=endpoint.to_record()))
+
+
+def note_versions(tx: Connection, seen: Webservice, figures: Mapping[str, VersionFigures]) -> None:
+    """Write the figures of an endpoint's versions, without changing the updated time."""
+    row = (services.c.id == seen.id) & (services.c.lease_token == seen.lease_token)
+    records = {name: asdict(each) for name, each in figures.items()}
+    tx.execute(update(services).where(row).values(version_figures=records))
+
+
 def lease_tokens(tx: Connection, me: str) -> dict[str, int]:
     """By the id of each service whose lease ``me`` holds, the lease's token."""
     query = select(services.c.id, services.c.lease_token).where(services.c.lease_holder == me)
@@ -431,6 +460,8 @@ def _as_revision(revision: Revision, rollback_of: int | None) -> str:
 
 
 def _models(revision: Revision) -> str:
+    if revision.inference.is_router:
+        return "an endpoint"
     return ", ".join(revision.models) or "a script without models"
 
 
@@ -448,5 +479,10 @@ def _service(row: Any) -> Webservice:
             "models": tuple(values["models"]),
             "replacements": tuple(map(replacement_of, values["replacements"] or ())),
             "retiring": tuple(Retiring(**record) for record in values["retiring"]),
+            "endpoint": Endpoint.of_record(values["endpoint"]) if values["endpoint"] else None,
+            "version_figures": {
+                name: VersionFigures.of_record(each)
+                for name, each in (values["version_figures"] or {}).items()
+            },
         }
     )

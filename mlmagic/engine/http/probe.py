@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlmagic.core.request_counts import RequestCounts
 from mlmagic.engine.http.connections import Connections, NoAnswer
@@ -13,6 +13,15 @@ from mlmagic.engine.http.connections import Connections, NoAnswer
 PROBE_TIMEOUT_SECONDS = 2.0
 _FIGURES = ("requests", "errors", "p50_ms", "p99_ms")
 _JSON = {"Accept": "application/json"}
+
+
+class Metrics(NamedTuple):
+    """What a service reports of itself."""
+
+    stats: dict[str, float]
+    counts: RequestCounts | None
+    versions: Mapping[str, Any]
+    """Of an endpoint: what its router has counted for each version."""
 
 
 class Probe:
@@ -31,12 +40,13 @@ class Probe:
         """Whether ``GET /`` is answered with status 200 in time."""
         return self._get("/")[0] == 200
 
-    def metrics(self) -> tuple[dict[str, float], RequestCounts | None]:
+    def metrics(self) -> Metrics:
         """The usage metrics of the service, and its counters; nothing of what it does not report."""
         status, body = self._get("/metrics")
         figures = parse_figures(body) if status == 200 else {}
         self._counts = RequestCounts.of_record(figures, self._counts)
-        return stats_of(figures), self._counts
+        versions = figures.get("versions")
+        return Metrics(stats_of(figures), self._counts, versions if isinstance(versions, dict) else {})
 
     def close(self) -> None:
         self._connections.close()

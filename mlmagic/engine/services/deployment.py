@@ -180,6 +180,11 @@ class Deployments:
             current = services.get_revision(tx, service.id, service.revision)
         owned_here(service, "update")
         config = absolute_paths(replace(current.config, **_changes(service, request)))
+        if service.endpoint is not None and (request.models or request.inference or request.environment):
+            raise UsageError(
+                f"{service.name!r} is an endpoint: its versions have models, scripts and environments",
+                hint=f"Update one of its versions: {', '.join(service.endpoint.names)}.",
+            )
         if config.target != current.config.target:
             raise UsageError(
                 f"{service.name!r} runs on {current.config.target!r} and cannot move to {config.target!r}",
@@ -286,6 +291,12 @@ class Deployments:
                 existing = services.get(tx, name)
         except NotFound:
             return None
+        if existing.endpoint is not None:
+            raise AlreadyExists(
+                "endpoint",
+                name,
+                hint=Advice("Deploy a version of it, or delete it: {delete}", delete=advice.delete(name)),
+            )
         if overwrite or existing.never_came_up:
             return owned_here(existing, "replace")
         raise AlreadyExists(

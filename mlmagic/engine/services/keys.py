@@ -94,14 +94,19 @@ class Keys:
 
     def caller(self, tx: Connection, service: Webservice) -> Caller:
         """The credential and the certificate that a client needs to call the service."""
-        assert service.serving is not None
-        config = services.get_revision(tx, service.id, service.serving).config
-        held = keys.get(tx, service.id) if config.guarded else None
-        credential = None
-        if held is not None:
-            token = new_token(service.name, held, time.time()) if config.token_auth_enabled else None
-            credential = token.access_token if token else held.primary
-        return Caller(credential, config.ssl_cert_pem_file)
+        return caller_of(tx, service)
+
+
+def caller_of(tx: Connection, service: Webservice) -> Caller:
+    """The credential and the certificate that a client needs to call a service that serves."""
+    assert service.serving is not None
+    config = services.get_revision(tx, service.id, service.serving).config
+    held = keys.get(tx, service.id) if config.guarded else None
+    credential = None
+    if held is not None:
+        token = new_token(service.name, held, time.time()) if config.token_auth_enabled else None
+        credential = token.access_token if token else held.primary
+    return Caller(credential, config.ssl_cert_pem_file)
 
 
 def new_token(name: str, held: ServiceKeys, now: float) -> AccessToken:

@@ -6,10 +6,12 @@ for that, and reports a failure with the script's own traceback.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import Model, ModelDescription, check_labels
 from mlmagic.core.names import ModelReference
@@ -20,6 +22,7 @@ from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.services.deployment import (
+    Also,
     DeploymentPlan,
     Deployments,
     DeployRequest,
@@ -35,9 +38,11 @@ from mlmagic.engine.services.rollback import Rollback, Rollbacks
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
+    Advice,
     Interrupted,
     MLMagicError,
     NotFound,
+    UsageError,
     WaitTimeout,
     WrongState,
 )
@@ -48,6 +53,7 @@ DEPLOY_TIMEOUT_SECONDS = 600.0
 DELETE_TIMEOUT_SECONDS = 60.0
 
 Numbers = list[int]
+Names = list[str]
 Revisions = list[RevisionSummary]
 """Names for them, because `Services.list` hides the built-in one in its class."""
 Watch = Callable[[Webservice], None]
@@ -106,7 +112,7 @@ class Services:
             overwrite=overwrite,
             nearest=nearest,
         )
-        return self._carry_out(lambda: self._deployments.plan(request, notify))
+        return self.carry_out(lambda: self._deployments.plan(request, notify))
 
     def deploy_object(
         self,
@@ -156,7 +162,7 @@ class Services:
             changes=config_changes,
             nearest=nearest,
         )
-        return self._carry_out(lambda: self._deployments.plan_update(request, notify))
+        return self.carry_out(lambda: self._deployments.plan_update(request, notify))
 
     def rollback(self, name: str, revision: int | None = None, *, notify: Notify = silent) -> Rollback:
         """Record a new revision with models, script, environment and settings of an earlier one.
@@ -169,7 +175,7 @@ class Services:
         """
         # Chosen once: if another process changes the service meanwhile, the user still means that one.
         choice = self._rollbacks.choose(name, revision)
-        done = Rollback(self._carry_out(lambda: self._rollbacks.plan(name, choice, notify)), choice.number)
+        done = Rollback(self.carry_out(lambda: self._rollbacks.plan(name, choice, notify)), choice.number)
         notify(done.sentence)
         return done
 
@@ -181,7 +187,11 @@ class Services:
         """The numbers of `revisions`."""
         return self._rollbacks.numbers(name)
 
-    def _carry_out(self, plan: Callable[[], DeploymentPlan]) -> Webservice:
+    def carry_out(self, plan: Callable[[], DeploymentPlan], also: Also | None = None) -> Webservice:
+        """Record what ``plan`` returns; it is planned again if something else was recorded meanwhile.
+
+        ``also`` is called in the same transaction. Ctrl-C takes back what was recorded.
+        """
         service: Webservice | None = None
         try:
             while service is None:
@@ -190,7 +200,7 @@ class Services:
                     if wanted.follows_deletion:
                         with suppress(NotFound):
                             self.delete(wanted.name)
-                    service = self._deployments.record(wanted, self._supervision.lease_holder)
+                    service = self._deployments.record(wanted, self._supervision.lease_holder, also=also)
             self._supervision.ensure()
         except KeyboardInterrupt:
             if service is None:
@@ -283,6 +293,10 @@ class Services:
         for a service that was stopped meanwhile.
         """
         self._supervision.ensure_for_services()  # a killed process may have left it without a supervisor
+        started = time.monotonic()
+        for version in self._versions(service):
+            left = max(0.0, timeout - (time.monotonic() - started))
+            self.wait(self.get(version), left, watching=watching, notify=notify)
         new = NewReplacements(service, notify)
 
         def watch(now: Webservice) -> None:
@@ -363,34 +377,72 @@ class Services:
                 tx, services.get(tx, name), **{key: dict(value) for key, value in labels.items()}
             )
 
+    def _versions(self, service: Webservice) -> Names:
+        """The services that belong to an endpoint; none to any other service."""
+        owned = (
+            [each.service for each in service.endpoint.versions if each.is_owned] if service.endpoint else []
+        )
+        return [name for name in owned if name in self.names()]
+
     def stop(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> Webservice:
-        """Stop a service without deleting it; returns when it is Stopped."""
+        """Stop a service without deleting it, an endpoint with its versions; returns when it is Stopped."""
         self._want(name, Desired.STOPPED)
+        for version in self._versions(self.get(name)):
+            self.stop(version, timeout=timeout)
         if not self._bus.wait_until(lambda: self.get(name).state is State.STOPPED, timeout):
             raise WaitTimeout(name, "being stopped", timeout, last_seen=self.get(name).words)
         return self.get(name)
 
     def start(self, name: str) -> Webservice:
-        """Start a service that is Stopped, being stopped or Failed; returns while it is Transitioning."""
+        """Start a service that is Stopped, being stopped or Failed; returns while it is Transitioning.
+
+        The versions of an endpoint are started with it.
+        """
         service = self.get(name)
+        for version in self._versions(service):
+            if self.get(version).state in (State.STOPPED, State.FAILED):
+                self.start(version)
         if service.state not in (State.STOPPED, State.FAILED) and service.desired is Desired.RUNNING:
             if service.is_under_way:
                 return service
             raise WrongState(name, service.state, "start")
         return self._want(name, Desired.RUNNING)
 
-    def delete(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> None:
+    def delete(
+        self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS, of_endpoint: bool = False
+    ) -> None:
         """Stop a service and delete its record; returns when it is deleted.
+
+        The versions of an endpoint are deleted with it. A version alone is deleted ``of_endpoint``, once that
+        gives it no requests any more; otherwise this raises `UsageError`.
 
         A service of another machine is stopped there. If nobody has supervised it for a minute, that machine
         is gone, and the record alone is deleted.
         """
+        if not of_endpoint:
+            self._check_no_version(name)
+        versions = self._versions(self.get(name))
         if self._delete_abandoned(name):
             return
         service = self._want(name, Desired.DELETED)
         if not self._bus.wait_until(lambda: not self._is_there(service), timeout):
             raise WaitTimeout(name, "being deleted", timeout, last_seen=self.get(name).words)
+        for version in versions:
+            with suppress(NotFound):
+                self.delete(version, timeout=timeout, of_endpoint=True)
         self._memory.remove_unreferenced()  # the supervisor may be at it still
+
+    def _check_no_version(self, name: str) -> None:
+        """Raises `UsageError` for a service that an endpoint gives requests to."""
+        for each in self.list():
+            for version in each.endpoint.versions if each.endpoint else ():
+                if version.service == name:
+                    raise UsageError(
+                        f"{name!r} is version {version.name!r} of the endpoint {each.name!r}",
+                        hint=Advice(
+                            "Delete it there: {way}", way=advice.delete_version(each.name, version.name)
+                        ),
+                    )
 
     def _want(self, name: str, desired: Desired) -> Webservice:
         with self._memory.writing() as tx:

@@ -11,29 +11,26 @@ import contextlib
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any
 
 from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
 from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.streaming import StreamedResponse, Then
 from mlmagic.scoring.logs import Identify, answering
 from mlmagic.scoring.outputs.stream_formats import Format
 
 _END: Any = object()
 
-Then = Callable[[bytes | None], None]
 
-
-class Stream(Response):
-    """An answer that is sent while it is made: the head is that of ``head``.
+class Stream(StreamedResponse):
+    """The answer of a generator: the head is that of ``head``.
 
     ``failed`` logs an error and returns the message for the client. `on_end` is called once, with whether the
     stream has failed.
     """
 
-    __slots__ = ("_ended", "_failed", "_format", "_over", "first", "identify", "on_end")
-
-    is_stream: ClassVar[bool] = True
+    __slots__ = ("_ended", "_failed", "_first", "_format", "_over", "identify", "on_end")
 
     def __init__(
         self,
@@ -56,18 +53,17 @@ class Stream(Response):
             run_failed=head.run_failed,
             exec_ms=head.exec_ms,
         )
-        self.first = self._format.end(True) if first is _END else self._format.item(first, True)
+        self._first = self._format.end(True) if first is _END else self._format.item(first, True)
+
+    @property
+    def first(self) -> bytes:
+        return self._first
 
     @property
     def complete(self) -> bool:
-        """All of it has been made, and `on_end` called."""
         return self._over
 
     def pull(self, then: Then) -> None:
-        """Have the next piece made; ``then`` gets it on the loop, None if the stream broke.
-
-        A piece may be empty; at the end an empty one is passed, and the stream is `complete`.
-        """
         if self._ended:
             self._finish(failed=False)
             then(b"")
@@ -75,7 +71,6 @@ class Stream(Response):
             self._make(then)
 
     def abandon(self) -> None:
-        """Nobody reads any more."""
         if not self._ended:
             self._ended = True
             self._end_items()

@@ -11,18 +11,17 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from mlmagic.scoring.calls.streams import Stream
 from mlmagic.scoring.http.body_budget import RETRY
-from mlmagic.scoring.http.descriptors import FULL
+from mlmagic.scoring.http.descriptors import FULL, Descriptors
 from mlmagic.scoring.http.peer import Peer
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.request_head import Refusal
-from mlmagic.scoring.http.request_reader import PIPELINE_BYTES, TIMEOUT_S, RequestReader
-from mlmagic.scoring.http.response import Response
-from mlmagic.scoring.http.streaming import Streaming
-from mlmagic.scoring.service import Service
+from mlmagic.scoring.http.request_reader import PIPELINE_BYTES, TIMEOUT_S, Gate, RequestReader
+from mlmagic.scoring.http.response import Renderer, Response
+from mlmagic.scoring.http.streaming import StreamedResponse, Streaming
+from mlmagic.scoring.metrics import Counters
 
 IDLE_S = 300.0
 WRITE_S = 60.0
@@ -35,6 +34,28 @@ LINGER_S = 2.0
 """After a refusal, what the client still sends is thrown away for this long, so that it can read why."""
 
 
+class Answering(Gate, Protocol):
+    """What answers the requests of connections: the service of a script, or the router of an endpoint."""
+
+    renderer: Renderer
+    descriptors: Descriptors | None
+    """Of the server; None without one."""
+
+    @property
+    def counters(self) -> Counters:
+        """What is counted of its requests."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a call does not end, so that the process must be ended."""
+
+    def answer(self, request: Request, reply: Callable[[Response], None]) -> None:
+        """Call ``reply`` exactly once, now or later."""
+
+    def close(self) -> None:
+        """No more requests will come."""
+
+
 class HttpConnection(asyncio.Protocol):
     """One client. ``connections`` is the server's set of those that are open."""
 
@@ -42,7 +63,7 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(
         self,
-        service: Service,
+        service: Answering,
         connections: set[HttpConnection],
         loop: asyncio.AbstractEventLoop,
         lost: Callable[[], object] = bool,
@@ -144,7 +165,7 @@ class HttpConnection(asyncio.Protocol):
         if self.transport.get_write_buffer_size() < before:
             self._watch_writing()
         else:
-            self._service.scorer.counters.unread += 1
+            self._service.counters.unread += 1
             self.transport.abort()
 
     @property
@@ -232,7 +253,7 @@ class HttpConnection(asyncio.Protocol):
             or (response.is_stream and request.version == "1.0")
         )
         self.transport.write(self._service.renderer.render(response, request))
-        if isinstance(response, Stream):
+        if isinstance(response, StreamedResponse):
             self._streaming = Streaming(
                 response,
                 self.transport,

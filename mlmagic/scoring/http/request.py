@@ -65,6 +65,8 @@ class Request:
     """When it was complete, by `time.perf_counter`."""
     admitted: bool = field(default=True, init=False)
     """It has a valid credential, or needs none."""
+    head: bytes = field(default=b"", init=False)
+    """Its lines as they came, if it was known by them."""
     identity: bytes = field(default=b"", init=False)
     """The request id; empty until it is needed."""
     values: dict[str, Any] | None = field(default=None, init=False)

@@ -65,13 +65,16 @@ class KnownHeads:
     def request(self, data: bytes) -> Request | None:
         """The request that ``data`` is, if it is one and no more, and its head is known."""
         end = data.find(_END) + len(_END)
-        known = self._known.get(data[:end])
+        head = data[:end]
+        known = self._known.get(head)
         if known is None:
             return None
         method, target, fields, length = known
         if len(data) != end + length:
             return None
-        return Request(method, target, fields.copy(), data[end:])
+        request = Request(method, target, fields.copy(), data[end:])
+        request.head = head
+        return request
 
     def learn(self, data: bytes, request: Request) -> None:
         """``request`` is all that was in ``data``, and was good."""

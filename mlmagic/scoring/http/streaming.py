@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
-from mlmagic.scoring.calls.streams import Stream
+from mlmagic.scoring.http.response import Response
+
+Then = Callable[[bytes | None], None]
+
+
+class StreamedResponse(Response):
+    """An answer that is sent while it is made: head, ``first``, and what `pull` brings until `complete`."""
+
+    __slots__ = ()
+
+    is_stream: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def first(self) -> bytes:
+        """What is sent with the head."""
+
+    @property
+    @abstractmethod
+    def complete(self) -> bool:
+        """All of it has been made."""
+
+    @abstractmethod
+    def pull(self, then: Then) -> None:
+        """Have the next piece made; ``then`` gets it on the loop, None if the stream broke.
+
+        A piece may be empty; at the end an empty one is passed, and the stream is `complete`.
+        """
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Nobody reads any more."""
 
 
 class Streaming:
@@ -13,7 +46,7 @@ class Streaming:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: StreamedResponse,
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
         done: Callable[[bool], None],

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlmagic.scoring import report, settings
+from mlmagic.scoring import settings
+from mlmagic.scoring.http.address import Address, listen
+from mlmagic.scoring.http.server import write_nothing
 from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.preload import other_threads, preload
 from mlmagic.scoring.report import RunDirectory
-from mlmagic.scoring.server import Address, listen
 from mlmagic.scoring.start_errors import StartFailed
 from mlmagic.scoring.workers.channel import WorkerChannel
 from mlmagic.scoring.workers.dispatcher import Plan, dispatch
@@ -38,10 +39,7 @@ def start_workers(
         health_port = settings.health_port()
         rotation = LogRotation.of(directory.path if directory else None)
     except StartFailed as error:
-        print(f"mlmagic: {error}", file=sys.stderr, flush=True)
-        if directory is not None:
-            directory.write(report.FAILED, error=error.record())
-        return error.exit_code
+        return error.told(directory.write if directory is not None else write_nothing)
     if wanted == 1 and not idle_s:
         return None
     if modules and _NOT_PRELOADED not in os.environ:

@@ -37,7 +37,10 @@ _OF_THIS_PYTHON = frozenset(
 
 def server_arguments(spec: ServiceSpec) -> list[str]:
     """The arguments of ``python -m mlmagic.scoring``."""
-    arguments = ["--entry-script", spec.entry_script, "--source-directory", spec.app_dir]
+    if spec.routes_file is not None:
+        arguments = ["--routes", spec.routes_file]
+    else:
+        arguments = ["--entry-script", spec.entry_script, "--source-directory", spec.app_dir]
     arguments += ["--run-dir", spec.run_dir, "--host", HOST, "--port", str(spec.config.port or 0)]
     if spec.model_dir is not None:
         arguments += ["--model-dir", spec.model_dir]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from mlmagic.engine.endpoints.meter import VersionMeter
 from mlmagic.engine.http.probe import Probe
 from mlmagic.engine.services.reconcile.scaling import Scaling
 from mlmagic.engine.services.traffic_meter import TrafficMeter
@@ -27,6 +28,8 @@ class Health:
     notes: list[str] = field(default_factory=list)
     usage: UsageMetrics = field(default_factory=UsageMetrics)
     traffic: TrafficMeter = field(default_factory=TrafficMeter)
+    versions: VersionMeter = field(default_factory=VersionMeter)
+    """Of an endpoint."""
 
     def probe_of(self, url: str, cert_file: str | None) -> Probe:
         """The probe of this URL; its connection stays open between steps."""

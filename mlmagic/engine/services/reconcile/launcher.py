@@ -12,6 +12,7 @@ from typing import Any
 from mlmagic.core.replacements import Replacement, replacements_of, with_replacements
 from mlmagic.core.webservice import ServiceSpec, Webservice
 from mlmagic.engine import staging
+from mlmagic.engine.endpoints import routes
 from mlmagic.engine.environments.background_jobs import BackgroundJob, BackgroundJobs
 from mlmagic.engine.environments.builds import Builds
 from mlmagic.engine.environments.image_pins import replacements_for_image
@@ -51,6 +52,8 @@ class Launcher:
         Lines about the launch are added to ``notes``. Raises what the build or the target raises.
         """
         spec = staging.stage(self._memory, service)
+        if spec.routes_file is not None:
+            routes.deliver(self._memory, service)
         target = self._targets.get(spec.config.target)
         if target.capabilities.runs_interpreter:
             found = self._builds.look(service.id, spec.python, spec.environment, Path(spec.run_dir))

@@ -21,6 +21,7 @@ from mlmagic.core.paths import join_part
 from mlmagic.core.request_counts import RequestCounts
 from mlmagic.core.webservice import Observation, Phase, State, Webservice, check_move
 from mlmagic.engine import staging
+from mlmagic.engine.endpoints import rollouts, routes
 from mlmagic.engine.http import probe
 from mlmagic.engine.services.reconcile import decisions, pace
 from mlmagic.engine.services.reconcile.decisions import Decision, News
@@ -179,6 +180,8 @@ class Reconciler:
             return self._restart_when_due(health.restart_at)
         assert service.serving is not None
         assert service.handle is not None
+        if service.endpoint is not None:
+            routes.deliver(self.memory, service)  # a version may have moved
         target = self.targets.get(service.target)
         seen = self._observe(target, service.serving, service.handle)
         if seen.ended:
@@ -259,13 +262,25 @@ class Reconciler:
 
     def _note_stats(self, target: ComputeTarget[Any], seen: Observation, url: str) -> None:
         metrics = self.health.usage
-        counted, counts = self.health.probe_of(url, self._cert_file(url)).metrics()
+        found = self.health.probe_of(url, self._cert_file(url)).metrics()
         at = time.monotonic()
         self._measure(target)
-        stats = metrics.stats(counted, seen.ready, at)
-        if counts is not None:
-            self._note_traffic(counts, stats, at)
+        stats = metrics.stats(found.stats, seen.ready, at)
+        if found.counts is not None:
+            self._note_traffic(found.counts, stats, at)
         self._write_stats(stats)
+        if self.service.endpoint is not None:
+            self._note_versions(found.versions, at)
+
+    def _note_versions(self, versions: Mapping[str, Any], at: float) -> None:
+        """Write what an endpoint's versions have answered, and go on with its rollout."""
+        meter = self.health.versions
+        meter.add(versions, at)
+        figures = meter.figures()
+        if figures != self.service.version_figures:
+            with self.memory.writing_quietly() as tx:
+                services.note_versions(tx, self.service, figures)
+        rollouts.advance(self.memory, self.service, meter)
 
     def _write_stats(self, stats: Mapping[str, float]) -> None:
         if stats != self.service.stats:
@@ -373,6 +388,8 @@ class Reconciler:
                 )
                 if written:
                     self._report(tx, decision)
+            if not {"url", "serving", "handle"}.isdisjoint(decision.changes):
+                routes.deliver_to_endpoints_of(self.memory, self.service.name)
         return decision.delay
 
     def _report(self, tx: Connection, decision: Decision) -> None:
@@ -387,6 +404,8 @@ class Reconciler:
     def _publish_deployed(self, tx: Connection) -> None:
         """Publish ModelDeployed once a revision, however often it is started."""
         service = self.service
+        if service.endpoint is not None:
+            return  # its versions have models
         mark = {"revision": service.revision}
         subject = endpoint_subject(service.id)
         if events.is_there(tx, EventKind.MODEL_DEPLOYED, subject, mark):

@@ -1,0 +1,1 @@
+"""Endpoints: their versions, their traffic, and guarded rollouts."""

@@ -1,0 +1,436 @@
+"""Endpoints: create them; add, change and delete versions.
+
+A method checks first, then records what is wanted and returns; supervisors bring it about. An endpoint is a
+service whose server is a router, and each of its versions is a service: `Services` lists, waits for, stops
+and deletes them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.core import endpoint as core
+from mlmagic.core.arguments import ComputeType
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.endpoint import Endpoint, EndpointVersion, VersionType
+from mlmagic.core.events import EventKind
+from mlmagic.core.names import ModelReference, check_service_name
+from mlmagic.core.notify import Notify, silent
+from mlmagic.core.webservice import Webservice
+from mlmagic.engine.endpoints.traffic import Traffic, check_changeable
+from mlmagic.engine.models.models import Models
+from mlmagic.engine.services.deployment import DeploymentPlan, Deployments, DeployRequest
+from mlmagic.engine.services.keys import Keys
+from mlmagic.engine.services.local_resources import check_usable, placed
+from mlmagic.engine.services.ownership import owned_here
+from mlmagic.engine.services.services import Services
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import (
+    AlreadyExists,
+    InvalidConfig,
+    MLMagicError,
+    NotFound,
+    UsageError,
+)
+from mlmagic.workspace import services
+from mlmagic.workspace.memory import Memory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+MAX_VERSIONS = "MLMAGIC_MAX_VERSIONS"
+ROUTER_TARGET = "local"
+"""Where the router runs if the target of the versions runs none."""
+_ROUTER = InferenceConfig(
+    "router.py",
+    script_text=(
+        '"""An endpoint: its router forwards requests to its versions, and does not import this file."""\n'
+        "def init(): ...\ndef run(data): ...\n"
+    ),
+    is_router=True,
+)
+_OF_ENDPOINT = (
+    "port", "auth_enabled", "token_auth_enabled", "primary_key", "secondary_key", "ssl_cert_pem_file",
+    "ssl_key_pem_file", "without_auth", "cors_origins", "allowed_hosts",
+)  # fmt: skip
+"""The fields of a configuration that are the endpoint's, and not those of each version."""
+_TRAFFIC_SETTINGS = ("version_name", "traffic_percentile")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRequest:
+    """What a version is to serve. None keeps what the endpoint's default version has."""
+
+    models: Sequence[str | ModelReference] | None = None
+    inference: InferenceConfig | None = None
+    config: DeploymentConfig | None = None
+    """The whole configuration of the version."""
+    changes: Mapping[str, Any] | None = None
+    """What differs from the configuration of the default version."""
+    environment: Mapping[str, Any] | None = None
+    nearest: bool = False
+
+
+class Endpoints:
+    """The endpoints of one workspace."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        targets: Targets,
+        models: Models,
+        keys: Keys,
+        services: Services,
+        traffic: Traffic,
+    ) -> None:
+        self._targets, self._services, self._traffic = targets, services, traffic
+        self._deployments = Deployments(memory, targets, models, keys)
+
+    # -- create and delete ----------------------------------------------------------------------------
+
+    def create(
+        self,
+        name: str,
+        version_name: str | None = None,
+        wanted: VersionRequest | None = None,
+        *,
+        traffic_percentile: float | None = None,
+        overwrite: bool = False,
+        notify: Notify = silent,
+    ) -> Webservice:
+        """Record a new endpoint with its first version, which is the default one and the control.
+
+        Without a ``version_name``, it is that of the endpoint. ``wanted.config`` is the configuration of
+        both: access, port and certificate are the endpoint's, all else the version's. Returns the endpoint
+        while it is Transitioning; when this raises, nothing was recorded.
+        """
+        wanted = wanted or VersionRequest()
+        check_service_name(name)
+        version_name = version_name or name
+        core.first_version(version_name, name, traffic_percentile)  # raises for what cannot be
+        config = placed(wanted.config or DeploymentConfig(), self._targets, notify)
+        version_config = config_of_version(config)
+        router = self._router_config(config, notify)
+        self._make_room(name, overwrite=overwrite)
+        service = core.service_name(name, version_name, self._services.names())
+        request = DeployRequest.of(
+            service,
+            wanted.inference,
+            wanted.environment,
+            models=wanted.models,
+            config=version_config,
+            nearest=wanted.nearest,
+        )
+        self._deployments.plan(request)
+        endpoint_plan = self._router_plan(name, router)
+        version = self._services.carry_out(lambda: self._deployments.plan(request, notify))
+        first = core.first_version(version_name, service, traffic_percentile)
+        try:
+            return self._services.carry_out(lambda: endpoint_plan, self._recording(first))
+        except BaseException:
+            with suppress(MLMagicError):
+                self._services.delete(version.name, of_endpoint=True)
+            raise
+
+    def create_over(
+        self,
+        name: str,
+        targets: Mapping[str, str],
+        config: DeploymentConfig | None = None,
+        *,
+        notify: Notify = silent,
+    ) -> Webservice:
+        """Record an endpoint over services that exist: ``targets`` has their names by name of version.
+
+        The first is the default version, which gets all requests. They are not deleted with the endpoint.
+        """
+        check_service_name(name)
+        if not targets:
+            raise UsageError("an endpoint needs a version", hint="Name a service for its first version.")
+        endpoint: Endpoint | None = None
+        for version, service in targets.items():
+            self._check_attachable(service)
+            if endpoint is None:
+                endpoint = core.first_version(version, service, None, is_owned=False)
+            else:
+                endpoint = endpoint.with_version(
+                    EndpointVersion(version, service, is_owned=False), version_limit()
+                )
+        assert endpoint is not None
+        router = self._router_config(config or DeploymentConfig(), notify)
+        self._make_room(name, overwrite=False)
+        plan = self._router_plan(name, router)
+        return self._services.carry_out(lambda: plan, self._recording(endpoint))
+
+    def _router_config(self, config: DeploymentConfig, notify: Notify) -> DeploymentConfig:
+        target = check_usable(config, self._targets)
+        place = config.target if target.capabilities.routes else ROUTER_TARGET
+        if place != config.target:
+            notify(f"The versions run on the target {config.target}, and their router on {place}.")
+        given = {name: getattr(config, name) for name in _OF_ENDPOINT}
+        return DeploymentConfig(
+            place,
+            **given,
+            compute_type=config.compute_type,
+            compute_settings=dict(config.compute_settings),
+            tags=config.tags,
+            properties=config.properties,
+            description=config.description,
+        )
+
+    def _router_plan(self, name: str, config: DeploymentConfig) -> DeploymentPlan:
+        return self._deployments.plan(DeployRequest.of(name, _ROUTER, None, models=(), config=config))
+
+    def _recording(self, endpoint: Endpoint) -> Any:
+        def also(tx: Connection, service: Webservice) -> None:
+            message = f"{service.name} is an endpoint, and {endpoint.default.name} its first version"
+            services.route(tx, service, endpoint, EventKind.VERSION_CREATED, message)
+
+        return also
+
+    def _make_room(self, name: str, *, overwrite: bool) -> None:
+        """Delete an endpoint of that name if it may be replaced."""
+        try:
+            existing = self._services.get(name)
+        except NotFound:
+            return
+        if existing.endpoint is None:
+            raise AlreadyExists(
+                "service",
+                name,
+                hint="It is no endpoint. Choose another name, and make the service a version of it.",
+            )
+        never_came_up = existing.never_came_up or all(
+            self._never_came_up(each) for each in existing.endpoint.versions
+        )
+        if not (overwrite or never_came_up):
+            raise AlreadyExists("endpoint", name, hint="Add a version to it, or delete it first.")
+        self._services.delete(name)
+
+    def _never_came_up(self, version: EndpointVersion) -> bool:
+        with suppress(NotFound):
+            return self._services.get(version.service).never_came_up
+        return True
+
+    # -- versions -------------------------------------------------------------------------------------
+
+    def create_version(
+        self,
+        name: str,
+        version_name: str,
+        wanted: VersionRequest | None = None,
+        *,
+        traffic_percentile: float | None = None,
+        is_default: bool | None = None,
+        is_control: bool | None = None,
+        shadow_percentile: float | None = None,
+        notify: Notify = silent,
+    ) -> Webservice:
+        """Record a new version and deploy its service; returns that while it is Transitioning.
+
+        It gets no requests without a ``traffic_percentile``. What ``wanted`` does not name is as in the
+        endpoint's default version.
+        """
+        wanted = wanted or VersionRequest()
+        endpoint = self._traffic.endpoint(name)
+        taken = self._services.names()
+        service = core.service_name(name, version_name, taken)
+        version = EndpointVersion(
+            version_name,
+            service,
+            traffic_percentile or 0.0,
+            bool(is_default),
+            VersionType.CONTROL if is_control else VersionType.TREATMENT,
+            shadow_percentile or 0.0,
+        )
+        check_changeable(endpoint)
+        endpoint.with_version(version, version_limit())
+
+        def also(tx: Connection, _deployed: Webservice) -> None:
+            now = services.get(tx, name)
+            assert now.endpoint is not None
+            after = now.endpoint.with_version(version, version_limit())
+            message = f"{version_name} was created, and gets {after.shares[version_name]:g} % of the requests"
+            services.route(tx, now, after, EventKind.VERSION_CREATED, message)
+
+        return self._services.carry_out(lambda: self._version_plan(endpoint, service, wanted, notify), also)
+
+    def attach(self, name: str, version_name: str, service: str, **marks: Any) -> Webservice:
+        """Make a service that exists a version of an endpoint; returns the endpoint.
+
+        ``marks`` are fields of `EndpointVersion`. The service is not deleted with the endpoint.
+        """
+        self._check_attachable(service)
+        version = EndpointVersion(version_name, service, is_owned=False, **marks)
+        return self._traffic.change(
+            name,
+            EventKind.VERSION_CREATED,
+            lambda now: now.with_version(version, version_limit()),
+            f"the service {service} is version {version_name}",
+        )
+
+    def update_version(
+        self,
+        name: str,
+        version_name: str,
+        wanted: VersionRequest | None = None,
+        *,
+        traffic_percentile: float | None = None,
+        is_default: bool | None = None,
+        is_control: bool | None = None,
+        shadow_percentile: float | None = None,
+        notify: Notify = silent,
+    ) -> Webservice:
+        """Change a version: what it serves, its settings, its share of the requests; returns its service."""
+        version = self._traffic.endpoint(name).version(version_name)
+        marks: dict[str, Any] = {
+            "traffic_percentile": traffic_percentile,
+            "is_default": is_default,
+            "shadow_percentile": shadow_percentile,
+        }
+        if is_control is not None:
+            marks["version_type"] = VersionType.CONTROL if is_control else VersionType.TREATMENT
+        changes = {key: value for key, value in marks.items() if value is not None}
+        serves = wanted is not None and any(
+            given is not None
+            for given in (wanted.models, wanted.inference, wanted.environment, wanted.changes)
+        )
+        if not changes and not serves:
+            raise UsageError(
+                f"nothing to update in version {version_name!r}",
+                hint="Name models, a script, settings, a percentage, or a mark to change.",
+            )
+        if changes:
+            self._traffic.change(
+                name,
+                EventKind.VERSION_CHANGED,
+                lambda now: now.changed(version_name, **changes),
+                f"{version_name}: {_in_words(changes)}",
+            )
+        if wanted is None or not serves:
+            return self._services.get(version.service)
+        return self._services.update(
+            version.service,
+            model_names=wanted.models,
+            inference=wanted.inference,
+            config_changes=wanted.changes,
+            environment=wanted.environment,
+            nearest=wanted.nearest,
+            notify=notify,
+        )
+
+    def delete_version(self, name: str, version_name: str) -> Webservice:
+        """Take a version out of the endpoint and delete its service, if that is the endpoint's own.
+
+        Its share of the requests goes to the default version. Returns the endpoint.
+        """
+        version = self._traffic.endpoint(name).version(version_name)
+        service = self._traffic.change(
+            name,
+            EventKind.VERSION_DELETED,
+            lambda now: now.without(version_name),
+            f"{version_name} was deleted",
+        )
+        if version.is_owned:
+            with suppress(NotFound):
+                self._services.delete(version.service, of_endpoint=True)
+        return service
+
+    def _version_plan(
+        self, endpoint: Endpoint, service: str, wanted: VersionRequest, notify: Notify
+    ) -> DeploymentPlan:
+        """The plan of a new version, on the basis of the default one."""
+        default = self._services.get(endpoint.default.service)
+        current = self._services.revision(default)
+        config = config_of_version(wanted.config) if wanted.config else current.config
+        if wanted.changes:
+            config = replace(config, **wanted.changes)
+        if wanted.config is not None:
+            config = replace(config, target=current.config.target, auth_enabled=current.config.auth_enabled)
+        keeps_script = wanted.inference is None and not (
+            current.inference.no_code and wanted.models is not None
+        )
+        inference = wanted.inference or (current.inference if keeps_script else None)
+        environment = wanted.environment if wanted.environment is not None else current.inference.environment
+        request = DeployRequest.of(
+            service,
+            inference,
+            environment,
+            models=current.models if wanted.models is None else wanted.models,
+            config=replace(config, port=None),
+            nearest=wanted.nearest,
+        )
+        plan = self._deployments.plan(request, notify)
+        return replace(plan, keeps_files=current.files) if keeps_script else plan
+
+    def _check_attachable(self, service: str) -> None:
+        """Raises `UsageError` for a service that a router cannot call."""
+        record = owned_here(self._services.get(service), "make a version of")
+        if record.endpoint is not None:
+            raise UsageError(f"{service!r} is an endpoint itself, and cannot be a version of another")
+        config = self._services.revision(record).config
+        if config.token_auth_enabled:
+            raise UsageError(
+                f"{service!r} takes tokens, and a version must have keys or no authentication",
+                hint="Turn tokens off for it; the endpoint can have them.",
+            )
+        if config.ssl_cert_pem_file:
+            raise UsageError(
+                f"{service!r} has a certificate, and the router calls versions without TLS",
+                hint="Deploy it without; the endpoint can have the certificate.",
+            )
+
+    def list(self) -> list[Webservice]:
+        """All endpoints, by name."""
+        return [each for each in self._services.list() if each.endpoint is not None]
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The versions and the traffic of an endpoint. Raises `NotFound`; `UsageError` for a service."""
+        return self._traffic.endpoint(name)
+
+
+def config_of_version(config: DeploymentConfig) -> DeploymentConfig:
+    """The configuration of a version, of that of its endpoint: access is the endpoint's.
+
+    Where the endpoint needs a credential, the version has keys of its own, which only the router knows.
+    """
+    kept = {name: value for name, value in config.compute_settings.items() if name not in _TRAFFIC_SETTINGS}
+    is_endpoint = config.compute_type.lower() == ComputeType.AKS_ENDPOINT
+    return replace(
+        config,
+        port=None,
+        auth_enabled=config.guarded,
+        token_auth_enabled=False,
+        primary_key=None,
+        secondary_key=None,
+        ssl_cert_pem_file=None,
+        ssl_key_pem_file=None,
+        cors_origins="",
+        allowed_hosts="",
+        compute_type=str(ComputeType.AKS) if is_endpoint else config.compute_type,
+        compute_settings=kept,
+    )
+
+
+def version_limit() -> int:
+    """How many versions an endpoint may have. Raises `InvalidConfig` for a bad MLMAGIC_MAX_VERSIONS."""
+    text = os.environ.get(MAX_VERSIONS, "").strip()
+    if not text:
+        return core.VERSION_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100):
+        raise InvalidConfig(MAX_VERSIONS, text, "must be a whole number from 1 to 100")
+    return int(text)
+
+
+def _in_words(changes: Mapping[str, Any]) -> str:
+    words: dict[str, Callable[[Any], str]] = {
+        "traffic_percentile": lambda value: f"{value:g} % of the requests",
+        "shadow_percentile": lambda value: f"copies of {value:g} % of the requests",
+        "is_default": lambda value: "the default version",
+        "version_type": lambda value: str(value).lower(),
+    }
+    return ", ".join(words[key](value) for key, value in changes.items())

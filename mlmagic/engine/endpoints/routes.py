@@ -1,0 +1,85 @@
+"""Writes the routes file of an endpoint: where its versions are, and what share of the requests each gets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.endpoint import Endpoint, EndpointVersion
+from mlmagic.core.webservice import Desired, Webservice
+from mlmagic.engine import staging
+from mlmagic.engine.services.keys import caller_of
+from mlmagic.errors import NotFound
+from mlmagic.workspace import services
+from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
+from mlmagic.workspace.memory import Memory
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+SPARE_SECONDS = 5.0
+"""The router waits so much longer than a version's own limits allow."""
+
+
+def deliver(memory: Memory, service: Webservice) -> None:
+    """Write the routes of an endpoint into the folders of its revisions, where they are not the same already.
+
+    A router reads them again when they change.
+    """
+    with memory.reading() as tx:
+        now = services.get(tx, service.name)
+        text = json.dumps(routes_of(tx, now)) if now.endpoint is not None else ""
+        numbers = services.revision_numbers(tx, now.id)
+    for number in numbers if text else ():
+        folder = staging.run_folder(memory, now, number)
+        file = folder / staging.ROUTES_FILE
+        if folder.is_dir() and (not file.is_file() or file.read_text(encoding="utf-8") != text):
+            write_atomically(file, text, mode=OWNER_ONLY)
+
+
+def deliver_to_endpoints_of(memory: Memory, service: str) -> None:
+    """Write the routes of the endpoints of which ``service`` is a version: it is elsewhere now."""
+    with memory.reading() as tx:
+        found = services.endpoints_over(tx, service)
+    for endpoint in found:
+        deliver(memory, endpoint)
+
+
+def routes_of(tx: Connection, service: Webservice) -> dict[str, Any]:
+    """The routes of an endpoint, as `mlmagic.scoring.router.routes` reads them."""
+    endpoint = service.endpoint
+    assert endpoint is not None
+    return {
+        "default": endpoint.default.name,
+        "sticky_by": endpoint.sticky_by,
+        "versions": [_route(tx, endpoint, version) for version in endpoint.versions],
+    }
+
+
+def _route(tx: Connection, endpoint: Endpoint, version: EndpointVersion) -> dict[str, Any]:
+    route: dict[str, Any] = {
+        "name": version.name,
+        "url": None,
+        "percent": endpoint.shares[version.name],
+        "shadow_percent": version.shadow_percentile,
+    }
+    try:
+        service = services.get(tx, version.service)
+    except NotFound:
+        return route
+    if service.serving is None or service.url is None or service.desired is not Desired.RUNNING:
+        return route
+    config = services.get_revision(tx, service.id, service.serving).config
+    return {
+        **route,
+        "url": service.url,
+        "credential": caller_of(tx, service).credential,
+        "timeout_s": _timeout(config),
+    }
+
+
+def _timeout(config: DeploymentConfig) -> float:
+    """How long a request to a version may take, by its own limits."""
+    waking = config.init_timeout_seconds if config.idle_timeout_seconds else 0
+    return (config.scoring_timeout_ms + config.max_request_wait_time) / 1000 + waking + SPARE_SECONDS

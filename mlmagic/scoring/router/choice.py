@@ -1,0 +1,87 @@
+"""Which version gets a request: one that its client keeps, or one by the shares."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from mlmagic.scoring.http.peer import origin_of
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.router.routes import BODY, CLIENT, HEADER, Routes
+
+BLOCK = 100
+"""After so many requests, the shares have been kept exactly, as far as they are whole percents."""
+
+
+class Tickets:
+    """Draws names at random, but each exactly as often as its share says.
+
+    A block of tickets is shuffled and used up. What a share has beyond whole tickets is carried over to the
+    next block, so that the difference never grows.
+    """
+
+    def __init__(self, percents: Mapping[str, float], chance: random.Random | None = None) -> None:
+        """``percents`` by name, of which one at least is above 0."""
+        self._percents = {name: percent for name, percent in percents.items() if percent > 0}
+        self._owed = dict.fromkeys(self._percents, 0.0)
+        self._chance = chance or random.Random()
+        self._block: list[str] = []
+
+    def draw(self) -> str:
+        """The next name."""
+        while not self._block:
+            self._fill()
+        return self._block.pop()
+
+    def _fill(self) -> None:
+        for name, percent in self._percents.items():
+            owed = self._owed[name] + percent * BLOCK / 100
+            count = math.floor(owed + 1e-9)
+            self._owed[name] = owed - count
+            self._block += [name] * count
+        self._chance.shuffle(self._block)
+
+
+def kept_version(key: bytes, percents: Mapping[str, float]) -> str:
+    """The version of all requests with this key (weighted rendezvous hashing).
+
+    Where shares change, only as many keys move as have to.
+    """
+    return max(percents, key=lambda name: _score(key, name, percents[name]))
+
+
+def _score(key: bytes, name: str, percent: float) -> float:
+    if percent <= 0:
+        return -math.inf
+    digest = blake2b(key, digest_size=8, person=blake2b(name.encode(), digest_size=16).digest()).digest()
+    return -percent / math.log((int.from_bytes(digest) + 1) / (2**64 + 1))
+
+
+def sticky_key(request: Request, sticky_by: str) -> bytes | None:
+    """What a request is kept by; None if it has no such header."""
+    if sticky_by == CLIENT:
+        return origin_of(request.peer, request.fields).address.encode()
+    if sticky_by == BODY:
+        return request.body or request.target
+    return request.fields.get(sticky_by.removeprefix(HEADER).encode())
+
+
+class Choice:
+    """Chooses versions by name."""
+
+    def __init__(self, routes: Routes, chance: random.Random | None = None) -> None:
+        self._percents = {each.name: each.percent for each in routes.versions}
+        if not any(self._percents.values()):
+            self._percents[routes.default] = 100.0
+        self._tickets = Tickets(self._percents, chance)
+        self._sticky_by = routes.sticky_by
+
+    def version_of(self, request: Request) -> str:
+        """The version of a request that names none."""
+        if self._sticky_by is not None:
+            key = sticky_key(request, self._sticky_by)
+            if key is not None:
+                return kept_version(key, self._percents)
+        return self._tickets.draw()

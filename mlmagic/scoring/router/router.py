@@ -1,0 +1,246 @@
+"""The routes of an endpoint: what the router answers itself, and what it has a version answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mlmagic.scoring.authentication import Authenticator
+from mlmagic.scoring.calls.scorer import Reply
+from mlmagic.scoring.http.allowed_hosts import AllowedHosts
+from mlmagic.scoring.http.caller_check import CallerCheck
+from mlmagic.scoring.http.cors import Cors
+from mlmagic.scoring.http.descriptors import Descriptors
+from mlmagic.scoring.http.request import Request, path_of
+from mlmagic.scoring.http.request_head import KnownHeads
+from mlmagic.scoring.http.response import HTML, Renderer, Response, too_long_identity, unauthorized
+from mlmagic.scoring.metrics import Exposition
+from mlmagic.scoring.outputs.json_encoder import JSON
+from mlmagic.scoring.router.choice import Choice
+from mlmagic.scoring.router.counters import RouterCounters
+from mlmagic.scoring.router.routes import InvalidRoutes, Routes
+from mlmagic.scoring.router.shadows import Shadow
+from mlmagic.scoring.router.upstream import ForwardingRenderer
+from mlmagic.scoring.router.version import VERSION, Version
+from mlmagic.scoring.watched_files import WatchedFiles
+
+LOOK_S = 0.1
+"""Changed routes hold at most this much later."""
+_VERSION = VERSION.encode()
+_READING = (b"GET", b"HEAD")
+_OWN = (b"/", b"/metrics", b"/versions")
+NOT_ALLOWED = "The method is not allowed for the requested URL."
+
+
+class Router:
+    """Answers requests. `answer` calls ``reply`` exactly once, now or later."""
+
+    stuck = False
+    """It makes no calls that could hang."""
+
+    def __init__(
+        self,
+        routes_file: Path,
+        loop: asyncio.AbstractEventLoop,
+        access: Authenticator | None = None,
+    ) -> None:
+        """Raises `InvalidRoutes`. Without ``access``, everyone who reaches it may call it."""
+        self.renderer: Renderer = ForwardingRenderer()
+        self.heads = KnownHeads()
+        self.descriptors: Descriptors | None = None
+        self.versions: dict[str, Version] = {}
+        self.shadows: dict[str, Shadow] = {}
+        self.counters = RouterCounters(self.versions, self.shadows)
+        self._loop = loop
+        self._access = access
+        self._cors = Cors.of(os.environ)
+        self._callers: CallerCheck | None = None
+        self._exposition: Exposition | None = None
+        self._file = routes_file
+        self._watched = WatchedFiles(routes_file)
+        self._looked = loop.time()
+        self._use(Routes.read(routes_file))
+
+    def use_hosts(self, hosts: AllowedHosts | None) -> None:
+        """Refuse requests for other hosts, and from foreign web pages; None: answer all."""
+        self._callers = CallerCheck(hosts, self._cors) if hosts is not None else None
+
+    # ---- the routes -----------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        self._looked = self._loop.time()
+        if not self._watched.changed():
+            return
+        try:
+            self._use(Routes.read(self._file))
+        except InvalidRoutes as error:
+            print(f"mlmagic: {error}; the previous routes stay in use", file=sys.stderr, flush=True)
+
+    def _use(self, routes: Routes) -> None:
+        self._routes = routes
+        for route in routes.versions:
+            version = self.versions.get(route.name)
+            if version is None:
+                self.versions[route.name] = Version(route, self._loop, self._renew)
+            else:
+                version.use(route)
+            if route.shadow_percent and route.name not in self.shadows:
+                self.shadows[route.name] = Shadow(self.versions[route.name])
+        names = [route.name for route in routes.versions]
+        for name in [each for each in self.versions if each not in names]:
+            version = self.versions.pop(name)
+            self.shadows.pop(name, None)
+            self.counters.keep(version.counters)
+            version.close()
+        self._choice = Choice(routes)
+        self._default = self.versions[routes.default]
+        self._copied = [
+            self.shadows[route.name] for route in routes.versions if route.shadow_percent and route.url
+        ]
+
+    # ---- the gate -------------------------------------------------------------------------------
+
+    def check_caller(self, method: bytes, target: bytes, fields: Mapping[bytes, bytes]) -> None:
+        """Raises `Refusal` for a host or a web page that may not call the endpoint."""
+        if self._callers is not None:
+            self._callers.check(method, target, fields)
+
+    def admits(self, target: bytes, fields: Mapping[bytes, bytes]) -> bool:
+        """Whether a request with this head is authenticated; called before its body has arrived."""
+        return self._access is None or self._access.admits(path_of(target), fields.get(b"authorization"))
+
+    # ---- requests -------------------------------------------------------------------------------
+
+    def answer(self, request: Request, reply: Reply) -> None:
+        """Answer it, or have a version do so."""
+        if self._loop.time() - self._looked >= LOOK_S:
+            self._renew()
+        if self._cors is not None:
+            reply = self._permitting(self._cors, request, reply)
+        if (refusal := too_long_identity(request)) is not None:
+            reply(refusal)
+        elif not request.admitted:
+            self._refuse(request, reply)
+        elif (path := request.target) == b"/score":
+            self._forward(path, request, reply)
+        elif (path := request.path) in _OWN:
+            self._answer_here(path, request, reply)
+        else:
+            self._forward(path, request, reply)
+
+    def _forward(self, path: bytes, request: Request, reply: Reply) -> None:
+        identity = self.renderer.identify(request)
+        named = request.fields.get(_VERSION)
+        if named is not None:
+            version = self.versions.get(named.decode("latin-1"))
+            if version is None:
+                reply(_unknown_version(named, self.versions))
+                return
+        elif request.method in _READING and path != b"/score":
+            version = self._default  # the documents of one version, always the same
+        else:
+            version = self.versions[self._choice.version_of(request)]
+            if self._copied:
+                reply = self._copying(version, request, identity, reply)
+        version.answer(request, identity, reply)
+
+    def _copying(self, version: Version, request: Request, identity: bytes, reply: Reply) -> Reply:
+        """``reply`` that also has the answer compared with those of the shadows."""
+        compare = [
+            shadow.copy(request, identity)
+            for shadow in self._copied
+            if shadow.version is not version and shadow.takes()
+        ]
+        if not compare:
+            return reply
+
+        def answered(response: Response) -> None:
+            reply(response)
+            for each in compare:
+                each(version.name, response)
+
+        return answered
+
+    def _refuse(self, request: Request, reply: Reply) -> None:
+        # A preflight request of a browser has no credentials.
+        reply(Response(200, b"", HTML) if request.method == b"OPTIONS" else unauthorized())
+
+    def _permitting(self, cors: Cors, request: Request, reply: Reply) -> Reply:
+        def permit(response: Response) -> None:
+            cors.permit(request, response)
+            reply(response)
+
+        return permit
+
+    # ---- what the router answers itself ---------------------------------------------------------
+
+    def _answer_here(self, path: bytes, request: Request, reply: Reply) -> None:
+        if request.method not in _READING:
+            reply(Response.message(405, NOT_ALLOWED, fields=b"Allow: GET, HEAD\r\n"))
+        elif path == b"/":
+            shortage = self.descriptors.shortage if self.descriptors is not None else ""
+            reply(Response(200, f"Healthy: {shortage}".encode() if shortage else b"Healthy", HTML))
+        elif path == b"/metrics":
+            self._metrics(request, reply)
+        else:
+            reply(Response(200, orjson.dumps(self._overview())))
+
+    def _metrics(self, request: Request, reply: Reply) -> None:
+        accept = request.fields.get(b"accept", b"").decode("latin-1")
+        if accept == JSON:
+            reply(Response(200, orjson.dumps(self.counters.summary())))
+            return
+        if self._exposition is not None:
+            reply(Response(200, *self._exposition.page(accept)))
+            return
+
+        def created(exposition: asyncio.Future[Exposition]) -> None:
+            try:
+                self._exposition = exposition.result()
+            except ImportError as error:
+                reply(Response.message(501, f"This endpoint has no metrics: {error}."))
+            else:
+                reply(Response(200, *self._exposition.page(accept)))
+
+        self._loop.run_in_executor(None, Exposition, self.counters).add_done_callback(created)
+
+    def _overview(self) -> dict[str, Any]:
+        """The versions, their shares, and what shadows have answered differently; needs a key."""
+        routes = self._routes
+        return {
+            "default": routes.default,
+            "sticky_by": routes.sticky_by,
+            "versions": [
+                {
+                    "name": route.name,
+                    "percent": route.percent,
+                    "shadow_percent": route.shadow_percent,
+                    "is_available": route.url is not None,
+                    **self.counters.of_version(route.name),
+                    "differences": list(self.shadows[route.name].comparison.differences)
+                    if route.name in self.shadows
+                    else [],
+                }
+                for route in routes.versions
+            ],
+        }
+
+    def close(self) -> None:
+        """End: no more requests will come."""
+        for version in self.versions.values():
+            version.close()
+
+
+def _unknown_version(named: bytes, versions: Mapping[str, Version]) -> Response:
+    name = named[:100].decode("latin-1")
+    return Response.message(
+        404,
+        f"This endpoint has no version {name!r}, which the header {VERSION} names. "
+        f"Its versions are: {', '.join(versions)}.",
+    )

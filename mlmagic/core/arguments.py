@@ -180,16 +180,7 @@ class Argument:
 
     def read(self, text: Any) -> Any:
         """The number that its option's text stands for, such as 600 for ``10m``. Raises `InvalidConfig`."""
-        found = _WITH_UNIT.fullmatch(text.strip()) if isinstance(text, str) else None
-        try:
-            if found and found["unit"] in self.units:
-                value = float(found["number"]) * self.units[found["unit"]]
-                return round(value) if self.kind is int else value
-            return self.kind(text)
-        except (TypeError, ValueError):
-            units = f", perhaps with a unit: {', '.join(self.units)}" if self.units else ""
-            words = f"must be {_KINDS[self.kind]}{with_a_point(text) or units}"
-            raise InvalidConfig(self.option.lstrip("-"), text, words) from None
+        return read_quantity(self.option.lstrip("-"), text, self.units, self.kind)
 
     @property
     def option(self) -> str:
@@ -230,6 +221,20 @@ class Argument:
         if self.kind is dict:
             described["additionalProperties"] = {"type": "string"}
         return described
+
+
+def read_quantity(name: str, text: Any, units: Mapping[str, float], kind: type = float) -> Any:
+    """A number of ``kind``, perhaps with one of the ``units``. Raises `InvalidConfig` with ``name``."""
+    found = _WITH_UNIT.fullmatch(text.strip()) if isinstance(text, str) else None
+    try:
+        if found and found["unit"] in units:
+            value = float(found["number"]) * units[found["unit"]]
+            return round(value) if kind is int else value
+        return kind(text)
+    except (TypeError, ValueError):
+        more = f", perhaps with a unit: {', '.join(units)}" if units else ""
+        words = f"must be {_KINDS[kind]}{with_a_point(text) or more}"
+        raise InvalidConfig(name, text, words) from None
 
 
 def _row(name: str, kind: type, group: Group, help: str, **more: Any) -> Argument:

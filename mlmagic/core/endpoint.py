@@ -7,12 +7,12 @@ endpoint is a service that routes, and each version a service of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from mlmagic.core.arguments import PERCENT
+from mlmagic.core.arguments import PERCENT, read_quantity
 from mlmagic.core.names import check_service_name, checked_name
 from mlmagic.core.rollout import Rollout
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound
@@ -214,6 +214,19 @@ def service_name(endpoint: str, version: str, taken: Sequence[str]) -> str:
         end = f"-{number}"
         name, number = f"{base[: _NAME_LENGTH - len(end)].rstrip('-')}{end}", number + 1
     return check_service_name(name)
+
+
+def read_shares(words: Iterable[str]) -> dict[str, float]:
+    """``blue=90 green=10`` as percentages by version. Raises `InvalidConfig`."""
+    found: dict[str, float] = {}
+    for word in words:
+        version, equals, percent = word.partition("=")
+        if not equals or not version:
+            raise InvalidConfig(
+                "share", word, "must be VERSION=PERCENT", hint="For example blue=90 green=10."
+            )
+        found[version] = read_quantity(version, percent.removesuffix("%").strip(), {})
+    return found
 
 
 def check_sticky_by(sticky_by: str | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
@@ -13,12 +12,11 @@ from mlmagic.core.deployments import changed_fields, with_arguments
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.names import ModelReference, check_service_name
 from mlmagic.core.webservice import Webservice
-from mlmagic.errors import Interrupted, UsageError
-from mlmagic.magics.base import SessionMagics, parsed
-from mlmagic.magics.cell_lines import cells_of
+from mlmagic.errors import UsageError
+from mlmagic.magics.base import parsed
 from mlmagic.magics.deployment_options import deployment_options, given_arguments
 from mlmagic.magics.environments import environment_of_line, environment_options
-from mlmagic.magics.live_widgets import show_live_card
+from mlmagic.magics.following import FollowingMagics, no_wait, timeout
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import find_model, model_references, read_sample
 from mlmagic.magics.options import (
@@ -38,20 +36,9 @@ from mlmagic.magics.script_selection import (
     script_options,
 )
 
-_NO_WAIT = argument(
-    "--no-wait", action="store_true", help="Return at once; the live card continues.", group=Group.RUN
-)
-_TIMEOUT = argument(
-    "--timeout",
-    type=number("timeout", above=0),
-    metavar="SECONDS",
-    help="Longest time to wait. Default: %config MLMagic.timeout.",
-    group=Group.RUN,
-)
-
 
 @magics_class
-class DeploymentMagics(SessionMagics):
+class DeploymentMagics(FollowingMagics):
     """The magics that deploy and update services."""
 
     @line_magic
@@ -83,8 +70,8 @@ class DeploymentMagics(SessionMagics):
     )
     @deployment_options
     @argument("--overwrite", action="store_true", help="Replace the service of that name.", group=Group.RUN)
-    @_NO_WAIT
-    @_TIMEOUT
+    @no_wait
+    @timeout
     @out("the service", Group.RUN)
     def deploy(self, args: Arguments) -> Any:
         """Deploy a script, or models without a script, as a live web service.
@@ -133,7 +120,7 @@ class DeploymentMagics(SessionMagics):
             return engine.services.deploy_object(name, model, details, inference, config, **options)[0]
 
         try:
-            return self._follow(deploy, notes, args)
+            return self.follow(deploy, notes, args)
         except UsageError as error:
             hint = "" if args.no_code else captured_scripts_hint(self.session.script_names)
             if type(error) is UsageError and "without a script" in error.message and hint:
@@ -154,8 +141,8 @@ class DeploymentMagics(SessionMagics):
     )
     @environment_options
     @deployment_options
-    @_NO_WAIT
-    @_TIMEOUT
+    @no_wait
+    @timeout
     @out("the service", Group.RUN)
     def update(self, args: Arguments) -> Any:
         """Change a service's models, script or settings. What is not named stays.
@@ -181,7 +168,7 @@ class DeploymentMagics(SessionMagics):
             )
             notes.append(message)
         given = given_arguments(args)
-        return self._follow(
+        return self.follow(
             lambda: engine.services.update(
                 args.name,
                 model_names=references,
@@ -207,8 +194,8 @@ class DeploymentMagics(SessionMagics):
         help="The number of the revision, see %revisions. Default: the last one before the present revision "
         "that was Healthy and differs from it.",
     )
-    @_NO_WAIT
-    @_TIMEOUT
+    @no_wait
+    @timeout
     @out("the service", Group.RUN)
     def rollback(self, args: Arguments) -> Any:
         """Go back to the models, script, environment and settings of an earlier revision of a service.
@@ -219,7 +206,7 @@ class DeploymentMagics(SessionMagics):
           %rollback diabetes-svc 3
         """
         notes: list[str] = []
-        return self._follow(
+        return self.follow(
             lambda: (
                 self.session.engine.services.rollback(args.name, args.revision, notify=notes.append).service
             ),
@@ -231,8 +218,8 @@ class DeploymentMagics(SessionMagics):
     @parsed
     @argument("name", help="The service.", metavar="NAME")
     @argument("replicas", type=number("replicas", int), metavar="REPLICAS", help="How many are to run.")
-    @_NO_WAIT
-    @_TIMEOUT
+    @no_wait
+    @timeout
     @out("the service", Group.RUN)
     def scale(self, args: Arguments) -> Any:
         """Set how many replicas of a service share its requests. Callers get answers all the while.
@@ -242,37 +229,7 @@ class DeploymentMagics(SessionMagics):
           %scale diabetes-svc 4
         """
         replicas = self.session.engine.replicas
-        return self._follow(lambda: replicas.set(args.name, args.replicas), [], args, wait=replicas.wait)
-
-    def _follow(
-        self,
-        operation: Callable[[], Webservice],
-        notes: list[str],
-        args: Arguments,
-        wait: Callable[..., Webservice] | None = None,
-    ) -> Any:
-        """Start a deploy or update, and show its live card and its plain card until it ends.
-
-        ``wait`` waits for the end; None is for `Services.wait_or_withdraw`.
-        """
-        from mlmagic.magics.live_card import LiveCard
-        from mlmagic.sdk.webservice import Webservice as Handle
-        from mlmagic.sdk.workspace import Workspace
-        from mlmagic.widgets.cards import static_class
-
-        engine = self.session.engine
-        record = operation()
-        try:
-            show_live_card(self.session, record)
-            card = LiveCard(record, notes, cells_of(self.session, engine.services.revision(record)))
-            if not args.no_wait:
-                seconds = args.timeout or self.session.timeout
-                record = card.wait(engine, record, seconds, wait or engine.services.wait_or_withdraw)
-        except KeyboardInterrupt:  # before the wait, which undoes the deploy itself when it is interrupted
-            raise Interrupted(engine.services.withdraw(record)) from None
-        handle = Handle.of(Workspace.over(engine), record)
-        self.session.note_shown(handle, f'<div class="{static_class(record)}"></div>')
-        return self.assign(args.out, handle)
+        return self.follow(lambda: replicas.set(args.name, args.replicas), [], args, wait=replicas.wait)
 
 
 def _is_given(args: Arguments, nothing: Arguments) -> bool:

@@ -10,6 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from mlmagic.magics.completion import Completion
 from mlmagic.magics.deployment import DeploymentMagics
+from mlmagic.magics.endpoints import EndpointMagics
 from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.events import EventMagics
 from mlmagic.magics.models import ModelMagics
@@ -26,6 +27,7 @@ _GROUPS = (
     ScriptMagics,
     DeploymentMagics,
     ServiceMagics,
+    EndpointMagics,
     EnvironmentMagics,
     ProfilingMagics,
     PackagingMagics,

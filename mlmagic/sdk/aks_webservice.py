@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlmagic.core.arguments import ComputeType
+from mlmagic.core.endpoint import EndpointVersion
 from mlmagic.sdk.container_webservice import ContainerWebservice
 from mlmagic.sdk.deployment import AksServiceDeploymentConfiguration, takes_arguments
 from mlmagic.sdk.exceptions import WebserviceException, raises
@@ -83,6 +84,25 @@ class AksWebservice(ContainerWebservice):
     def data_collection(self) -> DataCollection:
         """Whether requests and responses are collected."""
         return DataCollection(storage_enabled=bool(self.collect_model_data))
+
+    @property
+    def is_default(self) -> bool | None:
+        """Of a version of an endpoint: whether it gets what no version is given; None for a plain service."""
+        return self._version.is_default if self._version else None
+
+    @property
+    def traffic_percentile(self) -> float | None:
+        """Of a version of an endpoint: its percentage of the requests; None for a plain service."""
+        return self._version.traffic_percentile if self._version else None
+
+    @property
+    def version_type(self) -> str | None:
+        """Of a version of an endpoint: Control or Treatment; None for a plain service."""
+        return str(self._version.version_type) if self._version else None
+
+    @property
+    def _version(self) -> EndpointVersion | None:
+        return self._engine.endpoints.version_of(self.name)
 
     @takes_arguments(
         ComputeType.AKS, update=True, before=("self", "image"), after=("models", "inference_config")

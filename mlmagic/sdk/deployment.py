@@ -125,16 +125,23 @@ def takes_arguments(
     """A decorator that gives a function of keywords the parameters of a compute type.
 
     Azure ML v1's can be positional, in the order of its ``deploy_configuration()`` or ``update()``, between
-    those named ``before`` and ``after``; ours are keywords. The docstring gets a line for each.
+    those named ``before`` and ``after``; ours are keywords. The docstring gets a line for each argument.
     """
     known = {name: row for name, row in arguments_of(compute).items() if not (update and name in KEYS)}
-    ordered = (V1_UPDATE_ORDER if update else V1_ORDER).get(compute, ())
-    more = [name for name in known if name not in ordered]
+    named = {*before, *after}
+    ordered = [n for n in (V1_UPDATE_ORDER if update else V1_ORDER).get(compute, ()) if n not in named]
+    more = [name for name in known if name not in ordered and name not in named]
+
+    def positional(name: str) -> Parameter:
+        row = known.get(name)
+        kind = Parameter.POSITIONAL_OR_KEYWORD
+        return _parameter(row, kind) if row else Parameter(name, kind, **_default(name))
+
     signature = Signature(
         [
-            *(Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, **_default(name)) for name in before),
+            *map(positional, before),
             *(_parameter(known[name], Parameter.POSITIONAL_OR_KEYWORD) for name in ordered),
-            *(Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, **_default(name)) for name in after),
+            *map(positional, after),
             *(_parameter(known[name], Parameter.KEYWORD_ONLY) for name in more),
         ]
     )
@@ -146,7 +153,9 @@ def takes_arguments(
 
         call.__signature__ = signature  # type: ignore[attr-defined]
         lines = "".join(
-            f"    {row.name}: {row.option_help}\n" for row in (known[n] for n in (*ordered, *more))
+            f"    {name}: {known[name].option_help}\n"
+            for name in (*before, *ordered, *after, *more)
+            if name in known
         )
         call.__doc__ = f"{function.__doc__}\n\nArguments:\n{lines}"
         return call

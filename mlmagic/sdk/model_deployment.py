@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from mlmagic.core import webservice as core
+from mlmagic.core.arguments import ComputeType
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
+from mlmagic.core.notify import Notify
+from mlmagic.engine.endpoints.version_request import VersionRequest
 from mlmagic.sdk.cluster_deployment import cluster_of, on_cluster, on_named_cluster
 from mlmagic.sdk.deployment import WebserviceDeploymentConfiguration
 from mlmagic.sdk.exceptions import UserErrorException
@@ -15,6 +19,9 @@ from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace_base import WorkspaceBase
+
+if TYPE_CHECKING:
+    from mlmagic.engine.engine import Engine
 
 
 def deploy(
@@ -39,18 +46,43 @@ def deploy(
     inference = inference_config
     if isinstance(inference, InferenceConfig):
         inference, config = inference.for_engine(config)
-    record = workspace.engine.services.deploy(
+    record = deploy_record(
+        workspace.engine,
         name,
         model_ids(workspace.engine, wanted),
         inference,
         config,
         overwrite=overwrite or config.compute_type == "local",
         notify=show_line,
-        nearest=True,
     )
     if show_output:
         print("Request submitted. Follow it with wait_for_deployment(show_output=True).")
     return Webservice.of(workspace, record)
+
+
+def deploy_record(
+    engine: Engine,
+    name: str,
+    models: Sequence[str],
+    inference: CoreInferenceConfig | None,
+    config: DeploymentConfig,
+    *,
+    overwrite: bool,
+    notify: Notify,
+) -> core.Webservice:
+    """Deploy a service, or an endpoint with its first version, as the compute type of ``config`` says."""
+    if config.compute_type.lower() != ComputeType.AKS_ENDPOINT:
+        return engine.services.deploy(
+            name, models, inference, config, overwrite=overwrite, notify=notify, nearest=True
+        )
+    return engine.endpoints.create(
+        name,
+        config.compute_settings.get("version_name"),
+        VersionRequest(models, inference, config, nearest=True),
+        traffic_percentile=config.compute_settings.get("traffic_percentile"),
+        overwrite=overwrite,
+        notify=notify,
+    )
 
 
 def _core_config(

@@ -71,17 +71,22 @@ class Webservice(WebserviceAttributes):
         properties: Iterable[Any] | None = None,
         image_digest: str | None = None,
     ) -> Webservices:
-        """List the services that match all arguments given. A tag is ``'key'`` or ``['key', 'value']``."""
+        """List the services that match all arguments given. A tag is ``'key'`` or ``['key', 'value']``.
+
+        Of an endpoint it is the endpoint, not its versions.
+        """
         if compute_type is not None and compute_type.upper() not in map(str.upper, _KNOWN_COMPUTE_TYPES):
             raise InvalidConfig(
                 "compute_type", compute_type, f"must be one of {', '.join(_KNOWN_COMPUTE_TYPES)}"
             )
         wanted = ModelFilter(tags=label_filter(tags), properties=label_filter(properties))
         workspace.engine.supervision.ensure_for_services()
+        versions = workspace.engine.endpoints.owned_services()
         found = [
             Webservice.of(workspace, record)
             for record in workspace.engine.services.list()
-            if (model_id is None or model_id in record.models)
+            if record.name not in versions
+            and (model_id is None or model_id in record.models)
             and (model_name is None or model_name in {each.partition(":")[0] for each in record.models})
             and wanted.accepts_labels(record.tags, record.properties)
         ]

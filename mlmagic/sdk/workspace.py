@@ -190,6 +190,8 @@ class Workspace(WorkspaceBase):
 
     def service_class(self, record: core_webservice.Webservice) -> type[Webservice]:
         """The class of a service: that of its compute type, wherever it runs, else that of its target."""
+        if record.endpoint is not None:
+            return AksEndpoint
         with suppress(NotFound):  # deleted meanwhile
             if compute := self.engine.services.revision(record).config.compute_type:
                 return _CLASSES_BY_TYPE[ComputeType.parse(compute)]

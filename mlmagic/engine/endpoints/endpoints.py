@@ -7,10 +7,9 @@ and deletes them.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import endpoint as core
@@ -18,10 +17,11 @@ from mlmagic.core.arguments import ComputeType
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.endpoint import Endpoint, EndpointVersion, VersionType
 from mlmagic.core.events import EventKind
-from mlmagic.core.names import ModelReference, check_service_name
+from mlmagic.core.names import check_service_name
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.endpoints.traffic import Traffic, check_changeable
+from mlmagic.engine.endpoints.version_request import VersionRequest, config_of_version, version_limit
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.services.deployment import DeploymentPlan, Deployments, DeployRequest
 from mlmagic.engine.services.keys import Keys
@@ -31,7 +31,6 @@ from mlmagic.engine.services.services import Services
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
     AlreadyExists,
-    InvalidConfig,
     MLMagicError,
     NotFound,
     UsageError,
@@ -42,7 +41,6 @@ from mlmagic.workspace.memory import Memory
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-MAX_VERSIONS = "MLMAGIC_MAX_VERSIONS"
 ROUTER_TARGET = "local"
 """Where the router runs if the target of the versions runs none."""
 _ROUTER = InferenceConfig(
@@ -58,21 +56,6 @@ _OF_ENDPOINT = (
     "ssl_key_pem_file", "without_auth", "cors_origins", "allowed_hosts",
 )  # fmt: skip
 """The fields of a configuration that are the endpoint's, and not those of each version."""
-_TRAFFIC_SETTINGS = ("version_name", "traffic_percentile")
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRequest:
-    """What a version is to serve. None keeps what the endpoint's default version has."""
-
-    models: Sequence[str | ModelReference] | None = None
-    inference: InferenceConfig | None = None
-    config: DeploymentConfig | None = None
-    """The whole configuration of the version."""
-    changes: Mapping[str, Any] | None = None
-    """What differs from the configuration of the default version."""
-    environment: Mapping[str, Any] | None = None
-    nearest: bool = False
 
 
 class Endpoints:
@@ -175,7 +158,7 @@ class Endpoints:
         return DeploymentConfig(
             place,
             **given,
-            compute_type=config.compute_type,
+            compute_type=str(ComputeType.AKS_ENDPOINT),
             compute_settings=dict(config.compute_settings),
             tags=config.tags,
             properties=config.properties,
@@ -388,42 +371,31 @@ class Endpoints:
         """All endpoints, by name."""
         return [each for each in self._services.list() if each.endpoint is not None]
 
+    def figures(self, name: str) -> dict[str, Any]:
+        """What each version has answered in the last five minutes, as JSON values by name."""
+        self.endpoint(name)
+        return {key: asdict(value) for key, value in self._services.get(name).version_figures.items()}
+
+    def version_of(self, service: str) -> EndpointVersion | None:
+        """The version that a service is of an endpoint; None for any other service."""
+        for each in self.list():
+            for version in each.endpoint.versions if each.endpoint else ():
+                if version.service == service:
+                    return version
+        return None
+
+    def owned_services(self) -> set[str]:
+        """The names of the services that were deployed as versions."""
+        return {
+            version.service
+            for each in self.list()
+            for version in (each.endpoint.versions if each.endpoint else ())
+            if version.is_owned
+        }
+
     def endpoint(self, name: str) -> Endpoint:
         """The versions and the traffic of an endpoint. Raises `NotFound`; `UsageError` for a service."""
         return self._traffic.endpoint(name)
-
-
-def config_of_version(config: DeploymentConfig) -> DeploymentConfig:
-    """The configuration of a version, of that of its endpoint: access is the endpoint's.
-
-    Where the endpoint needs a credential, the version has keys of its own, which only the router knows.
-    """
-    kept = {name: value for name, value in config.compute_settings.items() if name not in _TRAFFIC_SETTINGS}
-    is_endpoint = config.compute_type.lower() == ComputeType.AKS_ENDPOINT
-    return replace(
-        config,
-        port=None,
-        auth_enabled=config.guarded,
-        token_auth_enabled=False,
-        primary_key=None,
-        secondary_key=None,
-        ssl_cert_pem_file=None,
-        ssl_key_pem_file=None,
-        cors_origins="",
-        allowed_hosts="",
-        compute_type=str(ComputeType.AKS) if is_endpoint else config.compute_type,
-        compute_settings=kept,
-    )
-
-
-def version_limit() -> int:
-    """How many versions an endpoint may have. Raises `InvalidConfig` for a bad MLMAGIC_MAX_VERSIONS."""
-    text = os.environ.get(MAX_VERSIONS, "").strip()
-    if not text:
-        return core.VERSION_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100):
-        raise InvalidConfig(MAX_VERSIONS, text, "must be a whole number from 1 to 100")
-    return int(text)
 
 
 def _in_words(changes: Mapping[str, Any]) -> str:

@@ -40,6 +40,8 @@ class VersionMeter:
             counts = RequestCounts.of_record(record, readings[-1][1] if readings else None)
             if counts is None:
                 continue
+            if not readings and counts.uptime < WINDOW_SECONDS:  # it has been seen from its first moment on
+                readings.append((at - counts.uptime, RequestCounts(counts.instance)))
             readings.append((at, counts))
             while len(readings) > 1 and readings[1][0] <= at - WINDOW_SECONDS:
                 readings.popleft()
@@ -53,8 +55,7 @@ class VersionMeter:
 
     def _figures(self, name: str, readings: deque[tuple[float, RequestCounts]]) -> VersionFigures:
         (begin, first), (end, last) = readings[0], readings[-1]
-        counted = last.since(first) if len(readings) > 1 else last
-        seconds = end - begin if len(readings) > 1 else min(last.uptime, WINDOW_SECONDS)
+        counted, seconds = last.since(first), end - begin
         return VersionFigures(
             counted.requests,
             counted.errors,

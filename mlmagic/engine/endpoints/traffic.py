@@ -115,6 +115,14 @@ class Traffic:
             f"{version_name} gets {first:g} %, and {step:g} % more every {every:g} s while {guard}",
         )
 
+    def newest_treatment(self, name: str) -> str:
+        """The version that a rollout means without a name: the last one created that is not the default."""
+        endpoint = self.endpoint(name)
+        others = [each.name for each in endpoint.versions if not each.is_default]
+        if not others:
+            raise UsageError(f"{name!r} has one version only", hint="Add the one that is to be rolled out.")
+        return others[-1]
+
     def stop_rollout(self, name: str, *, revert: bool = False) -> Webservice:
         """End a rollout; the traffic stays, or goes back to what it was before with ``revert``."""
         if (rollout := self.endpoint(name).rollout) is None or not rollout.is_under_way:

@@ -70,6 +70,7 @@ class LiveService(ServiceState):
             "start": lambda _: actions.start(),
             "delete": lambda _: actions.delete(),
             "scale": lambda values: actions.scale(values.get("replicas")),
+            "set_traffic": lambda values: self._set_traffic(values.get("percents")),
             "find_update": lambda _: visible(actions.find_update()),
             "update": lambda _: actions.update(),
             "revisions": lambda _: self._revisions(),
@@ -94,6 +95,12 @@ class LiveService(ServiceState):
         if which not in ("Primary", "Secondary"):
             raise UsageError(f"unknown key {which!r}", hint="Use Primary or Secondary.")
         return primary if which == "Primary" else secondary
+
+    def _set_traffic(self, percents: object) -> None:
+        """The shares of an endpoint's versions."""
+        if not isinstance(percents, dict):
+            raise UsageError("no shares are given", hint="Give a percentage to each version.")
+        self.show(self._engine.traffic.set(self.name, {str(k): float(v) for k, v in percents.items()}))
 
     def _look(self, view: View) -> None:
         """Called in the event bus's thread: sets traits, nothing else."""

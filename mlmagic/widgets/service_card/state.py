@@ -10,9 +10,10 @@ from traitlets import Bool, Float, HasTraits, Int, List, Unicode
 from mlmagic.core.events import Event, EventKind
 from mlmagic.core.revisions import RevisionSummary
 from mlmagic.core.traffic_history import TrafficHistory
+from mlmagic.core.version_comparison import comparison
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.visible_text import visible
-from mlmagic.widgets import cards, figures, html
+from mlmagic.widgets import cards, figures, html, versions
 
 BEAT_SECONDS = 5.0
 EVENTS_SHOWN = 20
@@ -76,6 +77,12 @@ class ServiceState(Beating):
     """Pairs of a term and its text: models, compute target, tags."""
     events = List().tag(sync=True)
     """The latest events, the newest first: ``time`` in seconds since the epoch, and ``message``."""
+    versions = List().tag(sync=True)
+    """The versions of an endpoint, as ``endpoint_traffic.js`` draws them; empty for any other service."""
+    comparison = Unicode().tag(sync=True)
+    """Whether the versions differ by more than chance."""
+    rollout = Unicode().tag(sync=True)
+    """How far the rollout of a version is; empty without one."""
     log_text = Unicode().tag(sync=True)
     gone = Bool(False).tag(sync=True)
 
@@ -97,7 +104,19 @@ class ServiceState(Beating):
         self.endpoint = service.scoring_uri or "" if service.state is not State.FAILED else ""
         self.docs = html.browser_url(service.docs_uri or "") if self.endpoint else ""
         self.figures, self.details = figures.pairs(service.stats, service.replicas), details(service)
+        self._show_versions(service)
         self.replicas = service.replicas or round(service.stats.get("replicas", 0)) or 1
+
+    def _show_versions(self, service: Webservice) -> None:
+        endpoint = service.endpoint
+        if endpoint is None:
+            return
+        self.versions = [
+            versions.version_row(endpoint, each, service.version_figures.get(each.name))
+            for each in endpoint.versions
+        ]
+        self.comparison = visible(comparison(service))
+        self.rollout = visible(versions.rollout_words(endpoint))
 
     def note(self, events: Iterable[Event], now: float) -> None:
         """Add new events, and what else changes with time; ``now`` is in seconds since the epoch.

@@ -14,6 +14,7 @@ import { say } from "./words.js";
  * @property {[string, number | null]} rate
  * @property {[string, number | null]} latency p50 and p99
  * @property {[string, number | null]} errors
+ * @property {string} shadow what came of its copies of others' requests; empty if it gets none
  */
 
 /**
@@ -31,8 +32,8 @@ export function sharesInWords(percents, fallback) {
 }
 
 /**
- * Draws the versions into `root`. The store has `name`, `versions`, and in `comparison` whether they differ by more
- * than chance; it answers `set_traffic` with the percents by version.
+ * Draws the versions into `root`. The store has `name`, `versions`, in `comparison` whether they differ by more than
+ * chance, and in `rollout` how far a rollout is; it answers `set_traffic` with the percents by version.
  * @param {HTMLElement} root
  * @param {Store} store
  * @returns {() => void} how to end it
@@ -52,6 +53,7 @@ export function endpointTraffic(root, store) {
   const words = element("span", { role: "status" });
   const problem = element("div", { class: "mlmagic-message mlmagic-bad", role: "alert" });
   const comparison = element("div", { class: "mlmagic-message" });
+  const rollout = element("div", { class: "mlmagic-message", role: "status" });
   const apply = button(say("Apply"), change, { class: "mlmagic-first", "aria-label": say("Apply the shares of %1", name) });
   const undo = button(say("Undo"), () => {
     edited.clear();
@@ -109,17 +111,19 @@ export function endpointTraffic(root, store) {
       const roles = [version.role && say(version.role), version.isDefault && say("default")].filter(Boolean).join(", ");
       return element("tr", {},
         element("th", { scope: "row" }, element("span", { class: `mlmagic-share-key mlmagic-share-${at % 4}`, "aria-hidden": "true" }),
-          version.name, roles && element("span", { class: "mlmagic-note" }, ` (${roles})`)),
+          version.name, roles && element("span", { class: "mlmagic-note" }, ` (${roles})`),
+          version.shadow && element("div", { class: "mlmagic-note" }, say("As a shadow: %1", version.shadow))),
         element("td", {}, inputOf(version)), ...[version.rate, version.latency, version.errors].map(([text]) => element("td", {}, text)));
     });
     body.replaceChildren(...rows);
     focus?.focus();
     show(comparison, store.get("comparison"));
+    show(rollout, store.get("rollout"));
     drawShares();
   }
 
-  const ends = ["versions", "comparison"].map((key) => store.on(key, draw));
-  drawCard(root, say("Traffic of %1", name), bar, table, element("div", { class: "mlmagic-row mlmagic-actions" }, apply, undo, words), problem, comparison);
+  const ends = ["versions", "comparison", "rollout"].map((key) => store.on(key, draw));
+  drawCard(root, say("Traffic of %1", name), bar, table, element("div", { class: "mlmagic-row mlmagic-actions" }, apply, undo, words), problem, rollout, comparison);
   draw();
   return () => ends.forEach((end) => end());
 }

@@ -1,5 +1,6 @@
 // The card of one service: what it is and does, what can be done, and folded: try it, log, events, keys.
 
+import { endpointTraffic } from "./endpoint_traffic.js";
 import { button, copyButton, disclosure, drawCard, element, moment, pairs, show, twinHider } from "./dom.js";
 import { logView } from "./log_view.js";
 import { serviceActions } from "./service_actions.js";
@@ -50,6 +51,8 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   const address = element("div", { class: "mlmagic-row mlmagic-address" });
   const message = element("div", { class: "mlmagic-message", role: "status" });
   const traceback = element("div", {});
+
+  const traffic = element("div", {});
 
   const isOff = () => !!silent.textContent;
   const actions = serviceActions(store, isOff);
@@ -112,6 +115,11 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
       docs && element("a", { href: docs, target: "_blank", rel: "noopener" }, say("API docs"))] : []));
     trying.hidden = !endpoint;
   }
+  // Only an endpoint has versions, and it has them from its first moment on or never.
+  function drawTraffic() {
+    if (store.get("versions").length && !traffic.firstChild) ends.push(endpointTraffic(traffic, store));
+    traffic.hidden = !traffic.firstChild;
+  }
   function drawEvents() {
     show(events, ...store.get("events").map((/** @type {any} */ each) => element("li", {},
       moment(each.time, clockWithSeconds(each.time)),
@@ -125,6 +133,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
     [["state", "words", "traceback", "failure", "gone", "serving", "revision", "began", "offered", "replicas"],
       drawState],
     [["endpoint", "docs"], drawAddress],
+    [["versions"], drawTraffic],
     [["doing", "told"], actions.drawWork],
     [["figures", "history"], figures.draw],
     [["events"], drawEvents],
@@ -142,7 +151,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
 
   drawCard(root, say("Service %1", name), twinHider(root, id),
     element("div", { class: "mlmagic-row mlmagic-head" }, element("strong", { class: "mlmagic-name" }, name), state, age),
-    silent, address, message, traceback, actions.root, figures.root,
+    silent, address, message, traceback, actions.root, traffic, figures.root,
     trying, logSection, eventSection, revisionSection, keySection, detailSection);
   // What a start prints is what one waits for.
   if (["Transitioning", "Failed"].includes(store.get("state"))) logSection.open = true;

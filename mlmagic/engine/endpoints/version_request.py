@@ -1,0 +1,64 @@
+"""What a version of an endpoint is to serve, and what it has of the endpoint's configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlmagic.core.arguments import ComputeType
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.endpoint import VERSION_LIMIT
+from mlmagic.core.names import ModelReference
+from mlmagic.errors import InvalidConfig
+
+MAX_VERSIONS = "MLMAGIC_MAX_VERSIONS"
+_TRAFFIC_SETTINGS = ("version_name", "traffic_percentile")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRequest:
+    """What a version is to serve. None keeps what the endpoint's default version has."""
+
+    models: Sequence[str | ModelReference] | None = None
+    inference: InferenceConfig | None = None
+    config: DeploymentConfig | None = None
+    """The whole configuration of the version."""
+    changes: Mapping[str, Any] | None = None
+    """What differs from the configuration of the default version."""
+    environment: Mapping[str, Any] | None = None
+    nearest: bool = False
+
+
+def config_of_version(config: DeploymentConfig) -> DeploymentConfig:
+    """The configuration of a version, of that of its endpoint: access is the endpoint's.
+
+    Where the endpoint needs a credential, the version has keys of its own, which only the router knows.
+    """
+    kept = {name: value for name, value in config.compute_settings.items() if name not in _TRAFFIC_SETTINGS}
+    is_endpoint = config.compute_type.lower() == ComputeType.AKS_ENDPOINT
+    return replace(
+        config,
+        port=None,
+        auth_enabled=config.guarded,
+        token_auth_enabled=False,
+        primary_key=None,
+        secondary_key=None,
+        ssl_cert_pem_file=None,
+        ssl_key_pem_file=None,
+        cors_origins="",
+        allowed_hosts="",
+        compute_type=str(ComputeType.AKS) if is_endpoint else config.compute_type,
+        compute_settings=kept,
+    )
+
+
+def version_limit() -> int:
+    """How many versions an endpoint may have. Raises `InvalidConfig` for a bad MLMAGIC_MAX_VERSIONS."""
+    text = os.environ.get(MAX_VERSIONS, "").strip()
+    if not text:
+        return VERSION_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100):
+        raise InvalidConfig(MAX_VERSIONS, text, "must be a whole number from 1 to 100")
+    return int(text)

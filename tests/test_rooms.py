@@ -38,6 +38,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.outputs.json_encoder",
     "mlmagic.scoring.recorder",
     "mlmagic.scoring.report",
+    "mlmagic.scoring.router.routes",
     "mlmagic.scoring.settings",
     "mlmagic.scoring.shims",
     "mlmagic.scoring.termination",

@@ -90,7 +90,7 @@ class EndpointMagics(FollowingMagics):
     @out("the endpoint", Group.RUN)
     def endpoint(self, args: Arguments) -> Any:
         """Show endpoints, and change their versions and traffic. An endpoint gives each of its versions a
-        share of the requests; what no version is given goes to the default version.
+        share of the requests, and the default version what is left.
 
         Examples:
           %endpoint create shop blue -m shop:1 --script shop
@@ -158,9 +158,8 @@ class EndpointMagics(FollowingMagics):
     @argument("--stop", action="store_true", help="End the rollout that is under way; the traffic stays.")
     @argument("--revert", action="store_true", help="End it, and give the traffic back as it was before.")
     def rollout(self, args: Arguments) -> None:
-        """Give a version of an endpoint more and more of the requests, as long as a condition holds.
-        Where it does not hold, the traffic goes back at once to what it was. Both happen by themselves, also
-        after this kernel has ended. Each step is an event with its reason: %logs NAME --events
+        """Give a version of an endpoint more and more of the requests, as long as a condition holds, and take
+        them back at once where it does not; by itself. Each step's reason: %logs NAME --events
 
         Examples:
           %rollout shop green --step 10 --every 2m --if "p99<80ms and errors<1%"

@@ -18,7 +18,7 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services.keys import new_token
+from mlmagic.engine.services.callers import new_token
 from mlmagic.errors import InvalidConfig, InvalidConfigs, UsageError
 from mlmagic.sdk.webservice import Webservice
 from mlmagic.sdk.workspace import Workspace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import pace
+from mlmagic.errors import NotFound
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.targets.faulty_fakes import AwayTarget, FlappingTarget, ForgetfulTarget, SlowTarget
 from mlmagic.workspace import services
@@ -70,7 +72,8 @@ def make_engine(location: Location, _impatient: None) -> Iterator[MakeEngine]:
     if made and made[0].memory.is_there and _has_real_services(made[0].memory):
         sweeper = Engine(location, use_daemon=False)
         for name in sweeper.services.names():
-            sweeper.services.delete(name)
+            with suppress(NotFound):  # a version goes with its endpoint
+                sweeper.services.delete(name, of_endpoint=True)
         sweeper.close()
     for engine in made:
         engine.close()

@@ -101,6 +101,8 @@ def _refusal(tx: Connection, endpoint: Endpoint) -> str:
         service = services.get(tx, name)
     except NotFound:
         return f"its service {name!r} was deleted"
-    if service.desired is not Desired.RUNNING or service.state in (State.FAILED, State.UNHEALTHY):
+    if service.desired is not Desired.RUNNING:
+        return f"its service {name!r} was stopped"
+    if service.state in (State.FAILED, State.UNHEALTHY):
         return f"its service {name!r} is {service.state}"
     return ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.endpoint import Endpoint, EndpointVersion
 from mlmagic.core.webservice import Desired, Webservice
 from mlmagic.engine import staging
-from mlmagic.engine.services.keys import caller_of
+from mlmagic.engine.services.callers import caller_of
 from mlmagic.errors import NotFound
+from mlmagic.scoring.router.routes import LOOK_S
 from mlmagic.workspace import services
 from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
 from mlmagic.workspace.memory import Memory
@@ -25,25 +27,34 @@ SPARE_SECONDS = 5.0
 def deliver(memory: Memory, service: Webservice) -> None:
     """Write the routes of an endpoint into the folders of its revisions, where they are not the same already.
 
-    A router reads them again when they change.
+    When this returns, they hold for every new request.
     """
     with memory.reading() as tx:
-        now = services.get(tx, service.name)
-        text = json.dumps(routes_of(tx, now)) if now.endpoint is not None else ""
-        numbers = services.revision_numbers(tx, now.id)
-    for number in numbers if text else ():
-        folder = staging.run_folder(memory, now, number)
+        _deliver(memory, tx, services.get(tx, service.name))
+
+
+def deliver_to_endpoints_of(memory: Memory, tx: Connection, service: str) -> None:
+    """The same for the endpoints of which ``service`` is a version, which is elsewhere now.
+
+    It is called in the transaction that says so: who sees the version there finds that requests reach it.
+    """
+    for endpoint in services.endpoints_over(tx, service):
+        _deliver(memory, tx, endpoint)
+
+
+def _deliver(memory: Memory, tx: Connection, service: Webservice) -> None:
+    if service.endpoint is None:
+        return
+    text = json.dumps(routes_of(tx, service))
+    is_changed = False
+    for number in services.revision_numbers(tx, service.id):
+        folder = staging.run_folder(memory, service, number)
         file = folder / staging.ROUTES_FILE
         if folder.is_dir() and (not file.is_file() or file.read_text(encoding="utf-8") != text):
             write_atomically(file, text, mode=OWNER_ONLY)
-
-
-def deliver_to_endpoints_of(memory: Memory, service: str) -> None:
-    """Write the routes of the endpoints of which ``service`` is a version: it is elsewhere now."""
-    with memory.reading() as tx:
-        found = services.endpoints_over(tx, service)
-    for endpoint in found:
-        deliver(memory, endpoint)
+            is_changed = True
+    if is_changed:
+        time.sleep(LOOK_S)
 
 
 def routes_of(tx: Connection, service: Webservice) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mlmagic.core.rollout import Rollout, RolloutState, ended, parse_guard
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.endpoints import routes
 from mlmagic.engine.http.client import Client
-from mlmagic.engine.services.keys import caller_of
+from mlmagic.engine.services.callers import caller_of
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.services.services import Services
 from mlmagic.engine.services.supervision import Supervision

@@ -268,6 +268,7 @@ class Deployments:
                 self._keys.keep(tx, service, plan.config)
                 if also is not None:
                     also(tx, service)
+                    service = services.get(tx, plan.name)
         if plan.revises is not None and plan.config.guarded:
             self._keys.deliver(service)
         return service

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlmagic.core import advice
@@ -12,7 +11,9 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind, service_subject
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine import staging
+from mlmagic.engine.endpoints import routes
 from mlmagic.engine.http.client import Caller
+from mlmagic.engine.services.callers import caller_of, new_token
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, UsageError
@@ -21,10 +22,6 @@ from mlmagic.workspace.memory import Memory
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-TOKEN_SECONDS = 3600
-REFRESH_SECONDS = TOKEN_SECONDS // 2
-"""Clients should request the next token so long after the last one."""
 
 
 class Keys:
@@ -51,6 +48,7 @@ class Keys:
             held = _held(tx, service).with_key(chosen, set_key)
             keys.keep(tx, service.id, held)
             events.append(tx, EventKind.KEY_CHANGED, service_subject(name), f"the {chosen} key was changed")
+            routes.deliver_to_endpoints_of(self._memory, tx, name)
         self.deliver(service)
         return held.primary, held.secondary
 
@@ -95,31 +93,6 @@ class Keys:
     def caller(self, tx: Connection, service: Webservice) -> Caller:
         """The credential and the certificate that a client needs to call the service."""
         return caller_of(tx, service)
-
-
-def caller_of(tx: Connection, service: Webservice) -> Caller:
-    """The credential and the certificate that a client needs to call a service that serves."""
-    assert service.serving is not None
-    config = services.get_revision(tx, service.id, service.serving).config
-    held = keys.get(tx, service.id) if config.guarded else None
-    credential = None
-    if held is not None:
-        token = new_token(service.name, held, time.time()) if config.token_auth_enabled else None
-        credential = token.access_token if token else held.primary
-    return Caller(credential, config.ssl_cert_pem_file)
-
-
-def new_token(name: str, held: ServiceKeys, now: float) -> AccessToken:
-    """A token for the service ``name``, made at ``now`` (seconds since 1970)."""
-    import jwt
-
-    made = int(now)
-    claims = {"sub": name, "iat": made, "exp": made + TOKEN_SECONDS}
-    return AccessToken(
-        jwt.encode(claims, held.token_secret, algorithm="HS256"),
-        refresh_after=datetime.fromtimestamp(made + REFRESH_SECONDS, UTC),
-        expiry_on=datetime.fromtimestamp(made + TOKEN_SECONDS, UTC),
-    )
 
 
 def _held(tx: Connection, service: Webservice, *, tokens: bool = False) -> ServiceKeys:

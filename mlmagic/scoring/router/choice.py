@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
 from mlmagic.scoring.http.peer import origin_of
@@ -12,19 +12,21 @@ from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.router.routes import BODY, CLIENT, HEADER, Routes
 
 BLOCK = 100
-"""After so many requests, the shares have been kept exactly, as far as they are whole percents."""
+"""Tickets of a block where a share is no whole percent."""
 
 
 class Tickets:
     """Draws names at random, but each exactly as often as its share says.
 
-    A block of tickets is shuffled and used up. What a share has beyond whole tickets is carried over to the
-    next block, so that the difference never grows.
+    A block of tickets is shuffled and used up; of whole percents, it is the smallest in which they come out
+    even. What a share has beyond whole tickets is carried over to the next block, so that the difference
+    never grows.
     """
 
     def __init__(self, percents: Mapping[str, float], chance: random.Random | None = None) -> None:
         """``percents`` by name, of which one at least is above 0."""
         self._percents = {name: percent for name, percent in percents.items() if percent > 0}
+        self._size = smallest_block(self._percents.values())
         self._owed = dict.fromkeys(self._percents, 0.0)
         self._chance = chance or random.Random()
         self._block: list[str] = []
@@ -37,11 +39,19 @@ class Tickets:
 
     def _fill(self) -> None:
         for name, percent in self._percents.items():
-            owed = self._owed[name] + percent * BLOCK / 100
+            owed = self._owed[name] + percent * self._size / 100
             count = math.floor(owed + 1e-9)
             self._owed[name] = owed - count
             self._block += [name] * count
         self._chance.shuffle(self._block)
+
+
+def smallest_block(percents: Collection[float]) -> int:
+    """How many requests it takes until each share comes out even: 10 for 90 and 10 percent."""
+    whole = [round(percent) for percent in percents]
+    if any(abs(percent - each) > 1e-9 for percent, each in zip(percents, whole, strict=True)):
+        return BLOCK
+    return BLOCK // (math.gcd(BLOCK, *whole) or BLOCK)
 
 
 def kept_version(key: bytes, percents: Mapping[str, float]) -> str:

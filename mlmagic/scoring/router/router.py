@@ -24,14 +24,12 @@ from mlmagic.scoring.metrics import Exposition
 from mlmagic.scoring.outputs.json_encoder import JSON
 from mlmagic.scoring.router.choice import Choice
 from mlmagic.scoring.router.counters import RouterCounters
-from mlmagic.scoring.router.routes import InvalidRoutes, Routes
+from mlmagic.scoring.router.routes import LOOK_S, InvalidRoutes, Routes
 from mlmagic.scoring.router.shadows import Shadow
 from mlmagic.scoring.router.upstream import ForwardingRenderer
 from mlmagic.scoring.router.version import VERSION, Version
 from mlmagic.scoring.watched_files import WatchedFiles
 
-LOOK_S = 0.1
-"""Changed routes hold at most this much later."""
 _VERSION = VERSION.encode()
 _READING = (b"GET", b"HEAD")
 _OWN = (b"/", b"/metrics", b"/versions")

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 from mlmagic.scoring.start_errors import StartFailed
 
 TIMEOUT_S = 600.0
+LOOK_S = 0.005
+"""Changed routes hold for every request that comes so much later."""
 CLIENT, BODY, HEADER = "client", "body", "header:"
 _is_sticky_by = re.compile(r"client|body|header:[a-z0-9!#$%&'*+.^`|~-]{1,100}").fullmatch
 

@@ -388,8 +388,8 @@ class Reconciler:
                 )
                 if written:
                     self._report(tx, decision)
-            if not {"url", "serving", "handle"}.isdisjoint(decision.changes):
-                routes.deliver_to_endpoints_of(self.memory, self.service.name)
+                    if not {"url", "serving"}.isdisjoint(decision.changes):
+                        routes.deliver_to_endpoints_of(self.memory, tx, self.service.name)
         return decision.delay
 
     def _report(self, tx: Connection, decision: Decision) -> None:

@@ -115,7 +115,7 @@ def changed_fields(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[s
 def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the arguments of ``Webservice.update()`` change, by field. Raises `InvalidConfigs`."""
     compute, before = given_of(config)
-    after = {**before, **given}
+    after = {**_before_scaling(before, given), **given}
     if "properties" in given:
         after["properties"] = added_properties(config.properties, given["properties"])
     if any(name in given for name in CERTIFICATE) and "ssl_enabled" not in given:
@@ -130,6 +130,15 @@ def config_changes(config: DeploymentConfig, given: Mapping[str, Any]) -> dict[s
     changes |= _access(given)
     changes["compute_settings"] = wanted.compute_settings
     return {name: value for name, value in changes.items() if value != getattr(config, name)}
+
+
+def _before_scaling(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """``before`` without what no longer applies where ``given`` turns autoscaling off or on."""
+    if given.get("autoscale_enabled") is False or given.get("num_replicas") is not None:
+        return {name: value for name, value in before.items() if name not in AUTOSCALE}
+    if given.get("autoscale_enabled"):
+        return {name: value for name, value in before.items() if name != "num_replicas"}
+    return dict(before)
 
 
 def check(

@@ -100,6 +100,14 @@ class AksWebservice(ContainerWebservice):
         """Of a version of an endpoint: Control or Treatment; None for a plain service."""
         return str(self._version.version_type) if self._version else None
 
+    def _extra_values(self) -> dict[str, Any]:
+        of_version = {
+            "isDefault": self.is_default,
+            "trafficPercentile": self.traffic_percentile,
+            "versionType": self.version_type,
+        }
+        return {**super()._extra_values(), **of_version}
+
     @property
     def _version(self) -> EndpointVersion | None:
         return self._engine.endpoints.version_of(self.name)

@@ -180,7 +180,10 @@ class AksCompute(ComputeTarget):
         if "leaf_domain_label" in given:
             show_line(LABEL_IS_UNUSED)
         changes = {name: given.get(name) for name in CERTIFICATE}
+        versions = engine.endpoints.owned_services()  # the certificate is their endpoint's
         for service in engine.services.list():
+            if service.name in versions:
+                continue
             config = engine.services.revision(service).config
             if config.compute_settings.get("compute_target_name") == self.name and any(
                 getattr(config, name) != value for name, value in changes.items()

@@ -45,7 +45,11 @@ class FakeTarget(ComputeTarget[FakeHandle]):
     name: ClassVar[str] = "fake"
     handle_type = FakeHandle
     capabilities: ClassVar[Capabilities] = Capabilities(
-        measures=True, scales=True, reloads=True, sizes_logs=True
+        measures=True,
+        scales=True,
+        reloads=True,
+        sizes_logs=True,
+        routes=True,
     )
 
     def __init__(self) -> None:

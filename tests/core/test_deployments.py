@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
@@ -286,3 +287,15 @@ def test_no_authentication_is_said_aloud_or_just_the_default(
         assert changed_fields(config, {"auth_enabled": True})["without_auth"] is False
         assert config_changes(config, {"auth_enabled": True})["without_auth"] is False
         assert "without_auth" not in config_changes(config, {"description": "d"})
+
+
+def test_an_update_turns_autoscaling_off_and_on_with_all_that_belongs_to_it() -> None:
+    scaled = {"autoscale_enabled": True, "autoscale_min_replicas": 1, "autoscale_target_utilization": 30}
+    config = deployment(ComputeType.AKS, scaled)
+    off = config_changes(config, {"autoscale_enabled": False, "num_replicas": 2})
+    assert off["num_replicas"] == 2
+    assert off["compute_settings"] == {"autoscale_enabled": False}
+    fixed = replace(config, **off)
+    on = config_changes(fixed, {"autoscale_enabled": True, "autoscale_max_replicas": 4})
+    assert on["num_replicas"] is None
+    assert on["compute_settings"] == {"autoscale_enabled": True, "autoscale_max_replicas": 4}

@@ -26,6 +26,12 @@ _RULES = [(row.option[2:], row.field, row.rule) for row in ARGUMENTS.values() if
 """The rules of single fields, under the names that their options have."""
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#,]+")
 
+ACCESS_FIELDS = (
+    "port", "auth_enabled", "token_auth_enabled", "primary_key", "secondary_key", "ssl_cert_pem_file",
+    "ssl_key_pem_file", "without_auth", "cors_origins", "allowed_hosts",
+)  # fmt: skip
+"""How callers reach a service, and who may call it: the fields that an endpoint has, and not its versions."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceConfiguration:

@@ -211,7 +211,7 @@ def test_what_is_wrong_is_refused_and_nothing_is_left(engine: Engine) -> None:
             engine.endpoints.create(name, "blue", serving("blue"))
     with pytest.raises(AlreadyExists, match="Deploy a version of it"):
         engine.services.deploy("shop", [], serving("x").inference, DeploymentConfig("local"), overwrite=True)
-    with pytest.raises(UsageError, match="its versions have models"):
+    with pytest.raises(UsageError, match="belongs to a version of it"):
         engine.services.update("shop", inference=serving("x").inference)
     with pytest.raises(UsageError, match="no endpoint with versions"):
         engine.traffic.set("shop-blue", {"blue": 1})

@@ -93,7 +93,9 @@ def test_services_that_exist_become_versions(session: MLMagic, shell: TestingShe
         ("%rollout shop --every soon", InvalidConfig, "--every 'soon' must be a number"),
         ("%rollout shop --stop", UsageError, "no rollout of 'shop' is under way"),
         ("%deploy shop --script shop --overwrite", AlreadyExists, "Deploy a version of it, or delete it"),
-        ("%update shop --script shop", UsageError, "its versions have models, scripts"),
+        ("%update shop --script shop", UsageError, "inference belongs to a version of it"),
+        ("%update shop --cpu 2", UsageError, "cpu belongs to a version of it"),
+        ("%scale shop 2", UsageError, "Scale the service of a version: shop-blue, shop-green."),
         ("%delete shop-green", UsageError, "is version 'green' of the endpoint 'shop'"),
     ],
 )

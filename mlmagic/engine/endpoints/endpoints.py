@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import endpoint as core
 from mlmagic.core.arguments import ComputeType
-from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.configuration import ACCESS_FIELDS, DeploymentConfig, InferenceConfig
 from mlmagic.core.endpoint import Endpoint, EndpointVersion, VersionType
 from mlmagic.core.events import EventKind
 from mlmagic.core.names import check_service_name
@@ -51,11 +51,6 @@ _ROUTER = InferenceConfig(
     ),
     is_router=True,
 )
-_OF_ENDPOINT = (
-    "port", "auth_enabled", "token_auth_enabled", "primary_key", "secondary_key", "ssl_cert_pem_file",
-    "ssl_key_pem_file", "without_auth", "cors_origins", "allowed_hosts",
-)  # fmt: skip
-"""The fields of a configuration that are the endpoint's, and not those of each version."""
 
 
 class Endpoints:
@@ -154,7 +149,7 @@ class Endpoints:
         place = config.target if target.capabilities.routes else ROUTER_TARGET
         if place != config.target:
             notify(f"The versions run on the target {config.target}, and their router on {place}.")
-        given = {name: getattr(config, name) for name in _OF_ENDPOINT}
+        given = {name: getattr(config, name) for name in ACCESS_FIELDS}
         return DeploymentConfig(
             place,
             **given,

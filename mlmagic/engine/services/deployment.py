@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import advice
-from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.configuration import ACCESS_FIELDS, DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import EnvironmentNeeds, needs_of
 from mlmagic.core.model import Model, added_properties
 from mlmagic.core.names import ModelReference, check_service_name
@@ -180,11 +180,8 @@ class Deployments:
             current = services.get_revision(tx, service.id, service.revision)
         owned_here(service, "update")
         config = absolute_paths(replace(current.config, **_changes(service, request)))
-        if service.endpoint is not None and (request.models or request.inference or request.environment):
-            raise UsageError(
-                f"{service.name!r} is an endpoint: its versions have models, scripts and environments",
-                hint=f"Update one of its versions: {', '.join(service.endpoint.names)}.",
-            )
+        if service.endpoint is not None:
+            _check_of_endpoint(service, request)
         if config.target != current.config.target:
             raise UsageError(
                 f"{service.name!r} runs on {current.config.target!r} and cannot move to {config.target!r}",
@@ -314,6 +311,10 @@ class Deployments:
         )
 
 
+_OF_ENDPOINT = frozenset((*ACCESS_FIELDS, "compute_settings", "tags", "properties", "description"))
+"""What an update may change of an endpoint itself."""
+
+
 def revise(
     tx: Connection,
     name: str,
@@ -369,6 +370,20 @@ def renew(
 def labels_of(service: Webservice) -> dict[str, Any]:
     """The labels of a service, as fields of a configuration; they may have been changed since the deploy."""
     return {"tags": service.tags, "properties": service.properties, "description": service.description}
+
+
+def _check_of_endpoint(service: Webservice, request: DeployRequest) -> None:
+    """Raises `UsageError` for an update of an endpoint with what belongs to its versions."""
+    assert service.endpoint is not None
+    given = [
+        name for name in ("models", "inference", "environment") if getattr(request, name) not in (None, ())
+    ]
+    given += [name for name in request.changes or () if name not in _OF_ENDPOINT]
+    if given:
+        raise UsageError(
+            f"{service.name!r} is an endpoint, and {given[0]} belongs to a version of it",
+            hint=f"Update one of its versions: {', '.join(service.endpoint.names)}.",
+        )
 
 
 def _kept(service: Webservice) -> tuple[Any, ...]:

@@ -38,6 +38,8 @@ class Replicas:
     def can_scale(self, service: Webservice) -> bool:
         """Whether its target can run several replicas of it."""
         target = self._targets.of(service)
+        if service.endpoint is not None:
+            return False
         return target is not None and target.capabilities.scales
 
     def set(self, name: str, replicas: int) -> Webservice:
@@ -51,6 +53,12 @@ class Replicas:
             raise InvalidConfig("replicas", replicas, f"must be a whole number from 1 to {MOST_REPLICAS}")
         with self._memory.reading() as tx:
             service = owned_here(services.get(tx, name), "scale")
+        if service.endpoint is not None:
+            raise UsageError(
+                f"{name!r} is an endpoint, and its versions have replicas",
+                hint=f"Scale the service of a version: "
+                f"{', '.join(each.service for each in service.endpoint.versions)}.",
+            )
         target = self._targets.get(service.target)
         if not target.capabilities.scales:
             raise UsageError(

@@ -30,11 +30,17 @@ _OFFERED: Mapping[str, frozenset[State]] = {
 }
 
 
-def offered(state: State | str, *, gone: bool = False, scales: bool = True) -> list[str]:
-    """The actions that a service in this state allows; none if it is deleted."""
+def offered(
+    state: State | str, *, gone: bool = False, scales: bool = True, updates: bool = True
+) -> list[str]:
+    """The actions that a service in this state allows; none if it is deleted.
+
+    An endpoint has no script of its own that could be updated.
+    """
     if gone:
         return []
-    return [verb for verb, states in _OFFERED.items() if state in states and (scales or verb != "scale")]
+    without = {verb for verb, can in (("scale", scales), ("update", updates)) if not can}
+    return [verb for verb, states in _OFFERED.items() if state in states and verb not in without]
 
 
 def no_script(_service: Webservice) -> None:

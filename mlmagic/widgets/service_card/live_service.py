@@ -131,7 +131,7 @@ class LiveService(ServiceState):
             self._seen = service
             with self.together():
                 self.show(service)
-                self.offered = offered(service.state, scales=self._scales)
+                self.offered = offered(service.state, scales=self._scales, updates=service.endpoint is None)
         if self._log_followers:
             mark = self._engine.services.log_mark(service)
             if mark != self._log_mark:

@@ -32,6 +32,16 @@ export function sharesInWords(percents, fallback) {
 }
 
 /**
+ * The share that each version gets: the default one gets what is left.
+ * @param {number[]} percents
+ * @param {number} fallback the place of the default version
+ */
+export function effectiveShares(percents, fallback) {
+  const rest = Math.max(0, 100 - percents.reduce((all, each) => all + each, 0));
+  return percents.map((each, at) => (at === fallback ? each + rest : each));
+}
+
+/**
  * Draws the versions into `root`. The store has `name`, `versions`, in `comparison` whether they differ by more than
  * chance, and in `rollout` how far a rollout is; it answers `set_traffic` with the percents by version.
  * @param {HTMLElement} root
@@ -78,12 +88,13 @@ export function endpointTraffic(root, store) {
   }
   function drawShares() {
     const shares = percents();
-    const { words: said, isValid } = sharesInWords(shares, versions().find((each) => each.isDefault)?.name || "");
+    const fallback = versions().findIndex((each) => each.isDefault);
+    const { words: said, isValid } = sharesInWords(shares, versions()[fallback]?.name || "");
     show(words, said);
     words.classList.toggle("mlmagic-bad", !isValid);
     apply.disabled = !isValid || !edited.size;
     undo.hidden = !edited.size;
-    show(bar, ...shares.map((each, at) =>
+    show(bar, ...effectiveShares(shares, fallback).map((each, at) =>
       element("span", { class: `mlmagic-share mlmagic-share-${at % 4}`, style: `flex-grow:${isValid ? each : 0}` })));
   }
   /** @param {Version} version */

@@ -117,7 +117,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   }
   // Only an endpoint has versions, and it has them from its first moment on or never.
   function drawTraffic() {
-    if (store.get("versions").length && !traffic.firstChild) ends.push(endpointTraffic(traffic, store));
+    if (store.get("versions")?.length && !traffic.firstChild) ends.push(endpointTraffic(traffic, store));
     traffic.hidden = !traffic.firstChild;
   }
   function drawEvents() {

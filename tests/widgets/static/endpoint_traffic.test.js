@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from "vitest";
-import { endpointTraffic, sharesInWords } from "../../../mlmagic/widgets/static/endpoint_traffic.js";
+import { effectiveShares, endpointTraffic, sharesInWords } from "../../../mlmagic/widgets/static/endpoint_traffic.js";
 import { fakeStore, HOSTILE } from "./fake_store.js";
 
 const ended = [];
@@ -13,7 +13,7 @@ const version = (name, percent, values = {}) => ({
 const VERSIONS = [version("v1", 80, { role: "control", isDefault: true }), version("v2", 20)];
 
 function traffic(values = {}, answers = {}) {
-  const store = fakeStore({ name: "wine", versions: VERSIONS, comparison: "", ...values }, answers);
+  const store = fakeStore({ name: "wine", versions: VERSIONS, comparison: "", rollout: "", ...values }, answers);
   const root = document.createElement("div");
   document.body.append(root);
   ended.push(endpointTraffic(root, store));
@@ -36,6 +36,22 @@ it.each([
   [[-1, 30], "Each share must be between 0 and 100 %.", false],
 ])("says what shares %j are", (percents, words, isValid) => {
   expect(sharesInWords(percents, "v1")).toEqual({ words, isValid });
+});
+
+it.each([
+  [[80, 20], 0, [80, 20]],
+  [[0, 40], 0, [60, 40]],
+  [[30, 10], 1, [30, 70]],
+])("gives the default version what is left of %j", (percents, fallback, shares) => {
+  expect(effectiveShares(percents, fallback)).toEqual(shares);
+});
+
+it("tells of shadows and of a rollout", () => {
+  const { root } = traffic({
+    versions: [VERSIONS[0], version("v2", 20, { shadow: "100 %, 3 different" })], rollout: "v2 is being rolled out: at 20 %.",
+  });
+  expect(root.textContent).toContain("As a shadow: 100 %, 3 different");
+  expect(root.textContent).toContain("v2 is being rolled out: at 20 %.");
 });
 
 it("shows the versions side by side", () => {

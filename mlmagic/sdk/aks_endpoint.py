@@ -8,6 +8,7 @@ from typing import Any
 
 from mlmagic.core.arguments import ComputeType
 from mlmagic.core.deployments import config_changes
+from mlmagic.core.rollout import Rollout
 from mlmagic.engine.endpoints.version_request import VersionRequest
 from mlmagic.errors import UsageError
 from mlmagic.sdk.aks_webservice import AksWebservice
@@ -65,6 +66,16 @@ class AksEndpoint(AksWebservice):
             each.name: Webservice.of(self.workspace, self._engine.services.get(each.service))
             for each in endpoint.versions
         }
+
+    @property
+    def traffic(self) -> dict[str, float]:
+        """The percentage of the requests that each version gets now, by name; together 100."""
+        return self._engine.endpoints.endpoint(self.name).shares
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The rollout that is under way, or was the last: its version, state and reason."""
+        return self._engine.endpoints.endpoint(self.name).rollout
 
     @takes_arguments(
         ComputeType.AKS_ENDPOINT,

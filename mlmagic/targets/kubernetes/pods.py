@@ -29,6 +29,11 @@ def name_of(pod: Object) -> str:
     return str(pod["metadata"]["name"])
 
 
+def node_of(pod: Object) -> str:
+    """The name of its node; empty without one."""
+    return str(pod["spec"].get("nodeName") or "")
+
+
 def key_of(pod: Object) -> str:
     """The key of its revision."""
     return str((pod["metadata"].get("labels") or {}).get(KEY, ""))

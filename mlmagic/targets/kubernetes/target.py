@@ -8,6 +8,7 @@ Kubernetes also ends and restarts pods that hang.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 import time
@@ -16,8 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+import mlmagic.scoring.recorder as recorder
 from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import Advice, InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
@@ -26,7 +29,18 @@ from mlmagic.targets.docker import settings
 from mlmagic.targets.docker.engine import Engine, engine_errors
 from mlmagic.targets.docker.image import service_name
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
-from mlmagic.targets.kubernetes import address, connection, delivery, logs, observation, workloads
+from mlmagic.targets.installed_packages import LIST_PACKAGES, by_package_name
+from mlmagic.targets.kubernetes import (
+    address,
+    carried_files,
+    commands,
+    connection,
+    delivery,
+    logs,
+    observation,
+    usage,
+    workloads,
+)
 from mlmagic.targets.kubernetes import pods as pod_facts
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
@@ -37,7 +51,9 @@ from mlmagic.targets.kubernetes.releases import Release
 from mlmagic.targets.kubernetes.snapshots import Snapshots
 from mlmagic.targets.validation import check_allowed_hosts, check_certificate
 
-_NODES_SECONDS = 10.0
+_READ = "import os, sys; p = sys.argv[1]; os.path.exists(p) and sys.stdout.buffer.write(open(p, 'rb').read())"
+"""A program that prints a file; nothing without one."""
+NODES_SECONDS = 10.0
 """Nodes seldom change: for so long they are not listed again."""
 _MOST_EXPLAINED = 2
 """So many pods that do not run are explained with their events."""
@@ -75,6 +91,9 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         autoscales=True,
         restarts=True,
         delivers_keys=True,
+        measures=True,
+        records_traffic=True,
+        lists_packages=True,
     )
 
     def __init__(self, context: str = "") -> None:
@@ -87,22 +106,16 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
 
     def check(self) -> None:
         where = self._current()
-        delivery.route(os.environ, where.context)
+        way = delivery.route(os.environ, where.context)
         Api.at(where).call("GET", "version")
-        Engine.current()
+        if not way.serving_image:
+            Engine.current()
 
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
         check_certificate(config)
         check_allowed_hosts(config)
         if config.port is not None:
             raise InvalidConfig("port", config.port, "cannot be chosen in a cluster", hint="Leave it out.")
-        if config.recorded_requests:
-            raise InvalidConfig(
-                "recorded_requests",
-                config.recorded_requests,
-                "must be 0 in a cluster, where recorded requests cannot be read",
-                hint="Leave it out.",
-            )
         if not (config.guarded or config.without_auth):
             raise InvalidConfig(
                 "auth_enabled",
@@ -133,6 +146,11 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
     def missing_image(self, spec: ServiceSpec) -> str | None:
         where = self._current()
         if self._runs(spec, where):
+            return None
+        if serving_image := delivery.route(os.environ, where.context).serving_image:
+            plan = build_plan(spec)
+            carried_files.image_of(plan, serving_image)
+            carried_files.carried(plan, spec.name)
             return None
         with engine_errors():
             plan = build_plan(spec)
@@ -171,7 +189,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             self.build_image(spec, report, threading.Event())
         plan = build_plan(spec)
         kind = address.service_type(os.environ.get(address.VARIABLE), is_inside=where.is_inside)
-        workload = workloads.workload_of(spec, plan, _image_name(spec, plan), way, service_type=kind)
+        image = "" if way.serving_image else _image_name(spec, plan)
+        workload = workloads.workload_of(spec, plan, image, way, service_type=kind)
         with self._changing(handle):
             release.apply(workload, workloads.secret_files(spec))
         report(f"applied Deployment {handle.name} in namespace {handle.namespace}")
@@ -207,7 +226,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         room = observation.largest(nodes) if any(map(pod_facts.unschedulable, pods)) else ""
         scheme = "https" if handle.tls else "http"
         url = address.url_of(there.service(handle.name, handle.owner), nodes, scheme, host=api.host)
-        return observation.observe(Seen(deployment, pods, events, room), handle.key, url)
+        away = frozenset(pod_facts.name_of(node) for node in nodes if not address.is_ready(node))
+        return observation.observe(Seen(deployment, pods, events, room, away), handle.key, url)
 
     def stop(self, handle: KubernetesHandle, *, grace: float = 10.0) -> None:
         self._remove(handle, grace, keep_address=False)
@@ -238,6 +258,25 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         _, release = self._release(handle)
         release.write_secret(handle.key, {KEYS_FILE: Path(keys_file).read_bytes()})
 
+    def usage(self, handle: KubernetesHandle) -> Usage:
+        """The sum over all replicas."""
+        return usage.total(map(usage.usage_of, self._in_each(handle, usage.PROGRAM)))
+
+    def limited_by(self, config: DeploymentConfig) -> str:
+        return "Kubernetes"
+
+    def traffic(self, handle: KubernetesHandle) -> Sequence[bytes]:
+        return [
+            content
+            for name in (recorder.OLD, recorder.NEW)
+            for content in self._in_each(handle, _READ, f"{workloads.RUN}/{name}")
+            if content
+        ]
+
+    def packages(self, handle: KubernetesHandle) -> Mapping[str, str]:
+        found = self._in_each(handle, LIST_PACKAGES, most=1)
+        return by_package_name(json.loads(found[0])) if found else {}
+
     # -- inside ---------------------------------------------------------------------------------------
 
     def _current(self) -> Address:
@@ -258,6 +297,16 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         api = Api.at(handle.address)
         return api, Release(api, handle.namespace, handle.name, handle.owner)
 
+    def _in_each(
+        self, handle: KubernetesHandle, program: str, *arguments: str, most: int | None = None
+    ) -> list[bytes]:
+        """What a Python program prints in each replica that is ready, or in ``most`` of them."""
+        api, release = self._release(handle)
+        pods = [pod for pod in release.pods(handle.key) if pod_facts.is_ready(pod)]
+        return commands.in_each(
+            pods[:most], lambda pod: commands.python(api, handle.namespace, pod, program, *arguments)
+        )
+
     @contextlib.contextmanager
     def _changing(self, handle: KubernetesHandle) -> Iterator[None]:
         """Whatever the block has changed is observed from then on."""
@@ -275,7 +324,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
     def _nodes_of(self, api: Api) -> Sequence[Object]:
         """The nodes of a cluster as they were a moment ago; none if this user may not list them."""
         known = self._nodes.get(api.address)
-        if known is None or time.monotonic() - known[0] > _NODES_SECONDS:
+        if known is None or time.monotonic() - known[0] > NODES_SECONDS:
             try:
                 found = api.list("Node", "")
             except Refused:

@@ -49,6 +49,7 @@ from mlmagic.targets.kubernetes.objects import KEYS_FILE
 from mlmagic.targets.kubernetes.observation import Seen, revision_key
 from mlmagic.targets.kubernetes.releases import Release
 from mlmagic.targets.kubernetes.snapshots import Snapshots
+from mlmagic.targets.revision_labels import key_of, labels_of
 from mlmagic.targets.validation import check_allowed_hosts, check_certificate
 
 _READ = "import os, sys; p = sys.argv[1]; os.path.exists(p) and sys.stdout.buffer.write(open(p, 'rb').read())"
@@ -94,6 +95,11 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         measures=True,
         records_traffic=True,
         lists_packages=True,
+    )
+    without_idling: ClassVar[str] = (
+        "Kubernetes alone keeps one replica; KEDA or Knative end it too, and mlmagic sets up neither. Where "
+        "Knative is installed, apply a package of the kind kserve. Or leave it out, or deploy to local or "
+        "docker."
     )
 
     def __init__(self, context: str = "") -> None:
@@ -166,7 +172,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             image = _image_name(spec, plan)
             engine = Engine.current()
             if cancelled.is_set() or not engine.images.has(image):
-                start = plan.start(labels=settings.labels_of(spec))
+                start = plan.start(labels=labels_of(spec))
                 engine.images.build(plan, image, report, cancelled, start=start)
                 self._sent.discard((image, where.context))
             self._send(engine, image, where, way, report)
@@ -288,7 +294,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             where.context,
             _namespace(spec.config, where),
             workloads.object_name(spec),
-            settings.key_of(spec.run_dir),
+            key_of(spec.run_dir),
             workloads.owner_labels(spec),
             settings.uses_tls(spec.config),
         )
@@ -338,7 +344,7 @@ def _namespace(config: DeploymentConfig, where: Address) -> str:
 
 
 def _image_name(spec: ServiceSpec, plan: BuildPlan) -> str:
-    return service_name(plan, spec.name, settings.labels_of(spec))
+    return service_name(plan, spec.name, labels_of(spec))
 
 
 def _events(api: Api, pod: Object) -> Sequence[Object]:

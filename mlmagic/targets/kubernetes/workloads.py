@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlmagic.core.webservice import ServiceSpec
-from mlmagic.targets.docker.settings import key_of, labels_of
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.dockerfile import PORT
 from mlmagic.targets.kubernetes.carried_files import carried, image_of
@@ -22,6 +21,7 @@ from mlmagic.targets.kubernetes.objects import (
     SECRETS,
     Workload,
 )
+from mlmagic.targets.revision_labels import key_of, labels_of
 from mlmagic.targets.server_variables import server_variables
 
 _SERVICE, _WORKSPACE = "mlmagic.service", "mlmagic.workspace"

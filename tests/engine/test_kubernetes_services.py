@@ -13,8 +13,9 @@ import pytest
 import requests
 import yaml
 
-from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.package import PackageKind
+from mlmagic.core.profile import ProfilePlan, ProfileState
 from mlmagic.core.webservice import Phase, State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.http.client import Caller, Client
@@ -29,6 +30,7 @@ from mlmagic.workspace import keys as stored_keys
 from tests.support import docker_registry
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import MakeEngine, script
+from tests.support.entry_scripts import SLEEPY, inline
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.kubernetes_cluster import ON_KUBERNETES, left, wait_until_nothing_is_left
 from tests.support.waiting import wait_for
@@ -343,6 +345,24 @@ def test_usage_requests_and_packages_are_read_from_all_replicas(engine: Engine) 
     assert 20 << 20 < used.memory_bytes < 512 << 20
     assert target.packages(handle)["python"] == "3.11.2"
     wait_for(lambda: "memory_bytes" in engine.services.get("svc").stats, "its usage on the card")
+
+
+def test_a_profile_is_measured_and_a_comparison_shows_the_packages_that_differ(
+    engine: Engine, cluster: Cluster
+) -> None:
+    plan = ProfilePlan("p", (0.5,), (0.25,), seconds=3.0, concurrencies=(1,), target="kubernetes")
+    made = engine.profiles.measure(plan, [], inline(SLEEPY), [b"1"])
+    assert made.state is ProfileState.SUCCEEDED, made.error
+    (size,) = made.sizes
+    assert size.held_by == "Kubernetes"
+    assert size.loads[0].percentiles_ms["50"] >= 10
+    assert 0.01 < size.peak_memory_gb < 0.25
+    assert 0 < size.max_cores < 1
+    engine.services.wait(engine.services.deploy("svc", [], script("other"), DeploymentConfig("local")))
+    found = engine.parity.check("svc", "kubernetes", [b"1"])
+    assert found.differences == ()
+    assert "mlmagic" in {name for name, *_ in found.packages}, "what only this machine has"
+    assert left(cluster) == set()
 
 
 def test_a_change_by_hand_is_shown_until_the_next_update(engine: Engine, cluster: Cluster) -> None:

@@ -93,7 +93,21 @@ def test_the_interpreter_is_that_of_the_server(more: Mapping[str, Any], python: 
     ],
 )
 def test_usage_of_a_replica(files: Mapping[str, str], used: Usage) -> None:
-    assert usage.usage_of(json.dumps(files).encode()) == used
+    printed = "".join(f"{name}\0{content}\0" for name, content in files.items())
+    assert usage.usage_of(printed.encode()) == used
+
+
+def test_a_reading_is_made_once_a_second() -> None:
+    now = [0.0]
+    readings = usage.Readings(lambda: now[0])
+    first = readings.of("svc", Usage)
+    assert readings.of("svc", Usage) is first
+    assert readings.of("other", Usage) is not first
+    now[0] += usage.SECONDS
+    second = readings.of("svc", Usage)
+    assert second is not first
+    readings.forget("svc")
+    assert readings.of("svc", Usage) is not second
 
 
 def test_usage_of_all_replicas_is_their_sum() -> None:

@@ -43,12 +43,16 @@ def in_each(pods: Sequence[Object], work: Callable[[Object], T | None]) -> list[
         return [found for found in pool.map(work, running) if found is not None]
 
 
-def python(api: Api, namespace: str, pod: Object, program: str, *arguments: str) -> bytes | None:
+def python(
+    api: Api, namespace: str, pod: Object, program: str, *arguments: str, flags: Sequence[str] = ("-I",)
+) -> bytes | None:
     """What a Python program prints in the pod's container; None if the pod has gone.
+
+    ``flags`` are those of the interpreter.
 
     Raises `CommandFailed`, `Refused` and `TargetUnavailable`.
     """
-    command = [interpreter_of(pod), "-c", program, *arguments]
+    command = [interpreter_of(pod), *flags, "-c", program, *arguments]
     return output_of(_messages(api, namespace, name_of(pod), command))
 
 

@@ -108,6 +108,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         self._sent: set[tuple[str, str]] = set()
         """The images that this process has sent to the nodes, with the context."""
         self._snapshots = Snapshots()
+        self._usage = usage.Readings()
         self._nodes: dict[Address, tuple[float, list[Object]]] = {}
 
     def check(self) -> None:
@@ -266,7 +267,11 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
 
     def usage(self, handle: KubernetesHandle) -> Usage:
         """The sum over all replicas."""
-        return usage.total(map(usage.usage_of, self._in_each(handle, usage.PROGRAM)))
+
+        def read() -> Usage:
+            return usage.total(map(usage.usage_of, self._in_each(handle, usage.PROGRAM, flags=("-I", "-S"))))
+
+        return self._usage.of(handle.key, read)
 
     def limited_by(self, config: DeploymentConfig) -> str:
         return "Kubernetes"
@@ -304,14 +309,21 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         return api, Release(api, handle.namespace, handle.name, handle.owner)
 
     def _in_each(
-        self, handle: KubernetesHandle, program: str, *arguments: str, most: int | None = None
+        self,
+        handle: KubernetesHandle,
+        program: str,
+        *arguments: str,
+        most: int | None = None,
+        flags: Sequence[str] = ("-I",),
     ) -> list[bytes]:
         """What a Python program prints in each replica that is ready, or in ``most`` of them."""
         api, release = self._release(handle)
         pods = [pod for pod in release.pods(handle.key) if pod_facts.is_ready(pod)]
-        return commands.in_each(
-            pods[:most], lambda pod: commands.python(api, handle.namespace, pod, program, *arguments)
-        )
+
+        def run(pod: Object) -> bytes | None:
+            return commands.python(api, handle.namespace, pod, program, *arguments, flags=flags)
+
+        return commands.in_each(pods[:most], run)
 
     @contextlib.contextmanager
     def _changing(self, handle: KubernetesHandle) -> Iterator[None]:
@@ -320,6 +332,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             yield
         finally:
             self._snapshots.forget(Api.at(handle.address), handle.namespace)
+            self._usage.forget(handle.key)
 
     def _runs(self, spec: ServiceSpec, where: Address) -> bool:
         """Whether the Deployment runs this revision, or is rolling it out."""

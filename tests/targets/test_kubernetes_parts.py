@@ -48,6 +48,7 @@ def pod(
     conditions: Sequence[Any] = (),
     ending: bool = False,
     node: str = "node1",
+    first: Any = None,
 ) -> Mapping[str, Any]:
     meta: dict[str, Any] = {"name": name, "labels": {"mlmagic.key": key}}
     if ending:
@@ -64,6 +65,7 @@ def pod(
         "spec": {"containers": [container], "nodeName": node},
         "status": {
             "conditions": [{"type": "Ready", "status": str(ready)}, *conditions],
+            "initContainerStatuses": [{"name": "unpack", "state": first}] if first else [],
             "containerStatuses": [] if conditions else [status],
         },
     }
@@ -93,6 +95,40 @@ DENIED = f'Failed to pull image "{IMAGE}": manifest unknown'
     ("seen", "phase", "words"),
     [
         (Seen(None), Phase.GONE, "the Deployment was removed"),
+        # a container before that of the server
+        (
+            Seen(
+                deployment(rolled_out=False),
+                [pod(state=waiting("PodInitializing"), first=waiting("ImagePullBackOff", DENIED))],
+            ),
+            Phase.EXITED,
+            f"image '{IMAGE}' cannot be pulled (ImagePullBackOff): {DENIED}",
+        ),
+        (
+            Seen(
+                deployment(rolled_out=False), [pod(state=waiting("PodInitializing"), first={"running": {}})]
+            ),
+            Phase.STARTING,
+            "unpacking its files",
+        ),
+        (
+            Seen(
+                deployment(rolled_out=False),
+                [
+                    pod(
+                        state=waiting("PodInitializing"),
+                        first={"terminated": {"exitCode": 1, "message": "No module named tarfile"}},
+                    )
+                ],
+            ),
+            Phase.EXITED,
+            "the container exited with code 1: No module named tarfile",
+        ),
+        (
+            Seen(deployment(rolled_out=False), [pod(first={"terminated": {"exitCode": 0}})]),
+            Phase.STARTING,
+            "running init()",
+        ),
         # a node that is away
         (
             Seen(deployment(replicas=2), [pod("a", ready=True), pod("b", node="node2")], away={"node2"}),

@@ -157,7 +157,7 @@ def _container(pod: Object) -> Object:
 
 
 def _next_container(pod: Object) -> Object:
-    """The status of the container that the pod waits for: one that runs before the server's, or the server's."""
+    """The status of the container that the pod waits for: the server's, or one that runs before it."""
     for each in pod.get("status", {}).get("initContainerStatuses") or ():
         ended = each.get("state", {}).get("terminated")
         if ended is None or ended.get("exitCode"):

@@ -104,6 +104,13 @@ NAMESPACE = Rule(
     {"pattern": f"^{_NAMESPACE.replace('{,', '{0,')}$"},
 )
 
+_OBJECT_NAME = r"[a-z0-9]([a-z0-9.-]{,251}[a-z0-9])?"
+OBJECT_NAME = Rule(
+    "must be 1 to 253 lower-case letters, digits, '-' or '.', and start and end with a letter or digit",
+    lambda value: re.fullmatch(_OBJECT_NAME, value) is not None,
+    {"pattern": f"^{_OBJECT_NAME.replace('{,', '{0,')}$"},
+)
+
 _KINDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", dict: "a mapping"}
 _METAVARS = {float: "NUMBER", int: "COUNT", bool: "", str: "TEXT", dict: "KEY=VALUE"}
 _SCHEMA_TYPES = {float: "number", int: "integer", bool: "boolean", str: "string", dict: "object"}
@@ -262,6 +269,14 @@ TABLE: tuple[Argument, ...] = (
     _row("location", str, _R, "Azure region. It is recorded and has no effect here.", on=ACI, key="location"),
     _row("namespace", str, _R, "Namespace in the cluster. Default: that of the context.", on=CLUSTERS,
          rule=NAMESPACE, key="namespace", options=("--namespace",), metavar="NAME"),
+    _row("priority_class_name", str, _R,
+         "PriorityClass of the pods: who gives way in a cluster that is full. Default: the cluster's.",
+         on=CLUSTERS, rule=OBJECT_NAME, key="priorityClassName", options=("--priority-class",),
+         metavar="NAME"),
+    _row("service_account_name", str, _R,
+         "ServiceAccount of the pods, whose token the script can then read. Default: no token.",
+         on=CLUSTERS, rule=OBJECT_NAME, key="serviceAccountName", options=("--service-account",),
+         metavar="NAME"),
     _row("compute_target_name", str, _R, "Name of the cluster.", on=CLUSTERS, key="computeTargetName"),
     _row("vnet_name", str, _R, "Virtual network. It is recorded and has no effect here.", on=ACI,
          key="vnetName"),

@@ -1,7 +1,7 @@
 """`ComputeTarget` and its kinds: compute targets that are attached to a workspace by name.
 
 An AksCompute is a Kubernetes cluster, or the compute target that stands for aks on this machine
-(`mlmagic.core.compute_mapping`). Clusters are not created.
+(`mlmagic.core.compute_mapping`). A new cluster is one of kind, k3d or minikube on this machine.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from mlmagic.core import advice
 from mlmagic.core.arguments import CERTIFICATE, ComputeType
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.names import check_compute_name
 from mlmagic.core.notify import Notify
+from mlmagic.engine import local_clusters
 from mlmagic.engine.services.local_resources import check_usable
-from mlmagic.errors import Advice, Front, MLMagicError, TargetUnavailable, UsageError
+from mlmagic.errors import Front, MLMagicError, UsageError
 from mlmagic.sdk.compute_configuration import (
     SSL_SETTINGS,
     AksConfiguration,
@@ -58,7 +58,8 @@ class ComputeTarget:
     def create(workspace: WorkspaceBase, name: str, provisioning_configuration: Any) -> ComputeTarget:
         """Record a compute target: a name for this machine, or for the target that stands for aks here.
 
-        mlmagic creates no clusters: an AksCompute needs a setting of `MLMagic.compute`, and raises without.
+        Without a setting of `MLMagic.compute` for aks, an AksCompute is a new cluster on this machine. kind,
+        k3d or minikube creates it, whichever is installed, which takes minutes. Raises if none is.
         """
         check_compute_name(name)
         provisioning_configuration.validate_configuration()
@@ -66,15 +67,12 @@ class ComputeTarget:
             record = {"type": provisioning_configuration.target, **provisioning_configuration.given}
             workspace.engine.assets.keep(KIND, name, record, only_once=True)
             return ComputeTarget(workspace, name)
+        made: Mapping[str, str] = {}
         if workspace.engine.targets.placement(ComputeType.AKS) is None:
-            raise TargetUnavailable(
-                "kubernetes",
-                f"{name!r} would be a new cluster, and mlmagic creates none",
-                fix=Advice(
-                    "Run aks services on this machine: {setting}", setting=advice.compute("aks", "local")
-                ),
-            )
-        return keep_cluster(workspace, name, provisioning_configuration)
+            _check_free(workspace, name)
+            tool, context = local_clusters.create(name, show_line)
+            made = {"created_by": tool, "cluster_name": context}
+        return keep_cluster(workspace, name, provisioning_configuration, made=made)
 
     @staticmethod
     def attach(
@@ -192,6 +190,12 @@ class AksCompute(ComputeTarget):
                 show_line(
                     f"{service.name} is updated: it will use {'HTTPS' if any(changes.values()) else 'HTTP'}."
                 )
+
+    def delete(self) -> None:
+        """Detach it from the workspace, and delete a cluster that `create` has created."""
+        if tool := self._record.get("created_by"):
+            local_clusters.delete(str(tool), self.name)
+        self.detach()
 
     def get_credentials(self) -> dict[str, Any]:
         """Raises: the credentials of a cluster are those of the local kubeconfig."""
@@ -315,20 +319,40 @@ def target_of(record: Mapping[str, Any]) -> str:
     return f"{ComputeType.AKS.target}:{name}" if name else ComputeType.AKS.target
 
 
+def _check_free(workspace: WorkspaceBase, name: str) -> None:
+    """Raises `UsageError` if a compute target has this name, before a cluster is created for nothing."""
+    if any(asset.name == name for asset in workspace.engine.assets.list(KIND)):
+        raise UsageError(
+            f"compute target {name!r} exists already", hint="Choose another name, or delete it first."
+        )
+
+
 def keep_cluster(
-    workspace: WorkspaceBase, name: str, configuration: AksConfiguration, notify: Notify = show_line
+    workspace: WorkspaceBase,
+    name: str,
+    configuration: AksConfiguration,
+    notify: Notify = show_line,
+    *,
+    made: Mapping[str, str] | None = None,
 ) -> ComputeTarget:
-    """Record a cluster that can be reached, and say what of its configuration has no effect."""
+    """Record a cluster that can be reached, and say what of its configuration has no effect.
+
+    ``made`` is what is recorded of a cluster that was just created.
+    """
     check_compute_name(name)
     configuration.validate_configuration()
-    target = usable_target(workspace, target_of(configuration.given))
-    given = _with_absolute_paths(configuration.given)
+    target = usable_target(workspace, target_of({**configuration.given, **(made or {})}))
+    given = {**_with_absolute_paths(configuration.given), **(made or {})}
     record = {"type": AksCompute.compute_type, **given}
     workspace.engine.assets.keep(KIND, name, record, only_once=True)
     if found := workspace.engine.targets.placement(ComputeType.AKS):
         unused = [each for each in given if each not in CERTIFICATE]
         effect = f" No effect here: {', '.join(unused)}." if unused else ""
         notify(f"{name} stands for the target {target}, as {found.setting} says.{effect}")
+    elif made:
+        unused = [each for each in configuration.given if each not in CERTIFICATE]
+        effect = f" No effect here: {', '.join(unused)}." if unused else ""
+        notify(f"{name} is the cluster of context {made['cluster_name']}.{effect}")
     if "leaf_domain_label" in given:
         notify(LABEL_IS_UNUSED)
     return ComputeTarget(workspace, name)

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 import yaml
 
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.package import PackageKind
+from mlmagic.core.profile import ProfilePlan, ProfileState
 from mlmagic.core.webservice import Phase, State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.http.client import Caller, Client
+from mlmagic.engine.services.keys import TOKEN_SECONDS, new_token
 from mlmagic.engine.services.reconcile import pace
 from mlmagic.errors import InvalidConfig, InvokeError, MLMagicError, ScriptError
-from tests.support.docker_engine import DockerEngine
+from mlmagic.targets.kubernetes import objects
+from mlmagic.targets.kubernetes import target as target_module
+from mlmagic.targets.kubernetes.address import is_ready
+from mlmagic.targets.kubernetes.pods import is_ending
+from mlmagic.targets.local.target import LocalTarget
+from mlmagic.workspace import keys as stored_keys
+from tests.support import docker_registry
+from tests.support.docker_engine import PYTHON, DockerEngine
 from tests.support.engines import MakeEngine, script
+from tests.support.entry_scripts import SLEEPY, inline
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.kubernetes_cluster import ON_KUBERNETES, left, wait_until_nothing_is_left
 from tests.support.waiting import wait_for
@@ -65,6 +78,7 @@ def test_a_service_is_deployed_and_answers_and_another_process_finds_it(
     wait_until_nothing_is_left(cluster)
 
 
+@pytest.mark.usefixtures("without_haste")
 def test_updates_and_scaling_keep_the_address_and_lose_no_request(engine: Engine, cluster: Cluster) -> None:
     service = engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
     assert service.url is not None
@@ -83,6 +97,7 @@ def test_updates_and_scaling_keep_the_address_and_lose_no_request(engine: Engine
     assert tally.answered > 50
 
 
+@pytest.mark.usefixtures("without_haste")
 def test_an_init_that_fails_is_told_with_its_traceback_and_what_served_goes_on(engine: Engine) -> None:
     with pytest.raises(ScriptError) as failed:
         engine.services.wait(engine.services.deploy("svc", [], script("init_raises"), ON_KUBERNETES))
@@ -139,7 +154,66 @@ def test_more_memory_than_the_limit_is_told_with_the_limit(engine: Engine) -> No
     state_of(engine, State.HEALTHY)
 
 
-def test_an_image_that_cannot_be_pulled_is_told_with_its_name(
+@pytest.mark.usefixtures("without_haste")
+def test_a_node_that_is_away_costs_no_request_and_its_replica_is_started_on_another(
+    engine: Engine, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "AWAY_SECONDS", 5)
+    monkeypatch.setattr(target_module, "NODES_SECONDS", 0.5)
+    away = "; node 'node2' does not answer, and its replicas are started on others"
+    config = replace(ON_KUBERNETES, num_replicas=2)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    assert service.url is not None
+    assert _nodes(cluster) == ["node1", "node2"]
+    with keep_alive_clients(service.url) as tally:
+        cluster.processes.stop("kubelet2")
+        try:
+            for count in (1, 2):
+                wait_for(
+                    lambda: engine.services.get("svc").words == f"{count} of 2 replicas ready{away}",  # noqa: B023
+                    lambda: engine.services.get("svc").words,
+                    timeout=_LONG,
+                )
+                assert engine.services.get("svc").state is State.HEALTHY
+            assert _nodes(cluster) == ["node1", "node1"]
+        finally:
+            cluster.processes.start_again("kubelet2")
+        wait_for(lambda: len(cluster.get("pods")["items"]) == 2, "the end of the old replica", timeout=_LONG)
+    assert tally.lost == []
+    assert tally.answered > 50
+    wait_for(lambda: all(map(is_ready, cluster.get("nodes")["items"])), "the node", timeout=_LONG)
+    wait_for(lambda: engine.services.get("svc").words == "2 of 2 replicas ready", "no node that is away")
+
+
+def _nodes(cluster: Cluster) -> list[str]:
+    """The nodes of the pods that are not ending."""
+    pods = cluster.get("pods")["items"]
+    return sorted(pod["spec"].get("nodeName", "") for pod in pods if not is_ending(pod))
+
+
+def test_an_image_that_cannot_be_pulled_is_told_with_its_name_and_the_credentials_help(
+    engine: Engine, cluster: Cluster, docker: DockerEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    login = {"username": "reader", "password": "let-me-in"}
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    with docker_registry.running(tmp_path, user=login["username"], password=login["password"]) as address:
+        docker.docker("login", *(f"--{name}={value}" for name, value in login.items()), address)
+        monkeypatch.setenv("MLMAGIC_REGISTRY", address)
+        pulled = rf"image '{address}/mlmagic/svc:\w+' cannot be pulled \(ImagePullBackOff\): .*no basic auth"
+        with pytest.raises(MLMagicError, match=f"(?s){pulled}.*MLMAGIC_PULL_SECRET"):
+            engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+        given = (f"--docker-{name}={value}" for name, value in login.items())
+        cluster.kubectl("create", "secret", "docker-registry", "reader", f"--docker-server={address}", *given)
+        monkeypatch.setenv("MLMAGIC_PULL_SECRET", "reader")
+        try:
+            engine.services.wait(engine.services.update("svc", inference=script("other")))
+            assert engine.requests.score("svc", "1") == "other"
+            engine.services.delete("svc")
+        finally:
+            cluster.kubectl("delete", "secret", "reader")
+
+
+def test_an_image_that_was_not_loaded_is_told_with_its_name(
     engine: Engine, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLMAGIC_REGISTRY")
@@ -158,6 +232,27 @@ def test_callers_need_the_key_and_it_changes_while_the_service_runs(engine: Engi
     assert engine.requests.score("svc", 1)["said"] == 1
     engine.keys.regenerate("svc", "Primary")
     wait_for(lambda: engine.requests.score("svc", 1)["said"] == 1, "the new key", ignoring=(InvokeError,))
+
+
+def test_callers_need_a_token_that_has_not_expired(engine: Engine) -> None:
+    config = replace(ON_KUBERNETES, without_auth=False, token_auth_enabled=True)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    assert engine.requests.score("svc", 1)["said"] == 1
+    with engine.memory.reading() as tx:
+        held = stored_keys.get(tx, service.id)
+    assert held is not None
+    expired, valid = (
+        new_token("svc", held, time.time() - age).access_token for age in (TOKEN_SECONDS + 1, 0)
+    )
+
+    def answer(token: str) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.post(f"{service.url}/score", "1", headers=headers, timeout=10)
+
+    assert answer(valid).status_code == 200
+    refused = answer(expired)
+    assert (refused.status_code, refused.json()) == (401, {"message": "Unauthorized"})
+    assert refused.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_a_service_for_everyone_must_be_wanted(engine: Engine) -> None:
@@ -209,6 +304,113 @@ def test_an_image_is_loaded_by_a_command_where_there_is_no_registry(engine: Engi
     assert engine.requests.score("svc", 1)["said"] == 1
 
 
+def test_a_script_travels_in_a_config_map_where_no_image_can_be_sent(
+    engine: Engine, cluster: Cluster, docker: DockerEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    serving = f"{os.environ['MLMAGIC_REGISTRY']}/serving:1"
+    built = engine.packages.create(
+        [], script(), kind=PackageKind.IMAGE, image_name="serving", image_label="1"
+    )
+    docker.docker("tag", built.location, serving)
+    docker.docker("push", serving)
+    monkeypatch.delenv("MLMAGIC_REGISTRY")
+    monkeypatch.setenv("MLMAGIC_SERVING_IMAGE", serving)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")  # no image is built
+    engine.services.wait(engine.services.deploy("svc", [], script("other"), ON_KUBERNETES))
+    assert engine.requests.score("svc", "1") == "other"
+    engine.services.wait(engine.services.update("svc", inference=script()))
+    assert engine.requests.score("svc", 1)["said"] == 1
+    wait_for(lambda: sum(name.startswith("configmap/") for name in left(cluster)) == 1, "one ConfigMap")
+    folder = tmp_path / "large"
+    folder.mkdir()
+    (folder / "score.py").write_text("def init(): ...\ndef run(data): return data\n")
+    (folder / "noise.bin").write_bytes(os.urandom(1 << 20))
+    with pytest.raises(MLMagicError, match=r"MiB when compressed, .* at most 1 MiB(?s:.*)MLMAGIC_REGISTRY"):
+        engine.services.wait(
+            engine.services.update("svc", inference=InferenceConfig("score.py", source_directory=str(folder)))
+        )
+    assert engine.requests.score("svc", 1)["said"] == 1
+
+
+def test_usage_requests_and_packages_are_read_from_all_replicas(engine: Engine) -> None:
+    config = replace(ON_KUBERNETES, num_replicas=2, recorded_requests=10)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
+    for number in range(8):
+        Client().score("svc", f"{service.url}/score", number)
+    wait_for(lambda: len(engine.requests.recorded("svc")) == 8, "the requests to both replicas")
+    assert sorted(engine.requests.to_replay("svc")) == [str(number) for number in range(8)]
+    target = engine.targets.get("kubernetes")
+    handle = target.unpack(engine.services.get("svc").handle)
+    used = target.usage(handle)
+    assert used.cpu_seconds > 0.1
+    assert 20 << 20 < used.memory_bytes < 512 << 20
+    assert target.packages(handle)["python"].startswith(PYTHON)
+    wait_for(lambda: "memory_bytes" in engine.services.get("svc").stats, "its usage on the card")
+
+
+def test_a_profile_is_measured_and_a_comparison_shows_the_packages_that_differ(
+    engine: Engine, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalTarget, "packages", lambda self, handle: {"python": "3.0"})
+    plan = ProfilePlan("p", (0.5,), (0.25,), seconds=3.0, concurrencies=(1,), target="kubernetes")
+    made = engine.profiles.measure(plan, [], inline(SLEEPY), [b"1"])
+    assert made.state is ProfileState.SUCCEEDED, made.error
+    (size,) = made.sizes
+    assert size.held_by == "Kubernetes"
+    assert size.loads[0].percentiles_ms["50"] >= 10
+    assert 0.01 < size.peak_memory_gb < 0.25
+    assert 0 < size.max_cores < 1
+    engine.services.wait(engine.services.deploy("svc", [], script("other"), DeploymentConfig("local")))
+    found = engine.parity.check("svc", "kubernetes", [b"1"])
+    assert found.differences == ()
+    ((name, here, there),) = found.packages
+    assert (name, here) == ("python", "3.0")
+    assert there.startswith(PYTHON)
+    assert left(cluster) == set()
+
+
+def test_a_change_by_hand_is_shown_until_the_next_update(engine: Engine, cluster: Cluster) -> None:
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_KUBERNETES))
+    cluster.kubectl("set", "resources", "deployment/svc", "--limits=memory=300Mi")
+    cluster.kubectl("rollout", "restart", "deployment/svc")
+    field = "spec.template.spec.containers[server].resources.limits.memory"
+    wait_for(
+        lambda: (
+            engine.services.get("svc").words
+            == f"1 of 1 replica ready; kubectl-set changed {field} of the Deployment"
+        ),
+        lambda: engine.services.get("svc").words,
+        timeout=_LONG,
+    )
+    assert engine.services.get("svc").state is State.HEALTHY
+    engine.services.wait(engine.services.update("svc", inference=script("other")))
+    wait_for(lambda: engine.services.get("svc").words == "1 of 1 replica ready", "no drift")
+    (pod,) = (each for each in cluster.get("pods")["items"] if not is_ending(each))
+    assert pod["spec"]["containers"][0]["resources"]["limits"]["memory"] == "256Mi"
+
+
+def test_pods_have_the_priority_and_the_service_account_that_are_named(
+    engine: Engine, cluster: Cluster
+) -> None:
+    settings = {"priority_class_name": "serving", "service_account_name": "reader"}
+    cluster.kubectl("create", "priorityclass", "serving", "--value=1000")
+    cluster.kubectl("create", "serviceaccount", "reader")
+    try:
+        config = replace(ON_KUBERNETES, compute_settings=settings)
+        engine.services.wait(engine.services.deploy("svc", [], script(), config))
+        (pod,) = cluster.get("pods")["items"]
+        assert (pod["spec"]["priority"], pod["spec"]["serviceAccountName"]) == (1000, "reader")
+        unknown = replace(config, compute_settings={**settings, "priority_class_name": "nowhere"})
+        engine.services.deploy("svc", [], script(), unknown, overwrite=True)
+        wait_for(
+            lambda: "no PriorityClass with name nowhere" in engine.services.get("svc").words,
+            lambda: f"the refusal, not {engine.services.get('svc').words}",
+        )
+        engine.services.delete("svc")
+    finally:
+        cluster.kubectl("delete", "priorityclass/serving", "serviceaccount/reader")
+
+
 def test_logs_of_all_replicas_are_merged(engine: Engine) -> None:
     config = replace(ON_KUBERNETES, num_replicas=2)
     engine.services.wait(engine.services.deploy("svc", [], script(), config))
@@ -220,6 +422,7 @@ def test_logs_of_all_replicas_are_merged(engine: Engine) -> None:
     wait_for(lambda: len(replicas()) == 2, lambda: f"the lines of two replicas, not of {replicas()}")
 
 
+@pytest.mark.usefixtures("without_haste")
 def test_the_autoscaler_follows_the_load_and_an_update_keeps_its_replicas(
     engine: Engine, cluster: Cluster
 ) -> None:
@@ -227,7 +430,7 @@ def test_the_autoscaler_follows_the_load_and_an_update_keeps_its_replicas(
 
     settings = {
         "autoscale_enabled": True,
-        "autoscale_max_replicas": 3,
+        "autoscale_max_replicas": 4,
         "autoscale_target_utilization": 20,
     }
     config = replace(ON_KUBERNETES, compute_type="aks", compute_settings=settings)
@@ -235,11 +438,11 @@ def test_the_autoscaler_follows_the_load_and_an_update_keeps_its_replicas(
         service = engine.services.wait(engine.services.deploy("svc", [], script(), config))
         assert service.url is not None
         with keep_alive_clients(service.url) as tally:
-            wait_for(lambda: _replicas(cluster) == 3, "three replicas", timeout=_LONG)
+            wait_for(lambda: _replicas(cluster) == 4, "four replicas", timeout=_LONG)
         engine.services.wait(engine.services.update("svc", inference=script("other")))
         wait_for(lambda: _replicas(cluster) == 1, "one replica", timeout=_LONG)
     assert tally.lost == []
-    assert cluster.get("hpa", "svc")["spec"]["maxReplicas"] == 3
+    assert cluster.get("hpa", "svc")["spec"]["maxReplicas"] == 4
 
 
 def _replicas(cluster: Cluster) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.engine import local_clusters
 from mlmagic.engine.targets import Targets
 from mlmagic.sdk.aci_webservice import AciWebservice
 from mlmagic.sdk.aks_endpoint import AksEndpoint
@@ -228,6 +229,63 @@ def test_a_cluster_that_cannot_be_reached_is_not_attached(
     assert target.provisioning_state == "Failed"
     with pytest.raises(ComputeTargetException, match="no Docker engine answers"):
         target.wait_for_completion()
+
+
+def a_tool(folder: Path, name: str, body: str = "") -> Path:
+    """A command on the PATH that writes down how it was called."""
+    folder.mkdir(exist_ok=True)
+    file = folder / name
+    file.write_text(f'#!/bin/sh\necho "{name} $@" >> "{folder}/calls"\n{body}\n')
+    file.chmod(0o755)
+    return folder / "calls"
+
+
+@pytest.mark.parametrize("tool", local_clusters.TOOLS)
+def test_a_new_cluster_is_created_by_a_tool_that_is_installed_and_deleted_with_it(
+    tool: str,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    calls = a_tool(tmp_path / "bin", tool)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/bin")
+    used: list[str] = []
+    monkeypatch.setattr(
+        "mlmagic.sdk.compute.check_usable", lambda config, targets: used.append(config.target)
+    )
+    configuration = AksCompute.provisioning_configuration(agent_count=3)
+    target = ComputeTarget.create(workspace, "dev", configuration)
+    cluster = local_clusters.cluster_of(tool, "dev")
+    assert isinstance(target, AksCompute)
+    assert target.target == f"kubernetes:{cluster.context}"
+    assert used == [target.target]
+    assert f"{tool}-dev" == cluster.context
+    assert (
+        f"dev is the cluster of context {tool}-dev. No effect here: agent_count." in capsys.readouterr().out
+    )
+    with pytest.raises(ComputeTargetException, match="'dev' exists already"):
+        ComputeTarget.create(workspace, "dev", configuration)
+    target.delete()
+    assert ComputeTarget.list(workspace) == []
+    assert calls.read_text().splitlines() == [" ".join(cluster.create), " ".join(cluster.delete)]
+
+
+def test_a_cluster_that_cannot_be_created_says_why(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin")
+    configuration = AksCompute.provisioning_configuration()
+    with pytest.raises(
+        ComputeTargetException, match=r"none of kind, k3d, minikube is installed.*Install kind"
+    ):
+        ComputeTarget.create(workspace, "dev", configuration)
+    a_tool(tmp_path / "bin", "k3d", "echo no space left on device\nexit 3")
+    with pytest.raises(
+        ComputeTargetException, match="k3d cluster create dev exited with code 3: no space left"
+    ):
+        ComputeTarget.create(workspace, "dev", configuration)
+    assert ComputeTarget.list(workspace) == []
 
 
 @pytest.mark.usefixtures("on_local")

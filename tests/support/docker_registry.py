@@ -38,11 +38,13 @@ def running(folder: Path, *, user: str = "", password: str = "") -> Iterator[str
     settings.write_text("\n".join(lines) + "\n")
     command = [program, "serve", str(settings)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        wait_for(
-            lambda: requests.get(f"http://{address}/v2/", timeout=2).status_code,
-            "the registry",
-            timeout=20,
-            ignoring=(requests.ConnectionError,),
-        )
-        yield address
-        server.terminate()
+        try:
+            wait_for(
+                lambda: requests.get(f"http://{address}/v2/", timeout=2).status_code,
+                "the registry",
+                timeout=20,
+                ignoring=(requests.ConnectionError,),
+            )
+            yield address
+        finally:
+            server.terminate()

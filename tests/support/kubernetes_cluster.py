@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.targets.kubernetes import objects
+from mlmagic.targets.kubernetes.objects import MIN_READY_SECONDS as _MIN_READY_SECONDS
+from mlmagic.targets.kubernetes.objects import PRE_STOP_SECONDS as _PRE_STOP_SECONDS
 from tests.support.docker_engine import DockerEngine
 from tests.support.kubernetes.binaries import binaries, cache, missing
 from tests.support.waiting import wait_for
@@ -63,10 +66,22 @@ def cluster(
     docker: DockerEngine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Cluster:
-    """A real cluster, for tests marked `processes`: what the target finds, with a registry for its images."""
+    """A real cluster, for tests marked `processes`: what the target finds, with a registry for its images.
+
+    Pods come and go faster than those of users: see `without_haste`.
+    """
+    monkeypatch.setattr(objects, "MIN_READY_SECONDS", 1)
+    monkeypatch.setattr(objects, "PRE_STOP_SECONDS", 1)
     monkeypatch.setenv("KUBECONFIG", str(_kubernetes_cluster.kubeconfig))
     monkeypatch.setenv("MLMAGIC_REGISTRY", _kubernetes_registry)
     return _kubernetes_cluster
+
+
+@pytest.fixture
+def without_haste(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods come and go as those of users do: for tests in which no request may be lost."""
+    monkeypatch.setattr(objects, "MIN_READY_SECONDS", _MIN_READY_SECONDS)
+    monkeypatch.setattr(objects, "PRE_STOP_SECONDS", _PRE_STOP_SECONDS)
 
 
 @pytest.fixture

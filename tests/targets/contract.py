@@ -68,6 +68,32 @@ class TargetContract:
         for handle in handles:
             target.stop(handle, grace=1.0)
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def _shared(cls) -> Iterator[list[tuple[ComputeTarget[Any], Any]]]:
+        made: list[tuple[ComputeTarget[Any], Any]] = []
+        yield made
+        for target, handle in made:
+            target.stop(handle, grace=1.0)
+
+    @pytest.fixture
+    def served(
+        self,
+        target: ComputeTarget[Any],
+        _shared: list[tuple[ComputeTarget[Any], Any]],
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> tuple[ComputeTarget[Any], Any]:
+        """A target and the handle of a service that runs: one for all tests that change nothing."""
+        if not _shared:
+            folder = tmp_path_factory.mktemp("served") / "run"
+            spec = self.spec(folder, "echo.py", config=self.config_of_served())
+            _shared.append((target, target.launch(spec, lambda line: None)))
+        self.until(*_shared[0], Phase.RUNNING)
+        return _shared[0]
+
+    def config_of_served(self) -> DeploymentConfig:
+        return DeploymentConfig(self.target_name)
+
     def spec(self, run_dir: Path, script: str, **changes: Any) -> ServiceSpec:
         app = run_dir / "app"
         app.mkdir(parents=True, exist_ok=True)
@@ -106,11 +132,8 @@ class TargetContract:
         if self.answers:
             assert probe.answers(seen.url)
 
-    def test_the_handle_is_all_there_is_to_remember(
-        self, target: ComputeTarget[Any], launch: Callable[..., Any]
-    ) -> None:
-        _, handle = launch()
-        self.until(target, handle, Phase.RUNNING)
+    def test_the_handle_is_all_there_is_to_remember(self, served: tuple[ComputeTarget[Any], Any]) -> None:
+        target, handle = served
         packed = json.loads(json.dumps(target.pack(handle)))
         assert target.unpack(packed) == handle
         self.until(target, target.unpack(packed), Phase.RUNNING)
@@ -209,9 +232,8 @@ class TargetContract:
         with pytest.raises(error):
             target.build_image(spec, lambda line: None, cancelled)
 
-    def test_use_is_measured(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
-        _, handle = launch()
-        self.until(target, handle, Phase.RUNNING)
+    def test_use_is_measured(self, served: tuple[ComputeTarget[Any], Any]) -> None:
+        target, handle = served
         with refused_unless(target.capabilities.measures):
             used = target.usage(handle)
             assert used.memory_bytes > 0 or not self.answers
@@ -280,17 +302,13 @@ class TargetContract:
         with refused_unless(target.capabilities.records_traffic):
             wait_for(lambda: b"recorded" in b"".join(target.traffic(handle)), "the request in the record")
 
-    def test_packages_are_listed(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
-        _, handle = launch()
-        self.until(target, handle, Phase.RUNNING)
+    def test_packages_are_listed(self, served: tuple[ComputeTarget[Any], Any]) -> None:
+        target, handle = served
         with refused_unless(target.capabilities.lists_packages):
             assert {"python", "orjson"} <= set(target.packages(handle)) or not self.answers
 
-    def test_a_log_has_a_size_that_grows_with_it(
-        self, target: ComputeTarget[Any], launch: Callable[..., Any]
-    ) -> None:
-        _, handle = launch()
-        self.until(target, handle, Phase.RUNNING)
+    def test_a_log_has_a_size_that_grows_with_it(self, served: tuple[ComputeTarget[Any], Any]) -> None:
+        target, handle = served
         wait_for(lambda: list(target.logs(handle)), "a line")
         with refused_unless(target.capabilities.sizes_logs):
             before = target.log_size(handle)

@@ -17,6 +17,7 @@ from mlmagic.engine.http.client import Caller, Client
 from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.kubernetes import snapshots
 from tests.support.certificates import write_certificate
 from tests.support.kubernetes_cluster import left, wait_until_nothing_is_left
 from tests.support.waiting import wait_for
@@ -28,15 +29,24 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
 
 
+SHARED = "shared"
+"""The namespace of the service that many tests share."""
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(cluster: Cluster) -> Iterator[None]:
     """What a test launches and stops leaves nothing in the namespace."""
+    if not cluster.kubectl("get", "namespace", SHARED, "--ignore-not-found"):
+        cluster.kubectl("create", "namespace", SHARED)
     yield
     wait_until_nothing_is_left(cluster)
 
 
 class TestKubernetes(TargetContract):
     target_name = "kubernetes"
+
+    def config_of_served(self) -> DeploymentConfig:
+        return DeploymentConfig("kubernetes", compute_settings={"namespace": SHARED})
 
     def revision(self, folder: Path, number: int, script: str = "echo.py", **changes: Any) -> ServiceSpec:
         """A revision of the one service of a workspace in ``folder``."""
@@ -202,3 +212,25 @@ def test_an_api_server_that_is_not_there_is_unknown(cluster: Cluster, tmp_path: 
     seen = registry.load("kubernetes").observe(handle)
     assert seen.phase is Phase.UNKNOWN
     assert "does not answer" in seen.words
+
+
+def test_fifty_services_are_observed_with_a_few_calls(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlmagic.targets.kubernetes.api import Api
+    from tests.support.kubernetes import crowd
+
+    paths: list[str] = []
+    call = Api.call
+
+    def counted(self: Api, method: str, path: str, *words: Any) -> Any:
+        paths.append(path.partition("?")[0])
+        return call(self, method, path, *words)
+
+    monkeypatch.setattr(snapshots, "FRESH_SECONDS", 60.0)
+    monkeypatch.setattr(Api, "call", counted)
+    target = registry.load("kubernetes")
+    with crowd.services(cluster, 50) as handles:
+        seen = [target.observe(handle) for handle in handles]
+    assert {each.phase for each in seen} <= {Phase.STARTING, Phase.RUNNING}
+    assert sorted(path.rpartition("/")[2] for path in paths) == ["deployments", "nodes", "pods", "services"]

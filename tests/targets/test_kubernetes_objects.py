@@ -14,6 +14,7 @@ import yaml
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.engine.packages import manifests
 from mlmagic.targets.kubernetes import objects
+from mlmagic.targets.kubernetes.carried_files import CarriedFiles
 from mlmagic.targets.kubernetes.objects import Workload
 
 KEYS = {"keys.json": b"{}", "objects.json": b"[]"}
@@ -42,15 +43,28 @@ def with_settings(config: DeploymentConfig, **settings: Any) -> DeploymentConfig
     return replace(config, compute_settings=settings)
 
 
+NAMED = with_settings(PLAIN, service_account_name="reader", priority_class_name="serving")
+
+
 @pytest.mark.together
 @pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(25, 38)])
-@pytest.mark.parametrize("config", [PLAIN, SEVERAL, AKS, with_settings(AKS, gpu_cores=1)])
+@pytest.mark.parametrize("config", [PLAIN, SEVERAL, AKS, with_settings(AKS, gpu_cores=1), NAMED])
 def test_every_object_is_valid_in_every_version(version: str, config: DeploymentConfig) -> None:
     import kubernetes_validate
 
+    files = CarriedFiles("diabetes-0123456789ab", b"archive", ("azureml-app", "server"))
     made = workload(config)
-    for each in [*objects.objects_of(made), objects.secret(made, KEYS)]:
+    wanted = [*objects.objects_of(made), objects.secret(made, KEYS), objects.config_map(made, files)]
+    for each in [*wanted, objects.deployment(workload(config, files=files))]:
         kubernetes_validate.validate(each, f"{version}.0", strict=True)
+
+
+def test_a_service_account_and_a_priority_class_are_those_of_its_pods() -> None:
+    pod, plain = pod_of(NAMED), pod_of(PLAIN)
+    assert (pod["serviceAccountName"], pod["priorityClassName"]) == ("reader", "serving")
+    assert pod["automountServiceAccountToken"] is True
+    assert plain["automountServiceAccountToken"] is False
+    assert not {"serviceAccountName", "priorityClassName"} & set(plain)
 
 
 def pod_of(config: DeploymentConfig, **more: Any) -> Mapping[str, Any]:

@@ -47,6 +47,8 @@ def pod(
     restarts: int = 0,
     conditions: Sequence[Any] = (),
     ending: bool = False,
+    node: str = "node1",
+    first: Any = None,
 ) -> Mapping[str, Any]:
     meta: dict[str, Any] = {"name": name, "labels": {"mlmagic.key": key}}
     if ending:
@@ -60,9 +62,10 @@ def pod(
     container = {"name": "server", "image": IMAGE, "resources": {"limits": {"memory": "256Mi"}}}
     return {
         "metadata": meta,
-        "spec": {"containers": [container]},
+        "spec": {"containers": [container], "nodeName": node},
         "status": {
             "conditions": [{"type": "Ready", "status": str(ready)}, *conditions],
+            "initContainerStatuses": [{"name": "unpack", "state": first}] if first else [],
             "containerStatuses": [] if conditions else [status],
         },
     }
@@ -92,6 +95,58 @@ DENIED = f'Failed to pull image "{IMAGE}": manifest unknown'
     ("seen", "phase", "words"),
     [
         (Seen(None), Phase.GONE, "the Deployment was removed"),
+        # a container before that of the server
+        (
+            Seen(
+                deployment(rolled_out=False),
+                [pod(state=waiting("PodInitializing"), first=waiting("ImagePullBackOff", DENIED))],
+            ),
+            Phase.EXITED,
+            f"image '{IMAGE}' cannot be pulled (ImagePullBackOff): {DENIED}",
+        ),
+        (
+            Seen(
+                deployment(rolled_out=False), [pod(state=waiting("PodInitializing"), first={"running": {}})]
+            ),
+            Phase.STARTING,
+            "unpacking its files",
+        ),
+        (
+            Seen(
+                deployment(rolled_out=False),
+                [
+                    pod(
+                        state=waiting("PodInitializing"),
+                        first={"terminated": {"exitCode": 1, "message": "No module named tarfile"}},
+                    )
+                ],
+            ),
+            Phase.EXITED,
+            "the container exited with code 1: No module named tarfile",
+        ),
+        (
+            Seen(deployment(rolled_out=False), [pod(first={"terminated": {"exitCode": 0}})]),
+            Phase.STARTING,
+            "running init()",
+        ),
+        # a node that is away
+        (
+            Seen(deployment(replicas=2), [pod("a", ready=True), pod("b", node="node2")], away={"node2"}),
+            Phase.RUNNING,
+            "1 of 2 replicas ready; node 'node2' does not answer, and its replicas are started on others",
+        ),
+        (
+            Seen(deployment(), [pod(state=BACK_OFF, last=KILLED)], away={"node1", "node3"}),
+            Phase.RUNNING,
+            "0 of 1 replica ready; node 'node1' does not answer, and its replicas are started on others",
+        ),
+        (
+            Seen(deployment(replicas=2), [pod("a"), pod("b", node="node2")], away={"node1", "node2"}),
+            Phase.RUNNING,
+            "0 of 2 replicas ready; nodes 'node1', 'node2' do not answer, and its replicas are started on "
+            "others",
+        ),
+        (Seen(deployment(), [pod(ready=True)], away={"node2"}), Phase.RUNNING, "1 of 1 replica ready"),
         # starting
         (Seen(deployment(rolled_out=False)), Phase.STARTING, "waiting for the cluster"),
         (Seen(deployment(rolled_out=False), [pod()]), Phase.STARTING, "running init()"),
@@ -336,7 +391,22 @@ def test_a_type_of_service_that_is_none_is_refused() -> None:
         ({}, "kind-dev", Delivery(command=["kind", "load", "docker-image", "{image}", "--name", "dev"])),
         ({}, "k3d-dev", Delivery(command=["k3d", "image", "import", "{image}", "--cluster", "dev"])),
         ({}, "minikube", Delivery(command=["minikube", "image", "load", "{image}"])),
+        (
+            {},
+            "minikube-dev",
+            Delivery(command=["minikube", "image", "load", "{image}", "--profile", "minikube-dev"]),
+        ),
         ({}, "docker-desktop", Delivery()),
+        (
+            {"MLMAGIC_SERVING_IMAGE": "reg.example/serving:1", "MLMAGIC_PULL_SECRET": "mine"},
+            "aks",
+            Delivery(serving_image="reg.example/serving:1", pull_secret="mine"),
+        ),
+        (
+            {"MLMAGIC_SERVING_IMAGE": "reg.example/serving:1", "MLMAGIC_REGISTRY": "reg.example"},
+            "aks",
+            Delivery(registry="reg.example"),
+        ),
     ],
 )
 def test_way_to_the_nodes(environment: Mapping[str, str], context: str, way: Delivery) -> None:
@@ -348,6 +418,7 @@ def test_no_way_to_the_nodes_says_what_to_set() -> None:
         route({}, "aks")
     assert "MLMAGIC_REGISTRY" in str(refused.value)
     assert "MLMAGIC_IMAGE_LOADER" in str(refused.value)
+    assert "MLMAGIC_SERVING_IMAGE" in str(refused.value)
     with pytest.raises(InvalidConfig, match=r"must contain \{image\}"):
         route({"MLMAGIC_IMAGE_LOADER": "kind load"}, "aks")
 

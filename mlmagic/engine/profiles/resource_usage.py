@@ -37,6 +37,8 @@ class Watch:
             self._last = (now, used)
             return
         then, before = self._last
+        if used is before:  # a target that measures seldom returns the reading before
+            return
         seconds = now - then
         if seconds < LOOK_SECONDS / 2:
             return

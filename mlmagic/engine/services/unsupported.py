@@ -17,8 +17,9 @@ def check_supported(config: DeploymentConfig, target: ComputeTarget[Any]) -> Non
         raise InvalidConfig("num_replicas", config.num_replicas, rule)
     if config.idle_timeout_seconds is not None and not can.idles:
         rule = f"is not supported by {name!r}, whose services always run"
-        hint = "Leave it out, or deploy to local or docker."
-        raise InvalidConfig("idle_timeout_seconds", config.idle_timeout_seconds, rule, hint=hint)
+        raise InvalidConfig(
+            "idle_timeout_seconds", config.idle_timeout_seconds, rule, hint=target.without_idling
+        )
     if config.live and not can.reloads:
         rule = f"is not supported by {name!r}, which cannot reload a script while it serves"
         raise InvalidConfig("live", True, rule, hint="Leave it out, and update the service instead.")

@@ -117,6 +117,7 @@ class Images:
         auth = None
         if registry is not None and registry.username:
             auth = {"username": registry.username, "password": registry.password or ""}
+        self._api.reload_config()  # somebody may have logged in since
         try:
             self._api.tag(name, repository, label)
             self._follow(
@@ -142,6 +143,7 @@ class Images:
             if self.has(name):
                 continue
             report(f"pulling {name}")
+            self._api.reload_config()
             try:
                 self._follow(
                     Progress(f"base image {name!r} cannot be pulled", report),

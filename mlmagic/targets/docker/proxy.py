@@ -13,6 +13,7 @@ from mlmagic.errors import PortTaken
 from mlmagic.targets.docker import observation, settings
 from mlmagic.targets.docker.connection import TARGET, Address
 from mlmagic.targets.docker.container import Containers, Inspected
+from mlmagic.targets.revision_labels import key_of, labels_of
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -35,11 +36,11 @@ class Proxies:
         and no run folder. Raises `LaunchFailed` if the port is in use.
         """
         if spec.predecessor is not None:
-            proxy = self._of_revision(settings.key_of(spec.predecessor))
+            proxy = self._of_revision(key_of(spec.predecessor))
             if proxy is not None and self._has_wanted_port(proxy, spec):
                 return proxy, spec.predecessor
         own = settings.proxy_name(spec)
-        proxy = self._of_revision(settings.key_of(spec.run_dir)) or own
+        proxy = self._of_revision(key_of(spec.run_dir)) or own
         if self._has_wanted_port(proxy, spec):
             return proxy, None
         self._create(spec, foundation)
@@ -106,7 +107,7 @@ class Proxies:
 
         name = settings.proxy_name(spec)
         self._containers.remove(name)
-        self._api.create_volume(name, labels=settings.labels_of(spec))
+        self._api.create_volume(name, labels=labels_of(spec))
         here = self._address.machine if self._address.is_local else "0.0.0.0"
         host = self._api.create_host_config(**settings.proxy_host_settings(name, (here, port)))
         self._api.create_container(**settings.proxy_container(spec, foundation), host_config=host)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import mlmagic.scoring.report as run_report
 from mlmagic.targets.docker import settings
 from mlmagic.targets.docker.container import Containers, Inspected
+from mlmagic.targets.revision_labels import key_of
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -32,7 +33,7 @@ class Replicas:
     def of(self, container: str, run_dir: str) -> dict[int, Inspected]:
         """Those that are there, running or not, by number; ``container`` is the name of the first."""
         found: dict[int, Inspected] = {}
-        for each in self._containers.labelled(key=settings.key_of(run_dir)):
+        for each in self._containers.labelled(key=key_of(run_dir)):
             if settings.PROXY_LABEL in each["Labels"]:
                 continue
             seen = self._containers.inspect(each["Id"])

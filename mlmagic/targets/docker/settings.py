@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import mlmagic.scoring.http.allowed_hosts as allowed_hosts
@@ -15,6 +13,7 @@ from mlmagic.errors import Advice, InvalidConfig
 from mlmagic.targets.docker.connection import Address
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.dockerfile import APP, PORT, PYTHON, USER
+from mlmagic.targets.revision_labels import key_of, labels_of
 from mlmagic.targets.server_variables import server_variables
 
 RUNS = "/var/mlmagic"
@@ -36,11 +35,6 @@ LOGS: dict[str, Any] = {"type": "json-file", "config": {"max-size": "10m", "max-
 """The engine's usual log, which otherwise grows until the disk is full."""
 
 
-def key_of(run_dir: str) -> str:
-    """Identifies a revision: 12 hexadecimal digits of the hash of its run folder's path."""
-    return hashlib.sha256(run_dir.encode()).hexdigest()[:12]
-
-
 def run_folder(run_dir: str) -> str:
     """The run folder inside the containers, for the run folder ``run_dir`` of this machine."""
     return f"{RUNS}/{key_of(run_dir)}"
@@ -52,18 +46,6 @@ def container_name(spec: ServiceSpec) -> str:
 
 def proxy_name(spec: ServiceSpec) -> str:
     return f"mlmagic-{spec.name}-port-{key_of(spec.run_dir)}"
-
-
-def labels_of(spec: ServiceSpec) -> dict[str, str]:
-    """The labels of all that belongs to a revision."""
-    folders = Path(spec.run_dir).parents
-    workspace = str(folders[min(2, len(folders) - 1)])  # services/ID/rN; a trial has another depth
-    return {
-        "mlmagic.service": spec.name,
-        "mlmagic.revision": str(spec.revision),
-        "mlmagic.workspace": key_of(workspace),
-        "mlmagic.key": key_of(spec.run_dir),
-    }
 
 
 def arguments_of(spec: ServiceSpec, plan: BuildPlan, *, predecessor: str | None) -> list[str]:

@@ -37,6 +37,7 @@ from mlmagic.targets.images.build_plan import BuildPlan, build_plan
 from mlmagic.targets.images.context import Context, below
 from mlmagic.targets.images.dockerfile import APP, PYTHON
 from mlmagic.targets.installed_packages import LIST_PACKAGES, by_package_name
+from mlmagic.targets.revision_labels import key_of, labels_of
 from mlmagic.targets.validation import check_allowed_hosts, check_certificate, check_port
 
 _UP = "up"
@@ -119,7 +120,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     @engine_errors()
     def build_image(self, spec: ServiceSpec, report: Report, cancelled: threading.Event) -> None:
         plan = build_plan(spec)
-        start = plan.start(labels=settings.labels_of(spec))
+        start = plan.start(labels=labels_of(spec))
         Engine.current().images.build(plan, _image_name(spec, plan), report, cancelled, start=start)
 
     # -- services -------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             return self._start(engine, spec, plan, image, report)
         except Exception:
             self._clear(engine, settings.container_name(spec), settings.proxy_name(spec))
-            engine.images.remove(settings.key_of(spec.run_dir))
+            engine.images.remove(key_of(spec.run_dir))
             raise
 
     def _start(
@@ -250,7 +251,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
     @engine_errors()
     def stop(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
         self.halt(handle, grace=grace)
-        Engine.at(handle.address).images.remove(settings.key_of(handle.run_dir))
+        Engine.at(handle.address).images.remove(key_of(handle.run_dir))
 
     @engine_errors()
     def halt(self, handle: DockerHandle, *, grace: float = 10.0) -> None:
@@ -339,7 +340,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
 
 def _image_name(spec: ServiceSpec, plan: BuildPlan) -> str:
-    return service_name(plan, spec.name, settings.labels_of(spec))
+    return service_name(plan, spec.name, labels_of(spec))
 
 
 def _is_built(engine: Engine, spec: ServiceSpec, plan: BuildPlan) -> bool:
@@ -349,7 +350,7 @@ def _is_built(engine: Engine, spec: ServiceSpec, plan: BuildPlan) -> bool:
 
 def _run_files(spec: ServiceSpec) -> dict[str, bytes]:
     """The files that the server finds in its run folder, with an empty report in place of an old one."""
-    key = settings.key_of(spec.run_dir)
+    key = key_of(spec.run_dir)
     files = {f"{key}/{run_report.LOCK}": b"", f"{key}/{run_report.REPORT}": b"{}"}
     if spec.keys_file is not None:
         files[f"{key}/keys.json"] = Path(spec.keys_file).read_bytes()

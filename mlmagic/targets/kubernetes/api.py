@@ -35,6 +35,7 @@ _PLURALS = {
     "Deployment": "apis/apps/v1/namespaces/{namespace}/deployments",
     "ReplicaSet": "apis/apps/v1/namespaces/{namespace}/replicasets",
     "Service": "api/v1/namespaces/{namespace}/services",
+    "ConfigMap": "api/v1/namespaces/{namespace}/configmaps",
     "Secret": "api/v1/namespaces/{namespace}/secrets",
     "Pod": "api/v1/namespaces/{namespace}/pods",
     "Event": "api/v1/namespaces/{namespace}/events",
@@ -59,7 +60,7 @@ class Api:
     def __init__(self, address: Address, settings: Any) -> None:
         """``settings`` is the client's `Configuration`."""
         self.address = address
-        self._settings = settings
+        self.settings = settings
         self._pool = _pool(settings)
         self._versions: dict[str, str] = {}
 
@@ -75,7 +76,12 @@ class Api:
     @property
     def host(self) -> str:
         """The host of the API server, which is often a node too."""
-        return urlsplit(self._settings.host).hostname or ""
+        return urlsplit(self.settings.host).hostname or ""
+
+    @property
+    def url(self) -> str:
+        """The URL of the API server, without a slash at its end."""
+        return str(self.settings.host).rstrip("/")
 
     # -- objects --------------------------------------------------------------------------------------
 
@@ -178,13 +184,13 @@ class Api:
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept": "application/json", **self._credentials()}
+        headers = {"Accept": "application/json", **self.credentials()}
         if body is not None:
             headers["Content-Type"] = kind
         try:
             answer = self._pool.request(
                 method,
-                f"{self._settings.host.rstrip('/')}/{path}",
+                f"{self.url}/{path}",
                 body=json.dumps(body).encode() if body is not None else None,
                 headers=headers,
                 timeout=Timeout(CONNECT_SECONDS, None if endless else ANSWER_SECONDS),
@@ -194,7 +200,7 @@ class Api:
         except HTTPError as error:
             raise TargetUnavailable(
                 TARGET,
-                f"the Kubernetes API server at {self._settings.host} does not answer: {_reason(error)}",
+                f"the Kubernetes API server at {self.settings.host} does not answer: {_reason(error)}",
                 fix=FIX,
             ) from None
         if answer.status >= 400:
@@ -207,7 +213,7 @@ class Api:
         if answer.status == 401:
             raise TargetUnavailable(
                 TARGET,
-                f"the Kubernetes API server at {self._settings.host} does not accept the credentials of "
+                f"the Kubernetes API server at {self.settings.host} does not accept the credentials of "
                 f"context {self.address.context!r}: {message}",
                 fix="Log in to the cluster again, so that the context has valid credentials.",
             )
@@ -215,13 +221,13 @@ class Api:
             raise TargetUnavailable(TARGET, f"the Kubernetes API server is not ready: {message}", fix=FIX)
         raise Refused(answer.status, message)
 
-    def _credentials(self) -> dict[str, str]:
+    def credentials(self) -> dict[str, str]:
         """The headers with the credentials; a token that expires is loaded again."""
-        token = self._settings.get_api_key_with_prefix("BearerToken", alias="authorization")
+        token = self.settings.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token:
             return {"Authorization": token}
-        if self._settings.username:
-            pair = f"{self._settings.username}:{self._settings.password}".encode()
+        if self.settings.username:
+            pair = f"{self.settings.username}:{self.settings.password}".encode()
             return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
         return {}
 

@@ -4,6 +4,8 @@
     kind-*, k3d-*, minikube           contexts of local clusters: their own command loads it into the nodes
     docker-desktop, orbstack          the nodes use the images of this machine's Docker engine
     MLMAGIC_IMAGE_LOADER="COMMAND"    any other local cluster: a command, with {image} in it, loads it
+    MLMAGIC_SERVING_IMAGE=IMAGE       none is sent: the nodes have or pull this one, and the script and small
+                                      models travel in a ConfigMap (`carried_files`)
 
 `route` is a pure function; `Delivery.send` acts.
 """
@@ -24,6 +26,8 @@ from mlmagic.targets.kubernetes.connection import TARGET
 
 REGISTRY, LOADER, PULL_SECRET = "MLMAGIC_REGISTRY", "MLMAGIC_IMAGE_LOADER", "MLMAGIC_PULL_SECRET"
 """Variables: the registry, the command, and the Secret with which the nodes log in to the registry."""
+SERVING_IMAGE = "MLMAGIC_SERVING_IMAGE"
+"""A variable: an image with Python and all packages, for a cluster that no image of ours can reach."""
 IMAGE = "{image}"
 _SHARED = frozenset({"docker-desktop", "orbstack"})
 _LOAD_SECONDS = 1800
@@ -37,11 +41,13 @@ class Delivery:
     registry: str = ""
     command: Sequence[str] = ()
     pull_secret: str = ""
+    serving_image: str = ""
+    """An image that is not ours, to which the files are brought."""
 
     @property
     def pull_policy(self) -> str:
         """When a node pulls the image: an image that was loaded is in no registry."""
-        return "IfNotPresent" if self.registry else "Never"
+        return "IfNotPresent" if self.registry or self.serving_image else "Never"
 
     def name_of(self, image: str) -> str:
         """The name of an image of the Docker engine, as the nodes know it."""
@@ -64,9 +70,10 @@ def route(environment: Mapping[str, str], context: str) -> Delivery:
     Raises `TargetUnavailable` if there is none, and `InvalidConfig` for a command that names no image.
     """
     registry = environment.get(REGISTRY, "").strip().rstrip("/")
+    pull_secret = environment.get(PULL_SECRET, "").strip()
     if registry:
         address = registry.partition("://")[2] or registry
-        return Delivery(registry=address, pull_secret=environment.get(PULL_SECRET, "").strip())
+        return Delivery(registry=address, pull_secret=pull_secret)
     command = environment.get(LOADER, "").strip()
     if command:
         if IMAGE not in command:
@@ -77,11 +84,14 @@ def route(environment: Mapping[str, str], context: str) -> Delivery:
     own = _own_command(context)
     if own:
         return Delivery(command=own)
+    if serving_image := environment.get(SERVING_IMAGE, "").strip():
+        return Delivery(serving_image=serving_image, pull_secret=pull_secret)
     raise TargetUnavailable(
         TARGET,
         f"there is no way for images to reach the nodes of context {context!r}",
         fix=f"Set {REGISTRY} to a registry that the nodes can pull from, such as registry.example/team. "
-        f'For a local cluster, set {LOADER} to a command such as "kind load docker-image {IMAGE}".',
+        f'For a local cluster, set {LOADER} to a command such as "kind load docker-image {IMAGE}". '
+        f"Or set {SERVING_IMAGE} to an image that has all packages: then the script travels in a ConfigMap.",
     )
 
 
@@ -92,8 +102,9 @@ def _own_command(context: str) -> list[str]:
         return ["kind", "load", "docker-image", IMAGE, "--name", cluster]
     if tool == "k3d" and cluster:
         return ["k3d", "image", "import", IMAGE, "--cluster", cluster]
-    if context == "minikube":
-        return ["minikube", "image", "load", IMAGE]
+    if tool == "minikube":
+        profile = ["--profile", context] if cluster else []
+        return ["minikube", "image", "load", IMAGE, *profile]
     return []
 
 

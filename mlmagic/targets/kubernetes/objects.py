@@ -3,6 +3,7 @@
     Deployment              the replicas of one revision; an update changes its pod template
     Service                 the address of the service; it outlives all revisions
     Secret                  of each revision: keys, TLS certificate, and what the target remembers of it
+    ConfigMap               of each revision whose files travel without an image: see `carried_files`
     HorizontalPodAutoscaler with autoscaling
     PodDisruptionBudget     with several replicas, so that an administrator who drains a node leaves some
 
@@ -22,6 +23,8 @@ from mlmagic.core.arguments import CLUSTERS
 from mlmagic.core.configuration import DEFAULT_CPU, DeploymentConfig
 from mlmagic.scoring import termination
 from mlmagic.targets.images.dockerfile import PORT, PYTHON, USER
+from mlmagic.targets.kubernetes import carried_files
+from mlmagic.targets.kubernetes.carried_files import CarriedFiles
 
 NAME, MANAGED_BY = "app.kubernetes.io/name", "app.kubernetes.io/managed-by"
 """The labels by which the objects and pods of a service are found."""
@@ -41,7 +44,9 @@ SHORTEST_GRACE, LONGEST_GRACE = 10, 120
 STARTUP_MARGIN = 30
 """Seconds that a pod may take to start besides init(), whose time the server limits itself."""
 _TERMINATION_FILE = "/dev/termination-log"
-_PAUSE = [PYTHON, "-S", "-E", "-c", f"import time; time.sleep({PRE_STOP_SECONDS})"]
+AWAY_SECONDS = 30
+"""A pod is replaced when its node has been away for so long; Kubernetes' own default is five minutes."""
+_AWAY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _UTILIZATION, _MOST_REPLICAS = 70, 10
 """Azure ML v1's defaults."""
 
@@ -71,6 +76,8 @@ class Workload:
     pull_policy: str = "IfNotPresent"
     pull_secret: str = ""
     """The name of a Secret with the credentials of the image's registry; empty without one."""
+    files: CarriedFiles | None = None
+    """The files that are not in the image."""
 
     @property
     def uses_tls(self) -> bool:
@@ -160,6 +167,13 @@ def secret(workload: Workload, files: Mapping[str, bytes]) -> Object:
     meta["labels"] |= workload.revision
     data = {name: base64.b64encode(content).decode() for name, content in files.items()}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "Opaque", "data": data}
+
+
+def config_map(workload: Workload, files: CarriedFiles) -> Object:
+    """The ConfigMap of a revision with its files."""
+    meta = workload.metadata(files.name)
+    meta["labels"] |= workload.revision
+    return carried_files.config_map(files, meta)
 
 
 def autoscaler(workload: Workload, version: str = "v2") -> Object:
@@ -256,8 +270,10 @@ def _pod(workload: Workload) -> Object:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": {**workload.selector, **workload.revision}},
     }
+    server, settings = container(workload), workload.config.compute_settings
+    account = settings.get("service_account_name")
     pod: Object = {
-        "automountServiceAccountToken": False,
+        "automountServiceAccountToken": bool(account),
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": PRE_STOP_SECONDS + workload.grace + 5,
         "securityContext": {
@@ -268,9 +284,20 @@ def _pod(workload: Workload) -> Object:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "topologySpreadConstraints": [spread],
-        "containers": [container(workload)],
+        "tolerations": [
+            {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": AWAY_SECONDS}
+            for key in _AWAY
+        ],
+        "containers": [server],
         "volumes": volumes,
     }
+    if workload.files is not None:
+        volumes += carried_files.volumes(workload.files)
+        pod["initContainers"] = [carried_files.unpacker(workload.files, server)]
+    if account:
+        pod["serviceAccountName"] = str(account)
+    if priority := settings.get("priority_class_name"):
+        pod["priorityClassName"] = str(priority)
     if workload.pull_secret:
         pod["imagePullSecrets"] = [{"name": workload.pull_secret}]
     return pod
@@ -284,7 +311,11 @@ def container(workload: Workload) -> Object:
     ]
     if workload.secret_files:
         mounts.append({"name": "secrets", "mountPath": SECRETS, "readOnly": True})
-    variables = {termination.VARIABLE: _TERMINATION_FILE, **workload.variables}
+    files = workload.files
+    if files is not None:
+        mounts += carried_files.mounts(files)
+    of_image = files.variables if files is not None else {}
+    variables = {termination.VARIABLE: _TERMINATION_FILE, **of_image, **workload.variables}
     made: Object = {
         "name": CONTAINER,
         "image": workload.image,
@@ -293,7 +324,7 @@ def container(workload: Workload) -> Object:
         "env": [{"name": name, "value": str(value)} for name, value in variables.items()],
         "resources": resources(workload.config),
         **probes(workload),
-        "lifecycle": {"preStop": {"exec": {"command": _PAUSE}}},
+        "lifecycle": {"preStop": {"exec": {"command": _pause(files.python if files else PYTHON)}}},
         "terminationMessagePath": _TERMINATION_FILE,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
@@ -304,9 +335,15 @@ def container(workload: Workload) -> Object:
         },
         "volumeMounts": mounts,
     }
+    if files is not None:
+        made["command"] = files.command
     if workload.arguments is not None:
         made["args"] = list(workload.arguments)
     return made
+
+
+def _pause(python: str) -> list[str]:
+    return [python, "-S", "-E", "-c", f"import time; time.sleep({PRE_STOP_SECONDS})"]
 
 
 def _cores(cpu: float) -> str:

@@ -7,11 +7,12 @@ events       of the pods that do not run, by the pod's name
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlmagic.core.webservice import Observation, Phase
+from mlmagic.targets.kubernetes import drift
 from mlmagic.targets.kubernetes import pods as pod_facts
 from mlmagic.targets.kubernetes.objects import KEY, REVISION
 from mlmagic.targets.kubernetes.pods import Failure
@@ -30,6 +31,8 @@ class Seen:
     events: Mapping[str, Sequence[Object]] = field(default_factory=dict)
     room: str = ""
     """The most that one node has, in words; empty if it is not known."""
+    away: Collection[str] = ()
+    """The names of the nodes that do not answer."""
 
     def of(self, key: str) -> list[Object]:
         """The pods of a revision that are not ending."""
@@ -47,8 +50,8 @@ def observe(seen: Seen, key: str, url: str | None) -> Observation:
     if not is_rolled_out(seen.deployment):
         return _starting(seen, own, ready)
     if ready and url:
-        return Observation(Phase.RUNNING, url=url, ready=ready, words=_serving(seen.deployment, own, ready))
-    return _not_ready(seen, own, url)
+        return Observation(Phase.RUNNING, url=url, ready=ready, words=_serving(seen, key, ready))
+    return _not_ready(seen, key, url)
 
 
 def revision_key(deployment: Object) -> str:
@@ -94,10 +97,10 @@ def _replaced(deployment: Object, ready: int, url: str | None) -> Observation:
     return Observation(Phase.GONE, words=words)
 
 
-def _serving(deployment: Object, own: Sequence[Object], ready: int) -> str:
-    wanted = wanted_replicas(deployment)
-    words = _count(ready, wanted)
-    again = [(pod_facts.restarts(pod), pod_facts.failure(pod)) for pod in own]
+def _serving(seen: Seen, key: str, ready: int) -> str:
+    assert seen.deployment is not None
+    words = _count(ready, wanted_replicas(seen.deployment)) + _away(seen, key) + _changed(seen.deployment)
+    again = [(pod_facts.restarts(pod), pod_facts.failure(pod)) for pod in seen.of(key)]
     count = sum(number for number, _ in again)
     last = next((failure for number, failure in again if number and failure), None)
     if count and last is not None:
@@ -130,20 +133,22 @@ def _starting(seen: Seen, own: Sequence[Object], ready: int) -> Observation:
     return Observation(Phase.STARTING, ready=ready, words=words or "waiting for the cluster")
 
 
-def _not_ready(seen: Seen, own: Sequence[Object], url: str | None) -> Observation:
+def _not_ready(seen: Seen, key: str, url: str | None) -> Observation:
     """A revision that was rolled out, and of which no replica is ready now."""
     assert seen.deployment is not None
+    own = seen.of(key)
     if message := _no_room(seen, own):
         return Observation(Phase.UNSCHEDULABLE, words=message)
-    if failure := _failure(seen, own):
+    away = _away(seen, key)
+    if not away and (failure := _failure(seen, own)):
         return Observation(Phase.EXITED, words=failure.words, error=failure.error)
-    words = _count(0, wanted_replicas(seen.deployment))
+    words = _count(0, wanted_replicas(seen.deployment)) + away
     last = next(filter(None, map(pod_facts.failure, own)), None)
-    if last is not None:
+    if last is not None and not away:
         words = f"{words}; restarting: {last.words}"
     elif url is None:
         words = "the Service has no address yet"
-    return Observation(Phase.RUNNING, url=url, words=words)
+    return Observation(Phase.RUNNING, url=url, words=words + _changed(seen.deployment))
 
 
 def _failure(seen: Seen, own: Sequence[Object], *, running: bool = False) -> Failure | None:
@@ -155,6 +160,25 @@ def _failure(seen: Seen, own: Sequence[Object], *, running: bool = False) -> Fai
         if found is not None:
             return found
     return None
+
+
+def _changed(deployment: Object) -> str:
+    """What others have changed of the Deployment, as the end of a sentence."""
+    words = drift.words_of(deployment)
+    return f"; {words} of the Deployment" if words else ""
+
+
+def _away(seen: Seen, key: str) -> str:
+    """Which nodes of its pods do not answer, as the end of a sentence; empty if all do.
+
+    A pod that is to end stays there for as long as its node is away.
+    """
+    own = [pod for pod in seen.pods if pod_facts.key_of(pod) == key and not pod_facts.is_ready(pod)]
+    names = sorted({pod_facts.node_of(pod) for pod in own} & {*seen.away})
+    if not names:
+        return ""
+    named = f"node {names[0]!r} does" if len(names) == 1 else f"nodes {', '.join(map(repr, names))} do"
+    return f"; {named} not answer, and its replicas are started on others"
 
 
 def _no_room(seen: Seen, own: Sequence[Object]) -> str:

@@ -29,6 +29,11 @@ def name_of(pod: Object) -> str:
     return str(pod["metadata"]["name"])
 
 
+def node_of(pod: Object) -> str:
+    """The name of its node; empty without one."""
+    return str(pod["spec"].get("nodeName") or "")
+
+
 def key_of(pod: Object) -> str:
     """The key of its revision."""
     return str((pod["metadata"].get("labels") or {}).get(KEY, ""))
@@ -57,7 +62,7 @@ def unschedulable(pod: Object) -> str:
 
 def image_problem(pod: Object, events: Iterable[Object]) -> Failure | None:
     """Why its image cannot be had, once Kubernetes has tried in vain; ``events`` are those of the pod."""
-    waiting = _container(pod).get("state", {}).get("waiting") or {}
+    waiting = _next_container(pod).get("state", {}).get("waiting") or {}
     if waiting.get("reason") not in NO_IMAGE:
         return None
     image = image_of(pod)
@@ -74,7 +79,7 @@ def image_problem(pod: Object, events: Iterable[Object]) -> Failure | None:
 
 def failure(pod: Object) -> Failure | None:
     """Why its container ended the last time; None if it never ended."""
-    status = _container(pod)
+    status = _next_container(pod)
     ended = status.get("state", {}).get("terminated") or status.get("lastState", {}).get("terminated")
     if not ended:
         return None
@@ -99,7 +104,7 @@ def runs(pod: Object) -> bool:
 
 def has_ended(pod: Object) -> bool:
     """Whether its container has ended, and is not just being created."""
-    state = _container(pod).get("state", {})
+    state = _next_container(pod).get("state", {})
     return "terminated" in state or bool("waiting" in state and failure(pod))
 
 
@@ -107,9 +112,12 @@ def waits_for(pod: Object, events: Sequence[Object]) -> str:
     """What a pod that is starting waits for; ``events`` are those of the pod, in any order."""
     if runs(pod):
         return "running init()"
-    if not _container(pod):
+    status = _next_container(pod)
+    if not status:
         return "waiting for a node"
-    waiting = _container(pod).get("state", {}).get("waiting") or {}
+    if "running" in status.get("state", {}):
+        return "unpacking its files"
+    waiting = status.get("state", {}).get("waiting") or {}
     reason = str(waiting.get("reason") or "")
     if reason == "ErrImagePull":
         return f"pulling image {image_of(pod)!r} again: {_first_line(str(waiting.get('message') or ''))}"
@@ -146,6 +154,16 @@ def quantity(text: str) -> int:
 def _container(pod: Object) -> Object:
     found = pod.get("status", {}).get("containerStatuses") or ()
     return next((each for each in found if each["name"] == CONTAINER), {})
+
+
+def _next_container(pod: Object) -> Object:
+    """The status of the container that the pod waits for: the server's, or one that runs before it."""
+    for each in pod.get("status", {}).get("initContainerStatuses") or ():
+        ended = each.get("state", {}).get("terminated")
+        if ended is None or ended.get("exitCode"):
+            found: Object = each
+            return found
+    return _container(pod)
 
 
 def _condition(pod: Object, kind: str) -> Object:

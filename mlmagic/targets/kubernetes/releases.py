@@ -18,7 +18,7 @@ from mlmagic.errors import LaunchFailed
 from mlmagic.targets.kubernetes import objects
 from mlmagic.targets.kubernetes.api import Api, Object
 from mlmagic.targets.kubernetes.connection import TARGET
-from mlmagic.targets.kubernetes.objects import KEY, MANAGED_BY, NAME, PRE_STOP_SECONDS, REVISION, Workload
+from mlmagic.targets.kubernetes.objects import KEY, MANAGED_BY, NAME, REVISION, Workload
 from mlmagic.targets.kubernetes.observation import revision_key, wanted_replicas
 from mlmagic.targets.kubernetes.pods import has_ended, is_ending, name_of
 from mlmagic.targets.kubernetes.workloads import secret_name
@@ -29,8 +29,8 @@ SCALED = "HorizontalPodAutoscaler"
 OPTIONAL = (SCALED, "PodDisruptionBudget")
 """The kinds that only some revisions have."""
 _PAUSE_SECONDS = 0.2
-_KILL_SECONDS = 3.0
-"""A node kills a container so soon after its time to finish is over."""
+_KILL_SECONDS = 5.0
+"""A node kills a container so soon after its time to finish is over; later it is away."""
 _MARGIN_SECONDS = 30.0
 
 
@@ -67,6 +67,8 @@ class Release:
         wanted = objects.objects_of(workload, autoscaling=self._api.autoscaling(), policy=self._api.policy())
         record = json.dumps(wanted).encode()
         self._api.apply(self._namespace, objects.secret(workload, {**files, RECORD: record}))
+        if workload.files is not None:
+            self._api.apply(self._namespace, objects.config_map(workload, workload.files))
         self._apply_all(wanted, keep_replicas=objects.autoscales(workload.config))
 
     def scale(self, key: str, replicas: int) -> None:
@@ -114,8 +116,9 @@ class Release:
         for old in self._api.list("ReplicaSet", self._namespace, self._labels(key)):
             self._api.delete("ReplicaSet", self._namespace, str(old["metadata"]["name"]))
         is_last = is_current and not others
-        self._end_pods(key, max(1, math.ceil(grace)) + (0 if is_last else PRE_STOP_SECONDS))
-        self._delete_ours("Secret", secret_name(self._name, key))
+        self._end_pods(key, max(1, math.ceil(grace)) + (0 if is_last else objects.PRE_STOP_SECONDS))
+        for kind in ("ConfigMap", "Secret"):
+            self._delete_ours(kind, secret_name(self._name, key))
 
     # -- inside ---------------------------------------------------------------------------------------
 
@@ -188,7 +191,7 @@ class Release:
         while pods := self.pods(key):
             is_over = time.monotonic() > start + seconds + _KILL_SECONDS
             for pod in pods:
-                # Old versions of Kubernetes keep a pod for ten seconds after its container has ended.
+                # Old versions of Kubernetes keep a pod for up to ten seconds after its container has ended.
                 is_down = is_ending(pod) and (is_over or has_ended(pod))
                 name, grace = name_of(pod), 0 if is_down else seconds
                 if told.get(name) != grace:

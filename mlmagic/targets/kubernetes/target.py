@@ -8,6 +8,7 @@ Kubernetes also ends and restarts pods that hang.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 import time
@@ -16,8 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+import mlmagic.scoring.recorder as recorder
 from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import Advice, InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget, Report
@@ -26,7 +29,18 @@ from mlmagic.targets.docker import settings
 from mlmagic.targets.docker.engine import Engine, engine_errors
 from mlmagic.targets.docker.image import service_name
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
-from mlmagic.targets.kubernetes import address, connection, delivery, logs, observation, workloads
+from mlmagic.targets.installed_packages import LIST_PACKAGES, by_package_name
+from mlmagic.targets.kubernetes import (
+    address,
+    carried_files,
+    commands,
+    connection,
+    delivery,
+    logs,
+    observation,
+    usage,
+    workloads,
+)
 from mlmagic.targets.kubernetes import pods as pod_facts
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
@@ -35,9 +49,12 @@ from mlmagic.targets.kubernetes.objects import KEYS_FILE
 from mlmagic.targets.kubernetes.observation import Seen, revision_key
 from mlmagic.targets.kubernetes.releases import Release
 from mlmagic.targets.kubernetes.snapshots import Snapshots
+from mlmagic.targets.revision_labels import key_of, labels_of
 from mlmagic.targets.validation import check_allowed_hosts, check_certificate
 
-_NODES_SECONDS = 10.0
+_READ = "import os, sys; p = sys.argv[1]; os.path.exists(p) and sys.stdout.buffer.write(open(p, 'rb').read())"
+"""A program that prints a file; nothing without one."""
+NODES_SECONDS = 10.0
 """Nodes seldom change: for so long they are not listed again."""
 _MOST_EXPLAINED = 2
 """So many pods that do not run are explained with their events."""
@@ -75,6 +92,14 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         autoscales=True,
         restarts=True,
         delivers_keys=True,
+        measures=True,
+        records_traffic=True,
+        lists_packages=True,
+    )
+    without_idling: ClassVar[str] = (
+        "Kubernetes alone keeps one replica; KEDA or Knative end it too, and mlmagic sets up neither. Where "
+        "Knative is installed, apply a package of the kind kserve. Or leave it out, or deploy to local or "
+        "docker."
     )
 
     def __init__(self, context: str = "") -> None:
@@ -83,26 +108,21 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         self._sent: set[tuple[str, str]] = set()
         """The images that this process has sent to the nodes, with the context."""
         self._snapshots = Snapshots()
+        self._usage = usage.Readings()
         self._nodes: dict[Address, tuple[float, list[Object]]] = {}
 
     def check(self) -> None:
         where = self._current()
-        delivery.route(os.environ, where.context)
+        way = delivery.route(os.environ, where.context)
         Api.at(where).call("GET", "version")
-        Engine.current()
+        if not way.serving_image:
+            Engine.current()
 
     def validate(self, config: DeploymentConfig, *, current_port: int | None = None) -> None:
         check_certificate(config)
         check_allowed_hosts(config)
         if config.port is not None:
             raise InvalidConfig("port", config.port, "cannot be chosen in a cluster", hint="Leave it out.")
-        if config.recorded_requests:
-            raise InvalidConfig(
-                "recorded_requests",
-                config.recorded_requests,
-                "must be 0 in a cluster, where recorded requests cannot be read",
-                hint="Leave it out.",
-            )
         if not (config.guarded or config.without_auth):
             raise InvalidConfig(
                 "auth_enabled",
@@ -134,6 +154,11 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         where = self._current()
         if self._runs(spec, where):
             return None
+        if serving_image := delivery.route(os.environ, where.context).serving_image:
+            plan = build_plan(spec)
+            carried_files.image_of(plan, serving_image)
+            carried_files.carried(plan, spec.name)
+            return None
         with engine_errors():
             plan = build_plan(spec)
             image = _image_name(spec, plan)
@@ -148,7 +173,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             image = _image_name(spec, plan)
             engine = Engine.current()
             if cancelled.is_set() or not engine.images.has(image):
-                start = plan.start(labels=settings.labels_of(spec))
+                start = plan.start(labels=labels_of(spec))
                 engine.images.build(plan, image, report, cancelled, start=start)
                 self._sent.discard((image, where.context))
             self._send(engine, image, where, way, report)
@@ -171,7 +196,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             self.build_image(spec, report, threading.Event())
         plan = build_plan(spec)
         kind = address.service_type(os.environ.get(address.VARIABLE), is_inside=where.is_inside)
-        workload = workloads.workload_of(spec, plan, _image_name(spec, plan), way, service_type=kind)
+        image = "" if way.serving_image else _image_name(spec, plan)
+        workload = workloads.workload_of(spec, plan, image, way, service_type=kind)
         with self._changing(handle):
             release.apply(workload, workloads.secret_files(spec))
         report(f"applied Deployment {handle.name} in namespace {handle.namespace}")
@@ -207,7 +233,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         room = observation.largest(nodes) if any(map(pod_facts.unschedulable, pods)) else ""
         scheme = "https" if handle.tls else "http"
         url = address.url_of(there.service(handle.name, handle.owner), nodes, scheme, host=api.host)
-        return observation.observe(Seen(deployment, pods, events, room), handle.key, url)
+        away = frozenset(pod_facts.name_of(node) for node in nodes if not address.is_ready(node))
+        return observation.observe(Seen(deployment, pods, events, room, away), handle.key, url)
 
     def stop(self, handle: KubernetesHandle, *, grace: float = 10.0) -> None:
         self._remove(handle, grace, keep_address=False)
@@ -238,6 +265,29 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         _, release = self._release(handle)
         release.write_secret(handle.key, {KEYS_FILE: Path(keys_file).read_bytes()})
 
+    def usage(self, handle: KubernetesHandle) -> Usage:
+        """The sum over all replicas."""
+
+        def read() -> Usage:
+            return usage.total(map(usage.usage_of, self._in_each(handle, usage.PROGRAM, flags=("-I", "-S"))))
+
+        return self._usage.of(handle.key, read)
+
+    def limited_by(self, config: DeploymentConfig) -> str:
+        return "Kubernetes"
+
+    def traffic(self, handle: KubernetesHandle) -> Sequence[bytes]:
+        return [
+            content
+            for name in (recorder.OLD, recorder.NEW)
+            for content in self._in_each(handle, _READ, f"{workloads.RUN}/{name}")
+            if content
+        ]
+
+    def packages(self, handle: KubernetesHandle) -> Mapping[str, str]:
+        found = self._in_each(handle, LIST_PACKAGES, most=1)
+        return by_package_name(json.loads(found[0])) if found else {}
+
     # -- inside ---------------------------------------------------------------------------------------
 
     def _current(self) -> Address:
@@ -249,7 +299,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             where.context,
             _namespace(spec.config, where),
             workloads.object_name(spec),
-            settings.key_of(spec.run_dir),
+            key_of(spec.run_dir),
             workloads.owner_labels(spec),
             settings.uses_tls(spec.config),
         )
@@ -258,6 +308,23 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         api = Api.at(handle.address)
         return api, Release(api, handle.namespace, handle.name, handle.owner)
 
+    def _in_each(
+        self,
+        handle: KubernetesHandle,
+        program: str,
+        *arguments: str,
+        most: int | None = None,
+        flags: Sequence[str] = ("-I",),
+    ) -> list[bytes]:
+        """What a Python program prints in each replica that is ready, or in ``most`` of them."""
+        api, release = self._release(handle)
+        pods = [pod for pod in release.pods(handle.key) if pod_facts.is_ready(pod)]
+
+        def run(pod: Object) -> bytes | None:
+            return commands.python(api, handle.namespace, pod, program, *arguments, flags=flags)
+
+        return commands.in_each(pods[:most], run)
+
     @contextlib.contextmanager
     def _changing(self, handle: KubernetesHandle) -> Iterator[None]:
         """Whatever the block has changed is observed from then on."""
@@ -265,6 +332,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             yield
         finally:
             self._snapshots.forget(Api.at(handle.address), handle.namespace)
+            self._usage.forget(handle.key)
 
     def _runs(self, spec: ServiceSpec, where: Address) -> bool:
         """Whether the Deployment runs this revision, or is rolling it out."""
@@ -275,7 +343,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
     def _nodes_of(self, api: Api) -> Sequence[Object]:
         """The nodes of a cluster as they were a moment ago; none if this user may not list them."""
         known = self._nodes.get(api.address)
-        if known is None or time.monotonic() - known[0] > _NODES_SECONDS:
+        if known is None or time.monotonic() - known[0] > NODES_SECONDS:
             try:
                 found = api.list("Node", "")
             except Refused:
@@ -289,7 +357,7 @@ def _namespace(config: DeploymentConfig, where: Address) -> str:
 
 
 def _image_name(spec: ServiceSpec, plan: BuildPlan) -> str:
-    return service_name(plan, spec.name, settings.labels_of(spec))
+    return service_name(plan, spec.name, labels_of(spec))
 
 
 def _events(api: Api, pod: Object) -> Sequence[Object]:

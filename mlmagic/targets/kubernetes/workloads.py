@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlmagic.core.webservice import ServiceSpec
-from mlmagic.targets.docker.settings import key_of, labels_of
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.dockerfile import PORT
+from mlmagic.targets.kubernetes.carried_files import carried, image_of
 from mlmagic.targets.kubernetes.delivery import Delivery
 from mlmagic.targets.kubernetes.objects import (
     CERT_FILE,
@@ -21,11 +21,13 @@ from mlmagic.targets.kubernetes.objects import (
     SECRETS,
     Workload,
 )
+from mlmagic.targets.revision_labels import key_of, labels_of
 from mlmagic.targets.server_variables import server_variables
 
 _SERVICE, _WORKSPACE = "mlmagic.service", "mlmagic.workspace"
 _SERVICES_FOLDER = "services"
-_RUN = f"{RUNS}/run"
+RUN = f"{RUNS}/run"
+"""The run folder in the container."""
 
 
 def object_name(spec: ServiceSpec) -> str:
@@ -66,21 +68,26 @@ def secret_files(spec: ServiceSpec) -> dict[str, bytes]:
 def workload_of(
     spec: ServiceSpec, plan: BuildPlan, image: str, delivery: Delivery, *, service_type: str
 ) -> Workload:
-    """The workload of a revision; ``image`` is its name in the Docker engine."""
+    """The workload of a revision; ``image`` is its name in the Docker engine.
+
+    Raises `UsageError` where files travel without an image, and cannot.
+    """
     name = object_name(spec)
-    files = tuple(secret_files(spec))
+    own = secret_name(name, key_of(spec.run_dir))
+    travels = bool(delivery.serving_image)
     workload = Workload(
         name=name,
-        image=delivery.name_of(image),
+        image=image_of(plan, delivery.serving_image) if travels else delivery.name_of(image),
         config=spec.config,
         variables=variables_of(spec, plan),
         labels=owner_labels(spec),
         revision=revision_labels(spec),
-        secret=secret_name(name, key_of(spec.run_dir)),
-        secret_files=files,
+        secret=own,
+        secret_files=tuple(secret_files(spec)),
         service_type=service_type,
         pull_policy=delivery.pull_policy,
         pull_secret=delivery.pull_secret,
+        files=carried(plan, own) if travels else None,
     )
     return replace(workload, arguments=_arguments(workload, spec, plan))
 
@@ -93,7 +100,7 @@ def variables_of(spec: ServiceSpec, plan: BuildPlan) -> Mapping[str, str]:
 def _arguments(workload: Workload, spec: ServiceSpec, plan: BuildPlan) -> list[str]:
     """The server's arguments."""
     arguments = [*plan.arguments(), "--host", "0.0.0.0", "--port", str(PORT)]
-    arguments += ["--run-dir", _RUN, "--create-run-dir", "--grace", str(workload.grace)]
+    arguments += ["--run-dir", RUN, "--create-run-dir", "--grace", str(workload.grace)]
     if spec.config.batch:
         arguments += ["--batch"]
     if KEYS_FILE in workload.secret_files:

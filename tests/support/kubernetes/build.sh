@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # build.sh FOLDER: build the binaries of Kubernetes 1.20.2 from Debian 12's source package `kubernetes`, which has the
 # whole tree with its dependencies. It needs apt and nothing else; nothing is installed. It takes 3 to 7 minutes on two
-# cores, and leaves in FOLDER/bin the API server, the controllers, the scheduler, the kubelet, the proxy, kubectl, etcd,
-# conntrack and pause. All else is made in a folder beside it and removed, so FOLDER/bin is complete or not there.
+# cores, and leaves in FOLDER/bin the API server, the controllers, the scheduler, the kubelet, the proxy, kubectl, etcd and
+# conntrack. All else is made in a folder beside it and removed, so FOLDER/bin is complete or not there.
 set -euo pipefail
-here="$(cd "$(dirname "$0")" && pwd)"
 folder="${1:?build.sh: name the folder for the binaries}"
 mkdir -p "$folder"
 folder="$(cd "$folder" && pwd)"
@@ -56,5 +55,4 @@ done
 go build -tags providerless -ldflags "-s -w $version" -o "$work/bin/" \
   k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kubelet,kube-proxy}
 cp "$work"/root/usr/bin/{kubectl,etcd} "$work"/root/usr/sbin/conntrack "$work/bin/"
-gcc -static -O2 -o "$work/bin/pause" "$here/pause.c"
 mv "$work/bin" "$folder/bin"

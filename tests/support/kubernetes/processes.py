@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.kubernetes.network import SBIN
@@ -20,15 +20,17 @@ class Processes:
     def __init__(self, folder: Path, path: str) -> None:
         self._folder, self._path = folder, path
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, Sequence[str]] = {}
         folder.mkdir(exist_ok=True)
 
-    def start(self, name: str, command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
+    def start(self, name: str, command: Sequence[str]) -> None:
         """Start a process; its output is in ``NAME.log``."""
+        self._commands[name] = command
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 command,
                 cwd="/",
-                env={**os.environ, "PATH": f"{self._path}:{SBIN}", **(variables or {})},
+                env={**os.environ, "PATH": f"{self._path}:{SBIN}"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -47,6 +49,10 @@ class Processes:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+    def start_again(self, name: str) -> None:
+        """Start a process that was ended, with the same command."""
+        self.start(name, self._commands[name])
 
     def pause(self, name: str, *, paused: bool) -> None:
         """Stop or continue a process without ending it, as if its machine were away."""

@@ -77,7 +77,7 @@ class Engine:
         self.replicas = Replicas(
             self.memory, self.targets, self.bus, self.services, self.keys, self.supervision
         )
-        self.traffic = Traffic(self.memory, self.services, self.supervision, self.client)
+        self.traffic = Traffic(self.memory, self.targets, self.services, self.supervision, self.client)
         self.endpoints = Endpoints(
             self.memory, self.targets, self.models, self.keys, self.services, self.traffic
         )

@@ -184,6 +184,15 @@ class ComputeTarget(ABC, Generic[H]):
         """Copy ``keys_file`` to the service, which uses its keys from then on. Silent for what is gone."""
         raise NotSupported(self.name, "copy keys to a service")
 
+    # delivers_routes
+
+    def deliver_routes(self, handle: H, routes_file: str) -> None:
+        """Copy ``routes_file`` to the router of an endpoint, which uses it from then on.
+
+        Silent for what is gone.
+        """
+        raise NotSupported(self.name, "copy routes to a router")
+
     # records_traffic
 
     def traffic(self, handle: H) -> Sequence[bytes]:

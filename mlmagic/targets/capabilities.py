@@ -50,6 +50,9 @@ class Capabilities:
     delivers_keys: bool = False
     """It copies changed keys to services that cannot read this machine's keys file: `deliver_keys`."""
 
+    delivers_routes: bool = False
+    """It copies changed routes to routers that cannot read this machine's file: `deliver_routes`."""
+
     records_traffic: bool = False
     """It reads the requests that a service has recorded: `traffic`."""
 
@@ -73,6 +76,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "reloads": ("reload",),
     "watches": ("watch",),
     "delivers_keys": ("deliver_keys",),
+    "delivers_routes": ("deliver_routes",),
     "records_traffic": ("traffic",),
     "lists_packages": ("packages",),
     "sizes_logs": ("log_size",),

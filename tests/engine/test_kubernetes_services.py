@@ -19,7 +19,7 @@ from mlmagic.core.profile import ProfilePlan, ProfileState
 from mlmagic.core.webservice import Phase, State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.http.client import Caller, Client
-from mlmagic.engine.services.keys import TOKEN_SECONDS, new_token
+from mlmagic.engine.services.callers import TOKEN_SECONDS, new_token
 from mlmagic.engine.services.reconcile import pace
 from mlmagic.errors import InvalidConfig, InvokeError, MLMagicError, ScriptError
 from mlmagic.targets.kubernetes import objects

@@ -11,6 +11,7 @@ from mlmagic.core.endpoint import Endpoint, EndpointVersion
 from mlmagic.core.webservice import Desired, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.services.callers import caller_of
+from mlmagic.engine.targets import Targets
 from mlmagic.errors import NotFound
 from mlmagic.scoring.router.routes import LOOK_S
 from mlmagic.workspace import services
@@ -40,6 +41,23 @@ def deliver_to_endpoints_of(memory: Memory, tx: Connection, service: str) -> Non
     """
     for endpoint in services.endpoints_over(tx, service):
         _deliver(memory, tx, endpoint)
+
+
+def send(memory: Memory, targets: Targets, service: Webservice, before: str = "") -> str:
+    """Copy the routes of an endpoint to a router that cannot read this disk, unless it has them ``before``.
+
+    Returns what it has now; empty where the router reads the file itself.
+    """
+    target = targets.of(service)
+    if target is None or service.serving is None or service.handle is None:
+        return ""
+    file = staging.run_folder(memory, service, service.serving) / staging.ROUTES_FILE
+    if not (target.capabilities.delivers_routes and file.is_file()):
+        return ""
+    text = file.read_text(encoding="utf-8")
+    if text != before:
+        target.deliver_routes(target.unpack(service.handle), str(file))
+    return text
 
 
 def _deliver(memory: Memory, tx: Connection, service: Webservice) -> None:

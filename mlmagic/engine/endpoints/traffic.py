@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,8 @@ from mlmagic.engine.services.callers import caller_of
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.services.services import Services
 from mlmagic.engine.services.supervision import Supervision
-from mlmagic.errors import InvalidConfig, UsageError, WrongState
+from mlmagic.engine.targets import Targets
+from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable, UsageError, WrongState
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -27,8 +29,15 @@ from mlmagic.workspace.memory import Memory
 class Traffic:
     """Changes the traffic of endpoints. A change holds within a moment, and drops no request."""
 
-    def __init__(self, memory: Memory, services: Services, supervision: Supervision, client: Client) -> None:
-        self._memory, self._services = memory, services
+    def __init__(
+        self,
+        memory: Memory,
+        targets: Targets,
+        services: Services,
+        supervision: Supervision,
+        client: Client,
+    ) -> None:
+        self._memory, self._targets, self._services = memory, targets, services
         self._supervision, self._client = supervision, client
 
     def set(self, name: str, percents: Mapping[str, float]) -> Webservice:
@@ -172,6 +181,8 @@ class Traffic:
                 check_changeable(now.endpoint)
             after = services.route(tx, now, change(now.endpoint), kind, message)
         routes.deliver(self._memory, after)
+        with suppress(TargetUnavailable, LaunchFailed):  # its supervisor tries again
+            routes.send(self._memory, self._targets, after)
         self._supervision.ensure()
         return after
 

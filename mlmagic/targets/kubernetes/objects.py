@@ -34,6 +34,7 @@ CONTAINER = "server"
 RUNS, SECRETS = "/var/mlmagic", "/var/mlmagic-secrets"
 """Folders in the container: of the run folder, and of the files of the Secret."""
 KEYS_FILE, CERT_FILE, CERT_KEY_FILE = "keys.json", "certificate.pem", "key.pem"
+ROUTES_FILE = "routes.json"
 """The files of the Secret that the container sees."""
 MIN_READY_SECONDS = 2
 """A new pod counts as available so much later than it is ready: until every node sends it connections."""

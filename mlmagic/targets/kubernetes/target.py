@@ -45,7 +45,7 @@ from mlmagic.targets.kubernetes import pods as pod_facts
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
 from mlmagic.targets.kubernetes.delivery import Delivery
-from mlmagic.targets.kubernetes.objects import KEYS_FILE
+from mlmagic.targets.kubernetes.objects import KEYS_FILE, ROUTES_FILE
 from mlmagic.targets.kubernetes.observation import Seen, revision_key
 from mlmagic.targets.kubernetes.releases import Release
 from mlmagic.targets.kubernetes.snapshots import Snapshots
@@ -92,6 +92,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         autoscales=True,
         restarts=True,
         delivers_keys=True,
+        routes=True,
+        delivers_routes=True,
         measures=True,
         records_traffic=True,
         lists_packages=True,
@@ -264,6 +266,10 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
     def deliver_keys(self, handle: KubernetesHandle, keys_file: str) -> None:
         _, release = self._release(handle)
         release.write_secret(handle.key, {KEYS_FILE: Path(keys_file).read_bytes()})
+
+    def deliver_routes(self, handle: KubernetesHandle, routes_file: str) -> None:
+        _, release = self._release(handle)
+        release.write_secret(handle.key, {ROUTES_FILE: Path(routes_file).read_bytes()})
 
     def usage(self, handle: KubernetesHandle) -> Usage:
         """The sum over all replicas."""

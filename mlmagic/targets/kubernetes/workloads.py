@@ -17,6 +17,7 @@ from mlmagic.targets.kubernetes.objects import (
     KEY,
     KEYS_FILE,
     REVISION,
+    ROUTES_FILE,
     RUNS,
     SECRETS,
     Workload,
@@ -58,6 +59,8 @@ def secret_files(spec: ServiceSpec) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     if spec.keys_file is not None:
         files[KEYS_FILE] = Path(spec.keys_file).read_bytes()
+    if spec.routes_file is not None:
+        files[ROUTES_FILE] = Path(spec.routes_file).read_bytes()
     config = spec.config
     if config.ssl_cert_pem_file and config.ssl_key_pem_file:
         files[CERT_FILE] = Path(config.ssl_cert_pem_file).read_bytes()
@@ -99,7 +102,8 @@ def variables_of(spec: ServiceSpec, plan: BuildPlan) -> Mapping[str, str]:
 
 def _arguments(workload: Workload, spec: ServiceSpec, plan: BuildPlan) -> list[str]:
     """The server's arguments."""
-    arguments = [*plan.arguments(), "--host", "0.0.0.0", "--port", str(PORT)]
+    serves = ["--routes", f"{SECRETS}/{ROUTES_FILE}"] if spec.routes_file else plan.arguments()
+    arguments = [*serves, "--host", "0.0.0.0", "--port", str(PORT)]
     arguments += ["--run-dir", RUN, "--create-run-dir", "--grace", str(workload.grace)]
     if spec.config.batch:
         arguments += ["--batch"]

@@ -30,6 +30,8 @@ class Health:
     traffic: TrafficMeter = field(default_factory=TrafficMeter)
     versions: VersionMeter = field(default_factory=VersionMeter)
     """Of an endpoint."""
+    routes: str = ""
+    """Those that its router has, where they are copied to it."""
 
     def probe_of(self, url: str, cert_file: str | None) -> Probe:
         """The probe of this URL; its connection stays open between steps."""

@@ -182,6 +182,7 @@ class Reconciler:
         assert service.handle is not None
         if service.endpoint is not None:
             routes.deliver(self.memory, service)  # a version may have moved
+            self.health.routes = routes.send(self.memory, self.targets, service, self.health.routes)
         target = self.targets.get(service.target)
         seen = self._observe(target, service.serving, service.handle)
         if seen.ended:

@@ -1,0 +1,71 @@
+"""Endpoints in a Kubernetes cluster: the router and its versions are Deployments there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.engine.endpoints.version_request import VersionRequest
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.services.reconcile import pace
+from tests.support.keep_alive import keep_alive_clients
+from tests.support.kubernetes_cluster import ON_KUBERNETES, wait_until_nothing_is_left
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from tests.support.kubernetes.cluster import Cluster
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
+
+SCRIPT = "def init(): ...\ndef run(data): return '{name}'\n"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(cluster: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything that a test deploys is gone when it is deleted."""
+    monkeypatch.setattr(pace, "WHILE_SERVING", 0.3)
+    monkeypatch.setattr(pace, "WHILE_STARTING", 0.3)
+    yield
+    for name in engine.services.names():
+        if name in engine.services.names():
+            engine.services.delete(name, of_endpoint=True)
+    wait_until_nothing_is_left(cluster)
+
+
+def inference(name: str) -> InferenceConfig:
+    return InferenceConfig("score.py", script_text=SCRIPT.format(name=name))
+
+
+def test_an_endpoint_and_its_versions_in_a_cluster(engine: Engine) -> None:
+    blue = VersionRequest((), inference("blue"), ON_KUBERNETES)
+    shop = engine.services.wait(engine.endpoints.create("shop", "blue", blue), 300)
+    assert (shop.target, engine.services.get("shop-blue").target) == ("kubernetes", "kubernetes")
+    green = VersionRequest(inference=inference("green"))
+    engine.services.wait(engine.endpoints.create_version("shop", "green", green, traffic_percentile=25), 300)
+    uri = str(shop.scoring_uri)
+
+    def share() -> int:
+        with requests.Session() as session:
+            return Counter(session.post(uri, data="1", timeout=20).json() for _ in range(40))["green"]
+
+    wait_for(lambda: share() == 10, "the shares at the router", timeout=120)
+    with keep_alive_clients(str(shop.url)) as clients:
+        engine.traffic.set("shop", {"green": 100})
+        wait_for(lambda: share() == 40, "the other shares", timeout=120)
+        before = clients.answered
+        wait_for(lambda: clients.answered > before + 50, "more answers")
+    assert clients.lost == []
+    wait_for(
+        lambda: engine.services.get("shop").version_figures["green"].requests > 40, "the figures", timeout=60
+    )
+    engine.endpoints.update_version("shop", "green", is_default=True)
+    engine.endpoints.delete_version("shop", "blue")
+    assert engine.services.names() == ["shop", "shop-green"]
+    assert share() == 40
+    engine.services.delete("shop")
+    assert engine.services.names() == []

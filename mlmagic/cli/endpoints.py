@@ -42,7 +42,7 @@ from mlmagic.core.rollout import DEFAULT_EVERY_SECONDS, DEFAULT_GUARD, DEFAULT_S
 from mlmagic.errors import UsageError
 
 if TYPE_CHECKING:
-    from mlmagic.engine.endpoints.version_request import VersionRequest
+    from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
     from mlmagic.engine.engine import Engine
 
 _AS_SERVICES = ("list", "run", "logs", "get-logs", "delete", "update")
@@ -105,9 +105,11 @@ def _marks(command: Command) -> Command:
     return command
 
 
-def _traffic(options: dict[str, Any]) -> dict[str, Any]:
-    names = ("traffic_percentile", "shadow_percentile", "is_default", "is_control")
-    return {name: options.pop(name) for name in names}
+def _traffic(options: dict[str, Any]) -> Marks:
+    from mlmagic.engine.endpoints.version_request import Marks
+
+    names = ("traffic_percentile", "is_default", "is_control", "shadow_percentile")
+    return Marks(*(options.pop(name) for name in names))
 
 
 @realtime.command("create")
@@ -206,11 +208,12 @@ def create_version(
     with engine() as opened:
         request = _request(opened, opened.endpoints.endpoint(name).default.service, dc, options)
         if service is not None:
-            _attach(opened, name, version, service, marks)
+            opened.endpoints.attach(name, version, service, marks)
+            _say_shares(opened, name)
             return
         run_and_follow(
             opened,
-            lambda: opened.endpoints.create_version(name, version, request, **marks, notify=say),
+            lambda: opened.endpoints.create_version(name, version, request, marks, notify=say),
             wait=not no_wait,
         )
 
@@ -239,7 +242,7 @@ def update_version(name: str, version: str, dc: str | None, no_wait: bool, **opt
         request = _request(opened, service, dc, options)
         run_and_follow(
             opened,
-            lambda: opened.endpoints.update_version(name, version, request, **marks, notify=say),
+            lambda: opened.endpoints.update_version(name, version, request, marks, notify=say),
             wait=not no_wait,
         )
 
@@ -395,14 +398,6 @@ def _request(opened: Engine, service: str, dc: str | None, options: dict[str, An
         changes=changes or None,
         nearest=True,
     )
-
-
-def _attach(opened: Engine, name: str, version: str, service: str, marks: Mapping[str, Any]) -> None:
-    given = {key: value for key, value in marks.items() if value is not None}
-    if given.pop("is_control", False):
-        given["version_type"] = "Control"
-    opened.endpoints.attach(name, version, service, **given)
-    _say_shares(opened, name)
 
 
 def _say_shares(opened: Engine, name: str) -> None:

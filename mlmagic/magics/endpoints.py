@@ -14,7 +14,7 @@ from mlmagic.core.endpoint import read_shares
 from mlmagic.core.names import ModelReference
 from mlmagic.core.rollout import DEFAULT_GUARD, DEFAULT_STEP
 from mlmagic.core.webservice import Webservice
-from mlmagic.engine.endpoints.version_request import VersionRequest
+from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 from mlmagic.errors import UsageError, nearest
 from mlmagic.magics.base import parsed
 from mlmagic.magics.deployment_options import deployment_options, given_arguments
@@ -211,20 +211,13 @@ class EndpointMagics(FollowingMagics):
         endpoint = engine.endpoints.endpoint(name)
         if args.service:
             for each, service in read_services(args.service).items():
-                engine.endpoints.attach(
-                    name,
-                    each,
-                    service,
-                    traffic_percentile=args.traffic or 0.0,
-                    shadow_percentile=args.shadow or 0.0,
-                    is_default=args.default,
-                )
+                engine.endpoints.attach(name, each, service, _marks(args))
             return self._show(engine.services.get(name), args)
         assert version is not None
         request = self._changes(endpoint.default.service, args, notes)
         record = self.follow(
             lambda: engine.endpoints.create_version(
-                name, version, request, **_marks(args), notify=notes.append
+                name, version, request, _marks(args), notify=notes.append
             ),
             notes,
             args,
@@ -240,7 +233,7 @@ class EndpointMagics(FollowingMagics):
         request = self._changes(service, args, notes)
         record = self.follow(
             lambda: engine.endpoints.update_version(
-                name, version, request, **_marks(args), notify=notes.append
+                name, version, request, _marks(args), notify=notes.append
             ),
             notes,
             args,
@@ -357,10 +350,5 @@ def read_services(words: list[str]) -> dict[str, str]:
     return found
 
 
-def _marks(args: Arguments) -> dict[str, Any]:
-    return {
-        "traffic_percentile": args.traffic,
-        "shadow_percentile": args.shadow,
-        "is_default": args.default or None,
-        "is_control": args.control or None,
-    }
+def _marks(args: Arguments) -> Marks:
+    return Marks(args.traffic, args.default or None, args.control or None, args.shadow)

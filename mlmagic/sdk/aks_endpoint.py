@@ -9,7 +9,7 @@ from typing import Any
 from mlmagic.core.arguments import ComputeType
 from mlmagic.core.deployments import config_changes
 from mlmagic.core.rollout import Rollout
-from mlmagic.engine.endpoints.version_request import VersionRequest
+from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 from mlmagic.errors import UsageError
 from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.deployment import AksEndpointDeploymentConfiguration, takes_arguments
@@ -94,7 +94,7 @@ class AksEndpoint(AksWebservice):
         name = _version_name(given)
         default = self._engine.endpoints.endpoint(self.name).default
         self._engine.endpoints.create_version(
-            self.name, name, self._request(default.service, given), **_traffic(given), notify=show_line
+            self.name, name, self._request(default.service, given), _marks(given), notify=show_line
         )
 
     @takes_arguments(
@@ -111,7 +111,7 @@ class AksEndpoint(AksWebservice):
         name = _version_name(given)
         version = self._engine.endpoints.endpoint(self.name).version(name)
         self._engine.endpoints.update_version(
-            self.name, name, self._request(version.service, given), **_traffic(given), notify=show_line
+            self.name, name, self._request(version.service, given), _marks(given), notify=show_line
         )
 
     def delete_version(self, version_name: str) -> None:
@@ -169,10 +169,10 @@ def _version_name(given: Mapping[str, Any]) -> str:
     return str(name)
 
 
-def _traffic(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "traffic_percentile": given.get("traffic_percentile"),
-        "is_default": given.get("is_default"),
-        "is_control": given.get("is_control_version_type"),
-        "shadow_percentile": given.get("shadow_percentile"),
-    }
+def _marks(given: Mapping[str, Any]) -> Marks:
+    return Marks(
+        given.get("traffic_percentile"),
+        given.get("is_default"),
+        given.get("is_control_version_type"),
+        given.get("shadow_percentile"),
+    )

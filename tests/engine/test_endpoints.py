@@ -12,7 +12,7 @@ import requests
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import service_subject
 from mlmagic.core.webservice import State, Webservice
-from mlmagic.engine.endpoints.version_request import VersionRequest
+from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, ScriptError, UsageError
 from tests.support.keep_alive import Tally, keep_alive_clients
@@ -38,7 +38,7 @@ def with_green(engine: Engine, **marks: Any) -> Webservice:
     """The same with a second version, ``green``."""
     shop = created(engine)
     green = VersionRequest(inference=serving("green").inference)
-    engine.services.wait(engine.endpoints.create_version("shop", "green", green, **marks), 60)
+    engine.services.wait(engine.endpoints.create_version("shop", "green", green, Marks(**marks)), 60)
     return shop
 
 
@@ -103,7 +103,7 @@ def test_a_version_is_updated_and_deleted_on_its_own(engine: Engine) -> None:
     assert engine.services.names() == ["shop", "shop-blue"]
     assert answers(engine, 20) == {"blue": 20}
     with pytest.raises(NotFound, match="green"):
-        engine.endpoints.update_version("shop", "green", traffic_percentile=1)
+        engine.endpoints.update_version("shop", "green", marks=Marks(1))
 
 
 def test_blue_green(engine: Engine) -> None:
@@ -178,7 +178,7 @@ def test_services_that_exist_become_versions_and_outlive_the_endpoint(engine: En
         found = serving(name)
         engine.services.wait(engine.services.deploy(f"svc-{name}", [], found.inference, found.config), 60)
     engine.services.wait(engine.endpoints.create_over("shop", {"first": "svc-one"}), 60)
-    engine.endpoints.attach("shop", "second", "svc-two", traffic_percentile=50.0)
+    engine.endpoints.attach("shop", "second", "svc-two", Marks(50))
     assert 9 <= answers(engine, 20)["two"] <= 11
     with pytest.raises(UsageError, match="is version 'second' of the endpoint 'shop'"):
         engine.services.delete("svc-two")

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.engine.endpoints.version_request import VersionRequest
+from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 from mlmagic.engine.engine import Engine
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import ON_DOCKER
@@ -31,7 +31,7 @@ def test_versions_in_containers(docker: DockerEngine, engine: Engine) -> None:
     assert "The versions run on the target docker, and their router on local." in notes
     assert (shop.target, engine.services.get("shop-blue").target) == ("local", "docker")
     green = VersionRequest(inference=inference("green"))
-    engine.services.wait(engine.endpoints.create_version("shop", "green", green, traffic_percentile=25), 240)
+    engine.services.wait(engine.endpoints.create_version("shop", "green", green, Marks(25)), 240)
     with requests.Session() as session:
         uri = str(shop.scoring_uri)
         assert Counter(session.post(uri, data="1").json() for _ in range(40))["green"] == 10

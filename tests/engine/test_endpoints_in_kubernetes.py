@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.engine.endpoints.version_request import VersionRequest
+from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import pace
 from tests.support.keep_alive import keep_alive_clients
@@ -46,7 +46,7 @@ def test_an_endpoint_and_its_versions_in_a_cluster(engine: Engine) -> None:
     shop = engine.services.wait(engine.endpoints.create("shop", "blue", blue), 300)
     assert (shop.target, engine.services.get("shop-blue").target) == ("kubernetes", "kubernetes")
     green = VersionRequest(inference=inference("green"))
-    engine.services.wait(engine.endpoints.create_version("shop", "green", green, traffic_percentile=25), 300)
+    engine.services.wait(engine.endpoints.create_version("shop", "green", green, Marks(25)), 300)
     uri = str(shop.scoring_uri)
 
     def share() -> int:
@@ -63,7 +63,7 @@ def test_an_endpoint_and_its_versions_in_a_cluster(engine: Engine) -> None:
     wait_for(
         lambda: engine.services.get("shop").version_figures["green"].requests > 40, "the figures", timeout=60
     )
-    engine.endpoints.update_version("shop", "green", is_default=True)
+    engine.endpoints.update_version("shop", "green", marks=Marks(is_default=True))
     engine.endpoints.delete_version("shop", "blue")
     assert engine.services.names() == ["shop", "shop-green"]
     assert share() == 40

@@ -7,7 +7,7 @@ and deletes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,19 @@ from typing import TYPE_CHECKING, Any
 from mlmagic.core import endpoint as core
 from mlmagic.core.arguments import ComputeType
 from mlmagic.core.configuration import ACCESS_FIELDS, DeploymentConfig, InferenceConfig
-from mlmagic.core.endpoint import Endpoint, EndpointVersion, VersionType
+from mlmagic.core.endpoint import Endpoint, EndpointVersion
 from mlmagic.core.events import EventKind
 from mlmagic.core.names import check_service_name
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.endpoints.traffic import Traffic, check_changeable
-from mlmagic.engine.endpoints.version_request import VersionRequest, config_of_version, version_limit
+from mlmagic.engine.endpoints.version_request import (
+    NO_MARKS,
+    Marks,
+    VersionRequest,
+    config_of_version,
+    version_limit,
+)
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.services.deployment import DeploymentPlan, Deployments, DeployRequest
 from mlmagic.engine.services.keys import Keys
@@ -201,30 +207,19 @@ class Endpoints:
         name: str,
         version_name: str,
         wanted: VersionRequest | None = None,
+        marks: Marks = NO_MARKS,
         *,
-        traffic_percentile: float | None = None,
-        is_default: bool | None = None,
-        is_control: bool | None = None,
-        shadow_percentile: float | None = None,
         notify: Notify = silent,
     ) -> Webservice:
         """Record a new version and deploy its service; returns that while it is Transitioning.
 
-        It gets no requests without a ``traffic_percentile``. What ``wanted`` does not name is as in the
+        It gets no requests without a percentage. What ``wanted`` does not name is as in the
         endpoint's default version.
         """
         wanted = wanted or VersionRequest()
         endpoint = self._traffic.endpoint(name)
-        taken = self._services.names()
-        service = core.service_name(name, version_name, taken)
-        version = EndpointVersion(
-            version_name,
-            service,
-            traffic_percentile or 0.0,
-            bool(is_default),
-            VersionType.CONTROL if is_control else VersionType.TREATMENT,
-            shadow_percentile or 0.0,
-        )
+        service = core.service_name(name, version_name, self._services.names())
+        version = EndpointVersion(version_name, service, **marks.given)
         check_changeable(endpoint)
         endpoint.with_version(version, version_limit())
 
@@ -237,13 +232,13 @@ class Endpoints:
 
         return self._services.carry_out(lambda: self._version_plan(endpoint, service, wanted, notify), also)
 
-    def attach(self, name: str, version_name: str, service: str, **marks: Any) -> Webservice:
+    def attach(self, name: str, version_name: str, service: str, marks: Marks = NO_MARKS) -> Webservice:
         """Make a service that exists a version of an endpoint; returns the endpoint.
 
-        ``marks`` are fields of `EndpointVersion`. The service is not deleted with the endpoint.
+        The service is not deleted with the endpoint.
         """
         self._check_attachable(service)
-        version = EndpointVersion(version_name, service, is_owned=False, **marks)
+        version = EndpointVersion(version_name, service, is_owned=False, **marks.given)
         return self._traffic.change(
             name,
             EventKind.VERSION_CREATED,
@@ -256,50 +251,41 @@ class Endpoints:
         name: str,
         version_name: str,
         wanted: VersionRequest | None = None,
+        marks: Marks = NO_MARKS,
         *,
-        traffic_percentile: float | None = None,
-        is_default: bool | None = None,
-        is_control: bool | None = None,
-        shadow_percentile: float | None = None,
         notify: Notify = silent,
     ) -> Webservice:
         """Change a version: what it serves, its settings, its share of the requests; returns its service."""
-        version = self._traffic.endpoint(name).version(version_name)
-        marks: dict[str, Any] = {
-            "traffic_percentile": traffic_percentile,
-            "is_default": is_default,
-            "shadow_percentile": shadow_percentile,
-        }
-        if is_control is not None:
-            marks["version_type"] = VersionType.CONTROL if is_control else VersionType.TREATMENT
-        changes = {key: value for key, value in marks.items() if value is not None}
-        serves = wanted is not None and any(
-            given is not None
-            for given in (wanted.models, wanted.inference, wanted.environment, wanted.changes)
-        )
-        if not changes and not serves:
+        wanted = wanted or VersionRequest()
+        endpoint = self._traffic.endpoint(name)
+        version = endpoint.version(version_name)
+        if not marks.given and not wanted.is_any:
             raise UsageError(
                 f"nothing to update in version {version_name!r}",
                 hint="Name models, a script, settings, a percentage, or a mark to change.",
             )
-        if changes:
+        if marks.given:  # all is checked before the first of both is recorded
+            check_changeable(endpoint)
+            endpoint.changed(version_name, **marks.given)
+        updated = self._services.get(version.service)
+        if wanted.is_any:
+            updated = self._services.update(
+                version.service,
+                model_names=wanted.models,
+                inference=wanted.inference,
+                config_changes=wanted.changes,
+                environment=wanted.environment,
+                nearest=wanted.nearest,
+                notify=notify,
+            )
+        if marks.given:
             self._traffic.change(
                 name,
                 EventKind.VERSION_CHANGED,
-                lambda now: now.changed(version_name, **changes),
-                f"{version_name}: {_in_words(changes)}",
+                lambda now: now.changed(version_name, **marks.given),
+                f"{version_name}: {marks.words}",
             )
-        if wanted is None or not serves:
-            return self._services.get(version.service)
-        return self._services.update(
-            version.service,
-            model_names=wanted.models,
-            inference=wanted.inference,
-            config_changes=wanted.changes,
-            environment=wanted.environment,
-            nearest=wanted.nearest,
-            notify=notify,
-        )
+        return updated
 
     def delete_version(self, name: str, version_name: str) -> Webservice:
         """Take a version out of the endpoint and delete its service, if that is the endpoint's own.
@@ -391,13 +377,3 @@ class Endpoints:
     def endpoint(self, name: str) -> Endpoint:
         """The versions and the traffic of an endpoint. Raises `NotFound`; `UsageError` for a service."""
         return self._traffic.endpoint(name)
-
-
-def _in_words(changes: Mapping[str, Any]) -> str:
-    words: dict[str, Callable[[Any], str]] = {
-        "traffic_percentile": lambda value: f"{value:g} % of the requests",
-        "shadow_percentile": lambda value: f"copies of {value:g} % of the requests",
-        "is_default": lambda value: "the default version",
-        "version_type": lambda value: str(value).lower(),
-    }
-    return ", ".join(words[key](value) for key, value in changes.items())

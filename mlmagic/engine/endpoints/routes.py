@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.configuration import DeploymentConfig
@@ -31,7 +32,11 @@ def deliver(memory: Memory, service: Webservice) -> None:
     When this returns, they hold for every new request.
     """
     with memory.reading() as tx:
-        _deliver(memory, tx, services.get(tx, service.name))
+        if not _to_write(memory, tx, service):
+            return
+    # Under the write lock: of two writers, the second has the newer routes.
+    with memory.writing_quietly() as tx:
+        _deliver(memory, tx, service)
 
 
 def deliver_to_endpoints_of(memory: Memory, tx: Connection, service: str) -> None:
@@ -61,18 +66,22 @@ def send(memory: Memory, targets: Targets, service: Webservice, before: str = ""
 
 
 def _deliver(memory: Memory, tx: Connection, service: Webservice) -> None:
-    if service.endpoint is None:
-        return
-    text = json.dumps(routes_of(tx, service))
-    is_changed = False
-    for number in services.revision_numbers(tx, service.id):
-        folder = staging.run_folder(memory, service, number)
-        file = folder / staging.ROUTES_FILE
-        if folder.is_dir() and (not file.is_file() or file.read_text(encoding="utf-8") != text):
-            write_atomically(file, text, mode=OWNER_ONLY)
-            is_changed = True
-    if is_changed:
+    changed = _to_write(memory, tx, service)
+    for file, text in changed.items():
+        write_atomically(file, text, mode=OWNER_ONLY)
+    if changed:
         time.sleep(LOOK_S)
+
+
+def _to_write(memory: Memory, tx: Connection, service: Webservice) -> dict[Path, str]:
+    """The routes files of an endpoint that have other routes than they should, with these."""
+    now = services.get(tx, service.name)
+    if now.endpoint is None:
+        return {}
+    text = json.dumps(routes_of(tx, now))
+    folders = [staging.run_folder(memory, now, number) for number in services.revision_numbers(tx, now.id)]
+    files = [folder / staging.ROUTES_FILE for folder in folders if folder.is_dir()]
+    return {file: text for file in files if not file.is_file() or file.read_text(encoding="utf-8") != text}
 
 
 def routes_of(tx: Connection, service: Webservice) -> dict[str, Any]:

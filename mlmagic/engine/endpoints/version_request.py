@@ -9,7 +9,7 @@ from typing import Any
 
 from mlmagic.core.arguments import ComputeType
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.endpoint import VERSION_LIMIT
+from mlmagic.core.endpoint import VERSION_LIMIT, VersionType
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import InvalidConfig
 
@@ -29,6 +29,52 @@ class VersionRequest:
     """What differs from the configuration of the default version."""
     environment: Mapping[str, Any] | None = None
     nearest: bool = False
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it names anything."""
+        given = (self.models, self.inference, self.environment, self.config, self.changes)
+        return any(each is not None for each in given)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """A version's share of the requests, and what it is among the versions. None keeps what is."""
+
+    traffic_percentile: float | None = None
+    is_default: bool | None = None
+    is_control: bool | None = None
+    """Whether it is the control, and not a treatment."""
+    shadow_percentile: float | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """As fields of `EndpointVersion`."""
+        kinds = {True: str(VersionType.CONTROL), False: str(VersionType.TREATMENT), None: None}
+        found = {
+            "traffic_percentile": self.traffic_percentile,
+            "is_default": self.is_default,
+            "version_type": kinds[self.is_control],
+            "shadow_percentile": self.shadow_percentile,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def words(self) -> str:
+        """What they say, for an event."""
+        parts = []
+        if self.traffic_percentile is not None:
+            parts.append(f"{self.traffic_percentile:g} % of the requests")
+        if self.shadow_percentile is not None:
+            parts.append(f"copies of {self.shadow_percentile:g} % of the requests")
+        if self.is_default:
+            parts.append("the default version")
+        if self.is_control is not None:
+            parts.append("the control" if self.is_control else "a treatment")
+        return ", ".join(parts)
+
+
+NO_MARKS = Marks()
 
 
 def config_of_version(config: DeploymentConfig) -> DeploymentConfig:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.events import EventKind
 from mlmagic.core.model import Model, ModelDescription, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
@@ -221,6 +222,7 @@ class Services:
         if newer:
             return f"{name!r} was updated by somebody else before the interrupt, and nothing was taken back"
         if service.revision == 1:
+            self._take_out(name)
             with suppress(NotFound):
                 self.delete(name)
             return f"the deploy of {name!r} was interrupted, and the service was deleted"
@@ -234,6 +236,16 @@ class Services:
             services.want(tx, now, Desired.STOPPED)
         self._supervision.ensure()
         return f"the update of {name!r} was interrupted: it is stopped, as nothing served before"
+
+    def _take_out(self, name: str) -> None:
+        """Take a version whose deploy was interrupted out of its endpoint."""
+        with self._memory.writing() as tx:
+            for each in services.endpoints_over(tx, name):
+                for version in each.endpoint.versions if each.endpoint else ():
+                    if each.endpoint and version.service == name and not version.is_default:
+                        after = each.endpoint.without(version.name)
+                        words = f"{version.name} was deleted, as its deploy was interrupted"
+                        services.route(tx, each, after, EventKind.VERSION_DELETED, words)
 
     def restart(self, name: str) -> Webservice:
         """Start a service again, as it is; returns while it is Transitioning.

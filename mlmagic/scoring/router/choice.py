@@ -47,7 +47,7 @@ class Tickets:
 def kept_version(key: bytes, percents: Mapping[str, float]) -> str:
     """The version of all requests with this key (weighted rendezvous hashing).
 
-    Where shares change, only as many keys move as have to.
+    Where shares change, a key only moves to a version whose share has grown against that of its own.
     """
     return max(percents, key=lambda name: _score(key, name, percents[name]))
 

@@ -21,6 +21,8 @@ TOLERANCE = 1e-6
 """Numbers that differ by a smaller part of themselves are the same."""
 MOST_IN_FLIGHT = 100
 """A shadow that is slower than the others gets no more copies than this at once; the rest are skipped."""
+MOST_BYTES = 32 << 20
+"""Of the bodies of such copies: they are not counted in the budget of all bodies."""
 KEPT = 20
 KEPT_CHARACTERS = 1000
 COMPARED_BYTES = 1 << 20
@@ -105,6 +107,8 @@ class Shadow:
         self.version = version
         self.comparison = Comparison()
         self.counters = Counters()
+        self._bytes = 0
+        """Of the copies on their way."""
         self._percent = -1.0
         self._tickets = Tickets({"": 100.0})
 
@@ -118,9 +122,11 @@ class Shadow:
 
     def copy(self, request: Request, identity: bytes) -> Callable[[str, Response], None]:
         """Send a copy of a request; returns what to call with the name and the answer of the version."""
-        if self.counters.in_flight >= MOST_IN_FLIGHT:
+        size = len(request.body)
+        if self.counters.in_flight >= MOST_IN_FLIGHT or self._bytes + size > MOST_BYTES:
             self.comparison.skipped += 1
             return _nothing
+        self._bytes += size
         answers: list[Any] = [None, None]
         began = time.perf_counter()
         self.counters.in_flight += 1
@@ -131,6 +137,7 @@ class Shadow:
                 self.comparison.add(request, version, answer, answers[1])
 
         def shadow_answered(response: Response) -> None:
+            self._bytes -= size
             self.counters.in_flight -= 1
             self.counters.record(time.perf_counter() - began, response.status)
             if response.is_stream:
@@ -145,8 +152,15 @@ class Shadow:
                 answers[0] = (version, response)
                 compare()
 
-        self.version.answer(request, identity, shadow_answered, counted=False)
+        self.version.answer(_copy_of(request), identity, shadow_answered, counted=False)
         return answered
+
+
+def _copy_of(request: Request) -> Request:
+    """One that lives on when the request is over, without its part of the budget of all bodies."""
+    copy = Request(request.method, request.target, request.fields, request.body)
+    copy.head, copy.peer, copy.arrived = request.head, request.peer, request.arrived
+    return copy
 
 
 def _shown(body: bytes) -> str:

@@ -66,7 +66,9 @@ class Router:
         self._file = routes_file
         self._watched = WatchedFiles(routes_file)
         self._looked = loop.time()
-        self._use(Routes.read(routes_file))
+        routes = Routes.read(routes_file)
+        self._choice = Choice(routes)
+        self._use(routes)
 
     def use_hosts(self, hosts: AllowedHosts | None) -> None:
         """Refuse requests for other hosts, and from foreign web pages; None: answer all."""
@@ -99,7 +101,8 @@ class Router:
             self.shadows.pop(name, None)
             self.counters.keep(version.counters)
             version.close()
-        self._choice = Choice(routes)
+        if not self._choice.serves(routes):
+            self._choice = Choice(routes)
         self._default = self.versions[routes.default]
         self._copied = [
             self.shadows[route.name] for route in routes.versions if route.shadow_percent and route.url

@@ -50,9 +50,24 @@ def test_each_hundred_draws_has_whole_percents_exactly() -> None:
         assert Counter(tickets.draw() for _ in range(100)) == {"a": 90, "b": 7, "c": 3}
 
 
+def test_a_small_share_gets_one_of_few_requests_now_and_then() -> None:
+    """A router that is restarted before the thousandth request must not leave it out."""
+    first = [Tickets({"a": 99.9, "b": 0.1}, random.Random(seed)) for seed in range(1000)]
+    assert sum(tickets.draw() == "b" for tickets in first for _ in range(100)) == pytest.approx(100, abs=30)
+
+
 def test_the_order_is_random() -> None:
     tickets = Tickets({"a": 50, "b": 50})
     assert len({"".join(tickets.draw() for _ in range(100)) for _ in range(5)}) == 5
+
+
+def test_a_change_of_something_else_keeps_what_is_owed() -> None:
+    chosen = choice(blue=90, green=10)
+    versions = [{"name": "blue", "url": "http://a:1", "percent": 90}, {"name": "green", "percent": 10}]
+    record = {"default": "blue", "versions": versions}
+    assert chosen.serves(Routes.of_record(record))
+    for change in ({"default": "green"}, {"sticky_by": "body"}, {"versions": versions[::-1]}):
+        assert not chosen.serves(Routes.of_record({**record, **change}))
 
 
 def test_without_any_share_the_default_version_gets_all() -> None:

@@ -75,7 +75,8 @@ def test_answers_are_the_same_if_their_values_are(one, other, same) -> None:
 )
 def test_what_an_answer_of_a_shadow_counts_as(answer, shadow, counted) -> None:
     comparison = Comparison()
-    comparison.add(Request(b"POST", b"/score", {}, b"1"), "blue", answer, shadow)
+    request, same = Request(b"POST", b"/score", {}, b"1"), same_answers(answer, shadow)
+    comparison.add(request, "blue", answer, shadow, same=same)
     assert {name for name, count in comparison.counts().items() if count} == {counted}
 
 
@@ -83,7 +84,8 @@ def test_the_last_differences_are_kept_cut() -> None:
     comparison = Comparison()
     for number in range(KEPT + 5):
         request = Request(b"POST", b"/score", {}, b"%d" % number)
-        comparison.add(request, "blue", Response(200, b"1"), Response(200, "ö".encode() * 5000))
+        other = Response(200, "ö".encode() * 5000)
+        comparison.add(request, "blue", Response(200, b"1"), other, same=False)
     assert [each["request"] for each in comparison.differences] == [str(5 + number) for number in range(KEPT)]
     last = comparison.differences[-1]
     assert (last["version"], last["status"], last["answer"], last["shadow_status"]) == ("blue", 200, "1", 200)

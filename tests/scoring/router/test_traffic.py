@@ -88,6 +88,19 @@ def test_changes_under_load_lose_no_request(two: Endpoint) -> None:
     assert tally.lost == []
 
 
+def test_small_shares_are_kept_while_other_things_change(two: Endpoint) -> None:
+    of = {"green": {"shadow_percent": 0}}
+    two.route({"blue": 99, "green": 1})
+    two.settle(blue=99, green=1)
+    counts: Counter[str] = Counter()
+    for number in range(20):
+        of["green"]["shadow_percent"] = number + 1
+        two.route({"blue": 99, "green": 1}, of=of)
+        wait_for(lambda number=number: two.overview()["green"]["shadow_percent"] == number + 1, "it is read")
+        counts += share(two, 10)
+    assert counts == {"blue": 198, "green": 2}
+
+
 def test_a_file_that_is_wrong_changes_nothing(two: Endpoint) -> None:
     two.route({"blue": 100, "green": 0})
     two.settle(blue=100, green=0)

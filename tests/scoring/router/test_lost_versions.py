@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,7 +30,6 @@ class Closing:
         self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._answers = iter([b""])
 
     def serve(self, *answers: bytes | None) -> None:
         """Answer one request on each connection, and close it; None: close it without reading."""
@@ -113,23 +113,6 @@ def test_a_request_waits_for_a_version_that_is_starting(endpoint: Endpoint) -> N
         assert held.result().json() == "blue"
 
 
-def test_without_anything_that_runs_the_answer_says_so(endpoint: Endpoint) -> None:
-    endpoint.write([{"name": "blue", "url": None, "percent": 100}])
-    endpoint.serve()
-    answer = endpoint.score()
-    assert answer.status_code == 503
-    assert answer.json()["message"] == "Version 'blue' is not available: nothing of it runs."
-    assert requests.get(f"{endpoint.url}/", timeout=10).text == "Healthy", "that is the router"
-
-
-def test_a_host_that_does_not_exist(endpoint: Endpoint) -> None:
-    endpoint.write([{"name": "blue", "url": "http://a..b:5001", "percent": 100}])
-    endpoint.serve()
-    answer = endpoint.score()
-    assert answer.status_code == 503
-    assert answer.json()["message"].startswith("Version 'blue' is not available: ")
-
-
 @pytest.fixture
 def waiting(endpoint: Endpoint) -> Path:
     """The file that a request to blue waits for."""
@@ -197,21 +180,47 @@ def test_a_client_that_leaves_frees_the_connection_to_the_version(endpoint: Endp
     assert endpoint.score(str(endpoint.folder / "other")).ok
 
 
-def routed_to(closing: Closing, endpoint: Endpoint) -> Endpoint:
-    endpoint.write([{"name": "blue", "url": closing.url, "percent": 100}])
-    endpoint.serve()
-    return endpoint
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """A router for all that follows."""
+    made = Endpoint(tmp_path_factory.mktemp("endpoint"))
+    made.write([{"name": "blue", "url": None, "percent": 100}])
+    made.serve()
+    yield made
+    made.close()
 
 
-def test_a_request_that_was_not_read_is_sent_again(closing: Closing, endpoint: Endpoint) -> None:
+def route_to(endpoint: Endpoint, url: str | None) -> None:
+    """Have the router forward everything to this address from now on."""
+    number = len(endpoint.overview()) % 2
+    more = [{"name": "red", "url": None, "percent": 0}] * number
+    endpoint.write([{"name": "blue", "url": url, "percent": 100}, *more])
+    endpoint.settle(blue=100, **({"red": 0} if number else {}))
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [(None, "nothing of it runs."), ("http://a..b:5001", "")],
+)
+def test_without_anything_that_runs_the_answer_says_so(shared: Endpoint, url: str | None, why: str) -> None:
+    route_to(shared, url)
+    answer = shared.score()
+    assert answer.status_code == 503
+    assert answer.json()["message"].startswith(f"Version 'blue' is not available: {why}")
+    assert requests.get(f"{shared.url}/", timeout=10).text == "Healthy", "that is the router"
+
+
+def test_a_request_that_was_not_read_is_sent_again(closing: Closing, shared: Endpoint) -> None:
     closing.serve(None, OK)
-    assert routed_to(closing, endpoint).score("abc").status_code == 200
+    route_to(shared, closing.url)
+    assert shared.score("abc").status_code == 200
     assert [each.endswith(b"abc") for each in closing.requests] == [True]
 
 
-def test_it_is_sent_again_only_once(closing: Closing, endpoint: Endpoint) -> None:
+def test_it_is_sent_again_only_once(closing: Closing, shared: Endpoint) -> None:
     closing.serve(None, None, OK)
-    answer = routed_to(closing, endpoint).score("abc")
+    route_to(shared, closing.url)
+    answer = shared.score("abc")
     assert (answer.status_code, closing.requests) == (502, [])
     assert answer.json()["message"] == "Version 'blue' did not answer: it closed the connection."
 
@@ -232,16 +241,16 @@ def test_it_is_sent_again_only_once(closing: Closing, endpoint: Endpoint) -> Non
     ids=lambda answer: answer[:60].decode(),
 )
 def test_what_is_no_answer_is_a_502_and_is_not_asked_for_again(
-    closing: Closing, endpoint: Endpoint, answer: bytes
+    closing: Closing, shared: Endpoint, answer: bytes
 ) -> None:
     closing.serve(answer, OK)
-    endpoint = routed_to(closing, endpoint)
-    assert endpoint.score("abc").status_code == 502
+    route_to(shared, closing.url)
+    assert shared.score("abc").status_code == 502
     assert len(closing.requests) == 1
-    assert endpoint.score("def").status_code == 200
+    assert shared.score("def").status_code == 200
 
 
-def test_idle_connections_that_a_version_closes_lose_no_request(endpoint: Endpoint) -> None:
+def test_idle_connections_that_a_version_closes_lose_no_request(shared: Endpoint) -> None:
     """Its server closes a connection that has answered, at any moment after."""
     listener = socket.create_server(("127.0.0.1", 0))
     received: list[bytes] = []
@@ -263,10 +272,8 @@ def test_idle_connections_that_a_version_closes_lose_no_request(endpoint: Endpoi
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        port = listener.getsockname()[1]
-        endpoint.write([{"name": "blue", "url": f"http://127.0.0.1:{port}", "percent": 100}])
-        endpoint.serve()
-        answers = endpoint.send(post(b"") * 299 + post(b"", b"Connection: close"))
+        route_to(shared, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        answers = shared.send(post(b"") * 299 + post(b"", b"Connection: close"))
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()

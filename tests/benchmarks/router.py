@@ -6,6 +6,9 @@ The targets: at most 0.15 ms more at the median, and at least 75 % of the direct
 client share a core, the throughput of both together is what the core gives: the CPU time of a request, from
 /proc, shows what the router itself could pass on. It is the steadiest figure on a busy machine.
 
+For comparison, a relay of a few lines, which hands all bytes on as they come: that is what any process in
+between costs on this machine with Python and uvloop, before it has looked at one request.
+
 Weights, too: how far the shares of three versions are from what was given, over many requests.
 """
 
@@ -25,7 +28,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +47,34 @@ def run(data):
 """
 ANSWERS = "def init(): ...\ndef run(data): return 1\n"
 BODY = json.dumps({"data": [[round(0.1 * n, 1) for n in range(10)]]}).encode()
+RELAY = """
+import asyncio, sys, uvloop
+class Pipe(asyncio.Protocol):
+    def __init__(self, other=None):
+        self.other, self.early = other, []
+    def connection_made(self, transport):
+        self.transport = transport
+        if self.other is None:
+            asyncio.ensure_future(self.connect())
+    async def connect(self):
+        _, self.other = await asyncio.get_running_loop().create_connection(
+            lambda: Pipe(self), "127.0.0.1", int(sys.argv[1]))
+        for data in self.early:
+            self.other.transport.write(data)
+    def data_received(self, data):
+        if self.other is None:
+            self.early.append(data)
+        else:
+            self.other.transport.write(data)
+    def connection_lost(self, error):
+        if self.other is not None:
+            self.other.transport.close()
+async def main():
+    server = await asyncio.get_running_loop().create_server(Pipe, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+uvloop.run(main())
+"""
 SHARES = {"a": 66.6, "b": 33.3, "c": 0.1}
 SERVER_CORE, OTHER_CORE = "0", "1"
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -51,8 +82,25 @@ TARGET_MS, TARGET_SHARE, TARGET_DEVIATION = 0.15, 0.75, 0.1
 PIPELINED = 50
 
 
-class Server:
-    """A process of ``python -m mlmagic.scoring`` on a core."""
+class Process:
+    """A process that listens on a port."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    pid: int
+
+    def cpu_s(self) -> float:
+        """The CPU time that it has taken."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * TICK_S
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Server(Process):
+    """``python -m mlmagic.scoring`` on a core."""
 
     def __init__(self, folder: Path, core: str, *arguments: str) -> None:
         run_dir = folder / "run"
@@ -60,22 +108,23 @@ class Server:
         command = ["taskset", "-c", core, sys.executable, "-m", "mlmagic.scoring", "--port", "0"]
         command += ["--run-dir", str(run_dir), "--create-run-dir", *arguments]
         with (folder / "log.txt").open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         while (seen := report.read_report(run_dir)) is None or seen.phase != report.SERVING:
-            if self._process.poll() is not None:
+            if self.process.poll() is not None:
                 raise RuntimeError((folder / "log.txt").read_text())
             time.sleep(0.02)
         self.port = int(seen.port or 0)
-        self._pid = int(seen.pid or self._process.pid)
+        self.pid = int(seen.pid or self.process.pid)
 
-    def cpu_s(self) -> float:
-        """The CPU time that it has taken."""
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK_S
 
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(20)
+class Relay(Process):
+    """Hands on all bytes between its clients and a server."""
+
+    def __init__(self, port: int) -> None:
+        command = ["taskset", "-c", OTHER_CORE, sys.executable, "-c", RELAY, str(port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        self.port, self.pid = int(self.process.stdout.readline()), self.process.pid
 
 
 @contextlib.contextmanager
@@ -118,13 +167,13 @@ class Load:
         return self.requests / self.seconds
 
 
-def load(port: int, connections: int, seconds: float) -> Load:
+def load(port: int, connections: int, seconds: int) -> Load:
     """Call a server from so many connections; with wrk where it is installed."""
     call = _with_wrk if shutil.which("wrk") else _with_threads
     return call(port, connections, seconds)
 
 
-def _with_wrk(port: int, connections: int, seconds: float) -> Load:
+def _with_wrk(port: int, connections: int, seconds: int) -> Load:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         # Bytes of Lua's own escapes: the body is ASCII without quotes of its kind.
         script.write(f"wrk.method = 'POST'\nwrk.body = '{BODY.decode()}'\n")
@@ -137,7 +186,7 @@ def _with_wrk(port: int, connections: int, seconds: float) -> Load:
         )
         script.flush()
         command = ["taskset", "-c", OTHER_CORE, "wrk", "-t", "1", "-c", str(connections)]
-        command += ["-d", f"{seconds:g}s", "-s", script.name, f"http://127.0.0.1:{port}/score"]
+        command += ["-d", f"{seconds}s", "-s", script.name, f"http://127.0.0.1:{port}/score"]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+)", printed)
     assert found is not None, printed
@@ -146,7 +195,7 @@ def _with_wrk(port: int, connections: int, seconds: float) -> Load:
     return Load(count, duration / 1e6, median / 1e3)
 
 
-def _with_threads(port: int, connections: int, seconds: float) -> Load:
+def _with_threads(port: int, connections: int, seconds: int) -> Load:
     os.sched_setaffinity(0, {int(OTHER_CORE)})
     taken: list[float] = []
     end = time.monotonic() + seconds
@@ -176,51 +225,72 @@ def _request(body: bytes) -> bytes:
 # ---- what is measured ---------------------------------------------------------------------------
 
 
-def cost(folder: Path, rounds: int, seconds: float) -> None:
+@dataclass
+class Round:
+    """One load of the server, directly or through another process."""
+
+    load: Load
+    server_us: float
+    """CPU time of the server for a request."""
+    between_us: float
+    """CPU time of the process in between."""
+
+
+def measured(server: Process, through: Process | None, connections: int, seconds: int) -> Round:
+    server_before, before = server.cpu_s(), through.cpu_s() if through else 0.0
+    came = load((through or server).port, connections, seconds)
+    between = through.cpu_s() - before if through else 0.0
+    each_us = 1e6 / came.requests
+    return Round(came, (server.cpu_s() - server_before) * each_us, between * each_us)
+
+
+def cost(folder: Path, rounds: int, seconds: int) -> None:
     """Print latencies, rates, CPU times, and how they compare with the targets."""
     with endpoint(folder, RIDGE, {"a": 100.0}) as ((server,), router):
-        for connections in (1, 32):
-            direct, routed = [], []
-            server_us, behind_us, router_us = [], [], []
-            for number in range(rounds + 1):
-                before = server.cpu_s()
-                plain = load(server.port, connections, seconds)
-                between, router_before = server.cpu_s(), router.cpu_s()
-                passed = load(router.port, connections, seconds)
-                if not number:
-                    continue
-                direct.append(plain)
-                routed.append(passed)
-                server_us.append((between - before) / plain.requests * 1e6)
-                behind_us.append((server.cpu_s() - between) / passed.requests * 1e6)
-                router_us.append((router.cpu_s() - router_before) / passed.requests * 1e6)
-            _show(connections, direct, routed)
-            print(
-                f"  CPU of a request: server {statistics.median(server_us):.0f} us directly, "
-                f"{statistics.median(behind_us):.0f} us behind the router; "
-                f"router {statistics.median(router_us):.0f} us"
-            )
-            shares = [min(1.0, one / other) for one, other in zip(server_us, router_us, strict=True)]
-            print(
-                "  with a core of its own the router passes on at most "
-                f"{statistics.median(shares):.0%} of the direct throughput (target: {TARGET_SHARE:.0%})"
-            )
+        relay = Relay(server.port)
+        ways = {"directly": None, "through the router": router, "through a bare relay": relay}
+        try:
+            for connections in (1, 32):
+                taken: dict[str, list[Round]] = {name: [] for name in ways}
+                for number in range(rounds + 1):
+                    for name, through in ways.items():
+                        one = measured(server, through, connections, seconds)
+                        if number:
+                            taken[name].append(one)
+                _show(connections, taken)
+        finally:
+            relay.stop()
 
 
-def _show(connections: int, direct: list[Load], routed: list[Load]) -> None:
-    def median(loads: list[Load]) -> str:
-        rate = statistics.median(each.rate for each in loads)
-        return f"{statistics.median(each.median_ms for each in loads):.3f} ms, {rate:.0f} requests per second"
-
-    more = statistics.median(b.median_ms - a.median_ms for a, b in zip(direct, routed, strict=True))
-    ratio = statistics.median(b.rate / a.rate for a, b in zip(direct, routed, strict=True))
+def _show(connections: int, taken: Mapping[str, list[Round]]) -> None:
+    direct = taken["directly"]
     print(f"{connections} connections (medians of {len(direct)} rounds)")
-    print(f"  directly:           {median(direct)}")
-    print(f"  through the router: {median(routed)}")
-    print(
-        f"  at the median {more:+.3f} ms (target: {TARGET_MS} ms); "
-        f"{ratio:.0%} of the throughput (target: {TARGET_SHARE:.0%}; router and client share a core)"
-    )
+    for name, rounds in taken.items():
+        print(
+            f"  {name:21} {_median(each.load.median_ms for each in rounds):8.3f} ms "
+            f"{_median(each.load.rate for each in rounds):7.0f} requests per second; CPU of a request: "
+            f"server {_median(each.server_us for each in rounds):.0f} us"
+            + (
+                f", between {_median(each.between_us for each in rounds):.0f} us"
+                if name != "directly"
+                else ""
+            )
+        )
+    for name, rounds in taken.items():
+        if name == "directly":
+            continue
+        more = _median(b.load.median_ms - a.load.median_ms for a, b in zip(direct, rounds, strict=True))
+        ratio = _median(b.load.rate / a.load.rate for a, b in zip(direct, rounds, strict=True))
+        alone = _median(min(1.0, a.server_us / b.between_us) for a, b in zip(direct, rounds, strict=True))
+        print(
+            f"  {name}: {more:+.3f} ms at the median (target: {TARGET_MS} ms); {ratio:.0%} of the direct "
+            f"throughput where it shares its core with the client, at most {alone:.0%} by its CPU time "
+            f"(target: {TARGET_SHARE:.0%})"
+        )
+
+
+def _median(figures: Iterable[float]) -> float:
+    return statistics.median(figures)
 
 
 def weights(folder: Path, count: int) -> None:
@@ -246,7 +316,7 @@ def weights(folder: Path, count: int) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--rounds", type=int, default=7)
-    options.add_argument("--seconds", type=float, default=2.0, help="of each load")
+    options.add_argument("--seconds", type=int, default=2, help="of each load")
     options.add_argument("--requests", type=int, default=100_000, help="for the weights")
     given = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlmagic-benchmark-") as name:

@@ -14,6 +14,9 @@ from mlmagic.scoring.router.routes import BODY, CLIENT, HEADER, Routes
 BLOCK = 100
 """After so many requests, the shares have been kept exactly, as far as they are whole percents."""
 
+LONG = 128
+"""Keys of more bytes, such as bodies, are hashed first."""
+
 
 class Tickets:
     """Draws names at random, but each exactly as often as its share says.
@@ -50,6 +53,8 @@ def kept_version(key: bytes, percents: Mapping[str, float]) -> str:
 
     Where shares change, a key only moves to a version whose share has grown against that of its own.
     """
+    if len(key) > LONG:
+        key = blake2b(key).digest()  # once, and not for each version
     return max(percents, key=lambda name: _score(key, name, percents[name]))
 
 

@@ -80,10 +80,11 @@ def test_without_any_share_the_default_version_gets_all() -> None:
     [
         ("header:x-user-id", lambda key: Request(b"POST", b"/score", {b"x-user-id": key}, b"1")),
         ("body", lambda key: Request(b"POST", b"/score", {}, key)),
+        ("body", lambda key: Request(b"POST", b"/score", {}, key * 100)),
         ("body", lambda key: Request(b"GET", b"/score?user=" + key, {})),
         ("client", lambda key: _from(key.decode())),
     ],
-    ids=["header", "body", "query", "client"],
+    ids=["header", "body", "long body", "query", "client"],
 )
 def test_a_key_keeps_its_version(sticky_by, request_of) -> None:
     chosen = choice(sticky_by, blue=70, green=30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +14,15 @@ import requests
 from mlmagic.scoring.router.version import VERSION
 from tests.scoring.hostile import ACCEPTED, REFUSED, exchange, statuses
 from tests.support.access import write_keys
+from tests.support.certificates import write_certificate
 from tests.support.waiting import wait_for
 
 from .endpoint import Endpoint, post, read_all, read_until
 
-pytestmark = pytest.mark.processes
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
+]
 
 RAW = """
 import json
@@ -158,6 +163,13 @@ def test_a_client_that_expects_to_be_told_to_go_on(raw: Endpoint) -> None:
     assert "expect" not in got["headers"]
 
 
+def test_a_client_that_has_sent_its_last_byte_still_gets_its_answer(raw: Endpoint) -> None:
+    with raw.connect() as client:
+        client.sendall(post(b"abc", KEY_LINE))
+        client.shutdown(socket.SHUT_WR)
+        assert b'"data": "abc"' in read_all(client)
+
+
 def test_pipelined_requests_are_answered_in_order(raw: Endpoint) -> None:
     pipeline = [post(b"%d" % number, KEY_LINE) for number in range(50)]
     answer = raw.send(b"".join(pipeline) + post(b"50", KEY_LINE, b"Connection: close"))
@@ -259,6 +271,24 @@ def test_metrics_in_both_formats(raw: Endpoint) -> None:
         f"{raw.url}/metrics", headers={**KEY, "Accept": "application/json"}, timeout=10
     ).json()
     assert figures["versions"]["blue"]["requests"] == figures["requests"] > 0
+
+
+def test_over_tls_the_version_gets_to_know_it(raw: Endpoint) -> None:
+    pair = raw.folder / "cert.pem", raw.folder / "key.pem"
+    write_certificate(*pair)
+    plain = raw.router
+    try:
+        secure = raw.serve("--ssl-cert", str(pair[0]), "--ssl-key", str(pair[1]))
+        url = f"https://127.0.0.1:{secure.port}/score"
+        for path in ("", "?size=3000000"):
+            answer = requests.post(url + path, b"1", verify=False, timeout=10)
+            assert answer.ok
+            if not path:
+                assert answer.json()["headers"]["x-forwarded-proto"] == "https"
+            else:
+                assert answer.content == b"x" * 3_000_000
+    finally:
+        raw.router = plain
 
 
 def test_no_request_reaches_a_version_as_two(two: Endpoint) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 import requests
 
+from mlmagic.scoring import report
+from mlmagic.scoring.control import SCALE, send_command
 from mlmagic.scoring.router.version import HOLD_S, VERSION
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.waiting import wait_for
 
-from .endpoint import WAITS, Endpoint, post, read_until
+from .endpoint import ANSWERS, WAITS, Endpoint, post, read_until
 
 pytestmark = pytest.mark.processes
 
@@ -111,6 +113,31 @@ def test_a_request_waits_for_a_version_that_is_starting(endpoint: Endpoint) -> N
         wait_for(lambda: endpoint.overview()["blue"]["in_flight"] == 1, "a request that waits")
         endpoint.route({"blue": 100})
         assert held.result().json() == "blue"
+
+
+def test_a_version_that_ends_when_idle_is_started_by_a_request(endpoint: Endpoint) -> None:
+    blue = endpoint.start("blue", ANSWERS, "--idle-timeout", "0.5")
+    endpoint.route({"blue": 100})
+    endpoint.serve()
+    for _ in range(3):
+        assert endpoint.score().json() == "blue"
+        wait_for(lambda: getattr(report.read_report(blue.run_dir), "idle", False), "it is idle")
+    assert endpoint.score().json() == "blue"
+
+
+def test_a_version_of_several_processes_loses_no_request_when_one_is_replaced(endpoint: Endpoint) -> None:
+    blue = endpoint.start("blue", ANSWERS, "--workers", "3")
+    endpoint.route({"blue": 100})
+    endpoint.serve()
+    with keep_alive_clients(endpoint.url) as tally:
+        for count in (1, 3, 2):
+            send_command(blue.run_dir, {"do": SCALE, "replicas": count})
+            wait_for(
+                lambda count=count: getattr(report.read_report(blue.run_dir), "ready", 0) == count, "replicas"
+            )
+            seen = tally.answered
+            wait_for(lambda seen=seen: tally.answered > seen + 50, "more answers")
+    assert tally.lost == []
 
 
 @pytest.fixture

@@ -56,8 +56,9 @@ class Version:
         self.counters = Counters()
         self._renew = renew
         self._loop = loop
+        self._connections: set[Upstream] = set()
         self._idle: list[Upstream] = []
-        self._busy: set[Upstream] = set()
+        """Those that can be used; the last one first."""
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweeping = False
         self._use(route)
@@ -104,7 +105,6 @@ class Version:
         while self._idle:
             upstream = self._idle.pop()
             if not upstream.transport.is_closing():
-                self._busy.add(upstream)
                 upstream.send(forwarding)
                 return
         task = self._loop.create_task(self._connect(forwarding))
@@ -127,7 +127,7 @@ class Version:
             if upstream.transport.is_closing():
                 self._unavailable(forwarding, "it closed the connection")
                 return
-            self._busy.add(upstream)
+            self._connections.add(upstream)
             upstream.send(forwarding)
             self._watch()
 
@@ -148,7 +148,6 @@ class Version:
 
     def release(self, upstream: Upstream) -> None:
         """A connection has answered."""
-        self._busy.discard(upstream)
         if self.route.url == upstream.url:
             upstream.idle_since = self._loop.time()
             self._idle.append(upstream)
@@ -157,7 +156,7 @@ class Version:
 
     def lost(self, upstream: Upstream) -> None:
         """A connection is gone."""
-        self._busy.discard(upstream)
+        self._connections.discard(upstream)
         if upstream in self._idle:
             self._idle.remove(upstream)
 
@@ -169,14 +168,14 @@ class Version:
     def _sweep(self) -> None:
         """Break off what takes too long, or has no client any more; close what was idle for long."""
         now = self._loop.time()
-        for upstream in list(self._busy):
+        for upstream in list(self._connections):
             exchange = upstream.exchange
-            if isinstance(exchange, Forwarding) and not upstream.is_streaming and exchange.is_over(now):
+            if exchange is None:
+                if now - upstream.idle_since >= IDLE_S:
+                    upstream.transport.close()
+            elif isinstance(exchange, Forwarding) and not upstream.is_streaming and exchange.is_over(now):
                 upstream.break_off()
-        for upstream in self._idle:
-            if now - upstream.idle_since >= IDLE_S:
-                upstream.transport.close()
-        self._sweeping = bool(self._busy or self._idle)
+        self._sweeping = bool(self._connections)
         if self._sweeping:
             self._loop.call_later(SWEEP_S, self._sweep)
 

@@ -13,6 +13,8 @@ from mlmagic.scoring.router.routes import BODY, CLIENT, HEADER, Routes
 
 BLOCK = 100
 """Tickets of a block where a share is no whole percent."""
+LONG = 128
+"""Keys of more bytes, such as bodies, are hashed first."""
 
 
 class Tickets:
@@ -27,8 +29,9 @@ class Tickets:
         """``percents`` by name, of which one at least is above 0."""
         self._percents = {name: percent for name, percent in percents.items() if percent > 0}
         self._size = smallest_block(self._percents.values())
-        self._owed = dict.fromkeys(self._percents, 0.0)
         self._chance = chance or random.Random()
+        # Not 0: among few requests, a small share would never get one.
+        self._owed = {name: self._chance.random() for name in self._percents}
         self._block: list[str] = []
 
     def draw(self) -> str:
@@ -57,8 +60,10 @@ def smallest_block(percents: Collection[float]) -> int:
 def kept_version(key: bytes, percents: Mapping[str, float]) -> str:
     """The version of all requests with this key (weighted rendezvous hashing).
 
-    Where shares change, only as many keys move as have to.
+    Where shares change, a key only moves to a version whose share has grown against that of its own.
     """
+    if len(key) > LONG:
+        key = blake2b(key).digest()  # once, and not for each version
     return max(percents, key=lambda name: _score(key, name, percents[name]))
 
 
@@ -82,11 +87,16 @@ class Choice:
     """Chooses versions by name."""
 
     def __init__(self, routes: Routes, chance: random.Random | None = None) -> None:
+        self._rules = _rules(routes)
         self._percents = {each.name: each.percent for each in routes.versions}
         if not any(self._percents.values()):
             self._percents[routes.default] = 100.0
         self._tickets = Tickets(self._percents, chance)
         self._sticky_by = routes.sticky_by
+
+    def serves(self, routes: Routes) -> bool:
+        """Whether it chooses as these routes demand: what is still owed to small shares is not forgotten."""
+        return _rules(routes) == self._rules
 
     def version_of(self, request: Request) -> str:
         """The version of a request that names none."""
@@ -95,3 +105,8 @@ class Choice:
             if key is not None:
                 return kept_version(key, self._percents)
         return self._tickets.draw()
+
+
+def _rules(routes: Routes) -> tuple[object, ...]:
+    shares = [(each.name, each.percent) for each in routes.versions]
+    return routes.default, routes.sticky_by, shares

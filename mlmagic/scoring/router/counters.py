@@ -14,19 +14,26 @@ from mlmagic.scoring.router.version import Version
 class RouterCounters(Counters):
     """The counters of an endpoint. Those of a version that was removed still count for the whole."""
 
-    __slots__ = ("_past", "_shadows", "_versions")
+    __slots__ = ("_past", "_removed", "_shadows", "_versions")
 
     def __init__(self, versions: Mapping[str, Version], shadows: Mapping[str, Shadow]) -> None:
         super().__init__()
         self._versions, self._shadows = versions, shadows
         self._past = Counters()
+        """Those of removed versions that have answered everything."""
+        self._removed: list[Counters] = []
+        """Those of removed versions that still have requests to answer."""
 
     def keep(self, removed: Counters) -> None:
-        """Keep what a version has counted that is removed."""
-        self._past = total([self._past, removed])
+        """Keep what a version has counted, and still counts, that is removed."""
+        self._removed.append(removed)
+        over = [each for each in self._removed if not each.in_flight]
+        self._removed = [each for each in self._removed if each.in_flight]
+        self._past = total([self._past, *over])
+        self._past.latest.clear()
 
     def totals(self) -> Counters:
-        sums = total([self._past, *(each.counters for each in self._versions.values())])
+        sums = total([self._past, *self._removed, *(each.counters for each in self._versions.values())])
         sums.unread, sums.descriptors = self.unread, self.descriptors
         sums.instance, sums.started = self.instance, self.started
         return sums

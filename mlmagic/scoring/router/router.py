@@ -32,6 +32,7 @@ from mlmagic.scoring.watched_files import WatchedFiles
 
 _VERSION = VERSION.encode()
 _READING = (b"GET", b"HEAD")
+_ALLOW_ORIGIN = b"\r\naccess-control-allow-origin:"
 _OWN = (b"/", b"/metrics", b"/versions")
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
@@ -63,7 +64,9 @@ class Router:
         self._file = routes_file
         self._watched = WatchedFiles(routes_file)
         self._looked = loop.time()
-        self._use(Routes.read(routes_file))
+        routes = Routes.read(routes_file)
+        self._choice = Choice(routes)
+        self._use(routes)
 
     def use_hosts(self, hosts: AllowedHosts | None) -> None:
         """Refuse requests for other hosts, and from foreign web pages; None: answer all."""
@@ -96,7 +99,8 @@ class Router:
             self.shadows.pop(name, None)
             self.counters.keep(version.counters)
             version.close()
-        self._choice = Choice(routes)
+        if not self._choice.serves(routes):
+            self._choice = Choice(routes)
         self._default = self.versions[routes.default]
         self._copied = [
             self.shadows[route.name] for route in routes.versions if route.shadow_percent and route.url
@@ -119,12 +123,14 @@ class Router:
         """Answer it, or have a version do so."""
         if self._loop.time() - self._looked >= LOOK_S:
             self._renew()
-        if self._cors is not None:
-            reply = self._permitting(self._cors, request, reply)
+        if (cors := self._cors) is not None:
+            reply = _permitting(cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:
             reply(refusal)
         elif not request.admitted:
             self._refuse(request, reply)
+        elif cors is not None and _is_preflight(request):
+            reply(Response(200, b"", HTML))
         elif (path := request.target) == b"/score":
             self._forward(path, request, reply)
         elif (path := request.path) in _OWN:
@@ -134,19 +140,21 @@ class Router:
 
     def _forward(self, path: bytes, request: Request, reply: Reply) -> None:
         identity = self.renderer.identify(request)
+        # The documents are those of one version, always the same, and no scoring requests.
+        scores = path == b"/score" or request.method not in _READING
         named = request.fields.get(_VERSION)
         if named is not None:
             version = self.versions.get(named.decode("latin-1"))
             if version is None:
                 reply(_unknown_version(named, self.versions))
                 return
-        elif request.method in _READING and path != b"/score":
-            version = self._default  # the documents of one version, always the same
+        elif not scores:
+            version = self._default
         else:
             version = self.versions[self._choice.version_of(request)]
             if self._copied:
                 reply = self._copying(version, request, identity, reply)
-        version.answer(request, identity, reply)
+        version.answer(request, identity, reply, counted=scores)
 
     def _copying(self, version: Version, request: Request, identity: bytes, reply: Reply) -> Reply:
         """``reply`` that also has the answer compared with those of the shadows."""
@@ -169,18 +177,13 @@ class Router:
         # A preflight request of a browser has no credentials.
         reply(Response(200, b"", HTML) if request.method == b"OPTIONS" else unauthorized())
 
-    def _permitting(self, cors: Cors, request: Request, reply: Reply) -> Reply:
-        def permit(response: Response) -> None:
-            cors.permit(request, response)
-            reply(response)
-
-        return permit
-
     # ---- what the router answers itself ---------------------------------------------------------
 
     def _answer_here(self, path: bytes, request: Request, reply: Reply) -> None:
-        if request.method not in _READING:
-            reply(Response.message(405, NOT_ALLOWED, fields=b"Allow: GET, HEAD\r\n"))
+        if request.method == b"OPTIONS":
+            reply(Response(200, b"", HTML, fields=b"Allow: GET, HEAD, OPTIONS\r\n"))
+        elif request.method not in _READING:
+            reply(Response.message(405, NOT_ALLOWED, fields=b"Allow: GET, HEAD, OPTIONS\r\n"))
         elif path == b"/":
             shortage = self.descriptors.shortage if self.descriptors is not None else ""
             reply(Response(200, f"Healthy: {shortage}".encode() if shortage else b"Healthy", HTML))
@@ -233,6 +236,23 @@ class Router:
         """End: no more requests will come."""
         for version in self.versions.values():
             version.close()
+
+
+def _is_preflight(request: Request) -> bool:
+    """Whether a browser asks whether its page may send a request: no version sees that."""
+    fields = request.fields
+    return request.method == b"OPTIONS" and b"origin" in fields and b"access-control-request-method" in fields
+
+
+def _permitting(cors: Cors, request: Request, reply: Reply) -> Reply:
+    """``reply`` that adds the CORS headers, unless the script of the version has added its own."""
+
+    def permit(response: Response) -> None:
+        if _ALLOW_ORIGIN not in getattr(response, "head", b"").lower():
+            cors.permit(request, response)
+        reply(response)
+
+    return permit
 
 
 def _unknown_version(named: bytes, versions: Mapping[str, Version]) -> Response:

@@ -4,12 +4,14 @@
      "versions": [{"name": "blue", "url": "http://127.0.0.1:5001", "percent": 90, "shadow_percent": 0,
                    "credential": "...", "timeout_s": 120}, ...]}
 
-The shares add up to 100. ``credential`` is sent to the version, which has keys of its own; null: it has none.
+The shares add up to 100. A version gets copies of ``shadow_percent`` of the requests that others answer.
+``credential`` is sent to the version, which has keys of its own; null: it has none.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +25,9 @@ TIMEOUT_S = 600.0
 LOOK_S = 0.005
 """Changed routes hold for every request that comes so much later."""
 CLIENT, BODY, HEADER = "client", "body", "header:"
+_is_url = re.compile(r"http://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?").fullmatch
+_is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}").fullmatch
+_is_credential = re.compile(r"[!-~]+").fullmatch
 _is_sticky_by = re.compile(r"client|body|header:[a-z0-9!#$%&'*+.^`|~-]{1,100}").fullmatch
 
 
@@ -53,6 +58,11 @@ class Route:
         parts = urlsplit(self.url)
         return str(parts.hostname), parts.port or 80
 
+    @property
+    def host(self) -> str:
+        """The Host header of its requests."""
+        return urlsplit(self.url).netloc if self.url is not None else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Routes:
@@ -75,8 +85,10 @@ class Routes:
             raise InvalidRoutes(f"routes file {path} is not JSON") from None
         try:
             return cls.of_record(record)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError) as error:
             raise InvalidRoutes(f"routes file {path}: {error}") from None
+        except KeyError as error:
+            raise InvalidRoutes(f"routes file {path}: {error} is missing") from None
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Routes:
@@ -94,15 +106,33 @@ class Routes:
         )
         names = [each.name for each in versions]
         default, sticky_by = str(record["default"]), record.get("sticky_by")
+        if not names:
+            raise ValueError("there are no versions")
         if len(set(names)) != len(names):
             raise ValueError(f"versions have the same name: {', '.join(names)}")
         if default not in names:
             raise ValueError(f"the default version {default!r} is not among {', '.join(names)}")
-        if sum(each.percent for each in versions) - 100 > 1e-6 or any(each.percent < 0 for each in versions):
+        if not abs(sum(each.percent for each in versions) - 100) <= 1e-6:  # not a number fails, too
             raise ValueError("the shares must add up to 100")
-        if sticky_by is not None and not _is_sticky_by(sticky_by):
+        if sticky_by is not None and not _is_sticky_by(str(sticky_by)):
             raise ValueError(f"sticky_by is {sticky_by!r}: it must be client, body or header:NAME")
         for each in versions:
-            if each.url is not None and not each.url.startswith("http://"):
-                raise ValueError(f"the URL of {each.name!r} does not begin with http://: {each.url!r}")
+            _check(each)
         return cls(versions, default, sticky_by)
+
+
+def _check(route: Route) -> None:
+    """Raises ValueError for a version that cannot be used."""
+    name, url, credential = route.name, route.url, route.credential
+    if not _is_name(name):
+        raise ValueError(f"the version name {name!r} is not made of letters, digits, '.', '_' and '-'")
+    for what, percent in (("percent", route.percent), ("shadow_percent", route.shadow_percent)):
+        if not 0 <= percent <= 100:
+            raise ValueError(f"{what} of {name!r} is {percent:g}: it must be from 0 to 100")
+    if not 0 < route.timeout_s < math.inf:
+        raise ValueError(f"timeout_s of {name!r} is {route.timeout_s:g}: it must be above 0")
+    if url is not None and not (_is_url(str(url)) and urlsplit(url).port != 0):
+        raise ValueError(f"the URL of {name!r} does not look like http://HOST:PORT: {url!r}")
+    if credential is not None and not (isinstance(credential, str) and _is_credential(credential)):
+        # Without the value: this goes to the log.
+        raise ValueError(f"the credential of {name!r} must be text of visible ASCII characters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import deque
@@ -21,10 +22,16 @@ TOLERANCE = 1e-6
 """Numbers that differ by a smaller part of themselves are the same."""
 MOST_IN_FLIGHT = 100
 """A shadow that is slower than the others gets no more copies than this at once; the rest are skipped."""
+MOST_BYTES = 32 << 20
+"""Of the bodies of such copies: they are not counted in the budget of all bodies."""
 KEPT = 20
 KEPT_CHARACTERS = 1000
 COMPARED_BYTES = 1 << 20
 """Longer answers are the same only if all their bytes are."""
+COMPARED_AT_ONCE = 16 << 10
+"""Longer ones are compared in another thread: other requests must not wait for that."""
+MOST_COMPARISONS = 10
+"""So many of them wait for that thread; the rest are skipped."""
 
 
 def are_same(one: Any, other: Any) -> bool:
@@ -63,13 +70,13 @@ class Comparison:
     failed: int = 0
     """The shadow answered with 500 or more, or not at all, and the other version did not."""
     skipped: int = 0
-    """Copies that were not sent, as too many were on their way."""
+    """Copies that were not sent, as too many were on their way, or whose answers were not compared."""
     differences: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT))
     """The last ones: time, request, version, answer, status, and the shadow's answer and status."""
 
-    def add(self, request: Request, version: str, answer: Response, shadow: Response) -> None:
-        """Compare two answers."""
-        if same_answers(answer, shadow):
+    def add(self, request: Request, version: str, answer: Response, shadow: Response, *, same: bool) -> None:
+        """Note what came of a comparison."""
+        if same:
             self.same += 1
             return
         if shadow.status >= 500 > answer.status:
@@ -105,6 +112,10 @@ class Shadow:
         self.version = version
         self.comparison = Comparison()
         self.counters = Counters()
+        self._bytes = 0
+        """Of the copies on their way."""
+        self._comparisons = 0
+        """Those that wait for the other thread."""
         self._percent = -1.0
         self._tickets = Tickets({"": 100.0})
 
@@ -118,9 +129,12 @@ class Shadow:
 
     def copy(self, request: Request, identity: bytes) -> Callable[[str, Response], None]:
         """Send a copy of a request; returns what to call with the name and the answer of the version."""
-        if self.counters.in_flight >= MOST_IN_FLIGHT:
+        size = len(request.body)
+        if self.counters.in_flight >= MOST_IN_FLIGHT or self._bytes + size > MOST_BYTES:
             self.comparison.skipped += 1
             return _nothing
+        request = _copy_of(request)
+        self._bytes += size
         answers: list[Any] = [None, None]
         began = time.perf_counter()
         self.counters.in_flight += 1
@@ -128,9 +142,10 @@ class Shadow:
         def compare() -> None:
             if answers[0] and answers[1]:
                 version, answer = answers[0]
-                self.comparison.add(request, version, answer, answers[1])
+                self._compare(request, version, answer, answers[1])
 
         def shadow_answered(response: Response) -> None:
+            self._bytes -= size
             self.counters.in_flight -= 1
             self.counters.record(time.perf_counter() - began, response.status)
             if response.is_stream:
@@ -147,6 +162,29 @@ class Shadow:
 
         self.version.answer(request, identity, shadow_answered, counted=False)
         return answered
+
+    def _compare(self, request: Request, version: str, answer: Response, shadow: Response) -> None:
+        if max(len(answer.body), len(shadow.body)) <= COMPARED_AT_ONCE or answer.body == shadow.body:
+            self.comparison.add(request, version, answer, shadow, same=same_answers(answer, shadow))
+            return
+        if self._comparisons >= MOST_COMPARISONS:
+            self.comparison.skipped += 1
+            return
+        self._comparisons += 1
+
+        def compared(done: asyncio.Future[bool]) -> None:
+            self._comparisons -= 1
+            self.comparison.add(request, version, answer, shadow, same=done.result())
+
+        work = asyncio.get_running_loop().run_in_executor(None, same_answers, answer, shadow)
+        work.add_done_callback(compared)
+
+
+def _copy_of(request: Request) -> Request:
+    """One that lives on when the request is over, without its part of the budget of all bodies."""
+    copy = Request(request.method, request.target, request.fields, request.body)
+    copy.head, copy.peer, copy.arrived = request.head, request.peer, request.arrived
+    return copy
 
 
 def _shown(body: bytes) -> str:

@@ -6,7 +6,10 @@ length is handed on as it came; one in chunks piece by piece, no faster than the
 
 from __future__ import annotations
 
+import array
 import asyncio
+import fcntl
+import termios
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -100,6 +103,7 @@ class ForwardedStream(StreamedResponse):
     def abandon(self) -> None:
         if self._upstream is not None and not self._is_over:
             self._upstream.break_off()
+            self._ended(failed=False)  # it is the client that has ended it
 
     # -- from the version's server
 
@@ -114,12 +118,15 @@ class ForwardedStream(StreamedResponse):
 
     def end(self, *, failed: bool) -> None:
         """The last piece has come, or none will any more."""
-        self._upstream = None
         if not self._closed:
-            self._closed, self._is_over = True, not failed
-            self.on_end(failed)
+            self._is_over = not failed
+            self._ended(failed=failed)
             if self._then is not None:
                 self.pull(self._then)
+
+    def _ended(self, *, failed: bool) -> None:
+        self._upstream, self._closed = None, True
+        self.on_end(failed)
 
 
 class Owner(Protocol):
@@ -143,6 +150,9 @@ class Exchange(Protocol):
     def answered(self, found: Response | Broken) -> None:
         """Called once, with the answer or why there is none."""
 
+    def unread(self) -> None:
+        """Called instead, if the server has closed the connection without having read the request."""
+
 
 class Upstream(asyncio.Protocol):
     """One connection."""
@@ -154,10 +164,10 @@ class Upstream(asyncio.Protocol):
         self.url = url
         self.exchange: Exchange | None = None
         """The request that is being answered."""
-        self.used = False
-        """It has answered a request before this one: the server may close it as idle at any moment."""
         self.silent = True
         """Nothing of the answer has come yet."""
+        self.idle_since = 0.0
+        self._unread = False
         self._received = b""
         self._pieces: list[bytes] = []
         self._missing = 0
@@ -188,13 +198,27 @@ class Upstream(asyncio.Protocol):
         else:
             self._begin(self._received + data if self._received else data)
 
+    def eof_received(self) -> None:
+        """The server sends no more: it has ended, or closed a connection that was idle."""
+        if self.exchange is not None and self.silent:
+            self._unread = self.transport.get_write_buffer_size() > 0 or _unacknowledged(self.transport) > 0
+
     def connection_lost(self, error: Exception | None) -> None:
         self._owner.lost(self)
         stream, exchange, self.exchange = self._stream, self.exchange, None
         if stream is not None:
             stream.end(failed=True)
         elif exchange is not None:
-            exchange.answered(Broken("it closed the connection"))
+            # Systems reset a connection that is closed with something unread, or closed before it came.
+            if self.silent and (self._unread or isinstance(error, ConnectionError)):
+                exchange.unread()
+            else:
+                exchange.answered(Broken("it closed the connection"))
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether an answer is handed on piece by piece."""
+        return self._stream is not None
 
     def break_off(self) -> None:
         """Close it: its answer is of no use any more."""
@@ -259,7 +283,6 @@ class Upstream(asyncio.Protocol):
         exchange.answered(Forwarded(self._status, self._head, body))
 
     def _free(self) -> None:
-        self.used = True
         if self._closes:
             self.transport.close()
         else:
@@ -288,17 +311,29 @@ class Upstream(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Of the parser."""
         stream, self._stream = self._stream, None
+        if stream is None:  # nobody has asked for a second answer
+            self.break_off()
+            return
         self._parser = None
         self.exchange = None
         self.transport.resume_reading()
-        if stream is not None:
-            stream.end(failed=False)
+        stream.end(failed=False)
         self._free()
 
 
 def _without(head: bytes, lowered: bytes, line: bytes) -> bytes:
     at = lowered.find(line)
     return head if at < 0 else head[: at + 2] + head[at + len(line) :]
+
+
+def _unacknowledged(transport: asyncio.Transport) -> int:
+    """Bytes that the other end has not acknowledged; 0 where the system does not say."""
+    unsent = array.array("i", [0])
+    try:
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unsent)
+    except OSError:
+        return 0
+    return unsent[0]
 
 
 def _nothing(_: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from mlmagic.scoring.http.body_budget import RETRY
-from mlmagic.scoring.http.peer import Peer, origin_of
+from mlmagic.scoring.http.peer import origin_of
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.request_head import KnownHeads
 from mlmagic.scoring.http.response import Response
@@ -22,15 +22,22 @@ CONNECT_S = 5.0
 HOLD_S = 2.0
 """So long a request waits for a version that cannot be reached."""
 RETRY_S = 0.05
+NOTHING_RUNS = "nothing of it runs"
 SWEEP_S = 1.0
+IDLE_S = 60.0
+"""A connection that is not used for so long is closed, before the version's server does it."""
 _FORWARDED = frozenset((
     b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port",
 ))  # fmt: skip
 _DROPPED = _FORWARDED | frozenset((
     b"host", b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
-    b"upgrade", b"expect", b"content-length", b"authorization", b"origin", b"x-request-id", _VERSION,
+    b"upgrade", b"http2-settings", b"expect", b"content-length", b"authorization", b"proxy-authorization",
+    b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user",
+    b"x-request-id", _VERSION,
 ))  # fmt: skip
-"""Headers that are not passed on as they are: those of one connection, and what the router sees to."""
+"""Headers that are not passed on as they are: those of one connection, and what the router sees to.
+
+The router has checked which web page calls: the version's server, at another address, would refuse it."""
 _SENDER = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
 Answered = Callable[[Response], None]
 
@@ -49,8 +56,9 @@ class Version:
         self.counters = Counters()
         self._renew = renew
         self._loop = loop
+        self._connections: set[Upstream] = set()
         self._idle: list[Upstream] = []
-        self._busy: set[Upstream] = set()
+        """Those that can be used; the last one first."""
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweeping = False
         self._use(route)
@@ -65,13 +73,11 @@ class Version:
 
     def _use(self, route: Route) -> None:
         self.route = route
-        address = route.address
-        host = f"{address[0]}:{address[1]}" if address else ""
-        self._lines = f"Host: {host}\r\n".encode()
+        self._lines = f"Host: {route.host}\r\n".encode()
         if route.credential:
             self._lines += f"Authorization: Bearer {route.credential}\r\n".encode()
         self.name_line = b"%b: %b\r\n" % (_VERSION, route.name.encode())
-        self._known: dict[tuple[bytes, Peer], bytes] = {}
+        self._known: dict[tuple[bytes, str, bool], bytes] = {}
         """What is sent for heads that are known."""
 
     @property
@@ -83,47 +89,47 @@ class Version:
         self.use(Route(self.route.name, None, 0.0))
 
     def answer(self, request: Request, identity: bytes, reply: Answered, *, counted: bool = True) -> None:
-        """Have it answer a request, and count that unless it is a copy."""
-        if counted:
-            self.counters.in_flight += 1
-        self.send(Forwarding(self, request, identity, reply, counted=counted))
+        """Have it answer a request; count that if it is one of its scoring requests."""
+        counters = self.counters if counted else None
+        if counters is not None:
+            counters.in_flight += 1
+        self.send(Forwarding(self, request, identity, reply, counters))
 
     def send(self, forwarding: Forwarding) -> None:
         """Send it over a connection that is idle, or a new one."""
         if self.route.url is None:
-            self._unavailable(forwarding, "nothing of it runs")
+            self._unavailable(forwarding, NOTHING_RUNS)
             return
         forwarding.data = self.request_bytes(forwarding.request, forwarding.identity)
         forwarding.deadline = self._loop.time() + self.route.timeout_s
         while self._idle:
             upstream = self._idle.pop()
             if not upstream.transport.is_closing():
-                self._busy.add(upstream)
                 upstream.send(forwarding)
-                break
-        else:
-            task = self._loop.create_task(self._connect(forwarding))
-            self._connecting.add(task)
-            task.add_done_callback(self._connecting.discard)
-        if not self._sweeping:
-            self._sweeping = True
-            self._loop.call_later(SWEEP_S, self._sweep)
+                return
+        task = self._loop.create_task(self._connect(forwarding))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
 
     async def _connect(self, forwarding: Forwarding) -> None:
         url, address = self.route.url, self.route.address
         if url is None or address is None:
-            self._unavailable(forwarding, "nothing of it runs")
+            self._unavailable(forwarding, NOTHING_RUNS)
             return
         try:
             async with asyncio.timeout(CONNECT_S):
                 _, upstream = await self._loop.create_connection(lambda: Upstream(self, url), *address)
         except TimeoutError:
             forwarding.answered(Unavailable(f"no connection within {CONNECT_S:g} s"))
-        except OSError as error:
-            self._unavailable(forwarding, error.strerror or str(error))
+        except (OSError, ValueError) as error:  # ValueError: a host name that is none
+            self._unavailable(forwarding, getattr(error, "strerror", None) or str(error))
         else:
-            self._busy.add(upstream)
+            if upstream.transport.is_closing():
+                self._unavailable(forwarding, "it closed the connection")
+                return
+            self._connections.add(upstream)
             upstream.send(forwarding)
+            self._watch()
 
     def _unavailable(self, forwarding: Forwarding, why: str) -> None:
         """Try again until `HOLD_S` are over: it may be starting, or at another address in a moment."""
@@ -142,37 +148,41 @@ class Version:
 
     def release(self, upstream: Upstream) -> None:
         """A connection has answered."""
-        self._busy.discard(upstream)
         if self.route.url == upstream.url:
+            upstream.idle_since = self._loop.time()
             self._idle.append(upstream)
         else:
             upstream.transport.close()
 
     def lost(self, upstream: Upstream) -> None:
-        """A connection is gone. A request that its server has closed it on unread, as idle, is sent again."""
-        self._busy.discard(upstream)
+        """A connection is gone."""
+        self._connections.discard(upstream)
         if upstream in self._idle:
             self._idle.remove(upstream)
-        exchange = upstream.exchange
-        if isinstance(exchange, Forwarding) and upstream.used and upstream.silent and not exchange.tries:
-            upstream.exchange = None
-            exchange.tries += 1
-            self.send(exchange)
+
+    def _watch(self) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(SWEEP_S, self._sweep)
 
     def _sweep(self) -> None:
+        """Break off what takes too long, or has no client any more; close what was idle for long."""
         now = self._loop.time()
-        for upstream in list(self._busy):
+        for upstream in list(self._connections):
             exchange = upstream.exchange
-            if isinstance(exchange, Forwarding) and upstream.silent and now >= exchange.deadline:
-                upstream.used = False  # it is not sent again
+            if exchange is None:
+                if now - upstream.idle_since >= IDLE_S:
+                    upstream.transport.close()
+            elif isinstance(exchange, Forwarding) and not upstream.is_streaming and exchange.is_over(now):
                 upstream.break_off()
-        self._sweeping = bool(self._busy)
+        self._sweeping = bool(self._connections)
         if self._sweeping:
             self._loop.call_later(SWEEP_S, self._sweep)
 
     def request_bytes(self, request: Request, identity: bytes) -> bytes:
         """What is sent to its server for a request."""
-        key = (request.head, request.peer)
+        peer = request.peer
+        key = (request.head, peer.address, peer.is_secure)
         lines = self._known.get(key)
         if lines is None:
             lines = self._request_lines(request)
@@ -186,7 +196,10 @@ class Version:
         target = request.target
         if not target.startswith(b"/"):
             target = request.path + (b"?" + target.partition(b"?")[2] if b"?" in target else b"")
-        lines = [b"%b: %b\r\n" % field for field in request.fields.items() if field[0] not in _DROPPED]
+        dropped = _DROPPED
+        if (named := request.fields.get(b"connection")) is not None:
+            dropped |= {name.strip().lower() for name in named.split(b",")}
+        lines = [b"%b: %b\r\n" % field for field in request.fields.items() if field[0] not in dropped]
         return b"%b %b HTTP/1.1\r\n%b%b%bContent-Length: %d\r\n" % (
             request.method,
             target,
@@ -201,14 +214,19 @@ class Forwarding:
     """A request on its way to a version; ``reply`` is called once, with whatever comes of it."""
 
     __slots__ = (
-        "_began", "_counted", "_reply", "_version", "data", "deadline", "held_since", "identity", "is_head",
+        "_began", "_counters", "_reply", "_version", "data", "deadline", "held_since", "identity", "is_head",
         "request", "tries",
     )  # fmt: skip
 
     def __init__(
-        self, version: Version, request: Request, identity: bytes, reply: Answered, *, counted: bool
+        self,
+        version: Version,
+        request: Request,
+        identity: bytes,
+        reply: Answered,
+        counters: Counters | None,
     ) -> None:
-        self._version, self._reply, self._counted = version, reply, counted
+        self._version, self._reply, self._counters = version, reply, counters
         self._began = request.arrived or perf_counter()
         self.request, self.identity = request, identity
         self.held_since = version.now()
@@ -217,22 +235,38 @@ class Forwarding:
         self.deadline = 0.0
         self.tries = 0
 
+    def is_over(self, now: float) -> bool:
+        """Whether its time is over, or nobody waits for its answer any more."""
+        return now >= self.deadline or self.request.abandoned
+
+    def unread(self) -> None:
+        """The server has closed the connection without having read the request: once more."""
+        if self.tries:
+            self.answered(Broken("it closed the connection"))
+            return
+        self.tries += 1
+        self.held_since = self._version.now()
+        self._version.send(self)
+
     def answered(self, found: Response | Broken) -> None:
         """The version's server has answered, or has not."""
         response = found if isinstance(found, Response) else self._refusal(found)
-        if self._counted:
-            counters = self._version.counters
+        response.fields += self._version.name_line
+        counters, is_stream = self._counters, isinstance(response, ForwardedStream)
+        if counters is not None:
             counters.in_flight -= 1
-            response.fields += self._version.name_line
             if isinstance(response, ForwardedStream):
-                response.on_end = self._stream_ended(response.status)
-            else:
+                response.on_end = self._stream_ended(counters, response.status)
+            elif not (self.request.abandoned and isinstance(found, Broken)):
                 counters.record(perf_counter() - self._began, response.status)
-        self._reply(response)
+        if is_stream and self.request.abandoned:
+            response.abandon()  # type: ignore[attr-defined]
+        else:
+            self._reply(response)
 
-    def _stream_ended(self, status: int) -> Callable[[bool], None]:
+    def _stream_ended(self, counters: Counters, status: int) -> Callable[[bool], None]:
         def ended(failed: bool) -> None:
-            self._version.counters.record(perf_counter() - self._began, 500 if failed else status)
+            counters.record(perf_counter() - self._began, 500 if failed else status)
 
         return ended
 

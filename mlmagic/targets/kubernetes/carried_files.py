@@ -114,8 +114,8 @@ def check_size(size: int, *, is_compressed: bool = True) -> None:
     if size > (LIMIT - len(ARCHIVE) if is_compressed else MOST_UNCOMPRESSED):
         compressed = " when compressed" if is_compressed else ""
         raise UsageError(
-            f"script, models and server are {size / LIMIT:.2f} MiB{compressed}, and a ConfigMap holds at most "
-            "1 MiB",
+            f"script, models and server are {size / LIMIT:.2f} MiB{compressed}, and a ConfigMap holds at "
+            "most 1 MiB",
             hint=_FIX,
         )
 

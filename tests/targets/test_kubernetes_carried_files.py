@@ -51,6 +51,14 @@ def test_what_is_larger_than_a_config_map_is_refused(tmp_path: Path) -> None:
     check_size(LIMIT - 100)
 
 
+def test_large_models_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    given = spec(tmp_path)
+    with (Path(given.app_dir) / "model.bin").open("wb") as file:
+        file.truncate(5 << 30)
+    with pytest.raises(UsageError, match=r"are 512\d\.\d\d MiB, and a ConfigMap holds at most 1 MiB"):
+        carried(build_plan(given, {}), "svc-1")
+
+
 @pytest.mark.parametrize(
     ("environment", "image"),
     [(None, "registry.example/serving:3.12"), (OWN_PACKAGES, "theirs:1")],

@@ -66,7 +66,7 @@ class Context:
                 if keep_times and isinstance(content, Path):
                     entry.mtime = content.stat().st_mtime
                 with _opened(content) as file:
-                    entry.size = _size(content)
+                    entry.size = size_of(content)
                     tar.addfile(entry, file)
 
     def _folders(self) -> set[str]:
@@ -91,6 +91,11 @@ def below(folder: Path, into: str, *, honours_ignore: bool = False) -> dict[str,
 def epoch() -> int:
     """The modification time of all files."""
     return int(os.environ.get("SOURCE_DATE_EPOCH") or EPOCH)
+
+
+def size_of(content: Content) -> int:
+    """The size of a file in bytes."""
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -120,10 +125,6 @@ def _entry(name: str, mode: int) -> tarfile.TarInfo:
 def _mode(content: Content) -> int:
     runs = isinstance(content, Path) and os.access(content, os.X_OK)
     return 0o755 if runs else 0o644
-
-
-def _size(content: Content) -> int:
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def _opened(content: Content) -> IO[bytes]:

@@ -17,11 +17,12 @@ from typing import Any
 
 from mlmagic.errors import UsageError
 from mlmagic.targets.images.build_plan import BuildPlan
-from mlmagic.targets.images.context import Context, epoch
+from mlmagic.targets.images.context import Context, epoch, size_of
 from mlmagic.targets.images.dockerfile import APP, MODELS, SERVER
 
 LIMIT = 1 << 20
 """The most bytes that Kubernetes stores in a ConfigMap, of which names take a few."""
+MOST_UNCOMPRESSED = 64 << 20
 ARCHIVE = "files.tar.gz"
 UNPACK = "unpack"
 """The name of the container that unpacks the files."""
@@ -85,6 +86,7 @@ def carried(plan: BuildPlan, name: str) -> CarriedFiles:
     """The files of a plan, for a ConfigMap of this name. Raises `UsageError` if they are too large."""
     files = {**plan.foundation.files, **plan.app.files}
     kept = {path: content for path, content in files.items() if path.partition("/")[0] in _FOLDERS}
+    check_size(sum(map(size_of, kept.values())), is_compressed=False)
     tar = io.BytesIO()
     Context(kept).archive(tar)
     if source_name := plan.start().source_name:  # the name by which scripts may open the folder's files
@@ -104,11 +106,15 @@ def _add_link(tar: io.BytesIO, name: str) -> None:
         opened.addfile(entry)
 
 
-def check_size(size: int) -> None:
-    """Raises `UsageError` for an archive of so many bytes that no ConfigMap holds."""
-    if size > LIMIT - len(ARCHIVE):
+def check_size(size: int, *, is_compressed: bool = True) -> None:
+    """Raises `UsageError` for so many bytes that no ConfigMap holds.
+
+    Files that are not compressed yet may be much larger, but not so large that it takes long to find out.
+    """
+    if size > (LIMIT - len(ARCHIVE) if is_compressed else MOST_UNCOMPRESSED):
+        compressed = " when compressed" if is_compressed else ""
         raise UsageError(
-            f"script, models and server are {size / LIMIT:.2f} MiB when compressed, and a ConfigMap holds at "
+            f"script, models and server are {size / LIMIT:.2f} MiB{compressed}, and a ConfigMap holds at "
             "most 1 MiB",
             hint=_FIX,
         )

@@ -12,6 +12,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from mlmagic.core.curated import CURATED
 from mlmagic.core.model import FRAMEWORKS
+from mlmagic.magics.endpoints import ACTIONS as ENDPOINT_ACTIONS
 from mlmagic.magics.environments import VERBS as ENVIRONMENT_VERBS
 from mlmagic.magics.session import MLMagic
 
@@ -49,6 +50,8 @@ _POSITIONS = {
     "update": ("services", ""),
     "rollback": ("services", "revisions", ""),
     "scale": ("services", ""),
+    "endpoint": ("endpoint_actions", "endpoints", "endpoint_versions"),
+    "rollout": ("endpoints", "endpoint_versions", ""),
     "revisions": ("services", ""),
     "score": ("services", "variables"),
     "logs": ("services", ""),
@@ -113,6 +116,9 @@ class Completion:
             "services": self._service_names,
             "revisions": lambda: self._revision_numbers(before),
             "service_ideas": lambda: [*self._session.script_names, *self._service_names()],
+            "endpoint_actions": lambda: [*ENDPOINT_ACTIONS, *self._endpoint_names()],
+            "endpoints": self._endpoint_names,
+            "endpoint_versions": lambda: self._version_names(before),
             "environments": self._environment_names,
             "environment_verbs": lambda: ENVIRONMENT_VERBS,
             "subscriptions": self._subscription_names,
@@ -144,6 +150,18 @@ class Completion:
         engine = self._opened()
         name = next((word for word in before if not word.startswith("-")), "")
         return [] if engine is None else [str(each) for each in engine.services.revision_numbers(name)]
+
+    def _endpoint_names(self) -> list[str]:
+        engine = self._opened()
+        return [] if engine is None else [each.name for each in engine.endpoints.list()]
+
+    def _version_names(self, before: Sequence[str]) -> list[str]:
+        """The versions of the endpoint that the line names."""
+        engine = self._opened()
+        if engine is None:
+            return []
+        name = next(word for word in before if word not in ENDPOINT_ACTIONS and not word.startswith("-"))
+        return engine.endpoints.endpoint(name).names
 
     def _environment_names(self) -> list[str]:
         engine = self._opened()

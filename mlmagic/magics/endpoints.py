@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
@@ -26,6 +25,7 @@ from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.options import Arguments, argument, models, number, out
 from mlmagic.magics.script_selection import chosen_script, script_options
 
+ACTIONS = ("create", "add", "update", "traffic", "switch", "stick", "delete-version")
 _TRAFFIC = "Traffic"
 _PERCENT = {"metavar": "PERCENT", "group": _TRAFFIC}
 
@@ -105,15 +105,16 @@ class EndpointMagics(FollowingMagics):
         """
         if not args.words:
             return self._list(args)
-        actions: Mapping[str, Callable[[list[str], Arguments], Any]] = {
-            "create": self._create,
-            "add": self._add,
-            "update": self._update,
-            "traffic": self._traffic,
-            "switch": self._switch,
-            "stick": self._stick,
-            "delete-version": self._delete_version,
-        }
+        methods = (
+            self._create,
+            self._add,
+            self._update,
+            self._traffic,
+            self._switch,
+            self._stick,
+            self._delete_version,
+        )
+        actions = dict(zip(ACTIONS, methods, strict=True))
         action, *rest = args.words
         if action in actions:
             return actions[action](rest, args)

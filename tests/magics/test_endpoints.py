@@ -38,6 +38,15 @@ def test_an_endpoint_is_created_and_shown(shop: TestingShell, session: MLMagic) 
     assert sorted(each.name for each in shop.user_ns["end"].versions.values()) == ["shop-blue", "shop-green"]
 
 
+def test_tab_offers_actions_endpoints_and_versions(shop: TestingShell) -> None:
+    complete = shop._mlmagic_extension._completion.complete
+    assert complete("%endpoint s")[1] == ["switch", "stick", "shop"]
+    assert complete("%endpoint switch sh")[1] == ["shop"]
+    assert complete("%endpoint switch shop ")[1] == ["blue", "green"]
+    assert complete("%rollout ")[1] == ["shop"]
+    assert complete("%rollout shop g")[1] == ["green"]
+
+
 def test_traffic_is_changed(shop: TestingShell, session: MLMagic) -> None:
     shop.run_cell("%endpoint traffic shop blue=60 green=40")
     assert shares(session) == {"blue": 60, "green": 40}

@@ -73,13 +73,26 @@ class Server:
         """Until it answers no request any more."""
         wait_for(lambda: self.counted()["in_flight"] == 0, "no request in flight")
 
+    @property
+    def pid(self) -> int:
+        """The process that serves: the one that was started may be a parent that only waits for it."""
+        seen = report.read_report(self.run_dir)
+        return (seen.pid if seen else None) or self.process.pid
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(20)
+        if self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:  # it had not begun to serve
+            self.process.kill()
+            self.process.wait(20)
 
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGCONT)
-        self.process.terminate()
+        self.signal(signal.SIGTERM)
         return self.process.wait(30)
 
 
@@ -167,8 +180,7 @@ class Endpoint:
 
     def close(self) -> None:
         for each in self._started:
-            each.process.kill()
-            each.process.wait(20)
+            each.kill()
 
 
 def post(body: bytes = b"1", *fields: bytes, target: bytes = b"/score") -> bytes:

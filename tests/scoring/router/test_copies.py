@@ -112,26 +112,26 @@ def test_a_shadow_that_fails_or_is_dead_breaks_no_answer(squares: Endpoint) -> N
 def test_a_slow_shadow_delays_no_answer(squares: Endpoint) -> None:
     """Of more copies than so many on their way, the rest is skipped."""
     shadow = Copies(squares, ANSWERS)
-    green = shadow.server.process
-    green.send_signal(signal.SIGSTOP)
+    green = shadow.server
+    green.signal(signal.SIGSTOP)
     with requests.Session() as session:
         assert [squares.score("3", session).json() for _ in range(150)] == [[9.0]] * 150
     found = shadow.counts()
     assert (found["in_flight"], found["skipped"], found["requests"]) == (100, 50, 0)
-    green.send_signal(signal.SIGCONT)
+    green.signal(signal.SIGCONT)
     shadow.wait(different=100)
 
 
 def test_copies_of_large_bodies_are_bounded(squares: Endpoint) -> None:
     shadow = Copies(squares, ANSWERS)
-    green = shadow.server.process
-    green.send_signal(signal.SIGSTOP)
+    green = shadow.server
+    green.signal(signal.SIGSTOP)
     large = b"1" + b" " * (20 << 20)
     with requests.Session() as session:
         for _ in range(3):
             assert squares.score(large, session).json() == [1.0]
     assert (shadow.counts()["in_flight"], shadow.counts()["skipped"]) == (1, 2)
-    green.send_signal(signal.SIGCONT)
+    green.signal(signal.SIGCONT)
     shadow.wait(different=1)
     squares.score(large)
     shadow.wait(different=2)

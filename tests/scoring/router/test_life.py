@@ -24,7 +24,7 @@ def test_a_signal_lets_it_finish_its_requests(endpoint: Endpoint) -> None:
     with endpoint.connect() as client, endpoint.connect() as idle:
         client.sendall(post(str(lock).encode()))
         wait_for(lambda: blue.counted()["in_flight"] == 1, "a call")
-        router.process.send_signal(signal.SIGTERM)
+        router.signal(signal.SIGTERM)
         assert read_all(idle) == b"", "a connection that is idle is closed"
         assert router.process.poll() is None
         lock.unlink()
@@ -47,7 +47,7 @@ def test_a_signal_lets_it_finish_its_streams(endpoint: Endpoint) -> None:
     with endpoint.connect() as client:
         client.sendall(post(str(lock).encode(), b"Accept: application/x-ndjson"))
         answer = read_until(client, b"\r\n2\r\n1\n")
-        router.process.send_signal(signal.SIGTERM)
+        router.signal(signal.SIGTERM)
         with pytest.raises(requests.ConnectionError):
             wait_for(lambda: not requests.get(endpoint.url, timeout=10), "it takes no connections")
         lock.unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import struct
@@ -187,13 +186,13 @@ def test_a_stopped_version_takes_too_long_and_the_next_one_does_not(endpoint: En
     endpoint.start("green")
     endpoint.route({"blue": 0, "green": 100}, of={"blue": {"timeout_s": 0.5}})
     endpoint.serve()
-    blue.process.send_signal(signal.SIGSTOP)
+    blue.signal(signal.SIGSTOP)
     with ThreadPoolExecutor() as pool:
         stuck = pool.submit(endpoint.score, headers={VERSION: "blue"})
         while not stuck.done():
             assert endpoint.score().json() == "green"
     assert stuck.result().status_code == 504
-    os.kill(blue.process.pid, signal.SIGCONT)
+    blue.signal(signal.SIGCONT)
 
 
 def test_a_client_that_leaves_frees_the_connection_to_the_version(endpoint: Endpoint, waiting: Path) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -13,11 +12,10 @@ from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.http import content_encoding
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
-from mlmagic.scoring.http.caller_check import CallerCheck
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.descriptors import Descriptors
-from mlmagic.scoring.http.request import BadInput, Request, path_of
-from mlmagic.scoring.http.request_head import KnownHeads
+from mlmagic.scoring.http.gatekeeper import Gatekeeper
+from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
 from mlmagic.scoring.metrics import Counters, Exposition
 from mlmagic.scoring.openapi.swagger import Swagger, UnknownVersion
@@ -37,7 +35,7 @@ DOCS = Path(__file__).parent / "openapi" / "docs.html"
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
 
-class Service:
+class Service(Gatekeeper):
     """Answers requests. `answer` calls ``reply`` exactly once, now or later."""
 
     def __init__(
@@ -49,18 +47,15 @@ class Service:
         access_log: AccessLog | None = None,
         hosts: AllowedHosts | None = None,
     ) -> None:
-        """``hosts`` None: requests for any host, and from any web page, are answered."""
+        """``access`` and ``hosts`` are as for `Gatekeeper`."""
+        super().__init__(access, hosts)
         self.scorer = scorer
         self.swagger = swagger
         self.renderer = scorer.renderer
-        self.heads = KnownHeads()
         self.descriptors: Descriptors | None = None
         """Of the server; None without one."""
-        self._access = access
         self._recorder = recorder
         self._access_log = access_log
-        self._cors = Cors.of(os.environ)
-        self._callers = CallerCheck(hosts, self._cors) if hosts is not None else None
         self._exposition: Exposition | None = None
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
@@ -86,15 +81,6 @@ class Service:
     def stuck(self) -> bool:
         """Whether a call of run() does not end."""
         return self.scorer.runner.stuck
-
-    def check_caller(self, method: bytes, target: bytes, fields: Mapping[bytes, bytes]) -> None:
-        """Raises `Refusal` for a host or a web page that may not call this service."""
-        if self._callers is not None:
-            self._callers.check(method, target, fields)
-
-    def admits(self, target: bytes, fields: Mapping[bytes, bytes]) -> bool:
-        """Whether a request with this head is authenticated; called before its body has arrived."""
-        return self._access is None or self._access.admits(path_of(target), fields.get(b"authorization"))
 
     def answer(self, request: Request, reply: Reply) -> None:
         """Call the handler of its route."""

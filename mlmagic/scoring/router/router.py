@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +13,10 @@ import orjson
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
-from mlmagic.scoring.http.caller_check import CallerCheck
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.descriptors import Descriptors
-from mlmagic.scoring.http.request import Request, path_of
-from mlmagic.scoring.http.request_head import KnownHeads
+from mlmagic.scoring.http.gatekeeper import Gatekeeper
+from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import HTML, Renderer, Response, too_long_identity, unauthorized
 from mlmagic.scoring.metrics import Exposition
 from mlmagic.scoring.outputs.json_encoder import JSON
@@ -37,7 +35,7 @@ _OWN = (b"/", b"/metrics", b"/versions")
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
 
-class Router:
+class Router(Gatekeeper):
     """Answers requests. `answer` calls ``reply`` exactly once, now or later."""
 
     stuck = False
@@ -48,18 +46,16 @@ class Router:
         routes_file: Path,
         loop: asyncio.AbstractEventLoop,
         access: Authenticator | None = None,
+        hosts: AllowedHosts | None = None,
     ) -> None:
-        """Raises `InvalidRoutes`. Without ``access``, everyone who reaches it may call it."""
+        """Raises `InvalidRoutes`. ``access`` and ``hosts`` are as for `Gatekeeper`."""
+        super().__init__(access, hosts)
         self.renderer: Renderer = ForwardingRenderer()
-        self.heads = KnownHeads()
         self.descriptors: Descriptors | None = None
         self.versions: dict[str, Version] = {}
         self.shadows: dict[str, Shadow] = {}
         self.counters = RouterCounters(self.versions, self.shadows)
         self._loop = loop
-        self._access = access
-        self._cors = Cors.of(os.environ)
-        self._callers: CallerCheck | None = None
         self._exposition: Exposition | None = None
         self._file = routes_file
         self._watched = WatchedFiles(routes_file)
@@ -67,10 +63,6 @@ class Router:
         routes = Routes.read(routes_file)
         self._choice = Choice(routes)
         self._use(routes)
-
-    def use_hosts(self, hosts: AllowedHosts | None) -> None:
-        """Refuse requests for other hosts, and from foreign web pages; None: answer all."""
-        self._callers = CallerCheck(hosts, self._cors) if hosts is not None else None
 
     # ---- the routes -----------------------------------------------------------------------------
 
@@ -105,17 +97,6 @@ class Router:
         self._copied = [
             self.shadows[route.name] for route in routes.versions if route.shadow_percent and route.url
         ]
-
-    # ---- the gate -------------------------------------------------------------------------------
-
-    def check_caller(self, method: bytes, target: bytes, fields: Mapping[bytes, bytes]) -> None:
-        """Raises `Refusal` for a host or a web page that may not call the endpoint."""
-        if self._callers is not None:
-            self._callers.check(method, target, fields)
-
-    def admits(self, target: bytes, fields: Mapping[bytes, bytes]) -> bool:
-        """Whether a request with this head is authenticated; called before its body has arrived."""
-        return self._access is None or self._access.admits(path_of(target), fields.get(b"authorization"))
 
     # ---- requests -------------------------------------------------------------------------------
 

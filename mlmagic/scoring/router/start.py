@@ -46,9 +46,8 @@ def route(
         BUDGET.set(Limits.of())
         rotation = LogRotation.of(directory.path if directory else None)
         guards = Guards.of(address, security or Security())
-        router = Router(routes_file, loop, guards.access)
         source = listeners(address, None)
-        router.use_hosts(guards.hosts(source.host))
+        router = Router(routes_file, loop, guards.access, guards.hosts(source.host))
     except StartFailed as error:
         return error.told(say)
     gc.freeze()

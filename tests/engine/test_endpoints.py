@@ -260,3 +260,29 @@ def test_another_process_goes_on_with_an_endpoint(engine: Engine, tmp_path: Path
         assert other.endpoints.endpoint("shop") == engine.endpoints.endpoint("shop")
     finally:
         other.close()
+
+
+def test_a_version_whose_deploy_is_interrupted_leaves_its_endpoint(engine: Engine) -> None:
+    created(engine)
+    slow = InferenceConfig(
+        "score.py", script_text="import time\ndef init(): time.sleep(60)\ndef run(d): ...\n"
+    )
+    version = engine.endpoints.create_version(
+        "shop", "green", VersionRequest(inference=slow), Marks(traffic_percentile=50)
+    )
+    assert "was interrupted" in engine.services.withdraw(version)
+    assert engine.services.names() == ["shop", "shop-blue"]
+    assert engine.endpoints.endpoint("shop").shares == {"blue": 100}
+    assert answers(engine, 5) == {"blue": 5}
+
+
+def test_an_update_that_cannot_be_changes_nothing_of_a_version(engine: Engine) -> None:
+    with_green(engine, traffic_percentile=10)
+    revision = engine.services.get("shop-green").revision
+    red = VersionRequest(inference=serving("red").inference)
+    with pytest.raises(InvalidConfig, match="must be between 0 and 100"):
+        engine.endpoints.update_version("shop", "green", red, Marks(traffic_percentile=101))
+    assert engine.services.get("shop-green").revision == revision
+    with pytest.raises(NotFound, match="nothing"):
+        engine.endpoints.update_version("shop", "green", VersionRequest(("nothing:1",)), Marks(50))
+    assert engine.endpoints.endpoint("shop").shares["green"] == 10

@@ -7,7 +7,9 @@ the tests, with all its processes on this machine.
 from __future__ import annotations
 
 import argparse
+import signal
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +27,7 @@ def main() -> None:
     options.add_argument("--services", type=int, default=50)
     options.add_argument("--rounds", type=int, default=10)
     given = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the cluster is ended, too
     with running() as cluster, crowd.services(cluster, given.services) as handles:
         target = registry.load("kubernetes")
         target.observe(handles[0])  # connected, as a session is after its first look

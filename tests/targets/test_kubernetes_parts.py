@@ -95,6 +95,33 @@ DENIED = f'Failed to pull image "{IMAGE}": manifest unknown'
     ("seen", "phase", "words"),
     [
         (Seen(None), Phase.GONE, "the Deployment was removed"),
+        # one attempt is not enough, but without permission to read events nobody can count them
+        (
+            Seen(
+                deployment(rolled_out=False),
+                [pod(state=waiting("ImagePullBackOff", "Back-off pulling image"))],
+                {"diabetes-1": [{"reason": "Failed", "message": DENIED}]},
+            ),
+            Phase.STARTING,
+            f"pulling image '{IMAGE}' again: {DENIED}",
+        ),
+        (
+            Seen(
+                deployment(rolled_out=False),
+                [pod(state=waiting("ImagePullBackOff", "Back-off pulling image"))],
+                {"diabetes-1": [{"reason": "Pulling", "message": f'Pulling image "{IMAGE}"'}]},
+            ),
+            Phase.STARTING,
+            f"pulling image '{IMAGE}' again: Back-off pulling image",
+        ),
+        (
+            Seen(
+                deployment(rolled_out=False),
+                [pod(state=waiting("ImagePullBackOff", "Back-off pulling image"))],
+            ),
+            Phase.EXITED,
+            f"image '{IMAGE}' cannot be pulled (ImagePullBackOff): Back-off pulling image",
+        ),
         # a container before that of the server
         (
             Seen(
@@ -200,7 +227,7 @@ DENIED = f'Failed to pull image "{IMAGE}": manifest unknown'
             Seen(
                 deployment(rolled_out=False),
                 [pod(state=waiting("ImagePullBackOff", "Back-off pulling image"))],
-                {"diabetes-1": [{"reason": "Failed", "message": DENIED}]},
+                {"diabetes-1": [{"reason": "Failed", "message": DENIED, "count": 2}]},
             ),
             Phase.EXITED,
             f"image '{IMAGE}' cannot be pulled (ImagePullBackOff): {DENIED}",

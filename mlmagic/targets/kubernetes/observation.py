@@ -154,7 +154,9 @@ def _not_ready(seen: Seen, key: str, url: str | None) -> Observation:
 def _failure(seen: Seen, own: Sequence[Object], *, running: bool = False) -> Failure | None:
     """Why a pod is down; with ``running``, also why one was down that runs again."""
     for pod in own:
-        found = pod_facts.image_problem(pod, seen.events.get(pod_facts.name_of(pod), ()))
+        name = pod_facts.name_of(pod)
+        is_explained = name in seen.events or not seen.events  # of many pods in trouble, only some are
+        found = pod_facts.image_problem(pod, seen.events.get(name, ())) if is_explained else None
         if found is None and (running or not pod_facts.runs(pod)):
             found = pod_facts.failure(pod)
         if found is not None:

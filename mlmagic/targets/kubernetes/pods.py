@@ -12,8 +12,11 @@ from mlmagic.targets.kubernetes.objects import CONTAINER, KEY
 
 Object = Mapping[str, Any]
 
-NO_IMAGE = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+_BACK_OFF = "ImagePullBackOff"
+NO_IMAGE = frozenset({_BACK_OFF, "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 """Reasons why an image cannot be had. ``ErrImagePull`` is not one: another attempt follows."""
+_ATTEMPTS = 2
+"""So often an image is pulled in vain: the first time, its registry or a new Secret may not be there yet."""
 _SUFFIXES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -61,20 +64,32 @@ def unschedulable(pod: Object) -> str:
 
 
 def image_problem(pod: Object, events: Iterable[Object]) -> Failure | None:
-    """Why its image cannot be had, once Kubernetes has tried in vain; ``events`` are those of the pod."""
+    """Why its image cannot be had, once Kubernetes has tried in vain.
+
+    ``events`` are those of the pod; none, if this user may not read them.
+    """
     waiting = _next_container(pod).get("state", {}).get("waiting") or {}
     if waiting.get("reason") not in NO_IMAGE:
         return None
+    known = list(events)
+    attempts, reason = _failed_pulls(pod, known)
+    if waiting["reason"] == _BACK_OFF and known and attempts < _ATTEMPTS:
+        return None
+    reason = reason or str(waiting.get("message") or "")
     image = image_of(pod)
-    messages = [
-        str(event.get("message", ""))
-        for event in events
-        if event.get("reason") == "Failed" and image in str(event.get("message", ""))
-    ]
-    reason = next((text for text in messages if ": " in text), str(waiting.get("message") or ""))
     words = f"image {image!r} cannot be pulled ({waiting['reason']}): {_first_line(reason)}"
     hint = "Check that the nodes can pull from its registry; a private one needs MLMAGIC_PULL_SECRET."
     return Failure(words, {"message": words, "hint": hint})
+
+
+def _failed_pulls(pod: Object, events: Iterable[Object]) -> tuple[int, str]:
+    """How often the image could not be pulled, and why the last time; ``events`` are those of the pod."""
+    attempts, reason, image = 0, "", image_of(pod)
+    for event in events:
+        message = str(event.get("message", ""))
+        if event.get("reason") == "Failed" and image in message and ": " in message:
+            attempts, reason = attempts + int(event.get("count") or 1), message
+    return attempts, reason
 
 
 def failure(pod: Object) -> Failure | None:
@@ -119,8 +134,9 @@ def waits_for(pod: Object, events: Sequence[Object]) -> str:
         return "unpacking its files"
     waiting = status.get("state", {}).get("waiting") or {}
     reason = str(waiting.get("reason") or "")
-    if reason == "ErrImagePull":
-        return f"pulling image {image_of(pod)!r} again: {_first_line(str(waiting.get('message') or ''))}"
+    if reason in ("ErrImagePull", _BACK_OFF):
+        why = _failed_pulls(pod, events)[1] or str(waiting.get("message") or "")
+        return f"pulling image {image_of(pod)!r} again: {_first_line(why)}"
     if reason not in ("", "ContainerCreating", "PodInitializing"):
         return f"{reason}: {_first_line(str(waiting.get('message') or ''))}".rstrip(": ")
     seen = {str(event.get("reason")) for event in events}

@@ -57,6 +57,15 @@ def delete(service: str) -> Way:
     return Way(f"%delete {service}", f"mlmagic service delete -n {service}", "service.delete()")
 
 
+def create_endpoint(service: str) -> Way:
+    """Create an endpoint with a service as its first version."""
+    return Way(
+        f"%endpoint create NAME --service VERSION={service}",
+        f"mlmagic endpoint realtime create -n NAME --service VERSION={service}",
+        "AksEndpoint.deploy_configuration()",
+    )
+
+
 def delete_version(endpoint: str, version: str) -> Way:
     """Delete a version of an endpoint."""
     return Way(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core import endpoint as core
 from mlmagic.core.endpoint import Endpoint
 from mlmagic.core.events import EventKind
@@ -21,7 +22,7 @@ from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.services.services import Services
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable, UsageError, WrongState
+from mlmagic.errors import Advice, InvalidConfig, LaunchFailed, TargetUnavailable, UsageError, WrongState
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -159,7 +160,7 @@ class Traffic:
         if service.endpoint is None:
             raise UsageError(
                 f"{name!r} is a service, and no endpoint with versions",
-                hint=f"Make it a version of one: %endpoint create NAME --service VERSION={name}",
+                hint=Advice("Make it a version of one: {way}", way=advice.create_endpoint(name)),
             )
         return service.endpoint
 

@@ -219,6 +219,17 @@ def test_what_is_wrong_is_refused_and_nothing_is_left(engine: Engine) -> None:
         engine.endpoints.create_over("mall", {"first": "shop"})
 
 
+def test_an_endpoint_is_replaced_by_one_that_can_be(engine: Engine) -> None:
+    with_green(engine)
+    with pytest.raises(NotFound, match="nothing"):
+        engine.endpoints.create("shop", "blue", VersionRequest(("nothing:1",)), overwrite=True)
+    assert engine.services.names() == ["shop", "shop-blue", "shop-green"]
+    replaced = engine.endpoints.create("shop", "blue", serving("red"), overwrite=True)
+    engine.services.wait(replaced, 60)
+    assert engine.services.names() == ["shop", "shop-blue"]
+    assert answers(engine, 5) == {"red": 5}
+
+
 def test_stop_and_start_of_an_endpoint_are_those_of_its_versions(engine: Engine) -> None:
     created(engine)
     engine.services.stop("shop")

@@ -34,6 +34,7 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import check_usable, placed
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.services.services import Services
+from mlmagic.engine.services.unsupported import check_supported
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import (
     AlreadyExists,
@@ -99,8 +100,9 @@ class Endpoints:
         config = placed(wanted.config or DeploymentConfig(), self._targets, notify)
         version_config = config_of_version(config)
         router = self._router_config(config, notify)
-        self._make_room(name, overwrite=overwrite)
-        service = core.service_name(name, version_name, self._services.names())
+        replaced = self._replaceable(name, overwrite=overwrite)
+        kept = set(self._services.names()) - {each.service for each in replaced.versions if each.is_owned}
+        service = core.service_name(name, version_name, sorted(kept))
         request = DeployRequest.of(
             service,
             wanted.inference,
@@ -109,7 +111,11 @@ class Endpoints:
             config=version_config,
             nearest=wanted.nearest,
         )
-        self._deployments.plan(request)
+        # All is checked before the endpoint that is replaced is deleted.
+        self._deployments.plan(replace(request, overwrite=True))
+        self._check_router(router, replaced)
+        if replaced.versions:
+            self._services.delete(name)
         endpoint_plan = self._router_plan(name, router)
         version = self._services.carry_out(lambda: self._deployments.plan(request, notify))
         first = core.first_version(version_name, service, traffic_percentile)
@@ -146,7 +152,10 @@ class Endpoints:
                 )
         assert endpoint is not None
         router = self._router_config(config or DeploymentConfig(), notify)
-        self._make_room(name, overwrite=False)
+        replaced = self._replaceable(name, overwrite=False)
+        self._check_router(router, replaced)
+        if replaced.versions:
+            self._services.delete(name)
         plan = self._router_plan(name, router)
         return self._services.carry_out(lambda: plan, self._recording(endpoint))
 
@@ -176,12 +185,19 @@ class Endpoints:
 
         return also
 
-    def _make_room(self, name: str, *, overwrite: bool) -> None:
-        """Delete an endpoint of that name if it may be replaced."""
+    def _check_router(self, config: DeploymentConfig, replaced: Endpoint) -> None:
+        """Raises for a configuration that the router cannot have, such as a port that is in use."""
+        target = self._targets.usable(config.target)
+        check_supported(config, target)
+        if not (replaced.versions and config.port is not None):  # the port may be that of the replaced one
+            target.validate(config)
+
+    def _replaceable(self, name: str, *, overwrite: bool) -> Endpoint:
+        """The endpoint of that name that is to be replaced; one without versions if there is none."""
         try:
             existing = self._services.get(name)
         except NotFound:
-            return
+            return Endpoint(())
         if existing.endpoint is None:
             raise AlreadyExists(
                 "service",
@@ -193,7 +209,7 @@ class Endpoints:
         )
         if not (overwrite or never_came_up):
             raise AlreadyExists("endpoint", name, hint="Add a version to it, or delete it first.")
-        self._services.delete(name)
+        return existing.endpoint
 
     def _never_came_up(self, version: EndpointVersion) -> bool:
         with suppress(NotFound):

@@ -42,8 +42,9 @@ def _check(source: str, where: str, *, first_line: int, required: Sequence[str] 
         names = read_names(source)
     except SyntaxError as error:
         raise _syntax_problem(source, error, where, first_line) from None
-    except ValueError as error:  # a null byte
-        raise CaptureError(f"{where} is not Python: {error}") from None
+    except ValueError as error:  # a null byte, of which newer versions of Python raise SyntaxError
+        line = first_line + source[: max(0, source.find("\0"))].count("\n")
+        raise CaptureError(f"line {line} of {where} is not valid Python: {error}", line=line) from None
     except RecursionError:
         raise CaptureError(f"{where} is nested too deeply to be compiled") from None
     _check_functions(parse(source), names, where, first_line, required)

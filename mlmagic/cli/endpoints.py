@@ -60,7 +60,7 @@ def realtime() -> None:
 
 
 for _name in _AS_SERVICES:
-    realtime.add_command(service.commands[_name])
+    realtime.add_command(service.commands[_name], _name)
 for _command in (service_keys, regenerate_key, service_access_token):
     realtime.add_command(_command)
 

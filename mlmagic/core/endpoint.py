@@ -42,7 +42,7 @@ class EndpointVersion:
     is_default: bool = False
     version_type: str = VersionType.TREATMENT
     shadow_percentile: float = 0.0
-    """It gets copies of so many of the other versions' requests. Nobody gets its answers to them."""
+    """The percentage of the other versions' requests of which it gets copies. Nobody gets its answers."""
     is_owned: bool = True
     """Whether its service was deployed for this endpoint, and is deleted with it."""
 
@@ -100,6 +100,15 @@ class Endpoint:
             if each.name == name:
                 return each
         raise NotFound("version", name, self.names)
+
+    def version_of(self, service: str) -> EndpointVersion | None:
+        """The version that a service is; None if it is none of them."""
+        return next((each for each in self.versions if each.service == service), None)
+
+    @property
+    def owned_services(self) -> list[str]:
+        """The services that were deployed for this endpoint."""
+        return [each.service for each in self.versions if each.is_owned]
 
     def with_version(self, version: EndpointVersion, limit: int = VERSION_LIMIT) -> Endpoint:
         """With one more version, of which there may be ``limit``. Raises `InvalidConfig`, `AlreadyExists`."""

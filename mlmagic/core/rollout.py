@@ -58,7 +58,7 @@ class Rollout:
         return self.state == RolloutState.RUNNING
 
     def shares(self, percent: float) -> dict[str, float]:
-        """The percentages with so many for the version; the others share the rest as they did before."""
+        """All percentages if the version has ``percent``; the others share the rest as they did before."""
         others = {name: share for name, share in self.before.items() if name != self.version}
         rest = sum(others.values())
         left = max(0.0, 100 - percent)

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-import orjson
-
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
 from mlmagic.scoring.http import content_encoding
@@ -15,12 +13,12 @@ from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.descriptors import Descriptors
 from mlmagic.scoring.http.gatekeeper import Gatekeeper
+from mlmagic.scoring.http.metrics_route import MetricsRoute
 from mlmagic.scoring.http.request import BadInput, Request
 from mlmagic.scoring.http.response import HTML, Response, too_long_identity, unauthorized
-from mlmagic.scoring.metrics import Counters, Exposition
+from mlmagic.scoring.metrics import Counters
 from mlmagic.scoring.openapi.swagger import Swagger, UnknownVersion
 from mlmagic.scoring.openinference.routes import PREFIX, OpenInference, error_response
-from mlmagic.scoring.outputs.json_encoder import JSON
 from mlmagic.scoring.outputs.table_encoders import encoder_for
 from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.server_logger import AccessLog
@@ -56,7 +54,7 @@ class Service(Gatekeeper):
         """Of the server; None without one."""
         self._recorder = recorder
         self._access_log = access_log
-        self._exposition: Exposition | None = None
+        metrics = MetricsRoute(scorer.counters, lambda: scorer.counters.totals().summary()).answer
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
             b"/score": _route(
@@ -65,7 +63,7 @@ class Service(Gatekeeper):
                 OPTIONS=self._score_options,
             ),
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
-            b"/metrics": _route(GET=self._metrics, HEAD=self._metrics, OPTIONS=self._options),
+            b"/metrics": _route(GET=metrics, HEAD=metrics, OPTIONS=self._options),
             b"/docs": _route(GET=self._docs, HEAD=self._docs, OPTIONS=self._options),
         }
         self._open_inference = OpenInference(scorer)
@@ -161,31 +159,6 @@ class Service(Gatekeeper):
     def _options(self, request: Request, reply: Reply) -> None:
         allowed = self._routes[request.path][0]
         reply(Response(200, b"", HTML, fields=b"Allow: %s\r\n" % allowed))
-
-    def _metrics(self, request: Request, reply: Reply) -> None:
-        accept = request.fields.get(b"accept", b"").decode("latin-1")
-        if accept == JSON:  # the engine requests it every few seconds: it must be cheap
-            reply(Response(200, orjson.dumps(self.scorer.counters.totals().summary())))
-            return
-        if self._exposition is not None:
-            reply(self._page(accept))
-            return
-
-        def created(exposition: asyncio.Future[Exposition]) -> None:
-            try:
-                self._exposition = exposition.result()
-            except ImportError as error:
-                reply(Response.message(501, f"This service has no metrics: {error}."))
-            else:
-                reply(self._page(accept))
-
-        asyncio.get_running_loop().run_in_executor(None, Exposition, self.scorer.counters).add_done_callback(
-            created
-        )
-
-    def _page(self, accept: str) -> Response:
-        assert self._exposition is not None
-        return Response(200, *self._exposition.page(accept))
 
     def _swagger(self, request: Request, reply: Reply) -> None:
         if self._access_log is not None:

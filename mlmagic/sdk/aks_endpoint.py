@@ -88,8 +88,8 @@ class AksEndpoint(AksWebservice):
 
         What is not given is as in the default version. ``is_default``: it gets what no version is given, and
         no other one is the default any more. ``is_control_version_type``: the others are compared with it.
-        ``shadow_percentile``: it gets copies of so many of the other versions' requests, and its answers are
-        compared. An endpoint has up to six versions. Returns at once, see `wait_for_deployment`.
+        ``shadow_percentile``: the percentage of the other versions' requests of which it gets copies; its
+        answers are compared. An endpoint has up to six versions. Returns at once, see `wait_for_deployment`.
         """
         name = _version_name(given)
         default = self._engine.endpoints.endpoint(self.name).default

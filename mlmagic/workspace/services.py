@@ -213,7 +213,7 @@ def endpoints_over(tx: Connection, name: str) -> list[Webservice]:
     """The endpoints of which the service ``name`` is a version."""
     rows = tx.execute(select(services).where(services.c.endpoint.is_not(None)))
     found = [_service(row) for row in rows if row.endpoint]
-    return [each for each in found if each.endpoint and name in {v.service for v in each.endpoint.versions}]
+    return [each for each in found if each.endpoint and each.endpoint.version_of(name)]
 
 
 def names(tx: Connection, *, for_machine: str | None = None) -> list[str]:

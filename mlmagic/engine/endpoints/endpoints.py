@@ -101,8 +101,8 @@ class Endpoints:
         version_config = config_of_version(config)
         router = self._router_config(config, notify)
         replaced = self._replaceable(name, overwrite=overwrite)
-        kept = set(self._services.names()) - {each.service for each in replaced.versions if each.is_owned}
-        service = core.service_name(name, version_name, sorted(kept))
+        taken = set(self._services.names()) - set(replaced.owned_services if replaced else ())
+        service = core.service_name(name, version_name, sorted(taken))
         request = DeployRequest.of(
             service,
             wanted.inference,
@@ -111,10 +111,9 @@ class Endpoints:
             config=version_config,
             nearest=wanted.nearest,
         )
-        # All is checked before the endpoint that is replaced is deleted.
-        self._deployments.plan(replace(request, overwrite=True))
         self._check_router(router, replaced)
-        if replaced.versions:
+        if replaced is not None:
+            self._deployments.plan(replace(request, overwrite=True))  # checked before anything is deleted
             self._services.delete(name)
         endpoint_plan = self._router_plan(name, router)
         version = self._services.carry_out(lambda: self._deployments.plan(request, notify))
@@ -141,20 +140,18 @@ class Endpoints:
         check_service_name(name)
         if not targets:
             raise UsageError("an endpoint needs a version", hint="Name a service for its first version.")
-        endpoint: Endpoint | None = None
-        for version, service in targets.items():
+        for service in targets.values():
             self._check_attachable(service)
-            if endpoint is None:
-                endpoint = core.first_version(version, service, None, is_owned=False)
-            else:
-                endpoint = endpoint.with_version(
-                    EndpointVersion(version, service, is_owned=False), version_limit()
-                )
-        assert endpoint is not None
+        (version, service), *others = targets.items()
+        endpoint = core.first_version(version, service, None, is_owned=False)
+        for version, service in others:
+            endpoint = endpoint.with_version(
+                EndpointVersion(version, service, is_owned=False), version_limit()
+            )
         router = self._router_config(config or DeploymentConfig(), notify)
         replaced = self._replaceable(name, overwrite=False)
         self._check_router(router, replaced)
-        if replaced.versions:
+        if replaced is not None:
             self._services.delete(name)
         plan = self._router_plan(name, router)
         return self._services.carry_out(lambda: plan, self._recording(endpoint))
@@ -185,19 +182,19 @@ class Endpoints:
 
         return also
 
-    def _check_router(self, config: DeploymentConfig, replaced: Endpoint) -> None:
+    def _check_router(self, config: DeploymentConfig, replaced: Endpoint | None) -> None:
         """Raises for a configuration that the router cannot have, such as a port that is in use."""
         target = self._targets.usable(config.target)
         check_supported(config, target)
-        if not (replaced.versions and config.port is not None):  # the port may be that of the replaced one
+        if replaced is None or config.port is None:  # else the port may be that of the replaced one
             target.validate(config)
 
-    def _replaceable(self, name: str, *, overwrite: bool) -> Endpoint:
-        """The endpoint of that name that is to be replaced; one without versions if there is none."""
+    def _replaceable(self, name: str, *, overwrite: bool) -> Endpoint | None:
+        """The endpoint of that name, to be replaced; None if there is none. Raises `AlreadyExists`."""
         try:
             existing = self._services.get(name)
         except NotFound:
-            return Endpoint(())
+            return None
         if existing.endpoint is None:
             raise AlreadyExists(
                 "service",
@@ -375,20 +372,12 @@ class Endpoints:
 
     def version_of(self, service: str) -> EndpointVersion | None:
         """The version that a service is of an endpoint; None for any other service."""
-        for each in self.list():
-            for version in each.endpoint.versions if each.endpoint else ():
-                if version.service == service:
-                    return version
-        return None
+        found = (each.endpoint.version_of(service) for each in self.list() if each.endpoint)
+        return next(filter(None, found), None)
 
     def owned_services(self) -> set[str]:
         """The names of the services that were deployed as versions."""
-        return {
-            version.service
-            for each in self.list()
-            for version in (each.endpoint.versions if each.endpoint else ())
-            if version.is_owned
-        }
+        return {name for each in self.list() if each.endpoint for name in each.endpoint.owned_services}
 
     def endpoint(self, name: str) -> Endpoint:
         """The versions and the traffic of an endpoint. Raises `NotFound`; `UsageError` for a service."""

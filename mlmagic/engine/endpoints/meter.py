@@ -12,7 +12,7 @@ from mlmagic.core.request_counts import RequestCounts, quantile
 from mlmagic.core.rollout import Window
 
 WINDOW_SECONDS = 300.0
-"""The figures of a version are those of so long a time until now."""
+"""How far back the figures of a version go."""
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _SHADOW = ("requests", "same", "different", "failed", "skipped")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 SPARE_SECONDS = 5.0
-"""The router waits so much longer than a version's own limits allow."""
+"""How much longer the router waits than a version's own limits allow."""
 
 
 def deliver(memory: Memory, service: Webservice) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TOKEN_SECONDS = 3600
 REFRESH_SECONDS = TOKEN_SECONDS // 2
-"""Clients should request the next token so long after the last one."""
+"""How long after a token clients should request the next one."""
 
 
 def caller_of(tx: Connection, service: Webservice) -> Caller:

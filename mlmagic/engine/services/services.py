@@ -241,11 +241,11 @@ class Services:
         """Take a version whose deploy was interrupted out of its endpoint."""
         with self._memory.writing() as tx:
             for each in services.endpoints_over(tx, name):
-                for version in each.endpoint.versions if each.endpoint else ():
-                    if each.endpoint and version.service == name and not version.is_default:
-                        after = each.endpoint.without(version.name)
-                        words = f"{version.name} was deleted, as its deploy was interrupted"
-                        services.route(tx, each, after, EventKind.VERSION_DELETED, words)
+                version = each.endpoint.version_of(name) if each.endpoint else None
+                if each.endpoint and version and not version.is_default:
+                    after = each.endpoint.without(version.name)
+                    words = f"{version.name} was deleted, as its deploy was interrupted"
+                    services.route(tx, each, after, EventKind.VERSION_DELETED, words)
 
     def restart(self, name: str) -> Webservice:
         """Start a service again, as it is; returns while it is Transitioning.
@@ -391,10 +391,10 @@ class Services:
 
     def _versions(self, service: Webservice) -> Names:
         """The services that belong to an endpoint; none to any other service."""
-        owned = (
-            [each.service for each in service.endpoint.versions if each.is_owned] if service.endpoint else []
-        )
-        return [name for name in owned if name in self.names()]
+        if service.endpoint is None:
+            return []
+        there = self.names()
+        return [name for name in service.endpoint.owned_services if name in there]
 
     def stop(self, name: str, *, timeout: float = DELETE_TIMEOUT_SECONDS) -> Webservice:
         """Stop a service without deleting it, an endpoint with its versions; returns when it is Stopped."""
@@ -446,15 +446,14 @@ class Services:
 
     def _check_no_version(self, name: str) -> None:
         """Raises `UsageError` for a service that an endpoint gives requests to."""
-        for each in self.list():
-            for version in each.endpoint.versions if each.endpoint else ():
-                if version.service == name:
-                    raise UsageError(
-                        f"{name!r} is version {version.name!r} of the endpoint {each.name!r}",
-                        hint=Advice(
-                            "Delete it there: {way}", way=advice.delete_version(each.name, version.name)
-                        ),
-                    )
+        with self._memory.reading() as tx:
+            found = services.endpoints_over(tx, name)
+        for each in found:
+            if each.endpoint and (version := each.endpoint.version_of(name)):
+                raise UsageError(
+                    f"{name!r} is version {version.name!r} of the endpoint {each.name!r}",
+                    hint=Advice("Delete it there: {way}", way=advice.delete_version(each.name, version.name)),
+                )
 
     def _want(self, name: str, desired: Desired) -> Webservice:
         with self._memory.writing() as tx:

@@ -16,10 +16,9 @@ from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.descriptors import Descriptors
 from mlmagic.scoring.http.gatekeeper import Gatekeeper
+from mlmagic.scoring.http.metrics_route import MetricsRoute
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import HTML, Renderer, Response, too_long_identity, unauthorized
-from mlmagic.scoring.metrics import Exposition
-from mlmagic.scoring.outputs.json_encoder import JSON
 from mlmagic.scoring.router.choice import Choice
 from mlmagic.scoring.router.counters import RouterCounters
 from mlmagic.scoring.router.routes import LOOK_S, InvalidRoutes, Routes
@@ -56,7 +55,7 @@ class Router(Gatekeeper):
         self.shadows: dict[str, Shadow] = {}
         self.counters = RouterCounters(self.versions, self.shadows)
         self._loop = loop
-        self._exposition: Exposition | None = None
+        self._metrics = MetricsRoute(self.counters, self.counters.summary)
         self._file = routes_file
         self._watched = WatchedFiles(routes_file)
         self._looked = loop.time()
@@ -169,28 +168,9 @@ class Router(Gatekeeper):
             shortage = self.descriptors.shortage if self.descriptors is not None else ""
             reply(Response(200, f"Healthy: {shortage}".encode() if shortage else b"Healthy", HTML))
         elif path == b"/metrics":
-            self._metrics(request, reply)
+            self._metrics.answer(request, reply)
         else:
             reply(Response(200, orjson.dumps(self._overview())))
-
-    def _metrics(self, request: Request, reply: Reply) -> None:
-        accept = request.fields.get(b"accept", b"").decode("latin-1")
-        if accept == JSON:
-            reply(Response(200, orjson.dumps(self.counters.summary())))
-            return
-        if self._exposition is not None:
-            reply(Response(200, *self._exposition.page(accept)))
-            return
-
-        def created(exposition: asyncio.Future[Exposition]) -> None:
-            try:
-                self._exposition = exposition.result()
-            except ImportError as error:
-                reply(Response.message(501, f"This endpoint has no metrics: {error}."))
-            else:
-                reply(Response(200, *self._exposition.page(accept)))
-
-        self._loop.run_in_executor(None, Exposition, self.counters).add_done_callback(created)
 
     def _overview(self) -> dict[str, Any]:
         """The versions, their shares, and what shadows have answered differently; needs a key."""

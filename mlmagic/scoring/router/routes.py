@@ -23,7 +23,7 @@ from mlmagic.scoring.start_errors import StartFailed
 
 TIMEOUT_S = 600.0
 LOOK_S = 0.005
-"""Changed routes hold for every request that comes so much later."""
+"""How long after a change of the routes all new requests follow them."""
 CLIENT, BODY, HEADER = "client", "body", "header:"
 _is_url = re.compile(r"http://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?").fullmatch
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}").fullmatch
@@ -32,7 +32,7 @@ _is_sticky_by = re.compile(r"client|body|header:[a-z0-9!#$%&'*+.^`|~-]{1,100}").
 
 
 class InvalidRoutes(StartFailed):
-    """The routes file cannot be used."""
+    """The routes file is not valid."""
 
     phase = "routes"
 
@@ -46,7 +46,7 @@ class Route:
     """Such as http://127.0.0.1:5001; None while nothing of the version runs."""
     percent: float
     shadow_percent: float = 0.0
-    """Of the requests that other versions answer, it gets copies of so many."""
+    """The percentage of the other versions' requests of which it gets copies."""
     credential: str | None = field(default=None, repr=False)
     timeout_s: float = TIMEOUT_S
 
@@ -122,7 +122,7 @@ class Routes:
 
 
 def _check(route: Route) -> None:
-    """Raises ValueError for a version that cannot be used."""
+    """Raises ValueError for a version that is not valid."""
     name, url, credential = route.name, route.url, route.credential
     if not _is_name(name):
         raise ValueError(f"the version name {name!r} is not made of letters, digits, '.', '_' and '-'")

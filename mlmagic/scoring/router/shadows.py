@@ -14,6 +14,7 @@ import orjson
 
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.streaming import StreamedResponse
 from mlmagic.scoring.metrics import Counters
 from mlmagic.scoring.router.choice import Tickets
 from mlmagic.scoring.router.version import Version
@@ -31,7 +32,7 @@ COMPARED_BYTES = 1 << 20
 COMPARED_AT_ONCE = 16 << 10
 """Longer ones are compared in another thread: other requests must not wait for that."""
 MOST_COMPARISONS = 10
-"""So many of them wait for that thread; the rest are skipped."""
+"""How many of them may wait for that thread; the rest are skipped."""
 
 
 def are_same(one: Any, other: Any) -> bool:
@@ -148,8 +149,8 @@ class Shadow:
             self._bytes -= size
             self.counters.in_flight -= 1
             self.counters.record(time.perf_counter() - began, response.status)
-            if response.is_stream:
-                response.abandon()  # type: ignore[attr-defined]
+            if isinstance(response, StreamedResponse):
+                response.abandon()
                 self.comparison.skipped += 1
                 return
             answers[1] = response

@@ -26,7 +26,7 @@ _CLOSE = b"\r\nconnection: close\r\n"
 _CHUNKED = b"\r\ntransfer-encoding: chunked\r\n"
 HEAD_LIMIT = 64 * 1024
 MOST_PIECES = 16
-"""So many pieces of a stream wait for a client; then no more are read."""
+"""How many pieces of a stream may wait for a client; then no more are read."""
 
 
 class Broken(Exception):

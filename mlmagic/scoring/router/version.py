@@ -20,12 +20,12 @@ VERSION = "azureml-model-deployment"
 _VERSION = VERSION.encode()
 CONNECT_S = 5.0
 HOLD_S = 2.0
-"""So long a request waits for a version that cannot be reached."""
+"""How long a request waits for a version to which there is no connection."""
 RETRY_S = 0.05
 NOTHING_RUNS = "nothing of it runs"
 SWEEP_S = 1.0
 IDLE_S = 60.0
-"""A connection that is not used for so long is closed, before the version's server does it."""
+"""How long a connection may be idle: then it is closed, before the version's server does it."""
 _FORWARDED = frozenset((
     b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port",
 ))  # fmt: skip
@@ -252,15 +252,15 @@ class Forwarding:
         """The version's server has answered, or has not."""
         response = found if isinstance(found, Response) else self._refusal(found)
         response.fields += self._version.name_line
-        counters, is_stream = self._counters, isinstance(response, ForwardedStream)
+        counters = self._counters
         if counters is not None:
             counters.in_flight -= 1
             if isinstance(response, ForwardedStream):
                 response.on_end = self._stream_ended(counters, response.status)
             elif not (self.request.abandoned and isinstance(found, Broken)):
                 counters.record(perf_counter() - self._began, response.status)
-        if is_stream and self.request.abandoned:
-            response.abandon()  # type: ignore[attr-defined]
+        if isinstance(response, ForwardedStream) and self.request.abandoned:
+            response.abandon()
         else:
             self._reply(response)
 

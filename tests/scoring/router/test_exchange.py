@@ -311,4 +311,4 @@ def test_no_request_reaches_a_version_as_two(two: Endpoint) -> None:
         assert answered == [200] * (count + 1), name
         expected += len(answered)
     assert scored() - before == expected
-    wait_for(lambda: two.overview()["blue"]["in_flight"] == 0, "nothing is left")
+    wait_for(lambda: two.overview()["blue"]["in_flight"] == 0, "no request in flight")

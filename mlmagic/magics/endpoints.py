@@ -22,7 +22,7 @@ from mlmagic.magics.following import FollowingMagics, no_wait, timeout
 from mlmagic.magics.live_widgets import show_live_card
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
-from mlmagic.magics.options import Arguments, argument, models, number, out
+from mlmagic.magics.options import Arguments, argument, models, number, out, pairs
 from mlmagic.magics.script_selection import chosen_script, script_options
 
 ACTIONS = ("create", "add", "update", "traffic", "switch", "stick", "delete-version")
@@ -188,7 +188,7 @@ class EndpointMagics(FollowingMagics):
         if args.service:
             if args.model or version or args.script or args.entry_script:
                 raise UsageError("--service names versions already", hint="Leave out models and script.")
-            over = read_services(args.service)
+            over = pairs("--service", args.service)
             return self.follow(
                 lambda: engine.endpoints.create_over(name, over, config, notify=notes.append), notes, args
             )
@@ -211,7 +211,7 @@ class EndpointMagics(FollowingMagics):
         engine, notes = self.session.engine, list[str]()
         endpoint = engine.endpoints.endpoint(name)
         if args.service:
-            for each, service in read_services(args.service).items():
+            for each, service in pairs("--service", args.service).items():
                 engine.endpoints.attach(name, each, service, _marks(args))
             return self._show(engine.services.get(name), args)
         assert version is not None
@@ -338,17 +338,6 @@ def _name_and_version(
             hint="%endpoint --help has examples.",
         )
     return words[0], words[1] if len(words) == most else None
-
-
-def read_services(words: list[str]) -> dict[str, str]:
-    """``VERSION=SERVICE`` words. Raises `UsageError`."""
-    found: dict[str, str] = {}
-    for word in words:
-        version, equals, service = str(word).partition("=")
-        if not (equals and version and service):
-            raise UsageError(f"--service {word!r} is not VERSION=SERVICE", hint="For example blue=shop-one.")
-        found[version] = service
-    return found
 
 
 def _marks(args: Arguments) -> Marks:

@@ -50,6 +50,10 @@ def test_an_endpoint_from_its_creation_to_its_deletion(folder: Path) -> None:
     ]
     assert "shop: blue 60 %, green 40 %" in realtime("traffic", "-n", "shop", "green=40")
     realtime("update-version", "-n", "shop", "--vn", "green", "--cvt", "--shadow", "50")
+    (folder / "dc.json").write_text('{"computeType": "local", "scoringTimeoutMs": 4321}')
+    realtime("update-version", "-n", "shop", "--vn", "green", "--dc", "dc.json", "--cpu", "0.5")
+    revisions = json.loads(run("service", "revisions", "-n", "shop-green", "-o", "json").stdout)
+    assert "scoring-timeout" in revisions[0]["change"]
     table = realtime("show", "-n", "shop", "-o", "table")
     assert "green    40 %   control" in table
     assert "shop: blue 50 %, green 50 %" in realtime("rollout", "-n", "shop", "--every", "1h")

@@ -201,6 +201,20 @@ def test_a_version_has_keys_or_none(engine: Engine, config: dict[str, Any], word
     assert answers(engine, 1) == {"one": 1}  # the router knows the key of the version
 
 
+def test_a_version_cannot_be_given_what_its_router_does_not_send(engine: Engine) -> None:
+    with_green(engine)
+    revision = engine.services.get("shop-green").revision
+    tokens = {"token_auth_enabled": True}
+    with pytest.raises(UsageError, match="takes tokens"):
+        engine.endpoints.update_version("shop", "green", VersionRequest(changes=tokens))
+    with pytest.raises(UsageError, match="takes tokens"):
+        engine.services.update("shop-green", config_changes=tokens)
+    with pytest.raises(UsageError, match="takes tokens"):
+        engine.endpoints.create_version("shop", "red", VersionRequest(changes=tokens))
+    assert engine.services.get("shop-green").revision == revision
+    assert engine.services.names() == ["shop", "shop-blue", "shop-green"]
+
+
 def test_what_is_wrong_is_refused_and_nothing_is_left(engine: Engine) -> None:
     with pytest.raises(InvalidConfig, match="version name"):
         engine.endpoints.create("shop", "v1", serving("blue"))

@@ -25,11 +25,13 @@ from mlmagic.engine.endpoints.version_request import (
     NO_MARKS,
     Marks,
     VersionRequest,
+    changes_for,
+    config_for,
     config_of_version,
     version_limit,
 )
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.services.deployment import DeploymentPlan, Deployments, DeployRequest
+from mlmagic.engine.services.deployment import DeploymentPlan, Deployments, DeployRequest, check_version
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import check_usable, placed
 from mlmagic.engine.services.ownership import owned_here
@@ -282,11 +284,12 @@ class Endpoints:
             endpoint.changed(version_name, **marks.given)
         updated = self._services.get(version.service)
         if wanted.is_any:
+            current = self._services.revision(updated).config
             updated = self._services.update(
                 version.service,
                 model_names=wanted.models,
                 inference=wanted.inference,
-                config_changes=wanted.changes,
+                config_changes=changes_for(current, wanted),
                 environment=wanted.environment,
                 nearest=wanted.nearest,
                 notify=notify,
@@ -323,11 +326,8 @@ class Endpoints:
         """The plan of a new version, on the basis of the default one."""
         default = self._services.get(endpoint.default.service)
         current = self._services.revision(default)
-        config = config_of_version(wanted.config) if wanted.config else current.config
-        if wanted.changes:
-            config = replace(config, **wanted.changes)
-        if wanted.config is not None:
-            config = replace(config, target=current.config.target, auth_enabled=current.config.auth_enabled)
+        config = replace(config_for(current.config, wanted), port=None)
+        check_version(service, config)
         keeps_script = wanted.inference is None and not (
             current.inference.no_code and wanted.models is not None
         )
@@ -338,7 +338,7 @@ class Endpoints:
             inference,
             environment,
             models=current.models if wanted.models is None else wanted.models,
-            config=replace(config, port=None),
+            config=config,
             nearest=wanted.nearest,
         )
         plan = self._deployments.plan(request, notify)
@@ -349,17 +349,7 @@ class Endpoints:
         record = owned_here(self._services.get(service), "make a version of")
         if record.endpoint is not None:
             raise UsageError(f"{service!r} is an endpoint itself, and cannot be a version of another")
-        config = self._services.revision(record).config
-        if config.token_auth_enabled:
-            raise UsageError(
-                f"{service!r} takes tokens, and a version must have keys or no authentication",
-                hint="Turn tokens off for it; the endpoint can have them.",
-            )
-        if config.ssl_cert_pem_file:
-            raise UsageError(
-                f"{service!r} has a certificate, and the router calls versions without TLS",
-                hint="Deploy it without; the endpoint can have the certificate.",
-            )
+        check_version(service, self._services.revision(record).config)
 
     def list(self) -> list[Webservice]:
         """All endpoints, by name."""

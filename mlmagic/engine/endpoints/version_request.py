@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mlmagic.core.arguments import ComputeType
-from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.configuration import ACCESS_FIELDS, DeploymentConfig, InferenceConfig
 from mlmagic.core.endpoint import VERSION_LIMIT, VersionType
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import InvalidConfig
@@ -98,6 +98,27 @@ def config_of_version(config: DeploymentConfig) -> DeploymentConfig:
         compute_type=str(ComputeType.AKS) if is_endpoint else config.compute_type,
         compute_settings=kept,
     )
+
+
+def config_for(current: DeploymentConfig, wanted: VersionRequest) -> DeploymentConfig:
+    """The configuration of a version that is like ``current`` where ``wanted`` does not say otherwise.
+
+    Its target and its access stay: they are the endpoint's.
+    """
+    config = current
+    if wanted.config is not None:
+        kept = {name: getattr(current, name) for name in ("target", "compute_type", *ACCESS_FIELDS)}
+        config = replace(config_of_version(wanted.config), **kept)
+    return replace(config, **(wanted.changes or {}))
+
+
+def changes_for(current: DeploymentConfig, wanted: VersionRequest) -> dict[str, Any]:
+    """What `config_for` changes of ``current``, by field; what is named counts, even if it is the same."""
+    after = config_for(current, wanted)
+    differs = {
+        each.name for each in fields(after) if getattr(after, each.name) != getattr(current, each.name)
+    }
+    return {name: getattr(after, name) for name in differs | set(wanted.changes or ())}
 
 
 def version_limit() -> int:

@@ -178,8 +178,11 @@ class Deployments:
         with self._memory.reading() as tx:
             service = services.get(tx, request.name)
             current = services.get_revision(tx, service.id, service.revision)
+            is_version = bool(services.endpoints_over(tx, service.name))
         owned_here(service, "update")
         config = absolute_paths(replace(current.config, **_changes(service, request)))
+        if is_version:
+            check_version(service.name, config)
         if service.endpoint is not None:
             _check_of_endpoint(service, request)
         if config.target != current.config.target:
@@ -370,6 +373,20 @@ def renew(
 def labels_of(service: Webservice) -> dict[str, Any]:
     """The labels of a service, as fields of a configuration; they may have been changed since the deploy."""
     return {"tags": service.tags, "properties": service.properties, "description": service.description}
+
+
+def check_version(service: str, config: DeploymentConfig) -> None:
+    """Raises `UsageError` for a configuration with which the router of an endpoint cannot call a version."""
+    if config.token_auth_enabled:
+        raise UsageError(
+            f"{service!r} takes tokens, and a version must have keys or no authentication",
+            hint="Turn tokens off for it; the endpoint can have them.",
+        )
+    if config.ssl_cert_pem_file:
+        raise UsageError(
+            f"{service!r} has a certificate, and the router calls versions without TLS",
+            hint="Deploy it without; the endpoint can have the certificate.",
+        )
 
 
 def _check_of_endpoint(service: Webservice, request: DeployRequest) -> None:

@@ -4,6 +4,7 @@
       app/                       the source directory and the entry script; the working folder
       azureml-models/NAME/V/...  the models' files under their original names
       app.sha256                 which files app/ has
+      app.lock                   held while app/ is changed
       lock, report.json, log.txt written by the target and the server, log.txt.N when it is rotated
       keys.json                  keys and token secrets of callers, where the service needs authentication
       routes.json                the versions of an endpoint, and the share of the requests that each gets
@@ -19,7 +20,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,14 +37,16 @@ from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.scoring.environment import DEFINITIONS_FILE
 from mlmagic.scoring.report import holder_alive
 from mlmagic.targets.base import ComputeTarget
-from mlmagic.workspace import keys, models, services
+from mlmagic.workspace import keys, models, permissions, services
 from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
+from mlmagic.workspace.file_writing import with_remedy
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.run_folders import draft_of
 
 KEYS_FILE = "keys.json"
 ROUTES_FILE = "routes.json"
 APP_NOTE = "app.sha256"
+APP_LOCK = "app.lock"
 
 
 def stage(memory: Memory, service: Webservice, number: int | None = None) -> ServiceSpec:
@@ -62,7 +66,7 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
         note_app(building, revision.files)
         building.replace(run_dir)
     elif _is_of_another_script(run_dir, revision.files) and not holder_alive(run_dir):
-        _lay_out_app(memory, run_dir, revision.files, used)
+        revision = _lay_out_app_again(memory, service, revision.number, used)
     if revision.config.guarded:
         deliver_keys(memory, service)
     stays = revision.config.target == service.target  # else there is no port to keep or to hand over
@@ -86,6 +90,15 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
     )
 
 
+@contextmanager
+def holding_app(run_dir: Path) -> Iterator[None]:
+    """Hold app/: a live reload and a restart of the service, maybe in two processes, do not change it at once."""
+    from filelock import FileLock
+
+    with with_remedy(run_dir), FileLock(run_dir / APP_LOCK, mode=permissions.lock_mode(run_dir)):
+        yield
+
+
 def note_app(run_dir: Path, files: Iterable[StoredFile]) -> None:
     """Note which files app/ has: a live reload that was killed leaves others there than the row."""
     write_atomically(run_dir / APP_NOTE, _digest_of(files))
@@ -98,14 +111,24 @@ def _is_of_another_script(run_dir: Path, files: Iterable[StoredFile]) -> bool:
         return False
 
 
-def _lay_out_app(memory: Memory, run_dir: Path, files: Iterable[StoredFile], used: Sequence[Model]) -> None:
-    app = run_dir / "app"
-    building = draft_of(app)
-    memory.files.copy_out(files, building)
-    _add_definitions(used, building)
-    shutil.rmtree(app, ignore_errors=True)
-    building.replace(app)
-    note_app(run_dir, files)
+def _lay_out_app_again(memory: Memory, service: Webservice, number: int, used: Sequence[Model]) -> Revision:
+    """The revision, after app/ was made to hold its files.
+
+    A live reload that is under way ends first, and may record other files.
+    """
+    run_dir = run_folder(memory, service, number)
+    with holding_app(run_dir):
+        with memory.reading() as tx:
+            revision = services.get_revision(tx, service.id, number)
+        if _is_of_another_script(run_dir, revision.files):
+            app = run_dir / "app"
+            building = draft_of(app)
+            memory.files.copy_out(revision.files, building)
+            _add_definitions(used, building)
+            shutil.rmtree(app, ignore_errors=True)
+            building.replace(app)
+            note_app(run_dir, revision.files)
+    return revision
 
 
 def _digest_of(files: Iterable[StoredFile]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +111,34 @@ def test_what_is_taken_on_is_newer_than_what_was_compiled(fake_engine: Engine) -
         os.utime(script, (ahead, ahead))
         fake_engine.live_reload.reload("svc", captured("first", answer))
         assert int(script.stat().st_mtime) > int(ahead)
+
+
+def test_a_restart_waits_for_a_reload_that_is_under_way(
+    fake_engine: Engine, fake: FakeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor lays out the script of a service that crashed, while this process changes the same files."""
+    deploy(fake_engine, "svc", captured("first"))
+    service = fake_engine.services.get("svc")
+    waits = threading.Event()
+    real = staging.holding_app
+
+    def told(run_dir: Path) -> AbstractContextManager[None]:
+        if threading.current_thread() is restart:
+            waits.set()
+        return real(run_dir)
+
+    restart = threading.Thread(target=lambda: staging.stage(fake_engine.memory, service))
+
+    def reload_during_a_restart(_: object) -> Mapping[str, Any]:
+        restart.start()
+        wait_for(lambda: waits.is_set() or not restart.is_alive(), "the restart")
+        return {"init": False, "ms": 0.0}
+
+    monkeypatch.setattr(staging, "holding_app", told)
+    monkeypatch.setattr(fake, "reload", reload_during_a_restart)
+    fake_engine.live_reload.reload("svc", captured("first", answer=2))
+    restart.join()
+    assert "return 2" in (app(fake_engine, "svc") / "score.py").read_text()
 
 
 @pytest.mark.parametrize("killed_at", ["_replace", "_record"])

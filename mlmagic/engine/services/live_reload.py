@@ -66,10 +66,10 @@ class LiveReload:
         target = self._targets.get(service.target)
         if not target.capabilities.reloads or service.serving is None or service.handle is None:
             raise UsageError(f"{name!r} cannot reload its script: it is {service.state} on {target.name}")
-        with memory.reading() as tx:
-            revision = services.get_revision(tx, service.id, service.serving)
         folder = run_folder(memory, service, service.serving) / "app"
-        with memory.files.intake() as intake:
+        with staging.holding_app(folder.parent), memory.files.intake() as intake:
+            with memory.reading() as tx:
+                revision = services.get_revision(tx, service.id, service.serving)
             files, inference = sources.take(intake, inference)
             intake.send()
             inference = replace(inference, environment=revision.inference.environment)

@@ -92,7 +92,7 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
 
 @contextmanager
 def holding_app(run_dir: Path) -> Iterator[None]:
-    """Hold app/: a live reload and a restart of the service, maybe in two processes, do not change it at once."""
+    """Hold app/, which a live reload and a restart of the service change, maybe in two processes."""
     from filelock import FileLock
 
     with with_remedy(run_dir), FileLock(run_dir / APP_LOCK, mode=permissions.lock_mode(run_dir)):

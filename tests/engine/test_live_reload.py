@@ -116,7 +116,7 @@ def test_what_is_taken_on_is_newer_than_what_was_compiled(fake_engine: Engine) -
 def test_a_restart_waits_for_a_reload_that_is_under_way(
     fake_engine: Engine, fake: FakeTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The supervisor lays out the script of a service that crashed, while this process changes the same files."""
+    """The supervisor lays out the script of a service that crashed, over the files of the reload."""
     deploy(fake_engine, "svc", captured("first"))
     service = fake_engine.services.get("svc")
     waits = threading.Event()

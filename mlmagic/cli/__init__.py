@@ -25,7 +25,13 @@ from mlmagic.cli.keys import regenerate_key, service_access_token, service_keys
 from mlmagic.cli.models import model
 from mlmagic.cli.packages import package, package_model
 from mlmagic.cli.profiles import profile, profile_model
-from mlmagic.cli.revisions import list_revisions, rollback_service, scale_service
+from mlmagic.cli.revisions import (
+    list_revisions,
+    pause_update,
+    resume_update,
+    rollback_service,
+    scale_service,
+)
 from mlmagic.cli.service_metrics import service_metrics
 from mlmagic.cli.services import service
 
@@ -55,7 +61,7 @@ for _group in (model, service, endpoint, environment, computetarget, config, pro
 model.add_command(profile_model)
 model.add_command(package_model)
 for _command in (
-    *(service_metrics, scale_service, rollback_service, list_revisions),
+    *(service_metrics, scale_service, rollback_service, list_revisions, pause_update, resume_update),
     *(service_keys, regenerate_key, service_access_token),
     *(follow, unfollow),
 ):

@@ -359,8 +359,18 @@ def stick_traffic(name: str, by: str) -> None:
 )
 @option("--stop", is_flag=True, help="End the rollout that is under way; the traffic stays.")
 @option("--revert", is_flag=True, help="End it, and give the traffic back as it was before.")
+@option("--pause", is_flag=True, help="Begin no more steps; where the condition fails, it still goes back.")
+@option("--resume", is_flag=True, help="Go on with a rollout that is paused.")
 def roll_out(
-    name: str, version: str | None, step: float, every: float, guard: str, stop: bool, revert: bool
+    name: str,
+    version: str | None,
+    step: float,
+    every: float,
+    guard: str,
+    stop: bool,
+    revert: bool,
+    pause: bool,
+    resume: bool,
 ) -> None:
     """Give a version more and more of the requests, as long as a condition holds.
     It goes on, or back, by itself; each step is an event with its reason.
@@ -370,8 +380,16 @@ def roll_out(
       mlmagic endpoint realtime rollout -n shop --vn green --step 10 --every 2m --if "p99<80ms and errors<1%"
       mlmagic endpoint realtime rollout -n shop --stop
     """
+    if stop + revert + pause + resume > 1:
+        raise UsageError(
+            "--stop, --revert, --pause and --resume exclude each other", hint="Give one of them."
+        )
     with engine() as opened:
-        if stop or revert:
+        if pause:
+            opened.traffic.pause_rollout(name)
+        elif resume:
+            opened.traffic.resume_rollout(name)
+        elif stop or revert:
             opened.traffic.stop_rollout(name, revert=revert)
         else:
             chosen = version or opened.traffic.newest_treatment(name)

@@ -1,4 +1,4 @@
-"""``mlmagic service rollback``, ``mlmagic service revisions`` and ``mlmagic service scale``."""
+"""The commands of a service's revisions and replicas, such as ``mlmagic service rollback``."""
 
 from __future__ import annotations
 
@@ -66,6 +66,34 @@ def scale_service(name: str, replicas: int, no_wait: bool) -> None:
             wait=not no_wait,
             wait_with=opened.replicas.wait,
         )
+
+
+@click.command("pause-update")
+@service_name
+def pause_update(name: str) -> None:
+    """Replace no more replicas of a service on Kubernetes; those of both revisions answer.
+
+    \b
+    Example:
+      mlmagic service pause-update -n diabetes-svc
+    """
+    with engine() as opened:
+        opened.rolling_updates.pause(name)
+    say(f"the update of {name} is paused")
+
+
+@click.command("resume-update")
+@service_name
+def resume_update(name: str) -> None:
+    """Go on with the update of a service that is paused.
+
+    \b
+    Example:
+      mlmagic service resume-update -n diabetes-svc
+    """
+    with engine() as opened:
+        opened.rolling_updates.resume(name)
+    say(f"the update of {name} goes on")
 
 
 @click.command("revisions")

@@ -28,6 +28,8 @@ class RolloutState(StrEnum):
     """How far a rollout is."""
 
     RUNNING = "running"
+    PAUSED = "paused"
+    """No step begins; where the condition does not hold, the traffic goes back all the same."""
     DONE = "done"
     REVERTED = "reverted"
     STOPPED = "stopped"
@@ -55,7 +57,15 @@ class Rollout:
 
     @property
     def is_under_way(self) -> bool:
-        return self.state == RolloutState.RUNNING
+        return self.state in (RolloutState.RUNNING, RolloutState.PAUSED)
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state == RolloutState.PAUSED
+
+    def resumed(self, now: float) -> Rollout:
+        """The rollout after a pause: the step that it was in begins anew."""
+        return replace(self, state=RolloutState.RUNNING, step_began=now, reason="")
 
     def shares(self, percent: float) -> dict[str, float]:
         """All percentages if the version has ``percent``; the others share the rest as they did before."""
@@ -177,6 +187,8 @@ def next_move(
             if failure:
                 words = f"{failure} ({version.requests} requests at {percent:g} %)"
                 return Decision(Move.REVERT, rollout.before.get(rollout.version, 0.0), words)
+    if rollout.is_paused:
+        return Decision(Move.WAIT, percent, f"at {percent:g} % until it is resumed")
     left = rollout.step_began + rollout.every - now
     if left > 0:
         due = datetime.fromtimestamp(rollout.step_began + rollout.every)

@@ -31,6 +31,7 @@ from mlmagic.engine.services.parity import ParityChecks
 from mlmagic.engine.services.renewals import Renewals
 from mlmagic.engine.services.replicas import Replicas
 from mlmagic.engine.services.requests import Requests
+from mlmagic.engine.services.rolling_updates import RollingUpdates
 from mlmagic.engine.services.services import Services
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.services.temporary_work import TemporaryWork
@@ -77,6 +78,7 @@ class Engine:
         self.replicas = Replicas(
             self.memory, self.targets, self.bus, self.services, self.keys, self.supervision
         )
+        self.rolling_updates = RollingUpdates(self.memory, self.targets, self.supervision)
         self.traffic = Traffic(self.memory, self.targets, self.services, self.supervision, self.client)
         self.endpoints = Endpoints(
             self.memory, self.targets, self.models, self.keys, self.services, self.traffic

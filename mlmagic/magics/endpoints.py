@@ -128,7 +128,7 @@ class EndpointMagics(FollowingMagics):
 
     @line_magic
     @parsed
-    @argument("name", help="The endpoint.", metavar="NAME")
+    @argument("name", help="The endpoint; with --pause and --resume also a service.", metavar="NAME")
     @argument(
         "version",
         nargs="?",
@@ -158,6 +158,12 @@ class EndpointMagics(FollowingMagics):
     )
     @argument("--stop", action="store_true", help="End the rollout that is under way; the traffic stays.")
     @argument("--revert", action="store_true", help="End it, and give the traffic back as it was before.")
+    @argument(
+        "--pause",
+        action="store_true",
+        help="Begin no more steps. Of a service on Kubernetes: update no more of its replicas.",
+    )
+    @argument("--resume", action="store_true", help="Go on with what is paused.")
     def rollout(self, args: Arguments) -> None:
         """Give a version of an endpoint more and more of the requests, as long as a condition holds, and take
         them back at once where it does not; by itself. Each step's reason: %logs NAME --events
@@ -166,9 +172,24 @@ class EndpointMagics(FollowingMagics):
           %rollout shop green --step 10 --every 2m --if "p99<80ms and errors<1%"
           %rollout shop --if "p50<1.2x"
           %rollout shop --stop
+          %rollout diabetes-svc --pause
         """
-        traffic = self.session.engine.traffic
-        if args.stop or args.revert:
+        engine = self.session.engine
+        traffic = engine.traffic
+        if args.stop + args.revert + args.pause + args.resume > 1:
+            raise UsageError(
+                "--stop, --revert, --pause and --resume exclude each other", hint="Give one of them."
+            )
+        if (args.pause or args.resume) and engine.services.get(args.name).endpoint is None:
+            updates = engine.rolling_updates
+            (updates.pause if args.pause else updates.resume)(args.name)
+            show_message(f"The update of {args.name} {'is paused' if args.pause else 'goes on'}.")
+            return
+        if args.pause:
+            traffic.pause_rollout(args.name)
+        elif args.resume:
+            traffic.resume_rollout(args.name)
+        elif args.stop or args.revert:
             traffic.stop_rollout(args.name, revert=args.revert)
         else:
             every = read_quantity("--every", args.every, SECONDS)

@@ -158,6 +158,19 @@ class ComputeTarget(ABC, Generic[H]):
         """
         raise NotSupported(self.name, "run several replicas of a service")
 
+    # pauses
+
+    def pause(self, handle: H) -> None:
+        """Replace no more replicas of the revision before by those of this launch, until `resume`.
+
+        What runs keeps answering. Does nothing if the service is gone. May be called again.
+        """
+        raise NotSupported(self.name, "hold an update")
+
+    def resume(self, handle: H) -> None:
+        """Go on with what `pause` holds; nothing if it holds nothing."""
+        raise NotSupported(self.name, "hold an update")
+
     # reloads
 
     def reload(self, handle: H) -> Mapping[str, Any]:

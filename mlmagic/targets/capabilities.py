@@ -29,6 +29,9 @@ class Capabilities:
     scales: bool = False
     """It runs several replicas of a service: `scale`."""
 
+    pauses: bool = False
+    """It holds an update that replaces one replica after the other: `pause` and `resume`."""
+
     autoscales: bool = False
     """It changes the number of replicas with the load, where the configuration asks for it."""
 
@@ -69,6 +72,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "builds_images": ("missing_image", "build_image"),
     "measures": ("usage", "limited_by"),
     "scales": ("scale",),
+    "pauses": ("pause", "resume"),
     "autoscales": (),
     "idles": (),
     "restarts": (),

@@ -36,6 +36,7 @@ class FakeService:
     log: list[str] = field(default_factory=list)
     stopped: bool = False
     reloads: int = 0
+    is_paused: bool = False
     usage: Usage = field(default_factory=Usage)
 
 
@@ -47,6 +48,7 @@ class FakeTarget(ComputeTarget[FakeHandle]):
     capabilities: ClassVar[Capabilities] = Capabilities(
         measures=True,
         scales=True,
+        pauses=True,
         reloads=True,
         sizes_logs=True,
         routes=True,
@@ -142,6 +144,19 @@ class FakeTarget(ComputeTarget[FakeHandle]):
         service = self.services.get(handle.key)
         if service and not service.observation.ended:
             service.observation = replace(service.observation, ready=replicas)
+
+    def pause(self, handle: FakeHandle) -> None:
+        self._before("pause")
+        self._hold(handle, paused=True)
+
+    def resume(self, handle: FakeHandle) -> None:
+        self._before("resume")
+        self._hold(handle, paused=False)
+
+    def _hold(self, handle: FakeHandle, *, paused: bool) -> None:
+        service = self.services.get(handle.key)
+        if service:
+            service.is_paused = paused
 
     def only(self) -> FakeService:
         """The only service that is launched and not stopped."""

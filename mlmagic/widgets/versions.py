@@ -79,6 +79,7 @@ def rollout_words(endpoint: Endpoint) -> str:
         return ""
     state = {
         "running": f"{rollout.version} is being rolled out",
+        "paused": f"The rollout of {rollout.version} is paused",
         "done": f"The rollout of {rollout.version} is complete",
         "reverted": f"The rollout of {rollout.version} went back",
         "stopped": f"The rollout of {rollout.version} was stopped",

@@ -196,6 +196,11 @@ def route(
     return get(tx, service.name)
 
 
+def record(tx: Connection, service: Webservice, kind: EventKind, message: str) -> None:
+    """Record an event of a service, of which nothing else changes here."""
+    _request(tx, service, kind, message)
+
+
 def get(tx: Connection, name: str) -> Webservice:
     """The service of that name. Raises `NotFound` with the existing ones."""
     row = tx.execute(select(services).where(services.c.name == name)).first()

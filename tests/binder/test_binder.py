@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.support.executed_notebooks import scores_of
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(540)]
@@ -116,9 +117,9 @@ def test_quickstart_runs_as_an_ordinary_user_without_docker(binder: Account) -> 
     assert shutil.which("docker", path=binder.path) is None
     notebook = "notebooks/quickstart.ipynb"
     binder.run("binder/start", "jupyter", "execute", "--output=executed.ipynb", "--timeout=120", notebook)
-    committed = _answers(ROOT / notebook)
+    committed = scores_of(ROOT / notebook)
     assert committed
-    assert _answers(binder.home / "notebooks/executed.ipynb") == committed
+    assert scores_of(binder.home / "notebooks/executed.ipynb") == committed
     left = binder.run("binder/start", "mlmagic", "service", "list", "--output=json")
     assert json.loads(left) == []
     assert (binder.home / ".mlmagic" / "workspace.db").is_file()
@@ -255,18 +256,6 @@ def _copy_repository(home: Path) -> None:
         if (ROOT / name).is_file():
             (home / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, home / name)
-
-
-def _answers(path: Path) -> list[object]:
-    """What the cells with %score gave."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    scoring = [cell for cell in cells if "".join(cell["source"]).startswith("%score ")]
-    return [
-        output["data"]["text/plain"]
-        for cell in scoring
-        for output in cell["outputs"]
-        if output["output_type"] == "execute_result"
-    ]
 
 
 @contextmanager

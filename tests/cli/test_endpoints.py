@@ -21,6 +21,7 @@ BAD = {
     ("traffic", "-n", "svc", "green"): "share 'green' must be VERSION=PERCENT",
     ("switch", "-n", "svc", "--vn", "green"): "NotFound: Service not found: 'svc'",
     ("stick", "-n", "svc", "--by", "cookie"): "sticky_by 'cookie' must be client, body or header:NAME",
+    ("rollout", "-n", "svc", "--pause", "--resume"): "exclude each other",
     ("rollout", "-n", "svc", "--vn", "green", "--if", "p99<80"): "has a part that is no condition: 'p99<80'",
 }
 
@@ -57,6 +58,8 @@ def test_an_endpoint_from_its_creation_to_its_deletion(folder: Path) -> None:
     table = realtime("show", "-n", "shop", "-o", "table")
     assert "green    40 %   control" in table
     assert "shop: blue 50 %, green 50 %" in realtime("rollout", "-n", "shop", "--every", "1h")
+    realtime("rollout", "-n", "shop", "--pause")
+    realtime("rollout", "-n", "shop", "--resume")
     assert "shop: blue 60 %, green 40 %" in realtime("rollout", "-n", "shop", "--revert")
     realtime("stick", "-n", "shop", "--by", "header:X-User")
     assert "shop: blue 0 %, green 100 %" in realtime("switch", "-n", "shop", "--vn", "green")

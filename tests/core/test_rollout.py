@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlmagic.core.rollout import Move, Rollout, Window, next_move, parse_guard
+from mlmagic.core.rollout import Move, Rollout, RolloutState, Window, next_move, parse_guard
 from mlmagic.errors import InvalidConfig
 
 BEFORE = {"blue": 100.0, "green": 0.0}
@@ -41,6 +41,23 @@ def test_the_next_move(
     found = next_move(rollout(), percent, now, version, window())
     assert (found.move, found.percent) == (move, after)
     assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("version", "move", "reason"),
+    [
+        (window(), Move.WAIT, "at 10 % until it is resumed"),
+        (window(p99=81), Move.REVERT, "p99 was 81 ms, and p99<80ms is required"),
+    ],
+)
+def test_a_pause_holds_the_steps_and_not_the_condition(version: Window, move: Move, reason: str) -> None:
+    paused = rollout(state=RolloutState.PAUSED)
+    found = next_move(paused, 10, 9999, version, window())
+    assert found.move is move
+    assert reason in found.reason
+    assert paused.is_under_way
+    assert next_move(paused.resumed(9999), 10, 9999 + 59, window(), window()).move is Move.WAIT
+    assert next_move(paused.resumed(9999), 10, 9999 + 60, window(), window()).move is Move.STEP
 
 
 def test_a_version_that_does_not_serve_is_taken_back_at_once() -> None:

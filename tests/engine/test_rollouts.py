@@ -151,6 +151,35 @@ def test_it_is_stopped_or_reverted_by_request(engine: Engine) -> None:
         engine.traffic.stop_rollout("shop")
 
 
+def test_a_pause_holds_it_until_it_is_resumed(engine: Engine) -> None:
+    shop = prepared(engine, GOOD)
+    roll_out(engine)
+    engine.traffic.pause_rollout("shop")
+    with pytest.raises(UsageError, match="the rollout of 'shop' is paused already"):
+        engine.traffic.pause_rollout("shop")
+
+    def is_held() -> bool:
+        rollout = engine.endpoints.endpoint("shop").rollout
+        return rollout is not None and rollout.reason == "at 40 % until it is resumed"
+
+    with load(shop.scoring_uri):
+        wait_for(is_held, "the pause")
+        assert engine.endpoints.endpoint("shop").shares == {"blue": 60, "green": 40}
+        engine.traffic.resume_rollout("shop")
+        assert wait_for_end(engine) is RolloutState.DONE
+    kinds = [kind for kind, _ in reasons(engine)]
+    assert kinds == [
+        EventKind.ROLLOUT_STARTED,
+        EventKind.ROLLOUT_PAUSED,
+        EventKind.ROLLOUT_RESUMED,
+        EventKind.ROLLOUT_STEPPED,
+        EventKind.ROLLOUT_STEPPED,
+        EventKind.ROLLOUT_FINISHED,
+    ]
+    with pytest.raises(UsageError, match="no rollout of 'shop' is under way"):
+        engine.traffic.resume_rollout("shop")
+
+
 def test_another_supervisor_carries_it_on(engine: Engine) -> None:
     shop = prepared(engine, GOOD)
     with load(str(shop.scoring_uri)):

@@ -70,6 +70,11 @@ def test_a_rollout_begins_and_is_taken_back(shop: TestingShell, session: MLMagic
     assert (rollout.version, rollout.step, rollout.every) == ("green", 20, 120)
     assert shares(session) == {"blue": 70, "green": 30}
     assert "green gets 20 % more of the requests every 2m while p99<80ms and errors<1%." in shop.shown()
+    shop.run_cell("%rollout shop --pause")
+    rollout = session.engine.endpoints.endpoint("shop").rollout
+    assert rollout is not None
+    assert rollout.is_paused
+    shop.run_cell("%rollout shop --resume")
     shop.run_cell("%rollout shop --revert")
     assert shares(session) == {"blue": 90, "green": 10}
 
@@ -101,6 +106,9 @@ def test_services_that_exist_become_versions(session: MLMagic, shell: TestingShe
         ("%endpoint update shop green", UsageError, "nothing to update in version 'green'"),
         ("%rollout shop --every soon", InvalidConfig, "--every 'soon' must be a number"),
         ("%rollout shop --stop", UsageError, "no rollout of 'shop' is under way"),
+        ("%rollout shop --pause", UsageError, "no rollout of 'shop' is under way"),
+        ("%rollout shop --pause --stop", UsageError, "exclude each other"),
+        ("%rollout shop-blue --pause", UsageError, "no update of 'shop-blue' is under way"),
         ("%deploy shop --script shop --overwrite", AlreadyExists, "Deploy a version of it, or delete it"),
         ("%update shop --script shop", UsageError, "inference belongs to a version of it"),
         ("%update shop --cpu 2", UsageError, "cpu belongs to a version of it"),

@@ -37,6 +37,14 @@ def deployment(
     }
 
 
+def paused(found: Mapping[str, Any], new: int, available: int) -> Mapping[str, Any]:
+    """The Deployment, paused, with ``new`` replicas of its newest revision."""
+    counts = {"replicas": available, "updatedReplicas": new, "availableReplicas": available}
+    condition = {"type": "Progressing", "status": "Unknown", "reason": "DeploymentPaused"}
+    status = {**found["status"], **counts, "conditions": [condition]}
+    return {**found, "spec": {**found["spec"], "paused": True}, "status": status}
+
+
 def pod(
     name: str = "diabetes-1",
     key: str = KEY,
@@ -245,6 +253,17 @@ DENIED = f'Failed to pull image "{IMAGE}": manifest unknown'
             ),
             Phase.STARTING,
             "1 of 2 replicas ready; CrashLoopBackOff: back-off 10s restarting failed container",
+        ),
+        # paused: the condition that told whether all was rolled out is gone
+        (
+            Seen(paused(deployment(replicas=3), new=1, available=3), [pod(ready=True)]),
+            Phase.STARTING,
+            "paused; 1 of 3 replicas ready",
+        ),
+        (
+            Seen(paused(deployment(), new=1, available=1), [pod(ready=True)]),
+            Phase.RUNNING,
+            "1 of 1 replica ready",
         ),
         # serving
         (Seen(deployment(), [pod(ready=True)]), Phase.RUNNING, "1 of 1 replica ready"),

@@ -135,15 +135,13 @@ class Traffic:
 
     def stop_rollout(self, name: str, *, revert: bool = False) -> Webservice:
         """End a rollout; the traffic stays, or goes back to what it was before with ``revert``."""
-        if (rollout := self.endpoint(name).rollout) is None or not rollout.is_under_way:
-            raise UsageError(f"no rollout of {name!r} is under way")
+        rollout = _under_way(name, self.endpoint(name))
         words = "stopped by request"
 
         def stopped(now: Endpoint) -> Endpoint:
-            assert now.rollout is not None
-            before = now.rollout.before
+            before = _under_way(name, now).before
             kept = now.with_traffic({each: before.get(each, 0.0) for each in now.names}) if revert else now
-            return replace(kept, rollout=ended(now.rollout, RolloutState.STOPPED, words))
+            return replace(kept, rollout=ended(_under_way(name, now), RolloutState.STOPPED, words))
 
         where = "the traffic is as before it" if revert else "the traffic stays as it is"
         return self.change(
@@ -153,6 +151,30 @@ class Traffic:
             f"the rollout of {rollout.version} was {words}: {where}",
             of_rollout=True,
         )
+
+    def pause_rollout(self, name: str) -> Webservice:
+        """Begin no more steps until `resume_rollout`. Where its condition fails, the traffic goes back."""
+
+        def paused(now: Endpoint) -> Endpoint:
+            rollout = _under_way(name, now)
+            if rollout.is_paused:
+                raise UsageError(f"the rollout of {name!r} is paused already")
+            return replace(now, rollout=replace(rollout, state=RolloutState.PAUSED))
+
+        words = f"the rollout of {_under_way(name, self.endpoint(name)).version} is paused"
+        return self.change(name, EventKind.ROLLOUT_PAUSED, paused, words, of_rollout=True)
+
+    def resume_rollout(self, name: str) -> Webservice:
+        """Go on with a rollout that is paused; the step that it was in begins anew."""
+
+        def resumed(now: Endpoint) -> Endpoint:
+            rollout = _under_way(name, now)
+            if not rollout.is_paused:
+                raise UsageError(f"the rollout of {name!r} is not paused")
+            return replace(now, rollout=rollout.resumed(time.time()))
+
+        words = f"the rollout of {_under_way(name, self.endpoint(name)).version} goes on"
+        return self.change(name, EventKind.ROLLOUT_RESUMED, resumed, words, of_rollout=True)
 
     def endpoint(self, name: str) -> Endpoint:
         """The versions and the traffic of an endpoint. Raises `NotFound`; `UsageError` for a service."""
@@ -186,6 +208,13 @@ class Traffic:
             routes.send(self._memory, self._targets, after)
         self._supervision.ensure()
         return after
+
+
+def _under_way(name: str, endpoint: Endpoint) -> Rollout:
+    """The rollout of an endpoint. Raises `UsageError` unless one is under way."""
+    if endpoint.rollout is None or not endpoint.rollout.is_under_way:
+        raise UsageError(f"no rollout of {name!r} is under way")
+    return endpoint.rollout
 
 
 def check_changeable(endpoint: Endpoint) -> None:

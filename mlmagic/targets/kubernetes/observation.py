@@ -65,12 +65,20 @@ def is_rolled_out(deployment: Object) -> bool:
     That stays true while it is scaled, and while a replica is down.
     """
     status = deployment.get("status") or {}
+    if is_paused(deployment):  # which hides whether it was complete before
+        counts = {int(status.get(each) or 0) for each in ("replicas", "updatedReplicas", "availableReplicas")}
+        return counts == {wanted_replicas(deployment)}
     if int(status.get("observedGeneration") or 0) < int(deployment["metadata"]["generation"]):
         return False
     return any(
         each["type"] == "Progressing" and each.get("reason") == _COMPLETE
         for each in status.get("conditions") or ()
     )
+
+
+def is_paused(deployment: Object) -> bool:
+    """Whether no more pods are replaced by those of the newest revision."""
+    return bool(deployment["spec"].get("paused"))
 
 
 def wanted_replicas(deployment: Object) -> int:
@@ -117,6 +125,8 @@ def _starting(seen: Seen, own: Sequence[Object], ready: int) -> Observation:
         return Observation(Phase.EXITED, words=failure.words, error=failure.error)
     if message := _no_room(seen, own):
         return Observation(Phase.UNSCHEDULABLE, ready=ready, words=message)
+    if is_paused(seen.deployment):
+        return Observation(Phase.STARTING, ready=ready, words=f"paused; {_count(ready, wanted)}")
     late = [each for each in _conditions(seen.deployment) if each.get("reason") == _TOO_LATE]
     if late:
         words = f"the update did not finish in time: {_count(ready, wanted)}"

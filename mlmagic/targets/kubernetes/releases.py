@@ -85,6 +85,12 @@ class Release:
         if recorded is not None:
             self._write_record(key, scaled(recorded, replicas))
 
+    def hold(self, key: str, *, paused: bool) -> None:
+        """Replace no more pods by those of this revision, or go on with it."""
+        now = self.deployment()
+        if now is not None and revision_key(now) == key:
+            self._api.patch("Deployment", self._namespace, self._name, {"spec": {"paused": paused}})
+
     def write_secret(self, key: str, files: Mapping[str, bytes]) -> None:
         """Replace files of a revision's Secret, and have the nodes read it at once."""
         data = {name: base64.b64encode(content).decode() for name, content in files.items()}
@@ -145,14 +151,16 @@ class Release:
     ) -> None:
         """Apply the objects of a revision, and delete those that only others have.
 
-        With ``keep_replicas`` as many replicas run as now; ``replicas`` is a number of them.
+        With ``keep_replicas`` as many replicas run as now; ``replicas`` is a number of them. What was paused
+        goes on: with the new objects.
         """
         if keep_replicas:
             now = self.deployment()
             replicas = wanted_replicas(now) if now is not None else None
         for each in wanted:
-            if each["kind"] == "Deployment" and replicas is not None:
-                each = {**each, "spec": {**each["spec"], "replicas": replicas}}
+            if each["kind"] == "Deployment":
+                count = {} if replicas is None else {"replicas": replicas}
+                each = {**each, "spec": {**each["spec"], **count, "paused": False}}
             self._api.apply(self._namespace, each)
         kinds = {each["kind"] for each in wanted}
         for kind in OPTIONAL:

@@ -89,6 +89,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         has_contexts=True,
         builds_images=True,
         scales=True,
+        pauses=True,
         autoscales=True,
         restarts=True,
         delivers_keys=True,
@@ -262,6 +263,14 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
     def scale(self, handle: KubernetesHandle, replicas: int) -> None:
         with self._changing(handle):
             self._release(handle)[1].scale(handle.key, replicas)
+
+    def pause(self, handle: KubernetesHandle) -> None:
+        with self._changing(handle):
+            self._release(handle)[1].hold(handle.key, paused=True)
+
+    def resume(self, handle: KubernetesHandle) -> None:
+        with self._changing(handle):
+            self._release(handle)[1].hold(handle.key, paused=False)
 
     def deliver_keys(self, handle: KubernetesHandle, keys_file: str) -> None:
         _, release = self._release(handle)

@@ -1,0 +1,69 @@
+"""Updates of a service in a Kubernetes cluster: held while two revisions answer, and gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlmagic.core.webservice import State
+from mlmagic.engine.engine import Engine
+from mlmagic.engine.services.reconcile import pace
+from tests.support.engines import script
+from tests.support.keep_alive import keep_alive_clients
+from tests.support.kubernetes_cluster import ON_KUBERNETES, wait_until_nothing_is_left
+from tests.support.waiting import wait_for
+
+if TYPE_CHECKING:
+    from tests.support.kubernetes.cluster import Cluster
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
+_LONG = 120.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(cluster: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(pace, "WHILE_SERVING", 0.3)
+    monkeypatch.setattr(pace, "WHILE_STARTING", 0.3)
+    yield
+    engine.services.delete("svc")
+    wait_until_nothing_is_left(cluster)
+
+
+def hold_an_update(engine: Engine, name: str) -> None:
+    """Update the service to another script, and hold that before all replicas are replaced."""
+    engine.services.update("svc", inference=script(name))
+    wait_for(lambda: engine.services.get("svc").candidate_handle is not None, "the launch", timeout=_LONG)
+    engine.rolling_updates.pause("svc")
+    wait_for(
+        lambda: engine.services.get("svc").words.startswith("paused; "),
+        lambda: f"the pause, not {engine.services.get('svc')}",
+        timeout=_LONG,
+    )
+
+
+@pytest.mark.usefixtures("without_haste")
+def test_an_update_is_paused_and_resumed_and_a_rollback_ends_a_pause(
+    engine: Engine, cluster: Cluster
+) -> None:
+    three = replace(ON_KUBERNETES, num_replicas=3)
+    service = engine.services.wait(engine.services.deploy("svc", [], script(), three))
+    assert service.url is not None
+
+    def revisions() -> int:
+        """The revisions of which pods run."""
+        return len({pod["metadata"]["labels"]["mlmagic.key"] for pod in cluster.get("pods")["items"]})
+
+    with keep_alive_clients(service.url) as tally:
+        hold_an_update(engine, "other")
+        wait_for(lambda: revisions() == 2, "pods of both revisions", timeout=_LONG)
+        assert engine.services.get("svc").serving == 1
+        engine.rolling_updates.resume("svc")
+        updated = engine.services.wait(engine.services.get("svc"))
+        assert (updated.state, updated.serving) == (State.HEALTHY, 2)
+        hold_an_update(engine, "echo")
+        back = engine.services.wait(engine.services.rollback("svc").service)
+    assert (back.state, back.words) == (State.HEALTHY, "3 of 3 replicas ready")
+    assert tally.lost == []

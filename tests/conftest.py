@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -18,6 +19,9 @@ pytest_plugins = [
     "tests.support.webhook",
     "tests.support.workspaces",
 ]
+
+# A shell starts what it puts into the background with interrupts ignored, and all that tests start would be, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Few examples at each run, and others each time; a failure is remembered and tried again.
 # There is no deadline: a busy machine is no failure.

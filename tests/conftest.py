@@ -20,7 +20,7 @@ pytest_plugins = [
     "tests.support.workspaces",
 ]
 
-# A shell starts what it puts into the background with interrupts ignored, and all that tests start would be, too.
+# What a shell puts into the background ignores interrupts, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Few examples at each run, and others each time; a failure is remembered and tried again.

@@ -29,11 +29,20 @@ class Mouse:
         cell = int(cells.count()) - 1
         cells.nth(cell).locator(".cm-content").click()
         self.page.keyboard.insert_text(code)
-        self.page.locator(f".jp-NotebookPanel-toolbar [data-command='{RUN}']").first.click()
+        self._push_run()
         self.page.wait_for_function(EXECUTED.format(cell=cell))
         self.page.wait_for_function(IDLE)
         self.to_cell(cell)
         return cell
+
+    def _push_run(self) -> None:
+        """Push the button that runs a cell; for want of room JupyterLab has it behind "More commands"."""
+        run = self.page.locator(f".jp-Toolbar-item [data-command='{RUN}']").locator("visible=true")
+        more = self.page.locator(".jp-NotebookPanel-toolbar .jp-Toolbar-responsive-opener")
+        run.or_(more.locator("visible=true")).first.wait_for()
+        if not run.count():
+            more.click()
+        run.first.click()
 
     def to_cell(self, cell: int) -> None:
         """What is pressed next is in the output of this cell."""

@@ -11,6 +11,7 @@ from mlmagic.scoring.http.peer import origin_of
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.request_head import KnownHeads
 from mlmagic.scoring.http.response import Response
+from mlmagic.scoring.http.server import IDLE_PATIENCE_S
 from mlmagic.scoring.metrics import Counters
 from mlmagic.scoring.router.routes import Route
 from mlmagic.scoring.router.upstream import Broken, ForwardedStream, Upstream
@@ -24,8 +25,9 @@ HOLD_S = 2.0
 RETRY_S = 0.05
 NOTHING_RUNS = "nothing of it runs"
 SWEEP_S = 1.0
-IDLE_S = 60.0
-"""How long a connection may be idle: then it is closed, before the version's server does it."""
+IDLE_S = 0.8 * IDLE_PATIENCE_S
+"""A connection that has been idle for so long gets no request any more: a server that drains closes it soon,
+and behind a proxy, such as Docker's, nobody can tell whether the request was read."""
 _FORWARDED = frozenset((
     b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port",
 ))  # fmt: skip
@@ -104,9 +106,12 @@ class Version:
         forwarding.deadline = self._loop.time() + self.route.timeout_s
         while self._idle:
             upstream = self._idle.pop()
-            if not upstream.transport.is_closing():
+            if upstream.transport.is_closing():
+                continue
+            if self._loop.time() - upstream.idle_since < IDLE_S:
                 upstream.send(forwarding)
                 return
+            upstream.transport.close()
         task = self._loop.create_task(self._connect(forwarding))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)

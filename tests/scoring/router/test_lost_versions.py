@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ import requests
 
 from mlmagic.scoring import report
 from mlmagic.scoring.control import SCALE, send_command
+from mlmagic.scoring.http.server import IDLE_PATIENCE_S
 from mlmagic.scoring.router.version import HOLD_S, VERSION
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.waiting import wait_for
@@ -274,6 +277,40 @@ def test_what_is_no_answer_is_a_502_and_is_not_asked_for_again(
     assert shared.score("abc").status_code == 502
     assert len(closing.requests) == 1
     assert shared.score("def").status_code == 200
+
+
+def test_a_connection_that_was_idle_for_long_gets_no_request(shared: Endpoint) -> None:
+    """A proxy reads what comes over a connection that the server behind it has closed, and closes it then."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            while True:
+                answered = time.monotonic()
+                if not read_until(connection, b"\r\n\r\n") or time.monotonic() - answered > IDLE_PATIENCE_S:
+                    return
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        route_to(shared, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        statuses = []
+        for _ in range(4):
+            statuses.append(shared.score("").status_code)
+            time.sleep(
+                1.2 * IDLE_PATIENCE_S
+            )  # that is what a client does here, and not what the test waits for
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+    assert statuses == [200] * 4
 
 
 def test_idle_connections_that_a_version_closes_lose_no_request(shared: Endpoint) -> None:

@@ -42,7 +42,7 @@ def routes_inside(routes: str, machine: str, addresses: Mapping[int, str]) -> st
 
 
 def _inside(version: Mapping[str, Any], machine: str, addresses: Mapping[int, str]) -> dict[str, Any]:
-    if version["url"] is None:
+    if version.get("url") is None:
         return dict(version)
     url = urlsplit(version["url"])
     address = addresses.get(url.port or 80) if url.hostname == machine else None

@@ -128,7 +128,7 @@ class Routes:
 
 def _check(route: Route) -> None:
     """Raises ValueError for a version that is not valid."""
-    name, url, credential = route.name, route.url, route.credential
+    name, url, host, credential = route.name, route.url, route.host_header, route.credential
     if not _is_name(name):
         raise ValueError(f"the version name {name!r} is not made of letters, digits, '.', '_' and '-'")
     for what, percent in (("percent", route.percent), ("shadow_percent", route.shadow_percent)):
@@ -138,8 +138,8 @@ def _check(route: Route) -> None:
         raise ValueError(f"timeout_s of {name!r} is {route.timeout_s:g}: it must be above 0")
     if url is not None and not (_is_url(str(url)) and urlsplit(url).port != 0):
         raise ValueError(f"the URL of {name!r} does not look like http://HOST:PORT: {url!r}")
-    if route.host_header is not None and not _is_host(str(route.host_header)):
-        raise ValueError(f"host_header of {name!r} does not look like HOST:PORT: {route.host_header!r}")
+    if host is not None and not (isinstance(host, str) and _is_host(host)):
+        raise ValueError(f"host_header of {name!r} does not look like HOST:PORT: {host!r}")
     if credential is not None and not (isinstance(credential, str) and _is_credential(credential)):
         # Without the value: this goes to the log.
         raise ValueError(f"the credential of {name!r} must be text of visible ASCII characters")

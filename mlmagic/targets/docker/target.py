@@ -4,6 +4,9 @@ A service's port belongs to its proxy container, which runs nothing else and for
 of the revisions join its network, share its volume, and hand the listening socket over from one to the next.
 So an update keeps the port and loses no request.
 
+The router of an endpoint is such a container, too. It calls its versions at the addresses of their proxy
+containers (`routes`), and reaches the versions in its own engine only.
+
 Nothing of this machine is mounted: files are copied through the engine's API, and the engine may be on
 another machine.
 """

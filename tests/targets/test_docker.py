@@ -102,14 +102,14 @@ class TestDocker(TargetContract):
     def test_a_revision_takes_the_port_over_and_leaves_nothing_when_it_ends(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], docker: DockerEngine
     ) -> None:
-        first_spec, first = launch()
+        first_spec, first = launch(name="handed-over")
         url = self.until(target, first, Phase.RUNNING).url
-        _, second = launch("inside.py", predecessor=first_spec.run_dir, revision=2)
+        _, second = launch("inside.py", name="handed-over", predecessor=first_spec.run_dir, revision=2)
         assert self.until(target, second, Phase.RUNNING).url == url
         target.stop(first)
         assert self.score(target, second)["uid"] == 10001
         target.stop(second)
-        label = "label=mlmagic.service=contract"
+        label = "label=mlmagic.service=handed-over"
         assert docker.docker("ps", "--all", "--quiet", "--filter", label) == ""
         assert docker.docker("volume", "ls", "--quiet", "--filter", label) == ""
         assert docker.docker("image", "ls", "--quiet", "--filter", label) == ""

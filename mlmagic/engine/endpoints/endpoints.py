@@ -268,11 +268,9 @@ class Endpoints:
         """
         self._check_attachable(service)
         self._traffic.endpoint(name)  # raises for what is no endpoint
-        check_reachable(
-            router_network(self._targets, self._services.get(name)),
-            network_of(self._targets, self._services.get(service)),
-            service,
-        )
+        router = router_network(self._targets, self._services.get(name))
+        if router is not None:
+            check_reachable(router, network_of(self._targets, self._services.get(service)), service)
         version = EndpointVersion(version_name, service, is_owned=False, **marks.given)
         return self._traffic.change(
             name,

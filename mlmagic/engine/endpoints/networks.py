@@ -43,12 +43,9 @@ def network_of(targets: Targets, service: Webservice) -> Network:
     return Network(target.name, target.network_of(target.unpack(packed)))
 
 
-def check_reachable(router: Network | None, version: Network, service: str) -> None:
-    """Raises `UsageError` for a service that a router elsewhere does not reach.
-
-    ``router`` is None for a router on this machine.
-    """
-    if router is None or router == version:
+def check_reachable(router: Network, version: Network, service: str) -> None:
+    """Raises `UsageError` for a service that a router elsewhere does not reach."""
+    if router == version:
         return
     raise UsageError(
         f"{service!r} runs on {version}, where the router of the endpoint, on {router}, cannot reach it",

@@ -13,6 +13,7 @@ import pytest
 
 pytest_plugins = [
     "tests.support.docker_engine",
+    "tests.support.remote_docker",
     "tests.support.engines",
     "tests.support.kubernetes_cluster",
     "tests.support.postgresql",

@@ -206,6 +206,19 @@ class ComputeTarget(ABC, Generic[H]):
         """
         raise NotSupported(self.name, "copy routes to a router")
 
+    def routes_at(self, handle: H, routes: str) -> str:
+        """The content of a routes file as `deliver_routes` gives it to the router: others than ``routes``
+        where the router reaches versions at other addresses than callers do.
+        """
+        return routes
+
+    def network_of(self, handle: H | None) -> str:
+        """The network that a launch runs in, or without a handle the next launch, such as "tcp://10.0.0.5".
+
+        A router reaches the versions in its own network. Raises `TargetUnavailable`.
+        """
+        raise NotSupported(self.name, "run a router of its own")
+
     # records_traffic
 
     def traffic(self, handle: H) -> Sequence[bytes]:

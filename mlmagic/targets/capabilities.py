@@ -54,7 +54,8 @@ class Capabilities:
     """It copies changed keys to services that cannot read this machine's keys file: `deliver_keys`."""
 
     delivers_routes: bool = False
-    """It copies changed routes to routers that cannot read this machine's file: `deliver_routes`."""
+    """Its routers run elsewhere. Changed routes are copied to them, and they reach versions in their own
+    network only: `deliver_routes` and `network_of`."""
 
     records_traffic: bool = False
     """It reads the requests that a service has recorded: `traffic`."""
@@ -80,7 +81,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "reloads": ("reload",),
     "watches": ("watch",),
     "delivers_keys": ("deliver_keys",),
-    "delivers_routes": ("deliver_routes",),
+    "delivers_routes": ("deliver_routes", "network_of"),
     "records_traffic": ("traffic",),
     "lists_packages": ("packages",),
     "sizes_logs": ("log_size",),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.reconcile import pace
+from mlmagic.errors import UsageError
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.kubernetes_cluster import ON_KUBERNETES, wait_until_nothing_is_left
 from tests.support.waiting import wait_for
@@ -47,6 +48,12 @@ def test_an_endpoint_and_its_versions_in_a_cluster(engine: Engine) -> None:
     assert (shop.target, engine.services.get("shop-blue").target) == ("kubernetes", "kubernetes")
     green = VersionRequest(inference=inference("green"))
     engine.services.wait(engine.endpoints.create_version("shop", "green", green, Marks(25)), 300)
+    here = DeploymentConfig("local")
+    engine.services.wait(engine.services.deploy("svc", [], inference("one"), here), 60)
+    with pytest.raises(UsageError, match=r"'svc' runs on local, where .* on kubernetes \(.*cannot reach it"):
+        engine.endpoints.attach("shop", "third", "svc")
+    engine.services.delete("svc")
+    assert engine.endpoints.endpoint("shop").names == ["blue", "green"]
     uri = str(shop.scoring_uri)
 
     def share() -> int:

@@ -294,6 +294,28 @@ class TargetContract:
             target.deliver_keys(handle, str(keys))
             self.until(target, handle, Phase.RUNNING)
 
+    def test_a_router_forwards_to_a_version(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        if not target.capabilities.routes:
+            return
+        _, version = launch()
+        url = self.until(target, version, Phase.RUNNING).url
+        routes = tmp_path / "routes.json"
+        blue = {"name": "blue", "url": url, "percent": 100}
+        routes.write_text(json.dumps({"default": "blue", "versions": [blue]}))
+        _, router = launch(routes_file=str(routes))
+        uri = f"{self.until(target, router, Phase.RUNNING).url}/score"
+        if self.answers:
+            assert Client().score("contract", uri, "x") == "x"
+        green = {"name": "green", "url": None, "percent": 0}
+        routes.write_text(json.dumps({"default": "blue", "versions": [blue, green]}))
+        with refused_unless(target.capabilities.delivers_routes):
+            assert target.network_of(router) == target.network_of(version) == target.network_of(None)
+            target.deliver_routes(router, str(routes))
+            overview = uri.replace("/score", "/versions")
+            wait_for(lambda: "green" in Client().read("contract", overview), "the routes", timeout=120)
+
     def test_recorded_requests_are_read(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         _, handle = launch(config=DeploymentConfig(self.target_name, recorded_requests=10))
         url = self.until(target, handle, Phase.RUNNING).url
@@ -318,8 +340,9 @@ class TargetContract:
     def test_what_it_claims_answers_for_what_is_gone(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], tmp_path: Path
     ) -> None:
-        keys = tmp_path / "keys.json"
+        keys, routes = tmp_path / "keys.json", tmp_path / "routes.json"
         keys.write_text("{}")
+        routes.write_text('{"default": "blue", "versions": [{"name": "blue", "url": null, "percent": 100}]}')
         spec, handle = launch()
         self.until(target, handle, Phase.RUNNING)
         target.stop(handle)
@@ -331,6 +354,8 @@ class TargetContract:
             assert target.watch(handle) is None
         with refused_unless(can.delivers_keys):
             target.deliver_keys(handle, str(keys))
+        with refused_unless(can.delivers_routes):
+            target.deliver_routes(handle, str(routes))
         with refused_unless(can.records_traffic):
             assert list(target.traffic(handle)) == []
         with refused_unless(can.lists_packages):

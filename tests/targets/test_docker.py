@@ -102,20 +102,17 @@ class TestDocker(TargetContract):
     def test_a_revision_takes_the_port_over_and_leaves_nothing_when_it_ends(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], docker: DockerEngine
     ) -> None:
-        def present() -> list[str]:
-            only = ("--quiet", "--filter", "label=mlmagic.service=contract")
-            listed = (("ps", "--all"), ("volume", "ls"), ("image", "ls"))
-            return [docker.docker(*words, *only) for words in listed]
-
-        others = present()  # that other tests share
-        first_spec, first = launch()
+        first_spec, first = launch(name="handed-over")
         url = self.until(target, first, Phase.RUNNING).url
-        _, second = launch("inside.py", predecessor=first_spec.run_dir, revision=2)
+        _, second = launch("inside.py", name="handed-over", predecessor=first_spec.run_dir, revision=2)
         assert self.until(target, second, Phase.RUNNING).url == url
         target.stop(first)
         assert self.score(target, second)["uid"] == 10001
         target.stop(second)
-        assert present() == others
+        label = "label=mlmagic.service=handed-over"
+        assert docker.docker("ps", "--all", "--quiet", "--filter", label) == ""
+        assert docker.docker("volume", "ls", "--quiet", "--filter", label) == ""
+        assert docker.docker("image", "ls", "--quiet", "--filter", label) == ""
 
     def test_the_port_from_before_is_kept_or_replaced(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], free_port: int

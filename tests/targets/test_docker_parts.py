@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ import pytest
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Phase
 from mlmagic.errors import BuildFailed, InvalidConfig
+from mlmagic.scoring.router.routes import Routes
 from mlmagic.targets.docker import observation
 from mlmagic.targets.docker.connection import Address, current
 from mlmagic.targets.docker.progress import Progress
+from mlmagic.targets.docker.routes import addresses_of, routes_inside
 from mlmagic.targets.docker.settings import (
     arguments_of,
     check_exposure,
     host_settings,
     limits_of,
     proxy_host_settings,
+    run_folder,
     variables_of,
 )
 from mlmagic.targets.images.build_plan import build_plan
@@ -63,6 +67,57 @@ def test_a_report_that_is_not_there_says_nothing(report: bytes | None) -> None:
 def test_the_port_of_a_proxy_container(running: bool, ports: Any, port: int | None) -> None:
     proxy = {"State": {"Running": running}, "NetworkSettings": {"Ports": ports}}
     assert observation.port_of(proxy) == port
+
+
+def proxy(networks: Mapping[str, str], published: int | None = 32768, inner: int = 5001) -> Mapping[str, Any]:
+    """A proxy container as the engine lists it."""
+    port = {"PrivatePort": inner, "Type": "tcp"} | ({"PublicPort": published} if published else {})
+    addresses = {name: {"IPAddress": address} for name, address in networks.items()}
+    return {"Ports": [port], "NetworkSettings": {"Networks": addresses}}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "addresses"),
+    [
+        ([], {}),
+        (
+            [proxy({"bridge": "172.17.0.2"}), proxy({"bridge": "172.17.0.3"}, 8080)],
+            {32768: "172.17.0.2:5001", 8080: "172.17.0.3:5001"},
+        ),
+        ([proxy({"a": "10.0.0.2", "bridge": "172.17.0.2"})], {32768: "172.17.0.2:5001"}),
+        ([proxy({"a": "", "b": "10.0.0.2"})], {32768: "10.0.0.2:5001"}),
+        ([proxy({"bridge": ""})], {}),
+        ([proxy({"bridge": "172.17.0.2"}, None)], {}),
+        ([proxy({"bridge": "172.17.0.2"}, inner=80)], {}),
+        ([{"Ports": [], "NetworkSettings": None}, {"Ports": None}], {}),
+    ],
+)
+def test_the_addresses_of_proxy_containers(proxies: Any, addresses: Mapping[int, str]) -> None:
+    assert addresses_of(proxies) == addresses
+
+
+@pytest.mark.parametrize(
+    ("url", "machine", "inside", "host"),
+    [
+        ("http://127.0.0.1:32768", "127.0.0.1", "http://172.17.0.2:5001", "127.0.0.1:32768"),
+        ("http://10.0.0.5:32768", "10.0.0.5", "http://172.17.0.2:5001", "10.0.0.5:32768"),
+        ("http://10.0.0.5", "10.0.0.5", "http://172.17.0.3:5001", "10.0.0.5"),
+        ("http://127.0.0.1:9", "127.0.0.1", None, None),
+        ("http://127.0.0.1:32768", "10.0.0.5", None, None),
+        (None, "127.0.0.1", None, None),
+    ],
+)
+def test_a_router_in_a_container_calls_the_containers_of_its_engine(
+    url: str | None, machine: str, inside: str | None, host: str | None
+) -> None:
+    version = {"name": "blue", "url": url, "percent": 100, "credential": "secret"}
+    given = {"default": "blue", "sticky_by": "client", "versions": [version]}
+    addresses = {32768: "172.17.0.2:5001", 80: "172.17.0.3:5001"}
+    found = json.loads(routes_inside(json.dumps(given), machine, addresses))
+    expected = version | {"url": inside} | ({"host_header": host} if host else {})
+    assert found == given | {"versions": [expected]}
+    read = Routes.of_record(found)
+    assert (read.versions[0].url, read.versions[0].host) == (inside, host or "")
 
 
 @pytest.mark.parametrize(
@@ -182,3 +237,10 @@ def test_a_container_listens_on_all_addresses_with_keys_or_openly(
     wanted = spec(tmp_path, config=DeploymentConfig("docker"), keys_file=keys_file)
     arguments = arguments_of(wanted, build_plan(wanted, {}), predecessor=None)
     assert {"--no-auth", "--keys-file"} & {*arguments} == {option}
+
+
+def test_a_router_is_started_with_its_routes_in_place_of_a_script(tmp_path: Path) -> None:
+    wanted = spec(tmp_path, config=DeploymentConfig("docker"), routes_file=str(tmp_path / "routes.json"))
+    arguments = arguments_of(wanted, build_plan(wanted, {}), predecessor=None)
+    assert arguments[:2] == ["--routes", f"{run_folder(wanted.run_dir)}/routes.json"]
+    assert "--entry-script" not in arguments

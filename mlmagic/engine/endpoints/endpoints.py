@@ -20,6 +20,13 @@ from mlmagic.core.events import EventKind
 from mlmagic.core.names import check_service_name
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.webservice import Webservice
+from mlmagic.engine.endpoints.networks import (
+    check_reachable,
+    check_reachable_by,
+    network_of,
+    network_of_new,
+    router_network,
+)
 from mlmagic.engine.endpoints.traffic import Traffic, check_changeable
 from mlmagic.engine.endpoints.version_request import (
     NO_MARKS,
@@ -151,6 +158,11 @@ class Endpoints:
                 EndpointVersion(version, service, is_owned=False), version_limit()
             )
         router = self._router_config(config or DeploymentConfig(), notify)
+        place = self._targets.get(router.target)
+        if place.capabilities.delivers_routes:
+            for service in targets.values():
+                record = self._services.get(service)
+                check_reachable(network_of_new(place), network_of(self._targets, record), service)
         replaced = self._replaceable(name, overwrite=False)
         self._check_router(router, replaced)
         if replaced is not None:
@@ -237,6 +249,8 @@ class Endpoints:
         version = EndpointVersion(version_name, service, **marks.given)
         check_changeable(endpoint)
         endpoint.with_version(version, version_limit())
+        target = self._targets.usable(self._services.get(endpoint.default.service).target)
+        check_reachable_by([self._services.get(name)], self._targets, target, service)
 
         def also(tx: Connection, _deployed: Webservice) -> None:
             now = services.get(tx, name)
@@ -253,6 +267,10 @@ class Endpoints:
         The service is not deleted with the endpoint.
         """
         self._check_attachable(service)
+        self._traffic.endpoint(name)  # raises for what is no endpoint
+        router = router_network(self._targets, self._services.get(name))
+        if router is not None:
+            check_reachable(router, network_of(self._targets, self._services.get(service)), service)
         version = EndpointVersion(version_name, service, is_owned=False, **marks.given)
         return self._traffic.change(
             name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from mlmagic.core.webservice import Desired, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.services.callers import caller_of
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import NotFound
+from mlmagic.errors import LaunchFailed, NotFound, TargetUnavailable
 from mlmagic.scoring.router.routes import LOOK_S
 from mlmagic.workspace import services
 from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
@@ -51,18 +52,38 @@ def deliver_to_endpoints_of(memory: Memory, tx: Connection, service: str) -> Non
 def send(memory: Memory, targets: Targets, service: Webservice, before: str = "") -> str:
     """Copy the routes of an endpoint to a router that cannot read this disk, unless it has them ``before``.
 
-    Returns what it has now; empty where the router reads the file itself.
+    Returns what it has now; empty where the router reads the file itself. Raises `TargetUnavailable` and
+    `LaunchFailed`.
     """
     target = targets.of(service)
     if target is None or service.serving is None or service.handle is None:
         return ""
     file = staging.run_folder(memory, service, service.serving) / staging.ROUTES_FILE
-    if not (target.capabilities.delivers_routes and file.is_file()):
+    if not target.capabilities.delivers_routes:
         return ""
-    text = file.read_text(encoding="utf-8")
-    if text != before:
-        target.deliver_routes(target.unpack(service.handle), str(file))
-    return text
+    handle = target.unpack(service.handle)
+    sent = before
+    # Again until nothing is new: of two senders, the one that began first must not have the last word.
+    while file.is_file():
+        # The same versions may be at other addresses by now, so the router's own routes are compared.
+        now = f"{service.serving} {target.routes_at(handle, file.read_text(encoding='utf-8'))}"
+        if now == sent:
+            break
+        target.deliver_routes(handle, str(file))
+        sent = now
+    return sent
+
+
+def send_to_endpoints_of(memory: Memory, targets: Targets, service: str) -> None:
+    """The same for the endpoints of which ``service`` is a version; what fails, their supervisors try again.
+
+    So they need not wait for the next step of these supervisors.
+    """
+    with memory.reading() as tx:
+        endpoints = services.endpoints_over(tx, service)
+    for endpoint in endpoints:
+        with suppress(TargetUnavailable, LaunchFailed):
+            send(memory, targets, endpoint)
 
 
 def _deliver(memory: Memory, tx: Connection, service: Webservice) -> None:

@@ -20,6 +20,7 @@ from mlmagic.core.notify import Notify, silent
 from mlmagic.core.replacements import with_replacements, without_replacements
 from mlmagic.core.webservice import Desired, Revision, Webservice
 from mlmagic.engine import staging
+from mlmagic.engine.endpoints.networks import check_reachable_by
 from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.scripts import no_code, sources
@@ -178,10 +179,10 @@ class Deployments:
         with self._memory.reading() as tx:
             service = services.get(tx, request.name)
             current = services.get_revision(tx, service.id, service.revision)
-            is_version = bool(services.endpoints_over(tx, service.name))
+            endpoints = services.endpoints_over(tx, service.name)
         owned_here(service, "update")
         config = absolute_paths(replace(current.config, **_changes(service, request)))
-        if is_version:
+        if endpoints:
             check_version(service.name, config)
         if service.endpoint is not None:
             _check_of_endpoint(service, request)
@@ -191,6 +192,7 @@ class Deployments:
                 hint="Deploy it there under another name.",
             )
         target = self._targets.usable(config.target)
+        check_reachable_by(endpoints, self._targets, target, service.name)
         # A revision that is starting may hold its port already, though the record does not say so yet.
         starting = current.config.port if service.is_under_way else None
         # What serves on another target meanwhile holds no port of this one.

@@ -49,6 +49,7 @@ class Keys:
             keys.keep(tx, service.id, held)
             events.append(tx, EventKind.KEY_CHANGED, service_subject(name), f"the {chosen} key was changed")
             routes.deliver_to_endpoints_of(self._memory, tx, name)
+        routes.send_to_endpoints_of(self._memory, self._targets, name)
         self.deliver(service)
         return held.primary, held.secondary
 

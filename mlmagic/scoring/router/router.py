@@ -59,6 +59,8 @@ class Router(Gatekeeper):
         self._file = routes_file
         self._watched = WatchedFiles(routes_file)
         self._looked = loop.time()
+        self._invalid: InvalidRoutes | None = None
+        """Why the file cannot be used, until that is reported."""
         routes = Routes.read(routes_file)
         self._choice = Choice(routes)
         self._use(routes)
@@ -67,12 +69,16 @@ class Router(Gatekeeper):
 
     def _renew(self) -> None:
         self._looked = self._loop.time()
-        if not self._watched.changed():
-            return
-        try:
-            self._use(Routes.read(self._file))
-        except InvalidRoutes as error:
-            print(f"mlmagic: {error}; the previous routes stay in use", file=sys.stderr, flush=True)
+        if self._watched.changed():
+            self._invalid = None
+            try:
+                self._use(Routes.read(self._file))
+            except InvalidRoutes as error:
+                self._invalid = error
+        elif self._invalid is not None:
+            # Only what stays invalid: Docker does not replace a file in one step.
+            print(f"mlmagic: {self._invalid}; the previous routes stay in use", file=sys.stderr, flush=True)
+            self._invalid = None
 
     def _use(self, routes: Routes) -> None:
         self._routes = routes

@@ -5,7 +5,8 @@
                    "credential": "...", "timeout_s": 120}, ...]}
 
 The shares add up to 100. A version gets copies of ``shadow_percent`` of the requests that others answer.
-``credential`` is sent to the version, which has keys of its own; null: it has none.
+``credential`` is sent to the version, which has keys of its own; null: it has none. ``host_header``, such as
+"127.0.0.1:5001", is the Host header of its requests, where its server expects another than that of the URL.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ TIMEOUT_S = 600.0
 LOOK_S = 0.005
 """How long after a change of the routes all new requests follow them."""
 CLIENT, BODY, HEADER = "client", "body", "header:"
-_is_url = re.compile(r"http://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?").fullmatch
+_HOST = r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_is_host = re.compile(_HOST).fullmatch
+_is_url = re.compile(rf"http://{_HOST}/?").fullmatch
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}").fullmatch
 _is_credential = re.compile(r"[!-~]+").fullmatch
 _is_sticky_by = re.compile(r"client|body|header:[a-z0-9!#$%&'*+.^`|~-]{1,100}").fullmatch
@@ -49,6 +52,7 @@ class Route:
     """The percentage of the other versions' requests of which it gets copies."""
     credential: str | None = field(default=None, repr=False)
     timeout_s: float = TIMEOUT_S
+    host_header: str | None = None
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -61,7 +65,7 @@ class Route:
     @property
     def host(self) -> str:
         """The Host header of its requests."""
-        return urlsplit(self.url).netloc if self.url is not None else ""
+        return self.host_header or (urlsplit(self.url).netloc if self.url is not None else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class Routes:
                 float(each.get("shadow_percent", 0)),
                 each.get("credential"),
                 float(each.get("timeout_s", TIMEOUT_S)),
+                each.get("host_header"),
             )
             for each in record["versions"]
         )
@@ -123,7 +128,7 @@ class Routes:
 
 def _check(route: Route) -> None:
     """Raises ValueError for a version that is not valid."""
-    name, url, credential = route.name, route.url, route.credential
+    name, url, host, credential = route.name, route.url, route.host_header, route.credential
     if not _is_name(name):
         raise ValueError(f"the version name {name!r} is not made of letters, digits, '.', '_' and '-'")
     for what, percent in (("percent", route.percent), ("shadow_percent", route.shadow_percent)):
@@ -133,6 +138,8 @@ def _check(route: Route) -> None:
         raise ValueError(f"timeout_s of {name!r} is {route.timeout_s:g}: it must be above 0")
     if url is not None and not (_is_url(str(url)) and urlsplit(url).port != 0):
         raise ValueError(f"the URL of {name!r} does not look like http://HOST:PORT: {url!r}")
+    if host is not None and not (isinstance(host, str) and _is_host(host)):
+        raise ValueError(f"host_header of {name!r} does not look like HOST:PORT: {host!r}")
     if credential is not None and not (isinstance(credential, str) and _is_credential(credential)):
         # Without the value: this goes to the log.
         raise ValueError(f"the credential of {name!r} must be text of visible ASCII characters")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.errors import PortTaken
-from mlmagic.targets.docker import observation, settings
+from mlmagic.targets.docker import observation, routes, settings
 from mlmagic.targets.docker.connection import TARGET, Address
 from mlmagic.targets.docker.container import Containers, Inspected
 from mlmagic.targets.revision_labels import key_of, labels_of
@@ -76,6 +76,10 @@ class Proxies:
         except APIError as error:
             if error.status_code not in (404, 409):
                 raise
+
+    def addresses(self) -> dict[int, str]:
+        """The address between containers of each proxy container that runs, by published port."""
+        return routes.addresses_of(self._api.containers(filters={"label": [settings.PROXY_LABEL]}))
 
     def _of_revision(self, key: str) -> str | None:
         for found in self._containers.labelled(key=key):

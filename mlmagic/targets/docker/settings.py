@@ -21,7 +21,9 @@ RUNS = "/var/mlmagic"
 PROXY_LABEL = "mlmagic.front"
 """The label of a proxy container. Running services have this name, so it stays."""
 REPLICA_LABEL = "mlmagic.replica"
-KEYS, CERTIFICATE, CERTIFICATE_KEY = RUN_FILES = ("keys.json", "certificate.pem", "key.pem")
+KEYS, CERTIFICATE, CERTIFICATE_KEY, ROUTES = RUN_FILES = (
+    "keys.json", "certificate.pem", "key.pem", "routes.json",
+)  # fmt: skip
 """The files in a run folder that the server reads, where there are any."""
 GIB = 1 << 30
 CPU_SHARES = 1024
@@ -51,7 +53,8 @@ def proxy_name(spec: ServiceSpec) -> str:
 def arguments_of(spec: ServiceSpec, plan: BuildPlan, *, predecessor: str | None) -> list[str]:
     """The server's arguments. ``predecessor`` is the run folder of the revision whose port it takes over."""
     run_dir = run_folder(spec.run_dir)
-    arguments = [*plan.arguments(), "--host", "0.0.0.0", "--port", str(PORT), "--run-dir", run_dir]
+    serves = ["--routes", f"{run_dir}/{ROUTES}"] if spec.routes_file else plan.arguments()
+    arguments = [*serves, "--host", "0.0.0.0", "--port", str(PORT), "--run-dir", run_dir]
     if spec.config.batch:
         arguments += ["--batch"]
     if spec.config.live:

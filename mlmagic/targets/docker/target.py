@@ -4,6 +4,9 @@ A service's port belongs to its proxy container, which runs nothing else and for
 of the revisions join its network, share its volume, and hand the listening socket over from one to the next.
 So an update keeps the port and loses no request.
 
+The router of an endpoint is such a container, too. It calls its versions at the addresses of their proxy
+containers (`routes`), and reaches the versions in its own engine only.
+
 Nothing of this machine is mounted: files are copied through the engine's API, and the engine may be on
 another machine.
 """
@@ -33,6 +36,7 @@ from mlmagic.targets.docker.container import Containers, Inspected
 from mlmagic.targets.docker.engine import Engine, engine_errors
 from mlmagic.targets.docker.image import foundation_name, service_name
 from mlmagic.targets.docker.replicas import replica_name, run_folder
+from mlmagic.targets.docker.routes import routes_inside
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
 from mlmagic.targets.images.context import Context, below
 from mlmagic.targets.images.dockerfile import APP, PYTHON
@@ -78,6 +82,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         idles=True,
         reloads=True,
         delivers_keys=True,
+        routes=True,
+        delivers_routes=True,
         records_traffic=True,
         lists_packages=True,
     )
@@ -154,7 +160,8 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             **settings.service_container(spec, plan, image, predecessor, is_local=engine.address.is_local),
             host_config=host,
         )
-        engine.containers.write(name, settings.RUNS, _run_files(spec))
+        routes = _routes_inside(engine, spec.routes_file) if spec.routes_file is not None else None
+        engine.containers.write(name, settings.RUNS, _run_files(spec, routes))
         engine.api.start(name)
         report(f"started container {name}")
         if spec.config.replicas > 1:
@@ -325,10 +332,25 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     @engine_errors()
     def deliver_keys(self, handle: DockerHandle, keys_file: str) -> None:
-        content = Path(keys_file).read_bytes()
+        self._write_to_all(handle, {settings.KEYS: Path(keys_file).read_bytes()})
+
+    @engine_errors()
+    def routes_at(self, handle: DockerHandle, routes: str) -> str:
+        engine = self._engine(handle)
+        return routes_inside(routes, engine.address.machine, engine.proxies.addresses())
+
+    @engine_errors()
+    def deliver_routes(self, handle: DockerHandle, routes_file: str) -> None:
+        self._write_to_all(handle, {settings.ROUTES: _routes_inside(self._engine(handle), routes_file)})
+
+    def network_of(self, handle: DockerHandle | None) -> str:
+        """The address of its engine."""
+        return (connection.current() if handle is None else handle.address).host
+
+    def _write_to_all(self, handle: DockerHandle, files: Mapping[str, bytes]) -> None:
+        """Write files into the run folder of each replica."""
         for number, folder in self._run_folders(handle).items():
-            name = replica_name(handle.container, number)
-            self._engine(handle).containers.write(name, folder, {settings.KEYS: content})
+            self._engine(handle).containers.write(replica_name(handle.container, number), folder, files)
 
     def _engine(self, handle: DockerHandle) -> Engine:
         return Engine.at(handle.address)
@@ -348,12 +370,22 @@ def _is_built(engine: Engine, spec: ServiceSpec, plan: BuildPlan) -> bool:
     return all(map(engine.images.has, (_image_name(spec, plan), foundation_name(plan))))
 
 
-def _run_files(spec: ServiceSpec) -> dict[str, bytes]:
-    """The files that the server finds in its run folder, with an empty report in place of an old one."""
+def _routes_inside(engine: Engine, routes_file: str) -> bytes:
+    text = Path(routes_file).read_text(encoding="utf-8")
+    return routes_inside(text, engine.address.machine, engine.proxies.addresses()).encode()
+
+
+def _run_files(spec: ServiceSpec, routes: bytes | None) -> dict[str, bytes]:
+    """The files that the server finds in its run folder, with an empty report in place of an old one.
+
+    ``routes`` are those of a router.
+    """
     key = key_of(spec.run_dir)
     files = {f"{key}/{run_report.LOCK}": b"", f"{key}/{run_report.REPORT}": b"{}"}
     if spec.keys_file is not None:
-        files[f"{key}/keys.json"] = Path(spec.keys_file).read_bytes()
+        files[f"{key}/{settings.KEYS}"] = Path(spec.keys_file).read_bytes()
+    if routes is not None:
+        files[f"{key}/{settings.ROUTES}"] = routes
     if spec.config.ssl_cert_pem_file and spec.config.ssl_key_pem_file:
         files[f"{key}/certificate.pem"] = Path(spec.config.ssl_cert_pem_file).read_bytes()
         files[f"{key}/key.pem"] = Path(spec.config.ssl_key_pem_file).read_bytes()

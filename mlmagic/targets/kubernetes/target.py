@@ -280,6 +280,10 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         _, release = self._release(handle)
         release.write_secret(handle.key, {ROUTES_FILE: Path(routes_file).read_bytes()})
 
+    def network_of(self, handle: KubernetesHandle | None) -> str:
+        """The context of its cluster; empty inside a pod."""
+        return self._current().context if handle is None else handle.context
+
     def usage(self, handle: KubernetesHandle) -> Usage:
         """The sum over all replicas."""
 

@@ -48,6 +48,11 @@ def test_where_a_version_is(url, address, host) -> None:
     assert (route.address, route.host) == (address, host)
 
 
+def test_a_version_may_expect_another_host_header() -> None:
+    (route,) = Routes.of_record(with_version(host_header="127.0.0.1:32768")).versions
+    assert (route.address, route.host) == (("127.0.0.1", 5001), "127.0.0.1:32768")
+
+
 @pytest.mark.parametrize("sticky_by", [None, "client", "body", "header:x-user-id"])
 def test_what_requests_are_kept_by(sticky_by) -> None:
     assert Routes.of_record({**GOOD, "sticky_by": sticky_by}).sticky_by == sticky_by
@@ -89,6 +94,8 @@ TWICE = {"default": "blue", "versions": [{**BLUE, "percent": 50}, {**BLUE, "perc
         (with_version(url=5001), "the URL of 'blue' does not look like http://HOST:PORT: 5001"),
         (with_version(credential="a\r\nX: y"), "the credential of 'blue' must be text of visible ASCII"),
         (with_version(credential=5), "the credential of 'blue' must be text of visible ASCII"),
+        (with_version(host_header="a\r\nX: y"), "host_header of 'blue' does not look like HOST:PORT"),
+        (with_version(host_header=5001), "host_header of 'blue' does not look like HOST:PORT: 5001"),
         ({**GOOD, "sticky_by": "mood"}, "sticky_by is 'mood': it must be client, body or header:NAME"),
         ({**GOOD, "sticky_by": "header:X-User"}, "it must be client, body or header:NAME"),
         ({**GOOD, "sticky_by": "header:"}, "it must be client, body or header:NAME"),

@@ -34,7 +34,7 @@ from mlmagic.engine.services.reconcile.planner import (
     next_step,
 )
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import InvalidConfig, MLMagicError, PortTaken, TargetUnavailable
+from mlmagic.errors import InvalidConfig, LaunchFailed, MLMagicError, PortTaken, TargetUnavailable
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.workspace import events, follows, history, services, traffic_history
 from mlmagic.workspace.memory import Memory
@@ -102,6 +102,7 @@ class Reconciler:
             return self._candidate_failed(record_of(error))
         if isinstance(handle, Waiting):
             return self._wait_for(handle)
+        self.health.routes = ""
         return self._write(decisions.launched(self.service, handle, self.health.notes))
 
     def _watch_candidate(self) -> float:
@@ -182,7 +183,8 @@ class Reconciler:
         assert service.handle is not None
         if service.endpoint is not None:
             routes.deliver(self.memory, service)  # a version may have moved
-            self.health.routes = routes.send(self.memory, self.targets, service, self.health.routes)
+            with contextlib.suppress(TargetUnavailable, LaunchFailed):  # `observe` says so
+                self.health.routes = routes.send(self.memory, self.targets, service, self.health.routes)
         target = self.targets.get(service.target)
         seen = self._observe(target, service.serving, service.handle)
         if seen.ended:
@@ -258,7 +260,7 @@ class Reconciler:
             return self._ended(Observation(Phase.EXITED, words=str(error), error=record_of(error)))
         if isinstance(handle, Waiting):
             return self._wait_for(handle)
-        self.health.restart_at = None
+        self.health.restart_at, self.health.routes = None, ""
         return self._write(decisions.relaunched(self.service, handle))
 
     def _note_stats(self, target: ComputeTarget[Any], seen: Observation, url: str) -> None:
@@ -391,6 +393,9 @@ class Reconciler:
                     self._report(tx, decision)
                     if not {"url", "serving"}.isdisjoint(decision.changes):
                         routes.deliver_to_endpoints_of(self.memory, tx, self.service.name)
+            # A launch may be at another address inside, though its URL is the same.
+            if written and not {"url", "serving", "state"}.isdisjoint(decision.changes):
+                routes.send_to_endpoints_of(self.memory, self.targets, self.service.name)
         return decision.delay
 
     def _report(self, tx: Connection, decision: Decision) -> None:

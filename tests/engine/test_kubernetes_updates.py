@@ -65,5 +65,11 @@ def test_an_update_is_paused_and_resumed_and_a_rollback_ends_a_pause(
         assert (updated.state, updated.serving) == (State.HEALTHY, 2)
         hold_an_update(engine, "echo")
         back = engine.services.wait(engine.services.rollback("svc").service)
-    assert (back.state, back.words) == (State.HEALTHY, "3 of 3 replicas ready")
+        assert back.state is State.HEALTHY
+        wait_for(lambda: revisions() == 1, "pods of one revision", timeout=_LONG)
+        wait_for(
+            lambda: engine.services.get("svc").words == "3 of 3 replicas ready",
+            lambda: f"all replicas, not {engine.services.get('svc')}",
+            timeout=_LONG,
+        )
     assert tally.lost == []

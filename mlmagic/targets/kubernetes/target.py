@@ -45,7 +45,7 @@ from mlmagic.targets.kubernetes import pods as pod_facts
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
 from mlmagic.targets.kubernetes.delivery import Delivery
-from mlmagic.targets.kubernetes.objects import KEYS_FILE, ROUTES_FILE
+from mlmagic.targets.kubernetes.objects import KEYS_FILE, ROUTES_FILE, SECRETS
 from mlmagic.targets.kubernetes.observation import Seen, revision_key
 from mlmagic.targets.kubernetes.releases import Release
 from mlmagic.targets.kubernetes.snapshots import Snapshots
@@ -54,6 +54,9 @@ from mlmagic.targets.validation import check_allowed_hosts, check_certificate
 
 _READ = "import os, sys; p = sys.argv[1]; os.path.exists(p) and sys.stdout.buffer.write(open(p, 'rb').read())"
 """A program that prints a file; nothing without one."""
+COPIED_SECONDS = 15.0
+"""A node copies a changed Secret within about a second; longer than this nobody waits for it."""
+_PAUSE_SECONDS = 0.2
 NODES_SECONDS = 10.0
 """Nodes seldom change: for so long they are not listed again."""
 _MOST_EXPLAINED = 2
@@ -273,8 +276,17 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             self._release(handle)[1].hold(handle.key, paused=False)
 
     def deliver_keys(self, handle: KubernetesHandle, keys_file: str) -> None:
+        """Write the keys into the Secret, and wait until the nodes have copied them into the replicas."""
         _, release = self._release(handle)
-        release.write_secret(handle.key, {KEYS_FILE: Path(keys_file).read_bytes()})
+        content = Path(keys_file).read_bytes()
+        release.write_secret(handle.key, {KEYS_FILE: content})
+        deadline = time.monotonic() + COPIED_SECONDS
+        # A user who may not run commands there has the new keys a moment later.
+        with contextlib.suppress(LaunchFailed, TargetUnavailable):
+            while time.monotonic() < deadline:
+                if all(each == content for each in self._in_each(handle, _READ, f"{SECRETS}/{KEYS_FILE}")):
+                    return
+                time.sleep(_PAUSE_SECONDS)
 
     def deliver_routes(self, handle: KubernetesHandle, routes_file: str) -> None:
         _, release = self._release(handle)

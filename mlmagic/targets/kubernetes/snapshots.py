@@ -6,9 +6,10 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from mlmagic.targets.kubernetes.api import Api, Object
+from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
 from mlmagic.targets.kubernetes.gateway_routes import HTTP_ROUTE
 from mlmagic.targets.kubernetes.objects import MANAGED_BY, NAME
@@ -26,8 +27,8 @@ class Snapshot:
     services: Mapping[str, Object]
     pods: Mapping[str, Sequence[Object]]
     """By the name of their service."""
-    routes: Mapping[str, Object] | None = None
-    """The HTTPRoutes; None: they were not listed."""
+    routes: Mapping[str, Object]
+    """The HTTPRoutes; none where no service has one."""
 
     @classmethod
     def of(
@@ -35,13 +36,12 @@ class Snapshot:
         deployments: Sequence[Object],
         services: Sequence[Object],
         pods: Sequence[Object],
-        routes: Sequence[Object] | None = None,
+        routes: Sequence[Object] = (),
     ) -> Snapshot:
         grouped: defaultdict[str, list[Object]] = defaultdict(list)
         for pod in pods:
             grouped[str(pod["metadata"]["labels"].get(NAME, ""))].append(pod)
-        routes_by_name = None if routes is None else _by_name(routes)
-        return cls(_by_name(deployments), _by_name(services), grouped, routes_by_name)
+        return cls(_by_name(deployments), _by_name(services), grouped, _by_name(routes))
 
     def deployment(self, name: str, owner: Mapping[str, str]) -> Object | None:
         """The Deployment of a service; None if there is none, or if it is not ours."""
@@ -56,7 +56,7 @@ class Snapshot:
 
     def route(self, name: str, owner: Mapping[str, str]) -> Object | None:
         """The HTTPRoute of a service."""
-        return _ours((self.routes or {}).get(name), owner)
+        return _ours(self.routes.get(name), owner)
 
     def pods_of(self, name: str, owner: Mapping[str, str]) -> list[Object]:
         return [pod for pod in self.pods.get(name, ()) if is_ours(pod, owner)]
@@ -70,7 +70,7 @@ class _Entry:
     changes: int = 0
     """How often this process has changed something there."""
     has_routes: bool = False
-    """Whether HTTPRoutes are listed there too: a service has one."""
+    """Whether HTTPRoutes are listed too, as a service there has one."""
 
 
 class Snapshots:
@@ -89,8 +89,10 @@ class Snapshots:
             if entry.snapshot is None or self._clock() - entry.taken > FRESH_SECONDS:
                 start, changes = self._clock(), entry.changes
                 labels = {MANAGED_BY: "mlmagic"}
-                kinds = ("Deployment", "Service", "Pod", *([HTTP_ROUTE] if entry.has_routes else []))
-                found = [api.list(kind, namespace, labels) for kind in kinds]
+                found = [api.list(kind, namespace, labels) for kind in ("Deployment", "Service", "Pod")]
+                if entry.has_routes:
+                    with suppress(Refused):  # this user may not read them, or the cluster has none any more
+                        found.append(api.list(HTTP_ROUTE, namespace, labels))
                 entry.snapshot, entry.taken = Snapshot.of(*found), start
                 if entry.changes != changes:
                     entry.taken = float("-inf")

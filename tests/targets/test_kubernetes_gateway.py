@@ -10,6 +10,7 @@ import pytest
 
 from mlmagic.core.arguments import ARGUMENTS
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.engine.packages import manifests
 from mlmagic.targets.kubernetes import gateway_routes, objects
 from mlmagic.targets.kubernetes.address import is_address_of
 from mlmagic.targets.kubernetes.gateway_routes import Backend, backends_of, needs_router, weights_of
@@ -254,3 +255,8 @@ def test_what_a_gateway_reports(
     found: Mapping[str, Any] | None, through: Mapping[str, Any] | None, words: str
 ) -> None:
     assert gateway_routes.words_of(found, through, "infra/public") == words
+
+
+def test_a_package_has_the_route() -> None:
+    assert "httproute.yaml" in manifests.kubernetes("shop", "image:1", THROUGH)
+    assert "httproute.yaml" not in manifests.kubernetes("shop", "image:1", OPEN)

@@ -602,3 +602,11 @@ def test_fifty_services_of_a_namespace_are_listed_at_once_and_again_after_a_chan
     known.of(api, "ns")  # type: ignore[arg-type]
     known.of(api, "other")  # type: ignore[arg-type]
     assert api.calls == 12
+
+
+def test_http_routes_are_listed_once_a_service_has_one() -> None:
+    known, api, owner = snapshots.Snapshots(lambda: 0.0), Lists(), {"mlmagic.workspace": "a"}
+    assert known.of(api, "ns").route("svc-1", owner) is None  # type: ignore[arg-type]
+    assert known.of(api, "ns", with_routes=True).route("svc-1", owner) is not None  # type: ignore[arg-type]
+    assert known.of(api, "ns").route("svc-1", owner) is not None  # type: ignore[arg-type]
+    assert api.calls == 3 + 4

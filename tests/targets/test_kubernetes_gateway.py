@@ -32,7 +32,8 @@ def version(name: str, percent: float, **more: Any) -> Mapping[str, Any]:
 
 
 BLUE, GREEN = version("blue", 90), version("green", 10)
-SERVICES = {"shop-blue": service("shop-blue", 30001), "shop-green": service("shop-green", 30002)}
+PORTS = {"shop": 30000, "shop-blue": 30001, "shop-green": 30002}
+SERVICES = {name: service(name, port) for name, port in PORTS.items()}
 BACKENDS = [Backend("shop-blue", 80, "blue", 90), Backend("shop-green", 80, "green", 10)]
 
 
@@ -77,14 +78,16 @@ def test_what_a_gateway_alone_can_do(
     versions: Sequence[Mapping[str, Any]], more: Mapping[str, Any], alone: bool
 ) -> None:
     routes = {"default": "blue", "sticky_by": None, "has_rollout": False, "versions": versions, **more}
-    found = backends_of(routes, SERVICES)
-    assert (found is not None) is alone
-    if found is not None:
-        assert [each.version for each in found] == [each["name"] for each in versions]
+    found = backends_of(routes, SERVICES, "shop", needs_router=False)
+    wanted = [each["name"] for each in versions] if alone else [""]
+    assert [each.version for each in found] == wanted
 
 
-def test_the_versions_as_backends() -> None:
-    assert backends_of({"versions": [BLUE, GREEN]}, SERVICES) == BACKENDS
+def test_backends_are_the_versions_or_the_router_or_none() -> None:
+    routes = {"versions": [BLUE, GREEN]}
+    assert backends_of(routes, SERVICES, "shop", needs_router=False) == BACKENDS
+    assert backends_of(routes, SERVICES, "shop", needs_router=True) == [Backend("shop", 80)]
+    assert backends_of(routes, {}, "shop", needs_router=True) == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -157,14 +156,19 @@ class Api:
 
     def gateway(self) -> str:
         """The version of the Gateway API's HTTPRoute; empty in a cluster that has none."""
-        for version in _GATEWAY_VERSIONS:
-            if GATEWAY_GROUP in self._versions:
-                break
-            with suppress(Refused):  # it has no such version
-                found = self.call("GET", f"apis/{GATEWAY_GROUP}/{version}")["resources"]
-                if any(each["kind"] == "HTTPRoute" for each in found):
-                    self._versions[GATEWAY_GROUP] = version
-        return self._versions.get(GATEWAY_GROUP, "")
+        if GATEWAY_GROUP not in self._versions:
+            found = next(filter(self._has_http_routes, _GATEWAY_VERSIONS), "")
+            if not found:  # it may be installed later
+                return ""
+            self._versions[GATEWAY_GROUP] = found
+        return self._versions[GATEWAY_GROUP]
+
+    def _has_http_routes(self, version: str) -> bool:
+        try:
+            found = self.call("GET", f"apis/{GATEWAY_GROUP}/{version}")["resources"]
+        except Refused:
+            return False
+        return any(each["kind"] == "HTTPRoute" for each in found)
 
     # -- logs -----------------------------------------------------------------------------------------
 

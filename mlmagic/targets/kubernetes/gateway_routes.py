@@ -58,11 +58,22 @@ def needs_router(config: DeploymentConfig) -> bool:
     return config.guarded or bool(config.cors_origins) or bool(config.allowed_hosts)
 
 
-def backends_of(routes: Seen, services: Mapping[str, Seen]) -> list[Backend] | None:
-    """The versions of an endpoint, where a Gateway alone can do what its router does; else None.
+def backends_of(
+    routes: Seen, services: Mapping[str, Seen], router: str, *, needs_router: bool
+) -> list[Backend]:
+    """The versions of an endpoint, where a Gateway alone can do what its router does; else the router.
 
-    ``routes`` is the routes file, and ``services`` are the Services of the namespace by name.
+    ``routes`` is the routes file, and ``services`` are the Services of the namespace by name. ``router`` is
+    the name of the router's; without that, there is no backend.
     """
+    versions = None if needs_router else _versions(routes, services)
+    if versions is not None:
+        return versions
+    return [Backend.of(services[router])] if router in services else []
+
+
+def _versions(routes: Seen, services: Mapping[str, Seen]) -> list[Backend] | None:
+    """The versions as backends; None if the Gateway alone cannot do what the routes demand."""
     versions = routes["versions"]
     if routes.get("sticky_by") or routes.get("has_rollout") or len(versions) >= _MOST_RULES:
         return None

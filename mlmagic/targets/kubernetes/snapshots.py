@@ -27,8 +27,8 @@ class Snapshot:
     services: Mapping[str, Object]
     pods: Mapping[str, Sequence[Object]]
     """By the name of their service."""
-    routes: Mapping[str, Object]
-    """The HTTPRoutes; none where no service has one."""
+    routes: Mapping[str, Object] | None
+    """The HTTPRoutes; None where no service has one, or where they cannot be read."""
 
     @classmethod
     def of(
@@ -36,12 +36,13 @@ class Snapshot:
         deployments: Sequence[Object],
         services: Sequence[Object],
         pods: Sequence[Object],
-        routes: Sequence[Object] = (),
+        routes: Sequence[Object] | None = None,
     ) -> Snapshot:
         grouped: defaultdict[str, list[Object]] = defaultdict(list)
         for pod in pods:
             grouped[str(pod["metadata"]["labels"].get(NAME, ""))].append(pod)
-        return cls(_by_name(deployments), _by_name(services), grouped, _by_name(routes))
+        routes_by_name = None if routes is None else _by_name(routes)
+        return cls(_by_name(deployments), _by_name(services), grouped, routes_by_name)
 
     def deployment(self, name: str, owner: Mapping[str, str]) -> Object | None:
         """The Deployment of a service; None if there is none, or if it is not ours."""
@@ -56,7 +57,7 @@ class Snapshot:
 
     def route(self, name: str, owner: Mapping[str, str]) -> Object | None:
         """The HTTPRoute of a service."""
-        return _ours(self.routes.get(name), owner)
+        return _ours((self.routes or {}).get(name), owner)
 
     def pods_of(self, name: str, owner: Mapping[str, str]) -> list[Object]:
         return [pod for pod in self.pods.get(name, ()) if is_ours(pod, owner)]

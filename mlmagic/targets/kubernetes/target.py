@@ -47,7 +47,6 @@ from mlmagic.targets.kubernetes import pods as pod_facts
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
 from mlmagic.targets.kubernetes.delivery import Delivery
-from mlmagic.targets.kubernetes.gateway_routes import Backend
 from mlmagic.targets.kubernetes.gateways import Gateways
 from mlmagic.targets.kubernetes.objects import KEYS_FILE, ROUTES_FILE
 from mlmagic.targets.kubernetes.observation import Seen, revision_key
@@ -254,11 +253,12 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         return seen
 
     def _words_of_gateway(self, api: Api, handle: KubernetesHandle, there: Snapshot) -> str:
-        try:
+        with contextlib.suppress(Refused):
             gateway = self._gateways.get(api, handle.namespace, handle.gateway)
-        except Refused:
-            return f"behind Gateway {handle.gateway}"
-        return gateway_routes.words_of(there.route(handle.name, handle.owner), gateway, handle.gateway)
+            if there.routes is not None:
+                route = there.route(handle.name, handle.owner)
+                return gateway_routes.words_of(route, gateway, handle.gateway)
+        return f"behind Gateway {handle.gateway}"  # this user may not read one of them
 
     def stop(self, handle: KubernetesHandle, *, grace: float = 10.0) -> None:
         self._remove(handle, grace, keep_address=False)
@@ -305,9 +305,9 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             return
         workspace = {workloads.WORKSPACE: handle.owner[workloads.WORKSPACE]}
         services = self._snapshots.of(api, handle.namespace).services_of(workspace)
-        backends = None if handle.needs_router else gateway_routes.backends_of(json.loads(routes), services)
-        if backends is None:
-            backends = [Backend.of(each) for name, each in services.items() if name == handle.name]
+        backends = gateway_routes.backends_of(
+            json.loads(routes), services, handle.name, needs_router=handle.needs_router
+        )
         if backends:
             with self._changing(handle):
                 release.route(handle.key, handle.gateway, backends)

@@ -111,6 +111,12 @@ OBJECT_NAME = Rule(
     {"pattern": f"^{_OBJECT_NAME.replace('{,', '{0,')}$"},
 )
 
+GATEWAY = Rule(
+    "must be NAME or NAMESPACE/NAME, as in infra/public; an empty text means none",
+    lambda value: not value or re.fullmatch(rf"({_NAMESPACE}/)?{_OBJECT_NAME}", value) is not None,
+    {"pattern": f"^(({_NAMESPACE}/)?{_OBJECT_NAME})?$".replace("{,", "{0,")},
+)
+
 _KINDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text", dict: "a mapping"}
 _METAVARS = {float: "NUMBER", int: "COUNT", bool: "", str: "TEXT", dict: "KEY=VALUE"}
 _SCHEMA_TYPES = {float: "number", int: "integer", bool: "boolean", str: "string", dict: "object"}
@@ -277,6 +283,10 @@ TABLE: tuple[Argument, ...] = (
          "ServiceAccount of the pods, whose token the script can then read. Default: no token.",
          on=CLUSTERS, rule=OBJECT_NAME, key="serviceAccountName", options=("--service-account",),
          metavar="NAME"),
+    _row("gateway", str, _R,
+         "Gateway through which callers reach the service under /NAME too. Default: none. An empty text "
+         "removes it.", on=CLUSTERS, rule=GATEWAY, key="gateway", options=("--gateway",),
+         metavar="[NAMESPACE/]NAME"),
     _row("compute_target_name", str, _R, "Name of the cluster.", on=CLUSTERS, key="computeTargetName"),
     _row("vnet_name", str, _R, "Virtual network. It is recorded and has no effect here.", on=ACI,
          key="vnetName"),

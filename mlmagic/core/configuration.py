@@ -188,6 +188,7 @@ class DeploymentConfig:
 
     def for_trial(self, target: str) -> DeploymentConfig:
         """The configuration of a temporary service on ``target``: any free port, keys of its own or none."""
+        kept = {name: value for name, value in self.compute_settings.items() if name != "gateway"}
         return replace(
             self.without_keys(),
             target=target,
@@ -200,6 +201,7 @@ class DeploymentConfig:
             ssl_key_pem_file=None,
             live=False,
             recorded_requests=0,
+            compute_settings=kept,
         )
 
     def _check_access(self) -> None:

@@ -171,8 +171,7 @@ class EndpointMagics(FollowingMagics):
         Examples:
           %rollout shop green --step 10 --every 2m --if "p99<80ms and errors<1%"
           %rollout shop --if "p50<1.2x"
-          %rollout shop --stop
-          %rollout diabetes-svc --pause
+          %rollout shop --pause
         """
         engine = self.session.engine
         traffic = engine.traffic

@@ -37,11 +37,11 @@ def deployment(
     }
 
 
-def paused(found: Mapping[str, Any], new: int, available: int) -> Mapping[str, Any]:
+def paused(found: Mapping[str, Any], new: int, available: int, observed: int = 2) -> Mapping[str, Any]:
     """The Deployment, paused, with ``new`` replicas of its newest revision."""
     counts = {"replicas": available, "updatedReplicas": new, "availableReplicas": available}
     condition = {"type": "Progressing", "status": "Unknown", "reason": "DeploymentPaused"}
-    status = {**found["status"], **counts, "conditions": [condition]}
+    status = {**found["status"], **counts, "observedGeneration": observed, "conditions": [condition]}
     return {**found, "spec": {**found["spec"], "paused": True}, "status": status}
 
 
@@ -259,6 +259,11 @@ DENIED = f'Failed to pull image "{IMAGE}": manifest unknown'
             Seen(paused(deployment(replicas=3), new=1, available=3), [pod(ready=True)]),
             Phase.STARTING,
             "paused; 1 of 3 replicas ready",
+        ),
+        (
+            Seen(paused(deployment(), new=1, available=1, observed=1), [pod(ready=True)]),
+            Phase.STARTING,  # the counts may be those of the revision before
+            "paused; 1 of 1 replica ready",
         ),
         (
             Seen(paused(deployment(), new=1, available=1), [pod(ready=True)]),
@@ -602,3 +607,11 @@ def test_fifty_services_of_a_namespace_are_listed_at_once_and_again_after_a_chan
     known.of(api, "ns")  # type: ignore[arg-type]
     known.of(api, "other")  # type: ignore[arg-type]
     assert api.calls == 12
+
+
+def test_http_routes_are_listed_once_a_service_has_one() -> None:
+    known, api, owner = snapshots.Snapshots(lambda: 0.0), Lists(), {"mlmagic.workspace": "a"}
+    assert known.of(api, "ns").route("svc-1", owner) is None  # type: ignore[arg-type]
+    assert known.of(api, "ns", with_routes=True).route("svc-1", owner) is not None  # type: ignore[arg-type]
+    assert known.of(api, "ns").route("svc-1", owner) is not None  # type: ignore[arg-type]
+    assert api.calls == 3 + 4

@@ -112,6 +112,8 @@ def routes_of(tx: Connection, service: Webservice) -> dict[str, Any]:
     return {
         "default": endpoint.default.name,
         "sticky_by": endpoint.sticky_by,
+        # Only targets read this and "service", where something else than the router can send requests.
+        "has_rollout": endpoint.rollout is not None and endpoint.rollout.is_under_way,
         "versions": [_route(tx, endpoint, version) for version in endpoint.versions],
     }
 
@@ -133,6 +135,8 @@ def _route(tx: Connection, endpoint: Endpoint, version: EndpointVersion) -> dict
     return {
         **route,
         "url": service.url,
+        # With allowed hosts, it answers to other names than its callers use elsewhere.
+        "service": None if config.allowed_hosts else service.name,
         "credential": caller_of(tx, service).credential,
         "timeout_s": _timeout(config),
     }

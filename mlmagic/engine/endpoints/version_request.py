@@ -14,7 +14,8 @@ from mlmagic.core.names import ModelReference
 from mlmagic.errors import InvalidConfig
 
 MAX_VERSIONS = "MLMAGIC_MAX_VERSIONS"
-_TRAFFIC_SETTINGS = ("version_name", "traffic_percentile")
+_OWN_SETTINGS = ("version_name", "traffic_percentile", "gateway")
+"""The settings that an endpoint has, and not its versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def config_of_version(config: DeploymentConfig) -> DeploymentConfig:
 
     Where the endpoint needs a credential, the version has keys of its own, which only the router knows.
     """
-    kept = {name: value for name, value in config.compute_settings.items() if name not in _TRAFFIC_SETTINGS}
+    kept = {name: value for name, value in config.compute_settings.items() if name not in _OWN_SETTINGS}
     is_endpoint = config.compute_type.lower() == ComputeType.AKS_ENDPOINT
     return replace(
         config,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from mlmagic.errors import InvalidConfig
 
@@ -44,6 +45,15 @@ def url_of(service: Object | None, nodes: Iterable[Object], scheme: str, *, host
         return _url(scheme, node_address(nodes) or host, port.get("nodePort"))
     address = spec.get("clusterIP")
     return _url(scheme, "" if address == "None" else address, port["port"])
+
+
+def is_address_of(service: Object, url: str) -> bool:
+    """Whether ``url`` is that of a Service, at whichever node."""
+    parts = urlsplit(url)
+    spec = service["spec"]
+    if spec.get("type", CLUSTER_IP) == NODE_PORT:
+        return parts.port is not None and parts.port == spec["ports"][0].get("nodePort")
+    return url == url_of(service, (), parts.scheme)
 
 
 def node_address(nodes: Iterable[Object]) -> str:

@@ -31,6 +31,8 @@ ANSWER_SECONDS = 10.0
 CONNECTIONS = 32
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+_GATEWAY_VERSIONS = ("v1", "v1beta1")
 _PLURALS = {
     "Deployment": "apis/apps/v1/namespaces/{namespace}/deployments",
     "ReplicaSet": "apis/apps/v1/namespaces/{namespace}/replicasets",
@@ -43,6 +45,8 @@ _PLURALS = {
     "Namespace": "api/v1/namespaces",
     "HorizontalPodAutoscaler": "apis/autoscaling/{version}/namespaces/{namespace}/horizontalpodautoscalers",
     "PodDisruptionBudget": "apis/policy/{version}/namespaces/{namespace}/poddisruptionbudgets",
+    "HTTPRoute": "apis/gateway.networking.k8s.io/{version}/namespaces/{namespace}/httproutes",
+    "Gateway": "apis/gateway.networking.k8s.io/{version}/namespaces/{namespace}/gateways",
 }
 
 
@@ -150,6 +154,22 @@ class Api:
         """The version of the API of disruption budgets."""
         return self.version_of("policy", ("v1", "v1beta1"))
 
+    def gateway(self) -> str:
+        """The version of the Gateway API's HTTPRoute; empty in a cluster that has none."""
+        if GATEWAY_GROUP not in self._versions:
+            found = next(filter(self._has_http_routes, _GATEWAY_VERSIONS), "")
+            if not found:  # it may be installed later
+                return ""
+            self._versions[GATEWAY_GROUP] = found
+        return self._versions[GATEWAY_GROUP]
+
+    def _has_http_routes(self, version: str) -> bool:
+        try:
+            found = self.call("GET", f"apis/{GATEWAY_GROUP}/{version}")["resources"]
+        except Refused:
+            return False
+        return any(each["kind"] == "HTTPRoute" for each in found)
+
     # -- logs -----------------------------------------------------------------------------------------
 
     def log(self, namespace: str, pod: str, *, tail: int, follow: bool = False) -> BaseHTTPResponse:
@@ -237,6 +257,8 @@ class Api:
             version = self.autoscaling()
         elif kind == "PodDisruptionBudget":
             version = self.policy()
+        elif kind in ("HTTPRoute", "Gateway"):
+            version = self.gateway() or _GATEWAY_VERSIONS[0]
         return _PLURALS[kind].format(namespace=quote(namespace), version=version)
 
 

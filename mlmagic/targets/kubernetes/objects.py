@@ -6,6 +6,7 @@
     ConfigMap               of each revision whose files travel without an image: see `carried_files`
     HorizontalPodAutoscaler with autoscaling
     PodDisruptionBudget     with several replicas, so that an administrator who drains a node leaves some
+    HTTPRoute               with a gateway; of an endpoint, the target shares requests among versions later
 
 The target applies them, and `%package --kind kubernetes` writes the same ones. Pods meet the level
 "restricted" of the pod security standards.
@@ -23,8 +24,9 @@ from mlmagic.core.arguments import CLUSTERS
 from mlmagic.core.configuration import DEFAULT_CPU, DeploymentConfig
 from mlmagic.scoring import termination
 from mlmagic.targets.images.dockerfile import PORT, PYTHON, USER
-from mlmagic.targets.kubernetes import carried_files
+from mlmagic.targets.kubernetes import carried_files, gateway_routes
 from mlmagic.targets.kubernetes.carried_files import CarriedFiles
+from mlmagic.targets.kubernetes.gateway_routes import gateway_of
 
 NAME, MANAGED_BY = "app.kubernetes.io/name", "app.kubernetes.io/managed-by"
 """The labels by which the objects and pods of a service are found."""
@@ -98,16 +100,22 @@ class Workload:
         return {"name": name or self.name, "labels": {**self.labels, **self.selector}}
 
 
-def objects_of(workload: Workload, *, autoscaling: str = "v2", policy: str = "v1") -> list[Object]:
+def objects_of(
+    workload: Workload, *, autoscaling: str = "v2", policy: str = "v1", gateway: str = "v1"
+) -> list[Object]:
     """All objects but the Secret, in the order in which they are applied.
 
-    ``autoscaling`` and ``policy`` are the versions of these two APIs that the server has.
+    ``autoscaling``, ``policy`` and ``gateway`` are the versions of these APIs that the server has.
     """
     found = [service(workload), deployment(workload)]
     if autoscales(workload.config):
         found.append(autoscaler(workload, autoscaling))
     if most_replicas(workload.config) > 1:
         found.append(disruption_budget(workload, policy))
+    if through := gateway_of(workload.config):
+        backends = [gateway_routes.Backend.of(found[0])]
+        metadata = workload.metadata()
+        found.append(gateway_routes.http_route(metadata, through, backends, version=gateway))
     return found
 
 

@@ -65,11 +65,11 @@ def is_rolled_out(deployment: Object) -> bool:
     That stays true while it is scaled, and while a replica is down.
     """
     status = deployment.get("status") or {}
+    if int(status.get("observedGeneration") or 0) < int(deployment["metadata"]["generation"]):
+        return False
     if is_paused(deployment):  # which hides whether it was complete before
         counts = {int(status.get(each) or 0) for each in ("replicas", "updatedReplicas", "availableReplicas")}
         return counts == {wanted_replicas(deployment)}
-    if int(status.get("observedGeneration") or 0) < int(deployment["metadata"]["generation"]):
-        return False
     return any(
         each["type"] == "Progressing" and each.get("reason") == _COMPLETE
         for each in status.get("conditions") or ()

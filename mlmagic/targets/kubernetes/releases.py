@@ -16,8 +16,9 @@ from typing import Any
 
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.kubernetes import objects
-from mlmagic.targets.kubernetes.api import Api, Object
+from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import TARGET
+from mlmagic.targets.kubernetes.gateway_routes import HTTP_ROUTE, Backend, gateway_of, http_route
 from mlmagic.targets.kubernetes.objects import KEY, MANAGED_BY, NAME, REVISION, Workload
 from mlmagic.targets.kubernetes.observation import revision_key, wanted_replicas
 from mlmagic.targets.kubernetes.pods import has_ended, is_ending, name_of
@@ -26,7 +27,7 @@ from mlmagic.targets.kubernetes.workloads import secret_name
 RECORD = "objects.json"
 """The entry of a Secret with the objects of its revision, which the container does not see."""
 SCALED = "HorizontalPodAutoscaler"
-OPTIONAL = (SCALED, "PodDisruptionBudget")
+OPTIONAL = (SCALED, "PodDisruptionBudget", HTTP_ROUTE)
 """The kinds that only some revisions have."""
 _PAUSE_SECONDS = 0.2
 _KILL_SECONDS = 5.0
@@ -64,7 +65,12 @@ class Release:
     def apply(self, workload: Workload, files: Mapping[str, bytes]) -> None:
         """Apply the objects of a revision. Raises `LaunchFailed` if objects of its names are not ours."""
         self._check_names(workload)
-        wanted = objects.objects_of(workload, autoscaling=self._api.autoscaling(), policy=self._api.policy())
+        wanted = objects.objects_of(
+            workload,
+            autoscaling=self._api.autoscaling(),
+            policy=self._api.policy(),
+            gateway=self._api.gateway() or "v1",
+        )
         record = json.dumps(wanted).encode()
         self._api.apply(self._namespace, objects.secret(workload, {**files, RECORD: record}))
         if workload.files is not None:
@@ -99,6 +105,19 @@ class Release:
         touched = {"metadata": {"annotations": {"mlmagic.keys": str(time.time_ns())}}}
         for pod in self.pods(key):
             self._api.patch("Pod", self._namespace, name_of(pod), touched)
+
+    def route(self, key: str, gateway: str, backends: Sequence[Backend]) -> None:
+        """Have the Gateway send its requests to ``backends``, if the Deployment runs this revision.
+
+        The record of the revision keeps the route to the service itself, which is right after a rollback too.
+        """
+        now = self.deployment()
+        found = self._api.get(HTTP_ROUTE, self._namespace, self._name)
+        if now is None or revision_key(now) != key or (found is not None and self._ours(found) is None):
+            return
+        metadata = {"name": self._name, "labels": self._labels()}
+        wanted = http_route(metadata, gateway, backends, version=self._api.gateway())
+        self._api.apply(self._namespace, wanted)
 
     def remove(self, key: str, *, grace: float, keep_address: bool) -> None:
         """End a revision; returns when its pods are gone.
@@ -136,7 +155,8 @@ class Release:
         return found if found is not None and is_ours(found, self._owner) else None
 
     def _check_names(self, workload: Workload) -> None:
-        for kind in ("Deployment", "Service"):
+        routes = [HTTP_ROUTE] if gateway_of(workload.config) else []
+        for kind in ("Deployment", "Service", *routes):
             found = self._api.get(kind, self._namespace, workload.name)
             if found is not None and not is_ours(found, self._owner):
                 raise LaunchFailed(
@@ -188,7 +208,15 @@ class Release:
         self._api.patch("Secret", self._namespace, secret_name(self._name, key), {"data": data})
 
     def _delete_ours(self, kind: str, name: str) -> None:
-        if self._ours(self._api.get(kind, self._namespace, name)) is not None:
+        if kind == HTTP_ROUTE and not self._api.gateway():
+            return
+        try:
+            found = self._ours(self._api.get(kind, self._namespace, name))
+        except Refused as error:
+            if kind == HTTP_ROUTE and error.status == 403:
+                return  # who may not read them has created none
+            raise
+        if found is not None:
             self._api.delete(kind, self._namespace, name)
 
     def _end_pods(self, key: str, seconds: int) -> None:

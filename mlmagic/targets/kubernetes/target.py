@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,6 +36,8 @@ from mlmagic.targets.kubernetes import (
     commands,
     connection,
     delivery,
+    gateway_routes,
+    gateways,
     logs,
     observation,
     usage,
@@ -45,10 +47,11 @@ from mlmagic.targets.kubernetes import pods as pod_facts
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
 from mlmagic.targets.kubernetes.delivery import Delivery
+from mlmagic.targets.kubernetes.gateways import Gateways
 from mlmagic.targets.kubernetes.objects import KEYS_FILE, ROUTES_FILE, SECRETS
 from mlmagic.targets.kubernetes.observation import Seen, revision_key
 from mlmagic.targets.kubernetes.releases import Release
-from mlmagic.targets.kubernetes.snapshots import Snapshots
+from mlmagic.targets.kubernetes.snapshots import Snapshot, Snapshots
 from mlmagic.targets.revision_labels import key_of, labels_of
 from mlmagic.targets.validation import check_allowed_hosts, check_certificate
 
@@ -77,6 +80,10 @@ class KubernetesHandle:
     owner: Mapping[str, str] = field(default_factory=dict)
     """The labels that say whose its objects are."""
     tls: bool = False
+    gateway: str = ""
+    """The Gateway that sends it requests, as [NAMESPACE/]NAME; empty without one."""
+    needs_router: bool = False
+    """Of an endpoint: whether all requests have to pass its router."""
 
     @property
     def address(self) -> Address:
@@ -115,6 +122,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         """The images that this process has sent to the nodes, with the context."""
         self._snapshots = Snapshots()
         self._usage = usage.Readings()
+        self._gateways = Gateways()
         self._nodes: dict[Address, tuple[float, list[Object]]] = {}
 
     def check(self) -> None:
@@ -141,7 +149,9 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
                 ),
             )
         where = self._current()
-        self._check_namespace(Api.at(where), _namespace(config, where))
+        namespace = _namespace(config, where)
+        self._check_namespace(Api.at(where), namespace)
+        gateways.check(Api.at(where), namespace, config)
 
     def _check_namespace(self, api: Api, namespace: str) -> None:
         with contextlib.suppress(Refused):  # a user who may not read namespaces may still have one
@@ -224,7 +234,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
 
     def _observe(self, handle: KubernetesHandle) -> Observation:
         api = Api.at(handle.address)
-        there = self._snapshots.of(api, handle.namespace)
+        there = self._snapshots.of(api, handle.namespace, with_routes=bool(handle.gateway))
         deployment = there.deployment(handle.name, handle.owner)
         if deployment is None:
             return observation.observe(Seen(None), handle.key, None)
@@ -240,7 +250,18 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         scheme = "https" if handle.tls else "http"
         url = address.url_of(there.service(handle.name, handle.owner), nodes, scheme, host=api.host)
         away = frozenset(pod_facts.name_of(node) for node in nodes if not address.is_ready(node))
-        return observation.observe(Seen(deployment, pods, events, room, away), handle.key, url)
+        seen = observation.observe(Seen(deployment, pods, events, room, away), handle.key, url)
+        if handle.gateway and seen.phase is Phase.RUNNING and revision_key(deployment) == handle.key:
+            return replace(seen, words=f"{seen.words}; {self._words_of_gateway(api, handle, there)}")
+        return seen
+
+    def _words_of_gateway(self, api: Api, handle: KubernetesHandle, there: Snapshot) -> str:
+        with contextlib.suppress(Refused):
+            gateway = self._gateways.get(api, handle.namespace, handle.gateway)
+            if there.routes is not None:
+                route = there.route(handle.name, handle.owner)
+                return gateway_routes.words_of(route, gateway, handle.gateway)
+        return f"behind Gateway {handle.gateway}"  # this user may not read one of them
 
     def stop(self, handle: KubernetesHandle, *, grace: float = 10.0) -> None:
         self._remove(handle, grace, keep_address=False)
@@ -289,8 +310,19 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
                 time.sleep(_PAUSE_SECONDS)
 
     def deliver_routes(self, handle: KubernetesHandle, routes_file: str) -> None:
-        _, release = self._release(handle)
-        release.write_secret(handle.key, {ROUTES_FILE: Path(routes_file).read_bytes()})
+        api, release = self._release(handle)
+        routes = Path(routes_file).read_bytes()
+        release.write_secret(handle.key, {ROUTES_FILE: routes})
+        if not handle.gateway:
+            return
+        workspace = {workloads.WORKSPACE: handle.owner[workloads.WORKSPACE]}
+        services = self._snapshots.of(api, handle.namespace).services_of(workspace)
+        backends = gateway_routes.backends_of(
+            json.loads(routes), services, handle.name, needs_router=handle.needs_router
+        )
+        if backends:
+            with self._changing(handle):
+                release.route(handle.key, handle.gateway, backends)
 
     def network_of(self, handle: KubernetesHandle | None) -> str:
         """The context of its cluster; empty inside a pod."""
@@ -333,6 +365,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             key_of(spec.run_dir),
             workloads.owner_labels(spec),
             settings.uses_tls(spec.config),
+            gateway_routes.gateway_of(spec.config),
+            gateway_routes.needs_router(spec.config),
         )
 
     def _release(self, handle: KubernetesHandle) -> tuple[Api, Release]:

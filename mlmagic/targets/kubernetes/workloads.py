@@ -25,7 +25,7 @@ from mlmagic.targets.kubernetes.objects import (
 from mlmagic.targets.revision_labels import key_of, labels_of
 from mlmagic.targets.server_variables import server_variables
 
-_SERVICE, _WORKSPACE = "mlmagic.service", "mlmagic.workspace"
+_SERVICE, WORKSPACE = "mlmagic.service", "mlmagic.workspace"
 _SERVICES_FOLDER = "services"
 RUN = f"{RUNS}/run"
 """The run folder in the container."""
@@ -46,7 +46,7 @@ def secret_name(name: str, key: str) -> str:
 def owner_labels(spec: ServiceSpec) -> dict[str, str]:
     """The labels that say whose an object is: of which workspace and service."""
     known = labels_of(spec)
-    return {name: known[name] for name in (_SERVICE, _WORKSPACE)}
+    return {name: known[name] for name in (_SERVICE, WORKSPACE)}
 
 
 def revision_labels(spec: ServiceSpec) -> dict[str, str]:

@@ -80,6 +80,8 @@ class Reconciler:
             self.health.restart_at = None
         if step not in _BUILDING and self.health.restart_at is None:
             self.launcher.cancel(self.service)
+        if step is not Step.WATCH_SERVING:
+            self.health.routes = ""  # another revision may have changed what was sent
         return steps[step]()
 
     def show_failure(self, reason: str) -> float:

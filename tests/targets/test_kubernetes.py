@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from mlmagic.errors import InvalidConfig, LaunchFailed, TargetUnavailable
 from mlmagic.targets import registry
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.kubernetes import snapshots
+from mlmagic.targets.kubernetes.api import Api
 from tests.support.certificates import write_certificate
 from tests.support.kubernetes_cluster import left, wait_until_nothing_is_left
 from tests.support.waiting import wait_for
@@ -56,6 +58,33 @@ class TestKubernetes(TargetContract):
     def score(self, target: ComputeTarget[Any], handle: Any, data: Any = "x") -> Any:
         seen = self.until(target, handle, Phase.RUNNING)
         return Client().score("contract", f"{seen.url}/score", data)
+
+    def test_changes_are_told_and_not_asked_for(
+        self, served: tuple[ComputeTarget[Any], Any], cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        target, handle = served
+        lists = [time.monotonic()]
+        listing = Api.listing
+
+        def noted(self: Api, kind: str, *words: Any) -> Any:
+            if kind in snapshots.KINDS:
+                lists.append(time.monotonic())
+            return listing(self, kind, *words)
+
+        monkeypatch.setattr(Api, "listing", noted)
+
+        def is_watched() -> bool:
+            """Whether nothing was listed for longer than a list is fresh."""
+            target.observe(handle)
+            return time.monotonic() - lists[-1] > 2 * snapshots.FRESH_SECONDS
+
+        wait_for(is_watched, "the watches")
+        count = len(lists)
+        selector = f"mlmagic.key={handle.key}"
+        cluster.kubectl("delete", "pod", "-n", SHARED, "-l", selector, "--wait=false")
+        wait_for(lambda: target.observe(handle).ready == 0, "the end of its pod", timeout=60)
+        wait_for(lambda: target.observe(handle).ready == 1, "another pod", timeout=120)
+        assert len(lists) == count
 
     def test_a_revision_replaces_another_and_each_is_stopped_alone(
         self, target: ComputeTarget[Any], tmp_path: Path, cluster: Cluster
@@ -217,7 +246,6 @@ def test_an_api_server_that_is_not_there_is_unknown(cluster: Cluster, tmp_path: 
 def test_fifty_services_are_observed_with_a_few_calls(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlmagic.targets.kubernetes.api import Api
     from tests.support.kubernetes import crowd
 
     paths: list[str] = []

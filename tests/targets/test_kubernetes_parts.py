@@ -11,7 +11,7 @@ import pytest
 
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.errors import InvalidConfig, TargetUnavailable
-from mlmagic.targets.kubernetes import address, connection, logs, pods, releases, snapshots
+from mlmagic.targets.kubernetes import address, connection, logs, pods, releases
 from mlmagic.targets.kubernetes.delivery import Delivery, route
 from mlmagic.targets.kubernetes.observation import Seen, largest, observe
 
@@ -571,47 +571,3 @@ def test_logs_are_merged_by_time(
     streams: Sequence[tuple[str, Sequence[str]]], tail: int, lines: Sequence[str]
 ) -> None:
     assert logs.merged(streams, tail) == lines
-
-
-# -- snapshots ----------------------------------------------------------------------------------------
-
-
-class Lists:
-    """An API that counts how often it lists."""
-
-    def __init__(self) -> None:
-        self.address, self.calls = connection.Address(context="c"), 0
-
-    def list(self, kind: str, namespace: str, labels: Mapping[str, str]) -> list[Mapping[str, Any]]:
-        self.calls += 1
-        owner = {"app.kubernetes.io/managed-by": "mlmagic", "mlmagic.workspace": "a"}
-        meta = [{"name": f"svc-{number}", "labels": owner} for number in range(50)]
-        names = [{**each, "labels": {**owner, "app.kubernetes.io/name": each["name"]}} for each in meta]
-        return [{"kind": kind, "metadata": each} for each in names]
-
-
-def test_fifty_services_of_a_namespace_are_listed_at_once_and_again_after_a_change() -> None:
-    now = [0.0]
-    known, api = snapshots.Snapshots(lambda: now[0]), Lists()
-    owner = {"mlmagic.workspace": "a"}
-    for number in range(50):
-        there = known.of(api, "ns")  # type: ignore[arg-type]
-        assert there.deployment(f"svc-{number}", owner) is not None
-        assert there.deployment(f"svc-{number}", {"mlmagic.workspace": "b"}) is None
-        assert len(there.pods_of(f"svc-{number}", owner)) == 1
-    assert api.calls == 3
-    known.forget(api, "ns")  # type: ignore[arg-type]
-    known.of(api, "ns")  # type: ignore[arg-type]
-    assert api.calls == 6
-    now[0] = 0.6
-    known.of(api, "ns")  # type: ignore[arg-type]
-    known.of(api, "other")  # type: ignore[arg-type]
-    assert api.calls == 12
-
-
-def test_http_routes_are_listed_once_a_service_has_one() -> None:
-    known, api, owner = snapshots.Snapshots(lambda: 0.0), Lists(), {"mlmagic.workspace": "a"}
-    assert known.of(api, "ns").route("svc-1", owner) is None  # type: ignore[arg-type]
-    assert known.of(api, "ns", with_routes=True).route("svc-1", owner) is not None  # type: ignore[arg-type]
-    assert known.of(api, "ns").route("svc-1", owner) is not None  # type: ignore[arg-type]
-    assert api.calls == 3 + 4

@@ -102,13 +102,48 @@ class Api:
         self, kind: str, namespace: str, labels: Mapping[str, str] | None = None, fields: str = ""
     ) -> list[Object]:
         """The objects with these labels; ``fields`` is a field selector."""
-        selectors = {}
+        return list(self.listing(kind, namespace, labels, fields)[0])
+
+    def listing(
+        self, kind: str, namespace: str, labels: Mapping[str, str] | None = None, fields: str = ""
+    ) -> tuple[Sequence[Object], str]:
+        """The same, and the version of the list, from which `watch` goes on."""
+        found = self.call("GET", self._selection(kind, namespace, labels, fields))
+        return found["items"], str(found["metadata"].get("resourceVersion") or "")
+
+    def watch(
+        self, kind: str, namespace: str, labels: Mapping[str, str], version: str, seconds: int
+    ) -> Iterator[Object]:
+        """The events after a version, as they come, for so many seconds.
+
+        Raises `Refused`, and `TargetUnavailable` also where the connection breaks.
+        """
+        from urllib3.exceptions import HTTPError
+
+        query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(seconds)}
+        path = self._selection(kind, namespace, labels, allowWatchBookmarks="true", **query)
+        answer = self._request("GET", path, None, "", stream=True, silence=seconds + ANSWER_SECONDS)
+        try:
+            yield from map(json.loads, lines_of(answer))
+        except (HTTPError, ValueError) as error:  # ValueError: half a line
+            raise self._silent(error) from None
+
+    def _selection(
+        self,
+        kind: str,
+        namespace: str,
+        labels: Mapping[str, str] | None = None,
+        fields: str = "",
+        **query: str,
+    ) -> str:
+        """The path of the objects of a kind with these labels and fields."""
+        selectors = dict(query)
         if labels:
             selectors["labelSelector"] = ",".join(f"{name}={value}" for name, value in labels.items())
         if fields:
             selectors["fieldSelector"] = fields
         path = self._path(kind, namespace)
-        return list(self.call("GET", f"{path}?{urlencode(selectors)}" if selectors else path)["items"])
+        return f"{path}?{urlencode(selectors)}" if selectors else path
 
     def apply(self, namespace: str, wanted: Object) -> Object:
         """Create the object, or change the fields that mlmagic manages (server-side apply)."""
@@ -176,7 +211,8 @@ class Api:
         """The log of a pod, with a time before each line. Raises `Refused` if it has none yet."""
         query = {"timestamps": "true", "tailLines": str(tail), "follow": str(follow).lower()}
         path = f"{self._path('Pod', namespace)}/{quote(pod)}/log?{urlencode(query)}"
-        return self._request("GET", path, None, "", stream=True, endless=follow)
+        silence = None if follow else ANSWER_SECONDS
+        return self._request("GET", path, None, "", stream=True, silence=silence)
 
     # -- calls ----------------------------------------------------------------------------------------
 
@@ -199,8 +235,9 @@ class Api:
         kind: str,
         *,
         stream: bool = False,
-        endless: bool = False,
+        silence: float | None = ANSWER_SECONDS,
     ) -> BaseHTTPResponse:
+        """``silence`` is how many seconds the server may be silent; None: for ever."""
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
@@ -213,19 +250,19 @@ class Api:
                 f"{self.url}/{path}",
                 body=json.dumps(body).encode() if body is not None else None,
                 headers=headers,
-                timeout=Timeout(CONNECT_SECONDS, None if endless else ANSWER_SECONDS),
+                timeout=Timeout(connect=CONNECT_SECONDS, read=silence),
                 retries=False,
                 preload_content=not stream,
             )
         except HTTPError as error:
-            raise TargetUnavailable(
-                TARGET,
-                f"the Kubernetes API server at {self.settings.host} does not answer: {_reason(error)}",
-                fix=FIX,
-            ) from None
+            raise self._silent(error) from None
         if answer.status >= 400:
             self._refuse(answer)
         return answer
+
+    def _silent(self, error: Exception) -> TargetUnavailable:
+        words = f"the Kubernetes API server at {self.settings.host} does not answer: {_reason(error)}"
+        return TargetUnavailable(TARGET, words, fix=FIX)
 
     def _refuse(self, answer: BaseHTTPResponse) -> None:
         message = _message(answer.data) or f"HTTP {answer.status}"

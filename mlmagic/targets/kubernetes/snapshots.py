@@ -1,22 +1,23 @@
-"""What a namespace has of mlmagic's: listed once for all services that are observed at the same time."""
+"""What a namespace has of mlmagic's: listed or watched once for all services that are observed there."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
 from mlmagic.targets.kubernetes.gateway_routes import HTTP_ROUTE
-from mlmagic.targets.kubernetes.objects import MANAGED_BY, NAME
+from mlmagic.targets.kubernetes.objects import NAME
 from mlmagic.targets.kubernetes.releases import is_ours
+from mlmagic.targets.kubernetes.watches import Watch
 
 FRESH_SECONDS = 0.5
-"""So old a snapshot may be; what this process changes is listed again at once."""
+"""So old a list may be; what this process changes is listed again at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,47 +64,86 @@ class Snapshot:
         return [pod for pod in self.pods.get(name, ()) if is_ours(pod, owner)]
 
 
+KINDS = ("Deployment", "Service", "Pod")
+
+
 @dataclass(slots=True)
 class _Entry:
+    """What is known of one namespace."""
+
     lock: threading.Lock = field(default_factory=threading.Lock)
+    watches: dict[str, Watch] = field(default_factory=dict)
+    """By kind; without HTTPRoutes unless a service there has one, and they can be read."""
     snapshot: Snapshot | None = None
-    taken: float = 0.0
+    seen: tuple[int, ...] = ()
+    """The changes of the watches that the snapshot has."""
+    listed: float = float("-inf")
     changes: int = 0
     """How often this process has changed something there."""
     has_routes: bool = False
-    """Whether HTTPRoutes are listed too, as a service there has one."""
 
 
 class Snapshots:
-    """The newest snapshot of each namespace, for all threads."""
+    """The newest snapshot of each namespace, for all threads.
+
+    Who asks once gets a list. Who asks again later is supposed to go on: then the namespace is watched.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._entries: defaultdict[tuple[Address, str], _Entry] = defaultdict(_Entry)
+        self._entries: defaultdict[tuple[int, Address, str], _Entry] = defaultdict(_Entry)
 
     def of(self, api: Api, namespace: str, *, with_routes: bool = False) -> Snapshot:
         """A snapshot that is fresh; threads that want one at the same time share it."""
-        entry = self._entries[api.address, namespace]
+        entry = self._entry(api, namespace)
         with entry.lock:
             if with_routes and not entry.has_routes:
-                entry.has_routes, entry.taken = True, float("-inf")
-            if entry.snapshot is None or self._clock() - entry.taken > FRESH_SECONDS:
-                start, changes = self._clock(), entry.changes
-                labels = {MANAGED_BY: "mlmagic"}
-                found = [api.list(kind, namespace, labels) for kind in ("Deployment", "Service", "Pod")]
-                if entry.has_routes:
-                    with suppress(Refused):  # this user may not read them, or the cluster has none any more
-                        found.append(api.list(HTTP_ROUTE, namespace, labels))
-                entry.snapshot, entry.taken = Snapshot.of(*found), start
-                if entry.changes != changes:
-                    entry.taken = float("-inf")
-            return entry.snapshot
+                entry.has_routes, entry.listed = True, float("-inf")
+            is_due = self._clock() - entry.listed > FRESH_SECONDS
+            was_changed = entry.listed == float("-inf")
+            if was_changed or (is_due and not _is_watched(entry)):
+                is_first = entry.snapshot is None
+                self._list(entry, api, namespace)
+                if not (is_first or was_changed):
+                    for watch in entry.watches.values():
+                        watch.follow()
+            return _snapshot_of(entry)
 
     def forget(self, api: Api, namespace: str) -> None:
-        """Something was changed there: list it again."""
-        entry = self._entries[api.address, namespace]
+        """Something was changed there: list it again, as a watch may tell of it a moment later."""
+        entry = self._entry(api, namespace)
         entry.changes += 1
-        entry.taken = float("-inf")
+        entry.listed = float("-inf")
+
+    def _entry(self, api: Api, namespace: str) -> _Entry:
+        return self._entries[os.getpid(), api.address, namespace]  # a forked process has no threads of ours
+
+    def _list(self, entry: _Entry, api: Api, namespace: str) -> None:
+        start, changes = self._clock(), entry.changes
+        for kind in (*KINDS, HTTP_ROUTE) if entry.has_routes else KINDS:
+            watch = entry.watches.setdefault(kind, Watch(api, kind, namespace, self._clock))
+            try:
+                watch.refresh()
+            except Refused:
+                if kind != HTTP_ROUTE:
+                    raise
+                del entry.watches[kind]  # this user may not read them, or the cluster has none any more
+        entry.listed = start if entry.changes == changes else float("-inf")
+
+
+def _is_watched(entry: _Entry) -> bool:
+    return all(watch.is_current for watch in entry.watches.values())
+
+
+def _snapshot_of(entry: _Entry) -> Snapshot:
+    """The snapshot of what the watches know, which is built anew if they know something new."""
+    seen = tuple(watch.changes for watch in entry.watches.values())
+    objects = {kind: watch.objects() for kind, watch in entry.watches.items()}  # all are asked, each time
+    if entry.snapshot is None or seen != entry.seen:
+        deployments, services, pods = (objects[kind] for kind in KINDS)
+        entry.snapshot = Snapshot.of(deployments, services, pods, objects.get(HTTP_ROUTE))
+        entry.seen = seen
+    return entry.snapshot
 
 
 def _by_name(found: Sequence[Object]) -> dict[str, Object]:

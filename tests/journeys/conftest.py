@@ -19,8 +19,8 @@ def location(tmp_path: Path) -> Location:
 
 
 @pytest.fixture
-def page(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A page of a real Chromium. How it looked when a test failed is kept as a picture."""
+def page() -> Iterator[Any]:
+    """A page of a real Chromium."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not BROWSER:
         pytest.skip("chromium is not installed")
@@ -29,10 +29,7 @@ def page(request: pytest.FixtureRequest) -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=BROWSER, headless=True, args=FLAGS)
         page = browser.new_page(viewport={"width": 1200, "height": 2400})
         page.set_default_timeout(WAIT_SECONDS * 1000)
-        failed = request.session.testsfailed
         yield page
-        if request.session.testsfailed > failed:
-            page.screenshot(path=ARTIFACTS / f"failed-{request.node.name.replace('/', '-')}.png")
         browser.close()
 
 

@@ -20,7 +20,7 @@ from mlmagic.workspace.location import Location
 from tests.journeys.accessibility import violations
 from tests.journeys.keyboard import Keyboard
 from tests.journeys.mouse import Mouse
-from tests.support.browser import ARTIFACTS
+from tests.support.browser import ARTIFACTS, pictured
 from tests.support.jupyter_clients import NEWEST, NOTEBOOK, Client, serving
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(420)]
@@ -57,7 +57,10 @@ Station = Callable[..., None]
 def test_the_whole_journey(
     client: str, hands: str, python: str, tmp_path: Path, location: Location, engine: Engine, page: Any
 ) -> None:
-    with serving(client, tmp_path / "jupyter", location, python=python) as url:
+    with (
+        serving(client, tmp_path / "jupyter", location, python=python) as url,
+        pictured(page, f"{client}-{hands}"),
+    ):
         opened = Client(page, url)
         opened.open()
         stations = 0

@@ -333,7 +333,7 @@ def test_a_log_that_is_rotated_loses_no_line_of_any(start: Callable[..., Started
     files = list(server.run_dir.glob("log.txt*"))
     lines = re.findall(r"<(\d+)>", "".join(file.read_text() for file in files))
     assert sorted(map(int, lines)) == list(range(600))
-    assert 2 < len(files) < 20
+    assert 1 < len(files) < 20, "how often depends on how fast the machine is"
 
 
 def test_what_all_collect_is_one_file_with_one_header(start: Callable[..., Started], tmp_path: Path) -> None:

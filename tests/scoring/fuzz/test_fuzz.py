@@ -50,8 +50,21 @@ def fuzz(folder, *options):
         (pytest.fail if os.environ.get("CI") else pytest.skip)("atheris is not installed")
     corpus = folder / "corpus"
     corpus.mkdir()
+    # It limits the most memory that it ever had, which Linux hands on from whoever has started it. A shell in
+    # between, which has to come back for `exit`, has little.
     done = subprocess.run(
-        [sys.executable, "-m", "tests.scoring.fuzz.target", str(corpus), str(SEEDS), *options],
+        [
+            "sh",
+            "-c",
+            '"$@"; exit $?',
+            "sh",
+            sys.executable,
+            "-m",
+            "tests.scoring.fuzz.target",
+            str(corpus),
+            str(SEEDS),
+            *options,
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,9 +110,14 @@ def test_a_client_that_leaves_ends_the_generator(steps: Endpoint, tmp_path: Path
         for number in (1, 2):
             let(path, number)
             read_until(client, b'{"i":%d' % number)
-    for number in range(3, 100):  # it is noticed when something is written
-        let(path, number)
-    wait_for(Path(f"{path}.ended").exists, "the end of the generator")
+    numbers = itertools.count(3)
+
+    def has_ended() -> bool:
+        """It is noticed when something is written: the next piece, until one is too many."""
+        let(path, next(numbers))
+        return Path(f"{path}.ended").exists()
+
+    wait_for(has_ended, "the end of the generator")
     assert errors(steps) == before, "it is not the version's"
     steps.versions["blue"].wait_until_idle()
 

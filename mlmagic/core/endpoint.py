@@ -101,6 +101,11 @@ class Endpoint:
                 return each
         raise NotFound("version", name, self.names)
 
+    @property
+    def rollout_under_way(self) -> Rollout | None:
+        """The rollout that decides about the traffic now; None without one."""
+        return self.rollout if self.rollout is not None and self.rollout.is_under_way else None
+
     def version_of(self, service: str) -> EndpointVersion | None:
         """The version that a service is; None if it is none of them."""
         return next((each for each in self.versions if each.service == service), None)
@@ -160,7 +165,7 @@ class Endpoint:
                 if others
                 else "It is the only one: delete the endpoint.",
             )
-        if self.rollout is not None and self.rollout.is_under_way and name == self.rollout.version:
+        if self.rollout_under_way is not None and name == self.rollout_under_way.version:
             raise InvalidConfig(
                 "version_name", name, "is being rolled out", hint="Stop the rollout before, then delete it."
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,30 +11,18 @@ import requests
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services.reconcile import pace
 from mlmagic.errors import UsageError
 from tests.support.keep_alive import keep_alive_clients
-from tests.support.kubernetes_cluster import ON_KUBERNETES, wait_until_nothing_is_left
+from tests.support.kubernetes_cluster import ON_KUBERNETES
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
-    from tests.support.kubernetes.cluster import Cluster
+    pass
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
+# The first starts the cluster.
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("services_end"), pytest.mark.timeout(900)]
 
 SCRIPT = "def init(): ...\ndef run(data): return '{name}'\n"
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(cluster: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Everything that a test deploys is gone when it is deleted."""
-    monkeypatch.setattr(pace, "WHILE_SERVING", 0.3)
-    monkeypatch.setattr(pace, "WHILE_STARTING", 0.3)
-    yield
-    for name in engine.services.names():
-        if name in engine.services.names():
-            engine.services.delete(name, of_endpoint=True)
-    wait_until_nothing_is_left(cluster)
 
 
 def inference(name: str) -> InferenceConfig:

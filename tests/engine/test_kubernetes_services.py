@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ from mlmagic.core.webservice import Phase, State
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.http.client import Caller, Client
 from mlmagic.engine.services.callers import TOKEN_SECONDS, new_token
-from mlmagic.engine.services.reconcile import pace
 from mlmagic.errors import InvalidConfig, InvokeError, MLMagicError, ScriptError
 from mlmagic.targets.kubernetes import objects
 from mlmagic.targets.kubernetes import target as target_module
@@ -39,19 +37,9 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from tests.support.kubernetes.cluster import Cluster
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
+# The first starts the cluster.
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("services_end"), pytest.mark.timeout(900)]
 _LONG = 120.0
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(cluster: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Everything that a test deploys is gone when it is deleted."""
-    monkeypatch.setattr(pace, "WHILE_SERVING", 0.3)
-    monkeypatch.setattr(pace, "WHILE_STARTING", 0.3)
-    yield
-    for name in engine.services.names():
-        engine.services.delete(name)
-    wait_until_nothing_is_left(cluster)
 
 
 def state_of(engine: Engine, state: State) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,26 +9,17 @@ import pytest
 
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services.reconcile import pace
 from tests.support.engines import script
 from tests.support.keep_alive import keep_alive_clients
-from tests.support.kubernetes_cluster import ON_KUBERNETES, wait_until_nothing_is_left
+from tests.support.kubernetes_cluster import ON_KUBERNETES
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from tests.support.kubernetes.cluster import Cluster
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]  # the first starts the cluster
+# The first starts the cluster.
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("services_end"), pytest.mark.timeout(900)]
 _LONG = 120.0
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(cluster: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(pace, "WHILE_SERVING", 0.3)
-    monkeypatch.setattr(pace, "WHILE_STARTING", 0.3)
-    yield
-    engine.services.delete("svc")
-    wait_until_nothing_is_left(cluster)
 
 
 def hold_an_update(engine: Engine, name: str) -> None:

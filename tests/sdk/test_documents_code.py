@@ -1,4 +1,4 @@
-"""Code as the documents have it, written afresh, over the first SDK's own import names, on this machine."""
+"""Scripts like those of Azure ML's documents, with that SDK's own import names, run on this machine."""
 
 from __future__ import annotations
 

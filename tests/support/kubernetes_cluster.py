@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.engine.services.reconcile import pace
 from mlmagic.targets.kubernetes import objects
 from mlmagic.targets.kubernetes.objects import MIN_READY_SECONDS as _MIN_READY_SECONDS
 from mlmagic.targets.kubernetes.objects import PRE_STOP_SECONDS as _PRE_STOP_SECONDS
@@ -24,6 +25,7 @@ from tests.support.kubernetes.binaries import binaries, cache, missing
 from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
+    from mlmagic.engine.engine import Engine
     from tests.support.kubernetes.cluster import Cluster
 
 NAMESPACE = "default"
@@ -75,6 +77,18 @@ def cluster(
     monkeypatch.setenv("KUBECONFIG", str(_kubernetes_cluster.kubeconfig))
     monkeypatch.setenv("MLMAGIC_REGISTRY", _kubernetes_registry)
     return _kubernetes_cluster
+
+
+@pytest.fixture
+def services_end(cluster: Cluster, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test deploys through the engine is looked at often, deleted afterwards, and gone then."""
+    monkeypatch.setattr(pace, "WHILE_SERVING", 0.3)
+    monkeypatch.setattr(pace, "WHILE_STARTING", 0.3)
+    yield
+    for name in engine.services.names():
+        if name in engine.services.names():  # a version goes with its endpoint
+            engine.services.delete(name, of_endpoint=True)
+    wait_until_nothing_is_left(cluster)
 
 
 @pytest.fixture

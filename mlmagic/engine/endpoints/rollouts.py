@@ -30,10 +30,9 @@ def advance(memory: Memory, service: Webservice, meter: VersionMeter) -> None:
     """Take the next move of an endpoint's rollout, if one is under way and a move is due."""
     with memory.reading() as tx:
         endpoint = services.get(tx, service.name).endpoint
-        if endpoint is None or endpoint.rollout is None or not endpoint.rollout.is_under_way:
+        if endpoint is None or (rollout := endpoint.rollout_under_way) is None:
             return
         refusal = _refusal(tx, endpoint)
-    rollout = endpoint.rollout
     meter.begin_step(rollout.step_began)
     decision = next_move(
         rollout,

@@ -113,7 +113,7 @@ def routes_of(tx: Connection, service: Webservice) -> dict[str, Any]:
         "default": endpoint.default.name,
         "sticky_by": endpoint.sticky_by,
         # Only targets read this and "service", where something else than the router can send requests.
-        "has_rollout": endpoint.rollout is not None and endpoint.rollout.is_under_way,
+        "has_rollout": endpoint.rollout_under_way is not None,
         "versions": [_route(tx, endpoint, version) for version in endpoint.versions],
     }
 

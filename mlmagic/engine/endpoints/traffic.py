@@ -139,9 +139,10 @@ class Traffic:
         words = "stopped by request"
 
         def stopped(now: Endpoint) -> Endpoint:
-            before = _under_way(name, now).before
-            kept = now.with_traffic({each: before.get(each, 0.0) for each in now.names}) if revert else now
-            return replace(kept, rollout=ended(_under_way(name, now), RolloutState.STOPPED, words))
+            rollout = _under_way(name, now)
+            before = {each: rollout.before.get(each, 0.0) for each in now.names}
+            kept = now.with_traffic(before) if revert else now
+            return replace(kept, rollout=ended(rollout, RolloutState.STOPPED, words))
 
         where = "the traffic is as before it" if revert else "the traffic stays as it is"
         return self.change(
@@ -212,15 +213,15 @@ class Traffic:
 
 def _under_way(name: str, endpoint: Endpoint) -> Rollout:
     """The rollout of an endpoint. Raises `UsageError` unless one is under way."""
-    if endpoint.rollout is None or not endpoint.rollout.is_under_way:
+    if endpoint.rollout_under_way is None:
         raise UsageError(f"no rollout of {name!r} is under way")
-    return endpoint.rollout
+    return endpoint.rollout_under_way
 
 
 def check_changeable(endpoint: Endpoint) -> None:
     """Raises `UsageError` while a rollout has the traffic."""
-    if endpoint.rollout is not None and endpoint.rollout.is_under_way:
+    if endpoint.rollout_under_way is not None:
         raise UsageError(
-            f"{endpoint.rollout.version!r} is being rolled out, which decides about the traffic",
+            f"{endpoint.rollout_under_way.version!r} is being rolled out, which decides about the traffic",
             hint="Wait for its end, or stop it first.",
         )

@@ -21,10 +21,10 @@ from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import HTML, Renderer, Response, too_long_identity, unauthorized
 from mlmagic.scoring.router.choice import Choice
 from mlmagic.scoring.router.counters import RouterCounters
-from mlmagic.scoring.router.routes import LOOK_S, InvalidRoutes, Routes
+from mlmagic.scoring.router.routes import LOOK_S, VERSION, InvalidRoutes, Routes
 from mlmagic.scoring.router.shadows import Shadow
 from mlmagic.scoring.router.upstream import ForwardingRenderer
-from mlmagic.scoring.router.version import VERSION, Version
+from mlmagic.scoring.router.version import Version
 from mlmagic.scoring.watched_files import WatchedFiles
 
 _VERSION = VERSION.encode()

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 from mlmagic.scoring.start_errors import StartFailed
 
 TIMEOUT_S = 600.0
+VERSION = "azureml-model-deployment"
+"""The header with which a client names a version, and an answer the version that gave it (Azure ML v2's)."""
 LOOK_S = 0.005
 """How long after a change of the routes all new requests follow them."""
 CLIENT, BODY, HEADER = "client", "body", "header:"

@@ -13,11 +13,9 @@ from mlmagic.scoring.http.request_head import KnownHeads
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.http.server import IDLE_PATIENCE_S
 from mlmagic.scoring.metrics import Counters
-from mlmagic.scoring.router.routes import Route
+from mlmagic.scoring.router.routes import VERSION, Route
 from mlmagic.scoring.router.upstream import Broken, ForwardedStream, Upstream
 
-VERSION = "azureml-model-deployment"
-"""The header with which a client names a version, and an answer the version that gave it (Azure ML v2's)."""
 _VERSION = VERSION.encode()
 CONNECT_S = 5.0
 HOLD_S = 2.0

@@ -160,7 +160,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             **settings.service_container(spec, plan, image, predecessor, is_local=engine.address.is_local),
             host_config=host,
         )
-        routes = _routes_inside(engine, spec.routes_file) if spec.routes_file is not None else None
+        routes = _routes_inside(engine, _text_of(spec.routes_file)) if spec.routes_file is not None else None
         engine.containers.write(name, settings.RUNS, _run_files(spec, routes))
         engine.api.start(name)
         report(f"started container {name}")
@@ -336,12 +336,12 @@ class DockerTarget(ComputeTarget[DockerHandle]):
 
     @engine_errors()
     def routes_at(self, handle: DockerHandle, routes: str) -> str:
-        engine = self._engine(handle)
-        return routes_inside(routes, engine.address.machine, engine.proxies.addresses())
+        return _routes_inside(self._engine(handle), routes)
 
     @engine_errors()
     def deliver_routes(self, handle: DockerHandle, routes_file: str) -> None:
-        self._write_to_all(handle, {settings.ROUTES: _routes_inside(self._engine(handle), routes_file)})
+        routes = _routes_inside(self._engine(handle), _text_of(routes_file))
+        self._write_to_all(handle, {settings.ROUTES: routes.encode()})
 
     def network_of(self, handle: DockerHandle | None) -> str:
         """The address of its engine."""
@@ -370,12 +370,15 @@ def _is_built(engine: Engine, spec: ServiceSpec, plan: BuildPlan) -> bool:
     return all(map(engine.images.has, (_image_name(spec, plan), foundation_name(plan))))
 
 
-def _routes_inside(engine: Engine, routes_file: str) -> bytes:
-    text = Path(routes_file).read_text(encoding="utf-8")
-    return routes_inside(text, engine.address.machine, engine.proxies.addresses()).encode()
+def _text_of(file: str) -> str:
+    return Path(file).read_text(encoding="utf-8")
 
 
-def _run_files(spec: ServiceSpec, routes: bytes | None) -> dict[str, bytes]:
+def _routes_inside(engine: Engine, routes: str) -> str:
+    return routes_inside(routes, engine.address.machine, engine.proxies.addresses())
+
+
+def _run_files(spec: ServiceSpec, routes: str | None) -> dict[str, bytes]:
     """The files that the server finds in its run folder, with an empty report in place of an old one.
 
     ``routes`` are those of a router.
@@ -385,7 +388,7 @@ def _run_files(spec: ServiceSpec, routes: bytes | None) -> dict[str, bytes]:
     if spec.keys_file is not None:
         files[f"{key}/{settings.KEYS}"] = Path(spec.keys_file).read_bytes()
     if routes is not None:
-        files[f"{key}/{settings.ROUTES}"] = routes
+        files[f"{key}/{settings.ROUTES}"] = routes.encode()
     if spec.config.ssl_cert_pem_file and spec.config.ssl_key_pem_file:
         files[f"{key}/certificate.pem"] = Path(spec.config.ssl_cert_pem_file).read_bytes()
         files[f"{key}/key.pem"] = Path(spec.config.ssl_key_pem_file).read_bytes()

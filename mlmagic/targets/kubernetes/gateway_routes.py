@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.scoring.router.routes import VERSION
 from mlmagic.targets.kubernetes.address import is_address_of
 from mlmagic.targets.kubernetes.api import GATEWAY_GROUP
 
 HTTP_ROUTE, GATEWAY = "HTTPRoute", "Gateway"
-VERSION_HEADER = "azureml-model-deployment"
-"""The header with which a request names its version, as the router reads it."""
 _MOST_RULES = 16
 """The Gateway API allows so many rules in an HTTPRoute, and backends in a rule."""
 _MOST_WEIGHT = 1_000_000
@@ -126,7 +125,7 @@ def _rule(prefix: str, backends: Sequence[Backend], version: str = "") -> Object
     """The requests below ``prefix``, without it; with a ``version`` those that name it."""
     match: Object = {"path": {"type": "PathPrefix", "value": prefix}}
     if version:
-        match["headers"] = [{"type": "Exact", "name": VERSION_HEADER, "value": version}]
+        match["headers"] = [{"type": "Exact", "name": VERSION, "value": version}]
     rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
     references: list[Object] = [{"name": each.service, "port": each.port} for each in backends]
     if len(backends) > 1:

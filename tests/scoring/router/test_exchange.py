@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from mlmagic.scoring.router.version import VERSION
+from mlmagic.scoring.router.routes import VERSION
 from tests.scoring.hostile import ACCEPTED, REFUSED, exchange, statuses
 from tests.support.access import write_keys
 from tests.support.certificates import write_certificate

@@ -18,7 +18,8 @@ import requests
 from mlmagic.scoring import report
 from mlmagic.scoring.control import SCALE, send_command
 from mlmagic.scoring.http.server import IDLE_PATIENCE_S
-from mlmagic.scoring.router.version import HOLD_S, VERSION
+from mlmagic.scoring.router.routes import VERSION
+from mlmagic.scoring.router.version import HOLD_S
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.waiting import wait_for
 

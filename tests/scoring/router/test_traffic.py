@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from mlmagic.scoring.report import read_report
-from mlmagic.scoring.router.version import VERSION
+from mlmagic.scoring.router.routes import VERSION
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.waiting import wait_for
 

@@ -104,7 +104,6 @@ class Reconciler:
             return self._candidate_failed(record_of(error))
         if isinstance(handle, Waiting):
             return self._wait_for(handle)
-        self.health.routes = ""
         return self._write(decisions.launched(self.service, handle, self.health.notes))
 
     def _watch_candidate(self) -> float:

@@ -48,6 +48,9 @@ export function cellOf(panel: NotebookPanel | null | undefined, traceback: strin
   return () => {
     panel.content.activeCellIndex = place.cell;
     void panel.content.scrollToItem(place.cell, 'smart').then(() => {
+      if (panel.content.activeCellIndex !== place.cell) {
+        return; // somebody went on to another cell meanwhile, and types there
+      }
       const editor = cells[place.cell].editor;
       panel.content.mode = 'edit';
       const length = editor?.getLine(place.line)?.length ?? 0;

@@ -15,6 +15,16 @@ from tests.support.jupyter_clients import Client
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 SCRIPT = "def init():\n    pass\n\ndef run(raw):\n    return 1 / (len(raw) - 1)"
+GO_ON = """async ({ button, to, shown }) => {
+    const content = window.jupyterapp.shell.currentWidget.content;
+    document.querySelector(`button[aria-label="${button}"]`).click();
+    content.activeCellIndex = to;
+    content.activeCell.editor.focus();
+    await content.scrollToItem(shown, "smart");
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return [content.activeCellIndex, content.widgets.findIndex(cell => cell.editor.hasFocus())];
+}"""
+"""Push the button that shows the cell ``shown``, and go on to another before that is in view."""
 DEPLOY = "Deploy this script as a service"
 
 
@@ -63,6 +73,14 @@ def test_a_script_is_deployed_by_its_cells_button_and_its_error_shows_the_cell(
     selected = "window.jupyterapp.shell.currentWidget.content.activeCell.editor.getSelection().start.line"
     page.wait_for_function(f"{selected} === 5")
     page.screenshot(path=ARTIFACTS / "show-the-cell.png")
+
+    # Somebody who has gone on to another cell meanwhile stays there.
+    gone_on = page.evaluate(GO_ON, {"button": "Show the cell of the error of score", "to": 3, "shown": 2})
+    assert gone_on == [3, 3]
+    shown.nth(2).locator(".cm-content").click()
+    page.keyboard.press("Control+Home")
+    for _ in range(5):
+        page.keyboard.press("ArrowDown")
 
     # The cell is edited, and says so: its button updates the service.
     page.keyboard.type("    return 'mended'\n")

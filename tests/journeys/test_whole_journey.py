@@ -145,8 +145,10 @@ def _break_and_mend(hand: Hand, cell: int, output: Any, station: Station) -> Non
     assert output.locator("i, b").count() == 0
     station("error", output)
     hand.push("Show the cell of the error of line-svc")
-    active = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
-    page.wait_for_function(f"{active} === {broken}")
+    content = "window.jupyterapp.shell.currentWidget.content"
+    page.wait_for_function(
+        f"{content}.activeCellIndex === {broken} && {content}.activeCell.editor.hasFocus()"
+    )
     hand.run(SCRIPT)
     _update(hand, cell, output, revision=3)
     hand.push("Send")

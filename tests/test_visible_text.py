@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmagic.cli.base import echo, show
+from mlmagic.cli.output import echo, show
 from mlmagic.errors import InvokeError
 from mlmagic.visible_text import visible
 from mlmagic.widgets import html

@@ -3,8 +3,8 @@
     mlmagic model|service|endpoint|environment|computetarget|config|profile ...   as in ``az ml`` v1
     mlmagic serve|demo|workspace|completion
 
-Data goes to standard output, as ``-o json``, ``table`` or ``tsv``; messages and progress go to standard
-error. Exit codes: 0, 1 for an error of the request or the service, 2 for a wrong command line.
+Data goes to standard output, messages and progress to standard error: see `mlmagic.cli.output`. The exit
+codes are those of `mlmagic.cli.failures`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from collections.abc import Sequence
 import click
 
 from mlmagic._version import __version__
-from mlmagic.cli.base import Commands, echo
+from mlmagic.cli.base import Commands
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
 from mlmagic.cli.endpoints import endpoint
 from mlmagic.cli.environments import environment
 from mlmagic.cli.events import events, follow, unfollow
 from mlmagic.cli.keys import regenerate_key, service_access_token, service_keys
+from mlmagic.cli.model_deployment import deploy_model
 from mlmagic.cli.models import model
+from mlmagic.cli.output import echo
 from mlmagic.cli.packages import package, package_model
 from mlmagic.cli.profiles import profile, profile_model
 from mlmagic.cli.revisions import (
@@ -34,6 +36,7 @@ from mlmagic.cli.revisions import (
 )
 from mlmagic.cli.service_metrics import service_metrics
 from mlmagic.cli.services import service
+from mlmagic.cli.workspaces import workspace
 
 
 def main() -> None:
@@ -43,7 +46,10 @@ def main() -> None:
     cli(prog_name="mlmagic")
 
 
-@click.group("mlmagic", cls=Commands, context_settings={"max_content_width": 100})
+_SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
+
+
+@click.group("mlmagic", cls=Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="mlmagic")
 def cli() -> None:
     """Register models and deploy them as live web services.
@@ -56,8 +62,10 @@ def cli() -> None:
     """
 
 
-for _group in (model, service, endpoint, environment, computetarget, config, profile, package, events):
+_GROUPS = (model, service, endpoint, environment, computetarget, config, profile, package, events, workspace)
+for _group in _GROUPS:
     cli.add_command(_group)
+model.add_command(deploy_model)
 model.add_command(profile_model)
 model.add_command(package_model)
 for _command in (
@@ -95,28 +103,6 @@ def serve(arguments: Sequence[str]) -> None:
     from mlmagic.scoring.__main__ import main as serve_script
 
     sys.exit(serve_script(list(arguments)))
-
-
-@cli.command()
-def workspace() -> None:
-    """Show the current workspace and its location.
-
-    \b
-    Examples:
-      mlmagic workspace
-      mlmagic workspace -w team
-    """
-    from sqlalchemy import make_url
-
-    from mlmagic.cli.base import location
-    from mlmagic.workspace import postgresql, remote_files
-
-    place = location()
-    database = postgresql.shown(make_url(place.database_url))
-    echo(f"{place.name}\n  folder    {place.folder}\n  database  {database}")
-    if place.files_url:
-        echo(f"  files     {remote_files.shown(place.files_url)}")
-    echo(f"  found by  {place.found_by}")
 
 
 @cli.command(cls=click.Command)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import click
 
-from mlmagic.cli.base import Commands, echo, engine, option, output, say, show
+from mlmagic.cli.base import Commands, engine, option
+from mlmagic.cli.completion import complete_clusters
+from mlmagic.cli.output import done, output, result, say, show
+from mlmagic.cli.records import deleted
 
-_name = option("-n", "--name", required=True, help="The compute target.")
+_name = option(*("-n", "--name"), required=True, shell_complete=complete_clusters, help="The compute target.")
 
 
 @click.group(cls=Commands)
@@ -72,13 +75,14 @@ def attach_aks(
     Example:
       mlmagic computetarget attach aks -n cluster --cluster-name my-context
     """
-    from mlmagic.sdk.compute import AksCompute, keep_cluster
+    from mlmagic.sdk.compute import AksCompute, ComputeTarget, keep_cluster
     from mlmagic.sdk.workspace import Workspace
 
     wanted = AksCompute.attach_configuration(group, cluster_name, resource_id, cluster_purpose)
     with engine() as opened:
-        keep_cluster(Workspace.over(opened), name, wanted, say)
-    echo(name)
+        workspace = Workspace.over(opened)
+        keep_cluster(workspace, name, wanted, say)
+        result(name, ComputeTarget(workspace, name).serialize())
 
 
 @computetarget.command("detach")
@@ -95,7 +99,23 @@ def detach_target(name: str) -> None:
 
     with engine() as opened:
         ComputeTarget(Workspace.over(opened), name).detach()
-    say(f"detached {name}")
+    done(f"detached {name}", deleted("name", name))
 
 
 computetarget.add_command(detach_target, "delete")
+
+
+@computetarget.command("get-credentials", hidden=True)  # of az ml; says where they are
+@_name
+def get_credentials(name: str) -> None:
+    """Say where the credentials of a cluster are.
+
+    \b
+    Example:
+      mlmagic computetarget get-credentials -n cluster
+    """
+    from mlmagic.sdk.compute import AksCompute
+    from mlmagic.sdk.workspace import Workspace
+
+    with engine() as opened:
+        AksCompute(Workspace.over(opened), name).get_credentials()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from mlmagic.cli.base import Commands, complete_services, echo, engine, option, say, show
+from mlmagic.cli.base import Commands, engine, option
+from mlmagic.cli.completion import complete_services
+from mlmagic.cli.output import done, result, say, show
 
 
 @click.group(cls=Commands)
@@ -29,8 +31,8 @@ def export_service(service: str, directory: str) -> None:
     with engine() as opened:
         inference, deployment, source = export(opened, service, Path(directory))
         models = "".join(f" -m {each}" for each in opened.services.get(service).models)
-    for path in (inference, deployment, source):
-        echo(path)
+    files = [str(path) for path in (inference, deployment, source)]
+    result("\n".join(files), files)
     say(f"mlmagic model deploy -n NAME{models} --ic {inference} --dc {deployment}")
 
 
@@ -63,6 +65,6 @@ def check_file(file: str) -> None:
 
     values = read_object(file)
     if isinstance(values, dict) and COMPUTE_TYPE in values:
-        say(f"{file}: {read_deployment(file)}")
+        done(f"{file}: {read_deployment(file)}", {"file": file, "valid": True})
     else:
-        say(f"{file}: {read_inference(file)}")
+        done(f"{file}: {read_inference(file)}", {"file": file, "valid": True})

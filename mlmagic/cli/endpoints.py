@@ -10,32 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import (
-    Commands,
-    Quantity,
-    echo,
-    engine,
-    option,
-    output,
-    pairs,
-    say,
-    service_name,
-    show,
-)
+from mlmagic.cli.base import Commands, Quantity, engine, option, pairs, service_name
 from mlmagic.cli.deployment_options import (
+    changed_labels,
     deploy_config_file,
     deployment,
     deployment_on,
     deployment_options,
     given_arguments,
-    inference,
-    model_ids,
-    models,
+    label_options,
     no_wait,
-    script,
 )
 from mlmagic.cli.deployment_progress import run_and_follow
 from mlmagic.cli.keys import regenerate_key, service_access_token, service_keys
+from mlmagic.cli.output import camel, done, output, plain, say, show_listing
+from mlmagic.cli.records import deleted, service_record
+from mlmagic.cli.script_options import inference, model_ids, models, script
 from mlmagic.cli.services import service
 from mlmagic.core.arguments import SECONDS, Group, read_quantity
 from mlmagic.core.rollout import DEFAULT_EVERY_SECONDS, DEFAULT_GUARD, DEFAULT_STEP
@@ -95,6 +85,7 @@ def _marks(command: Command) -> Command:
             ),
             option(
                 *("--cvt/--no-cvt", "--control-version-type/--no-control-version-type", "is_control"),
+                also=("--is-control-version-type",),
                 default=None,
                 help="It is the control, which the others are compared with.",
                 group=Group.REPLICAS,
@@ -193,6 +184,7 @@ def create_endpoint(
 @_marks
 @deploy_config_file
 @deployment_options
+@label_options
 @no_wait
 def create_version(
     name: str, version: str, service: str | None, dc: str | None, no_wait: bool, **options: Any
@@ -226,6 +218,7 @@ def create_version(
 @_marks
 @deploy_config_file
 @deployment_options
+@label_options
 @no_wait
 def update_version(name: str, version: str, dc: str | None, no_wait: bool, **options: Any) -> None:
     """Change what a version serves, its settings, or its share of the requests.
@@ -250,7 +243,8 @@ def update_version(name: str, version: str, dc: str | None, no_wait: bool, **opt
 @realtime.command("delete-version")
 @service_name
 @_version
-def delete_version(name: str, version: str) -> None:
+@option("--no-wait", is_flag=True, hidden=True)  # it is deleted at once
+def delete_version(name: str, version: str, no_wait: bool) -> None:
     """Delete a version. Its share of the requests goes to the default version.
 
     \b
@@ -259,7 +253,7 @@ def delete_version(name: str, version: str) -> None:
     """
     with engine() as opened:
         opened.endpoints.delete_version(name, version)
-    say(f"deleted version {version} of {name}")
+        done(f"deleted version {version} of {name}", {"name": name, **deleted("versionName", version)})
 
 
 @realtime.command("show")
@@ -276,14 +270,9 @@ def show_endpoint(name: str, form: str) -> None:
     from mlmagic.widgets.versions import versions_listing
 
     with engine() as opened:
+        opened.endpoints.endpoint(name)  # raises for a service that is none
         record = opened.services.get(name)
-        found = opened.endpoints.endpoint(name)
-        if form == "table":
-            echo(repr(versions_listing(record)))
-            return
-        shown: dict[str, Any] = {"name": name, "state": str(record.state), "scoring_uri": record.scoring_uri}
-        figures = {key: _without_histogram(value) for key, value in opened.endpoints.figures(name).items()}
-        show({**shown, **found.to_record(), "figures": figures}, form)
+        show_listing(versions_listing(record), lambda: _record(opened, name), form)
 
 
 @realtime.command("traffic")
@@ -335,7 +324,8 @@ def stick_traffic(name: str, by: str) -> None:
     """
     with engine() as opened:
         opened.traffic.stick(name, None if by == "none" else by)
-    say(f"requests of {name} are kept by {by}" if by != "none" else f"requests of {name} are not kept")
+        kept = f"are kept by {by}" if by != "none" else "are not kept"
+        done(f"requests of {name} {kept}", _record(opened, name))
 
 
 @realtime.command("rollout")
@@ -407,6 +397,7 @@ def _request(opened: Engine, service: str, dc: str | None, options: dict[str, An
     config = deployment(dc, given) if dc else None
     current = opened.services.revision(opened.services.get(service)).config
     changes: dict[str, Any] = changed_fields(current, given) if given else {}
+    changes |= changed_labels(current, options)
     if handle is not None and handle.environment_variables:
         changes.setdefault("environment_variables", handle.environment_variables)
     return VersionRequest(
@@ -420,8 +411,19 @@ def _request(opened: Engine, service: str, dc: str | None, options: dict[str, An
 
 def _say_shares(opened: Engine, name: str) -> None:
     shares = opened.endpoints.endpoint(name).shares
-    say(f"{name}: " + ", ".join(f"{version} {percent:g} %" for version, percent in shares.items()))
+    words = ", ".join(f"{version} {percent:g} %" for version, percent in shares.items())
+    done(f"{name}: {words}", _record(opened, name))
+
+
+def _record(opened: Engine, name: str) -> dict[str, Any]:
+    """An endpoint: the keys of a service, then its versions, their traffic and figures."""
+    figures = {key: _without_histogram(value) for key, value in opened.endpoints.figures(name).items()}
+    found = plain(opened.endpoints.endpoint(name))
+    theirs = service_record(opened, opened.services.get(name))
+    for key in ("endpoint", "versionFigures"):
+        del theirs[key]
+    return {**theirs, **found, "figures": figures}
 
 
 def _without_histogram(figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in figures.items() if key != "latencies"}
+    return {camel(key): value for key, value in figures.items() if key != "latencies"}

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Commands, echo, engine, option, output, pairs, say, show
+from mlmagic.cli.base import Commands, engine, option, pairs
+from mlmagic.cli.completion import complete_environments
 from mlmagic.cli.deployment_options import nearest_option
+from mlmagic.cli.output import done, output, result, say, show
+from mlmagic.cli.records import deleted
 from mlmagic.errors import UsageError
 
 if TYPE_CHECKING:
     from mlmagic.engine.engine import Engine
+    from mlmagic.sdk.environment import Environment
     from mlmagic.sdk.workspace import Workspace
 
-_name = option("-n", "--name", required=True, help="The environment.")
+_name = option(
+    *("-n", "--name"), required=True, shell_complete=complete_environments, help="The environment."
+)
+_metadata = option(
+    *("-t", "--output-metadata-file", "metadata"),
+    metavar="FILE",
+    help="Write the result to this file as JSON.",
+)
 _version = option("-v", "--version", help="Its version. Default: the newest.")
 
 
@@ -25,8 +38,9 @@ def environment() -> None:
 
 
 @environment.command("list")
+@_metadata
 @output("table")
-def list_environments(form: str) -> None:
+def list_environments(metadata: str | None, form: str) -> None:
     """List the newest version of each environment.
 
     \b
@@ -38,17 +52,19 @@ def list_environments(form: str) -> None:
 
     with engine() as opened:
         found = Environment.list(_workspace(opened))
-    if form == "json":
-        show([one.to_record() | {"version": one.version} for one in found.values()])
-    else:
+    _write(metadata, [_record(one) for one in found.values()])
+    if form in ("table", "tsv"):
         show([_row(one) for one in found.values()], form)
+    else:
+        show([_record(one) for one in found.values()], form)
 
 
 @environment.command("show")
 @_name
 @_version
+@_metadata
 @output()
-def show_environment(name: str, version: str | None, form: str) -> None:
+def show_environment(metadata: str | None, name: str, version: str | None, form: str) -> None:
     """Show an environment as JSON.
 
     \b
@@ -60,12 +76,14 @@ def show_environment(name: str, version: str | None, form: str) -> None:
 
     with engine() as opened:
         found = Environment.get(_workspace(opened), name, version)
-    show(found.to_record(), form)
+    _write(metadata, _record(found))
+    show(_record(found), form)
 
 
 @environment.command("register")
 @option("-d", "--directory", required=True, metavar="DIR", help="The folder that download or scaffold wrote.")
-def register_environment(directory: str) -> None:
+@_metadata
+def register_environment(metadata: str | None, directory: str) -> None:
     """Register the environment in a folder.
 
     \b
@@ -76,7 +94,8 @@ def register_environment(directory: str) -> None:
 
     with engine() as opened:
         made = Environment.load_from_directory(directory).register(_workspace(opened))
-    echo(f"{made.name}:{made.version}")
+    _write(metadata, _record(made))
+    result(f"{made.name}:{made.version}", _record(made))
 
 
 @environment.command("download")
@@ -84,7 +103,10 @@ def register_environment(directory: str) -> None:
 @_version
 @option("-d", "--directory", required=True, metavar="DIR", help="The folder.")
 @option("--overwrite", is_flag=True, help="Overwrite existing files.")
-def download_environment(name: str, version: str | None, directory: str, overwrite: bool) -> None:
+@_metadata
+def download_environment(
+    metadata: str | None, name: str, version: str | None, directory: str, overwrite: bool
+) -> None:
     """Write an environment to a folder.
 
     \b
@@ -94,14 +116,17 @@ def download_environment(name: str, version: str | None, directory: str, overwri
     from mlmagic.sdk.environment import Environment
 
     with engine() as opened:
-        Environment.get(_workspace(opened), name, version).save_to_directory(directory, overwrite)
-    echo(directory)
+        found = Environment.get(_workspace(opened), name, version)
+    found.save_to_directory(directory, overwrite)
+    _write(metadata, _record(found))
+    result(directory, _record(found))
 
 
 @environment.command("scaffold")
 @_name
 @option("-d", "--directory", required=True, metavar="DIR", help="The folder.")
-def scaffold_environment(name: str, directory: str) -> None:
+@_metadata
+def scaffold_environment(metadata: str | None, name: str, directory: str) -> None:
     """Write a new environment to a folder, to be edited and registered.
 
     \b
@@ -110,8 +135,10 @@ def scaffold_environment(name: str, directory: str) -> None:
     """
     from mlmagic.sdk.environment import Environment
 
-    Environment(name).save_to_directory(directory)
-    say(f"edit the files in {directory}, then: mlmagic environment register -d {directory}")
+    made = Environment(name)
+    made.save_to_directory(directory)
+    _write(metadata, _record(made))
+    done(f"edit the files in {directory}, then: mlmagic environment register -d {directory}", _record(made))
 
 
 @environment.command("create")
@@ -145,7 +172,7 @@ def create_environment(
     with engine() as opened:
         made = environment_of(name, sources, python_version, pairs("--env", variables))
         kept = opened.environments.register(name, made.to_record())
-    echo(f"{kept.name}:{kept.version}")
+    result(f"{kept.name}:{kept.version}", {**kept.record, "version": kept.version})
 
 
 @environment.command("build")
@@ -162,7 +189,8 @@ def build_environment(name: str, version: str | None, nearest: bool | None) -> N
     """
     with engine() as opened:
         record = opened.environments.get(name, version).record
-        echo(opened.environments.build(record, nearest=nearest is not False, report=say))
+        interpreter = opened.environments.build(record, nearest=nearest is not False, report=say)
+    result(str(interpreter), {"name": name, "python": str(interpreter)})
 
 
 @environment.command("diff")
@@ -198,7 +226,7 @@ def delete_environment(name: str) -> None:
     """
     with engine() as opened:
         opened.environments.delete([name])
-    say(f"deleted {name}")
+    done(f"deleted {name}", deleted("name", name))
 
 
 @environment.command("clean")
@@ -213,13 +241,22 @@ def clean_environments(days: float) -> None:
     """
     with engine() as opened:
         gone = opened.environments.evict(days)
-    say(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}")
+    done(f"removed {len(gone)} environment{'' if len(gone) == 1 else 's'}", {"removed": len(gone)})
 
 
 def _workspace(opened: Engine) -> Workspace:
     from mlmagic.sdk.workspace import Workspace
 
     return Workspace.over(opened)
+
+
+def _write(file: str | None, record: Any) -> None:
+    if file:
+        Path(file).write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def _record(found: Environment) -> dict[str, Any]:
+    return {**found.to_record(), "version": found.version}
 
 
 def _row(found: Any) -> dict[str, Any]:

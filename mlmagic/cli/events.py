@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Command, Commands, echo, option, say
+from mlmagic.cli.base import Command, Commands, option, service_name
 from mlmagic.cli.base import engine as opened
+from mlmagic.cli.completion import complete_models, complete_subscriptions
+from mlmagic.cli.output import done, output, plain, show_listing
+from mlmagic.cli.records import deleted
 from mlmagic.errors import InvalidConfig
+
+if TYPE_CHECKING:
+    from mlmagic.core.subscription import Subscription
+
+_subscribed = option(
+    *("-n", "--name"), required=True, shell_complete=complete_subscriptions, help="The subscription."
+)
 
 
 @click.group(cls=Commands)
@@ -27,7 +39,8 @@ def events() -> None:
 )
 @option("--subscriptions", is_flag=True, help="List the webhook subscriptions instead.")
 @option("--follows", is_flag=True, help="List the services that follow a model instead.")
-def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
+@output("table")
+def list_events(lines: int, subscriptions: bool, follows: bool, form: str) -> None:
     """List the last events, the webhook subscriptions, or the services that follow a model.
 
     \b
@@ -45,7 +58,7 @@ def list_events(lines: int, subscriptions: bool, follows: bool) -> None:
             listing = news.follows_listing(engine.follows.list())
         else:
             listing = news.events_listing(engine.events.newest(lines))
-    echo(repr(listing))
+    show_listing(listing, lambda: [_subscription(each) if subscriptions else each for each in listing], form)
 
 
 @events.command("subscribe")
@@ -115,11 +128,11 @@ def subscribe(
         made = engine.events.subscribe(
             name, endpoint, schema=schema, wanted=wanted, secret=secret, handshake=not no_handshake
         )
-    say(f"Subscription {made.name}: {made.shown_endpoint} receives {made.filter}")
+    done(f"Subscription {made.name}: {made.shown_endpoint} receives {made.filter}", _subscription(made))
 
 
 @events.command("unsubscribe")
-@option("-n", "--name", required=True, help="The subscription.")
+@_subscribed
 def unsubscribe(name: str) -> None:
     """Delete a webhook subscription.
 
@@ -129,13 +142,14 @@ def unsubscribe(name: str) -> None:
     """
     with opened() as engine:
         engine.events.unsubscribe(name)
-    say(f"deleted subscription {name}")
+    done(f"deleted subscription {name}", deleted("name", name))
 
 
 @events.command("deliveries")
 @option("-n", "--name", help="Only deliveries of this subscription.")
 @option("--dead", is_flag=True, help="Only deliveries that were given up.")
-def list_deliveries(name: str | None, dead: bool) -> None:
+@output("table")
+def list_deliveries(name: str | None, dead: bool, form: str) -> None:
     """List the webhook deliveries, done and pending.
 
     \b
@@ -146,12 +160,13 @@ def list_deliveries(name: str | None, dead: bool) -> None:
     from mlmagic.widgets.news import deliveries_listing
 
     with opened() as engine:
-        listing = deliveries_listing(engine.events.deliveries(name, dead=dead))
-    echo(repr(listing))
+        found = engine.events.deliveries(name, dead=dead)
+    rows = ({**plain(delivery), "event": plain(event)} for delivery, event in found)
+    show_listing(deliveries_listing(found), lambda: list(rows), form)
 
 
 @events.command("redeliver")
-@option("-n", "--name", required=True, help="The subscription.")
+@_subscribed
 def redeliver(name: str) -> None:
     """Retry the failed deliveries of a subscription.
 
@@ -161,11 +176,11 @@ def redeliver(name: str) -> None:
     """
     with opened() as engine:
         count = engine.events.redeliver(name)
-    say(f"deliveries to {name} that will be retried: {count}")
+    done(f"deliveries to {name} that will be retried: {count}", {"name": name, "retried": count})
 
 
 @events.command("delete-deliveries")
-@option("-n", "--name", required=True, help="The subscription.")
+@_subscribed
 def delete_deliveries(name: str) -> None:
     """Delete the deliveries of a subscription that are finished: accepted, or given up.
     Those that are still to be sent stay.
@@ -176,12 +191,18 @@ def delete_deliveries(name: str) -> None:
     """
     with opened() as engine:
         count = engine.events.delete_deliveries(name)
-    say(f"deleted deliveries to {name}: {count}")
+    done(f"deleted deliveries to {name}: {count}", {"name": name, "deletedDeliveries": count})
 
 
 @click.command("follow", cls=Command)
-@option("-n", "--name", required=True, help="The service.")
-@option("-m", "--model", required=True, metavar="NAME", help="The model; the service serves a version of it.")
+@service_name
+@option(
+    *("-m", "--model"),
+    required=True,
+    metavar="NAME",
+    shell_complete=complete_models,
+    help="The model; the service serves a version of it.",
+)
 @option("--tag", metavar="KEY=VALUE", help="Follow only versions with this tag, once they have it.")
 def follow(name: str, model: str, tag: str | None) -> None:
     """Update a service to each new version of a model.
@@ -192,11 +213,12 @@ def follow(name: str, model: str, tag: str | None) -> None:
       mlmagic service follow -n diabetes-svc -m diabetes --tag stage=prod
     """
     with opened() as engine:
-        say(f"{engine.follows.add(name, model, tag)}, from now on")
+        made = engine.follows.add(name, model, tag)
+    done(f"{made}, from now on", made)
 
 
 @click.command("unfollow", cls=Command)
-@option("-n", "--name", required=True, help="The service.")
+@service_name
 @option("-m", "--model", metavar="NAME", help="Stop following only this model. Default: all models.")
 def unfollow(name: str, model: str | None) -> None:
     """Stop following a model.
@@ -207,8 +229,14 @@ def unfollow(name: str, model: str | None) -> None:
       mlmagic service unfollow -n diabetes-svc -m diabetes
     """
     with opened() as engine:
-        for ended in engine.follows.remove(name, model):
-            say(f"{ended.service} no longer follows {ended.model}")
+        ended = engine.follows.remove(name, model)
+    done("\n".join(f"{each.service} no longer follows {each.model}" for each in ended), ended)
+
+
+def _subscription(made: Subscription) -> dict[str, Any]:
+    """Without its secrets: the endpoint's query is often one, too."""
+    kept = replace(made, secret=None)
+    return {**plain(kept), "endpoint": made.shown_endpoint, "signed": made.secret is not None}
 
 
 def _variable(name: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from mlmagic.cli.base import engine, option, output, service_name, show
+from mlmagic.cli.base import Command, engine, option, service_name
+from mlmagic.cli.output import output, show
 
 
-@click.command("get-keys")
+@click.command("get-keys", cls=Command)
 @service_name
 @output()
 def service_keys(name: str, form: str) -> None:
@@ -21,7 +22,7 @@ def service_keys(name: str, form: str) -> None:
         _show_keys(opened.keys.get(name), form)
 
 
-@click.command("regen-key")
+@click.command("regen-key", cls=Command)
 @service_name
 @option("-k", "--key", "which", required=True, metavar="Primary|Secondary", help="The key to replace.")
 @option("-s", "--set-key", metavar="KEY", help="The new key. Default: a generated key.")
@@ -37,7 +38,7 @@ def regenerate_key(name: str, which: str, set_key: str | None, form: str) -> Non
         _show_keys(opened.keys.regenerate(name, which, set_key), form)
 
 
-@click.command("get-access-token")
+@click.command("get-access-token", cls=Command)
 @service_name
 @output()
 def service_access_token(name: str, form: str) -> None:

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Commands, complete_models, echo, engine, option, output, pairs, say, show
-from mlmagic.cli.deployment_options import (
-    deploy_config_file,
-    deployment_on,
-    deployment_options,
-    for_engine,
-    given_arguments,
-    inference,
-    model_ids,
-    models,
-    no_wait,
-    script,
-)
-from mlmagic.cli.deployment_progress import run_and_follow
-from mlmagic.cli.online_deployment import deploy_online
+from mlmagic.cli.base import Commands, engine, option, pairs
+from mlmagic.cli.completion import complete_models
+from mlmagic.cli.output import done, output, result, say, show, show_listing
+from mlmagic.cli.records import deleted, model_record
 from mlmagic.core.arguments import Group
-from mlmagic.errors import UsageError
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.core.model import Model
+    from mlmagic.engine.engine import Engine
 
 _model_id = option(
     *("-i", "--model-id", "reference"),
@@ -58,12 +48,18 @@ def model() -> None:
     group="Files",
 )
 @option(
-    "--run-id",
+    *("-r", "--run-id"),
     metavar="ID",
     help="Register the files of this run, of --experiment-name or of MLflow.",
     group="Files",
 )
 @option("--experiment-name", metavar="NAME", help="The experiment of the run.", group="Files")
+@option(
+    *("-f", "--run-metadata-file"),
+    metavar="FILE",
+    help="JSON with the runId, instead of --run-id.",
+    group="Files",
+)
 @option("--asset-path", metavar="PATH", help="With --run-id: the file or folder of the run.", group="Files")
 @option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may repeat.", group=Group.LABELS)
 @option(
@@ -96,6 +92,8 @@ def model() -> None:
     "--gb", "--memory-gb", "memory", type=float, metavar="GB", help="Memory of its services.", group=_NEEDS
 )
 @option("--gc", "--gpu-cores", "gpu", type=int, metavar="COUNT", help="GPUs that it needs.", group=_NEEDS)
+@option("--sample-input-dataset-id", "sample_input", metavar="ID", hidden=True)
+@option("--sample-output-dataset-id", "sample_output", metavar="ID", hidden=True)
 @option(
     *("-t", "--output-metadata-file", "metadata"),
     metavar="FILE",
@@ -116,6 +114,9 @@ def register_model(
     memory: float | None,
     gpu: int | None,
     child_paths: Sequence[str],
+    run_metadata_file: str | None,
+    sample_input: str | None,
+    sample_output: str | None,
     metadata: str | None,
 ) -> None:
     """Register a file or folder as the next version of a model.
@@ -131,6 +132,7 @@ def register_model(
     from mlmagic.sdk.run import files_of_run
     from mlmagic.sdk.workspace import Workspace
 
+    run_id = run_id or (_run_id_in(run_metadata_file) if run_metadata_file else None)
     has_resources = any(each is not None for each in (cpu, memory, gpu))
     details = ModelDescription(
         name,
@@ -144,15 +146,17 @@ def register_model(
         experiment_name=experiment_name or "",
     )
     with engine() as opened:
+        samples = {"sample_input": sample_input, "sample_output": sample_output}
+        details = replace(details, **_samples(opened, samples))
         if run_id:
             stored = asset_path or path or name
             path = str(files_of_run(Workspace.over(opened), run_id, stored, experiment_name))
         if path is None:
             raise UsageError("no files are named", hint="Name them: -p PATH, or --run-id with --asset-path.")
         registered = opened.models.register(path, details, child_paths=child_paths or None, notify=say)
-    if metadata:
-        Path(metadata).write_text(json.dumps({"modelId": registered.id}) + "\n", encoding="utf-8")
-    echo(registered.id)
+        if metadata:
+            Path(metadata).write_text(json.dumps({"modelId": registered.id}) + "\n", encoding="utf-8")
+        result(registered.id, model_record(opened, registered))
 
 
 @model.command("list")
@@ -163,6 +167,7 @@ def register_model(
 )
 @option("--model-framework", "framework", metavar="NAME", help="Only models of this framework.")
 @option("--run-id", metavar="ID", help="Only models of this run.")
+@option("--dataset-id", metavar="ID", help="Only models that were made of this dataset.")
 @option("-l", "--latest", is_flag=True, help="Only the newest version of each name.")
 @output("table")
 def list_models(
@@ -171,6 +176,7 @@ def list_models(
     properties: Sequence[str],
     framework: str | None,
     run_id: str | None,
+    dataset_id: str | None,
     latest: bool,
     form: str,
 ) -> None:
@@ -188,14 +194,9 @@ def list_models(
 
     with engine() as opened:
         wanted = ModelFilter(name, tuple(tags), tuple(properties), framework, latest, run_id)
-        found = opened.models.list(wanted)
-        if form == "table":
-            listing = models_listing(
-                found, Workspace.over(opened).model_of, lambda m: opened.models.users(m.id)
-            )
-            echo(repr(listing))
-            return
-    show([model_record(one) for one in found], form)
+        found = [each for each in opened.models.list(wanted) if _is_of(each, dataset_id)]
+        listing = models_listing(found, Workspace.over(opened).model_of, lambda m: opened.models.users(m.id))
+        show_listing(listing, lambda: [model_record(opened, one) for one in found], form)
 
 
 @model.command("show")
@@ -207,8 +208,11 @@ def list_models(
 )
 @option("-n", "--model-name", "--name", "name", metavar="NAME", help="Its name, instead of the id.")
 @option("-v", "--version", type=int, help="With -n: the version. Default: the newest.")
+@option("--run-id", metavar="ID", help="The newest model of this run.")
 @output()
-def show_model(reference: str | None, name: str | None, version: int | None, form: str) -> None:
+def show_model(
+    reference: str | None, name: str | None, version: int | None, run_id: str | None, form: str
+) -> None:
     """Show a model as JSON.
 
     \b
@@ -216,13 +220,20 @@ def show_model(reference: str | None, name: str | None, version: int | None, for
       mlmagic model show -i diabetes:1
       mlmagic model show -n diabetes
     """
+    from mlmagic.core.model import ModelFilter
     from mlmagic.core.names import ModelReference
 
-    if not reference and not name:
+    if not reference and not name and not run_id:
         raise UsageError("no model is named", hint="Name one: -i NAME:VERSION, or -n NAME [-v VERSION].")
     with engine() as opened:
-        found = opened.models.get(reference or ModelReference(str(name), version))
-    show(model_record(found), form)
+        if reference or (name and not run_id):
+            found = opened.models.get(reference or ModelReference(str(name), version))
+        else:
+            of_run = opened.models.list(ModelFilter(name, run_id=run_id))
+            if not of_run:
+                raise NotFound("model of run", str(run_id), hint="See: mlmagic model list")
+            found = max(of_run, key=lambda each: each.created_time)
+        show(model_record(opened, found), form)
 
 
 @model.command("update")
@@ -233,6 +244,11 @@ def show_model(reference: str | None, name: str | None, version: int | None, for
     "--add-property", "add_properties", multiple=True, metavar="KEY=VALUE", help="Add a property; may repeat."
 )
 @option("-d", "--description", metavar="TEXT", help="The new description.")
+@option("--cc", "--cpu-cores", "cpu", type=float, metavar="CORES", help="CPU cores of its services.")
+@option("--gb", "--memory-gb", "memory", type=float, metavar="GB", help="Memory of its services.")
+@option("--gc", "--gpu-cores", "gpu", type=int, metavar="COUNT", help="GPUs that it needs.")
+@option("--sample-input-dataset-id", "sample_input", metavar="ID", hidden=True)
+@option("--sample-output-dataset-id", "sample_output", metavar="ID", hidden=True)
 @output()
 def update_model(
     reference: str,
@@ -240,6 +256,11 @@ def update_model(
     remove_tags: Sequence[str],
     add_properties: Sequence[str],
     description: str | None,
+    cpu: float | None,
+    memory: float | None,
+    gpu: int | None,
+    sample_input: str | None,
+    sample_output: str | None,
     form: str,
 ) -> None:
     """Change a model's tags or description, or add properties.
@@ -248,16 +269,27 @@ def update_model(
     Example:
       mlmagic model update -i diabetes:1 --add-tag stage=prod --remove-tag draft
     """
+    from mlmagic.core.configuration import ResourceConfiguration
+
     with engine() as opened:
         before = opened.models.get(reference)
+        details = _samples(opened, {"sample_input": sample_input, "sample_output": sample_output})
+        if any(each is not None for each in (cpu, memory, gpu)):
+            now = before.details.resource_configuration or ResourceConfiguration()
+            details["resource_configuration"] = ResourceConfiguration(
+                now.cpu if cpu is None else cpu,
+                now.memory_in_gb if memory is None else memory,
+                now.gpu if gpu is None else gpu,
+            )
         tags = {**before.tags, **pairs("--add-tag", add_tags)}
         changed = opened.models.change(
             before.id,
             tags={key: value for key, value in tags.items() if key not in remove_tags},
             add_properties=pairs("--add-property", add_properties),
             description=description,
+            details=details,
         )
-    show(model_record(changed), form)
+        show(model_record(opened, changed), form)
 
 
 @model.command("download")
@@ -272,7 +304,8 @@ def download_model(reference: str, folder: str, overwrite: bool) -> None:
       mlmagic model download -i diabetes:1 -t models
     """
     with engine() as opened:
-        echo(opened.models.download(reference, Path(folder), exist_ok=overwrite))
+        place = opened.models.download(reference, Path(folder), exist_ok=overwrite)
+    result(str(place), {"id": reference, "path": str(place)})
 
 
 @model.command("delete")
@@ -285,77 +318,29 @@ def delete_model(reference: str) -> None:
       mlmagic model delete -i diabetes:1
     """
     with engine() as opened:
-        say(f"deleted {opened.models.delete(reference).id}")
+        gone = opened.models.delete(reference)
+    done(f"deleted {gone.id}", deleted("id", gone.id))
 
 
-@model.command("deploy")
-@option("-n", "--name", help="The service. Default: the endpoint of --file.", group=Group.MODELS)
-@models
-@script
-@option(
-    "--file",
-    "v2_file",
-    metavar="FILE",
-    help="An online deployment of Azure ML v2 (YAML), with its model, script and environment.",
-    group=Group.MODELS,
-)
-@option(
-    *("--ct", "--compute-target", "target"),
-    metavar="TARGET",
-    help="The compute target, or the name of an attached cluster. Default: local, or the file's.",
-    group=Group.RESOURCES,
-)
-@deploy_config_file
-@deployment_options
-@option("--overwrite", is_flag=True, help="Replace the service of that name.", group=Group.RUN)
-@no_wait
-@option("-v", "verbose", is_flag=True, help="Print the service's log too.", group=Group.RUN)
-def deploy_model(
-    name: str | None,
-    v2_file: str | None,
-    dc: str | None,
-    target: str | None,
-    overwrite: bool,
-    no_wait: bool,
-    verbose: bool,
-    **options: Any,
-) -> None:
-    """Deploy an entry script with its models, or models without a script, as a live web service.
-    Prints the scoring URI once the service is healthy.
+def _run_id_in(file: str) -> str:
+    """The id in a file that a run has written. Raises `InvalidConfig`."""
+    from mlmagic.sdk.configuration_files import read_object
 
-    \b
-    Examples:
-      mlmagic model deploy -n diabetes-svc -m diabetes:1
-      mlmagic model deploy -n churn-svc -m churn --entry-script score.py --ct docker --auth
-      mlmagic model deploy --file deployment.yml
-    """
-    wanted = model_ids(options)
-    if v2_file is not None:
-        if wanted or dc or options["ic"] or options["entry_script"]:
-            raise UsageError("--file names model, script and settings already", hint="Leave out the others.")
-        with engine() as opened:
-            deploy_online(opened, v2_file, name, target, given_arguments(options), overwrite, no_wait)
-        return
-    if name is None:
-        context = click.get_current_context()
-        missing = next(each for each in context.command.params if each.name == "name")
-        raise click.MissingParameter(ctx=context, param=missing)
-    with engine() as opened:
-        script_config, config = for_engine(
-            inference(opened, options), deployment_on(opened, dc, target, given_arguments(options))
-        )
-        run_and_follow(
-            opened,
-            lambda: opened.services.deploy(
-                name, wanted, script_config, config, overwrite=overwrite, notify=say, nearest=True
-            ),
-            wait=not no_wait,
-            log=verbose,
-        )
+    values = read_object(file)
+    if not isinstance(values, dict) or not isinstance(found := values.get("runId"), str):
+        raise InvalidConfig("--run-metadata-file", file, 'must hold {"runId": "ID"}')
+    return found
 
 
-def model_record(record: Model) -> dict[str, Any]:
-    """A model as plain data."""
-    values = asdict(record.details)
-    files = [file.path for file in record.files]
-    return {"id": record.id, "version": record.version, **values, "files": files, "size": record.size}
+def _samples(opened: Engine, ids: Mapping[str, str | None]) -> dict[str, Any]:
+    """The samples that datasets hold, by field; those without an id are left out."""
+    from mlmagic.sdk.dataset import Dataset
+    from mlmagic.sdk.model_registration import sample_of
+    from mlmagic.sdk.workspace import Workspace
+
+    workspace = Workspace.over(opened)
+    return {name: sample_of(Dataset.get_by_id(workspace, each)) for name, each in ids.items() if each}
+
+
+def _is_of(model: Model, dataset_id: str | None) -> bool:
+    return dataset_id is None or dataset_id in {each for _, each in model.details.datasets}

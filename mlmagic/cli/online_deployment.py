@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.cli.base import say
-from mlmagic.cli.deployment_options import deployment_on, for_engine
+from mlmagic.cli.deployment_options import deployment_on
 from mlmagic.cli.deployment_progress import run_and_follow
+from mlmagic.cli.output import say
+from mlmagic.cli.script_options import for_engine
 from mlmagic.core.arguments import ARGUMENTS, ComputeType, arguments_of
 
 if TYPE_CHECKING:

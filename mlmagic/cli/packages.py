@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from mlmagic.cli.base import Command, Commands, echo, engine, option, output, say, show
-from mlmagic.cli.deployment_options import for_engine, inference, model_ids, models, nearest_option, script
-
-if TYPE_CHECKING:
-    from mlmagic.core.package import Package
+from mlmagic.cli.base import Command, Commands, engine, option
+from mlmagic.cli.completion import complete_packages
+from mlmagic.cli.deployment_options import nearest_option
+from mlmagic.cli.output import done, output, result, say, show
+from mlmagic.cli.records import deleted, package_record
+from mlmagic.cli.script_options import for_engine, inference, model_ids, models, script
 
 
 @click.command("package", cls=Command)
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     help="Copy the package's files to this folder.",
     group="Package",
 )
+@option("--no-wait", is_flag=True, hidden=True)  # a package is made by this command
 @option("--push", "repository", metavar="REPOSITORY", help="Push the image there.", group="Package")
 def package_model(
     kind: str | None,
@@ -47,6 +48,7 @@ def package_model(
     name: str | None,
     folder: str | None,
     repository: str | None,
+    no_wait: bool,
     nearest: bool | None,
     **options: Any,
 ) -> None:
@@ -81,7 +83,10 @@ def package_model(
             place = str(opened.packages.save(made, Path(folder)))
         if repository:
             place = opened.packages.push(made, repository, report=say)
-    echo(place)
+    result(place, {**package_record(made), "location": place})
+
+
+_name = option(*("-n", "--name"), required=True, shell_complete=complete_packages, help="The package.")
 
 
 @click.group(cls=Commands)
@@ -103,7 +108,7 @@ def list_packages(form: str) -> None:
 
 
 @package.command("show")
-@option("-n", "--name", required=True, help="The package.")
+@_name
 @output()
 def show_package(name: str, form: str) -> None:
     """Show a package as JSON.
@@ -117,7 +122,7 @@ def show_package(name: str, form: str) -> None:
 
 
 @package.command("save")
-@option("-n", "--name", required=True, help="The package.")
+@_name
 @option("-t", "--target-dir", "folder", required=True, metavar="DIR", help="The folder.")
 def save_package(name: str, folder: str) -> None:
     """Copy a package's files to a folder.
@@ -127,11 +132,12 @@ def save_package(name: str, folder: str) -> None:
       mlmagic package save -n churn -t build
     """
     with engine() as opened:
-        echo(opened.packages.save(opened.packages.get(name), Path(folder)))
+        place = str(opened.packages.save(opened.packages.get(name), Path(folder)))
+    result(place, {"name": name, "location": place})
 
 
 @package.command("delete")
-@option("-n", "--name", required=True, help="The package.")
+@_name
 def delete_package(name: str) -> None:
     """Delete all versions of a package and their files. Images stay in the Docker engine.
 
@@ -141,11 +147,4 @@ def delete_package(name: str) -> None:
     """
     with engine() as opened:
         opened.packages.delete(name)
-    say(f"deleted package {name}")
-
-
-def package_record(made: Package) -> dict[str, Any]:
-    """A package as plain data, without its log."""
-    record = replace(made, log=()).record()
-    del record["log"]
-    return record
+    done(f"deleted package {name}", deleted("name", name))

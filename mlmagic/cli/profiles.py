@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import Command, Commands, echo, engine, option, output, say, show
-from mlmagic.cli.deployment_options import for_engine, inference, model_ids, models, script
+from mlmagic.cli.base import Command, Commands, engine, option
+from mlmagic.cli.completion import complete_profiles, complete_services, complete_targets
+from mlmagic.cli.output import done, echo, output, say, show, show_listing
+from mlmagic.cli.records import deleted
+from mlmagic.cli.script_options import for_engine, inference, model_ids, models, script
 from mlmagic.core.arguments import Group
 from mlmagic.errors import UsageError
 
@@ -38,10 +43,17 @@ _UPDATE = "mlmagic model update -i NAME:VERSION --add-tag KEY=VALUE"
     help="A CSV file of one column, a JSON list, or lines.",
     group=_REQUESTS,
 )
-@option("--traffic", metavar="SERVICE", help="The requests that this service has recorded.", group=_REQUESTS)
+@option(
+    "--traffic",
+    metavar="SERVICE",
+    shell_complete=complete_services,
+    help="The requests that this service has recorded.",
+    group=_REQUESTS,
+)
 @option(
     *("--ct", "--compute-target", "target"),
     metavar="TARGET",
+    shell_complete=complete_targets,
     default="local",
     show_default=True,
     help="The compute target.",
@@ -55,6 +67,7 @@ _UPDATE = "mlmagic model update -i NAME:VERSION --add-tag KEY=VALUE"
 )
 @option(
     *("--gb", "--memory-gb", "--memory", "memory"),
+    also=("--memory-in-gb",),
     metavar="GB",
     help="Memory to try, such as 0.5,1.",
     group=Group.RESOURCES,
@@ -71,6 +84,12 @@ _UPDATE = "mlmagic model update -i NAME:VERSION --add-tag KEY=VALUE"
     group=_RESULT,
 )
 @option("--description", default="", metavar="TEXT", help="The description.", group=_RESULT)
+@option(
+    *("-t", "--output-metadata-file", "metadata_file"),
+    metavar="FILE",
+    help="Write the result to this file as JSON, for model deploy --profile-input.",
+    group=_RESULT,
+)
 @option("--tag-models", is_flag=True, help="Write the recommendation to the models' tags.", group=_RESULT)
 @output()
 def profile_model(
@@ -80,6 +99,7 @@ def profile_model(
     traffic: str | None,
     target: str,
     tag_models: bool,
+    metadata_file: str | None,
     form: str,
     **options: Any,
 ) -> None:
@@ -92,6 +112,7 @@ def profile_model(
       mlmagic model profile -n diabetes -m diabetes --traffic diabetes-svc --tag-models
     """
     from mlmagic.core.configuration import DeploymentConfig
+    from mlmagic.core.profile_record import details
     from mlmagic.sdk.profile import planned
     from mlmagic.sdk.request_bodies import bodies
 
@@ -112,7 +133,12 @@ def profile_model(
         )
         if tag_models and made.recommendation is not None:
             opened.profiles.tag_models(made)
+    if metadata_file:
+        Path(metadata_file).write_text(json.dumps(details(made), indent=2) + "\n", encoding="utf-8")
     _show_profile(made, form)
+
+
+_name = option(*("-n", "--name"), required=True, shell_complete=complete_profiles, help="The profile.")
 
 
 @click.group(cls=Commands)
@@ -134,7 +160,7 @@ def list_profiles(form: str) -> None:
 
 
 @profile.command("show")
-@option("-n", "--name", required=True, help="The profile.")
+@_name
 @output()
 def show_profile(name: str, form: str) -> None:
     """Show a profile: Azure ML v1's keys; as a table, each CPU and memory.
@@ -149,7 +175,7 @@ def show_profile(name: str, form: str) -> None:
 
 
 @profile.command("compare")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=complete_profiles)
 @output("table")
 def compare_profiles(names: Sequence[str], form: str) -> None:
     """Compare profiles, such as those of two versions of a model.
@@ -163,7 +189,7 @@ def compare_profiles(names: Sequence[str], form: str) -> None:
 
 
 @profile.command("delete")
-@option("-n", "--name", required=True, help="The profile.")
+@_name
 def delete_profile(name: str) -> None:
     """Delete all versions of a profile.
 
@@ -173,7 +199,7 @@ def delete_profile(name: str) -> None:
     """
     with engine() as opened:
         opened.profiles.delete(name)
-    say(f"deleted profile {name}")
+    done(f"deleted profile {name}", deleted("name", name))
 
 
 def _dataset(opened: Engine, dataset_id: str | None, file: str | None, traffic: str | None) -> Any:
@@ -209,7 +235,4 @@ def _show_several(found: Sequence[Profile], form: str) -> None:
     from mlmagic.core.profile_record import details
     from mlmagic.widgets.profiles import profiles_listing
 
-    if form == "table":
-        echo(repr(profiles_listing(found, found)))
-    else:
-        show([details(each) for each in found], form)
+    show_listing(profiles_listing(found, found), lambda: [details(each) for each in found], form)

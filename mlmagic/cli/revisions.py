@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
-from mlmagic.cli.base import complete_revisions, echo, engine, option, output, say, service_name, show
+from mlmagic.cli.base import Command, engine, option, service_name
+from mlmagic.cli.completion import complete_revisions
 from mlmagic.cli.deployment_options import no_wait
 from mlmagic.cli.deployment_progress import run_and_follow
+from mlmagic.cli.output import done, output, say, show_listing
+from mlmagic.cli.records import service_record
 
 
-@click.command("rollback")
+@click.command("rollback", cls=Command)
 @service_name
 @option(
     *("-r", "--revision"),
@@ -40,7 +41,7 @@ def rollback_service(name: str, revision: int | None, no_wait: bool) -> None:
         )
 
 
-@click.command("scale")
+@click.command("scale", cls=Command)
 @service_name
 @option(
     *("-r", "--replicas"),
@@ -68,7 +69,7 @@ def scale_service(name: str, replicas: int, no_wait: bool) -> None:
         )
 
 
-@click.command("pause-update")
+@click.command("pause-update", cls=Command)
 @service_name
 def pause_update(name: str) -> None:
     """Replace no more replicas of a service on Kubernetes; those of both revisions answer.
@@ -79,10 +80,10 @@ def pause_update(name: str) -> None:
     """
     with engine() as opened:
         opened.rolling_updates.pause(name)
-    say(f"the update of {name} is paused")
+        done(f"the update of {name} is paused", service_record(opened, opened.services.get(name)))
 
 
-@click.command("resume-update")
+@click.command("resume-update", cls=Command)
 @service_name
 def resume_update(name: str) -> None:
     """Go on with the update of a service that is paused.
@@ -93,10 +94,10 @@ def resume_update(name: str) -> None:
     """
     with engine() as opened:
         opened.rolling_updates.resume(name)
-    say(f"the update of {name} goes on")
+        done(f"the update of {name} goes on", service_record(opened, opened.services.get(name)))
 
 
-@click.command("revisions")
+@click.command("revisions", cls=Command)
 @service_name
 @output("table")
 def list_revisions(name: str, form: str) -> None:
@@ -112,7 +113,4 @@ def list_revisions(name: str, form: str) -> None:
 
     with engine() as opened:
         found = opened.services.revisions(name)
-    if form == "table":
-        echo(repr(revisions_listing(name, found)))
-    else:
-        show([asdict(each) for each in found], form)
+    show_listing(revisions_listing(name, found), lambda: found, form)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from mlmagic.cli.base import engine, option, output, service_name, show
+from mlmagic.cli.base import Command, engine, option, service_name
+from mlmagic.cli.output import camel, output, show, time_text
 from mlmagic.core.traffic_history import MOST_BUCKETS
 
 
-@click.command("metrics")
+@click.command("metrics", cls=Command)
 @service_name
 @option(
     "--intervals",
@@ -36,4 +36,4 @@ def service_metrics(name: str, intervals: int, form: str) -> None:
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:
     """With the end of the interval as people and programs read it."""
-    return {**record, "time": datetime.fromtimestamp(record["time"], UTC).isoformat(timespec="seconds")}
+    return {camel(key): value for key, value in {**record, "time": time_text(record["time"])}.items()}

@@ -9,35 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.base import (
-    Commands,
-    complete_models,
-    echo,
-    engine,
-    labels,
-    option,
-    output,
-    say,
-    service_name,
-    show,
-)
+from mlmagic.cli.base import Commands, engine, labels, option, service_name
+from mlmagic.cli.completion import complete_models, complete_targets
 from mlmagic.cli.deployment_options import (
+    changed_labels,
     deploy_config_file,
     deployment,
     deployment_options,
     given_arguments,
-    inference,
-    model_ids,
-    models,
+    label_options,
     no_wait,
-    script,
 )
 from mlmagic.cli.deployment_progress import run_and_follow
+from mlmagic.cli.output import done, echo, end_with, output, say, show, show_listing
+from mlmagic.cli.records import deleted, service_record
+from mlmagic.cli.script_options import inference, model_ids, models, script
 from mlmagic.errors import InvalidConfig
 
 if TYPE_CHECKING:
     from mlmagic.core.configuration import DeploymentConfig
-    from mlmagic.core.webservice import Webservice
 
 
 @click.group(cls=Commands)
@@ -46,7 +36,8 @@ def service() -> None:
 
 
 @service.command("list")
-@option("--compute-type", metavar="TYPE", help="Only services on Local, ACI or AKS.")
+@option("-c", "--compute-type", metavar="TYPE", help="Only services on Local, ACI or AKS.")
+@option("--image-digest", hidden=True)  # no service has one
 @option("--model-name", metavar="NAME", help="Only services of a model of this name.")
 @option(
     "--model-id", metavar="NAME:VERSION", shell_complete=complete_models, help="Only services of this model."
@@ -62,6 +53,7 @@ def list_services(
     model_id: str | None,
     tags: Sequence[str],
     properties: Sequence[str],
+    image_digest: str | None,
     form: str,
 ) -> None:
     """List the services of the workspace.
@@ -86,11 +78,9 @@ def list_services(
             tags=labels(tags),
             properties=labels(properties),
         )
-        found = [handle.record for handle in handles]
-        if form == "table":
-            echo(repr(services_listing(found, lambda record: Handle.of(workspace, record))))
-            return
-    show([service_record(one) for one in found], form)
+        found = [handle.record for handle in handles if image_digest is None]
+        listing = services_listing(found, lambda record: Handle.of(workspace, record))
+        show_listing(listing, lambda: [service_record(opened, one) for one in found], form)
 
 
 @service.command("show")
@@ -104,13 +94,13 @@ def show_service(name: str, form: str) -> None:
       mlmagic service show -n diabetes-svc
     """
     with engine() as opened:
-        show(service_record(opened.services.get(name)), form)
+        show(service_record(opened, opened.services.get(name)), form)
 
 
 @service.command("run")
 @service_name
-@option("-d", "--input-data", "data", required=True, metavar="DATA", help="The request body, or @FILE.")
-def run_service(name: str, data: str) -> None:
+@option("-d", "--input-data", "data", metavar="DATA", help="The request body, or @FILE. Default: none.")
+def run_service(name: str, data: str | None) -> None:
     """Send a request body to a service and print the answer as JSON.
 
     \b
@@ -118,8 +108,8 @@ def run_service(name: str, data: str) -> None:
       mlmagic service run -n diabetes-svc -d '{"data": [[1, 2, 3]]}'
       mlmagic service run -n diabetes-svc -d @sample.json
     """
-    body: str | bytes = data
-    if data.startswith("@"):
+    body: str | bytes = data or ""
+    if data is not None and data.startswith("@"):
         path = Path(data[1:])
         if not path.is_file():
             raise InvalidConfig("--input-data", data, "names a file that does not exist")
@@ -132,6 +122,7 @@ def run_service(name: str, data: str) -> None:
 @service_name
 @option(
     *("-l", "--num-lines", "lines"),
+    also=("--num_lines",),
     type=click.IntRange(1),
     default=5000,
     show_default=True,
@@ -139,7 +130,8 @@ def run_service(name: str, data: str) -> None:
 )
 @option("-f", "--follow", "following", is_flag=True, help="Print new lines too, until it is interrupted.")
 @option("--events", "events", is_flag=True, help="Print the service's events instead of its log.")
-def service_logs(name: str, lines: int, following: bool, events: bool) -> None:
+@option("-i", "--init", "init", is_flag=True, hidden=True)  # the log of init() is in the same log
+def service_logs(name: str, lines: int, following: bool, events: bool, init: bool) -> None:
     """Print the log of a service, or its events.
 
     \b
@@ -164,6 +156,7 @@ service.add_command(service_logs, "get-logs")  # as az ml calls it
 @script
 @deploy_config_file
 @deployment_options
+@label_options
 @no_wait
 def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> None:
     """Change a service's models, script or settings. What is not named stays.
@@ -181,10 +174,12 @@ def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> 
     with engine() as opened:
         handle = inference(opened, options)
         given = given_arguments(options)
+        current = opened.services.revision(opened.services.get(name)).config
         if dc is None:
-            changes = changed_fields(opened.services.revision(opened.services.get(name)).config, given)
+            changes = changed_fields(current, given)
         else:
             changes = _all_fields(deployment(dc, given)) | changed_fields(deployment(dc, {}), given)
+        changes |= changed_labels(current, options)
         if handle is not None and handle.environment_variables:
             changes.setdefault("environment_variables", handle.environment_variables)
         run_and_follow(
@@ -208,6 +203,7 @@ def update_service(name: str, dc: str | None, no_wait: bool, **options: Any) -> 
     "target",
     required=True,
     metavar="TARGET",
+    shell_complete=complete_targets,
     help="The compute target of the comparison deployment.",
 )
 @option("-d", "--input-data", "file", metavar="FILE", help="Request bodies: CSV, a JSON list, or lines.")
@@ -236,9 +232,9 @@ def compare_service(
     if form == "table":
         echo(parity_card(found).text)
     else:
-        show(asdict(found), form)
+        show(found, form)
     if not found.same:
-        click.get_current_context().exit(1)
+        end_with(1)
 
 
 @service.command("traffic")
@@ -262,10 +258,7 @@ def show_traffic(name: str, last: int | None, form: str) -> None:
 
     with engine() as opened:
         requests = opened.requests.recorded(name, last=last)
-    if form == "table":
-        echo(repr(traffic_listing(requests)))
-    else:
-        show([asdict(request) for request in requests], form)
+    show_listing(traffic_listing(requests), lambda: requests, form)
 
 
 @service.command("stop")
@@ -279,7 +272,7 @@ def stop_service(name: str) -> None:
     """
     with engine() as opened:
         opened.services.stop(name)
-    say(f"stopped {name}")
+        done(f"stopped {name}", service_record(opened, opened.services.get(name)))
 
 
 @service.command("start")
@@ -321,14 +314,7 @@ def delete_service(name: str) -> None:
     """
     with engine() as opened:
         opened.services.delete(name)
-    say(f"deleted {name}")
-
-
-def service_record(record: Webservice) -> dict[str, Any]:
-    """A service as plain data."""
-    hidden = ("handle", "candidate_handle", "retiring")
-    values = {key: value for key, value in asdict(record).items() if key not in hidden}
-    return {**values, "scoring_uri": record.scoring_uri, "swagger_uri": record.swagger_uri}
+    done(f"deleted {name}", deleted("name", name))
 
 
 def _all_fields(config: DeploymentConfig) -> dict[str, Any]:

@@ -354,7 +354,7 @@ TABLE: tuple[Argument, ...] = (
     _row("batch", bool, _B, "Call run() once for all concurrent requests (dynamic batching).", default=False,
          key="batch", field=SAME, options=("--batch",), label="Dynamic batching: one run() call for all "
          "concurrent requests"),
-    _row("live", bool, _B, "Live reload: re-running the %%score_script cell updates the service.",
+    _row("live", bool, _B, "Live reload: each run of the script's cell updates the service.",
          default=False, key="live", field=SAME, options=("--live",),
          label="Live reload: re-running the cell updates the service"),
     _row("init_timeout_seconds", int, _B,
@@ -372,7 +372,7 @@ TABLE: tuple[Argument, ...] = (
          label="Concurrent calls of run()", placeholder="empty: 1, or no limit for an async run()",
          advanced=True),
     _row("recorded_requests", int, _B,
-         "Record the bodies of the last COUNT requests for %traffic, %profile and %parity.", default=0,
+         "Record the bodies of the last COUNT requests, to list, profile and replay them.", default=0,
          rule=RECORDED, key="recordedRequests", field=SAME, options=("--record",),
          label="Requests to record", advanced=True),
     _row("collect_model_data", bool, _B, "Let the script's data collectors write.", on=CONTAINERS,

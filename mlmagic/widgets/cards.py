@@ -12,7 +12,7 @@ from typing import Any
 from mlmagic.core.events import Event
 from mlmagic.core.model import Model
 from mlmagic.core.webservice import State, Webservice
-from mlmagic.errors import MLMagicError
+from mlmagic.errors import Front, MLMagicError, written_for
 from mlmagic.sdk.model import Model as ModelHandle
 from mlmagic.sdk.webservice import Webservice as WebserviceHandle
 from mlmagic.visible_text import visible
@@ -116,7 +116,13 @@ class Listing(Sequence[Any]):
         return iter(self._items)
 
     def __repr__(self) -> str:
-        return html.plain_table(self._headings, self._rows) if self._items else visible(self._caption)
+        return self.text_for(Front.MAGIC)
+
+    def text_for(self, front: Front) -> str:
+        """As plain text; where there is nothing, what to do is said in the words of ``front``."""
+        if not self._items:
+            return visible(written_for(front, self._caption))
+        return html.plain_table(self._headings, self._rows)
 
     def _repr_html_(self) -> str:
         if self._items:

@@ -66,7 +66,7 @@ def test_deploy_and_where(folder: Path) -> None:
     assert json.loads(run("service", "run", "-n", "myservice", "-d", "[1]").stdout) == "now it is [1]"
     ml("model register -n bidaf_onnx -p ./net.onnx -t modelinfo.json")
     ml("service update -n myservice --model-metadata-file modelinfo.json")
-    assert json.loads(ml("service show -n myservice"))["models"] == ["bidaf_onnx:2"]
+    assert json.loads(ml("service show -n myservice"))["modelIds"] == ["bidaf_onnx:2"]
     assert [each["name"] for each in json.loads(ml("service list -o json"))] == ["myservice"]
     ml("service delete -n myservice")
     assert json.loads(ml("service list -o json")) == []

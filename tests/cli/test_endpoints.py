@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import run
+from tests.support.command_line import exit_code_for, run
 
 REALTIME = ("endpoint", "realtime")
 BAD = {
@@ -29,7 +29,7 @@ BAD = {
 @pytest.mark.parametrize("words", BAD)
 def test_bad_input_is_one_line_on_standard_error(folder: Path, words: tuple[str, ...]) -> None:
     done = run(*REALTIME, *words)
-    assert (done.exit_code, done.stdout) == (1, ""), words
+    assert (done.exit_code, done.stdout) == (exit_code_for(BAD[words]), ""), words
     assert BAD[words] in done.stderr
 
 
@@ -45,7 +45,7 @@ def test_an_endpoint_from_its_creation_to_its_deletion(folder: Path) -> None:
     assert json.loads(realtime("run", "-n", "shop", "-d", "[1]")) == [1]
     realtime("create-version", "-n", "shop", "--vn", "green", "--entry-script", "green.py", "--tp", "10")
     shown = json.loads(realtime("show", "-n", "shop"))
-    assert [(each["name"], each["traffic_percentile"]) for each in shown["versions"]] == [
+    assert [(each["name"], each["trafficPercentile"]) for each in shown["versions"]] == [
         ("blue", 0),
         ("green", 10),
     ]

@@ -34,7 +34,7 @@ def test_created_compared_and_deleted(folder: Path) -> None:
 def test_made_strictly_or_on_the_nearest_python(folder: Path) -> None:
     run("environment", "create", "-n", "mine", "--packages", "six==1.16.0", "--python-version", "3.8")
     refused = run("environment", "build", "-n", "mine", "--exact")
-    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert (refused.exit_code, refused.stdout) == (2, "")
     assert "--nearest takes the nearest" in refused.stderr
     made = run("environment", "build", "-n", "mine")
     assert made.exit_code == 0, made.output

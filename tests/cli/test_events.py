@@ -14,7 +14,7 @@ from mlmagic.engine.services import daemon
 from mlmagic.workspace import events, services
 from mlmagic.workspace.location import locate
 from mlmagic.workspace.memory import Memory
-from tests.support.command_line import run
+from tests.support.command_line import exit_code_for, run
 
 pytestmark = pytest.mark.together
 
@@ -77,5 +77,5 @@ def test_the_events_of_a_service_are_its_newest(folder: Path) -> None:
 )
 def test_bad_lines_are_refused(folder: Path, words: tuple[str, ...], told: str) -> None:
     done = run(*words)
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (exit_code_for(told), "")
     assert told in done.stderr

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mlmagic import __version__
-from tests.support.command_line import SCRIPT, run
+from tests.support.command_line import SCRIPT, exit_code_for, run
 
 
 def test_a_model_is_registered_listed_downloaded_and_deleted(folder: Path) -> None:
@@ -77,7 +77,7 @@ BAD = {
 def test_bad_input_is_one_line_on_standard_error(folder: Path) -> None:
     for words, told in BAD.items():
         done = run(*words)
-        assert (done.exit_code, done.stdout) == (1, ""), words
+        assert (done.exit_code, done.stdout) == (exit_code_for(told), ""), words
         assert told in done.stderr, words
         assert done.stderr.count("\n") == 1, words
 
@@ -138,7 +138,7 @@ def test_the_whole_journey_in_real_processes(folder: Path) -> None:
         listed = mlmagic("service", "revisions", "-n", "svc").stdout.splitlines()
         assert [line.split()[0] for line in listed[-4:]] == ["4", "3", "2", "1"]
         records = json.loads(mlmagic("service", "revisions", "-n", "svc", "-o", "json").stdout)
-        assert [(each["status"], each["rollback_of"]) for each in records][:2] == [
+        assert [(each["status"], each["rollbackOf"]) for each in records][:2] == [
             ("Serving", 2),
             ("Was Healthy", 1),
         ]

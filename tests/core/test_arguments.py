@@ -11,7 +11,7 @@ import click
 import pytest
 from jedi import Interpreter
 
-from mlmagic.cli.models import deploy_model
+from mlmagic.cli.model_deployment import deploy_model
 from mlmagic.cli.services import update_service
 from mlmagic.core import deployment_file
 from mlmagic.core.arguments import (

@@ -9,6 +9,11 @@ from mlmagic import cli as command_line
 SCRIPT = "import json\ndef init():\n    print('up')\ndef run(raw):\n    return json.loads(raw)\n"
 
 
+def exit_code_for(message: str) -> int:
+    """The exit code of a refused command: 3 for what is not there, else 2."""
+    return 3 if "not found" in message or "NotFound" in message else 2
+
+
 def run(*words: str) -> Result:
     """What a command prints, and how it ends."""
     return CliRunner().invoke(command_line.cli, list(words))

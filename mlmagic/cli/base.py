@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlmagic.cli.common_options import FOLDER, WORKSPACE, as_flags, options_of_all
-from mlmagic.cli.completion import complete_services
+from mlmagic.cli.common_options import as_flags, options_of_all
+from mlmagic.cli.completion import FOLDER, WORKSPACE, complete_services
 from mlmagic.cli.failures import AS_JSON, WrongLine, asks_for_json, report
 from mlmagic.cli.output import FORM, QUERY
 from mlmagic.core.decimals import with_a_point
@@ -70,9 +70,11 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]
 def option(
     *names: str, group: str = "", **settings: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """As `click.option`, under the heading ``group``."""
+    """As `click.option`, under the heading ``group``. Of a file or folder the shell completes the name."""
     if settings.get("type") is float:
         settings["type"] = Decimal()
+    if settings.get("metavar") in ("FILE", "DIR", "PATH"):
+        settings.setdefault("type", click.Path(file_okay=settings["metavar"] != "DIR"))
     return click.option(*names, cls=Option, group=group, **settings)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mlmagic.cli.completion import complete_workspaces
+from mlmagic.cli.completion import FOLDER, WORKSPACE, complete_workspaces
 from mlmagic.cli.failures import DEBUG
 from mlmagic.cli.output import QUIET, output_option, query_option
 
-WORKSPACE, FOLDER = "mlmagic.workspace", "mlmagic.folder"
 _WITHOUT_EFFECT = (
     ("-g", "--resource-group"),
     ("--subscription-id",),
@@ -87,6 +85,8 @@ def _remember(key: str) -> Any:
 
 def _debug(ctx: click.Context, option: click.Parameter, value: bool) -> None:
     if value:
+        import logging
+
         ctx.meta[DEBUG] = True
         logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s: %(message)s")
         logging.getLogger("mlmagic").setLevel(logging.DEBUG)

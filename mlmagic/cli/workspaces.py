@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlmagic.cli.base import Commands, location, option
-from mlmagic.cli.completion import complete_workspaces
+from mlmagic.cli.completion import WORKSPACE, complete_workspaces
 from mlmagic.cli.output import output, result, show
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ def create_workspace(name: str | None, exist_ok: bool) -> None:
     """
     from contextlib import closing
 
-    from mlmagic.cli.common_options import WORKSPACE
     from mlmagic.errors import AlreadyExists, UsageError
     from mlmagic.sdk.workspace import Workspace
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.errors import InvalidConfig, NotFound, TargetUnavailable
-from mlmagic.targets.base import ComputeTarget
+
+if TYPE_CHECKING:
+    from mlmagic.targets.base import ComputeTarget
 
 GROUP = "mlmagic.targets"
 # Installed for tests only.
@@ -31,6 +33,8 @@ def load(name: str) -> ComputeTarget[Any]:
     Raises `NotFound`, `InvalidConfig` for a context of a target that has none, or `TargetUnavailable` if the
     target's package is broken.
     """
+    from mlmagic.targets.base import ComputeTarget  # here: completing names in a shell does without
+
     known, colon, context = name.partition(":")
     point = installed().get(known)
     if point is None:

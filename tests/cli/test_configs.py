@@ -14,7 +14,7 @@ import yaml
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.webservice import Revision
-from mlmagic.workspace import services
+from mlmagic.workspace import assets, services
 from mlmagic.workspace.location import locate
 from mlmagic.workspace.memory import Memory
 from tests.support.command_line import SCRIPT, exit_code_for, run
@@ -259,7 +259,7 @@ def test_a_service_is_deployed_to_an_attached_cluster(folder: Path, monkeypatch:
     assert "Compute target not found: 'myask'. Did you mean 'myaks'?" in done.stderr
     done = run("model", "deploy", "-n", "other", *script, "--ct", "ACI")
     assert "--ct 'ACI' is a compute type, and --ct takes the name of a compute target" in done.stderr
-    assert 'Give the type with: --compute-type aci' in done.stderr
+    assert "Give the type with: --compute-type aci" in done.stderr
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     done = run("model", "deploy", "-n", "other", *script, "--ct", "docker", "--dc", "aci.json")
     assert "no Docker engine answers" in done.stderr
@@ -312,14 +312,38 @@ def test_a_shell_completes(shell: str) -> None:
     assert "_MLMAGIC_COMPLETE" in run("completion", shell).stdout
 
 
-def test_names_are_completed(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "begun", "found"),
+    [
+        ("model delete -i", "n", ["net:1"]),
+        ("model deploy -n svc -m", "", ["net:1"]),
+        ("environment show -n", "mi", ["mine"]),
+        ("model deploy -e", "mlmagic-o", ["mlmagic-onnx"]),
+        ("model deploy --ct", "lo", ["local"]),
+        ("service parity --with", "d", ["docker"]),
+        ("package show -n", "pa", ["pack"]),
+        ("events unsubscribe -n", "", []),
+        ("service list -w", "te", ["team"]),
+        ("model register -p", "", ["file"]),
+        ("config export -d", "", ["dir"]),
+        ("workspace show -o", "js", ["json", "jsonc"]),
+    ],
+)
+def test_names_are_completed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, line: str, begun: str, found: list[str]
+) -> None:
     from click.shell_completion import ShellComplete
 
     from mlmagic.cli import cli
 
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
     run("model", "register", "-n", "net", "-p", "net.onnx")
-    found = ShellComplete(cli, {}, "mlmagic", "_X").get_completions(["model", "delete", "-i"], "n")
-    assert [each.value for each in found] == ["net:1"]
+    run("environment", "create", "-n", "mine", "--packages", "six")
+    run("workspace", "create", "-n", "team")
+    with closing(Memory(locate())) as memory, memory.writing() as tx:
+        assets.add(tx, "package", "pack", {})
+    completions = ShellComplete(cli, {}, "mlmagic", "_X").get_completions(line.split(), begun)
+    assert [each.value or each.type for each in completions] == found
 
 
 def test_revisions_are_completed(folder: Path) -> None:

@@ -36,6 +36,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.limits",
     "mlmagic.scoring.log_rotation",
     "mlmagic.scoring.outputs.json_encoder",
+    "mlmagic.scoring.process_title",
     "mlmagic.scoring.recorder",
     "mlmagic.scoring.report",
     "mlmagic.scoring.router.routes",

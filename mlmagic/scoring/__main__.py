@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mlmagic.scoring.cgroups import own_service_group, record_membership
 from mlmagic.scoring.process_exit import leave
+from mlmagic.scoring.process_title import show_service
 from mlmagic.scoring.report import STARTING, Occupied, RunDirectory, prepare
 from mlmagic.scoring.subreaper import fork_below_subreaper, record_subreaper
 
@@ -87,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.with_parent:
         end_with_parent(options.with_parent)
+    show_service("router" if options.routes else "")
     if os.getpid() == 1:
         # In a container: the system does nothing of its own with a signal to the first process.
         signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class Report:
     """How many there are to be; None for a server of one process."""
     idle: bool | None = None
     """Whether there is none because nobody calls, until the next request."""
+    python: str | None = None
+    """The interpreter; None in a report of an earlier version."""
 
 
 class Occupied(Exception):
@@ -92,6 +95,7 @@ class RunDirectory:
             "port": port,
             "error": error,
             "time": time.time(),
+            "python": sys.executable,
             **more,
         }
         draft = self.path / f".{REPORT}.{os.getpid()}"

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from mlmagic.scoring.cgroups import prepare_fork
 from mlmagic.scoring.preload import forget_chance, other_threads, preload
+from mlmagic.scoring.process_title import show_as
 
 
 class _Forked(BaseException):
@@ -36,6 +37,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The services are our children, and nobody waits for them: the system takes the dead away.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    show_as("mlmagic zygote", "mlmagic.scoring.zygote")
     preload(["mlmagic.scoring.server", "mlmagic.scoring.environment"])
     prepare_fork()
     order = None

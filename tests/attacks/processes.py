@@ -127,7 +127,7 @@ def left_over(folder: Path, seen: set[psutil.Process]) -> Iterator[str]:
 
 def _places(process: psutil.Process) -> Iterator[str]:
     sources: tuple[Callable[[], list[str]], ...] = (
-        process.cmdline,
+        lambda: [" ".join(process.cmdline())],  # its title, in which words have no ends
         lambda: [process.cwd()],
         lambda: list(process.environ().values()),
         lambda: [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in (1, 2)],

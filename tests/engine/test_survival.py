@@ -36,9 +36,7 @@ def processes_of(engine: Engine) -> list[int]:
     mark = str(engine.memory.services_folder)
     found = []
     for process in psutil.process_iter(["pid", "cmdline", "status"]):
-        if process.info["status"] != psutil.STATUS_ZOMBIE and any(
-            mark in part for part in process.info["cmdline"] or ()
-        ):
+        if process.info["status"] != psutil.STATUS_ZOMBIE and mark in " ".join(process.info["cmdline"] or ()):
             found.append(process.info["pid"])
     return found
 

@@ -67,8 +67,8 @@ def daemons_of(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            words = process.cmdline()
-            is_daemon = "mlmagic.engine.services.daemon" in words and str(folder) in words
+            command = " ".join(process.cmdline())  # its title, in which words have no ends
+            is_daemon = command.endswith(f"mlmagic.engine.services.daemon {folder}")
             if is_daemon and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
@@ -79,7 +79,7 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if any(str(folder) in word for word in (*process.cmdline(), process.cwd())):
+            if any(str(folder) in text for text in (" ".join(process.cmdline()), process.cwd())):
                 found += [process, *process.children(recursive=True)]
     return found
 

@@ -27,8 +27,21 @@ from tests.support.waiting import wait_for
 from tests.targets.contract import TargetContract
 
 
+def title_of(process: psutil.Process) -> str:
+    """What lists of processes show of it, before its command."""
+    return " ".join(process.cmdline()).partition(":")[0]
+
+
 class LocalContract(TargetContract):
     target_name = "local"
+
+    def test_lists_of_processes_show_its_name(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        spec, handle = launch()
+        self.until(target, handle, Phase.RUNNING)
+        for pid in (handle.pid, _pid(spec)):
+            assert title_of(psutil.Process(pid)) == f"mlmagic service {spec.name}"
 
     def test_the_scripts_own_error_is_told(
         self, target: ComputeTarget[Any], launch: Callable[..., Any]

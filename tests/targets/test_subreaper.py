@@ -20,7 +20,7 @@ from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.local import zygote
 from tests.support.processes import python_without_cgroups
 from tests.support.waiting import wait_for
-from tests.targets.local_contract import LocalContract
+from tests.targets.local_contract import LocalContract, title_of
 
 pytestmark = [
     pytest.mark.processes,
@@ -75,7 +75,9 @@ class TestForkedBelowSubreaper(LocalContract):
     def test_it_is_a_fork(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         _, handle = launch()
         self.until(target, handle, Phase.RUNNING)
-        assert "mlmagic.scoring.zygote" in psutil.Process(handle.pid).cmdline()
+        parent = psutil.Process(handle.pid).parent()
+        assert parent is not None
+        assert title_of(parent) == "mlmagic zygote"
 
     def test_a_kill_is_told_as_such(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         spec, handle = launch()

@@ -20,7 +20,7 @@ from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.local import zygote
 from mlmagic.targets.server_files import lay_out_server
 from tests.support.waiting import wait_for
-from tests.targets.local_contract import LocalContract
+from tests.targets.local_contract import LocalContract, title_of
 
 pytestmark = [
     pytest.mark.processes,
@@ -50,7 +50,9 @@ class TestForked(LocalContract):
     def test_it_is_a_fork(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:
         _, handle = launch("echo.py")
         self.until(target, handle, Phase.RUNNING)
-        assert "mlmagic.scoring.zygote" in psutil.Process(handle.pid).cmdline()
+        parent = psutil.Process(handle.pid).parent()
+        assert parent is not None
+        assert title_of(parent) == "mlmagic zygote"
         assert next(target.logs(handle)) == "echo is ready"
 
     def test_another_interpreter_is_no_fork(
@@ -61,7 +63,7 @@ class TestForked(LocalContract):
         python = tmp_path / "other" / "bin" / Path(sys.executable).name
         _, handle = launch("echo.py", python=str(python), server_path=str(tmp_path / "server"))
         self.until(target, handle, Phase.RUNNING)
-        assert psutil.Process(handle.pid).cmdline()[0] == str(python)
+        assert f": {python} -m " in " ".join(psutil.Process(handle.pid).cmdline())
         assert "an interpreter of its own" in next(target.logs(handle))
 
     def test_a_kill_is_told_as_such(self, target: ComputeTarget[Any], launch: Callable[..., Any]) -> None:

@@ -159,9 +159,9 @@ def _make_writable(folder: Path) -> None:
 
 
 def _works_in(process: psutil.Process, folders: Sequence[str]) -> bool:
-    words = process.cmdline()
-    if not any("mlmagic.scoring" in word for word in words):
+    command = " ".join(process.cmdline())  # with a title of its own, where its words end cannot be seen
+    if "mlmagic.scoring" not in command:
         return False
     roots = {*folders, *map(os.path.realpath, folders)}
-    places = [*words, process.cwd()]  # a service that was forked has its folder only as its own
-    return any(place == root or place.startswith(f"{root}/") for place in places for root in roots)
+    places = f" {command} {process.cwd()} "  # a service that was forked has its folder only as its own
+    return any(f" {root}{end}" in places for root in roots for end in ("/", " "))

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
+from mlmagic.scoring.process_title import show_as
 from mlmagic.targets.python_path import python_path
 from mlmagic.workspace import deliveries, permissions, schedules, services, temporary_work
 from mlmagic.workspace.atomic_writes import OWNER_ONLY
@@ -172,4 +173,6 @@ if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     # Taken out, so that the services this process starts do not inherit it.
     descriptor = os.environ.pop(_STARTED_VARIABLE, None)
-    supervise(Location.from_json(os.environ.pop(_LOCATION_VARIABLE)), int(descriptor) if descriptor else None)
+    place = Location.from_json(os.environ.pop(_LOCATION_VARIABLE))
+    show_as(f"mlmagic daemon of workspace {place.name}", "mlmagic.engine.services.daemon")
+    supervise(place, int(descriptor) if descriptor else None)

@@ -18,6 +18,7 @@ from typing import Any
 
 from mlmagic.scoring import report
 from mlmagic.scoring.preload import forget_chance
+from mlmagic.scoring.process_title import show_service
 from mlmagic.scoring.report import replica_folder
 from mlmagic.scoring.settings import MOST_WORKERS
 from mlmagic.scoring.workers.balancing import least_connections
@@ -88,6 +89,7 @@ class WorkerPool:
         pid = os.fork()
         if pid == 0:
             _become_worker()
+            show_service(f"worker {number}")
             self.selector.close()  # only our descriptor of it: the dispatcher's goes on
             for sock in (ours, *close, *(worker.channel for worker in self.workers.values())):
                 if sock is not None:

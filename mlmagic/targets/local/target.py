@@ -118,13 +118,12 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         return held.words
 
     def packages(self, handle: LocalHandle) -> Mapping[str, str]:
-        import psutil
-
         seen = run_report.read_report(Path(handle.run_dir))
+        if seen is None or seen.python is None:
+            return {}
         try:
-            python = psutil.Process(seen.pid if seen else handle.pid).cmdline()[0]
-            return by_package_name(packages_of(python))
-        except (psutil.Error, IndexError, UsageError):
+            return by_package_name(packages_of(seen.python))
+        except UsageError:
             return {}
 
     def traffic(self, handle: LocalHandle) -> Sequence[bytes]:

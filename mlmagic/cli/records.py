@@ -25,9 +25,11 @@ def service_record(opened: Engine, record: Webservice) -> dict[str, Any]:
     """A service: Azure ML v1's keys, then those of its revisions, replicas and traffic."""
     from mlmagic.sdk.webservice import Webservice as Handle
     from mlmagic.sdk.workspace import Workspace
+    from mlmagic.workspace.identity import machine
 
     theirs = Handle.of(Workspace.over(opened), record).serialize()
-    return {**theirs, **_own(record, _OF_SERVICES)}
+    here = record.is_reachable_from(machine())
+    return {**theirs, **_own(record, _OF_SERVICES), "reachableFromHere": here}
 
 
 def model_record(opened: Engine, record: Model) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.endpoint import Endpoint, VersionFigures
@@ -196,6 +197,12 @@ class Webservice:
     @property
     def scoring_uri(self) -> str | None:
         return f"{self.url}/score" if self.url else None
+
+    def is_reachable_from(self, machine: str) -> bool:
+        """Whether its address can be called from ``machine``: a loopback address only from its own."""
+        host = urlsplit(self.url or "").hostname or ""
+        is_loopback = host in ("localhost", "::1") or host.startswith("127.")
+        return not is_loopback or self.machine in (None, machine)
 
     @property
     def never_came_up(self) -> bool:

@@ -18,6 +18,7 @@ from mlmagic.sdk.webservice import Webservice as WebserviceHandle
 from mlmagic.visible_text import visible
 from mlmagic.widgets import figures, html
 from mlmagic.widgets.html import escape
+from mlmagic.workspace.identity import machine
 
 
 class Card:
@@ -181,10 +182,24 @@ def model_row(model: Model, users: Sequence[str]) -> list[str]:
 def services_listing(
     services: Sequence[Webservice], handle: Callable[[Webservice], WebserviceHandle]
 ) -> Listing:
-    """``%services``: a row of `service_row` for each."""
+    """``%services``: a row of `service_row` for each, and in a team the machine that runs it."""
     rows = [service_row(service) for service in services]
+    headings: Sequence[str] = SERVICE_HEADINGS
     handles = [handle(service) for service in services]
-    return Listing(handles, SERVICE_HEADINGS, rows, services_caption(services), STATIC_SERVICES)
+    here = machine()
+    if any(service.machine not in (None, here) for service in services):
+        headings = (*headings, "Machine")
+        rows = [[*row, machine_text(service, here)] for row, service in zip(rows, services, strict=True)]
+    return Listing(handles, headings, rows, services_caption(services), STATIC_SERVICES)
+
+
+def machine_text(service: Webservice, here: str) -> str:
+    """The machine that runs a service, and whether it can be called from the machine ``here``."""
+    if service.machine is None:
+        return figures.NOT_KNOWN
+    if service.machine == here:
+        return "this one"
+    return service.machine if service.is_reachable_from(here) else f"{service.machine}, callable there only"
 
 
 STATIC_MODELS, STATIC_SERVICES = "mlmagic-static-models", "mlmagic-static-services"

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from mlmagic.core.webservice import Observation, Phase, State, next_state
+from mlmagic.core.webservice import Desired, Observation, Phase, State, Webservice, next_state
 
 T, H, U, X, F, S = (
     State.TRANSITIONING,
@@ -14,6 +15,8 @@ T, H, U, X, F, S = (
     State.FAILED,
     State.STOPPED,
 )
+
+SERVICE = Webservice("id", "svc", "local", Desired.RUNNING, H, 1, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +57,22 @@ def test_final_states_stay(state: State, phase: Phase) -> None:
 @pytest.mark.parametrize("state", list(State))
 def test_not_knowing_changes_nothing(state: State) -> None:
     assert next_state(state, Observation(Phase.UNKNOWN), None) is state
+
+
+@pytest.mark.parametrize(
+    ("url", "machine", "reachable"),
+    [
+        ("http://127.0.0.1:5001", "b", False),
+        ("http://localhost:5001", "b", False),
+        ("http://[::1]:5001", "b", False),
+        ("http://127.0.0.1:5001", "a", True),
+        ("http://127.0.0.1:5001", None, True),
+        ("http://10.0.0.7:5001", "b", True),
+        (None, "b", True),
+    ],
+)
+def test_a_loopback_address_is_reachable_on_its_machine_only(
+    url: str | None, machine: str | None, reachable: bool
+) -> None:
+    service = replace(SERVICE, url=url, machine=machine)
+    assert service.is_reachable_from("a") is reachable

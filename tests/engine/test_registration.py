@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.environments.runtime import Runtime
 from mlmagic.engine.models.registration import PICKLE_WARNING, library_mismatches, to_plain
 from mlmagic.errors import AlreadyExists, NotFound, UsageError
 from tests.support.engines import MakeEngine
@@ -43,6 +46,18 @@ def test_the_warning_about_pickles_comes_once(engine: Engine) -> None:
     for _ in range(3):
         engine.models.register({"a": 1}, ModelDescription("w"), notify=told.append)
     assert len(told) == 1
+
+
+def test_another_process_does_not_warn_of_the_same_version_again(engine: Engine) -> None:
+    told: list[str] = []
+    model = engine.models.register({"a": 1}, ModelDescription("w"))
+    versions = dict(model.details.libraries)
+    with closing(Engine(engine.location, supervise=False)) as another:
+        here = Runtime(sys.executable, "", lambda names: versions)
+        another.models.report_mismatches([model], here, told.append)
+        assert told == []
+        another.models.register({"a": 2}, ModelDescription("w"), notify=told.append)
+    assert told == [PICKLE_WARNING]
 
 
 def test_what_cannot_be_stored_is_refused_with_the_reason(engine: Engine) -> None:

@@ -14,6 +14,7 @@ from mlmagic.core.events import Event, EventKind
 from mlmagic.core.model import Model, ModelDescription, StoredFile
 from mlmagic.core.webservice import State
 from mlmagic.widgets import cards
+from mlmagic.workspace.identity import machine
 from tests.support.cards import FAILED, SERVICE
 
 
@@ -117,3 +118,19 @@ def test_listings_are_lists_and_tables() -> None:
 def test_an_event_in_a_line() -> None:
     line = cards.event_line(Event(1, 0.0, EventKind.ENDED, "services/a", "killed"))
     assert line.endswith("Ended: killed")
+
+
+def test_a_team_sees_which_machine_runs_a_service_and_whether_it_can_be_called_from_here() -> None:
+    away = replace(SERVICE, name="away", machine="other-1", url="http://127.0.0.1:5001")
+    open_to_all = replace(away, name="open", url="http://10.0.0.7:5001")
+    here = replace(SERVICE, name="here", machine=machine())
+    listing = cards.services_listing([away, open_to_all, here], lambda one: one)  # type: ignore[arg-type,return-value]
+    heading, *rows = repr(listing).splitlines()
+    assert heading.endswith("Machine")
+    assert [row.split("  ")[-1].strip() for row in rows] == [
+        "other-1, callable there only",
+        "other-1",
+        "this one",
+    ]
+    alone = cards.services_listing([here], lambda one: one)  # type: ignore[arg-type,return-value]
+    assert "Machine" not in repr(alone)

@@ -14,6 +14,7 @@ from mlmagic.engine.environments.runtime import Runtime
 from mlmagic.engine.models import registration
 from mlmagic.errors import AlreadyExists, UsageError
 from mlmagic.workspace import models
+from mlmagic.workspace.given_notices import is_first_time
 from mlmagic.workspace.memory import Memory
 
 
@@ -23,7 +24,7 @@ class Models:
     def __init__(self, memory: Memory, on_news: Callable[[], None]) -> None:
         """``on_news`` is called after each change that subscribers or followers may be waiting for."""
         self._memory, self._on_news = memory, on_news
-        self._pickle_warning_shown = False
+        self._has_warned_of_pickles = False
 
     def register(
         self,
@@ -47,8 +48,7 @@ class Models:
             with self._memory.writing() as tx:
                 intake.publish()
                 registered = models.add(tx, details, files)
-        if registration.holds_pickles(files):
-            self._warn_of_pickles(notify)
+        self._warn_of_pickles(registered, notify)
         self._on_news()
         return registered
 
@@ -103,12 +103,16 @@ class Models:
                 model.details, serving, runtime.words, runtime.version
             ):
                 notify(f"{model.id}: {line}")
-            if registration.holds_pickles(model.files):
-                self._warn_of_pickles(notify)
+            self._warn_of_pickles(model, notify)
 
-    def _warn_of_pickles(self, notify: Notify) -> None:
-        if not self._pickle_warning_shown:
-            self._pickle_warning_shown = True
+    def _warn_of_pickles(self, model: Model, notify: Notify) -> None:
+        """Once in a process, and once for a version: who deploys it may not be who has registered it."""
+        pickles = [file.digest for file in model.files if registration.is_pickle(file.path)]
+        if not pickles:
+            return
+        is_new = is_first_time("pickle", self._memory.location.key, model.id, *pickles)
+        if is_new and not self._has_warned_of_pickles:
+            self._has_warned_of_pickles = True
             notify(registration.PICKLE_WARNING)
 
     def list(self, wanted: ModelFilter | None = None) -> list[Model]:

@@ -73,9 +73,9 @@ def take_object(
     return _described(details, FRAMEWORK_OF_PACKAGE.get(package), versions), files
 
 
-def holds_pickles(files: Iterable[StoredFile]) -> bool:
-    """Whether loading these files may run code."""
-    return any(file.path.endswith(PICKLES) for file in files)
+def is_pickle(path: str) -> bool:
+    """Whether loading the file may run code."""
+    return path.endswith(PICKLES)
 
 
 def library_mismatches(

@@ -126,5 +126,54 @@ def unsubscribe(subscription: str) -> Way:
     )
 
 
+FIRST = {
+    "model": Way(
+        "%register OBJECT_OR_PATH --name NAME",
+        "mlmagic model register -n NAME -p PATH",
+        "Model.register(workspace, path, name)",
+    ),
+    "service": Way(
+        "%deploy NAME -m MODEL",
+        "mlmagic model deploy -n NAME -m MODEL",
+        "Model.deploy(workspace, name, models)",
+    ),
+    "endpoint": Way(
+        "%endpoint create NAME VERSION -m MODEL",
+        "mlmagic endpoint realtime create -n NAME --vn VERSION -m MODEL",
+        "AksEndpoint.deploy_configuration()",
+    ),
+    "profile": Way(
+        "%profile MODEL -d DATASET",
+        "mlmagic model profile -n NAME -m MODEL -d FILE",
+        "Model.profile(workspace, name, models, inference_config, dataset)",
+    ),
+    "package": Way(
+        "%package NAME -m MODEL",
+        "mlmagic model package -n NAME -m MODEL",
+        "Model.package(workspace, models, inference_config)",
+    ),
+    "subscription": Way(
+        "%subscribe NAME --endpoint URL",
+        "mlmagic events subscribe -n NAME --endpoint URL",
+        "workspace.engine.events.subscribe(name, url)",
+    ),
+    "follow": Way(
+        "%follow SERVICE --model NAME",
+        "mlmagic service follow -n SERVICE -m NAME",
+        "workspace.engine.follows.add(service, model)",
+    ),
+}
+"""How to make the first thing of a kind."""
+
+
+def rollback(service: str) -> Way:
+    """Go back to an earlier revision."""
+    return Way(
+        f"%rollback {service} REVISION",
+        f"mlmagic service rollback -n {service} -r REVISION",
+        "service.rollback(revision)",
+    )
+
+
 ACCEPT_NEAREST = Advice("Or accept the nearest versions with {nearest}.", nearest=argument("nearest"))
 """For an environment with pins that cannot be installed."""

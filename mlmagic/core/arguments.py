@@ -393,7 +393,7 @@ TABLE: tuple[Argument, ...] = (
 
     _row("nearest", bool, Group.ENVIRONMENT,
          "Use the nearest version where the environment's Python or a pinned package cannot be installed. "
-         "Default: yes in the SDK and on the command line, no in magics.",
+         "Default: no in a cell of a notebook, else yes.",
          key="nearest", field=SAME, options=("--nearest",), opposite_option="--exact"),
     _row("environment_variables", dict, Group.ENVIRONMENT, "Environment variable of the script.",
          key="environmentVariables", field=SAME, options=("--env",),

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.events import Event
 from mlmagic.core.model import Model
 from mlmagic.core.webservice import State, Webservice
-from mlmagic.errors import Front, MLMagicError, written_for
+from mlmagic.errors import Advice, Front, MLMagicError, written_for
 from mlmagic.sdk.model import Model as ModelHandle
 from mlmagic.sdk.webservice import Webservice as WebserviceHandle
 from mlmagic.visible_text import visible
@@ -158,9 +159,8 @@ def models_listing(
 
 def models_caption(models: Sequence[Model]) -> str:
     """How many there are, or how to create one."""
-    return _count(
-        models, "model version", "No models match. Register one with: %register OBJECT_OR_PATH --name NAME"
-    )
+    none = Advice("No models match. Register one with: {first}", first=advice.FIRST["model"])
+    return _count(models, "model version", none)
 
 
 MODEL_HEADINGS = ("Name", "Version", "Framework", "Tags", "Size", "Registered", "Used by")
@@ -208,7 +208,8 @@ STATIC_MODELS, STATIC_SERVICES = "mlmagic-static-models", "mlmagic-static-servic
 
 def services_caption(services: Sequence[Webservice]) -> str:
     """How many there are, or how to create one."""
-    return _count(services, "service", "No services. Create one with: %deploy NAME -m MODEL")
+    none = Advice("No services. Create one with: {first}", first=advice.FIRST["service"])
+    return _count(services, "service", none)
 
 
 SERVICE_HEADINGS = (

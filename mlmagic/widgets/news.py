@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlmagic.core import advice
 from mlmagic.core.events import Event
 from mlmagic.core.follow import Follow
 from mlmagic.core.subscription import Delivery, Subscription
+from mlmagic.errors import Advice
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Listing
 
@@ -30,7 +32,8 @@ def subscriptions_listing(subscriptions: Sequence[Subscription]) -> Listing:
         ]
         for each in subscriptions
     ]
-    caption = "Subscriptions" if rows else "No subscriptions. Create one with: %subscribe NAME --endpoint URL"
+    none = Advice("No subscriptions. Create one with: {first}", first=advice.FIRST["subscription"])
+    caption = "Subscriptions" if rows else none
     return Listing(subscriptions, ["Name", "Endpoint", "Schema", "Filter", "Payload"], rows, caption)
 
 
@@ -55,9 +58,6 @@ def deliveries_listing(deliveries: Sequence[tuple[Delivery, Event]]) -> Listing:
 def follows_listing(follows: Sequence[Follow]) -> Listing:
     """The services that follow a model: service, model, tag and the outcome of the last version."""
     rows = [[each.service, each.model, each.tag or "any", each.last or "–"] for each in follows]
-    caption = (
-        "Services that follow a model"
-        if rows
-        else "No service follows a model. Follow one with: %follow SERVICE --model NAME"
-    )
+    none = Advice("No service follows a model. Follow one with: {first}", first=advice.FIRST["follow"])
+    caption = "Services that follow a model" if rows else none
     return Listing(follows, ["Service", "Model", "Tag", "Last version"], rows, caption)

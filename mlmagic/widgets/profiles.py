@@ -8,8 +8,10 @@ from typing import Any
 
 from traitlets import Dict
 
+from mlmagic.core.advice import FIRST
 from mlmagic.core.profile import Load, Profile, ProfileState, SizeResult, size_in_words
 from mlmagic.engine.profiles.profiles import Progress
+from mlmagic.errors import Advice
 from mlmagic.visible_text import visible
 from mlmagic.widgets import charts, html
 from mlmagic.widgets.cards import Card, Listing
@@ -139,7 +141,7 @@ def profiles_listing(profiles: Sequence[Profile], handles: Sequence[object]) -> 
         for profile in profiles
     ]
     headings = ["Name", "State", "Models", "Recommended", "Requests/s", "p50 ms", "p99 ms", "Created"]
-    none = "No profiles. Create one with: %profile MODEL -d DATASET"
+    none = Advice("No profiles. Create one with: {first}", first=FIRST["profile"])
     caption = html.count(len(rows), "profile") if rows else none
     return Listing(handles, headings, rows, caption, "mlmagic-static-profiles")
 

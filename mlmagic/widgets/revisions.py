@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from mlmagic.core.advice import rollback
 from mlmagic.core.revisions import RevisionSummary
+from mlmagic.errors import Advice
 from mlmagic.widgets.cards import Listing
 
 HEADINGS = ("Revision", "Status", "Created", "Models", "Script", "Target", "Change")
@@ -25,9 +27,8 @@ def revisions_listing(name: str, found: Sequence[RevisionSummary]) -> Listing:
         ]
         for each in found
     ]
-    return Listing(
-        found, HEADINGS, rows, f"Revisions of {name}. Go back to one with: %rollback {name} REVISION"
-    )
+    caption = Advice("Revisions of {name}. Go back to one with: {back}", name=name, back=rollback(name))
+    return Listing(found, HEADINGS, rows, caption)
 
 
 def _shown(created: float | None) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.endpoint import Endpoint, EndpointVersion, VersionFigures
 from mlmagic.core.version_comparison import comparison
 from mlmagic.core.webservice import Webservice
+from mlmagic.errors import Advice
 from mlmagic.sdk.webservice import Webservice as WebserviceHandle
 from mlmagic.widgets import figures, html
 from mlmagic.widgets.cards import Listing
@@ -51,7 +53,8 @@ def endpoints_listing(
         if each.endpoint is not None
     ]
     count = html.count(len(rows), "endpoint")
-    caption = count if rows else "No endpoints. Create one with: %endpoint create NAME VERSION -m MODEL"
+    none = Advice("No endpoints. Create one with: {first}", first=advice.FIRST["endpoint"])
+    caption = count if rows else none
     return Listing([handle(each) for each in endpoints], _ENDPOINTS, rows, caption)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -27,6 +29,30 @@ ALL = dict(commands(command_line.cli))
 PARSED = [path for path, command in ALL.items() if not command.context_settings.get("ignore_unknown_options")]
 MAGICS = ("config", "deploy", "update", "traffic", "profile", "parity", "environment", "register", "score")
 CELL_MAGICS = ("score_script", "score")
+
+
+NOTEBOOK_WORDS = re.compile(r"%%|(?<![\w%])%[a-z]|\w=(True|False)\b|\bmagics?\b|Warning")
+EMPTY = [
+    *("service list", "model list", "package list", "profile list", "environment list", "events list"),
+    *("events list --subscriptions", "events list --follows", "events deliveries", "computetarget list"),
+    *("endpoint realtime list", "workspace list"),
+]
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_no_help_text_speaks_of_notebooks_or_warns(path: tuple[str, ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # click warns of two options with one name
+        done = run(*path, "--help")
+    assert done.exit_code == 0, done.output
+    assert not NOTEBOOK_WORDS.search(done.output)
+
+
+@pytest.mark.parametrize("line", EMPTY)
+def test_no_empty_list_speaks_of_notebooks(folder: Path, line: str) -> None:
+    done = run(*line.split())
+    assert done.exit_code == 0, done.output
+    assert not NOTEBOOK_WORDS.search(done.output)
 
 
 @pytest.mark.parametrize("path", PARSED, ids=" ".join)

@@ -41,6 +41,8 @@ WAYS = {
     "script": advice.script(),
     "compute": advice.compute("aci", "local"),
     "unsubscribe": advice.unsubscribe("chat"),
+    "rollback": advice.rollback("svc"),
+    **{f"first {kind}": way for kind, way in advice.FIRST.items()},
 }
 MAGICS = {name for group in _GROUPS for kind in group.magics.values() for name in kind} | {"config"}
 MAGIC_OPTIONS = {

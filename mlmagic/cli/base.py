@@ -95,7 +95,11 @@ class Command(click.Command):
         for word in args:
             if len(word) > 2 and word[0] == "-" != word[1] and f"-{word}" in known:
                 raise click.NoSuchOption(word, ctx=ctx)
-        return super().parse_args(ctx, as_flags(self.params, args))
+        try:
+            return super().parse_args(ctx, as_flags(self.params, args))
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # click leaves it out where an option has no value
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         if QUERY in ctx.meta and "form" in ctx.params:

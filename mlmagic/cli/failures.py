@@ -32,12 +32,14 @@ from mlmagic.visible_text import visible
 FAILED, WRONG_LINE, ABSENT, INTERRUPTED = 1, 2, 3, 130
 AS_JSON, DEBUG = "mlmagic.errors_as_json", "mlmagic.debug"
 _JSON = ("json", "jsonc")
+_NAMES = ("argument of ", "key of ")
+"""What is looked up by a name that the user has misspelt, and is no thing in the workspace."""
 
 
 def exit_code(error: MLMagicError) -> int:
     """The exit code that stands for an error."""
     if isinstance(error, NotFound):
-        return ABSENT
+        return WRONG_LINE if error.kind.startswith(_NAMES) else ABSENT
     if isinstance(error, InvalidConfig | InvalidConfigs) or type(error) is UsageError:
         return WRONG_LINE
     return INTERRUPTED if isinstance(error, Interrupted) else FAILED

@@ -10,8 +10,9 @@ SCRIPT = "import json\ndef init():\n    print('up')\ndef run(raw):\n    return j
 
 
 def exit_code_for(message: str) -> int:
-    """The exit code of a refused command: 3 for what is not there, else 2."""
-    return 3 if "not found" in message or "NotFound" in message else 2
+    """The exit code of a refused command: 3 for what is not there, else 2, also for a misspelt key."""
+    is_absent = "not found" in message or "NotFound" in message
+    return 3 if is_absent and "Key of" not in message and "for local" not in message else 2
 
 
 def run(*words: str) -> Result:

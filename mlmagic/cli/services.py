@@ -67,6 +67,7 @@ def list_services(
     from mlmagic.sdk.webservice import Webservice as Handle
     from mlmagic.sdk.workspace import Workspace
     from mlmagic.widgets.cards import services_listing
+    from mlmagic.workspace.identity import machine
 
     with engine() as opened:
         workspace = Workspace.over(opened)
@@ -79,7 +80,7 @@ def list_services(
             properties=labels(properties),
         )
         found = [handle.record for handle in handles if image_digest is None]
-        listing = services_listing(found, lambda record: Handle.of(workspace, record))
+        listing = services_listing(found, lambda record: Handle.of(workspace, record), machine())
         show_listing(listing, lambda: [service_record(opened, one) for one in found], form)
 
 

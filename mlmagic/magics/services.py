@@ -81,13 +81,16 @@ class ServiceMagics(SessionMagics):
         from mlmagic.sdk.webservice import Webservice as Handle
         from mlmagic.sdk.workspace import Workspace
         from mlmagic.widgets.cards import services_listing
+        from mlmagic.workspace.identity import machine
 
         engine = self.session.engine
         workspace = Workspace.over(engine)
         engine.supervision.ensure_for_services()
         found = engine.services.list()
         show_services(self.session, found)
-        return self.assign(args.out, services_listing(found, lambda service: Handle.of(workspace, service)))
+        return self.assign(
+            args.out, services_listing(found, lambda service: Handle.of(workspace, service), machine())
+        )
 
     @line_magic
     @parsed

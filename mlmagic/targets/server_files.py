@@ -23,6 +23,8 @@ SERVER_REQUIREMENTS = (
     "werkzeug>=3.0",
 )
 """The packages that `mlmagic.scoring` imports, with the versions that mlmagic requires."""
+OPTIONAL_REQUIREMENTS = ("setproctitle>=1.3",)
+"""What it uses where it is installed, as beside mlmagic: lists of processes show the service's name."""
 _SUFFIXES = (".py", ".html")
 
 

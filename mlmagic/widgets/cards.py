@@ -19,7 +19,6 @@ from mlmagic.sdk.webservice import Webservice as WebserviceHandle
 from mlmagic.visible_text import visible
 from mlmagic.widgets import figures, html
 from mlmagic.widgets.html import escape
-from mlmagic.workspace.identity import machine
 
 
 class Card:
@@ -180,13 +179,15 @@ def model_row(model: Model, users: Sequence[str]) -> list[str]:
 
 
 def services_listing(
-    services: Sequence[Webservice], handle: Callable[[Webservice], WebserviceHandle]
+    services: Sequence[Webservice], handle: Callable[[Webservice], WebserviceHandle], here: str
 ) -> Listing:
-    """``%services``: a row of `service_row` for each, and in a team the machine that runs it."""
+    """``%services``: a row of `service_row` for each; in a team with the machine that runs it.
+
+    ``here`` is the name of this machine.
+    """
     rows = [service_row(service) for service in services]
     headings: Sequence[str] = SERVICE_HEADINGS
     handles = [handle(service) for service in services]
-    here = machine()
     if any(service.machine not in (None, here) for service in services):
         headings = (*headings, "Machine")
         rows = [[*row, machine_text(service, here)] for row, service in zip(rows, services, strict=True)]

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from mlmagic.core.names import check_workspace_name
-from mlmagic.errors import InvalidConfig, NotFound, nearest
+from mlmagic.errors import InvalidConfig, NotFound
 
 ENVIRONMENT_VARIABLE = "MLMAGIC_WORKSPACE"
 FILES_VARIABLE = "MLMAGIC_FILES"
@@ -118,7 +118,9 @@ def existing(name: str) -> Location:
     """The user's own workspace called ``name``. Raises `NotFound` with the existing ones."""
     location = Location.named(name, found_by="its name")
     if name == _DATABASES or not location.folder.is_dir():
-        raise NotFound("workspace", name, names(), hint=_how_to_create(name))
+        error = NotFound("workspace", name, names())
+        error.hint += f" Create it with: mlmagic workspace create -n {name}"
+        raise error
     return with_files(location)
 
 
@@ -126,12 +128,6 @@ def names() -> list[str]:
     """The names of the user's own workspaces."""
     # One of the folders is for workspaces with a database on a server: these cannot be opened by name.
     return sorted(path.name for path in user_folder().glob("*") if path.is_dir() and path.name != _DATABASES)
-
-
-def _how_to_create(name: str) -> str:
-    match = nearest(name, names())
-    create = f"Create it with: mlmagic workspace create -n {name}"
-    return f"Did you mean {match!r}? {create}" if match else create
 
 
 def find_config(start: Path) -> Path | None:

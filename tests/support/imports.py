@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "widgets": {"core", "engine", "sdk"},
     "labserver": {"core", "workspace", "engine", "widgets"},
     "magics": {"core", "capture", "workspace", "targets", "engine", "sdk", "widgets"},
-    "cli": {"core", "scoring", "workspace", "engine", "sdk", "widgets", "demo"},
+    "cli": {"core", "scoring", "workspace", "targets", "engine", "sdk", "widgets", "demo"},
     "demo": {"core", "workspace", "targets", "engine"},
     "azureml": {"sdk"},
     "errors": set(),

@@ -15,6 +15,7 @@ import pytest
 
 from mlmagic.core.environment import MINIMUM_PYTHON, package_name
 from mlmagic.targets.server_files import (
+    OPTIONAL_REQUIREMENTS,
     SERVER_REQUIREMENTS,
     lay_out_server,
     server_digest,
@@ -37,7 +38,7 @@ def test_the_servers_packages_are_what_it_imports_of_what_we_ask_for() -> None:
             elif isinstance(node, ast.ImportFrom):
                 imported.add(str(node.module).partition(".")[0])
     declared = {line for line in PROJECT["dependencies"] if _modules_of(package_name(line)) & imported}
-    assert set(SERVER_REQUIREMENTS) == declared
+    assert {*SERVER_REQUIREMENTS, *OPTIONAL_REQUIREMENTS} == declared
 
 
 def _modules_of(package: str) -> set[str]:

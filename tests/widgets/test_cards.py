@@ -14,7 +14,6 @@ from mlmagic.core.events import Event, EventKind
 from mlmagic.core.model import Model, ModelDescription, StoredFile
 from mlmagic.core.webservice import State
 from mlmagic.widgets import cards
-from mlmagic.workspace.identity import machine
 from tests.support.cards import FAILED, SERVICE
 
 
@@ -104,12 +103,12 @@ def test_listings_are_lists_and_tables() -> None:
     assert "&lt;i&gt;=&amp;" in models._repr_html_()
     assert "<i>=&" in repr(models)
     assert "1.5 kB" in repr(models)
-    services = cards.services_listing([SERVICE, FAILED], lambda one: one)  # type: ignore[arg-type,return-value]
+    services = cards.services_listing([SERVICE, FAILED], lambda one: one, "m")  # type: ignore[arg-type,return-value]
     assert "2 services" in services._repr_html_()
     assert "Failed" in repr(services)
     for empty in (
         cards.models_listing([], lambda one: one, lambda one: []),  # type: ignore[arg-type,return-value]
-        cards.services_listing([], lambda one: one),  # type: ignore[arg-type,return-value]
+        cards.services_listing([], lambda one: one, "m"),  # type: ignore[arg-type,return-value]
     ):
         assert repr(empty).startswith("No ")
         assert repr(empty) in empty._repr_html_()
@@ -123,8 +122,8 @@ def test_an_event_in_a_line() -> None:
 def test_a_team_sees_which_machine_runs_a_service_and_whether_it_can_be_called_from_here() -> None:
     away = replace(SERVICE, name="away", machine="other-1", url="http://127.0.0.1:5001")
     open_to_all = replace(away, name="open", url="http://10.0.0.7:5001")
-    here = replace(SERVICE, name="here", machine=machine())
-    listing = cards.services_listing([away, open_to_all, here], lambda one: one)  # type: ignore[arg-type,return-value]
+    here = replace(SERVICE, name="here", machine="m")
+    listing = cards.services_listing([away, open_to_all, here], lambda one: one, "m")  # type: ignore[arg-type,return-value]
     heading, *rows = repr(listing).splitlines()
     assert heading.endswith("Machine")
     assert [row.split("  ")[-1].strip() for row in rows] == [
@@ -132,5 +131,5 @@ def test_a_team_sees_which_machine_runs_a_service_and_whether_it_can_be_called_f
         "other-1",
         "this one",
     ]
-    alone = cards.services_listing([here], lambda one: one)  # type: ignore[arg-type,return-value]
+    alone = cards.services_listing([here], lambda one: one, "m")  # type: ignore[arg-type,return-value]
     assert "Machine" not in repr(alone)

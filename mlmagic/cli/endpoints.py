@@ -26,7 +26,7 @@ from mlmagic.cli.keys import regenerate_key, service_access_token, service_keys
 from mlmagic.cli.output import camel, done, output, plain, say, show_listing
 from mlmagic.cli.records import deleted, service_record
 from mlmagic.cli.script_options import inference, model_ids, models, script
-from mlmagic.cli.services import service
+from mlmagic.cli.services import filters, selected, service
 from mlmagic.core.arguments import SECONDS, Group, read_quantity
 from mlmagic.core.rollout import DEFAULT_EVERY_SECONDS, DEFAULT_GUARD, DEFAULT_STEP
 from mlmagic.errors import UsageError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
     from mlmagic.engine.engine import Engine
 
-_AS_SERVICES = ("list", "run", "logs", "get-logs", "delete", "update")
+_AS_SERVICES = ("run", "logs", "get-logs", "delete", "update")
 Command = Any
 
 
@@ -101,6 +101,28 @@ def _traffic(options: dict[str, Any]) -> Marks:
 
     names = ("traffic_percentile", "is_default", "is_control", "shadow_percentile")
     return Marks(*(options.pop(name) for name in names))
+
+
+@realtime.command("list")
+@filters
+@output("table")
+def list_endpoints(form: str, **options: Any) -> None:
+    """List the endpoints of the workspace.
+
+    \b
+    Examples:
+      mlmagic endpoint realtime list
+      mlmagic endpoint realtime list --tag stage=prod -o json
+    """
+    from mlmagic.sdk.webservice import Webservice
+    from mlmagic.sdk.workspace import Workspace
+    from mlmagic.widgets.versions import endpoints_listing
+
+    with engine() as opened:
+        workspace = Workspace.over(opened)
+        found = [each.record for each in selected(opened, options) if each.record.endpoint is not None]
+        listing = endpoints_listing(found, lambda record: Webservice.of(workspace, record))
+        show_listing(listing, lambda: [_record(opened, each.name) for each in found], form)
 
 
 @realtime.command("create")

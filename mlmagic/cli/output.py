@@ -26,7 +26,7 @@ FORMS = ("json", "jsonc", "yaml", "table", "tsv", "none")
 """The output formats of ``az``."""
 FORM, QUERY, QUIET = "mlmagic.form", "mlmagic.query", "mlmagic.quiet"
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
-_SHOWN_DIGEST = r"\1"
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(\+00:00|Z)?")
 
 
 # -- options ------------------------------------------------------------------------------------------------
@@ -221,8 +221,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(value: Any, *, short: bool) -> str:
-    """On one line; ``short``: digests are cut to their first characters."""
+    """On one line. ``short``: for people, without the end of a digest, parts of a second, and brackets."""
     if value is None:
         return ""
+    if short and isinstance(value, Mapping):
+        return ", ".join(f"{key}={_cell(each, short=True)}" for key, each in value.items())
+    if short and isinstance(value, list):
+        return ", ".join(_cell(each, short=True) for each in value)
     text = " ".join((value if isinstance(value, str) else json.dumps(value, default=str)).split())
-    return _DIGEST.sub(_SHOWN_DIGEST, text) if short else text
+    return _TIME.sub(r"\1\2", _DIGEST.sub(r"\1", text)) if short else text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _OF_SERVICES = (
     *("id", "target", "desired", "revision", "serving", "candidate", "url", "words", "restarts", "machine"),
-    *("replacements", "replicas", "stats", "endpoint", "version_figures"),
+    *("replacements", "replicas", "endpoint", "version_figures"),
 )
 _OF_MODELS = ("libraries", "modules", "python_version")
 
@@ -28,8 +28,12 @@ def service_record(opened: Engine, record: Webservice) -> dict[str, Any]:
     from mlmagic.workspace.identity import machine
 
     theirs = Handle.of(Workspace.over(opened), record).serialize()
-    here = record.is_reachable_from(machine())
-    return {**theirs, **_own(record, _OF_SERVICES), "reachableFromHere": here}
+    return {
+        **theirs,
+        **_own(record, _OF_SERVICES),
+        "stats": {camel(name): value for name, value in record.stats.items()},
+        "reachableFromHere": record.is_reachable_from(machine()),
+    }
 
 
 def model_record(opened: Engine, record: Model) -> dict[str, Any]:

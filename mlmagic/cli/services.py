@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +22,15 @@ from mlmagic.cli.deployment_options import (
 from mlmagic.cli.deployment_progress import run_and_follow
 from mlmagic.cli.output import done, echo, end_with, output, say, show, show_listing
 from mlmagic.cli.records import deleted, service_record
-from mlmagic.cli.script_options import inference, model_ids, models, script
+from mlmagic.cli.script_options import all_of, inference, model_ids, models, script
 from mlmagic.errors import InvalidConfig
 
 if TYPE_CHECKING:
     from mlmagic.core.configuration import DeploymentConfig
+    from mlmagic.engine.engine import Engine
+    from mlmagic.sdk.webservice import Webservice as Handle
+
+Command = Callable[..., Any]
 
 
 @click.group(cls=Commands)
@@ -35,27 +38,47 @@ def service() -> None:
     """Live web services."""
 
 
+_FILTERS = (
+    option("-c", "--compute-type", metavar="TYPE", help="Only services on Local, ACI or AKS."),
+    option("--image-digest", hidden=True),  # no service has one
+    option("--model-name", metavar="NAME", help="Only services of a model of this name."),
+    option(
+        "--model-id",
+        metavar="NAME:VERSION",
+        shell_complete=complete_models,
+        help="Only services of this model.",
+    ),
+    option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="Only services with this tag."),
+    option(
+        "--property",
+        "properties",
+        multiple=True,
+        metavar="KEY[=VALUE]",
+        help="Only services with this property.",
+    ),
+)
+
+
+def filters(command: Command) -> Command:
+    """Give ``command`` the options that select services; read them with `selected`."""
+    return all_of(_FILTERS, command)
+
+
+def selected(opened: Engine, options: dict[str, Any]) -> list[Handle]:
+    """The services and endpoints that a command line selects."""
+    from mlmagic.sdk.webservice import Webservice
+    from mlmagic.sdk.workspace import Workspace
+
+    for name in ("tags", "properties"):
+        options[name] = labels(options[name])
+    has_digest = options.pop("image_digest") is not None
+    return [] if has_digest else list(Webservice.list(Workspace.over(opened), **options))
+
+
 @service.command("list")
-@option("-c", "--compute-type", metavar="TYPE", help="Only services on Local, ACI or AKS.")
-@option("--image-digest", hidden=True)  # no service has one
-@option("--model-name", metavar="NAME", help="Only services of a model of this name.")
-@option(
-    "--model-id", metavar="NAME:VERSION", shell_complete=complete_models, help="Only services of this model."
-)
-@option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="Only services with this tag.")
-@option(
-    "--property", "properties", multiple=True, metavar="KEY[=VALUE]", help="Only services with this property."
-)
+@filters
 @output("table")
-def list_services(
-    compute_type: str | None,
-    model_name: str | None,
-    model_id: str | None,
-    tags: Sequence[str],
-    properties: Sequence[str],
-    image_digest: str | None,
-    form: str,
-) -> None:
+def list_services(form: str, **options: Any) -> None:
     """List the services of the workspace.
 
     \b
@@ -64,23 +87,15 @@ def list_services(
       mlmagic service list --tag stage=prod
       mlmagic service list -o json
     """
-    from mlmagic.sdk.webservice import Webservice as Handle
+    from mlmagic.sdk.webservice import Webservice
     from mlmagic.sdk.workspace import Workspace
     from mlmagic.widgets.cards import services_listing
     from mlmagic.workspace.identity import machine
 
     with engine() as opened:
         workspace = Workspace.over(opened)
-        handles = Handle.list(
-            workspace,
-            compute_type,
-            model_name=model_name,
-            model_id=model_id,
-            tags=labels(tags),
-            properties=labels(properties),
-        )
-        found = [handle.record for handle in handles if image_digest is None]
-        listing = services_listing(found, lambda record: Handle.of(workspace, record), machine())
+        found = [each.record for each in selected(opened, options)]
+        listing = services_listing(found, lambda record: Webservice.of(workspace, record), machine())
         show_listing(listing, lambda: [service_record(opened, one) for one in found], form)
 
 

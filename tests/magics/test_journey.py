@@ -284,7 +284,7 @@ def servers_of(engine: Engine) -> list[int]:
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
-        if any(mark in part for part in process.info["cmdline"] or ())
+        if mark in " ".join(process.info["cmdline"] or ())
     ]
 
 

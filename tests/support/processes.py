@@ -53,11 +53,12 @@ def python_without_cgroups(folder: Path) -> str:
 
 
 def servers_here() -> list[psutil.Process]:
-    """Scoring servers, loaders and workers that this process has started."""
+    """Scoring servers, loaders and workers that this process has started; a daemon ends later by itself."""
     found = []
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            if any(word.startswith("mlmagic.") for word in child.cmdline()):
+            words = child.cmdline()
+            if any(word.startswith("mlmagic.") and not word.endswith(".daemon") for word in words):
                 found.append(child)
     return found
 

@@ -21,7 +21,7 @@ from mlmagic.cli.deployment_options import (
     no_wait,
 )
 from mlmagic.cli.deployment_progress import run_and_follow
-from mlmagic.cli.output import done, echo, end_with, output, say, show, show_listing
+from mlmagic.cli.output import done, echo, end_with, output, result, say, show, show_listing
 from mlmagic.cli.records import deleted, service_record
 from mlmagic.cli.script_options import all_of, inference, model_ids, models, script
 from mlmagic.errors import InvalidConfig
@@ -160,8 +160,13 @@ def service_logs(name: str, lines: int, following: bool, events: bool, init: boo
     from mlmagic.widgets.log_lines import log_lines
 
     with engine() as opened:
-        for line in log_lines(opened, name, lines, follow=following, events=events):
-            echo(line)
+        found = log_lines(opened, name, lines, follow=following, events=events)
+        if following:
+            for line in found:
+                echo(line)
+            return
+        kept = list(found)
+    result("\n".join(kept) if kept else None, kept)
 
 
 service.add_command(service_logs, "get-logs")  # as az ml calls it

@@ -71,6 +71,8 @@ class Observation:
     error: Mapping[str, Any] | None = None
     idle: bool = False
     """Whether no replica runs because nobody calls: the next request starts them. It is not to be probed."""
+    probe_url: str | None = None
+    """Where its replicas are probed, if each request at ``url`` counts as a call; None: at ``url``."""
 
     @property
     def ended(self) -> bool:

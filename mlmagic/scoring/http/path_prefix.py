@@ -1,4 +1,4 @@
-"""The path under which a proxy sends requests, such as /api/v1/service/NAME: SERVICE_PATH_PREFIX (Azure ML v1).
+"""The path under which a proxy sends requests: SERVICE_PATH_PREFIX (Azure ML v1), as /api/v1/service/NAME.
 
 Some proxies do not remove it, so the server does. Requests without it are answered too: health probes come
 past the proxy.

@@ -80,6 +80,7 @@ class RequestReader:
         """Bytes of reads since it began; and fields that are not in `_fields` by themselves."""
         self._begun = 0
         """Requests that have begun in what was last fed."""
+        self._target = b""
         self._unfinished_line = b""
         """The end of a first line that has not ended yet."""
         self._forget_message()
@@ -296,7 +297,8 @@ class RequestReader:
         version = self._version = parser.get_http_version()
         self.expects = check_head(method, target, version, fields)
         if self._gate.prefix:
-            target = self._target = without_prefix(target, self._gate.prefix)
+            target = without_prefix(target, self._gate.prefix)
+            self._target = target
         self._gate.check_caller(method, target, fields)
         self._admitted = self._gate.admits(target, fields)
         if self.expects and not self._admitted:
@@ -348,8 +350,7 @@ class RequestReader:
             self.done = self.last = True
 
     def _forget_message(self) -> None:
-        self._method = b""
-        self._target = b""
+        self._method = self._target = b""
         self._version = "1.1"
         self._fields: dict[bytes, bytes] = {}
         self._pieces, self._held = [], None

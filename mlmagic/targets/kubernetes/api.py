@@ -196,12 +196,20 @@ class Api:
 
     def gateway(self) -> str:
         """The version of the Gateway API's HTTPRoute; empty in a cluster that has none."""
-        versions = {version: f"{GATEWAY_GROUP}/{version}" for version in _GATEWAY_VERSIONS}
-        return self._first(GATEWAY_GROUP, {key: (place, "HTTPRoute") for key, place in versions.items()})
+        if GATEWAY_GROUP not in self._versions:
+            places = {version: f"{GATEWAY_GROUP}/{version}" for version in _GATEWAY_VERSIONS}
+            found = next((name for name, place in places.items() if self._has(place, "HTTPRoute")), "")
+            if not found:  # it may be installed later
+                return ""
+            self._versions[GATEWAY_GROUP] = found
+        return self._versions[GATEWAY_GROUP]
 
     def add_on(self) -> str:
-        """The newest kind that KEDA's HTTP add-on has for its routes; empty in a cluster without it."""
-        return self._first("add-on", {kind: (place, kind) for kind, place in _ADD_ON.items()})
+        """The newest kind that KEDA's HTTP add-on has for its routes; empty in a cluster without it.
+
+        It is looked up each time: a newer version may be installed while services run.
+        """
+        return next((kind for kind, place in _ADD_ON.items() if self._has(place, kind)), "")
 
     def has_keda(self) -> bool:
         """Whether KEDA itself is installed."""
@@ -210,15 +218,6 @@ class Api:
     def has_knative(self) -> bool:
         """Whether Knative Serving is installed."""
         return self._has("serving.knative.dev/v1", "Service")
-
-    def _first(self, what: str, wanted: Mapping[str, tuple[str, str]]) -> str:
-        """The first name in ``wanted`` whose group with version has its kind; empty if none has."""
-        if what not in self._versions:
-            found = next((name for name, (place, kind) in wanted.items() if self._has(place, kind)), "")
-            if not found:  # it may be installed later
-                return ""
-            self._versions[what] = found
-        return self._versions[what]
 
     def _has(self, place: str, kind: str) -> bool:
         """Whether a version of an API group has this kind."""

@@ -83,8 +83,8 @@ def check(api: Api, config: DeploymentConfig, *, service_type: str) -> None:
             given,
             f"needs an interceptor that this machine reaches: Service {where}/{name} has the type {kind}, "
             "and an address inside the cluster only",
-            hint=f"Give it one with: kubectl patch service {name} --namespace {where} "
-            f'--patch \'{{"spec": {{"type": "{service_type}"}}}}\'',
+            hint=f"Give it one with: kubectl patch service {name} -n {where} "
+            f'-p \'{{"spec": {{"type": "{service_type}"}}}}\'',
         )
 
 

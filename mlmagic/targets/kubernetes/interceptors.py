@@ -83,9 +83,13 @@ def check(api: Api, config: DeploymentConfig, *, service_type: str) -> None:
             given,
             f"needs an interceptor that this machine reaches: Service {where}/{name} has the type {kind}, "
             "and an address inside the cluster only",
-            hint=f"Give it one with: kubectl patch service {name} -n {where} "
-            f'-p \'{{"spec": {{"type": "{service_type}"}}}}\'',
+            hint=f"Give it one with: {_retype(where, name, service_type)}",
         )
+
+
+def _retype(namespace: str, name: str, kind: str) -> str:
+    """The command that gives a Service another type."""
+    return f'kubectl patch service {name} -n {namespace} -p \'{{"spec": {{"type": "{kind}"}}}}\''
 
 
 def _ways_out(api: Api) -> Advice:

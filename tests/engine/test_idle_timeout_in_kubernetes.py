@@ -161,13 +161,15 @@ def test_a_service_sleeps_wakes_is_updated_and_leaves_nothing(
     assert objects(cluster) == {"interceptorroute/svc", "scaledobject/svc"}
     wait_for_words(engine, IDLE)
 
-    engine.replicas.set("svc", 3)
+    # The load decides how many replicas run of those that are wanted.
+    assert asked(str(back.url)) == "one"
+    engine.replicas.wait(engine.replicas.set("svc", 3), _LONG)
     wait_for(
         lambda: cluster.get("scaledobject", "svc")["spec"]["maxReplicaCount"] == 3,
         "the bounds",
         timeout=_LONG,
     )
-    assert replicas(cluster) == 0
+    wait_for_words(engine, IDLE)
 
     plain = engine.services.wait(
         engine.services.update("svc", config_changes={"idle_timeout_seconds": None, "num_replicas": 1}), 300
@@ -199,6 +201,28 @@ def test_no_request_is_lost_while_a_service_sleeps_and_wakes(
     assert set(answers) == {"one"}
     assert len(answers) >= (WAKE_UPS - 1) * CALLERS  # the deployment itself may have needed one
     assert engine.services.get("svc").state is State.HEALTHY
+
+
+def test_an_autoscaler_gives_way_to_keda_and_comes_back(
+    engine: Engine, cluster: Cluster, add_on: HttpAddOn
+) -> None:
+    def autoscalers() -> list[str]:
+        return [each["metadata"]["name"] for each in cluster.get("hpa")["items"]]
+
+    scales = {"autoscale_enabled": True, "autoscale_min_replicas": 1, "autoscale_max_replicas": 4}
+    deployed(engine, config=replace(ON_KUBERNETES, compute_settings=scales))
+    assert autoscalers() == ["svc"]
+    idle = engine.services.update("svc", config_changes={"idle_timeout_seconds": 2})
+    engine.services.wait(idle, 300)
+    assert autoscalers() == []
+    bounds = cluster.get("scaledobject", "svc")["spec"]
+    assert (bounds["idleReplicaCount"], bounds["minReplicaCount"], bounds["maxReplicaCount"]) == (0, 1, 4)
+    wait_for_words(engine, IDLE)
+    back = engine.services.update("svc", config_changes={"idle_timeout_seconds": None})
+    engine.services.wait(back, 300)
+    assert (autoscalers(), objects(cluster)) == (["svc"], set())
+    assert replicas(cluster) >= 1
+    assert add_on.conflicts == set()
 
 
 def test_words_of_keda_are_shown_and_objects_of_others_are_not_touched(

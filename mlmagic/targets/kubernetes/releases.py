@@ -77,8 +77,7 @@ class Release:
         self._api.apply(self._namespace, objects.secret(workload, {**files, RECORD: record}))
         if workload.files is not None:
             self._api.apply(self._namespace, objects.config_map(workload, workload.files))
-        has_autoscaler = SCALED in {each["kind"] for each in wanted}
-        self._apply_all(wanted, keep_replicas=has_autoscaler)
+        self._apply_all(wanted, keep_replicas=any(each["kind"] == SCALED for each in wanted))
 
     def scale(self, key: str, replicas: int) -> None:
         """Run so many replicas, without an autoscaler; also after a rollback to this revision.
@@ -191,16 +190,18 @@ class Release:
         With ``keep_replicas`` as many replicas run as now; ``replicas`` is a number of them. What was paused
         goes on: with the new objects.
         """
-        self._release_from_keda({each["kind"] for each in wanted})
+        kinds = {each["kind"] for each in wanted}
+        self._release_from_keda(kinds)
+        if idles(wanted):
+            self._delete_ours(SCALED, self._name)  # KEDA refuses a Deployment that has an autoscaler
         if keep_replicas:
             now = self.deployment()
-            replicas = wanted_replicas(now) if now is not None else None
+            replicas = max(1, wanted_replicas(now)) if now is not None else None  # 0: it was idle
         for each in wanted:
             if each["kind"] == "Deployment":
                 count = {} if replicas is None else {"replicas": replicas}
                 each = {**each, "spec": {**each["spec"], **count, "paused": False}}
             self._api.apply(self._namespace, each)
-        kinds = {each["kind"] for each in wanted}
         for kind in OPTIONAL:
             if kind not in kinds:
                 self._delete_ours(kind, self._name)
@@ -237,10 +238,11 @@ class Release:
     def _roll_back(self, secret: Object, replicas: int) -> None:
         """Go back to the revision of a Secret, with as many ``replicas`` as now.
 
-        With an idle timeout that number is KEDA's; and a service that sleeps has none to be kept.
+        With an idle timeout that number is KEDA's. A service that was idle until now has its own again.
         """
         recorded = record_of(secret)
-        self._apply_all(recorded, replicas=None if idles(recorded) else replicas or None)
+        before = next((wanted_replicas(each) for each in recorded if each["kind"] == "Deployment"), 1)
+        self._apply_all(recorded, replicas=None if idles(recorded) else replicas or before)
 
     def _other_revisions(self, key: str) -> list[Object]:
         """The Secrets of the other revisions that are there, the newest last."""

@@ -56,6 +56,8 @@ class HttpAddOn:
     """How often it has looked at all services."""
     wakes: int = 0
     """How often it has started a first replica."""
+    conflicts: set[str] = field(default_factory=set)
+    """The services with an autoscaler of their own, which KEDA refuses to scale."""
     _routes: dict[str, _Route] = field(default_factory=dict)
     _waiting: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Requests that are in progress, by service."""
@@ -75,6 +77,8 @@ class HttpAddOn:
         self._make_scaled_objects()
         scaled = {_name(each): each for each in self._list("ScaledObject")}
         self._routes = {name: route for name, route in self._found_routes(scaled).items() if name in scaled}
+        autoscaled = {_name(each) for each in self._list("HorizontalPodAutoscaler")}
+        self.conflicts |= autoscaled & scaled.keys()
         for name, route in self._routes.items():
             self._scale(name, route)
         self.looks += 1

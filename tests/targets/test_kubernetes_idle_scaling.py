@@ -10,7 +10,7 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Observation, Phase
-from mlmagic.targets.kubernetes import idle_scaling, objects, observation, releases
+from mlmagic.targets.kubernetes import idle_scaling, objects, observation, records
 from mlmagic.targets.kubernetes.idle_scaling import (
     HTTP_SCALED_OBJECT,
     ROUTE,
@@ -120,7 +120,7 @@ def test_older_versions_of_the_add_on_have_one_object(config: DeploymentConfig, 
 @pytest.mark.parametrize(("config", "add_on"), [(CONFIG, NEW), (CONFIG, OLD), (AUTOSCALED, NEW)])
 def test_another_number_of_replicas_is_the_most_that_run(config: DeploymentConfig, add_on: AddOn) -> None:
     before = objects_of(config, add_on)
-    after = {each["kind"]: each for each in releases.scaled(before.values(), 4)}
+    after = {each["kind"]: each for each in records.scaled(before.values(), 4)}
     as_if_given = objects_of(replace(CONFIG, num_replicas=4), add_on)
     for kind, each in after.items():
         changes = kind in (SCALED_OBJECT, HTTP_SCALED_OBJECT)

@@ -11,8 +11,7 @@ import base64
 import json
 import math
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 from mlmagic.errors import LaunchFailed
 from mlmagic.targets.kubernetes import idle_scaling, objects
@@ -22,12 +21,10 @@ from mlmagic.targets.kubernetes.gateway_routes import HTTP_ROUTE, Backend, gatew
 from mlmagic.targets.kubernetes.objects import KEY, MANAGED_BY, NAME, REVISION, Workload
 from mlmagic.targets.kubernetes.observation import revision_key, wanted_replicas
 from mlmagic.targets.kubernetes.pods import has_ended, is_ending, name_of
+from mlmagic.targets.kubernetes.records import AUTOSCALER, RECORD, idles, record_of, scaled
 from mlmagic.targets.kubernetes.workloads import secret_name
 
-RECORD = "objects.json"
-"""The entry of a Secret with the objects of its revision, which the container does not see."""
-SCALED = "HorizontalPodAutoscaler"
-OPTIONAL = (SCALED, "PodDisruptionBudget", HTTP_ROUTE)
+OPTIONAL = (AUTOSCALER, "PodDisruptionBudget", HTTP_ROUTE)
 """The kinds that only some revisions have, besides those for KEDA."""
 _PAUSE_SECONDS = 0.2
 _KILL_SECONDS = 5.0
@@ -77,7 +74,7 @@ class Release:
         self._api.apply(self._namespace, objects.secret(workload, {**files, RECORD: record}))
         if workload.files is not None:
             self._api.apply(self._namespace, objects.config_map(workload, workload.files))
-        self._apply_all(wanted, keep_replicas=any(each["kind"] == SCALED for each in wanted))
+        self._apply_all(wanted, keep_replicas=any(each["kind"] == AUTOSCALER for each in wanted))
 
     def scale(self, key: str, replicas: int) -> None:
         """Run so many replicas, without an autoscaler; also after a rollback to this revision.
@@ -96,7 +93,7 @@ class Release:
                         self._api.apply(self._namespace, each)
                 self._write_record(key, wanted)
             return
-        self._delete_ours(SCALED, self._name)
+        self._delete_ours(AUTOSCALER, self._name)
         if wanted_replicas(now) != replicas:
             self._api.patch(
                 "Deployment", self._namespace, self._name, {"spec": {"replicas": replicas}}, "scale"
@@ -193,7 +190,7 @@ class Release:
         kinds = {each["kind"] for each in wanted}
         self._release_from_keda(kinds)
         if idles(wanted):
-            self._delete_ours(SCALED, self._name)  # KEDA refuses a Deployment that has an autoscaler
+            self._delete_ours(AUTOSCALER, self._name)  # KEDA refuses a Deployment that has an autoscaler
         if keep_replicas:
             now = self.deployment()
             replicas = max(1, wanted_replicas(now)) if now is not None else None  # 0: it was idle
@@ -304,26 +301,3 @@ def owner_of(found: Object) -> str:
 
 def _article(kind: str) -> str:
     return "an" if kind[0] in "AEIOU" else "a"
-
-
-def record_of(secret: Object) -> list[Object]:
-    """The objects that were applied for the revision of a Secret."""
-    return list(json.loads(base64.b64decode(secret["data"][RECORD])))
-
-
-def scaled(recorded: Iterable[Object], replicas: int) -> list[Any]:
-    """The objects of a revision with so many replicas, without an autoscaler. If it idles: with at most so
-    many."""
-    recorded = list(recorded)
-    if idles(recorded):
-        return [idle_scaling.scaled(each, replicas) for each in recorded]
-    return [
-        {**each, "spec": {**each["spec"], "replicas": replicas}} if each["kind"] == "Deployment" else each
-        for each in recorded
-        if each["kind"] != SCALED
-    ]
-
-
-def idles(recorded: Iterable[Object]) -> bool:
-    """Whether KEDA scales the revision of which these are the objects."""
-    return any(each["kind"] in idle_scaling.KINDS for each in recorded)

@@ -61,7 +61,8 @@ class Observation:
     """The state of a launched service at one moment, as its target reports it.
 
     ``ready`` is the number of replicas that answer, ``words`` is a message for the user, and ``error`` is the
-    record of the script's own failure: phase, type, message, traceback.
+    record of the script's own failure: phase, type, message, traceback. A ``url`` while it is STARTING is
+    called all the same, where only calls have replicas start.
     """
 
     phase: Phase

@@ -32,6 +32,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.environment",
     "mlmagic.scoring.http.allowed_hosts",
     "mlmagic.scoring.http.cors",
+    "mlmagic.scoring.http.path_prefix",
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",
     "mlmagic.scoring.log_rotation",

@@ -300,7 +300,7 @@ TABLE: tuple[Argument, ...] = (
          label="Replicas", placeholder="empty: 1, or autoscaling in a cluster"),
     _row("idle_timeout_seconds", int, _S,
          "Seconds without a request after which no replica runs; the next one waits until they run again. "
-         "10m and 1h, too. Default: they always run.", on=NO_CLUSTER, rule=POSITIVE,
+         "10m and 1h, too. Kubernetes needs KEDA's HTTP add-on. Default: they always run.", rule=POSITIVE,
          key="idleTimeoutSeconds", field=SAME, options=("--idle-timeout",), metavar="TIME", units=SECONDS,
          label="Idle timeout", placeholder="empty: always run", unit="s", advanced=True),
     _row("autoscale_enabled", bool, _S, "Scale the number of replicas with the load.", on=CLUSTERS,

@@ -62,7 +62,8 @@ class Observation:
     """The state of a launched service at one moment, as its target reports it.
 
     ``ready`` is the number of replicas that answer, ``words`` is a message for the user, and ``error`` is the
-    record of the script's own failure: phase, type, message, traceback.
+    record of the script's own failure: phase, type, message, traceback. A ``url`` while it is STARTING is
+    called all the same, where only calls have replicas start.
     """
 
     phase: Phase
@@ -72,6 +73,8 @@ class Observation:
     error: Mapping[str, Any] | None = None
     idle: bool = False
     """Whether no replica runs because nobody calls: the next request starts them. It is not to be probed."""
+    probe_url: str | None = None
+    """Where its replicas are probed, if each request at ``url`` counts as a call; None: at ``url``."""
 
     @property
     def ended(self) -> bool:

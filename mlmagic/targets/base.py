@@ -41,8 +41,6 @@ class ComputeTarget(ABC, Generic[H]):
     handle_type: type[H]
     capabilities: ClassVar[Capabilities] = Capabilities()
     """What it can do beyond the abstract methods."""
-    without_idling: ClassVar[str] = "Leave it out, or deploy to local or docker."
-    """What to do instead of an idle timeout, where the target has none."""
 
     # -- what every target does -----------------------------------------------------------------------
 

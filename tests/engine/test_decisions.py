@@ -243,3 +243,20 @@ def test_every_state_that_an_observation_leads_to_is_a_legal_move(
 def test_illegal_moves_are_errors(before: State, after: State) -> None:
     with pytest.raises(InvalidTransition, match=f"cannot change from {before} to {after}"):
         check_move(before, after)
+
+
+@pytest.mark.parametrize(
+    ("seen", "takes_calls", "is_up"),
+    [
+        (Observation(Phase.RUNNING, URL), True, True),
+        (Observation(Phase.RUNNING, URL, idle=True), True, True),
+        (Observation(Phase.RUNNING), False, False),
+        # A target that gives an address to what is starting wants it to be called there.
+        (Observation(Phase.STARTING, URL), True, False),
+        (Observation(Phase.STARTING), False, False),
+        (Observation(Phase.EXITED, URL), False, False),
+        (Observation(Phase.UNSCHEDULABLE, URL), False, False),
+    ],
+)
+def test_what_is_called_and_what_is_probed(seen: Observation, takes_calls: bool, is_up: bool) -> None:
+    assert (decisions.takes_calls(seen), decisions.is_up(seen)) == (takes_calls, is_up)

@@ -26,7 +26,14 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.packages import packages
-from mlmagic.errors import AlreadyExists, NotFound, UsageError, WorkspaceUnavailable, WrongState
+from mlmagic.errors import (
+    AlreadyExists,
+    InvalidConfig,
+    NotFound,
+    UsageError,
+    WorkspaceUnavailable,
+    WrongState,
+)
 from mlmagic.workspace import assets
 from tests.support.entry_scripts import READS_MODEL
 from tests.support.waiting import wait_for
@@ -40,6 +47,13 @@ INFERENCE = InferenceConfig("score.py", script_text=READS_MODEL)
 def model(engine: Engine, tmp_path: Path) -> str:
     (tmp_path / "net.bin").write_text("weights")
     return engine.models.register(tmp_path / "net.bin", ModelDescription("net")).id
+
+
+def test_a_package_for_kubernetes_cannot_have_an_idle_timeout(engine: Engine) -> None:
+    config = DeploymentConfig(idle_timeout_seconds=600)
+    with pytest.raises(InvalidConfig, match="idle_timeout_seconds 600 cannot be in a package"):
+        engine.packages.create([], INFERENCE, kind=PackageKind.KUBERNETES, config=config)
+    assert engine.packages.list() == []
 
 
 def test_a_folder_has_all_that_docker_build_needs(engine: Engine, model: str, tmp_path: Path) -> None:

@@ -9,11 +9,9 @@ import pytest
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services.unsupported import check_supported
 from mlmagic.errors import InvalidConfig
 from mlmagic.targets.capabilities import Capabilities
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.targets.kubernetes.target import KubernetesTarget
 from tests.support.engines import ON_FAKE, script
 
 
@@ -35,10 +33,3 @@ def test_what_a_target_cannot_do_is_refused(
     fake_engine.services.deploy("svc", [], script(), DeploymentConfig("fake", num_replicas=1))
     with pytest.raises(InvalidConfig, match=told):
         fake_engine.services.update("svc", config_changes=settings)
-
-
-def test_a_cluster_names_what_would_run_no_replica() -> None:
-    config = DeploymentConfig("kubernetes", idle_timeout_seconds=600)
-    words = "idle_timeout_seconds 600 is not supported by 'kubernetes'.*KEDA or Knative.*deploy to local"
-    with pytest.raises(InvalidConfig, match=words):
-        check_supported(config, KubernetesTarget())

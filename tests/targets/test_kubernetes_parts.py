@@ -11,7 +11,7 @@ import pytest
 
 from mlmagic.core.webservice import Observation, Phase
 from mlmagic.errors import InvalidConfig, TargetUnavailable
-from mlmagic.targets.kubernetes import address, connection, logs, pods, releases
+from mlmagic.targets.kubernetes import address, connection, logs, pods, records, releases
 from mlmagic.targets.kubernetes.delivery import Delivery, route
 from mlmagic.targets.kubernetes.observation import Seen, largest, observe
 
@@ -544,7 +544,7 @@ def test_the_record_of_a_scaled_revision_has_the_number_and_no_autoscaler() -> N
         {"kind": "Deployment", "spec": {"replicas": 1, "paused": False}},
         {"kind": "HorizontalPodAutoscaler", "spec": {}},
     ]
-    assert releases.scaled(recorded, 3) == [
+    assert records.scaled(recorded, 3) == [
         {"kind": "Service", "spec": {}},
         {"kind": "Deployment", "spec": {"replicas": 3, "paused": False}},
     ]

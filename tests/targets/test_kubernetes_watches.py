@@ -239,8 +239,8 @@ def test_fifty_services_of_a_namespace_are_listed_at_once_and_again_after_a_chan
 
 def test_http_routes_are_listed_once_a_service_has_one(server: Server) -> None:
     asked = Asked(server)
-    assert asked.known.of(server, "ns").route("one", OWNER) is None  # type: ignore[arg-type]
-    with_routes = asked.known.of(server, "ns", with_routes=True)  # type: ignore[arg-type]
-    assert with_routes.route("one", OWNER) is not None
-    assert asked.known.of(server, "ns").route("one", OWNER) is not None  # type: ignore[arg-type]
+    assert asked.known.of(server, "ns").other("HTTPRoute", "one", OWNER) is None  # type: ignore[arg-type]
+    with_routes = asked.known.of(server, "ns", ["HTTPRoute"])  # type: ignore[arg-type]
+    assert with_routes.other("HTTPRoute", "one", OWNER) is not None
+    assert asked.known.of(server, "ns").other("HTTPRoute", "one", OWNER) is not None  # type: ignore[arg-type]
     assert server.lists == 2 * len(KINDS) + 1

@@ -31,7 +31,7 @@ from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
-from mlmagic.errors import AlreadyExists, BuildFailed, UsageError
+from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
@@ -83,6 +83,7 @@ class Packages:
             log.append(line)
             notify(line)
 
+        _check_kind(kind, config)
         name = check_image_name(image_name or DEFAULT_NAME)
         if image_label is not None:
             check_image_label(image_label)
@@ -230,6 +231,18 @@ class Packages:
         """The newest version of each package."""
         with self._memory.reading() as tx:
             return [Package.of(each) for each in as_they_are(tx, assets.newest_of_each(tx, KIND))]
+
+
+def _check_kind(kind: PackageKind, config: DeploymentConfig) -> None:
+    """Raises `InvalidConfig` for a setting that a package of this kind cannot carry."""
+    if kind is PackageKind.KUBERNETES and config.idle_timeout_seconds is not None:
+        raise InvalidConfig(
+            "idle_timeout_seconds",
+            config.idle_timeout_seconds,
+            "cannot be in a package of the kind kubernetes: its objects depend on the namespace, and on the "
+            "version of KEDA's HTTP add-on",
+            hint="Leave it out, or deploy to the cluster. Where Knative is installed, use the kind kserve.",
+        )
 
 
 def _reason(error: BaseException) -> str:

@@ -104,7 +104,15 @@ class Replicas:
         """Whether as many replicas answer as are wanted, or none is to."""
         service = self._services.get(name)
         ready = service.stats.get("replicas")
-        return service.desired is not Desired.RUNNING or ready in (0, service.replicas)
+        if service.desired is not Desired.RUNNING or ready in (0, service.replicas):
+            return True
+        return self._is_most(service)
+
+    def _is_most(self, service: Webservice) -> bool:
+        """Whether the number that is wanted is the most that run, and the load decides how many do."""
+        target = self._targets.of(service)
+        idles = self._services.revision(service).config.idle_timeout_seconds is not None
+        return idles and target is not None and target.capabilities.autoscales
 
 
 def _ended(service: Webservice) -> bool:

@@ -18,7 +18,10 @@ def check_supported(config: DeploymentConfig, target: ComputeTarget[Any]) -> Non
     if config.idle_timeout_seconds is not None and not can.idles:
         rule = f"is not supported by {name!r}, whose services always run"
         raise InvalidConfig(
-            "idle_timeout_seconds", config.idle_timeout_seconds, rule, hint=target.without_idling
+            "idle_timeout_seconds",
+            config.idle_timeout_seconds,
+            rule,
+            hint="Leave it out, or deploy to local or docker.",
         )
     if config.live and not can.reloads:
         rule = f"is not supported by {name!r}, which cannot reload a script while it serves"

@@ -9,6 +9,7 @@ from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.caller_check import CallerCheck
 from mlmagic.scoring.http.cors import Cors
+from mlmagic.scoring.http.path_prefix import prefix_of
 from mlmagic.scoring.http.request import path_of
 from mlmagic.scoring.http.request_head import KnownHeads
 
@@ -19,6 +20,7 @@ class Gatekeeper:
     def __init__(self, access: Authenticator | None = None, hosts: AllowedHosts | None = None) -> None:
         """``access`` None: no credential is needed. ``hosts`` None: any host and any web page may call."""
         self.heads = KnownHeads()
+        self.prefix = prefix_of(os.environ).encode()
         self._cors = Cors.of(os.environ)
         self._access = access
         self._callers = CallerCheck(hosts, self._cors) if hosts is not None else None

@@ -16,6 +16,7 @@ import httptools
 
 from mlmagic.scoring.http import request_head
 from mlmagic.scoring.http.body_budget import BUDGET, RETRY, HeldBytes
+from mlmagic.scoring.http.path_prefix import without_prefix
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.request_head import (
     FIELD_LIMIT,
@@ -43,6 +44,8 @@ class Gate(Protocol):
     """What the reader needs of the service."""
 
     heads: KnownHeads
+    prefix: bytes
+    """The path under which a proxy sends requests; empty without one."""
 
     def check_caller(self, method: bytes, target: bytes, fields: dict[bytes, bytes]) -> None:
         """Raises `Refusal` for a host or a web page that may not call the service."""
@@ -77,6 +80,7 @@ class RequestReader:
         """Bytes of reads since it began; and fields that are not in `_fields` by themselves."""
         self._begun = 0
         """Requests that have begun in what was last fed."""
+        self._target = b""
         self._unfinished_line = b""
         """The end of a first line that has not ended yet."""
         self._forget_message()
@@ -292,6 +296,9 @@ class RequestReader:
         method = self._method = parser.get_method()
         version = self._version = parser.get_http_version()
         self.expects = check_head(method, target, version, fields)
+        if self._gate.prefix:
+            target = without_prefix(target, self._gate.prefix)
+            self._target = target
         self._gate.check_caller(method, target, fields)
         self._admitted = self._gate.admits(target, fields)
         if self.expects and not self._admitted:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlmagic.scoring.http.path_prefix import prefix_of
 from mlmagic.scoring.inputs.modes import Described
 from mlmagic.scoring.openapi.dialects import in_dialect
 from mlmagic.scoring.start_errors import StartFailed
@@ -129,8 +130,7 @@ class Swagger:
             f"{self._environment.get('SERVICE_NAME') or 'ML service'}",
             "version": self._environment.get("SERVICE_VERSION") or "1.0",
         }
-        prefix = self._environment.get("SERVICE_PATH_PREFIX", "").strip("/")
-        prefix = f"/{prefix}" if prefix else ""
+        prefix = prefix_of(self._environment)
         if version == "2":
             return _swagger2(info, prefix, schemas)
         return _openapi(info, prefix, "3.0.3" if version == "3" else "3.1.0", schemas)

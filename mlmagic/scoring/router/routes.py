@@ -30,7 +30,7 @@ LOOK_S = 0.005
 CLIENT, BODY, HEADER = "client", "body", "header:"
 _HOST = r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 _is_host = re.compile(_HOST).fullmatch
-_is_url = re.compile(rf"http://{_HOST}/?").fullmatch
+_is_url = re.compile(rf"http://{_HOST}(?:/[A-Za-z0-9._~-]+)*/?").fullmatch
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}").fullmatch
 _is_credential = re.compile(r"[!-~]+").fullmatch
 _is_sticky_by = re.compile(r"client|body|header:[a-z0-9!#$%&'*+.^`|~-]{1,100}").fullmatch
@@ -48,7 +48,7 @@ class Route:
 
     name: str
     url: str | None
-    """Such as http://127.0.0.1:5001; None while nothing of the version runs."""
+    """Such as http://127.0.0.1:5001, or with a path; None while nothing of the version runs."""
     percent: float
     shadow_percent: float = 0.0
     """The percentage of the other versions' requests of which it gets copies."""
@@ -63,6 +63,11 @@ class Route:
             return None
         parts = urlsplit(self.url)
         return str(parts.hostname), parts.port or 80
+
+    @property
+    def path(self) -> str:
+        """The path in front of that of each request, without a slash at its end."""
+        return urlsplit(self.url).path.rstrip("/") if self.url is not None else ""
 
     @property
     def host(self) -> str:
@@ -139,7 +144,7 @@ def _check(route: Route) -> None:
     if not 0 < route.timeout_s < math.inf:
         raise ValueError(f"timeout_s of {name!r} is {route.timeout_s:g}: it must be above 0")
     if url is not None and not (_is_url(str(url)) and urlsplit(url).port != 0):
-        raise ValueError(f"the URL of {name!r} does not look like http://HOST:PORT: {url!r}")
+        raise ValueError(f"the URL of {name!r} does not look like http://HOST:PORT/PATH: {url!r}")
     if host is not None and not (isinstance(host, str) and _is_host(host)):
         raise ValueError(f"host_header of {name!r} does not look like HOST:PORT: {host!r}")
     if credential is not None and not (isinstance(credential, str) and _is_credential(credential)):

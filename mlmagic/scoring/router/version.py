@@ -74,6 +74,7 @@ class Version:
     def _use(self, route: Route) -> None:
         self.route = route
         self._lines = f"Host: {route.host}\r\n".encode()
+        self._path = route.path.encode()
         if route.credential:
             self._lines += f"Authorization: Bearer {route.credential}\r\n".encode()
         self.name_line = b"%b: %b\r\n" % (_VERSION, route.name.encode())
@@ -203,8 +204,9 @@ class Version:
         if (named := request.fields.get(b"connection")) is not None:
             dropped |= {name.strip().lower() for name in named.split(b",")}
         lines = [b"%b: %b\r\n" % field for field in request.fields.items() if field[0] not in dropped]
-        return b"%b %b HTTP/1.1\r\n%b%b%bContent-Length: %d\r\n" % (
+        return b"%b %b%b HTTP/1.1\r\n%b%b%bContent-Length: %d\r\n" % (
             request.method,
+            self._path,
             target,
             self._lines,
             _sender(request),

@@ -33,6 +33,8 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 _GATEWAY_VERSIONS = ("v1", "v1beta1")
+_ADD_ON = {"InterceptorRoute": "http.keda.sh/v1beta1", "HTTPScaledObject": "http.keda.sh/v1alpha1"}
+"""The kinds that KEDA's HTTP add-on has for its routes, the newest first, and their groups and versions."""
 _PLURALS = {
     "Deployment": "apis/apps/v1/namespaces/{namespace}/deployments",
     "ReplicaSet": "apis/apps/v1/namespaces/{namespace}/replicasets",
@@ -47,6 +49,9 @@ _PLURALS = {
     "PodDisruptionBudget": "apis/policy/{version}/namespaces/{namespace}/poddisruptionbudgets",
     "HTTPRoute": "apis/gateway.networking.k8s.io/{version}/namespaces/{namespace}/httproutes",
     "Gateway": "apis/gateway.networking.k8s.io/{version}/namespaces/{namespace}/gateways",
+    "InterceptorRoute": "apis/http.keda.sh/v1beta1/namespaces/{namespace}/interceptorroutes",
+    "HTTPScaledObject": "apis/http.keda.sh/v1alpha1/namespaces/{namespace}/httpscaledobjects",
+    "ScaledObject": "apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects",
 }
 
 
@@ -192,18 +197,35 @@ class Api:
     def gateway(self) -> str:
         """The version of the Gateway API's HTTPRoute; empty in a cluster that has none."""
         if GATEWAY_GROUP not in self._versions:
-            found = next(filter(self._has_http_routes, _GATEWAY_VERSIONS), "")
+            places = {version: f"{GATEWAY_GROUP}/{version}" for version in _GATEWAY_VERSIONS}
+            found = next((name for name, place in places.items() if self._has(place, "HTTPRoute")), "")
             if not found:  # it may be installed later
                 return ""
             self._versions[GATEWAY_GROUP] = found
         return self._versions[GATEWAY_GROUP]
 
-    def _has_http_routes(self, version: str) -> bool:
+    def add_on(self) -> str:
+        """The newest kind that KEDA's HTTP add-on has for its routes; empty in a cluster without it.
+
+        It is looked up each time: a newer version may be installed while services run.
+        """
+        return next((kind for kind, place in _ADD_ON.items() if self._has(place, kind)), "")
+
+    def has_keda(self) -> bool:
+        """Whether KEDA itself is installed."""
+        return self._has("keda.sh/v1alpha1", "ScaledObject")
+
+    def has_knative(self) -> bool:
+        """Whether Knative Serving is installed."""
+        return self._has("serving.knative.dev/v1", "Service")
+
+    def _has(self, place: str, kind: str) -> bool:
+        """Whether a version of an API group has this kind."""
         try:
-            found = self.call("GET", f"apis/{GATEWAY_GROUP}/{version}")["resources"]
+            found = self.call("GET", f"apis/{place}")["resources"]
         except Refused:
             return False
-        return any(each["kind"] == "HTTPRoute" for each in found)
+        return any(each["kind"] == kind for each in found)
 
     # -- logs -----------------------------------------------------------------------------------------
 

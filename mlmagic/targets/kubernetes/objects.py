@@ -7,6 +7,8 @@
     HorizontalPodAutoscaler with autoscaling
     PodDisruptionBudget     with several replicas, so that an administrator who drains a node leaves some
     HTTPRoute               with a gateway; of an endpoint, the target shares requests among versions later
+    InterceptorRoute,       with an idle timeout: what KEDA's HTTP add-on reads, or in its older versions an
+    ScaledObject            HTTPScaledObject. KEDA makes the autoscaler
 
 The target applies them, and `%package --kind kubernetes` writes the same ones. Pods meet the level
 "restricted" of the pod security standards.
@@ -24,9 +26,10 @@ from mlmagic.core.arguments import CLUSTERS
 from mlmagic.core.configuration import DEFAULT_CPU, DeploymentConfig
 from mlmagic.scoring import termination
 from mlmagic.targets.images.dockerfile import PORT, PYTHON, USER
-from mlmagic.targets.kubernetes import carried_files, gateway_routes
+from mlmagic.targets.kubernetes import carried_files, gateway_routes, idle_scaling
 from mlmagic.targets.kubernetes.carried_files import CarriedFiles
 from mlmagic.targets.kubernetes.gateway_routes import gateway_of
+from mlmagic.targets.kubernetes.idle_scaling import AddOn, Bounds
 
 NAME, MANAGED_BY = "app.kubernetes.io/name", "app.kubernetes.io/managed-by"
 """The labels by which the objects and pods of a service are found."""
@@ -81,6 +84,10 @@ class Workload:
     """The name of a Secret with the credentials of the image's registry; empty without one."""
     files: CarriedFiles | None = None
     """The files that are not in the image."""
+    add_on: AddOn | None = None
+    """With an idle timeout: what ends the replicas and starts them; None: they always run."""
+    path: str = ""
+    """The path under which callers send requests; empty without one."""
 
     @property
     def uses_tls(self) -> bool:
@@ -108,7 +115,7 @@ def objects_of(
     ``autoscaling``, ``policy`` and ``gateway`` are the versions of these APIs that the server has.
     """
     found = [service(workload), deployment(workload)]
-    if autoscales(workload.config):
+    if autoscales(workload.config) and workload.add_on is None:
         found.append(autoscaler(workload, autoscaling))
     if most_replicas(workload.config) > 1:
         found.append(disruption_budget(workload, policy))
@@ -116,6 +123,11 @@ def objects_of(
         backends = [gateway_routes.Backend.of(found[0])]
         metadata = workload.metadata()
         found.append(gateway_routes.http_route(metadata, through, backends, version=gateway))
+    if workload.add_on is not None:
+        config, port = workload.config, int(found[0]["spec"]["ports"][0]["port"])
+        found += idle_scaling.objects_of(
+            workload.metadata(), workload.add_on, config, bounds(config), path=workload.path, port=port
+        )
     return found
 
 
@@ -131,6 +143,12 @@ def most_replicas(config: DeploymentConfig) -> int:
     if not autoscales(config):
         return config.replicas
     return int(config.compute_settings.get("autoscale_max_replicas", _MOST_REPLICAS))
+
+
+def bounds(config: DeploymentConfig) -> Bounds:
+    """How many replicas run of a service that idles, while it is called."""
+    most = max(most_replicas(config), config.replicas)
+    return Bounds(most, config.replicas if autoscales(config) else 0)
 
 
 def utilization(config: DeploymentConfig) -> int:
@@ -153,7 +171,7 @@ def deployment(workload: Workload) -> Object:
         "progressDeadlineSeconds": config.init_timeout_seconds + 10 * STARTUP_MARGIN,
         "template": template,
     }
-    if not autoscales(config):  # else the number of replicas is the autoscaler's
+    if not autoscales(config) and workload.add_on is None:  # else the number is the autoscaler's, or KEDA's
         spec["replicas"] = config.replicas
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": workload.metadata(), "spec": spec}
 

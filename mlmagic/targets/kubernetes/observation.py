@@ -19,6 +19,8 @@ from mlmagic.targets.kubernetes.pods import Failure
 
 Object = Mapping[str, Any]
 
+IDLE = "idle: the next request starts it"
+_NO_INTERCEPTOR = "the interceptor of KEDA's HTTP add-on was not found, or has no address yet"
 _COMPLETE, _TOO_LATE = "NewReplicaSetAvailable", "ProgressDeadlineExceeded"
 
 
@@ -33,6 +35,10 @@ class Seen:
     """The most that one node has, in words; empty if it is not known."""
     away: Collection[str] = ()
     """The names of the nodes that do not answer."""
+    idles: bool = False
+    """Whether KEDA ends its replicas while nobody calls, and starts them."""
+    trouble: str = ""
+    """Why KEDA does not, for people."""
 
     def of(self, key: str) -> list[Object]:
         """The pods of a revision that are not ending."""
@@ -49,6 +55,10 @@ def observe(seen: Seen, key: str, url: str | None) -> Observation:
         return _replaced(seen.deployment, ready, url)
     if not is_rolled_out(seen.deployment):
         return _starting(seen, own, ready)
+    if seen.idles and url and wanted_replicas(seen.deployment) == 0:
+        if seen.trouble:
+            return Observation(Phase.RUNNING, url=url, words=seen.trouble)
+        return Observation(Phase.RUNNING, url=url, words=IDLE, idle=True)
     if ready and url:
         return Observation(Phase.RUNNING, url=url, ready=ready, words=_serving(seen, key, ready))
     return _not_ready(seen, key, url)
@@ -114,7 +124,7 @@ def _serving(seen: Seen, key: str, ready: int) -> str:
     if count and last is not None:
         times = "once" if count == 1 else f"{count} times"
         words += f"; restarted {times}, the last time because: {last.words}"
-    return words
+    return f"{words}; {seen.trouble}" if seen.trouble else words
 
 
 def _starting(seen: Seen, own: Sequence[Object], ready: int) -> Observation:
@@ -152,13 +162,23 @@ def _not_ready(seen: Seen, key: str, url: str | None) -> Observation:
     away = _away(seen, key)
     if not away and (failure := _failure(seen, own)):
         return Observation(Phase.EXITED, words=failure.words, error=failure.error)
+    if seen.idles and url and not away and all(map(pod_facts.is_first_start, own)):
+        return Observation(Phase.STARTING, url=url, words=_waking(seen, own))
     words = _count(0, wanted_replicas(seen.deployment)) + away
     last = next(filter(None, map(pod_facts.failure, own)), None)
     if last is not None and not away:
         words = f"{words}; restarting: {last.words}"
     elif url is None:
-        words = "the Service has no address yet"
+        words = _NO_INTERCEPTOR if seen.idles else "the Service has no address yet"
     return Observation(Phase.RUNNING, url=url, words=words + _changed(seen.deployment))
+
+
+def _waking(seen: Seen, own: Sequence[Object]) -> str:
+    """What the first replica waits for, of a service that was idle until a request came."""
+    if not own:
+        return "a request starts it"
+    events = seen.events.get(pod_facts.name_of(own[0]), ())
+    return f"a request starts it: {pod_facts.waits_for(own[0], events)}"
 
 
 def _failure(seen: Seen, own: Sequence[Object], *, running: bool = False) -> Failure | None:

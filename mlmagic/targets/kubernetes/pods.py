@@ -117,6 +117,11 @@ def runs(pod: Object) -> bool:
     return "running" in _container(pod).get("state", {})
 
 
+def is_first_start(pod: Object) -> bool:
+    """Whether its container has not come up yet, for the first time."""
+    return not restarts(pod) and not _container(pod).get("started") and not has_ended(pod)
+
+
 def has_ended(pod: Object) -> bool:
     """Whether its container has ended, and is not just being created."""
     state = _next_container(pod).get("state", {})

@@ -11,28 +11,27 @@ import base64
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 from mlmagic.errors import LaunchFailed
-from mlmagic.targets.kubernetes import objects
+from mlmagic.targets.kubernetes import idle_scaling, objects
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import TARGET
 from mlmagic.targets.kubernetes.gateway_routes import HTTP_ROUTE, Backend, gateway_of, http_route
 from mlmagic.targets.kubernetes.objects import KEY, MANAGED_BY, NAME, REVISION, Workload
 from mlmagic.targets.kubernetes.observation import revision_key, wanted_replicas
 from mlmagic.targets.kubernetes.pods import has_ended, is_ending, name_of
+from mlmagic.targets.kubernetes.records import AUTOSCALER, RECORD, idles, record_of, scaled
 from mlmagic.targets.kubernetes.workloads import secret_name
 
-RECORD = "objects.json"
-"""The entry of a Secret with the objects of its revision, which the container does not see."""
-SCALED = "HorizontalPodAutoscaler"
-OPTIONAL = (SCALED, "PodDisruptionBudget", HTTP_ROUTE)
-"""The kinds that only some revisions have."""
+OPTIONAL = (AUTOSCALER, "PodDisruptionBudget", HTTP_ROUTE)
+"""The kinds that only some revisions have, besides those for KEDA."""
 _PAUSE_SECONDS = 0.2
 _KILL_SECONDS = 5.0
 """A node kills a container so soon after its time to finish is over; later it is away."""
 _MARGIN_SECONDS = 30.0
+_RELEASE_SECONDS = 20.0
+"""KEDA has so long to let go of a Deployment."""
 
 
 class Release:
@@ -75,19 +74,30 @@ class Release:
         self._api.apply(self._namespace, objects.secret(workload, {**files, RECORD: record}))
         if workload.files is not None:
             self._api.apply(self._namespace, objects.config_map(workload, workload.files))
-        self._apply_all(wanted, keep_replicas=objects.autoscales(workload.config))
+        self._apply_all(wanted, keep_replicas=any(each["kind"] == AUTOSCALER for each in wanted))
 
     def scale(self, key: str, replicas: int) -> None:
-        """Run so many replicas, without an autoscaler; also after a rollback to this revision."""
+        """Run so many replicas, without an autoscaler; also after a rollback to this revision.
+
+        Where KEDA scales a service that idles, so many run at most.
+        """
         now = self.deployment()
         if now is None or revision_key(now) != key:
             return
-        self._delete_ours(SCALED, self._name)
+        recorded = self._record(key)
+        if recorded is not None and idles(recorded):
+            wanted = scaled(recorded, replicas)
+            if wanted != list(recorded):
+                for each in wanted:
+                    if each["kind"] in idle_scaling.KINDS:
+                        self._api.apply(self._namespace, each)
+                self._write_record(key, wanted)
+            return
+        self._delete_ours(AUTOSCALER, self._name)
         if wanted_replicas(now) != replicas:
             self._api.patch(
                 "Deployment", self._namespace, self._name, {"spec": {"replicas": replicas}}, "scale"
             )
-        recorded = self._record(key)
         if recorded is not None:
             self._write_record(key, scaled(recorded, replicas))
 
@@ -132,6 +142,7 @@ class Release:
         if is_current and others:
             self._roll_back(others[-1], wanted_replicas(now) if now is not None else 1)
         elif is_current or (now is None and not others):
+            self._release_from_keda()
             for kind in OPTIONAL:
                 self._delete_ours(kind, self._name)
             if is_current:
@@ -156,12 +167,14 @@ class Release:
 
     def _check_names(self, workload: Workload) -> None:
         routes = [HTTP_ROUTE] if gateway_of(workload.config) else []
+        if workload.add_on is not None:
+            routes += [workload.add_on.kind, idle_scaling.SCALED_OBJECT]
         for kind in ("Deployment", "Service", *routes):
             found = self._api.get(kind, self._namespace, workload.name)
             if found is not None and not is_ours(found, self._owner):
                 raise LaunchFailed(
                     TARGET,
-                    f"namespace {self._namespace!r} has a {kind} {workload.name!r} that "
+                    f"namespace {self._namespace!r} has {_article(kind)} {kind} {workload.name!r} that "
                     f"{owner_of(found)}, and mlmagic does not change it",
                     hint="Choose another name for the service, or another namespace.",
                 )
@@ -174,21 +187,59 @@ class Release:
         With ``keep_replicas`` as many replicas run as now; ``replicas`` is a number of them. What was paused
         goes on: with the new objects.
         """
+        kinds = {each["kind"] for each in wanted}
+        self._release_from_keda(kinds)
+        if idles(wanted):
+            self._delete_ours(AUTOSCALER, self._name)  # KEDA refuses a Deployment that has an autoscaler
         if keep_replicas:
             now = self.deployment()
-            replicas = wanted_replicas(now) if now is not None else None
+            replicas = max(1, wanted_replicas(now)) if now is not None else None  # 0: it was idle
         for each in wanted:
             if each["kind"] == "Deployment":
                 count = {} if replicas is None else {"replicas": replicas}
                 each = {**each, "spec": {**each["spec"], **count, "paused": False}}
             self._api.apply(self._namespace, each)
-        kinds = {each["kind"] for each in wanted}
         for kind in OPTIONAL:
             if kind not in kinds:
                 self._delete_ours(kind, self._name)
 
+    def _release_from_keda(self, wanted: Collection[str] = ()) -> None:
+        """Remove what has KEDA scale the Deployment, unless it is among the ``wanted`` kinds.
+
+        Returns when KEDA has let go of it: until then it would undo another number of replicas.
+        """
+        if not self._api.add_on():
+            return
+        deadline = time.monotonic() + _RELEASE_SECONDS
+        for kind in idle_scaling.KINDS:
+            found = self._ours(self._of_others(kind))
+            if found is None:
+                continue
+            is_made = bool(found["metadata"].get("ownerReferences"))  # it goes with its HTTPScaledObject
+            if (idle_scaling.HTTP_SCALED_OBJECT if is_made else kind) in wanted:
+                continue
+            if not is_made:
+                self._api.delete(kind, self._namespace, self._name)
+            while self._of_others(kind) is not None and time.monotonic() < deadline:
+                time.sleep(_PAUSE_SECONDS)
+
+    def _of_others(self, kind: str) -> Object | None:
+        """The object of a kind that is not Kubernetes' own; None also for a user who may not read it."""
+        try:
+            return self._api.get(kind, self._namespace, self._name)
+        except Refused as error:
+            if error.status == 403:
+                return None  # who may not read them has created none
+            raise
+
     def _roll_back(self, secret: Object, replicas: int) -> None:
-        self._apply_all(record_of(secret), replicas=replicas)
+        """Go back to the revision of a Secret, with as many ``replicas`` as now.
+
+        With an idle timeout that number is KEDA's. A service that was idle until now has its own again.
+        """
+        recorded = record_of(secret)
+        before = next((wanted_replicas(each) for each in recorded if each["kind"] == "Deployment"), 1)
+        self._apply_all(recorded, replicas=None if idles(recorded) else replicas or before)
 
     def _other_revisions(self, key: str) -> list[Object]:
         """The Secrets of the other revisions that are there, the newest last."""
@@ -210,13 +261,8 @@ class Release:
     def _delete_ours(self, kind: str, name: str) -> None:
         if kind == HTTP_ROUTE and not self._api.gateway():
             return
-        try:
-            found = self._ours(self._api.get(kind, self._namespace, name))
-        except Refused as error:
-            if kind == HTTP_ROUTE and error.status == 403:
-                return  # who may not read them has created none
-            raise
-        if found is not None:
+        found = self._of_others(kind) if kind == HTTP_ROUTE else self._api.get(kind, self._namespace, name)
+        if self._ours(found) is not None:
             self._api.delete(kind, self._namespace, name)
 
     def _end_pods(self, key: str, seconds: int) -> None:
@@ -253,15 +299,5 @@ def owner_of(found: Object) -> str:
     return f"is managed by {manager}" if manager else "was not created by mlmagic"
 
 
-def record_of(secret: Object) -> list[Object]:
-    """The objects that were applied for the revision of a Secret."""
-    return list(json.loads(base64.b64decode(secret["data"][RECORD])))
-
-
-def scaled(recorded: Iterable[Object], replicas: int) -> list[Any]:
-    """The objects of a revision with so many replicas, without an autoscaler."""
-    return [
-        {**each, "spec": {**each["spec"], "replicas": replicas}} if each["kind"] == "Deployment" else each
-        for each in recorded
-        if each["kind"] != SCALED
-    ]
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "AEIOU" else "a"

@@ -6,12 +6,11 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
-from mlmagic.targets.kubernetes.gateway_routes import HTTP_ROUTE
 from mlmagic.targets.kubernetes.objects import NAME
 from mlmagic.targets.kubernetes.releases import is_ours
 from mlmagic.targets.kubernetes.watches import Watch
@@ -28,8 +27,8 @@ class Snapshot:
     services: Mapping[str, Object]
     pods: Mapping[str, Sequence[Object]]
     """By the name of their service."""
-    routes: Mapping[str, Object] | None
-    """The HTTPRoutes; None where no service has one, or where they cannot be read."""
+    others: Mapping[str, Mapping[str, Object]]
+    """Of each kind that only some services have, the objects by name; without kinds that cannot be read."""
 
     @classmethod
     def of(
@@ -37,13 +36,13 @@ class Snapshot:
         deployments: Sequence[Object],
         services: Sequence[Object],
         pods: Sequence[Object],
-        routes: Sequence[Object] | None = None,
+        others: Mapping[str, Sequence[Object]],
     ) -> Snapshot:
         grouped: defaultdict[str, list[Object]] = defaultdict(list)
         for pod in pods:
             grouped[str(pod["metadata"]["labels"].get(NAME, ""))].append(pod)
-        routes_by_name = None if routes is None else _by_name(routes)
-        return cls(_by_name(deployments), _by_name(services), grouped, routes_by_name)
+        more = {kind: _by_name(found) for kind, found in others.items()}
+        return cls(_by_name(deployments), _by_name(services), grouped, more)
 
     def deployment(self, name: str, owner: Mapping[str, str]) -> Object | None:
         """The Deployment of a service; None if there is none, or if it is not ours."""
@@ -56,9 +55,9 @@ class Snapshot:
         """All Services with these labels, by name."""
         return {name: each for name, each in self.services.items() if is_ours(each, owner)}
 
-    def route(self, name: str, owner: Mapping[str, str]) -> Object | None:
-        """The HTTPRoute of a service."""
-        return _ours((self.routes or {}).get(name), owner)
+    def other(self, kind: str, name: str, owner: Mapping[str, str]) -> Object | None:
+        """The object of a service of a kind that only some have, such as an HTTPRoute."""
+        return _ours(self.others.get(kind, {}).get(name), owner)
 
     def pods_of(self, name: str, owner: Mapping[str, str]) -> list[Object]:
         return [pod for pod in self.pods.get(name, ()) if is_ours(pod, owner)]
@@ -73,14 +72,15 @@ class _Entry:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     watches: dict[str, Watch] = field(default_factory=dict)
-    """By kind; without HTTPRoutes unless a service there has one, and they can be read."""
+    """By kind; without those of `more` that cannot be read."""
     snapshot: Snapshot | None = None
     seen: tuple[int, ...] = ()
     """The changes of the watches that the snapshot has."""
     listed: float = float("-inf")
     changes: int = 0
     """How often this process has changed something there."""
-    has_routes: bool = False
+    more: set[str] = field(default_factory=set)
+    """The kinds besides `KINDS` that services there have."""
 
 
 class Snapshots:
@@ -93,12 +93,16 @@ class Snapshots:
         self._clock = clock
         self._entries: defaultdict[tuple[int, Address, str], _Entry] = defaultdict(_Entry)
 
-    def of(self, api: Api, namespace: str, *, with_routes: bool = False) -> Snapshot:
-        """A snapshot that is fresh; threads that want one at the same time share it."""
+    def of(self, api: Api, namespace: str, more: Iterable[str] = ()) -> Snapshot:
+        """A snapshot that is fresh; threads that want one at the same time share it.
+
+        ``more`` are kinds besides `KINDS`, which it has from then on.
+        """
         entry = self._entry(api, namespace)
         with entry.lock:
-            if with_routes and not entry.has_routes:
-                entry.has_routes, entry.listed = True, float("-inf")
+            if not entry.more.issuperset(more):
+                entry.more.update(more)
+                entry.listed = float("-inf")
             is_due = self._clock() - entry.listed > FRESH_SECONDS
             was_changed = entry.listed == float("-inf")
             if was_changed or (is_due and not _is_watched(entry)):
@@ -120,14 +124,14 @@ class Snapshots:
 
     def _list(self, entry: _Entry, api: Api, namespace: str) -> None:
         start, changes = self._clock(), entry.changes
-        for kind in (*KINDS, HTTP_ROUTE) if entry.has_routes else KINDS:
+        for kind in (*KINDS, *sorted(entry.more)):
             watch = entry.watches.setdefault(kind, Watch(api, kind, namespace, self._clock))
             try:
                 watch.refresh()
             except Refused:
-                if kind != HTTP_ROUTE:
+                if kind in KINDS:
                     raise
-                del entry.watches[kind]  # this user may not read them, or the cluster has none any more
+                del entry.watches[kind]  # this user may not read them, or the cluster does not know the kind
         entry.listed = start if entry.changes == changes else float("-inf")
 
 
@@ -141,7 +145,8 @@ def _snapshot_of(entry: _Entry) -> Snapshot:
     objects = {kind: watch.objects() for kind, watch in entry.watches.items()}  # all are asked, each time
     if entry.snapshot is None or seen != entry.seen:
         deployments, services, pods = (objects[kind] for kind in KINDS)
-        entry.snapshot = Snapshot.of(deployments, services, pods, objects.get(HTTP_ROUTE))
+        others = {kind: found for kind, found in objects.items() if kind not in KINDS}
+        entry.snapshot = Snapshot.of(deployments, services, pods, others)
         entry.seen = seen
     return entry.snapshot
 

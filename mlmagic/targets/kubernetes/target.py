@@ -38,6 +38,8 @@ from mlmagic.targets.kubernetes import (
     delivery,
     gateway_routes,
     gateways,
+    idle_scaling,
+    interceptors,
     logs,
     observation,
     usage,
@@ -48,6 +50,7 @@ from mlmagic.targets.kubernetes.api import Api, Object, Refused
 from mlmagic.targets.kubernetes.connection import Address
 from mlmagic.targets.kubernetes.delivery import Delivery
 from mlmagic.targets.kubernetes.gateways import Gateways
+from mlmagic.targets.kubernetes.interceptors import Interceptors
 from mlmagic.targets.kubernetes.objects import KEYS_FILE, ROUTES_FILE, SECRETS
 from mlmagic.targets.kubernetes.observation import Seen, revision_key
 from mlmagic.targets.kubernetes.releases import Release
@@ -84,6 +87,8 @@ class KubernetesHandle:
     """The Gateway that sends it requests, as [NAMESPACE/]NAME; empty without one."""
     needs_router: bool = False
     """Of an endpoint: whether all requests have to pass its router."""
+    idles: bool = False
+    """Whether KEDA ends its replicas while nobody calls: its address is that of KEDA's interceptor."""
 
     @property
     def address(self) -> Address:
@@ -101,6 +106,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         scales=True,
         pauses=True,
         autoscales=True,
+        idles=True,
         restarts=True,
         delivers_keys=True,
         routes=True,
@@ -108,11 +114,6 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         measures=True,
         records_traffic=True,
         lists_packages=True,
-    )
-    without_idling: ClassVar[str] = (
-        "Kubernetes alone keeps one replica; KEDA or Knative end it too, and mlmagic sets up neither. Where "
-        "Knative is installed, apply a package of the kind kserve. Or leave it out, or deploy to local or "
-        "docker."
     )
 
     def __init__(self, context: str = "") -> None:
@@ -123,6 +124,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         self._snapshots = Snapshots()
         self._usage = usage.Readings()
         self._gateways = Gateways()
+        self._interceptors = Interceptors()
         self._nodes: dict[Address, tuple[float, list[Object]]] = {}
 
     def check(self) -> None:
@@ -151,6 +153,8 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         where = self._current()
         namespace = _namespace(config, where)
         self._check_namespace(Api.at(where), namespace)
+        kind = address.service_type(os.environ.get(address.VARIABLE), is_inside=where.is_inside)
+        interceptors.check(Api.at(where), config, service_type=kind)
         gateways.check(Api.at(where), namespace, config)
 
     def _check_namespace(self, api: Api, namespace: str) -> None:
@@ -213,7 +217,15 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         plan = build_plan(spec)
         kind = address.service_type(os.environ.get(address.VARIABLE), is_inside=where.is_inside)
         image = "" if way.serving_image else _image_name(spec, plan)
-        workload = workloads.workload_of(spec, plan, image, way, service_type=kind)
+        workload = workloads.workload_of(
+            spec,
+            plan,
+            image,
+            way,
+            service_type=kind,
+            namespace=handle.namespace,
+            add_on=interceptors.add_on_of(Api.at(where)) if handle.idles else None,
+        )
         with self._changing(handle):
             release.apply(workload, workloads.secret_files(spec))
         report(f"applied Deployment {handle.name} in namespace {handle.namespace}")
@@ -234,7 +246,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
 
     def _observe(self, handle: KubernetesHandle) -> Observation:
         api = Api.at(handle.address)
-        there = self._snapshots.of(api, handle.namespace, with_routes=bool(handle.gateway))
+        there = self._snapshots.of(api, handle.namespace, _more_kinds(handle))
         deployment = there.deployment(handle.name, handle.owner)
         if deployment is None:
             return observation.observe(Seen(None), handle.key, None)
@@ -248,18 +260,30 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         nodes = self._nodes_of(api)
         room = observation.largest(nodes) if any(map(pod_facts.unschedulable, pods)) else ""
         scheme = "https" if handle.tls else "http"
-        url = address.url_of(there.service(handle.name, handle.owner), nodes, scheme, host=api.host)
+        own = address.url_of(there.service(handle.name, handle.owner), nodes, scheme, host=api.host)
         away = frozenset(pod_facts.name_of(node) for node in nodes if not address.is_ready(node))
-        seen = observation.observe(Seen(deployment, pods, events, room, away), handle.key, url)
+        now = Seen(deployment, pods, events, room, away, handle.idles, _trouble(handle, there))
+        url = self._url_of_interceptor(api, handle, nodes) if handle.idles else own
+        seen = observation.observe(now, handle.key, url)
+        if handle.idles and not seen.ended:
+            # A request at the interceptor starts a replica, and keeps it from being ended.
+            return replace(seen, url=url, probe_url=own)
         if handle.gateway and seen.phase is Phase.RUNNING and revision_key(deployment) == handle.key:
             return replace(seen, words=f"{seen.words}; {self._words_of_gateway(api, handle, there)}")
         return seen
 
+    def _url_of_interceptor(self, api: Api, handle: KubernetesHandle, nodes: Sequence[Object]) -> str | None:
+        """Where callers reach a service with an idle timeout; None if there is no interceptor."""
+        with contextlib.suppress(Refused):
+            url = address.url_of(self._interceptors.get(api), nodes, "http", host=api.host)
+            return url and url + idle_scaling.path_of(handle.namespace, handle.name)
+        return None
+
     def _words_of_gateway(self, api: Api, handle: KubernetesHandle, there: Snapshot) -> str:
         with contextlib.suppress(Refused):
             gateway = self._gateways.get(api, handle.namespace, handle.gateway)
-            if there.routes is not None:
-                route = there.route(handle.name, handle.owner)
+            if gateway_routes.HTTP_ROUTE in there.others:
+                route = there.other(gateway_routes.HTTP_ROUTE, handle.name, handle.owner)
                 return gateway_routes.words_of(route, gateway, handle.gateway)
         return f"behind Gateway {handle.gateway}"  # this user may not read one of them
 
@@ -367,6 +391,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             settings.uses_tls(spec.config),
             gateway_routes.gateway_of(spec.config),
             gateway_routes.needs_router(spec.config),
+            idle_scaling.idles(spec.config),
         )
 
     def _release(self, handle: KubernetesHandle) -> tuple[Api, Release]:
@@ -415,6 +440,22 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
                 found = []
             known = self._nodes[api.address] = time.monotonic(), found
         return known[1]
+
+
+def _more_kinds(handle: KubernetesHandle) -> Sequence[str]:
+    """The kinds of objects that only some services have, of which this one has some."""
+    return [
+        *((gateway_routes.HTTP_ROUTE,) if handle.gateway else ()),
+        *(idle_scaling.KINDS if handle.idles else ()),
+    ]
+
+
+def _trouble(handle: KubernetesHandle, there: Snapshot) -> str:
+    """Why KEDA does not scale a service with an idle timeout; empty while it does, or if nobody can tell."""
+    kinds = [kind for kind in idle_scaling.KINDS if kind in there.others]
+    if not handle.idles or not kinds:
+        return ""
+    return idle_scaling.trouble_of({kind: there.other(kind, handle.name, handle.owner) for kind in kinds})
 
 
 def _namespace(config: DeploymentConfig, where: Address) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import mlmagic.scoring.http.path_prefix as path_prefix
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.dockerfile import PORT
 from mlmagic.targets.kubernetes.carried_files import carried, image_of
 from mlmagic.targets.kubernetes.delivery import Delivery
+from mlmagic.targets.kubernetes.idle_scaling import AddOn, path_of
 from mlmagic.targets.kubernetes.objects import (
     CERT_FILE,
     CERT_KEY_FILE,
@@ -69,20 +71,30 @@ def secret_files(spec: ServiceSpec) -> dict[str, bytes]:
 
 
 def workload_of(
-    spec: ServiceSpec, plan: BuildPlan, image: str, delivery: Delivery, *, service_type: str
+    spec: ServiceSpec,
+    plan: BuildPlan,
+    image: str,
+    delivery: Delivery,
+    *,
+    service_type: str,
+    namespace: str = "",
+    add_on: AddOn | None = None,
 ) -> Workload:
     """The workload of a revision; ``image`` is its name in the Docker engine.
 
-    Raises `UsageError` where files travel without an image, and cannot.
+    With an idle timeout ``add_on`` is what carries it out, in ``namespace``. Raises `UsageError` where files
+    travel without an image, and cannot.
     """
     name = object_name(spec)
     own = secret_name(name, key_of(spec.run_dir))
     travels = bool(delivery.serving_image)
+    path = path_of(namespace, name) if add_on is not None else ""
+    below = {path_prefix.VARIABLE: path} if path else {}  # whatever the user gives: it is the address
     workload = Workload(
         name=name,
         image=image_of(plan, delivery.serving_image) if travels else delivery.name_of(image),
         config=spec.config,
-        variables=variables_of(spec, plan),
+        variables={**variables_of(spec, plan), **below},
         labels=owner_labels(spec),
         revision=revision_labels(spec),
         secret=own,
@@ -91,6 +103,8 @@ def workload_of(
         pull_policy=delivery.pull_policy,
         pull_secret=delivery.pull_secret,
         files=carried(plan, own) if travels else None,
+        add_on=add_on,
+        path=path,
     )
     return replace(workload, arguments=_arguments(workload, spec, plan))
 

@@ -34,18 +34,20 @@ def test_a_full_file(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "address", "host"),
+    ("url", "address", "host", "path"),
     [
-        (None, None, ""),
-        ("http://127.0.0.1:5001", ("127.0.0.1", 5001), "127.0.0.1:5001"),
-        ("http://blue", ("blue", 80), "blue"),
-        ("http://blue.test:80/", ("blue.test", 80), "blue.test:80"),
-        ("http://[::1]:5001", ("::1", 5001), "[::1]:5001"),
+        (None, None, "", ""),
+        ("http://127.0.0.1:5001", ("127.0.0.1", 5001), "127.0.0.1:5001", ""),
+        ("http://blue", ("blue", 80), "blue", ""),
+        ("http://blue.test:80/", ("blue.test", 80), "blue.test:80", ""),
+        ("http://[::1]:5001", ("::1", 5001), "[::1]:5001", ""),
+        ("http://blue.test/default/blue", ("blue.test", 80), "blue.test", "/default/blue"),
+        ("http://[::1]:5001/a/b/", ("::1", 5001), "[::1]:5001", "/a/b"),
     ],
 )
-def test_where_a_version_is(url, address, host) -> None:
+def test_where_a_version_is(url, address, host, path) -> None:
     (route,) = Routes.of_record(with_version(url=url)).versions
-    assert (route.address, route.host) == (address, host)
+    assert (route.address, route.host, route.path) == (address, host, path)
 
 
 def test_a_version_may_expect_another_host_header() -> None:
@@ -85,13 +87,15 @@ TWICE = {"default": "blue", "versions": [{**BLUE, "percent": 50}, {**BLUE, "perc
         (with_version(timeout_s=float("inf")), "timeout_s of 'blue' is inf: it must be above 0"),
         (
             with_version(url="https://a:1"),
-            "the URL of 'blue' does not look like http://HOST:PORT: 'https://a:1'",
+            "the URL of 'blue' does not look like http://HOST:PORT/PATH: 'https://a:1'",
         ),
         (with_version(url="http://a:0"), "does not look like http://HOST:PORT"),
         (with_version(url="http://a:99999"), "Port out of range"),
-        (with_version(url="http://a/b"), "does not look like http://HOST:PORT"),
+        (with_version(url="http://a/b?c"), "does not look like http://HOST:PORT"),
+        (with_version(url="http://a//b"), "does not look like http://HOST:PORT"),
+        (with_version(url="http://a/b c"), "does not look like http://HOST:PORT"),
         (with_version(url="http://a\r\nX: y"), "does not look like http://HOST:PORT"),
-        (with_version(url=5001), "the URL of 'blue' does not look like http://HOST:PORT: 5001"),
+        (with_version(url=5001), "the URL of 'blue' does not look like http://HOST:PORT/PATH: 5001"),
         (with_version(credential="a\r\nX: y"), "the credential of 'blue' must be text of visible ASCII"),
         (with_version(credential=5), "the credential of 'blue' must be text of visible ASCII"),
         (with_version(host_header="a\r\nX: y"), "host_header of 'blue' does not look like HOST:PORT"),

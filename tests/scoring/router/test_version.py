@@ -58,6 +58,8 @@ def test_a_plain_request(version: Version) -> None:
 )
 def test_a_target_becomes_a_path(version: Version, target: bytes, line: bytes) -> None:
     assert sent(version, target=target)[0] == b"POST %b HTTP/1.1" % line
+    version.use(Route("blue", "http://[::1]:5001/default/blue", 100))
+    assert sent(version, target=target)[0] == b"POST /default/blue%b HTTP/1.1" % line
 
 
 @pytest.mark.parametrize(

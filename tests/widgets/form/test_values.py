@@ -28,8 +28,9 @@ ARGUMENTSWHERE = {
     "replica_max_concurrent_requests",
     "recorded_requests",
     "num_replicas",
+    "idle_timeout_seconds",
 }
-HERE = {"port", "idle_timeout_seconds", "ssl_cert_pem_file", "ssl_key_pem_file"}
+HERE = {"port", "ssl_cert_pem_file", "ssl_key_pem_file"}
 OF_CONTAINERS = {"ssl_cname", "collect_model_data"}
 OF_CLUSTERS = {
     "collect_model_data",

@@ -314,6 +314,11 @@ def _why(state: State, seen: Observation) -> str:
     return seen.words
 
 
+def takes_calls(seen: Observation) -> bool:
+    """Whether a candidate is called at its address: of one that idles, that starts a replica and keeps it."""
+    return seen.phase in (Phase.STARTING, Phase.RUNNING) and bool(seen.url)
+
+
 def is_up(seen: Observation) -> bool:
     """Whether there is an address to probe."""
     return seen.phase is Phase.RUNNING and bool(seen.url)

@@ -88,7 +88,7 @@ class Reconciler:
         """Show why a step has failed; a service that answers all the same stays Healthy."""
         service = self.service
         answering = None
-        if service.serving is not None and service.url:
+        if service.serving is not None and service.url and not self._may_idle(service.serving):
             answering = self._answering(Observation(Phase.RUNNING, url=service.url))
         return self._write(decisions.step_failed(service, reason, answering))
 
@@ -116,7 +116,7 @@ class Reconciler:
             return self._relaunch_candidate(target, self.health.restart_at)
         seen = self._observe(target, service.candidate, service.candidate_handle)
         answering = None
-        if decisions.is_up(seen):
+        if decisions.takes_calls(seen):
             answering = probe.answers(str(seen.url), self._cert_file(str(seen.url)))
         if seen.ended:
             if decisions.is_port_taken(seen.error):
@@ -208,8 +208,8 @@ class Reconciler:
             return self._write(decision)
         if seen.idle:
             self._write_stats({**service.stats, "replicas": 0.0})
-        elif state is State.HEALTHY and seen.url:
-            self._note_stats(target, seen, seen.url)
+        elif state is State.HEALTHY and decisions.is_up(seen):
+            self._note_stats(target, seen, str(seen.probe_url or seen.url))
         return decision.delay
 
     def _answering(self, seen: Observation) -> bool | None:
@@ -219,7 +219,8 @@ class Reconciler:
         if seen.idle:
             self.health.forget()  # a probe would keep it from being idle
             return True
-        answered = self.health.probe_of(str(seen.url), self._cert_file(str(seen.url))).answers()
+        url = str(seen.probe_url or seen.url)
+        answered = self.health.probe_of(url, self._cert_file(url)).answers()
         self.health.note_probe(answered=answered)
         if answered:
             return True
@@ -437,6 +438,10 @@ class Reconciler:
     def _config_of(self, number: int) -> DeploymentConfig:
         with self.memory.reading() as tx:
             return services.get_revision(tx, self.service.id, number).config
+
+    def _may_idle(self, number: int) -> bool:
+        """Whether a probe could start a replica that nobody calls."""
+        return self._config_of(number).idle_timeout_seconds is not None
 
     def _cert_file(self, url: str) -> str | None:
         """The file of the certificate that the wanted revision shows; None without one."""

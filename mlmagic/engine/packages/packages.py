@@ -28,6 +28,7 @@ from mlmagic.engine.models.models import Models
 from mlmagic.engine.packages import azureml_v2, manifests, readme, sbom
 from mlmagic.engine.packages.package_files import KIND, PackageFiles
 from mlmagic.engine.packages.zip import write_zip
+from mlmagic.engine.requirements import check_known
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
@@ -88,6 +89,7 @@ class Packages:
             check_image_label(image_label)
         used = self._models.find_all(model_names)
         inference = inference or self._scripts.no_code(model_names)
+        check_known(inference, used, self._memory.files)
         accepted = nearest if config.nearest is None else config.nearest
         try:
             available = with_available_versions(inference.environment, accepted=accepted, notify=note)

@@ -7,6 +7,7 @@ brings it about.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,9 @@ from mlmagic.engine import staging
 from mlmagic.engine.endpoints.networks import check_reachable_by
 from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
+from mlmagic.engine.requirements import check_known
 from mlmagic.engine.scripts import no_code, sources
+from mlmagic.engine.scripts.script_imports import ScriptImports, recorded_imports
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import (
     absolute_paths,
@@ -39,6 +42,7 @@ from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, AlreadyExists, NotFound, UsageError, WrongState
 from mlmagic.scoring import settings
 from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.kubernetes.delivery import SERVING_IMAGE
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -153,6 +157,7 @@ class Deployments:
         port = staging.port_of(existing.url) if existing is not None and same_target else None
         check_supported(config, target)
         target.validate(config, current_port=port)
+        self._check_packages(inference, used, target)
         variables = {**request.needs.variables, **config.environment_variables}
         _name_settings_without_effect(variables, target, notify)
         return DeploymentPlan(
@@ -221,6 +226,11 @@ class Deployments:
             config = _accepting(config, asked)
             runtime = self._runtime(asked, config, target, used, notify)
             python, wanted = runtime.python, _noted(wanted, runtime)
+        if inference is not None:
+            self._check_packages(wanted, used, target)
+        elif request.models is not None:
+            paths = (file.path for file in current.files)
+            self._check_packages(wanted, used, target, recorded_imports(wanted.modules, paths))
         return DeploymentPlan(
             service.name,
             tuple(used),
@@ -287,6 +297,17 @@ class Deployments:
         runtime = runtime_for(target, request.needs, notify, nearest=bool(config.nearest))
         self._models.report_mismatches(used, runtime, notify)
         return runtime
+
+    def _check_packages(
+        self,
+        inference: InferenceConfig,
+        used: Sequence[Model],
+        target: ComputeTarget[Any],
+        script: ScriptImports | None = None,
+    ) -> None:
+        """Raises `UsageError` for a package that the image needs and of which no version is known."""
+        if target.capabilities.builds_images and not os.environ.get(SERVING_IMAGE):
+            check_known(inference, used, self._memory.files, script)
 
     def _existing(self, name: str, *, overwrite: bool) -> Webservice | None:
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.cli.base import Quantity, complete_models, option, pairs
 from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument, ComputeType, Group
+from mlmagic.core.package_arguments import DEPLOYMENT, GROUP, TABLE
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -109,10 +110,24 @@ def nearest_option(command: Command) -> Command:
     return _all([_option(ARGUMENTS["nearest"])], command)
 
 
-def given_arguments(options: dict[str, Any]) -> dict[str, Any]:
-    """The deployment arguments that the command line gives, by name."""
-    given = {row.name: options[row.name] for row in OPTIONS}
-    for row in OPTIONS:
+def package_options(command: Command) -> Command:
+    """Give ``command`` the options of a package, those of `mlmagic.core.package_arguments`."""
+    own = [
+        option(
+            *(*row.in_shell, *row.options, row.name),
+            help=row.help,
+            group=GROUP,
+            **({"metavar": row.metavar} if row.metavar else {"is_flag": True}),
+        )
+        for row in TABLE
+    ]
+    return _all([*own, *map(_option, DEPLOYMENT)], command)
+
+
+def given_arguments(options: dict[str, Any], rows: Sequence[Argument] = OPTIONS) -> dict[str, Any]:
+    """The deployment arguments of ``rows`` that the command line gives, by name."""
+    given = {row.name: options[row.name] for row in rows}
+    for row in rows:
         if row.kind is dict:
             given[row.name] = pairs(row.option, given[row.name]) if given[row.name] else None
     return {name: value for name, value in given.items() if value is not None}

@@ -22,6 +22,8 @@ OTHER_ARGUMENTS: Mapping[str, Way] = {
     "source_directory": Way(
         "--source-directory DIR", "--source-directory DIR", "InferenceConfig(source_directory=...)"
     ),
+    "package_kind": Way("--kind", "--kind", "kind="),
+    "save": Way("--save", "--save", "ModelPackage.save"),
     "environment": Way("-e NAME", "-e NAME", "InferenceConfig(environment=...)"),
     "model_framework": Way("--framework NAME", "--model-framework NAME", "model_framework=..."),
     "keep_base_image": Way(

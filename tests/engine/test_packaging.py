@@ -13,6 +13,7 @@ import sys
 import time
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,7 +27,7 @@ from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.packages import packages
-from mlmagic.errors import AlreadyExists, NotFound, UsageError, WorkspaceUnavailable, WrongState
+from mlmagic.errors import AlreadyExists, NotFound, ScriptError, UsageError, WorkspaceUnavailable, WrongState
 from mlmagic.workspace import assets
 from tests.support.entry_scripts import READS_MODEL
 from tests.support.waiting import wait_for
@@ -212,6 +213,47 @@ def test_one_file_serves_where_there_is_python_alone(engine: Engine, model: str,
         finally:
             server.terminate()
     assert answer == ["weights", "hello", [1]]
+
+
+SAYS_PACKAGES = """
+import importlib.metadata, os
+
+def init():
+    names = {each.metadata["Name"].lower() for each in importlib.metadata.distributions()}
+    assert "pytest" not in names, "the environment is not clean"
+    assert open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "net.bin")).read() == "weights"
+    assert os.environ["GREETING"] == "hello"
+    open("left.txt", "w").close()
+
+def run(data): return 1
+"""
+
+
+def test_a_package_is_started_once_in_a_clean_environment(engine: Engine, model: str) -> None:
+    config = DeploymentConfig(environment_variables={"GREETING": "hello"})
+    script = InferenceConfig("score.py", script_text=SAYS_PACKAGES)
+    said: list[str] = []
+    for kind in (PackageKind.FOLDER, PackageKind.ZIP):
+        made = engine.packages.create(
+            [model], script, kind=kind, config=config, test=True, report=said.append
+        )
+        assert said[-2:] == ["the package starts", f"wrote {made.location}"]
+        assert not list(Path(made.location).rglob("left.txt"))
+
+
+def test_a_package_that_does_not_start_is_not_written(engine: Engine, model: str) -> None:
+    script = InferenceConfig("score.py", script_text=SAYS_PACKAGES.replace("pytest", "uvloop"))
+    with pytest.raises(ScriptError, match="the environment is not clean"):
+        engine.packages.create([model], script, kind=PackageKind.FOLDER, image_name="one", test=True)
+    found = engine.packages.get("one")
+    assert (found.state, found.location) == (PackageState.FAILED, "")
+    assert "the environment is not clean" in found.error
+    folder = engine.memory.folder / "packages"
+    assert not folder.is_dir() or not list(folder.iterdir())
+    packages_of_image = {"docker": {"baseImage": "mine"}, "python": {"userManagedDependencies": True}}
+    named = replace(script, environment=packages_of_image)
+    with pytest.raises(UsageError, match="the packages of this environment are in an image"):
+        engine.packages.create([model], named, kind=PackageKind.FOLDER, test=True)
 
 
 def _ask(url: str, server: subprocess.Popen[bytes]) -> Any:

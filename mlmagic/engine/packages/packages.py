@@ -25,13 +25,14 @@ from mlmagic.core.package import (
 from mlmagic.engine import staging
 from mlmagic.engine.environments.image_pins import with_available_versions
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.packages import azureml_v2, manifests, readme, sbom
+from mlmagic.engine.packages import azureml_v2, first_start, manifests, readme, sbom
 from mlmagic.engine.packages.package_files import KIND, PackageFiles
 from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.requirements import check_known
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
+from mlmagic.engine.targets import Targets
 from mlmagic.errors import AlreadyExists, BuildFailed, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
@@ -50,9 +51,14 @@ class Packages:
     """The packages of one workspace."""
 
     def __init__(
-        self, memory: Memory, models: Models, scripts: Scripts, temporary_work: TemporaryWork
+        self,
+        memory: Memory,
+        targets: Targets,
+        models: Models,
+        scripts: Scripts,
+        temporary_work: TemporaryWork,
     ) -> None:
-        self._memory, self._models, self._scripts = memory, models, scripts
+        self._memory, self._targets, self._models, self._scripts = memory, targets, models, scripts
         self._temporary_work = temporary_work
         self._files = PackageFiles(memory)
 
@@ -66,6 +72,7 @@ class Packages:
         image_label: str | None = None,
         config: DeploymentConfig | None = None,
         nearest: bool = False,
+        test: bool = False,
         report: Notify = silent,
         notify: Notify = silent,
     ) -> Package:
@@ -74,8 +81,8 @@ class Packages:
         An image is named ``image_name:image_label``, by default ``package`` and the beginning of the
         content's digest; the other kinds name the image that will be built from them so. ``nearest`` accepts
         the nearest versions where the environment's Python or its pins cannot be installed, unless ``config``
-        says. Raises for errors known before the build, and `BuildFailed`; a failed package is recorded with
-        its log.
+        says. ``test`` starts it once, in a clean environment, before it is written. Raises for errors known
+        before the build, and `BuildFailed`; a failed package is recorded with its log.
         """
         config = config or DeploymentConfig()
         log: list[str] = []
@@ -101,7 +108,7 @@ class Packages:
                 assets.add(tx, KIND, name, replace(refused, error=str(error), log=lines).record())
             raise
         inference = replace(inference, environment=available)
-        images = DockerEngine.current().images if kind is PackageKind.IMAGE else None
+        docker = DockerEngine.current() if kind is PackageKind.IMAGE else None
         with (
             self._temporary_work.begin("package") as work,
             self._memory.files.intake() as intake,
@@ -110,6 +117,8 @@ class Packages:
             intake.copy_out(taken, work.folder / "app")
             spec = staging.scratch_spec(self._memory, work.folder, name, inference, used, config)
             plan = pinned(build_plan(spec))
+            if test and docker is None:
+                first_start.check_testable(plan)
             start = plan.start(variables=config.environment_variables)
             files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
             context = files | {"Dockerfile": dockerfile.whole(plan.recipe, start).encode()}
@@ -123,7 +132,7 @@ class Packages:
                 PackageState.RUNNING,
                 digest=digest,
             )
-            if images is None:
+            if docker is None:
                 made = replace(made, location=str(self._files.location(made, config)))
             with self._memory.writing() as tx:
                 asset = assets.add(tx, KIND, name, made.record())
@@ -136,11 +145,15 @@ class Packages:
                 report(line)
 
             try:
-                if images is not None:
+                if docker is not None:
                     location = f"{name}:{made.label}"
-                    images.build(plan, location, log_line, threading.Event(), start=start)
+                    docker.images.build(plan, location, log_line, threading.Event(), start=start)
+                    if test:
+                        first_start.start_image(docker, location, log_line)
                 else:
                     location = made.location
+                    if test:
+                        first_start.start_files(self._targets, work, spec, plan, files, log_line)
                     self._write(work, made, plan, context, used, config)
                     log_line(f"wrote {location}")
             except BaseException as error:

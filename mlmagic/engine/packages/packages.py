@@ -231,7 +231,8 @@ class Packages:
     ) -> None:
         def write_into(draft: Path) -> None:
             if package.kind is PackageKind.ZIP:
-                write_zip(plan, context, config, package.digest, draft / Path(package.location).name)
+                bill = sbom.sbom_of(package.name, package.digest, None, plan.requirements, used)
+                write_zip(plan, context, config, package, bill, draft / Path(package.location).name)
             else:
                 _write_folder(package, plan, context, used, config, draft)
 

@@ -135,7 +135,7 @@ def create_environment(
       mlmagic environment create -n other --packages scikit-learn==1.9.1 --packages pandas
       mlmagic environment create -n conda --conda environment.yml --python-version 3.11
     """
-    from mlmagic.sdk.environment_sources import environment_of
+    from mlmagic.sdk.environment_sources import environment_of, python_of
 
     if not any(sources.values()):
         raise UsageError(
@@ -145,6 +145,7 @@ def create_environment(
     with engine() as opened:
         made = environment_of(name, sources, python_version, pairs("--env", variables))
         kept = opened.environments.register(name, made.to_record())
+    say(f"Python: {python_of(kept.record)}")
     echo(f"{kept.name}:{kept.version}")
 
 

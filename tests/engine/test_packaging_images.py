@@ -61,6 +61,7 @@ def test_an_image_serves_and_its_folder_builds_the_same(
     )
     assert said[-1] == "the package starts"
     assert "packaged:v1" not in docker.docker("ps", "--all", "--format", "{{.Image}}")
+    assert docker.docker("image", "ls", "--quiet", "mlmagic/models") == "", "the models have no second name"
     assert (made.state, made.location) == (PackageState.SUCCEEDED, "packaged:v1")
     assert said
     engine.packages.pull(made)  # it is there

@@ -22,8 +22,8 @@ class TestDockerfile:
         text = dockerfile.whole(
             Recipe("python:3.11-slim", has_models=True), Start(["--entry-script", "s.py"])
         )
-        order = ["/opt/uv", "requirements.txt", "server/", "--from=mlmagic-builder", "azureml-models/"]
-        order += ["HEALTHCHECK", "USER 10001", "azureml-app/ ", "\nCMD ["]
+        order = ["/opt/uv", "requirements.txt", "server/", "--from=mlmagic-builder", "HEALTHCHECK"]
+        order += ["USER 10001", "azureml-models/", "azureml-app/ ", "\nCMD ["]
         places = [text.index(word) for word in order]
         assert places == sorted(places)
         assert text.count("FROM python:3.11-slim") == 2

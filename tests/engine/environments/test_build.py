@@ -132,6 +132,9 @@ def test_it_is_made_once_for_all_who_ask(store: Store) -> None:
     assert done.stdout.split() == ["1.16.0", str(store.folder(of("six==1.16.0").key))]
     # Its files are those of uv's cache: a second environment takes no room.
     assert (store.site_packages(of("six==1.16.0").key) / "six.py").stat().st_nlink > 1
+    # Its bytecode and the server's are there, so that no start compiles them.
+    assert list((store.site_packages(of("six==1.16.0").key) / "__pycache__").glob("six.*.pyc"))
+    assert list((store.server() / "mlmagic" / "scoring" / "__pycache__").glob("server.*.pyc"))
     told.clear()
     build(of("six==1.16.0"), store, told.append)
     assert told == []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
+import ssl
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +27,7 @@ from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import BuildFailed, Interrupted, UsageError, WorkspaceUnavailable
 from tests.support import wheels
+from tests.support.certificates import write_certificate
 
 
 @pytest.fixture
@@ -148,6 +152,36 @@ def test_a_full_disk_says_what_to_do(store: Store, monkeypatch: pytest.MonkeyPat
     with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
         build(of("six==1.16.0"), store)
     assert store.keys() == []
+
+
+@pytest.mark.processes
+def test_the_index_and_the_certificates_of_pip_are_uvs_too(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index whose certificate only pip's setting trusts, as a company's authority."""
+    folder, certificate, key = tmp_path / "simple" / "purelib", tmp_path / "cert.pem", tmp_path / "key.pem"
+    folder.mkdir(parents=True)
+    wheels.wheel(folder, "purelib", "1.0")
+    write_certificate(certificate, key, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    for name in [
+        name for name in os.environ if name.startswith(("PIP_", "UV_")) or "CERT" in name or "CA_B" in name
+    ]:
+        monkeypatch.delenv(name)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", f"https://127.0.0.1:{server.server_address[1]}/simple")
+        wanted = Specification(this_interpreter(), ("purelib==1.0",), server=())
+        with pytest.raises(BuildFailed, match="certificate|client error|Failed to fetch"):
+            build(wanted, store)
+        monkeypatch.setenv("PIP_CERT", str(certificate))
+        build(wanted, store)
+        server.shutdown()
+    assert installed_in(str(store.site_packages(wanted.key)))("purelib") == "1.0"
 
 
 @pytest.mark.processes

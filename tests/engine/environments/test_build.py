@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -166,9 +167,8 @@ def test_the_index_and_the_certificates_of_pip_are_uvs_too(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    for name in [
-        name for name in os.environ if name.startswith(("PIP_", "UV_")) or "CERT" in name or "CA_B" in name
-    ]:
+    settings = re.compile(r"PIP_|UV_|.*(CERT|CA_BUNDLE)")
+    for name in filter(settings.match, [*os.environ]):
         monkeypatch.delenv(name)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -176,7 +176,7 @@ def test_the_index_and_the_certificates_of_pip_are_uvs_too(
         monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
         monkeypatch.setenv("PIP_INDEX_URL", f"https://127.0.0.1:{server.server_address[1]}/simple")
         wanted = Specification(this_interpreter(), ("purelib==1.0",), server=())
-        with pytest.raises(BuildFailed, match="certificate|client error|Failed to fetch"):
+        with pytest.raises(BuildFailed, match=r"certificate|Failed to fetch"):
             build(wanted, store)
         monkeypatch.setenv("PIP_CERT", str(certificate))
         build(wanted, store)

@@ -57,7 +57,8 @@ TABLE = (
     ),
 )
 DEPLOYMENT: tuple[Argument, ...] = tuple(
-    ARGUMENTS[name] for name in ("cpu_cores", "memory_gb", "num_replicas", "environment_variables")
+    ARGUMENTS[name]
+    for name in ("cpu_cores", "memory_gb", "num_replicas", "auth_enabled", "environment_variables")
 )
 """The deployment arguments that a package takes too: its manifests have them, and its image the variables."""
 

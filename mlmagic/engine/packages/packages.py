@@ -275,11 +275,18 @@ def _write_folder(
         inner.mkdir()
         for file, text in manifests.kubernetes(package.name, image, config).items():
             (inner / file).write_text(text, encoding="utf-8")
-        more = f"* `kubectl apply -k {inner.name}` deploys {image}, which the cluster must pull\n"
+        more = (
+            f"* `kubectl apply -k {inner.name}` deploys {image}, which the cluster pulls: push it to a "
+            f"registry, and name it there in `images` of `{inner.name}/kustomization.yaml`\n"
+            f"{manifests.access(package.name, config)}"
+        )
     if package.kind is PackageKind.KSERVE:
         text = manifests.kserve(package.name, image, config)
         (folder / manifests.KSERVE_FILE).write_text(text, encoding="utf-8")
-        more = f"* `kubectl apply -f {manifests.KSERVE_FILE}` has KServe serve {image}, which it must pull\n"
+        more = (
+            f"* `kubectl apply -f {manifests.KSERVE_FILE}` has KServe serve {image}, which it must pull\n"
+            f"{manifests.access(package.name, config)}"
+        )
     if package.kind is PackageKind.AZUREML_V2:
         for file, text in azureml_v2.files_of(package.name, config, plan, folder).items():
             (folder / file).write_text(text, encoding="utf-8")

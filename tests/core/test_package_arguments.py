@@ -50,7 +50,8 @@ def test_options_that_exclude_each_other(given: dict[str, Any], words: str) -> N
 def test_the_magic_and_the_command_have_the_same_options(row: Any) -> None:
     [of_magic] = [action for action in PackagingMagics.package.parser._actions if action.dest == row.name]
     [of_shell] = [each for each in package_model.params if each.name == row.name]
-    assert set(of_magic.option_strings) == {*row.options}
+    opposite = {row.opposite} if getattr(row, "kind", None) is bool else set()
+    assert set(of_magic.option_strings) == {*row.options, *opposite}
     assert set(of_shell.opts) == {*row.options, *getattr(row, "in_shell", ())}
     assert of_magic.default in (None, False)
     assert package_model.make_context("package", []).params[row.name] in (None, False, ())

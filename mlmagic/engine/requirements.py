@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from mlmagic.capture.modules import is_local
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core import advice
 from mlmagic.core.configuration import InferenceConfig
-from mlmagic.core.environment import STANDINS, needs_of, package_name
+from mlmagic.core.environment import STANDINS, EnvironmentNeeds, needs_of, package_name
 from mlmagic.core.model import Model
 from mlmagic.engine.models.frameworks import HEAD_BYTES, framework_of_head, framework_of_names
 from mlmagic.engine.models.pickled_modules import may_be_pickle, modules_in
@@ -98,6 +98,25 @@ def requirements_of(inference: InferenceConfig, used: Sequence[Model], store: Fi
     """The requirements of a recorded script and its models."""
     models = [needs_of_model(model, store) for model in used]
     return decided(inference.requirements, inference.modules, models)
+
+
+def completed(
+    needs: EnvironmentNeeds,
+    inference: InferenceConfig,
+    used: Sequence[Model],
+    store: FileStore,
+    *,
+    is_recorded: bool = False,
+) -> EnvironmentNeeds:
+    """The needs of an environment that names a Python and no packages, with those of script and models.
+
+    Other environments are as they are. ``inference`` is as it is given, unless it ``is_recorded``.
+    """
+    if needs.python is None or needs.names_packages or needs.needs_image or inference.is_router:
+        return needs
+    modules = inference.modules if is_recorded else sources.imports_of(inference).modules
+    models = [needs_of_model(model, store) for model in used]
+    return replace(needs, pip_packages=decided(inference.requirements, modules, models))
 
 
 def is_installed(module: str) -> bool:

@@ -9,9 +9,10 @@ import joblib
 import pytest
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
+from mlmagic.core.environment import EnvironmentNeeds
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind
-from mlmagic.engine.requirements import ModelNeeds, decided, unknown
+from mlmagic.engine.requirements import ModelNeeds, completed, decided, unknown
 from mlmagic.engine.scripts.script_imports import ScriptImports, imports_of
 from mlmagic.errors import UsageError
 from tests.support.engines import MakeEngine
@@ -154,3 +155,25 @@ def test_packages_that_nobody_knows_are_refused_with_the_ways_out(
     packages = {"python": {"condaDependencies": {"dependencies": [{"pip": ["no-such-package"]}]}}}
     named = InferenceConfig("score.py", script_text=LOADS, environment=packages)
     engine.packages.create([model], named, kind=PackageKind.AZUREML_V2, nearest=True)
+
+
+@pytest.mark.parametrize(
+    ("needs", "is_completed"),
+    [
+        (EnvironmentNeeds(), False),  # this interpreter has them
+        (EnvironmentNeeds(variables={"A": "b"}), False),
+        (EnvironmentNeeds(python="3.12"), True),
+        (EnvironmentNeeds(python="3.12", pip_packages=("six",)), False),
+        (EnvironmentNeeds(python="3.12", conda_packages=("six",)), False),
+        (EnvironmentNeeds(python="3.12", base_image="theirs"), False),
+        (EnvironmentNeeds(user_managed=True), False),
+    ],
+)
+def test_an_environment_with_a_python_and_no_packages_gets_them(
+    make_engine: MakeEngine, needs: EnvironmentNeeds, is_completed: bool
+) -> None:
+    script = InferenceConfig("score.py", script_text=LOADS)
+    found = completed(needs, script, [], make_engine().memory.files)
+    assert [line.partition("==")[0] for line in found.pip_packages if "six" not in line] == (
+        ["joblib"] if is_completed else []
+    )

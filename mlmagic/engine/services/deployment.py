@@ -24,7 +24,7 @@ from mlmagic.engine import staging
 from mlmagic.engine.endpoints.networks import check_reachable_by
 from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.requirements import check_known
+from mlmagic.engine.requirements import check_known, completed
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.scripts.script_imports import ScriptImports, recorded_imports
 from mlmagic.engine.services.keys import Keys
@@ -149,7 +149,8 @@ class Deployments:
         if request.environment is not None:
             inference = replace(inference, environment=request.environment)
         config = _accepting(config, request)
-        runtime = self._runtime(request, config, target, used, notify)
+        asked = replace(request, needs=completed(request.needs, inference, used, self._memory.files))
+        runtime = self._runtime(asked, config, target, used, notify)
         inference = _noted(inference, runtime)
         existing = self._existing(request.name, overwrite=request.overwrite)
         ends = existing is not None and existing.desired is Desired.DELETED
@@ -224,7 +225,8 @@ class Deployments:
                     wanted = replace(wanted, environment=without_replacements(wanted.environment))
                 asked = replace(request, needs=needs_of(wanted.environment), nearest=True)
             config = _accepting(config, asked)
-            runtime = self._runtime(asked, config, target, used, notify)
+            needs = completed(asked.needs, wanted, used, self._memory.files, is_recorded=inference is None)
+            runtime = self._runtime(replace(asked, needs=needs), config, target, used, notify)
             python, wanted = runtime.python, _noted(wanted, runtime)
         if inference is not None:
             self._check_packages(wanted, used, target)

@@ -24,11 +24,14 @@ from mlmagic.engine.scripts.no_code import FRAMEWORKS
 from mlmagic.engine.scripts.script_imports import ScriptImports
 from mlmagic.errors import Advice, UsageError
 from mlmagic.scoring.shims.finder import PACKAGES as STAND_INS
+from mlmagic.targets.server_files import SERVER_REQUIREMENTS
 from mlmagic.workspace.files import FileStore
 
 Pins = Callable[[Iterable[str]], Iterable[str]]
 _WITHOUT_PACKAGE = frozenset({"__main__", "__mp_main__", "__builtin__", "copy_reg", "mlmagic", *STAND_INS})
 """Top-level modules that Python or the scoring server has under these names."""
+_LOADS_NOTHING = frozenset({*map(package_name, SERVER_REQUIREMENTS), "cloudpickle", "numpy"})
+"""Packages that say nothing about the library of a model: the server's, and those that all libraries use."""
 _ALSO = {"xgboost.sklearn": "sklearn", "lightgbm.sklearn": "sklearn"}
 """Modules that a module needs which does not say so: its package has them as an extra."""
 _OF_FRAMEWORK = {"TfKeras": ("keras", "tensorflow")} | {name: each.needs for name, each in FRAMEWORKS.items()}
@@ -85,8 +88,11 @@ def decided(
     models: Sequence[ModelNeeds],
     pins: Pins = pinned_requirements,
 ) -> tuple[str, ...]:
-    """The requirements, sorted by name; the later of these override the earlier: what the script and the
-    models import, ``script`` (the script's own pins), and the versions that the models were stored with."""
+    """The requirements, sorted by name.
+
+    What script and models import is as it is here, unless the script's own pins, ``script``, or the versions
+    that a model was stored with say otherwise.
+    """
     imported = {*modules, *(name for model in models for name in (*model.named, *_framework_modules(model)))}
     imported = {name for name in imported if name.partition(".")[0] not in _WITHOUT_PACKAGE}
     lines = [*pins(imported), *script, *(line for model in models for line in model.libraries)]
@@ -132,8 +138,10 @@ def unknown(
 ) -> list[str]:
     """What is needed although no version of it is known here, in words; empty if all is known.
 
-    ``lines`` are the requirements that are known. Without any, also a file that cannot be read counts.
+    ``lines`` are the requirements that are known. Where none of them can load a model, a pickle that cannot
+    be read counts too, and a framework that is not installed.
     """
+    can_load = any(package_name(line) not in _LOADS_NOTHING for line in lines)
     own = script.own.union(*(model.own for model in models))
 
     def lacks(name: str) -> bool:
@@ -145,10 +153,10 @@ def unknown(
         tops = sorted({name.partition(".")[0] for name in model.named})
         found += [f"the pickle of model {model.id} names {name!r}" for name in tops if lacks(name)]
         needed = [name for name in _framework_modules(model) if lacks(name)]
-        if needed and not lines and not found:
+        if needed and not can_load and not found:
             found.append(f"model {model.id} is a {model.framework} model and needs {needed[0]!r}")
     found = [f"{each}, which is not installed here" for each in found]
-    if not lines:
+    if not can_load:
         found += [
             f"the pickle {path!r} of model {model.id} cannot be read"
             for model in models

@@ -91,6 +91,10 @@ def test_what_is_needed(
         ),
         ((), {"lightgbm"}, [NOT_HERE], [], []),
         ((), (), [UNREAD], [], ["the pickle 'odd.pkl' of model odd:1 cannot be read"]),
+        (
+            *((), (), [UNREAD], ["joblib==1.6.0", "numpy==2.4.6"]),
+            ["the pickle 'odd.pkl' of model odd:1 cannot be read"],
+        ),
         ((), (), [UNREAD], ["scikit-learn==1.9.1"], []),  # what the script imports will be it
         ((), (), [ModelNeeds("net:2", "PyTorch")], ["onnxruntime==1"], []),
         (

@@ -23,6 +23,7 @@ from mlmagic.targets.docker.engine import engine_errors
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import MODELS, PORT, PYTHON
+from mlmagic.targets.images.pinning import REQUIREMENTS
 
 LOCAL = "local"
 _LOOK_SECONDS = 0.2
@@ -51,7 +52,7 @@ def start_files(
         name=f"package-{spec.name}",
         python=plan.needs.python,
         pip_packages=plan.requirements,
-        pip_options=plan.needs.pip_options,
+        pip_options=_options(context),
     )
     report("testing the package: building its environment")
     store = Store()
@@ -80,6 +81,13 @@ def start_files(
     with work.running(target, started, report) as handle:
         wait_until_up(target, handle)
     report("the package starts")
+
+
+def _options(context: Context) -> tuple[str, ...]:
+    """The options of pip in the package's requirements, such as another index."""
+    content = context.files.get(REQUIREMENTS, b"")
+    lines = content.decode().splitlines() if isinstance(content, bytes) else []
+    return tuple(line for line in lines if line.startswith("-"))
 
 
 def start_image(engine: DockerEngine, image: str, report: Notify) -> None:

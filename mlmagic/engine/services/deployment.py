@@ -42,6 +42,7 @@ from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, AlreadyExists, NotFound, UsageError, WrongState
 from mlmagic.scoring import settings
 from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.kubernetes.connection import TARGET as KUBERNETES
 from mlmagic.targets.kubernetes.delivery import SERVING_IMAGE
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
@@ -308,7 +309,8 @@ class Deployments:
         script: ScriptImports | None = None,
     ) -> None:
         """Raises `UsageError` for a package that the image needs and of which no version is known."""
-        if target.capabilities.builds_images and not os.environ.get(SERVING_IMAGE):
+        has_packages = target.name.startswith(KUBERNETES) and os.environ.get(SERVING_IMAGE)
+        if target.capabilities.builds_images and not has_packages:
             check_known(inference, used, self._memory.files, script)
 
     def _existing(self, name: str, *, overwrite: bool) -> Webservice | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from mlmagic.cli.az_options import ROWS, is_hidden, names_of
 from mlmagic.cli.base import Quantity, option, pairs
 from mlmagic.cli.script_options import all_of
 from mlmagic.core.arguments import ARGUMENTS, Argument, ComputeType, Group
+from mlmagic.core.package_arguments import DEPLOYMENT, GROUP, TABLE
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -67,10 +68,24 @@ def nearest_option(command: Command) -> Command:
     return all_of([_option(ARGUMENTS["nearest"])], command)
 
 
-def given_arguments(options: dict[str, Any]) -> dict[str, Any]:
-    """The deployment arguments that the command line gives, by name."""
-    given = {row.name: options[row.name] for row in ROWS}
-    for row in ROWS:
+def package_options(command: Command) -> Command:
+    """Give ``command`` the options of a package, those of `mlmagic.core.package_arguments`."""
+    own = [
+        option(
+            *(*row.in_shell, *row.options, row.name),
+            help=row.help,
+            group=GROUP,
+            **({"metavar": row.metavar} if row.metavar else {"is_flag": True}),
+        )
+        for row in TABLE
+    ]
+    return all_of([*own, *map(_option, DEPLOYMENT)], command)
+
+
+def given_arguments(options: dict[str, Any], rows: Sequence[Argument] = ROWS) -> dict[str, Any]:
+    """The deployment arguments of ``rows`` that the command line gives, by name."""
+    given = {row.name: options[row.name] for row in rows}
+    for row in rows:
         if row.kind is dict:
             given[row.name] = pairs(row.option, given[row.name]) if given[row.name] else None
     return {name: value for name, value in given.items() if value is not None}

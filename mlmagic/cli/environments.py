@@ -162,7 +162,7 @@ def create_environment(
       mlmagic environment create -n other --packages scikit-learn==1.9.1 --packages pandas
       mlmagic environment create -n conda --conda environment.yml --python-version 3.11
     """
-    from mlmagic.sdk.environment_sources import environment_of
+    from mlmagic.sdk.environment_sources import environment_of, python_of
 
     if not any(sources.values()):
         raise UsageError(
@@ -172,6 +172,7 @@ def create_environment(
     with engine() as opened:
         made = environment_of(name, sources, python_version, pairs("--env", variables))
         kept = opened.environments.register(name, made.to_record())
+    say(f"Python: {python_of(kept.record)}")
     result(f"{kept.name}:{kept.version}", {**kept.record, "version": kept.version})
 
 

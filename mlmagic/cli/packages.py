@@ -9,7 +9,7 @@ import click
 
 from mlmagic.cli.base import Command, Commands, engine, option
 from mlmagic.cli.completion import complete_packages
-from mlmagic.cli.deployment_options import nearest_option
+from mlmagic.cli.deployment_options import given_arguments, nearest_option, package_options
 from mlmagic.cli.output import done, output, result, say, show
 from mlmagic.cli.records import deleted, package_record
 from mlmagic.cli.script_options import for_engine, inference, model_ids, models, script
@@ -19,35 +19,16 @@ from mlmagic.cli.script_options import for_engine, inference, model_ids, models,
 @models
 @script
 @nearest_option
-@option(
-    "--kind",
-    metavar="KIND",
-    help="image, folder, zip, iot-edge, kubernetes, kserve or azureml-v2. Default: image.",
-    group="Package",
-)
-@option("--generate-dockerfile", is_flag=True, help="The same as --kind folder.", group="Package")
-@option("--in", "--image-name", "-n", "name", help="The image's name. Default: package.", group="Package")
-@option(
-    *("--il", "--image-label", "label"),
-    metavar="LABEL",
-    help="The image's label. Default: the start of the content's digest.",
-    group="Package",
-)
-@option(
-    *("-o", "--output-path", "folder"),
-    metavar="DIR",
-    help="Copy the package's files to this folder.",
-    group="Package",
-)
 @option("--no-wait", is_flag=True, hidden=True)  # a package is made by this command
-@option("--push", "repository", metavar="REPOSITORY", help="Push the image there.", group="Package")
+@package_options
 def package_model(
     kind: str | None,
     generate_dockerfile: bool,
-    label: str | None,
-    name: str | None,
+    image_name: str | None,
+    image_label: str | None,
     folder: str | None,
     repository: str | None,
+    test: bool,
     no_wait: bool,
     nearest: bool | None,
     **options: Any,
@@ -61,20 +42,24 @@ def package_model(
       mlmagic model package -m churn --entry-script score.py -n churn --push registry.example/team/churn
     """
     from mlmagic.core.configuration import DeploymentConfig
-    from mlmagic.core.package import PackageKind
+    from mlmagic.core.deployments import with_arguments
+    from mlmagic.core.package_arguments import DEPLOYMENT, chosen_kind
 
-    wanted = PackageKind.parse(kind or ("folder" if generate_dockerfile or folder else "image"))
+    wanted = chosen_kind(kind, generate_dockerfile=generate_dockerfile, folder=folder, repository=repository)
+    given = given_arguments(options, DEPLOYMENT)
     model_names = model_ids(options)
     with engine() as opened:
-        script_config, config = for_engine(inference(opened, options), DeploymentConfig())
+        handle = inference(opened, options)
+        script_config, config = for_engine(handle, with_arguments(DeploymentConfig(), given))
         made = opened.packages.create(
             model_names,
             script_config,
             kind=wanted,
-            image_name=name,
-            image_label=label,
+            image_name=image_name,
+            image_label=image_label,
             config=config,
             nearest=nearest is not False,
+            test=test,
             report=say,
             notify=say,
         )

@@ -19,6 +19,12 @@ OTHER_ARGUMENTS: Mapping[str, Way] = {
     "entry_script": Way(
         "--entry-script FILE", "--entry-script FILE", "inference_config=InferenceConfig(entry_script=...)"
     ),
+    "source_directory": Way(
+        "--source-directory DIR", "--source-directory DIR", "InferenceConfig(source_directory=...)"
+    ),
+    "package_kind": Way("--kind", "--kind", "kind="),
+    "save": Way("--save", "--save", "ModelPackage.save"),
+    "environment": Way("-e NAME", "-e NAME", "InferenceConfig(environment=...)"),
     "model_framework": Way("--framework NAME", "--model-framework NAME", "model_framework=..."),
     "keep_base_image": Way(
         "--keep-base-image", "--keep-base-image", "environment.docker.keep_base_image = True"

@@ -80,6 +80,11 @@ class EnvironmentNeeds:
         return self != EnvironmentNeeds()
 
     @property
+    def names_packages(self) -> bool:
+        """Whether it says which packages there are; else those of script and models are used."""
+        return self.user_managed or bool(self.conda_packages or self.pip_packages)
+
+    @property
     def needs_image(self) -> bool:
         """Whether only a container can provide the environment."""
         return bool(self.base_image or self.base_dockerfile or self.build_context)

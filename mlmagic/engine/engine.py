@@ -92,7 +92,7 @@ class Engine:
         self.events = Events(self.memory, on_news)
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
-        self.packages = Packages(self.memory, self.models, self.scripts, self.temporary_work)
+        self.packages = Packages(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.batch = Batch(self.memory, self.models, self.temporary_work)
         self.supervision.ensure_for_leftovers()
         self.supervision.ensure_for_schedules()

@@ -29,11 +29,11 @@ from urllib.parse import urlsplit
 
 from mlmagic.core.access import new_key
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
-from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model, StoredFile, definitions_of
 from mlmagic.core.names import ModelReference
 from mlmagic.core.paths import join_part
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
+from mlmagic.engine.requirements import requirements_of
 from mlmagic.scoring.environment import DEFINITIONS_FILE
 from mlmagic.scoring.report import holder_alive
 from mlmagic.targets.base import ComputeTarget
@@ -81,7 +81,7 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
         wakeup_dir=str(memory.wakeup_folder),
         config=revision.config,
         environment=revision.inference.environment,
-        requirements=requirements_of(revision.inference.requirements, used),
+        requirements=requirements_of(revision.inference, used, memory.files),
         modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
         preferred_port=port_of(service.url) if stays else None,
         predecessor=_predecessor(memory, service, revision) if stays else None,
@@ -156,7 +156,7 @@ def scratch_spec(
         wakeup_dir=str(folder),
         config=config,
         environment=inference.environment,
-        requirements=requirements_of(inference.requirements, used),
+        requirements=requirements_of(inference, used, memory.files),
     )
 
 
@@ -174,14 +174,6 @@ def trial_key(spec: ServiceSpec) -> str | None:
     if spec.keys_file is None:
         return None
     return str(json.loads(Path(spec.keys_file).read_text(encoding="utf-8"))["primary"])
-
-
-def requirements_of(script: Sequence[str], used: Sequence[Model]) -> tuple[str, ...]:
-    """The requirements of a script and its models; the models' versions win over the script's."""
-    pinned = {package_name(line): line for line in script}
-    for model in used:
-        pinned |= {package_name(name): f"{name}=={at}" for name, at in model.details.libraries.items()}
-    return tuple(pinned[name] for name in sorted(pinned))
 
 
 def deliver_keys(memory: Memory, service: Webservice) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import BooleanOptionalAction
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument
+from mlmagic.core.package_arguments import DEPLOYMENT, GROUP, TABLE
 from mlmagic.magics.options import Arguments, argument, labels, pairs
 
 
@@ -18,10 +19,20 @@ def deployment_options(magic: Callable[..., Any]) -> Callable[..., Any]:
     return magic
 
 
-def given_arguments(args: Arguments) -> dict[str, Any]:
-    """The deployment arguments that the line gives, by name."""
-    given = {row.name: getattr(args, row.name) for row in OPTIONS}
-    for row in OPTIONS:
+def package_options(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """Give ``magic`` the options of a package, those of `mlmagic.core.package_arguments`."""
+    for deployment in reversed(DEPLOYMENT):
+        magic = _option(deployment)(magic)
+    for row in reversed(TABLE):
+        more: dict[str, Any] = {"metavar": row.metavar} if row.metavar else {"action": "store_true"}
+        magic = argument(*row.options, dest=row.name, help=row.help, group=GROUP, **more)(magic)
+    return magic
+
+
+def given_arguments(args: Arguments, rows: Sequence[Argument] = OPTIONS) -> dict[str, Any]:
+    """The deployment arguments of ``rows`` that the line gives, by name."""
+    given = {row.name: getattr(args, row.name) for row in rows}
+    for row in rows:
         if row.kind is dict and given[row.name]:
             given[row.name] = pairs(row.option, given[row.name])
     return {name: value for name, value in given.items() if value is not None}

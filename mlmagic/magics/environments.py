@@ -152,7 +152,7 @@ class EnvironmentMagics(SessionMagics):
         return environment_card(_handle(found), engine.environments.runtime_summary(found.record))
 
     def _create(self, args: Arguments) -> Any:
-        from mlmagic.sdk.environment_sources import SOURCES, environment_of
+        from mlmagic.sdk.environment_sources import SOURCES, environment_of, python_of
 
         made = environment_of(
             args.names[0],
@@ -162,7 +162,7 @@ class EnvironmentMagics(SessionMagics):
             self.session.shell,
         )
         kept = self.session.engine.environments.register(args.names[0], made.to_record())
-        show_message(f"Environment {kept.name}:{kept.version}.")
+        show_message(f"Environment {kept.name}:{kept.version}. Python: {python_of(kept.record)}.")
         return _handle(kept)
 
     def _build(self, args: Arguments) -> Any:

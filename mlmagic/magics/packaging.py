@@ -9,10 +9,12 @@ from IPython.core.magic import line_magic, magics_class
 from IPython.display import display
 
 from mlmagic.core.configuration import DeploymentConfig
-from mlmagic.core.package import DEFAULT_NAME, PackageKind, check_image_label, check_image_name
+from mlmagic.core.deployments import with_arguments
+from mlmagic.core.package import DEFAULT_NAME, check_image_label, check_image_name
+from mlmagic.core.package_arguments import DEPLOYMENT, chosen_kind
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
-from mlmagic.magics.deployment_options import nearest_option
+from mlmagic.magics.deployment_options import given_arguments, nearest_option, package_options
 from mlmagic.magics.environments import environment_of_line, environment_options
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
@@ -30,33 +32,13 @@ class PackagingMagics(SessionMagics):
     @script_options
     @environment_options
     @nearest_option
-    @argument(
-        "--kind",
-        default="folder",
-        metavar="KIND",
-        help="image, folder, zip, iot-edge, kubernetes, kserve or azureml-v2. Default: folder.",
-        group="Package",
-    )
-    @argument("--name", metavar="NAME", help="The image's name. Default: package.", group="Package")
-    @argument(
-        "--label",
-        metavar="LABEL",
-        help="The image's label. Default: the start of the content's digest.",
-        group="Package",
-    )
-    @argument("--save", metavar="DIR", help="Copy the package's files to this folder.", group="Package")
-    @argument(
-        "--push",
-        metavar="REPOSITORY",
-        help="Push the image, for example to registry.example/team/name.",
-        group="Package",
-    )
+    @package_options
     @out("the package", "Package")
     def package(self, args: Arguments) -> Any:
         """Package a script and its models: an image, a folder with a Dockerfile, or one file.
 
         Examples:
-          %package diabetes --save build
+          %package diabetes --save build --test
           %package diabetes --kind image --name diabetes --push registry.example/team/diabetes
           %package diabetes --kind zip -e mine:2 --nearest
         """
@@ -65,11 +47,17 @@ class PackagingMagics(SessionMagics):
 
         engine = self.session.engine
         references = model_references(args.model)
-        name = check_image_name(args.name or DEFAULT_NAME)
+        kind = chosen_kind(
+            args.kind,
+            generate_dockerfile=args.generate_dockerfile,
+            folder=args.folder,
+            repository=args.repository,
+        )
+        name = check_image_name(args.image_name or DEFAULT_NAME)
         inference, message = chosen_script(self.session, name, references, args)
-        kind = PackageKind.parse(args.kind)
-        if args.label is not None:
-            check_image_label(args.label)
+        if args.image_label is not None:
+            check_image_label(args.image_label)
+        given = given_arguments(args, DEPLOYMENT)
         named = environment_of_line(engine, args)
         if args.nearest is not None and not named:
             raise UsageError("--nearest and --exact need an environment", hint="Name one with -e NAME.")
@@ -83,16 +71,17 @@ class PackagingMagics(SessionMagics):
             inference,
             kind=kind,
             image_name=name,
-            image_label=args.label,
-            config=DeploymentConfig(nearest=args.nearest),
+            image_label=args.image_label,
+            config=with_arguments(DeploymentConfig(nearest=args.nearest), given),
+            test=args.test,
             report=progress.show,
             notify=show_message,
         )
         handle = ModelPackage.of(Workspace.over(engine), made)
-        if args.save:
-            handle.save(args.save)
-        if args.push:
-            handle.push(args.push)
+        if args.folder:
+            handle.save(args.folder)
+        if args.repository:
+            handle.push(args.repository)
         return self.assign(args.out, handle)
 
 

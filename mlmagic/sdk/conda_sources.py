@@ -12,15 +12,15 @@ from mlmagic.errors import NotFound
 from mlmagic.sdk.conda import CondaDependencies
 from mlmagic.sdk.exceptions import UserErrorException
 
-_THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def of_specification(path: str) -> CondaDependencies:
     """From a conda YAML file. Without a Python version in it, warns and takes this interpreter's."""
     dependencies = CondaDependencies(path)
     if dependencies.get_python_version() is None:
-        warnings.warn(f"{path} names no Python version, so {_THIS_PYTHON} is used", stacklevel=4)
-        dependencies.set_python_version(_THIS_PYTHON)
+        warnings.warn(f"{path} names no Python version, so {THIS_PYTHON} is used", stacklevel=4)
+        dependencies.set_python_version(THIS_PYTHON)
     return dependencies
 
 
@@ -32,7 +32,7 @@ def of_requirements(path: str, pip_version: str | None = None) -> CondaDependenc
     lines = [line.partition(" #")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
     wanted = [line for line in lines if line and not line.startswith("#")]
     dependencies = CondaDependencies.create(
-        pip_packages=[line for line in wanted if not line.startswith("-")], python_version=_THIS_PYTHON
+        pip_packages=[line for line in wanted if not line.startswith("-")], python_version=THIS_PYTHON
     )
     for option in reversed([line for line in wanted if line.startswith("-")]):
         dependencies.set_pip_option(option)

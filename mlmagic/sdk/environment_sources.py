@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlmagic.core.environment import needs_of
+from mlmagic.engine.environments.satisfaction import check
 from mlmagic.errors import UsageError
+from mlmagic.sdk.conda_sources import THIS_PYTHON
 from mlmagic.sdk.environment import Environment
 
 SOURCES = ("from_notebook", "conda", "pip", "packages", "python_path", "dockerfile", "image")
@@ -22,7 +25,7 @@ def environment_of(
     """The environment of one of `SOURCES`; without a source that of the notebook.
 
     A Dockerfile or an image may be combined with ``conda`` or ``pip``. Raises `UsageError` for other
-    combinations, and `NotFound` for a missing file.
+    combinations, `InvalidConfigs` for requirements that pip cannot parse, and `NotFound` for a missing file.
     """
     given = [source for source in SOURCES if sources.get(source)]
     images = {"dockerfile", "image"} & set(given)
@@ -39,7 +42,17 @@ def environment_of(
             )
         made.python.conda_dependencies.set_python_version(python_version)
     made.environment_variables = dict(variables or {})
+    if made.python.conda_dependencies is not None:
+        check(f"environment {name!r}", list(made.python.conda_dependencies.pip_packages))
     return made
+
+
+def python_of(record: Mapping[str, Any]) -> str:
+    """The Python of an environment, for people: its version, or whose it is."""
+    needs = needs_of(record)
+    if needs.user_managed:
+        return "the image's or the interpreter's own"
+    return needs.python or "any version"
 
 
 def _made(name: str, sources: Mapping[str, Any], source: str, shell: Any) -> Environment:
@@ -56,7 +69,7 @@ def _made(name: str, sources: Mapping[str, Any], source: str, shell: Any) -> Env
         case "pip":
             return Environment.from_pip_requirements(name, str(given))
         case "packages":
-            return Environment.from_pins(name, None, list(given or ()))
+            return Environment.from_pins(name, THIS_PYTHON, list(given or ()))
         case "python_path":
             return Environment.from_existing_interpreter(name, str(given))
         case _:

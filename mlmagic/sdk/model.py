@@ -286,17 +286,19 @@ class Model(ModelAttributes):
         *,
         kind: str | None = None,
         nearest: bool = True,
+        test: bool = False,
     ) -> packages.ModelPackage:
         """Package models and their script as an image, or as a folder with ``generate_dockerfile``.
 
         ``kind`` is mlmagic's own: image, folder, zip, iot-edge, kubernetes, kserve or azureml-v2.
         ``nearest=False`` refuses an environment whose Python or pins cannot be installed, instead of using
-        the nearest versions. Returns at once, see `ModelPackage.wait_for_creation`. Source: Model.package of
+        the nearest versions. ``test`` starts the package once, in a clean environment, before it is
+        written. Returns at once, see `ModelPackage.wait_for_creation`. Source: Model.package of
         azureml-core 1.61.
         """
         wanted = kind or ("folder" if generate_dockerfile else "image")
         return packages.begin(
-            workspace, models, inference_config, wanted, image_name, image_label, nearest=nearest
+            workspace, models, inference_config, wanted, image_name, image_label, nearest=nearest, test=test
         )
 
     @staticmethod

@@ -111,7 +111,12 @@ class ModelPackage(BackgroundRecord[Package]):
         }
 
     def _start(
-        self, inference: CoreInferenceConfig | None, config: DeploymentConfig, *, nearest: bool
+        self,
+        inference: CoreInferenceConfig | None,
+        config: DeploymentConfig,
+        *,
+        nearest: bool,
+        test: bool,
     ) -> None:
         engine, record = self.workspace.engine, self._record
 
@@ -132,6 +137,7 @@ class ModelPackage(BackgroundRecord[Package]):
                 image_label=record.label or None,
                 config=config,
                 nearest=nearest,
+                test=test,
                 report=report,
                 notify=say,
             )
@@ -151,6 +157,7 @@ def begin(
     image_label: str | None,
     *,
     nearest: bool,
+    test: bool = False,
 ) -> ModelPackage:
     """Start to build a package; see `mlmagic.sdk.model.Model.package`."""
     engine = workspace.engine
@@ -162,5 +169,5 @@ def begin(
     name = check_image_name(image_name or DEFAULT_NAME)
     record = Package(name, PackageKind.parse(kind), named, 0.0, label, PackageState.RUNNING)
     made = ModelPackage.of(workspace, record)
-    made._start(script, config, nearest=nearest)
+    made._start(script, config, nearest=nearest, test=test)
     return made

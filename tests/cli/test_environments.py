@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +20,13 @@ def test_created_compared_and_deleted(folder: Path) -> None:
     assert run("environment", "create", "-n", "mine", "--pip", "wanted.txt").stdout == "mine:1\n"
     done = run("environment", "create", "-n", "mine", "--packages", "six==1.17.0", "--env", "A=1")
     assert done.stdout == "mine:2\n"
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f"Python: {here}\n" in done.stderr
+    assert f'"python={here}"' in run("environment", "show", "-n", "mine").stdout
+    refused = run("environment", "create", "-n", "wrong", "--packages", "scikit learn=1.0")
+    assert refused.exit_code != 0
+    assert refused.stdout == ""
+    assert "Did you mean 'scikit-learn==1.0'?" in refused.stderr
     told = json.loads(run("environment", "diff", "mine:1", "mine:2", "-o", "json").stdout)
     assert {"what": "variable", "name": "A", "change": "added", "before": None, "after": "1"} in told
     assert "six==1.17.0" in run("environment", "diff", "mine:1", "mine").stdout

@@ -6,15 +6,18 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from mlmagic.core.model import ModelDescription
 from mlmagic.core.webservice import State
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import LaunchFailed, NotFound, ScriptError, TargetUnavailable
 from mlmagic.targets import validation
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import ON_DOCKER, MakeEngine, script
+from tests.support.entry_scripts import READS_MODEL, inline
 from tests.support.keep_alive import keep_alive_clients
 from tests.support.waiting import wait_for
 
@@ -95,6 +98,36 @@ def test_stop_and_start_keep_the_port_and_the_image(engine: Engine, docker: Dock
     assert docker.docker("image", "ls", "--quiet", "mlmagic/svc") == images
     assert engine.services.wait(engine.services.start("svc")).url == service.url
     engine.services.stop("svc")  # a stopped one leaves nothing, either
+
+
+def test_a_deleted_model_is_in_no_image_of_ours(engine: Engine, docker: DockerEngine, tmp_path: Path) -> None:
+    (tmp_path / "net.bin").write_text("weights")
+    model = engine.models.register(tmp_path / "net.bin", ModelDescription("net")).id
+    for name in ("one", "two"):
+        engine.services.wait(engine.services.deploy(name, [model], inline(READS_MODEL), ON_DOCKER))
+    assert engine.requests.score("two", [1]) == ["weights", None, [1]]
+    [models] = names_of(docker, "mlmagic/models")
+    for foundation in names_of(docker, "mlmagic/foundation"):
+        said = docker.docker("run", "--rm", "--entrypoint", "ls", foundation, "/var")
+        assert "azureml-models" not in said.split()
+    engine.services.delete("one")
+    assert names_of(docker, "mlmagic/models") == {models}
+    engine.services.stop("two")
+    # As the guide says: only foundations go, and a service that is stopped starts again from its own image.
+    if docker.is_ours:
+        docker.docker("image", "prune", "--all", "--force", "--filter", "label=mlmagic.foundation=1")
+        assert names_of(docker, "mlmagic/foundation") == set()
+    assert names_of(docker, "mlmagic/models") == {models}
+    assert names_of(docker, "mlmagic/two")
+    engine.services.wait(engine.services.start("two"))
+    assert engine.requests.score("two", [1]) == ["weights", None, [1]]
+    engine.services.delete("two")
+    engine.models.delete(model)
+    wait_for(lambda: not names_of(docker, "mlmagic/models"), "no image of models")
+
+
+def names_of(docker: DockerEngine, repository: str) -> set[str]:
+    return set(docker.docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository).split())
 
 
 def test_a_port_that_is_taken_after_all_is_waited_for(

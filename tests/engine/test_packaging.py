@@ -13,6 +13,7 @@ import sys
 import time
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,20 +21,24 @@ import filelock
 import pytest
 import requests
 import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.packages import packages
+from mlmagic.engine.packages import packages, zip_main
 from mlmagic.errors import (
     AlreadyExists,
     InvalidConfig,
     NotFound,
+    ScriptError,
     UsageError,
     WorkspaceUnavailable,
     WrongState,
 )
+from mlmagic.scoring.__main__ import parser as server_parser
 from mlmagic.workspace import assets
 from tests.support.entry_scripts import READS_MODEL
 from tests.support.waiting import wait_for
@@ -212,11 +217,20 @@ def test_a_package_keeps_its_files_when_one_with_other_settings_is_built(
 
 def test_one_file_serves_where_there_is_python_alone(engine: Engine, model: str, tmp_path: Path) -> None:
     config = DeploymentConfig(environment_variables={"GREETING": "hello"})
-    made = engine.packages.create(
-        [model], INFERENCE, kind=PackageKind.ZIP, image_name="net-zip", config=config
-    )
+    # joblib is needed by the server, too: one pin is enough, and it is here.
+    script = InferenceConfig("score.py", script_text=f"import joblib\n{READS_MODEL}")
+    made = engine.packages.create([model], script, kind=PackageKind.ZIP, image_name="net-zip", config=config)
     with zipfile.ZipFile(made.location) as packed:
         assert not [name for name in packed.namelist() if name.startswith("mlmagic/")]
+        lines = [line for name in ("requirements.txt", "server.txt") for line in packed.read(name).split()]
+        bill = packed.read("sbom.cdx.json").decode()
+    names = [line.decode().partition("==")[0] for line in lines]
+    assert "joblib" in names
+    assert all(b"==" in line for line in lines)
+    assert len(names) == len(set(names))
+    listed = [each["name"] for each in json.loads(bill)["components"] if each["type"] == "library"]
+    assert sorted(listed) == sorted(names)
+    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(bill) is None
     port = _free_port()
     environment = {**os.environ, "MLMAGIC_PACKAGES": str(tmp_path / "cache"), "PYTHONPATH": ""}
     command = [sys.executable, made.location, "--port", str(port)]
@@ -225,7 +239,82 @@ def test_one_file_serves_where_there_is_python_alone(engine: Engine, model: str,
             answer = _ask(f"http://127.0.0.1:{port}", server)
         finally:
             server.terminate()
+        assert server.stderr is not None
+        assert b"installing" not in server.stderr.read()
     assert answer == ["weights", "hello", [1]]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--help"], 0, "--port PORT"),
+        (["-h"], 0, "MLMAGIC_PACKAGES"),
+        (["--help"], 0, "Serve score.py (models: net:1)"),
+        (["--prot", "1"], 2, "unrecognized arguments: --prot 1"),
+        (["--port", "x"], 2, "invalid int value: 'x'"),
+    ],
+)
+def test_help_and_a_wrong_option_install_nothing(
+    engine: Engine, model: str, tmp_path: Path, options: list[str], code: int, words: str
+) -> None:
+    made = engine.packages.create([model], INFERENCE, kind=PackageKind.ZIP)
+    environment = {**os.environ, "MLMAGIC_PACKAGES": str(tmp_path / "cache"), "COLUMNS": "200"}
+    done = subprocess.run(
+        [sys.executable, made.location, *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_package_has_no_option_that_its_server_lacks() -> None:
+    ours = zip_main.parser("app.pyz", {"entry_script": "score.py", "models": []})._option_string_actions
+    assert set(ours) <= set(server_parser()._option_string_actions)
+
+
+SAYS_PACKAGES = """
+import importlib.metadata, os
+
+def init():
+    names = {each.metadata["Name"].lower() for each in importlib.metadata.distributions()}
+    assert "pytest" not in names, "the environment is not clean"
+    assert open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "net.bin")).read() == "weights"
+    assert os.environ["GREETING"] == "hello"
+    open("left.txt", "w").close()
+
+def run(data): return 1
+"""
+
+
+def test_a_package_is_started_once_in_a_clean_environment(engine: Engine, model: str) -> None:
+    config = DeploymentConfig(environment_variables={"GREETING": "hello"})
+    script = InferenceConfig("score.py", script_text=SAYS_PACKAGES)
+    said: list[str] = []
+    for kind in (PackageKind.FOLDER, PackageKind.ZIP):
+        made = engine.packages.create(
+            [model], script, kind=kind, config=config, test=True, report=said.append
+        )
+        assert said[-2:] == ["the package starts", f"wrote {made.location}"]
+        assert not list(Path(made.location).rglob("left.txt"))
+
+
+def test_a_package_that_does_not_start_is_not_written(engine: Engine, model: str) -> None:
+    script = InferenceConfig("score.py", script_text=SAYS_PACKAGES.replace("pytest", "uvloop"))
+    with pytest.raises(ScriptError, match="the environment is not clean"):
+        engine.packages.create([model], script, kind=PackageKind.FOLDER, image_name="one", test=True)
+    found = engine.packages.get("one")
+    assert (found.state, found.location) == (PackageState.FAILED, "")
+    assert "the environment is not clean" in found.error
+    folder = engine.memory.folder / "packages"
+    assert not folder.is_dir() or not list(folder.iterdir())
+    packages_of_image = {"docker": {"baseImage": "mine"}, "python": {"userManagedDependencies": True}}
+    named = replace(script, environment=packages_of_image)
+    with pytest.raises(UsageError, match="the packages of this environment are in an image"):
+        engine.packages.create([model], named, kind=PackageKind.FOLDER, test=True)
 
 
 def _ask(url: str, server: subprocess.Popen[bytes]) -> Any:

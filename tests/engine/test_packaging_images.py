@@ -57,8 +57,11 @@ def test_an_image_serves_and_its_folder_builds_the_same(
 ) -> None:
     said: list[str] = []
     made = engine.packages.create(
-        [model], INFERENCE, image_name="packaged", image_label="v1", report=said.append
+        [model], INFERENCE, image_name="packaged", image_label="v1", test=True, report=said.append
     )
+    assert said[-1] == "the package starts"
+    assert "packaged:v1" not in docker.docker("ps", "--all", "--format", "{{.Image}}")
+    assert docker.docker("image", "ls", "--quiet", "mlmagic/models") == "", "the models have no second name"
     assert (made.state, made.location) == (PackageState.SUCCEEDED, "packaged:v1")
     assert said
     engine.packages.pull(made)  # it is there
@@ -98,6 +101,16 @@ def test_an_image_is_pushed_and_pulled(
     assert answer_of(container(pushed)) == ["weights", None, [1]]
     with pytest.raises(BuildFailed, match="cannot be pushed"):
         engine.packages.push(made, "127.0.0.1:1/team/pushed")
+
+
+def test_an_image_that_does_not_start_is_a_failed_package(
+    engine: Engine, docker: DockerEngine, model: str
+) -> None:
+    broken = InferenceConfig("score.py", script_text=READS_MODEL.replace("net.bin", "other.bin"))
+    with pytest.raises(BuildFailed, match=r"does not start: FileNotFoundError: .*other\.bin"):
+        engine.packages.create([model], broken, image_name="broken", image_label="v1", test=True)
+    assert engine.packages.get("broken").state is PackageState.FAILED
+    docker.docker("rmi", "--force", "broken:v1")
 
 
 def test_a_package_that_cannot_be_built_is_kept_with_its_log(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import joblib
 import pytest
 
 from mlmagic.core.configuration import InferenceConfig
+from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, NotFound
 from tests.support.docker_engine import DockerEngine
+from tests.support.engines import ON_DOCKER
 from tests.support.processes import servers_here
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
@@ -43,3 +48,29 @@ def test_a_container_that_answers_otherwise_is_told(engine: Engine, docker: Dock
     assert (
         docker.docker("ps", "--all", "--quiet", "--filter", "label=mlmagic.service=comparison-of-svc") == ""
     )
+
+
+PREDICTS = """
+import os, joblib
+def init():
+    global model
+    model = joblib.load(os.path.join(os.environ["AZUREML_MODEL_DIR"], "linear.pkl"))
+def run(data: list):
+    return model.predict(data).tolist()
+"""
+
+
+def test_the_libraries_that_a_pickle_names_are_in_the_container(
+    engine: Engine, docker: DockerEngine, tmp_path: Path
+) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    joblib.dump(LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0]), tmp_path / "linear.pkl")
+    model = engine.models.register(tmp_path / "linear.pkl", ModelDescription("linear")).id
+    script = InferenceConfig("score.py", script_text=PREDICTS)
+    engine.services.wait(engine.services.deploy("svc", [model], script))
+    found = engine.parity.check("svc", "docker", [b'{"data": [[2.0]]}'])
+    assert found.same
+    engine.services.wait(engine.services.deploy("in-docker", [model], script, ON_DOCKER))
+    assert engine.requests.score("in-docker", {"data": [[2.0]]}) == pytest.approx([5.0])
+    engine.services.delete("in-docker")

@@ -19,6 +19,7 @@ LINES = [
     "--extra-index-url https://me:secret@example.org/simple",
     "uvloop==0.19.0",
     "uvloop==0.19.0",
+    "UVLoop>=0.18",
     "torch==2.1+cpu; python_version > '3'",
     "Scikit_Learn[extra]>=1.5",
     "numpy==2.*",
@@ -63,6 +64,12 @@ def test_it_lists_packages_models_and_the_base_image() -> None:
     (needed,) = [each["dependsOn"] for each in document["dependencies"] if each["ref"] == "net-image"]
     assert sorted(needed) == sorted(of)
     assert "secret" not in json.dumps(document)
+
+
+@pytest.mark.together
+def test_what_is_no_image_has_no_base_image() -> None:
+    document = json.loads(sbom_of("net-file", "12" * 32, None, LINES, [NET]))
+    assert "container" not in {each["type"] for each in document["components"]}
 
 
 @pytest.mark.together

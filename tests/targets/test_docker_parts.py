@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mlmagic.errors import BuildFailed, InvalidConfig
 from mlmagic.scoring.router.routes import Routes
 from mlmagic.targets.docker import observation
 from mlmagic.targets.docker.connection import Address, current
-from mlmagic.targets.docker.progress import Progress
+from mlmagic.targets.docker.progress import Progress, cause_in
 from mlmagic.targets.docker.routes import addresses_of, routes_inside
 from mlmagic.targets.docker.settings import (
     arguments_of,
@@ -156,6 +157,33 @@ def test_a_failing_step_is_told_with_its_own_last_lines() -> None:
         progress.take({"error": "The command '/bin/sh -c make' returned a non-zero code: 127"})
     assert failed.value.log == "Step 2/2 : RUN make\ncc: not found"
     assert told == ["Step 1/2 : FROM x", "Step 2/2 : RUN make", "cc: not found"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        (["cc: not found"], ""),
+        (
+            ["Resolved 13 packages in 2.10s", "error: Failed to build `x`", "cause: It returned"],
+            "Failed to build `x`",
+        ),
+        (["  × Failed to build `x`", "  ╰─▶ The build backend returned an error"], "Failed to build `x`"),
+        (
+            ["error: No solution found when resolving dependencies", "cause: Because a==1 and a==2, no."],
+            "Because a==1 and a==2, no.",
+        ),
+        (["ERROR: No matching distribution found for x"], "No matching distribution found for x"),
+        (["Reading package lists...", "E: Unable to locate package gxx"], "Unable to locate package gxx"),
+        (["Errors were found"], ""),
+    ],
+)
+def test_the_headline_of_a_failing_step_is_its_cause(lines: list[str], cause: str) -> None:
+    assert cause_in(lines) == cause
+    progress = Progress("the image cannot be built", lambda line: None)
+    for line in ("Step 1/1 : RUN make", *lines):
+        progress.take({"stream": f"{line}\n"})
+    with pytest.raises(BuildFailed, match=re.escape(f"cannot be built: {cause or 'RUN make failed'}")):
+        progress.take({"error": "it returned a non-zero code"})
 
 
 def test_a_pull_tells_each_layer_when_it_begins_something_else() -> None:

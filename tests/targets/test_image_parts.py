@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import build_plan, with_indexes
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import Recipe, Start
-from mlmagic.targets.images.package_index import access_files, no_access
+from mlmagic.targets.images.package_index import access_files, no_access, variables
 from tests.support.specs import spec
 
 
@@ -22,8 +23,8 @@ class TestDockerfile:
         text = dockerfile.whole(
             Recipe("python:3.11-slim", has_models=True), Start(["--entry-script", "s.py"])
         )
-        order = ["/opt/uv", "requirements.txt", "server/", "--from=mlmagic-builder", "azureml-models/"]
-        order += ["HEALTHCHECK", "USER 10001", "azureml-app/ ", "\nCMD ["]
+        order = ["/opt/uv", "requirements.txt", "server/", "--from=mlmagic-builder", "HEALTHCHECK"]
+        order += ["USER 10001", "azureml-models/", "azureml-app/ ", "\nCMD ["]
         places = [text.index(word) for word in order]
         assert places == sorted(places)
         assert text.count("FROM python:3.11-slim") == 2
@@ -103,7 +104,7 @@ class TestIndex:
             f"[global]\nindex-url = https://pypi.example/simple\nfind-links = /wheels\ncert = {bundle}\n"
         )
         environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(config), "PIP_TIMEOUT": "90"}
-        files = access_files(environment)
+        files = access_files(environment, system=[str(tmp_path / "wins-not.pem")])
         assert files["access/certificates.pem"] == b"CERTIFICATE"
         said = files["access/index.env"].decode()
         assert "PIP_INDEX_URL=https://pypi.example/simple\n" in said
@@ -115,7 +116,7 @@ class TestIndex:
     def test_files_of_this_machine_are_left_out(self, tmp_path: Path) -> None:
         environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
         environment["PIP_EXTRA_INDEX_URL"] = "file:///srv/wheels https://more.example/simple"
-        said = access_files(environment)["access/index.env"].decode()
+        said = access_files(environment, system=())["access/index.env"].decode()
         assert said == (
             "PIP_EXTRA_INDEX_URL=https://more.example/simple\nUV_INDEX=https://more.example/simple\n"
             "UV_INDEX_STRATEGY=unsafe-best-match\n"
@@ -123,7 +124,55 @@ class TestIndex:
 
     def test_nothing_is_said_where_nothing_is(self, tmp_path: Path) -> None:
         environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
-        assert access_files(environment) == no_access()
+        assert access_files(environment, system=()) == no_access()
+        said = no_access()["access/index.env"].decode()
+        assert all(line.startswith("#") for line in said.splitlines())
+        assert "# PIP_CERT=/access/certificates.pem\n# SSL_CERT_FILE=/access/certificates.pem\n" in said
+
+    def test_the_systems_certificates_a_proxy_and_uvs_index_are_given_along(self, tmp_path: Path) -> None:
+        system = tmp_path / "system.pem"
+        system.write_bytes(b"SYSTEM")
+        environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+        environment |= {"https_proxy": "http://proxy.example:3128", "HTTP_PROXY": "http://127.0.0.1:3128"}
+        environment["UV_DEFAULT_INDEX"] = "https://uv.example/simple"
+        files = access_files(environment, system=["/no/such.pem", str(system)])
+        assert files["access/certificates.pem"] == b"SYSTEM"
+        assert files["access/index.env"].decode().splitlines() == [
+            "HTTPS_PROXY=http://proxy.example:3128",  # the other one is on this machine alone
+            "UV_DEFAULT_INDEX=https://uv.example/simple",
+            "PIP_CERT=/access/certificates.pem",
+            "SSL_CERT_FILE=/access/certificates.pem",
+        ]
+
+    @pytest.mark.parametrize(
+        ("given", "variables_of_uv"),
+        [
+            ({}, {"SSL_CERT_FILE": "SYSTEM"}),
+            ({"PIP_CERT": "OWN"}, {"SSL_CERT_FILE": "OWN"}),
+            ({"SSL_CERT_FILE": "OWN"}, {}),
+            (
+                {"PIP_INDEX_URL": "https://a.example", "UV_DEFAULT_INDEX": "https://b.example"},
+                {"SSL_CERT_FILE": "SYSTEM"},
+            ),
+            (
+                {"PIP_INDEX_URL": "https://a.example"},
+                {"UV_DEFAULT_INDEX": "https://a.example", "SSL_CERT_FILE": "SYSTEM"},
+            ),
+        ],
+    )
+    def test_uv_on_this_machine_gets_what_pip_uses(
+        self, tmp_path: Path, given: dict[str, str], variables_of_uv: dict[str, str]
+    ) -> None:
+        for name in ("SYSTEM", "OWN"):
+            (tmp_path / name).touch()
+
+        def placed(values: Mapping[str, str]) -> dict[str, str]:
+            return {k: str(tmp_path / v) if v in ("SYSTEM", "OWN") else v for k, v in values.items()}
+
+        environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull, **placed(given)}
+        found = variables(environment, system=[str(tmp_path / "SYSTEM")])
+        found = {name: value for name, value in found.items() if name.startswith(("UV_", "SSL_"))}
+        assert found == placed(variables_of_uv)
 
 
 class TestBlueprint:

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from mlmagic.core.environment import EnvironmentNeeds
+from mlmagic.targets.images.build_plan import BuildPlan
+from mlmagic.targets.images.context import Context
+from mlmagic.targets.images.dockerfile import Recipe
 from mlmagic.targets.images.ignore import ignored
-from mlmagic.targets.images.pinning import locked
+from mlmagic.targets.images.pinning import locked, pinned
 
 FILES = ["score.py", "data/a.csv", "data/b.txt", "data/deep/c.csv", "notes.md", "x/y/z.log"]
 
@@ -68,3 +72,30 @@ INSTALLED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 )
 def test_requirements_are_pinned_to_what_is_here(asked: list[str], expected: tuple[str, ...]) -> None:
     assert locked(asked, INSTALLED.get) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "there", "of_user", "of_server"),
+    [
+        ([], {}, [], ["joblib>=1.3"]),
+        ([], {"joblib": "1.6.0"}, [], ["joblib==1.6.0"]),
+        (["joblib==1.6.0"], {"joblib": "1.6.0"}, ["joblib==1.6.0"], []),
+        (["joblib"], {"joblib": "1.6.0"}, ["joblib==1.6.0"], []),
+        (["joblib==1.5.0"], {"joblib": "1.6.0"}, ["joblib==1.5.0"], []),
+        # What excludes the server's own requirement, or says nothing of it, the installer has to settle.
+        (["joblib==1.0.0"], {"joblib": "1.6.0"}, ["joblib==1.0.0"], ["joblib>=1.3"]),
+        (["joblib>=1.2"], {}, ["joblib>=1.2"], ["joblib>=1.3"]),
+        (["joblib==1.*"], {}, ["joblib==1.*"], ["joblib>=1.3"]),
+    ],
+)
+def test_script_and_server_have_one_line_for_a_package(
+    asked: list[str], there: dict[str, str], of_user: list[str], of_server: list[str]
+) -> None:
+    text = "".join(f"{line}\n" for line in asked).encode()
+    plan = BuildPlan(
+        Recipe("python"), EnvironmentNeeds(), Context({"requirements.txt": text}), Context(), "s.py", None, ()
+    )
+    made = pinned(plan, lambda name: (there[name], ()) if name in there else None)
+    files = {name: content.decode().split() for name, content in made.foundation.files.items()}  # type: ignore[union-attr]
+    assert files["requirements.txt"] == of_user
+    assert [line for line in files["server.txt"] if line.startswith("joblib")] == of_server

@@ -16,6 +16,7 @@ from mlmagic.engine.packages import manifests
 from mlmagic.targets.kubernetes import objects
 from mlmagic.targets.kubernetes.carried_files import CarriedFiles
 from mlmagic.targets.kubernetes.objects import Workload
+from tests.support.pod_security import violations
 
 KEYS = {"keys.json": b"{}", "objects.json": b"[]"}
 PLAIN = DeploymentConfig("kubernetes")
@@ -77,21 +78,14 @@ def container_of(config: DeploymentConfig, **more: Any) -> Mapping[str, Any]:
     return container  # type: ignore[no-any-return]
 
 
-def test_pods_meet_the_level_restricted() -> None:
-    """kubernetes.io/docs/concepts/security/pod-security-standards, all controls of the level."""
-    pod, container = pod_of(PLAIN), container_of(PLAIN)
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-    assert {next(iter(volume.keys() - {"name"})) for volume in pod["volumes"]} == {"emptyDir", "secret"}
-    assert pod["securityContext"]["runAsNonRoot"]
-    assert pod["securityContext"]["runAsUser"] > 0
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"] == {
-        "readOnlyRootFilesystem": True,
-        "allowPrivilegeEscalation": False,
-        "runAsNonRoot": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert pod["automountServiceAccountToken"] is False
+@pytest.mark.parametrize("config", [PLAIN, SEVERAL, AKS, NAMED])
+def test_pods_meet_the_level_restricted(config: DeploymentConfig) -> None:
+    files = CarriedFiles("diabetes-0123456789ab", b"archive", ("azureml-app", "server"))
+    assert violations(pod_of(config)) == []
+    assert violations(pod_of(config, files=files)) == []
+    # And more: nothing is written to the root, and the cluster's API has no token.
+    assert container_of(config)["securityContext"]["readOnlyRootFilesystem"]
+    assert pod_of(config)["automountServiceAccountToken"] is (config is NAMED)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +202,7 @@ def test_a_package_has_the_same_deployment_and_service() -> None:
             assert each == kinds[each["kind"]]
     ours = objects.deployment(packaged)["spec"]["template"]["spec"]["containers"][0]
     theirs = read["deployment.yaml"]["spec"]["template"]["spec"]["containers"][0]
+    assert theirs.pop("envFrom") == [{"secretRef": {"name": "diabetes-keys", "optional": True}}]
     assert {**theirs, "env": []} == {**ours, "env": []}
 
 

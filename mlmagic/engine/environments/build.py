@@ -48,6 +48,7 @@ def build(
                 if not store.is_built(key):
                     with store.draft(specification) as folder:
                         _build_in(program, specification, folder, report, cancelled)
+                        _compile_server(store, folder, cancelled)
             store.evict()
     store.touch(key)
     return store.python(key)
@@ -139,6 +140,12 @@ def _install(
     uv.run(_install_command(program, specification, folder), folder.parent, report, cancelled)
 
 
+def _compile_server(store: Store, folder: Path, cancelled: Event) -> None:
+    """Compile the scoring server's files for the Python of the environment."""
+    command = [str(folder / "bin" / "python"), "-m", "compileall", "-q", str(store.server())]
+    uv.run(command, folder.parent, lambda line: None, cancelled)
+
+
 def _venv_command(program: str, specification: Specification, folder: Path) -> list[str]:
     # Relocatable: it is built in a draft folder, which is then renamed.
     return [
@@ -150,6 +157,8 @@ def _venv_command(program: str, specification: Specification, folder: Path) -> l
 def _install_command(program: str, specification: Specification, folder: Path) -> list[str]:
     return [
         *(program, "pip", "install", "--python", str(folder / "bin" / "python"), "--link-mode", "hardlink"),
+        # Else each start compiles anew where PYTHONDONTWRITEBYTECODE is set.
+        "--compile-bytecode",
         *arguments_of(specification.options),
         *("-r", str(folder / "requirements.txt")),
     ]

@@ -14,11 +14,17 @@ from mlmagic.core.environment import package_name
 
 _MARKS = re.compile(r"^[\s×│├╰─▶]+")
 _BEGINS = re.compile(r"^(error|cause|hint): ?", re.IGNORECASE)
+_STARTS_ERROR = re.compile(r"\s*(?:×|error:)", re.IGNORECASE)
+_PROGRESS = re.compile(
+    r"(?:Resolved|Prepared|Building|Built|Downloading|Downloaded|Updating|Updated|Uninstalled|Installed) "
+)
+_EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit)\b.*")
 _REQUIREMENT = r"[A-Za-z0-9][\w.\[\]-]*(?:(?:[<>=!~]=?|===)[\w.*+!,<>=~-]*[\w*])?"
 _DEPENDS = re.compile(rf"({_REQUIREMENT}) depends on ({_REQUIREMENT})")
 _REQUIRE = re.compile(rf"you require ({_REQUIREMENT})(?: and ({_REQUIREMENT}))?")
 _CONCLUSION = re.compile(r",? we can conclude that .*?(?=(?: And because |$))")
 _TRIVIAL = re.compile(rf"And because you require {_REQUIREMENT}(?: and {_REQUIREMENT})?")
+_LEFT_OUT = ("Using Python", "No solution found", "warning:")
 WORDS_LIMIT = 600
 
 
@@ -41,13 +47,16 @@ class Refusal:
     """The resolver's message, shortened to a paragraph."""
     sides: tuple[Side, ...] = ()
     """The two requirements of one package that exclude each other; empty if the message names none."""
+    exception: str = ""
+    """The last exception of a package's own build; empty if none is shown."""
 
     @property
     def line(self) -> str:
         """The reason in one line."""
         if self.sides:
             return f"{self.sides[0]} and {self.sides[1]} exclude each other"
-        return self.words.partition("\n")[0]
+        first = self.words.partition("\n")[0]
+        return f"{first}: {self.exception}" if self.exception and self.exception != first else first
 
     @property
     def table(self) -> str:
@@ -59,17 +68,20 @@ class Refusal:
 def refusal(output: str, server: Sequence[str] = ()) -> Refusal:
     """Parse uv's output; ``server`` are the scoring server's requirements, the others are the user's."""
     text = _explanation(output)
-    return Refusal(_shortened(text), _sides(text, server))
+    exceptions = [line for line in text.splitlines() if _EXCEPTION.fullmatch(line)]
+    return Refusal(_shortened(text), _sides(text, server), exceptions[-1] if exceptions else "")
 
 
 def _explanation(output: str) -> str:
     """The sentences that explain the error, one a line, without marks and the lines before them."""
     lines: list[str] = []
-    for raw in output.splitlines():
+    shown = output.splitlines()
+    begin = next((at for at, line in enumerate(shown) if _STARTS_ERROR.match(line)), 0)
+    for raw in shown[begin:]:
         line = _MARKS.sub("", raw).strip()
         is_new = bool(_BEGINS.match(line)) or not lines
         line = _BEGINS.sub("", line)
-        if not line or line.startswith(("Using Python", "No solution found", "warning:")):
+        if not line or _PROGRESS.match(line) or line.startswith(_LEFT_OUT):
             continue
         if is_new or line.startswith("And because"):
             lines.append(line)

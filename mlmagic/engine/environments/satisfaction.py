@@ -74,9 +74,7 @@ def check(what: str, requirements: Sequence[str], server: Sequence[str] = ()) ->
 
     ``what`` is the environment, for the message; ``server`` are the scoring server's own requirements.
     """
-    wrong = [
-        InvalidConfig("requirement", requirement, "cannot be read") for requirement in misspelt(requirements)
-    ]
+    wrong = [_unreadable(requirement) for requirement in misspelt(requirements)]
     if wrong:
         raise InvalidConfigs(what, wrong)
     sides = conflict(requirements, server)
@@ -103,6 +101,15 @@ def conflict(requirements: Sequence[str], server: Sequence[str] = ()) -> tuple[S
             if same and not other.specifier.contains(pinned, prereleases=True):
                 return _side(one, ones), _side(other, others)
     return None
+
+
+def _unreadable(requirement: str) -> InvalidConfig:
+    """The error for a requirement that pip cannot parse, with the one that was probably meant."""
+    name, equals, version = requirement.partition("=")
+    meant = "-".join(name.split()) + (f"=={version.lstrip('=').strip()}" if equals else "")
+    hint = f"Did you mean {meant!r}?" if _parsed(meant) is not None else ""
+    rule = "must be written as for pip, such as six or six==1.17.0"
+    return InvalidConfig("requirement", requirement, rule, hint=hint)
 
 
 def misspelt(requirements: Iterable[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.errors import BuildFailed, Interrupted, UsageError
+from mlmagic.targets.images import package_index
 
 Report = Callable[[str], None]
 """Receives one line of progress, for people."""
@@ -94,7 +95,7 @@ def read_json(arguments: Sequence[str], variables: Mapping[str, str]) -> Any:
 def _environment() -> dict[str, str]:
     """The environment variables of uv's process."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return {**kept, "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
+    return {**package_index.variables(), **kept, "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
 
 
 def _end_when(cancelled: threading.Event, child: subprocess.Popen[str]) -> None:

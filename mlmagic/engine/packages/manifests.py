@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.scoring import authentication
 from mlmagic.targets.images.dockerfile import PORT
 from mlmagic.targets.kubernetes import objects
 from mlmagic.targets.server_variables import variables_of
@@ -82,20 +83,58 @@ def iot_edge(name: str, image: str, config: DeploymentConfig) -> str:
 def kubernetes(name: str, image: str, config: DeploymentConfig) -> dict[str, str]:
     """The Kubernetes manifests: file names and contents, ``kustomization.yaml`` included.
 
-    They are the objects that the target kubernetes applies, with the arguments that are in the image.
+    They are the objects that the target kubernetes applies, with the arguments that are in the image, and
+    with the keys of the Secret `secret_of` where there is one.
     """
-    import yaml
-
     variables = variables_of(config, SERVICE_NAME=name)
     workload = objects.Workload(name, image, config, variables)
-    made = {f"{each['kind'].lower()}.yaml": each for each in objects.objects_of(workload)}
+    found = objects.objects_of(workload)
+    for each in found:
+        if each["kind"] == "Deployment":
+            (container,) = each["spec"]["template"]["spec"]["containers"]
+            container |= _keys(name, config)
+    made = {f"{each['kind'].lower()}.yaml": each for each in found}
+    repository, _, label = image.rpartition(":")
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": list(made),
+        "images": [{"name": repository, "newName": repository, "newTag": label}],
     }
     files = {"kustomization.yaml": kustomization, **made}
-    return {file: yaml.safe_dump(content, sort_keys=False) for file, content in files.items()}
+    return {file: written(content) for file, content in files.items()}
+
+
+def secret_of(name: str) -> str:
+    """The name of the Secret with the keys of a service."""
+    return f"{name}-keys"
+
+
+def access(name: str, config: DeploymentConfig) -> str:
+    """The item of a README that says how callers need keys, and the name of an image in a registry."""
+    primary, secondary, _ = authentication.VARIABLES.values()
+    without = "No pod starts without it" if config.auth_enabled else "Without it, everybody may call"
+    return (
+        f"* The keys of callers are in the Secret `{secret_of(name)}`. {without}:\n\n"
+        f"      kubectl create secret generic {secret_of(name)} \\\n"
+        f"        --from-literal={primary}=$(openssl rand -hex 16) \\\n"
+        f"        --from-literal={secondary}=$(openssl rand -hex 16)\n\n"
+        '  A request then has one of them: `-H "Authorization: Bearer KEY"`\n'
+    )
+
+
+def written(content: Any) -> str:
+    """An object as YAML, without anchors: people edit it, and not each tool reads them."""
+    import yaml
+
+    # Values that are one object here are written twice then, in place of an anchor.
+    return str(yaml.safe_dump(json.loads(json.dumps(content)), sort_keys=False))
+
+
+def _keys(name: str, config: DeploymentConfig) -> dict[str, Any]:
+    """The keys of a Secret as variables, which the server removes before the script can read them."""
+    reference = {"name": secret_of(name), "optional": not config.auth_enabled}
+    return {"envFrom": [{"secretRef": reference}]}
 
 
 def kserve(name: str, image: str, config: DeploymentConfig) -> str:
@@ -104,13 +143,12 @@ def kserve(name: str, image: str, config: DeploymentConfig) -> str:
     Source: the API ``serving.kserve.io/v1beta1``. KServe's own router and autoscaler take the place of the
     Service and the HorizontalPodAutoscaler.
     """
-    import yaml
-
     workload = objects.Workload(name, image, config, variables_of(config, SERVICE_NAME=name))
     made = objects.container(workload)
     container = {
         "name": "kserve-container",
         **{key: made[key] for key in _KSERVE_CONTAINER},
+        **_keys(name, config),
         "ports": [{"name": "http1", "containerPort": PORT, "protocol": "TCP"}],
         "volumeMounts": [mount for mount in made["volumeMounts"] if mount["name"] == "scratch"],
     }
@@ -131,4 +169,4 @@ def kserve(name: str, image: str, config: DeploymentConfig) -> str:
         "metadata": workload.metadata(),
         "spec": {"predictor": predictor},
     }
-    return str(yaml.safe_dump(service, sort_keys=False))
+    return written(service)

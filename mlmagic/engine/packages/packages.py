@@ -25,12 +25,14 @@ from mlmagic.core.package import (
 from mlmagic.engine import staging
 from mlmagic.engine.environments.image_pins import with_available_versions
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.packages import azureml_v2, manifests, readme, sbom
+from mlmagic.engine.packages import azureml_v2, first_start, manifests, readme, sbom
 from mlmagic.engine.packages.package_files import KIND, PackageFiles
 from mlmagic.engine.packages.zip import write_zip
+from mlmagic.engine.requirements import check_known
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
+from mlmagic.engine.targets import Targets
 from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
@@ -49,9 +51,14 @@ class Packages:
     """The packages of one workspace."""
 
     def __init__(
-        self, memory: Memory, models: Models, scripts: Scripts, temporary_work: TemporaryWork
+        self,
+        memory: Memory,
+        targets: Targets,
+        models: Models,
+        scripts: Scripts,
+        temporary_work: TemporaryWork,
     ) -> None:
-        self._memory, self._models, self._scripts = memory, models, scripts
+        self._memory, self._targets, self._models, self._scripts = memory, targets, models, scripts
         self._temporary_work = temporary_work
         self._files = PackageFiles(memory)
 
@@ -65,6 +72,7 @@ class Packages:
         image_label: str | None = None,
         config: DeploymentConfig | None = None,
         nearest: bool = False,
+        test: bool = False,
         report: Notify = silent,
         notify: Notify = silent,
     ) -> Package:
@@ -73,8 +81,8 @@ class Packages:
         An image is named ``image_name:image_label``, by default ``package`` and the beginning of the
         content's digest; the other kinds name the image that will be built from them so. ``nearest`` accepts
         the nearest versions where the environment's Python or its pins cannot be installed, unless ``config``
-        says. Raises for errors known before the build, and `BuildFailed`; a failed package is recorded with
-        its log.
+        says. ``test`` starts it once, in a clean environment, before it is written. Raises for errors known
+        before the build, and `BuildFailed`; a failed package is recorded with its log.
         """
         config = config or DeploymentConfig()
         log: list[str] = []
@@ -89,6 +97,7 @@ class Packages:
             check_image_label(image_label)
         used = self._models.find_all(model_names)
         inference = inference or self._scripts.no_code(model_names)
+        check_known(inference, used, self._memory.files)
         accepted = nearest if config.nearest is None else config.nearest
         try:
             available = with_available_versions(inference.environment, accepted=accepted, notify=note)
@@ -100,7 +109,7 @@ class Packages:
                 assets.add(tx, KIND, name, replace(refused, error=str(error), log=lines).record())
             raise
         inference = replace(inference, environment=available)
-        images = DockerEngine.current().images if kind is PackageKind.IMAGE else None
+        docker = DockerEngine.current() if kind is PackageKind.IMAGE else None
         with (
             self._temporary_work.begin("package") as work,
             self._memory.files.intake() as intake,
@@ -109,6 +118,8 @@ class Packages:
             intake.copy_out(taken, work.folder / "app")
             spec = staging.scratch_spec(self._memory, work.folder, name, inference, used, config)
             plan = pinned(build_plan(spec))
+            if test and docker is None:
+                first_start.check_testable(plan)
             start = plan.start(variables=config.environment_variables)
             files = Context({**plan.foundation.files, **plan.app.files, **no_access()})
             context = files | {"Dockerfile": dockerfile.whole(plan.recipe, start).encode()}
@@ -122,7 +133,7 @@ class Packages:
                 PackageState.RUNNING,
                 digest=digest,
             )
-            if images is None:
+            if docker is None:
                 made = replace(made, location=str(self._files.location(made, config)))
             with self._memory.writing() as tx:
                 asset = assets.add(tx, KIND, name, made.record())
@@ -135,11 +146,15 @@ class Packages:
                 report(line)
 
             try:
-                if images is not None:
+                if docker is not None:
                     location = f"{name}:{made.label}"
-                    images.build(plan, location, log_line, threading.Event(), start=start)
+                    docker.images.build(plan, location, log_line, threading.Event(), start=start)
+                    if test:
+                        first_start.start_image(docker, location, log_line)
                 else:
                     location = made.location
+                    if test:
+                        first_start.start_files(self._targets, work, spec, plan, files, log_line)
                     self._write(work, made, plan, context, used, config)
                     log_line(f"wrote {location}")
             except BaseException as error:
@@ -217,7 +232,8 @@ class Packages:
     ) -> None:
         def write_into(draft: Path) -> None:
             if package.kind is PackageKind.ZIP:
-                write_zip(plan, context, config, package.digest, draft / Path(package.location).name)
+                bill = sbom.sbom_of(package.name, package.digest, None, plan.requirements, used)
+                write_zip(plan, context, config, package, bill, draft / Path(package.location).name)
             else:
                 _write_folder(package, plan, context, used, config, draft)
 
@@ -272,11 +288,18 @@ def _write_folder(
         inner.mkdir()
         for file, text in manifests.kubernetes(package.name, image, config).items():
             (inner / file).write_text(text, encoding="utf-8")
-        more = f"* `kubectl apply -k {inner.name}` deploys {image}, which the cluster must pull\n"
+        more = (
+            f"* `kubectl apply -k {inner.name}` deploys {image}, which the cluster pulls: push it to a "
+            f"registry, and name it there in `images` of `{inner.name}/kustomization.yaml`\n"
+            f"{manifests.access(package.name, config)}"
+        )
     if package.kind is PackageKind.KSERVE:
         text = manifests.kserve(package.name, image, config)
         (folder / manifests.KSERVE_FILE).write_text(text, encoding="utf-8")
-        more = f"* `kubectl apply -f {manifests.KSERVE_FILE}` has KServe serve {image}, which it must pull\n"
+        more = (
+            f"* `kubectl apply -f {manifests.KSERVE_FILE}` has KServe serve {image}, which it must pull\n"
+            f"{manifests.access(package.name, config)}"
+        )
     if package.kind is PackageKind.AZUREML_V2:
         for file, text in azureml_v2.files_of(package.name, config, plan, folder).items():
             (folder / file).write_text(text, encoding="utf-8")

@@ -29,6 +29,9 @@ needs Docker, the base image `{base_image}` and a Python package index.
 * Models: {held}, below `azureml-models/`
 * The script and its folder: `azureml-app/`
 * To use a mirror of the package index, set it in `access/index.env`, which only the first build stage reads
+* Behind a company's certificate authority (CA), put its certificates (PEM) into `access/certificates.pem`,
+  and set `PIP_CERT` and `SSL_CERT_FILE` to `/access/certificates.pem` in `access/index.env`. A proxy is
+  `HTTPS_PROXY` there
 * To use another base image, with the same minor version of Python, change `FROM {base_image}`
 * `sbom.cdx.json` is the software bill of materials (CycloneDX)
 {more}

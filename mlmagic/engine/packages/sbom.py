@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from mlmagic.core.environment import package_name
 from mlmagic.core.model import Model
 
 if TYPE_CHECKING:
@@ -23,9 +24,13 @@ _NAMESPACE = uuid.UUID("5f0c6a5e-7a0e-5b3f-9d67-8c7f5a1f0b11")
 
 
 def sbom_of(
-    name: str, digest: str, base_image: str, requirements: Iterable[str], models: Sequence[Model]
+    name: str,
+    digest: str,
+    base_image: str | None,
+    requirements: Iterable[str],
+    models: Sequence[Model],
 ) -> str:
-    """The SBOM as JSON."""
+    """The SBOM as JSON; without a ``base_image`` for what is no image."""
     from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component, ComponentType
@@ -42,12 +47,19 @@ def sbom_of(
     mlmagic = Component(type=ComponentType.APPLICATION, name="mlmagic")
     about = BomMetaData(component=package, tools=ToolRepository(components=[mlmagic]))
     about.timestamp = None  # type: ignore[assignment] # else the current time, and the bytes differ
-    image = Component(type=ComponentType.CONTAINER, bom_ref=f"image:{base_image}", name=base_image)
-    lines = (line for line in requirements if not line.startswith("-"))  # options of pip are not components
-    parts = {*map(_library, lines), *map(_model, models), image}
+    parts = {*map(_library, _each_once(requirements)), *map(_model, models)}
+    if base_image is not None:
+        kind = ComponentType.CONTAINER
+        parts.add(Component(type=kind, bom_ref=f"image:{base_image}", name=base_image))
     bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, digest), metadata=about, components=parts)
     bom.register_dependency(package, parts)
     return JsonV1Dot5(bom).output_as_string(indent=2) + "\n"
+
+
+def _each_once(requirements: Iterable[str]) -> list[str]:
+    """One line for each package, the one with its version. pip's options are no packages."""
+    lines = sorted({line for line in requirements if not line.startswith("-")}, key=lambda line: "==" in line)
+    return list({package_name(line): line for line in lines}.values())
 
 
 def _library(requirement: str) -> Component:

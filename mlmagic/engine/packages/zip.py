@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.environment import MINIMUM_MINOR
+from mlmagic.core.package import Package
+from mlmagic.engine.packages import sbom
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import MODELS
@@ -17,10 +19,13 @@ from mlmagic.targets.images.package_index import FOLDER
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
-def write_zip(plan: BuildPlan, context: Context, config: DeploymentConfig, digest: str, out: Path) -> None:
-    """Write the application to ``out``; ``python OUT --port 5001`` serves it."""
+def write_zip(
+    plan: BuildPlan, context: Context, config: DeploymentConfig, package: Package, bill: str, out: Path
+) -> None:
+    """Write the application to ``out``, with its SBOM ``bill``; ``python OUT --port 5001`` serves it."""
     settings = {
-        "digest": digest,
+        "digest": package.digest,
+        "models": list(package.models),
         "python": list(MINIMUM_MINOR),
         "entry_script": plan.entry_script,
         "model_dir": None
@@ -33,6 +38,7 @@ def write_zip(plan: BuildPlan, context: Context, config: DeploymentConfig, diges
         file.write(b"#!/usr/bin/env python3\n")
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
             _add(packed, "__main__.py", start)
+            _add(packed, sbom.FILE, bill.encode())
             _add(packed, "package.json", json.dumps(settings, indent=2).encode())
             for path, content in sorted(context.files.items()):
                 if path != "Dockerfile" and not path.startswith(f"{FOLDER}/"):

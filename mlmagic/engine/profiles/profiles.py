@@ -25,6 +25,7 @@ from mlmagic.engine.environments.runtime import runtime_for
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.profiles.interleaving import interleaved
 from mlmagic.engine.profiles.trial import Trial
+from mlmagic.engine.requirements import completed
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
@@ -97,7 +98,8 @@ class Profiles:
         used = self._models.find_all(model_names)
         notify(plan.duration_in_words)
         inference = inference or self._scripts.no_code(model_names)
-        runtime = runtime_for(target, needs_of(inference.environment), notify, nearest=True)
+        needs = completed(needs_of(inference.environment), inference, used, self._memory.files)
+        runtime = runtime_for(target, needs, notify, nearest=True)
         self._models.report_mismatches(used, runtime, notify)
         with (
             self._temporary_work.begin("profile") as work,

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlmagic.capture.entry import ENTRY, validate
-from mlmagic.capture.modules import installed_modules
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.folders import files_below
 from mlmagic.core.model import StoredFile
 from mlmagic.core.paths import join
+from mlmagic.engine.scripts import script_imports
+from mlmagic.engine.scripts.script_imports import ScriptImports
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.scoring.environment import SOURCE_NAME_FILE
 from mlmagic.workspace.files import Intake
@@ -60,9 +61,24 @@ def take(
         taken_from=_origin(inference),
         assets={},
         texts={},
-        modules=tuple(dict.fromkeys((*inference.modules, *installed_modules(text)))),
+        modules=tuple(dict.fromkeys((*inference.modules, *_imports(inference, text).modules))),
     )
     return taken, recorded
+
+
+def imports_of(inference: InferenceConfig) -> ScriptImports:
+    """What a script imports that is not recorded yet; raises as `take` does."""
+    text = inference.script_text
+    return _imports(inference, _read_script(inference) if text is None else text)
+
+
+def _imports(inference: InferenceConfig, text: str) -> ScriptImports:
+    folders = []
+    if inference.source_directory is not None:
+        folder = Path(inference.source_directory).expanduser()
+        folders = list(dict.fromkeys([folder, (folder / inference.entry_script).parent]))
+    files = [(place, Path(source)) for place, source in inference.assets.items() if place.endswith(".py")]
+    return script_imports.imports_of(text, folders, files)
 
 
 def _origin(inference: InferenceConfig) -> str | None:

@@ -7,6 +7,7 @@ brings it about.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,9 @@ from mlmagic.engine import staging
 from mlmagic.engine.endpoints.networks import check_reachable_by
 from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
+from mlmagic.engine.requirements import check_known, completed
 from mlmagic.engine.scripts import no_code, sources
+from mlmagic.engine.scripts.script_imports import ScriptImports, recorded_imports
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import (
     absolute_paths,
@@ -39,6 +42,8 @@ from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, AlreadyExists, NotFound, UsageError, WrongState
 from mlmagic.scoring import settings
 from mlmagic.targets.base import ComputeTarget
+from mlmagic.targets.kubernetes.connection import TARGET as KUBERNETES
+from mlmagic.targets.kubernetes.delivery import SERVING_IMAGE
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -145,7 +150,8 @@ class Deployments:
         if request.environment is not None:
             inference = replace(inference, environment=request.environment)
         config = _accepting(config, request)
-        runtime = self._runtime(request, config, target, used, notify)
+        asked = replace(request, needs=completed(request.needs, inference, used, self._memory.files))
+        runtime = self._runtime(asked, config, target, used, notify)
         inference = _noted(inference, runtime)
         existing = self._existing(request.name, overwrite=request.overwrite)
         ends = existing is not None and existing.desired is Desired.DELETED
@@ -153,6 +159,7 @@ class Deployments:
         port = staging.port_of(existing.url) if existing is not None and same_target else None
         check_supported(config, target)
         target.validate(config, current_port=port)
+        self._check_packages(inference, used, target)
         variables = {**request.needs.variables, **config.environment_variables}
         _name_settings_without_effect(variables, target, notify)
         return DeploymentPlan(
@@ -219,8 +226,14 @@ class Deployments:
                     wanted = replace(wanted, environment=without_replacements(wanted.environment))
                 asked = replace(request, needs=needs_of(wanted.environment), nearest=True)
             config = _accepting(config, asked)
-            runtime = self._runtime(asked, config, target, used, notify)
+            needs = completed(asked.needs, wanted, used, self._memory.files, is_recorded=inference is None)
+            runtime = self._runtime(replace(asked, needs=needs), config, target, used, notify)
             python, wanted = runtime.python, _noted(wanted, runtime)
+        if inference is not None:
+            self._check_packages(wanted, used, target)
+        elif request.models is not None:
+            paths = (file.path for file in current.files)
+            self._check_packages(wanted, used, target, recorded_imports(wanted.modules, paths))
         return DeploymentPlan(
             service.name,
             tuple(used),
@@ -287,6 +300,18 @@ class Deployments:
         runtime = runtime_for(target, request.needs, notify, nearest=bool(config.nearest))
         self._models.report_mismatches(used, runtime, notify)
         return runtime
+
+    def _check_packages(
+        self,
+        inference: InferenceConfig,
+        used: Sequence[Model],
+        target: ComputeTarget[Any],
+        script: ScriptImports | None = None,
+    ) -> None:
+        """Raises `UsageError` for a package that the image needs and of which no version is known."""
+        has_packages = target.name.startswith(KUBERNETES) and os.environ.get(SERVING_IMAGE)
+        if target.capabilities.builds_images and not has_packages:
+            check_known(inference, used, self._memory.files, script)
 
     def _existing(self, name: str, *, overwrite: bool) -> Webservice | None:
         try:

@@ -19,6 +19,7 @@ from mlmagic.engine.environments.runtime import runtime_for
 from mlmagic.engine.http.client import Caller, Client
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.profiles.trial import wait_until_up
+from mlmagic.engine.requirements import completed
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.services.temporary_work import TemporaryWork
@@ -97,7 +98,10 @@ class ParityChecks:
     ) -> ServiceSpec:
         used, inference = self._models.find_all(revision.models), revision.inference
         self._memory.files.copy_out(revision.files, folder / "app")
-        runtime = runtime_for(target, needs_of(inference.environment), notify, nearest=True)
+        needs = completed(
+            needs_of(inference.environment), inference, used, self._memory.files, is_recorded=True
+        )
+        runtime = runtime_for(target, needs, notify, nearest=True)
         ready = ready_for(target, runtime.python, inference.environment, folder, notify)
         if inference.environment is not None:
             environment = with_replacements(inference.environment, ready.replacements)

@@ -1,8 +1,9 @@
 """The images of one engine: built, pulled and pushed with progress.
 
-A service has two: the foundation (packages, the scoring server, models), shared by all services that need the
-same, and on top of it the image with its script. Both are named by a hash of their content, so nothing is
-built twice.
+A service has three, one on top of the other: the foundation (packages and the scoring server), shared by all
+services that need the same; the models, shared by all versions of a script; and the image with its script.
+All are named by a hash of their content, so nothing is built twice. An image of models is removed with the
+last service on top of it: so no image of ours holds a model that was deleted.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import queue
 import tempfile
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +24,25 @@ from mlmagic.targets.docker.progress import Progress
 from mlmagic.targets.docker.streams import Stream
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import BuildPlan
-from mlmagic.targets.images.context import Context
+from mlmagic.targets.images.context import Content, Context
 from mlmagic.targets.images.dockerfile import Start
 from mlmagic.targets.images.package_index import access_files
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-FOUNDATION = "mlmagic/foundation"
+FOUNDATION, MODELS = "mlmagic/foundation", "mlmagic/models"
+MODELS_LABEL = "mlmagic.models"
+"""The label of an image of models, and of all on top of it: the name of the image of models."""
+MODELS_FOLDER = "azureml-models/"
 LABEL = "mlmagic"
 """The prefix of the labels and names of all that mlmagic creates."""
 Message = Mapping[str, Any]
 """What the engine reports during a build, pull or push."""
 _IN_MEMORY_BYTES = 16 << 20
 _LOOK_SECONDS = 0.5
+_guard, _under_way = threading.Lock(), Counter[str]()
+"""How many builds use an image of models; it is not removed meanwhile."""
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -64,7 +71,7 @@ class Images:
         *,
         start: Start,
     ) -> None:
-        """Build the service's image, and its foundation if it is missing. Raises `BuildFailed`."""
+        """Build an image, and those below it that are missing. Raises `BuildFailed`."""
         foundation = foundation_name(plan)
         # If twenty services need the same foundation, one builds it and the others wait.
         lock = _locks[f"{self._api.base_url} {foundation}"]
@@ -75,18 +82,28 @@ class Images:
             if not self.has(foundation):
                 self._pull_base(plan, report, cancelled)
                 text = dockerfile.foundation(plan.recipe)
-                files = (plan.foundation | access_files()).files
+                files: Mapping[str, Content] = {**_without_models(plan), **access_files()}
                 self._build("the environment image", text, files, foundation, report, cancelled)
         finally:
             lock.release()
-        text = dockerfile.service(start, upon=foundation)
-        self._build("the service image", text, plan.app.files, name, report, cancelled)
+        below = name_below(plan)
+        with self._keeping(below):
+            if below != foundation:
+                with _locks[f"{self._api.base_url} {below}"]:
+                    if not self.has(below):
+                        text = dockerfile.models(upon=foundation, labels={MODELS_LABEL: below})
+                        models = _models(plan)
+                        self._build("the image of the models", text, models, below, report, cancelled)
+            text = dockerfile.service(start, upon=below)
+            self._build("the service image", text, plan.app.files, name, report, cancelled)
 
     def remove(self, key: str) -> None:
-        """Remove the images of the revision ``key``, unless a container uses them."""
+        """Remove the images of the revision ``key``, and their models, unless something else uses them."""
         from docker.errors import APIError
 
+        below = set()
         for found in self._api.images(filters={"label": [f"mlmagic.key={key}"]}):
+            below.add((found["Labels"] or {}).get(MODELS_LABEL, ""))
             # One whose name was given to a newer image has none.
             names = [name for name in found["RepoTags"] or () if not name.startswith("<none>")]
             for name in names or [found["Id"]]:
@@ -95,6 +112,39 @@ class Images:
                 except APIError as error:
                     if error.status_code not in (404, 409):
                         raise
+        for models in below - {""}:
+            self._remove_unused(models)
+
+    @contextmanager
+    def _keeping(self, models: str) -> Iterator[None]:
+        """Keep an image of models while something is built on it, and after that only below a service.
+
+        What is built may be a package: its image keeps the layers, and the models no name of their own.
+        """
+        key = f"{self._api.base_url} {models}"
+        with _guard:
+            _under_way[key] += 1
+        try:
+            yield
+        finally:
+            with _guard:
+                _under_way[key] -= 1
+            self._remove_unused(models)
+
+    def _remove_unused(self, models: str) -> None:
+        """Remove an image of models unless the image of a service is on top of it, or is being built."""
+        from docker.errors import APIError
+
+        with _guard:
+            if not models.startswith(f"{MODELS}:") or _under_way[f"{self._api.base_url} {models}"]:
+                return
+            if self._api.images(filters={"label": [f"{MODELS_LABEL}={models}", "mlmagic.key"]}):
+                return
+            try:
+                self._api.remove_image(models)
+            except APIError as error:
+                if error.status_code not in (404, 409):
+                    raise
 
     def pull(self, name: str) -> None:
         """Pull the image unless the engine has it. Raises `BuildFailed`."""
@@ -208,14 +258,31 @@ class Images:
 
 
 def foundation_name(plan: BuildPlan) -> str:
-    """The name of the foundation: the same for the same packages, server and models."""
-    content = Context({**plan.foundation.files, "Dockerfile": dockerfile.foundation(plan.recipe).encode()})
+    """The name of the foundation: the same for the same packages and server."""
+    content = Context({**_without_models(plan), "Dockerfile": dockerfile.foundation(plan.recipe).encode()})
     return f"{FOUNDATION}:{content.digest()[:20]}"
+
+
+def name_below(plan: BuildPlan) -> str:
+    """The name of the image below the script: that of the models, or of the foundation without any."""
+    foundation = foundation_name(plan)
+    if not plan.recipe.has_models:
+        return foundation
+    content = Context({**_models(plan), "Dockerfile": dockerfile.models(upon=foundation).encode()})
+    return f"{MODELS}:{content.digest()[:20]}"
+
+
+def _models(plan: BuildPlan) -> Mapping[str, Content]:
+    return {name: file for name, file in plan.foundation.files.items() if name.startswith(MODELS_FOLDER)}
+
+
+def _without_models(plan: BuildPlan) -> Mapping[str, Content]:
+    return {name: file for name, file in plan.foundation.files.items() if not name.startswith(MODELS_FOLDER)}
 
 
 def service_name(plan: BuildPlan, name: str, labels: Mapping[str, str]) -> str:
     """The name of the service's image: the same for the same service, script and foundation."""
-    text = dockerfile.service(plan.start(labels=labels), upon=foundation_name(plan))
+    text = dockerfile.service(plan.start(labels=labels), upon=name_below(plan))
     return f"{LABEL}/{name}:{(plan.app | {'Dockerfile': text.encode()}).digest()[:20]}"
 
 

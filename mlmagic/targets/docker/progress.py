@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlmagic.errors import BuildFailed
@@ -12,7 +12,18 @@ from mlmagic.targets.base import Report
 
 LAST_LINES = 20
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_CAUSE = re.compile(r"(?:error|ERROR|cause|E|\s*×|\s*[├╰]─▶):?\s+(.+)")
+_SAYS_NOTHING = ("No solution found",)
 _QUIET = ("---> ", "Removing intermediate container", "Successfully tagged")
+
+
+def cause_in(lines: Iterable[str]) -> str:
+    """The cause of a step's failure in its output; empty if no line names one.
+
+    uv, pip and apt begin the line with ``error:``, ``ERROR:`` or ``E:``, and uv the next one with ``cause:``.
+    """
+    found = [match[1] for line in lines if (match := _CAUSE.match(line))]
+    return next((text for text in found if not text.startswith(_SAYS_NOTHING)), "")
 
 
 class Progress:
@@ -63,4 +74,6 @@ class Progress:
     def _reason(self, error: str) -> str:
         if not self._step:
             return error
+        if cause := cause_in(self._lines):
+            return cause
         return f"{self._step.split(' : ', 1)[-1][:200]} failed"

@@ -80,7 +80,7 @@ def build_plan(spec: ServiceSpec, environment: Mapping[str, str] | None = None) 
     """The plan for a staged revision. Raises `UsageError` for an environment that no image can provide."""
     known = os.environ if environment is None else environment
     needs = needs_of(spec.environment)
-    requirements = pip_requirements(needs) if spec.environment is not None else spec.requirements
+    requirements = pip_requirements(needs) if needs.names_packages else spec.requirements
     recipe = _recipe(needs, spec, known)
     app = Path(spec.app_dir)
     files: dict[str, Content] = {

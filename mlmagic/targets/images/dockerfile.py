@@ -2,7 +2,8 @@
 
 builder      a virtual environment in /opt/venv with the packages of server and user, and the server's files.
              What only the build needs (uv, access to the package index, compilers) stays in this stage.
-foundation   the base image, /opt/venv and the models: shared by all versions of a script
+foundation   the base image and /opt/venv: shared by all services with the same packages
+models       the foundation and the models: shared by all versions of a script
 service      the script and its folder, and how to start it: all that a new script changes
 """
 
@@ -24,8 +25,8 @@ PYTHON = "/opt/venv/bin/python"
 PORT = 5001
 USER = 10001
 """A user id without rights: it owns nothing in the image."""
-_MARK = "LABEL mlmagic.foundation=1"
-"""A label for those who remove unused images."""
+_MARK, _NO_MARK = "LABEL mlmagic.foundation=1", "LABEL mlmagic.foundation=0"
+"""A label for those who remove foundations. An image on top of one would inherit it."""
 _ACCESS = f"set -a && . /{FOLDER}/{VARIABLES}"
 """Sets how the package index is reached, for one step of the build."""
 _PACKAGES_FOLDER = "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'"
@@ -66,7 +67,7 @@ class Start:
 def foundation(recipe: Recipe) -> str:
     """The Dockerfile of the foundation.
 
-    Its context has access/, requirements.txt, server.txt, server/ and azureml-models/.
+    Its context has access/, requirements.txt, server.txt and server/.
     """
     base, steps = _base(recipe)
     python = recipe.interpreter or '"$(command -v python3 || command -v python)"'
@@ -101,21 +102,27 @@ def foundation(recipe: Recipe) -> str:
     if recipe.extra_steps:
         lines += recipe.extra_steps.strip().splitlines()
     lines += [f"COPY --from=mlmagic-builder {SERVER} {SERVER}"]
-    if recipe.has_models:
-        lines += [f"COPY azureml-models/ {MODELS}/"]
     return "\n".join([*lines, *_runtime()]) + "\n"
 
 
+def models(*, upon: str, labels: Mapping[str, str] | None = None) -> str:
+    """The Dockerfile of the models on top of a foundation. Its context has azureml-models/."""
+    lines = [
+        f"FROM {upon}",
+        _NO_MARK,
+        f"COPY azureml-models/ {MODELS}/",
+        *_instruction("LABEL", labels or {}),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def service(start: Start, *, upon: str) -> str:
-    """The Dockerfile of the script on top of a foundation: an image, or the stage ``mlmagic-foundation``."""
-    lines = [f"FROM {upon}", f"COPY azureml-app/ {APP}/"]
+    """The Dockerfile of the script on top of a foundation or of its models: an image, or a stage."""
+    lines = [f"FROM {upon}", _NO_MARK, f"COPY azureml-app/ {APP}/"]
     if start.source_name:
         link = shlex.quote(f"{APP}/{start.source_name}")
         lines += ["USER root", f"RUN ln -s . {link}", f"USER {USER}:{USER}"]
-    for instruction, values in (("ENV", start.variables), ("LABEL", start.labels)):
-        if values:
-            words = " ".join(f"{_name(name)}={_literal(value)}" for name, value in sorted(values.items()))
-            lines += [f"{instruction} {words}"]
+    lines += [*_instruction("ENV", start.variables), *_instruction("LABEL", start.labels)]
     # Whoever runs the image decides which port is published, and gives keys in variables.
     listen = ["--host", "0.0.0.0", "--no-auth", "--port", str(PORT)]
     lines += [f"CMD {json.dumps([*start.arguments, *listen])}"]
@@ -143,8 +150,17 @@ def _runtime() -> list[str]:
 
 
 def whole(recipe: Recipe, start: Start) -> str:
-    """One Dockerfile for foundation and script."""
-    return f"{foundation(recipe)}\n{service(start, upon='mlmagic-foundation')}"
+    """One Dockerfile for foundation, models and script."""
+    if not recipe.has_models:
+        return f"{foundation(recipe)}\n{service(start, upon='mlmagic-foundation')}"
+    between = models(upon="mlmagic-foundation AS mlmagic-models")
+    return f"{foundation(recipe)}\n{between}\n{service(start, upon='mlmagic-models')}"
+
+
+def _instruction(name: str, values: Mapping[str, str]) -> list[str]:
+    """``ENV`` or ``LABEL`` with these values; no line without any."""
+    words = " ".join(f"{_name(key)}={_literal(value)}" for key, value in sorted(values.items()))
+    return [f"{name} {words}"] if values else []
 
 
 def _base(recipe: Recipe) -> tuple[str, list[str]]:

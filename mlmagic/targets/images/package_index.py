@@ -1,27 +1,36 @@
-"""Access to the package index from inside a build, with the pip settings of this machine.
+"""Access to the package index as pip has it on this machine: for builds of images, and for uv.
 
-In a company, pip.conf and ``PIP_*`` variables often name a mirror and its certificates. `access_files` passes
-them to the build, for pip and for uv, as two files that only its first stage copies: they are neither in the
-image nor in its history. Files and folders of this machine (``file:`` addresses, ``find-links``) cannot be
-reached in a build and are left out.
+In a company, pip.conf and ``PIP_*`` variables often name a mirror and a certificate authority (CA), variables
+name a proxy, and the system trusts the CA. `access_files` passes that to a build, for pip and for uv, as two
+files that only its first stage copies: they are neither in the image nor in its history. Files and folders of
+this machine (``file:`` addresses, ``find-links``) cannot be reached in a build and are left out. `variables`
+has the same for uv on this machine, which reads neither pip's settings nor the system's certificates.
 """
 
 from __future__ import annotations
 
 import configparser
 import os
+import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 FOLDER = "access"
 """The folder in the build context; in the first stage it is /access."""
 VARIABLES, CERTIFICATES = "index.env", "certificates.pem"
 _NO_SETTINGS = """\
-# How to reach the package index; only the first stage of the build uses this file. For example:
-# UV_DEFAULT_INDEX=https://mirror.example/simple
+# How to reach the package index; only the first stage of the build uses this file. For example, a mirror:
 # PIP_INDEX_URL=https://mirror.example/simple
+# UV_DEFAULT_INDEX=https://mirror.example/simple
+#
+# A company's certificate authority (CA): put its certificates (PEM) into access/certificates.pem, and set
+# PIP_CERT=/access/certificates.pem
+# SSL_CERT_FILE=/access/certificates.pem
+#
+# A proxy:
+# HTTPS_PROXY=http://proxy.example:3128
 """
 _CERT = "cert"
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -35,6 +44,16 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """The variables of pip and of uv for each option of pip."""
 _BUNDLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+"""Where systems keep the certificates that they trust, a company's CA included, as pip uses them."""
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_OF_UV = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
+_HERE = re.compile(r"^\w+://(?:[^/@]*@)?(?:localhost|127\.|\[::1\])")
 
 
 def no_access() -> dict[str, bytes]:
@@ -42,30 +61,49 @@ def no_access() -> dict[str, bytes]:
     return {f"{FOLDER}/{VARIABLES}": _NO_SETTINGS.encode()}
 
 
-def access_files(environment: Mapping[str, str] | None = None) -> dict[str, bytes]:
-    """The files for a build that uses the package index that pip uses on this machine."""
+def access_files(
+    environment: Mapping[str, str] | None = None, system: Sequence[str] = SYSTEM_BUNDLES
+) -> dict[str, bytes]:
+    """The files for a build that uses the package index that pip and uv use on this machine."""
     known = os.environ if environment is None else environment
+    settings, bundle = _settings(known, system)
+    settings = {name: value for name, value in settings.items() if not _HERE.match(value)}
+    files = no_access()
+    if bundle is not None:
+        files[f"{FOLDER}/{CERTIFICATES}"] = Path(bundle).read_bytes()
+        settings |= dict.fromkeys(_OPTIONS[_CERT], f"/{FOLDER}/{CERTIFICATES}")
+    if settings:
+        lines = [f"{name}={shlex.quote(value)}\n" for name, value in settings.items()]
+        files[f"{FOLDER}/{VARIABLES}"] = "".join(lines).encode()
+    return files
+
+
+def variables(
+    environment: Mapping[str, str] | None = None, system: Sequence[str] = SYSTEM_BUNDLES
+) -> dict[str, str]:
+    """The variables with which uv reaches the index of pip on this machine; what is set already stays."""
+    known = os.environ if environment is None else environment
+    settings, bundle = _settings(known, system)
+    if bundle is not None:
+        settings["SSL_CERT_FILE"] = bundle
+    return {name: value for name, value in settings.items() if name not in known}
+
+
+def _settings(known: Mapping[str, str], system: Sequence[str]) -> tuple[dict[str, str], str | None]:
+    """The variables of pip and uv, without those of certificates; and the file of the certificates."""
     options = _options_in(_config_files(known))
     for option in _OPTIONS:
         if value := known.get(f"PIP_{option.upper().replace('-', '_')}"):
             options[option] = value
-    files = no_access()
-    bundle = _bundle(options.pop(_CERT, None), known)
-    if bundle is not None:
-        files[f"{FOLDER}/{CERTIFICATES}"] = bundle
-        options[_CERT] = f"/{FOLDER}/{CERTIFICATES}"
+    bundle = _bundle(options.pop(_CERT, None), known, system)
     values = {option: _reachable(option, options.get(option, "")) for option in _OPTIONS}
-    lines = [
-        f"{name}={shlex.quote(value)}"
-        for option, value in values.items()
-        if value
-        for name in _OPTIONS[option]
-    ]
+    proxies = {name: known.get(name) or known.get(name.lower()) or "" for name in _PROXIES}
+    settings = {name: value for name, value in proxies.items() if value}
+    settings |= {name: value for option, value in values.items() if value for name in _OPTIONS[option]}
     if values["extra-index-url"]:
-        lines.append("UV_INDEX_STRATEGY=unsafe-best-match")  # as pip does: the best version of all indexes
-    if lines:
-        files[f"{FOLDER}/{VARIABLES}"] = ("\n".join(lines) + "\n").encode()
-    return files
+        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip does: the best version of all indexes
+    of_uv = {name: _reachable("index-url", known.get(name, "")) for name in _OF_UV}
+    return settings | {name: value for name, value in of_uv.items() if value}, bundle
 
 
 def _reachable(option: str, value: str) -> str:
@@ -106,8 +144,8 @@ def _config_files(known: Mapping[str, str]) -> list[Path]:
     return [*files, *([Path(named)] if named else [])]
 
 
-def _bundle(named: str | None, known: Mapping[str, str]) -> bytes | None:
-    for path in (named, *(known.get(name) for name in _BUNDLES)):
+def _bundle(named: str | None, known: Mapping[str, str], system: Sequence[str]) -> str | None:
+    for path in (named, *(known.get(name) for name in _BUNDLES), *system):
         if path and Path(path).is_file():
-            return Path(path).read_bytes()
+            return path
     return None

@@ -35,17 +35,22 @@ def installed_here(name: str) -> Distribution | None:
 
 
 def pinned(plan: BuildPlan, look: Look = installed_here) -> BuildPlan:
-    """The plan with pinned packages. The user's requirements override the server's."""
+    """The plan with pinned packages, each once. The user's requirements override the server's.
+
+    Of a package that both need, the server's line stays only where the user's pins no version that fits: then
+    the installer finds a version for both, or reports that there is none.
+    """
     lines = _lines_of(plan.foundation, REQUIREMENTS)
     options = [line for line in lines if line.startswith("-")]
     asked = locked([line for line in lines if not line.startswith("-")], look)
-    theirs = {package_name(line) for line in asked}
-    server = [
-        line
-        for wanted in SERVER_REQUIREMENTS
-        for line in ([wanted] if package_name(wanted) in theirs else locked([wanted], look))
-        if package_name(line) not in theirs or line == wanted
-    ]
+    theirs = {package_name(line): line for line in asked}
+    server = []
+    for wanted in SERVER_REQUIREMENTS:
+        own = theirs.get(package_name(wanted))
+        if own is not None:
+            server += [] if _fits(own, wanted) else [wanted]
+        else:
+            server += [line for line in locked([wanted], look) if package_name(line) not in theirs]
     files: dict[str, Content] = {SERVER: _text(dict.fromkeys(server))}
     if REQUIREMENTS in plan.foundation.files:
         files[REQUIREMENTS] = _text([*options, *asked])
@@ -93,6 +98,17 @@ def locked(requirements: Iterable[str], look: Look = installed_here) -> tuple[st
                 done.add((name, each))
                 todo += [(needed, each) for needed in there[1]]
     return tuple(wanted[name] for name in sorted(wanted))
+
+
+def _fits(line: str, wanted: str) -> bool:
+    """Whether ``line`` pins a version that ``wanted`` accepts."""
+    try:
+        pins = [each.version for each in Requirement(line).specifier if each.operator == "=="]
+    except InvalidRequirement:
+        return False
+    return any(
+        Requirement(wanted).specifier.contains(pin, prereleases=True) for pin in pins if "*" not in pin
+    )
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
+import re
+import ssl
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +28,7 @@ from mlmagic.engine.environments.specification import Specification
 from mlmagic.engine.environments.store import Store
 from mlmagic.errors import BuildFailed, Interrupted, UsageError, WorkspaceUnavailable
 from tests.support import wheels
+from tests.support.certificates import write_certificate
 
 
 @pytest.fixture
@@ -132,6 +137,9 @@ def test_it_is_made_once_for_all_who_ask(store: Store) -> None:
     assert done.stdout.split() == ["1.16.0", str(store.folder(of("six==1.16.0").key))]
     # Its files are those of uv's cache: a second environment takes no room.
     assert (store.site_packages(of("six==1.16.0").key) / "six.py").stat().st_nlink > 1
+    # Its bytecode and the server's are there, so that no start compiles them.
+    assert list((store.site_packages(of("six==1.16.0").key) / "__pycache__").glob("six.*.pyc"))
+    assert list((store.server() / "mlmagic" / "scoring" / "__pycache__").glob("server.*.pyc"))
     told.clear()
     build(of("six==1.16.0"), store, told.append)
     assert told == []
@@ -145,6 +153,35 @@ def test_a_full_disk_says_what_to_do(store: Store, monkeypatch: pytest.MonkeyPat
     with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
         build(of("six==1.16.0"), store)
     assert store.keys() == []
+
+
+@pytest.mark.processes
+def test_the_index_and_the_certificates_of_pip_are_uvs_too(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index whose certificate only pip's setting trusts, as a company's authority."""
+    folder, certificate, key = tmp_path / "simple" / "purelib", tmp_path / "cert.pem", tmp_path / "key.pem"
+    folder.mkdir(parents=True)
+    wheels.wheel(folder, "purelib", "1.0")
+    write_certificate(certificate, key, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    settings = re.compile(r"PIP_|UV_|.*(CERT|CA_BUNDLE)")
+    for name in filter(settings.match, [*os.environ]):
+        monkeypatch.delenv(name)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", f"https://127.0.0.1:{server.server_address[1]}/simple")
+        wanted = Specification(this_interpreter(), ("purelib==1.0",), server=())
+        with pytest.raises(BuildFailed, match=r"certificate|Failed to fetch"):
+            build(wanted, store)
+        monkeypatch.setenv("PIP_CERT", str(certificate))
+        build(wanted, store)
+        server.shutdown()
+    assert installed_in(str(store.site_packages(wanted.key)))("purelib") == "1.0"
 
 
 @pytest.mark.processes

@@ -38,6 +38,17 @@ SERVER = ("orjson>=3.9",)
             "closing bracket (expected ']', found end of dependency specification)\n",
             "Couldn't parse requirement in `x/requirements.txt` at position 0",
         ),
+        (
+            "Resolved 13 packages in 210ms\nerror: Failed to build `x==1`\ncause: The build backend returned "
+            'an error\n[stderr]\n  File "<string>", line 1, in <module>\nRuntimeError: no compiler\n'
+            "hint: Look.\n",
+            "Failed to build `x==1`: RuntimeError: no compiler",
+        ),
+        (
+            "Resolved 13 packages in 210ms\n  × Failed to download `x==1`\n  ╰─▶ HTTP status 404\n",
+            "Failed to download `x==1`",
+        ),
+        ("Resolved 13 packages in 210ms\nfailed to open file", "failed to open file"),
         ("", ""),
     ],
 )

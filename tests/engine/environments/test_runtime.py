@@ -87,7 +87,7 @@ def test_another_python_is_told_or_refused(store: Store) -> None:
     ("record", "error", "words"),
     [
         (conda("openmpi", "r-base=4"), InvalidConfigs, "2 invalid values"),
-        (conda({"pip": ["six=1"]}), InvalidConfigs, "requirement 'six=1' cannot be read"),
+        (conda({"pip": ["six=1"]}), InvalidConfigs, "'six=1' must be written as for pip"),
         (
             conda({"pip": ["orjson==3.0"]}),
             UsageError,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from mlmagic.engine.environments.satisfaction import conflict, misspelt, pins, unmet
+from mlmagic.engine.environments.satisfaction import check, conflict, misspelt, pins, unmet
+from mlmagic.errors import InvalidConfigs
 
 THERE = {"numpy": "2.2.1", "six": "1.16.0", "torch": "2.1.0+cu118", "pre": "1.0rc1"}
 
@@ -53,3 +56,17 @@ def test_what_nobody_can_read() -> None:
         "six=1.2",
         "idna[",
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("scikit learn=1.0", "Did you mean 'scikit-learn==1.0'?"),
+        ("six=1.17", "Did you mean 'six==1.17'?"),
+        ("scikit learn", "Did you mean 'scikit-learn'?"),
+        ("idna[", "such as six or six==1.17.0"),
+    ],
+)
+def test_a_requirement_that_pip_cannot_parse_says_what_was_meant(written: str, meant: str) -> None:
+    with pytest.raises(InvalidConfigs, match=re.escape(meant)):
+        check("environment 'mine'", [written])

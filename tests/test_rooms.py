@@ -44,6 +44,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.router.routes",
     "mlmagic.scoring.settings",
     "mlmagic.scoring.shims",
+    "mlmagic.scoring.telemetry.destination",
     "mlmagic.scoring.termination",
     "mlmagic.scoring.__main__",
 }

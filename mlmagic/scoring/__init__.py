@@ -21,6 +21,8 @@
     shims/             stand-ins for the packages that scripts for Azure ML import
     metrics, recorder, logs
                        counters, recorded requests, lines with request ids
+    telemetry/         spans and lines for an OpenTelemetry collector
+    process_title      what lists of processes show
     limits, start_errors, watched_files
                        settings, errors of a start, files that are replaced while the server runs
     rehearsal          init() and run() once, without a server

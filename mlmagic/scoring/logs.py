@@ -25,6 +25,8 @@ FORMAT = "MLMAGIC_LOG_FORMAT"
 FORMATS = ("text", "json")
 
 Identify = Callable[[], str]
+Listener = Callable[[str, str, str], None]
+"""Takes the name of a stream, a line that was written to it, and the id of its request, if any."""
 
 _answering: ContextVar[Identify | None] = ContextVar("answering", default=None)
 
@@ -53,6 +55,7 @@ class RequestLines(io.TextIOBase):
         self._lost = 0
         """How many lines could not be written since one last could."""
         self._reason = ""
+        self.listener: Listener | None = None
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -90,6 +93,9 @@ class RequestLines(io.TextIOBase):
             lines = "".join(self._line(line, mark) for line in whole.split("\n"))
             with self._lock:
                 self._write(lines)
+            if self.listener is not None:
+                for line in whole.split("\n"):
+                    self.listener(self._name, line, mark)
         return len(text)
 
     def flush(self) -> None:
@@ -120,6 +126,13 @@ class RequestLines(io.TextIOBase):
         if mark:
             record["request_id"] = mark
         return json.dumps({**record, "message": line}, ensure_ascii=False) + "\n"
+
+
+def listen(listener: Listener) -> None:
+    """From now on ``listener`` gets each line that this process writes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, RequestLines):
+            stream.listener = listener
 
 
 def log_format(environment: Mapping[str, str] = os.environ) -> str:

@@ -35,6 +35,7 @@ from mlmagic.scoring.server_logger import AccessLog
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.settings_file import settings_file
 from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.telemetry.telemetry import Telemetry
 from mlmagic.scoring.workers.channel import HandedConnections, WorkerChannel
 
 EXIT_SCRIPT_FAILED = 3
@@ -67,8 +68,10 @@ def serve(
     reports = channel or directory
     folder = channel.folder if channel else directory.path if directory else None
     say = reports.write if reports else write_nothing
+    telemetry = None
     try:
         apply_settings(environment)
+        telemetry = Telemetry.of()
         limits = Limits.of()
         BUDGET.set(limits)
         health_port = settings.health_port()
@@ -84,6 +87,8 @@ def serve(
         source = HandedConnections(channel) if channel else listeners(address, health_port)
     except ScriptFailed as error:
         complain(error)
+        if telemetry is not None:
+            telemetry.close()
         say(report.FAILED, error=error.record())
         return EXIT_SCRIPT_FAILED
     except StartFailed as error:
@@ -93,7 +98,10 @@ def serve(
     thread = ScriptThread(loop)
     scorer = Scorer(script, thread, limits=limits, counters=channel.counters() if channel else None)
     hosts = guards.hosts(source.host)
-    service = Service(scorer, swagger, guards.access, recorder, AccessLog.of(scorer.identify), hosts)
+    if telemetry is not None:
+        telemetry.identify_with(scorer.identify)
+    access_log = AccessLog.of(scorer.identify)
+    service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, telemetry)
     commands = _reload_command(service, environment) if live else None
     server = HttpServer(
         thread, service, source, address.grace, guards.certificate, commands=commands, rotation=rotation

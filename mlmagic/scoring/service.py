@@ -22,6 +22,7 @@ from mlmagic.scoring.openinference.routes import PREFIX, OpenInference, error_re
 from mlmagic.scoring.outputs.table_encoders import encoder_for
 from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.server_logger import AccessLog
+from mlmagic.scoring.telemetry.telemetry import Telemetry
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
@@ -30,6 +31,8 @@ NOT_FOUND = (
 )
 DOCS = Path(__file__).parent / "openapi" / "docs.html"
 """The page for people; it reads /swagger.json."""
+_NOT_TRACED = frozenset([b"/", b"/metrics"])
+"""What asks for these asks again and again, and says nothing of those who use the service."""
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
 
@@ -44,6 +47,7 @@ class Service(Gatekeeper):
         recorder: Recorder | None = None,
         access_log: AccessLog | None = None,
         hosts: AllowedHosts | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """``access`` and ``hosts`` are as for `Gatekeeper`."""
         super().__init__(access, hosts)
@@ -54,6 +58,7 @@ class Service(Gatekeeper):
         """Of the server; None without one."""
         self._recorder = recorder
         self._access_log = access_log
+        self._telemetry = telemetry
         metrics = MetricsRoute(scorer.counters, lambda: scorer.counters.totals().summary()).answer
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
@@ -82,6 +87,8 @@ class Service(Gatekeeper):
 
     def answer(self, request: Request, reply: Reply) -> None:
         """Call the handler of its route."""
+        if self._telemetry is not None and request.path not in _NOT_TRACED:
+            reply = self._telemetry.listen(request, reply)
         route = self._routes.get(request.target) or self._routes.get(request.path)
         if route is not None and self._cors is not None:
             reply = self._permitting(self._cors, request, reply)
@@ -188,6 +195,8 @@ class Service(Gatekeeper):
         self.scorer.close()
         if self._recorder is not None:
             self._recorder.write()
+        if self._telemetry is not None:
+            self._telemetry.close()
 
 
 def _route(

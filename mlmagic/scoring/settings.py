@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.telemetry.destination import ENABLED, ENDPOINT, has_endpoint, is_enabled
 
 Kind = Literal["text", "integer", "switch"]
 
@@ -55,7 +56,12 @@ class Setting:
 
 
 _INSIGHTS = (
-    "Application Insights needs Azure. Requests, errors and latencies are at GET /metrics, and what the "
+    "Application Insights needs Azure. With AML_APP_INSIGHTS_ENABLED=true, requests and the log go to the "
+    f"OpenTelemetry collector at {ENDPOINT}"
+)
+_NOWHERE = (
+    f"there is no {ENDPOINT}. Set it to the address of an OpenTelemetry collector, such as "
+    "http://collector:4318. Without one, requests, errors and latencies are at GET /metrics, and what the "
     "script prints is in the log of the service"
 )
 
@@ -80,7 +86,7 @@ SETTINGS = (
     ),
     Setting("WORKER_PRELOAD", "each process loads the script by itself, as some libraries need", _is_true),
     Setting("SERVER_PORT", "the port is the option port of the deployment"),
-    Setting("AML_APP_INSIGHTS_ENABLED", _INSIGHTS, _is_true, kind="switch"),
+    Setting(ENABLED, kind="switch"),
     Setting("AML_APP_INSIGHTS_KEY", _INSIGHTS, secret=True, kind="text"),
     Setting("AML_APP_INSIGHTS_ENDPOINT", _INSIGHTS),
     Setting("APPINSIGHTS_INSTRUMENTATIONKEY", _INSIGHTS, secret=True),
@@ -118,6 +124,8 @@ def without_effect(environment: Mapping[str, str], *, in_container: bool = False
         value = environment.get(setting.name, "").strip()
         if setting.reason and value and setting.asks(value):
             found.setdefault(setting.reason, []).append(setting.shown(value))
+    if is_enabled(environment) and not has_endpoint(environment):
+        found.setdefault(_NOWHERE, []).append(f"{ENABLED}=true")
     sentences = [
         f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'} no effect: {reason}."
         for reason, names in found.items()

@@ -6,6 +6,7 @@ import mlmagic.scoring.http.allowed_hosts as allowed_hosts
 import mlmagic.scoring.http.cors as cors
 import mlmagic.scoring.limits as limits
 import mlmagic.scoring.recorder as recorder
+import mlmagic.scoring.telemetry.destination as telemetry
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import ServiceSpec
 
@@ -36,4 +37,9 @@ def variables_of(config: DeploymentConfig, **first: str) -> dict[str, str]:
         variables[cors.VARIABLE] = config.cors_origins
     if config.allowed_hosts:
         variables[allowed_hosts.VARIABLE] = config.allowed_hosts
-    return {**variables, **config.environment_variables}
+    return {**variables, **telemetry_variables(config), **config.environment_variables}
+
+
+def telemetry_variables(config: DeploymentConfig) -> dict[str, str]:
+    """What turns traces on; empty for a service that sends none."""
+    return {telemetry.ENABLED: "true"} if config.compute_settings.get("enable_app_insights") else {}

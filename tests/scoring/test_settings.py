@@ -42,7 +42,14 @@ def test_every_setting_of_the_reference_server_is_in_the_table():
         ({"WORKER_PRELOAD": "true"}, ["WORKER_PRELOAD=true has no effect: each process loads the script"]),
         (
             {"AML_APP_INSIGHTS_ENABLED": "true", "AML_APP_INSIGHTS_KEY": "hush"},
-            ["AML_APP_INSIGHTS_ENABLED=true and AML_APP_INSIGHTS_KEY have no effect: Application Insights"],
+            [
+                "AML_APP_INSIGHTS_KEY has no effect: Application Insights needs Azure",
+                "AML_APP_INSIGHTS_ENABLED=true has no effect: there is no OTEL_EXPORTER_OTLP_ENDPOINT",
+            ],
+        ),
+        (
+            {"AML_APP_INSIGHTS_ENABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"},
+            [],
         ),
         ({"AZUREML_DEBUG_PORT": "5678", "AZUREML_CONFIG_FILE": "a.json"}, []),
     ],

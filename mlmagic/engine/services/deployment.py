@@ -27,6 +27,7 @@ from mlmagic.engine.models.models import Models
 from mlmagic.engine.requirements import check_known, completed
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.scripts.script_imports import ScriptImports, recorded_imports
+from mlmagic.engine.services.collectors import with_collector
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import (
     absolute_paths,
@@ -44,6 +45,7 @@ from mlmagic.scoring import settings
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.kubernetes.connection import TARGET as KUBERNETES
 from mlmagic.targets.kubernetes.delivery import SERVING_IMAGE
+from mlmagic.targets.server_variables import telemetry_variables
 from mlmagic.workspace import services
 from mlmagic.workspace.memory import Memory
 
@@ -139,7 +141,7 @@ class Deployments:
             variables = {**request.needs.variables, **config.environment_variables}
             config = replace(config, environment_variables=variables)
         check_service_name(request.name)
-        config = placed(config, self._targets, notify)
+        config = placed(with_collector(config, os.environ), self._targets, notify)
         config = container_for(config, request.needs, self._targets, notify)
         target = check_usable(config, self._targets)
         # Where the compute type chose the target, `placed` has said it.
@@ -160,8 +162,7 @@ class Deployments:
         check_supported(config, target)
         target.validate(config, current_port=port)
         self._check_packages(inference, used, target)
-        variables = {**request.needs.variables, **config.environment_variables}
-        _name_settings_without_effect(variables, target, notify)
+        _name_settings_without_effect({**request.needs.variables, **_variables(config)}, target, notify)
         return DeploymentPlan(
             request.name,
             tuple(used),
@@ -189,6 +190,7 @@ class Deployments:
             endpoints = services.endpoints_over(tx, service.name)
         owned_here(service, "update")
         config = absolute_paths(replace(current.config, **_changes(service, request)))
+        config = with_collector(config, os.environ)
         if endpoints:
             check_version(service.name, config)
         if service.endpoint is not None:
@@ -207,8 +209,8 @@ class Deployments:
         check_supported(config, target)
         target.validate(config, current_port=starting or serving)
         say_what_is_not_limited(config, current.config, target, notify)
-        if config.environment_variables != current.config.environment_variables:
-            _name_settings_without_effect(config.environment_variables, target, notify)
+        if _variables(config) != _variables(current.config):
+            _name_settings_without_effect(_variables(config), target, notify)
         used = self._models.find_all(current.models if request.models is None else request.models)
         inference = request.inference
         environment = request.environment or current.inference.environment
@@ -457,6 +459,11 @@ def _changes(service: Webservice, request: DeployRequest) -> dict[str, Any]:
         changes["environment_variables"] = dict(request.needs.variables)
     changes["properties"] = added_properties(service.properties, changes["properties"])
     return changes
+
+
+def _variables(config: DeploymentConfig) -> dict[str, str]:
+    """The environment variables that the user has asked for, by name or by a setting."""
+    return {**telemetry_variables(config), **config.environment_variables}
 
 
 def _name_settings_without_effect(

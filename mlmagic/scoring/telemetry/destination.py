@@ -1,0 +1,126 @@
+"""Where traces and logs go: OpenTelemetry's own environment variables.
+
+Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+ENABLED = "AML_APP_INSIGHTS_ENABLED"
+"""Of Azure ML v1's server: what ``enable_app_insights`` of a deployment sets."""
+PREFIX = "OTEL_"
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+TRACES, LOGS = "traces", "logs"
+_TIMEOUT_MS = 10_000
+_JSON = "http/json"
+
+
+class InvalidDestination(Exception):
+    """A variable has a value that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where one kind of records goes."""
+
+    url: str
+    headers: Mapping[str, str]
+    timeout_seconds: float
+    certificate: str | None = None
+    """The file of a certificate authority, instead of the system's."""
+
+
+def is_enabled(environment: Mapping[str, str]) -> bool:
+    """Whether the deployment asks for traces and logs."""
+    is_off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return environment.get(ENABLED, "").strip().lower() == "true" and not is_off
+
+
+def has_endpoint(environment: Mapping[str, str]) -> bool:
+    """Whether any of the variables says where to send them."""
+    return any(environment.get(name, "").strip() for name in (ENDPOINT, _of(TRACES), _of(LOGS)))
+
+
+def destination(environment: Mapping[str, str], signal: str) -> Destination | None:
+    """Where ``traces`` or ``logs`` go; None if nowhere. Raises `InvalidDestination`."""
+    if environment.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() == "none":
+        return None
+    own, general = environment.get(_of(signal), "").strip(), environment.get(ENDPOINT, "").strip()
+    url = own or (f"{general.rstrip('/')}/v1/{signal}" if general else "")
+    if not url:
+        return None
+    name = _of(signal) if own else ENDPOINT
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidDestination(f"{name} is {own or general!r}: it must be an http or https URL")
+    return Destination(
+        url,
+        {**_headers(_setting(environment, signal, "HEADERS"))},
+        _timeout(environment, signal),
+        _setting(environment, signal, "CERTIFICATE") or None,
+    )
+
+
+def note_on_protocol(environment: Mapping[str, str]) -> str:
+    """A sentence if a protocol is asked for that is not the one that is sent; empty if not."""
+    asked = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
+    if asked in ("", _JSON):
+        return ""
+    return (
+        f"OTEL_EXPORTER_OTLP_PROTOCOL={asked[:100]} has no effect: traces and logs are sent as {_JSON}, "
+        "which collectors take at port 4318."
+    )
+
+
+def resource(environment: Mapping[str, str]) -> dict[str, str]:
+    """What describes the service in all its records."""
+    given = dict(_pairs(environment.get("OTEL_RESOURCE_ATTRIBUTES", "")))
+    name = (
+        environment.get("OTEL_SERVICE_NAME") or given.get("service.name") or environment.get("SERVICE_NAME")
+    )
+    version = environment.get("SERVICE_VERSION")
+    return {
+        **({"service.version": version} if version else {}),
+        **given,
+        "service.name": name or "unknown_service:mlmagic",
+        "telemetry.sdk.name": "mlmagic",
+        "telemetry.sdk.language": "python",
+    }
+
+
+def _of(signal: str) -> str:
+    return f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+
+
+def _setting(environment: Mapping[str, str], signal: str, what: str) -> str:
+    own = environment.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{what}", "").strip()
+    return own or environment.get(f"OTEL_EXPORTER_OTLP_{what}", "").strip()
+
+
+def _timeout(environment: Mapping[str, str], signal: str) -> float:
+    text = _setting(environment, signal, "TIMEOUT")
+    if not text:
+        return _TIMEOUT_MS / 1000
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise InvalidDestination(
+            f"OTEL_EXPORTER_OTLP_TIMEOUT is {text!r}: it must be milliseconds, 1 or more"
+        )
+    return int(text) / 1000
+
+
+def _headers(text: str) -> dict[str, str]:
+    found = dict(_pairs(text))
+    for name, value in found.items():
+        if not name.isascii() or any(mark in name + value for mark in "\r\n\0") or " " in name:
+            # Not the value: it is often a key.
+            raise InvalidDestination(f"OTEL_EXPORTER_OTLP_HEADERS has a header {name!r} that cannot be sent")
+    return found
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """``a=1,b=2`` with percent-encoded values."""
+    parts = (each.partition("=") for each in text.split(",") if each.strip())
+    return [(name.strip(), unquote(value.strip())) for name, joint, value in parts if joint and name.strip()]

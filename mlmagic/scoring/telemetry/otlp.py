@@ -1,0 +1,110 @@
+"""Spans and lines of the log in OTLP's JSON: pure functions.
+
+Source: https://opentelemetry.io/docs/specs/otlp/ (JSON Protobuf Encoding), and the semantic conventions for
+HTTP spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from mlmagic._version import __version__
+from mlmagic.scoring.telemetry.trace_context import TraceContext
+
+_SERVER = 2
+_ERROR = 2
+_SCOPE = {"name": "mlmagic", "version": __version__}
+_SEVERITIES = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
+
+Value = str | int
+
+
+class Span(NamedTuple):
+    """A request and its answer."""
+
+    context: TraceContext
+    name: str
+    start: int
+    """Nanoseconds since the epoch."""
+    end: int
+    attributes: Mapping[str, Value]
+    failed: bool
+
+
+class Line(NamedTuple):
+    """A line of the log."""
+
+    time: int
+    """Nanoseconds since the epoch."""
+    text: str
+    stream: str
+    """``stdout`` or ``stderr``."""
+    attributes: Mapping[str, Value]
+    context: TraceContext | None = None
+    """Of the request that it belongs to."""
+
+
+def traces(resource: Mapping[str, str], spans: Iterable[Span]) -> bytes:
+    """An ExportTraceServiceRequest; ``resource`` describes the service."""
+    scope = {"scope": _SCOPE, "spans": [_span(each) for each in spans]}
+    return _request("resourceSpans", "scopeSpans", resource, scope)
+
+
+def logs(resource: Mapping[str, str], lines: Iterable[Line]) -> bytes:
+    """An ExportLogsServiceRequest."""
+    scope = {"scope": _SCOPE, "logRecords": [_line(each) for each in lines]}
+    return _request("resourceLogs", "scopeLogs", resource, scope)
+
+
+def _request(outer: str, inner: str, resource: Mapping[str, str], scope: Mapping[str, Any]) -> bytes:
+    described = {"attributes": _attributes(resource)}
+    return orjson.dumps({outer: [{"resource": described, inner: [scope]}]})
+
+
+def _span(span: Span) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "traceId": span.context.trace_id,
+        "spanId": span.context.span_id,
+        "name": span.name,
+        "kind": _SERVER,
+        "startTimeUnixNano": str(span.start),
+        "endTimeUnixNano": str(span.end),
+        "attributes": _attributes(span.attributes),
+    }
+    if span.context.parent_id:
+        made["parentSpanId"] = span.context.parent_id
+    if span.failed:
+        made["status"] = {"code": _ERROR}
+    return made
+
+
+def _line(line: Line) -> dict[str, Any]:
+    number, text = _SEVERITIES[line.stream]
+    made: dict[str, Any] = {
+        "timeUnixNano": str(line.time),
+        "observedTimeUnixNano": str(line.time),
+        "severityNumber": number,
+        "severityText": text,
+        "body": {"stringValue": _encodable(line.text)},
+        "attributes": _attributes({"log.iostream": line.stream, **line.attributes}),
+    }
+    if line.context is not None:
+        made |= {"traceId": line.context.trace_id, "spanId": line.context.span_id}
+    return made
+
+
+def _attributes(values: Mapping[str, Value]) -> Sequence[dict[str, Any]]:
+    return [{"key": key, "value": _value(value)} for key, value in values.items()]
+
+
+def _value(value: Value) -> dict[str, str]:
+    # 64-bit numbers are text in the JSON of Protobuf.
+    return {"intValue": str(value)} if isinstance(value, int) else {"stringValue": _encodable(value)}
+
+
+def _encodable(text: str) -> str:
+    """What a script prints may hold lone surrogates, which are no UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")

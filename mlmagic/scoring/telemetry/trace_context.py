@@ -1,0 +1,52 @@
+"""Which trace a request belongs to: the header ``traceparent`` of W3C Trace Context.
+
+Source: https://www.w3.org/TR/trace-context/
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import NamedTuple
+
+HEADER = b"traceparent"
+_PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_SAMPLED = 1
+_random = random.SystemRandom()
+
+
+class TraceContext(NamedTuple):
+    """The span of a request: its own id, its trace, and the caller's span."""
+
+    trace_id: str
+    """32 hexadecimal digits."""
+    span_id: str
+    """16 hexadecimal digits."""
+    parent_id: str = ""
+    """That of the caller's span; empty for the first span of a trace."""
+    is_sampled: bool = True
+    """False if the caller keeps no record of this trace, and neither do we."""
+
+
+def context_of(header: bytes | None) -> TraceContext:
+    """The context of a request with this header: a new span of the caller's trace, else of a new one."""
+    found = _PARENT.fullmatch(header.strip()) if header else None
+    if found is not None and _is_valid(found):
+        sampled = bool(int(found[4], 16) & _SAMPLED)
+        return TraceContext(found[2].decode(), _new(64), found[3].decode(), sampled)
+    return TraceContext(_new(128), _new(64))
+
+
+def _is_valid(found: re.Match[bytes]) -> bool:
+    """All zeros are no ids, and version ff is none; a version after 00 may have more parts."""
+    version = found[1]
+    return bool(
+        version != b"ff"
+        and found[2].strip(b"0")
+        and found[3].strip(b"0")
+        and (version != b"00" or not found[5])
+    )
+
+
+def _new(bits: int) -> str:
+    return f"{_random.getrandbits(bits) or 1:0{bits // 4}x}"

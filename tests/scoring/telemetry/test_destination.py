@@ -1,0 +1,97 @@
+"""OpenTelemetry's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from mlmagic.scoring.telemetry.destination import (
+    ENABLED,
+    InvalidDestination,
+    destination,
+    is_enabled,
+    note_on_protocol,
+    resource,
+)
+
+HERE = "OTEL_EXPORTER_OTLP_ENDPOINT"
+OF_TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+
+
+@pytest.mark.parametrize(
+    ("environment", "traces", "logs"),
+    [
+        ({}, None, None),
+        ({HERE: "http://c:4318"}, "http://c:4318/v1/traces", "http://c:4318/v1/logs"),
+        ({HERE: "http://c:4318/"}, "http://c:4318/v1/traces", "http://c:4318/v1/logs"),
+        ({HERE: "https://c/otlp"}, "https://c/otlp/v1/traces", "https://c/otlp/v1/logs"),
+        ({OF_TRACES: "http://t/x"}, "http://t/x", None),
+        ({HERE: "http://c", OF_TRACES: "http://t/x"}, "http://t/x", "http://c/v1/logs"),
+        ({HERE: "http://c", "OTEL_TRACES_EXPORTER": "none"}, None, "http://c/v1/logs"),
+        ({HERE: "http://c", "OTEL_LOGS_EXPORTER": "None"}, "http://c/v1/traces", None),
+    ],
+)
+def test_where_records_go(environment: Mapping[str, str], traces: str | None, logs: str | None) -> None:
+    found = [destination(environment, signal) for signal in ("traces", "logs")]
+    assert [each.url if each else None for each in found] == [traces, logs]
+
+
+def test_headers_timeout_and_certificate() -> None:
+    found = destination(
+        {
+            HERE: "https://c",
+            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%20b%3D, x-tenant = me",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "2500",
+            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": "/ca.pem",
+        },
+        "traces",
+    )
+    assert found is not None
+    assert found.headers == {"api-key": "a b=", "x-tenant": "me"}
+    assert (found.timeout_seconds, found.certificate) == (2.5, "/ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({HERE: "collector:4317"}, "OTEL_EXPORTER_OTLP_ENDPOINT is 'collector:4317': it must be an http"),
+        ({HERE: "grpc://c"}, "must be an http or https URL"),
+        ({OF_TRACES: "c"}, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is 'c'"),
+        ({HERE: "http://c", "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "must be milliseconds"),
+        ({HERE: "http://c", "OTEL_EXPORTER_OTLP_HEADERS": "a=b%0D%0Ac"}, "a header 'a' that cannot be sent"),
+    ],
+)
+def test_what_cannot_be_used_is_named(environment: Mapping[str, str], told: str) -> None:
+    with pytest.raises(InvalidDestination, match=told.replace("(", r"\(")) as caught:
+        destination(environment, "traces")
+    assert "b\r" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "enabled"),
+    [
+        ({}, False),
+        ({ENABLED: "true"}, True),
+        ({ENABLED: "True"}, True),
+        ({ENABLED: "false"}, False),
+        ({ENABLED: "true", "OTEL_SDK_DISABLED": "true"}, False),
+    ],
+)
+def test_it_is_turned_on_and_off(environment: Mapping[str, str], enabled: bool) -> None:
+    assert is_enabled(environment) is enabled
+
+
+def test_the_service_is_described_and_another_protocol_is_named() -> None:
+    assert resource({"SERVICE_NAME": "svc", "SERVICE_VERSION": "3"}) == {
+        "service.name": "svc",
+        "service.version": "3",
+        "telemetry.sdk.name": "mlmagic",
+        "telemetry.sdk.language": "python",
+    }
+    given = {"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=prod,service.name=a", "SERVICE_NAME": "svc"}
+    assert resource(given)["service.name"] == "a"
+    assert resource(given)["deployment.environment"] == "prod"
+    assert resource({**given, "OTEL_SERVICE_NAME": "b"})["service.name"] == "b"
+    assert note_on_protocol({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}) == ""
+    assert "=grpc has no effect" in note_on_protocol({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})

@@ -1,0 +1,104 @@
+"""The receiver of an OpenTelemetry collector, for OTLP over HTTP, with OpenTelemetry's own types."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+_IDS = ("traceId", "spanId", "parentSpanId")
+
+
+class Collector:
+    """Keeps what it gets. ``statuses`` are the next answers; then 200."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+        self.lines: list[Any] = []
+        self.resources: list[dict[str, str]] = []
+        self.headers: list[dict[str, str]] = []
+        self.statuses: list[int] = []
+        self.posts = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.posts += 1
+                status = outer.statuses.pop(0) if outer.statuses else 200
+                if status == 200:
+                    assert self.headers["Content-Type"] == "application/json"
+                    outer._keep(self.path, json.loads(gzip.decompress(body)), dict(self.headers))
+                self.send_response(status)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def _keep(self, path: str, message: Any, headers: dict[str, str]) -> None:
+        from google.protobuf.json_format import ParseDict
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        self.headers.append(headers)
+        _as_protobuf(message)
+        if path == "/v1/traces":
+            traces = ParseDict(message, ExportTraceServiceRequest())
+            for each in traces.resource_spans:
+                self.resources.append(attributes(each.resource))
+                self.spans += [span for scope in each.scope_spans for span in scope.spans]
+        else:
+            assert path == "/v1/logs"
+            logs = ParseDict(message, ExportLogsServiceRequest())
+            for each in logs.resource_logs:
+                self.resources.append(attributes(each.resource))
+                self.lines += [line for scope in each.scope_logs for line in scope.log_records]
+
+    def text(self) -> list[str]:
+        """The lines of the log."""
+        return [line.body.string_value for line in self.lines]
+
+
+def attributes(described: Any) -> dict[str, Any]:
+    """The attributes of a resource, a span or a line."""
+    return {
+        each.key: each.value.int_value if each.value.HasField("int_value") else each.value.string_value
+        for each in described.attributes
+    }
+
+
+def _as_protobuf(value: Any) -> None:
+    """In OTLP ids are hexadecimal, where the JSON of Protobuf has Base64."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key in _IDS:
+                value[key] = base64.b64encode(bytes.fromhex(each)).decode()
+            else:
+                _as_protobuf(each)
+    elif isinstance(value, list):
+        for each in value:
+            _as_protobuf(each)
+
+
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    """A receiver on a free port of this machine."""
+    collector = Collector()
+    thread = threading.Thread(target=collector.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield collector
+    finally:
+        collector.server.shutdown()
+        collector.server.server_close()
+        thread.join()

@@ -49,7 +49,9 @@ NAMED = with_settings(PLAIN, service_account_name="reader", priority_class_name=
 
 @pytest.mark.together
 @pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(25, 38)])
-@pytest.mark.parametrize("config", [PLAIN, SEVERAL, AKS, with_settings(AKS, gpu_cores=1), NAMED])
+@pytest.mark.parametrize(
+    "config", [PLAIN, SEVERAL, AKS, with_settings(AKS, gpu_cores=1, autoscale_refresh_seconds=30), NAMED]
+)
 def test_every_object_is_valid_in_every_version(version: str, config: DeploymentConfig) -> None:
     import kubernetes_validate
 
@@ -169,6 +171,17 @@ def test_the_autoscaler_has_the_arguments_and_the_deployment_no_number(version: 
     assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 6)
     assert "50" in json.dumps(spec)
     assert "replicas" not in objects.deployment(workload(config))["spec"]
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(None, None), (30, 30), (7200, 1800)])
+def test_the_autoscaler_changes_the_number_no_more_often_than_is_wanted(
+    given: int | None, seconds: int | None
+) -> None:
+    config = AKS if given is None else with_settings(AKS, autoscale_refresh_seconds=given)
+    rules = objects.autoscaler(workload(config))["spec"].get("behavior", {})
+    periods = {each["periodSeconds"] for way in rules.values() for each in way["policies"]}
+    assert periods == ({seconds} if seconds else set())
+    assert "behavior" not in objects.autoscaler(workload(config), "v1")["spec"]
 
 
 def test_the_container_sees_its_files_and_not_the_record() -> None:

@@ -52,6 +52,8 @@ STARTUP_MARGIN = 30
 _TERMINATION_FILE = "/dev/termination-log"
 AWAY_SECONDS = 30
 """A pod is replaced when its node has been away for so long; Kubernetes' own default is five minutes."""
+_LONGEST_PERIOD = 1800
+"""Seconds: Kubernetes allows no more."""
 _AWAY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _UTILIZATION, _MOST_REPLICAS = 70, 10
 """Azure ML v1's defaults."""
@@ -216,11 +218,23 @@ def autoscaler(workload: Workload, version: str = "v2") -> Object:
     else:
         share = {"type": "Utilization", "averageUtilization": target}
         spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": share}}]
+        if seconds := workload.config.compute_settings.get("autoscale_refresh_seconds"):
+            spec["behavior"] = _behavior(min(int(seconds), _LONGEST_PERIOD))
     return {
         "apiVersion": f"autoscaling/{version}",
         "kind": "HorizontalPodAutoscaler",
         "metadata": workload.metadata(),
         "spec": spec,
+    }
+
+
+def _behavior(seconds: int) -> Object:
+    """Kubernetes' own rules of scaling, with another time between two changes than its 15 seconds."""
+    double = {"type": "Percent", "value": 100, "periodSeconds": seconds}
+    some = {"type": "Pods", "value": 4, "periodSeconds": seconds}
+    return {
+        "scaleUp": {"stabilizationWindowSeconds": 0, "selectPolicy": "Max", "policies": [double, some]},
+        "scaleDown": {"policies": [double]},
     }
 
 

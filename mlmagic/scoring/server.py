@@ -87,9 +87,9 @@ def serve(
         source = HandedConnections(channel) if channel else listeners(address, health_port)
     except ScriptFailed as error:
         complain(error)
-        if telemetry is not None:
-            telemetry.close()
         say(report.FAILED, error=error.record())
+        if telemetry is not None:
+            telemetry.close()  # last: a collector that is away takes seconds
         return EXIT_SCRIPT_FAILED
     except StartFailed as error:
         return error.told(say)

@@ -42,6 +42,7 @@ class Exporter:
         self._wake = threading.Event()
         self._closing = False
         self._deadline = float("inf")
+        self._counting = threading.Lock()
         self._lost, self._reason, self._told = 0, "", -_QUIET_SECONDS
         self._thread = threading.Thread(target=self._run, name=f"mlmagic {what}", daemon=True)
         self._thread.start()
@@ -49,8 +50,7 @@ class Exporter:
     def add(self, record: Any) -> None:
         """Take a record; returns at once."""
         if len(self._waiting) >= MOST_WAITING:
-            self._lost += 1
-            self._reason = self._reason or "the collector is too slow"
+            self._lose(1, "the collector is too slow")
             return
         self._waiting.append(record)
         if len(self._waiting) >= MOST_AT_ONCE:
@@ -62,9 +62,9 @@ class Exporter:
         self._deadline = time.monotonic() + CLOSE_SECONDS
         self._wake.set()
         self._thread.join(CLOSE_SECONDS)
-        if self._waiting or self._lost:
-            self._lost += len(self._waiting)
-            self._tell(at_once=True)
+        if self._waiting:
+            self._lose(len(self._waiting), "the server ended")
+        self._tell(at_once=True)
 
     def _run(self) -> None:
         while True:
@@ -87,8 +87,7 @@ class Exporter:
             if pause is None or late or (status is not None and status not in _RETRIED):
                 break
             time.sleep(min(pause, max(0.0, self._deadline - time.monotonic())))
-        self._lost += len(records)
-        self._reason = reason
+        self._lose(len(records), reason)
 
     def _post(self, body: bytes) -> tuple[int | None, str]:
         """The status of the answer, None without one, and what is wrong in words."""
@@ -116,16 +115,22 @@ class Exporter:
         context = ssl.create_default_context(cafile=self._to.certificate)
         return http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
 
+    def _lose(self, count: int, reason: str) -> None:
+        with self._counting:
+            self._lost += count
+            self._reason = self._reason or reason
+
     def _tell(self, *, at_once: bool = False) -> None:
         now = time.monotonic()
-        if not self._lost or (now - self._told < _QUIET_SECONDS and not at_once):
-            return
-        lost, self._lost, self._told = self._lost, 0, now
+        with self._counting:
+            if not self._lost or (now - self._told < _QUIET_SECONDS and not at_once):
+                return
+            lost, self._lost, self._told = self._lost, 0, now
+            reason, self._reason = self._reason, ""
         place = urlsplit(self._to.url)
         where = f"{place.scheme}://{place.hostname}" + (f":{place.port}" if place.port else "")
         print(
-            f"mlmagic: {lost} {self._what} were not sent to {where}: {self._reason}",
+            f"mlmagic: {lost} {self._what} were not sent to {where}: {reason}",
             file=sys.__stderr__,  # not into the log that is sent
             flush=True,
         )
-        self._reason = ""

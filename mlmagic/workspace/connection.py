@@ -81,14 +81,14 @@ class Database:
     @contextmanager
     def _transaction(self, options: dict[str, Any]) -> Iterator[Connection]:
         self._reopen_if_replaced()
-        committing: int | None = None
+        committing: postgresql.Commit | None = None
         try:
             with self._engine.connect() as plain:
                 connection = plain.execution_options(**options)
                 with connection.begin():
                     yield connection
                     if not self._on_sqlite and options.get(postgresql.WRITES):
-                        committing = postgresql.number_of(connection)
+                        committing = postgresql.about_to_commit(connection)
         except (DBAPIError, sqlite3.Error) as error:
             unavailable = self._unavailable(error)
             if unavailable is None:

@@ -12,7 +12,8 @@ asked by the transaction's number, so that nobody repeats what has been done.
 from __future__ import annotations
 
 import time
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
@@ -31,6 +32,11 @@ WRITES = "mlmagic_writes"
 _NUMBER = "mlmagic_transaction"
 # Any number will do, as long as it stays: "mlmagic" in ASCII. The lock is the database's own.
 _WRITE_LOCK = 0x6D6C6D61676963
+_SURVIVED = text(
+    # The last checkpoint is that at the end of the recovery: it begins where the log ended.
+    "SELECT pg_postmaster_start_time() = :started OR redo_lsn >= CAST(:position AS pg_lsn)"
+    " FROM pg_control_checkpoint()"
+)
 
 
 def with_driver(url: URL) -> URL:
@@ -86,21 +92,37 @@ def _begin(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
 
 
-def number_of(connection: Connection) -> int:
-    """The number of a transaction that writes, by which `was_committed` knows it."""
-    return int(connection.info[_NUMBER])
+class Commit(NamedTuple):
+    """What `was_committed` knows a transaction by."""
+
+    number: int
+    position: str
+    """The end of the server's log (WAL) when all of the transaction but its commit was written there."""
+    started: datetime
+    """When the server was started."""
 
 
-def was_committed(engine: Engine, number: int) -> bool | None:
+def about_to_commit(connection: Connection) -> Commit:
+    """A transaction that has written all that it writes."""
+    asked = text("SELECT CAST(pg_current_wal_insert_lsn() AS text), pg_postmaster_start_time()")
+    position, started = connection.execute(asked).one()
+    return Commit(int(connection.info[_NUMBER]), position, started)
+
+
+def was_committed(engine: Engine, commit: Commit) -> bool | None:
     """Whether the server has committed a transaction; None if it gives no answer in time.
 
+    A server that crashed gives the numbers of transactions that its log had not reached to others. So after a
+    restart, a number counts only if the log reached as far as the transaction had written.
     See https://www.postgresql.org/docs/current/functions-info.html, ``txid_status``.
     """
     deadline = time.monotonic() + OUTCOME_TIMEOUT_SECONDS
     while True:
         try:
             with engine.connect() as connection:
-                status = connection.scalar(text("SELECT txid_status(:number)"), {"number": number})
+                if connection.execute(_SURVIVED, commit._asdict()).scalar_one() is False:
+                    return False
+                status = connection.scalar(text("SELECT txid_status(:number)"), {"number": commit.number})
         except DBAPIError:
             status = None
         # "in progress" until the server has noticed that the connection is gone.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import make_url, text
 
 from mlmagic.core.model import ModelDescription
 from mlmagic.engine.engine import Engine
@@ -61,6 +63,21 @@ def test_a_commit_that_did_not_arrive_is_refused(engine: Engine, way: CutConnect
     assert engine.models.list() == []
     assert register(engine) == "m:1"
     assert stored(engine) == 1
+
+
+def test_a_number_that_a_crash_gave_to_another_transaction_is_not_ours(postgresql: Server) -> None:
+    """After a crash, the server's log may not have reached what was written."""
+    database = postgresql_module.connect(make_url(postgresql.new_database()))
+    options = postgresql_module.writing_options(durable=True)
+    with database.connect().execution_options(**options) as other, other.begin():
+        other.execute(text("CREATE TABLE there (id int)"))
+        commit = postgresql_module.about_to_commit(other)
+    assert postgresql_module.was_committed(database, commit) is True
+    before = commit._replace(started=commit.started - timedelta(hours=1))
+    assert postgresql_module.was_committed(database, before._replace(position="0/1")) is True
+    # The log of the server that crashed had got further, and ended before this.
+    assert postgresql_module.was_committed(database, before._replace(position="FFFFFFFF/0")) is False
+    database.dispose()
 
 
 @pytest.mark.parametrize("arrived", [True, False])

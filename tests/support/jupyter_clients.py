@@ -114,13 +114,27 @@ class Client:
 
     def __init__(self, page: Any, url: str) -> None:
         self.page, self._url = page, url
+        # Pytest shows it if the test fails: why a page is not complete.
+        page.on("requestfailed", lambda request: print("not loaded:", request.url, request.failure))
 
     def open(self) -> None:
         """Open the notebook, or open it anew; returns when its kernel can be asked."""
         self.page.goto(self._url)
-        self.page.wait_for_function(f"window.jupyterapp?.{_SESSION}?.isReady === true")
+        if not self._is_ready():
+            # The browser did not get a part of JupyterLab from a server that was just starting.
+            self.page.goto(self._url)
+            assert self._is_ready(), "JupyterLab is not ready"
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
         self.until_idle()
+
+    def _is_ready(self) -> bool:
+        from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
+        try:
+            self.page.wait_for_function(f"window.jupyterapp?.{_SESSION}?.isReady === true")
+        except PlaywrightTimeoutError:
+            return False
+        return True
 
     def run_all(self) -> None:
         """Run all cells; returns when all have ended."""

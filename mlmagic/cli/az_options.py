@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlmagic.core.arguments import ARGUMENTS, TABLE, Argument
+from mlmagic.core.arguments import TABLE, Argument
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -70,6 +70,3 @@ def names_of(row: Argument) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def is_hidden(row: Argument) -> bool:
     """Whether the help text leaves an argument out."""
     return row.name in _HIDDEN
-
-
-assert AZ_NAMES.keys() <= ARGUMENTS.keys()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +10,7 @@ import click
 from mlmagic.cli.base import Commands, engine, option, pairs
 from mlmagic.cli.completion import complete_environments
 from mlmagic.cli.deployment_options import nearest_option
-from mlmagic.cli.output import done, output, result, say, show
+from mlmagic.cli.output import done, output, result, say, show, write_metadata
 from mlmagic.cli.records import deleted
 from mlmagic.errors import UsageError
 
@@ -52,7 +50,7 @@ def list_environments(metadata: str | None, form: str) -> None:
 
     with engine() as opened:
         found = Environment.list(_workspace(opened))
-    _write(metadata, [_record(one) for one in found.values()])
+    write_metadata(metadata, [_record(one) for one in found.values()])
     if form in ("table", "tsv"):
         show([_row(one) for one in found.values()], form)
     else:
@@ -76,7 +74,7 @@ def show_environment(metadata: str | None, name: str, version: str | None, form:
 
     with engine() as opened:
         found = Environment.get(_workspace(opened), name, version)
-    _write(metadata, _record(found))
+    write_metadata(metadata, _record(found))
     show(_record(found), form)
 
 
@@ -94,7 +92,7 @@ def register_environment(metadata: str | None, directory: str) -> None:
 
     with engine() as opened:
         made = Environment.load_from_directory(directory).register(_workspace(opened))
-    _write(metadata, _record(made))
+    write_metadata(metadata, _record(made))
     result(f"{made.name}:{made.version}", _record(made))
 
 
@@ -118,7 +116,7 @@ def download_environment(
     with engine() as opened:
         found = Environment.get(_workspace(opened), name, version)
     found.save_to_directory(directory, overwrite)
-    _write(metadata, _record(found))
+    write_metadata(metadata, _record(found))
     result(directory, _record(found))
 
 
@@ -137,7 +135,7 @@ def scaffold_environment(metadata: str | None, name: str, directory: str) -> Non
 
     made = Environment(name)
     made.save_to_directory(directory)
-    _write(metadata, _record(made))
+    write_metadata(metadata, _record(made))
     done(f"edit the files in {directory}, then: mlmagic environment register -d {directory}", _record(made))
 
 
@@ -249,11 +247,6 @@ def _workspace(opened: Engine) -> Workspace:
     from mlmagic.sdk.workspace import Workspace
 
     return Workspace.over(opened)
-
-
-def _write(file: str | None, record: Any) -> None:
-    if file:
-        Path(file).write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def _record(found: Environment) -> dict[str, Any]:

@@ -161,8 +161,11 @@ def list_deliveries(name: str | None, dead: bool, form: str) -> None:
 
     with opened() as engine:
         found = engine.events.deliveries(name, dead=dead)
-    rows = ({**plain(delivery), "event": plain(event)} for delivery, event in found)
-    show_listing(deliveries_listing(found), lambda: list(rows), form)
+    show_listing(
+        deliveries_listing(found),
+        lambda: [{**plain(delivery), "event": plain(event)} for delivery, event in found],
+        form,
+    )
 
 
 @events.command("redeliver")

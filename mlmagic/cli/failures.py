@@ -75,7 +75,7 @@ def _print_json(code: str, message: str, hint: str, details: str = "") -> None:
 
 
 class WrongLine(click.UsageError):
-    """A command line that cannot be read. It is reported in one line, without the usage."""
+    """An invalid command line. It is reported in one line, without the usage."""
 
     def __init__(self, message: str, ctx: click.Context | None = None, *, hint: str = "") -> None:
         super().__init__(message, ctx)

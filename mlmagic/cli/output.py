@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -145,6 +146,12 @@ def done(message: str, record: Any) -> None:
     """Print what a command has done: a message, and the ``record`` where -o or --query asks for data."""
     say(message)
     result(None, record)
+
+
+def write_metadata(file: str | None, record: Any) -> None:
+    """Write the result of a command to the file of ``--output-metadata-file``, if one is named."""
+    if file:
+        Path(file).write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def end_with(status: int) -> NoReturn:

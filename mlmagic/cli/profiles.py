@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlmagic.cli.base import Command, Commands, engine, option
 from mlmagic.cli.completion import complete_profiles, complete_services, complete_targets
-from mlmagic.cli.output import done, echo, output, say, show, show_listing
+from mlmagic.cli.output import done, echo, output, say, show, show_listing, write_metadata
 from mlmagic.cli.records import deleted
 from mlmagic.cli.script_options import for_engine, inference, model_ids, models, script
 from mlmagic.core.arguments import Group
@@ -133,8 +131,7 @@ def profile_model(
         )
         if tag_models and made.recommendation is not None:
             opened.profiles.tag_models(made)
-    if metadata_file:
-        Path(metadata_file).write_text(json.dumps(details(made), indent=2) + "\n", encoding="utf-8")
+    write_metadata(metadata_file, details(made))
     _show_profile(made, form)
 
 

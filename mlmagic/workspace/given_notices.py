@@ -1,4 +1,4 @@
-"""What this user has been told already, so that it is told once, whichever process is next.
+"""Remembers what this user was told, so that another process does not say it again.
 
 Each is an empty file in a folder of the user, called after a hash of what was told.
 """

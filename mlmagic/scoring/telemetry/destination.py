@@ -19,7 +19,7 @@ _JSON = "http/json"
 
 
 class InvalidDestination(Exception):
-    """A variable has a value that cannot be used; the message names it."""
+    """A variable has an invalid value; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -25,12 +26,15 @@ class Tally:
     answered: int = 0
     closed: int = 0
     """Connections that ended with an answer that said so."""
+    bodies: Counter[bytes] = field(default_factory=Counter)
+    """How often each answer came."""
     lost: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, *, closes: bool) -> None:
+    def add(self, body: bytes, *, closes: bool) -> None:
         with self.lock:
             self.answered += 1
+            self.bodies[body] += 1
             self.closed += closes
 
     def lose(self, what: object) -> None:
@@ -71,7 +75,7 @@ def _raw(url: str, pause: float, tally: Tally, done: threading.Event) -> None:
                         tally.lose(answer[:100])
                         break
                     closes = b"\r\nConnection: close\r\n" in answer
-                    tally.add(closes=closes)
+                    tally.add(answer.partition(b"\r\n\r\n")[2], closes=closes)
                     if closes:
                         break
                     time.sleep(pause)
@@ -99,7 +103,7 @@ def _session(url: str, pause: float, tally: Tally, done: threading.Event) -> Non
             try:
                 answer = session.post(f"{url}/score", b"1", timeout=20)
                 answer.raise_for_status()
-                tally.add(closes=answer.headers.get("Connection") == "close")
+                tally.add(answer.content, closes=answer.headers.get("Connection") == "close")
             except requests.RequestException as error:
                 tally.lose(error)
             time.sleep(pause)

@@ -79,7 +79,7 @@ def more(clients: Tally, count: int = 50) -> None:
 
 
 def answered_green(clients: Tally, count: int) -> int:
-    """Of so many answers to all of them together, those of ``green``: the router counts every caller's requests."""
+    """Of so many answers to all callers together, those of ``green``: the router counts them all."""
     before = Counter(clients.bodies)
     more(clients, count)
     return round(

@@ -47,6 +47,10 @@ class BatchPlan:
     arguments: tuple[str, ...] = ()
     """The script's arguments, in ``sys.argv``."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
+    as_table: bool = False
+    """Whether the results are rows of a table, in place of lines of ``append_row_file_name``."""
+    keep: tuple[str, ...] = ()
+    """Columns of the input that stand beside the results in that table."""
 
     def __post_init__(self) -> None:
         found = list(self._violations())
@@ -91,7 +95,7 @@ class BatchPlan:
     @property
     def appends(self) -> bool:
         """Whether the results of run() are written to a file."""
-        return self.output_action.lower() == APPEND_ROW
+        return self.output_action.lower() == APPEND_ROW and not self.as_table
 
     @property
     def processes(self) -> int:

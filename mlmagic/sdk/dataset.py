@@ -13,20 +13,23 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from mlmagic.core.folders import files_below
+from mlmagic.engine.batch.inputs import TableFile, plain
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
+from mlmagic.scoring.batch.tables import DELIMITED, JSON_LINES, PARQUET
 from mlmagic.sdk.data_reference import DataPath
 from mlmagic.sdk.dataset_consumption import DatasetConsumptionConfig
 from mlmagic.sdk.datastore import location_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.sdk.partition_format import keys_of, partitions_of
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 if TYPE_CHECKING:
     import pandas
 
 KIND = "dataset"
-_READERS = {"delimited": "read_csv", "parquet": "read_parquet", "json lines": "read_json"}
 
 
 @raises(UserErrorException)
@@ -111,6 +114,12 @@ class _Registrable:
             found += files
         return found
 
+    @property
+    def partition_keys(self) -> list[str]:
+        """The names in its partition format, or those that it was partitioned by; empty without any."""
+        form = self._record.get("partition_format")
+        return keys_of(form) if form else list(self._record.get("partition_keys", ()))
+
     def __repr__(self) -> str:
         named = f"name={self.name!r}, version={self.version}, " if self.name else ""
         return f"{type(self).__name__}({named}paths={self._record['paths']})"
@@ -128,40 +137,65 @@ class TabularDataset(_Registrable):
         """All rows as a DataFrame."""
         import pandas
 
-        frames = self._read()
+        frames = [file.read() for file in self._files(steps=())]
         frame = pandas.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
         for step, value in self._record["steps"]:
             frame = _stepped(frame, step, value)
         return frame.reset_index(drop=True)
 
-    def tables(self) -> list[pandas.DataFrame]:
-        """One DataFrame per file; a single one after `take` or `skip`."""
+    def table_files(self) -> list[Any]:
+        """The input of a batch job: each file without reading it; the rows of all after `take` or `skip`."""
         if any(step in ("take", "skip") for step, _ in self._record["steps"]):
             return [self.to_pandas_dataframe()]
-        frames = self._read()
-        for step, value in self._record["steps"]:
-            frames = [_stepped(frame, step, value) for frame in frames]
-        return frames
+        return self._files()
 
-    def _read(self) -> list[pandas.DataFrame]:
-        import pandas
+    def partition_by(
+        self,
+        partition_keys: Sequence[str],
+        target: Any,
+        name: str | None = None,
+        show_progress: bool = True,
+        partition_as_file_dataset: bool = False,
+    ) -> Any:
+        """Write the rows of each combination of the keys' values to a Parquet file of its own.
 
-        read = getattr(pandas, _READERS[self._record["format"]])
-        frames, options = [], self._record["options"]
-        for path in self.paths:
-            try:
-                frame = read(path, **options)
-                if options.get("header", 0) is None:
-                    frame.columns = [f"Column{place}" for place in range(1, len(frame.columns) + 1)]
-                frames.append(frame)
-            except ImportError as error:
-                raise UserErrorException(
-                    f"{path} cannot be read: {error}",
-                    hint="Install fsspec and its package for this kind of URL.",
-                ) from None
-            except (OSError, ValueError) as error:
-                raise UserErrorException(f"{path} cannot be read: {error}") from None
-        return frames
+        ``target`` is a datastore, or one with a path. The keys become the last columns. Returns the dataset
+        of these files, registered if it has a ``name``. Source: TabularDataset.partition_by of Azure ML v1.
+        """
+        datastore, folder = _place_of(target)
+        keys = list(partition_keys)
+        frame = self.to_pandas_dataframe()
+        missing = [key for key in keys if key not in frame.columns]
+        if missing:
+            rule = f"is not a column; the columns are {[*frame.columns]}"
+            raise InvalidConfig("partition_keys", missing[0], rule)
+        frame = frame[[*(column for column in frame.columns if column not in keys), *keys]]
+        partitions = {}
+        with tempfile.TemporaryDirectory() as temporary:
+            for values, rows in frame.groupby(keys, sort=False, dropna=False):
+                known = dict(zip(keys, values, strict=True))
+                place = "/".join(f"{key}={quote(str(value), safe='')}" for key, value in known.items())
+                file = Path(temporary, place, "part.parquet")
+                file.parent.mkdir(parents=True)
+                rows.to_parquet(file, index=False)
+                partitions[f"{place}/part.parquet"] = {key: plain(value) for key, value in known.items()}
+            datastore.upload(temporary, target_path=folder, overwrite=True, show_progress=False)
+        record = {"partition_keys": keys, "steps": [], "format": PARQUET, "options": {}}
+        places = {str(datastore.fetch(f"{folder}/{place}")): known for place, known in partitions.items()}
+        record |= {"paths": list(places), "partitions": places}
+        made: Any = (FileDataset if partition_as_file_dataset else TabularDataset)(record)
+        return made.register(datastore.workspace, name, create_new_version=True) if name else made
+
+    def _files(self, steps: Sequence[Any] | None = None) -> list[TableFile]:
+        record = self._record
+        steps = record["steps"] if steps is None else steps
+        paths = self.paths
+        added = partitions_of(paths, record.get("partition_format"))
+        known = record.get("partitions", {}) | added
+        return [
+            TableFile(path, record["format"], record["options"], steps, known.get(path), added.get(path, {}))
+            for path in paths
+        ]
 
     def take(self, count: int) -> TabularDataset:
         """A dataset of the first ``count`` rows."""
@@ -200,6 +234,12 @@ class FileDataset(_Registrable):
     """A list of files."""
 
     kind = "File"
+
+    @property
+    def partitions(self) -> dict[str, Mapping[str, Any]]:
+        """The values of its partition keys for each path; empty without any."""
+        form = self._record.get("partition_format")
+        return partitions_of(self.paths, form) or dict(self._record.get("partitions", {}))
 
     def to_path(self) -> list[str]:
         """The files' paths relative to their common folder, each with a leading slash."""
@@ -251,19 +291,30 @@ class TabularDatasetFactory:
             options["dtype"] = "str"
         if empty_as_string:
             options["keep_default_na"] = False
-        return _tabular(path, "delimited", options, validate)
+        return _tabular(path, DELIMITED, options, validate, partition_format)
 
     @staticmethod
-    def from_parquet_files(path: Any, validate: bool = True, **more: Any) -> TabularDataset:
+    def from_parquet_files(
+        path: Any,
+        validate: bool = True,
+        include_path: bool = False,
+        set_column_types: Mapping[str, Any] | None = None,
+        partition_format: str | None = None,
+        **more: Any,
+    ) -> TabularDataset:
         """A table from Parquet files."""
-        return _tabular(path, "parquet", {}, validate)
+        return _tabular(path, PARQUET, {}, validate, partition_format)
 
     @staticmethod
     def from_json_lines_files(
-        path: Any, validate: bool = True, encoding: str = "utf8", **more: Any
+        path: Any,
+        validate: bool = True,
+        encoding: str = "utf8",
+        partition_format: str | None = None,
+        **more: Any,
     ) -> TabularDataset:
         """A table from files with one JSON object per line."""
-        return _tabular(path, "json lines", {"lines": True, "encoding": encoding}, validate)
+        return _tabular(path, JSON_LINES, {"lines": True, "encoding": encoding}, validate, partition_format)
 
     @staticmethod
     def register_pandas_dataframe(
@@ -275,19 +326,14 @@ class TabularDatasetFactory:
         **more: Any,
     ) -> TabularDataset:
         """Write a DataFrame to a datastore and register it as a dataset."""
-        if isinstance(target, tuple):
-            datastore, folder = target
-        elif isinstance(target, DataPath):
-            datastore, folder = target.datastore, target.path_on_datastore
-        else:
-            datastore, folder = target, ""
+        datastore, folder = _place_of(target)
         version = len(datastore.workspace.engine.assets.versions(KIND, name)) + 1
         with tempfile.TemporaryDirectory() as temporary:
             written = Path(temporary) / f"{name}-{version}.csv"
             dataframe.to_csv(written, index=False)
             datastore.upload_files([str(written)], None, folder, overwrite=True, show_progress=False)
         file = datastore.fetch(f"{folder}/{written.name}")
-        made = _tabular(str(file), "delimited", {"sep": ",", "encoding": "utf8"}, False)
+        made = _tabular(str(file), DELIMITED, {"sep": ",", "encoding": "utf8"}, False)
         return made.register(datastore.workspace, name, description, tags, create_new_version=True)  # type: ignore[no-any-return]
 
 
@@ -296,11 +342,16 @@ class FileDatasetFactory:
     """``Dataset.File``."""
 
     @staticmethod
-    def from_files(path: Any, validate: bool = True, **more: Any) -> FileDataset:
-        """Files: a path, ``(datastore, path)``, or a list of these; ``*`` is a wildcard."""
-        made = FileDataset({"paths": _locations(path)})
+    def from_files(
+        path: Any, validate: bool = True, partition_format: str | None = None, **more: Any
+    ) -> FileDataset:
+        """Files: a path, ``(datastore, path)``, or a list of these; ``*`` is a wildcard.
+
+        ``partition_format`` names what is in their paths, as in ``{user}/{season}/{file}.wav``.
+        """
+        made = FileDataset({"paths": _locations(path), **_form(partition_format)})
         if validate:
-            _ = made.paths
+            _ = made.partitions
         return made
 
 
@@ -333,11 +384,31 @@ class Dataset:
         workspace.engine.assets.delete(KIND, name)
 
 
-def _tabular(path: Any, form: str, options: Mapping[str, Any], validate: bool) -> TabularDataset:
-    made = TabularDataset({"paths": _locations(path), "format": form, "options": dict(options), "steps": []})
+def _form(partition_format: str | None) -> dict[str, str]:
+    if partition_format is None:
+        return {}
+    keys_of(partition_format)
+    return {"partition_format": partition_format}
+
+
+def _tabular(
+    path: Any, form: str, options: Mapping[str, Any], validate: bool, partition_format: str | None = None
+) -> TabularDataset:
+    record = {"paths": _locations(path), "format": form, "options": dict(options), "steps": []}
+    made = TabularDataset(record | _form(partition_format))
     if validate:
         made.take(1).to_pandas_dataframe()
     return made
+
+
+def _place_of(target: Any) -> tuple[Any, str]:
+    """The datastore and the path in it that are meant."""
+    if isinstance(target, tuple):
+        datastore, folder = target
+        return datastore, str(folder)
+    if isinstance(target, DataPath):
+        return target.datastore, str(target.path_on_datastore or "")
+    return target, ""
 
 
 def _locations(path: Any) -> list[str]:

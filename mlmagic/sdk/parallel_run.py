@@ -14,6 +14,7 @@ from typing import Any
 
 from mlmagic.core import configuration as core
 from mlmagic.core.batch import DEFAULT_APPEND_FILE, BatchPlan, Tally
+from mlmagic.engine.batch.inputs import Files, Inputs
 from mlmagic.engine.events.pace import Pace
 from mlmagic.errors import InvalidConfig, InvalidConfigs
 from mlmagic.sdk.environment import Environment
@@ -171,16 +172,20 @@ class ParallelRunStep(PipelineStep):
         self.side_inputs, self.arguments = list(side_inputs or ()), list(arguments or ())
         self.allow_reuse = allow_reuse
 
-    def rows(self, places: Places) -> list[Any]:
-        """The paths of all files, or one DataFrame per file of a table."""
-        found: list[Any] = []
+    def batch_inputs(self, places: Places) -> Inputs:
+        """All files with their partitions, or all tables."""
+        files: dict[str, Mapping[str, Any]] = {}
+        tables: list[Any] = []
         for each in self.inputs:
-            if isinstance(each, StepOutput):
-                found += sorted(str(path) for path in places[each.name].rglob("*") if path.is_file())
-                continue
             dataset = getattr(each, "dataset", each)
-            found += dataset.paths if dataset.kind == "File" else dataset.tables()
-        return found
+            if isinstance(each, StepOutput):
+                found = (str(path) for path in places[each.name].rglob("*") if path.is_file())
+                files |= {path: {} for path in sorted(found)}
+            elif dataset.kind == "File":
+                files |= {path: {} for path in dataset.paths} | dataset.partitions
+            else:
+                tables += dataset.table_files()
+        return tables or Files(list(files), files)
 
     def argument_texts(self, values: Mapping[str, Any], output: str, places: Places) -> list[str]:
         """The script's arguments: parameters by their values, datasets and outputs by their paths."""
@@ -206,13 +211,13 @@ class ParallelRunStep(PipelineStep):
         """Run the script of another folder."""
         self.source_directory = self.config.source_directory = source_directory
 
-    def prepare(self, parameters: Mapping[str, Any]) -> list[Any] | None:
-        """The rows or files; None if another step writes them.
+    def prepare(self, parameters: Mapping[str, Any]) -> Inputs | None:
+        """The input; None if another step writes it.
 
         Raises `ParallelRunException` for a wrong parameter or missing files.
         """
         self.config.plan(parameters, ())
-        return None if any(isinstance(each, StepOutput) for each in self.inputs) else self.rows({})
+        return None if any(isinstance(each, StepOutput) for each in self.inputs) else self.batch_inputs({})
 
     def perform(
         self, run: Run, prepared: Any, parameters: Mapping[str, Any], places: Places, report: Report
@@ -228,9 +233,9 @@ class ParallelRunStep(PipelineStep):
                 keep_progress(run, tally)
 
         plan = self.config.plan(parameters, self.argument_texts(parameters, str(output), places))
-        rows = self.rows(places) if prepared is None else prepared
+        inputs = self.batch_inputs(places) if prepared is None else prepared
         outcome = run.experiment.workspace.engine.batch.run(
-            plan, self.config.inference(), rows, output, run.folder, watching=watch
+            plan, self.config.inference(), inputs, output, run.folder, watching=watch
         )
         if outcome.error:
             why = outcome.failures[-1] if outcome.failures else {}

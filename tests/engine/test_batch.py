@@ -16,7 +16,8 @@ import pytest
 from mlmagic.core.batch import BatchPlan, Tally
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
-from mlmagic.engine.batch import batch, worker
+from mlmagic.engine.batch import batch, script_process
+from mlmagic.engine.batch.inputs import Files
 from mlmagic.engine.batch.job import Outcome
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import CaptureError, InvalidConfig, WorkspaceUnavailable
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.processes
 def work(engine: Engine, folder: Path, script: str, inputs: Any, **plan: Any) -> Outcome:
     values = {"mini_batch_size": 2, "process_count": 2, "run_max_try": 2, **plan}
     made = InferenceConfig("score.py", script_text=script)
+    inputs = Files(inputs) if inputs and isinstance(inputs[0], str) else inputs
     return engine.batch.run(BatchPlan(**values), made, inputs, folder / "out", folder / "job")
 
 
@@ -75,7 +77,7 @@ def test_a_call_that_takes_too_long_is_ended(engine: Engine, tmp_path: Path) -> 
 def test_a_worker_that_ends_is_replaced(engine: Engine, tmp_path: Path) -> None:
     script = "import os\ndef run(batch):\n    if '0' in batch: os._exit(7)\n    return batch\n"
     outcome = work(engine, tmp_path, script, ["0", "1", "2", "3"], process_count=1)
-    assert "a worker has ended with code 7" in outcome.failures[0]["message"]
+    assert "the script's process has ended with code 7" in outcome.failures[0]["message"]
     assert rows(tmp_path) == ["2", "3"]
 
 
@@ -162,7 +164,7 @@ def test_a_worker_that_cannot_be_started_fails_the_job(
     def fail(*_: object, **__: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(worker.subprocess, "Popen", fail)
+    monkeypatch.setattr(script_process.subprocess, "Popen", fail)
     with pytest.raises(WorkspaceUnavailable, match=r"No space left on device. Free some space"):
         work(engine, tmp_path, "def run(batch): return batch\n", ["a"])
     assert not (tmp_path / "out").exists()

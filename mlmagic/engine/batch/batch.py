@@ -1,34 +1,41 @@
-"""Batch scoring: a script over many files or rows, in several processes."""
+"""Batch scoring: a script over many files or rows, on a Dask cluster."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
+import sys
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mlmagic.core.batch import DEFAULT_BYTES, DEFAULT_FILES, BatchPlan, Tally, parse_size, rows_for, split
+from mlmagic.core.batch import BatchPlan, Tally
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.environment import needs_of
-from mlmagic.core.model import Model, ModelFilter
+from mlmagic.core.mini_batches import MiniBatch
+from mlmagic.core.model import Model, ModelFilter, StoredFile
 from mlmagic.core.notify import silent
 from mlmagic.engine import staging
-from mlmagic.engine.batch.job import Job, MiniBatch, OnTally, Outcome
-from mlmagic.engine.batch.worker import Stage
+from mlmagic.engine.batch import cluster, results
+from mlmagic.engine.batch.inputs import Inputs, identities, mini_batches
+from mlmagic.engine.batch.job import Job, OnTally, Outcome
+from mlmagic.engine.batch.ledger import Ledger
+from mlmagic.engine.batch.stage import Stage
 from mlmagic.engine.environments.builds import build_and_wait
 from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import Store
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.services.temporary_work import TemporaryWork
-from mlmagic.errors import InvalidConfig
 from mlmagic.workspace.atomic_writes import write_atomically
 from mlmagic.workspace.memory import Memory
 
-if TYPE_CHECKING:
-    import pandas
-
 LOG, ERRORS, SUMMARY = "logs/user.txt", "logs/errors.json", "logs/summary.json"
+SPANS, ROWS = "spans", "rows"
+"""Folders of a job, until its results are written: what is done, and rows that had to be read beforehand."""
 
 
 def _unwatched(_tally: Tally) -> None:
@@ -45,51 +52,74 @@ class Batch:
         self,
         plan: BatchPlan,
         inference: InferenceConfig,
-        inputs: Sequence[str] | Sequence[pandas.DataFrame],
+        inputs: Inputs,
         output: Path,
         log_folder: Path,
         *,
+        scheduler: str | None = None,
         watching: OnTally = _unwatched,
     ) -> Outcome:
         """Call ``run(mini_batch)`` over all files, or over the rows of all tables; returns at the end.
 
-        A mini-batch has rows of one table only. The results of run() are written to ``output`` atomically;
-        the script's output and the errors of mini-batches to ``log_folder``. The models that the script or
+        A mini-batch has rows of one table only, unless the plan has partition keys. The results are written
+        atomically: lines to ``append_row_file_name`` in the folder ``output``, a table to ``output`` itself.
+        The script's output and the errors of mini-batches go to ``log_folder``. The models that the script or
         its arguments name are laid out for it. The outcome records a failed job; raises only for errors
-        known before the start.
+        known before the start, and if the cluster is lost. What is done then is in ``log_folder``: a second
+        call goes on with it.
+
+        ``scheduler`` is the address of a Dask scheduler (default: that of MLMAGIC_BATCH_SCHEDULER, else a
+        cluster of this process).
         """
-        if not len(inputs):
-            raise InvalidConfig("inputs", list(inputs), "must have at least one file or row")
+        if plan.as_table:
+            results.check_output(output)
+        address = scheduler or os.environ.get(cluster.SCHEDULER) or None
+        (log_folder / "logs").mkdir(parents=True, exist_ok=True)
         with (
             self._temporary_work.begin("batch") as work,
             self._memory.files.intake() as intake,
+            cluster.connected(address, plan.processes) as connection,
         ):
-            (log_folder / "logs").mkdir(parents=True, exist_ok=True)
-            folder = work.folder
             files, inference = sources.take(intake, inference, required=("run",))
-            intake.copy_out(files, folder / "app")
-            staging.lay_out_models(self._memory, self._named_models(folder / "app", plan.arguments), folder)
-            (folder / "azureml-models").mkdir(exist_ok=True)
-            stage = Stage(
-                inference.entry_script,
-                str(folder / "app"),
-                str(folder / "azureml-models"),
-                log_folder / LOG,
-                plan.arguments,
-                plan.environment_variables,
-                *self._interpreter(inference, folder),
-            )
-            outcome = Job(stage, plan, _mini_batches(plan, inputs, folder), watching).run()
+            intake.copy_out(files, work.folder / "app")
+            used = self._named_models(work.folder / "app", plan.arguments)
+            staging.lay_out_models(self._memory, used, work.folder)
+            (work.folder / "azureml-models").mkdir(exist_ok=True)
+            stage = self._stage(plan, inference, work.folder, log_folder, is_local=connection.is_local)
+            batches = mini_batches(plan, inputs, log_folder / ROWS)
+            ledger = Ledger.open(log_folder / SPANS, _identity(plan, files, used, batches))
+            outcome = Job(connection, stage, plan, batches, ledger, watching).run()
             write_atomically(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
             write_atomically(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
-            if plan.appends and not outcome.error:
-                output.mkdir(parents=True, exist_ok=True)
-                lines = (line for part in outcome.lines for line in part)
-                write_atomically(output / plan.append_row_file_name, "".join(f"{line}\n" for line in lines))
+            if not outcome.error:
+                _write(plan, outcome, output)
+            ledger.remove()
+            shutil.rmtree(log_folder / ROWS, ignore_errors=True)
         return outcome
 
+    def _stage(
+        self, plan: BatchPlan, inference: InferenceConfig, folder: Path, log_folder: Path, *, is_local: bool
+    ) -> Stage:
+        python, server_path = self._interpreter(inference, folder)
+        own = python == sys.executable and not is_local  # other machines have their own
+        stage = Stage(
+            uuid.uuid4().hex[:12],
+            str(folder),
+            str((log_folder / LOG).absolute()),
+            inference.entry_script,
+            results.kind_of(plan),
+            plan.keep,
+            plan.arguments,
+            plan.environment_variables,
+            "" if own else python,
+            None if own else server_path,
+            max(1, (os.cpu_count() or 1) // plan.processes),
+        )
+        stage.mark()
+        return stage
+
     def _interpreter(self, inference: InferenceConfig, folder: Path) -> tuple[str, str | None]:
-        """The interpreter of the workers: this one, or that of an environment, which is built if needed."""
+        """The interpreter of the script: this one, or that of an environment, which is built if needed."""
         runtime = choose(needs_of(inference.environment), Store(), nearest=True, notify=silent)
         ready = build_and_wait(runtime.python, inference.environment, folder, silent)
         return ready.python, ready.server_path
@@ -103,35 +133,24 @@ class Batch:
         return [model for model in self._models.list(ModelFilter()) if model.name in text]
 
 
-def _mini_batches(
-    plan: BatchPlan, inputs: Sequence[str] | Sequence[pandas.DataFrame], folder: Path
-) -> list[MiniBatch]:
-    if isinstance(inputs[0], str):
-        size = parse_size(plan.mini_batch_size) if plan.mini_batch_size is not None else DEFAULT_FILES
-        return [MiniBatch({"files": part}, len(part)) for part in split(inputs, size)]
-    tables: list[Any] = []
-    for table in inputs:
-        tables += _parts(plan, table)
-    made = []
-    for number, part in enumerate(tables):
-        file = folder / f"mini-batch-{number}.pickle"
-        part.to_pickle(file)
-        made.append(MiniBatch({"table": str(file)}, len(part)))
-    return made
+def _identity(
+    plan: BatchPlan, files: Sequence[StoredFile], used: Sequence[Model], batches: Sequence[MiniBatch]
+) -> dict[str, Any]:
+    """What must be the same if a job is to go on with the results that it has."""
+    tasks = hashlib.sha256(json.dumps([batch.task for batch in batches]).encode()).hexdigest()
+    return {
+        "input": [tasks, identities(batches)],
+        "script": [[file.path, file.digest] for file in files],
+        "models": [model.id for model in used],
+        "settings": [results.kind_of(plan), list(plan.keep), list(plan.arguments)],
+    }
 
 
-def _parts(plan: BatchPlan, table: Any) -> list[Any]:
-    if plan.partition_keys:
-        missing = [key for key in plan.partition_keys if key not in table.columns]
-        if missing:
-            raise InvalidConfig(
-                "partition_keys", missing[0], f"is not a column; the columns are {list(table.columns)}"
-            )
-        grouped = table.groupby(list(plan.partition_keys), sort=False)
-        return [part.reset_index(drop=True) for _, part in grouped]
-    wanted = parse_size(plan.mini_batch_size) if plan.mini_batch_size is not None else DEFAULT_BYTES
-    rows = rows_for(wanted, len(table), int(table.memory_usage(deep=True).sum()))
-    return [table.iloc[at : at + rows].reset_index(drop=True) for at in range(0, len(table), rows)]
+def _write(plan: BatchPlan, outcome: Outcome, output: Path) -> None:
+    if plan.as_table:
+        results.write_table(outcome.parts, output)
+    elif plan.appends:
+        results.write_lines(outcome.parts, output / plan.append_row_file_name)
 
 
 def _summary(outcome: Outcome) -> dict[str, Any]:

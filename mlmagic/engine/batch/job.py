@@ -1,26 +1,35 @@
-"""A batch job: distribute mini-batches to workers, retry failures, count results."""
+"""A batch job: hands spans of mini-batches to a Dask cluster and records what comes back."""
 
 from __future__ import annotations
 
-import queue
+import contextlib
 import threading
+import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.batch import BatchPlan, Tally
-from mlmagic.engine.batch.worker import INIT_SECONDS, Stage, TimedOut, Worker
-from mlmagic.errors import LaunchFailed, MLMagicError
+from mlmagic.core.mini_batches import BatchResult, MiniBatch, Span, SpanResult, spans_of
+from mlmagic.engine.batch import runner
+from mlmagic.engine.batch.cluster import Cluster
+from mlmagic.engine.batch.ledger import Ledger
+from mlmagic.engine.batch.runner import JobEnded, JobFailed, Tries, WorkerFailed
+from mlmagic.engine.batch.stage import Stage
+from mlmagic.errors import TargetUnavailable
 
+if TYPE_CHECKING:
+    from distributed import Future
 
-@dataclass(frozen=True, slots=True)
-class MiniBatch:
-    """The input of one call of run()."""
-
-    task: Mapping[str, Any]
-    """The worker's task: ``files`` or ``table``."""
-    items: int
-    """The number of files or rows."""
+AHEAD = 2
+"""Spans in the cluster for each that is being scored: a process that ends one finds its next one there."""
+MOST_LOSSES = 10
+"""How often a span is handed out again after Dask has given it up, as its workers were lost three times."""
+OnTally = Callable[[Tally], None]
 
 
 @dataclass(slots=True)
@@ -28,162 +37,195 @@ class Outcome:
     """The result of a job."""
 
     tally: Tally
-    lines: list[list[str]]
-    """The results of each mini-batch, in the order of the input."""
+    parts: list[Path] = field(default_factory=list)
+    """The files with the results of each span, in the order of the input."""
     error: str = ""
     failures: list[dict[str, Any]] = field(default_factory=list)
     """The last error of each mini-batch that failed: batch, tries, type, message, traceback."""
 
 
-OnTally = Callable[[Tally], None]
+class Progress:
+    """What has become of each mini-batch so far: first as the workers tell it, then as it is recorded."""
+
+    def __init__(self, plan: BatchPlan, batches: Sequence[MiniBatch], watching: OnTally) -> None:
+        self._plan = plan
+        self.tally = Tally(len(batches), sum(batch.items for batch in batches))
+        self.reason = ""
+        """Why the job has failed, as soon as it has."""
+        self.results: dict[int, BatchResult] = {}
+        self._recorded: set[int] = set()
+        self._watching, self._lock = watching, threading.Lock()
+
+    def hear(self, result: BatchResult) -> None:
+        """Count what a worker tells, unless it is recorded already: a span may be scored more than once."""
+        with self._lock:
+            if result.number in self._recorded:
+                return
+            self._count(result)
+        self._watching(self.tally)
+
+    def record(self, results: Sequence[BatchResult]) -> None:
+        """Count what is recorded."""
+        with self._lock:
+            for each in results:
+                self._count(each)
+                self._recorded.add(each.number)
+        self._watching(self.tally)
+
+    def _count(self, result: BatchResult) -> None:
+        before = self.results.get(result.number)
+        self.results[result.number] = result
+        for each, sign in ((before, -1), (result, 1)):
+            if each is not None:
+                self.tally = replace(
+                    self.tally,
+                    succeeded_items=self.tally.succeeded_items + sign * each.succeeded,
+                    failed_items=self.tally.failed_items + sign * each.failed,
+                    failed_batches=self.tally.failed_batches + sign * (each.failure is not None),
+                )
+        self.reason = self.reason or self.tally.reason(self._plan, over=False)
 
 
 class Job:
-    """Runs the mini-batches of one job; `run` returns when all are done, or too many have failed."""
+    """Scores mini-batches; `run` returns when all are done, or too many have failed."""
 
     def __init__(
-        self, stage: Stage, plan: BatchPlan, batches: Sequence[MiniBatch], watching: OnTally
+        self,
+        cluster: Cluster,
+        stage: Stage,
+        plan: BatchPlan,
+        batches: Sequence[MiniBatch],
+        ledger: Ledger,
+        watching: OnTally,
     ) -> None:
-        self._stage, self._plan, self._batches, self._watching = stage, plan, batches, watching
-        self._outcome = Outcome(
-            Tally(len(batches), sum(batch.items for batch in batches)), [[] for _ in batches]
-        )
-        self._left: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for number in range(len(batches)):
-            self._left.put(number)
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
+        self._cluster, self._stage, self._plan, self._ledger = cluster, stage, plan, ledger
+        self._batches = batches
+        self._progress = Progress(plan, batches, watching)
+        self._tries = Tries(plan.run_max_try, plan.run_invocation_timeout)
+        self._processes = min(cluster.slots, plan.processes)
         self._crash: Exception | None = None
-        """What ended a thread of ours, and is no fault of the script."""
-        self._workers: set[Worker] = set()
+        """What the job's own code raised while it was told of a mini-batch."""
 
     def run(self) -> Outcome:
-        """Run the job. An interrupt ends all workers before `KeyboardInterrupt` is raised.
+        """Run the job. An interrupt ends all processes before `KeyboardInterrupt` is raised.
 
-        Raises `OSError` if a worker could not be started.
+        Raises `OSError` or `WorkspaceUnavailable` for results that cannot be written, and
+        `TargetUnavailable` if the cluster is lost; the ledger then has what is done.
         """
-        count = min(self._plan.processes, max(1, len(self._batches)))
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
-        try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        except BaseException:
-            self.stop()
-            for thread in threads:
-                thread.join()
-            raise
-        if self._crash is not None:
-            raise self._crash
-        outcome = self._outcome
-        outcome.error = outcome.error or outcome.tally.reason(self._plan, over=True)
+        for done in self._ledger.done():
+            self._progress.record(done.batches)
+        left = [batch for batch in self._batches if batch.number not in self._progress.results]
+        error, whole = self._progress.reason, False
+        if left and not error:
+            try:
+                error = self._score(spans_of(left, self._processes))
+                whole = not error
+            finally:
+                self._end(at_once=not whole)
+        tally = self._progress.tally
+        outcome = Outcome(tally, error=error or tally.reason(self._plan, over=True))
+        results = sorted(self._progress.results.values(), key=lambda each: each.number)
+        outcome.failures = [dict(each.failure) for each in results if each.failure is not None]
+        if not outcome.error:
+            outcome.parts = self._ledger.parts()
         return outcome
 
-    def stop(self) -> None:
-        """Kill all workers; `run` returns soon after."""
-        self._stopped.set()
-        with self._lock:
-            workers = list(self._workers)
-        for worker in workers:
-            worker.kill()
+    def _score(self, spans: Sequence[Span]) -> str:
+        """Score these spans; returns why the job has failed, or an empty text."""
+        from distributed import as_completed
 
-    def _work(self) -> None:
-        worker: Worker | None = None
-        try:
-            while not self._stopped.is_set():
-                try:
-                    number = self._left.get_nowait()
-                except queue.Empty:
-                    return
-                worker = self._try(number, worker)
-        except TimedOut:
-            self._give_up(f"init() took more than {INIT_SECONDS:g} s")
-        except MLMagicError as error:
-            self._give_up(str(error))
-        except Exception as error:  # a full disk, say: without this thread its mini-batches would be missing
-            self._crash = error
-            self.stop()
-        finally:
-            if worker is not None:
-                self._end(worker)
+        client = self._cluster.client
+        client.subscribe_topic(self._stage.job, self._heard)  # type: ignore[no-untyped-call]
+        archive = self._archive()
+        completed = as_completed(loop=client.loop)  # type: ignore[no-untyped-call]
+        in_cluster: dict[Future[Any], Span] = {}
+        losses: Counter[int] = Counter()
 
-    def _try(self, number: int, worker: Worker | None) -> Worker | None:
-        """Run one mini-batch with retries; returns the worker to use for the next one."""
-        batch, failure = self._batches[number], dict[str, Any]()
-        for attempt in range(1, self._plan.run_max_try + 1):
-            if self._stopped.is_set():
-                return worker
-            worker = worker or self._begin()
+        def submit(span: Span) -> None:
+            arguments = (self._stage, self._tries, span, archive)
+            future = client.submit(runner.score, *arguments, pure=False)
+            in_cluster[future] = span
+            completed.add(future)  # type: ignore[no-untyped-call]
+
+        waiting = iter(spans)
+        for span in islice(waiting, AHEAD * self._processes):
+            submit(span)
+        for future in completed:
+            span = in_cluster.pop(future)
             try:
-                answer = worker.perform(batch.task, self._plan.run_invocation_timeout)
-            except TimedOut:
-                self._end(worker)
-                worker = None
-                seconds = self._plan.run_invocation_timeout
-                answer = {"error": {"type": "TimeoutError", "message": f"run() took more than {seconds:g} s"}}
-            except LaunchFailed as error:
-                self._end(worker)
-                worker = None
-                answer = {"error": {"type": "WorkerEnded", "message": str(error)}}
-            if "error" not in answer:
-                self._note(number, answer)
-                return worker
-            failure = {"batch": number, "tries": attempt, **answer["error"]}
-        self._note_failure(batch, failure)
-        return worker
+                result = future.result()
+            except Exception as error:
+                if reason := self._why(error):
+                    return reason
+                losses[span.first] += 1
+                if losses[span.first] == MOST_LOSSES:
+                    raise self._lost(error) from error
+                submit(span)
+                continue
+            finally:
+                future.release()
+            self._record(result)
+            if reason := self._progress.reason:
+                return reason
+            for span in islice(waiting, 1):
+                submit(span)
+        return ""
 
-    def _begin(self) -> Worker:
-        worker = Worker(self._stage)
-        with self._lock:
-            self._workers.add(worker)
-        if self._stopped.is_set():  # while it was being started
-            worker.kill()
+    def _why(self, error: Exception) -> str:
+        """Why the job ends with this error; an empty text if only a Dask worker was lost.
+
+        Raises `TargetUnavailable` if the scheduler was lost, and what is a fault of ours.
+        """
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        if self._crash is not None:
+            raise self._crash
+        if isinstance(error, WorkerFailed):
+            raise error.cause
+        if isinstance(error, JobFailed | JobEnded):
+            return self._progress.reason or str(error)
+        if isinstance(error, KilledWorker):
+            return ""
+        if isinstance(error, FutureCancelledError | CancelledError | OSError):
+            raise self._lost(error) from error
+        raise error
+
+    def _lost(self, error: Exception) -> TargetUnavailable:
+        return TargetUnavailable(
+            "batch",
+            f"the Dask cluster was lost: {error}",
+            fix="What is done is recorded: when the cluster is there again, the job can go on with it.",
+        )
+
+    def _record(self, result: SpanResult) -> None:
+        if result.log:
+            with open(self._stage.log, "ab") as log:
+                log.write(result.log)
+        self._ledger.record(result)
+        self._progress.record(result.batches)
+
+    def _heard(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        """A worker tells of a mini-batch; called by the client's own thread, which must not wait."""
         try:
-            worker.wait_for_init()
-        except BaseException:
-            self._end(worker)
-            raise
-        return worker
+            self._progress.hear(BatchResult.of_record(event[1]))
+        except Exception as error:
+            self._crash = error
+        if self._crash is not None or self._progress.reason:
+            threading.Thread(target=self._end, kwargs={"at_once": True}, daemon=True).start()
 
-    def _end(self, worker: Worker) -> None:
-        with self._lock:
-            self._workers.discard(worker)
-        worker.close()
+    def _archive(self) -> Future[Any] | None:
+        """The job's folder for other machines: the result of a task, as Dask runs it again if it is lost."""
+        if self._cluster.is_local:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # Dask's advice for large arguments is not for bytes that never change
+            return self._cluster.client.submit(bytes, self._stage.packed(), pure=False)
 
-    def _note(self, number: int, answer: Mapping[str, Any]) -> None:
-        with self._lock:
-            count, tally = int(answer["count"]), self._outcome.tally
-            self._outcome.lines[number] = list(answer["lines"])
-            self._count(
-                replace(
-                    tally,
-                    succeeded_items=tally.succeeded_items + count,
-                    failed_items=tally.failed_items + max(0, self._batches[number].items - count),
-                )
-            )
-
-    def _note_failure(self, batch: MiniBatch, failure: dict[str, Any]) -> None:
-        with self._lock:
-            tally = self._outcome.tally
-            self._outcome.failures.append(failure)
-            self._count(
-                replace(
-                    tally,
-                    failed_batches=tally.failed_batches + 1,
-                    failed_items=tally.failed_items + batch.items,
-                )
-            )
-
-    def _count(self, tally: Tally) -> None:
-        self._outcome.tally = tally
-        self._watching(tally)
-        reason = tally.reason(self._plan, over=False)
-        if reason:
-            self._outcome.error = self._outcome.error or reason
-            self._stopped.set()
-
-    def _give_up(self, reason: str) -> None:
-        with self._lock:
-            self._outcome.error = self._outcome.error or reason
-        self.stop()
+    def _end(self, *, at_once: bool) -> None:
+        """End the script's processes in all workers; says nothing of workers that are gone."""
+        with contextlib.suppress(Exception):
+            client = self._cluster.client
+            client.run(runner.end_job, self._stage, at_once, on_error="ignore")

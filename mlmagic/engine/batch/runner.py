@@ -1,0 +1,256 @@
+"""What a Dask worker does in a batch job: its threads each drive a process that runs the script.
+
+A thread cannot be ended, a process can: so a call of run() has a time limit, and a script that crashes takes
+nothing with it. The processes stay between two spans of a job, as init() may take long.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.mini_batches import BatchResult, MiniBatch, Span, SpanResult
+from mlmagic.engine.batch import results
+from mlmagic.engine.batch.script_process import INIT_SECONDS, ScriptProcess, TimedOut
+from mlmagic.engine.batch.stage import Stage
+from mlmagic.errors import LaunchFailed, MLMagicError
+
+IDLE_SECONDS = 60.0
+"""How long a process waits for the next span, which never comes if the job's own process was killed."""
+_MOST_LOG_BYTES = 1 << 20
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+class JobFailed(Exception):
+    """The job cannot go on: init() fails, or a process cannot be started."""
+
+
+class JobEnded(Exception):
+    """The job was ended while a span was being scored."""
+
+
+class WorkerFailed(Exception):
+    """The Dask worker itself cannot go on, because of ``cause``: its disk is full, say."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How often and how long a mini-batch is tried."""
+
+    most: int
+    seconds: float
+
+
+class Processes:
+    """The script's processes of one job in one Dask worker."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: dict[ScriptProcess, threading.Timer] = {}
+        self._busy: set[ScriptProcess] = set()
+        self._ended = False
+
+    def take(self, stage: Stage, folder: Path, log: Path) -> ScriptProcess:
+        """A process whose init() has returned. Raises `JobFailed` or `JobEnded`."""
+        with self._lock:
+            self._check()
+            if self._idle:
+                process, timer = self._idle.popitem()
+                timer.cancel()
+                self._busy.add(process)
+                return process
+        process = ScriptProcess(stage, folder, log)
+        with self._lock:
+            self._busy.add(process)
+            ended = self._ended
+        if ended:  # while it was being started
+            self.drop(process)
+            self._check()
+        try:
+            process.wait_for_init()
+        except TimedOut:
+            self.drop(process)
+            raise JobFailed(f"init() took more than {INIT_SECONDS:g} s") from None
+        except MLMagicError as error:
+            self.drop(process)
+            self._check()
+            raise JobFailed(str(error)) from None
+        except BaseException:
+            self.drop(process)
+            raise
+        return process
+
+    def put(self, process: ScriptProcess) -> None:
+        """Keep a process for the next span."""
+        with self._lock:
+            self._busy.discard(process)
+            if not self._ended:
+                timer = threading.Timer(IDLE_SECONDS, self._expire, [process])
+                timer.daemon = True
+                self._idle[process] = timer
+                timer.start()
+                return
+        process.close()
+
+    def drop(self, process: ScriptProcess) -> None:
+        """Kill a process that has failed."""
+        with self._lock:
+            self._busy.discard(process)
+        process.close()
+
+    def end(self, *, at_once: bool) -> None:
+        """End all processes; ``at_once`` without their shutdown()."""
+        with self._lock:
+            self._ended = True
+            busy, idle = list(self._busy), dict(self._idle)
+            self._idle.clear()
+        for process in busy:
+            process.kill()
+        for process, timer in idle.items():
+            timer.cancel()
+            process.close() if at_once else process.end()
+
+    def check(self) -> None:
+        """Raises `JobEnded` if the job was ended."""
+        with self._lock:
+            self._check()
+
+    def _check(self) -> None:
+        if self._ended:
+            raise JobEnded("the job was ended")
+
+    def _expire(self, process: ScriptProcess) -> None:
+        with self._lock:
+            if self._idle.pop(process, None) is None:
+                return
+        process.end()
+
+
+_jobs: dict[str, Processes] = {}
+_all = threading.Lock()
+
+
+def _processes(job: str) -> Processes:
+    with _all:
+        return _jobs.setdefault(job, Processes())
+
+
+def begin() -> str:
+    """The version of mlmagic in this Dask worker."""
+    from mlmagic import __version__
+
+    return __version__
+
+
+def end_job(stage: Stage, at_once: bool) -> None:
+    """End what this Dask worker has of a job; `score` of the same job then raises `JobEnded`."""
+    _processes(stage.job).end(at_once=at_once)
+    stage.forget()
+
+
+def score(stage: Stage, tries: Tries, span: Span, archive: bytes | None) -> SpanResult:
+    """Score a span in this Dask worker; tells the job of each mini-batch at once.
+
+    Raises `JobFailed`, `JobEnded` or `WorkerFailed`.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+
+    def tell(record: Mapping[str, Any]) -> None:
+        worker.log_event(stage.job, dict(record))
+
+    try:
+        return score_span(_processes(stage.job), stage, tries, span, archive, tell)
+    except OSError as error:
+        raise WorkerFailed(error) from error
+
+
+def score_span(
+    processes: Processes, stage: Stage, tries: Tries, span: Span, archive: bytes | None, tell: Tell
+) -> SpanResult:
+    """`score` with the given processes, and a function that is told of each mini-batch."""
+    try:
+        folder = stage.unpacked(archive)
+    except MLMagicError as error:
+        raise JobFailed(str(error)) from None
+    with _log(stage) as (log, read):
+        scorer = _SpanScorer(processes, stage, folder, log, tries)
+        found: list[BatchResult] = []
+        payloads: list[bytes] = []
+        try:
+            for batch in span.batches:
+                result, payload = scorer.score(batch)
+                found.append(result)
+                payloads.append(payload)
+                tell(result.record())
+        finally:
+            scorer.close()
+        return SpanResult(tuple(found), results.joined(stage.results, payloads), read())
+
+
+class _SpanScorer:
+    """Scores one mini-batch after another with one process, or its successors."""
+
+    def __init__(self, processes: Processes, stage: Stage, folder: Path, log: Path, tries: Tries) -> None:
+        self._processes, self._stage, self._folder, self._log = processes, stage, folder, log
+        self._tries = tries
+        self._process: ScriptProcess | None = None
+
+    def score(self, batch: MiniBatch) -> tuple[BatchResult, bytes]:
+        """One mini-batch with its retries: what became of it, and the bytes of its results."""
+        error: Mapping[str, Any] = {}
+        for _ in range(self._tries.most):
+            self._processes.check()
+            if self._process is None:
+                self._process = self._processes.take(self._stage, self._folder, self._log)
+            try:
+                answer, payload = self._process.perform(batch.task, self._tries.seconds)
+            except TimedOut:
+                self._drop()
+                error = {"type": "TimeoutError", "message": f"run() took more than {self._tries.seconds:g} s"}
+            except LaunchFailed as ended:
+                self._drop()
+                error = {"type": "WorkerEnded", "message": str(ended)}
+            else:
+                if "error" not in answer:
+                    return BatchResult.of(batch, answer["count"]), payload
+                error = answer["error"]
+        self._processes.check()  # a process that was killed with the job has not failed
+        return BatchResult.failing(batch, self._tries.most, error), b""
+
+    def close(self) -> None:
+        """Leave the process to the next span."""
+        if self._process is not None:
+            self._processes.put(self._process)
+
+    def _drop(self) -> None:
+        assert self._process is not None
+        process, self._process = self._process, None
+        self._processes.drop(process)
+
+
+@contextmanager
+def _log(stage: Stage) -> Iterator[tuple[Path, Callable[[], bytes]]]:
+    """The file that the script's output goes to, and what reads what it has there that the job has not."""
+    if stage.is_here():
+        yield Path(stage.log), lambda: b""
+        return
+    log = Path(tempfile.gettempdir()) / f"mlmagic-batch-{stage.job}.log"
+
+    def read() -> bytes:
+        with log.open("rb+") as file:
+            content = file.read()
+            file.truncate(0)
+        return content[-_MOST_LOG_BYTES:]
+
+    yield log, read

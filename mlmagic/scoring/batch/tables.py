@@ -1,0 +1,155 @@
+"""Rows of tables: slices of Parquet files, of text files with a row to a line, and of pickled DataFrames.
+
+A slice is a JSON object with ``path``, ``format``, the columns that are ``added`` with one value each, and
+``steps``, the columns to keep or to drop. Of a Parquet file it has the row ``group`` with the first row,
+``start``, and the number of ``rows`` in it; of a text file the bytes from ``begin`` to ``end``, the ``names``
+of its columns, pandas' ``options`` and the columns' types: ``parse`` for the parser, ``cast`` for afterwards.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+PARQUET, DELIMITED, JSON_LINES, PICKLE = "parquet", "delimited", "json lines", "pickle"
+Slice = Mapping[str, Any]
+
+
+class TableReader:
+    """Reads one mini-batch after another; remembers where it is in a Parquet file."""
+
+    def __init__(self) -> None:
+        self._parquet: _RowGroup | None = None
+
+    def read(self, slices: Sequence[Slice]) -> Any:
+        """The rows of all slices as one DataFrame with a new index."""
+        import pandas
+
+        frames = [finished(self._rows(each), each.get("steps", ()), each.get("added", {})) for each in slices]
+        frame = frames[0] if len(frames) == 1 else pandas.concat(frames, ignore_index=True)
+        return frame.reset_index(drop=True)
+
+    def _rows(self, part: Slice) -> Any:
+        import pandas
+
+        if part["format"] == PICKLE:
+            return pandas.read_pickle(part["path"])
+        if part["format"] == PARQUET:
+            return self._parquet_rows(part)
+        return read_text(part)
+
+    def _parquet_rows(self, part: Slice) -> Any:
+        if self._parquet is None or not self._parquet.is_before(part):
+            self._parquet = None  # its buffers go first
+            self._parquet = _RowGroup(part)
+        return self._parquet.take(part["rows"])
+
+
+class _RowGroup:
+    """A row group that is read from its front to its end, so that no more than a mini-batch is in memory."""
+
+    def __init__(self, part: Slice) -> None:
+        import pyarrow.parquet
+
+        self._key, self._at = _key(part), 0
+        file = pyarrow.parquet.ParquetFile(open_bytes(part["path"]))
+        self._batches: Iterator[Any] = file.iter_batches(
+            batch_size=part["rows"],
+            row_groups=[part["group"]],
+            columns=_columns(file, part),
+            use_threads=False,  # other processes have the other cores
+        )
+        self._rest: list[Any] = []
+        self._skip(part["start"])
+
+    def is_before(self, part: Slice) -> bool:
+        """Whether the next rows are those of ``part``."""
+        return self._key == _key(part) and self._at == part["start"]
+
+    def take(self, rows: int) -> Any:
+        """The next ``rows`` as a DataFrame."""
+        import pyarrow
+
+        return pyarrow.Table.from_batches(self._next(rows)).to_pandas()
+
+    def _skip(self, rows: int) -> None:
+        step = 1 << 20
+        while rows > 0:
+            self._next(min(rows, step))
+            rows -= step
+
+    def _next(self, rows: int) -> list[Any]:
+        found = []
+        self._at += rows
+        while rows > 0:
+            batch = self._rest.pop() if self._rest else next(self._batches)
+            if len(batch) > rows:
+                self._rest.append(batch.slice(rows))
+                batch = batch.slice(0, rows)
+            rows -= len(batch)
+            found.append(batch)
+        return found
+
+
+def _columns(file: Any, part: Slice) -> list[str] | None:
+    """The columns of a Parquet file that are to be read; None for all."""
+    own = file.schema_arrow.names
+    left = columns_of([*own, *part.get("added", {})], part.get("steps", ()))
+    return None if left is None else [name for name in left if name in own]
+
+
+def _key(part: Slice) -> tuple[Any, ...]:
+    return part["path"], part["group"], repr(part.get("steps"))
+
+
+def read_text(part: Slice) -> Any:
+    """The rows of a slice of a text file."""
+    import pandas
+
+    with open_bytes(part["path"]) as file:
+        file.seek(part["begin"])
+        content = file.read(part["end"] - part["begin"])
+    options = dict(part["options"])
+    if part["format"] == JSON_LINES:
+        frame = pandas.read_json(io.BytesIO(content), **options)
+        if part.get("names"):
+            frame = frame.reindex(columns=part["names"])
+    else:
+        given = options.pop("dtype", None)
+        types = given if given is not None else part.get("parse") or None
+        given_here = {"header": None, "names": part["names"], "dtype": types, "index_col": False}
+        with warnings.catch_warnings():
+            # A record with more values than there are columns would lose the last ones.
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            frame = pandas.read_csv(io.BytesIO(content), **{**options, **given_here})
+    for name, kind in part.get("cast", {}).items():
+        frame[name] = frame[name].astype(kind)
+    return frame
+
+
+def open_bytes(path: str) -> BinaryIO:
+    """A file, or what is at a URL that fsspec knows, to read and to seek in."""
+    if "://" not in path:
+        return open(path, "rb")
+    import fsspec
+
+    return fsspec.open(path, "rb").open()  # type: ignore[no-any-return]
+
+
+def columns_of(names: Sequence[str], steps: Sequence[Any]) -> list[str] | None:
+    """The columns that are left after the steps, in their order; None for all."""
+    if not steps:
+        return None
+    left = list(names)
+    for step, given in steps:
+        left = list(given) if step == "keep" else [name for name in left if name not in given]
+    return left
+
+
+def finished(frame: Any, steps: Sequence[Any], added: Mapping[str, Any]) -> Any:
+    """The rows of a file with the columns that are added, and without those that the steps leave out."""
+    if added:
+        frame = frame.assign(**added)
+    return frame[columns_of([*frame.columns], steps)] if steps else frame

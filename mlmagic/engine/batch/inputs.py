@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,7 +181,8 @@ def _by_keys(keys: Sequence[str], tables: Sequence[Any], folder: Path) -> list[_
             if known is not None and all(key in known for key in keys):
                 found.setdefault(tuple(known[key] for key in keys), []).append(part)
                 continue
-            frame = TableReader().read(part.slices or ())
+            with closing(TableReader()) as reader:
+                frame = reader.read(part.slices or ())
             _check_keys(keys, [*frame.columns])
             for values, rows in frame.groupby(list(keys), sort=False, dropna=False):
                 found.setdefault(values, []).append(_pickled(rows, folder))

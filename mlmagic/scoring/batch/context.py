@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,8 @@ class MiniBatchDataset:
         """The rows of a mini-batch of rows, read again."""
         if self._slices is None:
             raise TypeError("a mini-batch of files has no rows: use to_path()")
-        return TableReader().read(self._slices)
+        with closing(TableReader()) as reader:
+            return reader.read(self._slices)
 
     def __repr__(self) -> str:
         if self._files is not None:

@@ -9,7 +9,6 @@ of its columns, pandas' ``options`` and the columns' types: ``parse`` for the pa
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -22,6 +21,12 @@ class TableReader:
 
     def __init__(self) -> None:
         self._parquet: _RowGroup | None = None
+
+    def close(self) -> None:
+        """Close the file that it is in."""
+        if self._parquet is not None:
+            self._parquet.close()
+            self._parquet = None
 
     def read(self, slices: Sequence[Slice]) -> Any:
         """The rows of all slices as one DataFrame with a new index."""
@@ -42,7 +47,7 @@ class TableReader:
 
     def _parquet_rows(self, part: Slice) -> Any:
         if self._parquet is None or not self._parquet.is_before(part):
-            self._parquet = None  # its buffers go first
+            self.close()  # its buffers go first
             self._parquet = _RowGroup(part)
         return self._parquet.take(part["rows"])
 
@@ -54,7 +59,8 @@ class _RowGroup:
         import pyarrow.parquet
 
         self._key, self._at = _key(part), 0
-        file = pyarrow.parquet.ParquetFile(open_bytes(part["path"]))
+        self._file = open_bytes(part["path"])
+        file = pyarrow.parquet.ParquetFile(self._file)
         self._batches: Iterator[Any] = file.iter_batches(
             batch_size=part["rows"],
             row_groups=[part["group"]],
@@ -63,6 +69,11 @@ class _RowGroup:
         )
         self._rest: list[Any] = []
         self._skip(part["start"])
+
+    def close(self) -> None:
+        self._rest.clear()
+        self._batches = iter(())
+        self._file.close()
 
     def is_before(self, part: Slice) -> bool:
         """Whether the next rows are those of ``part``."""
@@ -119,11 +130,10 @@ def read_text(part: Slice) -> Any:
     else:
         given = options.pop("dtype", None)
         types = given if given is not None else part.get("parse") or None
-        given_here = {"header": None, "names": part["names"], "dtype": types, "index_col": False}
-        with warnings.catch_warnings():
-            # A record with more values than there are columns would lose the last ones.
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(io.BytesIO(content), **{**options, **given_here})
+        given_here = {"header": None, "names": part["names"], "dtype": types}
+        frame = pandas.read_csv(io.BytesIO(content), **{**options, **given_here})
+        if not isinstance(frame.index, pandas.RangeIndex):  # pandas has taken the first values for an index
+            raise ValueError(f"a record has more values than the {len(part['names'])} columns")
     for name, kind in part.get("cast", {}).items():
         frame[name] = frame[name].astype(kind)
     return frame

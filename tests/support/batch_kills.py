@@ -1,0 +1,131 @@
+"""A batch job whose processes are killed all the time: with the script, the job itself, and those of Dask."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy
+import pandas
+import psutil
+import pyarrow.parquet
+
+SCRIPT = "import time\ndef run(rows):\n    time.sleep(0.005)\n    return rows[['id']] * 2\n"
+_JOB = """
+import sys
+from pathlib import Path
+from mlmagic.core.batch import BatchPlan
+from mlmagic.core.configuration import InferenceConfig
+from mlmagic.engine.batch.inputs import TableFile
+from mlmagic.engine.engine import Engine
+from mlmagic.workspace.location import Location
+
+folder, scheduler, script = Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3]
+engine = Engine(Location.of_folder(folder / "workspace"), use_daemon=False)
+plan = BatchPlan(mini_batch_size="320", process_count=2, as_table=True, run_max_try=20)
+tables = [TableFile(str(folder / name), "parquet") for name in ("one.parquet", "two.parquet")]
+outcome = engine.batch.run(
+    plan, InferenceConfig("score.py", script_text=script), tables, folder / "out", folder / "job",
+    scheduler=scheduler,
+)
+engine.close()
+assert not outcome.error, (outcome.error, outcome.failures)
+"""
+
+
+@dataclass
+class Chaos:
+    """Runs a job to its end while ``kills`` of its processes are killed, drawn by ``seed``."""
+
+    folder: Path
+    seed: int
+    rows: int = 4000
+    port: int = 0
+    """Where Dask's scheduler is to listen; 0: it and its worker are threads of the job's own process."""
+    killed: dict[str, int] = field(default_factory=dict)
+    """How many processes of each kind were killed."""
+    _processes: dict[str, psutil.Popen] = field(default_factory=dict)
+
+    def run(self, kills: int) -> None:
+        """Raises `AssertionError` unless each row is in the results once, in the order of the input."""
+        chance = random.Random(self.seed)
+        ids = numpy.arange(self.rows)
+        for name, part in (("one", ids[: self.rows // 3]), ("two", ids[self.rows // 3 :])):
+            frame = pandas.DataFrame({"id": part, "x": 0.5})
+            frame.to_parquet(self.folder / f"{name}.parquet", row_group_size=400)
+        try:
+            while self._go_on():
+                time.sleep(chance.uniform(0.0, 0.4))
+                if sum(self.killed.values()) < kills:
+                    self._kill(chance)
+        finally:
+            for process in self._processes.values():
+                _kill_with_children(process)
+        files = sorted((self.folder / "out").iterdir())
+        found = numpy.concatenate([pyarrow.parquet.read_table(file)["id"].to_numpy() for file in files])
+        assert (found == ids * 2).all()
+
+    def _go_on(self) -> bool:
+        """Start what is not there; whether the job has not ended yet."""
+        job = self._processes.get("job")
+        if job is not None and job.poll() == 0:
+            return False
+        scheduler = f"tcp://127.0.0.1:{self.port}" if self.port else ""
+        if self.port:
+            dask = [sys.executable, "-m", "dask"]
+            self._start("scheduler", [*dask, "scheduler", "--host", "127.0.0.1", "--port", str(self.port)])
+            for number in (1, 2):
+                words = ["--no-nanny", "--nthreads", "1", "--death-timeout", "10", "--no-dashboard"]
+                self._start(f"worker {number}", [*dask, "worker", scheduler, *words])
+        self._start("job", [sys.executable, "-c", _JOB, str(self.folder), scheduler, SCRIPT])
+        return True
+
+    def _start(self, name: str, command: list[str]) -> None:
+        process = self._processes.get(name)
+        if process is None or process.poll() is not None:
+            log = (self.folder / f"{name}.log").open("ab")
+            with log:
+                self._processes[name] = psutil.Popen(
+                    command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                )
+
+    def _kill(self, chance: random.Random) -> None:
+        """Kill one process; most often one that runs the script, most seldom the scheduler."""
+        scripts = [
+            child
+            for process in self._processes.values()
+            for child in _children(process)
+            if "mlmagic.scoring.batch" in " ".join(_words(child))
+        ]
+        kinds = (
+            ["script"] * 6 + ["job"] * 2 + (["worker 1", "worker 2"] * 2 + ["scheduler"]) * bool(self.port)
+        )
+        kind = chance.choice(kinds)
+        with suppress(psutil.NoSuchProcess, IndexError):
+            victim = chance.choice(scripts) if kind == "script" else self._processes[kind]
+            victim.kill()
+            self.killed[kind] = self.killed.get(kind, 0) + 1
+
+
+def _children(process: psutil.Popen) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return list(process.children(recursive=True))
+    return []
+
+
+def _words(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
+
+
+def _kill_with_children(process: psutil.Popen) -> None:
+    for each in [*_children(process), process]:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait()

@@ -23,9 +23,9 @@ def validate(source: str, file_name: str, required: Sequence[str] = ENTRY) -> No
     _check(source, file_name, first_line=1, required=required)
 
 
-def read_cell(cell: str, *, first_line: int = 1) -> Names:
+def read_cell(cell: str, *, first_line: int = 1, required: Sequence[str] = ENTRY) -> Names:
     """The names of an entry script's cell; raises `CaptureError` if the cell is no entry script."""
-    return _check(cell, "the cell", first_line=first_line)
+    return _check(cell, "the cell", first_line=first_line, required=required)
 
 
 def compile_quietly(source: str, file_name: str = "score.py") -> None:

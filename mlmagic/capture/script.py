@@ -7,12 +7,12 @@ import importlib
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlmagic.capture.assets import Shipped, read_assets
-from mlmagic.capture.entry import compile_quietly, read_cell
+from mlmagic.capture.entry import ENTRY, compile_quietly, read_cell
 from mlmagic.capture.history import History
 from mlmagic.capture.modules import imported_modules, local_files
 from mlmagic.capture.names import Names, parse
@@ -88,19 +88,22 @@ def capture(
     history: Iterable[str] = (),
     first_line: int = 1,
     cell_number: int | None = None,
+    magic: str = "score_script",
+    required: Sequence[str] = ENTRY,
 ) -> CapturedScript:
-    """Make a script of a cell that defines ``init()`` and ``run(data)``.
+    """Make a script of a cell that defines ``init()`` and ``run(data)``, or what else is ``required``.
 
     ``namespace`` is the notebook's; ``history`` the sources of its executed cells, oldest first, which
     tell how a name was imported. ``assets`` are names that become paths of shipped files; ``carry``
     are names whose values are written out although they are long, or arrays and tables.
     ``first_line`` is the number that messages give to the cell's first line; ``cell_number`` that of the
-    cell in the notebook.
+    cell in the notebook, and ``magic`` the name of the cell magic.
 
     Raises `CaptureError` with everything in the cell that cannot be captured, one line each, and
     `NotFound` for an asset or a carried name that is not there. Nothing of the cell is executed.
     """
-    names = read_cell(cell, first_line=first_line)
+    title = f"{magic} {name}"
+    names = read_cell(cell, first_line=first_line, required=required)
     shipped = read_assets(assets or {})
     carried = frozenset(carry)
     _check_carried(carried, namespace)
@@ -115,10 +118,10 @@ def capture(
     )
     resolution.resolve(names, line_offset=first_line - 1)
     if not resolution.collected.problems:
-        resolution.restore_imported(cell, lambda: _all_modules(_source(name, cell, names, resolution)[1])[0])
+        resolution.restore_imported(cell, lambda: _all_modules(_source(title, cell, names, resolution)[1])[0])
     if resolution.collected.problems:
         raise _together(resolution.collected.problems)
-    return replace(_assemble(name, cell, names, resolution, shipped), cell_number=cell_number)
+    return replace(_assemble(name, title, cell, names, resolution, shipped), cell_number=cell_number)
 
 
 def _check_carried(carry: Iterable[str], namespace: Mapping[str, object]) -> None:
@@ -153,9 +156,9 @@ def _together(problems: list[CaptureError]) -> CaptureError:
 
 
 def _assemble(
-    name: str, cell: str, names: Names, resolution: Resolution, shipped: tuple[Shipped, ...]
+    name: str, title: str, cell: str, names: Names, resolution: Resolution, shipped: tuple[Shipped, ...]
 ) -> CapturedScript:
-    prologue, source = _source(name, cell, names, resolution)
+    prologue, source = _source(title, cell, names, resolution)
     beside = {place: path for asset in shipped for place, path in asset.files}
     modules, local = _all_modules(source)
     return CapturedScript(
@@ -169,12 +172,12 @@ def _assemble(
     )
 
 
-def _source(name: str, cell: str, names: Names, resolution: Resolution) -> tuple[str, str]:
+def _source(title: str, cell: str, names: Names, resolution: Resolution) -> tuple[str, str]:
     """What comes before the cell, and the whole script."""
     futures, body = _lift_futures(cell)
     if resolution.collected.postponed and not names.postponed:
         futures.add("annotations")
-    prologue = "".join(_prologue(name, futures, resolution))
+    prologue = "".join(_prologue(title, futures, resolution))
     source = f"{prologue}{body}" if body.endswith("\n") else f"{prologue}{body}\n"
     try:
         compile_quietly(source)
@@ -204,8 +207,8 @@ def _modules_of_file(path: str) -> set[str]:
         return set()
 
 
-def _prologue(name: str, futures: set[str], resolution: Resolution) -> Iterator[str]:
-    yield f"# Captured by mlmagic from the cell of %%score_script {name}.\n"
+def _prologue(title: str, futures: set[str], resolution: Resolution) -> Iterator[str]:
+    yield f"# Captured by mlmagic from the cell of %%{title}.\n"
     if futures:
         yield f"from __future__ import {', '.join(sorted(futures))}\n\n"
     yield from (f"{line}\n" for line in _import_lines(resolution))

@@ -16,6 +16,7 @@ import click
 
 from mlmagic._version import __version__
 from mlmagic.cli.base import Commands
+from mlmagic.cli.batch import batch
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
 from mlmagic.cli.endpoints import endpoint
@@ -62,7 +63,10 @@ def cli() -> None:
     """
 
 
-_GROUPS = (model, service, endpoint, environment, computetarget, config, profile, package, events, workspace)
+_GROUPS = (
+    *(model, service, endpoint, environment, computetarget, config, profile, package, batch, events),
+    workspace,
+)
 for _group in _GROUPS:
     cli.add_command(_group)
 model.add_command(deploy_model)

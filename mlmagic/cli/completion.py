@@ -24,6 +24,7 @@ complete_services = _listed("services")
 complete_models = _listed("models")
 complete_packages = _listed("assets", "package")
 complete_profiles = _listed("assets", "profile")
+complete_batch_jobs = _listed("assets", "batch-job")
 complete_clusters = _listed("assets", "compute target")
 complete_subscriptions = _listed("subscriptions")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlmagic.cli.az_options import ROWS, is_hidden, names_of
 from mlmagic.cli.base import Quantity, option, pairs
-from mlmagic.cli.script_options import all_of
+from mlmagic.cli.script_options import all_of, of_rows
 from mlmagic.core.arguments import ARGUMENTS, Argument, ComputeType, Group
 from mlmagic.core.package_arguments import DEPLOYMENT, GROUP, TABLE
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
@@ -70,16 +70,7 @@ def nearest_option(command: Command) -> Command:
 
 def package_options(command: Command) -> Command:
     """Give ``command`` the options of a package, those of `mlmagic.core.package_arguments`."""
-    own = [
-        option(
-            *(*row.in_shell, *row.options, row.name),
-            help=row.help,
-            group=GROUP,
-            **({"metavar": row.metavar} if row.metavar else {"is_flag": True}),
-        )
-        for row in TABLE
-    ]
-    return all_of([*own, *map(_option, DEPLOYMENT)], command)
+    return all_of([*of_rows(TABLE, GROUP), *map(_option, DEPLOYMENT)], command)
 
 
 def given_arguments(options: dict[str, Any], rows: Sequence[Argument] = ROWS) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlmagic.cli.base import option
 from mlmagic.cli.completion import complete_environments, complete_models
 from mlmagic.core.arguments import Group
+from mlmagic.core.option_rows import OptionRow
 from mlmagic.errors import InvalidConfig, UsageError
 
 if TYPE_CHECKING:
@@ -108,6 +109,19 @@ def models(command: Command) -> Command:
 def script(command: Command) -> Command:
     """Give ``command`` the options that name an entry script; read them with `inference`."""
     return all_of(_SCRIPT, command)
+
+
+def of_rows(rows: Sequence[OptionRow], group: str) -> list[Command]:
+    """The options of a table."""
+    return [
+        option(
+            *(*row.in_shell, *row.options, row.name),
+            help=row.help,
+            group=group,
+            **({"metavar": row.metavar} if row.metavar else {"is_flag": True}),
+        )
+        for row in rows
+    ]
 
 
 def all_of(options: Sequence[Command], command: Command) -> Command:

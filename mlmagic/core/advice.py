@@ -148,6 +148,11 @@ FIRST = {
         "mlmagic endpoint realtime create -n NAME --vn VERSION -m MODEL",
         "AksEndpoint.deploy_configuration()",
     ),
+    "batch": Way(
+        "%batch MODEL --input DATA --output PATH",
+        "mlmagic batch run -m MODEL --input DATA --output-path PATH",
+        "BatchJob.run(workspace, name, scored, data, output)",
+    ),
     "profile": Way(
         "%profile MODEL -d DATASET",
         "mlmagic model profile -n NAME -m MODEL -d FILE",

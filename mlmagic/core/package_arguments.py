@@ -2,59 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mlmagic.core import advice
 from mlmagic.core.arguments import ARGUMENTS, Argument
+from mlmagic.core.option_rows import OptionRow
 from mlmagic.core.package import PackageKind
 from mlmagic.errors import Advice, UsageError
 
 GROUP = "Package"
 
 
-@dataclass(frozen=True, slots=True)
-class PackageArgument:
-    """One row of the table."""
-
-    name: str
-    options: tuple[str, ...]
-    help: str
-    metavar: str = ""
-    """The name of its value in a help text; empty for a flag."""
-    in_shell: tuple[str, ...] = ()
-    """Options that it has in a shell alone: a magic has others of that name."""
-
-
 TABLE = (
-    PackageArgument(
+    OptionRow(
         "kind",
         ("--kind",),
         f"{', '.join(list(PackageKind)[:-1])} or {list(PackageKind)[-1]}. "
         "Default: folder with --save, else image.",
         "KIND",
     ),
-    PackageArgument("generate_dockerfile", ("--generate-dockerfile",), "The same as --kind folder."),
-    PackageArgument(
+    OptionRow("generate_dockerfile", ("--generate-dockerfile",), "The same as --kind folder."),
+    OptionRow(
         "image_name", ("-n", "--name", "--image-name", "--in"), "The image's name. Default: package.", "NAME"
     ),
-    PackageArgument(
+    OptionRow(
         "image_label",
         ("--label", "--image-label", "--il"),
         "The image's label. Default: the start of the content's digest.",
         "LABEL",
     ),
-    PackageArgument(
+    OptionRow(
         "folder", ("--save", "--output-path"), "Copy the package's files to this folder.", "DIR", ("-o",)
     ),
-    PackageArgument(
+    OptionRow(
         "repository",
         ("--push",),
         "Push the image, for example to registry.example/team/name.",
         "REPOSITORY",
     ),
-    PackageArgument(
-        "test", ("--test",), "Start the package once, in a clean environment, before it is written."
-    ),
+    OptionRow("test", ("--test",), "Start the package once, in a clean environment, before it is written."),
 )
 DEPLOYMENT: tuple[Argument, ...] = tuple(
     ARGUMENTS[name]

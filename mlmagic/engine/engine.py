@@ -13,6 +13,7 @@ import threading
 
 from mlmagic.engine.assets import Assets
 from mlmagic.engine.batch.batch import Batch
+from mlmagic.engine.batch.jobs import BatchJobs
 from mlmagic.engine.endpoints.endpoints import Endpoints
 from mlmagic.engine.endpoints.traffic import Traffic
 from mlmagic.engine.environments.environments import Environments
@@ -94,6 +95,7 @@ class Engine:
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.packages = Packages(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.batch = Batch(self.memory, self.models, self.temporary_work)
+        self.batch_jobs = BatchJobs(self.memory, self.batch, self.temporary_work)
         self.supervision.ensure_for_leftovers()
         self.supervision.ensure_for_schedules()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlmagic.core.arguments import ARGUMENTS, OPTIONS, Argument
 from mlmagic.core.package_arguments import DEPLOYMENT, GROUP, TABLE
-from mlmagic.magics.options import Arguments, argument, labels, pairs
+from mlmagic.magics.options import Arguments, argument, labels, pairs, with_rows
 
 
 def deployment_options(magic: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,10 +23,7 @@ def package_options(magic: Callable[..., Any]) -> Callable[..., Any]:
     """Give ``magic`` the options of a package, those of `mlmagic.core.package_arguments`."""
     for deployment in reversed(DEPLOYMENT):
         magic = _option(deployment)(magic)
-    for row in reversed(TABLE):
-        more: dict[str, Any] = {"metavar": row.metavar} if row.metavar else {"action": "store_true"}
-        magic = argument(*row.options, dest=row.name, help=row.help, group=GROUP, **more)(magic)
-    return magic
+    return with_rows(TABLE, GROUP)(magic)  # type: ignore[no-any-return]
 
 
 def given_arguments(args: Arguments, rows: Sequence[Argument] = OPTIONS) -> dict[str, Any]:

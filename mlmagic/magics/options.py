@@ -6,7 +6,7 @@ import argparse
 import inspect
 import keyword
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from IPython.core import magic_arguments
@@ -14,6 +14,7 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 from mlmagic.core.decimals import with_a_point
 from mlmagic.core.model import parse_labels
+from mlmagic.core.option_rows import OptionRow
 from mlmagic.errors import InvalidConfig, UsageError, nearest_option
 from mlmagic.magics.line import split_line, with_values
 
@@ -226,6 +227,22 @@ def out(what: str, group: str = OPTIONS) -> Any:
     return argument(
         "-o", "--out", type=variable, metavar="NAME", group=group, help=f"Assign {what} to this variable."
     )
+
+
+def with_rows(rows: Sequence[OptionRow], group: str) -> Callable[[Any], Any]:
+    """The options of a table, for a magic."""
+
+    def add(magic: Any) -> Any:
+        for row in reversed(rows):
+            more: dict[str, Any] = {"metavar": row.metavar} if row.metavar else {"action": "store_true"}
+            if row.metavar == "DATA":
+                more["type"] = data
+            magic = argument(*row.in_magic, *row.options, dest=row.name, help=row.help, group=group, **more)(
+                magic
+            )
+        return magic
+
+    return add
 
 
 def models(help: str, group: str = OPTIONS) -> Any:

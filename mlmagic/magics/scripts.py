@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import cell_magic, magics_class
 from IPython.display import display
 
+from mlmagic.capture.entry import ENTRY
 from mlmagic.core.names import check_model_name
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.magics.base import SessionMagics, parsed
@@ -21,6 +23,78 @@ from mlmagic.targets.local import zygote
 
 if TYPE_CHECKING:
     from mlmagic.capture.script import CapturedScript
+    from mlmagic.magics.session import MLMagic
+
+
+def capture_options(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """Give ``magic`` the options of a cell that is captured; read them with `captured`."""
+    options = (
+        labels(
+            "--asset",
+            help="Include the file PATH; the script opens it as NAME. May repeat.",
+            metavar="NAME=PATH",
+            group="Content",
+        ),
+        argument(
+            "--carry",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="Write the value of the variable NAME into the script. May repeat.",
+            group="Content",
+        ),
+        argument("--show", action="store_true", help="Print the whole script.", group="Output"),
+        argument("--write", metavar="FILE", help="Save the whole script to FILE.", group="Output"),
+        argument("--force", action="store_true", help="With --write: overwrite FILE.", group="Output"),
+    )
+    for option in reversed(options):
+        magic = option(magic)
+    return magic
+
+
+def captured(
+    session: MLMagic,
+    args: Arguments,
+    cell: str,
+    *,
+    magic: str = "score_script",
+    required: Sequence[str] = ENTRY,
+) -> CapturedScript:
+    """The script of a cell, which defines the ``required`` functions; told and printed as the line asks.
+
+    `write_script` then writes it. Raises `CaptureError`, and `InvalidConfig` or `UsageError` for the line.
+    """
+    from mlmagic.capture.missing import missing_packages
+    from mlmagic.capture.script import FIRST_LINE, capture
+
+    _check_name(args.name)
+    if args.write:
+        _writable(args.write, force=args.force)
+    script = capture(
+        args.name,
+        cell,
+        session.namespace,
+        assets=pairs("--asset", args.asset),
+        carry=args.carry,
+        history=session.history(),
+        first_line=FIRST_LINE,
+        cell_number=session.shell.execution_count,
+        magic=magic,
+        required=required,
+    )
+    for package, line in missing_packages(script.source).items():
+        show_message(missing_message(package, line - script.cell_line + FIRST_LINE))
+    if args.show:
+        print(script.source)
+    return script
+
+
+def write_script(script: CapturedScript, args: Arguments) -> None:
+    """Write the script to the file that the line names, if it names one."""
+    if args.write:
+        path = _writable(args.write, force=args.force)
+        path.write_text(script.source, encoding="utf-8")
+        show_message(f"Wrote {path}.")
 
 
 @magics_class
@@ -34,20 +108,7 @@ class ScriptMagics(SessionMagics):
         metavar="NAME",
         help="The script. %deploy serves the script named like the service, else like a model.",
     )
-    @labels(
-        "--asset",
-        help="Include the file PATH; the script opens it as NAME. May repeat.",
-        metavar="NAME=PATH",
-        group="Content",
-    )
-    @argument(
-        "--carry",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="Write the value of the variable NAME into the script. May repeat.",
-        group="Content",
-    )
+    @capture_options
     @argument(
         "--test",
         type=data,
@@ -56,9 +117,6 @@ class ScriptMagics(SessionMagics):
         group="Test",
     )
     @models("With --test: the script's models.", "Test")
-    @argument("--show", action="store_true", help="Print the whole script.", group="Output")
-    @argument("--write", metavar="FILE", help="Save the whole script to FILE.", group="Output")
-    @argument("--force", action="store_true", help="With --write: overwrite FILE.", group="Output")
     @out("the captured script", "Output")
     def score_script(self, args: Arguments, cell: str) -> None:
         """Capture this cell's init() and run(data) as an entry script.
@@ -69,31 +127,12 @@ class ScriptMagics(SessionMagics):
           %%score_script churn --test {"data": [[1, 2]]} -m churn
           %%score_script churn --asset labels.json=data/labels.json --show
         """
-        from mlmagic.capture.missing import missing_packages
         from mlmagic.capture.modules import installed_modules
-        from mlmagic.capture.script import FIRST_LINE, capture
 
-        _check_name(args.name)
-        path = _writable(args.write, force=args.force) if args.write else None
-        script = capture(
-            args.name,
-            cell,
-            self.session.namespace,
-            assets=pairs("--asset", args.asset),
-            carry=args.carry,
-            history=self.session.history(),
-            first_line=FIRST_LINE,
-            cell_number=self.session.shell.execution_count,
-        )
-        for package, line in missing_packages(script.source).items():
-            show_message(missing_message(package, line - script.cell_line + FIRST_LINE))
-        if args.show:
-            print(script.source)
+        script = captured(self.session, args, cell)
         if args.test is not None:
             self._test(script, args)
-        if path is not None:
-            path.write_text(script.source, encoding="utf-8")
-            show_message(f"Wrote {path}.")
+        write_script(script, args)
         self.session.keep(script)
         zygote.warm(installed_modules(script.source))
         self.assign(args.out, script)

@@ -40,6 +40,7 @@ class MLMagic(Configurable):
         self.shell = shell
         self._engine: Engine | None = None
         self._scripts: dict[str, CapturedScript] = {}
+        self._batch_scripts: dict[str, CapturedScript] = {}
         self._live: dict[Hashable, Any] = {}
         """The widgets of this kernel, by engine and subject."""
         self._cell_to_insert: str | None = None
@@ -94,6 +95,19 @@ class MLMagic(Configurable):
         if name not in self._scripts:
             raise NotFound("captured script", name, self._scripts)
         return self._scripts[name]
+
+    def keep_batch_script(self, script: CapturedScript) -> None:
+        """Store the captured script of batch jobs."""
+        self._batch_scripts[script.name] = script
+
+    def batch_script(self, name: str) -> CapturedScript | None:
+        """The captured script of batch jobs of that name; None if there is none."""
+        return self._batch_scripts.get(name)
+
+    @property
+    def batch_script_names(self) -> list[str]:
+        """The captured scripts of batch jobs."""
+        return list(self._batch_scripts)
 
     @property
     def script_names(self) -> list[str]:

@@ -8,19 +8,22 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlmagic.capture.entry import ENTRY
 from mlmagic.core.batch import BatchPlan, Tally
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.environment import needs_of
 from mlmagic.core.mini_batches import MiniBatch
 from mlmagic.core.model import Model, ModelFilter, StoredFile
 from mlmagic.core.notify import silent
+from mlmagic.core.webservice import Revision
 from mlmagic.engine import staging
 from mlmagic.engine.batch import cluster, results
-from mlmagic.engine.batch.inputs import Inputs, identities, mini_batches
+from mlmagic.engine.batch.inputs import Inputs, check_columns, identities, mini_batches
 from mlmagic.engine.batch.job import Job, OnTally, Outcome
 from mlmagic.engine.batch.ledger import Ledger
 from mlmagic.engine.batch.stage import Stage
@@ -28,9 +31,11 @@ from mlmagic.engine.environments.builds import build_and_wait
 from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import Store
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.scripts import sources
+from mlmagic.engine.requirements import completed
+from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.workspace.atomic_writes import write_atomically
+from mlmagic.workspace.files import Intake
 from mlmagic.workspace.memory import Memory
 
 LOG, ERRORS, SUMMARY = "logs/user.txt", "logs/errors.json", "logs/summary.json"
@@ -42,6 +47,34 @@ def _unwatched(_tally: Tally) -> None:
     """Watch nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a batch job runs: a script with ``run(mini_batch)``, or one that serves requests.
+
+    The latter, which ``is_served``, gets each mini-batch as a request: the ``inference`` with the ``models``,
+    the models without a script, or a ``revision`` of a service with its models.
+    """
+
+    inference: InferenceConfig | None = None
+    models: tuple[str, ...] = ()
+    is_served: bool = False
+    revision: Revision | None = None
+    words: str = ""
+    """What people see."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """A script that is laid out in a folder."""
+
+    inference: InferenceConfig
+    files: Sequence[StoredFile]
+    used: Sequence[Model]
+    model_dir: str
+    """AZUREML_MODEL_DIR, relative to the folder."""
+    is_served: bool
+
+
 class Batch:
     """Runs batch jobs with the models of one workspace."""
 
@@ -51,22 +84,23 @@ class Batch:
     def run(
         self,
         plan: BatchPlan,
-        inference: InferenceConfig,
+        scored: InferenceConfig | Scored,
         inputs: Inputs,
         output: Path,
         log_folder: Path,
         *,
         scheduler: str | None = None,
         watching: OnTally = _unwatched,
+        connected: Callable[[str], None] = lambda dashboard: None,
     ) -> Outcome:
         """Call ``run(mini_batch)`` over all files, or over the rows of all tables; returns at the end.
 
         A mini-batch has rows of one table only, unless the plan has partition keys. The results are written
         atomically: lines to ``append_row_file_name`` in the folder ``output``, a table to ``output`` itself.
-        The script's output and the errors of mini-batches go to ``log_folder``. The models that the script or
-        its arguments name are laid out for it. The outcome records a failed job; raises only for errors
-        known before the start, and if the cluster is lost. What is done then is in ``log_folder``: a second
-        call goes on with it.
+        The script's output and the errors of mini-batches go to ``log_folder``. Of a script alone, the models
+        that it or its arguments name are laid out for it. The outcome records a failed job; raises only for
+        errors known before the start, and if the cluster is lost. What is done then is in ``log_folder``: a
+        second call goes on with it. ``connected`` is called with the address of the dashboard.
 
         ``scheduler`` is the address of a Dask scheduler (default: that of MLMAGIC_BATCH_SCHEDULER, else a
         cluster of this process).
@@ -80,14 +114,13 @@ class Batch:
             self._memory.files.intake() as intake,
             cluster.connected(address, plan.processes) as connection,
         ):
-            files, inference = sources.take(intake, inference, required=("run",))
-            intake.copy_out(files, work.folder / "app")
-            used = self._named_models(work.folder / "app", plan.arguments)
-            staging.lay_out_models(self._memory, used, work.folder)
-            (work.folder / "azureml-models").mkdir(exist_ok=True)
-            stage = self._stage(plan, inference, work.folder, log_folder, is_local=connection.is_local)
+            connected(connection.dashboard)
+            given = scored if isinstance(scored, Scored) else Scored(scored)
+            script = self._laid_out(given, plan, intake, work.folder)
+            stage = self._stage(plan, script, work.folder, log_folder, is_local=connection.is_local)
             batches = mini_batches(plan, inputs, log_folder / ROWS)
-            ledger = Ledger.open(log_folder / SPANS, _identity(plan, files, used, batches))
+            check_columns(plan.keep, batches)
+            ledger = Ledger.open(log_folder / SPANS, _identity(plan, script, batches))
             outcome = Job(connection, stage, plan, batches, ledger, watching).run()
             write_atomically(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
             write_atomically(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
@@ -97,10 +130,32 @@ class Batch:
             shutil.rmtree(log_folder / ROWS, ignore_errors=True)
         return outcome
 
+    def _laid_out(self, scored: Scored, plan: BatchPlan, intake: Intake, folder: Path) -> _Script:
+        """The script in ``folder``/app and its models beside it."""
+        inference = scored.inference
+        if scored.revision is not None:
+            files, inference = tuple(scored.revision.files), scored.revision.inference
+            self._memory.files.copy_out(files, folder / "app")
+        else:
+            required = ENTRY if scored.is_served else ("run",)
+            inference = inference or no_code.inference_for(self._models.find_all(scored.models))[0]
+            files, inference = sources.take(intake, inference, required=required)
+            intake.copy_out(files, folder / "app")
+        if scored.is_served or scored.models:
+            used = self._models.find_all(scored.models)
+        else:
+            used = self._named_models(folder / "app", plan.arguments)
+        model_dir = staging.lay_out_models(self._memory, used, folder)
+        if model_dir is None or not scored.is_served:
+            model_dir = str(folder / "azureml-models")
+        Path(model_dir).mkdir(parents=True, exist_ok=True)
+        return _Script(inference, files, used, os.path.relpath(model_dir, folder), scored.is_served)
+
     def _stage(
-        self, plan: BatchPlan, inference: InferenceConfig, folder: Path, log_folder: Path, *, is_local: bool
+        self, plan: BatchPlan, script: _Script, folder: Path, log_folder: Path, *, is_local: bool
     ) -> Stage:
-        python, server_path = self._interpreter(inference, folder)
+        inference = script.inference
+        python, server_path = self._interpreter(script, folder)
         own = python == sys.executable and not is_local  # other machines have their own
         stage = Stage(
             uuid.uuid4().hex[:12],
@@ -114,13 +169,19 @@ class Batch:
             "" if own else python,
             None if own else server_path,
             max(1, (os.cpu_count() or 1) // plan.processes),
+            script.is_served,
+            models=script.model_dir,
         )
         stage.mark()
         return stage
 
-    def _interpreter(self, inference: InferenceConfig, folder: Path) -> tuple[str, str | None]:
+    def _interpreter(self, script: _Script, folder: Path) -> tuple[str, str | None]:
         """The interpreter of the script: this one, or that of an environment, which is built if needed."""
-        runtime = choose(needs_of(inference.environment), Store(), nearest=True, notify=silent)
+        inference = script.inference
+        needs = needs_of(inference.environment)
+        if script.is_served:
+            needs = completed(needs, inference, script.used, self._memory.files)
+        runtime = choose(needs, Store(), nearest=True, notify=silent)
         ready = build_and_wait(runtime.python, inference.environment, folder, silent)
         return ready.python, ready.server_path
 
@@ -133,15 +194,13 @@ class Batch:
         return [model for model in self._models.list(ModelFilter()) if model.name in text]
 
 
-def _identity(
-    plan: BatchPlan, files: Sequence[StoredFile], used: Sequence[Model], batches: Sequence[MiniBatch]
-) -> dict[str, Any]:
+def _identity(plan: BatchPlan, script: _Script, batches: Sequence[MiniBatch]) -> dict[str, Any]:
     """What must be the same if a job is to go on with the results that it has."""
     tasks = hashlib.sha256(json.dumps([batch.task for batch in batches]).encode()).hexdigest()
     return {
         "input": [tasks, identities(batches)],
-        "script": [[file.path, file.digest] for file in files],
-        "models": [model.id for model in used],
+        "script": [[file.path, file.digest] for file in script.files],
+        "models": [model.id for model in script.used],
         "settings": [results.kind_of(plan), list(plan.keep), list(plan.arguments)],
     }
 

@@ -202,6 +202,17 @@ def _check_keys(keys: Sequence[str], columns: Sequence[str]) -> None:
         raise InvalidConfig("partition_keys", missing[0], f"is not a column; the columns are {list(columns)}")
 
 
+def check_columns(keep: Sequence[str], batches: Sequence[MiniBatch]) -> None:
+    """Raises `InvalidConfig` for columns to keep that the first mini-batch does not have."""
+    if not keep:
+        return
+    with closing(TableReader()) as reader:
+        columns = [*reader.read(batches[0].task["slices"]).columns]
+    missing = [name for name in keep if name not in columns]
+    if missing:
+        raise InvalidConfig("keep", missing[0], f"is not a column; the columns are {columns}")
+
+
 def identities(batches: Sequence[MiniBatch]) -> list[list[Any]]:
     """The files of all mini-batches, each with what changes when its content does. Raises `UsageError`."""
     paths: dict[str, None] = {}

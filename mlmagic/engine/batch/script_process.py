@@ -36,6 +36,7 @@ class ScriptProcess:
         command = [stage.interpreter(), "-m", "mlmagic.scoring.batch", "--entry-script", stage.entry_script]
         command += ["--source-directory", str(folder / stage.app), "--model-dir", str(folder / stage.models)]
         command += ["--results", stage.results, *(f"--keep={name}" for name in stage.keep)]
+        command += ["--served"] * stage.served
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, "--", *stage.arguments],

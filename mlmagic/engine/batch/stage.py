@@ -40,9 +40,11 @@ class Stage:
     """The scoring server's folder for PYTHONPATH, where the interpreter does not have mlmagic installed."""
     cores: int = 1
     """The threads that numeric libraries may use in each process."""
+    served: bool = False
+    """Whether the script is that of a service, or of a model without one."""
     app: str = "app"
     models: str = "azureml-models"
-    """The source directory, and that of the models, below ``folder``."""
+    """The source directory, and AZUREML_MODEL_DIR, below ``folder``."""
 
     def mark(self) -> None:
         """Have the processes on this machine, and others that share the folder, find it."""

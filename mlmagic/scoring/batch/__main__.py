@@ -3,7 +3,7 @@
 Reads a JSON line for each mini-batch from standard input: its ``files``, or the ``slices`` of tables that its
 rows are in, and its ``context``. Answers each on standard output with a JSON line, ``{"count", "bytes"}`` and
 so many bytes of results, or ``{"error"}``. The first answer says that init() has returned, or why not. What
-follows ``--`` is the script's own.
+follows ``--`` is the script's own. With ``--served`` the script is that of a service, or of a model.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from mlmagic.scoring.batch.context import MiniBatchContext
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--model-dir")
     parser.add_argument("--results", choices=sorted(ENCODERS), required=True)
     parser.add_argument("--keep", action="append", default=[])
+    parser.add_argument("--served", action="store_true")
     options = parser.parse_args(mine)
     # Output of the script goes to standard error: standard output is for the answers.
     sys.stdout.flush()
@@ -45,22 +47,32 @@ def main() -> int:
     environment.apply()
     try:
         install()
-        module = import_script(environment.script, as_main=False)
-        if not callable(getattr(module, "run", None)):
-            raise TypeError(f"{environment.script.name} has no run(mini_batch)")
-        if callable(getattr(module, "init", None)):
-            module.init()
+        script = _script(environment.script, served=options.served)
+        if callable(getattr(script, "init", None)):
+            script.init()
     except Exception as error:
-        _answer(answers, {"error": _record(error)})
+        _answer(answers, {"error": _record(getattr(error, "cause", error))})
         return 3
     _answer(answers, {"ready": True})
-    caller = _Caller(module.run, ENCODERS[options.results](options.keep))
+    caller = _Caller(script.run, ENCODERS[options.results](options.keep))
     for line in sys.stdin:
         header, payload = caller.perform(json.loads(line))
         _answer(answers, header, payload)
-    if callable(getattr(module, "shutdown", None)):
-        module.shutdown()
+    if callable(getattr(script, "shutdown", None)):
+        script.shutdown()
     return 0
+
+
+def _script(path: Path, *, served: bool) -> Any:
+    """What has init() and run(mini_batch). Raises `TypeError` for a script without run()."""
+    if served:
+        from mlmagic.scoring.batch.served import ServedScript
+
+        return ServedScript(path)
+    module = import_script(path, as_main=False)
+    if not callable(getattr(module, "run", None)):
+        raise TypeError(f"{path.name} has no run(mini_batch)")
+    return module
 
 
 class _Caller:

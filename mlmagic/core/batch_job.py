@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -58,11 +58,6 @@ class BatchJob:
         """The time that the rest takes at this rate; None if nothing is done yet."""
         left = self.tally.items - self.tally.done_items
         return left / self.rate if self.rate and self.state is JobState.RUNNING else None
-
-    def ended(self, tally: Tally, seconds: float, error: str) -> BatchJob:
-        """The job when it has ended by itself."""
-        state = JobState.FAILED if error else JobState.COMPLETED
-        return replace(self, state=state, tally=tally, seconds=seconds, error=error, dashboard="")
 
     def record(self) -> dict[str, Any]:
         """As JSON values; see `of`."""

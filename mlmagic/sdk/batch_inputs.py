@@ -28,7 +28,9 @@ def inputs_of(workspace: WorkspaceBase, given: Any, *, files: bool = False) -> t
     """The input, and what people see of it.
 
     ``given`` is a DataFrame, a `Dataset`, paths or a path: of a file or folder, a URL, a pattern, or the
-    name of a registered dataset. With ``files`` tables are files like others. Raises `NotFound` or `InvalidConfig`.
+    name of a registered dataset. With ``files`` tables are files like others.
+
+    Raises `NotFound` or `InvalidConfig`.
     """
     if hasattr(given, "columns") and hasattr(given, "to_pickle"):
         return [given], f"a DataFrame of {len(given):,} rows"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlmagic.core.batch import BatchPlan, Tally
+from mlmagic.core.batch import BatchPlan
 from mlmagic.core.batch_job import BatchJob, JobState, check_name
 from mlmagic.engine.batch.batch import ERRORS, LOG, Batch, Scored
 from mlmagic.engine.batch.inputs import Inputs
@@ -63,7 +64,7 @@ class BatchJobs:
         check_output(output)
         with self._temporary_work.begin("batch job") as work:
             job = self._resumed(name, work) if resume else self._new(name, scored, input_words, output, work)
-            return self._run(job, plan, scored, inputs, output, scheduler, watching)
+            return self._run(job, plan, scored, inputs, output, scheduler, watching, resumed=resume)
 
     def list(self) -> list[BatchJob]:
         """The newest job of each name."""
@@ -87,7 +88,10 @@ class BatchJobs:
         return list(json.loads(self._text(job, ERRORS) or "[]"))
 
     def delete(self, name: str) -> None:
-        """Delete all jobs of this name; their results stay. Raises `NotFound`, or `WrongState` for running ones."""
+        """Delete all jobs of this name; their results stay.
+
+        Raises `NotFound`, and `WrongState` while one runs.
+        """
         with self._memory.writing() as tx:
             remove(tx, KIND, name)
         for folder in (self._memory.folder / _FOLDER).glob(f"{name}:*"):
@@ -135,53 +139,78 @@ class BatchJobs:
         output: Path,
         scheduler: str | None,
         watching: OnJob,
+        *,
+        resumed: bool,
     ) -> BatchJob:
-        begun = time.monotonic() - job.seconds
-        told, recorded = Pace(1, _TOLD_SECONDS), Pace(1, _RECORDED_SECONDS)
-
-        def note(**changes: Any) -> None:
-            nonlocal job
-            now = time.monotonic()
-            job = replace(job, seconds=now - begun, **changes)
-            if not told.delay(now):
-                watching(job)
-            if not recorded.delay(now):
-                self._keep(job)
-
-        def count(tally: Tally) -> None:
-            note(tally=tally)
-
-        def connected(dashboard: str) -> None:
-            note(dashboard=dashboard)
-
-        try:
-            outcome = self._batch.run(
-                plan,
-                scored,
-                inputs,
-                output,
-                self._folder(job),
-                scheduler=scheduler,
-                watching=count,
-                connected=connected,
-            )
-        except (KeyboardInterrupt, TargetUnavailable, WorkspaceUnavailable, OSError) as error:
-            self._end(replace(job, state=JobState.INTERRUPTED, error=str(error)), watching)
-            raise
-        except MLMagicError as error:
-            self._end(job.ended(job.tally, job.seconds, str(error)), watching)
-            raise
-        return self._end(job.ended(outcome.tally, time.monotonic() - begun, outcome.error), watching)
-
-    def _end(self, job: BatchJob, watching: OnJob) -> BatchJob:
-        job = replace(job, dashboard="")
-        self._keep(job)
-        watching(job)
-        return job
+        with _Watch(job, watching, self._keep) as watch:
+            try:
+                outcome = self._batch.run(
+                    plan,
+                    scored,
+                    inputs,
+                    output,
+                    self._folder(job),
+                    scheduler=scheduler,
+                    watching=lambda tally: watch.change(tally=tally),
+                    connected=lambda dashboard: watch.change(dashboard=dashboard),
+                )
+            except (KeyboardInterrupt, TargetUnavailable, WorkspaceUnavailable, OSError) as error:
+                watch.end(state=JobState.INTERRUPTED, error=str(error))
+                raise
+            except MLMagicError as error:
+                # What another input or script was refused to go on with stays.
+                watch.end(state=JobState.INTERRUPTED if resumed else JobState.FAILED, error=str(error))
+                raise
+            state = JobState.FAILED if outcome.error else JobState.COMPLETED
+            return watch.end(state=state, tally=outcome.tally, error=outcome.error)
 
     def _keep(self, job: BatchJob) -> None:
         with self._memory.writing() as tx:
             assets.replace(tx, KIND, job.name, job.version, job.record())
+
+
+class _Watch:
+    """Tells people how far a job is, and records it, every now and then, from a thread of its own.
+
+    What counts the mini-batches must not wait for either.
+    """
+
+    def __init__(self, job: BatchJob, watching: OnJob, keep: OnJob) -> None:
+        self._job, self._watching, self._keep = job, watching, keep
+        self._begun = time.monotonic() - job.seconds
+        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._tell, name=f"batch job {job.name}", daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def change(self, **changes: Any) -> None:
+        """Something is known of the job."""
+        with self._lock:
+            self._job = replace(self._job, seconds=time.monotonic() - self._begun, **changes)
+
+    def end(self, **changes: Any) -> BatchJob:
+        """The job has ended: tell and record it at once."""
+        self.__exit__()
+        self.change(dashboard="", **changes)
+        self._keep(self._job)
+        self._watching(self._job)
+        return self._job
+
+    def _tell(self) -> None:
+        recorded = Pace(1, _RECORDED_SECONDS)
+        while True:
+            self.change()
+            self._watching(self._job)
+            if not recorded.delay(time.monotonic()):
+                self._keep(self._job)
+            if self._ended.wait(_TOLD_SECONDS):
+                return
 
 
 def _job(asset: Asset, record: Mapping[str, Any]) -> BatchJob:

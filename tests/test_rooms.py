@@ -23,9 +23,11 @@ from tests.support.imports import (
 pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
-# socket and cgroup, the names of its variables, which certificates it takes, and how values become JSON.
+# socket and cgroup, the names of its variables, which certificates it takes, how values become JSON, and how
+# a part of a table is described to the process of a batch job.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
+    "mlmagic.scoring.batch.tables",
     "mlmagic.scoring.cgroups",
     "mlmagic.scoring.subreaper",
     "mlmagic.scoring.wakeup",
@@ -51,6 +53,8 @@ OPEN_OF_SCORING = {
 HEAVY = {
     "cloudevents",
     "cyclonedx",
+    "dask",
+    "distributed",
     "docker",
     "filelock",
     "fsspec",
@@ -62,6 +66,7 @@ HEAVY = {
     "numpy",
     "pandas",
     "psycopg",
+    "pyarrow",
     "requests",
     "urllib3",
 }

@@ -30,6 +30,8 @@ OTHER_ARGUMENTS: Mapping[str, Way] = {
         "--keep-base-image", "--keep-base-image", "environment.docker.keep_base_image = True"
     ),
     "handshake": Way("--no-handshake", "--no-handshake", "handshake=False"),
+    "resume": Way("--resume", "--resume", "resume=True"),
+    "files": Way("--files", "--files", "files=True"),
 }
 """The arguments that are not deployment arguments, and so not in `mlmagic.core.arguments`."""
 _TARGET_CONFIGURATIONS = {

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.folders import files_below
 from mlmagic.engine.batch.inputs import Files, Inputs, TableFile
-from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.errors import Advice, InvalidConfig, NotFound
 from mlmagic.scoring.batch.tables import DELIMITED, JSON_LINES, PARQUET
 from mlmagic.sdk.dataset import KIND, Dataset, TabularDataset
 from mlmagic.sdk.workspace_base import WorkspaceBase
@@ -103,7 +104,10 @@ def _tables_or_files(paths: Sequence[str]) -> Inputs:
             "input",
             other,
             f"must be a table like {tables[0].path}",
-            hint="Name the tables alone, as in data/*.csv. Or score all files by their paths: --files.",
+            hint=Advice(
+                "Name the tables alone, as in data/*.csv. Or score all files by their paths: {files}.",
+                files=advice.argument("files"),
+            ),
         )
     return tables or Files(paths)
 

@@ -59,9 +59,14 @@ class OutputData:
         """The folder of the files."""
         return self._run.folder / OUTPUT / self.name
 
+    @property
+    def path_on_datastore(self) -> str:
+        """Where `download` puts the files, below its folder."""
+        return f"azureml/{self._run.id}/{self.name}"
+
     def download(self, local_path: str, overwrite: bool | None = None, **more: Any) -> int:
         """Copy the files to ``local_path/azureml/RUN/NAME``; returns their number."""
-        place = Path(local_path).expanduser() / "azureml" / self._run.id / self.name
+        place = Path(local_path).expanduser() / self.path_on_datastore
         files = [file for file in self.path.rglob("*") if file.is_file()] if self.path.is_dir() else []
         for file in files:
             target = place / file.relative_to(self.path)

@@ -47,7 +47,12 @@ class BatchJobOutput(DataOutput):
 def job_view(job: BatchJob) -> dict[str, Any]:
     """A job for its component: texts and figures."""
     tally = job.tally
-    figures = [["Done", f"{tally.done_items:,} of {tally.items:,}"], ["Failed", f"{tally.failed_items:,}"]]
+    figures = []
+    if tally.items:
+        figures = [
+            ["Done", f"{tally.done_items:,} of {tally.items:,}"],
+            ["Failed", f"{tally.failed_items:,}"],
+        ]
     if job.rate:
         figures.append(["Items per second", f"{job.rate:,.0f}"])
     return {

@@ -88,7 +88,7 @@ def _client_of(address: str) -> Iterator[Client]:
 
 def _check(client: Client, address: str) -> int:
     """The threads of all workers. Raises `TargetUnavailable` for workers that cannot run the job."""
-    from mlmagic import __version__
+    from mlmagic._version import __version__
 
     threads = sum(client.nthreads().values())  # type: ignore[no-untyped-call]
     if not threads:

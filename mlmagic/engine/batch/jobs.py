@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.batch import BatchPlan
 from mlmagic.core.batch_job import BatchJob, JobState, check_name
 from mlmagic.engine.batch.batch import ERRORS, LOG, Batch, Scored
@@ -18,7 +19,7 @@ from mlmagic.engine.batch.inputs import Inputs
 from mlmagic.engine.batch.results import check_output
 from mlmagic.engine.events.pace import Pace
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
-from mlmagic.errors import MLMagicError, NotFound, TargetUnavailable, UsageError, WorkspaceUnavailable
+from mlmagic.errors import Advice, MLMagicError, NotFound, TargetUnavailable, UsageError, WorkspaceUnavailable
 from mlmagic.workspace import assets
 from mlmagic.workspace.assets import Asset
 from mlmagic.workspace.memory import Memory
@@ -220,5 +221,5 @@ def _job(asset: Asset, record: Mapping[str, Any]) -> BatchJob:
 def _nothing_to_resume(name: str, why: str) -> UsageError:
     return UsageError(
         f"there is no interrupted batch job {name!r} to go on with: {why}",
-        hint="Leave --resume out to start a new one.",
+        hint=Advice("Leave {resume} out to start a new one.", resume=advice.argument("resume")),
     )

@@ -15,8 +15,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core import advice
 from mlmagic.core.mini_batches import BatchResult, SpanResult
-from mlmagic.errors import UsageError
+from mlmagic.errors import Advice, UsageError
 from mlmagic.workspace.atomic_writes import write_atomically
 from mlmagic.workspace.file_writing import with_remedy
 
@@ -44,7 +45,7 @@ class Ledger:
             changed = sorted(key for key in {*found, *mine} if found.get(key) != mine.get(key))
             raise UsageError(
                 f"the job cannot go on: since it was begun, there is another {' and '.join(changed)}",
-                hint="Start a new one, without --resume.",
+                hint=Advice("Start a new one, without {resume}.", resume=advice.argument("resume")),
             )
         return ledger
 

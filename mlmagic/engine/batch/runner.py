@@ -146,7 +146,7 @@ def _processes(job: str) -> Processes:
 
 def begin() -> str:
     """The version of mlmagic in this Dask worker."""
-    from mlmagic import __version__
+    from mlmagic._version import __version__
 
     return __version__
 

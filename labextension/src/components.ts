@@ -17,7 +17,8 @@ const FUNCTIONS = {
   profiles: ['profiles_grid.js', 'profilesGrid'],
   runs: ['runs_grid.js', 'runsGrid'],
   profile: ['profile_view.js', 'profileCard'],
-  run: ['run_view.js', 'runCard']
+  run: ['run_view.js', 'runCard'],
+  job: ['batch_view.js', 'batchCard']
 } as const;
 export type ComponentName = keyof typeof FUNCTIONS;
 

@@ -11,7 +11,8 @@ import { Values } from './values';
 
 const COMPONENTS: Record<string, ComponentName> = {
   'application/vnd.mlmagic.profile+json': 'profile',
-  'application/vnd.mlmagic.run+json': 'run'
+  'application/vnd.mlmagic.run+json': 'run',
+  'application/vnd.mlmagic.batch-job+json': 'job'
 };
 
 /** The factory of these outputs. While it goes on, the kernel's widget knows more than the output holds. */

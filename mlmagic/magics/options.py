@@ -7,6 +7,7 @@ import inspect
 import keyword
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from IPython.core import magic_arguments
@@ -175,8 +176,10 @@ def pairs(option: str, given: Iterable[Any] | None) -> dict[str, str]:
 
 
 def text(word: str) -> str:
-    """Text, also from the notebook; numbers are converted. The kind of an option that declares none."""
+    """Text, also from the notebook; numbers and paths are converted. The kind of an option without one."""
     held = getattr(word, "held", word)
+    if isinstance(held, Path):
+        return str(held)
     if not isinstance(held, str | int | float) or isinstance(held, bool):
         raise ArgumentTypeError(f"must be text, not a {type(held).__name__}")
     return str(held)

@@ -35,6 +35,7 @@ def inputs_of(workspace: WorkspaceBase, given: Any, *, files: bool = False) -> t
     """
     if hasattr(given, "columns") and hasattr(given, "to_pickle"):
         return [given], f"a DataFrame of {len(given):,} rows"
+    given = str(given) if isinstance(given, Path) else given
     words = given if isinstance(given, str) else ""
     if isinstance(given, str) and not _exists(given):
         name, _, version = given.partition(":")
@@ -43,7 +44,7 @@ def inputs_of(workspace: WorkspaceBase, given: Any, *, files: bool = False) -> t
         return given.table_files(), words or str(given)
     if hasattr(given, "paths"):
         return Files(given.paths, given.partitions), words or str(given)
-    paths = [given] if isinstance(given, str | Path) else list(given)
+    paths = [given] if isinstance(given, str) else list(given)
     found = [place for path in paths for place in _places(str(path))]
     return (Files(found) if files else _tables_or_files(found)), words or _listed(found)
 

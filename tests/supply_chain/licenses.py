@@ -37,9 +37,10 @@ ALLOWED_FOR = {
 """Licenses that one package may have, and why."""
 
 READ_BY_HAND = {
+    "partd": "BSD-3-Clause",  # declares "BSD"; this is its file LICENSE.txt
     "pysimdjson": "MIT",  # declares nothing; this is its file LICENSE
 }
-"""Licenses that the metadata of the package does not have."""
+"""Licenses that the metadata of the package does not have, or not in full."""
 
 _SPDX = get_spdx_licensing()
 
@@ -104,7 +105,7 @@ def refused(licenses: dict[str, str]) -> list[str]:
 def licenses_of(dependencies: Dependencies) -> dict[str, str]:
     """The license of each dependency."""
     return {
-        name: license_of(package) or READ_BY_HAND.get(name, "")
+        name: READ_BY_HAND.get(name) or license_of(package)
         for name, package in dependencies.distributions.items()
     }
 

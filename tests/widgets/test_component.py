@@ -26,6 +26,7 @@ COMPONENTS = {
     "runs_grid": "runsGrid",
     "profile_view": "profileCard",
     "run_view": "runCard",
+    "batch_view": "batchCard",
     "endpoint_traffic": "endpointTraffic",
 }
 MODULES = sorted(path.stem for path in STATIC.glob("*.js"))

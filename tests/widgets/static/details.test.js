@@ -1,4 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
+import { batchCard } from "../../../mlmagic/widgets/static/batch_view.js";
 import { profileCard } from "../../../mlmagic/widgets/static/profile_view.js";
 import { profilesGrid } from "../../../mlmagic/widgets/static/profiles_grid.js";
 import { logTicks } from "../../../mlmagic/widgets/static/plots.js";
@@ -64,6 +65,23 @@ it("opens a run in place, and follows it while it is running", async () => {
   expect(root.textContent).toContain("it broke");
   store.set("rows", [{ ...RUN_ROW, status: "Failed" }]);
   expect(store.calls.length).toBe(2);
+});
+
+it("draws a batch job, and each change of it", () => {
+  const job = {
+    name: "prices", headline: "◌ Running: prices:1 over rows.csv", running: true, items: 60, done: 24,
+    figures: [["Done", "24 of 60"]], seconds_left: 90, dashboard: "http://127.0.0.1:8787/status", error: "",
+  };
+  const { root, store } = drawn(batchCard, { job });
+  expect(root.textContent).toContain("prices ◌ Running: prices:1 over rows.csv");
+  expect(root.querySelector("progress[aria-label='Progress of prices']").value).toBe(24);
+  expect(root.querySelector("dl").textContent).toBe("Done24 of 60Time left1 min");
+  expect(root.querySelector("a").href).toBe("http://127.0.0.1:8787/status");
+  store.set("job", { ...job, running: false, seconds_left: null, dashboard: "", error: HOSTILE });
+  expect(root.querySelector("progress").hidden).toBe(true);
+  expect(root.querySelector("a").hidden).toBe(true);
+  expect(root.querySelector("[role='alert']").textContent).toBe(HOSTILE);
+  expect(root.querySelector("script, img")).toBe(null);
 });
 
 it("draws a run and a profile from their data, and each change of it", () => {

@@ -84,10 +84,8 @@ def loop(kind: str, model: str, table: str, output: str, threads: int) -> None:
     wanted = numpy.float32 if kind == "onnx" else numpy.float64
 
     def predict(batch: Any) -> Any:
-        rows = numpy.empty((len(batch), COLUMNS), wanted)
-        for number, column in enumerate(batch.columns):
-            rows[:, number] = column.to_numpy()
-        return run(rows).reshape(-1)
+        # Faster than filling an array column by column.
+        return run(batch.to_pandas().to_numpy(wanted)).reshape(-1)
 
     schema = pyarrow.schema([("prediction", pyarrow.from_numpy_dtype(wanted))])
     file = pyarrow.parquet.ParquetFile(table)

@@ -131,11 +131,16 @@ def test_the_models_that_it_names_are_there(engine: Engine, tmp_path: Path) -> N
 
 
 def test_an_interrupted_job_leaves_no_worker(engine: Engine, tmp_path: Path) -> None:
-    script = "import time\ndef run(batch):\n    time.sleep(60)\n    return batch\n"
+    runs = tmp_path / "runs"
+    script = (
+        f"import time\ndef run(batch):\n    open({str(runs)!r}, 'w').close()\n"
+        "    time.sleep(60)\n    return batch\n"
+    )
     stopped = threading.Event()
 
     def stop() -> None:
-        wait_for(servers_here, "a worker")
+        wait_for(runs.exists, "a call of run()")
+        assert servers_here()
         stopped.set()
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -8,7 +8,8 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from mlmagic.core.model import Model, ModelFilter, StoredFile
 from mlmagic.core.notify import silent
 from mlmagic.core.webservice import Revision
 from mlmagic.engine import staging
-from mlmagic.engine.batch import cluster, results
+from mlmagic.engine.batch import cluster, results, runner
 from mlmagic.engine.batch.inputs import Inputs, check_columns, identities, mini_batches
 from mlmagic.engine.batch.job import Job, OnTally, Outcome
 from mlmagic.engine.batch.ledger import Ledger
@@ -107,21 +108,23 @@ class Batch:
         """
         if plan.as_table:
             results.check_output(output)
+        cluster.check_installed()
         address = scheduler or os.environ.get(cluster.SCHEDULER) or None
         (log_folder / "logs").mkdir(parents=True, exist_ok=True)
         with (
             self._temporary_work.begin("batch") as work,
             self._memory.files.intake() as intake,
-            cluster.connected(address, plan.processes) as connection,
         ):
-            connected(connection.dashboard)
             given = scored if isinstance(scored, Scored) else Scored(scored)
             script = self._laid_out(given, plan, intake, work.folder)
-            stage = self._stage(plan, script, work.folder, log_folder, is_local=connection.is_local)
             batches = mini_batches(plan, inputs, log_folder / ROWS)
             check_columns(plan.keep, batches)
             ledger = Ledger.open(log_folder / SPANS, _identity(plan, script, batches))
-            outcome = Job(connection, stage, plan, batches, ledger, watching).run()
+            stage = self._stage(plan, script, work.folder, log_folder, is_local=address is None)
+            here = min(plan.processes, len(batches)) if address is None else 0
+            with _begun(stage, here), cluster.connected(address, plan.processes) as connection:
+                connected(connection.dashboard)
+                outcome = Job(connection, stage, plan, batches, ledger, watching).run()
             write_atomically(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
             write_atomically(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
             if not outcome.error:
@@ -192,6 +195,16 @@ class Batch:
             + [*arguments]
         )
         return [model for model in self._models.list(ModelFilter()) if model.name in text]
+
+
+@contextmanager
+def _begun(stage: Stage, processes: int) -> Iterator[None]:
+    """Have so many processes load the script while the cluster is being made; afterwards none is left."""
+    try:
+        runner.begin_processes(stage, processes)
+        yield
+    finally:
+        runner.end_job(stage, at_once=True)
 
 
 def _identity(plan: BatchPlan, script: _Script, batches: Sequence[MiniBatch]) -> dict[str, Any]:

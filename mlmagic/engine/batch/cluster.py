@@ -35,20 +35,26 @@ class Cluster:
     """The address of the dashboard; empty if it has none."""
 
 
-@contextmanager
-def connected(address: str | None, processes: int) -> Iterator[Cluster]:
-    """Connect to the scheduler at ``address``; None: a cluster of this process with so many threads.
-
-    Each thread of a Dask worker drives one process of the script. Raises `UsageError` if Dask is missing,
-    and `TargetUnavailable` if the scheduler does not answer or its workers cannot run the job.
-    """
+def check_installed() -> None:
+    """Raises `UsageError` if Dask is missing."""
     try:
-        from distributed import Client, LocalCluster
+        import distributed  # noqa: F401
     except ImportError:
         raise UsageError(
             "batch scoring needs the package distributed, which is not installed",
             hint="Install it with: pip install 'mlmagic[batch]'.",
         ) from None
+
+
+@contextmanager
+def connected(address: str | None, processes: int) -> Iterator[Cluster]:
+    """Connect to the scheduler at ``address``; None: a cluster of this process with so many threads.
+
+    Each thread of a Dask worker drives one process of the script. Raises `TargetUnavailable` if the scheduler
+    does not answer or its workers cannot run the job.
+    """
+    from distributed import Client, LocalCluster
+
     if address is not None:
         with _client_of(address) as client:
             yield Cluster(client, False, _check(client, address), str(client.dashboard_link or ""))

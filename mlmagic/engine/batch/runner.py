@@ -55,9 +55,17 @@ class Processes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._begun: list[ScriptProcess] = []
         self._idle: dict[ScriptProcess, threading.Timer] = {}
         self._busy: set[ScriptProcess] = set()
         self._ended = False
+
+    def begin(self, stage: Stage, count: int) -> None:
+        """Start processes that will be taken soon: they load the script meanwhile. Raises `OSError`."""
+        for _ in range(count):
+            process = ScriptProcess(stage, Path(stage.folder), Path(stage.log))
+            with self._lock:
+                self._begun.append(process)
 
     def take(self, stage: Stage, folder: Path, log: Path) -> ScriptProcess:
         """A process whose init() has returned. Raises `JobFailed` or `JobEnded`."""
@@ -68,7 +76,8 @@ class Processes:
                 timer.cancel()
                 self._busy.add(process)
                 return process
-        process = ScriptProcess(stage, folder, log)
+            begun = self._begun.pop() if self._begun else None
+        process = begun or ScriptProcess(stage, folder, log)
         with self._lock:
             self._busy.add(process)
             ended = self._ended
@@ -111,13 +120,18 @@ class Processes:
         """End all processes; ``at_once`` without their shutdown()."""
         with self._lock:
             self._ended = True
-            busy, idle = list(self._busy), dict(self._idle)
+            busy, idle, begun = list(self._busy), dict(self._idle), list(self._begun)
             self._idle.clear()
-        for process in busy:
+            self._begun.clear()
+        for process in busy:  # whoever uses it closes it
             process.kill()
+        for process in begun:
+            process.close()
         for process, timer in idle.items():
             timer.cancel()
-            process.close() if at_once else process.end()
+            process.kill() if at_once else process.finish()
+        for process in idle:
+            process.end()
 
     def check(self) -> None:
         """Raises `JobEnded` if the job was ended."""
@@ -132,6 +146,7 @@ class Processes:
         with self._lock:
             if self._idle.pop(process, None) is None:
                 return
+        process.finish()
         process.end()
 
 
@@ -142,6 +157,11 @@ _all = threading.Lock()
 def _processes(job: str) -> Processes:
     with _all:
         return _jobs.setdefault(job, Processes())
+
+
+def begin_processes(stage: Stage, count: int) -> None:
+    """Start processes for a job whose spans are scored in this process. Raises `OSError`."""
+    _processes(stage.job).begin(stage, count)
 
 
 def begin() -> str:

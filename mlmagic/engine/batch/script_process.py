@@ -79,11 +79,14 @@ class ScriptProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, 9)
 
-    def end(self) -> None:
-        """Let the script end by itself, as its input does; it is killed if it takes more than a moment."""
+    def finish(self) -> None:
+        """End the script's input, after which it ends by itself; `end` then waits for it."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+
+    def end(self) -> None:
+        """Wait until the process has ended; it is killed if it takes more than a moment."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         self.close()

@@ -17,7 +17,7 @@ _IDS = ("traceId", "spanId", "parentSpanId")
 class Collector:
     """Keeps what it gets. ``statuses`` are the next answers; then 200."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.spans: list[Any] = []
         self.lines: list[Any] = []
         self.resources: list[dict[str, str]] = []
@@ -42,8 +42,8 @@ class Collector:
             def log_message(self, *_: object) -> None:
                 return
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.server = ThreadingHTTPServer((address, 0), Handler)
+        self.url = f"http://{address}:{self.server.server_address[1]}"
 
     def _keep(self, path: str, message: Any, headers: dict[str, str]) -> None:
         from google.protobuf.json_format import ParseDict
@@ -91,9 +91,9 @@ def _as_protobuf(value: Any) -> None:
 
 
 @contextmanager
-def collecting() -> Iterator[Collector]:
-    """A receiver on a free port of this machine."""
-    collector = Collector()
+def collecting(address: str = "127.0.0.1") -> Iterator[Collector]:
+    """A receiver on a free port of an address of this machine."""
+    collector = Collector(address)
     thread = threading.Thread(target=collector.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

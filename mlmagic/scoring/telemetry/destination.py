@@ -5,8 +5,11 @@ Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 
 from __future__ import annotations
 
+import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 ENABLED = "AML_APP_INSIGHTS_ENABLED"
@@ -64,6 +67,21 @@ def destination(environment: Mapping[str, str], signal: str) -> Destination | No
     )
 
 
+def loopback_endpoints(environment: Mapping[str, str]) -> list[str]:
+    """The variables, as NAME=value, whose address is the loopback interface: of a container, its own."""
+    names = (ENDPOINT, _of(TRACES), _of(LOGS))
+    given = {name: environment.get(name, "").strip() for name in names}
+    return [f"{name}={value}" for name, value in given.items() if _is_loopback(value)]
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:  # another name, or no URL, which `destination` refuses
+        return False
+
+
 def note_on_protocol(environment: Mapping[str, str]) -> str:
     """A sentence if a protocol is asked for that is not the one that is sent; empty if not."""
     asked = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
@@ -89,6 +107,11 @@ def resource(environment: Mapping[str, str]) -> dict[str, str]:
         "telemetry.sdk.name": "mlmagic",
         "telemetry.sdk.language": "python",
     }
+
+
+def replica() -> dict[str, str]:
+    """What tells this process from other replicas; the host is the pod or the container, if there is one."""
+    return {"host.name": socket.gethostname(), "service.instance.id": str(uuid.uuid4())}
 
 
 def _of(signal: str) -> str:

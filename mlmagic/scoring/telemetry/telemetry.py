@@ -23,6 +23,7 @@ from mlmagic.scoring.telemetry.destination import (
     destination,
     is_enabled,
     note_on_protocol,
+    replica,
     resource,
 )
 from mlmagic.scoring.telemetry.exporter import Exporter
@@ -61,7 +62,7 @@ class Telemetry:
             return None
         if note := note_on_protocol(environment):
             _say(note)
-        described = {**resource(environment), "process.pid": str(os.getpid())}
+        described = {**replica(), **resource(environment), "process.pid": str(os.getpid())}
         encoders = {TRACES: partial(otlp.traces, described), LOGS: partial(otlp.logs, described)}
         names = {TRACES: "traces", LOGS: "lines of the log"}
         made = {

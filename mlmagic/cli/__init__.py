@@ -27,6 +27,7 @@ from mlmagic.cli.models import model
 from mlmagic.cli.output import echo
 from mlmagic.cli.packages import package, package_model
 from mlmagic.cli.profiles import profile, profile_model
+from mlmagic.cli.prometheus import prometheus
 from mlmagic.cli.revisions import (
     list_revisions,
     pause_update,
@@ -62,7 +63,10 @@ def cli() -> None:
     """
 
 
-_GROUPS = (model, service, endpoint, environment, computetarget, config, profile, package, events, workspace)
+_GROUPS = (
+    *(model, service, endpoint, environment, computetarget, config, profile, package, events, prometheus),
+    workspace,
+)
 for _group in _GROUPS:
     cli.add_command(_group)
 model.add_command(deploy_model)

@@ -239,6 +239,13 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     return revision_of(row)
 
 
+def with_idle_timeout(tx: Connection) -> set[str]:
+    """The ids of the services whose serving revision has an idle timeout."""
+    serves = (revisions.c.service_id == services.c.id) & (revisions.c.number == services.c.serving)
+    query = select(services.c.id, revisions.c.config).join(revisions, serves)
+    return {row.id for row in tx.execute(query) if row.config.get("idle_timeout_seconds") is not None}
+
+
 def revision_of(row: Any) -> Revision:
     """The revision of a row of the table."""
     lists = {key: tuple(row.inference[key]) for key in ("requirements", "modules")}
@@ -413,6 +420,17 @@ def held(tx: Connection, me: str) -> list[Webservice]:
     """The services whose lease ``me`` holds."""
     query = select(services).where(services.c.lease_holder == me).order_by(services.c.name)
     return [_service(row) for row in tx.execute(query)]
+
+
+def unsupervised_seconds(tx: Connection) -> dict[str, float]:
+    """By the id of each service, for how long no supervisor has held its lease; 0 while one does."""
+    now = leases.clock(tx)
+    found = {}
+    for row in tx.execute(select(services.c.id, services.c.lease_until)):
+        # A lease that was given before the boot ends too far ahead: since the boot nobody has held it.
+        since = row.lease_until if row.lease_until < now else 0.0
+        found[row.id] = now - since if leases.is_over(row.lease_until, now) else 0.0
+    return found
 
 
 def release_leases(tx: Connection, me: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from mlmagic.cli.base import Commands, engine, option
@@ -44,7 +46,8 @@ def serve_metrics(port: int, host: str) -> None:
         url = f"http://{host}:{server.server_port}"
         say(_CONFIGURATION.format(url=url))
         echo(url)
-        server.serve_forever()
+        with suppress(KeyboardInterrupt):  # the usual end
+            server.serve_forever()
 
 
 @prometheus.command("targets")

@@ -424,13 +424,15 @@ def held(tx: Connection, me: str) -> list[Webservice]:
 
 def unsupervised_seconds(tx: Connection) -> dict[str, float]:
     """By the id of each service, for how long no supervisor has held its lease; 0 while one does."""
-    now = leases.clock(tx)
-    found = {}
-    for row in tx.execute(select(services.c.id, services.c.lease_until)):
-        # A lease that was given before the boot ends too far ahead: since the boot nobody has held it.
-        since = row.lease_until if row.lease_until < now else 0.0
-        found[row.id] = now - since if leases.is_over(row.lease_until, now) else 0.0
-    return found
+    now, time_now = leases.clock(tx), time.time()
+    columns = (services.c.id, services.c.lease_until, services.c.created_time)
+    return {
+        # It is 0.0 as long as there was no supervisor at all.
+        row.id: leases.seconds_over(row.lease_until, now)
+        if row.lease_until
+        else max(0.0, time_now - row.created_time)
+        for row in tx.execute(select(*columns))
+    }
 
 
 def release_leases(tx: Connection, me: str) -> None:

@@ -42,12 +42,15 @@ def serve_metrics(port: int, host: str) -> None:
     """
     from mlmagic.engine.monitoring.metrics_server import listening
 
-    with engine() as opened, listening(opened.monitoring, host, port) as server:
+    with (
+        engine() as opened,
+        listening(opened.monitoring, host, port) as server,
+        suppress(KeyboardInterrupt),  # the usual end
+    ):
         url = f"http://{host}:{server.server_port}"
         say(_CONFIGURATION.format(url=url))
         echo(url)
-        with suppress(KeyboardInterrupt):  # the usual end
-            server.serve_forever()
+        server.serve_forever()
 
 
 @prometheus.command("targets")

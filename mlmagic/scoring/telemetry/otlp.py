@@ -1,4 +1,4 @@
-"""Spans and lines of the log in OTLP's JSON: pure functions.
+"""Spans, lines of the log and metrics in OTLP's JSON: pure functions.
 
 Source: https://opentelemetry.io/docs/specs/otlp/ (JSON Protobuf Encoding), and the semantic conventions for
 HTTP spans.
@@ -59,8 +59,14 @@ def logs(resource: Mapping[str, str], lines: Iterable[Line]) -> bytes:
     return _request("resourceLogs", "scopeLogs", resource, scope)
 
 
+def metrics(resource: Mapping[str, str], readings: Iterable[Sequence[Mapping[str, Any]]]) -> bytes:
+    """An ExportMetricsServiceRequest of readings that are encoded already."""
+    found = [metric for reading in readings for metric in reading]
+    return _request("resourceMetrics", "scopeMetrics", resource, {"scope": _SCOPE, "metrics": found})
+
+
 def _request(outer: str, inner: str, resource: Mapping[str, str], scope: Mapping[str, Any]) -> bytes:
-    described = {"attributes": _attributes(resource)}
+    described = {"attributes": attributes(resource)}
     return orjson.dumps({outer: [{"resource": described, inner: [scope]}]})
 
 
@@ -72,7 +78,7 @@ def _span(span: Span) -> dict[str, Any]:
         "kind": _SERVER,
         "startTimeUnixNano": str(span.start),
         "endTimeUnixNano": str(span.end),
-        "attributes": _attributes(span.attributes),
+        "attributes": attributes(span.attributes),
     }
     if span.context.parent_id:
         made["parentSpanId"] = span.context.parent_id
@@ -89,14 +95,15 @@ def _line(line: Line) -> dict[str, Any]:
         "severityNumber": number,
         "severityText": text,
         "body": {"stringValue": _encodable(line.text)},
-        "attributes": _attributes({"log.iostream": line.stream, **line.attributes}),
+        "attributes": attributes({"log.iostream": line.stream, **line.attributes}),
     }
     if line.context is not None:
         made |= {"traceId": line.context.trace_id, "spanId": line.context.span_id}
     return made
 
 
-def _attributes(values: Mapping[str, Value]) -> Sequence[dict[str, Any]]:
+def attributes(values: Mapping[str, Value]) -> Sequence[dict[str, Any]]:
+    """Attributes as OTLP writes them."""
     return [{"key": key, "value": _value(value)} for key, value in values.items()]
 
 

@@ -113,6 +113,7 @@ def test_a_place_that_cannot_be_used_is_named(
     server = start_script(SCRIPT)
     assert post(server, "1") == 200
     told = (
-        "no traces are sent: OTEL_EXPORTER_OTLP_ENDPOINT is 'collector:4317': it must be an http or https URL"
+        "no traces, logs or metrics are sent: OTEL_EXPORTER_OTLP_ENDPOINT is 'collector:4317': it must be an "
+        "http or https URL"
     )
     assert told in (tmp_path / "log").read_text()

@@ -29,11 +29,20 @@ Listener = Callable[[str, str, str], None]
 """Takes the name of a stream, a line that was written to it, and the id of its request, if any."""
 
 _answering: ContextVar[Identify | None] = ContextVar("answering", default=None)
+_follow: Callable[[Identify | None], None] | None = None
 
 
 def answering(identify: Identify | None) -> None:
     """From now on this thread, or task, works on the request that ``identify`` names; None: on no request."""
+    if _follow is not None:
+        _follow(identify)
     _answering.set(identify)
+
+
+def follow(follower: Callable[[Identify | None], None]) -> None:
+    """From now on ``follower`` is called wherever `answering` is, with what it gets."""
+    global _follow
+    _follow = follower
 
 
 class RequestLines(io.TextIOBase):

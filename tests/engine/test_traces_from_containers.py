@@ -40,10 +40,10 @@ def scored(engine: Engine, collector: Collector, config: DeploymentConfig) -> No
     for data, status in (("4", 200), ("0", 500)):
         answer = requests.post(f"{service.url}/score", data=data, headers=headers, timeout=60)
         assert answer.status_code == status
-    wait_for(lambda: len(collector.spans) == 2, lambda: f"two spans, not {collector.spans}", timeout=30)
-    for span in collector.spans:
+    wait_for(lambda: len(collector.requests) == 2, lambda: f"two spans, not {collector.requests}", timeout=30)
+    for span in collector.requests:
         assert (span.name, span.trace_id.hex(), span.parent_span_id.hex()) == ("POST /score", TRACE, PARENT)
-    good, bad = sorted(collector.spans, key=lambda span: span.start_time_unix_nano)
+    good, bad = sorted(collector.requests, key=lambda span: span.start_time_unix_nano)
     assert (good.status.code, attributes(good)["http.response.status_code"]) == (0, 200)
     assert (bad.status.code, attributes(bad)["http.response.status_code"]) == (2, 500)
     wait_for(lambda: {"got 4", "got 0"} <= {*collector.text()}, collector.text, timeout=30)

@@ -74,6 +74,11 @@ class Collector:
                 self.resources.append(attributes(each.resource))
                 self.lines += [line for scope in each.scope_logs for line in scope.log_records]
 
+    @property
+    def requests(self) -> list[Any]:
+        """The spans of requests, without those below them."""
+        return [span for span in self.spans if span.kind == span.SPAN_KIND_SERVER]
+
     def latest(self, name: str) -> Any:
         """The metric of this name that came last; None without one."""
         return next((metric for metric in reversed(self.metrics) if metric.name == name), None)

@@ -14,7 +14,8 @@ import orjson
 from mlmagic._version import __version__
 from mlmagic.scoring.telemetry.trace_context import TraceContext
 
-_SERVER = 2
+INTERNAL, SERVER = 1, 2
+"""Kinds of spans: a part of the service's work, and a request to it."""
 _ERROR = 2
 _SCOPE = {"name": "mlmagic", "version": __version__}
 _SEVERITIES = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
@@ -23,7 +24,7 @@ Value = str | int
 
 
 class Span(NamedTuple):
-    """A request and its answer."""
+    """A request and its answer, or the call of run() for it."""
 
     context: TraceContext
     name: str
@@ -32,6 +33,7 @@ class Span(NamedTuple):
     end: int
     attributes: Mapping[str, Value]
     failed: bool
+    kind: int = SERVER
 
 
 class Line(NamedTuple):
@@ -75,7 +77,7 @@ def _span(span: Span) -> dict[str, Any]:
         "traceId": span.context.trace_id,
         "spanId": span.context.span_id,
         "name": span.name,
-        "kind": _SERVER,
+        "kind": span.kind,
         "startTimeUnixNano": str(span.start),
         "endTimeUnixNano": str(span.end),
         "attributes": attributes(span.attributes),

@@ -1,7 +1,7 @@
 """The command line: the operations of the magics, in a shell.
 
     mlmagic model|service|endpoint|environment|computetarget|config|profile ...   as in ``az ml`` v1
-    mlmagic serve|demo|workspace|completion
+    mlmagic serve|demo|workspace|prometheus|completion
 
 Data goes to standard output, messages and progress to standard error: see `mlmagic.cli.output`. The exit
 codes are those of `mlmagic.cli.failures`.

@@ -9,6 +9,8 @@ import click
 from mlmagic.cli.base import Commands, engine, option
 from mlmagic.cli.output import echo, output, say, show
 
+DEFAULT_PORT = 9464
+"""That of OpenTelemetry's exporter for Prometheus."""
 _CONFIGURATION = """Add this to prometheus.yml:
 
 scrape_configs:
@@ -24,7 +26,9 @@ def prometheus() -> None:
 
 
 @prometheus.command("serve")
-@option("--port", type=click.IntRange(0, 65535), default=9464, show_default=True, help="0: a free port.")
+@option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: a free port."
+)
 @option(
     "--host",
     default="127.0.0.1",

@@ -39,12 +39,6 @@ def answering(identify: Identify | None) -> None:
     _answering.set(identify)
 
 
-def follow(follower: Callable[[Identify | None], None]) -> None:
-    """From now on ``follower`` is called wherever `answering` is, with what it gets."""
-    global _follow
-    _follow = follower
-
-
 class RequestLines(io.TextIOBase):
     """A text stream that marks each line with the id of its request.
 
@@ -142,6 +136,12 @@ def listen(listener: Listener) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, RequestLines):
             stream.listener = listener
+
+
+def follow(follower: Callable[[Identify | None], None]) -> None:
+    """From now on ``follower`` is called wherever `answering` is, with what it gets."""
+    global _follow
+    _follow = follower
 
 
 def log_format(environment: Mapping[str, str] = os.environ) -> str:

@@ -18,8 +18,6 @@ from mlmagic.errors import MLMagicError, UsageError
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 
 TARGETS = "/targets"
-DEFAULT_PORT = 9464
-"""That of Prometheus exporters in OpenTelemetry."""
 _ADDRESS = re.compile(r"([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?")
 _TEXT = "text/plain; charset=utf-8"
 

@@ -25,6 +25,7 @@ class CurrentSpan:
 
     @classmethod
     def if_installed(cls) -> CurrentSpan | None:
+        """None without the package."""
         try:
             return cls()
         except ImportError:

@@ -22,7 +22,7 @@ class MetricReader:
     def __init__(
         self, to: Destination, resource: Mapping[str, str], seconds: float, counters: Counters
     ) -> None:
-        """``resource`` describes the service; that its replicas count together, their counters say."""
+        """``resource`` describes the service, whose replicas may share ``counters``."""
         self._counters, self._seconds = counters, seconds
         self._started = time.time_ns() - int((time.monotonic() - counters.started) * 1e9)
         described = {**resource, "service.instance.id": counters.instance}

@@ -1,7 +1,7 @@
 """The command line: the operations of the magics, in a shell.
 
     mlmagic model|service|endpoint|environment|computetarget|config|profile ...   as in ``az ml`` v1
-    mlmagic serve|demo|workspace|completion
+    mlmagic serve|demo|workspace|prometheus|completion
 
 Data goes to standard output, messages and progress to standard error: see `mlmagic.cli.output`. The exit
 codes are those of `mlmagic.cli.failures`.
@@ -28,6 +28,7 @@ from mlmagic.cli.models import model
 from mlmagic.cli.output import echo
 from mlmagic.cli.packages import package, package_model
 from mlmagic.cli.profiles import profile, profile_model
+from mlmagic.cli.prometheus import prometheus
 from mlmagic.cli.revisions import (
     list_revisions,
     pause_update,
@@ -65,7 +66,7 @@ def cli() -> None:
 
 _GROUPS = (
     *(model, service, endpoint, environment, computetarget, config, profile, package, batch, events),
-    workspace,
+    *(prometheus, workspace),
 )
 for _group in _GROUPS:
     cli.add_command(_group)

@@ -109,6 +109,13 @@ def target(name: str) -> Way:
     return Way(f"--target {name}", f"--ct {name}", configuration)
 
 
+def package_for_knative(idle_timeout_seconds: int | None) -> Way:
+    """Write a package that Knative runs, with an idle timeout."""
+    idle = argument("idle_timeout_seconds", idle_timeout_seconds).command
+    shell = f"mlmagic model package -m MODEL --kind knative {idle} -o DIR"
+    return Way(f"%package MODEL --kind knative {idle} --save DIR", shell, f"in a shell: {shell}")
+
+
 def compute(kind: str, name: str) -> Way:
     """Run a compute type of Azure ML v1 on another compute target."""
     variable = f"{VARIABLE}={kind}={name}"

@@ -33,6 +33,8 @@ class PackageKind(StrEnum):
     """The folder, and manifests for ``kubectl apply -k``."""
     KSERVE = "kserve"
     """The folder, and an InferenceService of KServe."""
+    KNATIVE = "knative"
+    """The folder, and a Service of Knative."""
     AZUREML_V2 = "azureml-v2"
     """The folder, and a managed online endpoint and deployment for Azure ML v2."""
 

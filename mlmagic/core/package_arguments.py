@@ -42,7 +42,15 @@ TABLE = (
 )
 DEPLOYMENT: tuple[Argument, ...] = tuple(
     ARGUMENTS[name]
-    for name in ("cpu_cores", "memory_gb", "num_replicas", "auth_enabled", "environment_variables")
+    for name in (
+        "cpu_cores",
+        "memory_gb",
+        "num_replicas",
+        "idle_timeout_seconds",
+        "replica_max_concurrent_requests",
+        "auth_enabled",
+        "environment_variables",
+    )
 )
 """The deployment arguments that a package takes too: its manifests have them, and its image the variables."""
 

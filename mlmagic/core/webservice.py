@@ -203,9 +203,13 @@ class Webservice:
 
     def is_reachable_from(self, machine: str) -> bool:
         """Whether its address can be called from ``machine``: a loopback address only from its own."""
+        return not self.has_loopback_address or self.machine in (None, machine)
+
+    @property
+    def has_loopback_address(self) -> bool:
+        """Whether only the machine that it runs on can call it."""
         host = urlsplit(self.url or "").hostname or ""
-        is_loopback = host in ("localhost", "::1") or host.startswith("127.")
-        return not is_loopback or self.machine in (None, machine)
+        return host in ("localhost", "::1") or host.startswith("127.")
 
     @property
     def never_came_up(self) -> bool:

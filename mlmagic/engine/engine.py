@@ -21,6 +21,7 @@ from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.events.events import Events
 from mlmagic.engine.http.client import Client
 from mlmagic.engine.models.models import Models
+from mlmagic.engine.monitoring.monitoring import Monitoring
 from mlmagic.engine.packages.packages import Packages
 from mlmagic.engine.profiles.profiles import Profiles
 from mlmagic.engine.schedules.schedules import Schedules
@@ -94,6 +95,7 @@ class Engine:
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.packages = Packages(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
+        self.monitoring = Monitoring(self.memory, self.targets)
         self.batch = Batch(self.memory, self.models, self.temporary_work)
         self.batch_jobs = BatchJobs(self.memory, self.batch, self.temporary_work)
         self.supervision.ensure_for_leftovers()

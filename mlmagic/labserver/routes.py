@@ -2,6 +2,8 @@
 
 mlmagic/components/*   GET: the components and their style sheet
 mlmagic/workspaces     GET: the workspaces of this user, the one used by default first
+mlmagic/metrics        GET: the metrics of a workspace, for Prometheus
+mlmagic/targets        GET: the services of a workspace, for its HTTP service discovery
 mlmagic/channel        WebSocket: see `channel`
 """
 
@@ -17,6 +19,7 @@ from tornado import web
 from tornado.ioloop import IOLoop
 
 from mlmagic.labserver.channel import RESOURCE, Channel
+from mlmagic.labserver.monitoring import Metrics, Targets
 from mlmagic.widgets.component import STATIC, module, style
 from mlmagic.workspace.known_workspaces import known
 
@@ -66,5 +69,7 @@ def routes(base_url: str) -> list[tuple[Any, ...]]:
     return [
         (below("components", r"(\w+\.js|mlmagic\.css)"), Components),
         (below("workspaces"), Workspaces),
+        (below("metrics"), Metrics),
+        (below("targets"), Targets),
         (below("channel"), Channel),
     ]

@@ -29,10 +29,13 @@ Listener = Callable[[str, str, str], None]
 """Takes the name of a stream, a line that was written to it, and the id of its request, if any."""
 
 _answering: ContextVar[Identify | None] = ContextVar("answering", default=None)
+_follow: Callable[[Identify | None], None] | None = None
 
 
 def answering(identify: Identify | None) -> None:
     """From now on this thread, or task, works on the request that ``identify`` names; None: on no request."""
+    if _follow is not None:
+        _follow(identify)
     _answering.set(identify)
 
 
@@ -133,6 +136,12 @@ def listen(listener: Listener) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, RequestLines):
             stream.listener = listener
+
+
+def follow(follower: Callable[[Identify | None], None]) -> None:
+    """From now on ``follower`` is called wherever `answering` is, with what it gets."""
+    global _follow
+    _follow = follower
 
 
 def log_format(environment: Mapping[str, str] = os.environ) -> str:

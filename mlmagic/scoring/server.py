@@ -100,6 +100,8 @@ def serve(
     hosts = guards.hosts(source.host)
     if telemetry is not None:
         telemetry.identify_with(scorer.identify)
+        if channel is None or channel.number == 1:  # it reads those of all replicas
+            telemetry.measure(scorer.counters)
     access_log = AccessLog.of(scorer.identify)
     service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, telemetry)
     commands = _reload_command(service, environment) if live else None

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlmagic.scoring.start_errors import StartFailed
-from mlmagic.scoring.telemetry.destination import ENABLED, ENDPOINT, has_endpoint, is_enabled
+from mlmagic.scoring.telemetry.destination import (
+    ENABLED,
+    ENDPOINT,
+    has_endpoint,
+    is_enabled,
+    loopback_endpoints,
+)
 
 Kind = Literal["text", "integer", "switch"]
 
@@ -116,8 +122,8 @@ NOT_INHERITED = frozenset((
 def without_effect(environment: Mapping[str, str], *, in_container: bool = False) -> list[str]:
     """One sentence for each reason why settings in ``environment`` have no effect.
 
-    With ``in_container``, one for a health port, which has none outside of the container. Raises
-    `InvalidSetting` for a health port that is no port.
+    With ``in_container``, also what has none because the server runs in a container: a health port, and a
+    collector at localhost. Raises `InvalidSetting` for a health port that is no port.
     """
     found: dict[str, list[str]] = {}
     for setting in SETTINGS:
@@ -130,6 +136,12 @@ def without_effect(environment: Mapping[str, str], *, in_container: bool = False
         f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'} no effect: {reason}."
         for reason, names in found.items()
     ]
+    if in_container and is_enabled(environment) and (here := loopback_endpoints(environment)):
+        sentences.append(
+            f"{' and '.join(here)} cannot be reached from a container, as localhost is the container itself. "
+            "Name an address that containers reach: that of this machine in its network for Docker, "
+            "http://SERVICE.NAMESPACE:4318 of a collector in the Kubernetes cluster."
+        )
     port = health_port(environment)
     if in_container and port is not None:
         sentences.append(

@@ -290,7 +290,7 @@ class Model(ModelAttributes):
     ) -> packages.ModelPackage:
         """Package models and their script as an image, or as a folder with ``generate_dockerfile``.
 
-        ``kind`` is mlmagic's own: image, folder, zip, iot-edge, kubernetes, kserve or azureml-v2.
+        ``kind`` is mlmagic's own: image, folder, zip, iot-edge, kubernetes, kserve, knative or azureml-v2.
         ``nearest=False`` refuses an environment whose Python or pins cannot be installed, instead of using
         the nearest versions. ``test`` starts the package once, in a clean environment, before it is
         written. Returns at once, see `ModelPackage.wait_for_creation`. Source: Model.package of

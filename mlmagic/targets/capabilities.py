@@ -38,6 +38,9 @@ class Capabilities:
     idles: bool = False
     """It runs no replica while nobody calls, where the configuration has an idle timeout."""
 
+    sums_replicas: bool = False
+    """`GET /metrics` at a service's address counts the requests of all its replicas, not of one of them."""
+
     restarts: bool = False
     """It ends and restarts by itself what hangs: the engine does not, as it may be the one who is cut off."""
 
@@ -76,6 +79,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "pauses": ("pause", "resume"),
     "autoscales": (),
     "idles": (),
+    "sums_replicas": (),
     "restarts": (),
     "routes": (),
     "reloads": ("reload",),

@@ -40,6 +40,13 @@ def is_over(until: float, now: float) -> bool:
     return until < now or (counted_from_boot and until > now + LONGEST_SECONDS)
 
 
+def seconds_over(until: float, now: float) -> float:
+    """For how long a lease has been over; 0 while it holds. One from before the boot counts from the boot."""
+    if not is_over(until, now):
+        return 0.0
+    return now - until if until < now else now
+
+
 def is_free(row: Any, me: str, now: float) -> bool:
     """Whether ``me`` (a `ProcessIdentity.mark`) may take or renew the lease of a row, by the `clock`.
 

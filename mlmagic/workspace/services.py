@@ -239,6 +239,13 @@ def get_revision(tx: Connection, service_id: str, number: int) -> Revision:
     return revision_of(row)
 
 
+def with_idle_timeout(tx: Connection) -> set[str]:
+    """The ids of the services whose serving revision has an idle timeout."""
+    serves = (revisions.c.service_id == services.c.id) & (revisions.c.number == services.c.serving)
+    query = select(services.c.id, revisions.c.config).join(revisions, serves)
+    return {row.id for row in tx.execute(query) if row.config.get("idle_timeout_seconds") is not None}
+
+
 def revision_of(row: Any) -> Revision:
     """The revision of a row of the table."""
     lists = {key: tuple(row.inference[key]) for key in ("requirements", "modules")}
@@ -413,6 +420,19 @@ def held(tx: Connection, me: str) -> list[Webservice]:
     """The services whose lease ``me`` holds."""
     query = select(services).where(services.c.lease_holder == me).order_by(services.c.name)
     return [_service(row) for row in tx.execute(query)]
+
+
+def unsupervised_seconds(tx: Connection) -> dict[str, float]:
+    """By the id of each service, for how long no supervisor has held its lease; 0 while one does."""
+    now, time_now = leases.clock(tx), time.time()
+    columns = (services.c.id, services.c.lease_until, services.c.created_time)
+    return {
+        # It is 0.0 as long as there was no supervisor at all.
+        row.id: leases.seconds_over(row.lease_until, now)
+        if row.lease_until
+        else max(0.0, time_now - row.created_time)
+        for row in tx.execute(select(*columns))
+    }
 
 
 def release_leases(tx: Connection, me: str) -> None:

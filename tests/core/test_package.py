@@ -40,9 +40,8 @@ def test_what_is_no_image_label(label: str) -> None:
 
 def test_kinds_are_told() -> None:
     assert PackageKind.parse("ZIP") is PackageKind.ZIP
-    with pytest.raises(
-        InvalidConfig, match="must be one of image, folder, zip, iot-edge, kubernetes, kserve, azureml-v2"
-    ):
+    kinds = "image, folder, zip, iot-edge, kubernetes, kserve, knative, azureml-v2"
+    with pytest.raises(InvalidConfig, match=f"must be one of {kinds}"):
         PackageKind.parse("tar")
 
 

@@ -59,9 +59,9 @@ def test_a_deploy_says_that_a_collector_is_missing_and_an_update_names_one(
         engine.services.wait(engine.services.update("svc", config_changes=changes, notify=told.append))
         assert told == []
         engine.requests.score("svc", 1)
-        wait_for(lambda: collector.spans, "the span")
+        wait_for(lambda: collector.requests, "the span")
         engine.services.delete("svc")
-    (span,) = collector.spans
+    (span,) = collector.requests
     assert attributes(span)["http.response.status_code"] == 200
     assert {each["service.name"] for each in collector.resources} == {"svc"}
     assert any(line.startswith("mlmagic: serving at") for line in collector.text())

@@ -100,9 +100,9 @@ def test_a_cluster_without_the_add_on_refuses_before_anything_is_recorded(
     assert "no CustomResourceDefinition interceptorroutes.http.keda.sh" in str(refused)
     assert "Install the add-on" in str(refused.hint)
     assert "--target local" in str(refused.hint)
-    assert "kserve" not in str(refused.hint)
+    assert "knative" not in str(refused.hint)
     with definitions.installed(cluster, [keda.KNATIVE]):
-        assert "apply a package of the kind kserve" in str(refusal(engine, IDLES).hint)
+        assert "%package MODEL --kind knative --idle-timeout 2 --save DIR" in str(refusal(engine, IDLES).hint)
     with definitions.installed(cluster, [keda.ROUTE]):
         assert "no CustomResourceDefinition scaledobjects.keda.sh" in str(refusal(engine, IDLES))
     through = {"compute_settings": {"gateway": "infra/public"}}

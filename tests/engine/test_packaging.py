@@ -54,11 +54,33 @@ def model(engine: Engine, tmp_path: Path) -> str:
     return engine.models.register(tmp_path / "net.bin", ModelDescription("net")).id
 
 
-def test_a_package_for_kubernetes_cannot_have_an_idle_timeout(engine: Engine) -> None:
-    config = DeploymentConfig(idle_timeout_seconds=600)
-    with pytest.raises(InvalidConfig, match="idle_timeout_seconds 600 cannot be in a package"):
-        engine.packages.create([], INFERENCE, kind=PackageKind.KUBERNETES, config=config)
+@pytest.mark.parametrize(
+    ("kind", "seconds", "told"),
+    [
+        (
+            PackageKind.KUBERNETES,
+            600,
+            "600 cannot be in a package of the kind kubernetes: its objects",
+        ),
+        (PackageKind.FOLDER, 600, "600 cannot be in a package of the kind folder: its server always runs"),
+        (PackageKind.ZIP, 600, "600 cannot be in a package of the kind zip: give it to the application"),
+        (PackageKind.KNATIVE, 3601, "3601 cannot be above 3600 in a package of the kind knative"),
+        (PackageKind.KSERVE, 3601, "3601 cannot be above 3600 in a package of the kind kserve"),
+    ],
+)
+def test_an_idle_timeout_that_a_package_cannot_carry(
+    engine: Engine, kind: PackageKind, seconds: int, told: str
+) -> None:
+    config = DeploymentConfig(idle_timeout_seconds=seconds)
+    with pytest.raises(InvalidConfig, match=f"idle_timeout_seconds {told}"):
+        engine.packages.create([], INFERENCE, kind=kind, config=config)
     assert engine.packages.list() == []
+
+
+def test_every_package_has_the_limit_of_concurrent_calls(engine: Engine, model: str) -> None:
+    config = DeploymentConfig(replica_max_concurrent_requests=4)
+    made = engine.packages.create([model], INFERENCE, kind=PackageKind.FOLDER, config=config)
+    assert "MLMAGIC_MAX_CONCURRENT" in (Path(made.location) / "Dockerfile").read_text()
 
 
 def test_a_folder_has_all_that_docker_build_needs(engine: Engine, model: str, tmp_path: Path) -> None:
@@ -360,26 +382,24 @@ def test_manifests(engine: Engine, model: str) -> None:
     assert yaml.safe_load((folder / "service.yaml").read_text())["spec"]["ports"][0]["targetPort"] == "http"
 
 
-def test_kserve_gets_an_inference_service(engine: Engine, model: str) -> None:
-    import kubernetes_validate
-
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        (PackageKind.KSERVE, ("serving.kserve.io/v1beta1", "InferenceService")),
+        (PackageKind.KNATIVE, ("serving.knative.dev/v1", "Service")),
+    ],
+)
+def test_knative_and_kserve_get_one_object(
+    engine: Engine, model: str, kind: PackageKind, shown: tuple[str, str]
+) -> None:
     config = DeploymentConfig(num_replicas=3, environment_variables={"A": "b"})
-    made = engine.packages.create(
-        [model], INFERENCE, kind=PackageKind.KSERVE, image_name="kube", config=config
-    )
-    service = yaml.safe_load((Path(made.location) / "kserve.yaml").read_text())
-    assert (service["apiVersion"], service["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
-    assert service["metadata"]["name"] == "kube"
-    predictor = service["spec"]["predictor"]
-    assert (predictor["minReplicas"], predictor["maxReplicas"], predictor["timeout"]) == (3, 3, 60)
-    (container,) = predictor["containers"]
-    assert (container["name"], container["image"]) == ("kserve-container", f"kube:{made.label}")
-    assert container["ports"] == [{"name": "http1", "containerPort": 5001, "protocol": "TCP"}]
-    assert {"name": "A", "value": "b"} in container["env"]
-    pod = {key: predictor[key] for key in ("containers", "volumes")}
-    meta = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "kube"}}
-    kubernetes_validate.validate({**meta, "spec": pod}, "1.30.0", strict=True)
-    assert "kubectl apply -f kserve.yaml" in (Path(made.location) / "README.md").read_text()
+    made = engine.packages.create([model], INFERENCE, kind=kind, image_name="kube", config=config)
+    folder = Path(made.location)
+    service = yaml.safe_load((folder / f"{kind}.yaml").read_text())
+    assert (service["apiVersion"], service["kind"]) == shown
+    assert f"image: kube:{made.label}\n" in (folder / f"{kind}.yaml").read_text()
+    assert f"kubectl apply -f {kind}.yaml" in (folder / "README.md").read_text()
+    assert "kubectl create secret generic kube-keys" in (folder / "README.md").read_text()
 
 
 def test_what_files_cannot_do_is_told(engine: Engine, model: str) -> None:

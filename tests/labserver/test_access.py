@@ -12,7 +12,10 @@ from tests.support.jupyter_server import TOKEN, Server
 
 pytestmark = pytest.mark.processes
 
-ROUTES = ("mlmagic/workspaces", "mlmagic/channel", "mlmagic/components/service_card.js")
+ROUTES = (
+    *("mlmagic/workspaces", "mlmagic/channel", "mlmagic/components/service_card.js"),
+    *("mlmagic/metrics", "mlmagic/targets"),
+)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 EVIL = "http://evil.example"
 UPGRADE = {
@@ -72,6 +75,15 @@ def test_let_in(server: Server) -> None:
     module = get(server, "mlmagic/components/service_card.js")
     assert "export function serviceCard" in module.text
     assert "javascript" in module.headers["Content-Type"]
+
+
+def test_prometheus_reads_a_workspace_with_the_token(server: Server) -> None:
+    found = get(server, "mlmagic/metrics")
+    assert found.headers["Content-Type"].startswith("text/plain; version=")
+    assert "# TYPE mlmagic_service_state gauge" in found.text
+    assert get(server, f"mlmagic/targets?workspace={server.location.key}").json() == []
+    absent = get(server, "mlmagic/targets?workspace=0123456789abcdef")
+    assert (absent.status_code, "0123456789abcdef" in absent.text) == (404, True)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,30 @@ def test_the_health_port(environment, port):
     assert health_port(environment) == port
 
 
+LOCAL = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("http://localhost:4318", True),
+        ("http://collector.localhost:4318", True),
+        ("http://127.0.0.2:4318", True),
+        ("http://[::1]:4318", True),
+        ("http://collector:4318", False),
+        ("http://10.0.0.1:4318", False),
+        ("localhost:4318", False),  # the server refuses it
+    ],
+)
+def test_a_collector_at_localhost_is_named_for_a_container(url, named):
+    environment = {"AML_APP_INSIGHTS_ENABLED": "true", LOCAL: url}
+    found = without_effect(environment, in_container=True)
+    assert [each.startswith(f"{LOCAL}={url} cannot be reached from a container") for each in found] == (
+        [True] if named else []
+    )
+    assert without_effect(environment) == without_effect({LOCAL: url}, in_container=True) == []
+
+
 def test_a_health_port_that_is_not_published_is_named():
     assert without_effect({"HEALTH_PORT": "5050"}) == without_effect({}, in_container=True) == []
     assert without_effect({"HEALTH_PORT": "5050"}, in_container=True) == [

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -160,17 +161,43 @@ def test_leases_go_by_the_clock_of_the_database(memory: Memory, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("until", "now", "over"),
+    ("until", "now", "seconds"),
     [
-        (110.0, 100.0, False),
-        (99.0, 100.0, True),
-        (5000.0, 100.0, True),  # of the boot before this one
-        (1.7e9, 100.0, True),  # by the clock of an earlier version
-        (1.7e9 + 500, 1.7e9, False),  # a server whose clock was set back
+        (110.0, 100.0, None),
+        (99.0, 100.0, 1.0),
+        (5000.0, 100.0, 100.0),  # of the boot before this one
+        (1.7e9, 100.0, 100.0),  # by the clock of an earlier version
+        (1.7e9 + 500, 1.7e9, None),  # a server whose clock was set back
     ],
 )
-def test_when_a_lease_is_over(until: float, now: float, over: bool) -> None:
-    assert leases.is_over(until, now) == over
+def test_when_a_lease_is_over(until: float, now: float, seconds: float | None) -> None:
+    assert leases.is_over(until, now) == (seconds is not None)
+    assert leases.seconds_over(until, now) == (seconds or 0.0)
+
+
+def test_how_long_a_service_had_no_supervisor(memory: Memory) -> None:
+    held, released = _create(memory, ME, "held"), _create(memory, ME, "released")
+    never = _create(memory, None, "never")
+    with memory.writing() as tx:
+        late = {"lease_until": leases.clock(tx) - 60}
+        tx.execute(update(table).where(table.c.id == released.id).values(**late))
+        tx.execute(update(table).where(table.c.id == never.id).values(created_time=time.time() - 600))
+        found = services.unsupervised_seconds(tx)
+    assert found[held.id] == 0
+    assert 60 <= found[released.id] < 120
+    assert 600 <= found[never.id] < 660
+
+
+def test_which_services_have_an_idle_timeout(memory: Memory) -> None:
+    idles = replace(REVISION, config=DeploymentConfig("fake", idle_timeout_seconds=60))
+    made = _create(memory)
+    with memory.writing() as tx:
+        services.revise(tx, made, idles)
+        assert services.with_idle_timeout(tx) == set()
+        tx.execute(update(table).values(serving=1))
+        assert services.with_idle_timeout(tx) == set()
+        tx.execute(update(table).values(serving=2))
+        assert services.with_idle_timeout(tx) == {made.id}
 
 
 @pytest.mark.parametrize("step", [-100.0, 100.0])

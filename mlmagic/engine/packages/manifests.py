@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from mlmagic.core.configuration import DeploymentConfig
@@ -14,11 +13,6 @@ from mlmagic.targets.server_variables import variables_of
 
 IOT_FILE = "deployment.json"
 KUBERNETES_FOLDER = "kubernetes"
-KSERVE_FILE = "kserve.yaml"
-_KSERVE_CONTAINER = (
-    "image", "imagePullPolicy", "env", "resources", "readinessProbe", "livenessProbe", "securityContext"
-)  # fmt: skip
-"""What KServe takes of a container also where Knative runs it."""
 
 
 def iot_edge(name: str, image: str, config: DeploymentConfig) -> str:
@@ -92,7 +86,7 @@ def kubernetes(name: str, image: str, config: DeploymentConfig) -> dict[str, str
     for each in found:
         if each["kind"] == "Deployment":
             (container,) = each["spec"]["template"]["spec"]["containers"]
-            container |= _keys(name, config)
+            container |= keys(name, config)
     made = {f"{each['kind'].lower()}.yaml": each for each in found}
     repository, _, label = image.rpartition(":")
     kustomization = {
@@ -131,42 +125,7 @@ def written(content: Any) -> str:
     return str(yaml.safe_dump(json.loads(json.dumps(content)), sort_keys=False))
 
 
-def _keys(name: str, config: DeploymentConfig) -> dict[str, Any]:
+def keys(name: str, config: DeploymentConfig) -> dict[str, Any]:
     """The keys of a Secret as variables, which the server removes before the script can read them."""
     reference = {"name": secret_of(name), "optional": not config.auth_enabled}
     return {"envFrom": [{"secretRef": reference}]}
-
-
-def kserve(name: str, image: str, config: DeploymentConfig) -> str:
-    """An InferenceService of KServe over the image, which speaks the Open Inference Protocol (V2).
-
-    Source: the API ``serving.kserve.io/v1beta1``. KServe's own router and autoscaler take the place of the
-    Service and the HorizontalPodAutoscaler.
-    """
-    workload = objects.Workload(name, image, config, variables_of(config, SERVICE_NAME=name))
-    made = objects.container(workload)
-    container = {
-        "name": "kserve-container",
-        **{key: made[key] for key in _KSERVE_CONTAINER},
-        **_keys(name, config),
-        "ports": [{"name": "http1", "containerPort": PORT, "protocol": "TCP"}],
-        "volumeMounts": [mount for mount in made["volumeMounts"] if mount["name"] == "scratch"],
-    }
-    for probe in ("readinessProbe", "livenessProbe"):
-        container[probe] = {**made[probe], "httpGet": {**made[probe]["httpGet"], "port": PORT}}
-    predictor: dict[str, Any] = {
-        "minReplicas": config.replicas,
-        "maxReplicas": max(objects.most_replicas(config), config.replicas),
-        "timeout": math.ceil(config.scoring_timeout_ms / 1000),
-        "containers": [container],
-        "volumes": [{"name": "scratch", "emptyDir": {}}],
-    }
-    if objects.autoscales(config):
-        predictor |= {"scaleMetric": "cpu", "scaleTarget": objects.utilization(config)}
-    service = {
-        "apiVersion": "serving.kserve.io/v1beta1",
-        "kind": "InferenceService",
-        "metadata": workload.metadata(),
-        "spec": {"predictor": predictor},
-    }
-    return written(service)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import Registry
 from mlmagic.core.model import Model
@@ -25,7 +26,7 @@ from mlmagic.core.package import (
 from mlmagic.engine import staging
 from mlmagic.engine.environments.image_pins import with_available_versions
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.packages import azureml_v2, first_start, manifests, readme, sbom
+from mlmagic.engine.packages import azureml_v2, first_start, knative, manifests, readme, sbom
 from mlmagic.engine.packages.package_files import KIND, PackageFiles
 from mlmagic.engine.packages.zip import write_zip
 from mlmagic.engine.requirements import check_known
@@ -33,7 +34,8 @@ from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import AlreadyExists, BuildFailed, InvalidConfig, UsageError
+from mlmagic.errors import Advice, AlreadyExists, BuildFailed, InvalidConfig, UsageError
+from mlmagic.scoring import limits
 from mlmagic.targets.docker.engine import Engine as DockerEngine
 from mlmagic.targets.images import dockerfile
 from mlmagic.targets.images.build_plan import BuildPlan, build_plan
@@ -92,6 +94,7 @@ class Packages:
             notify(line)
 
         _check_kind(kind, config)
+        config = _with_limit(config)
         name = check_image_name(image_name or DEFAULT_NAME)
         if image_label is not None:
             check_image_label(image_label)
@@ -249,16 +252,36 @@ class Packages:
             return [Package.of(each) for each in as_they_are(tx, assets.newest_of_each(tx, KIND))]
 
 
+_RUNS = "its server always runs"
+_NO_IDLE_TIMEOUT = {
+    PackageKind.KUBERNETES: "its objects depend on the namespace, and on the version of KEDA's HTTP add-on",
+    PackageKind.ZIP: "give it to the application when it starts, as its option --idle-timeout",
+}
+"""Why a package of a kind cannot carry an idle timeout."""
+
+
 def _check_kind(kind: PackageKind, config: DeploymentConfig) -> None:
     """Raises `InvalidConfig` for a setting that a package of this kind cannot carry."""
-    if kind is PackageKind.KUBERNETES and config.idle_timeout_seconds is not None:
+    if kind in knative.FILES:
+        knative.check_idle_timeout(kind, config)
+    elif config.idle_timeout_seconds is not None:
         raise InvalidConfig(
             "idle_timeout_seconds",
             config.idle_timeout_seconds,
-            "cannot be in a package of the kind kubernetes: its objects depend on the namespace, and on the "
-            "version of KEDA's HTTP add-on",
-            hint="Leave it out, or deploy to the cluster. Where Knative is installed, use the kind kserve.",
+            f"cannot be in a package of the kind {kind}: {_NO_IDLE_TIMEOUT.get(kind, _RUNS)}",
+            hint=Advice(
+                "Leave it out. Where Knative is installed, choose {kind} knative.",
+                kind=advice.argument("package_kind"),
+            ),
         )
+
+
+def _with_limit(config: DeploymentConfig) -> DeploymentConfig:
+    """With the limit of concurrent calls as a variable, which packages of every kind pass to the server."""
+    if config.replica_max_concurrent_requests is None:
+        return config
+    limit = {limits.CONCURRENT: str(config.replica_max_concurrent_requests)}
+    return replace(config, environment_variables={**limit, **config.environment_variables})
 
 
 def _reason(error: BaseException) -> str:
@@ -293,11 +316,14 @@ def _write_folder(
             f"registry, and name it there in `images` of `{inner.name}/kustomization.yaml`\n"
             f"{manifests.access(package.name, config)}"
         )
-    if package.kind is PackageKind.KSERVE:
-        text = manifests.kserve(package.name, image, config)
-        (folder / manifests.KSERVE_FILE).write_text(text, encoding="utf-8")
+    if package.kind in knative.FILES:
+        file = knative.FILES[package.kind]
+        text = knative.written(package.kind, package.name, image, config)
+        (folder / file).write_text(text, encoding="utf-8")
+        server = "KServe" if package.kind is PackageKind.KSERVE else "Knative"
         more = (
-            f"* `kubectl apply -f {manifests.KSERVE_FILE}` has KServe serve {image}, which it must pull\n"
+            f"* `kubectl apply -f {file}` has {server} serve {image}, which it must pull: push it to a "
+            "registry, and name it there in `image`. Knative must be 1.13 or newer\n"
             f"{manifests.access(package.name, config)}"
         )
     if package.kind is PackageKind.AZUREML_V2:

@@ -1,19 +1,25 @@
-"""Where traces and logs go: OpenTelemetry's own environment variables.
+"""Where traces, logs and metrics go: OpenTelemetry's own environment variables.
 
 Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 """
 
 from __future__ import annotations
 
+import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 ENABLED = "AML_APP_INSIGHTS_ENABLED"
 """Of Azure ML v1's server: what ``enable_app_insights`` of a deployment sets."""
 PREFIX = "OTEL_"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-TRACES, LOGS = "traces", "logs"
+TRACES, LOGS, METRICS = "traces", "logs", "metrics"
+SIGNALS = (TRACES, LOGS, METRICS)
+INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
+_INTERVAL_MS = 60_000
 _TIMEOUT_MS = 10_000
 _JSON = "http/json"
 
@@ -34,18 +40,18 @@ class Destination:
 
 
 def is_enabled(environment: Mapping[str, str]) -> bool:
-    """Whether the deployment asks for traces and logs."""
+    """Whether the deployment asks for traces, logs and metrics."""
     is_off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     return environment.get(ENABLED, "").strip().lower() == "true" and not is_off
 
 
 def has_endpoint(environment: Mapping[str, str]) -> bool:
     """Whether any of the variables says where to send them."""
-    return any(environment.get(name, "").strip() for name in (ENDPOINT, _of(TRACES), _of(LOGS)))
+    return any(environment.get(name, "").strip() for name in (ENDPOINT, *map(_of, SIGNALS)))
 
 
 def destination(environment: Mapping[str, str], signal: str) -> Destination | None:
-    """Where ``traces`` or ``logs`` go; None if nowhere. Raises `InvalidDestination`."""
+    """Where the records of a signal go; None if nowhere. Raises `InvalidDestination`."""
     if environment.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() == "none":
         return None
     own, general = environment.get(_of(signal), "").strip(), environment.get(ENDPOINT, "").strip()
@@ -64,13 +70,33 @@ def destination(environment: Mapping[str, str], signal: str) -> Destination | No
     )
 
 
+def loopback_endpoints(environment: Mapping[str, str]) -> list[str]:
+    """The variables, as NAME=value, whose address is the loopback interface: of a container, its own."""
+    names = (ENDPOINT, *map(_of, SIGNALS))
+    given = {name: environment.get(name, "").strip() for name in names}
+    return [f"{name}={value}" for name, value in given.items() if _is_loopback(value)]
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
+    except ValueError:  # another name, or no URL, which `destination` refuses
+        return False
+
+
+def metric_interval(environment: Mapping[str, str]) -> float:
+    """Seconds between two readings of the metrics. Raises `InvalidDestination`."""
+    return _seconds(INTERVAL, environment.get(INTERVAL, "").strip(), _INTERVAL_MS)
+
+
 def note_on_protocol(environment: Mapping[str, str]) -> str:
     """A sentence if a protocol is asked for that is not the one that is sent; empty if not."""
     asked = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
     if asked in ("", _JSON):
         return ""
     return (
-        f"OTEL_EXPORTER_OTLP_PROTOCOL={asked[:100]} has no effect: traces and logs are sent as {_JSON}, "
+        f"OTEL_EXPORTER_OTLP_PROTOCOL={asked[:100]} has no effect: everything is sent as {_JSON}, "
         "which collectors take at port 4318."
     )
 
@@ -91,6 +117,11 @@ def resource(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def replica() -> dict[str, str]:
+    """What tells this process from other replicas; the host is the pod or the container, if there is one."""
+    return {"host.name": socket.gethostname(), "service.instance.id": str(uuid.uuid4())}
+
+
 def _of(signal: str) -> str:
     return f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
 
@@ -102,13 +133,15 @@ def _setting(environment: Mapping[str, str], signal: str, what: str) -> str:
 
 def _timeout(environment: Mapping[str, str], signal: str) -> float:
     text = _setting(environment, signal, "TIMEOUT")
-    if not text:
-        return _TIMEOUT_MS / 1000
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise InvalidDestination(
-            f"OTEL_EXPORTER_OTLP_TIMEOUT is {text!r}: it must be milliseconds, 1 or more"
-        )
-    return int(text) / 1000
+    return _seconds("OTEL_EXPORTER_OTLP_TIMEOUT", text, _TIMEOUT_MS)
+
+
+def _seconds(name: str, milliseconds: str, default: int) -> float:
+    if not milliseconds:
+        return default / 1000
+    if not milliseconds.isascii() or not milliseconds.isdigit() or not int(milliseconds):
+        raise InvalidDestination(f"{name} is {milliseconds!r}: it must be milliseconds, 1 or more")
+    return int(milliseconds) / 1000
 
 
 def _headers(text: str) -> dict[str, str]:

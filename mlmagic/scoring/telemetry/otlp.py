@@ -1,4 +1,4 @@
-"""Spans and lines of the log in OTLP's JSON: pure functions.
+"""Spans, lines of the log and metrics in OTLP's JSON: pure functions.
 
 Source: https://opentelemetry.io/docs/specs/otlp/ (JSON Protobuf Encoding), and the semantic conventions for
 HTTP spans.
@@ -14,7 +14,8 @@ import orjson
 from mlmagic._version import __version__
 from mlmagic.scoring.telemetry.trace_context import TraceContext
 
-_SERVER = 2
+INTERNAL, SERVER = 1, 2
+"""Kinds of spans: a part of the service's work, and a request to it."""
 _ERROR = 2
 _SCOPE = {"name": "mlmagic", "version": __version__}
 _SEVERITIES = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
@@ -23,7 +24,7 @@ Value = str | int
 
 
 class Span(NamedTuple):
-    """A request and its answer."""
+    """A request and its answer, or the call of run() for it."""
 
     context: TraceContext
     name: str
@@ -32,6 +33,7 @@ class Span(NamedTuple):
     end: int
     attributes: Mapping[str, Value]
     failed: bool
+    kind: int = SERVER
 
 
 class Line(NamedTuple):
@@ -59,8 +61,14 @@ def logs(resource: Mapping[str, str], lines: Iterable[Line]) -> bytes:
     return _request("resourceLogs", "scopeLogs", resource, scope)
 
 
+def metrics(resource: Mapping[str, str], readings: Iterable[Sequence[Mapping[str, Any]]]) -> bytes:
+    """An ExportMetricsServiceRequest of readings that are encoded already."""
+    found = [metric for reading in readings for metric in reading]
+    return _request("resourceMetrics", "scopeMetrics", resource, {"scope": _SCOPE, "metrics": found})
+
+
 def _request(outer: str, inner: str, resource: Mapping[str, str], scope: Mapping[str, Any]) -> bytes:
-    described = {"attributes": _attributes(resource)}
+    described = {"attributes": attributes(resource)}
     return orjson.dumps({outer: [{"resource": described, inner: [scope]}]})
 
 
@@ -69,10 +77,10 @@ def _span(span: Span) -> dict[str, Any]:
         "traceId": span.context.trace_id,
         "spanId": span.context.span_id,
         "name": span.name,
-        "kind": _SERVER,
+        "kind": span.kind,
         "startTimeUnixNano": str(span.start),
         "endTimeUnixNano": str(span.end),
-        "attributes": _attributes(span.attributes),
+        "attributes": attributes(span.attributes),
     }
     if span.context.parent_id:
         made["parentSpanId"] = span.context.parent_id
@@ -89,14 +97,15 @@ def _line(line: Line) -> dict[str, Any]:
         "severityNumber": number,
         "severityText": text,
         "body": {"stringValue": _encodable(line.text)},
-        "attributes": _attributes({"log.iostream": line.stream, **line.attributes}),
+        "attributes": attributes({"log.iostream": line.stream, **line.attributes}),
     }
     if line.context is not None:
         made |= {"traceId": line.context.trace_id, "spanId": line.context.span_id}
     return made
 
 
-def _attributes(values: Mapping[str, Value]) -> Sequence[dict[str, Any]]:
+def attributes(values: Mapping[str, Value]) -> Sequence[dict[str, Any]]:
+    """Attributes as OTLP writes them."""
     return [{"key": key, "value": _value(value)} for key, value in values.items()]
 
 

@@ -1,4 +1,4 @@
-"""Which trace a request belongs to: the header ``traceparent`` of W3C Trace Context.
+"""Which trace a request belongs to: the headers of W3C Trace Context.
 
 Source: https://www.w3.org/TR/trace-context/
 """
@@ -9,7 +9,7 @@ import random
 import re
 from typing import NamedTuple
 
-HEADER = b"traceparent"
+HEADER, STATE = b"traceparent", b"tracestate"
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED = 1
 _random = random.SystemRandom()
@@ -26,14 +26,21 @@ class TraceContext(NamedTuple):
     """That of the caller's span; empty for the first span of a trace."""
     is_sampled: bool = True
     """False if the caller keeps no record of this trace, and neither do we."""
+    state: str = ""
+    """What the tracing systems of callers pass on with it: the header ``tracestate``."""
+
+    def child(self) -> TraceContext:
+        """A new span of the same trace, below this one."""
+        return self._replace(span_id=_new(64), parent_id=self.span_id)
 
 
-def context_of(header: bytes | None) -> TraceContext:
-    """The context of a request with this header: a new span of the caller's trace, else of a new one."""
+def context_of(header: bytes | None, state: bytes | None = None) -> TraceContext:
+    """The context of a request with these headers: a new span of the caller's trace, else of a new one."""
     found = _PARENT.fullmatch(header.strip()) if header else None
     if found is not None and _is_valid(found):
         sampled = bool(int(found[4], 16) & _SAMPLED)
-        return TraceContext(found[2].decode(), _new(64), found[3].decode(), sampled)
+        passed = state.decode("latin-1").strip() if state else ""
+        return TraceContext(found[2].decode(), _new(64), found[3].decode(), sampled, passed)
     return TraceContext(_new(128), _new(64))
 
 

@@ -60,7 +60,7 @@ def check(api: Api, config: DeploymentConfig, *, service_type: str) -> None:
             given,
             f"needs KEDA's HTTP add-on, and context {api.address.context!r} has no "
             f"CustomResourceDefinition interceptorroutes.{HTTP_GROUP}",
-            hint=_ways_out(api),
+            hint=_ways_out(api, config),
         )
     if not api.has_keda():
         raise InvalidConfig(
@@ -73,7 +73,10 @@ def check(api: Api, config: DeploymentConfig, *, service_type: str) -> None:
     proxy = proxy_of(api)
     if proxy is None:
         raise InvalidConfig(
-            _FIELD, given, f"needs the interceptor of KEDA's HTTP add-on: {_not_found()}", hint=_ways_out(api)
+            _FIELD,
+            given,
+            f"needs the interceptor of KEDA's HTTP add-on: {_not_found()}",
+            hint=_ways_out(api, config),
         )
     kind = proxy["spec"].get("type", address.CLUSTER_IP)
     if kind == address.CLUSTER_IP and service_type != address.CLUSTER_IP:
@@ -92,14 +95,15 @@ def _retype(namespace: str, name: str, kind: str) -> str:
     return f'kubectl patch service {name} -n {namespace} -p \'{{"spec": {{"type": "{kind}"}}}}\''
 
 
-def _ways_out(api: Api) -> Advice:
+def _ways_out(api: Api, config: DeploymentConfig) -> Advice:
     more = ""
     if api.has_knative():
-        more = "Knative is installed: apply a package of the kind kserve. "
+        more = "Knative is installed, and runs a package: {package}, then kubectl apply -f DIR/knative.yaml. "
     return Advice(
         "Install the add-on (https://keda.sh/http-add-on/), or leave the idle timeout out. "
         + more
         + "Or deploy with: {local}",
+        package=advice.package_for_knative(config.idle_timeout_seconds),
         local=advice.target("local"),
     )
 

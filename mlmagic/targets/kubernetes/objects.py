@@ -170,12 +170,17 @@ def deployment(workload: Workload) -> Object:
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "minReadySeconds": MIN_READY_SECONDS,
         "revisionHistoryLimit": 3,
-        "progressDeadlineSeconds": config.init_timeout_seconds + 10 * STARTUP_MARGIN,
+        "progressDeadlineSeconds": progress_seconds(config),
         "template": template,
     }
     if not autoscales(config) and workload.add_on is None:  # else the number is the autoscaler's, or KEDA's
         spec["replicas"] = config.replicas
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": workload.metadata(), "spec": spec}
+
+
+def progress_seconds(config: DeploymentConfig) -> int:
+    """Seconds after which a new revision that is not ready counts as failed; its image is pulled in them."""
+    return config.init_timeout_seconds + 10 * STARTUP_MARGIN
 
 
 def service(workload: Workload) -> Object:

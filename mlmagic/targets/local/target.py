@@ -61,6 +61,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         measures=True,
         scales=True,
         idles=True,
+        sums_replicas=True,
         routes=True,
         reloads=True,
         watches=True,

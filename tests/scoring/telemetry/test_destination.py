@@ -8,9 +8,11 @@ import pytest
 
 from mlmagic.scoring.telemetry.destination import (
     ENABLED,
+    INTERVAL,
     InvalidDestination,
     destination,
     is_enabled,
+    metric_interval,
     note_on_protocol,
     resource,
 )
@@ -22,6 +24,7 @@ OF_TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 @pytest.mark.parametrize(
     ("environment", "traces", "logs"),
     [
+        ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://m"}, None, None),
         ({}, None, None),
         ({HERE: "http://c:4318"}, "http://c:4318/v1/traces", "http://c:4318/v1/logs"),
         ({HERE: "http://c:4318/"}, "http://c:4318/v1/traces", "http://c:4318/v1/logs"),
@@ -35,6 +38,16 @@ OF_TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 def test_where_records_go(environment: Mapping[str, str], traces: str | None, logs: str | None) -> None:
     found = [destination(environment, signal) for signal in ("traces", "logs")]
     assert [each.url if each else None for each in found] == [traces, logs]
+
+
+def test_where_and_when_metrics_go() -> None:
+    found = destination({HERE: "http://c:4318"}, "metrics")
+    assert found is not None
+    assert found.url == "http://c:4318/v1/metrics"
+    assert destination({HERE: "http://c:4318", "OTEL_METRICS_EXPORTER": "none"}, "metrics") is None
+    assert (metric_interval({}), metric_interval({INTERVAL: "2500"})) == (60, 2.5)
+    with pytest.raises(InvalidDestination, match="OTEL_METRIC_EXPORT_INTERVAL is '1s': it must be milli"):
+        metric_interval({INTERVAL: "1s"})
 
 
 def test_headers_timeout_and_certificate() -> None:

@@ -55,8 +55,8 @@ def test_requests_and_log(
     assert post(server, "0") == 500
     assert server.ask("GET", "/")[0] == 200
     assert server.ask("GET", "/nowhere")[0] == 404
-    wait_for(lambda: len(collector.spans) == 3, lambda: f"three spans; {collector.spans}")
-    good, bad, absent = sorted(collector.spans, key=lambda span: span.start_time_unix_nano)
+    wait_for(lambda: len(collector.requests) == 3, lambda: f"three spans; {collector.requests}")
+    good, bad, absent = sorted(collector.requests, key=lambda span: span.start_time_unix_nano)
     assert (good.name, good.trace_id.hex()) == ("POST /score", PARENT.split("-")[1])
     assert good.parent_span_id.hex() == PARENT.split("-")[2]
     assert good.end_time_unix_nano > good.start_time_unix_nano
@@ -81,7 +81,7 @@ def test_what_is_not_sent_when_it_stops_is_sent_then(
         assert post(server, "1") == 200
     server.process.terminate()
     assert server.ends() == 0
-    assert len(collector.spans) == 50
+    assert len(collector.requests) == 50
     assert collector.text().count("got 1") == 50
 
 
@@ -113,6 +113,7 @@ def test_a_place_that_cannot_be_used_is_named(
     server = start_script(SCRIPT)
     assert post(server, "1") == 200
     told = (
-        "no traces are sent: OTEL_EXPORTER_OTLP_ENDPOINT is 'collector:4317': it must be an http or https URL"
+        "no traces, logs or metrics are sent: OTEL_EXPORTER_OTLP_ENDPOINT is 'collector:4317': it must be an "
+        "http or https URL"
     )
     assert told in (tmp_path / "log").read_text()

@@ -15,6 +15,7 @@ import sys
 from mlmagic.scoring import report, settings
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
+from mlmagic.scoring.collection.collection import close_collection, open_collection
 from mlmagic.scoring.control import RELOAD, Handler
 from mlmagic.scoring.debugger import connect_debugger
 from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvironment, model_files
@@ -79,6 +80,7 @@ def serve(
             connect_debugger(debug_port)
         rotation = LogRotation.of(directory.path if directory else None)
         recorder = Recorder.of(folder, loop)
+        collection = open_collection()
         guards = Guards.of(address, security or Security())
         with init_limit(limits.init_s, lambda error: say(report.FAILED, error=error)):
             script = load(environment, loop, batch=batch)
@@ -88,6 +90,7 @@ def serve(
     except ScriptFailed as error:
         complain(error)
         say(report.FAILED, error=error.record())
+        close_collection()
         if telemetry is not None:
             telemetry.close()  # last: a collector that is away takes seconds
         return EXIT_SCRIPT_FAILED
@@ -98,10 +101,11 @@ def serve(
     thread = ScriptThread(loop)
     scorer = Scorer(script, thread, limits=limits, counters=channel.counters() if channel else None)
     hosts = guards.hosts(source.host)
+    collection.count_in(scorer.counters)
     if telemetry is not None:
         telemetry.identify_with(scorer.identify)
     access_log = AccessLog.of(scorer.identify)
-    service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, telemetry)
+    service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, telemetry, collection)
     commands = _reload_command(service, environment) if live else None
     server = HttpServer(
         thread, service, source, address.grace, guards.certificate, commands=commands, rotation=rotation

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.together
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
     "mlmagic.scoring.cgroups",
+    "mlmagic.scoring.collection.settings",
     "mlmagic.scoring.subreaper",
     "mlmagic.scoring.wakeup",
     "mlmagic.scoring.control",

@@ -23,11 +23,12 @@ from tests.support.imports import (
 pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
-# socket and cgroup, the names of its variables, which certificates it takes, and how values become JSON.
+# socket and cgroup, the names of its variables, the files of collected data, which certificates it takes, and
+# how values become JSON.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
     "mlmagic.scoring.cgroups",
-    "mlmagic.scoring.collection.settings",
+    "mlmagic.scoring.collection",
     "mlmagic.scoring.subreaper",
     "mlmagic.scoring.wakeup",
     "mlmagic.scoring.control",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ OPTIONS = "collection_"
 """Their names begin so; they have no effect without `COLLECTS`."""
 FORMATS = ("csv", "parquet")
 REDACTIONS = ("mark", "hash")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +35,6 @@ class CollectionSettings:
             return None
         given = {name: settings.get(f"{OPTIONS}{name}") for name in cls.__dataclass_fields__}
         return cls(**{name: value for name, value in given.items() if value is not None})
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether the store is a URL, which each machine reaches in the same way."""
-        return is_url(self.store)
-
-
-def is_url(store: str) -> bool:
-    """Whether ``store`` is a URL, and no folder."""
-    return _URL.match(store) is not None and not store.startswith("file://")
 
 
 def is_of_collection(name: str) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mlmagic.core import advice
-from mlmagic.core.collection import STORE, CollectionSettings, is_url
+from mlmagic.core.collection import STORE, CollectionSettings
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.notify import Notify
 from mlmagic.engine.environments.runtime import Versions
 from mlmagic.errors import Advice, InvalidConfig, UsageError
-from mlmagic.scoring.collection.settings import HASH_KEY
+from mlmagic.scoring.collection.settings import HASH_KEY, is_url
 from mlmagic.targets.base import ComputeTarget
 
 
@@ -42,7 +42,7 @@ def check_collection(
     if wanted.redacted_columns and wanted.redaction == "hash":
         _check_key(config)
     needed = {"pyarrow": "collection_format"} if wanted.format == "parquet" else {}
-    needed |= {"fsspec": STORE} if wanted.is_remote else {}
+    needed |= {"fsspec": STORE} if is_url(wanted.store) else {}
     for package, why in needed.items():
         if versions([package]).get(package, "unknown") is None:
             raise UsageError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlmagic.core import advice
 from mlmagic.core.arguments import CLUSTERS, ComputeType
-from mlmagic.core.collection import STORE, is_url
+from mlmagic.core.collection import STORE
 from mlmagic.core.configuration import (
     BYTES_PER_GB,
     DEFAULT_CPU,
@@ -20,6 +20,7 @@ from mlmagic.core.environment import EnvironmentNeeds
 from mlmagic.core.notify import Notify
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, NotFound, TargetUnavailable
+from mlmagic.scoring.collection.settings import is_url
 from mlmagic.targets.base import ComputeTarget
 
 CONTAINERS = "docker"

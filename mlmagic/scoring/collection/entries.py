@@ -27,9 +27,10 @@ CORRELATION_COLUMNS = (
     "$aml_model_version",
     "$aml_request_id",
 )
-INPUTS, PREDICTIONS = "inputs", "predictions"
-DESIGNATIONS = (INPUTS, PREDICTIONS, "labels", "signals", "general")
-NAMED_AFTER_DESIGNATION = (INPUTS, PREDICTIONS, "labels")
+BODY_FORM = "$mlmagic_body_form"
+"""Of inputs that the server has recorded: how their table was written in the body of the request."""
+INPUTS, PREDICTIONS, LABELS = NAMED_AFTER_DESIGNATION = ("inputs", "predictions", "labels")
+DESIGNATIONS = (*NAMED_AFTER_DESIGNATION, "signals", "general")
 OWN_WORKSPACE = "default/default/default"
 _ROW_BYTES, _VALUE_BYTES = 64, 48
 """About what a row and a value of a list cost."""

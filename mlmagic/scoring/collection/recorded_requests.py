@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mlmagic.scoring.collection.entries import (
+    BODY_FORM,
     INPUTS,
     OWN_WORKSPACE,
     PREDICTIONS,
@@ -22,7 +23,7 @@ from mlmagic.scoring.collection.entries import (
 )
 from mlmagic.scoring.collection.redaction import WITHHELD, Redaction
 from mlmagic.scoring.collection.settings import CollectionSettings
-from mlmagic.scoring.collection.tables import BODY, Table, csv_table, prediction_of, table_of
+from mlmagic.scoring.collection.tables import BODY, TEXT, Table, csv_table, prediction_of, table_of
 from mlmagic.scoring.http.request import query_as_json
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Body:
         else:
             table = None
         if table is None:
-            return _one_text(WITHHELD if redaction.is_on else text)
+            return _one_text(WITHHELD) if redaction.is_on else _one_text(text, TEXT)
         names, named = table.names, table.named
         return table._replace(rows=[redaction.row(names, row, named=named) for row in table.rows])
 
@@ -119,10 +120,14 @@ class ScoredRequest:
         place = (OWN_WORKSPACE, settings.service, *settings.model)
         columns = correlations(self.identity, self.when, place, request_id=self.identity)
         found = []
-        for designation, table in ((INPUTS, inputs), (PREDICTIONS, predictions)):
+        for designation, table, more in (
+            (INPUTS, inputs, {BODY_FORM: inputs.form}),
+            (PREDICTIONS, predictions, {}),
+        ):
             folder = folder_of(self.when, *OWN_WORKSPACE.split("/"), *place[1:], designation)
-            rows = [[*columns.values(), *row] for row in table.rows]
-            found.append(Entry(folder, designation, (*columns, *table.names), rows))
+            first = {**columns, **more}
+            rows = [[*first.values(), *row] for row in table.rows]
+            found.append(Entry(folder, designation, (*first, *table.names), rows))
         return found
 
 
@@ -131,8 +136,8 @@ def is_recorded(request: Request, status: int) -> bool:
     return request.method in (b"POST", b"GET") and 200 <= status < 300
 
 
-def _one_text(text: str) -> Table:
-    return Table([BODY], [[text]])
+def _one_text(text: str, form: str = "") -> Table:
+    return Table([BODY], [[text]], form=form)
 
 
 def _as_text(value: Any) -> str:

@@ -12,6 +12,9 @@ BODY = "body"
 """The column of what is no table."""
 PREDICTION = "prediction"
 """The column of predictions without a name."""
+RECORD, RECORDS, ROW, ROWS, SPLIT, COLUMNS = "record", "records", "row", "rows", "split", "columns"
+TEXT = "text"
+"""The forms of a table; `TEXT` is a body that is none."""
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -22,6 +25,9 @@ class Table(NamedTuple):
     rows: list[list[Any]]
     named: bool = True
     """Whether the names are those of the data."""
+    form: str = ""
+    """How the table was written in the body: the keys that lead to it, then one of its kind, such as
+    ``data/rows``. See `body_of`."""
 
 
 def generated_names(width: int) -> list[str]:
@@ -29,27 +35,53 @@ def generated_names(width: int) -> list[str]:
     return [f"column_{at}" for at in range(width)]
 
 
-def table_of(value: Any) -> Table | None:
+def table_of(value: Any, path: str = "") -> Table | None:
     """``value`` as a table; None if it is none.
 
-    An object with one list or object in it, such as ``{"data": [...]}``, is read as that.
+    An object with one list or object in it, such as ``{"data": [...]}``, is read as that. ``path`` are the
+    keys that lead to ``value``.
     """
     if isinstance(value, list):
-        return _of_list(value)
+        return _of_list(value, path)
     if not isinstance(value, dict) or not value:
         return None
     if _is_split(value):
-        return _of_columns_and_rows(value)
+        return _of_columns_and_rows(value, path)
     if _is_scalar_row(list(value.values())):
-        return Table([str(name) for name in value], [list(value.values())])
+        return Table([str(name) for name in value], [list(value.values())], form=f"{path}{RECORD}")
     tensors = value.get("inputs", value.get("outputs"))
     if isinstance(tensors, list) and tensors and all(map(_is_tensor, tensors)):
         return _of_tensors(tensors)
     if len(value) == 1:
-        return table_of(next(iter(value.values())))
+        ((name, inner),) = value.items()
+        return table_of(inner, f"{path}{_escaped(str(name))}/")
     if all(isinstance(each, list) for each in value.values()):
-        return _of_named_lists(value)
+        return _of_named_lists(value, path)
     return None
+
+
+def body_of(form: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """The value that was read as this table. Raises `ValueError` for a form that cannot be written again."""
+    *path, kind = form.split("/")
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    value: Any
+    if kind == RECORD:
+        (value,) = records
+    elif kind == RECORDS:
+        value = records
+    elif kind == ROW:
+        value = list(rows[0])
+    elif kind == ROWS:
+        value = [list(row) for row in rows]
+    elif kind == SPLIT:
+        value = {"columns": list(names), "data": [list(row) for row in rows]}
+    elif kind == COLUMNS:
+        value = {name: [record[name] for record in records] for name in names}
+    else:
+        raise ValueError(f"a body of the form {form!r} cannot be written again")
+    for key in reversed(path):
+        value = {key.replace("~1", "/").replace("~0", "~"): value}
+    return value
 
 
 def prediction_of(value: Any, input_rows: int) -> Table | None:
@@ -76,19 +108,24 @@ def csv_table(text: str) -> Table | None:
     return Table(names, rows[has_header:], named=has_header)
 
 
-def _of_list(value: list[Any]) -> Table | None:
+def _of_list(value: list[Any], path: str) -> Table | None:
     if not value:
         return None
     if all(isinstance(each, dict) for each in value):
         names = list(dict.fromkeys(str(name) for each in value for name in each))
         rows = [[each.get(name) for name in names] for each in value]
-        return Table(names, rows) if all(map(_is_scalar_row, rows)) else None
+        return Table(names, rows, form=f"{path}{RECORDS}") if all(map(_is_scalar_row, rows)) else None
     if _is_scalar_row(value):
-        return Table(generated_names(len(value)), [value], named=False)
+        return Table(generated_names(len(value)), [value], False, f"{path}{ROW}")
     rows = value
     if all(isinstance(row, list) and len(row) == len(rows[0]) and _is_scalar_row(row) for row in rows):
-        return Table(generated_names(len(rows[0])), rows, named=False) if rows[0] else None
+        return Table(generated_names(len(rows[0])), rows, False, f"{path}{ROWS}") if rows[0] else None
     return None
+
+
+def _escaped(key: str) -> str:
+    """As in a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _is_split(value: dict[str, Any]) -> bool:
@@ -96,21 +133,23 @@ def _is_split(value: dict[str, Any]) -> bool:
     return {"columns", "data"} <= value.keys() <= {"columns", "data", "index"}
 
 
-def _of_columns_and_rows(value: dict[str, Any]) -> Table | None:
+def _of_columns_and_rows(value: dict[str, Any], path: str) -> Table | None:
     names, rows = value["columns"], value["data"]
     if not isinstance(names, list) or not isinstance(rows, list):
         return None
     if not all(isinstance(row, list) and len(row) == len(names) and _is_scalar_row(row) for row in rows):
         return None
-    return Table([str(name) for name in names], rows)
+    return Table([str(name) for name in names], rows, form=f"{path}{SPLIT}")
 
 
-def _of_named_lists(value: dict[str, list[Any]]) -> Table | None:
+def _of_named_lists(value: dict[str, list[Any]], path: str) -> Table | None:
     columns = list(value.values())
     if not columns[0] or any(len(each) != len(columns[0]) for each in columns):
         return None
     rows = [list(row) for row in zip(*columns, strict=True)]
-    return Table([str(name) for name in value], rows) if all(map(_is_scalar_row, rows)) else None
+    if not all(map(_is_scalar_row, rows)):
+        return None
+    return Table([str(name) for name in value], rows, form=f"{path}{COLUMNS}")
 
 
 def _is_tensor(value: Any) -> bool:

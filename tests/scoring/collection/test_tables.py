@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlmagic.scoring.collection.tables import csv_table, prediction_of, table_of
+from mlmagic.scoring.collection.tables import body_of, csv_table, prediction_of, table_of
 
 TENSOR = {"name": "x", "shape": [2], "datatype": "INT64", "data": [1, 2]}
 WIDE = {"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [[1.0, 2.0], [3.0, 4.0]]}
@@ -20,6 +20,7 @@ WIDE = {"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [[1.0, 2.0], [
         ({"data": [{"a": 1}, {"a": 2}]}, ["a"], [[1], [2]], True),
         ({"data": [[1, 2], [3, 4]]}, ["column_0", "column_1"], [[1, 2], [3, 4]], False),
         ({"data": [1, 2]}, ["column_0", "column_1"], [[1, 2]], False),
+        ({"a/b~c": {"data": [[1]]}}, ["column_0"], [[1]], False),
         ({"Inputs": {"data": [[1]]}}, ["column_0"], [[1]], False),
         ({"columns": ["a"], "data": [[1], [2]]}, ["a"], [[1], [2]], True),
         ({"input_data": {"columns": ["a"], "index": [0], "data": [[1]]}}, ["a"], [[1]], True),
@@ -29,7 +30,12 @@ WIDE = {"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [[1.0, 2.0], [
     ],
 )
 def test_values_that_are_tables(value: Any, names: list[str], rows: list[Any], named: bool) -> None:
-    assert table_of(value) == (names, rows, named)
+    found = table_of(value)
+    assert found is not None
+    assert found[:3] == (names, rows, named)
+    if found.form:
+        again = body_of(found.form, found.names, found.rows)
+        assert again == value or table_of(again) == found, "only an index, or keys without a value, differ"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +68,9 @@ def test_values_that_are_none(value: Any) -> None:
     ],
 )
 def test_predictions(value: Any, rows_sent: int, names: list[str], rows: list[Any], named: bool) -> None:
-    assert prediction_of(value, rows_sent) == (names, rows, named)
+    found = prediction_of(value, rows_sent)
+    assert found is not None
+    assert found[:3] == (names, rows, named)
 
 
 @pytest.mark.parametrize(
@@ -75,4 +83,5 @@ def test_predictions(value: Any, rows_sent: int, names: list[str], rows: list[An
     ],
 )
 def test_csv(text: str, expected: Any) -> None:
-    assert csv_table(text) == expected
+    found = csv_table(text)
+    assert (found and found[:3]) == expected

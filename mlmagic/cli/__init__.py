@@ -16,6 +16,7 @@ import click
 
 from mlmagic._version import __version__
 from mlmagic.cli.base import Commands
+from mlmagic.cli.collected_data import add_labels, collected_data
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
 from mlmagic.cli.endpoints import endpoint
@@ -72,6 +73,7 @@ for _command in (
     *(service_metrics, scale_service, rollback_service, list_revisions, pause_update, resume_update),
     *(service_keys, regenerate_key, service_access_token),
     *(follow, unfollow),
+    *(collected_data, add_labels),
 ):
     service.add_command(_command)
 

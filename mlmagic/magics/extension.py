@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from mlmagic.magics.collected_data import CollectedDataMagics
 from mlmagic.magics.completion import Completion
 from mlmagic.magics.deployment import DeploymentMagics
 from mlmagic.magics.endpoints import EndpointMagics
@@ -32,6 +33,7 @@ _GROUPS = (
     ProfilingMagics,
     PackagingMagics,
     ParityMagics,
+    CollectedDataMagics,
     EventMagics,
 )
 _ATTRIBUTE = "_mlmagic_extension"

@@ -51,7 +51,7 @@ def _documents(contents: bytes) -> list[dict[str, Any]]:
 def concatenated(
     tables: Sequence[pandas.DataFrame], since: datetime | None, until: datetime | None
 ) -> pandas.DataFrame:
-    """One table of the rows from ``since``, inclusive, to ``until``, exclusive, in the order of their times."""
+    """One table of the rows from ``since`` on and before ``until``, in the order of their times."""
     import pandas
 
     table = pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame({ID: [], TIMESTAMP: []})

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, TextIO
 
 _threads: weakref.WeakSet[BatchThread] = weakref.WeakSet()
@@ -41,7 +42,8 @@ class BatchThread:
         self._lock = threading.Lock()
         self._waiting: deque[tuple[Any, int]] = deque()
         self._weight = 0
-        self._delivering: list[tuple[Any, int]] = []
+        self._taken: deque[tuple[Any, int]] = deque()
+        """What the thread has taken from the queue; the first of them are being delivered."""
         self._wake, self._closing = threading.Event(), threading.Event()
         self._deadline = float("inf")
         self._thread: threading.Thread | None = None
@@ -56,7 +58,7 @@ class BatchThread:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
-        if len(self._waiting) >= self._most_at_once:
+        if len(self._waiting) >= self._most_at_once and not self._wake.is_set():
             self._wake.set()
         return True
 
@@ -84,7 +86,7 @@ class BatchThread:
         if self._thread is not None:
             self._thread.join(seconds)
         with self._lock:
-            left = [*self._delivering, *self._waiting]
+            left = [*self._taken, *self._waiting]
             self._waiting.clear()
         return [record for record, _ in left]
 
@@ -92,18 +94,23 @@ class BatchThread:
         while True:
             self._wake.wait(self._delay_s)
             self._wake.clear()
-            while batch := self._take():
-                self._deliver([record for record, _ in batch])
+            while self._take():
+                while self._taken:
+                    batch = list(islice(self._taken, self._most_at_once))
+                    self._deliver([record for record, _ in batch])
+                    with self._lock:
+                        self._weight -= sum(weight for _, weight in batch)
+                    for _ in batch:
+                        self._taken.popleft()
             self._deliver(())
             if self._closing.is_set():
                 return
 
-    def _take(self) -> list[tuple[Any, int]]:
+    def _take(self) -> bool:
+        """Take all that waits, at once: whoever adds a record must not wait for the lock."""
         with self._lock:
-            self._weight -= sum(weight for _, weight in self._delivering)
-            count = min(self._most_at_once, len(self._waiting))
-            self._delivering = [self._waiting.popleft() for _ in range(count)]
-            return self._delivering
+            self._taken, self._waiting = self._waiting, deque()
+            return bool(self._taken)
 
 
 class Losses:

@@ -101,8 +101,8 @@ def compare(engine: Engine, script: str, rounds: int, seconds: float, rate: floa
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=9)
-    options.add_argument("--seconds", type=float, default=3.0)
+    options.add_argument("--rounds", type=int, default=40)
+    options.add_argument("--seconds", type=float, default=0.75)
     options.add_argument("--rate", type=float)
     options.add_argument("--script", choices=SCRIPTS)
     given = options.parse_args()

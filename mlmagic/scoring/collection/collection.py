@@ -11,11 +11,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from time import time
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.batch_thread import BatchThread, Losses
-from mlmagic.scoring.collection.entries import Entry, is_sampled, now
-from mlmagic.scoring.collection.recorded_requests import Body, ScoredRequest, is_recorded
+from mlmagic.scoring.collection.entries import Entry, is_sampled
+from mlmagic.scoring.collection.recorded_requests import ScoredRequest, is_recorded
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
 from mlmagic.scoring.collection.stores import Batch, batches_of, store_of, yield_interpreter
 
@@ -39,7 +40,7 @@ CLOSE_SECONDS = 5.0
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Between the attempts to write to a store that fails."""
 _QUIET_SECONDS = 5.0
-_SLICE = 16
+_SLICE = 8
 
 Reply = Callable[["Response"], None]
 Record = Entry | ScoredRequest
@@ -79,25 +80,25 @@ class Collection:
     def add(self, record: Record) -> None:
         """Take a record; returns at once."""
         if not self._thread.add(record, max(LEAST_BYTES, record.weight)):
-            self._drop(record.count, "the queue is full: the store is too slow")
+            self._drop(record.records, "the queue is full: the store is too slow")
 
     def listen(self, request: Request, identity: str, reply: Reply) -> Reply:
         """``reply``, which also records the request and its answer."""
         if self.has_collector or not self.keeps(identity):
             return reply
-        body = Body.of_request(request)  # before the script has it
+        body = request.body  # before it is taken apart
 
         def heard(response: Response) -> None:
             reply(response)
             if is_recorded(request, response.status) and not self.has_collector:
-                self.add(ScoredRequest(identity, now(), body, Body.of_response(response)))
+                self.add(ScoredRequest(identity, time(), request, body, response))
 
         return heard
 
     def close(self) -> None:
         """Write all that is waiting, for a few seconds at most."""
         if left := self._thread.close(CLOSE_SECONDS):
-            self._drop(sum(record.count for record in left), "the process ended")
+            self._drop(sum(record.records for record in left), "the process ended")
         self._losses.log(at_once=True)
 
     def _deliver(self, records: Sequence[Record]) -> None:
@@ -109,7 +110,7 @@ class Collection:
             try:
                 entries += self._entries(record)
             except Exception as error:
-                self._drop(record.count, f"{type(error).__name__}: {error}")
+                self._drop(record.records, f"{type(error).__name__}: {error}")
         for batch in batches_of(entries):
             self._write(batch)
         self._losses.log()

@@ -9,7 +9,8 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from mlmagic.scoring.collection.redaction import Redaction
@@ -52,7 +53,7 @@ class Entry:
     """Whether the columns have the names of the data, and not ones that were made up."""
     on_error: Callable[[Exception], object] | None = None
     """Called if it cannot be written."""
-    count: ClassVar[int] = 1
+    records: ClassVar[int] = 1
 
     def redacted(self, redaction: Redaction) -> Entry:
         """The same without the values of redacted columns."""
@@ -87,8 +88,13 @@ def correlations(
     return dict(zip(CORRELATION_COLUMNS, values, strict=True))
 
 
-def folder_of(day: datetime, *place: str) -> str:
+def folder_of(when: datetime, *place: str) -> str:
     """The folder of the files of one day."""
+    return _folder_of(when.date(), place)
+
+
+@lru_cache(256)
+def _folder_of(day: date, place: tuple[str, ...]) -> str:
     return "/".join((ROOT, *map(segment, place), day.strftime("%Y/%m/%d")))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ PREDICTION = "prediction"
 RECORD, RECORDS, ROW, ROWS, SPLIT, COLUMNS = "record", "records", "row", "rows", "split", "columns"
 TEXT = "text"
 """The forms of a table; `TEXT` is a body that is none."""
-_SCALARS = (str, int, float, bool, type(None))
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 class Table(NamedTuple):
@@ -32,7 +33,12 @@ class Table(NamedTuple):
 
 def generated_names(width: int) -> list[str]:
     """Names of columns that have none."""
-    return [f"column_{at}" for at in range(width)]
+    return list(_generated(width))
+
+
+@lru_cache(256)
+def _generated(width: int) -> tuple[str, ...]:
+    return tuple(f"column_{at}" for at in range(width))
 
 
 def table_of(value: Any, path: str = "") -> Table | None:
@@ -86,7 +92,7 @@ def body_of(form: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> A
 
 def prediction_of(value: Any, input_rows: int) -> Table | None:
     """An answer as a table. A list of one value for each row of the input has one column."""
-    if isinstance(value, _SCALARS):
+    if type(value) in _SCALARS:
         return Table([PREDICTION], [[value]], named=_is_number(value))
     name, inner, named = PREDICTION, value, False
     if isinstance(value, dict) and len(value) == 1:
@@ -187,7 +193,7 @@ def _flat(data: Any) -> list[Any]:
 
 
 def _is_scalar_row(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, _SCALARS) for value in values)
+    return _SCALARS.issuperset(map(type, values))
 
 
 def _is_number(value: Any) -> bool:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from mlmagic.scoring.collection.entries import now
-from mlmagic.scoring.collection.recorded_requests import Body, ScoredRequest
+from mlmagic.scoring.collection.recorded_requests import ScoredRequest
 from mlmagic.scoring.collection.redaction import REDACTED, WITHHELD, Redaction
 from mlmagic.scoring.collection.settings import CollectionSettings
+from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.http.response import Response
 
 SSN = Redaction(("ssn",))
 HASHED = Redaction(("ssn",), b"key")
@@ -20,9 +21,8 @@ SECRET = 123456789
 def recorded(body: Any, answer: Any, redaction: Redaction = SSN, kind: str = "application/json") -> list[Any]:
     """The inputs and the predictions, each with its columns."""
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = ScoredRequest(
-        "id", now(), Body(text, kind), Body(json.dumps(answer).encode(), "application/json")
-    )
+    asked = Request(b"POST", b"/score", {b"content-type": kind.encode()}, text)
+    request = ScoredRequest("id", 0.0, asked, text, Response(200, json.dumps(answer).encode()))
     entries = request.entries(CollectionSettings(redaction=redaction))
     return [
         (list(entry.header[first:]), [list(row[first:]) for row in entry.rows])

@@ -43,14 +43,11 @@ class CollectedData:
         Of those that were collected from ``since`` on, and before ``until``; labels may have come later.
         Raises `UsageError` if there are none.
         """
-        tables = {
-            PREDICTIONS: self._table(name, PREDICTIONS, since, None, store),
-            LABELS: self._table(name, LABELS, since, None, store),
-            INPUTS: self._table(name, INPUTS, since, until, store),
-        }
-        if not len(tables[INPUTS]):
+        inputs = self._table(name, INPUTS, since, until, store)
+        if not len(inputs):
             raise self._nothing(name, since)
-        return joined(tables)
+        others = {each: self._table(name, each, since, None, store) for each in (PREDICTIONS, LABELS)}
+        return joined(inputs, others)
 
     def designation(
         self,

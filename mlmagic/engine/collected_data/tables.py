@@ -12,7 +12,6 @@ from mlmagic.scoring.collection.entries import (
     BODY_FORM,
     CORRELATION_COLUMNS,
     ID,
-    INPUTS,
     LABELS,
     PREDICTIONS,
     TIMESTAMP,
@@ -65,13 +64,13 @@ def concatenated(
     return table[chosen].sort_values(TIMESTAMP, kind="stable", ignore_index=True)
 
 
-def joined(tables: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
+def joined(inputs: pandas.DataFrame, tables: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
     """The inputs, with the predictions and the labels of the same request and row beside them.
 
     Inputs without a prediction or a label have none there. The columns are the correlation id, the time, the
     inputs, then the others: a name that the inputs have too gets the ending ``_prediction`` or ``_label``.
     """
-    found = _numbered(tables[INPUTS])
+    found = _numbered(inputs)
     for designation, ending in ((PREDICTIONS, "_prediction"), (LABELS, "_label")):
         if designation in tables and len(tables[designation]):
             more = tables[designation]

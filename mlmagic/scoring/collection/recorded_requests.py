@@ -36,7 +36,6 @@ BODY_BYTES = 1 << 20
 """A longer body is left out."""
 _BYTES = 1024
 """About what a request and its answer take besides their bodies."""
-_BOTH = (INPUTS, PREDICTIONS)
 _UNMARKED = ("", "application/x-www-form-urlencoded")
 _LENGTH_OF_JSON = b"inference-header-content-length"
 
@@ -110,20 +109,17 @@ class ScoredRequest(NamedTuple):
         when = datetime.fromtimestamp(self.when, UTC)
         columns = correlations(self.identity, when, place, request_id=self.identity)
         own = [*columns.values()]
-        folders = [folder_of(when, *OWN_WORKSPACE.split("/"), *place[1:], each) for each in _BOTH]
-        return [
-            Entry(
-                folders[0],
+        made = (  # inputs are written last: who reads them finds their predictions
+            (PREDICTIONS, (*columns, *predictions.names), [[*own, *row] for row in predictions.rows]),
+            (
                 INPUTS,
                 (*columns, BODY_FORM, *inputs.names),
                 [[*own, inputs.form, *row] for row in inputs.rows],
             ),
-            Entry(
-                folders[1],
-                PREDICTIONS,
-                (*columns, *predictions.names),
-                [[*own, *row] for row in predictions.rows],
-            ),
+        )
+        return [
+            Entry(folder_of(when, *OWN_WORKSPACE.split("/"), *place[1:], name), name, header, rows)
+            for name, header, rows in made
         ]
 
     def _asked(self) -> Body:

@@ -26,7 +26,7 @@ def recorded(body: Any, answer: Any, redaction: Redaction = SSN, kind: str = "ap
     entries = request.entries(CollectionSettings(redaction=redaction))
     return [
         (list(entry.header[first:]), [list(row[first:]) for row in entry.rows])
-        for first, entry in zip((9, 8), entries, strict=True)
+        for first, entry in zip((9, 8), reversed(entries), strict=True)
     ]
 
 

@@ -53,6 +53,7 @@ class Collection:
         self.settings = settings
         self.has_collector = False
         """Whether the script has a collector of its own, which records instead of the server."""
+        self.collectors_made = 0
         self._store = store_of(settings)
         self._thread = BatchThread(
             "mlmagic data collection",
@@ -63,6 +64,11 @@ class Collection:
         )
         self._losses = Losses("records of collected data were dropped", _QUIET_SECONDS, lambda: sys.stderr)
         self._counters: Counters | None = None
+
+    def note_collector(self) -> None:
+        """The script has made a collector."""
+        self.collectors_made += 1
+        self.has_collector = True
 
     @property
     def records_requests(self) -> bool:

@@ -76,7 +76,7 @@ class ModelDataCollector:
         )
         self.model_version = str(model_version)
         self.collection_name = collection_name
-        collection().has_collector = True
+        collection().note_collector()
 
     def collect(self, input_data: Any, user_correlation_id: str = "") -> dict[str, str] | None:
         """Record rows: a list, a `DataFrame` or an array, of which one dimension is one row.
@@ -164,7 +164,7 @@ class Collector:
     def __init__(self, *, name: str, on_error: Callable[[Exception], object] | None = None) -> None:
         self.name = name
         self._on_error = on_error
-        collection().has_collector = True
+        collection().note_collector()
 
     def collect(self, data: Any, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
         """Record the rows of a `DataFrame` under the id of ``correlation_context``; return the context."""
@@ -178,9 +178,10 @@ class Collector:
             return
         record = {"id": context.get_id(), "time": time.isoformat(), "collection": self.name}
         # A snapshot, as JSON: the script may change its table afterwards.
-        document = {**record, "data": json.loads(encode(data))}
+        snapshot = encode(data)
+        document = {**record, "data": json.loads(snapshot)}
         folder = folder_of(time, kept.settings.service, self.name)
-        entry = Entry(folder, "data", (), [[document]], on_error=self._on_error)
+        entry = Entry(folder, "data", (), [[document]], on_error=self._on_error, size=len(snapshot))
         if kept.settings.prints:
             for row in entry.redacted(kept.settings.redaction).rows:
                 print(encode(row[0]).decode(), flush=True)

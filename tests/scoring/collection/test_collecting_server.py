@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import requests
 
+from mlmagic.scoring.control import RELOAD, send_command
 from tests.support.started_server import Started
 from tests.support.waiting import wait_for
 
@@ -250,6 +252,54 @@ def test_requests_of_the_open_inference_protocol_are_recorded(
     server.stop()
     assert [row["x"] for row in rows(tmp_path, "inputs")] == ["1", "2", "3"]
     assert len(rows(tmp_path, "predictions")) == 3
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_store_of_fsspec_gets_all_rows_at_the_end(
+    start: Callable[..., Started], tmp_path: Path, form: str
+) -> None:
+    # fsspec's own implementation for this machine: files that are written whole, as in a bucket.
+    place = {"AML_MODEL_DC_STORAGE": f"local://{tmp_path / 'collected'}", "MLMAGIC_COLLECTION_FORMAT": form}
+    server = start("--workers", "2", script=PLAIN, **place).up()
+    load = Load(server.url)
+    load.after(200)
+    server.process.send_signal(signal.SIGTERM)
+    load.stopped.set()
+    assert server.process.wait(30) == 0
+    load.stop()
+    read = pd.read_parquet if form == "parquet" else pd.read_csv
+    table = pd.concat([read(path) for path in files(tmp_path, "inputs")])
+    assert table["n"].is_unique
+    assert set(load.answered) <= set(table["n"])
+    assert len(files(tmp_path, "inputs")) <= 4, "a file for each replica and batch"
+
+
+def test_a_store_that_comes_back_gets_what_waited_once(start: Callable[..., Started], tmp_path: Path) -> None:
+    (tmp_path / "collected").write_text("in the way")
+    server = start(script=PLAIN).up()
+    for number in range(20):
+        assert server.score(json.dumps({"n": number})).ok
+    (tmp_path / "collected").unlink()
+    wait_for(lambda: len(rows(tmp_path, "inputs")) == 20, "the rows", timeout=20)
+    server.stop()
+    assert [int(row["n"]) for row in rows(tmp_path, "inputs")] == list(range(20))
+    assert "dropped" not in server.log.read_text()
+
+
+@pytest.mark.parametrize(("first", "second"), [(PLAIN, OWN), (OWN, PLAIN)])
+def test_a_reload_changes_who_records(
+    start: Callable[..., Started], tmp_path: Path, first: str, second: str
+) -> None:
+    server = start("--live", script=first).up()
+    assert server.score('{"n": 1}').ok
+    (tmp_path / "score.py").write_text(second)
+    answer, _ = send_command(server.run_dir, {"do": RELOAD}, timeout=20)
+    assert answer.get("init"), answer
+    assert server.score('{"n": 2}').ok
+    server.stop()
+    written = sorted((row["n"], row["$aml_model_version"]) for row in rows(tmp_path, "inputs"))
+    versions = {PLAIN: "3", OWN: "default"}
+    assert written == [("1", versions[first]), ("2", versions[second])]
 
 
 def test_a_store_that_fails_delays_no_answer(start: Callable[..., Started], tmp_path: Path) -> None:

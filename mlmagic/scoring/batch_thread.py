@@ -63,6 +63,11 @@ class BatchThread:
         return True
 
     @property
+    def backlog(self) -> int:
+        """How many records are waiting or being delivered."""
+        return len(self._taken) + len(self._waiting)
+
+    @property
     def seconds_left(self) -> float:
         """Until the process ends; infinite while it goes on."""
         return self._deadline - time.monotonic()
@@ -94,23 +99,23 @@ class BatchThread:
         while True:
             self._wake.wait(self._delay_s)
             self._wake.clear()
-            while self._take():
-                while self._taken:
-                    batch = list(islice(self._taken, self._most_at_once))
-                    self._deliver([record for record, _ in batch])
-                    with self._lock:
-                        self._weight -= sum(weight for _, weight in batch)
-                    for _ in batch:
-                        self._taken.popleft()
+            closing = self._closing.is_set()  # after that, no record is added
+            self._take()
+            while self._taken:
+                batch = list(islice(self._taken, self._most_at_once))
+                self._deliver([record for record, _ in batch])
+                with self._lock:
+                    self._weight -= sum(weight for _, weight in batch)
+                for _ in batch:
+                    self._taken.popleft()
             self._deliver(())
-            if self._closing.is_set():
+            if closing:
                 return
 
-    def _take(self) -> bool:
+    def _take(self) -> None:
         """Take all that waits, at once: whoever adds a record must not wait for the lock."""
         with self._lock:
             self._taken, self._waiting = self._waiting, deque()
-            return bool(self._taken)
 
 
 class Losses:

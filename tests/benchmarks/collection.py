@@ -72,7 +72,7 @@ async def load(uri: str, seconds: float, rate: float | None) -> tuple[float, flo
 def compare(engine: Engine, script: str, rounds: int, seconds: float, rate: float | None) -> None:
     """Print both, and their ratios round by round."""
     for name, settings in SETTINGS.items():
-        config = DeploymentConfig("local", compute_settings=settings)
+        config = DeploymentConfig("local", compute_settings=settings, max_request_wait_time=60_000)
         inference = InferenceConfig("score.py", script_text=SCRIPTS[script])
         engine.services.wait(engine.services.deploy(f"{script}-{name}", [], inference, config))
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in SETTINGS}

@@ -7,18 +7,19 @@ for longer than it is tried again, records are dropped, counted in GET /metrics,
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
-from time import time
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.batch_thread import BatchThread, Losses
 from mlmagic.scoring.collection.entries import Entry, is_sampled
-from mlmagic.scoring.collection.recorded_requests import ScoredRequest, is_recorded
+from mlmagic.scoring.collection.recorded_requests import Body, ScoredRequest, is_recorded
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
-from mlmagic.scoring.collection.stores import Batch, batches_of, store_of, yield_interpreter
+from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
 
 if TYPE_CHECKING:
     from mlmagic.scoring.http.request import Request
@@ -41,6 +42,9 @@ PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Between the attempts to write to a store that fails."""
 _QUIET_SECONDS = 5.0
 _SLICE = 8
+"""So many requests are read at a time: between them, the thread that answers requests has the interpreter."""
+_SPREAD_SECONDS = 0.25
+_LONGEST_PAUSE = 0.002
 
 Reply = Callable[["Response"], None]
 Record = Entry | ScoredRequest
@@ -92,12 +96,12 @@ class Collection:
         """``reply``, which also records the request and its answer."""
         if self.has_collector or not self.keeps(identity):
             return reply
-        body = request.body  # before it is taken apart
+        asked = Body.of_request(request)
 
         def heard(response: Response) -> None:
             reply(response)
             if is_recorded(request, response.status) and not self.has_collector:
-                self.add(ScoredRequest(identity, time(), request, body, response))
+                self.add(ScoredRequest(identity, time.time(), asked, Body.of_response(response)))
 
         return heard
 
@@ -111,8 +115,8 @@ class Collection:
         """On the thread: write them, or drop what the store does not take."""
         entries: list[Entry] = []
         for at, record in enumerate(records):
-            if at % _SLICE == 0:
-                yield_interpreter()
+            if at % _SLICE == 0 and self._thread.seconds_left == math.inf:
+                time.sleep(pause_for(self._thread.backlog))
             try:
                 entries += self._entries(record)
             except Exception as error:
@@ -146,6 +150,11 @@ class Collection:
         if self._counters is not None:
             self._counters.uncollected += count
         self._losses.add(count, reason)
+
+
+def pause_for(backlog: int) -> float:
+    """Seconds between two slices: the work is spread evenly, and done sooner the more waits."""
+    return min(_LONGEST_PAUSE, _SPREAD_SECONDS * _SLICE / max(1, backlog))
 
 
 _lock = threading.Lock()

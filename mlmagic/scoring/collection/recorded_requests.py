@@ -41,36 +41,60 @@ _LENGTH_OF_JSON = b"inference-header-content-length"
 
 
 class Body(NamedTuple):
-    """The body of a request or an answer: its text, or why it is left out."""
+    """The body of a request or an answer: its text, or why it is left out.
+
+    It is made on the request path, and read on the thread that writes.
+    """
 
     text: bytes
-    kind: str
-    """The content type, without parameters."""
+    content_type: bytes | str
     left_out: str = ""
 
     @classmethod
-    def of(cls, text: bytes, kind: str) -> Body:
-        """``text`` unless it is very long."""
-        if len(text) > BODY_BYTES:
-            return cls(b"", kind, f"{len(text)} bytes, more than {BODY_BYTES}")
-        return cls(text, kind)
+    def of_request(cls, request: Request) -> Body:
+        """Of a request as it was received, before the script has it."""
+        if request.method == b"GET":
+            return cls(query_as_json(request.query).encode(), JSON)
+        fields = request.fields
+        kind = fields.get(b"content-type", b"")
+        if b"content-encoding" in fields:
+            return cls(b"", kind, f"compressed with {fields[b'content-encoding'].decode('latin-1')}")
+        if _LENGTH_OF_JSON in fields:
+            return cls(b"", kind, "binary tensors")
+        return cls(request.body, kind)
+
+    @classmethod
+    def of_response(cls, response: Response) -> Body:
+        """Of an answer."""
+        if response.is_stream:
+            return cls(b"", "", "a stream")
+        return cls(response.body, response.content_type)
+
+    @property
+    def kind(self) -> str:
+        """The content type, without parameters; what does not say its type is JSON."""
+        kind = _kind(self.content_type)
+        return JSON if kind in _UNMARKED else kind
 
     def table(self, redaction: Redaction, input_rows: int | None = None) -> Table:
         """Its rows, redacted. Of an answer, ``input_rows`` says how many rows were sent."""
         if self.left_out:
             return _one_text(f"[left out: {self.left_out}]")
+        kind, size = self.kind, len(self.text)
+        if size > BODY_BYTES:
+            return _one_text(f"[left out: {size} bytes, more than {BODY_BYTES}]")
         try:
             text = self.text.decode()
         except UnicodeDecodeError:
-            return _one_text(f"[left out: {len(self.text)} bytes of binary data, {self.kind}]")
+            return _one_text(f"[left out: {size} bytes of binary data, {kind}]")
         table = None
-        if is_json(self.kind):
+        if is_json(kind):
             with suppress(BadInput):
                 value = parse_json(self.text)
                 table = table_of(value) if input_rows is None else prediction_of(value, input_rows)
                 if table is None and redaction.is_on:
                     return _one_text(_as_text(redaction.document(value)))
-        elif self.kind == CSV:
+        elif kind == CSV:
             table = csv_table(text)
         if not redaction.is_on:
             return table or _one_text(text, TEXT)
@@ -81,14 +105,12 @@ class Body(NamedTuple):
 
 
 class ScoredRequest(NamedTuple):
-    """A request that was answered. It is made on the request path, and read on the thread that writes."""
+    """A request that was answered, and its answer."""
 
     identity: str
     when: float
-    request: Request
-    body: bytes
-    """As it was received."""
-    response: Response
+    asked: Body
+    answered: Body
 
     @property
     def records(self) -> int:
@@ -98,13 +120,12 @@ class ScoredRequest(NamedTuple):
     @property
     def weight(self) -> int:
         """About how many bytes of memory it takes."""
-        answer = 0 if self.response.is_stream else len(self.response.body)
-        return _BYTES + len(self.body) + answer
+        return _BYTES + len(self.asked.text) + len(self.answered.text)
 
     def entries(self, settings: CollectionSettings) -> list[Entry]:
         """Its rows, redacted."""
-        inputs = self._asked().table(settings.redaction)
-        predictions = self._answered().table(settings.redaction, len(inputs.rows))
+        inputs = self.asked.table(settings.redaction)
+        predictions = self.answered.table(settings.redaction, len(inputs.rows))
         place = (OWN_WORKSPACE, settings.service, *settings.model)
         when = datetime.fromtimestamp(self.when, UTC)
         columns = correlations(self.identity, when, place, request_id=self.identity)
@@ -122,22 +143,6 @@ class ScoredRequest(NamedTuple):
             for name, header, rows in made
         ]
 
-    def _asked(self) -> Body:
-        request = self.request
-        if request.method == b"GET":
-            return Body.of(query_as_json(request.query).encode(), JSON)
-        kind = _kind(request.fields.get(b"content-type", b"").decode("latin-1"))
-        if encoding := request.fields.get(b"content-encoding"):
-            return Body(b"", kind, f"compressed with {encoding.decode('latin-1', 'replace')}")
-        if _LENGTH_OF_JSON in request.fields:
-            return Body(b"", kind, "binary tensors")
-        return Body.of(self.body, JSON if kind in _UNMARKED else kind)
-
-    def _answered(self) -> Body:
-        if self.response.is_stream:
-            return Body(b"", "", "a stream")
-        return Body.of(self.response.body, _kind(self.response.content_type))
-
 
 def is_recorded(request: Request, status: int) -> bool:
     """Whether a request is recorded: one that was scored, without an error."""
@@ -153,5 +158,6 @@ def _as_text(value: Any) -> str:
 
 
 @lru_cache(64)
-def _kind(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
+def _kind(content_type: bytes | str) -> str:
+    text = content_type if isinstance(content_type, str) else content_type.decode("latin-1")
+    return text.partition(";")[0].strip().lower()

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlmagic.scoring.collection.recorded_requests import ScoredRequest
+from mlmagic.scoring.collection.recorded_requests import Body, ScoredRequest
 from mlmagic.scoring.collection.redaction import REDACTED, WITHHELD, Redaction
 from mlmagic.scoring.collection.settings import CollectionSettings
-from mlmagic.scoring.http.request import Request
-from mlmagic.scoring.http.response import Response
 
 SSN = Redaction(("ssn",))
 HASHED = Redaction(("ssn",), b"key")
@@ -21,8 +19,8 @@ SECRET = 123456789
 def recorded(body: Any, answer: Any, redaction: Redaction = SSN, kind: str = "application/json") -> list[Any]:
     """The inputs and the predictions, each with its columns."""
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    asked = Request(b"POST", b"/score", {b"content-type": kind.encode()}, text)
-    request = ScoredRequest("id", 0.0, asked, text, Response(200, json.dumps(answer).encode()))
+    answered = Body(json.dumps(answer).encode(), "application/json")
+    request = ScoredRequest("id", 0.0, Body(text, kind), answered)
     entries = request.entries(CollectionSettings(redaction=redaction))
     return [
         (list(entry.header[first:]), [list(row[first:]) for row in entry.rows])

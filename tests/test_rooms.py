@@ -23,12 +23,13 @@ from tests.support.imports import (
 pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
-# socket and cgroup, the names of its variables, which certificates it takes, how values become JSON, and how
-# a part of a table is described to the process of a batch job.
+# socket and cgroup, the names of its variables, the files of collected data, which certificates it takes, how
+# values become JSON, and how a part of a table is described to the process of a batch job.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
     "mlmagic.scoring.batch.tables",
     "mlmagic.scoring.cgroups",
+    "mlmagic.scoring.collection",
     "mlmagic.scoring.subreaper",
     "mlmagic.scoring.wakeup",
     "mlmagic.scoring.control",

@@ -17,6 +17,7 @@ import click
 from mlmagic._version import __version__
 from mlmagic.cli.base import Commands
 from mlmagic.cli.batch import batch
+from mlmagic.cli.collected_data import add_labels, collected_data
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
 from mlmagic.cli.endpoints import endpoint
@@ -77,6 +78,7 @@ for _command in (
     *(service_metrics, scale_service, rollback_service, list_revisions, pause_update, resume_update),
     *(service_keys, regenerate_key, service_access_token),
     *(follow, unfollow),
+    *(collected_data, add_labels),
 ):
     service.add_command(_command)
 

@@ -24,7 +24,7 @@ AZ_NAMES: Mapping[str, tuple[str, ...]] = {
     "cmk_key_name": _names("--key-name"),
     "cmk_key_version": _names("--key-version"),
     "cmk_vault_base_url": _names("--vault-base-url"),
-    "collect_model_data": _names("--md"),
+    "collect_model_data": _names("--collect-model-data --md"),
     "cpu_cores_limit": _names("--cpu-cores-limit --ccl"),
     "description": _names("-d"),
     "dns_name_label": _names("--dns-name-label --dn"),

@@ -17,6 +17,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from mlmagic.core.collection import FORMATS, REDACTIONS
 from mlmagic.core.decimals import with_a_point
 from mlmagic.errors import InvalidConfig
 
@@ -110,6 +111,13 @@ OBJECT_NAME = Rule(
     lambda value: re.fullmatch(_OBJECT_NAME, value) is not None,
     {"pattern": f"^{_OBJECT_NAME.replace('{,', '{0,')}$"},
 )
+
+SHARE = Rule("must be between 0 and 1", lambda value: 0 <= value <= 1, {"minimum": 0, "maximum": 1})
+
+
+def _one_of(names: tuple[str, ...]) -> Rule:
+    return Rule(f"must be {' or '.join(names)}", lambda value: value in names, {"enum": [*names, None]})
+
 
 GATEWAY = Rule(
     "must be NAME or NAMESPACE/NAME, as in infra/public; an empty text means none",
@@ -256,6 +264,7 @@ def _row(name: str, kind: type, group: Group, help: str, **more: Any) -> Argumen
 
 _R, _S, _A, _B, _L = Group.RESOURCES, Group.REPLICAS, Group.ACCESS, Group.BEHAVIOUR, Group.LABELS
 _CONTAINER, _SCALER, _PROBE = "containerResourceRequirements", "autoScaler", "livenessProbeRequirements"
+_COLLECTION = "dataCollection"
 # fmt: off
 TABLE: tuple[Argument, ...] = (
     _row("cpu_cores", float, _R, "CPU cores.", default=0.1, rule=POSITIVE, key=f"{_CONTAINER}.cpu",
@@ -375,9 +384,36 @@ TABLE: tuple[Argument, ...] = (
          "Record the bodies of the last COUNT requests, to list, profile and replay them.", default=0,
          rule=RECORDED, key="recordedRequests", field=SAME, options=("--record",),
          label="Requests to record", advanced=True),
-    _row("collect_model_data", bool, _B, "Let the script's data collectors write.", on=CONTAINERS,
-         default=False, key="dataCollection.storageEnabled", options=("--collect-model-data",),
-         label="Data collection: the script's collectors write", advanced=True),
+    _row("collect_model_data", bool, _B,
+         "Collect inputs and predictions: by the script's collectors, or by the server if it has none.",
+         default=False, key=f"{_COLLECTION}.storageEnabled", options=("--collect", "--collect-model-data"),
+         label="Data collection: record inputs and predictions", advanced=True),
+    _row("collection_store", str, _B,
+         "Folder, or URL that fsspec knows, for collected data. Default: in the workspace, for a service on "
+         "this machine.", key=f"{_COLLECTION}.store", options=("--collection-store",),
+         metavar="FOLDER|URL", label="Store of collected data", placeholder="empty: in the workspace",
+         advanced=True),
+    _row("collection_format", str, _B, "Format of collected data: csv or parquet.", default="csv",
+         rule=_one_of(FORMATS), key=f"{_COLLECTION}.format", options=("--collection-format",),
+         metavar="FORMAT"),
+    _row("collection_sample_rate", float, _B, "Share of the requests that are collected, from 0 to 1.",
+         default=1.0, rule=SHARE, key=f"{_COLLECTION}.sampleRate", options=("--collection-sample-rate",),
+         metavar="SHARE", label="Share of requests to collect", advanced=True),
+    _row("collection_redacted_columns", str, _B,
+         "Columns, separated by commas, whose values are not recorded.",
+         key=f"{_COLLECTION}.redactedColumns", options=("--collection-redacted-columns",),
+         metavar="COLUMNS", label="Columns to redact", placeholder="name, email", advanced=True),
+    _row("collection_redaction", str, _B,
+         "What is recorded instead of their values: mark, a fixed text, or hash, a keyed hash.",
+         default="mark", rule=_one_of(REDACTIONS), key=f"{_COLLECTION}.redaction",
+         options=("--collection-redaction",), metavar="KIND"),
+    _row("collection_retention_days", int, _B, "Days for which collected data is kept. Default: for ever.",
+         rule=POSITIVE, key=f"{_COLLECTION}.retentionDays", options=("--collection-retention-days",),
+         metavar="DAYS", label="Days to keep collected data", placeholder="empty: for ever", advanced=True),
+    _row("collection_retention_gb", float, _B,
+         "Gigabytes of collected data that are kept: the oldest is deleted first, never that of today. "
+         "Default: no limit.", rule=POSITIVE, key=f"{_COLLECTION}.retentionGB",
+         options=("--collection-retention-gb",), metavar="GB"),
     _row("enable_app_insights", bool, _B,
          "Send requests and the log to the OpenTelemetry collector of OTEL_EXPORTER_OTLP_ENDPOINT.",
          on=CONTAINERS, default=False,

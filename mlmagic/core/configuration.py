@@ -12,6 +12,7 @@ from typing import Any
 from mlmagic.core import advice
 from mlmagic.core.access import check_key
 from mlmagic.core.arguments import ARGUMENTS
+from mlmagic.core.collection import is_of_collection
 from mlmagic.errors import Advice, InvalidConfig
 
 DEFAULT_CPU: float = ARGUMENTS["cpu_cores"].default
@@ -188,7 +189,11 @@ class DeploymentConfig:
 
     def for_trial(self, target: str) -> DeploymentConfig:
         """The configuration of a temporary service on ``target``: any free port, keys of its own or none."""
-        kept = {name: value for name, value in self.compute_settings.items() if name != "gateway"}
+        kept = {
+            name: value
+            for name, value in self.compute_settings.items()
+            if name != "gateway" and not is_of_collection(name)
+        }
         return replace(
             self.without_keys(),
             target=target,

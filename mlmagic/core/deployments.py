@@ -19,6 +19,7 @@ from mlmagic.core.arguments import (
     ComputeType,
     arguments_of,
 )
+from mlmagic.core.collection import COLLECTS, is_of_collection
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.model import added_properties
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound
@@ -177,6 +178,10 @@ def _joint_violations(given: Mapping[str, Any], known: Mapping[str, Argument]) -
             "token_auth_enabled", True, "excludes auth_enabled", hint="Keys or tokens, not both."
         )
     yield from _autoscale_violations(given)
+    if COLLECTS not in given:
+        for name in given:
+            if is_of_collection(name):
+                yield InvalidConfig(name, given[name], f"needs {COLLECTS}=True")
     for group in (("cmk_vault_base_url", "cmk_key_name", "cmk_key_version"), ("vnet_name", "subnet_name")):
         missing = [name for name in group if not given.get(name)]
         if 0 < len(missing) < len(group):

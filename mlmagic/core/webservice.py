@@ -115,6 +115,10 @@ class ServiceSpec:
     """The file with the keys of callers, which may change at any time; None without authentication."""
     routes_file: str | None = None
     """Of an endpoint: the file with its versions, which may change at any time. It has no script."""
+    model: str = ""
+    """The first model, ``name:version``; empty without models."""
+    collection_folder: str | None = None
+    """Where a service of this machine collects data, unless its configuration names a store."""
     trial: bool = False
     """Whether this is a trial for a profile: with limited CPU and memory, and ended with its launcher."""
 

@@ -14,6 +14,7 @@ import threading
 from mlmagic.engine.assets import Assets
 from mlmagic.engine.batch.batch import Batch
 from mlmagic.engine.batch.jobs import BatchJobs
+from mlmagic.engine.collected_data.collected_data import CollectedData
 from mlmagic.engine.endpoints.endpoints import Endpoints
 from mlmagic.engine.endpoints.traffic import Traffic
 from mlmagic.engine.environments.environments import Environments
@@ -87,6 +88,7 @@ class Engine:
         )
         self.live_reload = LiveReload(self.memory, self.targets)
         self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)
+        self.collected_data = CollectedData(self.memory)
         self.parity = ParityChecks(
             self.memory, self.targets, self.client, self.models, self.keys, self.temporary_work
         )

@@ -87,6 +87,8 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
         predecessor=_predecessor(memory, service, revision) if stays else None,
         keys_file=str(run_dir / KEYS_FILE) if revision.config.guarded else None,
         routes_file=str(run_dir / ROUTES_FILE) if revision.inference.is_router else None,
+        model=next(iter(revision.models), ""),
+        collection_folder=str(memory.location.collected_folder),
     )
 
 

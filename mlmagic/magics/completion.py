@@ -62,6 +62,7 @@ _POSITIONS = {
     "unsubscribe": ("subscriptions", ""),
     "follow": ("services", ""),
     "unfollow": ("services", ""),
+    "collected": ("services", ""),
 }
 # A magic at the start of a line, or assigned; not the remainder operator.
 _LINE = re.compile(r"\s*(?:[^\s=%][^=%]*=\s*)?%{1,2}(\w+)(\s.*)")

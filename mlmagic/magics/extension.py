@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from IPython.core.interactiveshell import InteractiveShell
 
 from mlmagic.magics.batch import BatchMagics
+from mlmagic.magics.collected_data import CollectedDataMagics
 from mlmagic.magics.completion import Completion
 from mlmagic.magics.deployment import DeploymentMagics
 from mlmagic.magics.endpoints import EndpointMagics
@@ -34,6 +35,7 @@ _GROUPS = (
     PackagingMagics,
     ParityMagics,
     BatchMagics,
+    CollectedDataMagics,
     EventMagics,
 )
 _ATTRIBUTE = "_mlmagic_extension"

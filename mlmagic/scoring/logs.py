@@ -39,6 +39,12 @@ def answering(identify: Identify | None) -> None:
     _answering.set(identify)
 
 
+def request_id() -> str:
+    """The id of the request that this thread, or task, works on; empty if there is none."""
+    identify = _answering.get()
+    return identify() if identify else ""
+
+
 class RequestLines(io.TextIOBase):
     """A text stream that marks each line with the id of its request.
 
@@ -91,8 +97,7 @@ class RequestLines(io.TextIOBase):
             whole, newline, rest = begun, "\n", ""
         self._unfinished.text = rest
         if newline:
-            identify = _answering.get()
-            mark = identify() if identify else ""
+            mark = request_id()
             lines = "".join(self._line(line, mark) for line in whole.split("\n"))
             with self._lock:
                 self._write(lines)

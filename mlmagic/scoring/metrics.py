@@ -29,8 +29,8 @@ class Counters:
     """Scoring requests since the start, and the durations of the last `WINDOW` of them."""
 
     __slots__ = (
-        "by_status", "descriptors", "durations", "in_flight", "instance", "latest", "seconds", "started",
-        "unread",
+        "by_status", "collected", "descriptors", "durations", "in_flight", "instance", "latest", "seconds",
+        "started", "uncollected", "unread",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,6 +46,10 @@ class Counters:
         """Connections that were closed because the client did not read."""
         self.descriptors = 0
         """Connections that were closed, or turned away, because file descriptors ran out."""
+        self.collected = 0
+        """Records of data collection that were written."""
+        self.uncollected = 0
+        """Records of data collection that were dropped."""
         self.latest: deque[float] = deque(maxlen=WINDOW)
 
     def record(self, seconds: float, status: int) -> None:
@@ -139,6 +143,12 @@ class Exposition:
         closed.add_metric(["unread"], counters.unread)
         closed.add_metric(["descriptors"], counters.descriptors)
         yield closed
+        yield core.CounterMetricFamily(
+            "mlmagic_collection_records", "Records of collected data written.", value=counters.collected
+        )
+        yield core.CounterMetricFamily(
+            "mlmagic_collection_dropped", "Records of collected data dropped.", value=counters.uncollected
+        )
         duration = core.HistogramMetricFamily(
             "mlmagic_request_duration_seconds", "Seconds from the end of a scoring request to its response."
         )

@@ -11,11 +11,13 @@ import gc
 import inspect
 import os
 import sys
+from typing import Any
 
 from mlmagic.scoring import report, settings
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
-from mlmagic.scoring.control import RELOAD, Handler
+from mlmagic.scoring.collection.collection import close_collection, collection, open_collection
+from mlmagic.scoring.control import RELOAD, Command, Handler
 from mlmagic.scoring.debugger import connect_debugger
 from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvironment, model_files
 from mlmagic.scoring.event_loop import new_event_loop
@@ -79,6 +81,7 @@ def serve(
             connect_debugger(debug_port)
         rotation = LogRotation.of(directory.path if directory else None)
         recorder = Recorder.of(folder, loop)
+        collecting = open_collection()
         guards = Guards.of(address, security or Security())
         with init_limit(limits.init_s, lambda error: say(report.FAILED, error=error)):
             script = load(environment, loop, batch=batch)
@@ -88,6 +91,7 @@ def serve(
     except ScriptFailed as error:
         complain(error)
         say(report.FAILED, error=error.record())
+        close_collection()
         if telemetry is not None:
             telemetry.close()  # last: a collector that is away takes seconds
         return EXIT_SCRIPT_FAILED
@@ -98,12 +102,13 @@ def serve(
     thread = ScriptThread(loop)
     scorer = Scorer(script, thread, limits=limits, counters=channel.counters() if channel else None)
     hosts = guards.hosts(source.host)
+    collecting.count_in(scorer.counters)
     if telemetry is not None:
         telemetry.identify_with(scorer.identify)
         if channel is None or channel.number == 1:  # it reads those of all replicas
             telemetry.measure(scorer.counters)
     access_log = AccessLog.of(scorer.identify)
-    service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, telemetry)
+    service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, telemetry, collecting)
     commands = _reload_command(service, environment) if live else None
     server = HttpServer(
         thread, service, source, address.grace, guards.certificate, commands=commands, rotation=rotation
@@ -120,7 +125,17 @@ def _reload_command(service: Service, environment: ScriptEnvironment) -> dict[st
         service.scorer.use(script)
         service.swagger = Swagger(environment.source, schema=script.schema)
 
-    return {RELOAD: Reloader(service.scorer, environment.script, use).handle}
+    reload = Reloader(service.scorer, environment.script, use).handle
+
+    async def handle(command: Command) -> tuple[dict[str, Any], list[int]]:
+        collecting = collection()
+        made = collecting.collectors_made
+        answer = await reload(command)
+        if answer[0].get("init"):  # else what the old script has made is carried over
+            collecting.has_collector = collecting.collectors_made > made
+        return answer
+
+    return {RELOAD: handle}
 
 
 def apply_settings(environment: ScriptEnvironment) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
+from mlmagic.scoring.collection.collection import Collection
 from mlmagic.scoring.http import content_encoding
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.cors import Cors
@@ -48,6 +49,7 @@ class Service(Gatekeeper):
         access_log: AccessLog | None = None,
         hosts: AllowedHosts | None = None,
         telemetry: Telemetry | None = None,
+        collection: Collection | None = None,
     ) -> None:
         """``access`` and ``hosts`` are as for `Gatekeeper`."""
         super().__init__(access, hosts)
@@ -59,12 +61,13 @@ class Service(Gatekeeper):
         self._recorder = recorder
         self._access_log = access_log
         self._telemetry = telemetry
+        self._collection = collection
         metrics = MetricsRoute(scorer.counters, lambda: scorer.counters.totals().summary()).answer
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
             b"/score": _route(
-                GET=self._score,
-                POST=self._score,
+                GET=self._collecting(self._score),
+                POST=self._collecting(self._score),
                 OPTIONS=self._score_options,
             ),
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
@@ -73,6 +76,8 @@ class Service(Gatekeeper):
         }
         self._open_inference = OpenInference(scorer)
         for path, handlers in self._open_inference.routes().items():
+            if path.endswith(b"/infer"):
+                handlers = {name: self._collecting(handler) for name, handler in handlers.items()}
             self._routes[path] = _route(**handlers, OPTIONS=self._options)
 
     @property
@@ -190,9 +195,18 @@ class Service(Gatekeeper):
             reply = self._access_log.listen(request, reply)
         self.scorer.submit(request, reply)
 
+    def _collecting(self, handler: Callable[[Request, Reply], None]) -> Callable[[Request, Reply], None]:
+        """``handler``, whose requests the server records, if it is to."""
+        collection, identify = self._collection, self.scorer.identify
+        if collection is None or not collection.records_requests:
+            return handler
+        return lambda request, reply: handler(request, collection.listen(request, identify(request), reply))
+
     def close(self) -> None:
         """End: no more requests will come."""
         self.scorer.close()
+        if self._collection is not None:
+            self._collection.close()
         if self._recorder is not None:
             self._recorder.write()
         if self._telemetry is not None:

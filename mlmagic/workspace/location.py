@@ -6,6 +6,7 @@
       incoming/OWNER/     files that are being stored; removed when their owner has ended
       services/ID/rN/     one revision of a service as it runs: app/, azureml-models/, log, report
       backups/            copies of the database, the newest three
+      collected/          collected data of services on this machine
       bells/PORT          processes that listen for wake-up signals
 
 Found in this order: MLMAGIC_WORKSPACE (a folder or a database URL), a ``config.json`` here or in a
@@ -66,6 +67,11 @@ class Location:
         name = rest.rpartition("/")[2].partition("?")[0] or DEFAULT_NAME
         folder = user_folder() / _DATABASES / f"{name}-{sha256(_place(rest).encode()).hexdigest()[:12]}"
         return cls(name, folder, url, found_by)
+
+    @property
+    def collected_folder(self) -> Path:
+        """The folder of collected data."""
+        return self.folder / "collected"
 
     @property
     def key(self) -> str:

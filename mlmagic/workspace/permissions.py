@@ -31,6 +31,7 @@ _PARTS = (
     "packages.lock",
     "runs",
     "datastores",
+    "collected",
 )
 """What a workspace has in its folder. The folder of a project may have other things, which are left alone."""
 

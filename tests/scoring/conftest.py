@@ -16,6 +16,7 @@ import pytest
 
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
+from mlmagic.scoring.collection.collection import close_collection
 from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Renderer
@@ -39,6 +40,13 @@ def modules() -> Iterator[None]:
         for name, module in list(sys.modules.items()):
             if str(getattr(module, "__file__", "")).startswith(str(SCRIPTS)):
                 del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Each test that collects data has a collection of its own, with the variables that it sets."""
+    yield
+    close_collection()
 
 
 @pytest.fixture

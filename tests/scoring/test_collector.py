@@ -2,12 +2,14 @@
 
 import csv
 import json
+import os
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mlmagic.scoring.collection import collection
 from mlmagic.scoring.shims.collector import Collector, ModelDataCollector
 
 
@@ -18,6 +20,7 @@ def kept(tmp_path, monkeypatch):
     monkeypatch.setenv("AML_MODEL_DC_STORAGE", str(tmp_path))
 
     def kept():
+        collection.close_collection()  # writes what waits
         return {
             str(path.relative_to(tmp_path)): path.read_text().splitlines()
             for path in sorted(tmp_path.rglob("*.*"))
@@ -91,13 +94,90 @@ def test_it_is_silent_otherwise(monkeypatch, capsys, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if "modeldata" in path.name]
 
 
-def test_a_full_disk_fails_no_prediction(monkeypatch, capsys, kept, tmp_path):
+def test_a_store_that_fails_is_tried_again_and_fails_no_prediction(monkeypatch, capsys, kept, tmp_path):
+    monkeypatch.setattr(collection, "PAUSES", (0.0, 0.0))
     (tmp_path / "modeldata").write_text("in the way")
-    assert ModelDataCollector("m", "inputs").collect([5])
-    assert "cannot write collected data" in capsys.readouterr().err
     errors = []
+    assert ModelDataCollector("m", "inputs").collect([5])
     Collector(name="c", on_error=errors.append).collect([5])
+    collection.close_collection()
+    assert "mlmagic: 2 records of collected data were dropped: the store failed" in capsys.readouterr().err
     assert len(errors) == 1
+
+
+def test_what_cannot_be_read_fails_no_prediction(capsys, kept):
+    class Broken:
+        def tolist(self):
+            raise ValueError("broken by the test")
+
+    assert ModelDataCollector("m", "inputs").collect(Broken())
+    assert "mlmagic: data was not collected: broken by the test" in capsys.readouterr().err
+
+
+def test_a_snapshot_is_written(kept):
+    array, collector = np.array(ROWS), ModelDataCollector("m", "inputs")
+    collector.collect(array)
+    array[:] = 0
+    ((_, lines),) = kept().items()
+    assert [line.split(",")[-1] for line in lines[1:]] == ["2.0", "4.0"]
+
+
+def test_a_full_queue_drops_and_counts(monkeypatch, capsys, kept):
+    monkeypatch.setattr(collection, "MOST_WAITING_BYTES", 3 * collection.LEAST_BYTES)
+    monkeypatch.setattr(collection, "DELAY_SECONDS", 60.0)
+    collector = ModelDataCollector("m", "inputs")
+    for number in range(10):
+        collector.collect([number])
+    ((_, lines),) = kept().items()
+    assert [line.split(",")[-1] for line in lines[1:]] == ["0", "1", "2"]
+    assert "mlmagic: 7 records of collected data were dropped: the queue is full" in capsys.readouterr().err
+
+
+def test_rows_of_other_columns_have_a_file_of_their_own(kept):
+    ModelDataCollector("m", "inputs", feature_names=["a"]).collect([1])
+    ModelDataCollector("m", "inputs", feature_names=["a", "b"]).collect([1, 2])
+    ModelDataCollector("m", "inputs", feature_names=["a"]).collect([3])
+    found = {
+        tuple(lines[0].split(",")[8:]): [line.split(",")[8:] for line in lines[1:]]
+        for lines in kept().values()
+    }
+    assert found == {("a",): [["1"], ["3"]], ("a", "b"): [["1", "2"]]}
+
+
+def test_labels_of_several_requests_keep_their_ids(kept):
+    ids = ["x-1", "x-2"]
+    ModelDataCollector("m", "labels").collect(pd.DataFrame({"$aml_dc_correlation_id": ids, "y": [0, 1]}))
+    ((path, lines),) = kept().items()
+    assert path.endswith("/labels.csv")
+    assert [(row["$aml_dc_correlation_id"], row["y"]) for row in csv.DictReader(lines)] == [
+        ("x-1", "0"),
+        ("x-2", "1"),
+    ]
+
+
+def test_a_sample_has_inputs_and_predictions_of_the_same_requests(monkeypatch, kept):
+    monkeypatch.setenv("MLMAGIC_COLLECTION_SAMPLE_RATE", "0.5")
+    collection.close_collection()
+    inputs, predictions = ModelDataCollector("m", "inputs"), ModelDataCollector("m", "predictions")
+    for number in range(200):
+        correlations = inputs.collect([number])
+        predictions.collect(predictions.add_correlations([-number], correlations))
+    ids = [{row["$aml_dc_correlation_id"] for row in csv.DictReader(lines)} for lines in kept().values()]
+    assert ids[0] == ids[1]
+    assert 60 < len(ids[0]) < 140
+
+
+def test_a_process_that_the_script_forks_writes_only_its_own_rows(kept):
+    collector = ModelDataCollector("m", "inputs")
+    collector.collect([1])
+    child = os.fork()
+    if not child:
+        collector.collect([2])
+        collection.close_collection()
+        os._exit(0)
+    os.waitpid(child, 0)
+    ((_, lines),) = kept().items()
+    assert sorted(line.split(",")[-1] for line in lines[1:]) == ["1", "2"]
 
 
 def test_an_unknown_designation_is_named():

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from mlmagic.scoring.collection.collection import close_collection
 from mlmagic.scoring.script import UserScript
 from tests.support.serving import SCRIPTS
 
@@ -32,6 +33,7 @@ def test_data_is_collected(ask, tmp_path, monkeypatch):
     monkeypatch.setenv("AML_MODEL_DC_STORAGE_ENABLED", "true")
     monkeypatch.setenv("AML_MODEL_DC_STORAGE", str(tmp_path))
     assert json.loads(ask(load("collects"), body=b'{"data": [[1, 2], [3, 4]]}').body) == [3, 7]
+    close_collection()
     inputs, predictions = (
         list(csv.DictReader(path.read_text().splitlines())) for path in sorted(tmp_path.rglob("*.csv"))
     )

@@ -28,6 +28,7 @@ from mlmagic.engine.requirements import check_known, completed
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.scripts.script_imports import ScriptImports, recorded_imports
 from mlmagic.engine.services.collectors import with_collector
+from mlmagic.engine.services.data_collection import check_collection
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import (
     absolute_paths,
@@ -161,6 +162,7 @@ class Deployments:
         port = staging.port_of(existing.url) if existing is not None and same_target else None
         check_supported(config, target)
         target.validate(config, current_port=port)
+        check_collection(config, target, runtime.versions, notify)
         self._check_packages(inference, used, target)
         _name_settings_without_effect({**request.needs.variables, **_variables(config)}, target, notify)
         return DeploymentPlan(
@@ -231,6 +233,8 @@ class Deployments:
             needs = completed(asked.needs, wanted, used, self._memory.files, is_recorded=inference is None)
             runtime = self._runtime(replace(asked, needs=needs), config, target, used, notify)
             python, wanted = runtime.python, _noted(wanted, runtime)
+            news = notify if config.compute_settings != current.config.compute_settings else silent
+            check_collection(config, target, runtime.versions, news)
         if inference is not None:
             self._check_packages(wanted, used, target)
         elif request.models is not None:

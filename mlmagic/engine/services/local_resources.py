@@ -8,6 +8,7 @@ from typing import Any
 
 from mlmagic.core import advice
 from mlmagic.core.arguments import CLUSTERS, ComputeType
+from mlmagic.core.collection import STORE
 from mlmagic.core.configuration import (
     BYTES_PER_GB,
     DEFAULT_CPU,
@@ -19,6 +20,7 @@ from mlmagic.core.environment import EnvironmentNeeds
 from mlmagic.core.notify import Notify
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, NotFound, TargetUnavailable
+from mlmagic.scoring.collection.settings import is_url
 from mlmagic.targets.base import ComputeTarget
 
 CONTAINERS = "docker"
@@ -122,8 +124,12 @@ def _as_large_as_a_process(config: DeploymentConfig) -> DeploymentConfig:
 
 
 def absolute_paths(config: DeploymentConfig) -> DeploymentConfig:
-    """With absolute certificate paths: another process, in another folder, may restart the service."""
+    """With absolute paths: another process, in another folder, may restart the service."""
     cert, key = config.ssl_cert_pem_file, config.ssl_key_pem_file
+    store = config.compute_settings.get(STORE)
+    if store and not is_url(store):
+        folder = _absolute(store.removeprefix("file://"))
+        config = replace(config, compute_settings={**config.compute_settings, STORE: folder})
     return replace(config, ssl_cert_pem_file=_absolute(cert), ssl_key_pem_file=_absolute(key))
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from mlmagic.core.follow import is_ready
 from mlmagic.core.webservice import State, Webservice
+from mlmagic.engine.collected_data.retention import Retention
 from mlmagic.engine.environments.background_jobs import BackgroundJobs
 from mlmagic.engine.events.delivery import WebhookDelivery
 from mlmagic.engine.models.models import Models
@@ -87,6 +88,7 @@ class Supervisor:
         self._delivery = WebhookDelivery(memory, self.mark)
         self._schedules = ScheduleStarter(memory, self.mark)
         self._temporary_work = TemporaryWork(memory, targets)
+        self._retention = Retention(memory)
         self._traffic = TrafficWriter(memory, self.mark)
         self._traffic_write: Future[None] | None = None
         self._cleanup: Future[None] | None = None
@@ -229,6 +231,8 @@ class Supervisor:
     def _clean_up(self) -> None:
         try:
             self._temporary_work.sweep(self.mark)
+            if self._retention.is_due():
+                self._retention.sweep(list(self._held.values()))
             self._memory.maintain()
         except WorkspaceUnavailable as error:
             self._memory.report_outage(error)

@@ -1,50 +1,43 @@
 """Data collectors: they record the inputs and outputs of a model in files.
 
-`ModelDataCollector` writes CSV, `Collector` writes JSON lines, both below one folder:
+`ModelDataCollector` writes tables, `Collector` writes JSON lines, both below one folder or URL:
 
-    FOLDER/modeldata/SUBSCRIPTION/GROUP/WORKSPACE/SERVICE/MODEL/VERSION/DESIGNATION/YYYY/MM/DD/NAME.csv
+    STORAGE/modeldata/SUBSCRIPTION/GROUP/WORKSPACE/SERVICE/MODEL/VERSION/DESIGNATION/YYYY/MM/DD/NAME.csv
 
-They write to the folder AML_MODEL_DC_STORAGE (default: AML_APP_ROOT) if AML_MODEL_DC_STORAGE_ENABLED is true,
-and print if AML_MODEL_DC_DEBUG is true. Otherwise they do nothing. A prediction never fails because its data
-cannot be written.
+They write to AML_MODEL_DC_STORAGE (default: AML_APP_ROOT) if AML_MODEL_DC_STORAGE_ENABLED is true, and print
+if AML_MODEL_DC_DEBUG is true. Otherwise they do nothing. A prediction neither waits nor fails because of
+them: see `mlmagic.scoring.collection`.
 """
 
 from __future__ import annotations
 
-import csv
-import fcntl
 import json
 import os
-import re
 import sys
-import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from mlmagic.scoring.outputs.json_encoder import encode
-
-DESIGNATIONS = ("inputs", "predictions", "labels", "signals", "general")
-_NAMED_AFTER_DESIGNATION = ("inputs", "predictions", "labels")
-
-ID = "$aml_dc_correlation_id"
-_COLUMNS = (
+from mlmagic.scoring.collection.collection import collection
+from mlmagic.scoring.collection.entries import (
+    DESIGNATIONS,
     ID,
-    "$aml_dc_scoring_timestamp",
-    "$aml_dc_boundary",
-    "$aml_workspace",
-    "$aml_service_name",
-    "$aml_model_name",
-    "$aml_model_version",
-    "$aml_request_id",
+    INPUTS,
+    NAMED_AFTER_DESIGNATION,
+    OWN_WORKSPACE,
+    Entry,
+    correlations,
+    folder_of,
+    now,
+    segment,
 )
+from mlmagic.scoring.collection.settings import NO_NAME
+from mlmagic.scoring.collection.tables import generated_names
+from mlmagic.scoring.logs import request_id
+from mlmagic.scoring.outputs.json_encoder import encode
 
 Table = tuple[list[str], list[list[Any]]]
 """Column names and rows."""
-
-_writing = threading.Lock()
 
 
 class Correlated(list[Any]):
@@ -63,8 +56,8 @@ class ModelDataCollector:
         model_name: str,
         designation: str = "default",
         feature_names: Sequence[str] | None = None,
-        workspace: str = "default/default/default",
-        webservice_name: str = "default",
+        workspace: str = OWN_WORKSPACE,
+        webservice_name: str = NO_NAME,
         model_version: str = "default",
         collection_name: str = "default",
         **unused: object,
@@ -78,20 +71,23 @@ class ModelDataCollector:
         self.designation = designation
         self.feature_names = list(feature_names) if feature_names is not None else None
         self.workspace = workspace
-        self.webservice_name = webservice_name
+        self.webservice_name = (
+            collection().settings.service if webservice_name == NO_NAME else webservice_name
+        )
         self.model_version = str(model_version)
         self.collection_name = collection_name
+        collection().note_collector()
 
     def collect(self, input_data: Any, user_correlation_id: str = "") -> dict[str, str] | None:
         """Record rows: a list, a `DataFrame` or an array, of which one dimension is one row.
 
         For inputs, returns their correlation columns. Add them to the predictions with `add_correlations`.
         """
-        correlations = self._correlations(user_correlation_id)
-        known = getattr(input_data, "correlations", None) or {}
-        if _is_on("AML_MODEL_DC_STORAGE_ENABLED") or _is_on("AML_MODEL_DC_DEBUG"):
-            _quietly(lambda: self._keep(input_data, {**correlations, **known}))
-        return correlations if self.designation == "inputs" else None
+        columns = self._correlations(user_correlation_id)
+        if isinstance(input_data, Correlated):
+            columns |= input_data.correlations
+        _quietly(lambda: self._keep(input_data, columns))
+        return columns if self.designation == INPUTS else None
 
     def add_correlations(self, input_data: Any, correlations: Mapping[str, str] | None) -> Any:
         """Add the correlation columns that `collect` returned for the inputs."""
@@ -104,34 +100,42 @@ class ModelDataCollector:
     def _correlations(self, user_id: str) -> dict[str, str]:
         identity = f"{user_id}-{uuid.uuid4()}" if user_id else str(uuid.uuid4())
         boundary = "60" if os.environ.get("AML_MODEL_DC_BOUNDARY", "").lower() == "hour" else "1440"
-        now = datetime.now(UTC).isoformat()
-        values = (identity, now, boundary, self.workspace, self.webservice_name)
-        return dict(zip(_COLUMNS, (*values, self.model_name, self.model_version, ""), strict=True))
+        place = (self.workspace, self.webservice_name, self.model_name, self.model_version)
+        return correlations(identity, now(), place, boundary=boundary, request_id=request_id())
 
-    def _keep(self, data: Any, correlations: dict[str, str]) -> None:
+    def _keep(self, data: Any, columns: dict[str, str]) -> None:
+        kept = collection()
+        if not kept.settings.is_on:
+            return
         names, rows = _rows(data)
-        names = self._feature_names(names, len(rows[0]) if rows else 0)
-        columns = {**{name: None for name in _COLUMNS}, **correlations}
-        added = {name: value for name, value in columns.items() if name not in names}
-        header = [*added, *names]
-        lines = [[*added.values(), *row] for row in rows]
-        if _is_on("AML_MODEL_DC_DEBUG"):
-            for line in lines:
-                print(json.dumps(dict(zip(header, line, strict=False)), default=str), flush=True)
-        if _is_on("AML_MODEL_DC_STORAGE_ENABLED"):
-            _append_csv(self._path(), header, lines)
+        named = bool(names or self.feature_names)
+        names = names or self._feature_names(len(rows[0]) if rows else 0)
+        own = {name: at for at, name in enumerate(names) if name in columns}
+        others = [at for at, name in enumerate(names) if name not in columns]
+        lines: list[list[Any]] = []
+        for row in rows:  # each may have an id of its own, such as the labels of several requests
+            found = {**columns, **{name: row[at] for name, at in own.items()}}
+            if kept.keeps(str(found[ID])):
+                lines.append([*found.values(), *(row[at] for at in others)])
+        header = (*columns, *(names[at] for at in others))
+        entry = Entry(self._folder(), self._file_name(), header, lines, named=named)
+        if kept.settings.prints:
+            for shown in entry.redacted(kept.settings.redaction).rows:
+                print(json.dumps(dict(zip(header, shown, strict=False)), default=str), flush=True)
+        if kept.settings.writes and lines:
+            kept.add(entry)
 
-    def _feature_names(self, names: list[str], width: int) -> list[str]:
-        if names:
-            return names
+    def _feature_names(self, width: int) -> list[str]:
         given = self.feature_names or []
-        return [given[at] if at < len(given) else f"column_{at}" for at in range(width)]
+        return [*given, *generated_names(width)[len(given) :]][:width]
 
-    def _path(self) -> Path:
-        by_designation = self.designation in _NAMED_AFTER_DESIGNATION
-        name = self.designation if by_designation else self.collection_name
+    def _file_name(self) -> str:
+        by_designation = self.designation in NAMED_AFTER_DESIGNATION
+        return segment(self.designation if by_designation else self.collection_name)
+
+    def _folder(self) -> str:
         place = (*self.workspace.split("/"), self.webservice_name, self.model_name, self.model_version)
-        return _folder(*place, self.designation) / f"{_segment(name)}.csv"
+        return folder_of(now(), *place, self.designation)
 
 
 class CorrelationContext:
@@ -160,25 +164,29 @@ class Collector:
     def __init__(self, *, name: str, on_error: Callable[[Exception], object] | None = None) -> None:
         self.name = name
         self._on_error = on_error
+        collection().note_collector()
 
     def collect(self, data: Any, correlation_context: CorrelationContext | None = None) -> CorrelationContext:
         """Record the rows of a `DataFrame` under the id of ``correlation_context``; return the context."""
         context = correlation_context or BasicCorrelationContext()
-        if _is_on("AML_MODEL_DC_STORAGE_ENABLED") or _is_on("AML_MODEL_DC_DEBUG"):
-            _quietly(lambda: self._keep(data, context), self._on_error)
+        _quietly(lambda: self._keep(data, context), self._on_error)
         return context
 
     def _keep(self, data: Any, context: CorrelationContext) -> None:
-        now = datetime.now(UTC).isoformat()
-        record = {"id": context.get_id(), "time": now, "collection": self.name, "data": data}
-        line = encode(record) + b"\n"
-        if _is_on("AML_MODEL_DC_DEBUG"):
-            print(line.decode(), end="", flush=True)
-        if _is_on("AML_MODEL_DC_STORAGE_ENABLED"):
-            service = os.environ.get("SERVICE_NAME") or "default"
-            with _writing, open(_made(_folder(service, self.name) / "data.jsonl"), "ab") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)  # other replicas of the service write to it, too
-                file.write(line)
+        kept, time = collection(), now()
+        if not kept.settings.is_on or not kept.keeps(context.get_id()):
+            return
+        record = {"id": context.get_id(), "time": time.isoformat(), "collection": self.name}
+        # A snapshot, as JSON: the script may change its table afterwards.
+        snapshot = encode(data)
+        document = {**record, "data": json.loads(snapshot)}
+        folder = folder_of(time, kept.settings.service, self.name)
+        entry = Entry(folder, "data", (), [[document]], on_error=self._on_error, size=len(snapshot))
+        if kept.settings.prints:
+            for row in entry.redacted(kept.settings.redaction).rows:
+                print(encode(row[0]).decode(), flush=True)
+        if kept.settings.writes:
+            kept.add(entry)
 
 
 def _rows(data: Any) -> Table:
@@ -195,37 +203,6 @@ def _rows(data: Any) -> Table:
     return [], [list(values)]
 
 
-def _append_csv(path: Path, header: list[str], lines: list[list[Any]]) -> None:
-    with _writing, open(_made(path), "a", newline="", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # other replicas of the service write to it, too
-        writer = csv.writer(file)
-        if file.seek(0, os.SEEK_END) == 0:
-            writer.writerow(header)
-        writer.writerows(lines)
-
-
-def _folder(*place: str) -> Path:
-    storage = os.environ.get("AML_MODEL_DC_STORAGE", "").removeprefix("file://")
-    # In Azure this is the connection string of a storage account: only a path can be used here.
-    root = storage if os.path.isabs(storage) else os.environ.get("AML_APP_ROOT", ".")
-    day = datetime.now(UTC).strftime("%Y/%m/%d").split("/")
-    return Path(root, "modeldata", *map(_segment, place), *day)
-
-
-def _segment(name: str) -> str:
-    """Return ``name`` as one safe part of a path."""
-    return re.sub(r"[^\w.-]", "_", str(name)).lstrip(".") or "_"
-
-
-def _made(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _is_on(variable: str) -> bool:
-    return os.environ.get(variable, "").strip().lower() in ("true", "1", "yes")
-
-
 def _quietly(keep: Callable[[], None], on_error: Callable[[Exception], object] | None = None) -> None:
     try:
         keep()
@@ -233,4 +210,4 @@ def _quietly(keep: Callable[[], None], on_error: Callable[[Exception], object] |
         if on_error is not None:
             on_error(error)
         else:
-            print(f"mlmagic: cannot write collected data: {error}", file=sys.stderr, flush=True)
+            print(f"mlmagic: data was not collected: {error}", file=sys.stderr, flush=True)

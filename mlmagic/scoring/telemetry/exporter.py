@@ -10,13 +10,11 @@ import gzip
 import http.client
 import ssl
 import sys
-import threading
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from mlmagic.scoring.batch_thread import BatchThread, Losses
 from mlmagic.scoring.telemetry.destination import Destination
 
 MOST_WAITING = 8192
@@ -37,45 +35,35 @@ class Exporter:
 
     def __init__(self, what: str, to: Destination, encode: Callable[[Sequence[Any]], bytes]) -> None:
         """``what`` is for messages; ``encode`` makes the body of a request of several records."""
-        self._what, self._to, self._encode = what, to, encode
-        self._waiting: deque[Any] = deque()
-        self._wake = threading.Event()
-        self._closing = False
-        self._deadline = float("inf")
-        self._counting = threading.Lock()
-        self._lost, self._reason, self._told = 0, "", -_QUIET_SECONDS
-        self._thread = threading.Thread(target=self._run, name=f"mlmagic {what}", daemon=True)
-        self._thread.start()
+        self._to, self._encode = to, encode
+        place = urlsplit(to.url)
+        where = f"{place.scheme}://{place.hostname}" + (f":{place.port}" if place.port else "")
+        # Not into the log that is sent.
+        self._losses = Losses(f"{what} were not sent to {where}", _QUIET_SECONDS, lambda: sys.__stderr__)
+        self._thread = BatchThread(
+            f"mlmagic {what}",
+            self._deliver,
+            most_waiting=MOST_WAITING,
+            most_at_once=MOST_AT_ONCE,
+            delay_s=DELAY_SECONDS,
+        )
 
     def add(self, record: Any) -> None:
         """Take a record; returns at once."""
-        if len(self._waiting) >= MOST_WAITING:
-            self._lose(1, "the collector is too slow")
-            return
-        self._waiting.append(record)
-        if len(self._waiting) >= MOST_AT_ONCE:
-            self._wake.set()
+        if not self._thread.add(record):
+            self._losses.add(1, "the collector is too slow")
 
     def close(self) -> None:
         """Send what is waiting, for a few seconds at most."""
-        self._closing = True
-        self._deadline = time.monotonic() + CLOSE_SECONDS
-        self._wake.set()
-        self._thread.join(CLOSE_SECONDS)
-        if self._waiting:
-            self._lose(len(self._waiting), "the server ended")
-        self._tell(at_once=True)
+        if left := self._thread.close(CLOSE_SECONDS):
+            self._losses.add(len(left), "the server ended")
+        self._losses.log(at_once=True)
 
-    def _run(self) -> None:
-        while True:
-            self._wake.wait(DELAY_SECONDS)
-            self._wake.clear()
-            while self._waiting:
-                count = min(len(self._waiting), MOST_AT_ONCE)
-                self._send([self._waiting.popleft() for _ in range(count)])
-            self._tell()
-            if self._closing:
-                return
+    def _deliver(self, records: Sequence[Any]) -> None:
+        if records:
+            self._send(records)
+        else:
+            self._losses.log()
 
     def _send(self, records: Sequence[Any]) -> None:
         body = gzip.compress(self._encode(records), compresslevel=1)
@@ -83,16 +71,15 @@ class Exporter:
             status, reason = self._post(body)
             if status is not None and 200 <= status < 300:
                 return
-            late = time.monotonic() + (pause or 0) > self._deadline
-            if pause is None or late or (status is not None and status not in _RETRIED):
+            refused = status is not None and status not in _RETRIED
+            if pause is None or refused or not self._thread.may_retry_after(pause):
                 break
-            time.sleep(min(pause, max(0.0, self._deadline - time.monotonic())))
-        self._lose(len(records), reason)
+        self._losses.add(len(records), reason)
 
     def _post(self, body: bytes) -> tuple[int | None, str]:
         """The status of the answer, None without one, and what is wrong in words."""
         parts = urlsplit(self._to.url)
-        seconds = max(0.1, min(self._to.timeout_seconds, self._deadline - time.monotonic()))
+        seconds = max(0.1, min(self._to.timeout_seconds, self._thread.seconds_left))
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", **self._to.headers}
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
@@ -114,23 +101,3 @@ class Exporter:
             return http.client.HTTPConnection(host, port, timeout=seconds)
         context = ssl.create_default_context(cafile=self._to.certificate)
         return http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
-
-    def _lose(self, count: int, reason: str) -> None:
-        with self._counting:
-            self._lost += count
-            self._reason = self._reason or reason
-
-    def _tell(self, *, at_once: bool = False) -> None:
-        now = time.monotonic()
-        with self._counting:
-            if not self._lost or (now - self._told < _QUIET_SECONDS and not at_once):
-                return
-            lost, self._lost, self._told = self._lost, 0, now
-            reason, self._reason = self._reason, ""
-        place = urlsplit(self._to.url)
-        where = f"{place.scheme}://{place.hostname}" + (f":{place.port}" if place.port else "")
-        print(
-            f"mlmagic: {lost} {self._what} were not sent to {where}: {reason}",
-            file=sys.__stderr__,  # not into the log that is sent
-            flush=True,
-        )

@@ -15,8 +15,8 @@ from mlmagic.scoring.metrics import FINE_BOUNDS_S, Counters
 _STATUSES = 600
 _DURATIONS = _STATUSES
 _UNREAD = _DURATIONS + len(FINE_BOUNDS_S) + 1
-_DESCRIPTORS, _IN_FLIGHT, _CLOSED, _NANOSECONDS = range(_UNREAD + 1, _UNREAD + 5)
-_FIELDS = _NANOSECONDS + 1
+_DESCRIPTORS, _IN_FLIGHT, _CLOSED, _NANOSECONDS, _COLLECTED, _UNCOLLECTED = range(_UNREAD + 1, _UNREAD + 7)
+_FIELDS = _UNCOLLECTED + 1
 
 
 class Counts:
@@ -82,12 +82,14 @@ class WorkerCounters(Counters):
     in_flight = _cell(_IN_FLIGHT)
     unread = _cell(_UNREAD)
     descriptors = _cell(_DESCRIPTORS)
+    collected = _cell(_COLLECTED)
+    uncollected = _cell(_UNCOLLECTED)
 
     def __init__(self, counts: Counts, number: int) -> None:
         self._counts, self.place = counts, counts.place(number)
-        kept = self.unread, self.descriptors
+        kept = self.unread, self.descriptors, self.collected, self.uncollected
         super().__init__()
-        self.unread, self.descriptors = kept
+        self.unread, self.descriptors, self.collected, self.uncollected = kept
         self.instance, self.started = counts.instance, counts.started
 
     def record(self, seconds: float, status: int) -> None:
@@ -108,5 +110,6 @@ class WorkerCounters(Counters):
         sums.seconds = counts.sum_of(_NANOSECONDS) / 1e9
         sums.unread, sums.descriptors = counts.sum_of(_UNREAD), counts.sum_of(_DESCRIPTORS)
         sums.in_flight = counts.sum_of(_IN_FLIGHT)
+        sums.collected, sums.uncollected = counts.sum_of(_COLLECTED), counts.sum_of(_UNCOLLECTED)
         sums.instance, sums.started, sums.latest = self.instance, self.started, self.latest
         return sums

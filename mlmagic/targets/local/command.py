@@ -85,5 +85,5 @@ def server_environment(spec: ServiceSpec, inherited: Mapping[str, str] | None = 
         "MLMAGIC_BELLS": spec.wakeup_dir,
         RUN_DIR: spec.run_dir,
         "PYTHONPATH": spec.server_path or python_path(),
-        **server_variables(spec),
+        **server_variables(spec, collection_folder=spec.collection_folder),
     }

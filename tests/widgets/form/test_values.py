@@ -27,13 +27,17 @@ ARGUMENTSWHERE = {
     "max_request_wait_time",
     "replica_max_concurrent_requests",
     "recorded_requests",
+    "collect_model_data",
+    "collection_store",
+    "collection_sample_rate",
+    "collection_redacted_columns",
+    "collection_retention_days",
     "num_replicas",
     "idle_timeout_seconds",
 }
 HERE = {"port", "ssl_cert_pem_file", "ssl_key_pem_file"}
-OF_CONTAINERS = {"ssl_cname", "collect_model_data"}
+OF_CONTAINERS = {"ssl_cname"}
 OF_CLUSTERS = {
-    "collect_model_data",
     "autoscale_enabled",
     "autoscale_min_replicas",
     "autoscale_max_replicas",
@@ -91,12 +95,7 @@ def test_only_what_differs_is_given() -> None:
 
 
 def test_what_the_place_does_not_have_is_passed_over() -> None:
-    settings = {"autoscale_max_replicas": 2, "port": 80, "collect_model_data": True}
+    settings = {"autoscale_max_replicas": 2, "port": 80, "ssl_cname": "h"}
     assert FormValues("svc", settings=settings).given == {"port": 80}
-    assert FormValues("svc", target="docker", settings=settings).config.compute_settings == {
-        "collect_model_data": True
-    }
-    assert FormValues("svc", target="kubernetes", settings=settings).given == {
-        "autoscale_max_replicas": 2,
-        "collect_model_data": True,
-    }
+    assert FormValues("svc", target="docker", settings=settings).config.compute_settings == {"ssl_cname": "h"}
+    assert FormValues("svc", target="kubernetes", settings=settings).given == {"autoscale_max_replicas": 2}

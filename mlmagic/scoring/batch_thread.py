@@ -1,0 +1,152 @@
+"""Hands records over in batches from a thread of its own: whoever adds a record waits for nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, TextIO
+
+_threads: weakref.WeakSet[BatchThread] = weakref.WeakSet()
+
+
+class BatchThread:
+    """A bounded queue, and the thread that empties it. The thread starts with the first record.
+
+    In a process that was forked from this one the queue is empty: this process delivers its records.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        deliver: Callable[[Sequence[Any]], None],
+        *,
+        most_waiting: int,
+        most_at_once: int,
+        delay_s: float,
+    ) -> None:
+        """``most_waiting`` is the sum of the weights; ``delay_s`` is how long a record waits for others.
+
+        ``deliver`` is also called after each round, with no records: it may report what was lost.
+        """
+        self._name, self._deliver = name, deliver
+        self._most_waiting, self._most_at_once, self._delay_s = most_waiting, most_at_once, delay_s
+        self._reset()
+        _threads.add(self)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Any, int]] = deque()
+        self._weight = 0
+        self._taken: deque[tuple[Any, int]] = deque()
+        """What the thread has taken from the queue; the first of them are being delivered."""
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._deadline = float("inf")
+        self._thread: threading.Thread | None = None
+
+    def add(self, record: Any, weight: int = 1) -> bool:
+        """Take a record; returns at once, False if there is no room for it."""
+        with self._lock:
+            if self._closing.is_set() or self._weight + weight > self._most_waiting:
+                return False
+            self._waiting.append((record, weight))
+            self._weight += weight
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+        if len(self._waiting) >= self._most_at_once and not self._wake.is_set():
+            self._wake.set()
+        return True
+
+    @property
+    def backlog(self) -> int:
+        """How many records are waiting or being delivered."""
+        return len(self._taken) + len(self._waiting)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the process ends; infinite while it goes on."""
+        return self._deadline - time.monotonic()
+
+    def may_retry_after(self, pause: float) -> bool:
+        """Wait before another attempt; False, at once, if the process ends before."""
+        if pause > self.seconds_left:
+            return False
+        if self._closing.is_set():
+            time.sleep(pause)
+        else:
+            self._closing.wait(pause)
+        return True
+
+    def close(self, seconds: float) -> list[Any]:
+        """Deliver what is waiting, for ``seconds`` at most; returns the records that are left."""
+        self._deadline = time.monotonic() + seconds
+        with self._lock:
+            self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        with self._lock:
+            left = [*self._taken, *self._waiting]
+            self._waiting.clear()
+        return [record for record, _ in left]
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(self._delay_s)
+            self._wake.clear()
+            closing = self._closing.is_set()  # after that, no record is added
+            self._take()
+            while self._taken:
+                batch = list(islice(self._taken, self._most_at_once))
+                self._deliver([record for record, _ in batch])
+                with self._lock:
+                    self._weight -= sum(weight for _, weight in batch)
+                for _ in batch:
+                    self._taken.popleft()
+            self._deliver(())
+            if closing:
+                return
+
+    def _take(self) -> None:
+        """Take all that waits, at once: whoever adds a record must not wait for the lock."""
+        with self._lock:
+            self._taken, self._waiting = self._waiting, deque()
+
+
+class Losses:
+    """Counts what was lost, and logs it: one line in ``quiet_s`` seconds."""
+
+    def __init__(self, words: str, quiet_s: float, stream: Callable[[], TextIO | None]) -> None:
+        """``words`` follow the count in the log, such as ``traces were not sent to HOST``."""
+        self._words, self._quiet_s, self._stream = words, quiet_s, stream
+        self._lock = threading.Lock()
+        self._lost, self._reason, self._logged = 0, "", -quiet_s
+
+    def add(self, count: int, reason: str) -> None:
+        """``count`` more were lost."""
+        with self._lock:
+            self._lost += count
+            self._reason = self._reason or reason
+
+    def log(self, *, at_once: bool = False) -> None:
+        """Log what was lost since the last line, unless that is too recent."""
+        now = time.monotonic()
+        with self._lock:
+            if not self._lost or (now - self._logged < self._quiet_s and not at_once):
+                return
+            lost, self._lost, self._logged = self._lost, 0, now
+            reason, self._reason = self._reason, ""
+        print(f"mlmagic: {lost} {self._words}: {reason}", file=self._stream(), flush=True)
+
+
+def _empty_all() -> None:
+    for thread in _threads:
+        thread._reset()
+
+
+os.register_at_fork(after_in_child=_empty_all)

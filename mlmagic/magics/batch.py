@@ -44,7 +44,6 @@ class BatchMagics(SessionMagics):
     def batch_script(self, args: Arguments, cell: str) -> None:
         """Capture this cell's run(mini_batch) as the script of batch jobs; init() is optional.
         run() gets a DataFrame or a list of paths, and returns a result for each row or file.
-        With a second parameter, run(mini_batch, context), it is told which mini-batch it has.
 
         Examples:
           %%batch_script prices

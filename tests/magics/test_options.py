@@ -77,7 +77,7 @@ MOST_EXAMPLES = {"endpoint": 9}
 @pytest.mark.parametrize("magic", METHODS)
 def test_help_is_a_usage_a_description_examples_and_groups(magic: str) -> None:
     usage, description, examples, *groups = METHODS[magic].__doc__.rstrip().split("\n\n")
-    percents = "%%" if magic == "score_script" else "%"
+    percents = "%%" if magic in ("score_script", "batch_script") else "%"
     assert usage.startswith(f"usage: {percents}{magic}")
     assert len(description.splitlines()) <= 2
     heading, *lines = examples.splitlines()

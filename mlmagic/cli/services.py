@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlmagic.cli.base import Commands, engine, labels, option, service_name
-from mlmagic.cli.completion import complete_models, complete_targets
+from mlmagic.cli.completion import complete_models, complete_services, complete_targets
 from mlmagic.cli.deployment_options import (
     changed_labels,
     deploy_config_file,
@@ -28,6 +28,7 @@ from mlmagic.errors import InvalidConfig
 
 if TYPE_CHECKING:
     from mlmagic.core.configuration import DeploymentConfig
+    from mlmagic.core.parity import Parity
     from mlmagic.engine.engine import Engine
     from mlmagic.sdk.webservice import Webservice as Handle
 
@@ -244,19 +245,68 @@ def compare_service(
       mlmagic service parity -n diabetes-svc --with docker --traffic
     """
     from mlmagic.sdk.request_bodies import bodies
-    from mlmagic.widgets.parities import parity_card
 
     if (file is None) != traffic:
         raise click.UsageError("name either -d FILE or --traffic", click.get_current_context())
     with engine() as opened:
         given = bodies(opened.requests.to_replay(name) if traffic else file)
         found = opened.parity.check(name, target, given, tolerance=tolerance, notify=say)
+    _show_comparison(found, form)
+
+
+def _show_comparison(found: Parity, form: str) -> None:
+    """Show it; ends with exit code 1 if the answers differ."""
+    from mlmagic.widgets.parities import parity_card
+
     if form == "table":
         echo(parity_card(found).text)
     else:
         show(found, form)
     if not found.same:
         end_with(1)
+
+
+@service.command("replay")
+@service_name
+@option(
+    "--with",
+    "new",
+    required=True,
+    metavar="SERVICE",
+    shell_complete=complete_services,
+    help="The service to compare with it.",
+)
+@option(
+    *("-d", "--input-data", "file"),
+    metavar="FILE",
+    help="Request bodies: CSV, a JSON list, or lines. Default: those that the service recorded or collected.",
+)
+@option("--since", metavar="TIME", help="Collected requests from this time on, or of this age: 24h.")
+@option("--tolerance", type=float, default=1e-6, show_default=True, help="Relative tolerance of numbers.")
+@output("table")
+def replay_service(
+    name: str, new: str, file: str | None, since: str | None, tolerance: float, form: str
+) -> None:
+    """Send the requests of a service to it and to another one, and compare the answers.
+    Exit code 1: the answers differ.
+
+    \b
+    Examples:
+      mlmagic service replay -n diabetes-svc --with diabetes-new
+      mlmagic service replay -n diabetes-svc --with diabetes-new -d samples.csv
+    """
+    from datetime import UTC, datetime
+
+    from mlmagic.core.moments import moment
+    from mlmagic.sdk.request_bodies import bodies
+
+    if file is not None and since is not None:
+        raise click.UsageError("-d and --since exclude each other", click.get_current_context())
+    with engine() as opened:
+        start = moment("--since", since, datetime.now(UTC)) if since else None
+        given = bodies(opened.replays.requests_of(name, start) if file is None else file)
+        found = opened.replays.run(name, new, given, tolerance=tolerance)
+    _show_comparison(found, form)
 
 
 @service.command("traffic")

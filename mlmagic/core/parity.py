@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 TOLERANCE = 1e-6
@@ -42,9 +42,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The result of comparing a service on two targets."""
+    """The result of comparing a service on two targets, or two services."""
 
     service: str
+    """The service; empty if two were compared, which ``here`` and ``there`` are then."""
     here: str
     """The target of the service."""
     there: str
@@ -54,6 +55,8 @@ class Parity:
     """The median response times, here and there."""
     packages: tuple[tuple[str, str, str], ...]
     """Name, version here and version there of each package that differs; ``–`` if it is not installed."""
+    requests: Mapping[int, str] = field(default_factory=dict)
+    """Of a replay, the bodies of the requests whose answers differ, by row."""
 
     @property
     def same(self) -> bool:
@@ -69,7 +72,7 @@ def compare(row: int, here: Answer, there: Answer, tolerance: float = TOLERANCE)
         one, other = json.loads(here.body), json.loads(there.body)
     except ValueError:
         same = here.body == there.body
-        return [] if same else [Difference(row, "", "value", _text(here.body), _text(there.body))]
+        return [] if same else [Difference(row, "", "value", shortened(here.body), shortened(there.body))]
     if here.status != 200:
         return []  # both failed: their tracebacks need not be equal
     return [Difference(row, *found) for found in _differences("", one, other, tolerance)]
@@ -91,7 +94,7 @@ def _differences(place: str, one: Any, other: Any, tolerance: float) -> Iterator
         yield place, "type", _kind(one), _kind(other)
     elif isinstance(one, dict):
         if one.keys() != other.keys():
-            yield place, "keys", _text(sorted(one)), _text(sorted(other))
+            yield place, "keys", shortened(sorted(one)), shortened(sorted(other))
             return
         for key, value in one.items():
             yield from _differences(f"{place}.{key}", value, other[key], tolerance)
@@ -106,7 +109,7 @@ def _differences(place: str, one: Any, other: Any, tolerance: float) -> Iterator
         if not both_nan and not math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance):
             yield place, "value", f"{one!r}", f"{other!r}"
     elif one != other:
-        yield place, "value", _text(one), _text(other)
+        yield place, "value", shortened(one), shortened(other)
 
 
 def _kind(value: Any) -> str:
@@ -114,9 +117,10 @@ def _kind(value: Any) -> str:
 
 
 def _shown(answer: Answer) -> str:
-    return f"{answer.status} ({_text(answer.body)})"
+    return f"{answer.status} ({shortened(answer.body)})"
 
 
-def _text(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """A value in one line, at most `SHOWN` characters of it."""
     text = " ".join((value if isinstance(value, str) else json.dumps(value)).split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -32,6 +32,7 @@ from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.live_reload import LiveReload
 from mlmagic.engine.services.parity import ParityChecks
 from mlmagic.engine.services.renewals import Renewals
+from mlmagic.engine.services.replays import Replays
 from mlmagic.engine.services.replicas import Replicas
 from mlmagic.engine.services.requests import Requests
 from mlmagic.engine.services.rolling_updates import RollingUpdates
@@ -89,6 +90,7 @@ class Engine:
         self.live_reload = LiveReload(self.memory, self.targets)
         self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)
         self.collected_data = CollectedData(self.memory)
+        self.replays = Replays(self.requests, self.collected_data)
         self.parity = ParityChecks(
             self.memory, self.targets, self.client, self.models, self.keys, self.temporary_work
         )

@@ -1,8 +1,10 @@
-"""The card of a parity check: the responses of one service on two compute targets."""
+"""The card of a comparison: the responses of one service on two compute targets, or of two services."""
 
 from __future__ import annotations
 
-from mlmagic.core.parity import Parity
+from collections.abc import Mapping
+
+from mlmagic.core.parity import Difference, Parity, shortened
 from mlmagic.widgets import html
 from mlmagic.widgets.cards import Card
 from mlmagic.widgets.html import escape
@@ -20,10 +22,12 @@ def parity_card(parity: Parity) -> Card:
         else f"{len(rows)} of {parity.rows} responses differ ({html.count(count, 'difference')})"
     )
     here, there = parity.milliseconds
+    on = f"{parity.service} on " if parity.service else ""
     lines = [
-        f"{parity.service} on {parity.here} and on {parity.there}: {verdict}.",
-        f"Median latency: {here:.3g} ms on {parity.here}, {there:.3g} ms on {parity.there}.",
-        *map(str, parity.differences[:SHOWN]),
+        f"{on}{parity.here} and {'on ' if on else ''}{parity.there}: {verdict}.",
+        f"Median latency: {here:.3g} ms {'on' if on else 'of'} {parity.here}, "
+        f"{there:.3g} ms {'on' if on else 'of'} {parity.there}.",
+        *(_line(difference, parity.requests) for difference in parity.differences[:SHOWN]),
         *([f"and {count - SHOWN} more"] if count > SHOWN else []),
         *(
             f"{name} is {one} on {parity.here}, {other} on {parity.there}"
@@ -32,3 +36,8 @@ def parity_card(parity: Parity) -> Card:
     ]
     body = "".join(f"<div>{escape(line)}</div>" for line in lines)
     return Card(f'<div style="{html.FONT};max-width:900px">{body}</div>', "\n".join(lines))
+
+
+def _line(difference: Difference, requests: Mapping[int, str]) -> str:
+    body = requests.get(difference.row)
+    return str(difference) if body is None else f"{difference}, to the request {shortened(body)}"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from mlmagic.errors import InvokeError, ScriptError
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from mlmagic.core.configuration import InferenceConfig
     from mlmagic.core.webservice import Revision
     from mlmagic.magics.session import MLMagic
@@ -47,3 +49,13 @@ def naming_cells(name_cells: NameCells) -> Iterator[None]:
     except (ScriptError, InvokeError) as error:
         error.traceback = name_cells(error.traceback)
         raise
+
+
+def number_of_cell(shell: InteractiveShell, cell: str) -> int:
+    """The number of the cell that is running, of which a magic got ``cell``.
+
+    While it runs, newer versions of IPython have counted it in ``execution_count`` already, older ones have not.
+    """
+    history: list[str] = shell.history_manager.input_hist_raw
+    is_kept = len(history) > 1 and history[-1].rstrip().endswith(cell.rstrip())
+    return len(history) - 1 if is_kept else shell.execution_count

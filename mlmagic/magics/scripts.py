@@ -13,7 +13,7 @@ from mlmagic.capture.entry import ENTRY
 from mlmagic.core.names import check_model_name
 from mlmagic.errors import AlreadyExists, InvalidConfig, NotFound, UsageError
 from mlmagic.magics.base import SessionMagics, parsed
-from mlmagic.magics.cell_lines import naming_cells
+from mlmagic.magics.cell_lines import naming_cells, number_of_cell
 from mlmagic.magics.line import read_data
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
@@ -78,7 +78,7 @@ def captured(
         carry=args.carry,
         history=session.history(),
         first_line=FIRST_LINE,
-        cell_number=session.shell.execution_count,
+        cell_number=number_of_cell(session.shell, cell),
         magic=magic,
         required=required,
     )

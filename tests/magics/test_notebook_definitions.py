@@ -154,10 +154,15 @@ def test_a_traceback_names_the_lines_of_the_cell(traceback: str, expected: str) 
     assert replace(script, cell_number=None).with_cell_lines(traceback) == traceback
 
 
-def test_a_failed_test_names_the_line_of_its_cell(session: MLMagic, shell: TestingShell) -> None:
+@pytest.mark.parametrize("store_history", [True, False])  # a notebook stores it
+def test_a_failed_test_names_the_line_of_its_cell(
+    session: MLMagic, shell: TestingShell, store_history: bool
+) -> None:
+    shell.run_cell("1", store_history=True)
     number = shell.execution_count
+    cell = "%%score_script s --test 3\ndef init(): pass\ndef run(raw):\n    return 1 / 0"
     with pytest.raises(ScriptError) as caught:
-        shell.run_cell("%%score_script s --test 3\ndef init(): pass\ndef run(raw):\n    return 1 / 0")
+        shell.run_cell(cell, store_history=store_history)
     assert f"(In[{number}], line 4), in run" in str(caught.value)
 
 

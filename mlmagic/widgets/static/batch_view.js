@@ -12,7 +12,7 @@ import { duration, say } from "./words.js";
  * @returns {() => void} how to end it
  */
 export function batchCard(root, store) {
-  const head = element("div", { role: "status" });
+  const head = element("div", { role: "status", class: "mlmagic-message" });
   const bar = /** @type {HTMLProgressElement} */ (element("progress", { max: 1, value: 0 }));
   const figures = element("dl", { class: "mlmagic-figures", "aria-label": say("Progress") });
   const link = element("a", { target: "_blank", rel: "noopener" }, say("Dask dashboard"));

@@ -54,7 +54,7 @@ def naming_cells(name_cells: NameCells) -> Iterator[None]:
 def number_of_cell(shell: InteractiveShell, cell: str) -> int:
     """The number of the cell that is running, of which a magic got ``cell``.
 
-    While it runs, newer versions of IPython have counted it in ``execution_count`` already, older ones have not.
+    While it runs, newer versions of IPython have counted it in ``execution_count``, older ones have not.
     """
     history: list[str] = shell.history_manager.input_hist_raw
     is_kept = len(history) > 1 and history[-1].rstrip().endswith(cell.rstrip())

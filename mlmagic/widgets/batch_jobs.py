@@ -93,7 +93,8 @@ def job_card(view: dict[str, Any]) -> Card:
     )
     error = html.pre(view["error"], 'role="alert"') if view["error"] else ""
     markup = (
-        f'<div style="{html.FONT};max-width:900px;overflow-wrap:anywhere"><div role="status">{escape(head)}</div>'
+        f'<div style="{html.FONT};max-width:900px;overflow-wrap:anywhere">'
+        f'<div role="status">{escape(head)}</div>'
         f"<div>{bar}{escape(line)}</div>{error}</div>"
     )
     return Card(markup, "\n".join(filter(None, [head, line, view["error"]])))

@@ -170,12 +170,12 @@ def main() -> None:
             memory: dict[str, float] = dict.fromkeys(candidates, 0.0)
             for _ in range(options.rounds):
                 for name, extra in candidates.items():
-                    output = str(folder / f"{name}.parquet")
+                    output = str(folder / (name if name == "job" else f"{name}.parquet"))
                     taken, largest = measured(["--candidate", name, kind, model, str(table), output, extra])
                     seconds[name].append(taken)
                     memory[name] = max(memory[name], largest)
             expected = pyarrow.parquet.read_table(folder / "loop.parquet")
-            found = pyarrow.parquet.read_table(folder / "job.parquet")
+            found = pyarrow.parquet.read_table(folder / "job")
             assert numpy.allclose(expected["prediction"], found["prediction"], atol=1e-5)
             best = min((name for name in candidates if name != "job"), key=lambda name: sum(seconds[name]))
             ratios = [ours / theirs for ours, theirs in zip(seconds["job"], seconds[best], strict=True)]

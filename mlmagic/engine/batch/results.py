@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -123,7 +124,10 @@ def _write_folder(parts: Sequence[Path], folder: Path) -> None:
     for number, part in enumerate(parts):
         target = folder / f"part-{number:0{width}}.parquet"
         if pyarrow.parquet.read_schema(part) == schema:
-            shutil.copyfile(part, target)
+            try:
+                os.link(part, target)  # a copy would cost time; a moved file would be missing after a kill
+            except OSError:  # the output is on another disk
+                shutil.copyfile(part, target)
             continue
         for table in _tables([part], schema):
             pyarrow.parquet.write_table(table, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import selectors
@@ -18,6 +19,7 @@ from mlmagic.targets.python_path import python_path
 
 INIT_SECONDS = 600.0
 _END_SECONDS = 5.0
+_PIPE_BYTES = 1 << 20
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What numeric libraries read: without a limit, the processes together would have more threads than cores."""
 
@@ -54,6 +56,10 @@ class ScriptProcess:
                 start_new_session=True,
             )
         self._rest = b""
+        assert self._process.stdout is not None
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux: fewer turns between the two processes for large results
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def wait_for_init(self) -> None:
         """Wait until init() has returned; raises `ScriptError`, `TimedOut`, or `LaunchFailed`."""

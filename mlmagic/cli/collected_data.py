@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlmagic.cli.base import engine, option, service_name
+from mlmagic.cli.base import Command, engine, option, service_name
 from mlmagic.cli.output import done, echo, output, show
 from mlmagic.errors import InvalidConfig
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-@click.command("data")
+@click.command("data", cls=Command)
 @service_name
 @option("--since", metavar="TIME", help="From this time on: a date, a time, or an age such as 24h.")
 @option("--until", metavar="TIME", help="Before this time.")
@@ -76,7 +76,7 @@ def collected_data(
         show(json.loads(table.to_json(orient="records", date_format="iso")), form)
 
 
-@click.command("labels")
+@click.command("labels", cls=Command)
 @service_name
 @option(
     "--file",

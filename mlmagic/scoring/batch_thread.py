@@ -83,7 +83,9 @@ class BatchThread:
         return True
 
     def close(self, seconds: float) -> list[Any]:
-        """Deliver what is waiting, for ``seconds`` at most; returns the records that are left."""
+        """Deliver what is waiting, for ``seconds`` at most; returns the records that are left, once."""
+        if self._closing.is_set():
+            return []
         self._deadline = time.monotonic() + seconds
         with self._lock:
             self._closing.set()

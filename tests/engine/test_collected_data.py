@@ -18,10 +18,11 @@ from mlmagic.engine.collected_data.retention import Retention, to_delete
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import InvalidConfig, InvalidConfigs, NotFound, UsageError
 from mlmagic.scoring.collection.settings import FORMATS as SERVER_FORMATS
-from mlmagic.scoring.collection.settings import HASH_KEY
+from mlmagic.scoring.collection.settings import HASH_KEY, STORAGE
 from mlmagic.targets.fake import FakeTarget
-from mlmagic.targets.server_variables import variables_of
+from mlmagic.targets.server_variables import server_variables, variables_of
 from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.specs import spec
 from tests.support.waiting import wait_for
 
 GIB = 1 << 30
@@ -158,6 +159,14 @@ def test_an_update_turns_it_off_and_on_again_with_the_same_options() -> None:
     )
     trial = variables_of(config.for_trial("local"))
     assert "AML_MODEL_DC_STORAGE_ENABLED" not in trial, "a profile's requests are not the service's"
+
+
+def test_a_container_never_gets_a_folder_of_this_machine(tmp_path: Path) -> None:
+    own = spec(tmp_path, config=collecting("docker"), collection_folder="/workspace/collected", model="m:3")
+    assert STORAGE not in server_variables(own)
+    assert server_variables(own, collection_folder=own.collection_folder)[STORAGE] == "/workspace/collected"
+    found = server_variables(spec(tmp_path, config=collecting("docker", store="s3://bucket/x"), model="m:3"))
+    assert (found[STORAGE], found["MLMAGIC_COLLECTION_MODEL"]) == ("s3://bucket/x", "m:3")
 
 
 def test_the_formats_of_the_option_are_those_of_the_server() -> None:

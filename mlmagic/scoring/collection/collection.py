@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.batch_thread import BatchThread, Losses
@@ -68,6 +69,7 @@ class Collection:
         )
         self._losses = Losses("records of collected data were dropped", _QUIET_SECONDS, lambda: sys.stderr)
         self._counters: Counters | None = None
+        self._counting = threading.Lock()
 
     def note_collector(self) -> None:
         """The script has made a collector."""
@@ -140,7 +142,8 @@ class Collection:
                 self._drop(len(batch.entries), f"the store failed: {error}")
                 for entry in batch.entries:
                     if entry.on_error is not None:
-                        entry.on_error(error)
+                        with suppress(Exception):  # it is the script's
+                            entry.on_error(error)
             else:
                 if self._counters is not None:
                     self._counters.collected += len(batch.entries)
@@ -148,7 +151,8 @@ class Collection:
 
     def _drop(self, count: int, reason: str) -> None:
         if self._counters is not None:
-            self._counters.uncollected += count
+            with self._counting:  # several threads may drop records
+                self._counters.uncollected += count
         self._losses.add(count, reason)
 
 
@@ -164,6 +168,8 @@ _current: Collection | None = None
 def collection() -> Collection:
     """The collection of this process, made from its environment variables at its first use."""
     global _current
+    if _current is not None:  # without the lock: a script may fork while another thread is here
+        return _current
     with _lock:
         if _current is None:
             _current = Collection(_settings())

@@ -137,6 +137,15 @@ class Tally:
         """The items that were tried, with whatever result."""
         return self.succeeded_items + self.failed_items
 
+    def rate(self, seconds: float) -> float:
+        """Items per second, on the average of so many."""
+        return self.done_items / seconds if seconds > 0 else 0.0
+
+    def seconds_left(self, seconds: float) -> float | None:
+        """The time that the rest takes at this rate; None if nothing is done yet."""
+        rate = self.rate(seconds)
+        return (self.items - self.done_items) / rate if rate else None
+
     def reason(self, plan: BatchPlan, *, over: bool) -> str:
         """Why the job has failed, or an empty text; some reasons are known only when it is ``over``."""
         if plan.error_threshold >= 0 and self.failed_items > plan.error_threshold:

@@ -51,13 +51,12 @@ class BatchJob:
     @property
     def rate(self) -> float:
         """Items per second, on the average."""
-        return self.tally.done_items / self.seconds if self.seconds > 0 else 0.0
+        return self.tally.rate(self.seconds)
 
     @property
     def seconds_left(self) -> float | None:
-        """The time that the rest takes at this rate; None if nothing is done yet."""
-        left = self.tally.items - self.tally.done_items
-        return left / self.rate if self.rate and self.state is JobState.RUNNING else None
+        """The time that the rest takes at this rate; None if nothing is done yet, or it has ended."""
+        return self.tally.seconds_left(self.seconds) if self.state is JobState.RUNNING else None
 
     def record(self) -> dict[str, Any]:
         """As JSON values; see `of`."""

@@ -1,6 +1,7 @@
 """`ParallelRunConfig` and `ParallelRunStep`: batch scoring.
 
-A step runs on this machine, in its own processes; ``compute_target`` and ``node_count`` have no effect.
+A step runs in processes of this machine, or on the Dask cluster that MLMAGIC_BATCH_SCHEDULER names;
+``compute_target`` and ``node_count`` have no effect.
 """
 
 from __future__ import annotations
@@ -225,12 +226,12 @@ class ParallelRunStep(PipelineStep):
         """Run the script over all mini-batches. Raises `ActivityFailedException` if the job fails."""
         output = places[self.output.name] if self.outputs else run.folder / "outputs" / "default"
 
-        pace = Pace(1, PROGRESS_SECONDS)
+        pace, begun = Pace(1, PROGRESS_SECONDS), time.monotonic()
 
         def watch(tally: Tally) -> None:
             report(f"{self.name}: {tally.done_items} of {tally.items} items, {tally.failed_items} failed")
             if tally.done_items == tally.items or not pace.delay(time.monotonic()):
-                keep_progress(run, tally)
+                keep_progress(run, tally, time.monotonic() - begun)
 
         plan = self.config.plan(parameters, self.argument_texts(parameters, str(output), places))
         inputs = self.batch_inputs(places) if prepared is None else prepared
@@ -246,24 +247,31 @@ class ParallelRunStep(PipelineStep):
         return f"ParallelRunStep(name={self.name!r})"
 
 
-def keep_progress(run: Run, tally: Tally) -> None:
-    """Write how far a batch job is into the folder of its run."""
+def keep_progress(run: Run, tally: Tally, seconds: float) -> None:
+    """Write how far a batch job is, after so many seconds, into the folder of its run."""
     file = run.folder / PROGRESS
     file.parent.mkdir(parents=True, exist_ok=True)
-    progress = {"done": tally.done_items, "items": tally.items, "failed": tally.failed_items}
+    progress = {
+        "done": tally.done_items,
+        "items": tally.items,
+        "failed": tally.failed_items,
+        "rate": round(tally.rate(seconds)),
+        "seconds_left": round(tally.seconds_left(seconds) or 0),
+    }
     write_atomically(file, json.dumps(progress))
 
 
 def progress_of(run: Run) -> dict[str, int]:
     """How far the batch job of a run is: the ``items``, and how many of them are ``done`` and ``failed``.
 
-    Empty for a run that is no batch job.
+    ``rate`` is how many are done per second, ``seconds_left`` the time that the rest takes. Empty for a run
+    that is no batch job.
     """
     try:
         found = json.loads((run.folder / PROGRESS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {name: int(found[name]) for name in ("done", "items", "failed")}
+    return {name: int(found.get(name, 0)) for name in ("done", "items", "failed", "rate", "seconds_left")}
 
 
 def _kind_of(given: Any) -> str:

@@ -137,8 +137,14 @@ def run_card(view: Mapping[str, Any]) -> Card:
 def _row_of(name: str, status: str, progress: Mapping[str, int]) -> list[str]:
     if not progress:
         return [name, status]
-    failed = f", {progress['failed']} failed" if progress["failed"] else ""
-    return [name, f"{status}: {progress['done']} of {html.count(progress['items'], 'item')}{failed}"]
+    words = [f"{progress['done']} of {html.count(progress['items'], 'item')}"]
+    if progress["failed"]:
+        words.append(f"{progress['failed']} failed")
+    if progress["rate"]:
+        words.append(f"{progress['rate']} per second")
+    if progress["seconds_left"]:
+        words.append(f"about {progress['seconds_left']} s left")
+    return [name, f"{status}: {', '.join(words)}"]
 
 
 def metric_text(value: Any) -> str:

@@ -150,7 +150,7 @@ def test_a_url_that_fsspec_knows(tmp_path: Path) -> None:
 
 def test_partition_keys_gather_rows_of_all_files(tmp_path: Path) -> None:
     one = pandas.DataFrame({"town": ["a", "b", None], "x": [1, 2, 3]})
-    two = pandas.DataFrame({"town": ["b", "a"], "x": [4, 5]})
+    two = pandas.DataFrame({"town": ["b", "a", None], "x": [4, 5, 6]})
     two.to_parquet(tmp_path / "two.parquet")
     plan = BatchPlan(partition_keys=("town",))
     tables = [one, TableFile(str(tmp_path / "two.parquet"), "parquet")]
@@ -161,7 +161,7 @@ def test_partition_keys_gather_rows_of_all_files(tmp_path: Path) -> None:
         {"town": None},
     ]
     with closing(TableReader()) as reader:
-        assert [[*reader.read(each.task["slices"])["x"]] for each in found] == [[1, 5], [2, 4], [3]]
+        assert [[*reader.read(each.task["slices"])["x"]] for each in found] == [[1, 5], [2, 4], [3, 6]]
     with pytest.raises(InvalidConfig, match="partition_keys 'city' is not a column"):
         mini_batches(BatchPlan(partition_keys=("city",)), tables, tmp_path / "rows")
 

@@ -121,6 +121,30 @@ def test_an_interrupted_job_goes_on(engine: Engine, tmp_path: Path) -> None:
     assert list(pandas.read_parquet(tmp_path / "out.parquet")["id"]) == [*range(0, 200, 2)]
 
 
+def test_a_job_over_rows_in_memory_goes_on(engine: Engine, tmp_path: Path) -> None:
+    mark = tmp_path / "slow"
+    mark.touch()
+    script = (
+        f"import time\nfrom pathlib import Path\ndef run(rows):\n    slow = Path({str(mark)!r})\n"
+        "    if rows.id[0] >= 50 and slow.exists():\n"
+        "        slow.with_name('here').touch()\n        time.sleep(60)\n"
+        "    return rows['id'] * 2\n"
+    )
+
+    def stop() -> None:
+        wait_for((tmp_path / "here").exists, "the second half")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(engine, tmp_path, script, inputs=[ROWS])
+    mark.unlink()
+    with pytest.raises(UsageError, match="since it was begun, there is another input"):
+        run(engine, tmp_path, script, inputs=[ROWS.assign(x=1.0)], resume=True)
+    job = run(engine, tmp_path, script, inputs=[ROWS.copy()], resume=True)
+    assert (job.state, job.tally.succeeded_items) == (JobState.COMPLETED, 100)
+
+
 def test_there_must_be_something_to_go_on_with(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no interrupted batch job 'job' to go on with: there is none"):
         run(engine, tmp_path, DOUBLE, resume=True)

@@ -46,10 +46,11 @@ def test_the_card_has_status_metrics_children_and_log(run: Run) -> None:
 def test_a_batch_job_shows_how_far_it_is(run: Run) -> None:
     child = run.child_run("first")
     assert progress_of(child) == {}
-    keep_progress(child, Tally(30, 60, failed_items=2, succeeded_items=22))
+    keep_progress(child, Tally(30, 60, failed_items=2, succeeded_items=22), 6.0)
     view = run_view(run)
-    assert view["children"] == [["first", "Running", {"done": 24, "items": 60, "failed": 2}]]
-    assert "Running: 24 of 60 items, 2 failed" in str(run_card(view))
+    progress = {"done": 24, "items": 60, "failed": 2, "rate": 4, "seconds_left": 9}
+    assert view["children"] == [["first", "Running", progress]]
+    assert "Running: 24 of 60 items, 2 failed, 4 per second, about 9 s left" in str(run_card(view))
 
 
 def test_a_failed_run_shows_its_error(run: Run) -> None:

@@ -7,6 +7,7 @@ say that the rows of several files belong together.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -72,9 +73,10 @@ def mini_batches(plan: BatchPlan, inputs: Inputs, folder: Path) -> list[MiniBatc
     if isinstance(inputs, Files):
         parts = list(_of_files(plan, inputs))
     elif plan.partition_keys:
-        parts = _by_keys(plan.partition_keys, inputs, folder)
+        parts = _by_keys(plan.partition_keys, inputs, _Pickles(folder))
     else:
-        parts = [part for table in inputs for part in _of_table(plan, table, folder)]
+        pickles = _Pickles(folder)
+        parts = [part for table in inputs for part in _of_table(plan, table, pickles)]
     if not parts:
         raise InvalidConfig("inputs", [], "must have at least one file or row")
     return list(_numbered(parts))
@@ -89,6 +91,21 @@ class _Part:
     slices: Sequence[Mapping[str, Any]] | None = None
     partition: Mapping[str, Any] | None = None
     place: Any = None
+
+
+class _Pickles:
+    """Writes rows that are in memory into a folder; the same rows have the same names there each time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+
+    def part_of(self, frame: pandas.DataFrame) -> _Part:
+        """The rows as a mini-batch."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._folder / f"{self._count}.pickle"
+        self._count += 1
+        frame.reset_index(drop=True).to_pickle(file)
+        return _Part(len(frame), slices=[{"path": str(file), "format": PICKLE}])
 
 
 def _numbered(parts: Sequence[_Part]) -> Iterator[MiniBatch]:
@@ -127,30 +144,23 @@ def _grouped(keys: Sequence[str], inputs: Files) -> dict[tuple[str, ...], list[s
     return groups
 
 
-def _of_table(plan: BatchPlan, table: Any, folder: Path) -> Iterator[_Part]:
+def _of_table(plan: BatchPlan, table: Any, pickles: _Pickles) -> Iterator[_Part]:
     size = parse_size(plan.mini_batch_size) if plan.mini_batch_size is not None else DEFAULT_BYTES
     if not isinstance(table, TableFile):
-        yield from _of_frame(table, size, folder)
+        yield from _of_frame(table, size, pickles)
     elif table.format == PARQUET:
         yield from _of_parquet(table, size)
     elif text_files.can_be_split(table.path, table.options):
         for rows, each in text_files.slices(table.slice(options=dict(table.options)), size):
             yield _Part(rows, slices=[each])
     else:
-        yield from _of_frame(table.read(), size, folder)
+        yield from _of_frame(table.read(), size, pickles)
 
 
-def _of_frame(frame: pandas.DataFrame, size: int, folder: Path) -> Iterator[_Part]:
+def _of_frame(frame: pandas.DataFrame, size: int, pickles: _Pickles) -> Iterator[_Part]:
     rows = rows_for(size, len(frame), int(frame.memory_usage(deep=True).sum()))
     for at in range(0, len(frame), rows):
-        yield _pickled(frame.iloc[at : at + rows], folder)
-
-
-def _pickled(frame: pandas.DataFrame, folder: Path, partition: Mapping[str, Any] | None = None) -> _Part:
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{len(list(folder.iterdir()))}.pickle"
-    frame.reset_index(drop=True).to_pickle(file)
-    return _Part(len(frame), slices=[{"path": str(file), "format": PICKLE}], partition=partition)
+        yield pickles.part_of(frame.iloc[at : at + rows])
 
 
 def _of_parquet(table: TableFile, size: int) -> Iterator[_Part]:
@@ -171,26 +181,28 @@ def _of_parquet(table: TableFile, size: int) -> Iterator[_Part]:
             yield _Part(count, slices=[part], place=(table.path, group))
 
 
-def _by_keys(keys: Sequence[str], tables: Sequence[Any], folder: Path) -> list[_Part]:
+def _by_keys(keys: Sequence[str], tables: Sequence[Any], pickles: _Pickles) -> list[_Part]:
     """A part for each combination of the keys' values, of the rows of all tables."""
     found: dict[tuple[Any, ...], list[_Part]] = {}
     everything = BatchPlan(mini_batch_size="64MB")
     for table in tables:
         known = table.partition if isinstance(table, TableFile) else None
-        for part in _of_table(everything, table, folder):
+        for part in _of_table(everything, table, pickles):
             if known is not None and all(key in known for key in keys):
-                found.setdefault(tuple(known[key] for key in keys), []).append(part)
+                found.setdefault(tuple(plain(known[key]) for key in keys), []).append(part)
                 continue
             with closing(TableReader()) as reader:
                 frame = reader.read(part.slices or ())
             _check_keys(keys, [*frame.columns])
             for values, rows in frame.groupby(list(keys), sort=False, dropna=False):
-                found.setdefault(values, []).append(_pickled(rows, folder))
+                # A missing value is not equal to another one, and yet they are one partition.
+                same = tuple(plain(value) for value in values)
+                found.setdefault(same, []).append(pickles.part_of(rows))
     return [
         _Part(
             sum(each.items for each in parts),
             slices=[one for each in parts for one in each.slices or ()],
-            partition={key: plain(value) for key, value in zip(keys, values, strict=True)},
+            partition=dict(zip(keys, values, strict=True)),
         )
         for values, parts in found.items()
     ]
@@ -215,16 +227,18 @@ def check_columns(keep: Sequence[str], batches: Sequence[MiniBatch]) -> None:
 
 def identities(batches: Sequence[MiniBatch]) -> list[list[Any]]:
     """The files of all mini-batches, each with what changes when its content does. Raises `UsageError`."""
-    paths: dict[str, None] = {}
+    formats: dict[str, str] = {}
     for batch in batches:
-        paths.update(
-            dict.fromkeys(batch.task.get("files") or [each["path"] for each in batch.task["slices"]])
-        )
-    return [[path, *_identity(path)] for path in paths]
+        formats |= dict.fromkeys(batch.task.get("files", ()), "")
+        formats |= {each["path"]: each["format"] for each in batch.task.get("slices", ())}
+    return [[path, *_identity(path, form)] for path, form in formats.items()]
 
 
-def _identity(path: str) -> list[Any]:
+def _identity(path: str, form: str) -> list[Any]:
     try:
+        if form == PICKLE:  # written anew each time
+            with open(path, "rb") as file:
+                return [hashlib.file_digest(file, "sha256").hexdigest()]
         if "://" not in path:
             found = os.stat(path)
             return [found.st_size, found.st_mtime_ns]

@@ -57,11 +57,14 @@ export function runCard(root, store, now = () => Date.now() / 1000) {
 /**
  * How far a batch job is, as a bar and in words; nothing for other runs.
  * @param {string} name
- * @param {{done: number, items: number, failed: number} | Record<string, never>} progress
+ * @param {{done: number, items: number, failed: number, rate: number, seconds_left: number} | Record<string, never>} progress
  */
 function progressOf(name, progress) {
   if (!progress?.items) return [];
-  const { done, items, failed } = progress;
-  const words = failed ? say("%1 of %2 items, %3 failed", done, items, failed) : say("%1 of %2 items", done, items);
-  return [element("progress", { max: items, value: done, "aria-label": say("Progress of %1", name) }), ` ${words}`];
+  const { done, items, failed, rate, seconds_left: left } = progress;
+  const words = [say("%1 of %2 items", done, items)];
+  if (failed) words.push(say("%1 failed", failed));
+  if (rate) words.push(say("%1 per second", rate));
+  if (left) words.push(say("about %1 left", duration(left)));
+  return [element("progress", { max: items, value: done, "aria-label": say("Progress of %1", name) }), ` ${words.join(", ")}`];
 }

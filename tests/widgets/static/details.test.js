@@ -31,7 +31,7 @@ const RESULT = {
 const RUN_ROW = { id: "abc123", name: "wine abc123", experiment: "wine", status: "Running", metrics: "auc 0.9", started: 4990 };
 const RUN = {
   id: "abc123", experiment: "wine", status: "Running", running: true, started: 4990, error: "", metrics: [["auc", "0.9"]],
-  children: [["train", "Completed", {}], ["batch", "Running", { done: 24, items: 60, failed: 2 }]], log: [HOSTILE],
+  children: [["train", "Completed", {}], ["batch", "Running", { done: 24, items: 60, failed: 2, rate: 4, seconds_left: 9 }]], log: [HOSTILE],
 };
 
 it("opens a profile in place, and reads it again when it has ended", async () => {
@@ -57,7 +57,7 @@ it("opens a run in place, and follows it while it is running", async () => {
   await settled();
   expect(root.querySelector("[aria-label='Log']").textContent).toBe(HOSTILE);
   expect(root.querySelector("script, img")).toBe(null);
-  expect(root.querySelector("[aria-label='Child runs']").textContent).toBe("train Completed batch Running  24 of 60 items, 2 failed");
+  expect(root.querySelector("[aria-label='Child runs']").textContent).toBe("train Completed batch Running  24 of 60 items, 2 failed, 4 per second, about 9 s left");
   expect(root.querySelector("progress[aria-label='Progress of batch']").value).toBe(24);
   run = { ...RUN, status: "Failed", running: false, error: "it broke" };
   store.set("rows", [{ ...RUN_ROW, status: "Failed" }]);

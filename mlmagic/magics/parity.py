@@ -17,6 +17,15 @@ from mlmagic.magics.messages import show_message
 from mlmagic.magics.options import Arguments, argument, data, number, out
 
 
+_tolerance = argument(
+    "--tolerance",
+    type=number("tolerance"),
+    default=TOLERANCE,
+    metavar="SHARE",
+    help=f"Relative tolerance of numbers. Default: {TOLERANCE:g}.",
+)
+
+
 @magics_class
 class ParityMagics(SessionMagics):
     """The magic of comparisons."""
@@ -41,13 +50,7 @@ class ParityMagics(SessionMagics):
     @argument(
         "--traffic", action="store_true", help="The requests that the service has recorded, instead of -d."
     )
-    @argument(
-        "--tolerance",
-        type=number("tolerance"),
-        default=TOLERANCE,
-        metavar="SHARE",
-        help=f"Relative tolerance of numbers. Default: {TOLERANCE:g}.",
-    )
+    @_tolerance
     @out("the comparison")
     def parity(self, args: Arguments) -> Any:
         """Deploy a service on another target too, send both the same requests, and compare the answers.
@@ -83,13 +86,7 @@ class ParityMagics(SessionMagics):
         help="Request bodies, as for %profile. Default: those that OLD has recorded or collected.",
     )
     @argument("--since", metavar="TIME", help="Collected requests from this time on, or of this age: 24h.")
-    @argument(
-        "--tolerance",
-        type=number("tolerance"),
-        default=TOLERANCE,
-        metavar="SHARE",
-        help=f"Relative tolerance of numbers. Default: {TOLERANCE:g}.",
-    )
+    @_tolerance
     @out("the comparison")
     def replay(self, args: Arguments) -> Any:
         """Send the requests of one service to it and to another one, and show where the answers differ.

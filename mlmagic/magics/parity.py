@@ -16,7 +16,6 @@ from mlmagic.magics.datasets import requests_of
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.options import Arguments, argument, data, number, out
 
-
 _tolerance = argument(
     "--tolerance",
     type=number("tolerance"),

@@ -88,8 +88,8 @@ class ParityMagics(SessionMagics):
     @_tolerance
     @out("the comparison")
     def replay(self, args: Arguments) -> Any:
-        """Send the requests of one service to it and to another one, and show where the answers differ.
-        Record them with %update NAME --record 1000, or collect them with %update NAME --collect.
+        """Send the requests that OLD has recorded or collected to it and to NEW, and compare the answers.
+        Record them with %update OLD --record 1000, or collect them with --collect; a replay counts, too.
 
         Examples:
           %replay diabetes-svc diabetes-new

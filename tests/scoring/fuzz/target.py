@@ -65,6 +65,9 @@ class Scorer:
         self.script = SimpleNamespace(input=SimpleNamespace(takes_options=False), module=None, schema=None)
         self.counters = SimpleNamespace(summary=lambda: {"requests": 0})
 
+    def identify(self, request_: Any) -> str:
+        return str(self.renderer.identify(request_).decode("latin-1"))
+
     def submit(self, request_: Any, reply: Callable[[Response], None]) -> None:
         reply(Response(200, request_.body))
 

@@ -15,6 +15,7 @@ from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.package import PackageKind, PackageState
 from mlmagic.core.profile import ProfilePlan, ProfileState
+from mlmagic.engine.batch.inputs import Files
 from mlmagic.engine.engine import Engine
 
 ON_FAKE = DeploymentConfig("fake")
@@ -175,7 +176,7 @@ def _batch(engine: Engine, wished: Wish, scratch: Path) -> dict[str, Any]:
     )
     plan = BatchPlan(process_count=1, mini_batch_size=1, append_row_file_name=BATCH_FILE)
     folder = batch_folder(scratch, wished.name)
-    outcome = engine.batch.run(plan, InferenceConfig(str(file)), BATCH_INPUTS, folder, folder / "job")
+    outcome = engine.batch.run(plan, InferenceConfig(str(file)), Files(BATCH_INPUTS), folder, folder / "job")
     return {"failed": outcome.error} if outcome.error else {}
 
 

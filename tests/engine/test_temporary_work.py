@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 SETUP = """
 import threading, time
 from mlmagic.core.batch import BatchPlan
+from mlmagic.engine.batch.inputs import Files
 from mlmagic.core.package import PackageKind
 from mlmagic.core.profile import ProfilePlan
 from mlmagic.engine.http.client import Client
@@ -71,7 +72,7 @@ engine.packages.create([], ECHO, kind=PackageKind.FOLDER, image_name="left")
 BATCH = """
 die_when_there(flag)
 plan = BatchPlan(process_count=2)
-engine.batch.run(plan, SLOW, ["a", "b"], folder / "output", folder / "job")
+engine.batch.run(plan, SLOW, Files(["a", "b"]), folder / "output", folder / "job")
 """
 REHEARSAL = """
 die_when_there(flag)

@@ -5,6 +5,7 @@ The baseline decides: a kind that followed from the collected data would hide wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ FEWEST_EXPECTED = 5.0
 OTHER = "(other)"
 """Categories with fewer rows, those that the baseline does not have among them."""
 MISSING = "(missing)"
+REDACTED = "[redacted]"
+"""What data collection writes instead of the values of a redacted column, or else a hash."""
+_HASH = re.compile("[0-9a-f]{32}")
 _TRUE, _FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
 
 
@@ -86,6 +90,9 @@ def _column(name: str, before: pandas.Series, now: pandas.Series) -> Column | st
     values = before.dropna()
     if not len(values):
         return "no values in the baseline"
+    collected = now.dropna()
+    if len(collected) and collected.map(_is_redacted).all():
+        return "redacted"
     if types.is_bool_dtype(values.infer_objects()):
         return _categories(name, _flags(before), _flags(now))
     if types.is_numeric_dtype(before):
@@ -98,6 +105,10 @@ def _column(name: str, before: pandas.Series, now: pandas.Series) -> Column | st
     if distinct > MANY_VALUES and len(values) < ROWS_PER_VALUE * distinct:
         return "text or identifiers"
     return _categories(name, names, _names(now))
+
+
+def _is_redacted(value: Any) -> bool:
+    return isinstance(value, str) and (value == REDACTED or bool(_HASH.fullmatch(value)))
 
 
 def _categories(name: str, before: pandas.Series, now: pandas.Series) -> Column:

@@ -35,9 +35,8 @@ def compare(
 ) -> Comparison:
     """Compare the columns that both tables have, or only ``columns``.
 
-    Raises `UsageError` if a table has too few rows or a package is missing, and what `comparable` raises.
+    Raises `UsageError` if a table has too few rows, and what `comparable` raises.
     """
-    _check_packages()
     check_rows("baseline", len(baseline))
     check_rows("collected data", len(collected))
     found, left_out = comparable(baseline, collected, columns)
@@ -45,7 +44,8 @@ def compare(
     return Comparison(features, classifier, left_out)
 
 
-def _check_packages() -> None:
+def check_packages() -> None:
+    """Raises `UsageError` if a package is missing; imports none."""
     from importlib.util import find_spec
 
     missing = [package for package in PACKAGES if find_spec(package) is None]

@@ -1,4 +1,4 @@
-"""A classifier that tells collected rows from the baseline: it also finds drift that no single feature has."""
+"""A classifier that tells collected rows from the baseline: it finds drift that is in no single feature."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import click
 
 from mlmagic.cli.base import Commands, engine, option, service_name
 from mlmagic.cli.failures import DRIFTED
-from mlmagic.cli.output import echo, end_with, output, plain, show, show_listing
+from mlmagic.cli.output import done, echo, end_with, output, plain, show, show_listing
 from mlmagic.cli.script_options import all_of, of_rows
 from mlmagic.core.drift_arguments import GROUP, ROWS
 from mlmagic.errors import UsageError
@@ -39,17 +39,40 @@ def run_check(name: str, baseline: str | None, form: str, **options: Any) -> Non
     Examples:
       mlmagic drift run -n diabetes-svc --baseline train.parquet
       mlmagic drift run -n diabetes-svc --baseline train --since 24h -o json
+      mlmagic drift run -n diabetes-svc --baseline train --every 1d
     """
     from mlmagic.sdk.drift_check import DriftCheck
     from mlmagic.sdk.workspace import Workspace
 
     if baseline is None:
         raise UsageError("--baseline is missing")
+    every = options.pop("every")
     with engine() as opened:
+        if every is not None:
+            DriftCheck.schedule(Workspace.over(opened), name, baseline, every, **options)
+            done(f"checking {name} for drift every {every}", {"name": name, "every": every})
+            return
         report = DriftCheck.run(Workspace.over(opened), name, baseline, **options).report
     _show(report, form)
     if report.drifted:
         end_with(DRIFTED)
+
+
+@drift.command("stop")
+@service_name
+def stop_checks(name: str) -> None:
+    """Stop the drift checks of a service on a schedule.
+
+    \b
+    Example:
+      mlmagic drift stop -n diabetes-svc
+    """
+    from mlmagic.sdk.drift_check import DriftCheck
+    from mlmagic.sdk.workspace import Workspace
+
+    with engine() as opened:
+        DriftCheck.stop_schedule(Workspace.over(opened), name)
+    done(f"stopped the scheduled drift checks of {name}", {"name": name, "stopped": True})
 
 
 @drift.command("show")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,9 +11,12 @@ from mlmagic.core.decimals import with_a_point
 from mlmagic.core.drift import DriftRule
 from mlmagic.core.moments import moment
 from mlmagic.core.option_rows import OptionRow
+from mlmagic.core.recurrence import Recurrence
 from mlmagic.errors import InvalidConfig
 
 GROUP = "Check"
+_EVERY = re.compile(r"(\d+)\s*([mhdw])")
+_UNITS = {"m": "Minute", "h": "Hour", "d": "Day", "w": "Week"}
 ROWS = (
     OptionRow(
         "baseline",
@@ -31,6 +35,12 @@ ROWS = (
         ("--columns",),
         "Compare these columns, such as age,income. Default: all that both have.",
         "COLUMNS",
+    ),
+    OptionRow(
+        "every",
+        ("--every",),
+        "Check on a schedule, such as 1h or 1d: each time the data collected in that time, or in --since.",
+        "TIME",
     ),
     OptionRow(
         "threshold",
@@ -65,6 +75,16 @@ def columns_of(given: str | None) -> tuple[str, ...]:
 def since_of(given: str | None, now: datetime) -> datetime | None:
     """The moment that ``--since`` names. Raises `InvalidConfig`."""
     return moment("since", given, now) if given is not None else None
+
+
+def every_of(given: str) -> Recurrence:
+    """The recurrence of ``--every``. Raises `InvalidConfig`."""
+    found = _EVERY.fullmatch(given.strip())
+    if found is None:
+        raise InvalidConfig(
+            "every", given, "must be a number of minutes, hours, days or weeks", hint="For example 1h or 1d."
+        )
+    return Recurrence.parse(_UNITS[found[2]], int(found[1]))
 
 
 def _number(name: str, given: Any) -> float:

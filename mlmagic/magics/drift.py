@@ -11,6 +11,7 @@ from mlmagic.core.drift_arguments import GROUP, ROWS
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.datasets import data_or_place
+from mlmagic.magics.messages import show_message
 from mlmagic.magics.options import Arguments, argument, out, with_rows
 
 
@@ -22,6 +23,7 @@ class DriftMagics(SessionMagics):
     @parsed
     @argument("name", nargs="?", metavar="NAME", help="The service. Without it: list the newest checks.")
     @with_rows(ROWS, GROUP)
+    @argument("--stop", action="store_true", help="Stop the checks on a schedule.", group=GROUP)
     @out("the check, or the list of checks,", GROUP)
     def drift(self, args: Arguments) -> Any:
         """Compare the inputs that a service has collected with a baseline, feature by feature.
@@ -30,7 +32,7 @@ class DriftMagics(SessionMagics):
         Examples:
           %drift diabetes-svc --baseline train
           %drift diabetes-svc --baseline {frame} --since 24h --columns age,bmi -o check
-          %drift diabetes-svc --baseline train.parquet --threshold 0.25 --alpha 0.01
+          %drift diabetes-svc --baseline train --every 1d --threshold 0.25
         """
         from mlmagic.sdk.drift_check import DriftCheck
         from mlmagic.sdk.workspace import Workspace
@@ -43,13 +45,28 @@ class DriftMagics(SessionMagics):
             raise UsageError(
                 f"--{given[0]} needs --baseline", hint="For example %drift NAME --baseline DATASET."
             )
+        if args.stop and args.baseline is not None:
+            raise UsageError("--stop and --baseline exclude each other")
         if args.name is None:
-            if args.baseline is not None:
-                raise UsageError("--baseline needs a service", hint="Use: %drift NAME --baseline DATASET")
+            if args.stop or args.baseline is not None:
+                option = "--stop" if args.stop else "--baseline"
+                raise UsageError(f"{option} needs a service", hint=f"Use: %drift NAME {option}")
             checks = DriftCheck.list(workspace)
             listing = reports_listing([check.report for check in checks], checks)
             display(listing)
             self.assign(args.out, listing)
+            return
+        if args.stop:
+            DriftCheck.stop_schedule(workspace, args.name)
+            show_message(f"Stopped the scheduled drift checks of {args.name}.")
+            return
+        every = options.pop("every")
+        if every is not None:
+            baseline = data_or_place(args.baseline, self.session.namespace)
+            DriftCheck.schedule(workspace, args.name, baseline, every, **options)
+            show_message(
+                f"Checking {args.name} for drift every {every}. Stop with: %drift {args.name} --stop"
+            )
             return
         if args.baseline is None:
             check = DriftCheck(workspace, args.name)

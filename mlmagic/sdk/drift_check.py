@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+import time
+import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.drift import DriftReport
-from mlmagic.core.drift_arguments import columns_of, rule_of, since_of
+from mlmagic.core.drift_arguments import columns_of, every_of, rule_of, since_of
+from mlmagic.core.schedule import Schedule
 from mlmagic.engine.batch.inputs import Files
-from mlmagic.errors import InvalidConfig
+from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.batch_inputs import inputs_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.sdk.schedule_definition import STARTER
 from mlmagic.sdk.workspace_base import WorkspaceBase
+from mlmagic.workspace.identity import machine
 
 if TYPE_CHECKING:
     import pandas
@@ -50,6 +57,59 @@ class DriftCheck:
             service, table, baseline_name=name, rule=rule, columns=columns, since=since
         )
         return cls.of(workspace, report)
+
+    @staticmethod
+    def schedule(
+        workspace: WorkspaceBase, service: str, baseline: str | Path, every: str, **options: Any
+    ) -> None:
+        """Check a service every ``every``, such as ``1d``, from now on. It replaces an earlier schedule.
+
+        ``baseline`` is the name of a registered dataset, or a path. Each check is of the data collected in
+        the time ``every``, or in ``since``. The supervisor daemon of this machine starts the checks. Raises
+        `UserErrorException` for a service that does not exist, and for wrong options.
+        """
+        recurrence = every_of(every)
+        options = {"since": every, **{name: value for name, value in options.items() if value is not None}}
+        rule_of(options)
+        columns_of(options.get("columns"))
+        since_of(options["since"], datetime.now(UTC))
+        if not isinstance(baseline, str | Path):
+            raise InvalidConfig(
+                "baseline",
+                type(baseline).__name__,
+                "must be a registered dataset or a path: others end with the notebook",
+            )
+        _table(workspace, baseline)
+        place = Path(baseline).expanduser()
+        options["baseline"] = str(place.absolute()) if place.exists() else str(baseline)
+        service = workspace.engine.services.get(service).name
+        now = time.time()
+        schedule = Schedule(
+            id=str(uuid.uuid4()),
+            name=f"drift check of {service}",
+            experiment_name="",
+            created_time=now,
+            since=now,
+            machine=machine(),
+            command=(sys.executable, "-m", STARTER),
+            recurrence=recurrence,
+            drift_check={"service": service, "every": every, **options},
+        )
+        schedules = workspace.engine.schedules
+        before = schedules.of_drift(service)
+        schedules.create(schedule)
+        if before is not None:
+            schedules.disable(before.id)
+
+    @staticmethod
+    def stop_schedule(workspace: WorkspaceBase, service: str) -> None:
+        """Stop the scheduled checks of a service. Raises `UserErrorException` if there are none."""
+        schedules = workspace.engine.schedules
+        found = schedules.of_drift(service)
+        if found is None:
+            known = [str(each.drift_check["service"]) for each in schedules.list() if each.drift_check]
+            raise NotFound("schedule of drift checks", service, known)
+        schedules.disable(found.id)
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> Checks:

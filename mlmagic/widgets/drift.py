@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from mlmagic.core.advice import FIRST
 from mlmagic.core.drift import DriftReport, FeatureDrift
+from mlmagic.core.schedule import Schedule
 from mlmagic.errors import Advice
 from mlmagic.widgets import charts, drift_charts, html
 from mlmagic.widgets.cards import Card, Listing
@@ -42,6 +44,21 @@ def headline(report: DriftReport) -> str:
     if not names:
         return f"▲ Drift from {report.baseline}: in the table as a whole, in no single feature"
     return f"▲ Drift from {report.baseline} in {html.count(len(names), 'feature')}: {', '.join(names)}"
+
+
+def card_line(report: DriftReport | None, schedule: Schedule | None) -> str:
+    """The drift of a service in its card: the result and the time of the last check; empty without checks."""
+    parts = []
+    if report is not None:
+        names = ", ".join(report.drifted_features) or "the table as a whole"
+        when = datetime.fromtimestamp(report.created_time, UTC)
+        found = f"drift in {names}" if report.drifted else "none"
+        parts.append(f"{found}, checked {when:%Y-%m-%d %H:%M} UTC")
+    if schedule is not None:
+        parts.append(f"checked every {schedule.drift_check['every']}")
+        if schedule.error:
+            parts.append(f"the last check failed: {schedule.error}")
+    return "; ".join(parts)
 
 
 def reports_listing(reports: Sequence[DriftReport], items: Sequence[Any]) -> Listing:

@@ -16,6 +16,7 @@ from mlmagic.core.drift import (
     holm,
     judged,
 )
+from mlmagic.core.drift_arguments import every_of
 from mlmagic.errors import InvalidConfig, UsageError
 
 
@@ -84,3 +85,18 @@ def test_a_report_is_read_as_it_was_recorded() -> None:
     assert report.drifted
     assert report.drifted_features == ["age"]
     assert report.coefficient == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("30m", ("Minute", 30)), ("1h", ("Hour", 1)), (" 1 d ", ("Day", 1)), ("2w", ("Week", 2))],
+)
+def test_every(text: str, expected: tuple[str, int]) -> None:
+    found = every_of(text)
+    assert (found.frequency, found.interval) == expected
+
+
+@pytest.mark.parametrize("text", ["", "d", "1s", "0d", "1.5h", "daily"])
+def test_what_is_no_interval_is_refused(text: str) -> None:
+    with pytest.raises(InvalidConfig):
+        every_of(text)

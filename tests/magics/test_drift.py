@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlmagic.errors import NotFound, UsageError
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.magics.session import MLMagic
+from mlmagic.widgets.service_card.live_service import LiveService
 from tests.support.engines import MakeEngine
 from tests.support.shells import TestingShell
 from tests.support.waiting import wait_for
@@ -50,6 +51,21 @@ def test_from_requests_to_a_report(shell: TestingShell, make_engine: MakeEngine)
     shell.run_cell("%drift -o checks")
     assert [check.version for check in shell.user_ns["checks"]] == [3]
 
+    shell.refuses("%drift svc --baseline train --every 1d", InvalidConfig, "must be a registered dataset")
+    shell.run_cell("%drift svc --baseline collected --every 1d")
+    assert "Checking svc for drift every 1d. Stop with: %drift svc --stop" in shell.stdout + shell.shown()
+    wait_for(lambda: engine.drift.get("svc").version == 4, "the first scheduled check")
+    card = LiveService(engine, engine.services.get("svc"))
+    wait_for(lambda: "Data drift" in dict(card.details), "the line in the card")
+    assert dict(card.details)["Data drift"].startswith("none, checked 20")
+    assert dict(card.details)["Data drift"].endswith("UTC; checked every 1d")
+    card.close_card()
+    shell.run_cell("%drift svc --stop")
+    assert engine.schedules.of_drift("svc") is None
+
+    shell.refuses("%drift svc --stop", NotFound, "not found: 'svc'")
+    shell.refuses("%drift --stop", UsageError, "--stop needs a service")
+    shell.refuses("%drift svc --stop --baseline train", UsageError, "--stop and --baseline exclude")
     shell.refuses("%drift svc --alpha 0.1", UsageError, "--alpha needs --baseline")
     shell.refuses("%drift --baseline train", UsageError, "--baseline needs a service")
     shell.refuses("%drift none", NotFound, "not found: 'none'")

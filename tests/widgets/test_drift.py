@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mlmagic.core.drift import DomainClassifier, DriftReport, DriftRule, FeatureDrift, FeatureKind, judged
+from mlmagic.core.schedule import Schedule
 from mlmagic.errors import Front
-from mlmagic.widgets.drift import drift_card, p_text, reports_listing
+from mlmagic.widgets.drift import card_line, drift_card, p_text, reports_listing
 from mlmagic.widgets.drift_charts import alt_text, drift_png
 
 FEATURES = (
@@ -88,3 +89,23 @@ def test_the_table_of_checks() -> None:
     assert empty.text_for(Front.COMMAND) == (
         "No drift checks. Run one with: mlmagic drift run -n SERVICE --baseline DATA"
     )
+
+
+def schedule(error: str = "") -> Schedule:
+    check = {"service": "svc", "baseline": "train", "every": "1d"}
+    return Schedule("id", "drift", "", 1.0, "here", ("python",), drift_check=check, error=error)
+
+
+@pytest.mark.parametrize(
+    ("last", "planned", "expected"),
+    [
+        (None, None, ""),
+        (None, schedule(), "checked every 1d"),
+        (report(), None, "drift in age, checked 1970-01-01 00:00 UTC"),
+        (report(features=FEATURES[1:]), None, "drift in the table as a whole, checked 1970-01-01 00:00 UTC"),
+        (report(0.5, FEATURES[1:]), schedule(), "none, checked 1970-01-01 00:00 UTC; checked every 1d"),
+        (None, schedule("too few rows"), "checked every 1d; the last check failed: too few rows"),
+    ],
+)
+def test_the_line_in_the_card(last: DriftReport | None, planned: Schedule | None, expected: str) -> None:
+    assert card_line(last, planned) == expected

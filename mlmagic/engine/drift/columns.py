@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.drift import FeatureKind
-from mlmagic.errors import NotFound, UsageError
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 if TYPE_CHECKING:
     import pandas
@@ -40,6 +40,9 @@ class Column:
     before: pandas.Series
     """Of the baseline: floats, where missing values are NaN, or category names."""
     now: pandas.Series
+    missing_before: float
+    """The fraction of the baseline's values that are missing."""
+    missing: float
 
 
 def comparable(
@@ -47,8 +50,13 @@ def comparable(
 ) -> tuple[list[Column], dict[str, str]]:
     """The columns to compare, and why others are left out. ``names``: only these.
 
-    Raises `NotFound` for a name that is not in both tables, and `UsageError` if nothing can be compared.
+    Raises `NotFound` for a name that is not in both tables, `InvalidConfig` for a name that two columns have,
+    and `UsageError` if nothing can be compared.
     """
+    for table, words in ((baseline, "baseline"), (collected, "collected data")):
+        if not table.columns.is_unique:
+            name = str(table.columns[table.columns.duplicated()][0])
+            raise InvalidConfig(f"column of the {words}", name, "must have a name of its own")
     both = [name for name in baseline.columns if name in collected.columns]
     for name in names:
         if name not in both:
@@ -71,14 +79,11 @@ def comparable(
 
 
 def _in_one_only(baseline: pandas.DataFrame, collected: pandas.DataFrame) -> dict[str, str]:
-    return {
-        **{
-            str(name): "not in the collected data"
-            for name in baseline.columns
-            if name not in collected.columns
-        },
-        **{str(name): "not in the baseline" for name in collected.columns if name not in baseline.columns},
-    }
+    sides = (
+        (baseline.columns, collected.columns, "not in the collected data"),
+        (collected.columns, baseline.columns, "not in the baseline"),
+    )
+    return {str(name): why for names, others, why in sides for name in names if name not in others}
 
 
 def _column(name: str, before: pandas.Series, now: pandas.Series) -> Column | str:
@@ -98,7 +103,7 @@ def _column(name: str, before: pandas.Series, now: pandas.Series) -> Column | st
     if types.is_numeric_dtype(before):
         numbers = _numbers(now)
         if values.nunique() > FEW_VALUES:
-            return Column(name, FeatureKind.NUMERIC, _numbers(before), numbers)
+            return _with_missing(name, FeatureKind.NUMERIC, _numbers(before), numbers)
         return _categories(name, _codes(_numbers(before)), _codes(numbers))
     names = _names(before)
     distinct = names.nunique()
@@ -112,10 +117,17 @@ def _is_redacted(value: Any) -> bool:
 
 
 def _categories(name: str, before: pandas.Series, now: pandas.Series) -> Column:
+    """Missing values are a category."""
+    found = _with_missing(name, FeatureKind.CATEGORY, before, now)
     before, now = before.fillna(MISSING), now.fillna(MISSING)
     if len({*before, *now}) == 1:
-        return Column(name, FeatureKind.CONSTANT, before, now)
-    return Column(name, FeatureKind.CATEGORY, *_merged(before, now))
+        return replace(found, kind=FeatureKind.CONSTANT)
+    before, now = _merged(before, now)
+    return replace(found, before=before, now=now)
+
+
+def _with_missing(name: str, kind: FeatureKind, before: pandas.Series, now: pandas.Series) -> Column:
+    return Column(name, kind, before, now, float(before.isna().mean()), float(now.isna().mean()))
 
 
 def _merged(before: pandas.Series, now: pandas.Series) -> tuple[pandas.Series, pandas.Series]:

@@ -1,4 +1,8 @@
-"""Compares a table of collected inputs with a baseline."""
+"""Compares a table of collected inputs with a baseline.
+
+With scipy and scikit-learn, and with no drift library: evidently brings a web framework and telemetry,
+alibi-detect may not be used in production without another license, and frouros needs a scipy before 1.15.
+"""
 
 from __future__ import annotations
 

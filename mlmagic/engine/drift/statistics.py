@@ -51,8 +51,8 @@ def _of_categories(column: Column) -> FeatureDrift:
         FISHER if statistic is None else CHI_SQUARE,
         statistic,
         _smallest(p_values),
-        missing_before=float((column.before == MISSING).mean()),
-        missing=float((column.now == MISSING).mean()),
+        missing_before=column.missing_before,
+        missing=column.missing,
         **_shares(counts, [str(label) for label in counts.index]),
     )
 
@@ -70,7 +70,7 @@ def _of_numbers(column: Column) -> FeatureDrift:
         statistic = float(found.statistic)
         p_values.append(float(found.pvalue))
         distance = float(stats.wasserstein_distance(before, now)) / float(before.std())
-    if column.before.isna().any() or column.now.isna().any():
+    if column.missing_before or column.missing:
         tables = (column.before, column.now)
         gone, there = ([values.isna().sum() for values in tables], [values.count() for values in tables])
         p_values.append(_fisher(gone, there))
@@ -82,8 +82,8 @@ def _of_numbers(column: Column) -> FeatureDrift:
         statistic,
         _smallest(p_values),
         distance=distance,
-        missing_before=float(column.before.isna().mean()),
-        missing=float(column.now.isna().mean()),
+        missing_before=column.missing_before,
+        missing=column.missing,
         **_shares(counts, labels),
     )
 

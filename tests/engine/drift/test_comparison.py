@@ -14,7 +14,7 @@ from mlmagic.engine.drift.columns import OTHER, comparable
 from mlmagic.engine.drift.comparison import Comparison, compare
 from mlmagic.engine.drift.domain_classifier import domain_classifier
 from mlmagic.engine.drift.statistics import CHI_SQUARE, FISHER, KOLMOGOROV_SMIRNOV, feature_drift
-from mlmagic.errors import NotFound, UsageError
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 pytestmark = [pytest.mark.together, pytest.mark.timeout(300)]  # hundreds of checks
 
@@ -198,6 +198,20 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare(rows, rows, DriftRule(), ["note"])
     only = compare(rows, rows, DriftRule(), ["city"])
     assert [each.name for each in only.features] == ["city"]
+
+
+def test_few_missing_categories_are_counted_too() -> None:
+    random = np.random.default_rng(4)
+    baseline, now = table(random, 300), table(random, 200)
+    now.loc[:2, "city"] = None
+    city = next(each for each in compare(baseline, now, DriftRule()).features if each.name == "city")
+    assert (city.missing_before, city.missing, city.drifted) == (0, 0.015, False)
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    rows = table(np.random.default_rng(1), 100)
+    with pytest.raises(InvalidConfig, match="baseline 'age' must have a name of its own"):
+        compare(pd.concat([rows, rows[["age"]]], axis=1), rows, DriftRule())
 
 
 def test_constants_alone_are_no_drift() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests.support.collected import write_collected
 from tests.support.command_line import run
+from tests.support.waiting import wait_for
 
 RANDOM = np.random.default_rng(1)
 BASELINE = pd.DataFrame({"age": RANDOM.normal(50, 10, 300)})
@@ -52,3 +54,25 @@ def test_what_is_wrong_is_told(folder: Path) -> None:
         done = run("drift", "run", "-n", "svc", *line)
         assert (done.exit_code, words in done.stderr) == (code, True), done.stderr
     assert run("drift", "show", "-n", "svc").exit_code == 3
+
+
+@pytest.mark.processes
+def test_checks_on_a_schedule(folder: Path) -> None:
+    deployed = run("model", "deploy", "-n", "svc", "--entry-script", "score.py")
+    assert deployed.exit_code == 0, deployed.output
+    BASELINE.to_csv("train.csv", index=False)
+    write_collected(BASELINE[:100])
+    line = ("drift", "run", "-n", "svc", "--baseline", "train.csv", "--every")
+    assert run(*line, "daily").exit_code == 2
+    done = run(*line, "1d", "-o", "json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"name": "svc", "every": "1d"}
+    shown = wait_for(lambda: _shown("svc"), "the first check, which the daemon starts")
+    assert "No drift from" in shown
+    assert run("drift", "stop", "-n", "svc").exit_code == 0
+    assert run("drift", "stop", "-n", "svc").exit_code == 3
+
+
+def _shown(service: str) -> str:
+    done = run("drift", "show", "-n", service)
+    return done.stdout if done.exit_code == 0 else ""

@@ -69,6 +69,7 @@ HEAVY = {
     "psycopg",
     "pyarrow",
     "requests",
+    "scipy",
     "urllib3",
 }
 

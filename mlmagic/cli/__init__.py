@@ -20,6 +20,7 @@ from mlmagic.cli.batch import batch
 from mlmagic.cli.collected_data import add_labels, collected_data
 from mlmagic.cli.computetargets import computetarget
 from mlmagic.cli.configs import config
+from mlmagic.cli.drift import drift
 from mlmagic.cli.endpoints import endpoint
 from mlmagic.cli.environments import environment
 from mlmagic.cli.events import events, follow, unfollow
@@ -67,7 +68,7 @@ def cli() -> None:
 
 _GROUPS = (
     *(model, service, endpoint, environment, computetarget, config, profile, package, batch, events),
-    *(prometheus, workspace),
+    *(drift, prometheus, workspace),
 )
 for _group in _GROUPS:
     cli.add_command(_group)

@@ -3,6 +3,7 @@
 1  the operation failed
 2  the command line is wrong: an option, or a value that breaks its rule; nothing was changed
 3  what was named does not exist, as with ``az``
+4  data drift was found (``mlmagic drift run``)
 130  it was interrupted
 """
 
@@ -29,7 +30,7 @@ from mlmagic.errors import (
 )
 from mlmagic.visible_text import visible
 
-FAILED, WRONG_LINE, ABSENT, INTERRUPTED = 1, 2, 3, 130
+FAILED, WRONG_LINE, ABSENT, DRIFTED, INTERRUPTED = 1, 2, 3, 4, 130
 AS_JSON, DEBUG = "mlmagic.errors_as_json", "mlmagic.debug"
 _JSON = ("json", "jsonc")
 _NAMES = ("argument of ", "key of ")

@@ -172,6 +172,11 @@ FIRST = {
         "mlmagic model package -n NAME -m MODEL",
         "Model.package(workspace, models, inference_config)",
     ),
+    "drift check": Way(
+        "%drift SERVICE --baseline DATA",
+        "mlmagic drift run -n SERVICE --baseline DATA",
+        "DriftCheck.run(workspace, service, baseline)",
+    ),
     "subscription": Way(
         "%subscribe NAME --endpoint URL",
         "mlmagic events subscribe -n NAME --endpoint URL",

@@ -73,6 +73,8 @@ class Schedule:
     description: str = ""
     pipeline_parameters: Mapping[str, Any] = field(default_factory=dict)
     continue_on_step_failure: bool | None = None
+    drift_check: Mapping[str, Any] = field(default_factory=dict)
+    """The service, the baseline and the options of a drift check; empty for a pipeline."""
     since: float = 0.0
     """When the recurrence was set: sets the rhythm if it has no start time."""
     status: ScheduleStatus = ScheduleStatus.ACTIVE
@@ -87,6 +89,13 @@ class Schedule:
     def is_active(self) -> bool:
         """Whether it starts runs."""
         return self.status is ScheduleStatus.ACTIVE
+
+    @property
+    def starts(self) -> str:
+        """What its runs are of."""
+        if self.drift_check:
+            return f"the drift check of service {self.drift_check['service']!r}"
+        return f"experiment {self.experiment_name!r}"
 
     @property
     def first_time(self) -> float:
@@ -117,6 +126,7 @@ class Schedule:
             "description": self.description,
             "pipeline_parameters": dict(self.pipeline_parameters),
             "continue_on_step_failure": self.continue_on_step_failure,
+            "drift_check": dict(self.drift_check),
             "since": self.since,
             "command": list(self.command),
         }

@@ -15,6 +15,7 @@ from mlmagic.engine.assets import Assets
 from mlmagic.engine.batch.batch import Batch
 from mlmagic.engine.batch.jobs import BatchJobs
 from mlmagic.engine.collected_data.collected_data import CollectedData
+from mlmagic.engine.drift.drift import Drift
 from mlmagic.engine.endpoints.endpoints import Endpoints
 from mlmagic.engine.endpoints.traffic import Traffic
 from mlmagic.engine.environments.environments import Environments
@@ -96,6 +97,7 @@ class Engine:
         )
         self.follows = Follows(self.memory, self.supervision.ensure)
         self.events = Events(self.memory, on_news)
+        self.drift = Drift(self.memory, self.collected_data, on_news)
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.packages = Packages(self.memory, self.targets, self.models, self.scripts, self.temporary_work)

@@ -12,7 +12,7 @@ from mlmagic.core.batch_arguments import GROUPS
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.magics.base import SessionMagics, parsed
-from mlmagic.magics.datasets import dataset_in
+from mlmagic.magics.datasets import data_or_place
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.options import Arguments, argument, out, thing, with_rows
@@ -100,7 +100,7 @@ class BatchMagics(SessionMagics):
         rows = [row.name for rows in GROUPS.values() for row in rows if row.name not in ("input", "output")]
         given = {row: getattr(args, row) for row in rows}
         card = BatchJobOutput()
-        data = self._data(args.input)
+        data = data_or_place(args.input, self.session.namespace)
         job = BatchJob.run(workspace, name, scored, data, args.output, watching=card.draw, **given)
         self._print_failures(job.failures(), str(args.name))
         return self.assign(args.out, job)
@@ -146,13 +146,6 @@ class BatchMagics(SessionMagics):
             print(
                 f"{len(failures) - _SHOWN_FAILURES} more mini-batches have failed: see failures() of the job."
             )
-
-    def _data(self, given: Any) -> Any:
-        """The input: a variable or expression of the notebook, or a text that names data elsewhere."""
-        held = getattr(given, "held", None)
-        if held is not None:
-            return held
-        return dataset_in(given, self.session.namespace) if given in self.session.namespace else str(given)
 
     def _scored(self, args: Arguments) -> tuple[Scored, str]:
         """What is run, and the job's name."""

@@ -79,3 +79,11 @@ def dataset_in(given: str, namespace: dict[str, Any]) -> Any:
         return given
     value = read_data(given, namespace)
     return json.loads(given) if value is given else value
+
+
+def data_or_place(given: str, namespace: dict[str, Any]) -> Any:
+    """Rows or files: a variable or an expression of the notebook, or a text that names data elsewhere."""
+    held = getattr(given, "held", None)
+    if held is not None:
+        return held
+    return dataset_in(given, namespace) if given in namespace else str(given)

@@ -12,6 +12,7 @@ from mlmagic.magics.batch import BatchMagics
 from mlmagic.magics.collected_data import CollectedDataMagics
 from mlmagic.magics.completion import Completion
 from mlmagic.magics.deployment import DeploymentMagics
+from mlmagic.magics.drift import DriftMagics
 from mlmagic.magics.endpoints import EndpointMagics
 from mlmagic.magics.environments import EnvironmentMagics
 from mlmagic.magics.events import EventMagics
@@ -36,6 +37,7 @@ _GROUPS = (
     ParityMagics,
     BatchMagics,
     CollectedDataMagics,
+    DriftMagics,
     EventMagics,
 )
 _ATTRIBUTE = "_mlmagic_extension"

@@ -124,7 +124,8 @@ class Schedule:
         return [
             Schedule(workspace, each.id)
             for each in workspace.engine.schedules.list()
-            if (each.is_active or not active_only if given == (None, None) else _runs(each, *given))
+            if not each.drift_check
+            and (each.is_active or not active_only if given == (None, None) else _runs(each, *given))
         ]
 
     get_all = list

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from mlmagic.core.schedule import Schedule
 from mlmagic.engine.schedules.starter import LOCATION_VARIABLE
-from mlmagic.errors import MLMagicError
+from mlmagic.errors import MLMagicError, NotFound
 from mlmagic.scoring.shims.recorded_run import CANCELED, FAILED, RUNNING
 from mlmagic.sdk.aliases import install
+from mlmagic.sdk.drift_check import DriftCheck
 from mlmagic.sdk.pipeline_run import PipelineRun
 from mlmagic.sdk.run import Experiment
 from mlmagic.sdk.schedule import PROPERTY
@@ -46,6 +47,10 @@ def start(workspace: Workspace, schedule_id: str, run_id: str) -> None:
     if schedule is None:
         return
     assert schedule.start is not None
+    if schedule.drift_check:
+        _check_drift(workspace, schedule)
+        schedules.record_begun(schedule_id, run_id)
+        return
     paths: Sequence[str | None] = [None]
     if schedule.polling is not None:
         changed = schedule.start.paths
@@ -62,6 +67,18 @@ def start(workspace: Workspace, schedule_id: str, run_id: str) -> None:
         if run is not None and _wait(run) == FAILED:
             error = run.get_properties().get("error", "")
             schedules.record_failed_run(schedule_id, own_id, error)
+
+
+def _check_drift(workspace: Workspace, schedule: Schedule) -> None:
+    """Look for drift, unless the service was deleted: then the schedule ends."""
+    options = dict(schedule.drift_check)
+    service, baseline, _ = (options.pop(name) for name in ("service", "baseline", "every"))
+    try:
+        workspace.engine.services.get(service)
+    except NotFound:
+        workspace.engine.schedules.disable(schedule.id)
+        raise
+    DriftCheck.run(workspace, service, baseline, **options)
 
 
 def _begin(workspace: Workspace, schedule: Schedule, run_id: str, path: str | None) -> PipelineRun | None:

@@ -45,7 +45,7 @@ def profile_png(profile: Profile) -> bytes:
     _use(low_left, profile.chosen)
     _capacity(low_right, sizes, profile)
     for axes in (top_left, top_right, low_left, low_right):
-        _quiet(axes)
+        quiet(axes)
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()
@@ -154,7 +154,7 @@ def _use(axes: Any, size: SizeResult | None) -> None:
     )
     memory.set_ylim(0, max(size.peak_memory_gb * 1024, 1) * 1.3)
     memory.set_ylabel("MB (dashed)", color=COLOURS[1])
-    _quiet(memory)
+    quiet(memory)
 
 
 def _capacity(axes: Any, sizes: Sequence[SizeResult], profile: Profile) -> None:
@@ -200,7 +200,8 @@ def _few_ticks(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
-def _quiet(axes: Any) -> None:
+def quiet(axes: Any) -> None:
+    """Plain axes, without a frame."""
     axes.patch.set_alpha(0)  # a second axis lies over the first
     axes.title.set_color(INK)
     axes.title.set_fontsize(10)

@@ -43,11 +43,23 @@ class CollectedData:
         Of those that were collected from ``since`` on, and before ``until``; labels may have come later.
         Raises `UsageError` if there are none.
         """
+        inputs = self.inputs(name, since=since, until=until, store=store)
+        others = {each: self._table(name, each, since, None, store) for each in (PREDICTIONS, LABELS)}
+        return joined(inputs, others)
+
+    def inputs(
+        self,
+        name: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        store: str | None = None,
+    ) -> pandas.DataFrame:
+        """The inputs alone, with their correlation columns. Raises `UsageError` if there are none."""
         inputs = self._table(name, INPUTS, since, until, store)
         if not len(inputs):
             raise self._nothing(name, since)
-        others = {each: self._table(name, each, since, None, store) for each in (PREDICTIONS, LABELS)}
-        return joined(inputs, others)
+        return inputs
 
     def designation(
         self,

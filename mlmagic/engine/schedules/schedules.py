@@ -52,6 +52,11 @@ class Schedules:
         with self._memory.reading() as tx:
             return schedules.list_schedules(tx)
 
+    def of_drift(self, service: str) -> Schedule | None:
+        """The active schedule of the drift checks of a service; None if there is none."""
+        found = (each for each in self.list() if each.is_active)
+        return next((each for each in found if each.drift_check.get("service") == service), None)
+
     def update(self, schedule_id: str, **changes: Any) -> Schedule:
         """Change fields of a schedule. With a new ``recurrence`` or ``polling`` it begins a new rhythm.
 
@@ -130,7 +135,7 @@ class Schedules:
                 schedule = replace(schedule, start=None, error="")
                 schedules.write(tx, schedule)
                 started = f"run {run_id}" if runs == 1 else f"{runs} runs"
-                words = f"started {started} of experiment {schedule.experiment_name!r}"
+                words = f"started {started} of {schedule.starts}"
                 _report(tx, schedule, EventKind.SCHEDULE_STARTED, words, run_id=run_id)
 
     def record_failed_start(self, schedule_id: str, run_id: str, error: str) -> None:

@@ -91,6 +91,7 @@ class ServiceState(Beating):
         self.id, self.name = service.id, service.name
         self._created = service.created_time
         self._events: list[Event] = []
+        self._drift = ""
         self._since: Began = (None, service.updated_time)
         self.show(service)
 
@@ -103,7 +104,8 @@ class ServiceState(Beating):
         self.traceback = visible(cards.traceback(service))
         self.endpoint = service.scoring_uri or "" if service.state is not State.FAILED else ""
         self.docs = html.browser_url(service.docs_uri or "") if self.endpoint else ""
-        self.figures, self.details = figures.pairs(service.stats, service.replicas), details(service)
+        self.figures = figures.pairs(service.stats, service.replicas)
+        self.details = details(service, self._drift)
         self._show_versions(service)
         self.replicas = service.replicas or round(service.stats.get("replicas", 0)) or 1
 
@@ -167,14 +169,15 @@ def revision_row(summary: RevisionSummary, present: int) -> dict[str, Any]:
     }
 
 
-def details(service: Webservice) -> list[tuple[str, str]]:
-    """Terms and texts: what is deployed, and where."""
+def details(service: Webservice, drift: str = "") -> list[tuple[str, str]]:
+    """Terms and texts: what is deployed, and where; ``drift`` is what the last drift check found."""
     tags = ", ".join(f"{key}={value}" for key, value in service.tags.items())
     rows = [
         ("Models", ", ".join(service.models) or "none"),
         ("Compute target", service.target),
         ("Description", service.description),
         ("Tags", tags),
+        ("Data drift", drift),
         *(("Note", each.words) for each in service.replacements),
     ]
     return [(term, visible(text)) for term, text in rows if text]

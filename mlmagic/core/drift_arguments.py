@@ -1,0 +1,94 @@
+"""The arguments of a drift check: the options of `%drift` and of ``mlmagic drift run``, from one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from mlmagic.core.decimals import with_a_point
+from mlmagic.core.drift import DriftRule
+from mlmagic.core.moments import moment
+from mlmagic.core.option_rows import OptionRow
+from mlmagic.core.recurrence import Recurrence
+from mlmagic.errors import InvalidConfig
+
+GROUP = "Check"
+_EVERY = re.compile(r"(\d+)\s*([mhdw])")
+_UNITS = {"m": "Minute", "h": "Hour", "d": "Day", "w": "Week"}
+ROWS = (
+    OptionRow(
+        "baseline",
+        ("--baseline",),
+        "What to compare with: a registered dataset, or a file or folder of Parquet, CSV or JSON lines.",
+        "DATA",
+    ),
+    OptionRow(
+        "since",
+        ("--since",),
+        "Compare the data collected from this time on: a date, a time, or an age such as 24h. Default: all.",
+        "TIME",
+    ),
+    OptionRow(
+        "columns",
+        ("--columns",),
+        "Compare these columns, such as age,income. Default: all that both have.",
+        "COLUMNS",
+    ),
+    OptionRow(
+        "every",
+        ("--every",),
+        "Check on a schedule, such as 1h or 1d: each time the data collected in that time, or in --since.",
+        "TIME",
+    ),
+    OptionRow(
+        "threshold",
+        ("--threshold",),
+        "The smallest PSI that counts as drift: 0.1 is moderate, 0.25 large. Default: 0.1.",
+        "PSI",
+    ),
+    OptionRow(
+        "alpha",
+        ("--alpha",),
+        "The highest probability of a false alarm of the check. Default: 0.05.",
+        "PROBABILITY",
+    ),
+)
+
+
+def rule_of(given: Mapping[str, Any]) -> DriftRule:
+    """The rule of the texts or numbers of these options by name. Raises `InvalidConfig`."""
+    return DriftRule(
+        **{name: _number(name, given[name]) for name in ("alpha", "threshold") if given.get(name) is not None}
+    )
+
+
+def columns_of(given: str | None) -> tuple[str, ...]:
+    """The names in a list with commas. Raises `InvalidConfig` for one without names."""
+    names = tuple(filter(None, (part.strip() for part in (given or "").split(","))))
+    if given is not None and not names:
+        raise InvalidConfig("columns", given, "must be names with commas, such as age,income")
+    return names
+
+
+def since_of(given: str | None, now: datetime) -> datetime | None:
+    """The moment that ``--since`` names. Raises `InvalidConfig`."""
+    return moment("since", given, now) if given is not None else None
+
+
+def every_of(given: str) -> Recurrence:
+    """The recurrence of ``--every``. Raises `InvalidConfig`."""
+    found = _EVERY.fullmatch(given.strip())
+    if found is None:
+        raise InvalidConfig(
+            "every", given, "must be a number of minutes, hours, days or weeks", hint="For example 1h or 1d."
+        )
+    return Recurrence.parse(_UNITS[found[2]], int(found[1]))
+
+
+def _number(name: str, given: Any) -> float:
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        raise InvalidConfig(name, given, f"must be a number{with_a_point(given)}") from None

@@ -1,0 +1,60 @@
+"""Compares a table of collected inputs with a baseline.
+
+With scipy and scikit-learn, and with no drift library: evidently brings a web framework and telemetry,
+alibi-detect may not be used in production without another license, and frouros needs a scipy before 1.15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlmagic.core.drift import DomainClassifier, DriftRule, FeatureDrift, check_rows, judged
+from mlmagic.engine.drift.columns import comparable
+from mlmagic.engine.drift.domain_classifier import domain_classifier
+from mlmagic.engine.drift.statistics import feature_drift
+from mlmagic.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas
+
+PACKAGES = ("scipy", "sklearn", "pandas")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found."""
+
+    features: tuple[FeatureDrift, ...]
+    classifier: DomainClassifier
+    left_out: dict[str, str]
+
+
+def compare(
+    baseline: pandas.DataFrame,
+    collected: pandas.DataFrame,
+    rule: DriftRule,
+    columns: Sequence[str] = (),
+) -> Comparison:
+    """Compare the columns that both tables have, or only ``columns``.
+
+    Raises `UsageError` if a table has too few rows, and what `comparable` raises.
+    """
+    check_rows("baseline", len(baseline))
+    check_rows("collected data", len(collected))
+    found, left_out = comparable(baseline, collected, columns)
+    features, classifier = judged([feature_drift(column) for column in found], domain_classifier(found), rule)
+    return Comparison(features, classifier, left_out)
+
+
+def check_packages() -> None:
+    """Raises `UsageError` if a package is missing; imports none."""
+    from importlib.util import find_spec
+
+    missing = [package for package in PACKAGES if find_spec(package) is None]
+    if missing:
+        raise UsageError(
+            f"a drift check needs packages that are not installed here: {', '.join(missing)}",
+            hint='Install them: pip install "mlmagic[drift]"',
+        )

@@ -1,0 +1,114 @@
+"""Drift checks of a workspace's services: each is recorded, and one that finds drift is an event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlmagic.core.drift import DriftReport, DriftRule
+from mlmagic.core.notices import NOTICE_DATA, check_happening, dataset_drift_detected
+from mlmagic.engine.collected_data.collected_data import CollectedData
+from mlmagic.engine.collected_data.tables import feature_columns
+from mlmagic.engine.drift.comparison import check_packages, compare
+from mlmagic.scoring.collection.entries import INPUTS, TIMESTAMP
+from mlmagic.workspace import assets, events
+from mlmagic.workspace.assets import Asset
+from mlmagic.workspace.memory import Memory
+
+if TYPE_CHECKING:
+    import pandas
+
+KIND = "drift-report"
+
+
+class Drift:
+    """Compares the collected inputs of services with baselines."""
+
+    def __init__(self, memory: Memory, collected_data: CollectedData, on_news: Callable[[], None]) -> None:
+        """``on_news`` is called when there is something to deliver."""
+        self._memory, self._collected_data, self._on_news = memory, collected_data, on_news
+
+    def check(
+        self,
+        service: str,
+        baseline: pandas.DataFrame,
+        *,
+        baseline_name: str,
+        rule: DriftRule | None = None,
+        columns: Sequence[str] = (),
+        since: datetime | None = None,
+    ) -> DriftReport:
+        """Compare what a service has collected with ``baseline``, and record the report.
+
+        If there is drift, the event DatasetDriftDetected is published. Raises `UsageError` if there is too
+        little data or nothing to compare, and `NotFound` for a service or a column.
+        """
+        check_packages()
+        rule = rule or DriftRule()
+        collected = self._collected_data.inputs(service, since=since)
+        found = compare(
+            baseline[feature_columns(baseline)], collected[feature_columns(collected)], rule, columns
+        )
+        times = collected[TIMESTAMP]
+        report = DriftReport(
+            service,
+            0,
+            baseline_name,
+            len(baseline),
+            len(collected),
+            time.time(),
+            times.min().timestamp(),
+            times.max().timestamp(),
+            rule,
+            found.classifier,
+            found.features,
+            found.left_out,
+        )
+        return self._recorded(report)
+
+    def list(self) -> list[DriftReport]:
+        """The newest report of each service."""
+        with self._memory.reading() as tx:
+            return [_report(asset) for asset in assets.newest_of_each(tx, KIND)]
+
+    def get(self, service: str, version: int | None = None) -> DriftReport:
+        """A report of a service, the newest by default. Raises `NotFound`."""
+        with self._memory.reading() as tx:
+            return _report(assets.get(tx, KIND, service, version))
+
+    def _recorded(self, report: DriftReport) -> DriftReport:
+        """The report with its version. The record and the event are written together."""
+        with self._memory.writing() as tx:
+            asset = assets.add(tx, KIND, report.service, report.record())
+            assets.keep_newest(tx, KIND, report.service)
+            report = replace(report, version=asset.version)
+            if report.drifted:
+                happening = dataset_drift_detected(
+                    report.service,
+                    str(report.version),
+                    report.coefficient,
+                    name=report.service,
+                    base_dataset_id=report.baseline,
+                    target_dataset_id=f"{report.service}/{INPUTS}",
+                    start=datetime.fromtimestamp(report.start_time, UTC),
+                    end=datetime.fromtimestamp(report.end_time, UTC),
+                )
+                check_happening(happening)
+                data = {NOTICE_DATA: dict(happening.data)}
+                events.append(tx, happening.kind, happening.subject, message(report), data)
+        if report.drifted:
+            self._on_news()
+        return report
+
+
+def message(report: DriftReport) -> str:
+    """What an event of the log says."""
+    what = ", ".join(report.drifted_features) or "the table as a whole"
+    return f"inputs of {report.service} have drifted from {report.baseline}: {what}"
+
+
+def _report(asset: Asset) -> DriftReport:
+    return DriftReport.of(asset.name, asset.version, asset.record)

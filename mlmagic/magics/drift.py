@@ -1,0 +1,77 @@
+"""`%drift`: whether the inputs of a service still have the distribution of a baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import line_magic, magics_class
+from IPython.display import display
+
+from mlmagic.core.drift_arguments import GROUP, ROWS
+from mlmagic.errors import UsageError
+from mlmagic.magics.base import SessionMagics, parsed
+from mlmagic.magics.datasets import data_or_place
+from mlmagic.magics.messages import show_message
+from mlmagic.magics.options import Arguments, argument, out, with_rows
+
+
+@magics_class
+class DriftMagics(SessionMagics):
+    """The magic of drift checks."""
+
+    @line_magic
+    @parsed
+    @argument("name", nargs="?", metavar="NAME", help="The service. Without it: list the newest checks.")
+    @with_rows(ROWS, GROUP)
+    @argument("--stop", action="store_true", help="Stop the checks on a schedule.", group=GROUP)
+    @out("the check, or the list of checks,", GROUP)
+    def drift(self, args: Arguments) -> Any:
+        """Compare the inputs that a service has collected with a baseline, feature by feature.
+        Without --baseline, show the newest check. Collect data with: %update NAME --collect
+
+        Examples:
+          %drift diabetes-svc --baseline train
+          %drift diabetes-svc --baseline {frame} --since 24h --columns age,bmi -o check
+          %drift diabetes-svc --baseline train --every 1d --threshold 0.25
+        """
+        from mlmagic.sdk.drift_check import DriftCheck
+        from mlmagic.sdk.workspace import Workspace
+        from mlmagic.widgets.drift import drift_card, reports_listing
+
+        workspace = Workspace.over(self.session.engine)
+        options = {row.name: getattr(args, row.name) for row in ROWS if row.name != "baseline"}
+        given = [name for name, value in options.items() if value is not None]
+        if given and args.baseline is None:
+            raise UsageError(
+                f"--{given[0]} needs --baseline", hint="For example %drift NAME --baseline DATASET."
+            )
+        if args.stop and args.baseline is not None:
+            raise UsageError("--stop and --baseline exclude each other")
+        if args.name is None:
+            if args.stop or args.baseline is not None:
+                option = "--stop" if args.stop else "--baseline"
+                raise UsageError(f"{option} needs a service", hint=f"Use: %drift NAME {option}")
+            checks = DriftCheck.list(workspace)
+            listing = reports_listing([check.report for check in checks], checks)
+            display(listing)
+            self.assign(args.out, listing)
+            return
+        if args.stop:
+            DriftCheck.stop_schedule(workspace, args.name)
+            show_message(f"Stopped the scheduled drift checks of {args.name}.")
+            return
+        every = options.pop("every")
+        if every is not None:
+            baseline = data_or_place(args.baseline, self.session.namespace)
+            DriftCheck.schedule(workspace, args.name, baseline, every, **options)
+            show_message(
+                f"Checking {args.name} for drift every {every}. Stop with: %drift {args.name} --stop"
+            )
+            return
+        if args.baseline is None:
+            check = DriftCheck(workspace, args.name)
+        else:
+            baseline = data_or_place(args.baseline, self.session.namespace)
+            check = DriftCheck.run(workspace, args.name, baseline, **options)
+        display(drift_card(check.report))
+        self.assign(args.out, check)

@@ -1,0 +1,164 @@
+"""`DriftCheck`: the collected inputs of a service, compared with a baseline."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlmagic.core.drift import DriftReport
+from mlmagic.core.drift_arguments import columns_of, every_of, rule_of, since_of
+from mlmagic.core.schedule import Schedule
+from mlmagic.engine.batch.inputs import Files
+from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.sdk.batch_inputs import inputs_of
+from mlmagic.sdk.exceptions import UserErrorException, raises
+from mlmagic.sdk.schedule_definition import STARTER
+from mlmagic.sdk.workspace_base import WorkspaceBase
+from mlmagic.workspace.identity import machine
+
+if TYPE_CHECKING:
+    import pandas
+
+Checks = list["DriftCheck"]
+
+
+@raises(UserErrorException)
+class DriftCheck:
+    """A drift check of a service, the newest by default."""
+
+    def __init__(self, workspace: WorkspaceBase, service: str, version: int | None = None) -> None:
+        self.workspace = workspace
+        self._report = workspace.engine.drift.get(service, version)
+
+    @classmethod
+    def of(cls, workspace: WorkspaceBase, report: DriftReport) -> DriftCheck:
+        """The handle of a report that was read."""
+        made = cls.__new__(cls)
+        made.workspace, made._report = workspace, report
+        return made
+
+    @classmethod
+    def run(cls, workspace: WorkspaceBase, service: str, baseline: Any, **options: Any) -> DriftCheck:
+        """Compare the inputs that a service has collected with a baseline, and record the report.
+
+        ``baseline`` is a DataFrame, a tabular `Dataset`, the name of a registered one, or a path. ``options``
+        are those of `%drift`: since, columns, threshold, alpha. Raises `UserErrorException` if one is wrong,
+        or if there is too little data. Drift is no error: see `drifted`.
+        """
+        rule = rule_of(options)
+        columns = columns_of(options.get("columns"))
+        since = since_of(options.get("since"), datetime.now(UTC))
+        table, name = _table(workspace, baseline)
+        report = workspace.engine.drift.check(
+            service, table, baseline_name=name, rule=rule, columns=columns, since=since
+        )
+        return cls.of(workspace, report)
+
+    @staticmethod
+    def schedule(
+        workspace: WorkspaceBase, service: str, baseline: str | Path, every: str, **options: Any
+    ) -> None:
+        """Check a service every ``every``, such as ``1d``, from now on. It replaces an earlier schedule.
+
+        ``baseline`` is the name of a registered dataset, or a path. Each check is of the data collected in
+        the time ``every``, or in ``since``. The supervisor daemon of this machine starts the checks. Raises
+        `UserErrorException` for a service that does not exist, and for wrong options.
+        """
+        recurrence = every_of(every)
+        options = {"since": every, **{name: value for name, value in options.items() if value is not None}}
+        rule_of(options)
+        columns_of(options.get("columns"))
+        since_of(options["since"], datetime.now(UTC))
+        if not isinstance(baseline, str | Path):
+            raise InvalidConfig(
+                "baseline",
+                type(baseline).__name__,
+                "must be a registered dataset or a path: others end with the notebook",
+            )
+        _table(workspace, baseline)
+        place = Path(baseline).expanduser()
+        options["baseline"] = str(place.absolute()) if place.exists() else str(baseline)
+        service = workspace.engine.services.get(service).name
+        now = time.time()
+        schedule = Schedule(
+            id=str(uuid.uuid4()),
+            name=f"drift check of {service}",
+            experiment_name="",
+            created_time=now,
+            since=now,
+            machine=machine(),
+            command=(sys.executable, "-m", STARTER),
+            recurrence=recurrence,
+            drift_check={"service": service, "every": every, **options},
+        )
+        schedules = workspace.engine.schedules
+        before = schedules.of_drift(service)
+        schedules.create(schedule)
+        if before is not None:
+            schedules.disable(before.id)
+
+    @staticmethod
+    def stop_schedule(workspace: WorkspaceBase, service: str) -> None:
+        """Stop the scheduled checks of a service. Raises `UserErrorException` if there are none."""
+        schedules = workspace.engine.schedules
+        found = schedules.of_drift(service)
+        if found is None:
+            known = [str(each.drift_check["service"]) for each in schedules.list() if each.drift_check]
+            raise NotFound("schedule of drift checks", service, known)
+        schedules.disable(found.id)
+
+    @staticmethod
+    def list(workspace: WorkspaceBase) -> Checks:
+        """The newest check of each service."""
+        return [DriftCheck.of(workspace, report) for report in workspace.engine.drift.list()]
+
+    @property
+    def report(self) -> DriftReport:
+        """All that was measured."""
+        return self._report
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self._report.service
+
+    @property
+    def version(self) -> int:
+        """Which check of the service it is, from 1."""
+        return self._report.version
+
+    @property
+    def drifted(self) -> bool:
+        """Whether there is drift."""
+        return self._report.drifted
+
+    @property
+    def drifted_features(self) -> Any:
+        """The names of the features that have drifted."""
+        return self._report.drifted_features
+
+    def to_pandas_dataframe(self) -> pandas.DataFrame:
+        """A row for each feature: kind, test, statistic, p values, PSI, missing values, drifted."""
+        import pandas
+
+        charted = ("labels", "shares_before", "shares")
+        rows = self._report.record()["features"]
+        return pandas.DataFrame(rows).drop(columns=[*charted]).set_index("name")
+
+    def __repr__(self) -> str:
+        return f"DriftCheck(service={self.service!r}, version={self.version}, drifted={self.drifted})"
+
+
+def _table(workspace: WorkspaceBase, baseline: Any) -> tuple[pandas.DataFrame, str]:
+    """The rows of the baseline, and its name."""
+    import pandas
+
+    inputs, name = inputs_of(workspace, baseline)
+    if isinstance(inputs, Files):
+        raise InvalidConfig("baseline", name, "must be a table: Parquet, CSV or JSON lines")
+    tables = [each.read() if hasattr(each, "read") else each for each in inputs]
+    return pandas.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0], name

@@ -1,0 +1,78 @@
+"""``mlmagic drift``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.support.collected import write_collected
+from tests.support.command_line import run
+from tests.support.waiting import wait_for
+
+RANDOM = np.random.default_rng(1)
+BASELINE = pd.DataFrame({"age": RANDOM.normal(50, 10, 300)})
+
+
+def test_the_exit_code_tells_drift(folder: Path) -> None:
+    run("model", "register", "-n", "net", "-p", "net.onnx")
+    assert run("drift", "list").stdout.startswith("No drift checks. Run one with: mlmagic drift run")
+    BASELINE.to_csv("train.csv", index=False)
+    BASELINE.assign(age=BASELINE["age"] + 20).to_csv("young.csv", index=False)
+    write_collected(pd.DataFrame({"age": RANDOM.normal(50, 10, 150)}))
+
+    same = run("drift", "run", "-n", "svc", "--baseline", "train.csv")
+    assert same.exit_code == 0, same.output
+    assert "svc, drift check 1: ● No drift from train.csv" in same.stdout
+    line = ("drift", "run", "-n", "svc", "--baseline", "young.csv", "-o", "json")
+    other = run(*line)
+    assert other.exit_code == 4, other.output
+    found = json.loads(other.stdout)
+    assert (found["drifted"], found["driftedFeatures"], found["version"]) == (True, ["age"], 2)
+    assert found["features"][0]["adjustedPValue"] < 0.001
+    assert run(*line, "--query", "rows").stdout == "150\n"
+
+    assert "▲ Drift from young.csv in 1 feature: age" in run("drift", "show", "-n", "svc").stdout
+    assert "No drift from train.csv" in run("drift", "show", "-n", "svc", "--check", "1").stdout
+    assert [each["service"] for each in json.loads(run("drift", "list", "-o", "json").stdout)] == ["svc"]
+    assert "DatasetDriftDetected" in run("events", "list").stdout
+
+
+def test_what_is_wrong_is_told(folder: Path) -> None:
+    run("model", "register", "-n", "net", "-p", "net.onnx")
+    BASELINE.to_csv("train.csv", index=False)
+    for line, code, words in (
+        ((), 2, "--baseline is missing"),
+        (("--baseline", "trian.csv"), 3, "not found: 'trian.csv'"),
+        (("--baseline", "train.csv"), 3, "Service not found: 'svc'"),
+        (("--baseline", "train.csv", "--alpha", "5"), 2, "must be above 0 and below 1"),
+        (("--baseline", "net.onnx"), 2, "must be a table"),
+    ):
+        done = run("drift", "run", "-n", "svc", *line)
+        assert (done.exit_code, words in done.stderr) == (code, True), done.stderr
+    assert run("drift", "show", "-n", "svc").exit_code == 3
+
+
+@pytest.mark.processes
+def test_checks_on_a_schedule(folder: Path) -> None:
+    deployed = run("model", "deploy", "-n", "svc", "--entry-script", "score.py")
+    assert deployed.exit_code == 0, deployed.output
+    BASELINE.to_csv("train.csv", index=False)
+    write_collected(BASELINE[:100])
+    line = ("drift", "run", "-n", "svc", "--baseline", "train.csv", "--every")
+    assert run(*line, "daily").exit_code == 2
+    done = run(*line, "1d", "-o", "json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"name": "svc", "every": "1d"}
+    shown = wait_for(lambda: _shown("svc"), "the first check, which the daemon starts")
+    assert "No drift from" in shown
+    assert run("drift", "stop", "-n", "svc").exit_code == 0
+    assert run("drift", "stop", "-n", "svc").exit_code == 3
+
+
+def _shown(service: str) -> str:
+    done = run("drift", "show", "-n", service)
+    return done.stdout if done.exit_code == 0 else ""

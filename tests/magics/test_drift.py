@@ -1,0 +1,71 @@
+"""`%drift` in a real shell, with data that a real service has collected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
+from mlmagic.magics.session import MLMagic
+from mlmagic.widgets.service_card.live_service import LiveService
+from tests.support.engines import MakeEngine
+from tests.support.shells import TestingShell
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.processes
+
+SCRIPT = """
+import json
+def init():
+    pass
+def run(data):
+    return [len(json.loads(data)["data"])]
+"""
+
+
+def test_from_requests_to_a_report(shell: TestingShell, make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    next(one for one in shell.configurables if isinstance(one, MLMagic)).use(engine)
+    shell.run_cell("%drift")
+    assert "No drift checks. Run one with: %drift SERVICE --baseline DATA" in shell.shown()
+    shell.run_cell(f"%%score_script count\n{SCRIPT}")
+    shell.run_cell("%deploy svc --script count --collect")
+    random = np.random.default_rng(1)
+    train = pd.DataFrame({"age": random.normal(50, 10, 300), "bmi": random.normal(25, 3, 300)})
+    now = pd.DataFrame({"age": random.normal(70, 10, 100), "bmi": random.normal(25, 3, 100)})
+    shell.user_ns["train"], shell.user_ns["body"] = train, {"data": now.to_dict(orient="records")}
+    shell.run_cell("%score svc {body}")
+    wait_for(lambda: len(engine.collected_data.read("svc")) == 100, "the rows", ignoring=(UsageError,))
+
+    shell.run_cell("%drift svc --baseline train -o check")
+    assert "svc, drift check 1: ▲ Drift from a DataFrame of 300 rows in 1 feature: age" in shell.shown()
+    assert shell.user_ns["check"].drifted_features == ["age"]
+    shell.run_cell("%drift svc --baseline {train} --columns bmi --since 1h -o other")
+    assert not shell.user_ns["other"].drifted
+    shell.run_cell("%collected svc --register collected")
+    shell.run_cell("%drift svc --baseline collected")
+    assert "● No drift from collected" in shell.shown()
+    shell.run_cell("%drift svc")
+    assert "svc, drift check 3" in shell.shown()
+    shell.run_cell("%drift -o checks")
+    assert [check.version for check in shell.user_ns["checks"]] == [3]
+
+    shell.refuses("%drift svc --baseline train --every 1d", InvalidConfig, "must be a registered dataset")
+    shell.run_cell("%drift svc --baseline collected --every 1d")
+    assert "Checking svc for drift every 1d. Stop with: %drift svc --stop" in shell.stdout + shell.shown()
+    wait_for(lambda: engine.drift.get("svc").version == 4, "the first scheduled check")
+    card = LiveService(engine, engine.services.get("svc"))
+    wait_for(lambda: "Data drift" in dict(card.details), "the line in the card")
+    assert dict(card.details)["Data drift"].startswith("none, checked 20")
+    assert dict(card.details)["Data drift"].endswith("UTC; checked every 1d")
+    card.close_card()
+    shell.run_cell("%drift svc --stop")
+    assert engine.schedules.of_drift("svc") is None
+
+    shell.refuses("%drift svc --stop", NotFound, "not found: 'svc'")
+    shell.refuses("%drift --stop", UsageError, "--stop needs a service")
+    shell.refuses("%drift svc --stop --baseline train", UsageError, "--stop and --baseline exclude")
+    shell.refuses("%drift svc --alpha 0.1", UsageError, "--alpha needs --baseline")
+    shell.refuses("%drift --baseline train", UsageError, "--baseline needs a service")
+    shell.refuses("%drift none", NotFound, "not found: 'none'")

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any, NoReturn
@@ -128,6 +129,16 @@ def test_the_models_that_it_names_are_there(engine: Engine, tmp_path: Path) -> N
     )
     work(engine, tmp_path, script, ["0", "1"])
     assert rows(tmp_path) == ["heavy", "named"]
+
+
+def test_nothing_is_left_in_the_folder_for_temporary_files(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    work(engine, tmp_path, "def run(batch): return batch\n", ["a"])
+    assert list(temporary.iterdir()) == []
 
 
 def test_an_interrupted_job_leaves_no_worker(engine: Engine, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ class Batch:
             ledger = Ledger.open(log_folder / SPANS, _identity(plan, script, batches))
             stage = self._stage(plan, script, work.folder, log_folder, is_local=address is None)
             here = min(plan.processes, len(batches)) if address is None else 0
-            with _begun(stage, here), cluster.connected(address, plan.processes) as connection:
+            with _begun(stage, here), cluster.connected(address, plan.processes, work.folder) as connection:
                 connected(connection.dashboard)
                 outcome = Job(connection, stage, plan, batches, ledger, watching).run()
             write_atomically(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))

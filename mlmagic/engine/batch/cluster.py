@@ -7,13 +7,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.engine.batch import runner
 from mlmagic.errors import TargetUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 SCHEDULER = "MLMAGIC_BATCH_SCHEDULER"
 """The variable with the address of the scheduler, if none is given."""
@@ -47,33 +48,43 @@ def check_installed() -> None:
 
 
 @contextmanager
-def connected(address: str | None, processes: int) -> Iterator[Cluster]:
+def connected(address: str | None, processes: int, folder: Path) -> Iterator[Cluster]:
     """Connect to the scheduler at ``address``; None: a cluster of this process with so many threads.
 
-    Each thread of a Dask worker drives one process of the script. Raises `TargetUnavailable` if the scheduler
-    does not answer or its workers cannot run the job.
+    Such a cluster has its files in ``folder``. Each thread of a Dask worker drives one process of the script.
+    Raises `TargetUnavailable` if the scheduler does not answer or its workers cannot run the job.
     """
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     if address is not None:
         with _client_of(address) as client:
             yield Cluster(client, False, _check(client, address), str(client.dashboard_link or ""))
         return
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=1,
-            threads_per_worker=processes,
-            processes=False,
-            dashboard_address=_HERE,
-            worker_dashboard_address=_HERE,
-            silence_logs=logging.ERROR,
-            memory_limit=0,  # the memory is the script's processes', which Dask does not see
-        ) as cluster,
+        _own_cluster(processes, folder) as cluster,
         Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
     ):
         has_dashboard = importlib.util.find_spec("bokeh") is not None
         port = cluster.scheduler.http_server.port
         yield Cluster(client, True, processes, f"http://127.0.0.1:{port}/status" if has_dashboard else "")
+
+
+def _own_cluster(threads: int, folder: Path) -> LocalCluster:
+    import dask
+    from distributed import LocalCluster
+
+    # Scheduler and worker each make a folder when they are created, and leave it after a kill. There is no
+    # argument for the scheduler's.
+    with dask.config.set({"temporary-directory": str(folder)}):
+        return LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1,
+            threads_per_worker=threads,
+            processes=False,
+            dashboard_address=_HERE,
+            worker_dashboard_address=_HERE,
+            silence_logs=logging.ERROR,
+            memory_limit=0,  # the memory is the script's processes', which Dask does not see
+        )
 
 
 @contextmanager

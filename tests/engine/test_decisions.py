@@ -260,3 +260,12 @@ def test_illegal_moves_are_errors(before: State, after: State) -> None:
 )
 def test_what_is_called_and_what_is_probed(seen: Observation, takes_calls: bool, is_up: bool) -> None:
     assert (decisions.takes_calls(seen), decisions.is_up(seen)) == (takes_calls, is_up)
+
+
+@pytest.mark.parametrize(
+    ("probes", "seconds", "fails"), [(0, 0.0, False), (2, 60.0, False), (9, 0.05, False), (3, 1.0, True)]
+)
+def test_a_service_is_unhealthy_when_it_fails_several_probes_over_a_while(
+    probes: int, seconds: float, fails: bool
+) -> None:
+    assert decisions.fails_steadily(probes, seconds) is fails

@@ -248,6 +248,18 @@ def relaunch_postponed(service: Webservice, reason: str) -> Decision:
     return Decision(changes, delay=pace.WHILE_SERVING, restart_after=pace.WHILE_SERVING)
 
 
+PROBES_BEFORE_UNHEALTHY, SECONDS_BEFORE_UNHEALTHY = 3, 1.0
+
+
+def fails_steadily(probes: int, seconds: float) -> bool:
+    """Whether a service is Unhealthy of which the last ``probes`` have failed, in so many ``seconds``.
+
+    Several steps may follow one another within milliseconds, as pods change: a replica that is ready, and of
+    which the nodes have not heard yet, does not answer for as long.
+    """
+    return probes >= PROBES_BEFORE_UNHEALTHY and seconds >= SECONDS_BEFORE_UNHEALTHY
+
+
 def step_failed(service: Webservice, reason: str, answering: bool | None) -> Decision:
     """A step raised an error, as while the target is away: it is tried again.
 

@@ -42,7 +42,6 @@ from mlmagic.workspace.memory import Memory
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-PROBES_BEFORE_UNHEALTHY = 3
 HUNG_GRACE_SECONDS = 1.0
 STARTING_GRACE_SECONDS = 30.0
 """So much longer than init_timeout_seconds a start may take: the server ends it itself, unless it hangs."""
@@ -218,13 +217,15 @@ class Reconciler:
             return None
         if seen.idle:
             self.health.forget()  # a probe would keep it from being idle
+            self.health.note_probe(answered=True)
             return True
         url = str(seen.probe_url or seen.url)
         answered = self.health.probe_of(url, self._cert_file(url)).answers()
         self.health.note_probe(answered=answered)
         if answered:
             return True
-        return False if self.health.failed_probes >= PROBES_BEFORE_UNHEALTHY else None
+        failing = decisions.fails_steadily(self.health.failed_probes, self.health.failed_for())
+        return False if failing else None
 
     def _ended(self, seen: Observation) -> float:
         health = self.health

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from mlmagic.cli.completion import complete_batch_jobs, complete_services
 from mlmagic.cli.output import done, echo, output, say, show, show_listing, time_text
 from mlmagic.cli.records import deleted
 from mlmagic.cli.script_options import all_of, for_engine, inference, model_ids, models, of_rows, script
-from mlmagic.core.batch_arguments import GROUPS
+from mlmagic.core.batch_arguments import GROUPS, OPTIONS
 from mlmagic.core.batch_job import JobState
 from mlmagic.errors import LaunchFailed, UsageError
 
@@ -63,8 +64,7 @@ def run_batch(name: str | None, service: str | None, batch_script: bool, form: s
     for value, needed in ((data, "--input"), (results, "--output-path")):
         if value is None:
             raise UsageError(f"{needed} is missing")
-    rows = [row.name for each in GROUPS.values() for row in each if row.name not in ("input", "output")]
-    given = {row: options.pop(row) for row in rows}
+    given = {name: options.pop(name) for name in OPTIONS}
     with engine() as opened:
         scored, own = _scored(opened, service, options, batch_script=batch_script)
         job = BatchJob.run(
@@ -96,9 +96,7 @@ def _scored(
     if batch_script:
         if given is None:
             raise UsageError("--batch-script needs --entry-script")
-        return scored_script(given, given.entry_script), given.entry_script.rpartition("/")[2].removesuffix(
-            ".py"
-        )
+        return scored_script(given, given.entry_script), PurePath(given.entry_script).stem
     if not names:
         raise UsageError("there is nothing to score with: name a model with -m, or a --service")
     found = [model.id for model in opened.models.find_all(names)]

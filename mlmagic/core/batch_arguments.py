@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mlmagic.core.arguments import SECONDS
 from mlmagic.core.batch import BatchPlan
 from mlmagic.core.option_rows import OptionRow
 from mlmagic.errors import InvalidConfig, UsageError
@@ -79,10 +80,13 @@ GROUPS: Mapping[str, tuple[OptionRow, ...]] = {
         ),
     ),
 }
+PLACES = ("input", "output")
+OPTIONS = [row.name for rows in GROUPS.values() for row in rows if row.name not in PLACES]
+"""The names of all options but `PLACES`, which say where the data is."""
 DEFAULT_SIZE = "16MB"
 """Of a table's mini-batches: large enough that a call of run() is not most of the work."""
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
-_WORTH = {"": 1, "s": 1, "m": 60, "h": 3600}
+_WORTH = {"": 1.0, **SECONDS}
 
 
 def plan_of(given: Mapping[str, Any], *, is_table: bool) -> BatchPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,6 +77,15 @@ def compare(row: int, here: Answer, there: Answer, tolerance: float = TOLERANCE)
     if here.status != 200:
         return []  # both failed: their tracebacks need not be equal
     return [Difference(row, *found) for found in _differences("", one, other, tolerance)]
+
+
+def compare_all(
+    answers: Sequence[tuple[Answer, Answer]], tolerance: float = TOLERANCE
+) -> tuple[tuple[Difference, ...], tuple[float, float]]:
+    """The differences between the two answers to each request, and both median response times."""
+    differences = tuple(found for row, pair in enumerate(answers) for found in compare(row, *pair, tolerance))
+    here, there = (statistics.median(pair[which].milliseconds for pair in answers) for which in (0, 1))
+    return differences, (here, there)
 
 
 def package_differences(

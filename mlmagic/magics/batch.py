@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import cell_magic, line_magic, magics_class
 from IPython.display import display
 
-from mlmagic.core.batch_arguments import GROUPS
+from mlmagic.core.batch_arguments import GROUPS, OPTIONS
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.magics.base import SessionMagics, parsed
@@ -97,8 +98,7 @@ class BatchMagics(SessionMagics):
                 f"{missing} is missing", hint="For example %batch MODEL --input DATA --output PATH."
             )
         scored, name = self._scored(args)
-        rows = [row.name for rows in GROUPS.values() for row in rows if row.name not in ("input", "output")]
-        given = {row: getattr(args, row) for row in rows}
+        given = {option: getattr(args, option) for option in OPTIONS}
         card = BatchJobOutput()
         data = data_or_place(args.input, self.session.namespace)
         job = BatchJob.run(workspace, name, scored, data, args.output, watching=card.draw, **given)
@@ -164,7 +164,7 @@ class BatchMagics(SessionMagics):
             return scored_service(workspace, args.service), args.job or args.service
         if args.entry_script is not None:
             inference = InferenceConfig(args.entry_script, source_directory=args.source_directory)
-            name = args.job or str(args.entry_script).rpartition("/")[2].removesuffix(".py")
+            name = args.job or PurePath(str(args.entry_script)).stem
             return scored_script(inference, str(args.entry_script)), name
         name = str(args.name)
         if (script := self.session.batch_script(name)) is not None:

@@ -178,7 +178,7 @@ def test_a_running_job_is_not_deleted(engine: Engine, tmp_path: Path) -> None:
 
 
 SERVED = {
-    # As the documents' scripts read their input.
+    # As entry scripts of Azure ML v1 read their input.
     "plain": (
         "import json\ndef init(): ...\ndef run(raw_data):\n"
         "    return json.dumps({'result': [row[0] * 2 for row in json.loads(raw_data)['data']]})\n"

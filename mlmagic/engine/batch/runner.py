@@ -198,7 +198,7 @@ def score(stage: Stage, tries: Tries, span: Span, archive: bytes | None) -> Span
 def score_span(
     processes: Processes, stage: Stage, tries: Tries, span: Span, archive: bytes | None, tell: Tell
 ) -> SpanResult:
-    """`score` with the given processes, and a function that is told of each mini-batch."""
+    """Score a span with these processes; ``tell`` is called with the result of each mini-batch."""
     try:
         folder = stage.unpacked(archive)
     except MLMagicError as error:

@@ -17,7 +17,10 @@ from mlmagic.targets.base import ComputeTarget
 def check_collection(
     config: DeploymentConfig, target: ComputeTarget[Any], versions: Versions, notify: Notify
 ) -> None:
-    """Raises `InvalidConfig` or `UsageError` for data that cannot be collected; says what has no effect."""
+    """Check the settings of data collection, and report those without effect.
+
+    Raises `InvalidConfig` or `UsageError` for data that cannot be collected.
+    """
     wanted = CollectionSettings.of(config.compute_settings)
     if wanted is None:
         return

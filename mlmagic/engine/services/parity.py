@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from mlmagic.core.environment import needs_of, package_name
 from mlmagic.core.notify import Notify, silent
-from mlmagic.core.parity import TOLERANCE, Parity, compare, package_differences
+from mlmagic.core.parity import TOLERANCE, Parity, compare_all, package_differences
 from mlmagic.core.replacements import with_replacements
 from mlmagic.core.webservice import Revision, ServiceSpec, Webservice
 from mlmagic.engine import staging
@@ -82,11 +81,8 @@ class ParityChecks:
                     for row in (rows[0], *rows)  # the first answer of each is its warm-up
                 ][1:]
                 packages = self._package_differences(service, target, handle, spec)
-        differences = [found for row, pair in enumerate(answers) for found in compare(row, *pair, tolerance)]
-        here, there = (statistics.median(pair[which].milliseconds for pair in answers) for which in (0, 1))
-        return Parity(
-            name, service.target, target_name, len(rows), tuple(differences), (here, there), packages
-        )
+        differences, milliseconds = compare_all(answers, tolerance)
+        return Parity(name, service.target, target_name, len(rows), differences, milliseconds, packages)
 
     def _comparison_spec(
         self,

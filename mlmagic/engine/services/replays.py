@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from datetime import datetime
 
 from mlmagic.core import advice
-from mlmagic.core.parity import TOLERANCE, Parity, compare
+from mlmagic.core.parity import TOLERANCE, Parity, compare_all
 from mlmagic.engine.collected_data.collected_data import CollectedData
 from mlmagic.engine.services.requests import Requests
 from mlmagic.errors import Advice, UsageError
@@ -49,9 +48,6 @@ class Replays:
         for name in (new, old):
             self._requests.send(name, rows[0])  # its first answer may have to warm up
         answers = [(self._requests.send(old, row), self._requests.send(new, row)) for row in rows]
-        differences = tuple(
-            found for row, pair in enumerate(answers) for found in compare(row, *pair, tolerance)
-        )
-        here, there = (statistics.median(pair[which].milliseconds for pair in answers) for which in (0, 1))
+        differences, milliseconds = compare_all(answers, tolerance)
         bodies = {each.row: rows[each.row].decode("utf-8", "replace") for each in differences}
-        return Parity("", old, new, len(rows), differences, (here, there), (), bodies)
+        return Parity("", old, new, len(rows), differences, milliseconds, (), bodies)

@@ -1,4 +1,4 @@
-"""What run() is told about its mini-batch, if it has a second parameter."""
+"""The second argument of run(), if it takes one: facts about its mini-batch."""
 
 from __future__ import annotations
 

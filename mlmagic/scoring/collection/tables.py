@@ -67,7 +67,7 @@ def table_of(value: Any, path: str = "") -> Table | None:
 
 
 def body_of(form: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
-    """The value that was read as this table. Raises `ValueError` for a form that cannot be written again."""
+    """Convert a table back to the JSON value it was read from. Raises `ValueError` for an unknown form."""
     *path, kind = form.split("/")
     records = [dict(zip(names, row, strict=True)) for row in rows]
     value: Any

@@ -13,6 +13,7 @@ from mlmagic.core.drift import DriftReport
 from mlmagic.core.drift_arguments import columns_of, every_of, rule_of, since_of
 from mlmagic.core.schedule import Schedule
 from mlmagic.engine.batch.inputs import Files
+from mlmagic.engine.drift.comparison import check_packages
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.batch_inputs import inputs_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
@@ -154,7 +155,8 @@ class DriftCheck:
 
 
 def _table(workspace: WorkspaceBase, baseline: Any) -> tuple[pandas.DataFrame, str]:
-    """The rows of the baseline, and its name."""
+    """The rows of the baseline, and its name. Raises `UsageError` if a package for a check is missing."""
+    check_packages()  # pandas reads the rows
     import pandas
 
     inputs, name = inputs_of(workspace, baseline)

@@ -76,3 +76,13 @@ def test_checks_on_a_schedule(folder: Path) -> None:
 def _shown(service: str) -> str:
     done = run("drift", "show", "-n", service)
     return done.stdout if done.exit_code == 0 else ""
+
+
+@pytest.mark.parametrize("more", [(), ("--every", "1d")])
+def test_packages_that_are_missing_are_named_before_anything_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("mlmagic.engine.drift.comparison.PACKAGES", ("not_installed_here",))
+    done = run("drift", "run", "-n", "svc", "--baseline", "missing.csv", *more)
+    assert "packages that are not installed here: not_installed_here" in done.stderr
+    assert 'pip install "mlmagic[drift]"' in done.stderr

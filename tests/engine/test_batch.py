@@ -6,26 +6,44 @@ import errno
 import json
 import os
 import signal
+import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pandas
+import psutil
 import pytest
+import requests
 
 from mlmagic.core.batch import BatchPlan, Tally
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.model import ModelDescription
-from mlmagic.engine.batch import batch, script_process
+from mlmagic.engine.batch import batch, forks, script_process
 from mlmagic.engine.batch.inputs import Files
 from mlmagic.engine.batch.job import Outcome
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import CaptureError, InvalidConfig, WorkspaceUnavailable
+from mlmagic.targets.local.zygote import SWITCH
 from tests.support.processes import servers_here
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no zygote")
+
+
+forked = pytest.mark.parametrize("zygote", [pytest.param("1", marks=on_linux)], indirect=True)
+
+
+@pytest.fixture(autouse=True, params=["0", pytest.param("1", marks=on_linux)], ids=["started", "forked"])
+def zygote(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """All of it twice: with processes that are started, and with forks."""
+    monkeypatch.setenv(SWITCH, request.param)
+    yield request.param
+    forks.stop()
 
 
 def work(engine: Engine, folder: Path, script: str, inputs: Any, **plan: Any) -> Outcome:
@@ -80,6 +98,76 @@ def test_a_worker_that_ends_is_replaced(engine: Engine, tmp_path: Path) -> None:
     outcome = work(engine, tmp_path, script, ["0", "1", "2", "3"], process_count=1)
     assert "the script's process has ended with code 7" in outcome.failures[0]["message"]
     assert rows(tmp_path) == ["2", "3"]
+
+
+def test_what_a_process_was_given_ahead_is_not_lost_with_it(engine: Engine, tmp_path: Path) -> None:
+    script = (
+        f"import os\nfrom pathlib import Path\nfolder = Path({str(tmp_path)!r})\n"
+        "def run(batch):\n"
+        "    mark = folder / f'ran-{batch[0]}'\n"
+        "    times = int(mark.read_text()) + 1 if mark.exists() else 1\n"
+        "    mark.write_text(str(times))\n"
+        "    if batch[0] in '258' and times == 1: os._exit(7)\n"
+        "    if batch[0] == '4': raise ValueError('always')\n"
+        "    print('ran', batch[0])\n"
+        "    return batch\n"
+    )
+    files = [str(number) for number in range(10)]
+    outcome = work(engine, tmp_path, script, files, mini_batch_size=1, process_count=1)
+    assert rows(tmp_path) == [name for name in files if name != "4"]
+    assert [failure["batch"] for failure in outcome.failures] == [4]
+    ran = {name: (tmp_path / f"ran-{name}").read_text() for name in files}
+    assert ran == {name: "2" if name in "2584" else "1" for name in files}
+    log = (tmp_path / "job" / "logs" / "user.txt").read_text()
+    assert log.splitlines() == [f"ran {name}" for name in files if name != "4"]
+
+
+@forked
+def test_a_job_goes_on_without_the_zygote(engine: Engine, tmp_path: Path) -> None:
+    script = (
+        "import os, signal\ndef run(batch):\n"
+        "    if batch[0] == '1': os.kill(os.getppid(), signal.SIGKILL)\n"
+        "    if batch[0] in '13': os._exit(7)\n"
+        "    return batch\n"
+    )
+    files = [str(number) for number in range(6)]
+    outcome = work(engine, tmp_path, script, files, mini_batch_size=1, process_count=1, run_max_try=1)
+    assert rows(tmp_path) == ["0", "2", "4", "5"]
+    assert [failure["batch"] for failure in outcome.failures] == [1, 3]
+    assert servers_here() == []
+
+
+@forked
+def test_the_next_job_is_forked_from_the_same_zygote(engine: Engine, tmp_path: Path) -> None:
+    script = "import os\ndef run(batch): return [os.getppid() for each in batch]\n"
+    work(engine, tmp_path, script, ["0", "1", "2"])
+    first = set(rows(tmp_path))
+    work(engine, tmp_path, script, ["0", "1", "2"])
+    assert {psutil.Process(int(pid)).ppid() for pid in {*first, *rows(tmp_path)}} == {os.getpid()}
+    assert set(rows(tmp_path)) == first
+
+
+def test_libraries_see_variables_of_the_plan(engine: Engine, tmp_path: Path) -> None:
+    script = "import os\ndef run(batch): return [os.environ['OMP_NUM_THREADS'] for each in batch]\n"
+    for threads in ("3", "4"):
+        work(engine, tmp_path, script, ["0"], environment_variables={"OMP_NUM_THREADS": threads})
+        assert rows(tmp_path) == [threads]
+
+
+def test_the_dashboard_is_there_when_it_is_opened(engine: Engine, tmp_path: Path) -> None:
+    pages = []
+
+    def look(address: str) -> None:
+        pages.append(requests.get(address, timeout=30))
+        pages.append(requests.get(address.replace("/status", "/"), timeout=30))
+
+    made = InferenceConfig("score.py", script_text="def run(batch): return batch\n")
+    folders = (tmp_path / "out", tmp_path / "job")
+    engine.batch.run(BatchPlan(mini_batch_size=1), made, Files(["0"]), *folders, connected=look)
+    for page in pages:
+        assert page.status_code == 200
+        assert page.url.endswith("/status")
+        assert "Bokeh" in page.text
 
 
 def test_too_many_failures_end_the_job_and_leave_no_rows(engine: Engine, tmp_path: Path) -> None:

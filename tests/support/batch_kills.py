@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import numpy
 import pandas
 import psutil
 import pyarrow.parquet
+
+from mlmagic.targets.local.zygote import SWITCH
 
 SCRIPT = "import time\ndef run(rows):\n    time.sleep(0.005)\n    return rows[['id']] * 2\n"
 _JOB = """
@@ -91,25 +94,28 @@ class Chaos:
             log = (self.folder / f"{name}.log").open("ab")
             with log:
                 self._processes[name] = psutil.Popen(
-                    command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                    command,
+                    cwd=self.folder,
+                    env=os.environ | {SWITCH: "1"},  # with processes that are forked, as users have them
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
                 )
 
     def _kill(self, chance: random.Random) -> None:
         """Kill one process; most often one that runs the script, most seldom the scheduler."""
-        scripts = [
-            child
-            for process in self._processes.values()
-            for child in _children(process)
-            if "mlmagic.scoring.batch" in " ".join(_words(child))
-        ]
-        kinds = (
-            ["script"] * 6 + ["job"] * 2 + (["worker 1", "worker 2"] * 2 + ["scheduler"]) * bool(self.port)
-        )
+        kinds = ["script"] * 6 + ["zygote"] + ["job"] * 2
+        kinds += (["worker 1", "worker 2"] * 2 + ["scheduler"]) * bool(self.port)
         kind = chance.choice(kinds)
+        module = {"script": "mlmagic.scoring.batch", "zygote": "mlmagic.scoring.zygote"}.get(kind)
         with suppress(psutil.NoSuchProcess, IndexError):
-            victim = chance.choice(scripts) if kind == "script" else self._processes[kind]
+            victim = chance.choice(self._running(module)) if module else self._processes[kind]
             victim.kill()
             self.killed[kind] = self.killed.get(kind, 0) + 1
+
+    def _running(self, module: str) -> list[psutil.Process]:
+        children = [child for process in self._processes.values() for child in _children(process)]
+        return [child for child in children if module in _words(child)]
 
 
 def _children(process: psutil.Popen) -> list[psutil.Process]:

@@ -53,12 +53,13 @@ def python_without_cgroups(folder: Path) -> str:
 
 
 def servers_here() -> list[psutil.Process]:
-    """Scoring servers, loaders and workers that this process has started; a daemon ends later by itself."""
+    """Scoring servers, loaders and workers that this process has started; no daemons and no zygotes."""
     found = []
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             words = child.cmdline()
-            if any(word.startswith("mlmagic.") and not word.endswith(".daemon") for word in words):
+            ours = [word for word in words if word.startswith("mlmagic.")]
+            if any(not word.endswith((".daemon", ".zygote")) for word in ours):
                 found.append(child)
     return found
 

@@ -10,11 +10,12 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlmagic.capture.entry import ENTRY
+from mlmagic.capture.modules import installed_modules
 from mlmagic.core.batch import BatchPlan, Tally
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.environment import needs_of
@@ -121,6 +122,7 @@ class Batch:
             check_columns(plan.keep, batches)
             ledger = Ledger.open(log_folder / SPANS, _identity(plan, script, batches))
             stage = self._stage(plan, script, work.folder, log_folder, is_local=address is None)
+            stage = replace(stage, modules=_libraries(script, work.folder, batches))
             here = min(plan.processes, len(batches)) if address is None else 0
             with _begun(stage, here), cluster.connected(address, plan.processes, work.folder) as connection:
                 connected(connection.dashboard)
@@ -205,6 +207,16 @@ def _begun(stage: Stage, processes: int) -> Iterator[None]:
         yield
     finally:
         runner.end_job(stage, at_once=True)
+
+
+def _libraries(script: _Script, folder: Path, batches: Sequence[MiniBatch]) -> tuple[str, ...]:
+    """The libraries that the script's processes will import."""
+    found = {*script.inference.modules, *(name for model in script.used for name in model.details.modules)}
+    source = (folder / "app" / script.inference.entry_script).read_text(encoding="utf-8")
+    found.update(installed_modules(source))
+    if any("slices" in batch.task for batch in batches):
+        found.update(("pandas", "pyarrow.parquet"))
+    return tuple(sorted(found))
 
 
 def _identity(plan: BatchPlan, script: _Script, batches: Sequence[MiniBatch]) -> dict[str, Any]:

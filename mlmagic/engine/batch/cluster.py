@@ -14,7 +14,7 @@ from mlmagic.engine.batch import runner
 from mlmagic.errors import TargetUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
+    from distributed import Client, SpecCluster
 
 SCHEDULER = "MLMAGIC_BATCH_SCHEDULER"
 """The variable with the address of the scheduler, if none is given."""
@@ -38,13 +38,11 @@ class Cluster:
 
 def check_installed() -> None:
     """Raises `UsageError` if Dask is missing."""
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("distributed") is None:  # importing it takes long
         raise UsageError(
             "batch scoring needs the package distributed, which is not installed",
             hint="Install it with: pip install 'mlmagic[batch]'.",
-        ) from None
+        )
 
 
 @contextmanager
@@ -60,30 +58,30 @@ def connected(address: str | None, processes: int, folder: Path) -> Iterator[Clu
         with _client_of(address) as client:
             yield Cluster(client, False, _check(client, address), str(client.dashboard_link or ""))
         return
+    from mlmagic.engine.batch import dashboard
+
     with (
         _own_cluster(processes, folder) as cluster,
         Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
     ):
-        has_dashboard = importlib.util.find_spec("bokeh") is not None
-        port = cluster.scheduler.http_server.port
-        yield Cluster(client, True, processes, f"http://127.0.0.1:{port}/status" if has_dashboard else "")
+        yield Cluster(client, True, processes, dashboard.offer(cluster.scheduler))
 
 
-def _own_cluster(threads: int, folder: Path) -> LocalCluster:
+def _own_cluster(threads: int, folder: Path) -> SpecCluster:
+    """As `LocalCluster`, which loads its dashboards in any case."""
     import dask
-    from distributed import LocalCluster
+    from distributed import Scheduler, SpecCluster, Worker
 
+    options = {"protocol": "inproc://", "dashboard": False, "dashboard_address": _HERE}
+    # The memory is the script's processes', which Dask does not see.
+    worker = {"cls": Worker, "options": {**options, "nthreads": threads, "memory_limit": 0}}
     # Scheduler and worker each make a folder when they are created, and leave it after a kill. There is no
     # argument for the scheduler's.
     with dask.config.set({"temporary-directory": str(folder)}):
-        return LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=1,
-            threads_per_worker=threads,
-            processes=False,
-            dashboard_address=_HERE,
-            worker_dashboard_address=_HERE,
+        return SpecCluster(  # type: ignore[no-untyped-call]
+            workers={0: worker},
+            scheduler={"cls": Scheduler, "options": options},
             silence_logs=logging.ERROR,
-            memory_limit=0,  # the memory is the script's processes', which Dask does not see
         )
 
 

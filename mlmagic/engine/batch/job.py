@@ -56,12 +56,12 @@ class Progress:
         self._recorded: set[int] = set()
         self._watching, self._lock = watching, threading.Lock()
 
-    def hear(self, result: BatchResult) -> None:
+    def hear(self, results: Sequence[BatchResult]) -> None:
         """Count what a worker tells, unless it is recorded already: a span may be scored more than once."""
         with self._lock:
-            if result.number in self._recorded:
-                return
-            self._count(result)
+            for each in results:
+                if each.number not in self._recorded:
+                    self._count(each)
         self._watching(self.tally)
 
     def record(self, results: Sequence[BatchResult]) -> None:
@@ -206,9 +206,9 @@ class Job:
         self._progress.record(result.batches)
 
     def _heard(self, event: tuple[float, Mapping[str, Any]]) -> None:
-        """A worker tells of a mini-batch; called by the client's own thread, which must not wait."""
+        """A worker tells of mini-batches; called by the client's own thread, which must not wait."""
         try:
-            self._progress.hear(BatchResult.of_record(event[1]))
+            self._progress.hear([BatchResult.of_record(each) for each in event[1]["results"]])
         except Exception as error:
             self._crash = error
         if self._crash is not None or self._progress.reason:

@@ -6,22 +6,29 @@ nothing with it. The processes stay between two spans of a job, as init() may ta
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlmagic.core.mini_batches import BatchResult, MiniBatch, Span, SpanResult
-from mlmagic.engine.batch import results
+from mlmagic.engine.batch import results, script_process
 from mlmagic.engine.batch.script_process import INIT_SECONDS, ScriptProcess, TimedOut
 from mlmagic.engine.batch.stage import Stage
 from mlmagic.errors import LaunchFailed, MLMagicError
 
 IDLE_SECONDS = 60.0
 """How long a process waits for the next span, which never comes if the job's own process was killed."""
+TELL_SECONDS = 0.1
+AHEAD = 2
+"""Mini-batches that a process has: the one that it works on, and the next."""
+_MOST_AHEAD_BYTES = 1 << 15
 _MOST_LOG_BYTES = 1 << 20
 Tell = Callable[[Mapping[str, Any]], None]
 
@@ -61,7 +68,9 @@ class Processes:
         self._ended = False
 
     def begin(self, stage: Stage, count: int) -> None:
-        """Start processes that will be taken soon: they load the script meanwhile. Raises `OSError`."""
+        """Start processes that will be taken soon, or have a zygote ready for them. Raises `OSError`."""
+        if script_process.warm(stage):
+            return
         for _ in range(count):
             process = ScriptProcess(stage, Path(stage.folder), Path(stage.log))
             with self._lock:
@@ -185,14 +194,30 @@ def score(stage: Stage, tries: Tries, span: Span, archive: bytes | None) -> Span
     from distributed import get_worker
 
     worker = get_worker()
-
-    def tell(record: Mapping[str, Any]) -> None:
-        worker.log_event(stage.job, dict(record))
-
+    teller = Teller(lambda records: worker.log_event(stage.job, {"results": records}))
     try:
-        return score_span(_processes(stage.job), stage, tries, span, archive, tell)
+        return score_span(_processes(stage.job), stage, tries, span, archive, teller.tell)
     except OSError as error:
         raise WorkerFailed(error) from error
+
+
+class Teller:
+    """Sends records of mini-batches a few at a time, as each message costs as much as a small mini-batch.
+
+    One that has failed is sent at once, as the job may end with it. What is left at the end of a span is not
+    sent: the span's own result has it.
+    """
+
+    def __init__(self, send: Callable[[list[dict[str, Any]]], None]) -> None:
+        self._send, self._records, self._sent = send, list[dict[str, Any]](), time.monotonic()
+
+    def tell(self, record: Mapping[str, Any]) -> None:
+        """Send the record, now or with the next ones."""
+        self._records.append(dict(record))
+        now = time.monotonic()
+        if record["failure"] is not None or now >= self._sent + TELL_SECONDS:
+            self._send(self._records)
+            self._records, self._sent = [], now
 
 
 def score_span(
@@ -205,53 +230,83 @@ def score_span(
         raise JobFailed(str(error)) from None
     with _log(stage) as (log, read):
         scorer = _SpanScorer(processes, stage, folder, log, tries)
-        found: list[BatchResult] = []
-        payloads: list[bytes] = []
+        found: dict[int, tuple[BatchResult, bytes]] = {}
         try:
-            for batch in span.batches:
-                result, payload = scorer.score(batch)
-                found.append(result)
-                payloads.append(payload)
+            for result, payload in scorer.score(span.batches):
+                found[result.number] = result, payload
                 tell(result.record())
         finally:
             scorer.close()
-        return SpanResult(tuple(found), results.joined(stage.results, payloads), read())
+        done, payloads = zip(*(found[batch.number] for batch in span.batches), strict=True)
+        return SpanResult(done, results.joined(stage.results, payloads), read())
+
+
+class _Try:
+    """A mini-batch that is being tried."""
+
+    def __init__(self, batch: MiniBatch) -> None:
+        self.batch, self.task = batch, json.dumps(batch.task).encode()
+        self.failures = 0
 
 
 class _SpanScorer:
-    """Scores one mini-batch after another with one process, or its successors."""
+    """Scores mini-batches with one process, or its successors.
+
+    The process has the next mini-batch while it works on one, so that it never waits for this thread.
+    """
 
     def __init__(self, processes: Processes, stage: Stage, folder: Path, log: Path, tries: Tries) -> None:
         self._processes, self._stage, self._folder, self._log = processes, stage, folder, log
         self._tries = tries
         self._process: ScriptProcess | None = None
+        self._sent: deque[_Try] = deque()
 
-    def score(self, batch: MiniBatch) -> tuple[BatchResult, bytes]:
-        """One mini-batch with its retries: what became of it, and the bytes of its results."""
-        error: Mapping[str, Any] = {}
-        for _ in range(self._tries.most):
+    def score(self, batches: Sequence[MiniBatch]) -> Iterator[tuple[BatchResult, bytes]]:
+        """What became of each mini-batch after its retries, and the bytes of its results; in any order."""
+        waiting = deque(_Try(batch) for batch in batches)
+        while waiting or self._sent:
             self._processes.check()
-            if self._process is None:
-                self._process = self._processes.take(self._stage, self._folder, self._log)
-            try:
-                answer, payload = self._process.perform(batch.task, self._tries.seconds)
-            except TimedOut:
-                self._drop()
-                error = {"type": "TimeoutError", "message": f"run() took more than {self._tries.seconds:g} s"}
-            except LaunchFailed as ended:
-                self._drop()
-                error = {"type": "WorkerEnded", "message": str(ended)}
-            else:
-                if "error" not in answer:
-                    return BatchResult.of(batch, answer["count"]), payload
-                error = answer["error"]
-        self._processes.check()  # a process that was killed with the job has not failed
-        return BatchResult.failing(batch, self._tries.most, error), b""
+            answer, payload = self._next_answer(waiting)
+            first = self._sent.popleft()
+            if "error" not in answer:
+                yield BatchResult.of(first.batch, answer["count"]), payload
+                continue
+            first.failures += 1
+            if self._process is None:  # what it had not begun yet is for its successor
+                waiting.extendleft(reversed(self._sent))
+                self._sent.clear()
+            if first.failures < self._tries.most:
+                waiting.appendleft(first)
+                continue
+            self._processes.check()  # a process that was killed with the job has not failed
+            yield BatchResult.failing(first.batch, self._tries.most, answer["error"]), b""
 
     def close(self) -> None:
         """Leave the process to the next span."""
-        if self._process is not None:
+        if self._process is not None and self._sent:  # it still works on what nobody wants any more
+            self._drop()
+        elif self._process is not None:
             self._processes.put(self._process)
+
+    def _next_answer(self, waiting: deque[_Try]) -> tuple[Mapping[str, Any], bytes]:
+        """What the process says of the mini-batch that was sent first; an error if it was lost with it."""
+        if self._process is None:
+            self._process = self._processes.take(self._stage, self._folder, self._log)
+        try:
+            while waiting and (not self._sent or self._can_send(waiting[0])):
+                self._sent.append(waiting.popleft())
+                self._process.send(self._sent[-1].task)
+            return self._process.answer(self._tries.seconds)
+        except TimedOut:
+            error = {"type": "TimeoutError", "message": f"run() took more than {self._tries.seconds:g} s"}
+        except LaunchFailed as ended:
+            error = {"type": "WorkerEnded", "message": str(ended)}
+        self._drop()
+        return {"error": error}, b""
+
+    def _can_send(self, following: _Try) -> bool:
+        """Whether this thread does not have to wait while it sends one more: the pipe takes all of it."""
+        return len(self._sent) < AHEAD and len(following.task) <= _MOST_AHEAD_BYTES
 
     def _drop(self) -> None:
         assert self._process is not None

@@ -8,13 +8,16 @@ import json
 import os
 import selectors
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mlmagic.engine.batch.forks import ForkedProcess, zygote_for
 from mlmagic.engine.batch.stage import Stage
 from mlmagic.errors import LaunchFailed, ScriptError
+from mlmagic.targets.local.zygote import Refused, Zygote
 from mlmagic.targets.python_path import python_path
 
 INIT_SECONDS = 600.0
@@ -28,6 +31,40 @@ class TimedOut(Exception):
     """A process did not answer in time and was killed."""
 
 
+def arguments_of(stage: Stage, folder: Path) -> list[str]:
+    """The arguments of the process, for a stage that is laid out in ``folder``."""
+    found = ["--entry-script", stage.entry_script, "--source-directory", str(folder / stage.app)]
+    found += ["--model-dir", str(folder / stage.models), "--results", stage.results]
+    found += [f"--keep={name}" for name in stage.keep] + [f"--preload={name}" for name in stage.modules]
+    return [*found, *["--served"] * stage.served, "--", *stage.arguments]
+
+
+def variables_of(stage: Stage) -> dict[str, str]:
+    """The environment variables of the process."""
+    return {
+        **{name: str(stage.cores) for name in _THREADS},
+        **os.environ,
+        **stage.variables,
+        "PYTHONPATH": stage.server_path or python_path(),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def warm(stage: Stage) -> bool:
+    """Have a zygote import the libraries of these processes; False if there is none. Returns at once.
+
+    Raises `OSError` if it cannot be started.
+    """
+    zygote = _zygote(stage)
+    if zygote is not None:
+        zygote.warm(stage.modules)
+    return zygote is not None
+
+
+def _zygote(stage: Stage) -> Zygote | None:
+    return zygote_for(variables_of(stage)) if stage.interpreter() == sys.executable else None
+
+
 class ScriptProcess:
     """A process that loads the script once and then runs mini-batches; used by one thread at a time.
 
@@ -35,61 +72,58 @@ class ScriptProcess:
     """
 
     def __init__(self, stage: Stage, folder: Path, log: Path) -> None:
-        command = [stage.interpreter(), "-m", "mlmagic.scoring.batch", "--entry-script", stage.entry_script]
-        command += ["--source-directory", str(folder / stage.app), "--model-dir", str(folder / stage.models)]
-        command += ["--results", stage.results, *(f"--keep={name}" for name in stage.keep)]
-        command += ["--served"] * stage.served
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*command, "--", *stage.arguments],
-                cwd=folder / stage.app,
-                env={
-                    **{name: str(stage.cores) for name in _THREADS},
-                    **os.environ,
-                    **stage.variables,
-                    "PYTHONPATH": stage.server_path or python_path(),
-                    "PYTHONUNBUFFERED": "1",
-                },
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                start_new_session=True,
-            )
+        their_input, ours = os.pipe()
+        self._input = os.fdopen(ours, "wb")
+        self._output, their_output = os.pipe()
+        try:
+            self._process = _started(stage, folder, log, (their_input, their_output))
+        except BaseException:
+            self._close_pipes()
+            raise
+        finally:
+            os.close(their_input)
+            os.close(their_output)
         self._rest = b""
-        assert self._process.stdout is not None
         if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux: fewer turns between the two processes for large results
             with contextlib.suppress(OSError):
-                fcntl.fcntl(self._process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+                fcntl.fcntl(self._output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def wait_for_init(self) -> None:
         """Wait until init() has returned; raises `ScriptError`, `TimedOut`, or `LaunchFailed`."""
-        begun, _ = self._answer(INIT_SECONDS)
+        begun, _ = self.answer(INIT_SECONDS)
         if "error" in begun:
             raise ScriptError.from_record({"phase": "init", **begun["error"]})
 
-    def perform(self, task: Mapping[str, Any], timeout: float) -> tuple[dict[str, Any], bytes]:
-        """Run one mini-batch; returns the answer and the bytes of its results.
+    def send(self, task: bytes) -> None:
+        """Give it a mini-batch, whose answer comes after those of the earlier ones.
+
+        If the process has ended, `answer` says so, after the answers that it has left.
+        """
+        with contextlib.suppress(OSError):
+            self._input.write(task + b"\n")
+            self._input.flush()
+
+    def answer(self, timeout: float) -> tuple[dict[str, Any], bytes]:
+        """The next answer and the bytes of its results.
 
         Raises `TimedOut`, or `LaunchFailed` after the process has ended.
         """
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(task).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError as error:
-            raise LaunchFailed("batch", f"the script's process has ended: {error}") from error
-        return self._answer(timeout)
+        deadline = time.monotonic() + timeout
+        head = self._until(lambda: self._rest.find(b"\n") + 1, deadline)
+        answer: dict[str, Any] = json.loads(head)
+        size = answer.get("bytes", 0)
+        return answer, self._until(lambda: size if len(self._rest) >= size else 0, deadline) if size else b""
 
     def kill(self) -> None:
         """Kill the process; may be called by another thread while this one waits for an answer."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, 9)
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, 9)
 
     def finish(self) -> None:
         """End the script's input, after which it ends by itself; `end` then waits for it."""
-        assert self._process.stdin is not None
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            self._input.close()
 
     def end(self) -> None:
         """Wait until the process has ended; it is killed if it takes more than a moment."""
@@ -100,33 +134,49 @@ class ScriptProcess:
     def close(self) -> None:
         """Kill the process and close its pipes."""
         self.kill()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(OSError):  # what could not be written any more
-            self._process.stdin.close()
-        self._process.stdout.close()
         self._process.wait()
+        self._close_pipes()
 
-    def _answer(self, timeout: float) -> tuple[dict[str, Any], bytes]:
-        """The next answer and its results."""
-        deadline = time.monotonic() + timeout
-        head = self._until(lambda: self._rest.find(b"\n") + 1, deadline)
-        answer: dict[str, Any] = json.loads(head)
-        size = answer.get("bytes", 0)
-        return answer, self._until(lambda: size if len(self._rest) >= size else 0, deadline) if size else b""
+    def _close_pipes(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written any more
+            self._input.close()
+        if self._output >= 0:
+            os.close(self._output)
+        self._output = -1
 
     def _until(self, wanted: Callable[[], int], deadline: float) -> bytes:
         """Read until ``wanted()`` says how many bytes of what was read are the next part; returns these."""
-        assert self._process.stdout is not None
         with selectors.DefaultSelector() as ready:
-            ready.register(self._process.stdout, selectors.EVENT_READ)
+            ready.register(self._output, selectors.EVENT_READ)
             while not (size := wanted()):
                 if not ready.select(max(0.0, deadline - time.monotonic())):
                     raise TimedOut
-                part = os.read(self._process.stdout.fileno(), 1 << 20)
+                part = os.read(self._output, 1 << 20)
                 if not part:
                     code = self._process.wait()
                     raise LaunchFailed("batch", f"the script's process has ended with code {code}")
                 self._rest += part
         found, self._rest = self._rest[:size], self._rest[size:]
         return found
+
+
+def _started(
+    stage: Stage, folder: Path, log: Path, pipes: tuple[int, int]
+) -> subprocess.Popen[bytes] | ForkedProcess:
+    """A process with these pipes for input and output: a fork of the zygote, if that is possible."""
+    arguments, variables, place = arguments_of(stage, folder), variables_of(stage), folder / stage.app
+    zygote = _zygote(stage)
+    if zygote is not None:
+        with contextlib.suppress(Refused):
+            pid = zygote.fork_for_batch(arguments, stage.modules, variables, str(place), log, pipes)
+            return ForkedProcess(zygote, pid)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [stage.interpreter(), "-m", "mlmagic.scoring.batch", *arguments],
+            cwd=place,
+            env=variables,
+            stdin=pipes[0],
+            stdout=pipes[1],
+            stderr=output,
+            start_new_session=True,
+        )

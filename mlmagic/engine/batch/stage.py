@@ -42,6 +42,8 @@ class Stage:
     """The threads that numeric libraries may use in each process."""
     served: bool = False
     """Whether the script is that of a service, or of a model without one."""
+    modules: Sequence[str] = ()
+    """The libraries that the script's processes will import."""
     app: str = "app"
     models: str = "azureml-models"
     """The source directory, and AZUREML_MODEL_DIR, below ``folder``."""

@@ -21,6 +21,9 @@ from mlmagic.scoring.batch.context import MiniBatchContext
 from mlmagic.scoring.batch.results import ENCODERS, Encoder
 from mlmagic.scoring.batch.tables import TableReader
 from mlmagic.scoring.environment import ScriptEnvironment
+from mlmagic.scoring.preload import preload
+from mlmagic.scoring.process_exit import leave
+from mlmagic.scoring.process_title import show_as
 from mlmagic.scoring.script import import_script, user_traceback
 from mlmagic.scoring.shims.finder import install
 
@@ -36,15 +39,19 @@ def main() -> int:
     parser.add_argument("--model-dir")
     parser.add_argument("--results", choices=sorted(ENCODERS), required=True)
     parser.add_argument("--keep", action="append", default=[])
+    parser.add_argument("--preload", action="append", default=[], help="a library that will be needed")
     parser.add_argument("--served", action="store_true")
     options = parser.parse_args(mine)
+    show_as("mlmagic batch job", "mlmagic.scoring.batch")
     # Output of the script goes to standard error: standard output is for the answers.
     sys.stdout.flush()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     environment = ScriptEnvironment.of(options.entry_script, options.source_directory, options.model_dir)
     sys.argv = [str(environment.script), *theirs]
     environment.apply()
+    preload(options.preload)
     try:
         install()
         script = _script(environment.script, served=options.served)
@@ -114,4 +121,4 @@ def _answer(answers: BinaryIO, header: dict[str, Any], payload: bytes = b"") -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -13,6 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 PARQUET, DELIMITED, JSON_LINES, PICKLE = "parquet", "delimited", "json lines", "pickle"
+STEP_BYTES = 4 << 20
+"""Of a row group so much is decoded at once: less costs more calls, and more no longer fits the cache."""
+MOST_AT_ONCE = 8
+"""So many mini-batches at most: what is decoded can be much larger than the file says."""
+BUFFER_BYTES = 1 << 18
+"""Of each column so much is read at once."""
 Slice = Mapping[str, Any]
 
 
@@ -53,16 +59,14 @@ class TableReader:
 
 
 class _RowGroup:
-    """A row group that is read from its front to its end, so that no more than a mini-batch is in memory."""
+    """A row group that is read from its front to its end, so that only a little of it is in memory."""
 
     def __init__(self, part: Slice) -> None:
-        import pyarrow.parquet
-
         self._key, self._at = _key(part), 0
-        self._file = open_bytes(part["path"])
-        file = pyarrow.parquet.ParquetFile(self._file)
+        file = self._file = _parquet_file(part["path"])
+        group = file.metadata.row_group(part["group"])
         self._batches: Iterator[Any] = file.iter_batches(
-            batch_size=part["rows"],
+            batch_size=step_rows(part["rows"], group.num_rows, group.total_byte_size),
             row_groups=[part["group"]],
             columns=_columns(file, part),
             use_threads=False,  # other processes have the other cores
@@ -73,7 +77,7 @@ class _RowGroup:
     def close(self) -> None:
         self._rest.clear()
         self._batches = iter(())
-        self._file.close()
+        self._file.close(force=True)
 
     def is_before(self, part: Slice) -> bool:
         """Whether the next rows are those of ``part``."""
@@ -102,6 +106,23 @@ class _RowGroup:
             rows -= len(batch)
             found.append(batch)
         return found
+
+
+def _parquet_file(path: str) -> Any:
+    import pyarrow
+    import pyarrow.parquet
+
+    if "://" in path:  # all columns of a row group in as few requests as possible
+        return pyarrow.parquet.ParquetFile(open_bytes(path))
+    # Piece by piece, so that not the whole row group is in memory; not mapped, as a file that becomes
+    # shorter would then end the process.
+    return pyarrow.parquet.ParquetFile(pyarrow.OSFile(path), buffer_size=BUFFER_BYTES, pre_buffer=False)
+
+
+def step_rows(rows: int, group_rows: int, group_bytes: int) -> int:
+    """The rows of a row group to decode at once: a few mini-batches of ``rows``, or one that is large."""
+    most = STEP_BYTES * group_rows // max(1, group_bytes)
+    return max(1, rows) * min(MOST_AT_ONCE, max(1, most // max(1, rows)))
 
 
 def _columns(file: Any, part: Slice) -> list[str] | None:

@@ -57,25 +57,30 @@ class Refused(Exception):
 
 
 class Zygote:
-    """One zygote process.
+    """One zygote process with the variables ``env``; see `mlmagic.scoring.zygote` about ``keep_children``.
 
     Methods may be called from any thread; the process serves one call after another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, env: Mapping[str, str] = os.environ, *, keep_children: bool = False) -> None:
         self._lock = threading.Lock()
-        self._environment = _early_variables(os.environ)
+        self._environment = _early_variables(env)
         self._packages = _package_state()
+        command = [sys.executable, "-P", "-m", "mlmagic.scoring.zygote", *["--keep-children"] * keep_children]
         ours, its = socket.socketpair()
-        with its:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "mlmagic.scoring.zygote"],
-                stdin=its.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                env={**os.environ, "PYTHONPATH": python_path()},
-            )
+        try:
+            with its:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=its.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    env={**env, "PYTHONPATH": python_path()},
+                )
+        except BaseException:
+            ours.close()
+            raise
         self._socket = ours
 
     @property
@@ -101,13 +106,47 @@ class Zygote:
         """Fork a server and return its pid. Raises `Refused`."""
         if python != sys.executable:
             raise Refused(f"the service has an interpreter of its own, {python}")
-        if _early_variables(env) != self._environment:
+        return self._fork({"serve": list(arguments)}, modules, env, cwd, log)
+
+    def fork_for_batch(
+        self,
+        arguments: Sequence[str],
+        modules: Iterable[str],
+        env: Mapping[str, str],
+        cwd: str,
+        log: Path,
+        pipes: tuple[int, int],
+    ) -> int:
+        """Fork a process of a batch job and return its pid; ``pipes`` are its input and output.
+
+        Raises `Refused`.
+        """
+        return self._fork({"batch": list(arguments)}, modules, env, cwd, log, pipes)
+
+    def reap(self, pid: int) -> int:
+        """Take away a fork that has ended, and return its exit code. Raises `Refused`."""
+        return int(self._call({"reap": pid})["code"])
+
+    def _fork(
+        self,
+        order: Mapping[str, Any],
+        modules: Iterable[str],
+        env: Mapping[str, str],
+        cwd: str,
+        log: Path,
+        pipes: Sequence[int] = (),
+    ) -> int:
+        if not self.fits(env):
             raise Refused("its environment differs in variables that libraries read when they are imported")
-        call = {"serve": list(arguments), "modules": sorted(set(modules))}
-        answer = self._call({**call, "env": dict(env), "cwd": cwd, "log": str(log)})
+        call = {**order, "modules": sorted(set(modules)), "env": dict(env), "cwd": cwd, "log": str(log)}
+        answer = self._call(call, pipes)
         if "pid" not in answer:
             raise Refused(str(answer.get("refused", "the zygote did not answer")))
         return int(answer["pid"])
+
+    def fits(self, env: Mapping[str, str]) -> bool:
+        """Whether these variables are the zygote's, as far as libraries read them when they are imported."""
+        return _early_variables(env) == self._environment
 
     def close(self) -> None:
         """End the zygote; its services keep running."""
@@ -124,11 +163,13 @@ class Zygote:
         except Refused:
             return
 
-    def _call(self, call: Mapping[str, object]) -> dict[str, Any]:
+    def _call(self, call: Mapping[str, object], files: Sequence[int] = ()) -> dict[str, Any]:
         with self._lock:
             try:
                 self._socket.settimeout(LOOK_SECONDS)
-                self._socket.sendall(json.dumps(call).encode() + b"\n")
+                line = json.dumps(call).encode() + b"\n"
+                sent = socket.send_fds(self._socket, [line], files) if files else 0
+                self._socket.sendall(line[sent:])
                 line = self._answer()
             except (OSError, ValueError) as error:
                 # A late answer would be taken for the answer to the next call.

@@ -22,12 +22,15 @@
     metrics, recorder, logs
                        counters, recorded requests, lines with request ids
     telemetry/         spans and lines for an OpenTelemetry collector
+    collection/        data collection: what was sent and predicted
+    delivery/          hands both to a process beside the server, which writes or sends them
     process_title      what lists of processes show
     limits, start_errors, watched_files
                        settings, errors of a start, files that are replaced while the server runs
     rehearsal          init() and run() once, without a server
     workers/           several processes behind one address, and none while nobody calls
-    preload, zygote    libraries that forked processes share; the process that forks servers
+    batch/             the process of a batch job that runs the script
+    preload, zygote    libraries that forked processes share; the process that forks servers and batch processes
     batch_worker       a worker of a batch job
     healthcheck        the health check of an image
 

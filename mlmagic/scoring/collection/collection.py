@@ -1,26 +1,29 @@
-"""The data collection of this process: a bounded queue, and a thread that writes batches.
+"""The data collection of this process: a bounded queue, and a thread that hands batches over to be written.
 
 A prediction never waits for it, and never fails because of it. When the queue is full, or the store fails
-for longer than it is tried again, records are dropped, counted in GET /metrics, and the log says so.
+for longer than it is tried again, records are dropped, counted in GET /metrics, and the log says so. The
+requests that the server records itself are read and written by a process beside it; what a script collects
+is written here.
 """
 
 from __future__ import annotations
 
 import atexit
-import math
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mlmagic.scoring.batch_thread import BatchThread, Losses
-from mlmagic.scoring.collection.entries import Entry, is_sampled
+from mlmagic.scoring.collection.entries import is_sampled
 from mlmagic.scoring.collection.recorded_requests import Body, ScoredRequest, is_recorded
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
-from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
+from mlmagic.scoring.collection.writer import Record, RowWriter
+from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
+from mlmagic.scoring.delivery.delivery import Delivery, Outcome
 
 if TYPE_CHECKING:
     from mlmagic.scoring.http.request import Request
@@ -42,13 +45,8 @@ CLOSE_SECONDS = 5.0
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Between the attempts to write to a store that fails."""
 _QUIET_SECONDS = 5.0
-_SLICE = 8
-"""So many requests are read at a time: between them, the thread that answers requests has the interpreter."""
-_SPREAD_SECONDS = 0.25
-_LONGEST_PAUSE = 0.002
 
 Reply = Callable[["Response"], None]
-Record = Entry | ScoredRequest
 
 
 class Collection:
@@ -59,13 +57,14 @@ class Collection:
         self.has_collector = False
         """Whether the script has a collector of its own, which records instead of the server."""
         self.collectors_made = 0
-        self._store = store_of(settings)
+        self._writer = RowWriter(settings)
+        self._beside: Delivery | None = None
         self._thread = BatchThread(
             "mlmagic data collection",
             self._deliver,
             most_waiting=MOST_WAITING_BYTES,
-            most_at_once=MOST_AT_ONCE if self._store.appends else MOST_IN_FILE,
-            delay_s=DELAY_SECONDS if self._store.appends else FILE_SECONDS,
+            most_at_once=MOST_AT_ONCE if self._writer.appends else MOST_IN_FILE,
+            delay_s=DELAY_SECONDS if self._writer.appends else FILE_SECONDS,
         )
         self._losses = Losses("records of collected data were dropped", _QUIET_SECONDS, lambda: sys.stderr)
         self._counters: Counters | None = None
@@ -111,54 +110,54 @@ class Collection:
         """Write all that is waiting, for a few seconds at most."""
         if left := self._thread.close(CLOSE_SECONDS):
             self._drop(sum(record.records for record in left), "the process ended")
+        elif self._beside is not None:
+            self._beside.close()
         self._losses.log(at_once=True)
 
     def _deliver(self, records: Sequence[Record]) -> None:
-        """On the thread: write them, or drop what the store does not take."""
-        entries: list[Entry] = []
-        for at, record in enumerate(records):
-            if at % _SLICE == 0 and self._thread.seconds_left == math.inf:
-                time.sleep(pause_for(self._thread.backlog))
-            try:
-                entries += self._entries(record)
-            except Exception as error:
-                self._drop(record.records, f"{type(error).__name__}: {error}")
-        for batch in batches_of(entries):
-            self._write(batch)
+        """On the thread: have them written, or drop what the store does not take."""
+        requests = [record for record in records if isinstance(record, ScoredRequest)]
+        if requests:
+            self._hand_over(self._process(), requests)
+        entries = [record for record in records if not isinstance(record, ScoredRequest)]
+        if entries:
+            self._hand_over(self._writer, entries)
+            for entry, error in self._writer.failed:
+                if entry.on_error is not None:
+                    with suppress(Exception):  # it is the script's
+                        entry.on_error(error)
         self._losses.log()
 
-    def _entries(self, record: Record) -> Sequence[Entry]:
-        if isinstance(record, ScoredRequest):
-            return record.entries(self.settings)
-        return [record.redacted(self.settings.redaction)]
+    def _process(self) -> Delivery:
+        if self._beside is None:
+            from mlmagic.scoring.delivery.process import DeliveryProcess
 
-    def _write(self, batch: Batch) -> None:
-        for pause in (*PAUSES, None):
-            try:
-                self._store.write(batch)
-            except Exception as error:  # each kind of store has errors of its own
-                if pause is not None and self._thread.may_retry_after(pause):
-                    continue
-                self._drop(len(batch.entries), f"the store failed: {error}")
-                for entry in batch.entries:
-                    if entry.on_error is not None:
-                        with suppress(Exception):  # it is the script's
-                            entry.on_error(error)
-            else:
-                if self._counters is not None:
-                    self._counters.collected += len(batch.entries)
-            return
+            self._beside = DeliveryProcess(partial(RowWriter, self.settings))
+        return self._beside
+
+    def _hand_over(self, delivery: Delivery, records: Sequence[Record]) -> None:
+        """Have them written, with some attempts."""
+        outcome = delivery.deliver(records)
+        self._count(outcome)
+        for pause in PAUSES:
+            if not outcome.failed or not self._thread.may_retry_after(pause):
+                break
+            outcome = delivery.again()
+            self._count(outcome)
+        if outcome.failed:
+            self._drop(outcome.failed, outcome.reason)
+
+    def _count(self, outcome: Outcome) -> None:
+        if self._counters is not None:
+            self._counters.collected += outcome.delivered
+        if outcome.dropped:
+            self._drop(outcome.dropped, outcome.reason)
 
     def _drop(self, count: int, reason: str) -> None:
         if self._counters is not None:
             with self._counting:  # several threads may drop records
                 self._counters.uncollected += count
         self._losses.add(count, reason)
-
-
-def pause_for(backlog: int) -> float:
-    """Seconds between two slices: the work is spread evenly, and done sooner the more waits."""
-    return min(_LONGEST_PAUSE, _SPREAD_SECONDS * _SLICE / max(1, backlog))
 
 
 _lock = threading.Lock()

@@ -35,7 +35,8 @@ from mlmagic.scoring.telemetry.destination import (
 )
 from mlmagic.scoring.telemetry.exporter import Exporter
 from mlmagic.scoring.telemetry.metric_reader import MetricReader
-from mlmagic.scoring.telemetry.otlp import INTERNAL, Line, Span
+from mlmagic.scoring.telemetry.otlp import Line
+from mlmagic.scoring.telemetry.spans import REQUEST_ID, Answered, traces
 from mlmagic.scoring.telemetry.trace_context import HEADER, STATE, TraceContext, context_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 64 * 1024
 """Characters of a line; Application Insights took as many."""
-_REQUEST_ID = "mlmagic.request_id"
 
 
 @dataclass(slots=True)
@@ -56,8 +56,8 @@ class Answering:
     request: Request
     identity: str
     span: TraceContext
-    run: TraceContext
-    """The span of run()."""
+    run: TraceContext | None = None
+    """The span of run(), as soon as somebody has to know its id."""
     began: int = 0
     """When its script was called first, in nanoseconds since the epoch; 0: not yet."""
 
@@ -101,7 +101,7 @@ class Telemetry:
         of_process = {**described, "process.pid": str(os.getpid())}
         metrics = places[METRICS]
         return cls(
-            _exporter("traces", places[TRACES], partial(otlp.traces, of_process)),
+            _exporter("traces", places[TRACES], partial(traces, of_process)),
             _exporter("lines of the log", places[LOGS], partial(otlp.logs, of_process)),
             partial(MetricReader, metrics, described, seconds) if metrics is not None else None,
         )
@@ -118,7 +118,7 @@ class Telemetry:
     def listen(self, request: Request, reply: Reply) -> Reply:
         """``reply``, which also ends the spans of the request."""
         span = context_of(request.fields.get(HEADER), request.fields.get(STATE))
-        answering = Answering(request, self._identify(request), span, span.child())
+        answering = Answering(request, self._identify(request), span)
         self._answering[answering.identity] = answering
 
         def heard(response: Response) -> None:
@@ -141,10 +141,26 @@ class Telemetry:
         self._answering.pop(answering.identity, None)
         if self._traces is None or not answering.span.is_sampled:
             return
+        request, is_stream = answering.request, response.is_stream
         end = time.time_ns()
-        self._traces.add(_request_span(answering, response, end, failed=failed))
-        if response.exec_ms is not None or response.run_failed:
-            self._traces.add(_run_span(answering, response, end, failed=failed))
+        answered = Answered(
+            answering.span,
+            answering.run,
+            answering.identity,
+            request.method,
+            request.path,
+            response.status,
+            len(request.body),
+            None if is_stream else len(response.body),
+            end - int((perf_counter() - request.arrived) * 1e9),
+            end,
+            answering.began,
+            None if is_stream else response.exec_ms,
+            response.exec_ms is not None or response.run_failed,
+            failed,
+            response.run_failed,
+        )
+        self._traces.add(answered)
 
     def _works_on(self, identify: Identify | None) -> None:
         """This thread, or task, calls the script for a request from now on, or has called it."""
@@ -156,12 +172,13 @@ class Telemetry:
         if answering is not None:
             answering.began = answering.began or time.time_ns()
             if self._current is not None:
+                answering.run = answering.run or answering.span.child()
                 self._current.enter(answering.run)
 
     def _heard(self, stream: str, text: str, identity: str) -> None:
         if self._logs is None or not text:
             return
-        attributes = {_REQUEST_ID: identity} if identity else {}
+        attributes = {REQUEST_ID: identity} if identity else {}
         answering = self._answering.get(identity) if identity else None
         context = answering.span if answering is not None else None
         self._logs.add(Line(time.time_ns(), text[:_LONGEST_LINE], stream, attributes, context))
@@ -174,33 +191,7 @@ class Telemetry:
 
 
 def _exporter(what: str, to: Destination | None, encode: Callable[[Sequence[Any]], bytes]) -> Exporter | None:
-    return None if to is None else Exporter(what, to, encode)
-
-
-def _request_span(answering: Answering, response: Response, end: int, *, failed: bool) -> Span:
-    request, status = answering.request, response.status
-    start = end - int((perf_counter() - request.arrived) * 1e9)
-    method, path = request.method.decode("latin-1"), request.path.decode("latin-1")
-    failed = failed or status >= 500
-    attributes: dict[str, str | int] = {
-        "http.request.method": method,
-        "url.path": path,
-        "http.response.status_code": status,
-        "http.request.body.size": len(request.body),
-        **({} if response.is_stream else {"http.response.body.size": len(response.body)}),
-        **({"error.type": str(status)} if failed else {}),
-        _REQUEST_ID: answering.identity,
-    }
-    return Span(answering.span, f"{method} {path}", start, end, attributes, failed)
-
-
-def _run_span(answering: Answering, response: Response, end: int, *, failed: bool) -> Span:
-    """The call of run(): as long as the answer says, else from its begin to now."""
-    start = answering.began or end
-    if response.exec_ms is not None and not response.is_stream:
-        start = end - int(response.exec_ms * 1e6)
-    attributes = {_REQUEST_ID: answering.identity}
-    return Span(answering.run, "run", start, end, attributes, failed or response.run_failed, INTERNAL)
+    return None if to is None else Exporter(what, to, encode, beside=True)
 
 
 def _say(sentence: str) -> None:

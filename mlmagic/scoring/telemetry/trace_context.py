@@ -5,6 +5,7 @@ Source: https://www.w3.org/TR/trace-context/
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from typing import NamedTuple
@@ -12,7 +13,8 @@ from typing import NamedTuple
 HEADER, STATE = b"traceparent", b"tracestate"
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED = 1
-_random = random.SystemRandom()
+_random = random.Random()
+"""Not a secret, so not the system's, which takes a call of the system for each id."""
 
 
 class TraceContext(NamedTuple):
@@ -57,3 +59,7 @@ def _is_valid(found: re.Match[bytes]) -> bool:
 
 def _new(bits: int) -> str:
     return f"{_random.getrandbits(bits) or 1:0{bits // 4}x}"
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)  # no two processes make the same ids

@@ -63,11 +63,6 @@ class BatchThread:
         return True
 
     @property
-    def backlog(self) -> int:
-        """How many records are waiting or being delivered."""
-        return len(self._taken) + len(self._waiting)
-
-    @property
     def seconds_left(self) -> float:
         """Until the process ends; infinite while it goes on."""
         return self._deadline - time.monotonic()

@@ -1,0 +1,1 @@
+"""Hands over what is recorded of requests: a queue, its thread, and a process beside the server."""

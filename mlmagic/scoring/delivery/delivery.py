@@ -1,0 +1,31 @@
+"""What delivers records: in this process, or in one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Outcome(NamedTuple):
+    """What became of records; each is counted once."""
+
+    delivered: int = 0
+    failed: int = 0
+    """Kept for another attempt."""
+    dropped: int = 0
+    """Another attempt would fail in the same way."""
+    reason: str = ""
+    """Why not all were delivered."""
+
+
+class Delivery(Protocol):
+    """Delivers records, one call after another. No method raises."""
+
+    def deliver(self, records: Sequence[Any]) -> Outcome:
+        """Deliver these records, and forget those of an earlier call that have failed."""
+
+    def again(self) -> Outcome:
+        """Make another attempt with those that have failed."""
+
+    def close(self) -> None:
+        """There will be no other call."""

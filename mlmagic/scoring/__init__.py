@@ -30,8 +30,7 @@
     rehearsal          init() and run() once, without a server
     workers/           several processes behind one address, and none while nobody calls
     batch/             the process of a batch job that runs the script
-    preload, zygote    libraries that forked processes share; the process that forks servers and batch processes
-    batch_worker       a worker of a batch job
+    preload, zygote    libraries that forked processes share; the process that forks others
     healthcheck        the health check of an image
 
 Nothing here imports another room; `report`, `wakeup`, `control` and `limits` are for the launcher to import.

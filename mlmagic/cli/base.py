@@ -13,6 +13,7 @@ from mlmagic.cli.completion import FOLDER, WORKSPACE, complete_services
 from mlmagic.cli.failures import AS_JSON, WrongLine, asks_for_json, report
 from mlmagic.cli.output import FORM, QUERY
 from mlmagic.core.decimals import with_a_point
+from mlmagic.core.missing_packages import missing_package
 from mlmagic.errors import InvalidConfig, MLMagicError, nearest
 
 if TYPE_CHECKING:
@@ -129,6 +130,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except MLMagicError as error:
             ctx.exit(report(ctx, error))
+        except ModuleNotFoundError as error:
+            if (missing := missing_package(error)) is None:
+                raise
+            ctx.exit(report(ctx, missing))
         except click.UsageError as error:
             raise WrongLine.of(error) from None
 

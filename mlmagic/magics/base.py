@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from IPython.core.magic import Magics, no_var_expand
 
+from mlmagic.core.missing_packages import missing_package
 from mlmagic.errors import Front, MLMagicError
 from mlmagic.magics.messages import show_help
 from mlmagic.magics.options import Arguments, Help, parse_line, with_parser
@@ -46,5 +47,7 @@ def parsed(method: Callable[..., Any]) -> Callable[..., Any]:
         except MLMagicError as error:
             error.write_for(Front.MAGIC)  # the SDK's objects have written it for the SDK
             raise
+        except ModuleNotFoundError as error:
+            raise missing_package(error) or error from None
 
     return cast("Callable[..., Any]", magic)

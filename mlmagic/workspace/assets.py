@@ -6,7 +6,7 @@ Each is a JSON record with a kind and a name, and each registration is a version
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from mlmagic.errors import NotFound
 from mlmagic.workspace.database import assets
 
 VERSIONS_KEPT = 100
-"""So many profiles, and so many packages, of one name are kept."""
+"""So many profiles, packages, drift checks and batch jobs of one name are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,12 @@ def keep_newest(tx: Connection, kind: str, name: str) -> None:
     if old:
         this = (assets.c.kind == kind) & (assets.c.name == name)
         tx.execute(delete(assets).where(this, assets.c.version <= old[-1]))
+
+
+def remove_versions(tx: Connection, kind: str, name: str, numbers: Sequence[int]) -> None:
+    """Delete these versions."""
+    this = (assets.c.kind == kind) & (assets.c.name == name)
+    tx.execute(delete(assets).where(this, assets.c.version.in_(numbers)))
 
 
 def remove(tx: Connection, kind: str, name: str) -> None:

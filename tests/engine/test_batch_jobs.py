@@ -47,6 +47,20 @@ def run(engine: Engine, folder: Path, script: str | Scored, **more: Any) -> Batc
     return engine.batch_jobs.run("job", plan, scored, tables, output, input_words="rows.parquet", **more)
 
 
+def test_jobs_with_many_newer_ones_are_deleted_and_their_results_stay(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlmagic.workspace.assets.VERSIONS_KEPT", 2)
+    for number in range(1, 5):
+        run(engine, tmp_path, DOUBLE, output=f"{number}.parquet")
+    with pytest.raises(NotFound):
+        engine.batch_jobs.get("job", 2)
+    assert [engine.batch_jobs.get("job", number).version for number in (3, 4)] == [3, 4]
+    folders = sorted(path.name for path in (engine.location.folder / "batch").iterdir())
+    assert folders == ["job:3", "job:4"]
+    assert all((tmp_path / f"{number}.parquet").exists() for number in range(1, 5))
+
+
 def test_a_job_and_its_results(engine: Engine, tmp_path: Path) -> None:
     seen: list[BatchJob] = []
     job = run(engine, tmp_path, DOUBLE, plan={"keep": ("id",)}, watching=seen.append)

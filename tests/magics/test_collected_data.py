@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.processes
 
 SCRIPT = """
 import json
+import sys
 def init():
     pass
 def run(data):
@@ -76,3 +78,20 @@ def test_from_requests_to_a_table_a_dataset_and_labels(
         "collection_redacted_columns"
         in engine.services.revision(engine.services.get("svc")).config.compute_settings
     )
+
+
+def test_a_package_that_is_missing_is_told(
+    shell: TestingShell, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine()
+    next(one for one in shell.configurables if isinstance(one, MLMagic)).use(engine)
+    shell.run_cell(f"%%score_script twice\n{SCRIPT}")
+    shell.run_cell("%deploy svc --script twice --collect")
+    shell.run_cell('%score svc {"data": [{"a": 1}]}')
+    wait_for(lambda: len(engine.collected_data.read("svc")) == 1, "the row", ignoring=(UsageError, KeyError))
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    shell.refuses("%collected svc", UsageError, "needs the package pandas, which is not installed")
+    monkeypatch.setenv("MLMAGIC_WORKSPACE", str(engine.location.folder))
+    done = run("service", "data", "-n", "svc")
+    assert "needs the package pandas, which is not installed" in done.stderr
+    assert "pip install pandas" in done.stderr

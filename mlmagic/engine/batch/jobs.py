@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from mlmagic.core import advice
 from mlmagic.core.batch import BatchPlan
 from mlmagic.core.batch_job import BatchJob, JobState, check_name
@@ -114,7 +116,18 @@ class BatchJobs:
         with self._memory.writing() as tx:
             asset = assets.add(tx, KIND, name, job.record())
             work.unfinished(tx, asset, state=JobState.INTERRUPTED.value)
-        return replace(job, version=asset.version)
+            old = self._old(tx, name)
+            assets.remove_versions(tx, KIND, name, [each.version for each in old])
+        job = replace(job, version=asset.version)
+        for each in old:
+            shutil.rmtree(self._folder(each), ignore_errors=True)
+        return job
+
+    def _old(self, tx: Connection, name: str) -> Sequence[BatchJob]:
+        """Jobs of this name with many newer ones, which are deleted unless they still run; results stay."""
+        found = assets.all_versions(tx, KIND, name)[: -assets.VERSIONS_KEPT]
+        jobs = [_job(asset, record) for asset, record in zip(found, as_they_are(tx, found), strict=True)]
+        return [job for job in jobs if job.state is not JobState.RUNNING]
 
     def _resumed(self, name: str, work: WorkItem) -> BatchJob:
         with self._memory.writing() as tx:

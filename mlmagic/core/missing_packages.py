@@ -1,0 +1,38 @@
+"""Packages that only some installations have, and how people install them. Pure rules."""
+
+from __future__ import annotations
+
+from mlmagic.errors import UsageError
+
+INSTALLED_WITH = {
+    "bokeh": "mlmagic[batch]",
+    "distributed": "mlmagic[batch]",
+    "docker": "mlmagic[docker]",
+    "fsspec": "fsspec",
+    "kubernetes": "mlmagic[kubernetes]",
+    "matplotlib": "mlmagic[charts]",
+    "mlflow": "mlmagic[mlflow]",
+    "numpy": "numpy",
+    "onnxruntime": "onnxruntime",
+    "pandas": "pandas",
+    "psycopg": "mlmagic[postgresql]",
+    "pyarrow": "pyarrow",
+    "scipy": "mlmagic[drift]",
+    "skl2onnx": "skl2onnx",
+    "sklearn": "scikit-learn",
+    "uv": "mlmagic[environments]",
+}
+"""Import name -> what pip is given."""
+
+
+def missing_package(error: ModuleNotFoundError) -> UsageError | None:
+    """What to tell people of a package that is missing; None for a module that is none of these."""
+    name = (error.name or "").partition(".")[0]
+    given = INSTALLED_WITH.get(name)
+    if given is None:
+        return None
+    what = f"'{given}'" if "[" in given else given
+    return UsageError(
+        f"this needs the package {name}, which is not installed",
+        hint=f"Install it with: pip install {what}",
+    )

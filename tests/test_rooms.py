@@ -23,8 +23,9 @@ from tests.support.imports import (
 pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
-# socket and cgroup, the names of its variables, the files of collected data, which certificates it takes, how
-# values become JSON, and how a part of a table is described to the process of a batch job.
+# socket and cgroup, the names of its variables, the files of collected data, which certificates, hosts and
+# web pages it takes, how values become JSON, and how a part of a table is described to the process of a batch
+# job.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
     "mlmagic.scoring.batch.tables",
@@ -35,6 +36,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.control",
     "mlmagic.scoring.environment",
     "mlmagic.scoring.http.allowed_hosts",
+    "mlmagic.scoring.http.caller_check",
     "mlmagic.scoring.http.cors",
     "mlmagic.scoring.http.path_prefix",
     "mlmagic.scoring.http.tls",

@@ -25,6 +25,7 @@ from mlmagic.engine.http.client import Client
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.monitoring.monitoring import Monitoring
 from mlmagic.engine.packages.packages import Packages
+from mlmagic.engine.pipeline_endpoints.pipeline_endpoints import PipelineEndpoints
 from mlmagic.engine.profiles.profiles import Profiles
 from mlmagic.engine.schedules.schedules import Schedules
 from mlmagic.engine.scripts.scripts import Scripts
@@ -99,6 +100,7 @@ class Engine:
         self.events = Events(self.memory, on_news)
         self.drift = Drift(self.memory, self.collected_data, on_news)
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
+        self.pipeline_endpoints = PipelineEndpoints(self.memory, self.supervision.ensure_for_pipelines)
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.packages = Packages(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.monitoring = Monitoring(self.memory, self.targets)
@@ -106,6 +108,7 @@ class Engine:
         self.batch_jobs = BatchJobs(self.memory, self.batch, self.temporary_work)
         self.supervision.ensure_for_leftovers()
         self.supervision.ensure_for_schedules()
+        self.supervision.ensure_for_pipelines()
 
     @classmethod
     def of(cls, location: Location) -> Engine:

@@ -1,6 +1,7 @@
-"""Azure ML v1's authentication classes. They are accepted and have no effect.
+"""Azure ML v1's authentication classes. Their arguments have no effect.
 
-A workspace is a folder or a database: access to it is access to the workspace.
+A workspace is a folder or a database: access to it is access to the workspace. Only the REST endpoints of
+published pipelines need more, and for them all classes give an access token of this machine's user.
 """
 
 from __future__ import annotations
@@ -8,26 +9,28 @@ from __future__ import annotations
 from typing import Any
 
 
-class _NoAuthentication:
+class _UserAuthentication:
     def __init__(self, *args: Any, **more: Any) -> None:
         """All arguments are ignored."""
 
     def get_authentication_header(self) -> dict[str, str]:
-        """Always empty."""
-        return {}
+        """The header of requests to the `endpoint` of a pipeline: a token that is valid for an hour."""
+        from mlmagic.engine.pipeline_endpoints.pipeline_endpoints import authentication_header
+
+        return authentication_header()
 
 
-class InteractiveLoginAuthentication(_NoAuthentication):
-    """A login in a browser; no effect."""
+class InteractiveLoginAuthentication(_UserAuthentication):
+    """A login in a browser; here the user of this machine."""
 
 
-class ServicePrincipalAuthentication(_NoAuthentication):
-    """A service principal with a secret; no effect."""
+class ServicePrincipalAuthentication(_UserAuthentication):
+    """A service principal with a secret; here the user of this machine."""
 
 
-class MsiAuthentication(_NoAuthentication):
-    """A managed identity; no effect."""
+class MsiAuthentication(_UserAuthentication):
+    """A managed identity; here the user of this machine."""
 
 
-class AzureCliAuthentication(_NoAuthentication):
-    """The login of the Azure command line; no effect."""
+class AzureCliAuthentication(_UserAuthentication):
+    """The login of the Azure command line; here the user of this machine."""

@@ -25,7 +25,7 @@ from mlmagic.sdk.exceptions import (
     UserErrorException,
     raises,
 )
-from mlmagic.sdk.pipeline_data import StepOutput, parameter_names_in
+from mlmagic.sdk.pipeline_data import StepOutput, parameters_in
 from mlmagic.sdk.pipeline_step import PipelineStep, Places, Report
 from mlmagic.sdk.run import Run
 from mlmagic.sdk.script_arguments import argument_text
@@ -204,9 +204,9 @@ class ParallelRunStep(PipelineStep):
         return texts
 
     @property
-    def parameter_names(self) -> set[str]:
-        """The names of the pipeline's parameters that it takes."""
-        return super().parameter_names | parameter_names_in(vars(self.config))
+    def parameters(self) -> dict[str, Any]:
+        """The pipeline's parameters that it takes: their defaults by their names."""
+        return super().parameters | parameters_in(vars(self.config))
 
     def move_to(self, source_directory: str) -> None:
         """Run the script of another folder."""

@@ -63,12 +63,12 @@ class OutputFileDatasetConfig(StepOutput):
         return self
 
 
-def parameter_names_in(given: Any) -> set[str]:
-    """The names of the parameters in lists, tuples and dicts."""
+def parameters_in(given: Any) -> dict[str, Any]:
+    """The parameters in lists, tuples and dicts: their defaults by their names."""
     if isinstance(given, PipelineParameter):
-        return {given.name}
+        return {given.name: given.default_value}
     if isinstance(given, Mapping):
-        return parameter_names_in(list(given.values()))
+        return parameters_in(list(given.values()))
     if isinstance(given, list | tuple):
-        return {name for each in given for name in parameter_names_in(each)}
-    return set()
+        return {name: value for each in given for name, value in parameters_in(each).items()}
+    return {}

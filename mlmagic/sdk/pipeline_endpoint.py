@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlmagic.errors import NotFound
+from mlmagic.core.pipeline_urls import endpoint_path
+from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.exceptions import UserErrorException, raises
 from mlmagic.sdk.pipeline_run import PipelineRun
-from mlmagic.sdk.published_pipeline import PublishedPipeline
+from mlmagic.sdk.published_pipeline import ACTIVE, DISABLED, STARTER, PublishedPipeline
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 KIND = "pipeline endpoint"
@@ -45,9 +46,12 @@ class PipelineEndpoint:
         return PipelineEndpoint(workspace, str(name or id))
 
     @staticmethod
-    def list(workspace: WorkspaceBase, **more: Any) -> PipelineEndpoints:
+    def list(workspace: WorkspaceBase, active_only: bool = True, **more: Any) -> PipelineEndpoints:
         """The endpoints, by name."""
-        return [PipelineEndpoint(workspace, asset.name) for asset in workspace.engine.assets.list(KIND)]
+        found = [PipelineEndpoint(workspace, asset.name) for asset in workspace.engine.assets.list(KIND)]
+        return [each for each in found if not active_only or each.status == ACTIVE]
+
+    get_all = list
 
     @property
     def id(self) -> str:
@@ -58,6 +62,32 @@ class PipelineEndpoint:
     def description(self) -> str:
         """The description."""
         return str(self._record["description"])
+
+    @property
+    def status(self) -> str:
+        """Active or Disabled."""
+        return str(self._record.get("status", ACTIVE))
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of its REST endpoint: a POST starts a run of the default version; see `PublishedPipeline`.
+
+        ``endpoint + "/0"`` is the URL of version 0.
+        """
+        return self.workspace.engine.pipeline_endpoints.url(endpoint_path(self.id), STARTER)
+
+    def enable(self) -> None:
+        """Allow `submit` and requests again."""
+        self._keep({**self._record, "status": ACTIVE})
+
+    def disable(self) -> None:
+        """Refuse `submit` and requests, until `enable` is called."""
+        self._keep({**self._record, "status": DISABLED})
+
+    def check_active(self) -> None:
+        """Raises `UserErrorException` if it is disabled."""
+        if self.status != ACTIVE:
+            raise UsageError(f"{KIND} {self.name!r} is disabled", hint="Call enable() first.")
 
     def add(self, pipeline: Any) -> None:
         """Add a pipeline as the next version; the default stays."""
@@ -97,6 +127,7 @@ class PipelineEndpoint:
         **more: Any,
     ) -> PipelineRun:
         """Run a version in the background, by default the default version."""
+        self.check_active()
         pipeline = self.get_pipeline(pipeline_version)
         return pipeline.submit(self.workspace, experiment_name, pipeline_parameters, continue_on_step_failure)
 

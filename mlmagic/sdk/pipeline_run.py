@@ -8,13 +8,14 @@ from __future__ import annotations
 import atexit
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mlmagic.errors import MLMagicError, NotFound
-from mlmagic.scoring.shims.recorded_run import CANCELED, FAILED
+from mlmagic.scoring.shims.recorded_run import CANCELED, FAILED, RUNNING
 from mlmagic.sdk.dataset import Dataset
 from mlmagic.sdk.exceptions import ActivityFailedException, raises
 from mlmagic.sdk.pipeline_step import PipelineStep
@@ -24,6 +25,7 @@ FINISHED = "Finished"
 OUTPUT = "outputs"
 _OUTPUT_NAME = "default"
 _POLL_SECONDS = 0.2
+_LOOK_SECONDS = 1.0
 
 
 @raises(ActivityFailedException)
@@ -90,11 +92,9 @@ class PipelineRun(Run):
         **more: Any,
     ) -> Any:
         """Wait until the run has ended; returns its status. Raises the error of a run that failed."""
-        thread = self._threads.get(self.id)
         shown = ""
         waited = 0.0
-        while thread is not None and thread.is_alive() and waited < timeout_seconds:
-            thread.join(_POLL_SECONDS)
+        while waited < timeout_seconds and not self._has_ended(_POLL_SECONDS):
             waited += _POLL_SECONDS
             words = str(self._record["properties"].get("words", ""))
             if show_output and words != shown:
@@ -103,6 +103,27 @@ class PipelineRun(Run):
         if self.status == FAILED and raise_on_error:
             raise ActivityFailedException(str(self._record["properties"].get("error", "the run failed")))
         return self.get_status()
+
+    def _has_ended(self, seconds: float) -> bool:
+        """Whether the run has ended, after waiting for that for some seconds. Any process may run it."""
+        thread = self._threads.get(self.id)
+        if thread is not None:
+            thread.join(seconds)
+            return not thread.is_alive()
+        if self.status == RUNNING:
+            time.sleep(seconds)
+        return self.status != RUNNING
+
+    def wait_here(self) -> str:
+        """Wait for the end of a run of this process; returns its status.
+
+        It is canceled if another process has canceled it.
+        """
+        while self.wait_for_completion(timeout_seconds=_LOOK_SECONDS, raise_on_error=False) == RUNNING:
+            pass
+        if self.status == CANCELED:
+            self.cancel()  # stops the script: this process has started it
+        return str(self.wait_for_completion(raise_on_error=False))
 
     def get_status(self) -> str:
         """Running, Finished, Failed or Canceled."""
@@ -134,6 +155,7 @@ def begin(
     continue_on_step_failure: bool = False,
     run_id: str | None = None,
     properties: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> PipelineRun:
     """Run steps one after another in a thread; raises what can be checked beforehand.
 
@@ -141,7 +163,7 @@ def begin(
     or by `run_after`; the run has failed all the same.
     """
     wanted = [(step, step.prepare(parameters)) for step in steps]
-    made = Run._begin(experiment, run_id or uuid.uuid4().hex, parent=None, properties=properties)
+    made = Run._begin(experiment, run_id or uuid.uuid4().hex, parent=None, properties=properties, tags=tags)
     run = PipelineRun(experiment, made.id)
     places: dict[str, Path] = {}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmagic.errors import UsageError
-from mlmagic.sdk.pipeline_data import StepOutput, parameter_names_in
+from mlmagic.sdk.pipeline_data import StepOutput, parameters_in
 from mlmagic.sdk.run import Run
 
 Report = Callable[[str], None]
@@ -37,9 +37,9 @@ class PipelineStep(ABC):
         return [*of_inputs, *self._after]
 
     @property
-    def parameter_names(self) -> set[str]:
-        """The names of the pipeline's parameters that it takes."""
-        return parameter_names_in(vars(self))
+    def parameters(self) -> dict[str, Any]:
+        """The pipeline's parameters that it takes: their defaults by their names."""
+        return parameters_in(vars(self))
 
     def run_after(self, step: PipelineStep) -> None:
         """Run after another step although none of its outputs is taken."""

@@ -9,14 +9,16 @@ import io
 import json
 import pickle
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from mlmagic.core.folders import copy_folder
 from mlmagic.core.paths import join_part
+from mlmagic.core.pipeline_urls import pipeline_path
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.compute import ComputeTarget
 from mlmagic.sdk.exceptions import UserErrorException, raises
@@ -29,6 +31,8 @@ from mlmagic.workspace.location import Location
 
 RECORD, STEPS, SOURCES = "pipeline.json", "steps.pickle", "sources"
 ACTIVE, DISABLED = "Active", "Disabled"
+STARTER = "mlmagic.sdk.requested_run"
+"""The module that starts a run for a request, as a process."""
 Pipelines = list["PublishedPipeline"]
 """A name for it, because `PublishedPipeline.list` hides the built-in one in its class."""
 
@@ -84,19 +88,28 @@ class PublishedPipeline(Submittable):
         return str(self._record["status"])
 
     @property
-    def endpoint(self) -> NoReturn:
-        """Raises: a published pipeline has no URL."""
-        raise UsageError(
-            f"published pipeline {self.name!r} has no REST endpoint",
-            hint="Run it with: published_pipeline.submit(ws, experiment_name).",
-        )
+    def endpoint(self) -> str:
+        """The URL of its REST endpoint: a POST starts a run.
+
+        requests.post(published_pipeline.endpoint,
+                      headers=InteractiveLoginAuthentication().get_authentication_header(),
+                      json={"ExperimentName": "batch_scoring", "ParameterAssignments": {"name": "value"}})
+
+        The supervisor daemon of this machine runs the server, from the first time that a URL is read.
+        """
+        return self.workspace.engine.pipeline_endpoints.url(pipeline_path(self.id), STARTER)
+
+    @property
+    def python(self) -> str:
+        """The interpreter that published it, which runs it on requests; empty for earlier versions."""
+        return str(self._record.get("python", ""))
 
     def enable(self) -> None:
-        """Allow `submit` again."""
+        """Allow `submit` and requests again."""
         self._set_status(ACTIVE)
 
     def disable(self) -> None:
-        """Let `submit` raise, until `enable` is called."""
+        """Refuse `submit` and requests, until `enable` is called."""
         self._set_status(DISABLED)
 
     def submit(
@@ -122,10 +135,11 @@ class PublishedPipeline(Submittable):
         continue_on_step_failure: bool = False,
         run_id: str | None = None,
         properties: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> PipelineRun:
         """Run the pipeline in the background; see `Experiment.submit`.
 
-        The run has the id ``run_id``, if it is given, and the ``properties``.
+        The run has the id ``run_id``, if it is given, the ``properties`` and the ``tags``.
         """
         self.check_active()
         return begin(
@@ -135,6 +149,7 @@ class PublishedPipeline(Submittable):
             continue_on_step_failure=continue_on_step_failure,
             run_id=run_id,
             properties=properties,
+            tags=tags,
         )
 
     def check_active(self) -> None:
@@ -146,6 +161,10 @@ class PublishedPipeline(Submittable):
         """Its steps, in the order in which they run."""
         found: Sequence[PipelineStep] = pickle.loads((self.folder / STEPS).read_bytes())
         return found
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of its steps: their defaults by their names."""
+        return {name: value for step in self.steps() for name, value in step.parameters.items()}
 
     @property
     def _record(self) -> dict[str, Any]:
@@ -209,7 +228,7 @@ def publish(
             "version": version,
             "status": ACTIVE,
         }
-        record["published"] = time.time()
+        record |= {"published": time.time(), "python": sys.executable}
         (draft / RECORD).write_text(json.dumps(record), encoding="utf-8")
         draft.rename(folder)
     finally:

@@ -132,6 +132,7 @@ class Run(RecordedRun):
         status: str = RUNNING,
         inputs: Mapping[str, Any] | None = None,
         properties: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> Self:
         folder = join_part(experiment.folder, run_id, "run id")
         (folder / "outputs").mkdir(parents=True)
@@ -140,7 +141,7 @@ class Run(RecordedRun):
             "parent": parent,
             "started": time.time(),
             "metrics": {},
-            "tags": {},
+            "tags": dict(tags or {}),
             "properties": dict(properties or {}),
             "inputs": dict(inputs or {}),
             "owner": str(ProcessIdentity.current()),
@@ -148,13 +149,13 @@ class Run(RecordedRun):
         write_atomically(folder / RECORD, json.dumps(record))
         return cls(experiment, run_id)
 
-    @staticmethod
-    def get(workspace: WorkspaceBase, run_id: str) -> Run:
+    @classmethod
+    def get(cls, workspace: WorkspaceBase, run_id: str) -> Self:
         """The run with that id, of any experiment. Raises `RunEnvironmentException` if there is none."""
         found = sorted((workspace.folder / "runs").glob(f"*/*/{RECORD}"))
         for file in found:
             if file.parent.name == run_id:
-                return Run(Experiment(workspace, file.parent.parent.name), run_id)
+                return cls(Experiment(workspace, file.parent.parent.name), run_id)
         raise NotFound("run", run_id, [file.parent.name for file in found])
 
     @staticmethod

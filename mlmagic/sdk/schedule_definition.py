@@ -84,9 +84,11 @@ def files_of(workspace: WorkspaceBase, polling: Polling) -> dict[str, str]:
 
 
 def pipeline_of(workspace: WorkspaceBase, schedule: Schedule) -> PublishedPipeline:
-    """The pipeline that a run started now is of. Raises `NotFound` if it was deleted."""
+    """The pipeline that a run started now is of. Raises `UsageError` if it was deleted or is disabled."""
     if schedule.pipeline_endpoint_id is not None:
-        return PipelineEndpoint.get(workspace, schedule.pipeline_endpoint_id).get_pipeline()
+        endpoint = PipelineEndpoint.get(workspace, schedule.pipeline_endpoint_id)
+        endpoint.check_active()
+        return endpoint.get_pipeline()
     return PublishedPipeline.get(workspace, str(schedule.pipeline_id))
 
 
@@ -95,7 +97,7 @@ def check_pipeline(workspace: WorkspaceBase, schedule: Schedule) -> None:
     pipeline = pipeline_of(workspace, schedule)
     pipeline.check_active()
     wanted = schedule.polling.parameter if schedule.polling is not None else None
-    known = sorted({name for step in pipeline.steps() for name in step.parameter_names})
+    known = sorted(pipeline.parameters())
     if wanted is not None and wanted not in known:
         raise InvalidConfig(
             "data_path_parameter_name",

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from mlmagic.core.schedule import Schedule
 from mlmagic.engine.schedules.starter import LOCATION_VARIABLE
 from mlmagic.errors import MLMagicError, NotFound
-from mlmagic.scoring.shims.recorded_run import CANCELED, FAILED, RUNNING
+from mlmagic.scoring.shims.recorded_run import FAILED
 from mlmagic.sdk.aliases import install
 from mlmagic.sdk.drift_check import DriftCheck
 from mlmagic.sdk.pipeline_run import PipelineRun
@@ -22,8 +22,6 @@ from mlmagic.sdk.schedule import PROPERTY
 from mlmagic.sdk.schedule_definition import files_of, parameters_of, pipeline_of
 from mlmagic.sdk.workspace import Workspace
 from mlmagic.workspace.location import Location
-
-POLL_SECONDS = 1.0
 
 
 def main() -> None:
@@ -64,7 +62,7 @@ def start(workspace: Workspace, schedule_id: str, run_id: str) -> None:
         run = _begin(workspace, schedule, own_id, path)
         if number == len(paths) - 1:
             schedules.record_begun(schedule_id, run_id, len(paths))
-        if run is not None and _wait(run) == FAILED:
+        if run is not None and run.wait_here() == FAILED:
             error = run.get_properties().get("error", "")
             schedules.record_failed_run(schedule_id, own_id, error)
 
@@ -97,15 +95,6 @@ def _begin(workspace: Workspace, schedule: Schedule, run_id: str, path: str | No
         )
     except FileExistsError:  # of the folder of the run
         return None
-
-
-def _wait(run: PipelineRun) -> str:
-    """Wait for the end of a run; returns its status. It is canceled if another process has canceled it."""
-    while run.wait_for_completion(timeout_seconds=POLL_SECONDS, raise_on_error=False) == RUNNING:
-        pass
-    if run.status == CANCELED:
-        run.cancel()  # stops the script: this process has started it
-    return str(run.wait_for_completion(raise_on_error=False))
 
 
 if __name__ == "__main__":

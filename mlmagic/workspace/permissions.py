@@ -29,6 +29,8 @@ _PARTS = (
     "backups",
     "packages",
     "packages.lock",
+    "pipeline-server",
+    "published-pipelines",
     "runs",
     "datastores",
     "collected",

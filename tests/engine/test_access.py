@@ -13,7 +13,6 @@ import jwt
 import pytest
 from sqlalchemy import select
 
-from mlmagic.core.access import ServiceKeys
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.events import EventKind
 from mlmagic.core.webservice import Observation, Phase
@@ -139,7 +138,7 @@ def test_a_token_lasts_an_hour_and_should_be_refreshed_before(fake_engine: Engin
 
 
 def test_the_times_of_a_token() -> None:
-    made = new_token("svc", ServiceKeys("a", "b", "s" * 43), 1_800_000_000.9)
+    made = new_token("svc", "s" * 43, 1_800_000_000.9)
     assert made.refresh_after.timestamp() == 1_800_001_800
     assert made.expiry_on.timestamp() == 1_800_003_600
 

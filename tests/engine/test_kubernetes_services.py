@@ -230,7 +230,7 @@ def test_callers_need_a_token_that_has_not_expired(engine: Engine) -> None:
         held = stored_keys.get(tx, service.id)
     assert held is not None
     expired, valid = (
-        new_token("svc", held, time.time() - age).access_token for age in (TOKEN_SECONDS + 1, 0)
+        new_token("svc", held.token_secret, time.time() - age).access_token for age in (TOKEN_SECONDS + 1, 0)
     )
 
     def answer(token: str) -> requests.Response:

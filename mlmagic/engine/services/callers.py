@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mlmagic.core.access import AccessToken, ServiceKeys
+from mlmagic.core.access import AccessToken
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.http.client import Caller
 from mlmagic.workspace import keys, services
@@ -26,19 +26,19 @@ def caller_of(tx: Connection, service: Webservice) -> Caller:
     held = keys.get(tx, service.id) if config.guarded else None
     credential = None
     if held is not None:
-        token = new_token(service.name, held, time.time()) if config.token_auth_enabled else None
+        token = new_token(service.name, held.token_secret, time.time()) if config.token_auth_enabled else None
         credential = token.access_token if token else held.primary
     return Caller(credential, config.ssl_cert_pem_file)
 
 
-def new_token(name: str, held: ServiceKeys, now: float) -> AccessToken:
-    """A token for the service ``name``, made at ``now`` (seconds since 1970)."""
+def new_token(name: str, secret: str, now: float) -> AccessToken:
+    """A token for ``name``, signed with ``secret`` and made at ``now`` (seconds since 1970)."""
     import jwt
 
     made = int(now)
     claims = {"sub": name, "iat": made, "exp": made + TOKEN_SECONDS}
     return AccessToken(
-        jwt.encode(claims, held.token_secret, algorithm="HS256"),
+        jwt.encode(claims, secret, algorithm="HS256"),
         refresh_after=datetime.fromtimestamp(made + REFRESH_SECONDS, UTC),
         expiry_on=datetime.fromtimestamp(made + TOKEN_SECONDS, UTC),
     )

@@ -1,7 +1,8 @@
 """The supervisor daemon (`python -m mlmagic.engine.services.daemon`): supervises when no kernel does.
 
-There is one per workspace, started by any process that deploys or creates a schedule. It takes the lease of
-a service only when the holder has ended. It exits when no services are left, no schedule is active, no
+There is one per workspace, started by any process that deploys, creates a schedule or reads the URL of a
+published pipeline. It takes the lease of a service only when the holder has ended. It also runs the server of
+published pipelines. It exits when no services are left, no schedule is active, that server is not wanted, no
 delivery is due and there is nothing to clean up.
 """
 
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mlmagic.engine.pipeline_endpoints.server_process import ServerProcess
 from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
 from mlmagic.scoring.process_title import show_as
@@ -28,6 +30,7 @@ from mlmagic.workspace.atomic_writes import OWNER_ONLY
 from mlmagic.workspace.identity import machine
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.pipeline_server import PipelineServerFiles
 
 # The names of the files are those of earlier versions: a daemon of either version must see the other.
 _LOCK_FILE = "keeper.lock"
@@ -130,16 +133,21 @@ def supervise(location: Location, started: int | None = None) -> None:
 
 
 def _until_no_work(memory: Memory, supervisor: Supervisor) -> None:
+    server = ServerProcess(memory.location)
     with memory.listener() as listener:
         while supervisor.running and memory.is_there and has_work(memory):
+            server.ensure()
             time.sleep(listener.pause)
             select.select([listener], [], [], _LOOK_SECONDS)
             listener.clear()
 
 
 def has_work(memory: Memory) -> bool:
-    """Whether a supervisor is or may be needed: for services, schedules and leftovers here, or deliveries."""
-    return memory.may_be_so(
+    """Whether a daemon is or may be needed.
+
+    For services, schedules, published pipelines and leftovers of this machine, or for deliveries.
+    """
+    return PipelineServerFiles(memory.folder).module() is not None or memory.may_be_so(
         lambda tx: (
             bool(services.names(tx, for_machine=machine()))
             or deliveries.next_due(tx) is not None

@@ -57,7 +57,7 @@ class Keys:
         """An access token, valid for an hour; request the next one after half of it."""
         with self._memory.reading() as tx:
             held = _held(tx, services.get(tx, name), tokens=True)
-        return new_token(name, held, time.time())
+        return new_token(name, held.token_secret, time.time())
 
     def keep(self, tx: Connection, service: Webservice, config: DeploymentConfig) -> None:
         """Store the keys that a service needs: those that ``config`` names, else new ones."""

@@ -10,6 +10,7 @@ from mlmagic.engine.targets import Targets
 from mlmagic.workspace import deliveries, follows, schedules, services, temporary_work
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
+from mlmagic.workspace.pipeline_server import PipelineServerFiles
 
 DAEMON_DELAY_SECONDS = 3.0
 
@@ -78,10 +79,23 @@ class Supervision:
         At once, so that the schedule lives on if this process is killed.
         """
         wanted = self._memory.may_be_so(schedules.is_anything_to_do)
-        if wanted and self._use_daemon and not self._memory.is_read_only:
-            daemon.ensure_daemon(self._memory.location)
-        elif wanted and self._in_process:
+        if wanted and not self._ensure_daemon() and self._in_process:
             self.ensure()
+
+    def ensure_for_pipelines(self) -> bool:
+        """Make sure that there is a daemon if the server of published pipelines is to run on this machine.
+
+        Returns False if it is to run, but no daemon may be started.
+        """
+        is_wanted = PipelineServerFiles(self._memory.folder).module() is not None
+        return not is_wanted or self._ensure_daemon()
+
+    def _ensure_daemon(self) -> bool:
+        """Start the daemon now; False if it may not be started."""
+        if not self._use_daemon or self._memory.is_read_only:
+            return False
+        daemon.ensure_daemon(self._memory.location)
+        return True
 
     def close(self) -> None:
         """Stop supervising here; the daemon takes the services over."""

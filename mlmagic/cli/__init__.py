@@ -1,7 +1,7 @@
 """The command line: the operations of the magics, in a shell.
 
     mlmagic model|service|endpoint|environment|computetarget|config|profile ...   as in ``az ml`` v1
-    mlmagic serve|demo|workspace|prometheus|completion
+    mlmagic serve|demo|workspace|pipeline|prometheus|completion
 
 Data goes to standard output, messages and progress to standard error: see `mlmagic.cli.output`. The exit
 codes are those of `mlmagic.cli.failures`.
@@ -29,6 +29,7 @@ from mlmagic.cli.model_deployment import deploy_model
 from mlmagic.cli.models import model
 from mlmagic.cli.output import echo
 from mlmagic.cli.packages import package, package_model
+from mlmagic.cli.pipelines import pipeline
 from mlmagic.cli.profiles import profile, profile_model
 from mlmagic.cli.prometheus import prometheus
 from mlmagic.cli.revisions import (
@@ -68,7 +69,7 @@ def cli() -> None:
 
 _GROUPS = (
     *(model, service, endpoint, environment, computetarget, config, profile, package, batch, events),
-    *(drift, prometheus, workspace),
+    *(drift, pipeline, prometheus, workspace),
 )
 for _group in _GROUPS:
     cli.add_command(_group)

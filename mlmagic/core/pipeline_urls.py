@@ -11,7 +11,7 @@ Azure ML v1's own code makes the last two of the second: it appends the version,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote
 
 from mlmagic.errors import UsageError
 
@@ -42,8 +42,9 @@ def endpoint_path(endpoint_id: str) -> str:
 
 def address_of(target: str) -> PipelineAddress:
     """What a path with its query names. Raises `UsageError` for any other path."""
-    path, query = urlsplit(target).path, urlsplit(target).query
-    version = parse_qs(query).get("pipelineVersion", [None])[-1]
+    path, _, query = target.partition("?")
+    named = {key: values[-1] for key, values in parse_qs(query).items()}
+    version = named.get("pipelineVersion")
     parts = [unquote(part) for part in path.removeprefix(f"{_RUNS}/").split("/")]
     if path.startswith(f"{_RUNS}/") and all(parts):
         match parts:
@@ -53,8 +54,8 @@ def address_of(target: str) -> PipelineAddress:
                 return PipelineAddress(endpoint_id=endpoint_id, version=version)
             case ["PipelineEndpointSubmit", "Id", endpoint_id, own_version]:
                 return PipelineAddress(endpoint_id=endpoint_id, version=own_version)
-            case ["PipelineEndpointSubmit", "Name"] if name := parse_qs(query).get("name"):
-                return PipelineAddress(endpoint_id=name[-1], version=version)
+            case ["PipelineEndpointSubmit", "Name"] if "name" in named:
+                return PipelineAddress(endpoint_id=named["name"], version=version)
     raise UsageError(
         f"{target[:200]!r} is not the URL of a published pipeline",
         hint="Send the request to published_pipeline.endpoint or pipeline_endpoint.endpoint.",

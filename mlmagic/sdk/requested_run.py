@@ -32,6 +32,8 @@ from mlmagic.sdk.run import Experiment
 from mlmagic.sdk.workspace import Workspace
 from mlmagic.workspace.location import Location
 
+_IS_CHOSEN = "--interpreter-is-chosen"
+
 
 def main() -> None:
     """Start the run of the request on standard input."""
@@ -123,7 +125,7 @@ def parameters_of(
 
 def _continue_in(python: str, answers: int) -> None:
     """Continue in the interpreter that published the pipeline: it has the packages of the scripts."""
-    if not python or Path(python) == Path(sys.executable):
+    if not python or Path(python) == Path(sys.executable) or _IS_CHOSEN in sys.argv:
         return
     if not Path(python).is_file():
         raise _Unusable(
@@ -132,7 +134,7 @@ def _continue_in(python: str, answers: int) -> None:
         )
     os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)
     os.set_inheritable(answers, True)
-    os.execv(python, [python, "-m", STARTER])
+    os.execv(python, [python, "-m", STARTER, _IS_CHOSEN])
 
 
 def _description(run: PipelineRun, pipeline: PublishedPipeline) -> dict[str, Any]:

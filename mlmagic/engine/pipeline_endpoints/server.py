@@ -124,6 +124,7 @@ def listen(submissions: Submissions, authenticator: Authenticator, port: int) ->
 
         def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
             """Errors of the protocol, such as another method than POST."""
+            self.request_version = self.protocol_version  # else an answer to HTTP/0.9 has no head
             status = 405 if code == 501 else code
             hint = " Send a POST." if status == 405 else ""
             self._send(refusal(status, f"{message or 'The request is refused'}.{hint}"))

@@ -60,11 +60,12 @@ class Submissions:
         with self._starts:
             return self._start(json.dumps({"target": target, "body": body, "run_id": uuid.uuid4().hex}))
 
-    def reap(self) -> None:
-        """Forget the processes that have ended."""
+    def reap(self) -> int:
+        """Forget the processes that have ended; returns how many go on."""
         for process in list(self._going_on):
             if process.poll() is not None:
                 self._going_on.remove(process)
+        return len(self._going_on)
 
     def _start(self, request: str) -> Answer:
         reading, writing = os.pipe()

@@ -192,7 +192,6 @@ broken.run_after(later)
 for wrong, words in (
     (lambda: Pipeline(ws, [broken]), "broken.py -> later -> broken.py"),
     (lambda: published.submit(ws, "means"), "is disabled"),
-    (lambda: published.endpoint, "has no REST endpoint"),
     (lambda: PublishedPipeline.get(ws, "x"), "Published pipeline not found: 'x'"),
     (lambda: endpoint.get_pipeline("7"), "'7'"),
     (lambda: Pipeline(ws, []), "must contain a step"),

@@ -10,11 +10,11 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlmagic.errors import MLMagicError, NotFound
+from mlmagic.errors import MLMagicError, NotFound, UsageError
 from mlmagic.scoring.shims.recorded_run import CANCELED, FAILED, RUNNING
 from mlmagic.sdk.dataset import Dataset
 from mlmagic.sdk.exceptions import ActivityFailedException, raises
@@ -83,6 +83,8 @@ class PipelineRun(Run):
 
     _threads: ClassVar[dict[str, threading.Thread]] = {}
     _steps: ClassVar[dict[str, Sequence[PipelineStep]]] = {}
+    publisher: ClassVar[Callable[..., Any]]
+    """Stores steps as a published pipeline. `published_pipeline` sets it: that module imports this one."""
 
     def wait_for_completion(
         self,
@@ -134,6 +136,21 @@ class PipelineRun(Run):
         super().cancel()
         for step in self._steps.get(self.id, ()):
             step.cancel()
+
+    def publish_pipeline(
+        self, name: str, description: str | None = None, version: str | None = None, **more: Any
+    ) -> Any:
+        """Store the pipeline of the run in the workspace, as `Pipeline.publish` does.
+
+        Raises `ActivityFailedException` for a run of another process: its steps are not known here.
+        """
+        steps = self._steps.get(self.id)
+        if steps is None:
+            raise UsageError(
+                f"run {self.id!r} was begun by another process, which has its steps",
+                hint="Publish the pipeline itself: Pipeline(ws, steps).publish(name).",
+            )
+        return type(self).publisher(self.experiment.workspace, steps, name, description or "", version or "")
 
     def get_children(self, **more: Any) -> Iterator[StepRun]:
         """The runs of the steps, in order."""

@@ -234,3 +234,6 @@ def publish(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return PublishedPipeline(workspace, id)
+
+
+PipelineRun.publisher = publish

@@ -84,6 +84,9 @@ class PipelineServerFiles:
         """Hold the lock of the server; False if another process does. It ends with its process."""
         from filelock import FileLock, Timeout
 
+        if not self._folder.is_dir():  # the workspace was deleted
+            yield False
+            return
         try:
             held = FileLock(self._file("lock"), mode=self._mode).acquire(timeout=0)
         except (Timeout, FileNotFoundError):

@@ -25,7 +25,7 @@ from mlmagic.workspace.pipeline_server import PipelineServerFiles
 
 PORT_SECONDS = 3.0
 """So long a port that is in use is tried again: another program may have it for a moment."""
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 _PAUSE_SECONDS = 0.1
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +18,8 @@ _LONGEST_PAUSE_SECONDS = 30.0
 _FIRST_PAUSE_SECONDS = 1.0
 _SETTLED_SECONDS = 60.0
 """A server that has run for so long has started well: the next pause is a short one."""
+
+log = logging.getLogger(__name__)
 
 
 class ServerProcess:
@@ -42,7 +45,10 @@ class ServerProcess:
         settled = not self._started or now - self._started > _SETTLED_SECONDS
         self._pause = _FIRST_PAUSE_SECONDS if settled else min(_LONGEST_PAUSE_SECONDS, 2 * self._pause)
         self._started = now
-        self._process = self._start()
+        try:
+            self._process = self._start()
+        except OSError as error:  # a full disk, or too many processes
+            log.warning("the server of published pipelines cannot be started: %s; trying again", error)
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._files.open_log() as log:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -117,16 +118,7 @@ def typed(name: str, value: Any, default: Any) -> Any:
             raise InvalidConfig(what, value, f"must be true or false, as its default {default}")
         return found
     if isinstance(default, int | float):
-        kind = type(default)
-        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
-            try:
-                if kind is float or isinstance(value, str) or whole:
-                    return kind(value)
-            except (ValueError, OverflowError):
-                pass
-        number = "a whole number" if kind is int else "a number"
-        raise InvalidConfig(what, value, f"must be {number}, as its default {default}")
+        return _number(what, value, default)
     if isinstance(value, list | dict) and not isinstance(default, list | dict):
         raise InvalidConfig(what, value, "must be text, a number, true or false")
     if isinstance(default, str) and not isinstance(value, str):
@@ -134,6 +126,17 @@ def typed(name: str, value: Any, default: Any) -> Any:
             raise InvalidConfig(what, value, f"must be text, as its default {default!r}")
         return str(value)
     return value
+
+
+def _number(what: str, value: Any, default: int | float) -> int | float:
+    kind = int if isinstance(default, int) else float
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_fraction = isinstance(value, float) and not value.is_integer()
+    if isinstance(value, str) or (is_number and not (kind is int and is_fraction)):
+        with suppress(ValueError, OverflowError):
+            return kind(value)
+    rule = "must be a whole number" if kind is int else "must be a number"
+    raise InvalidConfig(what, value, f"{rule}, as its default {default}")
 
 
 def _by_key(given: Mapping[str, Any]) -> dict[str, Any]:

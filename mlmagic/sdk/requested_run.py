@@ -21,7 +21,7 @@ from mlmagic.engine.pipeline_endpoints.submissions import (
     Answer,
     refusal,
 )
-from mlmagic.errors import Front, InvalidConfig, MLMagicError, UsageError
+from mlmagic.errors import Front, InvalidConfig, MLMagicError, UsageError, WorkspaceUnavailable
 from mlmagic.sdk.aliases import install
 from mlmagic.sdk.data_reference import DataPath
 from mlmagic.sdk.datastore import Datastore
@@ -39,10 +39,10 @@ def main() -> None:
     """Start the run of the request on standard input."""
     answers = int(os.environ[ANSWER_VARIABLE])
     os.set_inheritable(answers, False)
-    workspace = Workspace(Location.from_json(os.environ[LOCATION_VARIABLE]))
     given = json.load(sys.stdin)
     run = None
     try:
+        workspace = Workspace(Location.from_json(os.environ[LOCATION_VARIABLE]))
         pipeline = pipeline_at(workspace, address_of(given["target"]))
         _continue_in(pipeline.python, answers)
         del os.environ[ANSWER_VARIABLE], os.environ[LOCATION_VARIABLE]
@@ -147,11 +147,16 @@ def _description(run: PipelineRun, pipeline: PublishedPipeline) -> dict[str, Any
 
 
 def _status_of(error: MLMagicError) -> int:
-    if isinstance(error, _Missing):
-        return 404
-    if isinstance(error, _Unusable):
-        return 409
-    return 400 if isinstance(error, UsageError) else 500
+    match error:
+        case _Missing():
+            return 404
+        case _Unusable():
+            return 409
+        case UsageError():
+            return 400
+        case WorkspaceUnavailable():
+            return 503
+    return 500
 
 
 def _send(answers: int, answer: Answer) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from mlmagic.workspace import permissions
-from mlmagic.workspace.atomic_writes import OWNER_ONLY, write_atomically
+from mlmagic.workspace.atomic_writes import write_atomically
 from mlmagic.workspace.identity import ProcessIdentity, machine
 
 FOLDER = "pipeline-server"
@@ -52,7 +52,7 @@ class PipelineServerFiles:
         """Record that the server is to run, and the module that starts a run as a process."""
         if self.module() == module:
             return
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder.mkdir(mode=0o770 if permissions.is_shared(self._workspace) else 0o700, exist_ok=True)
         write_atomically(self._file("wanted"), module, mode=self._mode)
 
     def unwant(self) -> None:
@@ -97,7 +97,7 @@ class PipelineServerFiles:
 
     def open_log(self) -> IO[bytes]:
         """The log, to append to."""
-        return open(self._file("log"), "ab", opener=partial(os.open, mode=OWNER_ONLY))
+        return open(self._file("log"), "ab", opener=partial(os.open, mode=self._mode))
 
     def end_of_log(self) -> str:
         """The last lines of the log."""

@@ -6,6 +6,7 @@ It listens on 127.0.0.1 only, and every request needs an access token of the use
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ CONNECTIONS_LIMIT = 64
 READ_SECONDS = 30.0
 """So long a connection may send nothing, and so long may a body take."""
 _DISCARD_LIMIT = 16 * BODY_LIMIT
+_is_length = re.compile(r"[0-9]{1,18}").fullmatch
 _PART_BYTES = 65536
 _TOO_MANY = b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 _NO_TOKEN = (
@@ -104,7 +106,7 @@ def listen(submissions: Submissions, authenticator: Authenticator, port: int) ->
         def _read(self) -> bytes | None:
             """The body; None for one that is too large, which is discarded."""
             length = self.headers.get("Content-Length", "0")
-            if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
+            if "Transfer-Encoding" in self.headers or not _is_length(length):
                 raise Refused(411, f"Content-Length {length[:50]!r} must be the number of bytes of the body.")
             wanted, until = int(length), time.monotonic() + READ_SECONDS
             body, left = bytearray(), min(wanted, _DISCARD_LIMIT)

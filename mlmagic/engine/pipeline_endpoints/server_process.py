@@ -13,7 +13,7 @@ from mlmagic.targets.python_path import python_path
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.pipeline_server import PipelineServerFiles
 
-_MODULE = "mlmagic.engine.pipeline_endpoints.process"
+_MODULE = "mlmagic.engine.pipeline_endpoints"
 _LONGEST_PAUSE_SECONDS = 30.0
 _FIRST_PAUSE_SECONDS = 1.0
 _SETTLED_SECONDS = 60.0

@@ -1,4 +1,4 @@
-"""``python -m mlmagic.engine.pipeline_endpoints.process``: the server of published pipelines, as a process.
+"""``python -m mlmagic.engine.pipeline_endpoints``: the server of published pipelines, as a process.
 
 The supervisor daemon starts it, with the workspace as JSON in an environment variable. It ends when it is not
 wanted any more, or when the workspace was deleted; the runs that it has started go on.
@@ -68,7 +68,7 @@ def _bound(submissions: Submissions, port: int) -> ThreadingHTTPServer:
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     place = Location.from_json(os.environ.pop(LOCATION_VARIABLE))
-    show_as(f"mlmagic pipelines of workspace {place.name}", "mlmagic.engine.pipeline_endpoints.process")
+    show_as(f"mlmagic pipelines of workspace {place.name}", "mlmagic.engine.pipeline_endpoints")
     try:
         serve(place)
     except (MLMagicError, OSError) as error:

@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from mlmagic.engine.engine import Engine
+from mlmagic.errors import UsageError
 from mlmagic.sdk.authentication import InteractiveLoginAuthentication
 from mlmagic.sdk.data_reference import DataPath, DataPathComputeBinding
 from mlmagic.sdk.datastore import Datastore
@@ -326,6 +327,30 @@ def test_a_request_whose_server_is_killed_starts_one_run(
     run.wait_for_completion()
     wait_for(lambda: server_of(location) not in (None, server), "another server")
     assert runs(workspace) == [run_id]
+
+
+def test_a_request_that_has_arrived_is_answered_before_the_server_stops(
+    workspace: Workspace, published: PublishedPipeline, location: Location
+) -> None:
+    url = published.endpoint
+    server = server_of(location)
+    assert server is not None
+    answers: list[requests.Response] = []
+    caller = threading.Thread(target=lambda: answers.append(post(url, {"ExperimentName": "batch_scoring"})))
+    caller.start()
+    wait_for(lambda: psutil.Process(server.pid).children(), "the process of the run")
+    workspace.engine.pipeline_endpoints.stop()
+    caller.join()
+    assert ended(workspace, answers[0]).get_status() == "Finished"
+    wait_for(lambda: server_of(location) is None, "the end of the server")
+
+
+def test_without_a_daemon_there_is_no_url(make_engine: MakeEngine, location: Location) -> None:
+    endpoints = make_engine().pipeline_endpoints
+    with pytest.raises(UsageError, match="need the supervisor daemon"):
+        endpoints.url("/x", "a.module")
+    assert PipelineServerFiles(location.folder).module() is None
+    assert endpoints.known_url("/x") == ""
 
 
 def test_a_port_that_another_program_has_taken(

@@ -38,8 +38,11 @@ class PipelineEndpoints:
                 f"the workspace {self._memory.location.name!r} is read-only: it starts no pipelines",
                 hint="Publish the pipeline in a workspace that you may write to.",
             )
+        was_wanted = self._files.module() is not None
         self._files.want(module)
         if not self._supervise():
+            if not was_wanted:
+                self._files.unwant()
             raise UsageError(
                 "REST endpoints of pipelines need the supervisor daemon, which is turned off here",
                 hint="Run the pipeline with: published_pipeline.submit(ws, experiment_name).",

@@ -48,6 +48,7 @@ class _Server(ThreadingHTTPServer):
     """With a limit of connections, each of which costs a thread."""
 
     request_queue_size = CONNECTIONS_LIMIT
+    daemon_threads = False  # requests that have arrived are answered before the server ends
 
     def __init__(self, *arguments: Any) -> None:
         self._free = threading.BoundedSemaphore(CONNECTIONS_LIMIT)

@@ -6,6 +6,7 @@ The server of published pipelines starts it with the request as JSON on standard
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 from mlmagic.core.pipeline_request import PipelineRequest, check_parameters, read_request
 from mlmagic.core.pipeline_urls import PipelineAddress, address_of
+from mlmagic.engine.engine import Engine
 from mlmagic.engine.pipeline_endpoints.submissions import (
     ANSWER_VARIABLE,
     LOCATION_VARIABLE,
@@ -42,9 +44,9 @@ def main() -> None:
     given = json.load(sys.stdin)
     run = None
     try:
-        workspace = Workspace(Location.from_json(os.environ[LOCATION_VARIABLE]))
+        workspace = _open(Location.from_json(os.environ[LOCATION_VARIABLE]))
         pipeline = pipeline_at(workspace, address_of(given["target"]))
-        _continue_in(pipeline.python, answers)
+        _continue_in(pipeline.python, answers, workspace)
         del os.environ[ANSWER_VARIABLE], os.environ[LOCATION_VARIABLE]
         install()
         request = read_request(given["body"].encode("utf-8"))
@@ -123,7 +125,14 @@ def parameters_of(
     return check_parameters(request, parameters) | paths
 
 
-def _continue_in(python: str, answers: int) -> None:
+def _open(location: Location) -> Workspace:
+    """The workspace, for a process that supervises nothing: the daemon does."""
+    engine = Engine(location, supervise=False)
+    atexit.register(engine.close)
+    return Workspace.over(engine)
+
+
+def _continue_in(python: str, answers: int, workspace: Workspace) -> None:
     """Continue in the interpreter that published the pipeline: it has the packages of the scripts."""
     if not python or Path(python) == Path(sys.executable) or _IS_CHOSEN in sys.argv:
         return
@@ -132,6 +141,7 @@ def _continue_in(python: str, answers: int) -> None:
             f"the interpreter that published the pipeline does not exist any more: {python!r}",
             hint="Publish the pipeline again, from another environment.",
         )
+    workspace.engine.close()
     os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)
     os.set_inheritable(answers, True)
     os.execv(python, [python, "-m", STARTER, _IS_CHOSEN])

@@ -51,6 +51,7 @@ def test_one_process_holds_the_lock(tmp_path: Path) -> None:
         (f"{machine()}@1-0-0", False),
         ("nonsense", False),
     ],
+    ids=["runs", "ended", "nonsense"],
 )
 def test_a_server_whose_process_has_ended_is_not_served(owner: str, is_served: bool) -> None:
     assert ServerAddress(4711, owner).is_served is is_served

@@ -35,6 +35,12 @@ SCRIPTS = {
     "linear": "import numpy as np\nimport json\n"
     "def init():\n    global w\n    w = np.arange(10) / 7\n"
     "def run(data):\n    return (np.array(json.loads(data)['data']) @ w).tolist()\n",
+    "ridge": "import numpy as np\nimport json\n"
+    "from sklearn.linear_model import Ridge\n"
+    "def init():\n    global model\n"
+    "    x = np.random.default_rng(0).normal(size=(500, 10))\n"
+    "    model = Ridge().fit(x, x.sum(1))\n"
+    "def run(data):\n    return model.predict(np.array(json.loads(data)['data'])).tolist()\n",
     "forest": "import numpy as np\nimport json\n"
     "from sklearn.ensemble import RandomForestRegressor\n"
     "def init():\n    global model\n"

@@ -11,6 +11,7 @@ import json
 import os
 import threading
 
+from mlmagic.engine.alerts.alerts import Alerts
 from mlmagic.engine.assets import Assets
 from mlmagic.engine.batch.batch import Batch
 from mlmagic.engine.batch.jobs import BatchJobs
@@ -98,6 +99,7 @@ class Engine:
         self.follows = Follows(self.memory, self.supervision.ensure)
         self.events = Events(self.memory, on_news)
         self.drift = Drift(self.memory, self.collected_data, on_news)
+        self.alerts = Alerts(self.memory, self.supervision.ensure)
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.packages = Packages(self.memory, self.targets, self.models, self.scripts, self.temporary_work)

@@ -11,13 +11,12 @@ from typing import Any
 
 from traitlets import List, Unicode
 
-from mlmagic.core.drift import DriftReport
 from mlmagic.core.events import service_subject
 from mlmagic.core.traffic_history import PERIOD_SECONDS
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.watcher import View
-from mlmagic.errors import MLMagicError, NotFound, UsageError
+from mlmagic.errors import MLMagicError, UsageError
 from mlmagic.visible_text import visible
 from mlmagic.widgets.background import reader
 from mlmagic.widgets.calls import Answers
@@ -172,12 +171,7 @@ class LiveService(ServiceState):
     def _read_drift(self) -> None:
         with suppress(MLMagicError):
             service = self._engine.services.get(self.name)
-            try:
-                report: DriftReport | None = self._engine.drift.get(self.name)
-            except NotFound:
-                report = None
-            if report is not None and report.created_time < service.created_time:
-                report = None  # of an earlier service of this name
+            report = self._engine.drift.last(service)
             self._drift = card_line(report, self._engine.schedules.of_drift(self.name))
             self.details = details(service, self._drift)
 

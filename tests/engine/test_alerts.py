@@ -111,7 +111,7 @@ def test_a_notification_is_neither_forgotten_nor_repeated(
         evaluate(memory)
     assert changes(memory) == [fired, (RESOLVED, "errors (warning): error_rate is 1 %")]
     (status,) = alerts.status(rule="errors")
-    assert (status.state, status.since, status.value) == (INACTIVE, None, "error_rate is 1 %")
+    assert (status.state, status.since_time, status.value) == (INACTIVE, None, "error_rate is 1 %")
 
 
 def test_a_condition_must_hold_for_a_while(memory: Memory, alerts: Alerts, service: Webservice) -> None:

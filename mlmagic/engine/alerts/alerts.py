@@ -19,7 +19,7 @@ class AlertStatus:
     rule: AlertRule
     service: str
     state: AlertState
-    since: float | None
+    since_time: float | None
     """When the state began; None for an inactive alert."""
     value: str
     """What is measured now; or why nothing is."""

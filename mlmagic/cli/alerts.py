@@ -43,7 +43,7 @@ def create_rule(name: str, **options: Any) -> None:
     """
     with engine() as opened:
         made = opened.alerts.create(rule_of(name, options))
-    done(f"alert rule {made.name}: {made.severity} if {made.words}, at {made.service}", _record(made))
+    done(f"alert rule {made.name}: {made.severity} if {made.words}, at {made.watched}", _record(made))
 
 
 @alert.command("list")

@@ -88,6 +88,11 @@ class AlertRule:
         return fnmatchcase(service, self.service)
 
     @property
+    def watched(self) -> str:
+        """Which services, in words."""
+        return "all services" if self.service == ALL_SERVICES else self.service
+
+    @property
     def words(self) -> str:
         """The condition with its times: ``error_rate > 5% in 5m, for 2m``."""
         window = f" in {duration_text(self.window_seconds)}" if self.condition.needs_traffic else ""

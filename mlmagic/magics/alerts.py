@@ -58,7 +58,7 @@ class AlertMagics(SessionMagics):
         alerts = self.session.engine.alerts
         if action == "create":
             made = alerts.create(rule_of(names[0], options))
-            show_message(f"Alert rule {made.name}: {made.severity} if {made.words}, at {made.service}.")
+            show_message(f"Alert rule {made.name}: {made.severity} if {made.words}, at {made.watched}.")
             return None
         if action == "delete":
             alerts.delete(names[0])

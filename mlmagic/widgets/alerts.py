@@ -25,7 +25,7 @@ def alerts_listing(rules: Sequence[AlertRule], found: Sequence[AlertStatus]) -> 
         own = [each for each in found if each.rule == rule]
         rows += [_row(rule, each.service, _state_text(each), each.value) for each in own]
         if not own:
-            rows.append(_row(rule, rule.service, "no such service", NOT_KNOWN))
+            rows.append(_row(rule, rule.watched, "no such service", NOT_KNOWN))
     none = Advice("No alert rules. Create one with: {first}", first=FIRST["alert rule"])
     return Listing(rules, _HEADINGS, rows, html.count(len(rules), "alert rule") if rules else none)
 

@@ -14,7 +14,7 @@ export function alertLine({ rule, state, severity, since, words }) {
   const isFiring = state === "firing";
   const badge = element("span", { class: `mlmagic-badge mlmagic-${isFiring ? "alert" : "transitioning"}` },
     element("span", { "aria-hidden": "true" }, isFiring ? "▲ " : "◌ "), isFiring ? say("Firing") : say("Pending"));
-  return element("div", { class: "mlmagic-row" }, badge, element("strong", {}, rule),
+  return element("div", { class: "mlmagic-row mlmagic-address" }, badge, element("strong", {}, rule),
     element("span", {}, say("%1, since", severity)), moment(since, clockWithSeconds(since)),
     element("span", { class: "mlmagic-message" }, words));
 }

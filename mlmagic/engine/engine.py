@@ -32,6 +32,7 @@ from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.follows import Follows
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.live_reload import LiveReload
+from mlmagic.engine.services.logs import Logs
 from mlmagic.engine.services.parity import ParityChecks
 from mlmagic.engine.services.renewals import Renewals
 from mlmagic.engine.services.replays import Replays
@@ -80,6 +81,7 @@ class Engine:
         self.services = Services(
             self.memory, self.targets, self.bus, self.models, self.keys, self.supervision
         )
+        self.logs = Logs(self.services)
         self.renewals = Renewals(self.memory, self.models, self.services)
         self.replicas = Replicas(
             self.memory, self.targets, self.bus, self.services, self.keys, self.supervision

@@ -56,7 +56,7 @@ _POSITIONS = {
     "rollout": ("endpoints", "endpoint_versions", ""),
     "revisions": ("services", ""),
     "score": ("services", "variables"),
-    "logs": ("services", ""),
+    "logs": ("services",),
     "delete": ("services",),
     "score_script": ("model_names", ""),
     "environment": ("environment_verbs", "environments"),

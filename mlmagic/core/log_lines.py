@@ -28,6 +28,13 @@ class TimedLine(NamedTuple):
     """When it was written, in seconds since the epoch; None: not known."""
     text: str
 
+    @classmethod
+    def of(cls, line: str) -> TimedLine:
+        """A line as container runtimes give it: its time, a blank and the text. Else all of it is text."""
+        first, _, rest = line.partition(" ")
+        time = time_of(first)
+        return cls(None, line) if time is None else cls(time, rest)
+
 
 class Level(IntEnum):
     """How serious a line is, as Python's logging has it."""

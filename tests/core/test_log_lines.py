@@ -148,3 +148,17 @@ def test_levels_have_names() -> None:
 )
 def test_times(text: str, time: float | None) -> None:
     assert time_of(text) == time
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("1970-01-01T00:00:01.5Z two words", (1.5, "two words")),
+        ("1970-01-01T00:00:01.5Z ", (1.5, "")),
+        ("1970-01-01T00:00:01.5Z", (1.5, "")),
+        ("unable to retrieve the log", (None, "unable to retrieve the log")),
+        ("", (None, "")),
+    ],
+)
+def test_lines_of_container_runtimes(line: str, read: tuple[float | None, str]) -> None:
+    assert TimedLine.of(line) == read

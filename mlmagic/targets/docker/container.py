@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.core.log_lines import TimedLine, time_of
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.targets.docker.streams import Stream
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import USER
@@ -135,15 +135,9 @@ class Containers:
                     follow=follow,
                 )
             ) as chunks:
-                yield from map(_timed, _lines(chunks))
+                yield from map(TimedLine.of, _lines(chunks))
         except NotFound:
             return
-
-
-def _timed(line: str) -> TimedLine:
-    """A line, before which the engine has written its time."""
-    at, _, text = line.partition(" ")
-    return TimedLine(time_of(at), text)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mlmagic.core.log_lines import TimedLine, time_of
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.errors import TargetError
 from mlmagic.targets.kubernetes.api import Api, Object, Refused, lines_of
 from mlmagic.targets.kubernetes.pods import name_of
@@ -24,15 +24,9 @@ _MOST_WAITING = 10_000
 
 def merged(streams: Iterable[tuple[str, Iterable[str]]], tail: int) -> list[TimedLine]:
     """The last ``tail`` lines by time. Each of ``streams`` has a replica's name and its lines with times."""
-    logs = {replica: list(map(timed, lines)) for replica, lines in streams}
+    logs = {replica: list(map(TimedLine.of, lines)) for replica, lines in streams}
     found = [marked(replica, line) if len(logs) > 1 else line for replica, line in in_order(logs)]
     return found[-tail:] if tail > 0 else []
-
-
-def timed(line: str) -> TimedLine:
-    """A line as the API writes it: its time, a blank and the text."""
-    at, _, text = line.partition(" ")
-    return TimedLine(time_of(at), text)
 
 
 def marked(replica: str, line: TimedLine) -> TimedLine:
@@ -80,7 +74,7 @@ class _Follower:
                         return
                     continue
                 if replica:
-                    read = timed(line)
+                    read = TimedLine.of(line)
                     yield marked(replica, read) if len(self._reading) > 1 else read
                 elif not self._read_new(tail) and self._arrived.empty():
                     return

@@ -34,7 +34,7 @@ from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.traffic_history import Measured
 from tests.support.answering import Answering
-from tests.support.engines import ON_FAKE, script
+from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.metrics import metrics
 from tests.support.waiting import wait_for
 from tests.support.webhook import Hook
@@ -228,6 +228,24 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(room, "PERIOD_SECONDS", 0.1)
     monkeypatch.setattr(traffic_writer, "GATHER_SECONDS", 0.05)
     monkeypatch.setattr(evaluation, "EVALUATION_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_the_next_supervisor_goes_on(make_engine: MakeEngine, fake: FakeTarget) -> None:
+    first = make_engine(targets=lambda name: fake)
+    first.services.wait(first.services.deploy("svc", [], script(), ON_FAKE))
+    first.alerts.create(rule("state == Healthy", "well"))
+    wait_for(lambda: first.alerts.status()[0].state is FIRING, "the alert")
+    first.close()
+    second = make_engine(targets=lambda name: fake)
+    second.supervision.ensure()
+    second.alerts.create(rule("state == Healthy", "also"))
+    wait_for(lambda: all(each.state is FIRING for each in second.alerts.status()), "both alerts")
+    second.services.stop("svc")
+    wait_for(lambda: len(changes(second.memory)) == 4, "the end of both")
+    kinds = [(kind, message.partition(" ")[0]) for kind, message in changes(second.memory)]
+    assert kinds[:2] == [(FIRED, "well"), (FIRED, "also")]
+    assert sorted(kinds[2:]) == [(RESOLVED, "also"), (RESOLVED, "well")]
 
 
 @pytest.mark.usefixtures("_quickly")

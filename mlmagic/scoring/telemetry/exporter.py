@@ -10,6 +10,7 @@ import gzip
 import http.client
 import ssl
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,13 +31,12 @@ _QUIET_SECONDS = 60.0
 """Between two lines of the log about what could not be sent."""
 
 
-class Exporter:
+class Exporter(ABC):
     """Sends one kind of records to one place."""
 
-    def __init__(self, what: str, to: Destination, encode: Callable[[Sequence[Any]], bytes]) -> None:
-        """``what`` is for messages; ``encode`` makes the body of a request of several records."""
-        self._to, self._encode = to, encode
-        place = urlsplit(to.url)
+    def __init__(self, what: str, url: str) -> None:
+        """``what`` and the host of ``url`` are for messages."""
+        place = urlsplit(url)
         where = f"{place.scheme}://{place.hostname}" + (f":{place.port}" if place.port else "")
         # Not into the log that is sent.
         self._losses = Losses(f"{what} were not sent to {where}", _QUIET_SECONDS, lambda: sys.__stderr__)
@@ -64,6 +64,19 @@ class Exporter:
             self._send(records)
         else:
             self._losses.log()
+
+    @abstractmethod
+    def _send(self, records: Sequence[Any]) -> None:
+        """Send records, or count them as lost."""
+
+
+class OtlpExporter(Exporter):
+    """Sends them to an OpenTelemetry collector, as OTLP over HTTP."""
+
+    def __init__(self, what: str, to: Destination, encode: Callable[[Sequence[Any]], bytes]) -> None:
+        """``encode`` makes the body of a request of several records."""
+        super().__init__(what, to.url)
+        self._to, self._encode = to, encode
 
     def _send(self, records: Sequence[Any]) -> None:
         body = gzip.compress(self._encode(records), compresslevel=1)

@@ -28,14 +28,17 @@ from mlmagic.scoring.telemetry.destination import (
     InvalidDestination,
     destination,
     is_enabled,
+    is_sent,
     metric_interval,
     note_on_protocol,
     replica,
     resource,
+    sends_to_azure_monitor,
 )
-from mlmagic.scoring.telemetry.exporter import Exporter
+from mlmagic.scoring.telemetry.exporter import Exporter, OtlpExporter
 from mlmagic.scoring.telemetry.metric_reader import MetricReader
 from mlmagic.scoring.telemetry.otlp import INTERNAL, Line, Span
+from mlmagic.scoring.telemetry.otlp_metrics import encoded
 from mlmagic.scoring.telemetry.trace_context import HEADER, STATE, TraceContext, context_of
 
 if TYPE_CHECKING:
@@ -87,7 +90,11 @@ class Telemetry:
         """None unless it is turned on and there is a place to send to. The log says what has no effect."""
         if not is_enabled(environment):
             return None
+        described = {**replica(), **resource(environment)}
+        of_process = {**described, "process.pid": str(os.getpid())}
         try:
+            if sends_to_azure_monitor(environment):
+                return cls._of_azure_monitor(environment, described, of_process)
             places = {signal: destination(environment, signal) for signal in SIGNALS}
             seconds = metric_interval(environment)
         except InvalidDestination as error:
@@ -97,13 +104,30 @@ class Telemetry:
             _say(note)
         if not any(places.values()):
             return None
-        described = {**replica(), **resource(environment)}
-        of_process = {**described, "process.pid": str(os.getpid())}
         metrics = places[METRICS]
         return cls(
             _exporter("traces", places[TRACES], partial(otlp.traces, of_process)),
             _exporter("lines of the log", places[LOGS], partial(otlp.logs, of_process)),
-            partial(MetricReader, metrics, described, seconds) if metrics is not None else None,
+            partial(MetricReader, partial(_metrics_to, metrics), encoded, described, seconds)
+            if metrics is not None
+            else None,
+        )
+
+    @classmethod
+    def _of_azure_monitor(
+        cls, environment: Mapping[str, str], described: Mapping[str, str], of_process: Mapping[str, str]
+    ) -> Telemetry:
+        """To Application Insights. Raises `InvalidDestination`."""
+        from mlmagic.scoring.telemetry.azure_monitor import AzureMonitor
+
+        seconds = metric_interval(environment)
+        to = AzureMonitor(environment)
+        return cls(
+            to.traces(of_process) if is_sent(environment, TRACES) else None,
+            to.logs(of_process) if is_sent(environment, LOGS) else None,
+            partial(MetricReader, to.metrics, to.changes, described, seconds)
+            if is_sent(environment, METRICS)
+            else None,
         )
 
     def identify_with(self, identify: Callable[[Request], str]) -> None:
@@ -174,7 +198,11 @@ class Telemetry:
 
 
 def _exporter(what: str, to: Destination | None, encode: Callable[[Sequence[Any]], bytes]) -> Exporter | None:
-    return None if to is None else Exporter(what, to, encode)
+    return None if to is None else OtlpExporter(what, to, encode)
+
+
+def _metrics_to(to: Destination, resource: Mapping[str, str]) -> Exporter:
+    return OtlpExporter("metrics", to, partial(otlp.metrics, resource))
 
 
 def _request_span(answering: Answering, response: Response, end: int, *, failed: bool) -> Span:

@@ -10,7 +10,7 @@ import pytest
 from mlmagic.scoring.telemetry import exporter as module
 from mlmagic.scoring.telemetry import otlp
 from mlmagic.scoring.telemetry.destination import Destination
-from mlmagic.scoring.telemetry.exporter import Exporter
+from mlmagic.scoring.telemetry.exporter import Exporter, OtlpExporter
 from mlmagic.scoring.telemetry.otlp import Line, Span
 from mlmagic.scoring.telemetry.trace_context import context_of
 from tests.support.collector import attributes, collecting
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.together
 
 def exporter_to(url: str) -> Exporter:
     place = Destination(f"{url}/v1/traces", {"api-key": "secret"}, 5.0)
-    return Exporter("traces", place, lambda spans: otlp.traces({"service.name": "svc"}, spans))
+    return OtlpExporter("traces", place, lambda spans: otlp.traces({"service.name": "svc"}, spans))
 
 
 def span(number: int = 1) -> Span:
@@ -52,7 +52,7 @@ def test_lines_arrive_with_their_stream_and_span() -> None:
     context = context_of(None)
     with collecting() as collector:
         place = Destination(f"{collector.url}/v1/logs", {}, 5.0)
-        exporter = Exporter("lines", place, lambda lines: otlp.logs({}, lines))
+        exporter = OtlpExporter("lines", place, lambda lines: otlp.logs({}, lines))
         exporter.add(Line(5, "hello", "stdout", {"mlmagic.request_id": "r"}, context))
         exporter.add(Line(6, "careful", "stderr", {}))
         exporter.close()
